@@ -1,0 +1,1 @@
+"""Settings: `base` says what all deployments share; `development` and `production` say what differs."""

@@ -1,0 +1,18 @@
+"""Development: everything on this machine. `manage.py` starts the embedded servers and sets their addresses."""
+
+from hotelagent.settings import base
+from hotelagent.settings.base import env
+
+DEBUG = env.bool("DEBUG", default=True)
+# Known to all and good for nothing but this machine: production refuses to start without its own.
+SECRET_KEY = env.str("SECRET_KEY", default="development-only-" + "0" * 48)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", ".localhost", "127.0.0.1", "[::1]"])
+MAIL_PORT = env.int("MAIL_PORT", default=8025)
+
+
+def __getattr__(name: str) -> object:
+    return getattr(base, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *vars(base)})

@@ -1,0 +1,1 @@
+"""One deployment, many hotels: who they are, how they are reached, and the walls between them."""
