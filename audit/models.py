@@ -1,0 +1,57 @@
+"""One row an event. A migration adds a trigger that refuses to change, delete or truncate them."""
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from audit import registry
+from audit.errors import UnknownEvent
+from hotelagent.ids import uuid7
+
+
+class Event(models.Model):
+    """Something that someone meant to do, and did. The row never changes after its insert.
+
+    `at` is the database's clock, `id` the writer's: order by `id`, show `at`. People and things are referred
+    to by kind and id; names of guests and their addresses don't belong here. Seals, when they come, stand in
+    tables of their own, for they are made after the row and the row can't be touched again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    at = models.DateTimeField(_("at"), db_default=Now(), editable=False)
+    event = models.CharField(_("event"), max_length=60)
+    actor_kind = models.CharField(_("kind of actor"), max_length=12)
+    actor_id = models.CharField(_("actor id"), max_length=64, blank=True)
+    actor_label = models.CharField(_("actor"), max_length=200, blank=True)
+    ip = models.GenericIPAddressField(_("address"), null=True)
+    request_id = models.CharField(_("request"), max_length=64, blank=True)
+    subject_kind = models.CharField(_("kind of subject"), max_length=40, blank=True)
+    subject_id = models.CharField(_("subject id"), max_length=64, blank=True)
+    data = models.JSONField(_("data"), default=dict, encoder=DjangoJSONEncoder)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ["-id"]
+        indexes = [
+            # The timeline of one thing, newest first.
+            models.Index(fields=["subject_kind", "subject_id", "-id"], name="audit_event_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    @property
+    def subject(self) -> str:
+        return f"{self.subject_kind} {self.subject_id}".strip()
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in the language that is active; an event whose type is gone shows its bare data."""
+        actor = self.actor_label or self.actor_kind
+        try:
+            event_type = registry.get(self.event)
+        except UnknownEvent:
+            return f"{actor}: {self.event} {self.subject} {self.data}"
+        return event_type.render(actor=actor, subject=self.subject, data=self.data)

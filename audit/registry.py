@@ -1,0 +1,79 @@
+"""The types of event that the trail knows: a name, the fields it carries, and the sentence a person reads.
+
+Each app registers its own in `events.py`:
+
+    HOLD_ACQUIRED = register("hold.acquired", sentence=_("{actor} held room {room}"), fields=("room",))
+
+A sentence may use `{actor}`, `{subject}` and the event's fields. It is translated when it is read, so the
+stored event speaks no language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from audit.errors import DuplicateEvent, UnknownEvent, WrongFields, WrongName
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+# "hold.acquired": what it is about, then what happened to it.
+_NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
+_RESERVED = frozenset({"actor", "subject", "event"})
+# The trail can't be rewritten, so a guest can't be erased from it: people are referred to by id.
+_PERSONAL = frozenset({"email", "guest", "guest_email", "guest_name", "guest_phone", "phone", "to", "recipient"})
+
+_types: dict[str, EventType] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    name: str
+    sentence: str | StrPromise
+    fields: frozenset[str]
+
+    def check_fields(self, given: Iterable[str]) -> None:
+        """Raise WrongFields unless `given` are the registered fields, no more and no fewer."""
+        given = frozenset(given)
+        if given != self.fields:
+            missing, unknown = sorted(self.fields - given), sorted(given - self.fields)
+            raise WrongFields(f"{self.name}: missing {missing}, not registered {unknown}")
+
+    def render(self, *, actor: str, subject: str, data: Mapping[str, object]) -> str:
+        """The sentence in the language that is active; a field that an older event lacks reads as a dash."""
+        return str(self.sentence).format_map(_Values(data, actor=actor, subject=subject))
+
+
+class _Values(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def register(name: str, *, sentence: str | StrPromise, fields: Iterable[str] = ()) -> EventType:
+    """Make an event type known. Raises DuplicateEvent or WrongName: at import, so a deploy can't miss it."""
+    if not _NAME.fullmatch(name):
+        raise WrongName(f"{name!r}: an event is named like 'hold.acquired': lower case, a dot between the parts")
+    if name in _types:
+        raise DuplicateEvent(name)
+    fields = frozenset(fields)
+    if taken := sorted(fields & _RESERVED):
+        raise WrongName(f"{name}: {taken} have a place of their own on every event")
+    if personal := sorted(fields & _PERSONAL):
+        raise WrongName(f"{name}: {personal} would keep personal data for ever; refer to people by id")
+    _types[name] = event_type = EventType(name=name, sentence=sentence, fields=fields)
+    return event_type
+
+
+def get(name: str) -> EventType:
+    """The event type of this name. Raises UnknownEvent."""
+    try:
+        return _types[name]
+    except KeyError:
+        raise UnknownEvent(name) from None
+
+
+def all_types() -> list[EventType]:
+    return [_types[name] for name in sorted(_types)]

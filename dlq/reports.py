@@ -1,0 +1,87 @@
+"""An error as it is stored: readable, without secrets, and with the fingerprint that groups it."""
+
+import hashlib
+import re
+import traceback as tracebacks
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from hotelagent.redaction import redact_text
+
+MESSAGE_LIMIT = 2_000  # characters
+TRACEBACK_LIMIT = 20_000  # characters, counted from the end: the innermost frames say most
+
+# PostgreSQL quotes rows: "Key (email)=(a@b.c) already exists.", "Failing row contains (1, Ana, ...)."
+_ROWS = [
+    (re.compile(r"(Key \([^)]*\)=)\(.*?\)(?= |$)", re.M), r"\1(…)"),
+    (re.compile(r"(Failing row contains )\(.*?\)\.?$", re.M), r"\1(…)"),
+]
+
+# What differs between two occurrences of one error: ids, dates, long numbers.
+_VARIABLE = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[T ]?[\d:.+Z]*|\b[0-9a-f]{16,}\b|\d{4,}",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`place` is the innermost frame of our own code; empty where the error came from outside."""
+
+    type: str
+    message: str
+    traceback: str = ""
+    place: str = ""
+
+    def fingerprint(self, *, name: str) -> str:
+        """16 hex digits, the same for errors that a person would call the same.
+
+        Type and place say what broke; the message is needed too, without what varies: a mail server's
+        refusals all have one type and one place.
+        """
+        parts = (name, self.type, self.place, _VARIABLE.sub("*", self.message)[:300])
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def describe(error: BaseException) -> Report:
+    """What is stored of an exception: no local variables, redacted texts, causes included."""
+    described = tracebacks.TracebackException.from_exception(error, capture_locals=False)
+    return reported(
+        type=_dotted(type(error)),
+        message=str(error),
+        traceback="".join(described.format()),
+        place=_place(described.stack),
+    )
+
+
+def reported(*, type: str, message: str, traceback: str = "", place: str = "") -> Report:  # noqa: A002
+    """A report from texts that others wrote, redacted and cut to what we store."""
+    return Report(
+        type=type,
+        message=_stored(message)[:MESSAGE_LIMIT],
+        traceback=_stored(traceback)[-TRACEBACK_LIMIT:],
+        place=place,
+    )
+
+
+def _stored(text: str) -> str:
+    for pattern, replacement in _ROWS:
+        text = pattern.sub(replacement, text)
+    # PostgreSQL's text takes every character but NUL.
+    return redact_text(text).replace("\0", "�")
+
+
+def _dotted(cls: type) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _place(stack: tracebacks.StackSummary) -> str:
+    root = f"{settings.BASE_DIR}/"
+    # The virtual environment may stand inside our folder.
+    ours = [
+        f"{frame.filename.removeprefix(root)}:{frame.name}"
+        for frame in stack
+        if frame.filename.startswith(root) and "site-packages" not in frame.filename
+    ]
+    return ours[-1] if ours else ""

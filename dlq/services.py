@@ -1,0 +1,152 @@
+"""What can be done with a failure. Every change of state is an update whose row count is looked at."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from audit.services import record
+from dlq import events, metrics, plan, policy, registry
+from dlq.errors import FailureNotFound, NoRetrier, WrongState
+from dlq.models import Attempt, Failure, Kind, Outcome, Status
+from dlq.reports import Report, describe
+
+OPEN = (Status.SCHEDULED, Status.RETRYING, Status.PERMANENT)
+WAITING = (Status.SCHEDULED, Status.PERMANENT)  # open, and nobody is at it
+
+
+def capture(
+    *,
+    kind: str,
+    source: str,
+    name: str,
+    payload: dict[str, Any],
+    error: BaseException | Report,
+    retry: bool = True,
+) -> Failure:
+    """Keep something that failed, in the scope that is set; in the caller's transaction, if one is open.
+
+    `payload` is what sending it again needs, and no more: it may hold personal data, the error's text is
+    stored without. `retry=False` says that trying again can't help: it waits for a person. The same failure
+    of the same work, while it is open, is one entry that was seen once more.
+    """
+    report = error if isinstance(error, Report) else describe(error)
+    fingerprint = report.fingerprint(name=name)
+    metrics.CAPTURED.labels(kind=kind).inc()
+    with transaction.atomic():
+        if seen := _seen_again(fingerprint=fingerprint, payload=payload):
+            return seen
+        now = database_now()
+        wait = policy.delay(0) if retry and _can_retry(kind=kind, name=name) else None
+        failure = Failure.objects.create(
+            kind=kind,
+            source=source,
+            name=name,
+            payload=payload,
+            fingerprint=fingerprint,
+            **error_fields(report),
+            status=Status.SCHEDULED if wait else Status.PERMANENT,
+            next_retry_at=now + wait if wait else None,
+            expires_at=now + policy.LIFE,
+        )
+        Attempt.objects.create(
+            failure=failure, number=0, ended_at=now, outcome=Outcome.FAILED, **error_fields(report)
+        )
+        if failure.next_retry_at:
+            plan.at(failure.id, failure.next_retry_at)
+        record(
+            events.CAPTURED,
+            subject=("failure", failure.id),
+            source=failure.source,
+            name=failure.name,
+            error=failure.error_type,
+            fingerprint=fingerprint,
+            status=failure.status,
+        )
+    return failure
+
+
+def retry(*, failure_id: uuid.UUID) -> None:
+    """Have a failure sent again as soon as a worker is free, whether it was scheduled or given up.
+
+    Returns when that is planned, not when it is done; the entry stays until the retry has succeeded. Raises
+    FailureNotFound, NoRetrier, or WrongState for one that is being retried, resolved or discarded.
+    """
+    with transaction.atomic():
+        failure = _lock(failure_id, expected=WAITING)
+        if not _can_retry(kind=failure.kind, name=failure.name):
+            raise NoRetrier(
+                f"{failure.name} came from {failure.source} and nothing here can send it again. Send it again "
+                "there, then discard it here with that reason."
+            )
+        was = failure.status
+        now = database_now()
+        failure.status = Status.SCHEDULED
+        failure.next_retry_at = now
+        failure.expires_at = now + policy.LIFE
+        failure.save(update_fields=["status", "next_retry_at", "expires_at"])
+        plan.at(failure.id, now)
+        record(events.RETRY_REQUESTED, subject=("failure", failure.id), name=failure.name, was=was)
+
+
+def discard(*, failure_id: uuid.UUID, reason: str) -> None:
+    """Close a failure that need not be sent again, and say why. The entry and its attempts stay.
+
+    Raises FailureNotFound, or WrongState for one that is being retried, resolved or discarded.
+    """
+    with transaction.atomic():
+        failure = _lock(failure_id, expected=WAITING)
+        was = failure.status
+        failure.status = Status.DISCARDED
+        failure.discard_reason = reason
+        failure.next_retry_at = None
+        failure.save(update_fields=["status", "discard_reason", "next_retry_at"])
+        plan.done(failure.id)
+        record(events.DISCARDED, subject=("failure", failure.id), name=failure.name, was=was, reason=reason)
+    metrics.CLOSED.labels(status=Status.DISCARDED).inc()
+
+
+def error_fields(report: Report) -> dict[str, str]:
+    return {
+        "error_type": report.type,
+        "error_message": report.message,
+        "traceback": report.traceback,
+    }
+
+
+def database_now() -> datetime:
+    """The database's clock: workers' clocks differ, and due times are compared there."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+def _can_retry(*, kind: str, name: str) -> bool:
+    return kind == Kind.TASK or registry.find(name) is not None
+
+
+def _seen_again(*, fingerprint: str, payload: dict[str, Any]) -> Failure | None:
+    """The open entry for the same failure of the same work, counted once more; None where there is none."""
+    same = Failure.objects.filter(fingerprint=fingerprint, payload=payload, status__in=OPEN).order_by("-id")
+    if (seen := same.first()) is None:
+        return None
+    counted = Failure.objects.filter(id=seen.id, status__in=OPEN).update(
+        occurrences=F("occurrences") + 1, last_seen_at=Now()
+    )
+    return seen if counted else None
+
+
+def _lock(failure_id: uuid.UUID, *, expected: tuple[Status, ...]) -> Failure:
+    """The failure, locked until the transaction ends, in one of the expected states."""
+    failure = Failure.objects.select_for_update().filter(id=failure_id).first()
+    if failure is None:
+        raise FailureNotFound(f"There is no failure {failure_id} here.")
+    if failure.status not in expected:
+        raise WrongState(
+            f"It is {failure.status}; this needs it to be {' or '.join(expected)}.", status_now=failure.status
+        )
+    return failure
