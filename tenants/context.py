@@ -1,0 +1,140 @@
+"""Which hotel the running code serves, and who asked for it.
+
+The database backend reads the scope at each statement, so what counts is where a query runs,
+not where it was written: a queryset made in one hotel's context and consumed in another's reads the other's rows.
+A new thread starts with neither scope nor actor: enter a context inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal, Protocol
+from uuid import UUID
+
+
+class NoScope(RuntimeError):
+    """Neither a hotel nor the platform is set: `with hotel_context(hotel):` or `with platform_context():` does."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No hotel and not the platform: a statement would not know whose rows it may see. "
+            "Wrap the code in `with hotel_context(hotel):` or `with platform_context():` (tenants.context). "
+            "Threads, generators and lazy querysets need it where they run, not where they were made."
+        )
+
+
+class NoHotel(NoScope):
+    """The platform's context is set where a hotel is needed."""
+
+    def __init__(self) -> None:
+        RuntimeError.__init__(
+            self,
+            "This needs a hotel, and the platform's context is set. Wrap it in `with hotel_context(hotel):`.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a hotel's code needs to know of it without asking the database. `id` is None for the platform."""
+
+    id: UUID | None
+    slug: str
+    schema: str
+    role: str | None
+    name: str
+    time_zone: str
+    language: str
+    status: str
+
+
+class HasScope(Protocol):
+    @property
+    def scope(self) -> Scope: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts. `id` and `label` stay readable in the audit trail after the person or key is gone."""
+
+    kind: Literal["user", "key", "task", "command", "system", "anonymous"]
+    id: str
+    label: str
+    ip: str | None = None
+    request_id: str | None = None
+
+
+PUBLIC_SCHEMA = "public"
+PLATFORM = Scope(
+    id=None,
+    slug="",
+    schema=PUBLIC_SCHEMA,
+    role=None,
+    name="",
+    time_zone="UTC",
+    language="en",
+    status="active",
+)
+SYSTEM = Actor(kind="system", id="", label="system")
+
+_scope: ContextVar[Scope | None] = ContextVar("hotelagent_scope", default=None)
+_actor: ContextVar[Actor] = ContextVar("hotelagent_actor", default=SYSTEM)
+
+
+@contextmanager
+def hotel_context(hotel: Scope | HasScope) -> Iterator[Scope]:
+    """Statements inside go to this hotel. Nests; the scope before it returns on leaving, by an exception too."""
+    scope = hotel if isinstance(hotel, Scope) else hotel.scope
+    if scope.schema == PUBLIC_SCHEMA:
+        raise ValueError("The platform is no hotel: use platform_context().")
+    token = _scope.set(scope)
+    try:
+        yield scope
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
+def platform_context() -> Iterator[Scope]:
+    """Statements inside go to the shared tables. Nests like hotel_context()."""
+    token = _scope.set(PLATFORM)
+    try:
+        yield PLATFORM
+    finally:
+        _scope.reset(token)
+
+
+def scope_or_none() -> Scope | None:
+    return _scope.get()
+
+
+def current_scope() -> Scope:
+    """The hotel or the platform; raises NoScope where neither is set."""
+    scope = _scope.get()
+    if scope is None:
+        raise NoScope
+    return scope
+
+
+def current_hotel() -> Scope:
+    """The hotel; raises NoScope where nothing is set and NoHotel in the platform's context."""
+    scope = current_scope()
+    if scope.id is None and scope.schema == PUBLIC_SCHEMA:
+        raise NoHotel
+    return scope
+
+
+@contextmanager
+def actor_context(actor: Actor) -> Iterator[Actor]:
+    token = _actor.set(actor)
+    try:
+        yield actor
+    finally:
+        _actor.reset(token)
+
+
+def current_actor() -> Actor:
+    """Who acts; `SYSTEM` where nobody said."""
+    return _actor.get()

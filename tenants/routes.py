@@ -1,0 +1,117 @@
+"""Two routes to one database, under one alias (DESIGN 4.2).
+
+Runtime statements go over `settings.DATABASES["default"]`, which may be a transaction-mode pooler.
+What needs a session (DDL, session advisory locks, CREATE INDEX CONCURRENTLY, dumps) goes over
+`settings.DATABASE_DIRECT`, as the owner of everything. Both say `default`, so that migrations and models need not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+if TYPE_CHECKING:
+    from tenants.backend.base import DatabaseWrapper
+
+RUNTIME = "runtime"
+DIRECT = "direct"
+
+
+class RouteError(RuntimeError):
+    """The direct route can't be taken here."""
+
+
+def derive_direct_url(url: str) -> str:
+    """The direct URL of a database whose runtime URL goes to a known pooler, else the URL itself.
+
+    Supabase serves transactions on 6543 and sessions on 5432 of the same host
+    (https://supabase.com/docs/guides/database/connecting-to-postgres); Neon's pooler is the same host with
+    `-pooler` after the endpoint's name (https://neon.com/docs/connect/connection-pooling).
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    login, at, address = parts.netloc.rpartition("@")
+    if host.endswith((".supabase.com", ".supabase.co")) and address.endswith(":6543"):
+        address = address.removesuffix(":6543") + ":5432"
+    elif host.endswith(".neon.tech"):
+        endpoint, dot, rest = address.partition(".")
+        address = endpoint.removesuffix("-pooler") + dot + rest
+    else:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{login}{at}{address}"))
+
+
+def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
+    """Django's settings of the database behind a libpq URL; its query string may hold any libpq parameter.
+
+    Off this machine TLS is required unless the URL says otherwise (`?sslmode=verify-full` is better still).
+    """
+    try:
+        given: dict[str, Any] = conninfo_to_dict(url)
+    except ProgrammingError as error:
+        name = "DATABASE_DIRECT_URL" if direct else "DATABASE_URL"
+        raise ImproperlyConfigured(
+            f"{name} is no PostgreSQL URL ({error}). It looks like postgresql://user:password@host:5432/name."
+        ) from error
+    options = {"connect_timeout": 10, **given}
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    address = {name: str(options.pop(key, "")) for key, name in names.items()}
+    if not is_local(address["HOST"]):
+        options.setdefault("sslmode", "require")
+    return {
+        "ENGINE": "tenants.backend",
+        **address,
+        "OPTIONS": options,
+        # Seconds. A process that keeps its connection saves a connect a request; the direct route closes on leaving.
+        "CONN_MAX_AGE": 0 if direct else 600,
+        "CONN_HEALTH_CHECKS": not direct,
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "ROUTE": DIRECT if direct else RUNTIME,
+    }
+
+
+def is_local(host: str) -> bool:
+    """This machine: no host, a unix socket's folder, or a loopback name."""
+    return not host or host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"}
+
+
+@contextmanager
+def direct_route() -> Iterator[DatabaseWrapper]:
+    """Inside, this thread's `default` connection is a direct one, logged in as the owner; closed on leaving.
+
+    Nests (the inner one changes nothing). The runtime connection is kept and comes back, by an exception too.
+    Raises RouteError inside an open atomic() of the runtime connection: the direct one would not see
+    what that has written, and could wait for its locks for ever.
+    """
+    runtime: Any = connections[DEFAULT_DB_ALIAS]
+    if runtime.direct:
+        yield runtime
+        return
+    if runtime.in_atomic_block:
+        raise RouteError(
+            "direct_route() inside an open atomic() of the runtime connection: the direct connection would not "
+            "see its rows and could wait for its locks for ever. Leave atomic() first; in tests use "
+            "@pytest.mark.django_db(transaction=True)."
+        )
+    direct: Any = type(runtime)(direct_settings(), DEFAULT_DB_ALIAS)
+    connections[DEFAULT_DB_ALIAS] = direct
+    try:
+        yield direct
+    finally:
+        connections[DEFAULT_DB_ALIAS] = runtime
+        direct.close()
+
+
+def direct_settings() -> dict[str, Any]:
+    """`settings.DATABASE_DIRECT` with Django's defaults filled in, marked so that the backend knows its route."""
+    direct = connections.configure_settings({DEFAULT_DB_ALIAS: deepcopy(settings.DATABASE_DIRECT)})
+    return {**direct[DEFAULT_DB_ALIAS], "ROUTE": DIRECT}
