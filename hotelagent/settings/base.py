@@ -1,12 +1,13 @@
 """What every deployment shares. Values come from the environment; a wrong one raises and names its variable."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import environ
 from django.utils.translation import gettext_lazy as _
 
-from hotelagent import logs
+from hotelagent import csp, logs
 from tenants.routes import database_settings, derive_direct_url
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -46,10 +47,13 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "hotelagent.health.HealthMiddleware",  # before the hotel is looked up: probes come by address, not by name
+    "hotelagent.metrics.RequestMetrics",
+    "hotelagent.rest.middleware.RequestId",
+    "hotelagent.rest.middleware.ApiProblems",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tenants.middleware.HotelMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "hotelagent.csp.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -187,7 +191,18 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
 }
 
-# Logging, errors, traces
-LOGGING_CONFIG = None
+# What pages may load
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.PAGE}
+
+# Logging, metrics, errors, traces
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING_CONFIG = "hotelagent.logs.configure"
+LOGGING = logs.settings(json=True, level=LOG_LEVEL)
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # RequestId has looked at it and replaced what is none
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request: the one that has the outcome
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO  # a client's mistake is no warning to us
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # personal data; the audit trail has it where it matters
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")

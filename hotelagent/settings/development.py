@@ -1,5 +1,6 @@
 """Development: everything on this machine. `manage.py` starts the embedded servers and sets their addresses."""
 
+from hotelagent import logs
 from hotelagent.settings import base
 from hotelagent.settings.base import env
 
@@ -7,6 +8,7 @@ DEBUG = env.bool("DEBUG", default=True)
 # Known to all and good for nothing but this machine: production refuses to start without its own.
 SECRET_KEY = env.str("SECRET_KEY", default="development-only-" + "0" * 48)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", ".localhost", "127.0.0.1", "[::1]"])
+LOGGING = logs.settings(json=False, level=base.LOG_LEVEL)
 MAIL_PORT = env.int("MAIL_PORT", default=8025)
 
 

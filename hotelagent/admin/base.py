@@ -1,0 +1,63 @@
+"""The base class of every admin page of ours."""
+
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.db.models import Model
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from hotelagent.admin import signals
+from tenants.context import current_scope
+
+
+class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
+    """A model in a hotel's (or the platform's) admin.
+
+    Permissions are Django's names, answered by `User.has_perm` from the role's scopes. What is done goes to the
+    audit trail through `hotelagent.admin.signals`; Django's own log is not written, and its history page is gone.
+    """
+
+    compressed_fields = True
+    list_fullwidth = True
+    warn_unsaved_form = True
+    list_per_page = 50
+    show_full_result_count = False  # a COUNT of everything on each page of a big table
+    object_history_template = None
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        signals.object_added.send(
+            sender=type(obj), request=request, user=request.user, obj=obj, changed=changed_fields(message)
+        )
+        return LogEntry()
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
+        signals.object_changed.send(
+            sender=type(obj), request=request, user=request.user, obj=obj, changed=changed_fields(message)
+        )
+        return LogEntry()
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> list[LogEntry]:
+        for obj in queryset:
+            signals.object_deleted.send(
+                sender=type(obj), request=request, user=request.user, obj=obj, changed=[]
+            )
+        return []
+
+
+class PlatformModelAdmin(HotelModelAdmin):
+    """A model in the platform's admin; asking for it in a hotel's context is a mistake of ours, and refused."""
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        if current_scope().id is not None:
+            raise RuntimeError("A platform page was opened in a hotel's context.")
+        return super().get_queryset(request)
+
+
+def changed_fields(message: Any) -> list[str]:
+    """The names of the fields in Django's change message, also of inline rows."""
+    names: list[str] = []
+    for part in message if isinstance(message, list) else []:
+        for change in part.values():
+            names += [str(name) for name in change.get("fields", [])]
+    return sorted(set(names))

@@ -1,0 +1,13 @@
+"""What people do in the admin. This package can't import the audit trail, so the trail listens here.
+
+Each is sent in the transaction of the change, with `request`, `obj` and `user`; `changed` has the names of the
+fields (never their values: what was typed may be personal). Django's own `user_login_failed`, `user_logged_in`
+and `user_logged_out` are sent as ever.
+"""
+
+from django.dispatch import Signal
+
+object_added = Signal()  # sender: the model; obj, user, request, changed
+object_changed = Signal()
+object_deleted = Signal()
+permission_refused = Signal()  # sender: the site; user, request, permission: a scope

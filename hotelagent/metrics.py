@@ -1,0 +1,91 @@
+"""Prometheus metrics: what the house counts, and how every process's numbers reach one page.
+
+gunicorn and Celery run several processes; with `PROMETHEUS_MULTIPROC_DIR` set before Python starts, each keeps
+its numbers in files there and any of them can answer for all. No label ever names a hotel, a room or a guest:
+at a thousand hotels each label value is a thousand series.
+
+An app's own metrics stand in its `metrics.py`:
+
+    HOLDS = metrics.counter("hotelagent_holds_total", "Holds asked for, by outcome.", labels=["outcome"])
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+#: From a cached read to the statement timeout, in seconds.
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def counter(name: str, what: str, *, labels: Sequence[str] = ()) -> Counter:
+    return Counter(name, what, labelnames=labels)
+
+
+def histogram(
+    name: str, what: str, *, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS
+) -> Histogram:
+    return Histogram(name, what, labelnames=labels, buckets=buckets)
+
+
+def gauge(name: str, what: str, *, labels: Sequence[str] = ()) -> Gauge:
+    """A level that one process knows for all: the youngest value wins, whichever process wrote it."""
+    return Gauge(name, what, labelnames=labels, multiprocess_mode="mostrecent")
+
+
+REQUESTS = histogram(
+    "hotelagent_request_seconds",
+    "Seconds from the first middleware to the response, by view, method and status.",
+    labels=["view", "method", "status"],
+)
+
+
+class RequestMetrics:
+    """Middleware, in front of all others but the probes: every response is counted, whoever gave it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        start = time.perf_counter()
+        response = self.get_response(request)
+        match = request.resolver_match
+        REQUESTS.labels(
+            view=match.view_name or match.route if match else "none",
+            method=request.method if request.method in METHODS else "other",
+            status=response.status_code,
+        ).observe(time.perf_counter() - start)
+        return response
+
+
+def directory() -> Path | None:
+    """Where the processes keep their numbers; None where there is one process only."""
+    path = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(path) if path else None
+
+
+def page() -> bytes:
+    """All processes' metrics in Prometheus's text format."""
+    if directory() is None:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def process_died(pid: int) -> None:
+    """Drop what a dead process said about itself (its totals stay). gunicorn's `child_exit` calls this."""
+    if directory() is not None:
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,25 @@
+"""The interface, explained by itself."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from hotelagent.rest.problems import all_problems
+
+
+class Schema(SpectacularAPIView):
+    """OpenAPI 3.1, of the host that is asked: a hotel's or the platform's. `?format=json` for JSON."""
+
+
+class Docs(SpectacularSwaggerSplitView):
+    """Swagger UI from our own files; its script comes from its own address, so the policy needs no inline code."""
+
+    template_name = "hotelagent/docs.html"
+
+
+def problem_list(request: HttpRequest, code: str | None = None) -> HttpResponse:
+    """The page behind `type`: one problem, or all of them."""
+    found = [problem for problem in all_problems() if code in {None, problem.code}]
+    if not found:
+        raise Http404
+    return render(request, "hotelagent/problems.html", {"problems": found, "code": code})

@@ -1,0 +1,166 @@
+"""Whatever goes wrong becomes one kind of answer: `application/problem+json` (RFC 9457) with the request's id."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.signals import got_request_exception
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db.models import ProtectedError, RestrictedError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+
+from hotelagent.rest import problems
+from hotelagent.rest.problems import Problem
+from tenants.errors import DomainError
+
+PROBLEM_JSON = "application/problem+json"
+#: Seconds after which a client may try again when the database did not answer.
+RETRY_AFTER_UNAVAILABLE = 5
+
+logger = logging.getLogger(__name__)
+
+
+class InvalidCursor(exceptions.APIException):
+    """A cursor that we did not give out."""
+
+    status_code = problems.INVALID_CURSOR.status
+    default_detail = problems.INVALID_CURSOR.meaning
+    default_code = problems.INVALID_CURSOR.code
+
+
+class MissingScope(exceptions.PermissionDenied):
+    """The credentials are valid and lack the scope that the operation needs."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This needs the scope {scope}.")
+        self.scope = scope
+
+
+def document(problem: Problem, *, detail: str, request_id: str | None, **members: Any) -> dict[str, Any]:
+    """The problem document. `members` are the problem's own, beside those of the RFC."""
+    return {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "request_id": request_id,
+        **members,
+    }
+
+
+def problem_page(request: HttpRequest, problem: Problem, *, detail: str = "") -> JsonResponse:
+    """A problem document outside of REST framework's views: middleware, unknown addresses."""
+    return JsonResponse(
+        document(problem, detail=detail or problem.meaning, request_id=getattr(request, "request_id", None)),
+        status=problem.status,
+        content_type=PROBLEM_JSON,
+    )
+
+
+def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """REST framework's `EXCEPTION_HANDLER`: total, so that a client never meets an HTML page."""
+    request = context["request"]
+    problem, detail, members, headers = _describe(exc)
+    if problem.status >= problems.SERVER_ERROR.status:
+        # What Django does for an exception that leaves a view; Sentry and the request log listen to it.
+        got_request_exception.send(sender=type(context.get("view")), request=request._request)
+        logger.error("request_failed", exc_info=exc)
+    body = document(
+        problem, detail=detail, request_id=getattr(request._request, "request_id", None), **members
+    )
+    return Response(body, status=problem.status, headers=headers, content_type=PROBLEM_JSON)
+
+
+_Described = tuple[Problem, str, dict[str, Any], dict[str, str]]
+
+
+def _describe(exc: Exception) -> _Described:
+    match exc:
+        case DomainError():
+            problem = Problem(exc.code, exc.status, str(exc.title), "")
+            return problem, str(exc.detail), dict(exc.extra), {}
+        case exceptions.ValidationError():
+            return problems.INVALID, "See `errors`.", {"errors": field_errors(exc.detail)}, {}
+        case DjangoValidationError():
+            return problems.INVALID, "See `errors`.", {"errors": field_errors(_django_detail(exc))}, {}
+        case exceptions.APIException():
+            return _describe_api(exc)
+        case Http404():
+            return _house(problems.NOT_FOUND)
+        case DjangoPermissionDenied():
+            return _house(problems.FORBIDDEN)
+        case ProtectedError() | RestrictedError():
+            return _house(problems.CONFLICT)
+        case RequestDataTooBig():
+            return _house(problems.TOO_LARGE)
+        case SuspiciousOperation():
+            return _house(problems.BAD_REQUEST)
+        case OperationalError() | InterfaceError():
+            return _describe_database(exc)
+        case _:
+            return _house(problems.SERVER_ERROR)
+
+
+def _house(problem: Problem) -> _Described:
+    return problem, problem.meaning, {}, {}
+
+
+def _describe_api(exc: exceptions.APIException) -> _Described:
+    headers = {}
+    if auth_header := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    members: dict[str, Any] = {}
+    match exc:
+        case exceptions.Throttled(wait=wait) if wait is not None:
+            headers["Retry-After"] = str(max(1, int(-(-wait // 1))))
+        case MissingScope(scope=scope):
+            members["required_scope"] = scope
+    own = {problem.code: problem for problem in problems.HOUSE}.get(str(exc.default_code))
+    problem = own or problems.BY_STATUS.get(exc.status_code, problems.SERVER_ERROR)
+    return problem, str(exc.detail), members, headers
+
+
+def _describe_database(exc: DatabaseError | InterfaceError) -> _Described:
+    """The database is away, too slow or gave way to another: none of it is the client's fault, all of it passes."""
+    del exc  # its text names hosts, logins and statements
+    return (
+        problems.UNAVAILABLE,
+        "The database did not answer in time.",
+        {},
+        {"Retry-After": str(RETRY_AFTER_UNAVAILABLE)},
+    )
+
+
+def field_errors(detail: Any, *, pointer: str = "") -> list[dict[str, str]]:
+    """REST framework's nested errors as a flat list with JSON Pointers (RFC 6901) into the body.
+
+    >>> field_errors({"rooms": [{}, {"number": ["Required."]}]})
+    [{'pointer': '/rooms/1/number', 'detail': 'Required.'}]
+    """
+    if isinstance(detail, Mapping):
+        found = []
+        for name, inner in detail.items():
+            whole = name in {api_settings.NON_FIELD_ERRORS_KEY, NON_FIELD_ERRORS}
+            found += field_errors(inner, pointer=pointer if whole else f"{pointer}/{_escaped(str(name))}")
+        return found
+    if isinstance(detail, list | tuple):
+        found = []
+        for index, inner in enumerate(detail):
+            nested = isinstance(inner, Mapping | list | tuple)
+            found += field_errors(inner, pointer=f"{pointer}/{index}" if nested else pointer)
+        return found
+    return [{"pointer": pointer, "detail": str(detail)}]
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _django_detail(exc: DjangoValidationError) -> Any:
+    return exc.message_dict if hasattr(exc, "error_dict") else exc.messages

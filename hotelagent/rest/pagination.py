@@ -1,0 +1,37 @@
+"""Pages by cursor: stable while rows come and go, and as quick on the last page as on the first."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+
+from hotelagent.rest.errors import InvalidCursor
+
+if TYPE_CHECKING:  # REST framework reads this module while it makes its own views
+    from rest_framework.views import APIView
+
+
+class NewestFirst(CursorPagination):
+    """Rows in the order of their keys, the newest first: our keys are time-ordered (UUID version 7).
+
+    A list that is read in another order derives from this and names its `ordering`, which must be unique.
+    """
+
+    ordering = "-pk"
+    page_size_query_param = "page_size"
+    max_page_size = 200
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: "APIView | None" = None
+    ) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (
+            NotFound,
+            ValidationError,
+            ValueError,
+        ) as error:  # also a well-formed cursor with a made-up key
+            raise InvalidCursor from error

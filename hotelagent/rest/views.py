@@ -1,0 +1,55 @@
+"""The base classes of every API view: scopes, throttles, problems, the actor, and the request's headers."""
+
+from contextlib import ExitStack
+from typing import Any, ClassVar
+
+from django.http import HttpResponseBase
+from rest_framework import exceptions
+from rest_framework.request import Request
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
+
+from tenants.authentication import actor_of
+from tenants.context import actor_context
+
+
+class HotelAPIView(APIView):
+    """A view of a hotel's (or the platform's) API.
+
+    `required_scopes` names the scope of every method; a method without one is refused to everybody. Inside a
+    handler `current_actor()` is the key or the member of staff that asks.
+    """
+
+    required_scopes: ClassVar[dict[str, str]] = {}
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        with ExitStack() as self._while_handled:
+            return super().dispatch(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().initial(request, *args, **kwargs)
+        except (exceptions.NotAuthenticated, exceptions.AuthenticationFailed):
+            self.check_throttles(request)  # who guesses keys is slowed down too, by address
+            raise
+        self._while_handled.enter_context(actor_context(actor_of(request)))
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        verdict = getattr(request._request, "throttle_verdict", None)
+        if verdict is not None:
+            for name, value in verdict.headers.items():
+                response[name] = value
+        # An answer belongs to who asked: no cache on the way may give it to another.
+        response.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class HotelViewSet(HotelAPIView, GenericViewSet[Any]):
+    """Several operations on one thing; the view set adds those it has, each calling one service."""
+
+
+class HotelReadOnlyViewSet(HotelAPIView, ReadOnlyModelViewSet[Any]):
+    """A list, newest first, and one of it."""
