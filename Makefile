@@ -1,0 +1,54 @@
+# Everything that these make stands in .hotelagent; nothing else of this machine changes.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench chaos clean requirements install tools
+
+HOME_FOLDER := .hotelagent
+PY := $(HOME_FOLDER)/venv/bin/python
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(HOME_FOLDER)/pycache
+
+# The newest Python of 3.11 or later. Asked for only when something is to be installed.
+PYTHON = $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+
+help: ## Show what there is
+	@echo "make <what> - where <what> is one of:"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
+		|| sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1: \2/p' Makefile
+
+run: install ## Set up and run everything: two demonstration hotels on http://localhost:8000 (PORT=, MAIL_PORT=)
+	@exec $(PY) manage.py serve
+
+test: install tools ## Run the tests (ARGS="tests/locks -k overlap" for some of them)
+	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 2) $(ARGS)
+
+lint: install ## Check style, types and the SQL of migrations
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+	@if [ -f tenants/management/commands/lint_migrations.py ]; then $(PY) manage.py lint_migrations; fi
+
+bench: install tools ## Measure against the peers (ONLY=id,id for some rows)
+	@$(PY) -m tests.benchmarks $(ONLY)
+
+chaos: install tools ## Kill things while they work, and see that nothing is lost
+	@$(PY) -m pytest tests/chaos $(ARGS)
+
+clean: ## Forget all data of this checkout (the installed packages stay)
+	@if [ -x $(PY) ]; then $(PY) -m hotelagent.embedded.clean; fi
+
+requirements: install ## Pin the packages of requirements/*.in anew, with hashes
+	@for name in base production development; do \
+		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-emit-find-links --custom-compile-command 'make requirements' \
+			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+install:
+	@if ! $(PY) -I hotelagent/embedded/install.py --ready 2>/dev/null; then \
+		if [ -z "$(PYTHON)" ]; then \
+			echo "hotelagent needs Python 3.11 or later and found $$(python3 --version 2>&1). Install one, such as python3.12, and try again." >&2; \
+			exit 1; fi; \
+		$(PYTHON) -I hotelagent/embedded/install.py; fi
+
+# PgBouncer is no Python package. Without it the tests that need it are skipped, and say so.
+tools:
+	@if ! PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		(apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer) >/dev/null 2>&1 || true; fi
+	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || echo "PgBouncer is missing: the tests of isolation behind a pooler are SKIPPED. apt-get install pgbouncer" >&2

@@ -1,0 +1,39 @@
+"""Loaded by `-p tests.plugin` before Django's settings are read: starts the servers, says where they are."""
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from tests.servers import Servers
+
+SERVERS = pytest.StashKey[Servers]()
+ALONE = "test_main"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
+    """Before pytest-django reads the settings; only in the process that the workers are started from."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        servers = Servers()
+        early_config.stash[SERVERS] = servers
+        early_config.add_cleanup(servers.stop)
+        servers.start()
+        os.environ.update(servers.environment(ALONE, 1))
+    return (yield)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    servers = session.config.stash.get(SERVERS, None)
+    if servers and not session.config.option.collectonly:
+        problem = servers.build_template()
+        if problem:
+            os.environ["HOTELAGENT_TEST_PROBLEM"] = problem
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    servers = config.stash[SERVERS]
+    for number, spec in enumerate(specs):
+        spec.env.update(servers.environment(f"test_worker_{number}", number + 2))

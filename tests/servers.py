@@ -1,0 +1,268 @@
+"""Real servers for tests: PostgreSQL, Valkey, PgBouncer in transaction mode, an SMTP server that obeys."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default as modern_email
+from pathlib import Path
+from typing import IO, Any, Self
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from psycopg import sql
+
+from hotelagent.embedded import paths, ports, postgres, processes, valkey
+
+TEMPLATE = postgres.DATABASE
+FOLDER = paths.HOME / "test"
+IN_CI = os.environ.get("CI") == "true"
+
+
+def with_database(url: str, database: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+
+
+class Servers:
+    """PostgreSQL and Valkey of one test run, each new and empty, in a folder that no other run uses."""
+
+    def __init__(self) -> None:
+        self.folder, self._lock = self._claim_folder()
+        self.log = (self.folder / "servers.log").open("wb")
+        self.postgres = postgres.Postgres(self.folder / "postgres", options=postgres.THROWAWAY)
+        self.valkey = valkey.Valkey(self.folder / "valkey", persistence=valkey.THROWAWAY)
+        self.children: list[subprocess.Popen[bytes]] = []
+
+    @staticmethod
+    def _claim_folder() -> tuple[Path, IO[str]]:
+        """The first numbered folder that no other run holds; what an earlier run left in it is deleted."""
+        number = 0
+        while True:
+            folder = paths.private_folder(FOLDER / str(number))
+            lock = (FOLDER / f"{number}.lock").open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                number += 1
+                continue
+            shutil.rmtree(folder)
+            return paths.private_folder(folder), lock
+
+    def start(self) -> None:
+        for server in (self.postgres, self.valkey):
+            paths.private_folder(server.home)
+            server.prepare()
+            self.children.append(server.start(self.log))
+        self.postgres.wait(self.children[0])
+        self.valkey.wait(self.children[1])
+
+    def stop(self) -> None:
+        for child in self.children:
+            processes.stop([child], signal_number=signal.SIGKILL, patience=10)
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._lock.close()
+
+    def environment(self, database: str, number: int) -> dict[str, str]:
+        """The variables that settings read, for a process with a database and a Redis number of its own."""
+        return {
+            "DJANGO_SETTINGS_MODULE": "hotelagent.settings.development",
+            "DATABASE_URL": self.postgres.url(postgres.RUNTIME, database),
+            "DATABASE_DIRECT_URL": self.postgres.url(postgres.OWNER, database),
+            "REDIS_URL": self.valkey.url(number),
+            "EMAIL_URL": "smtp://127.0.0.1:1",
+            "PLATFORM_HOST": "localhost",
+            "HOTELAGENT_TEST_SUPERUSER_URL": self.postgres.url(postgres.SUPERUSER, database),
+        }
+
+    def build_template(self) -> str | None:
+        """Migrate and furnish the database that every worker's is a copy of. Why it could not, or None."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.template"],
+            cwd=paths.CHECKOUT,
+            env={**os.environ, **self.environment(TEMPLATE, 0)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return None if done.returncode == 0 else f"{done.stdout}\n{done.stderr}".strip()
+
+
+def clone(direct_url: str) -> None:
+    """Make the database that the URL names a fresh copy of the template, whoever is connected to it."""
+    database = sql.Identifier(urlsplit(direct_url).path.lstrip("/"))
+    with psycopg.connect(with_database(direct_url, "postgres"), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                database, sql.Identifier(TEMPLATE)
+            )
+        )
+
+
+class PgBouncer:
+    """A transaction-mode PgBouncer before the server of `url`, with the logins of the URLs given.
+
+    `with PgBouncer(url, pool_size=1) as bouncer: connect(bouncer.url)`
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 3, other_urls: tuple[str, ...] = ()) -> None:
+        self.upstream = urlsplit(url)
+        self.pool_size = pool_size
+        self.logins = {
+            unquote(parts.username or ""): unquote(parts.password or "")
+            for parts in (self.upstream, *map(urlsplit, other_urls))
+        }
+        self.port = ports.any_free()
+        self.folder = Path(paths.private_folder(FOLDER / f"pgbouncer-{os.getpid()}-{self.port}"))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self.through(urlunsplit(self.upstream))
+
+    def through(self, url: str) -> str:
+        """The same login and database as in a direct URL, by way of the pooler."""
+        parts = urlsplit(url)
+        login = parts.netloc.rpartition("@")[0]
+        return urlunsplit(parts._replace(netloc=f"{login}@{ports.LOOPBACK}:{self.port}"))
+
+    def __enter__(self) -> Self:
+        program = find_pgbouncer()
+        if program is None:
+            raise RuntimeError("PgBouncer is not installed: `apt-get install pgbouncer`.")
+        user = processes.unprivileged_user()
+        logins = "".join(f'"{login}" "{password}"\n' for login, password in self.logins.items())
+        paths.write_private(self.folder / "logins", logins)
+        paths.write_private(
+            self.folder / "pgbouncer.ini",
+            f"[databases]\n* = host={self.upstream.hostname} port={self.upstream.port}\n"
+            f"[pgbouncer]\nlisten_addr = {ports.LOOPBACK}\nlisten_port = {self.port}\nunix_socket_dir =\n"
+            f"auth_type = scram-sha-256\nauth_file = {self.folder}/logins\npool_mode = transaction\n"
+            f"default_pool_size = {self.pool_size}\nmax_client_conn = 500\nserver_login_retry = 1\n"
+            "ignore_startup_parameters = extra_float_digits\nlogfile =\n"
+            "log_connections = 0\nlog_disconnections = 0\n",
+        )
+        if user:
+            for path in (self.folder, *self.folder.iterdir()):
+                os.chown(path, *user)
+        with (self.folder / "log").open("wb") as log:
+            self.process = processes.start(
+                processes.command(
+                    [program, self.folder / "pgbouncer.ini"], user=user, may_need=[self.folder]
+                ),
+                output=log,
+            )
+        wait_for(self.process, self.port, self.folder / "log")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process:
+            processes.stop([self.process], signal_number=signal.SIGTERM, patience=5)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def find_pgbouncer() -> str | None:
+    # Debian puts it where an ordinary user's PATH does not look.
+    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path, *, patience: float = 10) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            socket.create_connection((ports.LOOPBACK, port), timeout=1).close()
+        except OSError:
+            if processes.has_ended(process) or time.monotonic() > deadline:
+                raise RuntimeError(log.read_text() or f"Nothing answers on port {port}.") from None
+            time.sleep(0.02)
+        else:
+            return
+
+
+def demand_or_skip(missing: str) -> None:
+    """Skip loudly what this machine has no program for; in CI that is a failure."""
+    if IN_CI:
+        pytest.fail(f"{missing} is missing, and in CI nothing may be skipped for that.")
+    pytest.skip(f"{missing} is missing: NOT TESTED HERE. Install it and run again.")
+
+
+@dataclass
+class MailServer:
+    """Accepts mail on loopback and remembers it, or does what a test tells it to.
+
+    refuse("a@example.com", "550 5.1.1 no such mailbox"): that answer to RCPT TO, always or `times` times.
+    hang(seconds): waits before it answers to the next DATA.
+    drop(): accepts the next DATA, then hangs up without an answer.
+    """
+
+    port: int = 0
+    accepted: list[EmailMessage] = field(default_factory=list)
+    refusals: dict[str, tuple[str, int]] = field(default_factory=dict)
+    pause: float = 0
+    drops: int = 0
+
+    def refuse(
+        self, address: str, answer: str = "550 5.1.1 no such mailbox", *, times: int = 1_000_000
+    ) -> None:
+        self.refusals[address] = (answer, times)
+
+    def hang(self, seconds: float) -> None:
+        self.pause = seconds
+
+    def drop(self, times: int = 1) -> None:
+        self.drops = times
+
+    def to(self, address: str) -> list[EmailMessage]:
+        return [message for message in self.accepted if address in message["X-Envelope-To"].split(", ")]
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
+    ) -> str:
+        answer, times = self.refusals.get(address, ("", 0))
+        if times:
+            self.refusals[address] = (answer, times - 1)
+            return answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        message = BytesParser(policy=modern_email).parsebytes(envelope.original_content or b"")
+        message["X-Envelope-To"] = ", ".join(envelope.rcpt_tos)
+        if self.pause:
+            seconds, self.pause = self.pause, 0
+            await asyncio.sleep(seconds)
+        self.accepted.append(message)
+        if self.drops:
+            self.drops -= 1
+            transport = server.transport
+            if transport is not None:
+                transport.abort()
+        return "250 2.0.0 accepted"
+
+
+@contextlib.contextmanager
+def mail_server() -> Iterator[MailServer]:
+    server = MailServer(port=ports.any_free())
+    controller = Controller(server, hostname=ports.LOOPBACK, port=server.port)
+    controller.start()
+    try:
+        yield server
+    finally:
+        controller.stop()
