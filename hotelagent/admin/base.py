@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.admin.models import LogEntry
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
 from hotelagent.admin import signals
@@ -15,7 +15,8 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     """A model in a hotel's (or the platform's) admin.
 
     Permissions are Django's names, answered by `User.has_perm` from the role's scopes. What is done goes to the
-    audit trail through `hotelagent.admin.signals`; Django's own log is not written, and its history page is gone.
+    audit trail through `hotelagent.admin.signals`; Django's own log is not written, and the trail answers for
+    an object's history page.
     """
 
     compressed_fields = True
@@ -23,7 +24,14 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     warn_unsaved_form = True
     list_per_page = 50
     show_full_result_count = False  # a COUNT of everything on each page of a big table
-    object_history_template = None
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        [(_receiver, page)] = signals.history_asked.send(
+            sender=self.model, request=request, model_admin=self, object_id=object_id
+        )
+        return page
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         signals.object_added.send(

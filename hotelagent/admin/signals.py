@@ -10,4 +10,5 @@ from django.dispatch import Signal
 object_added = Signal()  # sender: the model; obj, user, request, changed
 object_changed = Signal()
 object_deleted = Signal()
+history_asked = Signal()  # sender: the model; request, model_admin, object_id; one receiver, answers the page
 permission_refused = Signal()  # sender: the site; user, request, permission: a scope
