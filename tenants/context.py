@@ -1,7 +1,7 @@
 """Which hotel the running code serves, and who asked for it.
 
-The database backend reads the scope at each statement, so what counts is where a query runs,
-not where it was written: a queryset made in one hotel's context and consumed in another's reads the other's rows.
+The database backend reads the scope at each statement, so what counts is where a query runs, not where it was
+written: a queryset made in one hotel's context and consumed in another's reads the other's rows.
 A new thread starts with neither scope nor actor: enter a context inside it.
 """
 
@@ -15,8 +15,8 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 
-class NoScope(RuntimeError):
-    """Neither a hotel nor the platform is set: `with hotel_context(hotel):` or `with platform_context():` does."""
+class NoScope(RuntimeError):  # noqa: N818 - it is a fact about the caller
+    """Neither a hotel nor the platform is set. hotel_context() and platform_context() set one."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -85,7 +85,7 @@ _actor: ContextVar[Actor] = ContextVar("hotelagent_actor", default=SYSTEM)
 
 @contextmanager
 def hotel_context(hotel: Scope | HasScope) -> Iterator[Scope]:
-    """Statements inside go to this hotel. Nests; the scope before it returns on leaving, by an exception too."""
+    """Statements inside go to this hotel. Nests; the scope before it comes back, by an exception too."""
     scope = hotel if isinstance(hotel, Scope) else hotel.scope
     if scope.schema == PUBLIC_SCHEMA:
         raise ValueError("The platform is no hotel: use platform_context().")

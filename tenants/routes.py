@@ -2,7 +2,7 @@
 
 Runtime statements go over `settings.DATABASES["default"]`, which may be a transaction-mode pooler.
 What needs a session (DDL, session advisory locks, CREATE INDEX CONCURRENTLY, dumps) goes over
-`settings.DATABASE_DIRECT`, as the owner of everything. Both say `default`, so that migrations and models need not know.
+`settings.DATABASE_DIRECT`, as the owner of everything. Both say `default`: migrations need not know.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
         "ENGINE": "tenants.backend",
         **address,
         "OPTIONS": options,
-        # Seconds. A process that keeps its connection saves a connect a request; the direct route closes on leaving.
+        # Seconds. Keeping it saves a connect a request; the direct route closes its own on leaving.
         "CONN_MAX_AGE": 0 if direct else 600,
         "CONN_HEALTH_CHECKS": not direct,
         "DISABLE_SERVER_SIDE_CURSORS": True,
@@ -98,8 +98,8 @@ def direct_route() -> Iterator[DatabaseWrapper]:
         return
     if runtime.in_atomic_block:
         raise RouteError(
-            "direct_route() inside an open atomic() of the runtime connection: the direct connection would not "
-            "see its rows and could wait for its locks for ever. Leave atomic() first; in tests use "
+            "direct_route() inside an open atomic() of the runtime connection: the direct connection would "
+            "not see its rows and could wait for its locks for ever. Leave atomic() first; in tests use "
             "@pytest.mark.django_db(transaction=True)."
         )
     direct: Any = type(runtime)(direct_settings(), DEFAULT_DB_ALIAS)
@@ -112,6 +112,6 @@ def direct_route() -> Iterator[DatabaseWrapper]:
 
 
 def direct_settings() -> dict[str, Any]:
-    """`settings.DATABASE_DIRECT` with Django's defaults filled in, marked so that the backend knows its route."""
+    """`settings.DATABASE_DIRECT` with Django's defaults filled in."""
     direct = connections.configure_settings({DEFAULT_DB_ALIAS: deepcopy(settings.DATABASE_DIRECT)})
-    return {**direct[DEFAULT_DB_ALIAS], "ROUTE": DIRECT}
+    return dict(direct[DEFAULT_DB_ALIAS])

@@ -1,7 +1,7 @@
 """Django's PostgreSQL backend, where every statement carries its hotel (DESIGN 4.1).
 
-Built on django-tenants' backend, whose API for an explicit schema stays (set_tenant, set_schema, schema_name).
-What it does not keep: a search_path set on the session, and the fall-back to `public`.
+Built on django-tenants' backend, whose API for an explicit schema stays (set_tenant, set_schema,
+schema_name). What it does not keep: a search_path set on the session, and the fall-back to `public`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.base.base import NO_DB_ALIAS
-from django.db.backends.postgresql.psycopg_any import BaseTzLoader, IsolationLevel
+from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 from django.utils.asyncio import async_unsafe
 from django_tenants.postgresql_backend import base as tenants_base
-from psycopg import Error
+from psycopg import Error, IsolationLevel
 from psycopg.types.datetime import TimestamptzLoader
 
 from tenants.backend.connection import HotelConnection
@@ -49,8 +49,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         for option, why in REFUSED_OPTIONS.items():
             if options.get(option):
                 raise ImproperlyConfigured(
-                    f"DATABASES['{self.alias}']['OPTIONS']['{option}'] can't be used with tenants.backend: {why}. "
-                    "Remove it."
+                    f"DATABASES['{self.alias}']['OPTIONS']['{option}'] can't be used with tenants.backend: "
+                    f"{why}. Remove it."
                 )
         return {**super().get_connection_params(), "cursor_factory": HotelCursor}
 
@@ -130,7 +130,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 
 
 def _loader_in(zone: Any) -> type[BaseTzLoader]:
-    """psycopg takes the zone that the connection reports for the one of the text; with SET LOCAL they differ."""
+    """psycopg takes the zone that the connection reports for the text's; SET LOCAL makes them differ."""
 
     class Loader(BaseTzLoader):
         timezone = zone

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from typing import Any, NoReturn
+from typing import Any, LiteralString, NoReturn
 
 import psycopg
 from psycopg import NotSupportedError, ProgrammingError
@@ -20,14 +19,17 @@ INERROR = TransactionStatus.INERROR
 
 # These touch no relation, or may have nothing before them: they go as they are, and need no scope.
 _BARE = {Kind.CONTROL, Kind.DEFERRED, Kind.CLUSTER, Kind.ALONE, Kind.EMPTY}
+NOT_IN_TRANSACTION = (
+    "`{}` may not run in a transaction block. Run it in `with direct_route():` (tenants.routes)."
+)
 _REFUSED = {
     Kind.SESSION: (
         "`{}` changes the session, which a pooler lends to another hotel a moment later. "
         "Use hotel_context(), SET LOCAL of another setting, pg_advisory_xact_lock(), a temporary table "
         "ON COMMIT DROP; or run it in `with direct_route():` (tenants.routes)."
     ),
-    Kind.ALONE: "`{}` may not run in a transaction block. Run it in `with direct_route():` (tenants.routes).",
-    Kind.CLUSTER: "`{}` may not run in a transaction block. Run it in `with direct_route():` (tenants.routes).",
+    Kind.ALONE: NOT_IN_TRANSACTION,
+    Kind.CLUSTER: NOT_IN_TRANSACTION,
 }
 
 
@@ -72,8 +74,9 @@ class HotelConnection(psycopg.Connection[Any]):
         kind = statement.kind
         if statement.many and (kind is Kind.CONTROL or status == INERROR):
             raise ProgrammingError(
-                f"`{statement.offence or 'several statements'}` in one string with other statements: what follows "
-                "the end of a transaction would run without its hotel. Send them one by one, or use atomic()."
+                f"`{statement.offence or 'several statements'}` in one string with other statements: what "
+                "follows the end of a transaction would run without its hotel. Send them one by one, "
+                "or use atomic()."
             )
         if not self.direct and kind in _REFUSED:
             raise NotSupportedError(_REFUSED[kind].format(statement.offence))
@@ -82,10 +85,14 @@ class HotelConnection(psycopg.Connection[Any]):
                 f"`{statement.offence}` must be sent alone: PostgreSQL refuses it beside others."
             )
 
+    def command(self, words: LiteralString) -> PQGen[Any]:
+        """A statement about the transaction and nothing else, as it stands."""
+        return self._exec_command(words)
+
     def ping(self) -> None:
         """Prove the connection alive. It reads nothing, so it needs no scope."""
         with self.lock:
-            self.wait(self._exec_command("SELECT 1"))
+            self.wait(self.command("SELECT 1"))
 
     # What can't carry a scope.
 
@@ -93,23 +100,23 @@ class HotelConnection(psycopg.Connection[Any]):
         # psycopg's own cursors pass here before they send; ours do not.
         _refuse("a psycopg cursor of another class", "the cursor of django.db.connection")
 
-    def cursor(self, name: str = "", **options: Any) -> Any:  # type: ignore[override]
+    def cursor(self, name: str = "", **options: Any) -> Any:
         if name:
             _refuse("a named (server-side) cursor", "an ordinary cursor, or its stream() for many rows")
         return super().cursor(**options)
 
-    def pipeline(self) -> AbstractContextManager[Any]:
+    def pipeline(self) -> NoReturn:
         _refuse("pipeline mode", "executemany(), which sends its statements in one message")
 
-    def _pipeline_nolock(self) -> AbstractContextManager[Any]:
-        return self.pipeline()
+    def _pipeline_nolock(self) -> NoReturn:
+        self.pipeline()
 
     def notifies(self, **options: Any) -> Iterator[Any]:  # type: ignore[override]
         if not self.direct:
             _refuse("notifies() (it needs the session that said LISTEN)", "`with direct_route():`")
         return super().notifies(**options)
 
-    def tpc_begin(self, xid: Any) -> None:
+    def tpc_begin(self, xid: Any) -> None:  # noqa: ARG002 - psycopg's signature
         _refuse("two-phase commit", "one database transaction")
 
 

@@ -1,12 +1,13 @@
-"""The cursor that sends each statement together with its scope, as one message, and steps over what that answers.
+"""The cursor that sends each statement with its scope, as one message, and steps over what the scope answers.
 
-It replaces the generators of psycopg's ClientCursor that send (3.3: execute, executemany, copy, stream) and leaves
-alone what reads results. psycopg would send BEGIN on a round trip of its own; here it rides with the first statement.
+It replaces the generators of psycopg's ClientCursor that send (3.3: execute, executemany, copy, stream) and
+leaves alone what reads results. psycopg would send BEGIN on a round trip of its own; here it rides with the
+first statement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from django.db.backends.postgresql.base import CursorMixin
@@ -17,13 +18,17 @@ from psycopg.adapt import Transformer
 from psycopg.generators import execute, fetch, send
 from psycopg.pq import ExecStatus, TransactionStatus
 
+from tenants.backend.connection import HotelConnection
 from tenants.backend.errors import of_statement
 from tenants.backend.prefix import NOTHING, Prefix
 from tenants.backend.statements import PLAIN, Kind, Statement, classify
 
 TUPLES_OK = ExecStatus.TUPLES_OK
+IDLE = TransactionStatus.IDLE
+OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 COMMAND_OK = ExecStatus.COMMAND_OK
 EMPTY_QUERY = ExecStatus.EMPTY_QUERY
+FINE = (TUPLES_OK, COMMAND_OK, EMPTY_QUERY)
 FATAL_ERROR = ExecStatus.FATAL_ERROR
 
 # executemany() sends so many bytes of statements in one message before it begins another.
@@ -34,6 +39,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     """psycopg's client-side binding cursor; prepared statements and binary results it refuses."""
 
     __slots__ = ()
+    _conn: HotelConnection
 
     def _execute_gen(
         self,
@@ -59,19 +65,23 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._last_query = query
 
     def _alone_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
-        """What may not run in a transaction block, on the direct route: its scope is the session's meanwhile."""
+        """What may not run in a transaction block (direct route): its scope is the session's meanwhile."""
         prefix = self._conn.before(statement)
-        if self._pgconn.transaction_status == TransactionStatus.IDLE and self._conn.autocommit:
+        if self._pgconn.transaction_status == IDLE and self._conn.autocommit:
             yield from self._send_gen(NOTHING, self._conn.settings("SESSION").message)
         try:
             results = yield from self._send_gen(prefix, query)
         finally:
-            if self._pgconn.transaction_status == TransactionStatus.IDLE:
+            if self._pgconn.transaction_status == IDLE:
                 yield from self._send_gen(NOTHING, b"RESET search_path; RESET TimeZone")
         self._set_results(results)
 
+    def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
+        with self._conn.lock:
+            self._conn.wait(self._executemany_gen(query, params_seq, returning))
+
     def _executemany_gen(self, query: Query, params_seq: Iterable[Params], returning: bool) -> PQGen[None]:
-        """All statements in one message, or in several inside one transaction: they stand or fall together."""
+        """All in one message, or in several inside one transaction: they stand or fall together."""
         params = iter(params_seq)
         first = next(params, None)
         bound = self._bind(query, first)
@@ -83,35 +93,25 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         statement = _classify(query, bound)
         if statement.many:
             raise ProgrammingError("executemany() takes one statement, not several in one string.")
-        if statement.kind in {Kind.ALONE, Kind.CLUSTER, Kind.COPY}:
+        if statement.kind in {Kind.ALONE, Kind.CLUSTER, Kind.COPY, Kind.EMPTY}:
             raise ProgrammingError(f"executemany() can't run `{statement.offence}`.")
-        conn = self._conn
-        begun = False
+        batches = _batches(bound, params)
+        batch = next(batches)
+        following = next(batches, None)
+        idle = self._pgconn.transaction_status == IDLE
+        begun = following is not None and idle and self._conn.autocommit
+        if begun:
+            yield from self._conn.command("BEGIN")
         try:
-            batch, size = [bound.query], len(bound.query)
-            for values in params:
-                if size > BATCH_BYTES:
-                    if (
-                        not begun
-                        and conn.autocommit
-                        and self._pgconn.transaction_status == TransactionStatus.IDLE
-                    ):
-                        yield from conn._exec_command("BEGIN")
-                        begun = True
-                    yield from self._send_batch_gen(statement, batch)
-                    batch, size = [], 0
-                bound.dump(values)
-                batch.append(bound.query)
-                size += len(bound.query)
             yield from self._send_batch_gen(statement, batch)
+            while following:
+                yield from self._send_batch_gen(statement, following)
+                following = next(batches, None)
             if begun:
-                yield from conn._exec_command("COMMIT")
+                yield from self._conn.command("COMMIT")
         except BaseException:
-            if begun and self._pgconn.transaction_status in {
-                TransactionStatus.INTRANS,
-                TransactionStatus.INERROR,
-            }:
-                yield from conn._exec_command("ROLLBACK")
+            if begun and self._pgconn.transaction_status in OPEN:
+                yield from self._conn.command("ROLLBACK")
             raise
         self._last_query = query
 
@@ -120,10 +120,6 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         message = b"\n;".join(batch)
         results = yield from self._send_gen(self._conn.before(statement), message)
         self._set_results(results)
-
-    def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
-        with self._conn.lock:
-            self._conn.wait(self._executemany_gen(query, params_seq, returning))
 
     def _start_copy_gen(self, statement: Query, params: Params | None = None) -> PQGen[None]:
         bound = self._bind(statement, params or None)
@@ -184,7 +180,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         own = results[prefix.results :] if prefix.results else results
         for result in own:
             status = result.status
-            if status != TUPLES_OK and status != COMMAND_OK and status != EMPTY_QUERY:
+            if status not in FINE:
                 self._raise_for([result], prefix, in_settings=False)
         if not own:
             self._raise_for(results, prefix)
@@ -197,6 +193,19 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         if last.status != FATAL_ERROR:
             self._raise_for_result(last)
         raise of_statement(last, prefix=prefix, in_settings=in_settings, encoding=self._encoding)
+
+
+def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[list[bytes]]:
+    """The statement with each set of parameters: the one bound already, then the others."""
+    batch, size = [bound.query], len(bound.query)
+    for values in params:
+        if size > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        bound.dump(values)
+        batch.append(bound.query)
+        size += len(bound.query)
+    yield batch
 
 
 def _classify(query: Query, bound: PostgresClientQuery) -> Statement:

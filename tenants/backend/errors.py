@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from psycopg import errors
 from psycopg.pq import DiagnosticField
 
 from tenants.backend.prefix import END, Prefix
 
-_LINE = re.compile(r"^LINE (\d+): ", re.M)
+_LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
 _HINTS = {
     "25001": "It may not run in a transaction block: run it in `with direct_route():` (tenants.routes).",
 }
@@ -33,8 +34,8 @@ def of_statement(result: object, *, prefix: Prefix, in_settings: bool, encoding:
         lines = prefix.message.count(END)
         message = _LINE.sub(lambda line: f"LINE {int(line[1]) - lines}: ", message)
         before = len(prefix.message.decode())
-        fields = {field: result.error_field(field) for field in DiagnosticField}  # type: ignore[attr-defined]
+        fields: Any = {field: result.error_field(field) for field in DiagnosticField}  # type: ignore[attr-defined]
         fields[DiagnosticField.STATEMENT_POSITION] = str(int(position) - before).encode()
-        error._info = fields
+        error._info = fields  # noqa: SLF001 - psycopg's own form of a pickled error
     error.args = (message,)
     return error

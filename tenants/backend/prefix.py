@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django_tenants.postgresql_backend.base import is_valid_schema_name
 from django_tenants.utils import quote_schema_name
 
-# A newline, so that PostgreSQL's "LINE 1: ..." in an error shows the statement's own line (errors.py counts it off).
+# A newline, so that PostgreSQL's "LINE 1: ..." in an error shows the statement's own line (errors.py counts).
 END = b"\n"
 NO_ROLE = ""
 

@@ -1,9 +1,9 @@
 """What a statement does to its transaction or its session, as far as its text says.
 
-Everything travels behind `SET LOCAL` (prefix.py), so three kinds of text need care: transaction control (it would
-end the settings), session state (it would stay on a pooled server connection for whoever comes next) and what may
-not run in a transaction block. This reads the words of the SQL, not what functions do inside: it guards against
-mistakes. Rights in the database guard the rest (DESIGN 4.3).
+Everything travels behind `SET LOCAL` (prefix.py), so three kinds of text need care: transaction control (it
+would end the settings), session state (it would stay on a pooled server connection for whoever comes next)
+and what may not run in a transaction block. This reads the words of the SQL, not what functions do inside: it
+guards against mistakes. Rights in the database guard the rest (DESIGN 4.3).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`many`: several statements in one string. `offence`: the words that made it this kind, for the error."""
+    """`many`: several statements in one string. `offence`: the words that made it this kind."""
 
     kind: Kind
     offence: str = ""
@@ -40,32 +40,34 @@ PLAIN = Statement(Kind.PLAIN)
 _DML = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
 _MARKS = (";", "'", "$", "--", "/*", "TEMP", "temp")
 _OPENING = re.compile(r"""(?<![\w$])[eE]'|'|"|--|/\*|(?<![\w$])\$(?:[^\W\d]\w*)?\$|;""")
-_ESCAPED = re.compile(r"(?:[^'\\]|\\.|'')*'", re.S)
+_ESCAPED = re.compile(r"(?:[^'\\]|\\.|'')*'", re.DOTALL)
 _COMMENT = re.compile(r"/\*|\*/")
 
+_TEMPORARY = r"(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?"
 # In the order of their reading: the first that matches the beginning of a statement says its kind.
-_KINDS = [
-    (
-        Kind.SESSION,
-        r"SET\s+LOCAL\s+(?:ROLE|SEARCH_PATH|SCHEMA|SESSION|\"\")"
-        r"|SET\s+SESSION\s+CHARACTERISTICS|(?:COMMIT|ROLLBACK)\s+PREPARED|PREPARE|EXECUTE|DEALLOCATE"
-        r"|RESET|DISCARD|LISTEN|UNLISTEN|LOAD|DECLARE\b.*\bWITH\s+HOLD"
-        r"|SET\b(?!\s+(?:LOCAL|CONSTRAINTS|TRANSACTION)\b)"
-        r"|(?:CREATE\s+(?:OR\s+REPLACE\s+)?(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?|CREATE\s.*\bpg_temp"
-        r"|(?:SELECT|WITH)\b.*\bINTO\s+(?:LOCAL\s+|GLOBAL\s+)?TEMP(?:ORARY)?)\b(?!.*\bON\s+COMMIT\s+DROP\b)",
+_KINDS = {
+    Kind.SESSION: (
+        r"SET\s+LOCAL\s+(?:ROLE|SEARCH_PATH|SCHEMA|SESSION|\"\")",
+        r"SET(?!\s+(?:LOCAL|CONSTRAINTS|TRANSACTION)\b)",
+        r"RESET|DISCARD|PREPARE|EXECUTE|DEALLOCATE|(?:COMMIT|ROLLBACK)\s+PREPARED",
+        r"LISTEN|UNLISTEN|LOAD|DECLARE\b.*\bWITH\s+HOLD",
+        rf"(?:CREATE\s+(?:OR\s+REPLACE\s+)?{_TEMPORARY}|CREATE\s.*\bpg_temp)\b(?!.*\bON\s+COMMIT\s+DROP\b)",
+        rf"(?:SELECT|WITH)\b.*\bINTO\s+{_TEMPORARY}",
     ),
-    (Kind.DEFERRED, r"SET\s+CONSTRAINTS\s+ALL|SET\s+TRANSACTION"),
-    (Kind.CONTROL, r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE"),
-    (
-        Kind.CLUSTER,
-        r"(?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE|SUBSCRIPTION)|ALTER\s+(?:SYSTEM|SUBSCRIPTION)"
-        r"|ALTER\s+DATABASE\b.*\bTABLESPACE|REINDEX\s+(?:\([^)]*\)\s*)?(?:SYSTEM|DATABASE)",
+    Kind.DEFERRED: (r"SET\s+CONSTRAINTS\s+ALL|SET\s+TRANSACTION",),
+    Kind.CONTROL: (r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE",),
+    Kind.CLUSTER: (
+        r"(?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE|SUBSCRIPTION)|ALTER\s+(?:SYSTEM|SUBSCRIPTION)",
+        r"ALTER\s+DATABASE\b.*\bTABLESPACE|REINDEX\s+(?:\([^)]*\)\s*)?(?:SYSTEM|DATABASE)",
     ),
-    (Kind.ALONE, r"VACUUM|CLUSTER(?=\s*\Z)|(?:CREATE|DROP|REINDEX|ALTER)\b.*\bCONCURRENTLY"),
-    (Kind.COPY, r"COPY\b.*\b(?:STDIN|STDOUT)"),
+    Kind.ALONE: (r"VACUUM|CLUSTER(?=\s*\Z)|(?:CREATE|DROP|REINDEX|ALTER)\b.*\bCONCURRENTLY",),
+    Kind.COPY: (r"COPY\b.*\b(?:STDIN|STDOUT)",),
+}
+_BEGINNINGS = [
+    (kind, re.compile(rf"\(*(?:{'|'.join(words)})(?:\b|(?<=\"))", re.IGNORECASE | re.DOTALL))
+    for kind, words in _KINDS.items()
 ]
-_BEGINNINGS = [(kind, re.compile(rf"\(*(?:{words})(?:\b|(?<=\"))", re.I | re.S)) for kind, words in _KINDS]
-_FUNCTION = re.compile(r"\b(?:set_config|pg_(?:try_)?advisory_(?:lock|unlock)\w*)(?=\s*\()", re.I)
+_FUNCTION = re.compile(r"\b(?:set_config|pg_(?:try_)?advisory_(?:lock|unlock)\w*)(?=\s*\()", re.IGNORECASE)
 
 
 def classify(text: str) -> Statement:
