@@ -72,7 +72,7 @@ class Servers:
 
     def stop(self) -> None:
         for child in self.children:
-            processes.stop([child], signal_number=signal.SIGKILL, patience=10)
+            processes.stop(child, signal_number=signal.SIGKILL, patience=10)
         self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.close()
@@ -172,7 +172,7 @@ class PgBouncer:
 
     def __exit__(self, *_: object) -> None:
         if self.process:
-            processes.stop([self.process], signal_number=signal.SIGTERM, patience=5)
+            processes.stop(self.process, signal_number=signal.SIGTERM, patience=5)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

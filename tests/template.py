@@ -3,12 +3,16 @@
 import django
 from django.core.management import call_command
 
+HOTELS = {"alpha": "Europe/Lisbon", "beta": "America/New_York"}
+
 
 def main() -> None:
     django.setup()
+    from tenants import services  # noqa: PLC0415 - needs Django's apps
+
     call_command("migrate", verbosity=0)
-    call_command("create_hotel", "alpha", "--name", "Hotel Alpha", "--timezone", "Europe/Lisbon")
-    call_command("create_hotel", "beta", "--name", "Hotel Beta", "--timezone", "America/New_York")
+    for slug, time_zone in HOTELS.items():
+        services.create_hotel(slug=slug, name=f"Hotel {slug.title()}", time_zone=time_zone)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The process that holds the embedded servers while anybody uses them.
 
-Whoever uses them holds a shared lock on one file; the kernel lets go of it when that process ends, however it
-ends. The keeper waits for the exclusive lock: when it gets it nobody is left, and it stops the servers and itself.
-So a `manage.py` command may end before or after the `make run` beside it, and kill -9 leaves nothing behind.
+Whoever uses them holds a shared lock on one file; the kernel lets go of it when that process ends, however
+it ends. The keeper waits for the exclusive lock: when it gets it nobody is left, and it stops the servers and
+itself. So a `manage.py` command may end before or after the `make run` beside it, and kill -9 leaves nothing.
 """
 
 import fcntl
@@ -56,7 +56,7 @@ class Keeper:
         processes.write_roster(self.run / ROSTER, self.children)
 
     def _settle(self, service: Postgres | Valkey) -> None:
-        """Wait for a server, trying again: a killed one's memory is free only when its last child has ended."""
+        """Wait for a server, trying again: a killed one's memory is free only when its last child ended."""
         for attempt in range(FIRST_TRIES):
             try:
                 service.wait(self.children[service.name])
@@ -85,7 +85,7 @@ class Keeper:
     def stop_all(self) -> None:
         for service in self.services:
             if child := self.children.get(service.name):
-                processes.stop([child], signal_number=service.stop_signal, patience=service.patience)
+                processes.stop(child, signal_number=service.stop_signal, patience=service.patience)
         (self.run / ROSTER).unlink(missing_ok=True)
 
 

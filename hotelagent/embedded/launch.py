@@ -4,10 +4,10 @@ It is run by path with `python -I -S`, so it uses the standard library only:
 
     launch.py --parent PID [--signal N] [--user UID:GID --may-need PATH ...] -- program argument ...
 
-PostgreSQL and PgBouncer refuse to run as root. The user they run as instead may not be able to reach a checkout
-below a private folder such as /root. Widening the folders' permissions for good would be wrong, so the program
-keeps one capability where, and only where, it needs it: to read past permissions (CAP_DAC_READ_SEARCH), or, where
-a container took that one away or a file may not be executed either, to ignore them (CAP_DAC_OVERRIDE).
+PostgreSQL and PgBouncer refuse to run as root. The user they run as instead may not be able to reach a
+checkout below a private folder such as /root. Widening the folders' permissions for good would be wrong, so
+the program keeps one capability where, and only where, it needs it: to read past permissions, or, where a
+container took that one away or a file may not be executed either, to ignore them.
 """
 
 import argparse

@@ -27,8 +27,8 @@ def private_folder(path: Path) -> Path:
             path.chmod(0o700)
     except OSError as error:
         raise EmbeddedError(
-            f"{error.filename or path} cannot be made or changed ({error.strerror}). Make the checkout writable "
-            "for this user, or delete .hotelagent if another user made it."
+            f"{error.filename or path} cannot be made or changed ({error.strerror}). Make the checkout "
+            "writable for this user, or delete .hotelagent if another user made it."
         ) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise EmbeddedError(

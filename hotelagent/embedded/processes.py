@@ -17,6 +17,8 @@ import psutil
 
 from hotelagent.embedded import launch
 
+HAS_PROC = Path("/proc/self/stat").exists()
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -29,7 +31,7 @@ class Identity:
     def of(cls, pid: int) -> "Identity | None":
         """None where there is no such process, or only its unreaped remains."""
         try:
-            if sys.platform == "linux":
+            if HAS_PROC:
                 # Field 22, ticks since boot, with the boot it counts from: exact, where a time of day moves
                 # with the clock. The name in field 2 may hold spaces and brackets.
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -103,16 +105,22 @@ def has_ended(process: "subprocess.Popen[bytes]") -> bool:
         return True
 
 
-def stop(processes: Sequence["subprocess.Popen[bytes]"], *, signal_number: int, patience: float) -> None:
-    """Ask our children to end; after `patience` seconds end them, and what is left of their groups."""
-    for process in processes:
-        if not has_ended(process):
-            process.send_signal(signal_number)
+def wait_for_end(process: "subprocess.Popen[bytes]", *, patience: float) -> bool:
+    """Whether our child ends within `patience` seconds."""
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and not all(has_ended(process) for process in processes):
+    while not has_ended(process):
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.05)
-    for process in processes:
-        sweep(process)
+    return True
+
+
+def stop(process: "subprocess.Popen[bytes]", *, signal_number: int, patience: float) -> None:
+    """Ask our child to end; after `patience` seconds end it, and what is left of its group."""
+    if not has_ended(process):
+        process.send_signal(signal_number)
+    wait_for_end(process, patience=patience)
+    sweep(process)
 
 
 def sweep(process: "subprocess.Popen[bytes]") -> None:
