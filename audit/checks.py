@@ -14,13 +14,19 @@ from audit import registry
 
 @register
 def sentences_use_what_events_carry(
-    *, app_configs: Sequence[AppConfig] | None, **kwargs: Any
+    *,
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django gives it
+    **kwargs: Any,  # noqa: ARG001
 ) -> list[CheckMessage]:
     problems: list[CheckMessage] = []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
             for event_type in registry.all_types():
-                used = {name for _text, name, _spec, _conv in string.Formatter().parse(str(event_type.sentence)) if name}
+                used = {
+                    name
+                    for _text, name, _spec, _conv in string.Formatter().parse(str(event_type.sentence))
+                    if name
+                }
                 if unknown := sorted(used - event_type.fields - {"actor", "subject"}):
                     problems.append(
                         Error(

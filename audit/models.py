@@ -10,6 +10,17 @@ from audit.errors import UnknownEvent
 from hotelagent.ids import uuid7
 
 
+class ActorKind(models.TextChoices):
+    """The kinds that `tenants.context.Actor` has."""
+
+    USER = "user", _("member of staff")
+    KEY = "key", _("API key")
+    TASK = "task", _("task")
+    COMMAND = "command", _("command")
+    SYSTEM = "system", _("system")
+    ANONYMOUS = "anonymous", _("nobody known")
+
+
 class Event(models.Model):
     """Something that someone meant to do, and did. The row never changes after its insert.
 
@@ -21,7 +32,7 @@ class Event(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     at = models.DateTimeField(_("at"), db_default=Now(), editable=False)
     event = models.CharField(_("event"), max_length=60)
-    actor_kind = models.CharField(_("kind of actor"), max_length=12)
+    actor_kind = models.CharField(_("kind of actor"), max_length=12, choices=ActorKind)
     actor_id = models.CharField(_("actor id"), max_length=64, blank=True)
     actor_label = models.CharField(_("actor"), max_length=200, blank=True)
     ip = models.GenericIPAddressField(_("address"), null=True)
@@ -35,8 +46,8 @@ class Event(models.Model):
         verbose_name_plural = _("events")
         ordering = ["-id"]
         indexes = [
-            # The timeline of one thing, newest first.
-            models.Index(fields=["subject_kind", "subject_id", "-id"], name="audit_event_subject"),
+            # The timeline of one thing. Ids first: nearly all of them are unique without their kind.
+            models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
         ]
 
     def __str__(self) -> str:
@@ -49,7 +60,7 @@ class Event(models.Model):
     @property
     def sentence(self) -> str:
         """What happened, in the language that is active; an event whose type is gone shows its bare data."""
-        actor = self.actor_label or self.actor_kind
+        actor = self.actor_label or self.get_actor_kind_display()
         try:
             event_type = registry.get(self.event)
         except UnknownEvent:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 _RESERVED = frozenset({"actor", "subject", "event"})
 # The trail can't be rewritten, so a guest can't be erased from it: people are referred to by id.
-_PERSONAL = frozenset({"email", "guest", "guest_email", "guest_name", "guest_phone", "phone", "to", "recipient"})
+_PERSONAL = frozenset(
+    {"email", "guest", "guest_email", "guest_name", "guest_phone", "phone", "to", "recipient"}
+)
 
 _types: dict[str, EventType] = {}
 
@@ -43,19 +45,21 @@ class EventType:
             raise WrongFields(f"{self.name}: missing {missing}, not registered {unknown}")
 
     def render(self, *, actor: str, subject: str, data: Mapping[str, object]) -> str:
-        """The sentence in the language that is active; a field that an older event lacks reads as a dash."""
+        """The sentence in the language that is active; a field that an older event lacks reads as `?`."""
         return str(self.sentence).format_map(_Values(data, actor=actor, subject=subject))
 
 
 class _Values(dict[str, object]):
     def __missing__(self, key: str) -> str:
-        return "–"
+        return "?"
 
 
 def register(name: str, *, sentence: str | StrPromise, fields: Iterable[str] = ()) -> EventType:
     """Make an event type known. Raises DuplicateEvent or WrongName: at import, so a deploy can't miss it."""
     if not _NAME.fullmatch(name):
-        raise WrongName(f"{name!r}: an event is named like 'hold.acquired': lower case, a dot between the parts")
+        raise WrongName(
+            f"{name!r}: an event is named like 'hold.acquired': lower case, a dot between the parts"
+        )
     if name in _types:
         raise DuplicateEvent(name)
     fields = frozenset(fields)

@@ -1,4 +1,4 @@
-"""What can stand in the way of a retry or a discard."""
+"""What can stand in the way of a retry or a discard, and how a retrier says that trying again can't help."""
 
 from tenants.errors import DomainError
 
@@ -6,11 +6,11 @@ from tenants.errors import DomainError
 class FailureNotFound(DomainError):
     code = "failure-not-found"
     status = 404
-    title = "No such failure"
+    title = "There is no such failure"
 
 
 class WrongState(DomainError):
-    """The failure is not in a state that allows this; `status` in the answer says which it is in."""
+    """The failure is not in a state that allows this; the answer's `state` says which it is in."""
 
     code = "failure-wrong-state"
     status = 409
@@ -18,8 +18,16 @@ class WrongState(DomainError):
 
 
 class NoRetrier(DomainError):
-    """Nothing here knows how to send this again: the system that reported it must."""
+    """The system that reported it must send it again."""
 
     code = "failure-no-retrier"
     status = 409
     title = "Nothing here knows how to send this again"
+
+
+class GiveUp(Exception):
+    """A retrier raises this, from the error itself, when no retry can help: `raise GiveUp from error`."""
+
+
+class Lost(Exception):
+    """The worker that was at it never reported back: it died, or the broker lost the task."""

@@ -1,4 +1,8 @@
-"""What the trail says about failures. A payload may hold a guest's data, so none of it stands here."""
+"""What the trail says about failures.
+
+A payload may hold a guest's data, so none of it stands here; nor does the reason of a discard, which a person
+types: it stands with the failure.
+"""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -17,12 +21,12 @@ RETRY_FAILED = register(
     sentence=_("Retry {attempt} of {name} failed: {error}"),
     fields=("name", "attempt", "error", "status"),
 )
-RESOLVED = register("failure.resolved", sentence=_("Retry {attempt} of {name} succeeded"), fields=("name", "attempt"))
-GAVE_UP = register(
-    "failure.gave_up",
-    sentence=_("{name} is no longer retried by itself after {attempts} retries: {reason}"),
-    fields=("name", "attempts", "reason"),
+RESOLVED = register(
+    "failure.resolved", sentence=_("Retry {attempt} of {name} succeeded"), fields=("name", "attempt")
 )
-DISCARDED = register(
-    "failure.discarded", sentence=_("{actor} discarded {name}: {reason}"), fields=("name", "was", "reason")
+EXPIRED = register(
+    "failure.expired",
+    sentence=_("{name} could not be retried in time and waits for a person"),
+    fields=("name",),
 )
+DISCARDED = register("failure.discarded", sentence=_("{actor} discarded {name}"), fields=("name", "was"))

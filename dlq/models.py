@@ -46,7 +46,9 @@ class Failure(models.Model):
     claimed_until = models.DateTimeField(_("claimed until"), null=True, editable=False)
     created_at = models.DateTimeField(_("first seen"), db_default=Now(), editable=False)
     last_seen_at = models.DateTimeField(_("last seen"), db_default=Now(), editable=False)
-    expires_at = models.DateTimeField(_("retried until"), help_text=_("After this it is not retried by itself."))
+    expires_at = models.DateTimeField(
+        _("retried until"), help_text=_("After this it is not retried by itself.")
+    )
     discard_reason = models.CharField(_("discarded because"), max_length=300, blank=True)
 
     class Meta:
@@ -72,7 +74,10 @@ class Attempt(models.Model):
     """One try. Number 0 is the one that brought the failure here; a lost one never reported back."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    failure = models.ForeignKey(Failure, models.CASCADE, related_name="tries", verbose_name=_("failure"))
+    # No index of its own: the unique constraint below begins with it, and each relation costs in every hotel.
+    failure = models.ForeignKey(
+        Failure, models.CASCADE, db_index=False, related_name="tries", verbose_name=_("failure")
+    )
     number = models.PositiveSmallIntegerField(_("number"))
     started_at = models.DateTimeField(_("started"), db_default=Now(), editable=False)
     ended_at = models.DateTimeField(_("ended"), null=True)

@@ -1,4 +1,4 @@
-"""When a failure is next looked at, in the due queue. The platform's own are found by their status instead."""
+"""When a failure is next looked at: a row of the due queue. The platform's own are found by their status."""
 
 import uuid
 from datetime import datetime
@@ -15,6 +15,6 @@ def at(failure_id: uuid.UUID, moment: datetime) -> None:
         due.schedule(kind=KIND, items=[(failure_id, moment)])
 
 
-def done(failure_id: uuid.UUID) -> None:
+def never(failure_id: uuid.UUID) -> None:
     if current_scope().id is not None:
-        due.done(kind=KIND, ids=[failure_id])
+        due.cancel(kind=KIND, ids=[failure_id])

@@ -9,8 +9,8 @@ LIFE = timedelta(days=7)  # how long a live entry is retried by itself
 
 # A retrier may run as long as a task may (240 s); past this the worker is taken to be dead.
 RUN_LEASE = timedelta(seconds=300)
-# A task that was put back into its queue waits there too, and the broker delivers it again if its worker dies.
-# This is for a broker that lost it.
+# A task that was put back into its queue waits there too, and if its worker dies the broker delivers it
+# again: this is for a broker that lost it.
 QUEUE_LEASE = timedelta(hours=1)
 
 

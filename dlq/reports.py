@@ -1,9 +1,11 @@
 """An error as it is stored: readable, without secrets, and with the fingerprint that groups it."""
 
 import hashlib
+import math
 import re
 import traceback as tracebacks
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 
@@ -14,14 +16,14 @@ TRACEBACK_LIMIT = 20_000  # characters, counted from the end: the innermost fram
 
 # PostgreSQL quotes rows: "Key (email)=(a@b.c) already exists.", "Failing row contains (1, Ana, ...)."
 _ROWS = [
-    (re.compile(r"(Key \([^)]*\)=)\(.*?\)(?= |$)", re.M), r"\1(…)"),
-    (re.compile(r"(Failing row contains )\(.*?\)\.?$", re.M), r"\1(…)"),
+    (re.compile(r"(Key \([^)]*\)=)\(.*?\)(?= |$)", re.MULTILINE), r"\1(…)"),
+    (re.compile(r"(Failing row contains )\(.*?\)\.?$", re.MULTILINE), r"\1(…)"),
 ]
 
 # What differs between two occurrences of one error: ids, dates, long numbers.
 _VARIABLE = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[T ]?[\d:.+Z]*|\b[0-9a-f]{16,}\b|\d{4,}",
-    re.I,
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[T ]?[\d:.+Z]*|\b[0-9a-f]{16,}\b|\d{4,}",
+    re.IGNORECASE,
 )
 
 
@@ -65,11 +67,32 @@ def reported(*, type: str, message: str, traceback: str = "", place: str = "") -
     )
 
 
+def storable(value: Any) -> Any:
+    """A copy of a JSON value that PostgreSQL's jsonb takes: without NUL, lone surrogates, NaN and infinities.
+
+    A failure must not be lost because of what stands in it.
+    """
+    match value:
+        case str():
+            return _text(value)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case dict():
+            return {_text(str(key)): storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [storable(item) for item in value]
+        case _:
+            return value
+
+
+def _text(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
 def _stored(text: str) -> str:
     for pattern, replacement in _ROWS:
         text = pattern.sub(replacement, text)
-    # PostgreSQL's text takes every character but NUL.
-    return redact_text(text).replace("\0", "�")
+    return redact_text(_text(text))
 
 
 def _dotted(cls: type) -> str:

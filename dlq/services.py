@@ -12,7 +12,7 @@ from audit.services import record
 from dlq import events, metrics, plan, policy, registry
 from dlq.errors import FailureNotFound, NoRetrier, WrongState
 from dlq.models import Attempt, Failure, Kind, Outcome, Status
-from dlq.reports import Report, describe
+from dlq.reports import Report, describe, storable
 
 OPEN = (Status.SCHEDULED, Status.RETRYING, Status.PERMANENT)
 WAITING = (Status.SCHEDULED, Status.PERMANENT)  # open, and nobody is at it
@@ -34,6 +34,7 @@ def capture(
     of the same work, while it is open, is one entry that was seen once more.
     """
     report = error if isinstance(error, Report) else describe(error)
+    payload = storable(payload)
     fingerprint = report.fingerprint(name=name)
     metrics.CAPTURED.labels(kind=kind).inc()
     with transaction.atomic():
@@ -76,20 +77,16 @@ def retry(*, failure_id: uuid.UUID) -> None:
     FailureNotFound, NoRetrier, or WrongState for one that is being retried, resolved or discarded.
     """
     with transaction.atomic():
-        failure = _lock(failure_id, expected=WAITING)
+        failure = _waiting(failure_id)
         if not _can_retry(kind=failure.kind, name=failure.name):
             raise NoRetrier(
-                f"{failure.name} came from {failure.source} and nothing here can send it again. Send it again "
-                "there, then discard it here with that reason."
+                f"{failure.name} came from {failure.source} and nothing here can send it again. "
+                "Send it again there, then discard it here with that reason."
             )
-        was = failure.status
         now = database_now()
-        failure.status = Status.SCHEDULED
-        failure.next_retry_at = now
-        failure.expires_at = now + policy.LIFE
-        failure.save(update_fields=["status", "next_retry_at", "expires_at"])
+        _move(failure, status=Status.SCHEDULED, next_retry_at=now, expires_at=now + policy.LIFE)
         plan.at(failure.id, now)
-        record(events.RETRY_REQUESTED, subject=("failure", failure.id), name=failure.name, was=was)
+        record(events.RETRY_REQUESTED, subject=("failure", failure.id), name=failure.name, was=failure.status)
 
 
 def discard(*, failure_id: uuid.UUID, reason: str) -> None:
@@ -98,14 +95,10 @@ def discard(*, failure_id: uuid.UUID, reason: str) -> None:
     Raises FailureNotFound, or WrongState for one that is being retried, resolved or discarded.
     """
     with transaction.atomic():
-        failure = _lock(failure_id, expected=WAITING)
-        was = failure.status
-        failure.status = Status.DISCARDED
-        failure.discard_reason = reason
-        failure.next_retry_at = None
-        failure.save(update_fields=["status", "discard_reason", "next_retry_at"])
-        plan.done(failure.id)
-        record(events.DISCARDED, subject=("failure", failure.id), name=failure.name, was=was, reason=reason)
+        failure = _waiting(failure_id)
+        _move(failure, status=Status.DISCARDED, next_retry_at=None, discard_reason=reason)
+        plan.never(failure.id)
+        record(events.DISCARDED, subject=("failure", failure.id), name=failure.name, was=failure.status)
     metrics.CLOSED.labels(status=Status.DISCARDED).inc()
 
 
@@ -137,16 +130,27 @@ def _seen_again(*, fingerprint: str, payload: dict[str, Any]) -> Failure | None:
     counted = Failure.objects.filter(id=seen.id, status__in=OPEN).update(
         occurrences=F("occurrences") + 1, last_seen_at=Now()
     )
-    return seen if counted else None
+    if not counted:  # it was closed a moment ago: this one is a new failure
+        return None
+    seen.refresh_from_db(fields=["occurrences", "last_seen_at"])
+    return seen
 
 
-def _lock(failure_id: uuid.UUID, *, expected: tuple[Status, ...]) -> Failure:
-    """The failure, locked until the transaction ends, in one of the expected states."""
-    failure = Failure.objects.select_for_update().filter(id=failure_id).first()
+def _waiting(failure_id: uuid.UUID) -> Failure:
+    failure = Failure.objects.filter(id=failure_id).first()
     if failure is None:
         raise FailureNotFound(f"There is no failure {failure_id} here.")
-    if failure.status not in expected:
-        raise WrongState(
-            f"It is {failure.status}; this needs it to be {' or '.join(expected)}.", status_now=failure.status
-        )
+    if failure.status not in WAITING:
+        raise _wrong_state(failure.status)
     return failure
+
+
+def _move(failure: Failure, **changes: object) -> None:
+    """Change it if it is still as it was read, status and attempts; else raise WrongState."""
+    unchanged = Failure.objects.filter(id=failure.id, status=failure.status, attempts=failure.attempts)
+    if not unchanged.update(**changes):
+        raise _wrong_state(Failure.objects.values_list("status", flat=True).get(id=failure.id))
+
+
+def _wrong_state(state: str) -> WrongState:
+    return WrongState(f"It is {state}; it must be {' or '.join(WAITING)}.", state=state)

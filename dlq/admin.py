@@ -1,0 +1,165 @@
+"""Failures in both admins: what failed and why, the attempts, and what a person can do about it."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, RangeDateTimeFilter
+from unfold.decorators import display
+from unfold.forms import ActionForm
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from dlq import services
+from dlq.models import Attempt, Failure, Status
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.sites import hotel_site, platform_site
+from tenants.errors import DomainError
+
+COLOURS = {
+    Status.SCHEDULED: "info",
+    Status.RETRYING: "warning",
+    Status.RESOLVED: "success",
+    Status.PERMANENT: "danger",
+    Status.DISCARDED: "default",
+}
+
+
+class ReasonForm(ActionForm):  # type: ignore[misc]
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=300,
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": _("Reason, to discard")}),
+    )
+
+
+class AttemptInline(TabularInline):  # type: ignore[misc]
+    model = Attempt
+    fields = ["number", "outcome", "started_at", "ended_at", "error_type", "error_message"]
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+    show_count = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Failure, site=hotel_site)
+@admin.register(Failure, site=platform_site)
+class FailureAdmin(HotelModelAdmin):
+    list_display = [
+        "what",
+        "state",
+        "why",
+        "group",
+        "attempts",
+        "occurrences",
+        "next_retry_at",
+        "last_seen_at",
+    ]
+    list_filter = [
+        ("status", ChoicesDropdownFilter),
+        ("kind", ChoicesDropdownFilter),
+        ("fingerprint", FieldTextFilter),
+        ("last_seen_at", RangeDateTimeFilter),
+    ]
+    list_filter_submit = True
+    search_fields = ["name", "error_message", "=fingerprint"]
+    ordering = ["-id"]
+    inlines = [AttemptInline]
+    actions = ["retry", "discard"]
+    action_form = ReasonForm
+    fieldsets = [
+        (None, {"fields": ["name", "state", "kind", "source", "group", "attempts", "occurrences"]}),
+        (_("Error"), {"fields": ["error_type", "error_message", "stack"]}),
+        (_("Payload"), {"fields": ["payload"]}),
+        (
+            _("Times"),
+            {"fields": ["created_at", "last_seen_at", "next_retry_at", "expires_at", "discard_reason"]},
+        ),
+    ]
+
+    @display(description=_("what"), ordering="name")  # type: ignore[untyped-decorator]
+    def what(self, failure: Failure) -> str:
+        return failure.name
+
+    @display(description=_("status"), label=COLOURS, ordering="status")  # type: ignore[untyped-decorator]
+    def state(self, failure: Failure) -> tuple[str, str]:
+        return failure.status, failure.get_status_display()
+
+    @display(description=_("why"), ordering="error_type")  # type: ignore[untyped-decorator]
+    def why(self, failure: Failure) -> str:
+        return Truncator(f"{failure.error_type.rpartition('.')[2]}: {failure.error_message}").chars(120)
+
+    @display(description=_("group"), ordering="fingerprint")  # type: ignore[untyped-decorator]
+    def group(self, failure: Failure) -> SafeString:
+        """Leads to all failures that a person would call the same."""
+        url = reverse(f"{self.admin_site.name}:dlq_failure_changelist")
+        return format_html(
+            '<a class="font-mono underline" href="{}?fingerprint={}">{}</a>',
+            url,
+            failure.fingerprint,
+            failure.fingerprint[:8],
+        )
+
+    @display(description=_("traceback"))  # type: ignore[untyped-decorator]
+    def stack(self, failure: Failure) -> SafeString:
+        return format_html('<pre class="overflow-x-auto text-xs whitespace-pre">{}</pre>', failure.traceback)
+
+    @admin.action(description=_("Send again"), permissions=["act"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Failure]) -> None:
+        """Each on its own: what can't be sent again doesn't hold up the others."""
+        done = self._each(request, queryset, services.retry)
+        if done:
+            text = (
+                ngettext("%d will be sent again in a moment.", "%d will be sent again in a moment.", done)
+                % done
+            )
+            self.message_user(request, text, messages.SUCCESS)
+
+    @admin.action(description=_("Discard"), permissions=["act"])
+    def discard(self, request: HttpRequest, queryset: QuerySet[Failure]) -> None:
+        reason = request.POST.get("reason", "").strip()[:300]
+        if not reason:
+            self.message_user(request, _("Say why: write the reason beside the action."), messages.ERROR)
+            return
+        done = self._each(request, queryset, services.discard, reason=reason)
+        if done:
+            self.message_user(
+                request, ngettext("%d discarded.", "%d discarded.", done) % done, messages.SUCCESS
+            )
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Failure], act: Any, **how: str) -> int:
+        done = 0
+        for failure in queryset:
+            try:
+                act(failure_id=failure.id, **how)
+                done += 1
+            except DomainError as error:
+                self.message_user(request, f"{failure}: {error.detail}", messages.ERROR)
+        return done
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("dlq.change_failure"))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Failure | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Failure | None = None) -> bool:
+        return False

@@ -1,0 +1,32 @@
+from django.db import migrations, router
+
+SCHEDULE = {"every": 15, "period": "seconds"}
+NAME = "Retry the platform's own failures"
+
+
+def add(apps, schema_editor):
+    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
+    if not router.allow_migrate_model(schema_editor.connection.alias, PeriodicTask):
+        return  # a hotel's schema: beat's tables are the platform's
+    interval, _made = apps.get_model("django_celery_beat", "IntervalSchedule").objects.get_or_create(
+        **SCHEDULE
+    )
+    PeriodicTask.objects.get_or_create(
+        name=NAME,
+        # A beat that was missed is made up for by the next one.
+        defaults={"task": "dlq.tasks.retry_platform_due", "interval": interval, "expire_seconds": 15},
+    )
+
+
+def remove(apps, schema_editor):
+    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
+    if router.allow_migrate_model(schema_editor.connection.alias, PeriodicTask):
+        PeriodicTask.objects.filter(name=NAME).delete()
+
+
+class Migration(migrations.Migration):
+    """The due queue is for hotels, so the platform's failures are looked up by a beat of their own."""
+
+    dependencies = [("dlq", "0001_initial"), ("django_celery_beat", "0019_alter_periodictasks_options")]
+
+    operations = [migrations.RunPython(add, remove)]
