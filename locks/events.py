@@ -1,0 +1,75 @@
+"""What the trail says about rooms and holds. Guests are never named: a hold has no guest."""
+
+from django.utils.translation import gettext_lazy as _
+
+from audit.registry import register
+
+_STAY = ("room", "check_in", "check_out")
+
+ROOM_CREATED = register(
+    "room.created",
+    sentence=_("{actor} added room {number} ({room_type})"),
+    fields=("number", "room_type", "floor", "capacity"),
+)
+ROOM_CHANGED = register(
+    "room.changed", sentence=_("{actor} changed room {number}: {changes}"), fields=("number", "changes")
+)
+ROOMS_ADDED = register(
+    "rooms.added", sentence=_("{actor} added {count} rooms"), fields=("count", "room_types")
+)
+
+HOLD_ACQUIRED = register(
+    "hold.acquired",
+    sentence=_("{actor} held room {room} from {check_in} to {check_out}, until {expires_at}"),
+    fields=(*_STAY, "expires_at", "fence", "reference"),
+)
+HOLD_REFUSED = register(
+    "hold.refused",
+    sentence=_("{actor} was refused {wanted} from {check_in} to {check_out}: {why}"),
+    fields=("wanted", "check_in", "check_out", "why", "clashes"),
+)
+HOLD_EXTENDED = register(
+    "hold.extended",
+    sentence=_("{actor} extended the hold of room {room} to {expires_at}"),
+    fields=(*_STAY, "expires_at", "extensions_left"),
+)
+HOLD_RELEASED = register("hold.released", sentence=_("{actor} released room {room}"), fields=_STAY)
+HOLD_FORCED = register(
+    "hold.forced",
+    sentence=_("{actor} ended another's hold of room {room}: {reason}"),
+    fields=(*_STAY, "holder", "reason"),
+)
+HOLD_EXPIRED = register(
+    "hold.expired", sentence=_("The hold of room {room} expired"), fields=(*_STAY, "holder")
+)
+HOLD_CONFIRMED = register(
+    "hold.confirmed",
+    sentence=_("{actor} confirmed room {room} from {check_in} to {check_out}"),
+    fields=(*_STAY, "fence", "reference"),
+)
+
+STAY_MOVED = register(
+    "stay.moved",
+    sentence=_(
+        "{actor} moved a stay from room {from_room} ({from_check_in} to {from_check_out}) "
+        "to room {room} ({check_in} to {check_out})"
+    ),
+    fields=(*_STAY, "from_room", "from_check_in", "from_check_out"),
+)
+STAY_CANCELLED = register(
+    "stay.cancelled", sentence=_("{actor} cancelled the stay in room {room}"), fields=_STAY
+)
+STAYS_PLACED = register(
+    "stays.placed",
+    sentence=_("{actor} placed {placed} stays; {refused} were refused by their rooms"),
+    fields=("placed", "refused"),
+)
+
+OUT_OF_SERVICE_SET = register(
+    "room.out_of_service",
+    sentence=_("{actor} took room {room} out of service from {check_in} to {check_out}: {reason}"),
+    fields=(*_STAY, "reason"),
+)
+OUT_OF_SERVICE_ENDED = register(
+    "room.back_in_service", sentence=_("{actor} put room {room} back in service"), fields=_STAY
+)

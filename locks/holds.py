@@ -1,0 +1,114 @@
+"""What the services hand back: a hold as its owner sees it."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from locks.models import StayStatus
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRoom:
+    """One room of a hold, or the stay that it has become. Times are the database's."""
+
+    id: UUID
+    group_id: UUID | None
+    room_id: int
+    number: str
+    room_type: str
+    check_in: datetime.date
+    check_out: datetime.date
+    status: StayStatus
+    fence: int | None
+    expires_at: datetime.datetime | None
+    extensions_left: int
+    seconds_left: int | None
+    holder: str
+    session: str
+    reference: str
+    reason: str
+    created_at: datetime.datetime
+
+    @property
+    def dates(self) -> dict[str, str]:
+        """What each audit event says of the room and its nights."""
+        return {
+            "room": self.number,
+            "check_in": self.check_in.isoformat(),
+            "check_out": self.check_out.isoformat(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One room, or several that were taken together and have one token, one fence and one end.
+
+    `id` is what extends, releases and confirms all of it; each room's own id does so for that room alone.
+    `token` is known only where the hold was just made.
+    """
+
+    rooms: tuple[HeldRoom, ...]
+    id: UUID
+    token: str | None = None
+
+    @classmethod
+    def of(cls, rooms: Sequence[HeldRoom], *, token: str | None = None) -> "Hold":
+        first = rooms[0]
+        return cls(
+            rooms=tuple(rooms),
+            id=first.group_id if len(rooms) > 1 and first.group_id else first.id,
+            token=token,
+        )
+
+    @property
+    def status(self) -> StayStatus:
+        return self.rooms[0].status
+
+    @property
+    def check_in(self) -> datetime.date:
+        return self.rooms[0].check_in
+
+    @property
+    def check_out(self) -> datetime.date:
+        return self.rooms[0].check_out
+
+    @property
+    def fence(self) -> int | None:
+        return self.rooms[0].fence
+
+    @property
+    def expires_at(self) -> datetime.datetime | None:
+        return self.rooms[0].expires_at
+
+    @property
+    def seconds_left(self) -> int:
+        return (self.rooms[0].seconds_left or 0) if self.status is StayStatus.HELD else 0
+
+    @property
+    def extensions_left(self) -> int:
+        return self.rooms[0].extensions_left
+
+    @property
+    def reference(self) -> str:
+        return self.rooms[0].reference
+
+
+def rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Run one statement in the hotel's schema; each row by the names of its columns."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def held_rooms(statement: str, params: Mapping[str, Any]) -> list[HeldRoom]:
+    """The same for a statement that answers `locks.sql.COLUMNS` and nothing else."""
+    return [held_room(row) for row in rows(statement, params)]
+
+
+def held_room(row: Mapping[str, Any]) -> HeldRoom:
+    return HeldRoom(**{**row, "status": StayStatus(row["status"])})

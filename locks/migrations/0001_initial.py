@@ -1,0 +1,168 @@
+import django.contrib.postgres.constraints
+import django.contrib.postgres.fields.ranges
+import django.db.models.deletion
+import django.db.models.functions.datetime
+from django.db import migrations, models
+
+import hotelagent.ids
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = []
+
+    operations = [
+        migrations.CreateModel(
+            name="Room",
+            fields=[
+                ("id", models.AutoField(primary_key=True, serialize=False)),
+                ("number", models.CharField(max_length=20, verbose_name="number")),
+                ("room_type", models.CharField(max_length=40, verbose_name="type")),
+                ("floor", models.SmallIntegerField(blank=True, null=True, verbose_name="floor")),
+                (
+                    "capacity",
+                    models.PositiveSmallIntegerField(
+                        default=2, help_text="How many may sleep in it.", verbose_name="capacity"
+                    ),
+                ),
+                ("fence", models.BigIntegerField(default=0, editable=False)),
+            ],
+            options={
+                "verbose_name": "room",
+                "verbose_name_plural": "rooms",
+                "ordering": ["number"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("number",), name="locks_room_number_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("capacity__gte", 1)), name="locks_room_capacity_check"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Stay",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("nights", django.contrib.postgres.fields.ranges.DateRangeField(verbose_name="nights")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("held", "held"),
+                            ("confirmed", "confirmed"),
+                            ("out_of_service", "out of service"),
+                            ("released", "released"),
+                            ("expired", "expired"),
+                            ("cancelled", "cancelled"),
+                        ],
+                        max_length=14,
+                        verbose_name="status",
+                    ),
+                ),
+                ("group_id", models.UUIDField(editable=False, null=True, verbose_name="group")),
+                ("token_digest", models.BinaryField(max_length=32, null=True)),
+                ("fence", models.BigIntegerField(editable=False, null=True, verbose_name="fence")),
+                ("expires_at", models.DateTimeField(editable=False, null=True, verbose_name="expires")),
+                ("max_expires_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "extensions_left",
+                    models.PositiveSmallIntegerField(
+                        default=0, editable=False, verbose_name="extensions left"
+                    ),
+                ),
+                (
+                    "holder",
+                    models.CharField(blank=True, editable=False, max_length=60, verbose_name="holder"),
+                ),
+                ("session", models.CharField(blank=True, max_length=64, verbose_name="guest session")),
+                ("reference", models.CharField(blank=True, max_length=64, verbose_name="reference")),
+                ("reason", models.CharField(blank=True, max_length=200, verbose_name="reason")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="created",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="stays",
+                        to="locks.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "stay",
+                "verbose_name_plural": "stays",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status", "held")), fields=["holder"], name="locks_stay_held"
+                    ),
+                    models.Index(
+                        condition=models.Q(("group_id__isnull", False)),
+                        fields=["group_id"],
+                        name="locks_stay_group",
+                    ),
+                ],
+                "constraints": [
+                    django.contrib.postgres.constraints.ExclusionConstraint(
+                        condition=models.Q(("status__in", ["held", "confirmed", "out_of_service"])),
+                        expressions=[
+                            ("nights", "&&"),
+                            (
+                                models.Func(
+                                    models.F("room_id"),
+                                    models.F("room_id"),
+                                    models.Value("[]"),
+                                    function="int4range",
+                                    output_field=django.contrib.postgres.fields.ranges.IntegerRangeField(),
+                                ),
+                                "=",
+                            ),
+                        ],
+                        name="locks_stay_no_overlap",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("nights__isempty", False),
+                            ("nights__lower_inf", False),
+                            ("nights__upper_inf", False),
+                        ),
+                        name="locks_stay_nights_check",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                ["held", "confirmed", "out_of_service", "released", "expired", "cancelled"],
+                            )
+                        ),
+                        name="locks_stay_status_check",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "held"), _negated=True),
+                            models.Q(
+                                ("expires_at__isnull", False),
+                                ("fence__isnull", False),
+                                ("token_digest__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="locks_stay_held_check",
+                    ),
+                ],
+            },
+        ),
+    ]

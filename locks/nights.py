@@ -1,0 +1,32 @@
+"""The nights that somebody asks for: `[check_in, check_out)`."""
+
+import datetime
+from dataclasses import dataclass
+
+from locks import policy
+from locks.errors import EmptyRange, RangeTooLong
+
+
+@dataclass(frozen=True, slots=True)
+class Nights:
+    """At least one night and not too many; whether they are past is for the database's clock to say."""
+
+    check_in: datetime.date
+    check_out: datetime.date
+    limit: int = policy.MAX_NIGHTS
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise EmptyRange(f"From {self.check_in} to {self.check_out} there is no night.")
+        if self.count > self.limit:
+            raise RangeTooLong(f"{self.count} nights are asked for; {self.limit} are the most.")
+
+    @property
+    def count(self) -> int:
+        return (self.check_out - self.check_in).days
+
+    def days(self) -> list[datetime.date]:
+        return [self.check_in + datetime.timedelta(days=day) for day in range(self.count)]
+
+    def __str__(self) -> str:
+        return f"{self.check_in} to {self.check_out}"

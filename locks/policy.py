@@ -1,0 +1,22 @@
+"""How long, how far and how many."""
+
+#: A hold lives this long, and each extension adds that much (seconds).
+HOLD_SECONDS = 1200
+EXTENSION_SECONDS = 600
+EXTENSIONS = 2
+#: No hold outlives this, whatever is done with it (seconds).
+LIFE_SECONDS = HOLD_SECONDS + EXTENSIONS * EXTENSION_SECONDS
+
+#: What one hold may ask for.
+MAX_NIGHTS = 366
+MAX_ROOMS = 10
+#: A room may stand out of service longer than any guest stays: ten years.
+MAX_NIGHTS_OUT_OF_SERVICE = 3653
+
+#: Against hoarding: live holds of one key or member of staff, and of one guest's session at it.
+#: Counted when a hold is asked for, so callers at the same moment may pass by as many as they are.
+HOLDS_PER_CLIENT = 500
+HOLDS_PER_SESSION = 20
+
+#: Days after which a hold that came to nothing is forgotten; the trail keeps what happened.
+KEEP_ENDED_DAYS = 7

@@ -1,0 +1,84 @@
+"""Why rooms could not be had: asked after the fact, so that the way that succeeds pays nothing for it."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from locks import policy, selectors
+from locks.errors import DatesInPast, NoRoomFree, RoomTaken, TooManyHolds, UnknownRoom
+from locks.holds import rows
+from locks.nights import Nights
+from locks.wanted import Wanted
+from tenants.errors import DomainError
+
+_SITUATION = """
+SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
+    ARRAY(SELECT id FROM locks_room WHERE id = ANY(%(rooms)s::int[])) AS known,
+    (SELECT count(*) FROM locks_room WHERE room_type = %(room_type)s AND capacity >= %(guests)s) AS of_type,
+    count(*) AS by_client,
+    count(*) FILTER (WHERE %(session)s <> '' AND stay.session = %(session)s) AS by_session
+FROM locks_stay stay
+WHERE stay.holder = %(holder)s AND stay.status = 'held' AND stay.expires_at > clock_timestamp()
+"""
+
+
+def explain(wanted: Wanted) -> DomainError | None:
+    """The reason, as an error to raise; None where nothing stands in the way any more."""
+    [situation] = rows(_SITUATION, wanted.params())
+    return _of_the_caller(wanted, situation) or _of_the_rooms(wanted)
+
+
+def _of_the_caller(wanted: Wanted, situation: dict[str, Any]) -> DomainError | None:
+    today: datetime.date = situation["today"]
+    if missing := sorted(set(wanted.rooms) - set(situation["known"])):
+        return UnknownRoom(f"No room has the id {', '.join(map(str, missing))}.", rooms=missing)
+    if not wanted.rooms and situation["of_type"] < wanted.count:
+        return UnknownRoom(
+            f"The hotel has {situation['of_type']} rooms of type {wanted.room_type!r} "
+            f"that sleep {wanted.guests}."
+        )
+    if wanted.nights.check_in < today:
+        return DatesInPast(f"At the hotel it is {today}.", today=today.isoformat())
+    if situation["by_client"] + wanted.count > policy.HOLDS_PER_CLIENT:
+        return TooManyHolds(
+            f"You hold {situation['by_client']} rooms; {policy.HOLDS_PER_CLIENT} are the most.",
+            limit=policy.HOLDS_PER_CLIENT,
+        )
+    if wanted.session and situation["by_session"] + wanted.count > policy.HOLDS_PER_SESSION:
+        return TooManyHolds(
+            f"This guest's session holds {situation['by_session']} rooms; "
+            f"{policy.HOLDS_PER_SESSION} are the most.",
+            limit=policy.HOLDS_PER_SESSION,
+        )
+    return None
+
+
+def _of_the_rooms(wanted: Wanted) -> DomainError | None:
+    if wanted.rooms:
+        return room_taken(wanted.rooms, nights=wanted.nights)
+    free = len(
+        selectors.availability(nights=wanted.nights, room_type=wanted.room_type, guests=wanted.guests).free
+    )
+    if free >= wanted.count:
+        return None
+    return NoRoomFree(
+        f"{free} of the {wanted.count} rooms that are asked for are free from {wanted.nights}.",
+        free=free,
+        next_free=selectors.next_free(
+            nights=wanted.nights, count=wanted.count, room_type=wanted.room_type, guests=wanted.guests
+        ),
+    )
+
+
+def room_taken(rooms: Sequence[int], *, nights: Nights, but: UUID | None = None) -> RoomTaken | None:
+    """What stands in these rooms, other than `but`, without a word on whose it is; None if nothing does."""
+    clashes = selectors.clashes(rooms=rooms, nights=nights, but=but)
+    if not clashes:
+        return None
+    return RoomTaken(
+        "; ".join(str(clash) for clash in clashes),
+        clashes=[clash.as_json() for clash in clashes],
+        next_free=selectors.next_free(nights=nights, count=len(rooms), rooms=rooms),
+        alternatives=selectors.alternatives(rooms=rooms, nights=nights),
+    )

@@ -1,0 +1,132 @@
+"""What the front desk does with what stands in a room, whoever made it."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db import transaction
+
+from audit.services import record, record_many
+from hotelagent.ids import uuid7
+from locks import events, metrics, sql
+from locks.errors import HoldExpired, NotAStay, RoomContended, UnknownHold, UnknownRoom
+from locks.holds import HeldRoom, Hold, held_rooms, rows
+from locks.models import BLOCKING, StayStatus
+from locks.nights import Nights
+from locks.owner import holder
+from locks.refusals import room_taken
+from locks.services.expiry import expire_room
+from tenants import due
+
+
+def force_release(hold_id: UUID, *, reason: str) -> Hold:
+    """End another's hold, or all of a group's. Raises UnknownHold, or NotAStay where it has ended."""
+    with transaction.atomic():
+        changed = held_rooms(sql.FORCE_RELEASE, {"id": hold_id, "reason": reason})
+        if not changed:
+            if rows(sql.FIND, {"id": hold_id}):
+                raise NotAStay("This is no hold any more.")
+            raise UnknownHold(f"There is no hold {hold_id}.")
+        due.cancel(kind="hold", ids=[room.id for room in changed])
+        record_many(
+            events.HOLD_FORCED,
+            [
+                (("hold", room.id), {**room.dates, "holder": room.holder, "reason": reason})
+                for room in changed
+            ],
+        )
+    metrics.ENDED.labels(how="forced").inc(len(changed))
+    return Hold.of(changed)
+
+
+def move_stay(stay_id: UUID, *, room: int, nights: Nights) -> HeldRoom:
+    """Give a hold, a stay or a time out of service another room or other nights, or both, in one transaction.
+
+    It keeps its id, its end and its token. A hold gets the room's next fence, so that its owner can't
+    confirm what they have not seen. Raises UnknownHold, NotAStay, HoldExpired, UnknownRoom or RoomTaken.
+    """
+    with transaction.atomic():
+        lock_rooms([room])
+        before = _locked(stay_id)
+        expire_room(room=room, nights=nights)
+        # Nobody can take the room between this look and the move: whoever takes one locks it first.
+        if clash := room_taken([room], nights=nights, but=stay_id):
+            raise clash
+        [after] = held_rooms(
+            sql.MOVE,
+            {
+                "id": stay_id,
+                "room": room,
+                "check_in": nights.check_in,
+                "check_out": nights.check_out,
+                "status": before.status,
+            },
+        )
+        record(
+            events.STAY_MOVED,
+            subject=("hold", stay_id),
+            **after.dates,
+            **{f"from_{name}": value for name, value in before.dates.items()},
+        )
+    return after
+
+
+def take_out_of_service(*, room: int, nights: Nights, reason: str) -> HeldRoom:
+    """Keep everybody out of a room for some nights. Raises UnknownRoom or RoomTaken."""
+    with transaction.atomic():
+        lock_rooms([room])
+        expire_room(room=room, nights=nights)
+        taken = held_rooms(
+            sql.TAKE,
+            {
+                "id": uuid7(),
+                "room": room,
+                "check_in": nights.check_in,
+                "check_out": nights.check_out,
+                "status": StayStatus.OUT_OF_SERVICE,
+                "holder": holder(),
+                "reason": reason,
+            },
+        )
+        if not taken:
+            raise room_taken([room], nights=nights) or RoomContended()
+        record(events.OUT_OF_SERVICE_SET, subject=("hold", taken[0].id), **taken[0].dates, reason=reason)
+    return taken[0]
+
+
+def put_back_in_service(stay_id: UUID) -> HeldRoom:
+    """End a time out of service. Raises NotAStay."""
+    return _end(stay_id, status=StayStatus.OUT_OF_SERVICE)
+
+
+def cancel_stay(stay_id: UUID) -> HeldRoom:
+    """Free the room of a confirmed stay, for its booking was cancelled. Raises NotAStay."""
+    return _end(stay_id, status=StayStatus.CONFIRMED)
+
+
+def _end(stay_id: UUID, *, status: StayStatus) -> HeldRoom:
+    with transaction.atomic():
+        ended = held_rooms(sql.END, {"id": stay_id, "status": status})
+        if not ended:
+            raise NotAStay
+        event = events.STAY_CANCELLED if status is StayStatus.CONFIRMED else events.OUT_OF_SERVICE_ENDED
+        record(event, subject=("hold", stay_id), **ended[0].dates)
+    return ended[0]
+
+
+def lock_rooms(ids: Collection[int]) -> None:
+    """Whoever takes nights of these rooms waits until the caller's transaction ends. Raises UnknownRoom."""
+    found = {row["id"] for row in rows(sql.LOCK_ROOMS, {"rooms": list(ids)})}
+    if missing := sorted(set(ids) - found):
+        raise UnknownRoom(f"No room has the id {', '.join(map(str, missing))}.", rooms=missing)
+
+
+def _locked(stay_id: UUID) -> HeldRoom:
+    found = held_rooms(sql.LOCK_STAY, {"id": stay_id})
+    if not found:
+        raise UnknownHold(f"There is no hold or stay {stay_id}.")
+    [stay] = found
+    if stay.status not in BLOCKING:
+        raise NotAStay
+    if stay.status is StayStatus.HELD and not stay.seconds_left:
+        raise HoldExpired
+    return stay

@@ -1,0 +1,124 @@
+"""What the owner of a hold does with it: by its token, or as the member of staff who made it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from audit.services import record_many
+from locks import events, metrics, policy, sql
+from locks.errors import (
+    HoldConfirmed,
+    HoldExpired,
+    HoldReleased,
+    NoExtensionsLeft,
+    StaleFence,
+    UnknownHold,
+    WrongToken,
+)
+from locks.holds import HeldRoom, Hold, held_room, rows
+from locks.models import StayStatus
+from locks.owner import digest, staff_holder
+from tenants import due
+from tenants.errors import DomainError
+
+
+def extend(hold_id: UUID, *, token: str | None) -> Hold:
+    """Add `policy.EXTENSION_SECONDS` to the hold's end, as often as it has extensions and its life allows.
+
+    `hold_id` is a room's hold or a group's, which is extended whole or not at all. Raises UnknownHold,
+    WrongToken, HoldExpired, HoldReleased, HoldConfirmed or NoExtensionsLeft.
+    """
+    with transaction.atomic():
+        changed, all_of_it = _change(sql.EXTEND, hold_id, token, {"seconds": policy.EXTENSION_SECONDS})
+        if not all_of_it:
+            raise _refusal(_find(hold_id, token, but=changed)) or NoExtensionsLeft()
+        due.schedule(kind="hold", items=[(room.id, room.expires_at) for room in changed if room.expires_at])
+        record_many(events.HOLD_EXTENDED, [(("hold", room.id), _extension(room)) for room in changed])
+    metrics.EXTENDED.inc(len(changed))
+    return Hold.of(changed)
+
+
+def release(hold_id: UUID, *, token: str | None) -> Hold:
+    """Give the rooms back. What was released before, or has lapsed, is free already: that is no error.
+
+    Raises UnknownHold, WrongToken or HoldConfirmed.
+    """
+    with transaction.atomic():
+        changed, _all = _change(sql.RELEASE, hold_id, token, {})
+        if not changed:
+            found = _find(hold_id, token)
+            if any(room.status is StayStatus.CONFIRMED for room in found):
+                raise HoldConfirmed
+            return Hold.of(found)
+        due.cancel(kind="hold", ids=[room.id for room in changed])
+        record_many(events.HOLD_RELEASED, [(("hold", room.id), room.dates) for room in changed])
+    metrics.ENDED.labels(how="released").inc(len(changed))
+    return Hold.of(changed)
+
+
+def confirm(hold_id: UUID, *, token: str | None, fence: int, reference: str = "") -> Hold:
+    """Turn the hold into the stay: the same row, so that there is no moment in which the room is free.
+
+    `fence` is the number that was given out with the hold. A group is confirmed whole or not at all. Again
+    with the same token and fence: the same answer. Raises UnknownHold, WrongToken, StaleFence, HoldExpired
+    or HoldReleased.
+    """
+    with transaction.atomic():
+        changed, all_of_it = _change(sql.CONFIRM, hold_id, token, {"fence": fence, "reference": reference})
+        if not all_of_it:
+            found = _find(hold_id, token, but=changed)
+            if any(room.fence != fence for room in found):
+                raise StaleFence
+            if not changed and all(room.status is StayStatus.CONFIRMED for room in found):
+                return Hold.of(found)
+            raise _refusal(found) or HoldExpired()
+        due.cancel(kind="hold", ids=[room.id for room in changed])
+        record_many(events.HOLD_CONFIRMED, [(("hold", room.id), _confirmation(room)) for room in changed])
+    metrics.ENDED.labels(how="confirmed").inc(len(changed))
+    return Hold.of(changed)
+
+
+def _extension(room: HeldRoom) -> dict[str, Any]:
+    return {**room.dates, "expires_at": room.expires_at, "extensions_left": room.extensions_left}
+
+
+def _confirmation(room: HeldRoom) -> dict[str, Any]:
+    return {**room.dates, "fence": room.fence, "reference": room.reference}
+
+
+def _change(
+    statement: str, hold_id: UUID, token: str | None, params: Mapping[str, Any]
+) -> tuple[list[HeldRoom], bool]:
+    """The rooms that were changed, and whether they are all of the hold's; else the caller has to raise."""
+    found = rows(statement, {"id": hold_id, "digest": digest(token or ""), "staff": staff_holder(), **params})
+    members = {row.pop("members") for row in found}
+    return [held_room(row) for row in found], members == {len(found)}
+
+
+def _find(hold_id: UUID, token: str | None, *, but: Sequence[HeldRoom] = ()) -> list[HeldRoom]:
+    """The hold as it stands, if it is the caller's, without these rooms; what has lapsed reads as expired."""
+    found = rows(sql.FIND, {"id": hold_id})
+    if not found:
+        raise UnknownHold(f"There is no hold {hold_id}.")
+    rooms = []
+    for row in found:
+        owner_digest, lapsed = row.pop("token_digest"), row.pop("lapsed")
+        if bytes(owner_digest or b"") != digest(token or "") and row["holder"] != staff_holder():
+            raise WrongToken
+        if lapsed and row["status"] == StayStatus.HELD:
+            row["status"] = StayStatus.EXPIRED
+        rooms.append(held_room(row))
+    changed = {room.id for room in but}
+    return [room for room in rooms if room.id not in changed]
+
+
+def _refusal(found: list[HeldRoom]) -> DomainError | None:
+    """Why a hold in this state can't go on; None where its state is no reason."""
+    statuses = {room.status for room in found}
+    if StayStatus.EXPIRED in statuses:
+        return HoldExpired()
+    if StayStatus.HELD in statuses:
+        return None
+    return HoldConfirmed() if StayStatus.CONFIRMED in statuses else HoldReleased()
