@@ -2,6 +2,7 @@
 
 import datetime
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
@@ -46,6 +47,8 @@ class Hotel(models.Model):
     schema = models.CharField(_("schema"), max_length=63, unique=True, editable=False)
     time_zone = TimeZoneField(_("time zone"), default="UTC", use_pytz=False)
     language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.ENGLISH)
+    #: A digest of the migrations that its schema has, empty while they change: who is behind is one query.
+    migrated = models.CharField(max_length=32, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:
@@ -75,7 +78,7 @@ class Hotel(models.Model):
             id=self.id,
             slug=self.slug,
             schema=self.schema,
-            role=self.role,
+            role=self.role if settings.DATABASE_ROLES else None,
             name=self.name,
             time_zone=str(self.time_zone),
             language=self.language,
@@ -126,7 +129,7 @@ class ContactIdentifier(models.Model):
 
 
 class DueItem(models.Model):
-    """"Hotel H has item I of kind K due at T": the one table that the tick looks at. No personal data.
+    """ "Hotel H has item I of kind K due at T": the one table that the tick looks at. No personal data.
 
     `due_at` is when the item is due; `claim_at` is when it may next be handed out: the same moment at
     first, the end of the lease once it is claimed.
@@ -142,6 +145,39 @@ class DueItem(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["claim_at"], name="tenants_dueitem_claim_at")]
+
+
+class Template(models.Model):
+    """The script that makes a hotel, kept by `migrate`: pg_dump's text of the template schema. One row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    script = models.TextField()
+    #: What `Hotel.migrated` of a hotel made from it says.
+    migrated = models.CharField(max_length=32)
+    updated_at = models.DateTimeField(db_default=Now())
+
+
+class RoutingVersion(models.Model):
+    """Grows with each change of what a host leads to: a trigger sees to it. One row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    version = models.BigIntegerField()
+
+
+class Lease(models.Model):
+    """Who leads, of several processes that stand ready, and until when. The database's clock judges."""
+
+    name = models.CharField(primary_key=True, max_length=40)
+    holder = models.CharField(max_length=200)
+    expires_at = models.DateTimeField()
+
+
+class Redelivery(models.Model):
+    """How often a task's message came back because its worker died. No row in the ordinary case."""
+
+    task_id = models.UUIDField(primary_key=True)
+    deliveries = models.PositiveSmallIntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
 
 
 class UserManager(BaseUserManager["User"]):
@@ -200,7 +236,7 @@ class ApiKey(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=100)
-    prefix = models.CharField(_("prefix"), max_length=12, unique=True, editable=False)
+    prefix = models.CharField(_("prefix"), max_length=12, editable=False)
     digest = models.BinaryField(_("digest"), max_length=32, editable=False)
     scopes = ArrayField(models.CharField(max_length=40), verbose_name=_("scopes"))
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
@@ -211,6 +247,8 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
+        # Not unique=True: that makes a second index, for LIKE, in each hotel.
+        constraints = [models.UniqueConstraint(fields=["prefix"], name="tenants_apikey_prefix_unique")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

@@ -1,0 +1,1 @@
+"""Addresses: the platform's host and a hotel's share none."""

@@ -1,0 +1,12 @@
+"""A hotel's host: `<slug>.<platform host>` or its own domain."""
+
+from django.urls import include, path
+
+from hotelagent.admin.sites import hotel_site
+from hotelagent.pages import landing
+
+urlpatterns = [
+    path("", landing, name="landing"),
+    path("admin/", hotel_site.urls),
+    path("", include("hotelagent.rest.urls")),
+]

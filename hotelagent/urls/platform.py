@@ -1,0 +1,12 @@
+"""The platform's host."""
+
+from django.urls import include, path
+
+from hotelagent.admin.sites import platform_site
+from hotelagent.pages import landing
+
+urlpatterns = [
+    path("", landing, name="landing"),
+    path("admin/", platform_site.urls),
+    path("", include("hotelagent.rest.urls")),
+]

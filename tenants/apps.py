@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class TenantsConfig(AppConfig):
+    name = "tenants"
+    verbose_name = _("hotels")
+
+    def ready(self) -> None:
+        from tenants import checks  # noqa: F401, PLC0415 - registers itself once the models are there

@@ -1,0 +1,1 @@
+"""Each way to set this up wrongly, with an id and a cure."""

@@ -1,0 +1,82 @@
+"""What can go wrong, said so that a person, a client and a script can each act on it."""
+
+from typing import Any
+
+
+class DomainError(Exception):
+    """The base of every app's errors.
+
+    `code` is stable: it is the problem type `/problems/<code>` of the REST answer, which has `status` and `title`;
+    `detail` speaks of this one case, and `extra` holds further JSON-able members of the problem document.
+    """
+
+    code = "domain-error"
+    status = 409
+    title = "The request can't be carried out"
+
+    def __init__(self, detail: str = "", **extra: Any) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.extra = extra
+
+
+class InvalidSlug(DomainError):
+    code = "invalid-slug"
+    status = 422
+    title = "This can't be a hotel's slug"
+
+
+class SlugTaken(DomainError):
+    code = "slug-taken"
+    title = "Another hotel has this slug"
+
+
+class InvalidDomain(DomainError):
+    code = "invalid-domain"
+    status = 422
+    title = "This can't be a hotel's domain"
+
+
+class DomainTaken(DomainError):
+    code = "domain-taken"
+    title = "Another hotel has this domain"
+
+
+class HotelNotFound(DomainError):
+    code = "hotel-not-found"
+    status = 404
+    title = "There is no such hotel"
+
+
+class WrongStatus(DomainError):
+    """A hotel is not in the status that the act starts from."""
+
+    code = "wrong-hotel-status"
+    title = "The hotel's status does not allow this"
+
+
+class NoTemplate(DomainError):
+    code = "no-template"
+    status = 503
+    title = "There is no template to make hotels from: run `manage.py migrate`"
+
+
+class ProvisioningFailed(DomainError):
+    """Making a hotel failed; nothing of it is left in the database."""
+
+    code = "provisioning-failed"
+    status = 503
+    title = "The hotel could not be made"
+
+
+class MigrationRunning(DomainError):
+    code = "migration-running"
+    title = "Another migration of this database is running"
+
+
+class TooManyDeliveries(DomainError):
+    """A task's message came back again and again: it takes its worker down with it."""
+
+    code = "too-many-deliveries"
+    status = 500
+    title = "The task was given up: its worker died each time it ran"

@@ -1,0 +1,162 @@
+"""The fleet's migration: groups of hotels at the same state, one hotel by Django, the others by its text."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import connection
+
+from tenants import quoting, roles, template
+from tenants.context import hotel_context, platform_context
+from tenants.fleet.locks import LOCK_TIMEOUT, patiently
+from tenants.fleet.schemas import SchemaMigrator
+from tenants.fleet.states import Group, grouped
+from tenants.models import Hotel
+from tenants.routes import direct_route
+
+
+@dataclass(slots=True)
+class Result:
+    """`failed`: slug -> what went wrong there. Such a hotel is as it was, and the next run tries it again."""
+
+    migrated: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+#: Told of each hotel as it is done: its slug, and the error or None.
+Progress = Callable[[str, str | None], None]
+
+
+def migrate(hotels: list[Hotel], *, jobs: int, progress: Progress) -> Result:
+    """Bring these hotels to the newest state. Direct route, platform's context, `deploy_lock` held.
+
+    One hotel's failure leaves it as it was, and the others go on.
+    """
+    result = Result()
+    for group in grouped(hotels):
+        for hotel, error in _migrate_group(group, jobs=jobs):
+            if error is None:
+                result.migrated.append(hotel.slug)
+            else:
+                result.failed[hotel.slug] = error
+            progress(hotel.slug, error)
+    return result
+
+
+def _migrate_group(group: Group, *, jobs: int) -> Iterator[tuple[Hotel, str | None]]:
+    migrator = SchemaMigrator(group.hotels[0].scope)
+    if not migrator.plan:
+        for hotel in group.hotels:
+            yield hotel, _attempt(lambda hotel=hotel: _mark(hotel, template.fingerprint(group.state)))
+        return
+    if not migrator.replayable:
+        yield from _in_parallel(group.hotels, jobs, lambda: _ByDjango(group.hotels[0]))
+        return
+    waiting = list(group.hotels)
+    while waiting:
+        # The first that succeeds shows the others how; one that fails (its data are in the way) does not.
+        first = waiting.pop(0)
+        texts: list[str] = []
+        error = _attempt(lambda: texts.append(_teach(migrator, first)))
+        yield first, error
+        if error is None:
+            yield from _in_parallel(waiting, jobs, lambda: _ByText(texts[0]))
+            return
+
+
+def _teach(migrator: SchemaMigrator, hotel: Hotel) -> str:
+    """Migrate this hotel by Django, and say what the others of its group need: one message."""
+    before = migrator.applied(hotel.scope)
+    sent = patiently(lambda: migrator.migrate(hotel.scope))
+    after = migrator.applied(hotel.scope)
+    state = template.fingerprint(after)
+    _mark(hotel, state)
+    made_relations = any(text.lstrip().upper().startswith("CREATE") for text in sent)
+    if made_relations:
+        _grant(hotel)
+    recorded = ", ".join(
+        f"({quoting.text(app)}, {quoting.text(name)}, now())" for app, name in sorted(after - before)
+    )
+    statements = [
+        f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'",
+        *(text.rstrip().removesuffix(";") for text in sent),
+        f"INSERT INTO django_migrations (app, name, applied) VALUES {recorded}",
+        # The schema names the hotel: the text is the same for all.
+        f"UPDATE public.tenants_hotel SET migrated = {quoting.text(state)} WHERE schema = current_schema()",
+    ]
+    text = ";\n".join(statements) + ";\n"
+    return text
+
+
+class _ByText:
+    """Sends the group's text to a hotel: one message, which PostgreSQL runs as one transaction."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.grants = "CREATE TABLE" in text.upper() or "CREATE SEQUENCE" in text.upper()
+
+    def __call__(self, hotel: Hotel) -> None:
+        grants = self.grants and settings.DATABASE_ROLES
+        more = roles.grants_sql(schema=hotel.schema, role=hotel.role) if grants else ""
+        with hotel_context(hotel), connection.cursor() as cursor:
+            patiently(lambda: cursor.execute(self.text + more))
+
+
+class _ByDjango:
+    """Migrates a hotel the ordinary way, with the hotel set: what runs Python, or may not be in a transaction."""
+
+    def __init__(self, like: Hotel) -> None:
+        self.migrator = SchemaMigrator(like.scope)
+
+    def __call__(self, hotel: Hotel) -> None:
+        _mark(hotel, "")  # until it is through: killed here, it counts as behind
+        patiently(lambda: self.migrator.migrate(hotel.scope))
+        _grant(hotel)
+        _mark(hotel, template.fingerprint(self.migrator.applied(hotel.scope)))
+
+
+def _in_parallel(
+    hotels: list[Hotel], jobs: int, make_worker: Callable[[], Callable[[Hotel], None]]
+) -> Iterator[tuple[Hotel, str | None]]:
+    """Each thread has a direct connection and a worker of its own."""
+    if not hotels:
+        return
+    waiting = iter(hotels)
+    lock = threading.Lock()
+
+    def take() -> Hotel | None:
+        with lock:
+            return next(waiting, None)
+
+    def work() -> list[tuple[Hotel, str | None]]:
+        done = []
+        with direct_route(), platform_context():
+            worker = make_worker()
+            while (hotel := take()) is not None:
+                done.append((hotel, _attempt(lambda hotel=hotel: worker(hotel))))
+        return done
+
+    with ThreadPoolExecutor(max_workers=min(jobs, len(hotels)), thread_name_prefix="migrate") as pool:
+        for future in as_completed([pool.submit(work) for _ in range(min(jobs, len(hotels)))]):
+            yield from future.result()
+
+
+def _attempt(work: Callable[[], object]) -> str | None:
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - whatever a migration raises, the other hotels go on
+        return f"{type(error).__name__}: {str(error).strip()}"
+    return None
+
+
+def _mark(hotel: Hotel, state: str) -> None:
+    with platform_context():
+        Hotel.objects.filter(id=hotel.id).update(migrated=state)
+
+
+def _grant(hotel: Hotel) -> None:
+    if settings.DATABASE_ROLES:
+        with platform_context(), connection.cursor() as cursor:
+            cursor.execute(roles.grants_sql(schema=hotel.schema, role=hotel.role))

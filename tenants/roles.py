@@ -1,0 +1,159 @@
+"""The walls inside the database (DESIGN 4.3): one role a hotel, a group of them, and the runtime login's rights.
+
+They guard against our mistakes: a statement without its hotel gets "permission denied", not another hotel's
+guests. They don't guard against injected SQL, which could RESET ROLE.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.utils import CursorWrapper
+
+from tenants import privileges, quoting
+from tenants.models import Hotel
+
+#: The first PostgreSQL whose memberships have INHERIT and SET of their own.
+MEMBERSHIP_OPTIONS_SINCE = 160000
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Who logs in: the owner on the direct route, `runtime` on the other. They may be one and the same."""
+
+    owner: str
+    runtime: str
+    server_version: int
+
+    @property
+    def same(self) -> bool:
+        return self.owner == self.runtime
+
+    @property
+    def membership(self) -> str:
+        """What makes a role takeable (SET ROLE) without lending its rights to who may take it."""
+        return " WITH INHERIT FALSE, SET TRUE" if self.server_version >= MEMBERSHIP_OPTIONS_SINCE else ""
+
+
+def group_role() -> str:
+    return f"{settings.DATABASE_ROLE_PREFIX}_hotels"
+
+
+def runtime_login(owner: str) -> str:
+    """The role that DATABASE_URL logs in as; `owner` where it names none.
+
+    Supabase's pooler takes `role.project` and logs in as `role`.
+    https://supabase.com/docs/guides/database/connecting-to-postgres
+    """
+    runtime: dict[str, Any] = settings.DATABASES["default"]
+    user = str(runtime.get("USER") or owner)
+    if str(runtime.get("HOST", "")).endswith(".pooler.supabase.com"):
+        user = user.partition(".")[0]
+    return user
+
+
+def logins(cursor: CursorWrapper) -> Logins:
+    """Asked on the direct route."""
+    cursor.execute("SELECT current_user::text, current_setting('server_version_num')::int")
+    owner, version = cursor.fetchone()
+    return Logins(owner=owner, runtime=runtime_login(owner), server_version=version)
+
+
+def create_role_sql(*, role: str, who: Logins) -> str:
+    """A hotel's role: it can't log in, inherits what the group may read of `public`, and the runtime may take it."""
+    return (
+        f"{create_if_missing(role)}"
+        f"GRANT {quoting.name(group_role())} TO {quoting.name(role)};\n"
+        f"GRANT {quoting.name(role)} TO {quoting.name(who.runtime)}{who.membership};\n"
+    )
+
+
+def create_if_missing(role: str) -> str:
+    """There is no CREATE ROLE IF NOT EXISTS, and two may try at once: the loser finds it made."""
+    return (
+        f"DO $$BEGIN CREATE ROLE {quoting.name(role)} NOLOGIN;\n"
+        "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END$$;\n"
+    )
+
+
+def grants_sql(*, schema: str, role: str) -> str:
+    """What a hotel's role may do in its schema, and nothing more. Tables are named: what is missing is an error."""
+    grantee = quoting.name(role)
+    where = quoting.name(schema)
+    lines = [
+        f"GRANT USAGE ON SCHEMA {where} TO {grantee};",
+        f"GRANT {privileges.EVERYTHING} ON ALL TABLES IN SCHEMA {where} TO {grantee};",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {where} TO {grantee};",
+    ]
+    for table, allowed in privileges.by_table().items():
+        target = quoting.qualified(schema, table)
+        lines.append(
+            f"DO $$BEGIN IF to_regclass({quoting.text(target)}) IS NOT NULL THEN "
+            f"REVOKE ALL ON {target} FROM {grantee}; GRANT {allowed} ON {target} TO {grantee}; END IF; END$$;"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def drop_role_sql(*, role: str) -> str:
+    """Ends a hotel's role, its rights included. Its schema must be gone: roles of hotels own nothing."""
+    return (
+        f"DO $$BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = {quoting.text(role)}) THEN "
+        f"DROP OWNED BY {quoting.name(role)}; DROP ROLE {quoting.name(role)}; END IF; END$$;\n"
+    )
+
+
+#: Which hotels' rights are not what `create_role_sql` and `grants_sql` make them: one query for the fleet.
+#: %(tables)s and %(allowed)s are the restricted tables and their whole-table privileges, comma-separated.
+_DRIFTED = """
+WITH restricted AS (
+    SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[]) AS r(relname, allowed)
+), hotels AS (
+    SELECT h.id, n.oid AS namespace, n.nspacl, r.oid AS role
+    FROM public.tenants_hotel h
+    JOIN pg_namespace n ON n.nspname = h.schema
+    LEFT JOIN pg_roles r ON r.rolname = 'hotel_' || replace(h.id::text, '-', '')
+    WHERE h.status IN ('active', 'suspended')
+)
+SELECT h.id FROM hotels h
+WHERE h.role IS NULL
+   OR NOT EXISTS (SELECT FROM aclexplode(h.nspacl) a WHERE a.grantee = h.role AND a.privilege_type = 'USAGE')
+   OR EXISTS (SELECT FROM aclexplode(h.nspacl) a WHERE a.grantee NOT IN (h.role, %(owner)s::regrole))
+   OR NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = h.role AND m.member = %(runtime)s::regrole)
+   OR NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.member = h.role AND m.roleid = %(group)s::regrole)
+   OR EXISTS (
+        SELECT FROM pg_class c LEFT JOIN restricted USING (relname)
+        WHERE c.relnamespace = h.namespace AND c.relkind IN ('r', 'p')
+          AND (SELECT string_agg(a.privilege_type, ',' ORDER BY a.privilege_type)
+               FROM aclexplode(c.relacl) a WHERE a.grantee <> c.relowner)
+              IS DISTINCT FROM coalesce(restricted.allowed, 'DELETE,INSERT,SELECT,UPDATE')
+   )
+"""
+
+
+def drifted_hotels(cursor: CursorWrapper, who: Logins) -> list[Hotel]:
+    """The hotels whose role, memberships or rights differ from what they should be."""
+    tables = privileges.by_table()
+    cursor.execute(
+        _DRIFTED,
+        {
+            "tables": list(tables),
+            "allowed": [",".join(privileges.whole_table(allowed)) for allowed in tables.values()],
+            "owner": quoting.name(who.owner),
+            "runtime": quoting.name(who.runtime),
+            "group": quoting.name(group_role()),
+        },
+    )
+    ids = [row[0] for row in cursor.fetchall()]
+    return list(Hotel.objects.filter(id__in=ids)) if ids else []
+
+
+def mend_hotel(cursor: CursorWrapper, hotel: Hotel, who: Logins) -> None:
+    """Give a hotel's role exactly what it should have."""
+    role = quoting.name(hotel.role)
+    schema = quoting.name(hotel.schema)
+    cursor.execute(
+        create_role_sql(role=hotel.role, who=who)
+        + f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM PUBLIC, {role};\n"
+        + f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC, {role};\n"
+        + grants_sql(schema=hotel.schema, role=hotel.role)
+    )

@@ -1,0 +1,130 @@
+"""Host -> hotel, without a query on a warm process, and true within a second (issue: routing).
+
+Each process keeps the whole table in memory: an unknown host costs no query either. A thread asks the database
+twice a second for one number, which triggers on the tables behind it make grow. Not LISTEN/NOTIFY, which a
+transaction pooler does not pass on; not Redis, which may be down. If the thread is late, the request asks itself.
+"""
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, connections
+
+from tenants.context import PLATFORM, Scope, platform_context
+from tenants.models import Domain, Hotel, HotelStatus
+
+logger = logging.getLogger(__name__)
+
+#: Older than this and whoever asks looks at the version first.
+STALE_AFTER = 0.9
+#: A process that nobody has asked for this long stops looking.
+IDLE_AFTER = 30.0
+_ROUTED = (HotelStatus.ACTIVE, HotelStatus.SUSPENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    version: int
+    by_host: dict[str, Scope] = field(default_factory=dict)
+    by_id: dict[UUID, Scope] = field(default_factory=dict)
+
+
+class Routes:
+    """The table of this process. `every` is how often it is checked, in seconds; 0: at each question."""
+
+    def __init__(self, *, every: float) -> None:
+        self.every = every
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._table = Table(version=-1)
+        self._checked_at = float("-inf")
+        self._asked_at = 0.0
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+
+    def table(self) -> Table:
+        now = time.monotonic()
+        if self._pid != os.getpid():
+            self._forget()  # a fork takes neither the thread nor a lock's owner along
+        self._asked_at = now
+        if now - self._checked_at > (STALE_AFTER if self.every else 0):
+            self.check()
+            if self.every:
+                self._ensure_thread()
+        return self._table
+
+    def check(self) -> None:
+        """Look at the version, and read the table again if it grew."""
+        with self._lock, platform_context():
+            started = time.monotonic()
+            version = _version()
+            if version != self._table.version:
+                self._table = _read(version)
+            # The moment before the query: what is committed after it may be missed by it.
+            self._checked_at = started
+
+    def stop(self) -> None:
+        """End the thread and its connection; the next question starts it again."""
+        thread, self._thread = self._thread, None
+        self._stop.set()
+        if thread is not None:
+            thread.join()
+        self._checked_at = float("-inf")
+
+    def _ensure_thread(self) -> None:
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._stop = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._watch, args=(self._stop,), name="routes", daemon=True
+                )
+                self._thread.start()
+
+    def _watch(self, stop: threading.Event) -> None:
+        try:
+            while not stop.wait(self.every) and time.monotonic() - self._asked_at < IDLE_AFTER:
+                try:
+                    self.check()
+                except Exception:  # noqa: BLE001 - the thread must outlive a database that is away
+                    logger.warning("the table of hosts could not be checked", exc_info=True)
+                    connection.close()
+        finally:
+            connections.close_all()
+
+
+def _version() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT version FROM tenants_routingversion WHERE id = 1")
+        return int(cursor.fetchone()[0])
+
+
+def _read(version: int) -> Table:
+    """Read after the version: what is newer than it is read again, never missed."""
+    hotels = {hotel.id: hotel.scope for hotel in Hotel.objects.filter(status__in=_ROUTED)}
+    by_host = {f"{scope.slug}.{settings.PLATFORM_HOST}": scope for scope in hotels.values()}
+    for host, hotel_id in Domain.objects.values_list("host", "hotel_id"):
+        if hotel_id in hotels:
+            by_host[host] = hotels[hotel_id]
+    by_host[settings.PLATFORM_HOST] = PLATFORM
+    return Table(version=version, by_host=by_host, by_id=hotels)
+
+
+routes = Routes(every=settings.ROUTING_CHECK_SECONDS)
+
+
+def resolve(host: str) -> Scope | None:
+    """The scope of a host name without port, in lower case: active or suspended hotel, platform, or None."""
+    return routes.table().by_host.get(host)
+
+
+def by_id(hotel_id: UUID) -> Scope | None:
+    """The scope of an active or suspended hotel."""
+    return routes.table().by_id.get(hotel_id)

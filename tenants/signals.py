@@ -1,0 +1,14 @@
+"""What happens to hotels. `tenants` is imported by all and imports none, so the audit trail listens here.
+
+Each is sent inside the transaction of the act, in the platform's context, with `hotel` and `detail` (a dict of
+JSON-able facts). A receiver that raises undoes the act.
+"""
+
+from django.dispatch import Signal
+
+hotel_created = Signal()
+hotel_suspended = Signal()
+hotel_resumed = Signal()
+hotel_renamed = Signal()
+domain_added = Signal()
+domain_removed = Signal()
