@@ -1,0 +1,55 @@
+"""A site whose host says the hotel, rendered by DRF after the view, with sessions and request.user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from rest_framework import generics, serializers
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.renderers import JSONRenderer
+
+from tests.isolation.app.models import Marker
+
+# The engine under test says how to enter a hotel by its name: the program puts that here.
+entrance: list[Callable[[str], Any]] = []
+
+
+class HostMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with entrance[0](request.get_host().partition(".")[0]):
+            return self.get_response(request)
+
+
+class MarkerSerializer(serializers.ModelSerializer[Marker]):
+    user = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Marker
+        fields = ["hotel", "user"]
+
+    def get_user(self, marker: Marker) -> str:
+        return self.context["request"].user.hotel
+
+
+class Markers(generics.ListAPIView[Marker]):
+    """The queryset is lazy: it is read while the answer is rendered."""
+
+    authentication_classes = [SessionAuthentication]
+    permission_classes = [IsAuthenticated]
+    renderer_classes = [JSONRenderer]
+    serializer_class = MarkerSerializer
+    pagination_class = None
+
+    def get_queryset(self) -> Any:
+        self.request.session["seen"] = self.request.session.get("seen", 0) + 1
+        return Marker.objects.filter(n__lte=5)
+
+
+urlpatterns = [path("markers/", Markers.as_view())]
