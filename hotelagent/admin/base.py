@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
-from hotelagent.admin import signals
+from hotelagent.admin import navigation, signals
 from tenants.context import current_scope
+from tenants.errors import DomainError
 
 
 class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
@@ -19,6 +21,9 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     an object's history page.
     """
 
+    icon = navigation.DEFAULT_ICON
+    in_menu = True
+    menu_order = 100
     compressed_fields = True
     list_fullwidth = True
     warn_unsaved_form = True
@@ -32,6 +37,14 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
             sender=self.model, request=request, model_admin=self, object_id=object_id
         )
         return page
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """A service that refuses (its errors are `DomainError`) is told to the person, not turned into a 500."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except DomainError as error:  # whatever was saved with it is rolled back by now
+            self.message_user(request, str(error.detail), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         signals.object_added.send(

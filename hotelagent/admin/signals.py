@@ -11,4 +11,4 @@ object_added = Signal()  # sender: the model; obj, user, request, changed
 object_changed = Signal()
 object_deleted = Signal()
 history_asked = Signal()  # sender: the model; request, model_admin, object_id; one receiver, answers the page
-permission_refused = Signal()  # sender: the site; user, request, permission: a scope
+permission_refused = Signal()  # user, request, permission: a scope, or the address of a page

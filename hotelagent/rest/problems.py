@@ -124,17 +124,25 @@ UNAVAILABLE = _problem(
     "unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,
     "Not available for the moment",
-    "The hotel is suspended, or the database did not answer in time. Repeat the request after `Retry-After`.",
+    "The database did not answer in time. Repeat the request after `Retry-After`.",
+)
+HOTEL_SUSPENDED = _problem(
+    "hotel-suspended",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "This hotel is suspended",
+    "Its data are kept. The platform's staff can resume it.",
 )
 
 HOUSE = (
     BAD_REQUEST, INVALID, INVALID_CURSOR, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE, CONFLICT, IN_FLIGHT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, KEY_REUSED, THROTTLED, SERVER_ERROR,
-    UNAVAILABLE,
+    UNAVAILABLE, HOTEL_SUSPENDED,
 )  # fmt: skip
 #: What stands for a status where nothing more is known.
 BY_STATUS = {
-    problem.status: problem for problem in HOUSE if problem not in {INVALID, INVALID_CURSOR, IN_FLIGHT}
+    problem.status: problem
+    for problem in HOUSE
+    if problem not in {INVALID, INVALID_CURSOR, IN_FLIGHT, HOTEL_SUSPENDED}
 }
 
 

@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
+from hotelagent.admin.signals import permission_refused
+from hotelagent.rest.errors import MissingScope
 from tenants.authentication import actor_of
 from tenants.context import actor_context
 
@@ -31,6 +33,16 @@ class HotelAPIView(APIView):
             super().initial(request, *args, **kwargs)
         except (exceptions.NotAuthenticated, exceptions.AuthenticationFailed):
             self.check_throttles(request)  # who guesses keys is slowed down too, by address
+            raise
+        except MissingScope as refusal:
+            self.check_throttles(request)  # and so is who tries doors: each try is an event in the trail
+            with actor_context(actor_of(request)):
+                permission_refused.send(
+                    sender=type(self),
+                    request=request._request,
+                    user=request.user,
+                    permission=refusal.scope,
+                )
             raise
         self._while_handled.enter_context(actor_context(actor_of(request)))
 

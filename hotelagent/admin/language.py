@@ -1,0 +1,44 @@
+"""The language of the pages: what the person chose, on every device; before that, what the browser asks for."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+
+class PreferredLanguage:
+    """Middleware, after authentication: activates the language that the member of staff chose."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Without a session there is nobody to ask: API clients cost no look at request.user here.
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            language = getattr(request.user, "language", "")
+            if language:
+                translation.activate(language)
+                request.LANGUAGE_CODE = language
+        return self.get_response(request)
+
+
+@require_POST
+def set_language(request: HttpRequest) -> HttpResponse:
+    """Remember the language with the account; for who has none, in Django's cookie."""
+    language = request.POST.get("language", "")
+    there = request.POST.get("next") or request.headers.get("Referer") or "/admin/"
+    if not url_has_allowed_host_and_scheme(there, {request.get_host()}, require_https=request.is_secure()):
+        there = "/admin/"
+    response = HttpResponseRedirect(there)
+    if language in dict(settings.LANGUAGES):
+        if not isinstance(request.user, AnonymousUser):
+            request.user.language = language
+            request.user.save(update_fields=["language"])
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME, language, secure=request.is_secure(), httponly=True, samesite="Lax"
+        )
+    return response

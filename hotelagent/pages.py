@@ -1,0 +1,16 @@
+"""The pages outside of the admin and the API."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from tenants.context import current_scope
+
+
+def landing(request: HttpRequest) -> HttpResponse:
+    """What a person finds who types the host's name: where to go from here."""
+    scope = current_scope()
+    return render(
+        request,
+        "hotelagent/landing.html",
+        {"name": scope.name or "hotelagent", "is_hotel": scope.id is not None},
+    )

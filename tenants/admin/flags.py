@@ -1,0 +1,43 @@
+"""Feature flags, for the whole platform."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from waffle.models import Flag, Switch
+
+from hotelagent.admin.base import PlatformModelAdmin
+from hotelagent.admin.sites import platform_site
+
+
+class _WaffleAdmin(PlatformModelAdmin):
+    search_fields = ("name", "note")
+    readonly_fields = ("created", "modified")
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for row in queryset:  # each one's delete() empties waffle's cache, a bulk delete would not
+            row.delete()
+
+
+@admin.register(Flag, site=platform_site)
+class FlagAdmin(_WaffleAdmin):
+    icon = "flag"
+    list_display = ("name", "everyone", "percent", "note", "modified")
+    fields = (
+        "name",
+        "note",
+        "everyone",
+        "percent",
+        "staff",
+        "authenticated",
+        "languages",
+        "created",
+        "modified",
+    )
+
+
+@admin.register(Switch, site=platform_site)
+class SwitchAdmin(_WaffleAdmin):
+    icon = "toggle_on"
+    list_display = ("name", "active", "note", "modified")
+    fields = ("name", "note", "active", "created", "modified")

@@ -1,0 +1,117 @@
+"""Hotels and their domains, for platform staff. Every change goes through `tenants.services`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.decorators import display
+
+from hotelagent.admin.base import PlatformModelAdmin
+from hotelagent.admin.sites import platform_site
+from tenants import services
+from tenants.errors import DomainError
+from tenants.models import Domain, Hotel, HotelStatus
+
+
+class DomainInline(TabularInline):  # type: ignore[misc]
+    model = Domain
+    extra = 0
+    fields = ("host",)
+    verbose_name_plural = _("domains of its own")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A domain is added or removed; changing one would be both at once."""
+        return False
+
+
+@admin.register(Hotel, site=platform_site)
+class HotelAdmin(PlatformModelAdmin):
+    icon = "hotel"
+    menu_order = 0
+    list_display = ("name", "address", "status_label", "language", "time_zone", "created_at")
+    list_filter = ("status", "language")
+    search_fields = ("name", "slug", "domains__host")
+    ordering = ("slug",)
+    inlines = (DomainInline,)
+    actions = ("suspend", "resume")
+    fields = ("name", "slug", "time_zone", "language")
+
+    @display(description=_("address"))
+    def address(self, hotel: Hotel) -> SafeString | str:
+        host = f"{hotel.slug}.{settings.PLATFORM_HOST}"
+        if hotel.status != HotelStatus.ACTIVE:
+            return host
+        port = f":{settings.PORT}" if settings.DEBUG else ""
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500" href="//{}{}/admin/">{}</a>', host, port, host
+        )
+
+    @display(
+        description=_("status"),
+        ordering="status",
+        label={
+            HotelStatus.ACTIVE.label: "success",
+            HotelStatus.SUSPENDED.label: "warning",
+            HotelStatus.PROVISIONING.label: "info",
+        },
+    )
+    def status_label(self, hotel: Hotel) -> Any:
+        return HotelStatus(hotel.status).label
+
+    def get_fields(self, request: HttpRequest, obj: Hotel | None = None) -> Any:
+        return self.fields if obj is None else (*self.fields, "status_label", "schema", "created_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Hotel | None = None) -> Any:
+        return () if obj is None else ("status_label", "schema", "created_at")
+
+    def get_inlines(self, request: HttpRequest, obj: Hotel | None) -> Any:
+        return self.inlines if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Hotel, form: Any, change: bool) -> None:
+        if not change:
+            made = services.register_hotel(
+                slug=obj.slug, name=obj.name, time_zone=str(obj.time_zone), language=obj.language
+            )
+            obj.pk, obj.schema, obj.status = made.pk, made.schema, made.status
+            self.message_user(request, _("The hotel is being made; its status says when it is ready."))
+            return
+        if "slug" in form.changed_data:
+            services.rename_hotel(hotel_id=obj.pk, slug=obj.slug)
+        obj.save(update_fields=["name", "time_zone", "language"])
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.save(commit=False)
+        for domain in formset.deleted_objects:
+            services.remove_domain(hotel_id=form.instance.pk, host=domain.host)
+        for domain in formset.new_objects:
+            services.add_domain(hotel_id=form.instance.pk, host=domain.host)
+
+    @admin.action(description=_("Suspend the selected hotels"), permissions=["change"])
+    def suspend(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> None:
+        self._each(request, queryset, services.suspend_hotel, _("suspended"))
+
+    @admin.action(description=_("Resume the selected hotels"), permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> None:
+        self._each(request, queryset, services.resume_hotel, _("resumed"))
+
+    def _each(
+        self, request: HttpRequest, hotels: QuerySet[Hotel], act: Callable[..., Hotel], done: Any
+    ) -> None:
+        for hotel in hotels:
+            try:
+                act(hotel_id=hotel.pk)
+            except DomainError as error:
+                self.message_user(request, f"{hotel}: {error.detail}", messages.ERROR)
+            else:
+                self.message_user(request, f"{hotel}: {done}", messages.SUCCESS)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Hotel | None = None) -> bool:
+        """Erasing a hotel is `manage.py erase_hotel`: it asks twice and leaves a certificate."""
+        return False

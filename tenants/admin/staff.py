@@ -1,0 +1,110 @@
+"""Staff of the hotel, on the hotel's site; staff of the platform, on the platform's."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.sites import hotel_site, platform_site
+from tenants.context import current_scope
+from tenants.models import User
+from tenants.scopes import Role
+
+
+def roles() -> list[tuple[str, Any]]:
+    """The roles there are here: a hotel has no platform staff, the platform nothing else."""
+    of_platform = current_scope().id is None
+    return [(value, label) for value, label in Role.choices if (value == Role.PLATFORM) is of_platform]
+
+
+class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
+    class Meta:
+        model = User
+        fields = ("username", "full_name", "email", "role")
+
+
+class StaffChangeForm(UserChangeForm):  # type: ignore[misc]
+    class Meta:
+        model = User
+        fields = "__all__"
+
+
+@admin.register(User, site=hotel_site)
+@admin.register(User, site=platform_site)
+class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[misc,type-arg]
+    icon = "badge"
+    menu_order = 10
+    form = StaffChangeForm
+    add_form = StaffCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "full_name", "role_label", "active_label", "last_login")
+    list_display_links = ("username", "full_name")
+    list_filter = ("role", "is_active")
+    search_fields = ("username", "full_name", "email")
+    ordering = ("username",)
+    filter_horizontal = ()
+    readonly_fields = ("last_login", "created_at")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("full_name", "email", "language")}),
+        (_("Access"), {"fields": ("role", "is_active", "last_login", "created_at")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "username",
+                    "full_name",
+                    "email",
+                    "role",
+                    "usable_password",
+                    "password1",
+                    "password2",
+                )
+            },
+        ),
+    )
+
+    @display(description=_("role"), ordering="role", label=True)
+    def role_label(self, user: User) -> str:
+        return str(user.get_role_display())
+
+    @display(description=_("active"), ordering="is_active", boolean=True)
+    def active_label(self, user: User) -> bool:
+        return user.is_active
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "role":
+            kwargs["choices"] = roles()
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+    def get_form(self, request: HttpRequest, obj: User | None = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        if obj is None or obj.pk != request.user.pk:
+            return form
+        return _of_oneself(form)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nobody is deleted: the trail names them. An account is made inactive."""
+        return False
+
+
+def _of_oneself(form: type[forms.ModelForm]) -> type[forms.ModelForm]:
+    """The form for one's own account: who takes the role or the access from themselves can't give it back."""
+
+    class OwnAccountForm(form):  # type: ignore[valid-type,misc]
+        def clean(self) -> dict[str, Any]:
+            cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+            if {"role", "is_active"} & set(self.changed_data):
+                raise ValidationError(_("Another manager has to change your own role or access."))
+            return cleaned
+
+    return OwnAccountForm

@@ -1,0 +1,121 @@
+"""The platform's API: hotels, and which hotel a guest's contact belongs to. Served on the platform's host only."""
+
+from typing import Any
+
+from django.conf import settings
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.routers import SimpleRouter
+from timezone_field.rest_framework import TimeZoneSerializerField
+
+from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.views import HotelAPIView, HotelReadOnlyViewSet
+from tenants import contacts, services
+from tenants.models import ContactKind, Hotel, Language
+
+
+class HotelSerializer(serializers.ModelSerializer[Hotel]):
+    time_zone = serializers.CharField(help_text="An IANA name, such as `Europe/Lisbon`.")
+    host = serializers.SerializerMethodField(help_text="Where it answers, besides domains of its own.")
+    domains = serializers.SlugRelatedField(slug_field="host", many=True, read_only=True)
+
+    class Meta:
+        model = Hotel
+        fields = ("id", "slug", "name", "status", "host", "domains", "time_zone", "language", "created_at")
+
+    def get_host(self, hotel: Hotel) -> str:
+        return f"{hotel.slug}.{settings.PLATFORM_HOST}"
+
+
+class NewHotelSerializer(serializers.Serializer[Any]):
+    slug = serializers.CharField(
+        max_length=40, help_text="Its name in the address: lower-case letters, digits, hyphens."
+    )
+    name = serializers.CharField(max_length=200)
+    time_zone = TimeZoneSerializerField(default="UTC", use_pytz=False, help_text="An IANA name.")
+    language = serializers.ChoiceField(choices=Language.choices, default=Language.ENGLISH)
+    domains = serializers.ListField(
+        child=serializers.CharField(max_length=253), default=list, help_text="Domains of its own."
+    )
+
+
+class ContactSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=ContactKind.choices)
+    value = serializers.CharField(
+        max_length=254, help_text="A phone with its country code, or an e-mail address."
+    )
+
+
+class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
+    queryset = Hotel.objects.prefetch_related("domains")
+    serializer_class = HotelSerializer
+    filterset_fields = ("slug", "status")
+    required_scopes = {"GET": "hotels:read", "POST": "hotels:write"}
+
+    @extend_schema(
+        request=NewHotelSerializer,
+        responses={
+            202: HotelSerializer,
+            **problem_responses((409, "`/problems/slug-taken` or `/problems/domain-taken`."),
+                                (422, "`/problems/invalid-slug` or `/problems/invalid-domain`.")),
+        },
+    )  # fmt: skip
+    def create(self, request: Request) -> Response:
+        """Ask for a hotel.
+
+        It is made by a task: `status` is `provisioning` until it answers on its host, usually within seconds.
+        """
+        new = NewHotelSerializer(data=request.data)
+        new.is_valid(raise_exception=True)
+        wanted = new.validated_data
+        hotel = services.register_hotel(**{**wanted, "time_zone": str(wanted["time_zone"])})
+        address = reverse("hotel-detail", args=[hotel.pk], request=request)
+        return Response(
+            self.get_serializer(hotel).data, status=status.HTTP_202_ACCEPTED, headers={"Location": address}
+        )
+
+    @extend_schema(request=None, responses={200: HotelSerializer, **problem_responses(
+        (409, "`/problems/wrong-hotel-status`: only an active hotel can be suspended."))})  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def suspend(self, _request: Request, pk: str) -> Response:
+        """Close an active hotel. Its host answers 503, none of its tasks runs, its data stays."""
+        return Response(self.get_serializer(services.suspend_hotel(hotel_id=self.get_object().pk)).data)
+
+    @extend_schema(request=None, responses={200: HotelSerializer, **problem_responses(
+        (409, "`/problems/wrong-hotel-status`: only a suspended hotel can be resumed."))})  # fmt: skip
+    @action(detail=True, methods=["post"])
+    def resume(self, _request: Request, pk: str) -> Response:
+        """Open a suspended hotel again. What became due meanwhile is done."""
+        return Response(self.get_serializer(services.resume_hotel(hotel_id=self.get_object().pk)).data)
+
+
+class ResolveView(HotelAPIView):
+    """A POST although it only reads: an address with a guest's phone in it would stand in every proxy's log."""
+
+    required_scopes = {"POST": "contacts:resolve"}
+
+    @extend_schema(
+        request=ContactSerializer,
+        responses={200: HotelSerializer, **problem_responses(
+            (404, "`/problems/unknown-contact`."), (422, "`/problems/invalid-contact`."))},
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        """Find the hotel of a guest's phone or e-mail."""
+        contact = ContactSerializer(data=request.data)
+        contact.is_valid(raise_exception=True)
+        hotel = contacts.resolve(
+            kind=ContactKind(contact.validated_data["kind"]), value=contact.validated_data["value"]
+        )
+        return Response(HotelSerializer(hotel).data)
+
+
+_router = SimpleRouter()
+_router.register("hotels", HotelsViewSet, basename="hotel")
+
+urlpatterns = [*_router.urls, path("resolve/", ResolveView.as_view(), name="resolve")]
