@@ -153,6 +153,7 @@ class Postgres:
             "max_wal_size=512MB",
             "wal_level=minimal",
             "max_wal_senders=0",
+            "log_checkpoints=off",
             "log_line_prefix=%m [%p] %q%u@%d ",
             *self.options,
         )
