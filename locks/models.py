@@ -31,7 +31,7 @@ class Room(models.Model):
         ordering = ["number"]
         constraints = [
             models.UniqueConstraint(fields=["number"], name="locks_room_number_unique"),
-            models.CheckConstraint(condition=Q(capacity__gte=1), name="locks_room_capacity_check"),
+            models.CheckConstraint(condition=Q(capacity__gte=1), name="locks_room_sleeps_someone"),
         ]
 
     def __str__(self) -> str:

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("number",), name="locks_room_number_unique"),
                     models.CheckConstraint(
-                        condition=models.Q(("capacity__gte", 1)), name="locks_room_capacity_check"
+                        condition=models.Q(("capacity__gte", 1)), name="locks_room_sleeps_someone"
                     ),
                 ],
             },
