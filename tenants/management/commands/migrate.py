@@ -60,7 +60,7 @@ class Command(django_migrate.Command):
         self.options = options
         self.verbosity = options["verbosity"]
         try:
-            with direct_route(), deploy_lock():
+            with direct_route(), platform_context(), deploy_lock():
                 self._migrate()
         except DomainError as error:
             raise CommandError(error.detail) from error

@@ -1,0 +1,33 @@
+"""`list_hotels`: every hotel, its status and where it answers."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+from rich.console import Console
+from rich.table import Table
+
+from tenants import selectors
+from tenants.management.hotel_command import HotelCommand, described
+from tenants.models import HotelStatus
+
+
+class Command(HotelCommand):
+    help = "List the hotels with their status, hosts, time zone and schema. Scripts take --json."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--status", choices=HotelStatus.values, help="Only hotels in this status.")
+
+    def work(self, **options: Any) -> None:
+        hotels = [described(hotel) for hotel in selectors.hotels(status=options["status"])]
+        if options["json"]:
+            self.tell("", hotels, as_json=True)
+            return
+        table = Table("slug", "name", "status", "hosts", "time zone", "schema", box=None)
+        for hotel in hotels:
+            hosts = ", ".join([f"{hotel['slug']}.{settings.PLATFORM_HOST}", *hotel["domains"]])
+            table.add_row(
+                hotel["slug"], hotel["name"], hotel["status"], hosts, hotel["time_zone"], hotel["schema"]
+            )
+        Console(file=self.stdout._out).print(table)  # noqa: SLF001 - rich wants the stream itself
