@@ -68,14 +68,16 @@ class World:
 
 
 @contextmanager
-def make_world(*, superuser_url: str, runtime_url: str, hotels: int = 20) -> Iterator[World]:
+def make_world(
+    *, superuser_url: str, runtime_url: str, hotels: int = 20, name: str = "isolation"
+) -> Iterator[World]:
     """A database of its own beside the tests', with `hotels` schemas and roles; dropped on leaving."""
-    prefix = f"iso_{os.getpid()}"
+    name = f"{name}_{os.getpid()}"
     world = World(
-        database=f"isolation_{os.getpid()}",
-        superuser_url=with_database(superuser_url, f"isolation_{os.getpid()}"),
-        runtime_url=with_database(runtime_url, f"isolation_{os.getpid()}"),
-        prefix=prefix,
+        database=name,
+        superuser_url=with_database(superuser_url, name),
+        runtime_url=with_database(runtime_url, name),
+        prefix=name,
         hotels=hotels,
     )
     runtime = sql.Identifier(unquote(urlsplit(runtime_url).username or ""))
