@@ -6,10 +6,6 @@ HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(HOME_FOLDER)/pycache
 
-# The newest Python of 3.11 or later. Asked for only when something is to be installed.
-PYTHON = $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
-	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
-
 help: ## Show what there is
 	@echo "make <what> - where <what> is one of:"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|' 2>/dev/null \
@@ -19,7 +15,7 @@ run: install ## Set up and run everything: two demonstration hotels on http://lo
 	@exec $(PY) manage.py serve
 
 test: install tools ## Run the tests (ARGS="tests/locks -k overlap" for some of them)
-	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 2) $(ARGS)
+	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 2 --dist loadgroup) $(ARGS)
 
 lint: install ## Check style, types and the SQL of migrations
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
@@ -40,12 +36,14 @@ requirements: install ## Pin the packages of requirements/*.in anew, with hashes
 			--no-emit-find-links --custom-compile-command 'make requirements' \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
+# The newest Python of 3.11 or later makes the virtual environment; after that nobody asks for one.
 install:
-	@if ! $(PY) -I hotelagent/embedded/install.py --ready 2>/dev/null; then \
-		if [ -z "$(PYTHON)" ]; then \
-			echo "hotelagent needs Python 3.11 or later and found $$(python3 --version 2>&1). Install one, such as python3.12, and try again." >&2; \
-			exit 1; fi; \
-		$(PYTHON) -I hotelagent/embedded/install.py; fi
+	@$(PY) -I hotelagent/embedded/install.py --ready 2>/dev/null || { \
+		for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+			if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+				exec $$python -I hotelagent/embedded/install.py; fi; done; \
+		echo "hotelagent needs Python 3.11 or later, and here is $$(python3 --version 2>&1). Install one and try again." >&2; \
+		exit 1; }
 
 # PgBouncer is no Python package. Without it the tests that need it are skipped, and say so.
 tools:

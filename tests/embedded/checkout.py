@@ -5,13 +5,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import pytest
 
-from hotelagent.embedded import paths, ports
+from hotelagent.embedded import paths, ports, processes
 
 SERVE_WITHIN = 90.0  # seconds: two hotels are made and loaded
 
@@ -35,6 +37,19 @@ def copy(folder: Path) -> "Checkout":
     return Checkout(folder)
 
 
+def python_for_others() -> str:
+    """A Python like this one that any user may run; skips the test where there is none."""
+    version = f"python{sysconfig.get_python_version()}"
+    for path in (
+        Path(sys.executable).resolve(),
+        Path("/usr/bin") / version,
+        Path("/usr/local/bin") / version,
+    ):
+        if path.exists() and processes.launch.may_reach(str(path.resolve()), 65534, 65534):
+            return str(path)
+    pytest.skip(f"no {version} that other users may run")
+
+
 @dataclass
 class Checkout:
     folder: Path
@@ -56,10 +71,15 @@ class Checkout:
         return {**own, "PORT": str(self.port), "MAIL_PORT": str(self.mail_port), "COLUMNS": "200"}
 
     def manage(self, *arguments: str, user: str | None = None) -> "subprocess.CompletedProcess[str]":
+        python, environment = sys.executable, self.environment()
+        if user:
+            python = python_for_others()
+            # The packages by their folder: the virtual environment's Python may stand below a private one.
+            environment["PYTHONPATH"] = sysconfig.get_path("purelib")
         return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
+            [python, "manage.py", *arguments],
             cwd=self.folder,
-            env=self.environment(),
+            env=environment,
             capture_output=True,
             text=True,
             check=False,
@@ -86,14 +106,11 @@ class Checkout:
     def processes(self) -> list[psutil.Process]:
         """Every process that runs something of this copy, whoever started it."""
         mark = str(self.folder)
-        found = []
-        for process in psutil.process_iter(["pid", "cmdline", "cwd", "environ"]):
-            if process.pid != os.getpid() and (
-                mark in " ".join(process.info["cmdline"] or [])
-                or (process.info["cwd"] or "").startswith(mark)
-            ):
-                found.append(process)
-        return found
+        return [
+            process
+            for process in psutil.process_iter(["cmdline", "cwd"])
+            if mark in " ".join(process.info["cmdline"] or []) or (process.info["cwd"] or "").startswith(mark)
+        ]
 
 
 @dataclass

@@ -33,7 +33,7 @@ class Catcher:
             connection.send_message(message)
 
     def get(self, path: str, *, host: str = "localhost") -> Any:
-        request = urllib.request.Request(  # noqa: S310 - our own address
+        request = urllib.request.Request(
             f"http://127.0.0.1:{self.web_port}{path}", headers={"Host": f"{host}:{self.web_port}"}
         )
         return urllib.request.urlopen(request, timeout=5)  # noqa: S310 - our own address

@@ -29,10 +29,10 @@ def folder() -> Iterator[Path]:
 class Cluster:
     """A server whose children end with the test."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, options: tuple[str, ...] = postgres.THROWAWAY) -> None:
         home.mkdir(parents=True)
         home.chmod(0o700)
-        self.server = postgres.Postgres(home, options=postgres.THROWAWAY)
+        self.server = postgres.Postgres(home, options=options)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -60,7 +60,7 @@ class Cluster:
 
 
 def test_it_keeps_its_data_and_its_port_over_a_kill(folder: Path) -> None:
-    with Cluster(folder / "pg") as cluster:
+    with Cluster(folder / "pg", postgres.DURABLE) as cluster:
         cluster.start()
         port = cluster.server.port
         with psycopg.connect(cluster.server.url(postgres.SUPERUSER)) as connection:
