@@ -53,7 +53,7 @@ def set_up(path: Path) -> dict[str, dict[str, str]]:
             add_staff(HOTEL_STAFF, progress.passwords(slug))
         progress.save()
         if slug not in progress.passwords("imported"):
-            call_command("import_reservations", slug, "--demonstration")
+            call_command("import_reservations", hotel=slug, demonstration=True)
             progress.passwords("imported")[slug] = "yes"
             progress.save()
     return {place: progress.done[place] for place in ("", *HOTELS)}

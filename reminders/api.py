@@ -1,0 +1,3 @@
+"""The REST door to reservations and reminders."""
+
+urlpatterns: list[object] = []

@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+from tenants import due
+
+
+class RemindersConfig(AppConfig):
+    name = "reminders"
+    verbose_name = _("Reservations and reminders")
+
+    def ready(self) -> None:
+        # Each registers itself, and needs the apps loaded; the service says what "send again" means to the dlq.
+        from reminders import checks, signals  # noqa: F401, PLC0415
+        from reminders.services import reminders  # noqa: F401, PLC0415
+
+        due.register(kind="reminder", task="reminders.tasks.send_due")

@@ -1,0 +1,210 @@
+"""Sends the reminders that are due: claim, read again, render, send, mark.
+
+What is committed when: a claim before the first mail, `handed_over_at` before each mail's first byte, its
+outcome (with its line in the trail and its place in the due queue) right after. `reminders.claims` says what a
+worker's death in between comes to.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.services import record, record_many
+from dlq.services import capture
+from reminders import claims, events, metrics
+from reminders.claims import ClaimLost
+from reminders.composing import compose
+from reminders.errors import InvalidTemplate, OutcomeUnknown, RefusedForGood, RefusedForNow
+from reminders.models import Reminder, ReminderStatus, SkipReason, Suppression, Template
+from reminders.planning import KIND
+from reminders.rendering import choose
+from reminders.schedule import applies
+from reminders.transport import Transport
+from tenants import due
+from tenants.context import current_hotel
+
+logger = logging.getLogger(__name__)
+
+SEND = "reminders.send"  # the name of its failures, and of what sends them again
+BUDGET = 60.0  # seconds; a batch starts no mail after this, so that a deploy or a slow server waits for little
+FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=60), timedelta(minutes=15)
+
+
+def send_due(ids: Sequence[uuid.UUID]) -> Counter[str]:
+    """Send those of `ids` that are scheduled and due, and count what became of each.
+
+    Not inside a transaction: claims and outcomes are committed one by one.
+    """
+    started = time.monotonic()
+    with transaction.atomic():
+        claimed = claims.claim(ids, now=timezone.now())
+        error = {"error": "The worker was lost after it handed the mail over."}
+        record_many(events.REMINDER_UNKNOWN, [(("reminder", id_), error) for id_ in claimed.unknown])
+        due.cancel(kind=KIND, ids=claimed.over)
+    outcomes = Counter({"unknown": len(claimed.unknown)})
+    waiting = list(claimed.reminders)
+    batch = _Batch(waiting)
+    with Transport() as transport:
+        while waiting and time.monotonic() - started < BUDGET:
+            reminder = waiting.pop(0)
+            outcome = batch.deliver(reminder, transport)
+            outcomes[outcome] += 1
+            if outcome == "server_away":  # what one mail met, the others would: each after its own time-out
+                outcomes["put_back"] += len(waiting)
+                _put_back(waiting, delay=FIRST_DELAY, error="The mail server can't be reached.")
+                waiting = []
+    _put_back(waiting, delay=timedelta(0))
+    for outcome, number in outcomes.items():
+        metrics.OUTCOMES.labels(outcome=outcome).inc(number)
+    metrics.BATCH.observe(time.monotonic() - started)
+    return outcomes
+
+
+def send_again(reminder: Reminder, *, recipient: str = "") -> None:
+    """Send one that had failed; the caller has claimed it. Raises what keeps it from going, and marks it failed."""
+    with Transport() as transport:
+        batch = _Batch([reminder])
+        reason = batch.why_not(reminder)
+        if reason is not None:
+            _skip(reminder, reason)
+            return
+        try:
+            batch.send(reminder, transport, recipient=recipient or reminder.reservation.guest_email)
+        except (RefusedForGood, RefusedForNow, InvalidTemplate, ClaimLost) as error:
+            claims.finish(reminder, status=ReminderStatus.FAILED, last_error=str(error)[:500])
+            raise
+        except OutcomeUnknown as error:
+            _unknown(reminder, error)
+
+
+class _Batch:
+    """What the reminders of one batch share, read once: templates, suppressed addresses."""
+
+    def __init__(self, reminders: Iterable[Reminder]) -> None:
+        reminders = list(reminders)
+        addresses = {reminder.reservation.guest_email.lower() for reminder in reminders}
+        self.hotel = current_hotel()
+        self.suppressed = set(
+            Suppression.objects.filter(email__in=addresses - {""}).values_list("email", flat=True)
+        )
+        self.templates: dict[uuid.UUID, list[Template]] = {}
+        for template in Template.objects.filter(rule_id__in={reminder.rule_id for reminder in reminders}):
+            self.templates.setdefault(template.rule_id, []).append(template)
+
+    def deliver(self, reminder: Reminder, transport: Transport) -> str:
+        """Send one and mark it; returns the outcome's name. Only a database that is away makes it raise."""
+        reason = self.why_not(reminder)
+        if reason == SkipReason.WINDOW_PASSED and reminder.last_error:
+            return _fail(reminder, RefusedForNow(f"Its window passed. The last answer: {reminder.last_error}"))
+        if reason is not None:
+            return _skip(reminder, reason)
+        try:
+            self.send(reminder, transport, recipient=reminder.reservation.guest_email)
+        except ClaimLost:
+            # The reservation changed under our hands, or the claim went stale: look at it afresh.
+            _put_back([reminder], delay=timedelta(0))
+            return "put_back"
+        except (RefusedForGood, InvalidTemplate) as error:
+            return _fail(reminder, error)
+        except RefusedForNow as error:
+            _put_back([reminder], delay=_backoff(reminder.attempts), error=str(error))
+            return "put_back" if error.extra.get("smtp_code", 421) != 421 else "server_away"
+        except OutcomeUnknown as error:
+            return _unknown(reminder, error)
+        return "sent"
+
+    def why_not(self, reminder: Reminder) -> SkipReason | None:
+        """Why this must not go, as the reservation stands now."""
+        reservation = reminder.reservation
+        if reminder.arrival != reservation.arrival or not applies(reminder.rule, reservation):
+            return SkipReason.RESERVATION_CHANGED
+        if timezone.now() > reminder.send_until:
+            return SkipReason.WINDOW_PASSED
+        if not reservation.guest_email:
+            return SkipReason.NO_EMAIL
+        return SkipReason.SUPPRESSED if reservation.guest_email.lower() in self.suppressed else None
+
+    def send(self, reminder: Reminder, transport: Transport, *, recipient: str) -> None:
+        template = self._template(reminder)
+        if template is None:
+            raise InvalidTemplate(f"The rule {reminder.rule} has no template.")
+        message = compose(reminder, template=template, recipient=recipient, hotel=self.hotel)
+        transport.send(message, before_data=lambda: claims.hand_over(reminder, recipient=recipient))
+        now = timezone.now()
+        with transaction.atomic():
+            if claims.finish(reminder, status=ReminderStatus.SENT, sent_at=now, last_error=""):
+                record(events.REMINDER_SENT, subject=("reminder", reminder.id), attempts=reminder.attempts)
+                due.cancel(kind=KIND, ids=[reminder.id])
+        metrics.LATENESS.observe(max(0.0, (now - reminder.planned_for).total_seconds()))
+
+    def _template(self, reminder: Reminder) -> Template | None:
+        return choose(
+            self.templates.get(reminder.rule_id, ()),
+            languages=[reminder.reservation.language or self.hotel.language, self.hotel.language],
+        )
+
+
+def _skip(reminder: Reminder, reason: SkipReason) -> str:
+    with transaction.atomic():
+        if claims.finish(reminder, status=ReminderStatus.SKIPPED, skip_reason=reason):
+            record(events.REMINDER_SKIPPED, subject=("reminder", reminder.id), reason=reason.value)
+            due.cancel(kind=KIND, ids=[reminder.id])
+            metrics.SKIPPED.labels(reason=reason.value).inc()
+    return "skipped"
+
+
+def _fail(reminder: Reminder, error: RefusedForGood | RefusedForNow | InvalidTemplate) -> str:
+    with transaction.atomic():
+        if claims.finish(reminder, status=ReminderStatus.FAILED, last_error=str(error)[:500]):
+            recipient = reminder.reservation.guest_email
+            Reminder.objects.filter(id=reminder.id).update(recipient=recipient)
+            capture(
+                kind="message",
+                source="reminders",
+                name=SEND,
+                payload={"reminder": str(reminder.id), "to": recipient},
+                error=error,
+                retry=False,
+            )
+            record(events.REMINDER_FAILED, subject=("reminder", reminder.id), error=error.code)
+            due.cancel(kind=KIND, ids=[reminder.id])
+    return "failed"
+
+
+def _unknown(reminder: Reminder, error: OutcomeUnknown) -> str:
+    with transaction.atomic():
+        if claims.finish(reminder, status=ReminderStatus.UNKNOWN, last_error=str(error)[:500]):
+            record(events.REMINDER_UNKNOWN, subject=("reminder", reminder.id), error=error.code)
+            due.cancel(kind=KIND, ids=[reminder.id])
+    logger.warning("reminder_unknown", extra={"reminder": str(reminder.id)})
+    return "unknown"
+
+
+def _put_back(reminders: Sequence[Reminder], *, delay: timedelta, error: str = "") -> None:
+    """Back to `scheduled`, due after `delay`, but no later than the end of its window: then it is settled."""
+    if not reminders:
+        return
+    by_id = {reminder.id: reminder for reminder in reminders}
+    now = timezone.now()
+    with transaction.atomic():
+        held = claims.put_back(reminders, error=error[:500])
+        due.schedule(kind=KIND, items=[(id_, _due_again(by_id[id_], now + delay, now=now)) for id_ in held])
+
+
+def _due_again(reminder: Reminder, wanted: datetime, *, now: datetime) -> datetime:
+    return max(now, min(wanted, reminder.send_until + timedelta(seconds=1)))
+
+
+def _backoff(attempts: int) -> timedelta:
+    """A minute, then twice as long each time up to a quarter of an hour; spread, so that not all come at once."""
+    delay = min(FIRST_DELAY * 2 ** min(attempts - 1, 10), LONGEST_DELAY)
+    return delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreading load, not secrets

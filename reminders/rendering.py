@@ -1,0 +1,157 @@
+"""Turns a rule's template and a reservation into subject, text and HTML in the guest's language.
+
+A template is staff's own text, so it gets plain values and Django's built-in tags, and nothing to load or
+include. HTML is escaped, text is not.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.template import Context, Engine, Template, TemplateSyntaxError
+from django.template.base import FilterExpression, Node, Variable
+from django.template.defaulttags import ForNode
+from django.template.loader import get_template
+from django.utils import formats, translation
+
+from reminders.errors import InvalidTemplate
+from reminders.models import Reservation
+from reminders.models import Template as StoredTemplate
+
+#: What a template may use, with what it stands for in the preview's help.
+VARIABLES = {
+    "guest_name": "Ana Lima",
+    "hotel_name": "Hotel Sol",
+    "arrival": "Friday, 4 July 2025",
+    "departure": "Sunday, 6 July 2025",
+    "nights": 2,
+    "adults": 2,
+    "children": 0,
+    "room_type": "A",
+    "number": "R000123",
+}
+LAST_RESORT = "en"
+_SUBJECT_LENGTH = 200
+_LAYOUT = "reminders/mail.html"
+_HTML = Engine(autoescape=True)
+_TEXT = Engine(autoescape=False)
+# `{% for %}` over a long range, or a filter that multiplies, would let a template grow a mail without end.
+_FORBIDDEN = re.compile(r"\{%\s*(include|extends|load|debug|cycle|lorem|now)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    subject: str
+    text: str
+    html: str
+    language: str
+
+
+def choose(templates: Iterable[StoredTemplate], *, languages: Iterable[str]) -> StoredTemplate | None:
+    """The template in the first of `languages` that has one ("pt-br" takes "pt"), else in English, else any."""
+    by_language = {template.language.lower(): template for template in templates}
+    for language in (*languages, LAST_RESORT):
+        code = language.lower()
+        for candidate in (code, code.partition("-")[0]):
+            if candidate in by_language:
+                return by_language[candidate]
+    return next(iter(by_language.values()), None)
+
+
+def render(template: StoredTemplate, *, reservation: Reservation, hotel_name: str) -> Rendered:
+    """The mail's three parts. Raises InvalidTemplate."""
+    values = _values(reservation, hotel_name=hotel_name, language=template.language)
+    context = Context(values, autoescape=True)
+    plain = Context(values, autoescape=False)
+    try:
+        subject = _compiled(template.subject, is_html=False).render(plain)
+        text = _compiled(template.text, is_html=False).render(plain)
+        body = _compiled(template.html, is_html=True).render(context)
+    except TemplateSyntaxError as error:
+        raise InvalidTemplate(str(error)) from error
+    html = get_template(_LAYOUT).render(
+        {"body": body, "hotel_name": hotel_name, "language": template.language, "subject": subject}
+    )
+    return Rendered(subject=one_line(subject)[:_SUBJECT_LENGTH], text=text, html=html, language=template.language)
+
+
+def check(*, subject: str, text: str, html: str) -> None:
+    """Raise InvalidTemplate unless all parts compile and use no variable that does not exist."""
+    for part, source, is_html in (("subject", subject, False), ("text", text, False), ("html", html, True)):
+        if found := _FORBIDDEN.search(source):
+            raise InvalidTemplate(f"{part}: the tag {found[1]} is not available here.", part=part)
+        try:
+            compiled = _compiled(source, is_html=is_html)
+        except TemplateSyntaxError as error:
+            raise InvalidTemplate(f"{part}: {error}", part=part) from error
+        if unknown := sorted(_used(compiled.nodelist) - VARIABLES.keys()):
+            raise InvalidTemplate(
+                f"{part}: there is no {', '.join(unknown)}. Available: {', '.join(VARIABLES)}.",
+                part=part,
+                unknown=unknown,
+            )
+
+
+def one_line(text: str) -> str:
+    """Without line breaks and control characters: what may stand in a header (RFC 5322, 2.2)."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+@functools.lru_cache(maxsize=512)
+def _compiled(source: str, *, is_html: bool) -> Template:
+    return Template(source, engine=_HTML if is_html else _TEXT)
+
+
+def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict[str, Any]:
+    return {
+        "guest_name": reservation.guest_name,
+        "hotel_name": hotel_name,
+        "arrival": spoken_date(reservation.arrival, language=language),
+        "departure": spoken_date(reservation.departure, language=language),
+        "nights": reservation.nights,
+        "adults": reservation.adults,
+        "children": reservation.children,
+        "room_type": reservation.room_type,
+        "number": reservation.external_id,
+    }
+
+
+@functools.lru_cache(maxsize=4096)
+def spoken_date(day: date, *, language: str) -> str:
+    """A date as people of that language write it, with the day of the week."""
+    with translation.override(language):
+        return f"{formats.date_format(day, 'l')}, {formats.date_format(day, 'DATE_FORMAT')}"
+
+
+def _used(nodes: Iterable[Any]) -> set[str]:
+    """The names of the variables that a template takes from outside."""
+    names: set[str] = set()
+    for node in nodes:
+        if not isinstance(node, Node):
+            continue
+        names |= _named(vars(node).values())
+        children = {name for part in node.child_nodelists for name in _used(getattr(node, part, None) or ())}
+        for _condition, nodelist in getattr(node, "conditions_nodelists", ()):
+            children |= _used(nodelist) | _named([_condition])
+        if isinstance(node, ForNode):
+            children -= {*node.loopvars, "forloop"}
+        names |= children
+    return names
+
+
+def _named(values: Iterable[Any]) -> set[str]:
+    names: set[str] = set()
+    for value in values:
+        if isinstance(value, FilterExpression):
+            names |= _named([value.var, *(arg for _f, args in value.filters for _is_var, arg in args)])
+        elif isinstance(value, Variable):
+            if value.lookups:
+                names.add(value.lookups[0])
+        elif hasattr(value, "first") or hasattr(value, "value"):  # the tree of an {% if %}
+            names |= _named(getattr(value, side, None) for side in ("value", "first", "second"))
+    return names

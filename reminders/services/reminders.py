@@ -1,0 +1,121 @@
+"""What people can do about one reminder, and what sending a failed one again means."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from audit.services import record
+from dlq.errors import GiveUp
+from dlq.models import Failure
+from dlq.registry import retrier
+from reminders import delivery, events
+from reminders.errors import RefusedForGood, ReminderNotFound, WrongReminderState
+from reminders.models import Reminder, ReminderStatus, SkipReason
+from reminders.planning import KIND
+from reminders.schedule import last_call, zone_of
+from tenants import due
+from tenants.context import current_hotel
+
+Status = ReminderStatus
+
+#: `unknown` is not among them: whoever wants it to go settles it first.
+SENDABLE = (Status.SCHEDULED, Status.SKIPPED, Status.CANCELLED, Status.FAILED)
+
+
+def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
+    """Keep one from going; later changes of the reservation don't revive it.
+
+    Raises ReminderNotFound, or WrongReminderState unless it is scheduled.
+    """
+    with transaction.atomic():
+        reminder = _locked(reminder_id, expected=[Status.SCHEDULED])
+        was, reminder.status, reminder.skip_reason = reminder.status, Status.CANCELLED, SkipReason.BY_HAND
+        reminder.save(update_fields=["status", "skip_reason"])
+        due.cancel(kind=KIND, ids=[reminder.id])
+        record(events.REMINDER_CANCELLED, subject=("reminder", reminder.id), was=was)
+    return reminder
+
+
+def send_now(*, reminder_id: uuid.UUID) -> Reminder:
+    """Have one go with the next tick, whatever its window said.
+
+    Raises ReminderNotFound, or WrongReminderState for one that is being sent, was sent, may have been sent, or
+    is about a stay that has begun.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        reminder = _locked(reminder_id, expected=SENDABLE)
+        until = last_call(
+            reminder.rule, arrival=reminder.arrival, zone=zone_of(current_hotel().time_zone), now=now
+        )
+        if now >= until:
+            raise WrongReminderState("The stay has begun: a reminder of it would only puzzle the guest.")
+        was = reminder.status
+        reminder.status, reminder.skip_reason = Status.SCHEDULED, ""
+        reminder.planned_for, reminder.send_until = min(reminder.planned_for, now), until
+        reminder.save(update_fields=["status", "skip_reason", "planned_for", "send_until"])
+        due.schedule(kind=KIND, items=[(reminder.id, now)])
+        record(events.REMINDER_WANTED_NOW, subject=("reminder", reminder.id), was=was)
+    return reminder
+
+
+def settle_unknown(*, reminder_id: uuid.UUID, was_sent: bool) -> Reminder:
+    """Say what became of an `unknown` one: it was sent, or it was not and may be sent by `send_now`.
+
+    Raises ReminderNotFound, or WrongReminderState unless it is unknown.
+    """
+    with transaction.atomic():
+        reminder = _locked(reminder_id, expected=[Status.UNKNOWN])
+        if was_sent:
+            reminder.status, reminder.sent_at = Status.SENT, reminder.handed_over_at
+        else:
+            reminder.status, reminder.skip_reason = Status.CANCELLED, SkipReason.BY_HAND
+        reminder.save(update_fields=["status", "sent_at", "skip_reason"])
+        outcome = "was sent" if was_sent else "was not sent"
+        record(events.REMINDER_SETTLED, subject=("reminder", reminder.id), outcome=outcome)
+    return reminder
+
+
+@retrier(delivery.SEND)
+def send_failed_again(failure: Failure) -> None:
+    """Send a failed reminder again, on the spot. Raises what keeps it from going.
+
+    To the reservation's address as it is now, or to the one that somebody wrote into the failure's payload.
+    One that was sent or called off meanwhile is done with.
+    """
+    reminder_id = uuid.UUID(failure.payload["reminder"])
+    claimed = Reminder.objects.filter(id=reminder_id, status=Status.FAILED).update(
+        status=Status.SENDING, attempts=F("attempts") + 1, claimed_at=timezone.now(), handed_over_at=None
+    )
+    if not claimed:
+        return
+    reminder = Reminder.objects.select_related("reservation", "rule").get(id=reminder_id)
+    reminder.send_until = last_call(
+        reminder.rule,
+        arrival=reminder.arrival,
+        zone=zone_of(current_hotel().time_zone),
+        now=timezone.now(),
+    )
+    corrected = failure.payload.get("to", "")
+    try:
+        delivery.send_again(reminder, recipient="" if corrected == reminder.recipient else corrected)
+    except RefusedForGood as error:
+        raise GiveUp(str(error)) from error
+
+
+def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
+    reminder = (
+        Reminder.objects.select_for_update(of=("self",)).select_related("rule").filter(id=reminder_id).first()
+    )
+    if reminder is None:
+        raise ReminderNotFound
+    if reminder.status not in expected:
+        raise WrongReminderState(
+            f"It is {reminder.status}; this needs it to be {' or '.join(expected)}.", status_now=reminder.status
+        )
+    return reminder

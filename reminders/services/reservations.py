@@ -1,0 +1,148 @@
+"""Storing, changing and cancelling reservations. The reminders follow in the same transaction."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from typing import Any, TypedDict, Unpack
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from audit.services import record
+from reminders import events, planning
+from reminders.errors import InvalidReservation, ReservationNotFound
+from reminders.models import Reservation, ReservationStatus
+from reminders.rendering import one_line
+from reminders.schedule import local_day, zone_of
+from tenants.context import current_hotel
+
+
+class ReservationFields(TypedDict, total=False):
+    """What the hotel's own system says about a booking. What is left out has the model's default."""
+
+    arrival: date
+    departure: date
+    guest_name: str
+    guest_email: str
+    guest_phone: str
+    language: str
+    country: str
+    adults: int
+    children: int
+    room_type: str
+    source: str
+    status: str
+    booked_on: date | None
+    status_date: date | None
+
+
+def upsert_reservation(
+    *, external_id: str, **fields: Unpack[ReservationFields]
+) -> tuple[Reservation, bool]:
+    """Store the reservation that the hotel's system calls `external_id`, or bring it to these values.
+
+    Returns it and whether it is new. The same values again change nothing. Raises InvalidReservation.
+    """
+    wanted = _validated(Reservation(external_id=external_id, **_tidied(fields)))
+    with transaction.atomic():
+        if (new := _insert(wanted)) is not None:
+            planning.plan([new], now=timezone.now(), are_new=True)
+            record(
+                events.RESERVATION_MADE,
+                subject=("reservation", new.id),
+                number=new.external_id,
+                arrival=new.arrival,
+                departure=new.departure,
+            )
+            return new, True
+        stored = Reservation.objects.select_for_update(of=("self",)).get(external_id=external_id)
+        return _bring_to(stored, wanted), False
+
+
+def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
+    """Cancel it, and with it every reminder that has not gone. Cancelling again changes nothing.
+
+    Raises ReservationNotFound.
+    """
+    with transaction.atomic():
+        stored = Reservation.objects.select_for_update(of=("self",)).filter(id=reservation_id).first()
+        if stored is None:
+            raise ReservationNotFound
+        if stored.status == ReservationStatus.CANCELLED:
+            return stored
+        today = local_day(timezone.now(), zone=zone_of(current_hotel().time_zone))
+        _write(stored, status=ReservationStatus.CANCELLED, status_date=today)
+        record(
+            events.RESERVATION_CANCELLED, subject=("reservation", stored.id), number=stored.external_id
+        )
+    return stored
+
+
+_TEXTS = ("external_id", "guest_name", "guest_email", "guest_phone", "language", "country", "room_type", "source")
+_KEPT = frozenset({"id", "external_id", "stay", "updated_at"})
+_COMPARED = tuple(field.name for field in Reservation._meta.concrete_fields if field.name not in _KEPT)
+
+
+def _tidied(fields: ReservationFields) -> dict[str, Any]:
+    """One line each: what is in a reservation comes to stand in a mail's headers."""
+    tidied: dict[str, Any] = dict(fields)
+    for name in _TEXTS:
+        if isinstance(tidied.get(name), str):
+            tidied[name] = one_line(tidied[name])
+    if "language" in tidied:
+        tidied["language"] = tidied["language"].lower().replace("_", "-")
+    return tidied
+
+
+def _validated(reservation: Reservation) -> Reservation:
+    try:
+        reservation.clean_fields()
+        reservation.validate_constraints(exclude={"external_id", "stay"})
+    except ValidationError as error:
+        errors = error.message_dict
+        first = next(iter(errors.items()))
+        raise InvalidReservation(f"{first[0]}: {first[1][0]}", errors=errors) from error
+    return reservation
+
+
+def _insert(reservation: Reservation) -> Reservation | None:
+    """None where the hotel has one of this number already: the unique constraint says so."""
+    try:
+        with transaction.atomic():
+            reservation.save(force_insert=True)
+    except IntegrityError:
+        if not Reservation.objects.filter(external_id=reservation.external_id).exists():
+            raise
+        return None
+    reservation.refresh_from_db(fields=["updated_at"])
+    return reservation
+
+
+def _bring_to(stored: Reservation, wanted: Reservation) -> Reservation:
+    changed = {
+        name: getattr(wanted, name)
+        for name in _COMPARED
+        if getattr(wanted, name) != getattr(stored, name)
+    }
+    if changed:
+        _write(stored, **changed)
+        record(
+            events.RESERVATION_CHANGED,
+            subject=("reservation", stored.id),
+            number=stored.external_id,
+            changed=", ".join(sorted(changed)),
+        )
+    return stored
+
+
+def _write(stored: Reservation, **changed: Any) -> None:
+    """Change a locked row; its reminders are planned anew. `updated_at` is the version that a sender compares."""
+    for name, value in changed.items():
+        setattr(stored, name, value)
+    stored.updated_at = Now()
+    stored.save(update_fields=[*changed, "updated_at"])
+    stored.refresh_from_db(fields=["updated_at"])
+    planning.plan([stored], now=timezone.now())

@@ -1,0 +1,23 @@
+"""What happens elsewhere and moves reminders: a hotel's clock changes."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+
+from reminders.tasks import replan_all
+from tenants.context import hotel_context
+from tenants.models import Hotel, HotelStatus
+
+
+@receiver(post_save, sender=Hotel)
+def plan_again(
+    instance: Hotel, *, created: bool, update_fields: Collection[str] | None, **_kwargs: Any
+) -> None:
+    """Reminders are planned by the hotel's clock. Planning again changes nothing where the clock is the same."""
+    if created or instance.status != HotelStatus.ACTIVE:
+        return
+    if update_fields is None or "time_zone" in update_fields:
+        with hotel_context(instance):
+            replan_all.delay_on_commit()

@@ -1,0 +1,21 @@
+"""What workers do: each calls one service."""
+
+import uuid
+
+from celery import shared_task
+
+from reminders import delivery
+from reminders.services import replan
+from tenants.celery_task import HotelTask
+
+
+@shared_task(base=HotelTask, name="reminders.tasks.send_due")
+def send_due(ids: list[str]) -> None:
+    """The due queue's handler: at most one batch, in the hotel's context. See `delivery.send_due`."""
+    delivery.send_due([uuid.UUID(id_) for id_ in ids])
+
+
+@shared_task(base=HotelTask, name="reminders.tasks.replan_all")
+def replan_all() -> None:
+    """After a change of the hotel's rules or time zone."""
+    replan.replan_all()

@@ -1,0 +1,162 @@
+"""Hands one mail to the mail server over a kept connection and says what is certain about its fate.
+
+Three answers: it returns (the server took it), it raises RefusedForGood or RefusedForNow (it certainly did
+not), or it raises OutcomeUnknown. For SMTP the line between them is the mail's first byte: until the server
+has answered 354 to DATA nothing can have been sent (RFC 5321, 4.1.1.4), and after the last byte only its
+answer tells.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import smtplib
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.smtp import EmailBackend
+
+from reminders.errors import OutcomeUnknown, RefusedForGood, RefusedForNow
+
+#: Called when the mail is about to leave, and not before: what it raises keeps the mail from leaving.
+BeforeData = Callable[[], None]
+
+DJANGO_SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+class Transport:
+    """A kept connection: opened by the first mail, opened again after one that broke it."""
+
+    def __init__(self) -> None:
+        path = settings.EMAIL_BACKEND
+        self._backend = SmtpBackend() if path == DJANGO_SMTP else get_connection(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(smtplib.SMTPException, OSError):  # all that mattered was said by now
+            self._backend.close()
+
+    def send(self, message: EmailMessage, *, before_data: BeforeData) -> None:
+        """Send one mail. `before_data` is called once, before any byte of it leaves.
+
+        Raises RefusedForGood, RefusedForNow or OutcomeUnknown, and whatever `before_data` raises.
+        """
+        if isinstance(self._backend, SmtpBackend):
+            self._send_by_smtp(self._backend, message, before_data)
+        else:
+            self._send_by_other(message, before_data)
+
+    def _send_by_smtp(self, backend: SmtpBackend, message: EmailMessage, before_data: BeforeData) -> None:
+        try:
+            backend.open()
+        except smtplib.SMTPResponseException as error:  # greeting, login: our fault or its mood, not the mail's
+            raise RefusedForNow(_said(error.smtp_code, error.smtp_error)) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise RefusedForNow(f"The mail server can't be reached: {error}") from error
+        session = backend.session
+        session.begin(before_data)
+        try:
+            backend.send_messages([message])
+        except smtplib.SMTPRecipientsRefused as error:
+            code, text = next(iter(error.recipients.values()))
+            self._recover(backend)
+            raise _refusal(code, text) from error
+        except smtplib.SMTPResponseException as error:  # MAIL FROM or DATA answered with an error
+            self._recover(backend)
+            if session.has_begun and not 400 <= error.smtp_code < 600:
+                raise OutcomeUnknown(_said(error.smtp_code, error.smtp_error)) from error
+            raise _refusal(error.smtp_code, error.smtp_error) from error
+        except (smtplib.SMTPException, OSError) as error:
+            backend.drop()
+            if session.has_begun:
+                raise OutcomeUnknown(f"The connection broke after the mail was handed over: {error}") from error
+            raise RefusedForNow(f"The connection broke before the mail was handed over: {error}") from error
+        except BaseException:
+            backend.drop()  # `before_data` said no in the middle of the dialogue
+            raise
+
+    def _recover(self, backend: SmtpBackend) -> None:
+        """smtplib resets the dialogue after a refusal; a server that refuses 421 has hung up."""
+        if not backend.session.is_open:
+            backend.drop()
+
+    def _send_by_other(self, message: EmailMessage, before_data: BeforeData) -> None:
+        """Another backend: only an answer with a status is known not to have been taken."""
+        before_data()
+        try:
+            self._backend.send_messages([message])
+        except Exception as error:
+            status = getattr(error, "status_code", None)  # anymail.exceptions.AnymailAPIError
+            if type(error).__name__ == "AnymailRecipientsRefused" or status in {400, 404, 410, 413, 422}:
+                raise RefusedForGood(str(error)[:500]) from error
+            if status is not None and (status == 429 or status in {401, 403, 503}):
+                raise RefusedForNow(str(error)[:500]) from error
+            raise OutcomeUnknown(str(error)[:500]) from error
+
+
+class _Smtp(smtplib.SMTP):
+    """A client that tells how far the dialogue of the current mail got."""
+
+    before_data: BeforeData | None = None
+    has_begun = False
+
+    def begin(self, before_data: BeforeData) -> None:
+        self.before_data, self.has_begun = before_data, False
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """As smtplib's, with a word between the server's go-ahead and the first byte."""
+        self.putcmd("data")
+        code, answer = self.getreply()
+        if code != 354:
+            raise smtplib.SMTPDataError(code, answer)
+        if self.before_data is not None:
+            self.before_data()
+        self.has_begun = True
+        lines = re.sub(rb"(?m)^\.", b"..", msg)  # RFC 5321, 4.5.2; Django gives bytes whose lines end with CRLF
+        self.send(lines + (b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"))
+        return self.getreply()
+
+    @property
+    def is_open(self) -> bool:
+        return getattr(self, "sock", None) is not None
+
+
+class _SmtpOverTls(_Smtp, smtplib.SMTP_SSL):
+    """The same through TLS from the first byte."""
+
+
+class SmtpBackend(EmailBackend):
+    """Django's, speaking through a client that tells how far it got."""
+
+    connection: Any
+
+    @property
+    def connection_class(self) -> type[_Smtp]:
+        return _SmtpOverTls if self.use_ssl else _Smtp
+
+    @property
+    def session(self) -> _Smtp:
+        session: _Smtp = self.connection
+        return session
+
+    def drop(self) -> None:
+        """Forget a connection that is no longer in step, without waiting for its goodbye."""
+        if self.connection is not None:
+            smtplib.SMTP.close(self.connection)
+            self.connection = None
+
+
+def _refusal(code: int, text: bytes | str) -> RefusedForGood | RefusedForNow:
+    return (RefusedForGood if 500 <= code < 600 else RefusedForNow)(_said(code, text), smtp_code=code)
+
+
+def _said(code: int, text: bytes | str) -> str:
+    words = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return f"{code} {' '.join(words.split())}"[:500]
