@@ -95,6 +95,12 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         return True
 
     @async_unsafe
+    def create_cursor(self, name: str | None = None) -> Any:
+        if name:
+            self.connection.refuse_named_cursor()
+        return super().create_cursor()
+
+    @async_unsafe
     def chunked_cursor(self) -> Any:
         """`.iterator()`: a server-side cursor would stay on a server connection that others use meanwhile."""
         return self._cursor()

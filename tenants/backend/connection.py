@@ -102,8 +102,11 @@ class HotelConnection(psycopg.Connection[Any]):
 
     def cursor(self, name: str = "", **options: Any) -> Any:
         if name:
-            _refuse("a named (server-side) cursor", "an ordinary cursor, or its stream() for many rows")
+            self.refuse_named_cursor()
         return super().cursor(**options)
+
+    def refuse_named_cursor(self) -> NoReturn:
+        _refuse("a named (server-side) cursor", "an ordinary cursor, or its stream() for many rows")
 
     def pipeline(self) -> NoReturn:
         _refuse("pipeline mode", "executemany(), which sends its statements in one message")

@@ -38,7 +38,8 @@ BATCH_BYTES = 256 * 1024
 class HotelCursor(CursorMixin, ClientCursor[Any]):
     """psycopg's client-side binding cursor; prepared statements and binary results it refuses."""
 
-    __slots__ = ()
+    __slots__ = ("_prefix",)
+    _prefix: Prefix  # of the last message, so that errors can be told about what came after it
     _conn: HotelConnection
 
     def _execute_gen(
@@ -127,11 +128,12 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         if read.many:
             raise ProgrammingError("copy() takes one COPY statement, not several in one string.")
         prefix = self._conn.before(read)
+        self._prefix = prefix
         self._pgconn.send_query(prefix.message + bound.query)
         results = yield from execute(self._pgconn)
         own = results[prefix.results :]
         if not own:
-            self._raise_for(results, prefix)
+            self._raise_for_settings(results[-1] if results else None)
         self._check_copy_result(own[0])
         self._set_results(own)
 
@@ -148,6 +150,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         if statement.many:
             raise ProgrammingError("stream() takes one statement, not several in one string.")
         prefix = self._conn.before(statement)
+        self._prefix = prefix
         self._pgconn.send_query(prefix.message + bound.query)
         if size == 1:
             self._pgconn.set_single_row_mode()
@@ -158,7 +161,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         for _ in range(prefix.results):
             result = yield from fetch(self._pgconn)
             if result is None or result.status != COMMAND_OK:
-                self._raise_for([result], prefix)
+                self._raise_for_settings(result)
 
     def _bind(self, query: Query, params: Params | None) -> PostgresClientQuery:
         """Begin a statement: forget the last one's results, write the parameters into the text."""
@@ -175,24 +178,32 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
 
     def _send_gen(self, prefix: Prefix, statements: bytes) -> PQGen[list[Any]]:
         """Send one message; what its own statements answered. Raises their error, or that of the settings."""
+        self._prefix = prefix
         self._pgconn.send_query(prefix.message + statements)
         results: list[Any] = yield from execute(self._pgconn)
         own = results[prefix.results :] if prefix.results else results
         for result in own:
-            status = result.status
-            if status not in FINE:
-                self._raise_for([result], prefix, in_settings=False)
+            if result.status not in FINE:
+                self._raise_for_result(result)
         if not own:
-            self._raise_for(results, prefix)
+            self._raise_for_settings(results[-1] if results else None)
         return own
 
-    def _raise_for(self, results: list[Any], prefix: Prefix, *, in_settings: bool = True) -> NoReturn:
-        last = results[-1] if results else None
-        if last is None or last.status == COMMAND_OK:
+    def _raise_for_settings(self, result: Any) -> NoReturn:
+        """The message ended before its own statements: by its syntax, or by what was set before them."""
+        if result is None or result.status != FATAL_ERROR:
             raise InternalError("got no result from the query")
-        if last.status != FATAL_ERROR:
-            self._raise_for_result(last)
-        raise of_statement(last, prefix=prefix, in_settings=in_settings, encoding=self._encoding)
+        raise of_statement(result, prefix=self._prefix, in_settings=True, encoding=self._encoding)
+
+    def _raise_for_result(self, result: Any) -> NoReturn:
+        if result.status == FATAL_ERROR:
+            raise of_statement(result, prefix=self._prefix, in_settings=False, encoding=self._encoding)
+        super()._raise_for_result(result)
+
+    def _check_copy_result(self, result: Any) -> None:
+        if result.status == FATAL_ERROR:
+            self._raise_for_result(result)
+        super()._check_copy_result(result)
 
 
 def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[list[bytes]]:

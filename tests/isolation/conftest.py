@@ -37,9 +37,9 @@ def narrow_pooler(small_world: World) -> Iterator[servers.PgBouncer]:
 
 
 def _connect(url: str, monkeypatch: pytest.MonkeyPatch, world: World) -> DatabaseWrapper:
-    given = connections.configure_settings({"default": database_settings(url, direct=False)})["default"]
+    configured = connections.configure_settings({"default": database_settings(url, direct=False)})
     monkeypatch.setattr(settings, "DATABASE_DIRECT", database_settings(world.superuser_url, direct=True))
-    return DatabaseWrapper(given, "default")
+    return DatabaseWrapper(configured["default"], "default")
 
 
 @pytest.fixture(params=["server", pytest.param("pooler", marks=pytest.mark.pooler)])
@@ -49,7 +49,7 @@ def connected(
     monkeypatch: pytest.MonkeyPatch,
     django_db_blocker: Any,
 ) -> Iterator[World]:
-    """`django.db.connection` goes to the small world, straight to the server and through the narrow pooler."""
+    """`django.db.connection` goes to the small world: straight to the server, and by the narrow pooler."""
     url = small_world.runtime_url
     if request.param == "pooler":
         url = request.getfixturevalue("narrow_pooler").url

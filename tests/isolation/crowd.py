@@ -68,7 +68,12 @@ def run(plan: Plan) -> Result:
         each = -(-plan.operations // plan.threads)
         for future in [threads.submit(thread, n, each, pool) for n in range(plan.threads)]:
             future.result()
-        for future in [pool.submit(lambda: connection.close()) for _ in range(8)]:
+        for future in [pool.submit(_close) for _ in range(8)]:
             future.result()
     result.seconds = time.perf_counter() - began
     return result
+
+
+def _close() -> None:
+    # Not `connection.close` itself: that would be bound to the thread that names it.
+    connection.close()

@@ -1,7 +1,7 @@
 """Many threads, many hotels, one small pool: counts the rows that went to the wrong place.
 
-A process of its own, because the engine under test is a setting: `python -m tests.isolation.program PLAN`, with a
-Plan as JSON, prints a Result as JSON.
+A process of its own, because the engine under test is a setting: `python -m tests.isolation.program PLAN`,
+with a Plan as JSON, prints a Result as JSON.
 """
 
 from __future__ import annotations

@@ -89,7 +89,9 @@ def test_it_names_the_words_that_offend() -> None:
     assert classify("select set_config('a', 'b', true)").offence == "set_config"
 
 
-@pytest.mark.parametrize("text", ["SELECT 'open", 'SELECT "open', "SELECT $$open", "/* open", "SELECT E'open\\'"])
+@pytest.mark.parametrize(
+    "text", ["SELECT 'open", 'SELECT "open', "SELECT $$open", "/* open", "SELECT E'open\\'"]
+)
 def test_what_never_closes_is_left_to_the_server(text: str) -> None:
     assert classify(text + "; COMMIT").kind in {Kind.PLAIN, Kind.EMPTY}
 
