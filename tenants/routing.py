@@ -35,11 +35,14 @@ class Table:
 
 
 class Routes:
-    """The table of this process. `every` is how often it is checked, in seconds; 0: at each question."""
+    """The table of this process, checked every `settings.ROUTING_CHECK_SECONDS`; 0: read at each question."""
 
-    def __init__(self, *, every: float) -> None:
-        self.every = every
+    def __init__(self) -> None:
         self._forget()
+
+    @property
+    def every(self) -> float:
+        return float(settings.ROUTING_CHECK_SECONDS)
 
     def _forget(self) -> None:
         self._pid = os.getpid()
@@ -66,7 +69,7 @@ class Routes:
         with self._lock, platform_context():
             started = time.monotonic()
             version = _version()
-            if version != self._table.version:
+            if version != self._table.version or not self.every:
                 self._table = _read(version)
             # The moment before the query: what is committed after it may be missed by it.
             self._checked_at = started
@@ -117,7 +120,7 @@ def _read(version: int) -> Table:
     return Table(version=version, by_host=by_host, by_id=hotels)
 
 
-routes = Routes(every=settings.ROUTING_CHECK_SECONDS)
+routes = Routes()
 
 
 def resolve(host: str) -> Scope | None:

@@ -1,0 +1,47 @@
+"""What tests ask the database itself."""
+
+import re
+from typing import Any
+
+from django.db import connection
+
+from tenants import pgtools
+from tenants.context import platform_context
+from tenants.routes import direct_route
+
+
+def ask(query: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Rows of a query that runs as the owner."""
+    with direct_route(), platform_context(), connection.cursor() as cursor:
+        cursor.execute(query, values or None)
+        return list(cursor.fetchall())
+
+
+def run(statement: str) -> None:
+    with direct_route(), platform_context(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def schemas() -> set[str]:
+    return {row[0] for row in ask("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'hotel\\_%'")}
+
+
+def hotel_roles() -> set[str]:
+    return {row[0] for row in ask("SELECT rolname FROM pg_roles WHERE rolname LIKE 'hotel\\_%'")}
+
+
+def dump(schema: str) -> str:
+    """The schema and its rows as pg_dump sees them, under the name SCHEMA, without what can't be the same twice."""
+    with direct_route(), platform_context():
+        text = pgtools.run("pg_dump", f"--schema={schema}", "--no-privileges", "--inserts")
+    text = re.sub(rf"\b{schema}\b", "SCHEMA", text)
+    text = re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)
+    # PostgreSQL writes `varchar IN (...)` one way when it was parsed from IN, and another when from its own text.
+    text = re.sub(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?", _cast_each, text)
+    # When a migration was recorded, and ids that a migration made.
+    text = re.sub(r"'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d+]*'", "MOMENT", text)
+    return re.sub(r"'[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}'", "ID", text)
+
+
+def _cast_each(found: re.Match[str]) -> str:
+    return "(ARRAY[" + ", ".join(f"({value})::text" for value in found[1].split(", ")) + "])"
