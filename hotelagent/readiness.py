@@ -43,7 +43,9 @@ def parts() -> dict[str, str]:
             states[name] = future.result(timeout=max(0.0, deadline - time.monotonic()))
         except TookTooLong:
             future.cancel()
-            states[name] = f"no answer within {PART_SECONDS:.0f} s"
+            states[name] = f"no answer within {PART_SECONDS:g} s"
+        except Exception as error:  # noqa: BLE001 - whatever it is, this part is not ready
+            states[name] = f"failing ({type(error).__name__})"
     return states
 
 

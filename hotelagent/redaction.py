@@ -18,8 +18,8 @@ _TELLING = re.compile(
 #: Names that a telling word stands in and that are no secret themselves.
 _HARMLESS = frozenset({"token_prefix", "template_body_length"})
 
-# Most specific first: a DSN holds what looks like an e-mail. Each begins where its run of characters begins or is
-# bounded: a text is others' to choose, and 20,000 letters must not take half a minute.
+# Most specific first: a DSN holds what looks like an e-mail. Each begins where its run of characters begins, or
+# is bounded: a text is others' to choose, and 20,000 letters must not take half a minute.
 _PATTERNS = (
     (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]{0,30}://)[^/\s@]+@", re.IGNORECASE), rf"\g<keep>{HIDDEN}@"),
     (re.compile(r"\bha_[A-Za-z0-9]+_[A-Za-z0-9_-]+"), HIDDEN),

@@ -9,7 +9,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from tenants import api_keys
-from tenants.context import Actor, current_actor
+from tenants.context import Actor
+from tenants.middleware import client_ip
 from tenants.models import ApiKey, User
 
 REALM = "hotelagent"
@@ -34,7 +35,7 @@ class Client:
     def scopes(self) -> frozenset[str]:
         return frozenset(self.key.scopes)
 
-    def __str__(self) -> str:
+    def get_username(self) -> str:
         return str(self.key)
 
 
@@ -71,12 +72,15 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 def actor_of(request: Request) -> Actor:
-    """Who acts in this request, for the audit trail; address and request id are those the middleware found."""
-    before = current_actor()
+    """Who acts in this request, for the audit trail."""
+    where: dict[str, Any] = {
+        "ip": client_ip(request._request),
+        "request_id": getattr(request._request, "request_id", None),
+    }
     match request.user:
         case Client(key=key):
-            return Actor("key", str(key.pk), str(key), before.ip, before.request_id)
+            return Actor("key", str(key.pk), str(key), **where)
         case User() as user:
-            return Actor("user", str(user.pk), user.username, before.ip, before.request_id)
+            return Actor("user", str(user.pk), user.username, **where)
         case _:
-            return before
+            return Actor("anonymous", "", "anonymous", **where)

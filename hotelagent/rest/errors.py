@@ -1,6 +1,5 @@
 """Whatever goes wrong becomes one kind of answer: `application/problem+json` (RFC 9457) with the request's id."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,8 +21,6 @@ from tenants.errors import DomainError
 PROBLEM_JSON = "application/problem+json"
 #: Seconds after which a client may try again when the database did not answer.
 RETRY_AFTER_UNAVAILABLE = 5
-
-logger = logging.getLogger(__name__)
 
 
 class InvalidCursor(exceptions.APIException):
@@ -68,9 +65,8 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     request = context["request"]
     problem, detail, members, headers = _describe(exc)
     if problem.status >= problems.SERVER_ERROR.status:
-        # What Django does for an exception that leaves a view; Sentry and the request log listen to it.
+        # What Django does for an exception that leaves a view; the request's log line and Sentry listen to it.
         got_request_exception.send(sender=type(context.get("view")), request=request._request)
-        logger.error("request_failed", exc_info=exc)
     body = document(
         problem, detail=detail, request_id=getattr(request._request, "request_id", None), **members
     )

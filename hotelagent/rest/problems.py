@@ -151,9 +151,9 @@ def all_problems() -> list[Problem]:
     found = {problem.code: problem for problem in HOUSE}
     for error in _below(DomainError):
         if "code" in vars(error):
-            found[error.code] = Problem(
-                error.code, error.status, str(error.title), (error.__doc__ or "").strip()
-            )
+            # The docstring, where there is one: what the title can't say.
+            meaning = " ".join((error.__doc__ or "").split())
+            found[error.code] = Problem(error.code, error.status, str(error.title), meaning)
     return [found[code] for code in sorted(found)]
 
 

@@ -24,7 +24,8 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
 from hotelagent import metrics
-from tenants.context import current_actor, current_scope
+from tenants.context import current_scope
+from tenants.middleware import client_ip
 
 if TYPE_CHECKING:  # REST framework reads this module while it makes its own views
     from rest_framework.views import APIView
@@ -129,7 +130,7 @@ def identify(request: Request) -> tuple[str, str]:
     """The policy and the name of the bucket's owner."""
     if request.user and request.user.is_authenticated:
         return "client", f"{type(request.user).__name__}:{request.user.pk}"
-    return "anonymous", current_actor().ip or request.META.get("REMOTE_ADDR", "")
+    return "anonymous", client_ip(request._request) or ""
 
 
 def bucket(client: str) -> str:

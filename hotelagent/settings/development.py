@@ -9,6 +9,8 @@ DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = env.str("SECRET_KEY", default="development-only-" + "0" * 48)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", ".localhost", "127.0.0.1", "[::1]"])
 LOGGING = logs.settings(json=False, level=base.LOG_LEVEL)
+WHITENOISE_AUTOREFRESH = True  # straight from the apps' folders: nothing to collect on this machine
+WHITENOISE_USE_FINDERS = True
 MAIL_PORT = env.int("MAIL_PORT", default=8025)
 
 

@@ -1,0 +1,166 @@
+"""Doors of the tests' own: what the conventions promise is asked of real views over the real middleware."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, override_settings
+from django.urls import clear_url_caches, include, path
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.test import APIClient
+
+from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.views import HotelAPIView, HotelReadOnlyViewSet
+from hotelagent.urls import hotel as hotel_urls
+from tenants import api_keys
+from tenants.context import current_actor, hotel_context, platform_context
+from tenants.errors import DomainError
+from tenants.models import Hotel, User
+from tenants.scopes import Role
+
+HOST = "alpha.localhost"
+OTHER_HOST = "beta.localhost"
+
+
+class RoomTaken(DomainError):
+    """Another guest has the room."""
+
+    code = "test-room-taken"
+    status = 409
+    title = "The room is taken"
+
+
+class GuestSerializer(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    nights = serializers.ListField(child=serializers.DateField(), default=list)
+
+
+class Thing(IdempotentMixin, HotelAPIView):
+    """A thing that can be made; each making is a row, so that a test can count them."""
+
+    required_scopes = {"GET": "rooms:read", "POST": "rooms:write"}
+    outcomes: dict[str, Callable[[], Response]] = {}
+
+    def get(self, _request: Request) -> Response:
+        actor = current_actor()
+        return Response({"actor": actor.kind, "label": actor.label, "request_id": actor.request_id})
+
+    def post(self, request: Request) -> Response:
+        User.objects.create_user(username=f"made-{uuid.uuid4()}", password=None, role=Role.AUDITOR)
+        outcome = self.outcomes.get(request.headers.get("X-Outcome", ""))
+        if outcome is not None:
+            return outcome()
+        GuestSerializer(data=request.data).is_valid(raise_exception=True)
+        made = f"token-{uuid.uuid4()}"
+        return Response({"token": made}, status=201, headers={"Location": f"/things/{made}"})
+
+
+def _raise(error: Exception) -> Callable[[], Response]:
+    def outcome() -> Response:
+        raise error
+
+    return outcome
+
+
+def _sleep() -> Response:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 20")
+        cursor.execute("SELECT pg_sleep(5)")
+    return Response({})
+
+
+Thing.outcomes = {
+    "taken": _raise(RoomTaken("Room 12 is taken.", nights=["2030-01-01"])),
+    "broken": _raise(RuntimeError("postgres://someone:hunter2@db/x")),
+    "503": lambda: Response({"later": True}, status=503),
+    "slow": _sleep,
+}
+
+
+class StaffSerializer(serializers.ModelSerializer[User]):
+    class Meta:
+        model = User
+        fields = ("id", "username")
+
+
+class People(HotelReadOnlyViewSet):
+    queryset = User.objects.all()
+    serializer_class = StaffSerializer
+    filterset_fields = ("role",)
+    required_scopes = {"GET": "staff:read"}
+
+
+def broken_page(_request: HttpRequest) -> HttpResponse:
+    raise RuntimeError("guest@example.com broke it")
+
+
+urlpatterns = [
+    path("api/v1/thing/", Thing.as_view()),
+    path("api/v1/people/", People.as_view({"get": "list"})),
+    path("api/v1/broken-page/", broken_page),
+    path("broken-page/", broken_page),
+    path("", include(hotel_urls)),
+]
+
+
+@pytest.fixture
+def test_views() -> Iterator[None]:
+    """Alpha's and Beta's hosts also serve the views above."""
+    with override_settings(HOTEL_URLCONF=__name__):
+        clear_url_caches()
+        yield
+    clear_url_caches()
+
+
+@pytest.fixture
+def client_with() -> Callable[..., APIClient]:
+    """Makes a client with a key of `hotel` for these scopes, calling `host`."""
+
+    def make(hotel: Hotel, *scopes: str, host: str = HOST, **options: Any) -> APIClient:
+        with hotel_context(hotel):
+            _key, text = api_keys.make(name="a client", scopes=scopes, **options)
+        client = APIClient(SERVER_NAME=host, raise_request_exception=False)
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def made(hotel: Hotel) -> Callable[[], int]:
+    """How many things were made at Alpha."""
+
+    def count() -> int:
+        with hotel_context(hotel):
+            return User.objects.filter(username__startswith="made-").count()
+
+    return count
+
+
+@pytest.fixture
+def person(hotel: Hotel) -> Callable[..., Client]:
+    """A browser logged in at Alpha with a role."""
+
+    def log_in(role: str, **options: Any) -> Client:
+        browser = Client(SERVER_NAME=HOST, **options)
+        with hotel_context(hotel):
+            user = User.objects.create_user(username=f"a {role}", password=None, role=role)
+            browser.force_login(user)
+        return browser
+
+    return log_in
+
+
+@pytest.fixture
+def operator(db: None) -> Client:
+    """A browser on the platform's host, logged in as its staff."""
+
+    browser = Client(SERVER_NAME="localhost")
+    with platform_context():
+        browser.force_login(User.objects.create_user(username="operator", password=None, role=Role.PLATFORM))
+    return browser

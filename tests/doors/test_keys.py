@@ -1,0 +1,184 @@
+"""Keys: of one hotel, with scopes, an end, and a secret that is nowhere stored."""
+
+import datetime
+import json
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from tenants import api_keys
+from tenants.context import hotel_context, platform_context
+from tenants.models import ApiKey, Hotel
+from tests.doors.conftest import HOST, OTHER_HOST
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
+THING = "/api/v1/thing/"
+
+
+def test_it_lets_in_who_has_the_scope(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+    response = client_with(hotel, "rooms:read").get(THING)
+    assert response.status_code == 200
+    assert response.json()["actor"] == "key"
+    assert response.json()["label"].startswith("a client (")
+
+
+def test_it_means_nothing_at_another_hotel(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+    response = client_with(hotel, "rooms:read", host=OTHER_HOST).get(THING)
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == 'Bearer realm="hotelagent"'
+
+
+def test_a_platforms_key_means_nothing_at_a_hotel(hotel: Hotel) -> None:
+    with platform_context():
+        _key, text = api_keys.make(name="x", scopes=["staff:read"])
+    client = APIClient(SERVER_NAME=HOST)
+    assert client.get("/api/v1/people/", headers={"Authorization": f"Bearer {text}"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Bearer x", "Bearer ha_", "Bearer ha_abc", "Bearer ha_abc_def", "Bearer ha_a\x00b_c", "Bearer ", "Bearer ñ_ñ_ñ",
+     "Bearer ha_" + "a" * 10 + "_" + "b" * 500],
+)  # fmt: skip
+def test_it_answers_every_wrong_key_alike(hotel: Hotel, header: str) -> None:
+    response = APIClient(SERVER_NAME=HOST).get(THING, headers={"Authorization": header})
+    assert response.status_code == 401
+    assert response.json()["type"] == "/problems/unauthenticated"
+    assert "WWW-Authenticate" in response
+
+
+def test_no_credentials_are_401(hotel: Hotel) -> None:
+    response = APIClient(SERVER_NAME=HOST).get(THING)
+    assert response.status_code == 401
+    assert "WWW-Authenticate" in response
+
+
+def test_it_refuses_a_right_prefix_with_a_wrong_secret(in_hotel: Hotel) -> None:
+    key, text = api_keys.make(name="x", scopes=["rooms:read"])
+    assert api_keys.verify(text) == key
+    assert api_keys.verify(text[:-1] + ("a" if text[-1] != "a" else "b")) is None
+
+
+def test_it_names_the_scope_that_is_missing(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+    response = client_with(hotel, "rooms:read").post(THING, {"number": 1})
+    assert response.status_code == 403
+    assert response.json()["required_scope"] == "rooms:write"
+
+
+def test_it_ends_when_it_expires_or_is_revoked(in_hotel: Hotel) -> None:
+    key, text = api_keys.make(
+        name="x", scopes=["rooms:read"], expires_at=timezone.now() + datetime.timedelta(hours=1)
+    )
+    assert api_keys.verify(text) == key
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now() - datetime.timedelta(seconds=1))
+    assert api_keys.verify(text) is None
+    ApiKey.objects.filter(pk=key.pk).update(expires_at=None)
+    assert api_keys.revoke(key) is True
+    assert api_keys.revoke(key) is False
+    assert api_keys.verify(text) is None
+
+
+def test_it_costs_one_query_by_an_index(in_hotel: Hotel) -> None:
+    _key, text = api_keys.make(name="x", scopes=["rooms:read"])
+    with CaptureQueriesContext(connection) as queries:
+        api_keys.verify(text)
+    assert len(queries) == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN SELECT * FROM tenants_apikey WHERE prefix = 'x'")
+        assert "tenants_apikey_prefix" in str(cursor.fetchall())
+
+
+def test_it_stores_no_secret(in_hotel: Hotel) -> None:
+    key, text = api_keys.make(name="x", scopes=["rooms:read"])
+    secret = text.split("_", 2)[2]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_jsonb(k)::text FROM tenants_apikey k WHERE id = %s", [key.pk])
+        assert secret not in cursor.fetchone()[0]
+
+
+def test_last_used_is_written_at_most_once_a_minute(in_hotel: Hotel) -> None:
+    key, text = api_keys.make(name="x", scopes=["rooms:read"])
+    api_keys.touch(key)
+    key.refresh_from_db()
+    first = key.last_used_at
+    assert first is not None
+    with CaptureQueriesContext(connection) as queries:
+        api_keys.touch(key)
+    assert len(queries) == 0
+    ApiKey.objects.filter(pk=key.pk).update(last_used_at=first - datetime.timedelta(seconds=61))
+    stale = api_keys.verify(text)
+    assert stale is not None
+    api_keys.touch(stale)
+    stale.refresh_from_db()
+    assert stale.last_used_at is not None
+    assert stale.last_used_at >= first
+
+
+def test_it_refuses_scopes_that_there_are_not(in_hotel: Hotel) -> None:
+    with pytest.raises(api_keys.UnknownScope):
+        api_keys.make(name="x", scopes=["hotels:write"])  # the platform's
+    with pytest.raises(api_keys.UnknownScope):
+        api_keys.make(name="x", scopes=[])
+
+
+def test_the_command_makes_a_key_that_works(hotel: Hotel) -> None:
+    out = StringIO()
+    call_command(
+        "create_api_key", "--hotel", "alpha", "--name", "engine", "--scope", "rooms:read", "--scope", "locks:write",
+        "--expires", "12h", "--json", stdout=out,
+    )  # fmt: skip
+    made = json.loads(out.getvalue())
+    assert made["scopes"] == ["locks:write", "rooms:read"]
+    response = APIClient(SERVER_NAME=HOST).get(THING, headers={"Authorization": f"Bearer {made['key']}"})
+    assert response.status_code == 200
+
+
+def test_the_command_makes_a_platforms_key(hotel: Hotel) -> None:
+    out = StringIO()
+    call_command(
+        "create_api_key", "--platform", "--name", "x", "--scope", "hotels:read", stdout=out, stderr=StringIO()
+    )
+    client = APIClient(SERVER_NAME="localhost")
+    response = client.get("/api/v1/hotels/", headers={"Authorization": f"Bearer {out.getvalue().strip()}"})
+    assert response.status_code == 200
+    assert {row["slug"] for row in response.json()["results"]} >= {"alpha", "beta"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--hotel", "nowhere", "--scope", "rooms:read"], "no hotel nowhere"),
+        (["--hotel", "alpha", "--scope", "rooms:paint"], "rooms:write"),
+        (["--hotel", "alpha", "--scope", "rooms:read", "--expires", "soon"], "90d"),
+        (["--hotel", "alpha", "--scope", "rooms:read", "--expires", "2001-01-01"], "over"),
+    ],
+)
+def test_the_command_says_what_is_wrong(hotel: Hotel, arguments: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=said) as error:
+        call_command("create_api_key", "--name", "x", *arguments)
+    assert error.value.returncode == 2
+    with hotel_context(hotel):
+        assert not ApiKey.objects.exists()
+
+
+def test_a_refusal_stands_in_the_trail(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+    heard: list[dict[str, Any]] = []
+    from hotelagent.admin.signals import permission_refused  # noqa: PLC0415
+
+    def hear(**message: Any) -> None:
+        heard.append(message)
+
+    permission_refused.connect(hear)
+    try:
+        client_with(hotel, "rooms:read").post(THING, {"number": 1})
+    finally:
+        permission_refused.disconnect(hear)
+    assert [message["permission"] for message in heard] == ["rooms:write"]
