@@ -24,6 +24,8 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"hotelagent <no-repl
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Django
+# Not django.contrib.postgres: its fields and constraints need no app, and the app would ask the catalog twice
+# about types that we don't have on every new connection, before any hotel is set.
 INSTALLED_APPS = [
     "hotelagent",
     "tenants",
@@ -36,7 +38,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.postgres",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
