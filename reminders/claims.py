@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 
 from reminders.models import Reminder, ReminderStatus
 
@@ -69,7 +69,13 @@ class ClaimLost(Exception):  # noqa: N818 - a turn of events, not an error
 
 
 def claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed:
-    """Settle stale claims among `ids`, and claim those that are scheduled and due. In the caller's transaction."""
+    """Settle stale claims among `ids`, and claim those that are scheduled and due. One transaction; inside the
+    caller's, the rows of `over` stay locked until its end."""
+    with transaction.atomic():
+        return _claim(ids, now=now)
+
+
+def _claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed:
     with connection.cursor() as cursor:
         cursor.execute(_SETTLE_STALE, [list(ids), STALE_AFTER])
         unknown = [id_ for id_, status in cursor.fetchall() if status == ReminderStatus.UNKNOWN]

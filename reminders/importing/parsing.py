@@ -193,9 +193,9 @@ def _status(text: str) -> str:
         raise _WrongValueError("unknown status", repr(text)) from None
 
 
-@functools.lru_cache(maxsize=8192)
 def _tidy(text: str) -> str:
-    return one_line(text)
+    """One line without surplus blanks; nearly every cell is that already."""
+    return text if text.isascii() and text.isprintable() and " " not in text else one_line(text)
 
 
 def _required(number: str) -> str:

@@ -107,8 +107,8 @@ def reservation_of(item: Item, *, stay: uuid.UUID | None, today: date) -> Reserv
 
 
 def _status(booking: Booking, *, today: date) -> str:
-    """A stay that was moved into the future has not ended, and its guest may still come."""
-    is_over = (booking.status_date or booking.departure) <= today
+    """A stay that was moved into the future has not ended, and its guest may still come: today's too."""
+    is_over = (booking.status_date or booking.departure) < today
     if booking.status in {ReservationStatus.CHECKED_OUT, ReservationStatus.NO_SHOW} and not is_over:
         return ReservationStatus.BOOKED
     return booking.status

@@ -1,0 +1,44 @@
+"""Bookings, clocks and mails for the tests of reminders."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from reminders.models import Reservation
+from reminders.services.reservations import upsert_reservation
+from tenants.models import Hotel
+
+Clock = Callable[[str], None]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """clock("2030-05-01 10:00"): what the time is, in UTC, for whoever asks Django."""
+
+    def set_to(moment: str) -> None:
+        now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+        monkeypatch.setattr(timezone, "now", lambda: now)
+
+    return set_to
+
+
+@pytest.fixture
+def book(in_hotel: Hotel) -> Callable[..., Reservation]:
+    """book("R1", "2030-05-10", "2030-05-12", language="es"): a reservation through the service."""
+
+    def make(number: str, arrival: str, departure: str, **fields: Any) -> Reservation:
+        values = {"guest_name": "Ana Lima", "guest_email": f"{number.lower()}@example.com", "adults": 2, **fields}
+        reservation, _is_new = upsert_reservation(
+            external_id=number,
+            arrival=date.fromisoformat(arrival),
+            departure=date.fromisoformat(departure),
+            **values,
+        )
+        return reservation
+
+    return make
+
+
