@@ -15,7 +15,7 @@ run: install ## Set up and run everything: two demonstration hotels on http://lo
 	@exec $(PY) manage.py serve
 
 test: install tools ## Run the tests (ARGS="tests/locks -k overlap" for some of them)
-	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 2 --dist loadgroup) $(ARGS)
+	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 2 --dist loadfile) $(ARGS)
 
 lint: install ## Check style, types and the SQL of migrations
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

@@ -42,6 +42,9 @@ def make_venv() -> str | None:
 def install() -> str | None:
     """Why the packages could not be installed, or None."""
     command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command += [
+        "--no-compile"
+    ]  # our processes keep compiled modules in .hotelagent/pycache, and only what they use
     command += ["--require-hashes", "-r", str(REQUIREMENTS)]
     for _ in range(ATTEMPTS):
         installed = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603

@@ -1,5 +1,6 @@
 """What `manage.py serve` runs beside the servers."""
 
+import os
 import shutil
 import signal
 import sys
@@ -13,35 +14,43 @@ WEB_THREADS = 4
 WORKER_PROCESSES = 2
 
 
+# Ticks every few seconds would push what somebody did out of sight; LOG_LEVEL=INFO shows them.
+QUIET = "WARNING"
+# On one's own machine root is who started it, for the web as for the worker.
+AS_ROOT = "ignore:You're running the worker with superuser privileges"
+
+
 def programs(*, port: int, mail_port: int, smtp_port: int, mail_folder: Path, run: Path) -> list[Program]:
     python = (sys.executable, "-m")
-    celery = (*python, "celery", "-A", "hotelagent.celery")
+    celery = (*python, "celery", "--quiet", "-A", "hotelagent.celery")
     mail = (str(mail_folder), "--smtp-port", str(smtp_port), "--web-port", str(mail_port))
     bind = ("--bind", f"{ports.LOOPBACK}:{port}", "--no-control-socket", "--worker-tmp-dir", str(run))
     crew = ("--worker-class", "gthread", "--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS))
     quiet = ("--graceful-timeout", "5", "--log-level", "warning")
     alone = ("--concurrency", str(WORKER_PROCESSES), "--without-gossip", "--without-mingle")
     schedule = ("--pidfile=", "--schedule", str(run / "beat"))
+    loud = {
+        **os.environ,
+        "EMAIL_URL": f"smtp://{ports.LOOPBACK}:{smtp_port}",
+        "PROMETHEUS_MULTIPROC_DIR": str(empty_folder(run / "metrics")),
+        "PYTHONUNBUFFERED": "1",
+    }
+    calm = {"LOG_LEVEL": QUIET, **loud, "PYTHONWARNINGS": AS_ROOT}
+    level = ("--loglevel", calm["LOG_LEVEL"])
     return [
-        Program("mail", (*python, "hotelagent.embedded.mail", *mail), patience=3),
-        Program("web", (*python, "gunicorn", "hotelagent.wsgi", *bind, *crew, *quiet)),
+        Program("mail", (*python, "hotelagent.embedded.mail", *mail), loud, patience=3),
+        Program("web", (*python, "gunicorn", "hotelagent.wsgi", *bind, *crew, *quiet), loud),
         Program(
             "worker",
-            (*celery, "worker", *alone, "--loglevel", "INFO"),
+            (*celery, "worker", *alone, *level),
+            calm,
             stop_signal=signal.SIGQUIT,  # soft: tasks get CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT to end
         ),
-        Program("beat", (*celery, "beat", *schedule, "--loglevel", "WARNING")),
+        Program("beat", (*celery, "beat", *schedule, *level), calm),
     ]
 
 
-def environment(*, run: Path, environ: dict[str, str], port: int, smtp_port: int) -> dict[str, str]:
-    metrics = run / "metrics"
-    shutil.rmtree(metrics, ignore_errors=True)
-    metrics.mkdir()
-    return {
-        **environ,
-        "EMAIL_URL": f"smtp://{ports.LOOPBACK}:{smtp_port}",
-        "PORT": str(port),
-        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
-        "PYTHONUNBUFFERED": "1",
-    }
+def empty_folder(path: Path) -> Path:
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    return path

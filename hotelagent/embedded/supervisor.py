@@ -23,6 +23,7 @@ class Program:
 
     name: str
     command: Sequence[str]
+    environment: Mapping[str, str]
     stop_signal: int = signal.SIGTERM
     patience: float = 15.0
 
@@ -40,8 +41,7 @@ class Running:
 class Supervisor:
     """Use it from the main thread: the kernel ends the programs with the thread that started them."""
 
-    def __init__(self, programs: Sequence[Program], *, environment: Mapping[str, str], roster: Path) -> None:
-        self.environment = environment
+    def __init__(self, programs: Sequence[Program], *, roster: Path) -> None:
         self.roster = roster
         self.running = [
             Running(program, COLOURS[number % len(COLOURS)]) for number, program in enumerate(programs)
@@ -75,7 +75,7 @@ class Supervisor:
         one.process = processes.start(
             processes.command(program.command, death_signal=program.stop_signal),
             output=subprocess.PIPE,
-            environment=self.environment,
+            environment=program.environment,
         )
         one.started_at = time.monotonic()
         if one.process.stdout:

@@ -68,7 +68,13 @@ class Checkout:
             "DJANGO_SETTINGS_MODULE",
         ):
             own.pop(name, None)
-        return {**own, "PORT": str(self.port), "MAIL_PORT": str(self.mail_port), "COLUMNS": "200"}
+        return {
+            **own,
+            "PORT": str(self.port),
+            "MAIL_PORT": str(self.mail_port),
+            # The packages are compiled once, not for every copy.
+            "PYTHONPYCACHEPREFIX": str(paths.HOME / "pycache"),
+        }
 
     def manage(self, *arguments: str, user: str | None = None) -> "subprocess.CompletedProcess[str]":
         python, environment = sys.executable, self.environment()

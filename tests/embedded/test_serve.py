@@ -16,7 +16,7 @@ from hotelagent.embedded import ports
 from tests.embedded import checkout as checkouts
 from tests.embedded.checkout import Checkout, Serving, wait_until_nothing_runs
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("serve")]
+pytestmark = pytest.mark.timeout(240)
 
 RUNNING = "hotelagent is running"
 RESTARTED_WITHIN = 20.0
@@ -78,11 +78,11 @@ def test_each_host_of_the_table_answers(serving: Serving) -> None:
 
 
 def test_it_listens_on_this_machine_only(serving: Serving) -> None:
+    pids = {process.pid for process in serving.checkout.processes()}
     listening = {
         connection.laddr.ip
-        for process in serving.checkout.processes()
-        for connection in process.net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
+        for connection in psutil.net_connections("inet")
+        if connection.pid in pids and connection.status == psutil.CONN_LISTEN
     }
     assert listening == {"127.0.0.1"}
 

@@ -65,16 +65,13 @@ class Command(BaseCommand):
                 mail_folder=paths.private_folder(paths.MAIL),
                 run=paths.RUN,
             ),
-            environment=programs.environment(
-                run=paths.RUN, environ=dict(os.environ), port=settings.PORT, smtp_port=smtp_port
-            ),
             roster=ROSTER,
         )
         try:
             supervisor.start()
             self.wait_until_ready(supervisor, stopped)
             if not stopped.is_set():
-                Console().print(table(logins))
+                print_table(logins)
             while not stopped.wait(GLANCE):
                 supervisor.look()
                 if lease and lease.ensure():
@@ -124,10 +121,10 @@ def answers(port: int) -> bool:
         return False
 
 
-def table(logins: dict[str, dict[str, str]]) -> Table:
+def print_table(logins: dict[str, dict[str, str]]) -> None:
     shown = Table(title="hotelagent is running. Ctrl-C stops it.", title_justify="left")
     for heading in ("Where", "What for", "Login", "Password"):
-        shown.add_column(heading, overflow="fold")
+        shown.add_column(heading, no_wrap=True)
     for place, staff in logins.items():
         host = f"{place}.{settings.PLATFORM_HOST}" if place else settings.PLATFORM_HOST
         purpose = f"{demonstration.HOTELS[place]}: its admin" if place else "The platform: all hotels"
@@ -135,6 +132,7 @@ def table(logins: dict[str, dict[str, str]]) -> Table:
             f"http://{host}:{settings.PORT}/admin/", purpose, "\n".join(staff), "\n".join(staff.values())
         )
         if place:
-            shown.add_row(f"http://{host}:{settings.PORT}/api/docs/", "Its REST API", "", "")
-    shown.add_row(f"http://localhost:{settings.MAIL_PORT}/", "The mail that was sent", "", "")
-    return shown
+            shown.add_row(f"http://{host}:{settings.PORT}/api/docs/", "Its REST API")
+    shown.add_row(f"http://localhost:{settings.MAIL_PORT}/", "The mail that was sent")
+    # Wide enough for every address: one that is cut short cannot be clicked.
+    Console(width=Console(width=1000).measure(shown).maximum).print(shown)
