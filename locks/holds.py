@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from locks.models import StayStatus
+from locks.models import Stay, StayStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,38 @@ class Hold:
     @property
     def reference(self) -> str:
         return self.rooms[0].reference
+
+    @property
+    def reason(self) -> str:
+        return self.rooms[0].reason
+
+    @property
+    def group(self) -> UUID | None:
+        return self.rooms[0].group_id
+
+
+def listed(stay: Stay) -> HeldRoom:
+    """A row of `locks.listing.stays()`."""
+    state: Any = stay
+    return HeldRoom(
+        id=stay.id,
+        group_id=stay.group_id,
+        room_id=stay.room_id,
+        number=stay.room.number,
+        room_type=stay.room.room_type,
+        check_in=stay.check_in,
+        check_out=stay.check_out,
+        status=StayStatus(state.state),
+        fence=stay.fence,
+        expires_at=stay.expires_at,
+        extensions_left=stay.extensions_left,
+        seconds_left=state.seconds_left,
+        holder=stay.holder,
+        session=stay.session,
+        reference=stay.reference,
+        reason=stay.reason,
+        created_at=stay.created_at,
+    )
 
 
 def rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from locks.holds import rows
+from django.db.models import Q
+
+from locks.errors import UnknownHold
+from locks.holds import Hold, listed, rows
+from locks.listing import stays
 from locks.nights import Nights
 from locks.sql import OF_ROOM, TAKES_ROOM
 from tenants.context import current_hotel
@@ -132,6 +136,14 @@ def availability(*, nights: Nights, room_type: str = "", guests: int = 1) -> Ava
     )
 
 
+def hold(hold_id: UUID) -> Hold:
+    """A hold, or a group's by the group's id. Raises UnknownHold."""
+    found = [listed(stay) for stay in stays().filter(Q(id=hold_id) | Q(group_id=hold_id)).order_by("room_id")]
+    if not found:
+        raise UnknownHold(f"There is no hold or stay {hold_id}.")
+    return Hold.of(found)
+
+
 def clashes(*, rooms: Sequence[int], nights: Nights, but: UUID | None = None) -> list[Clash]:
     """What, other than `but`, has these rooms on some of these nights, cut to the nights asked for."""
     found = rows(
@@ -159,8 +171,8 @@ def next_free(
         },
     )
     free = Counter[datetime.date]()
-    for stays in _by_room(found).values():
-        free.update(_free_arrivals(stays, nights))
+    for spans in _by_room(found).values():
+        free.update(_free_arrivals(spans, nights))
     return min((day.isoformat() for day, number in free.items() if number >= count), default=None)
 
 

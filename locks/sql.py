@@ -210,9 +210,13 @@ WHERE stay.id = %(id)s FOR NO KEY UPDATE OF stay
 """
 
 #: The row stays the same: whoever refers to the stay goes on doing so. The constraint judges the new place.
+#: The new fence is larger than the room's last and than the hold's own.
 MOVE = f"""
 WITH numbered AS (
-    UPDATE locks_room SET fence = fence + 1 WHERE id = %(room)s RETURNING id, fence
+    UPDATE locks_room SET fence = 1 + greatest(
+        fence, (SELECT stay.fence FROM locks_stay stay WHERE stay.id = %(id)s))
+    WHERE id = %(room)s
+    RETURNING id, fence
 ), moved AS (
     UPDATE locks_stay stay SET room_id = numbered.id, nights = daterange(%(check_in)s, %(check_out)s),
         fence = CASE WHEN stay.status = 'held' THEN numbered.fence ELSE stay.fence END

@@ -1,0 +1,288 @@
+"""/api/v1/{rooms,locks,availability}/: what is free, holding it, and what becomes of the hold."""
+
+from typing import Any
+from uuid import UUID
+
+import django_filters
+from django.db.models import QuerySet
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, mixins, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+from rest_framework.serializers import BaseSerializer
+
+from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.pagination import NewestFirst
+from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.views import HotelAPIView, HotelViewSet
+from locks import selectors, services
+from locks.holds import Hold, listed
+from locks.listing import stays
+from locks.models import Room, Stay, StayStatus
+from locks.serializers import (
+    AvailabilityQuerySerializer,
+    AvailabilitySerializer,
+    ConfirmSerializer,
+    ForceReleaseSerializer,
+    HoldSerializer,
+    MadeHoldSerializer,
+    MoveSerializer,
+    NewHoldSerializer,
+    OutOfServiceSerializer,
+    RoomSerializer,
+    TokenSerializer,
+)
+from tenants.context import current_actor
+
+_TAKEN = (
+    409,
+    """`/problems/room-taken` (`clashes`: which nights, what kind of thing; `next_free`; `alternatives`) or
+    `/problems/no-room-free` (`free`, `next_free`).""",
+)
+_DATES = (422, "`/problems/empty-range`, `/problems/range-too-long`, `/problems/dates-in-past`.")
+_OWNER = (
+    (403, "`/problems/wrong-token`."),
+    (404, "`/problems/unknown-hold`."),
+    (409, "`/problems/hold-released`, `hold-confirmed`, `no-extensions-left` or `stale-fence`."),
+    (410, "`/problems/hold-expired`."),
+)
+
+
+class RoomsInOrder(NewestFirst):
+    ordering = "id"
+
+
+class RoomFilter(django_filters.FilterSet):  # type: ignore[misc]
+    capacity = django_filters.NumberFilter(lookup_expr="gte", label="Sleeps at least so many.")
+
+    class Meta:
+        model = Room
+        fields = ["number", "room_type", "floor"]
+
+
+class RoomViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
+    queryset = Room.objects.all()
+    serializer_class = RoomSerializer
+    filterset_class = RoomFilter
+    pagination_class = RoomsInOrder
+    required_scopes = {"GET": "rooms:read", "POST": "rooms:write", "PATCH": "rooms:write"}
+
+    @extend_schema(
+        responses={201: RoomSerializer, **problem_responses((409, "`/problems/room-number-taken`."))}
+    )
+    def create(self, request: Request) -> Response:
+        """Add a room."""
+        new = RoomSerializer(data=request.data)
+        new.is_valid(raise_exception=True)
+        room = services.create_room(services.NewRoom(**new.validated_data))
+        return Response(RoomSerializer(room).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        responses={200: RoomSerializer, **problem_responses((409, "`/problems/room-number-taken`."))}
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002 - get_object reads it
+        """Change a room."""
+        changes = RoomSerializer(data=request.data, partial=True)
+        changes.is_valid(raise_exception=True)
+        room = services.change_room(self.get_object(), changes=changes.validated_data)
+        return Response(RoomSerializer(room).data)
+
+
+class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
+    status = django_filters.MultipleChoiceFilter(field_name="state", choices=StayStatus.choices)
+    since = django_filters.DateFilter(
+        field_name="nights__endswith", lookup_expr="gt", label="Leaves after this day."
+    )
+    until = django_filters.DateFilter(
+        field_name="nights__startswith", lookup_expr="lte", label="Arrives on this day or before."
+    )
+
+    class Meta:
+        model = Stay
+        fields = ["room", "reference", "session"]
+
+
+class HoldViewSet(IdempotentMixin, HotelViewSet):
+    """Holds, the stays they become, and rooms out of service."""
+
+    queryset = Stay.objects.all()
+    serializer_class = HoldSerializer
+    filterset_class = HoldFilter
+    lookup_value_regex = "[0-9a-f-]{36}"
+    required_scopes = {"GET": "locks:read", "POST": "locks:write"}
+
+    def get_queryset(self) -> QuerySet[Stay]:
+        return stays()
+
+    @extend_schema(responses={200: HoldSerializer(many=True)})
+    def list(self, _request: Request) -> Response:
+        """List holds and stays, one entry a room, the newest first."""
+        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(_shown([Hold.of([listed(stay)]) for stay in page]).data)
+
+    @extend_schema(responses={200: HoldSerializer, **problem_responses((404, "`/problems/unknown-hold`."))})
+    def retrieve(self, _request: Request, pk: str) -> Response:
+        """Read one hold or stay, or a group's by the group's id."""
+        return _answer(selectors.hold(_id(pk)))
+
+    @extend_schema(
+        request=NewHoldSerializer,
+        responses={
+            201: MadeHoldSerializer,
+            **problem_responses(
+                _TAKEN, _DATES, (404, "`/problems/unknown-room`."), (429, "`/problems/too-many-holds`.")
+            ),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Hold rooms.
+
+        Nobody else can have them until the hold ends: it lives for twenty minutes and can be extended twice
+        by ten. `confirm` turns it into the stay. Send an `Idempotency-Key`: should the answer be lost on the
+        way, the same request gets it again, token included.
+        """
+        wanted = NewHoldSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        given = wanted.validated_data
+        common = {"nights": wanted.nights, "session": given["session"], "reference": given["reference"]}
+        if "rooms" in given:
+            hold = services.acquire(rooms=given["rooms"], **common)
+        else:
+            hold = services.acquire_any(
+                room_type=given["room_type"], count=given["count"], guests=given["guests"], **common
+            )
+        return Response(MadeHoldSerializer(hold).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=TokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
+    @action(detail=True, methods=["post"])
+    def extend(self, request: Request, pk: str) -> Response:
+        """Extend a hold by ten minutes."""
+        return _answer(services.extend(_id(pk), token=_given(TokenSerializer, request)["token"]))
+
+    @extend_schema(request=TokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
+    @action(detail=True, methods=["post"])
+    def release(self, request: Request, pk: str) -> Response:
+        """Give the rooms back. Again, or after the hold has expired, is no error."""
+        return _answer(services.release(_id(pk), token=_given(TokenSerializer, request)["token"]))
+
+    @extend_schema(request=ConfirmSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
+    @action(detail=True, methods=["post"])
+    def confirm(self, request: Request, pk: str) -> Response:
+        """Turn a hold into the stay. Again with the same token and fence gives the same answer."""
+        return _answer(services.confirm(_id(pk), **_given(ConfirmSerializer, request)))
+
+    @extend_schema(
+        request=ForceReleaseSerializer,
+        responses={
+            200: HoldSerializer,
+            **problem_responses((404, "`/problems/unknown-hold`."), (409, "`/problems/not-a-stay`.")),
+        },
+    )
+    @action(detail=True, methods=["post"], url_path="force-release")
+    def force_release(self, request: Request, pk: str) -> Response:
+        """End another's hold, with a reason. Staff only."""
+        _staff_only()
+        reason = _given(ForceReleaseSerializer, request)["reason"]
+        return _answer(services.force_release(_id(pk), reason=reason))
+
+    @extend_schema(
+        request=MoveSerializer,
+        responses={
+            200: HoldSerializer,
+            **problem_responses(
+                _TAKEN, _DATES, (404, "`/problems/unknown-hold`."), (410, "`/problems/hold-expired`.")
+            ),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def move(self, request: Request, pk: str) -> Response:
+        """Move a hold or a stay to another room, other nights or both. Staff only.
+
+        A hold gets a new fence: its owner reads it again before confirming.
+        """
+        _staff_only()
+        asked = MoveSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        moved = services.move_stay(_id(pk), room=asked.validated_data["room"], nights=asked.nights)
+        return _answer(Hold.of([moved]))
+
+    @extend_schema(
+        request=OutOfServiceSerializer,
+        responses={
+            201: HoldSerializer,
+            **problem_responses(_TAKEN, _DATES, (404, "`/problems/unknown-room`.")),
+        },
+    )
+    @action(detail=False, methods=["post"], url_path="out-of-service")
+    def out_of_service(self, request: Request) -> Response:
+        """Take a room out of service for some nights."""
+        asked = OutOfServiceSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        closed = services.take_out_of_service(room=given["room"], nights=asked.nights, reason=given["reason"])
+        return Response(_shown(Hold.of([closed])).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        request=None, responses={200: HoldSerializer, **problem_responses((409, "`/problems/not-a-stay`."))}
+    )
+    @action(detail=True, methods=["post"], url_path="back-in-service")
+    def back_in_service(self, _request: Request, pk: str) -> Response:
+        """Put a room back in service."""
+        return _answer(Hold.of([services.put_back_in_service(_id(pk))]))
+
+
+class AvailabilityView(HotelAPIView):
+    required_scopes = {"GET": "rooms:read"}
+
+    @extend_schema(
+        parameters=[AvailabilityQuerySerializer],
+        responses={200: AvailabilitySerializer, **problem_responses(_DATES)},
+    )
+    def get(self, request: Request) -> Response:
+        """See which rooms are free on all of some nights, and how many of each type."""
+        asked = AvailabilityQuerySerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        found = selectors.availability(
+            nights=asked.nights,
+            room_type=asked.validated_data["type"],
+            guests=asked.validated_data["adults"],
+        )
+        return Response(AvailabilitySerializer(found).data)
+
+
+def _id(pk: str) -> UUID:
+    try:
+        return UUID(pk)
+    except ValueError:
+        raise exceptions.NotFound from None
+
+
+def _given(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
+    given = serializer(data=request.data)
+    given.is_valid(raise_exception=True)
+    found: dict[str, Any] = given.validated_data
+    return found
+
+
+def _staff_only() -> None:
+    """An API key acts for guests, and may not decide over another's hold."""
+    if current_actor().kind != "user":
+        raise exceptions.PermissionDenied("Only staff who are logged in may do this, not an API key.")
+
+
+def _shown(hold: Any) -> BaseSerializer[Any]:
+    return HoldSerializer(hold, many=isinstance(hold, list))
+
+
+def _answer(hold: Hold) -> Response:
+    return Response(_shown(hold).data)
+
+
+_router = SimpleRouter()
+_router.register("rooms", RoomViewSet, basename="room")
+_router.register("locks", HoldViewSet, basename="lock")
+
+urlpatterns = [*_router.urls, path("availability/", AvailabilityView.as_view(), name="availability")]

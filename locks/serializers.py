@@ -1,0 +1,196 @@
+"""How rooms, holds and what is free look over REST."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from locks import policy
+from locks.holds import HeldRoom, Hold
+from locks.models import Room, StayStatus
+from locks.nights import Nights
+
+_ROOM_ID = "0198b7d2-6c1e-7c52-9a53-0c1f2f6d8a11"
+_HOLD: dict[str, Any] = {
+    "id": _ROOM_ID,
+    "group": None,
+    "status": "held",
+    "check_in": "2031-07-01",
+    "check_out": "2031-07-04",
+    "fence": 8,
+    "expires_at": "2031-05-12T10:20:00Z",
+    "seconds_left": 1200,
+    "extensions_left": 2,
+    "reference": "WEB-1042",
+    "reason": "",
+    "rooms": [{"id": _ROOM_ID, "room": 12, "number": "204", "room_type": "double"}],
+}
+
+
+class RoomSerializer(serializers.ModelSerializer[Room]):
+    class Meta:
+        model = Room
+        fields = ("id", "number", "room_type", "floor", "capacity")
+        # The service answers for it: a check beforehand would only be true until it is used.
+        extra_kwargs = {"number": {"validators": []}, "capacity": {"min_value": 1}}
+
+
+class NightsSerializer(serializers.Serializer[Any]):
+    """`[check_in, check_out)`: one may arrive on the day another leaves."""
+
+    check_in = serializers.DateField(help_text="The first night.")
+    check_out = serializers.DateField(help_text="The day of departure: the first night not stayed.")
+
+    @property
+    def nights(self) -> Nights:
+        """Raises EmptyRange or RangeTooLong, which are answers of their own."""
+        return Nights(self.validated_data["check_in"], self.validated_data["check_out"])
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "One room",
+            value={
+                "check_in": "2031-07-01",
+                "check_out": "2031-07-04",
+                "rooms": [12],
+                "reference": "WEB-1042",
+            },
+            request_only=True,
+        ),
+        OpenApiExample(
+            "Any room of a type",
+            value={
+                "check_in": "2031-07-01",
+                "check_out": "2031-07-04",
+                "room_type": "double",
+                "guests": 2,
+                "session": "c7f1",
+            },
+            request_only=True,
+        ),
+    ]
+)
+class NewHoldSerializer(NightsSerializer):
+    rooms = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**31 - 1),
+        required=False,
+        allow_empty=False,
+        max_length=policy.MAX_ROOMS,
+        help_text="The ids of these rooms, all of them or none. Either this or `room_type`.",
+    )
+    room_type = serializers.CharField(
+        required=False, max_length=40, help_text="Any rooms of this type that are free."
+    )
+    count = serializers.IntegerField(
+        default=1, min_value=1, max_value=policy.MAX_ROOMS, help_text="How many rooms, with `room_type`."
+    )
+    guests = serializers.IntegerField(
+        default=1, min_value=1, max_value=100, help_text="How many each room must sleep, with `room_type`."
+    )
+    session = serializers.CharField(
+        default="",
+        max_length=64,
+        help_text="Your own name for one guest's visit, so that one guest can't hold the whole house. "
+        "An opaque string; never a name or an address.",
+    )
+    reference = serializers.CharField(default="", max_length=64, help_text="Your own number for the booking.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("rooms" in attrs) == ("room_type" in attrs):
+            raise serializers.ValidationError("Give either rooms or room_type.")
+        return attrs
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=200,
+        help_text="The token that came with the hold. Staff need none for the holds they made themselves.",
+    )
+
+
+class ConfirmSerializer(TokenSerializer):
+    fence = serializers.IntegerField(min_value=0, help_text="The fence that came with the hold.")
+    reference = serializers.CharField(
+        default="", max_length=64, help_text="Your number for the booking, where it is new."
+    )
+
+
+class ForceReleaseSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(
+        max_length=200, help_text="Why; the owner can read it, and so can the trail."
+    )
+
+
+class OutOfServiceSerializer(NightsSerializer):
+    room = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    reason = serializers.CharField(max_length=200)
+
+    @property
+    def nights(self) -> Nights:
+        given = self.validated_data
+        return Nights(given["check_in"], given["check_out"], limit=policy.MAX_NIGHTS_OUT_OF_SERVICE)
+
+
+class MoveSerializer(NightsSerializer):
+    room = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="The room to move to.")
+
+
+class HeldRoomSerializer(serializers.Serializer[HeldRoom]):
+    id = serializers.UUIDField(help_text="Extends, releases or confirms this room alone.")
+    room = serializers.IntegerField(source="room_id")
+    number = serializers.CharField()
+    room_type = serializers.CharField()
+
+
+@extend_schema_serializer(examples=[OpenApiExample("A hold", value=_HOLD, response_only=True)])
+class HoldSerializer(serializers.Serializer[Hold]):
+    """One room, or several that were taken together."""
+
+    id = serializers.UUIDField(help_text="Extends, releases or confirms all of its rooms.")
+    group = serializers.UUIDField(
+        allow_null=True, help_text="What this was taken together with, where it was several rooms."
+    )
+    status = serializers.ChoiceField(choices=StayStatus.choices)
+    check_in = serializers.DateField()
+    check_out = serializers.DateField()
+    fence = serializers.IntegerField(
+        allow_null=True,
+        help_text="Larger than that of any earlier hold of these rooms: send it along when you write to "
+        "another system about the room, and let that refuse what is smaller than what it has seen.",
+    )
+    expires_at = serializers.DateTimeField(allow_null=True)
+    seconds_left = serializers.IntegerField(help_text="By the server's clock; zero unless it is held.")
+    extensions_left = serializers.IntegerField()
+    reference = serializers.CharField()
+    reason = serializers.CharField(help_text="Why staff ended it, or why the room is out of service.")
+    rooms = HeldRoomSerializer(many=True)
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("A new hold", value={**_HOLD, "token": "mVd0…"}, response_only=True)]
+)
+class MadeHoldSerializer(HoldSerializer):
+    token = serializers.CharField(help_text="Shown once. Whoever has it owns the hold.")
+
+
+class AvailabilityQuerySerializer(NightsSerializer):
+    type = serializers.CharField(default="", max_length=40, help_text="Rooms of this type only.")
+    adults = serializers.IntegerField(
+        default=1, min_value=1, max_value=100, help_text="Rooms that sleep so many."
+    )
+
+
+class TypeCountSerializer(serializers.Serializer[Any]):
+    room_type = serializers.CharField()
+    rooms = serializers.IntegerField(help_text="How many the hotel has.")
+    free = serializers.IntegerField(help_text="How many are free on all of these nights.")
+
+
+class AvailabilitySerializer(serializers.Serializer[Any]):
+    types = TypeCountSerializer(many=True)
+    rooms = RoomSerializer(many=True, source="free")

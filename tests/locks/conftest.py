@@ -1,0 +1,35 @@
+"""A hotel with a few rooms, and nights counted from its own today."""
+
+import datetime
+from collections.abc import Callable
+
+import pytest
+
+from locks import selectors, services
+from locks.nights import Nights
+from tenants.models import Hotel
+
+SomeNights = Callable[..., Nights]
+
+
+@pytest.fixture
+def rooms(in_hotel: Hotel) -> list[int]:
+    """The ids of three double rooms, 101 to 103."""
+    services.ensure_rooms({"double": 3})
+    return services.ensure_rooms({})["double"]
+
+
+@pytest.fixture
+def today(in_hotel: Hotel) -> datetime.date:
+    return selectors.today()
+
+
+@pytest.fixture
+def nights(today: datetime.date) -> SomeNights:
+    """`nights(3, 2)`: two nights, the first three days from today."""
+
+    def some(start: int = 0, count: int = 1) -> Nights:
+        check_in = today + datetime.timedelta(days=start)
+        return Nights(check_in, check_in + datetime.timedelta(days=count))
+
+    return some

@@ -1,0 +1,155 @@
+"""What the owner of a hold does with it, and what nobody else can."""
+
+import uuid
+
+import pytest
+from django.db import connection
+
+from locks import policy, services
+from locks.errors import (
+    HoldConfirmed,
+    HoldExpired,
+    HoldReleased,
+    NoExtensionsLeft,
+    StaleFence,
+    UnknownHold,
+    WrongToken,
+)
+from locks.holds import Hold
+from locks.models import Stay
+from locks.nights import Nights
+from tenants.context import Actor, actor_context, hotel_context
+from tenants.models import DueItem, Hotel
+from tests.locks.conftest import SomeNights
+from tests.locks.helpers import events_of, lapse
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hold(rooms: list[int], nights: SomeNights) -> Hold:
+    return services.acquire(rooms=rooms[:1], nights=nights(3, 2))
+
+
+@pytest.fixture
+def group(rooms: list[int], nights: SomeNights) -> Hold:
+    return services.acquire(rooms=rooms, nights=nights(10, 2))
+
+
+def fence(hold: Hold) -> int:
+    assert hold.fence is not None
+    return hold.fence
+
+
+def test_extending_adds_to_the_end_until_there_are_no_extensions_left(hold: Hold) -> None:
+    assert hold.expires_at
+    for left in range(policy.EXTENSIONS - 1, -1, -1):
+        extended = services.extend(hold.id, token=hold.token)
+        assert extended.extensions_left == left
+    assert extended.expires_at
+    gained = (extended.expires_at - hold.expires_at).total_seconds()
+    assert gained == policy.EXTENSIONS * policy.EXTENSION_SECONDS
+    assert DueItem.objects.get(item_id=hold.id).due_at == extended.expires_at
+    with pytest.raises(NoExtensionsLeft):
+        services.extend(hold.id, token=hold.token)
+
+
+def test_no_extension_outlives_the_cap(hold: Hold) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE locks_stay SET max_expires_at = expires_at + interval '5 seconds'")
+    extended = services.extend(hold.id, token=hold.token)
+    assert extended.expires_at
+    assert hold.expires_at
+    assert (extended.expires_at - hold.expires_at).total_seconds() == 5
+    with pytest.raises(NoExtensionsLeft):
+        services.extend(hold.id, token=hold.token)
+
+
+def test_confirming_keeps_the_row_and_is_done_once(hold: Hold) -> None:
+    services.confirm(hold.id, token=hold.token, fence=fence(hold), reference="B-7")
+    again = services.confirm(hold.id, token=hold.token, fence=fence(hold))
+    stay = Stay.objects.get(id=hold.id)
+    assert (stay.status, stay.reference, again.status) == ("confirmed", "B-7", "confirmed")
+    assert len(events_of("hold.confirmed")) == 1
+    assert not DueItem.objects.filter(item_id=hold.id).exists()
+
+
+def test_releasing_frees_the_room_and_can_be_repeated(hold: Hold, rooms: list[int]) -> None:
+    for _ in range(2):
+        assert services.release(hold.id, token=hold.token).status == "released"
+    assert len(events_of("hold.released")) == 1
+    services.acquire(rooms=rooms[:1], nights=Nights(hold.check_in, hold.check_out))
+
+
+def test_nobody_acts_on_a_hold_without_its_token(hold: Hold) -> None:
+    for token in (None, "", "guess", str(hold.token) + "x"):
+        with pytest.raises(WrongToken):
+            services.extend(hold.id, token=token)
+        with pytest.raises(WrongToken):
+            services.release(hold.id, token=token)
+        with pytest.raises(WrongToken):
+            services.confirm(hold.id, token=token, fence=fence(hold))
+    assert Stay.objects.get(id=hold.id).status == "held"
+
+
+def test_the_member_of_staff_who_made_a_hold_needs_no_token(rooms: list[int], nights: SomeNights) -> None:
+    ana = Actor(kind="user", id="1", label="Ana")
+    with actor_context(ana):
+        hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    with actor_context(Actor(kind="user", id="2", label="Ben")), pytest.raises(WrongToken):
+        services.extend(hold.id, token=None)
+    # A key that happens to have the same id is not that person.
+    with actor_context(Actor(kind="key", id="1", label="Ana")), pytest.raises(WrongToken):
+        services.extend(hold.id, token=None)
+    with actor_context(ana):
+        services.extend(hold.id, token=None)
+
+
+def test_a_token_of_another_hotel_means_nothing(hold: Hold, other_hotel: Hotel) -> None:
+    with hotel_context(other_hotel), pytest.raises(UnknownHold):
+        services.confirm(hold.id, token=hold.token, fence=fence(hold))
+
+
+def test_an_id_that_is_none_is_unknown(rooms: list[int]) -> None:
+    with pytest.raises(UnknownHold):
+        services.release(uuid.uuid4(), token="x")
+
+
+def test_a_fence_from_before_is_stale(hold: Hold) -> None:
+    with pytest.raises(StaleFence):
+        services.confirm(hold.id, token=hold.token, fence=fence(hold) - 1)
+    assert Stay.objects.get(id=hold.id).status == "held"
+
+
+def test_a_lapsed_hold_can_only_be_released(hold: Hold) -> None:
+    lapse(hold.id)
+    with pytest.raises(HoldExpired):
+        services.extend(hold.id, token=hold.token)
+    with pytest.raises(HoldExpired):
+        services.confirm(hold.id, token=hold.token, fence=fence(hold))
+    services.release(hold.id, token=hold.token)
+
+
+def test_a_token_that_was_used_up_is_told_what_became_of_the_hold(hold: Hold, group: Hold) -> None:
+    services.confirm(hold.id, token=hold.token, fence=fence(hold))
+    for act in (services.extend, services.release):
+        with pytest.raises(HoldConfirmed):
+            act(hold.id, token=hold.token)
+    services.release(group.id, token=group.token)
+    with pytest.raises(HoldReleased):
+        services.extend(group.id, token=group.token)
+    with pytest.raises(HoldReleased):
+        services.confirm(group.id, token=group.token, fence=fence(group))
+
+
+def test_a_group_is_confirmed_whole_or_not_at_all(group: Hold) -> None:
+    lapse(group.rooms[1].id)
+    with pytest.raises(HoldExpired):
+        services.confirm(group.id, token=group.token, fence=fence(group))
+    assert not Stay.objects.filter(status="confirmed").exists()
+
+
+def test_a_room_can_be_let_go_from_a_group(group: Hold) -> None:
+    services.release(group.rooms[0].id, token=group.token)
+    confirmed = services.confirm(group.id, token=group.token, fence=fence(group))
+    assert [room.number for room in confirmed.rooms] == ["102", "103"]
