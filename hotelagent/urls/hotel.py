@@ -8,5 +8,6 @@ from hotelagent.pages import landing
 urlpatterns = [
     path("", landing, name="landing"),
     path("admin/", hotel_site.urls),
+    path("api/v1/", include("locks.api")),
     path("", include("hotelagent.rest.urls")),
 ]
