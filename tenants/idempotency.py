@@ -5,7 +5,7 @@ import json
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -118,7 +118,10 @@ def _hash(*parts: str) -> bytes:
 
 def _encrypt(attempt: Attempt, answer: Answer) -> bytes:
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    plain = json.dumps(asdict(answer), cls=JSONEncoder).encode()
+    # Not asdict(): it copies what it finds, and REST framework's own kind of dict can't be copied that way.
+    plain = json.dumps(
+        {field.name: getattr(answer, field.name) for field in fields(answer)}, cls=JSONEncoder
+    ).encode()
     return nonce + AESGCM(attempt.secret).encrypt(nonce, plain, attempt.id.bytes)
 
 
