@@ -52,7 +52,7 @@ def _migrate_group(group: Group, *, jobs: int) -> Iterator[tuple[Hotel, str | No
             yield hotel, _attempt(lambda hotel=hotel: _mark(hotel, template.fingerprint(group.state)))
         return
     if not migrator.replayable:
-        yield from _in_parallel(group.hotels, jobs, lambda: _ByDjango(group.hotels[0]))
+        yield from _in_parallel(group.hotels, jobs, _ByDjango)
         return
     waiting = list(group.hotels)
     while waiting:
@@ -107,14 +107,17 @@ class _ByText:
 class _ByDjango:
     """Migrates a hotel the ordinary way, with the hotel set: what runs Python, or may not be in a transaction."""
 
-    def __init__(self, like: Hotel) -> None:
-        self.migrator = SchemaMigrator(like.scope)
+    def __init__(self) -> None:
+        self.migrator: SchemaMigrator | None = None
 
     def __call__(self, hotel: Hotel) -> None:
+        # Made from the first hotel that this thread gets: one that another thread has migrated lacks nothing.
+        self.migrator = self.migrator or SchemaMigrator(hotel.scope)
         _mark(hotel, "")  # until it is through: killed here, it counts as behind
-        patiently(lambda: self.migrator.migrate(hotel.scope))
+        migrator = self.migrator
+        patiently(lambda: migrator.migrate(hotel.scope))
         _grant(hotel)
-        _mark(hotel, template.fingerprint(self.migrator.applied(hotel.scope)))
+        _mark(hotel, template.fingerprint(migrator.applied(hotel.scope)))
 
 
 def _in_parallel(

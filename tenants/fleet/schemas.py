@@ -27,6 +27,11 @@ class SchemaMigrator:
             self.targets = self.executor.loader.graph.leaf_nodes()
             self.plan: Plan = self.executor.migration_plan(self.targets)
             self.state = self.executor._create_project_state(with_applied_migrations=True)  # noqa: SLF001
+            self.runs_python = any(
+                _runs_python(operation, migration.app_label)
+                for migration, _backwards in self.plan
+                for operation in migration.operations
+            )
 
     @property
     def atomic(self) -> bool:
@@ -35,11 +40,7 @@ class SchemaMigrator:
     @property
     def replayable(self) -> bool:
         """Whether what Django sends to one schema can be sent to the others as text."""
-        return self.atomic and not any(
-            _runs_python(operation, migration.app_label)
-            for migration, _backwards in self.plan
-            for operation in migration.operations
-        )
+        return self.atomic and not self.runs_python
 
     def applied(self, scope: Scope) -> State:
         with hotel_context(scope):
@@ -87,7 +88,7 @@ def _runs_python(operation: Operation, app_label: str) -> bool:
     if operation.reduces_to_sql:
         return False
     if isinstance(operation, RunPython):
-        # What the router keeps out of hotels is nothing to run there.
+        # What the router keeps out of the schema in scope is nothing to run there.
         return router.allow_migrate(connection.alias, app_label, **operation.hints)
     return True
 
