@@ -1,6 +1,5 @@
 """Turns what Django, the admin and `tenants` announce into events: those can't import the trail."""
 
-import dataclasses
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
@@ -14,15 +13,15 @@ from audit.services import record, record_apart
 from hotelagent.admin import signals as admin
 from tenants import api_keys
 from tenants import signals as tenants
-from tenants.context import actor_context, current_actor
+from tenants.context import Actor, actor_context, current_actor
 from tenants.models import ApiKey, Hotel, User
 
 
 @receiver(user_logged_in)
 def _logged_in(*, user: User, **_: Any) -> None:
     # The request began before anybody was known; the rest of it (address, request id) is right.
-    actor = dataclasses.replace(current_actor(), kind="user", id=str(user.pk), label=user.username)
-    with actor_context(actor):
+    before = current_actor()
+    with actor_context(Actor("user", str(user.pk), user.username, before.ip, before.request_id)):
         record(events.LOGGED_IN, subject=("user", user.pk))
 
 

@@ -99,7 +99,8 @@ def failed(*, failure_id: uuid.UUID, number: int, error: BaseException) -> bool:
 
     False, and nothing is changed, if it no longer holds the claim.
     """
-    report = describe(error)
+    # Giving up is what we make of an error; what is to be read is the error.
+    report = describe(error.__cause__ or error if isinstance(error, GiveUp) else error)
     outcome = Outcome.LOST if isinstance(error, Lost) else Outcome.FAILED
     wait = None if isinstance(error, GiveUp) else policy.delay(number)
     status = Status.SCHEDULED if wait else Status.PERMANENT

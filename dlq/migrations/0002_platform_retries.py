@@ -1,7 +1,7 @@
 from django.db import migrations, router
 
 SCHEDULE = {"every": 15, "period": "seconds"}
-NAME = "Retry the platform's own failures"
+NAME = "dlq.tasks.retry_platform_due"
 
 
 def add(apps, schema_editor):
@@ -13,8 +13,12 @@ def add(apps, schema_editor):
     )
     PeriodicTask.objects.get_or_create(
         name=NAME,
-        # A beat that was missed is made up for by the next one.
-        defaults={"task": "dlq.tasks.retry_platform_due", "interval": interval, "expire_seconds": 15},
+        defaults={
+            "task": "dlq.tasks.retry_platform_due",
+            "interval": interval,
+            "description": "The due queue is for hotels; the platform's failures are looked up here",
+            "expire_seconds": 30,  # one that waited longer is one of many; the next does its work
+        },
     )
 
 

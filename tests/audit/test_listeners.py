@@ -1,0 +1,89 @@
+import pytest
+from django.contrib.auth import authenticate
+from django.db import transaction
+from django.test import Client
+
+from audit.models import Event
+from audit.selectors import timeline
+from tenants import api_keys, services
+from tenants.context import hotel_context, platform_context
+from tenants.models import Hotel, User
+from tenants.scopes import Role
+
+HOST = "alpha.localhost"
+
+
+@pytest.fixture
+def ana(hotel: Hotel) -> User:
+    with hotel_context(hotel):
+        return User.objects.create_user(username="ana", password="right-horse", role=Role.MANAGER)
+
+
+def _log_in(password: str, username: str = "ana") -> Client:
+    client = Client(SERVER_NAME=HOST)
+    client.post("/admin/login/", {"username": username, "password": password}, REMOTE_ADDR="192.0.2.7")
+    return client
+
+
+@pytest.mark.django_db
+def test_logging_in_is_by_the_one_who_logged_in(hotel: Hotel, ana: User) -> None:
+    _log_in("right-horse")
+    with hotel_context(hotel):
+        event = timeline(kind="user", identifier=ana.pk).get(event="staff.logged_in")
+        assert (event.actor_kind, event.actor_id, event.actor_label) == ("user", str(ana.pk), "ana")
+        assert event.request_id
+
+
+@pytest.mark.django_db
+def test_logging_out_is_recorded(hotel: Hotel, ana: User) -> None:
+    _log_in("right-horse").post("/admin/logout/")
+    with hotel_context(hotel):
+        assert timeline(kind="user", identifier=ana.pk).filter(event="staff.logged_out").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failed_login_names_the_account_and_not_what_was_typed(hotel: Hotel, ana: User) -> None:
+    _log_in("wrong-horse")
+    with hotel_context(hotel):
+        event = timeline(kind="user", identifier=ana.pk).get(event="staff.login_failed")
+        assert event.actor_kind == "anonymous"
+        assert "wrong-horse" not in str(Event.objects.filter(id=event.id).values())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failed_login_of_nobody_known_keeps_nothing_that_was_typed(hotel: Hotel) -> None:
+    _log_in("right-horse", username="my password by mistake")
+    with hotel_context(hotel):
+        event = Event.objects.get(event="staff.login_failed")
+        assert event.subject == ""
+        assert "mistake" not in str(Event.objects.filter(id=event.id).values())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_failed_login_outlives_the_transaction_it_failed_in(in_hotel: Hotel, ana: User) -> None:
+    with transaction.atomic():
+        assert authenticate(username="ana", password="wrong-horse") is None
+        transaction.set_rollback(True)
+    assert Event.objects.filter(event="staff.login_failed").count() == 1
+
+
+@pytest.mark.django_db
+def test_a_key_s_life_is_recorded_without_its_secret(in_hotel: Hotel) -> None:
+    key, text = api_keys.make(name="booking engine", scopes=["locks:read"])
+    api_keys.revoke(key)
+    made, revoked = timeline(kind="api_key", identifier=key.pk).order_by("id")
+    assert (made.event, revoked.event) == ("api_key.made", "api_key.revoked")
+    assert made.data["scopes"] == ["locks:read"]
+    assert text.rpartition("_")[2] not in str(made.data)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_platform_s_trail_knows_when_a_hotel_is_made_suspended_and_resumed() -> None:
+    sol = services.create_hotel(slug="sol", name="Hotel Sol", time_zone="America/Argentina/Buenos_Aires")
+    services.suspend_hotel(hotel_id=sol.id)
+    services.resume_hotel(hotel_id=sol.id)
+    with platform_context():
+        events = timeline(kind="hotel", identifier=sol.id).values_list("event", flat=True)
+        assert list(events) == ["hotel.resumed", "hotel.suspended", "hotel.created"]
+    with hotel_context(sol):
+        assert not Event.objects.filter(event__startswith="hotel.").exists()

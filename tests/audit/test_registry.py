@@ -1,0 +1,76 @@
+import pytest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
+
+from audit import checks, registry
+from audit.errors import DuplicateEvent, UnknownEvent, WrongFields, WrongName
+
+
+@pytest.fixture(autouse=True)
+def _registry_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_types", {})
+
+
+def test_it_refuses_a_second_type_of_the_same_name() -> None:
+    registry.register("lamp.lit", sentence="{actor} lit it")
+    with pytest.raises(DuplicateEvent):
+        registry.register("lamp.lit", sentence="{actor} lit it again")
+
+
+@pytest.mark.parametrize("name", ["lamp", "Lamp.lit", "lamp lit", "lamp.", ".lit", "lamp.lit!"])
+def test_it_refuses_a_name_that_is_not_a_thing_and_what_happened_to_it(name: str) -> None:
+    with pytest.raises(WrongName):
+        registry.register(name, sentence="")
+
+
+@pytest.mark.parametrize("field", ["actor", "subject", "event"])
+def test_it_refuses_a_field_that_has_a_place_of_its_own(field: str) -> None:
+    with pytest.raises(WrongName, match=field):
+        registry.register("lamp.lit", sentence="", fields=(field,))
+
+
+@pytest.mark.parametrize("field", ["guest_name", "email", "phone"])
+def test_it_refuses_personal_data_for_it_could_never_be_erased(field: str) -> None:
+    with pytest.raises(WrongName, match="personal"):
+        registry.register("lamp.lit", sentence="", fields=(field,))
+
+
+def test_it_does_not_know_what_nobody_registered() -> None:
+    with pytest.raises(UnknownEvent):
+        registry.get("lamp.lit")
+
+
+@pytest.mark.parametrize("given", [{}, {"room": 1, "colour": "red"}, {"colour": "red"}])
+def test_it_takes_exactly_the_registered_fields(given: dict[str, object]) -> None:
+    lit = registry.register("lamp.lit", sentence="", fields=("room",))
+    with pytest.raises(WrongFields, match=r"lamp\.lit"):
+        lit.check_fields(given)
+
+
+def test_a_sentence_is_translated_when_it_is_read() -> None:
+    spoken = registry.register("lamp.lit", sentence=_("English"))
+    with override("es"):
+        assert spoken.render(actor="", subject="", data={}) == "Inglés"
+    with override("en"):
+        assert spoken.render(actor="", subject="", data={}) == "English"
+
+
+def test_an_older_event_that_lacks_a_field_still_reads() -> None:
+    lit = registry.register("lamp.lit", sentence="{actor} lit {room} {colour}", fields=("room", "colour"))
+    assert lit.render(actor="Ana", subject="", data={"room": 7}) == "Ana lit 7 ?"
+
+
+def test_what_stands_in_the_data_is_not_taken_for_a_sentence() -> None:
+    lit = registry.register("lamp.lit", sentence="{actor} lit {room}", fields=("room",))
+    assert (
+        lit.render(actor="{room}", subject="", data={"room": "{actor.__class__}"})
+        == "{room} lit {actor.__class__}"
+    )
+
+
+def test_the_check_finds_a_sentence_that_uses_what_the_event_does_not_carry() -> None:
+    registry.register("lamp.lit", sentence="{actor} lit {subject} {room} {colour}", fields=("room",))
+    found = checks.sentences_use_what_events_carry(app_configs=None)
+    assert {problem.id for problem in found} == {"audit.E001"}
+    assert "colour" in found[0].msg
+    assert "room" not in found[0].msg
