@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.backends.base.base import NO_DB_ALIAS
-from django.db.backends.postgresql.psycopg_any import BaseTzLoader
+from django.db.backends.postgresql.psycopg_any import BaseTzLoader, register_tzloader
 from django.utils.asyncio import async_unsafe
 from django_tenants.postgresql_backend import base as tenants_base
 from psycopg import Error, IsolationLevel
@@ -78,6 +78,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         connection.local_time_zone = wanted if differs else None
         if differs and settings.USE_TZ:
             connection.adapters.register_loader("timestamptz", _loader_in(self.timezone))
+        else:
+            register_tzloader(self.timezone, connection)
         return False
 
     def ensure_timezone(self) -> bool:
@@ -98,7 +100,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     def create_cursor(self, name: str | None = None) -> Any:
         if name:
             self.connection.refuse_named_cursor()
-        return super().create_cursor()
+        # Django would look up the time zone's loader for each cursor; _configure_connection() has set it.
+        return HotelCursor(self.connection)
 
     @async_unsafe
     def chunked_cursor(self) -> Any:
