@@ -8,6 +8,8 @@ from hotelagent.pages import landing
 urlpatterns = [
     path("", landing, name="landing"),
     path("admin/", hotel_site.urls),
+    path("api/v1/", include("audit.api")),
+    path("api/v1/", include("dlq.api")),
     path("api/v1/", include("locks.api")),
     path("", include("hotelagent.rest.urls")),
 ]
