@@ -52,7 +52,8 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 @pytest.fixture(scope="session")
 def redis_url() -> str:
     """A Redis number of this worker's own. Emptied before every test."""
-    return django_settings.REDIS_URL
+    url: str = django_settings.REDIS_URL
+    return url
 
 
 @pytest.fixture(scope="session")

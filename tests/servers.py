@@ -251,9 +251,8 @@ class MailServer:
         self.accepted.append(message)
         if self.drops:
             self.drops -= 1
-            transport = server.transport
-            if transport is not None:
-                transport.abort()
+            if isinstance(server.transport, asyncio.WriteTransport):
+                server.transport.abort()
         return "250 2.0.0 accepted"
 
 

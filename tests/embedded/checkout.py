@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hotelagent.embedded import paths, ports, processes
+from hotelagent.embedded import launch, paths, ports
 
 SERVE_WITHIN = 90.0  # seconds: two hotels are made and loaded
 
@@ -45,7 +45,7 @@ def python_for_others() -> str:
         Path("/usr/bin") / version,
         Path("/usr/local/bin") / version,
     ):
-        if path.exists() and processes.launch.may_reach(str(path.resolve()), 65534, 65534):
+        if path.exists() and launch.may_reach(str(path.resolve()), 65534, 65534):
             return str(path)
     pytest.skip(f"no {version} that other users may run")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from hotelagent.embedded import postgres, processes
+from hotelagent.embedded import launch, postgres, processes
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="what is different for root")
 
@@ -114,7 +114,7 @@ def test_root_may_start_it_below_a_private_folder_and_no_permission_changes(fold
 def test_it_has_no_capability_where_it_needs_none(folder: Path) -> None:
     with Cluster(folder / "pg") as cluster:
         # The packages may stand below a private folder even where the data does not.
-        reachable = processes.launch.may_reach(str(cluster.server.binaries / "postgres"), 65534, 65534)
+        reachable = launch.may_reach(str(cluster.server.binaries / "postgres"), 65534, 65534)
         cluster.start()
         assert cluster.process
         status = Path(f"/proc/{cluster.process.pid}/status").read_text()

@@ -21,6 +21,7 @@ from hotelagent.embedded import paths, ports, processes, programs
 from hotelagent.embedded.errors import InUseError
 from hotelagent.embedded.servers import Lease, environment, servers
 from hotelagent.embedded.supervisor import Supervisor
+from hotelagent.settings.development import MAIL_PORT
 
 ROSTER = paths.RUN / "programs.json"
 READY_WITHIN = 60.0  # seconds
@@ -46,7 +47,7 @@ class Command(BaseCommand):
             stack.enter_context(only_one(settings.PORT))
             processes.stop_orphans(ROSTER)
             ports.demand(settings.PORT, purpose="the site", variable="PORT")
-            ports.demand(settings.MAIL_PORT, purpose="the caught mail", variable="MAIL_PORT")
+            ports.demand(MAIL_PORT, purpose="the caught mail", variable="MAIL_PORT")
             lease = stack.enter_context(servers()) if uses_embedded_servers() else None
             call_command("migrate", verbosity=0)
             logins = demonstration.set_up(paths.RUN / demonstration.PROGRESS)
@@ -60,7 +61,7 @@ class Command(BaseCommand):
         supervisor = Supervisor(
             programs.programs(
                 port=settings.PORT,
-                mail_port=settings.MAIL_PORT,
+                mail_port=MAIL_PORT,
                 smtp_port=smtp_port,
                 mail_folder=paths.private_folder(paths.MAIL),
                 run=paths.RUN,
@@ -133,6 +134,6 @@ def print_table(logins: dict[str, dict[str, str]]) -> None:
         )
         if place:
             shown.add_row(f"http://{host}:{settings.PORT}/api/docs/", "Its REST API")
-    shown.add_row(f"http://localhost:{settings.MAIL_PORT}/", "The mail that was sent")
+    shown.add_row(f"http://localhost:{MAIL_PORT}/", "The mail that was sent")
     # Wide enough for every address: one that is cut short cannot be clicked.
     Console(width=Console(width=1000).measure(shown).maximum).print(shown)
