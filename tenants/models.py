@@ -223,6 +223,9 @@ class User(AbstractBaseUser):
     def scopes(self) -> frozenset[str]:
         return role_scopes(self.role)
 
+    def get_full_name(self) -> str:
+        return self.full_name or self.username
+
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Whether the role holds the scope that stands for Django's permission `perm`."""
         return self.is_active and permission_scope(perm) in self.scopes

@@ -28,7 +28,6 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     list_fullwidth = True
     warn_unsaved_form = True
     list_per_page = 50
-    show_full_result_count = False  # a COUNT of everything on each page of a big table
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

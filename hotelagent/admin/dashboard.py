@@ -1,12 +1,18 @@
-"""The first page of a hotel's admin: a card for each figure, from whichever app knows it.
+"""The first page of an admin: a card for each figure, from whichever app knows it.
 
-An app registers in its `AppConfig.ready()`:
+An app's `admin.py` (or a module that it imports) registers what makes a card:
 
-    dashboard.register(arrivals_today)      # def arrivals_today(request) -> Card | None
+    @dashboard.register(scope="locks:read", order=20)
+    def rooms_occupied(request: HttpRequest) -> Card:
+        return Card(title=_("Rooms occupied"), value=..., note=..., url=reverse(...), icon="bed")
+
+It runs in the hotel's context (the platform's, where the scope is one that only platform staff hold), at each view
+of the page: one indexed query.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from django.http import HttpRequest
 from django.utils.functional import Promise
@@ -14,34 +20,44 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One figure: `title` says what, `value` how much, `note` what it means or of how many, `url` where it is shown.
+    """One figure: `title` says what, `value` how much, `note` of how many or since when, `url` where it is shown.
 
-    `icon` is a Material Symbols name; `tone` is `plain`, `good` or `bad`; `scope` is what a person needs to see it.
+    `icon` is the name of a Material Symbol.
     """
 
     title: str | Promise
     value: str | int
-    scope: str
     note: str | Promise = ""
     url: str = ""
     icon: str = "monitoring"
-    tone: str = "plain"
-    order: int = 100
+    tone: Literal["plain", "good", "bad"] = "plain"
 
 
 Maker = Callable[[HttpRequest], Card | None]
-_makers: list[Maker] = []
 
 
-def register(maker: Maker) -> Maker:
-    """Show the card that `maker` makes, or none where it returns None. Usable as a decorator."""
-    if maker not in _makers:
-        _makers.append(maker)
-    return maker
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    order: int
+    scope: str
+    maker: Maker
+
+
+_registered: list[_Registered] = []
+
+
+def register(*, scope: str, order: int = 100) -> Callable[[Maker], Maker]:
+    """Show the card that the function makes to who holds `scope`; none where it returns None."""
+
+    def add(maker: Maker) -> Maker:
+        _registered.append(_Registered(order, scope, maker))
+        return maker
+
+    return add
 
 
 def cards(request: HttpRequest) -> list[Card]:
-    """The cards that this person may see, by `order`, then as registered."""
-    made = (maker(request) for maker in _makers)
+    """The cards that this person may see; the others are not even made."""
     allowed = getattr(request.user, "scopes", frozenset())
-    return sorted((card for card in made if card and card.scope in allowed), key=lambda card: card.order)
+    makers = sorted((entry for entry in _registered if entry.scope in allowed), key=lambda entry: entry.order)
+    return [card for entry in makers if (card := entry.maker(request)) is not None]

@@ -15,10 +15,16 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
 
 DEFAULT_ICON = "table_rows"
 #: Areas from what is looked at hourly to what is looked at when something is wrong.
 AREAS = ("reminders", "locks", "dlq", "audit", "tenants", "django_celery_beat", "waffle")
+#: What an area is called here, where its app's own name says it worse.
+TITLES: dict[str, str | Promise] = {
+    "django_celery_beat": _("Schedule"),
+    "waffle": _("Flags"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,9 @@ def register(page: Page) -> None:
         _pages.append(page)
 
 
-def menu(request: HttpRequest, registry: dict[Any, Any]) -> list[dict[str, Any]]:
+def menu(
+    request: HttpRequest, registry: dict[Any, Any], *, titles: dict[str, str | Promise]
+) -> list[dict[str, Any]]:
     """The groups of the side bar, as unfold wants them; what a person may not see isn't in it."""
     entries: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
     for model, model_admin in registry.items():
@@ -58,9 +66,9 @@ def menu(request: HttpRequest, registry: dict[Any, Any]) -> list[dict[str, Any]]
             entries.setdefault(page.app_label, []).append((page.order, str(page.title), item))
     return [
         {
-            "title": str(capfirst(apps.get_app_config(label).verbose_name)),
+            "title": str(capfirst(titles.get(label) or apps.get_app_config(label).verbose_name)),
             "separator": False,
-            "items": [item for _order, _title, item in sorted(items, key=lambda entry: entry[:2])],
+            "items": [item for *_key, item in sorted(items, key=lambda entry: entry[:2])],
         }
         for label, items in sorted(entries.items(), key=lambda entry: area(entry[0]))
     ]

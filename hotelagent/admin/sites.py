@@ -25,6 +25,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     index_template = "hotelagent/dashboard.html"
     enable_nav_sidebar = True
     symbol: ClassVar[str]
+    area_titles: ClassVar[dict[str, Any]] = navigation.TITLES
     stylesheets: ClassVar[tuple[str, ...]] = ("hotelagent/admin.css",)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
@@ -49,7 +50,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
         return bool(request.user.is_active and getattr(request.user, "is_staff", False))
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
-        return navigation.menu(request, self._registry)
+        return navigation.menu(request, self._registry, titles=self.area_titles)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
@@ -78,6 +79,7 @@ class HotelSite(BaseSite):
 
     index_title = _("Today")
     symbol = "hotel"
+    area_titles = {**navigation.TITLES, "tenants": _("Access")}
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         name = current_scope().name

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +16,7 @@ from hotelagent.rest.problems import all_problems
 class Schema(SpectacularAPIView):
     """OpenAPI 3.1, of the host that is asked: a hotel's or the platform's. `?format=json` for JSON."""
 
+    @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         self.urlconf = getattr(request, "urlconf", settings.ROOT_URLCONF)  # HotelMiddleware has chosen it
         response: Response = super().get(request, *args, **kwargs)

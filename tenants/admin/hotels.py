@@ -5,15 +5,18 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
+from hotelagent.admin import dashboard
 from hotelagent.admin.base import PlatformModelAdmin
+from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import platform_site
 from tenants import services
 from tenants.errors import DomainError
@@ -29,6 +32,19 @@ class DomainInline(TabularInline):  # type: ignore[misc]
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A domain is added or removed; changing one would be both at once."""
         return False
+
+
+@dashboard.register(scope="hotels:read", order=0)
+def hotels_by_status(_request: HttpRequest) -> Card:
+    counts = dict(Hotel.objects.values_list("status").annotate(number=Count("id")))
+    other = {status: number for status, number in counts.items() if status != HotelStatus.ACTIVE}
+    return Card(
+        title=_("Active hotels"),
+        value=counts.get(HotelStatus.ACTIVE, 0),
+        note=", ".join(f"{number} {HotelStatus(status).label}" for status, number in sorted(other.items())),
+        url=reverse("admin:tenants_hotel_changelist"),
+        icon="hotel",
+    )
 
 
 @admin.register(Hotel, site=platform_site)

@@ -31,18 +31,18 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a person decides about a new key; the rest is drawn at random."""
 
     name = forms.CharField(
-        label=_("name"),
+        label=_("Name"),
         max_length=100,
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Who will use it, for what: the audit trail shows this name."),
     )
     scopes = forms.MultipleChoiceField(
-        label=_("scopes"),
+        label=_("Scopes"),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("As few as the client needs."),
     )
     lifetime = forms.ChoiceField(
-        label=_("lifetime"), choices=LIFETIMES, required=False, initial="90", widget=UnfoldAdminSelectWidget
+        label=_("Lifetime"), choices=LIFETIMES, required=False, initial="90", widget=UnfoldAdminSelectWidget
     )
 
     class Meta:
@@ -101,6 +101,11 @@ class ApiKeyAdmin(HotelModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         return self.get_fields(request, obj) if obj else ()
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        view: HttpResponse = super().add_view(request, form_url, {**(extra_context or {}), **one_button})
+        return view
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         key, form.key_text = api_keys.make(
