@@ -7,4 +7,4 @@ class HotelagentConfig(AppConfig):
     def ready(self) -> None:
         # Whoever sends a task must know our broker: without this, requests and commands would send to Celery's own
         # default. Not in `hotelagent/__init__.py`: that runs before wsgi.py has said which settings count.
-        from hotelagent import celery  # noqa: F401, PLC0415
+        from hotelagent import celery, checks  # noqa: F401, PLC0415 - the checks register themselves

@@ -11,6 +11,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from django.core.exceptions import ImproperlyConfigured
 
 from hotelagent.redaction import redact_event
 from tenants.context import scope_or_none
@@ -23,6 +24,8 @@ def add_hotel(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
         event.setdefault("hotel", scope.slug or "-")
     return event
 
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -65,7 +68,12 @@ def without_request(_logger: Any, _method: str, event: MutableMapping[str, Any])
 
 
 def settings(*, json: bool, level: str) -> dict[str, Any]:
-    """The value of `LOGGING`. `level` is that of our own and of libraries' messages alike."""
+    """The value of `LOGGING`. `level` is that of our own and of libraries' messages alike.
+
+    Raises ImproperlyConfigured where the level is none.
+    """
+    if level not in LEVELS:
+        raise ImproperlyConfigured(f"LOG_LEVEL is {level!r}. Set LOG_LEVEL to one of {', '.join(LEVELS)}.")
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import (
     REGISTRY,
@@ -28,6 +29,12 @@ from prometheus_client import (
 #: From a cached read to the statement timeout, in seconds.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+if (_directory := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and not os.access(_directory, os.W_OK):
+    raise ImproperlyConfigured(
+        f"PROMETHEUS_MULTIPROC_DIR is {_directory!r}, where this process can't write. Make that directory, empty at "
+        "every start, or unset the variable."
+    )
 
 
 def counter(name: str, what: str, *, labels: Sequence[str] = ()) -> Counter:

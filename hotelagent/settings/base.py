@@ -195,6 +195,15 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "ENUM_NAME_OVERRIDES": {  # or generated clients get names made of digests
+        "ContactKind": "tenants.models.ContactKind",
+        "FailureKind": "dlq.models.Kind",
+        "FailureStatus": "dlq.models.Status",
+        "HotelStatus": "tenants.models.HotelStatus",
+        "ReminderStatus": "reminders.models.ReminderStatus",
+        "ReservationStatus": "reminders.models.ReservationStatus",
+        "StayStatus": "locks.models.StayStatus",
+    },
 }
 
 # What pages may load

@@ -25,9 +25,17 @@ def roles() -> list[tuple[str, Any]]:
 
 
 class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
+    usable_password = None  # there is no other way in
+
     class Meta:
         model = User
         fields = ("username", "full_name", "email", "role")
+
+
+class StaffPasswordForm(AdminPasswordChangeForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields.pop("usable_password", None)
 
 
 class StaffChangeForm(UserChangeForm):  # type: ignore[misc]
@@ -43,7 +51,8 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[misc,type-ar
     menu_order = 10
     form = StaffChangeForm
     add_form = StaffCreationForm
-    change_password_form = AdminPasswordChangeForm
+    add_form_template = None
+    change_password_form = StaffPasswordForm
     list_display = ("username", "full_name", "role_label", "active_label", "last_login")
     list_display_links = ("username", "full_name")
     list_filter = ("role", "is_active")
@@ -65,7 +74,6 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[misc,type-ar
                     "full_name",
                     "email",
                     "role",
-                    "usable_password",
                     "password1",
                     "password2",
                 )
