@@ -1,6 +1,6 @@
 """What can be done with rooms and holds: each is one transaction and leaves its event in the trail."""
 
-from locks.services.acquire import acquire, acquire_any
+from locks.services.acquiring import acquire, acquire_any
 from locks.services.desk import (
     cancel_stay,
     force_release,

@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from audit.services import record
 from locks import selectors, services
 from locks.nights import Nights
+from locks.services import acquiring
 from tenants.models import Hotel
 
 SomeNights = Callable[..., Nights]
@@ -33,3 +35,11 @@ def nights(today: datetime.date) -> SomeNights:
         return Nights(check_in, check_in + datetime.timedelta(days=count))
 
     return some
+
+
+@pytest.fixture(autouse=True)
+def _refusals_go_with_the_test(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal's event is written apart, to outlive a rollback: it would outlive the test's too."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is not None and not marker.kwargs.get("transaction"):
+        monkeypatch.setattr(acquiring, "record_apart", record)

@@ -12,7 +12,7 @@ from locks.models import Room, Stay
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import events_of, lapse
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 LOCKS = "/api/v1/locks/"
 
@@ -36,6 +36,15 @@ def test_a_room_is_held_and_the_second_is_told_which_nights_clash(
     assert [clash["nights"] for clash in problem["clashes"]] == [[nights(5).check_in.isoformat()]]
     assert [clash["kind"] for clash in problem["clashes"]] == ["hold"]
     assert "holder" not in str(problem)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refusal_stays_in_the_trail_though_the_request_is_undone(
+    api: APIClient, rooms: list[int], nights: SomeNights
+) -> None:
+    body = {"rooms": rooms[:1], **dates(nights, 3, 3)}
+    api.post(LOCKS, body)
+    assert api.post(LOCKS, body, headers={"Idempotency-Key": str(uuid.uuid4())}).status_code == 409
     [event] = events_of("hold.refused")
     assert event.data["why"] == "room-taken"
 
@@ -65,12 +74,12 @@ def test_no_answer_but_the_first_has_the_token(api: APIClient, rooms: list[int],
 def test_the_same_idempotency_key_gives_the_same_hold(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
-    key = {"HTTP_IDEMPOTENCY_KEY": str(uuid.uuid4())}
-    first = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}, **key)
-    again = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}, **key)
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    first = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}, headers=key)
+    again = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}, headers=key)
     assert again.json() == first.json()
     assert Stay.objects.count() == 1
-    other = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 2)}, **key)
+    other = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 2)}, headers=key)
     assert other.status_code == 422
 
 
@@ -114,7 +123,7 @@ def test_availability_counts_what_is_free(api: APIClient, rooms: list[int], nigh
     ]
     assert [room["number"] for room in found["rooms"]] == ["103", "104"]
     assert len(api.get("/api/v1/availability/", {**dates(nights, 3), "type": "double"}).json()["rooms"]) == 3
-    assert api.get("/api/v1/availability/", {**dates(nights, 3), "adults": 3}).json()["rooms"] == []
+    assert api.get("/api/v1/availability/", {**dates(nights, 3), "adults": "3"}).json()["rooms"] == []
 
 
 def test_rooms_are_made_listed_and_changed(api: APIClient, rooms: list[int]) -> None:

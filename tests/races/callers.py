@@ -1,0 +1,68 @@
+"""One caller: in each round it wants some nights of the round's window, as everybody else does."""
+
+import datetime
+import random
+import threading
+from collections.abc import Callable
+
+import redis
+from django.conf import settings
+from django.db import connection
+
+from locks import services
+from locks.errors import RoomContended, RoomTaken
+from locks.nights import Nights
+from tenants.context import Actor, actor_context, hotel_context, platform_context
+from tenants.models import Hotel
+from tests.races import original
+from tests.races.crowd import Granted, Plan
+
+#: Nights of a round's window, and the most that one caller wants of them: so few that most wishes overlap.
+WINDOW = 4
+LONGEST = 3
+
+Take = Callable[[int, Nights], str | None]
+
+
+def run(plan: Plan, name: str, start: threading.Barrier, say: Callable[[Granted], None]) -> None:
+    chance = random.Random(name)  # noqa: S311 - a wish need not be secret
+    with platform_context():
+        hotel = Hotel.objects.get(slug="alpha")
+    actor = Actor(kind="key", id=name, label="caller")
+    take = TAKE[plan.algorithm]()
+    try:
+        with hotel_context(hotel), actor_context(actor):
+            for window in range(plan.rounds):
+                room, nights = wish(plan, window, chance)
+                start.wait(timeout=60)
+                if (held := take(room, nights)) is not None:
+                    say(Granted(room, nights.check_in.isoformat(), nights.check_out.isoformat(), held))
+    finally:
+        connection.close()
+
+
+def wish(plan: Plan, window: int, chance: random.Random) -> tuple[int, Nights]:
+    first = datetime.date.fromisoformat(plan.first_night)
+    # Windows overlap their neighbours, so that a round also meets what the last one left.
+    start = window * (WINDOW - 1) + chance.randrange(WINDOW)
+    check_in = first + datetime.timedelta(days=start)
+    nights = Nights(check_in, check_in + datetime.timedelta(days=chance.randint(1, LONGEST)))
+    return chance.choice(plan.rooms), nights
+
+
+def _ours() -> Take:
+    def take(room: int, nights: Nights) -> str | None:
+        try:
+            return str(services.acquire(rooms=[room], nights=nights).id)
+        except (RoomTaken, RoomContended):
+            return None
+
+    return take
+
+
+def _original() -> Take:
+    client = redis.Redis.from_url(settings.REDIS_URL)
+    return lambda room, nights: original.acquire(client, room, nights)
+
+
+TAKE: dict[str, Callable[[], Take]] = {"ours": _ours, "original": _original}

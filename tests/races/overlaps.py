@@ -1,0 +1,28 @@
+"""What is looked for: two at once in one room. Said twice, without a word of the code that is judged."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from tests.races.crowd import Granted
+
+#: Comparing dates, where the constraint compares ranges.
+OVERLAPS = """
+SELECT count(*)
+FROM locks_stay one JOIN locks_stay other ON one.room_id = other.room_id AND one.id < other.id
+WHERE one.status IN ('held', 'confirmed', 'out_of_service')
+  AND other.status IN ('held', 'confirmed', 'out_of_service')
+  AND lower(one.nights) < upper(other.nights) AND lower(other.nights) < upper(one.nights)
+"""
+
+
+def among(granted: Iterable[Granted]) -> int:
+    """How many pairs of what the callers were given are in one room on one night."""
+    rooms: dict[int, list[Granted]] = defaultdict(list)
+    for one in granted:
+        rooms[one.room].append(one)
+    return sum(
+        one.check_in < other.check_out and other.check_in < one.check_out
+        for given in rooms.values()
+        for index, one in enumerate(given)
+        for other in given[index + 1 :]
+    )

@@ -1,0 +1,118 @@
+"""32 callers, few rooms, ranges that overlap, through a pooler, while processes of theirs are killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from locks import selectors, services
+from locks.models import Stay
+from tenants.models import Hotel
+from tests.races import overlaps
+from tests.races.crowd import Granted, Plan
+from tests.servers import PgBouncer, demand_or_skip, find_pgbouncer
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+
+
+@dataclass(frozen=True)
+class Crowd:
+    plan: Plan
+    process: "subprocess.Popen[bytes]"
+
+    def lines(self, process: int) -> list[str]:
+        """What this process of it has written; a line that the kill cut short is none."""
+        file = self.plan.file(process)
+        return file.read_text().split("\n")[:-1] if file.exists() else []
+
+    def kill(self, process: int) -> None:
+        """In the middle of its work: it has been given rooms, and has not finished."""
+        _until(lambda: len(self.lines(process)) > 5)
+        os.kill(int(self.lines(process)[0]), signal.SIGKILL)
+
+    def finish(self) -> list[Granted]:
+        """All that anybody was given, once all that live are done."""
+        assert self.process.wait(timeout=200) == 0
+        written = [line for process in range(self.plan.processes) for line in self.lines(process)]
+        return [Granted(**json.loads(line)) for line in written if line.startswith("{")]
+
+    def done(self) -> int:
+        return sum(self.lines(process)[-1:] == ["done"] for process in range(self.plan.processes))
+
+
+@contextmanager
+def crowd(plan: Plan, url: str) -> Iterator[Crowd]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.races.crowd", json.dumps(asdict(plan))],
+        env={**os.environ, "DATABASE_URL": url, "LOG_LEVEL": "ERROR"},
+        start_new_session=True,
+    )
+    try:
+        yield Crowd(plan, process)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture
+def plan(in_hotel: Hotel, tmp_path: Path) -> Plan:
+    return Plan(
+        algorithm="ours",
+        processes=4,
+        callers=8,
+        rounds=25,
+        rooms=services.ensure_rooms({"double": 3})["double"],
+        first_night=selectors.today().isoformat(),
+        folder=str(tmp_path),
+    )
+
+
+@pytest.fixture
+def pooler(db: None, settings: Any) -> Iterator[PgBouncer]:
+    """One of this test's own: while it lives it keeps the database open, which is to be made anew afterwards."""
+    if find_pgbouncer() is None:
+        demand_or_skip("pgbouncer")
+    with PgBouncer(settings.DATABASE_URL, pool_size=3) as bouncer:
+        yield bouncer
+
+
+@pytest.mark.pooler
+def test_no_two_callers_ever_get_the_same_night(plan: Plan, pooler: PgBouncer) -> None:
+    with crowd(plan, pooler.url) as callers:
+        callers.kill(0)
+        callers.kill(1)
+        granted = callers.finish()
+        assert callers.done() >= plan.processes - 2
+    with connection.cursor() as cursor:
+        cursor.execute(overlaps.OVERLAPS)
+        assert cursor.fetchone() == (0,)
+    assert overlaps.among(granted) == 0
+    held = {str(key) for key in Stay.objects.filter(status="held").values_list("id", flat=True)}
+    assert {given.id for given in granted} <= held
+    # They were in each other's way: far fewer got a room than asked for one.
+    assert plan.rounds < len(held) < plan.processes * plan.callers * plan.rounds / 2
+
+
+def test_the_originals_algorithm_overlaps_under_the_same_load(plan: Plan, settings: Any) -> None:
+    original = Plan(**{**asdict(plan), "algorithm": "original"})
+    with crowd(original, settings.DATABASE_URL) as callers:
+        granted = callers.finish()
+    assert overlaps.among(granted) > 0
+
+
+def _until(happened: Callable[[], bool], *, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.05)
