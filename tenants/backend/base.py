@@ -30,6 +30,8 @@ REFUSED_OPTIONS = {
     "assume_role": "the role is the hotel's, set with each statement",
     "cursor_factory": "this backend's own cursor sends the hotel with each statement",
 }
+# A server that says Etc/UTC (many do) need not be told UTC with each statement.
+UTC_NAMES = {"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"}
 
 
 class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
@@ -74,7 +76,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     def _configure_connection(self, connection: HotelConnection) -> bool:
         """No SET on the session: where the server's time zone is another, it goes before each statement."""
         wanted = self.timezone_name
-        differs = bool(wanted) and connection.info.parameter_status("TimeZone") != wanted
+        servers = connection.info.parameter_status("TimeZone")
+        differs = bool(wanted) and servers != wanted and not {wanted, servers} <= UTC_NAMES
         connection.local_time_zone = wanted if differs else None
         if differs and settings.USE_TZ:
             connection.adapters.register_loader("timestamptz", _loader_in(self.timezone))
