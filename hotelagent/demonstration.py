@@ -1,11 +1,14 @@
 """Two hotels with real bookings and staff to look around with: what `make run` shows."""
 
+import io
 import json
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.management import call_command
 
+from hotelagent.embedded.paths import write_private
 from tenants import services
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
@@ -29,13 +32,10 @@ class Progress:
         return self.done.setdefault(place, {})
 
     def save(self) -> None:
-        draft = self.path.with_suffix(".new")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(self.done, indent=1))
-        draft.replace(self.path)
+        write_private(self.path, json.dumps(self.done, indent=1))
 
 
-def set_up(path: Path) -> dict[str, dict[str, str]]:
+def set_up(path: Path, say: Callable[[str], None]) -> dict[str, dict[str, str]]:
     """Make what is not there yet; place ("" for the platform, or a hotel's slug) -> user name -> password.
 
     Each step is finished and noted before the next, so one that was cut short is done again.
@@ -45,16 +45,21 @@ def set_up(path: Path) -> dict[str, dict[str, str]]:
         add_staff(PLATFORM_STAFF, progress.passwords(""))
         known = {hotel.slug: hotel for hotel in Hotel.objects.filter(slug__in=HOTELS)}
     progress.save()
+    imported = progress.passwords("imported")
     for slug, name in HOTELS.items():
-        hotel = known.get(slug) or services.create_hotel(
-            slug=slug, name=name, time_zone=TIME_ZONE, language="en"
-        )
-        with hotel_context(hotel):
+        if slug not in known:
+            imported.pop(slug, None)
+            known[slug] = services.create_hotel(slug=slug, name=name, time_zone=TIME_ZONE)
+        with hotel_context(known[slug]):
             add_staff(HOTEL_STAFF, progress.passwords(slug))
         progress.save()
-        if slug not in progress.passwords("imported"):
-            call_command("import_reservations", hotel=slug, demonstration=True)
-            progress.passwords("imported")[slug] = "yes"
+        if slug not in imported:
+            say(f"Taking in the bookings of {name}")
+            said = io.StringIO()
+            call_command("import_reservations", hotel=slug, demonstration=True, stdout=said)
+            for line in said.getvalue().splitlines()[-2:]:  # the numbers, without the rows that were rejected
+                say(line)
+            imported[slug] = "yes"
             progress.save()
     return {place: progress.done[place] for place in ("", *HOTELS)}
 

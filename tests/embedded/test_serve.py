@@ -1,10 +1,12 @@
 """`manage.py serve` in a second checkout: what a newcomer sees, and what happens when things are killed."""
 
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +18,10 @@ from hotelagent.embedded import ports
 from tests.embedded import checkout as checkouts
 from tests.embedded.checkout import Checkout, Serving, wait_until_nothing_runs
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 RUNNING = "hotelagent is running"
-RESTARTED_WITHIN = 20.0
+RESTARTED_WITHIN = 90.0  # seconds; here, everything else is under test at the same time
 
 
 def postmaster(checkout: Checkout) -> int:
@@ -42,12 +44,13 @@ def status(checkout: Checkout, path: str, host: str = "localhost") -> int:
         f"http://127.0.0.1:{checkout.port}{path}", headers={"Host": f"{host}:{checkout.port}"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own address
-            code: int = answer.status
-            return code
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own address
+            return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
+    except (OSError, http.client.HTTPException):
+        return 0
 
 
 def wait_until(true: object, *, patience: float = RESTARTED_WITHIN) -> None:
@@ -132,7 +135,7 @@ def test_nothing_runs_after_it_was_killed_and_the_next_start_goes_on(serving: Se
     serving.process.wait()
     wait_until_nothing_runs(serving.checkout)
     again = serving.checkout.serve()
-    again.wait_for(RUNNING, patience=30)
+    again.wait_for(RUNNING, patience=RESTARTED_WITHIN)
     assert again.stop() == 0
     wait_until_nothing_runs(serving.checkout, patience=2)
 
@@ -158,7 +161,7 @@ def test_an_ordinary_user_may_run_commands() -> None:
     checkout = checkouts.copy(folder)
     try:
         subprocess.run(["chown", "-R", "-h", "nobody", folder], check=True)
-        done = checkout.manage("migrate", user="nobody")
+        done = checkout.manage("migrate", as_nobody=True)
         assert done.returncode == 0, done.stderr
         assert (folder / ".hotelagent/postgres/data").owner() == "nobody"
     finally:
@@ -170,7 +173,7 @@ def test_a_folder_that_is_not_writable_is_one_line() -> None:
     folder = Path("/var/tmp") / f"hotelagent-closed-{os.getpid()}"  # noqa: S108 - where nobody may look
     checkout = checkouts.copy(folder)
     try:
-        done = checkout.manage("migrate", user="nobody")
+        done = checkout.manage("migrate", as_nobody=True)
     finally:
         subprocess.run(["rm", "-rf", folder], check=True)
     assert done.returncode == 1

@@ -14,7 +14,9 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        logins_of = demonstration.set_up(paths.private_folder(paths.RUN) / demonstration.PROGRESS)
+        logins_of = demonstration.set_up(
+            paths.private_folder(paths.RUN) / demonstration.PROGRESS, self.stderr.write
+        )
         for place, logins in logins_of.items():
             for username, password in logins.items():
                 self.stdout.write(f"{place or 'platform'}\t{username}\t{password}")

@@ -40,23 +40,27 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("serve is for development; deploy/ has what a deployment runs.", returncode=2)
-        stopped = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: stopped.set())
         with contextlib.ExitStack() as stack:
             stack.enter_context(only_one(settings.PORT))
             processes.stop_orphans(ROSTER)
             ports.demand(settings.PORT, purpose="the site", variable="PORT")
             ports.demand(MAIL_PORT, purpose="the caught mail", variable="MAIL_PORT")
             lease = stack.enter_context(servers()) if uses_embedded_servers() else None
+            self.say("Migrating the database")
             call_command("migrate", verbosity=0)
-            logins = demonstration.set_up(paths.RUN / demonstration.PROGRESS)
+            logins = demonstration.set_up(paths.RUN / demonstration.PROGRESS, self.say)
             connections.close_all()
-            self.supervise(stopped, lease, logins)
+            self.say("Starting web, worker, beat and the mail catcher")
+            self.supervise(lease, logins)
 
-    def supervise(
-        self, stopped: threading.Event, lease: Lease | None, logins: dict[str, dict[str, str]]
-    ) -> None:
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+    def supervise(self, lease: Lease | None, logins: dict[str, dict[str, str]]) -> None:
+        stopped = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: stopped.set())
         smtp_port = ports.remember(paths.RUN / "smtp.port")
         supervisor = Supervisor(
             programs.programs(
