@@ -1,6 +1,6 @@
 # Everything that these make stands in .hotelagent; nothing else of this machine changes.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench chaos clean requirements install tools
+.PHONY: help run test lint bench chaos isolation clean requirements install tools
 
 HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
@@ -23,6 +23,10 @@ lint: install ## Check style, types and the SQL of migrations
 
 bench: install tools ## Measure against the peers (ONLY=id,id for some rows)
 	@$(PY) -m tests.benchmarks $(ONLY)
+
+isolation: install tools ## 200,000 operations of many hotels through a small pool, and django-tenants' own tests (minutes)
+	@ISOLATION_OPERATIONS=$(or $(OPERATIONS),200000) $(PY) -m pytest tests/isolation/test_isolation.py --timeout 3600
+	@$(PY) -m tests.isolation.run_django_tenants_suite
 
 chaos: install tools ## Kill things while they work, and see that nothing is lost
 	@$(PY) -m pytest tests/chaos $(ARGS)

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 
-class NoScope(RuntimeError):  # noqa: N818 - it is a fact about the caller
+class NoScope(RuntimeError):
     """Neither a hotel nor the platform is set. hotel_context() and platform_context() set one."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from psycopg.types.datetime import TimestamptzLoader
 from tenants.backend.connection import HotelConnection
 from tenants.backend.cursors import HotelCursor
 from tenants.backend.introspection import HotelIntrospection
-from tenants.context import NoScope, scope_or_none
+from tenants.context import NoScope, platform_context, scope_or_none
 
 # OPTIONS of the database settings that a statement with its hotel before it can't work with, and why.
 REFUSED_OPTIONS = {
@@ -45,6 +45,12 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         self.direct = settings_dict.get("ROUTE") == "direct" or alias == NO_DB_ALIAS
 
     # Connecting
+
+    @async_unsafe
+    def connect(self) -> None:
+        """What is asked while connecting (django.contrib.postgres looks up types) is about no hotel."""
+        with platform_context():
+            super().connect()
 
     def get_connection_params(self) -> dict[str, Any]:
         options = self.settings_dict["OPTIONS"]

@@ -119,7 +119,7 @@ def _configure(world: World, bouncer: PgBouncer, plain_url: str, slow_port: int)
 
 
 def _in_a_hotel(world: World, work: Callable[[str], object], prefix: str = "") -> Contestants:
-    """`work` by alias, each engine in its own way in hotel 1: entered once for every call, as a request is."""
+    """`work` by alias, each engine in its own way in hotel 1, entered anew for every call."""
     scope = world.scope(1)
     ours, plain, peer = f"{prefix}ours", f"{prefix}plain", f"{prefix}peer"
 

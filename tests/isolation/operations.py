@@ -25,7 +25,7 @@ from tests.isolation.app.models import Guest, Marker
 WRITTEN = 1000
 
 
-class WrongHotel(AssertionError):  # noqa: N818
+class WrongHotel(AssertionError):
     pass
 
 

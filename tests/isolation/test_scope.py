@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import DatabaseError, NotSupportedError, ProgrammingError, connection, transaction
+from django.db.backends.signals import connection_created
 
 from tenants.context import (
     PLATFORM,
@@ -218,6 +219,21 @@ def test_introspection_sees_the_hotels_tables_and_not_the_platforms(connected: W
             assert connection.introspection.get_constraints(cursor, "shared_only") == {}
     with platform_context():
         assert "shared_only" in connection.introspection.table_names()
+
+
+def test_connecting_needs_no_hotel_whatever_is_asked_meanwhile(connected: World) -> None:
+    asked: list[Any] = []
+
+    def receiver(**_: Any) -> None:
+        asked.append(ask("SELECT current_setting('search_path')"))
+
+    connection_created.connect(receiver)
+    try:
+        with transaction.atomic():
+            pass
+    finally:
+        connection_created.disconnect(receiver)
+    assert asked == [[("public",)]]
 
 
 def test_the_health_check_needs_no_hotel(connected: World) -> None:
