@@ -1,24 +1,21 @@
 """A wrong setting is said at the start, with the variable's name and the cure."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.http.request import validate_host
 
 _REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _TOKEN_LENGTH = 20
 
-Apps = Sequence[AppConfig] | None
-
 
 @register
-def check_platform_host(app_configs: Apps, **_options: Any) -> list[CheckMessage]:
+def check_platform_host(**_options: Any) -> list[CheckMessage]:
     host = settings.PLATFORM_HOST
     if not _HOST.fullmatch(host):
         return [
@@ -41,7 +38,7 @@ def check_platform_host(app_configs: Apps, **_options: Any) -> list[CheckMessage
 
 
 @register
-def check_redis(app_configs: Apps, **_options: Any) -> list[CheckMessage]:
+def check_redis(**_options: Any) -> list[CheckMessage]:
     if urlsplit(settings.REDIS_URL).scheme in _REDIS_SCHEMES:
         return []
     return [
@@ -54,12 +51,12 @@ def check_redis(app_configs: Apps, **_options: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
-def check_metrics_token(app_configs: Apps, **_options: Any) -> list[CheckMessage]:
+def check_metrics_token(**_options: Any) -> list[CheckMessage]:
     token = settings.METRICS_TOKEN
     if not token or len(token) >= _TOKEN_LENGTH:
         return []
     return [
-        Warning(
+        checks.Warning(
             f"METRICS_TOKEN is shorter than {_TOKEN_LENGTH} characters.",
             hint="Give METRICS_TOKEN a long random value; unset, /metrics answers to this machine only.",
             id="hotelagent.W001",

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
 
 from hotelagent.admin import navigation, signals

@@ -7,7 +7,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig, Suspicio
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.signals import got_request_exception
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
@@ -76,35 +76,34 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
 _Described = tuple[Problem, str, dict[str, Any], dict[str, str]]
 
 
+#: What Django and the database raise, and what it means to a client; the first that fits counts.
+_MEANINGS: tuple[tuple[type[Exception], Problem], ...] = (
+    (Http404, problems.NOT_FOUND),
+    (DjangoPermissionDenied, problems.FORBIDDEN),
+    (ProtectedError, problems.CONFLICT),
+    (RestrictedError, problems.CONFLICT),
+    (RequestDataTooBig, problems.TOO_LARGE),
+    (SuspiciousOperation, problems.BAD_REQUEST),
+    # Away, too slow, or gave way to another: not the client's fault, and it passes. The error's own text names
+    # hosts, logins and statements, and stays with us.
+    (OperationalError, problems.UNAVAILABLE),
+    (InterfaceError, problems.UNAVAILABLE),
+)
+
+
 def _describe(exc: Exception) -> _Described:
     match exc:
         case DomainError():
-            problem = Problem(exc.code, exc.status, str(exc.title), "")
-            return problem, str(exc.detail), dict(exc.extra), {}
+            return Problem(exc.code, exc.status, str(exc.title), ""), str(exc.detail), dict(exc.extra), {}
         case exceptions.ValidationError():
             return problems.INVALID, "See `errors`.", {"errors": field_errors(exc.detail)}, {}
         case DjangoValidationError():
             return problems.INVALID, "See `errors`.", {"errors": field_errors(_django_detail(exc))}, {}
         case exceptions.APIException():
             return _describe_api(exc)
-        case Http404():
-            return _house(problems.NOT_FOUND)
-        case DjangoPermissionDenied():
-            return _house(problems.FORBIDDEN)
-        case ProtectedError() | RestrictedError():
-            return _house(problems.CONFLICT)
-        case RequestDataTooBig():
-            return _house(problems.TOO_LARGE)
-        case SuspiciousOperation():
-            return _house(problems.BAD_REQUEST)
-        case OperationalError() | InterfaceError():
-            return _describe_database(exc)
-        case _:
-            return _house(problems.SERVER_ERROR)
-
-
-def _house(problem: Problem) -> _Described:
-    return problem, problem.meaning, {}, {}
+    problem = next((known for kind, known in _MEANINGS if isinstance(exc, kind)), problems.SERVER_ERROR)
+    again = {"Retry-After": str(RETRY_AFTER_UNAVAILABLE)} if problem is problems.UNAVAILABLE else {}
+    return problem, problem.meaning, {}, again
 
 
 def _describe_api(exc: exceptions.APIException) -> _Described:
@@ -120,17 +119,6 @@ def _describe_api(exc: exceptions.APIException) -> _Described:
     own = {problem.code: problem for problem in problems.HOUSE}.get(str(exc.default_code))
     problem = own or problems.BY_STATUS.get(exc.status_code, problems.SERVER_ERROR)
     return problem, str(exc.detail), members, headers
-
-
-def _describe_database(exc: DatabaseError | InterfaceError) -> _Described:
-    """The database is away, too slow or gave way to another: none of it is the client's fault, all of it passes."""
-    del exc  # its text names hosts, logins and statements
-    return (
-        problems.UNAVAILABLE,
-        "The database did not answer in time.",
-        {},
-        {"Retry-After": str(RETRY_AFTER_UNAVAILABLE)},
-    )
 
 
 def field_errors(detail: Any, *, pointer: str = "") -> list[dict[str, str]]:

@@ -59,7 +59,7 @@ def test_it_hides_what_looks_secret_wherever_it_stands(written: Callable[[], str
     log.warning("structlog_event", note=f"before {secret} after", nested={"list": [secret]})
     logging.getLogger("a.library").warning("said %s", secret)
     try:
-        raise ValueError(f"could not send to {secret}")
+        int(f"could not send to {secret}")
     except ValueError:
         log.exception("it_broke")
         logging.getLogger("a.library").exception("it broke")
@@ -69,7 +69,8 @@ def test_it_hides_what_looks_secret_wherever_it_stands(written: Callable[[], str
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "new_password", "token", "guest_email", "email", "phone_number", "Authorization", "cookie", "api_key"]
+    "name",
+    ["password", "new_password", "token", "guest_email", "email", "phone_number", "Authorization", "cookie", "api_key"],
 )  # fmt: skip
 def test_it_hides_what_has_a_telling_name(name: str) -> None:
     assert redact({name: "short"}) == {name: HIDDEN}
