@@ -1,6 +1,8 @@
 """Which hotel a request is for, and who makes it."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +18,7 @@ from tenants.context import Actor, Scope, actor_context, hotel_context, platform
 from tenants.models import HotelStatus
 from tenants.routing import resolve
 
+_Context = Callable[[], AbstractContextManager[object]]
 _Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -43,29 +46,30 @@ class HotelMiddleware:
             return _in_context(self.get_response(request), lambda: hotel_context(scope))
 
 
-def _in_context(response: HttpResponseBase, context: Callable[[], Any]) -> HttpResponseBase:
+def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
     """A streaming answer makes its chunks after the middleware has left: give each of them the context again."""
     if response.streaming:
+        closers = [partial(_within, context, closer) for closer in response._resource_closers]  # type: ignore[attr-defined]
         response.streaming_content = _chunks(response.streaming_content, context)  # type: ignore[attr-defined]
+        response._resource_closers = closers  # type: ignore[attr-defined]
     return response
 
 
-def _chunks(content: Iterable[bytes], context: Callable[[], Any]) -> Iterator[bytes]:
+def _within(context: _Context, work: Callable[[], object]) -> None:
+    with context():
+        work()
+
+
+def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
     # Not one `with` around the loop: a generator shares its caller's context, which would keep the hotel.
     chunks = iter(content)
     end = object()
-    try:
-        while True:
-            with context():
-                chunk: Any = next(chunks, end)
-            if chunk is end:
-                return
-            yield chunk
-    finally:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            with context():
-                close()
+    while True:
+        with context():
+            chunk: Any = next(chunks, end)
+        if chunk is end:
+            return
+        yield chunk
 
 
 def _nothing_here() -> HttpResponse:
@@ -76,10 +80,9 @@ def _nothing_here() -> HttpResponse:
 def _closed(request: HttpRequest, scope: Scope) -> HttpResponse:
     """503 for a suspended hotel: a page for people, a problem document (RFC 9457) for clients."""
     headers = {"Retry-After": "3600", "Cache-Control": "no-store"}
-    if (
-        request.get_preferred_type(["text/html", "application/json", "application/problem+json"])
-        == "text/html"
-    ):
+    # The first of these for who takes anything, which is what clients say. Browsers ask for text/html.
+    offered = ["application/problem+json", "application/json", "text/html"]
+    if request.get_preferred_type(offered) == "text/html":
         with translation.override(scope.language):
             page = render(request, "tenants/suspended.html", {"name": scope.name}, status=503)
         for header, value in headers.items():

@@ -95,11 +95,8 @@ def grants_sql(*, schema: str, role: str) -> str:
 
 
 def drop_role_sql(*, role: str) -> str:
-    """Ends a hotel's role, its rights included. Its schema must be gone: roles of hotels own nothing."""
-    return (
-        f"DO $$BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = {quoting.text(role)}) THEN "
-        f"DROP OWNED BY {quoting.name(role)}; DROP ROLE {quoting.name(role)}; END IF; END$$;\n"
-    )
+    """Ends a hotel's role, once its schema is gone: its rights went with the schema, and it owned nothing."""
+    return f"DROP ROLE IF EXISTS {quoting.name(role)};\n"
 
 
 #: Which hotels' rights are not what `create_role_sql` and `grants_sql` make them: one query for the fleet.
@@ -147,13 +144,26 @@ def drifted_hotels(cursor: CursorWrapper, who: Logins) -> list[Hotel]:
     return list(Hotel.objects.filter(id__in=ids)) if ids else []
 
 
+#: Everybody but the owner who has a right on the schema or on something in it.
+_STRANGERS = """
+SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM (
+    SELECT n.nspowner AS owner, a.grantee FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = %(schema)s
+    UNION ALL
+    SELECT c.relowner, a.grantee FROM pg_class c, aclexplode(c.relacl) a
+    WHERE c.relnamespace = %(schema)s::regnamespace
+) granted LEFT JOIN pg_roles r ON r.oid = granted.grantee WHERE granted.grantee <> granted.owner
+"""
+
+
 def mend_hotel(cursor: CursorWrapper, hotel: Hotel, who: Logins) -> None:
-    """Give a hotel's role exactly what it should have."""
-    role = quoting.name(hotel.role)
-    schema = quoting.name(hotel.schema)
-    cursor.execute(
-        create_role_sql(role=hotel.role, who=who)
-        + f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM PUBLIC, {role};\n"
-        + f"REVOKE ALL ON SCHEMA {schema} FROM PUBLIC, {role};\n"
-        + grants_sql(schema=hotel.schema, role=hotel.role)
-    )
+    """Give a hotel's role exactly what it should have, and nobody else anything."""
+    cursor.execute(create_role_sql(role=hotel.role, who=who))
+    cursor.execute(_STRANGERS, {"schema": hotel.schema})
+    if granted := ", ".join(row[0] for row in cursor.fetchall()):
+        schema = quoting.name(hotel.schema)
+        cursor.execute(
+            f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {granted};\n"
+            f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {granted};\n"
+            f"REVOKE ALL ON SCHEMA {schema} FROM {granted}"
+        )
+    cursor.execute(grants_sql(schema=hotel.schema, role=hotel.role))

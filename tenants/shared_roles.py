@@ -43,12 +43,23 @@ def ensure(cursor: CursorWrapper, who: Logins) -> list[str]:
     _ensure_policies(cursor, who)
     if who.same:
         return []
-    return _attempt(cursor, _runtime_statements(cursor, who))
+    return _attempt(cursor, missing_from_runtime(cursor, who))
 
 
 def login_exists(cursor: CursorWrapper, login: str) -> bool:
     cursor.execute("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", [login])
     return bool(cursor.fetchone()[0])
+
+
+def readable_to_strangers(cursor: CursorWrapper) -> list[str]:
+    """Tables of `public` that PUBLIC or Supabase's data API may touch."""
+    cursor.execute(
+        "SELECT DISTINCT c.relname::text FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles r "
+        "ON r.oid = a.grantee WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') "
+        "AND (a.grantee = 0 OR r.rolname = ANY(%s)) AND c.relowner = current_user::regrole ORDER BY 1",
+        [list(DATA_API_ROLES)],
+    )
+    return [row[0] for row in cursor.fetchall()]
 
 
 def _public_sql(cursor: CursorWrapper, who: Logins) -> str:
@@ -121,8 +132,8 @@ def _ensure_policies(cursor: CursorWrapper, who: Logins) -> None:
         )
 
 
-def _runtime_statements(cursor: CursorWrapper, who: Logins) -> list[str]:
-    """What the runtime login itself still lacks."""
+def missing_from_runtime(cursor: CursorWrapper, who: Logins) -> list[str]:
+    """The statements that give the runtime login what it still lacks."""
     runtime = quoting.name(who.runtime)
     cursor.execute("SELECT current_database(), rolinherit FROM pg_roles WHERE rolname = %s", [who.runtime])
     database, inherits = cursor.fetchone()

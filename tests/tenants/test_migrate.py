@@ -22,7 +22,9 @@ from tests.tenants.conftest import AddMigration
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ADD_FLOOR_NOTE = migrations.AddField("room", "note", models.CharField(max_length=20, default="", db_default=""))
+ADD_FLOOR_NOTE = migrations.AddField(
+    "room", "note", models.CharField(max_length=20, default="", db_default="")
+)
 
 
 def migrate(**options: Any) -> dict[str, Any]:
@@ -74,12 +76,16 @@ def test_hotels_migrated_by_text_are_those_migrated_by_django(add_migration: Add
         "locks",
         [
             ADD_FLOOR_NOTE,
-            migrations.AlterField("room", "note", models.CharField(max_length=30, unique=True, db_default="")),
+            migrations.AlterField(
+                "room", "note", models.CharField(max_length=30, unique=True, db_default="")
+            ),
             migrations.AddIndex("room", models.Index(fields=["floor"], name="locks_room_floor")),
             migrations.CreateModel("Tower", [("id", models.BigAutoField(primary_key=True))]),
         ],
     )
-    add_migration("locks", [migrations.RemoveIndex("room", "locks_room_floor"), migrations.DeleteModel("Tower")])
+    add_migration(
+        "locks", [migrations.RemoveIndex("room", "locks_room_floor"), migrations.DeleteModel("Tower")]
+    )
     assert migrate()["failed"] == {}
     assert sql.dump("hotel_alpha") == sql.dump("hotel_beta") == sql.dump("hotel_third")
 

@@ -1,0 +1,197 @@
+"""Which hotel a request is for, and who makes it."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template import engines
+from django.template.response import TemplateResponse
+from django.test import Client, RequestFactory
+
+from tenants import services
+from tenants.context import NoScope, current_actor, current_scope, scope_or_none
+from tenants.middleware import ActorMiddleware, HotelMiddleware, client_ip
+from tenants.models import Hotel, User
+
+pytestmark = pytest.mark.django_db
+
+
+def request_for(host: str, **headers: str) -> HttpRequest:
+    return RequestFactory().get("/", headers={"host": host, **headers})
+
+
+def schema() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_schema()")
+        return str(cursor.fetchone()[0])
+
+
+def test_the_host_sets_the_hotel_and_its_addresses(hotel: Hotel) -> None:
+    seen = []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        seen.append((current_scope(), request.urlconf, schema()))
+        return HttpResponse()
+
+    HotelMiddleware(view)(request_for("Alpha.localhost.:8000"))
+    assert seen == [(hotel.scope, django_settings.HOTEL_URLCONF, hotel.schema)]
+    assert scope_or_none() is None
+
+
+def test_the_platforms_host_sets_the_platform(hotel: Hotel) -> None:
+    HotelMiddleware(lambda request: HttpResponse(current_scope().schema))
+    response = HotelMiddleware(lambda request: HttpResponse(schema()))(request_for("localhost"))
+    assert response.content == b"public"
+
+
+@pytest.mark.parametrize(
+    "host", ["nobody.localhost", "evil.example", "a.alpha.localhost", "a_b.localhost", "[::2]"]
+)
+def test_an_unknown_host_is_a_404_that_says_nothing(hotel: Hotel, host: str) -> None:
+    response = HotelMiddleware(lambda request: HttpResponse("secret"))(request_for(host))
+    assert (response.status_code, response.content) == (404, b"Not found\n")
+
+
+def test_a_hotel_that_is_being_made_is_unknown(hotel: Hotel) -> None:
+    response = HotelMiddleware(lambda request: HttpResponse())
+    from tenants.context import platform_context
+
+    with platform_context():
+        Hotel.objects.create(slug="soon", name="Soon", schema="hotel_soon")
+    assert response(request_for("soon.localhost")).status_code == 404
+
+
+@pytest.fixture
+def suspended(hotel: Hotel) -> Hotel:
+    services.suspend_hotel(hotel_id=hotel.id)
+    return hotel
+
+
+def test_a_suspended_hotel_shows_people_a_page(suspended: Hotel, client: Client) -> None:
+    response = client.get("/admin/", headers={"host": "alpha.localhost", "accept": "text/html,*/*;q=0.8"})
+    assert response.status_code == 503
+    assert "Hotel Alpha" in response.content.decode()
+    assert response["Retry-After"]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "application/problem+json"])
+def test_a_suspended_hotel_gives_clients_a_problem_document(
+    suspended: Hotel, client: Client, accept: str
+) -> None:
+    response = client.get("/api/v1/rooms/", headers={"host": "alpha.localhost", "accept": accept})
+    assert response.status_code == 503
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["type"] == "/problems/hotel-suspended"
+
+
+def test_a_suspended_hotel_opens_again(suspended: Hotel) -> None:
+    services.resume_hotel(hotel_id=suspended.id)
+    assert HotelMiddleware(lambda request: HttpResponse())(request_for("alpha.localhost")).status_code == 200
+
+
+def test_the_hotel_is_kept_until_the_last_byte_is_made(hotel: Hotel) -> None:
+    closed = []
+
+    def rows() -> Iterator[str]:
+        try:
+            for _ in range(3):
+                yield schema()
+        finally:
+            closed.append(schema())
+
+    response = HotelMiddleware(lambda request: StreamingHttpResponse(rows()))(request_for("alpha.localhost"))
+    assert isinstance(response, StreamingHttpResponse)
+    seen = []
+    for chunk in response:
+        with pytest.raises(NoScope):
+            current_scope()  # the server between two chunks, which may be serving another hotel
+        seen.append(chunk)
+    assert seen == [hotel.schema.encode()] * 3
+    assert closed == [hotel.schema]
+
+
+def test_a_client_that_leaves_in_the_middle_ends_the_stream_in_its_hotel(hotel: Hotel) -> None:
+    closed = []
+
+    def rows() -> Iterator[str]:
+        try:
+            while True:
+                yield "x"
+        finally:
+            closed.append(schema())
+
+    response = HotelMiddleware(lambda request: StreamingHttpResponse(rows()))(request_for("alpha.localhost"))
+    assert isinstance(response, StreamingHttpResponse)
+    next(iter(response))
+    response.close()
+    assert closed == [hotel.schema]
+
+
+def test_a_template_that_is_rendered_late_reads_its_own_hotel(hotel: Hotel, client: Client) -> None:
+    template = engines["django"].from_string("{{ users.count }}{% for u in users %}{{ u }}{% endfor %}")
+
+    def view(request: HttpRequest) -> HttpResponse:
+        response = TemplateResponse(request, template, {"users": User.objects.all()})  # type: ignore[arg-type]
+        return response.render()
+
+    response = HotelMiddleware(view)(request_for("alpha.localhost"))
+    assert response.content.startswith(b"0")
+
+
+def test_an_error_in_the_view_gives_the_scope_back(hotel: Hotel) -> None:
+    def fail(request: HttpRequest) -> HttpResponse:
+        raise ValueError("no luck")
+
+    with pytest.raises(ValueError, match="no luck"):
+        HotelMiddleware(fail)(request_for("alpha.localhost"))
+    assert scope_or_none() is None
+
+
+def test_the_actor_is_looked_up_when_somebody_asks(in_hotel: Hotel) -> None:
+    class Session:
+        asked = 0
+
+        @property
+        def user(self) -> User:
+            self.asked += 1
+            return User(username="ana", role="manager")
+
+    request = request_for("alpha.localhost")
+    session = Session()
+    type(request).user = property(lambda self: session.user)  # type: ignore[attr-defined]
+    try:
+        ActorMiddleware(lambda request: HttpResponse())(request)
+        assert session.asked == 0
+        ActorMiddleware(lambda request: HttpResponse(current_actor().label))(request)
+        assert session.asked == 1
+    finally:
+        del type(request).user  # type: ignore[attr-defined]
+
+
+def test_somebody_who_is_not_logged_in_is_anonymous_with_an_address(in_hotel: Hotel) -> None:
+    request = request_for("alpha.localhost")
+    request.user = AnonymousUser()
+    seen = []
+    ActorMiddleware(lambda request: seen.append(current_actor().kind) or HttpResponse())(request)  # type: ignore[func-returns-value]
+    assert seen == ["anonymous"]
+
+
+@pytest.mark.parametrize(
+    ("hops", "forwarded", "expected"),
+    [
+        (0, "6.6.6.6", "127.0.0.1"),
+        (1, "6.6.6.6, 10.1.1.1", "10.1.1.1"),
+        (2, "6.6.6.6, 9.9.9.9, 10.1.1.1", "9.9.9.9"),
+        (2, "9.9.9.9", "9.9.9.9"),
+        (1, "", "127.0.0.1"),
+    ],
+)
+def test_the_address_is_what_our_own_proxies_saw(
+    settings: object, hops: int, forwarded: str, expected: str
+) -> None:
+    settings.TRUSTED_PROXY_HOPS = hops  # type: ignore[attr-defined]
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+    assert client_ip(request_for("alpha.localhost", **headers)) == expected
