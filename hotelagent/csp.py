@@ -38,7 +38,7 @@ API = {"default-src": [NONE], "frame-ancestors": [NONE]}
 BY_PREFIX = (("/admin/", ADMIN), ("/api/docs/", DOCS), ("/api/", API))
 
 
-class PolicyMiddleware(CSPMiddleware):  # type: ignore[misc]
+class PolicyMiddleware(CSPMiddleware):
     """django-csp, with the policy chosen by address; a view's own decorators still count."""
 
     def get_policy_parts(

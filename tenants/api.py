@@ -23,7 +23,9 @@ from tenants.models import ContactKind, Hotel, Language
 class HotelSerializer(serializers.ModelSerializer[Hotel]):
     time_zone = serializers.CharField(help_text="An IANA name, such as `Europe/Lisbon`.")
     host = serializers.SerializerMethodField(help_text="Where it answers, besides domains of its own.")
-    domains = serializers.SlugRelatedField(slug_field="host", many=True, read_only=True)
+    domains: "serializers.SlugRelatedField[Any]" = serializers.SlugRelatedField(
+        slug_field="host", many=True, read_only=True
+    )
 
     class Meta:
         model = Hotel

@@ -77,10 +77,11 @@ def actor_of(request: Request) -> Actor:
         "ip": client_ip(request._request),
         "request_id": getattr(request._request, "request_id", None),
     }
-    match request.user:
+    who: Any = request.user  # REST framework's types know users only
+    match who:
         case Client(key=key):
             return Actor("key", str(key.pk), str(key), **where)
-        case User() as user:
-            return Actor("user", str(user.pk), user.username, **where)
+        case User():
+            return Actor("user", str(who.pk), who.username, **where)
         case _:
             return Actor("anonymous", "", "anonymous", **where)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import connection
+from django.utils.encoding import force_bytes
 from rest_framework.utils.encoders import JSONEncoder
 
 from tenants.models import IdempotencyKey
@@ -40,7 +41,10 @@ class Attempt:
         # Sorted: the same request with its members in another order is the same request.
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
         derive = HKDF(
-            algorithm=SHA256(), length=32, salt=settings.SECRET_KEY.encode(), info=b"idempotency" + identity
+            algorithm=SHA256(),
+            length=32,
+            salt=force_bytes(settings.SECRET_KEY),
+            info=b"idempotency" + identity,
         )
         return cls(
             id=uuid.UUID(bytes=identity[:16]),

@@ -1,6 +1,6 @@
 """The base class of every admin page of ours."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
@@ -35,7 +35,7 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         [(_receiver, page)] = signals.history_asked.send(
             sender=self.model, request=request, model_admin=self, object_id=object_id
         )
-        return page
+        return cast("HttpResponse", page)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """A service that refuses (its errors are `DomainError`) is told to the person, not turned into a 500."""

@@ -58,6 +58,6 @@ def register(*, scope: str, order: int = 100) -> Callable[[Maker], Maker]:
 
 def cards(request: HttpRequest) -> list[Card]:
     """The cards that this person may see; the others are not even made."""
-    allowed = getattr(request.user, "scopes", frozenset())
+    allowed: frozenset[str] = getattr(request.user, "scopes", frozenset())
     makers = sorted((entry for entry in _registered if entry.scope in allowed), key=lambda entry: entry.order)
     return [card for entry in makers if (card := entry.maker(request)) is not None]

@@ -61,12 +61,12 @@ def menu(
         item = _item(request, title=title, link=link, icon=model_admin.icon)
         entries.setdefault(label, []).append((model_admin.menu_order, title, item))
     for page in _pages:
-        if page.scope in getattr(request.user, "scopes", ()) and (link := _link(page)):
-            item = _item(request, title=str(page.title), link=link, icon=page.icon)
+        if page.scope in getattr(request.user, "scopes", ()) and (address := _address(page)):
+            item = _item(request, title=str(page.title), link=address, icon=page.icon)
             entries.setdefault(page.app_label, []).append((page.order, str(page.title), item))
     return [
         {
-            "title": str(capfirst(titles.get(label) or apps.get_app_config(label).verbose_name)),
+            "title": capfirst(str(titles.get(label) or apps.get_app_config(label).verbose_name)),
             "separator": False,
             "items": [item for *_key, item in sorted(items, key=lambda entry: entry[:2])],
         }
@@ -84,7 +84,7 @@ def _item(request: HttpRequest, *, title: str, link: str, icon: str) -> dict[str
     }
 
 
-def _link(page: Page) -> str | None:
+def _address(page: Page) -> str | None:
     try:
         return reverse(page.url_name)
     except NoReverseMatch:  # the page belongs to the other site

@@ -1,5 +1,6 @@
 """Whatever goes wrong becomes one kind of answer: `application/problem+json` (RFC 9457) with the request's id."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -111,11 +112,10 @@ def _describe_api(exc: exceptions.APIException) -> _Described:
     if auth_header := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     members: dict[str, Any] = {}
-    match exc:
-        case exceptions.Throttled(wait=wait) if wait is not None:
-            headers["Retry-After"] = str(max(1, int(-(-wait // 1))))
-        case MissingScope(scope=scope):
-            members["required_scope"] = scope
+    if isinstance(exc, MissingScope):
+        members["required_scope"] = exc.scope
+    elif isinstance(exc, exceptions.Throttled):
+        headers["Retry-After"] = str(max(1, math.ceil(getattr(exc, "wait", None) or 1)))
     own = {problem.code: problem for problem in problems.HOUSE}.get(str(exc.default_code))
     problem = own or problems.BY_STATUS.get(exc.status_code, problems.SERVER_ERROR)
     return problem, str(exc.detail), members, headers

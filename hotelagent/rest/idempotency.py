@@ -41,7 +41,7 @@ class IdempotentMixin(APIView):
         handler = getattr(self, "post", None)
         if request.method == "POST" and key is not None and handler is not None:
             # The view lives for one request: from here on its POST is the guarded one.
-            self.post = partial(self._once, handler, key)
+            vars(self)["post"] = partial(self._once, handler, key)
 
     def _once(
         self, handler: Callable[..., Response], key: str, request: Request, *args: Any, **kwargs: Any

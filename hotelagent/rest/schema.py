@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 description: every operation says what it does, which scope it needs and how it can fail."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -37,7 +37,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField(help_text="The HTTP status, again.")
     detail = serializers.CharField(help_text="What happened in this case.")
     request_id = serializers.CharField(help_text="Under which the operator finds this request.")
-    errors = FieldErrorSerializer(
+    errors = FieldErrorSerializer(  # type: ignore[assignment]  # a member of this name
         many=True, required=False, help_text="With `/problems/invalid`: each value."
     )
 
@@ -58,7 +58,7 @@ class Operation(AutoSchema):
         meta = queryset.model._meta
         return template.format(thing=meta.verbose_name, things=meta.verbose_name_plural)
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         scope = self.scope()
         return "\n\n".join(
             part
@@ -93,7 +93,7 @@ class Operation(AutoSchema):
             operation["x-required-scope"] = self.scope()
         return operation
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         """The view's own answers, and the problems that any operation of its kind can meet."""
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for problem in self.problems():
@@ -118,7 +118,11 @@ class Operation(AutoSchema):
 
     def _problem(self, problem: Problem) -> dict[str, Any]:
         response = OpenApiResponse(ProblemSerializer, description=f"{problem.title} (`{problem.type}`).")
-        return dict(self._get_response_for_code(response, str(problem.status), media_types=[PROBLEM_JSON]))
+        return dict(
+            self._get_response_for_code(  # type: ignore[no-untyped-call]
+                response, str(problem.status), media_types=[PROBLEM_JSON]
+            )
+        )
 
 
 def _is_ours(handler: Any) -> bool:

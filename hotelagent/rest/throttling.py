@@ -98,7 +98,7 @@ class ClientThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, _view: "APIView") -> bool:
         policy, client = identify(request)
-        rate = Rate.parse(api_settings.DEFAULT_THROTTLE_RATES[policy])
+        rate = Rate.parse(str(api_settings.DEFAULT_THROTTLE_RATES[policy]))
         self.verdict = self.ask(policy=policy, client=client, rate=rate)
         if self.verdict is None:
             THROTTLE.labels(outcome="unknown").inc()
@@ -145,6 +145,6 @@ def _script() -> Any:
         settings.REDIS_URL,
         socket_timeout=REDIS_TIMEOUT_SECONDS,
         socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
-        retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0),  # type: ignore[attr-defined]
+        retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0),
     )
     return client.register_script(_GCRA)

@@ -3,9 +3,9 @@
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
-from django.http import HttpResponseBase
 from rest_framework import exceptions
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
@@ -46,9 +46,7 @@ class HotelAPIView(APIView):
             raise
         self._while_handled.enter_context(actor_context(actor_of(request)))
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         verdict = getattr(request._request, "throttle_verdict", None)
         if verdict is not None:

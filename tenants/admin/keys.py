@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -127,7 +127,7 @@ class ApiKeyAdmin(HotelModelAdmin):
         response["Cache-Control"] = "no-store"
         return response
 
-    def log_addition(self, request: HttpRequest, obj: ApiKey, message: Any) -> LogEntry:
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         return LogEntry()  # `api_keys.make` has told the trail, with what matters of a key
 
     @admin.action(description=_("Revoke the selected keys"), permissions=["revoke"])

@@ -94,7 +94,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[misc,type-ar
             kwargs["choices"] = roles()
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
-    def get_form(self, request: HttpRequest, obj: User | None = None, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: User | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         form = super().get_form(request, obj, **kwargs)
         if obj is None or obj.pk != request.user.pk:
             return form
@@ -105,7 +105,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[misc,type-ar
         return False
 
 
-def _of_oneself(form: type[forms.ModelForm]) -> type[forms.ModelForm]:
+def _of_oneself(form: "type[forms.ModelForm[User]]") -> "type[forms.ModelForm[User]]":
     """The form for one's own account: who takes the role or the access from themselves can't give it back."""
 
     class OwnAccountForm(form):  # type: ignore[valid-type,misc]

@@ -79,7 +79,7 @@ def test_a_hotels_schema_and_the_platforms_share_nothing(hotel: Any) -> None:
 
 
 def test_the_guard_sees_an_operation_without_them() -> None:
-    silent = {"paths": {"/x/": {"post": {"requestBody": {}, "responses": {"201": {}}}}}}
+    silent: dict[str, Any] = {"paths": {"/x/": {"post": {"requestBody": {}, "responses": {"201": {}}}}}}
     found = complaints(silent)
     assert len(found) == 9
 
