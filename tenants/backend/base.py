@@ -150,7 +150,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 def _loader_in(zone: Any) -> type[BaseTzLoader]:
     """psycopg takes the zone that the connection reports for the text's; SET LOCAL makes them differ."""
 
-    class Loader(BaseTzLoader):
+    class Loader(BaseTzLoader):  # type: ignore[misc]
         timezone = zone
 
         def load(self, data: Any) -> Any:

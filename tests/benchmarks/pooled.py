@@ -128,7 +128,8 @@ def _in_a_hotel(world: World, work: Callable[[str], object], prefix: str = "") -
             work(ours)
 
     def by_peer() -> None:
-        connections[peer].set_schema(scope.schema)
+        theirs: Any = connections[peer]
+        theirs.set_schema(scope.schema)
         work(peer)
 
     return {"ours": by_ours, "plain": lambda: work(plain), "peer": by_peer}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection
 
@@ -29,12 +30,13 @@ def run(plan: Plan) -> Result:
 
     @contextmanager
     def enter_peers(name: str) -> Iterator[None]:
-        before = connection.tenant
-        connection.set_schema("public" if name == PLATFORM_NAME else scopes[name].schema)
+        peer: Any = connection
+        before = peer.tenant
+        peer.set_schema("public" if name == PLATFORM_NAME else scopes[name].schema)
         try:
             yield
         finally:
-            connection.set_tenant(before)
+            peer.set_tenant(before)
 
     enter = enter_ours if plan.engine == OURS else enter_peers
     web.entrance.append(enter)

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 from psycopg import sql
 
@@ -23,6 +23,10 @@ def ask(query: str, params: Any = None) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(query, params)
         return cursor.fetchone() if cursor.description else None
+
+
+def route() -> Any:
+    return connections["default"]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,7 @@ def test_the_direct_route_keeps_a_session_as_the_owner(connected: World) -> None
         assert ask("SELECT session_user") == (runtime_user,)
         with pytest.raises(ZeroDivisionError), direct_route():
             raise ZeroDivisionError
-        assert not connection.direct
+        assert not route().direct
 
 
 def test_the_direct_route_nests_and_refuses_an_open_transaction(connected: World) -> None:
@@ -95,7 +99,7 @@ def test_the_direct_route_nests_and_refuses_an_open_transaction(connected: World
         assert ask("SELECT 1") == (1,)
     with transaction.atomic(), pytest.raises(RouteError, match="Leave atomic"), direct_route():
         pass
-    assert not connection.direct
+    assert not route().direct
 
 
 def test_the_direct_route_wants_a_scope_too(connected: World) -> None:
@@ -143,7 +147,7 @@ def test_a_script_of_many_statements_is_one_message(connected: World) -> None:
 @pytest.fixture
 def elsewhere(connected: World) -> Iterator[World]:
     """The server's own time zone is not Django's."""
-    role = sql.Identifier(psycopg.conninfo.conninfo_to_dict(connected.runtime_url)["user"])
+    role = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(connected.runtime_url)["user"]))
     database = sql.Identifier(connected.database)
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
         where = sql.SQL("ALTER ROLE {} IN DATABASE {} {}")

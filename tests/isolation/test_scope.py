@@ -190,22 +190,23 @@ def test_a_schema_with_a_name_that_breaks_out_is_refused(connected: World, name:
 
 
 def test_django_tenants_api_sets_a_schema_where_no_context_is(connected: World) -> None:
+    explicit: Any = connection
     try:
-        connection.set_schema(connected.scope(0).schema)
-        assert connection.schema_name == connected.scope(0).schema
+        explicit.set_schema(connected.scope(0).schema)
+        assert explicit.schema_name == connected.scope(0).schema
         # It names no role, so the database refuses what only the hotel may see.
         with pytest.raises(ProgrammingError, match=r"permission denied|does not exist"):
             ask(f"SELECT hotel FROM {connected.scope(0).schema}.marker")
-        connection.set_schema_to_public()
+        explicit.set_schema_to_public()
         assert whose() == "platform"
         with hotel_context(connected.scope(1)):
-            assert connection.schema_name == connected.scope(1).schema
+            assert explicit.schema_name == connected.scope(1).schema
             assert whose() == "h1"
             with pytest.raises(RuntimeError, match="hotel_context"):
-                connection.set_schema_to_public()
+                explicit.set_schema_to_public()
     finally:
-        connection.tenant = None
-        connection.schema_name = None
+        explicit.tenant = None
+        explicit.schema_name = None
 
 
 def test_introspection_sees_the_hotels_tables_and_not_the_platforms(connected: World) -> None:

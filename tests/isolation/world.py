@@ -112,7 +112,7 @@ def _furnish(inside: psycopg.Connection, world: World, runtime: sql.Identifier) 
         )
         # WITH SET is PostgreSQL 16's; before it, a member that does not inherit may SET ROLE anyway.
         how = " WITH INHERIT FALSE, SET TRUE" if inside.info.server_version >= 160000 else ""
-        inside.execute(sql.SQL("GRANT {} TO {}" + how).format(role, runtime))  # type: ignore[arg-type]
+        inside.execute(sql.SQL("GRANT {} TO {}" + how).format(role, runtime))
         inside.execute(TABLES)
         inside.execute(
             "INSERT INTO marker (hotel, n) SELECT %s, n FROM generate_series(1, 5) n", [scope.name]

@@ -1,5 +1,9 @@
 """Rows that say whose they are. The tables are made by tests/isolation/world.py."""
 
+from __future__ import annotations
+
+from typing import ClassVar
+
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 
@@ -8,6 +12,8 @@ class Marker(models.Model):
     id = models.BigAutoField(primary_key=True)
     hotel = models.TextField()
     n = models.IntegerField(default=0)
+
+    objects: ClassVar[models.Manager[Marker]] = models.Manager()
 
     class Meta:
         app_label = "isolation"
@@ -18,6 +24,8 @@ class Marker(models.Model):
 class Guest(AbstractBaseUser):
     id = models.BigAutoField(primary_key=True)
     hotel = models.TextField()
+
+    objects: ClassVar[models.Manager[Guest]] = models.Manager()
 
     USERNAME_FIELD = "id"
 

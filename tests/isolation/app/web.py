@@ -35,7 +35,7 @@ class MarkerSerializer(serializers.ModelSerializer[Marker]):
         fields = ["hotel", "user"]
 
     def get_user(self, marker: Marker) -> str:
-        return self.context["request"].user.hotel
+        return str(self.context["request"].user.hotel)
 
 
 class Markers(generics.ListAPIView[Marker]):
