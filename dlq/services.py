@@ -67,6 +67,8 @@ def capture(
             fingerprint=fingerprint,
             status=failure.status,
         )
+    if failure.status == Status.PERMANENT:
+        metrics.CLOSED.labels(status=failure.status).inc()
     return failure
 
 
