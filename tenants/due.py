@@ -114,7 +114,7 @@ def claim(*, limit: int = 5_000) -> list[Batch]:
                 SELECT * FROM unnest(%s::text[], %s::interval[]) AS k (kind, lease)
             ), ready AS MATERIALIZED (
                 SELECT d.hotel_id, d.kind, d.item_id FROM tenants_dueitem d
-                WHERE d.claim_at <= now() AND d.kind = ANY(%s)
+                WHERE d.claim_at <= statement_timestamp() AND d.kind = ANY(%s)
                   AND EXISTS (SELECT FROM tenants_hotel h WHERE h.id = d.hotel_id AND h.status = 'active')
                 ORDER BY d.claim_at LIMIT %s FOR UPDATE OF d SKIP LOCKED
             )

@@ -1,0 +1,80 @@
+"""Two beats may run: one leads, the other takes over."""
+
+import pytest
+from django_celery_beat.models import PeriodicTask
+
+from hotelagent import beat
+from hotelagent.celery import app
+from tenants import leases
+from tenants.context import platform_context
+from tenants.models import Lease
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    sent: list[str] = []
+    monkeypatch.setattr(
+        beat.LeadingScheduler, "apply_async", lambda self, entry, **_options: sent.append(f"{self.holder}:{entry.task}")
+    )
+    return sent
+
+
+def scheduler(name: str) -> beat.LeadingScheduler:
+    made = beat.LeadingScheduler(app=app)
+    made.holder = name
+    made._finalize.cancel()  # or it would write when the test run's database is gone
+    return made
+
+
+def ticks(one: beat.LeadingScheduler) -> None:
+    for _ in range(12):
+        one.tick()
+
+
+def test_the_rows_are_there_after_migrate() -> None:
+    with platform_context():
+        tick = PeriodicTask.objects.get(name="tenants.tasks.tick")
+        assert (tick.interval.every, tick.interval.period, tick.enabled) == (5, "seconds", True)
+
+
+def test_one_leads_and_the_other_sends_nothing(sent: list[str]) -> None:
+    first, second = scheduler("first"), scheduler("second")
+    ticks(first)
+    ticks(second)
+    assert "first:tenants.tasks.tick" in sent
+    assert not [task for task in sent if task.startswith("second")]
+
+
+def test_the_other_takes_over_in_under_thirty_seconds_when_the_leader_dies(sent: list[str]) -> None:
+    first, second = scheduler("first"), scheduler("second")
+    ticks(first)
+    assert beat.LEASE_SECONDS + beat.RENEW_SECONDS < 30
+    sent.clear()
+    with platform_context():
+        Lease.objects.update(expires_at="2000-01-01T00:00Z")
+        PeriodicTask.objects.update(last_run_at="2000-01-01T00:00Z")
+    ticks(second)
+    assert "second:tenants.tasks.tick" in sent
+    ticks(first)  # it was only stopped, and goes on
+    assert not [task for task in sent if task.startswith("first")]
+    assert not first.leads
+
+
+def test_a_leader_that_ends_gives_the_lease_back_at_once(sent: list[str]) -> None:
+    first, second = scheduler("first"), scheduler("second")
+    ticks(first)
+    first.close()
+    second.tick()
+    assert second.leads
+
+
+def test_a_lease_is_held_by_one(platform: None) -> None:
+    assert leases.hold(name="x", holder="a", seconds=20)
+    assert leases.hold(name="x", holder="a", seconds=20)
+    assert not leases.hold(name="x", holder="b", seconds=20)
+    leases.release(name="x", holder="b")
+    assert not leases.hold(name="x", holder="b", seconds=20)
+    leases.release(name="x", holder="a")
+    assert leases.hold(name="x", holder="b", seconds=20)
