@@ -7,7 +7,7 @@ from hotelagent.embedded import paths
 from hotelagent.embedded.keeper import KEEPER
 from hotelagent.embedded.servers import is_locked
 
-KEPT = {"venv", "install.lock"}
+KEPT = {"venv", "install.lock", "pycache"}
 
 
 def main() -> int:

@@ -40,6 +40,15 @@ def test_help_lists_what_there_is(tmp_path: Path) -> None:
         assert f"\n  {target} " in done.stdout
 
 
+def test_clean_forgets_the_data_and_keeps_the_packages(tmp_path: Path) -> None:
+    copy = checkouts.copy(tmp_path / "copy")
+    home = copy.folder / ".hotelagent"
+    (home / "postgres" / "data").mkdir(parents=True)
+    subprocess.run(["make", "clean"], cwd=copy.folder, capture_output=True, check=True)
+    assert [path.name for path in home.iterdir() if path.name != "pycache"] == ["venv"]
+    assert (home / "venv" / "bin" / "python").exists()
+
+
 def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=5 * 2**20)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
