@@ -11,5 +11,6 @@ urlpatterns = [
     path("api/v1/", include("audit.api")),
     path("api/v1/", include("dlq.api")),
     path("api/v1/", include("locks.api")),
+    path("api/v1/", include("reminders.api")),
     path("", include("hotelagent.rest.urls")),
 ]
