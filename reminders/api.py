@@ -1,3 +1,147 @@
-"""The REST door to reservations and reminders."""
+"""/api/v1/{reservations,reminders}/: what is booked, and the mails about it."""
 
-urlpatterns: list[object] = []
+from typing import Any
+
+import django_filters
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+
+from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.views import HotelAPIView, HotelViewSet
+from reminders import selectors
+from reminders.models import Reminder, ReminderStatus, Reservation, ReservationStatus
+from reminders.serializers import (
+    PutReservationSerializer,
+    ReminderSerializer,
+    ReservationSerializer,
+    SettleSerializer,
+)
+from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
+from reminders.services.reservations import cancel_reservation, upsert_reservation
+
+_STATE = problem_responses((409, "Its status does not allow this (`/problems/wrong-reminder-state`)."))
+
+
+class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
+    status = django_filters.MultipleChoiceFilter(choices=ReservationStatus.choices)
+    arrival_from = django_filters.DateFilter(field_name="arrival", lookup_expr="gte")
+    arrival_until = django_filters.DateFilter(field_name="arrival", lookup_expr="lte")
+
+    class Meta:
+        model = Reservation
+        fields = ["external_id", "status", "arrival", "departure", "room_type", "source", "guest_email"]
+
+
+class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
+    """Bookings, as the hotel's own system knows them."""
+
+    queryset = Reservation.objects.select_related("stay__room")
+    serializer_class = ReservationSerializer
+    filterset_class = ReservationFilter
+    required_scopes = {"GET": "reservations:read", "POST": "reservations:write"}
+
+    @extend_schema(request=None, responses={200: ReservationSerializer})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Cancel a reservation: its room is free again and no reminder goes out any more."""
+        cancel_reservation(reservation_id=self.get_object().id)
+        return Response(ReservationSerializer(self.get_object()).data)
+
+    @extend_schema(responses={200: ReminderSerializer(many=True)}, filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def reminders(self, request: Request, pk: str) -> Response:
+        """List a reservation's reminders in the order of their moments."""
+        found = selectors.reminders().filter(reservation=self.get_object()).order_by("planned_for", "id")
+        return Response(ReminderSerializer(found, many=True).data)
+
+
+class ReservationByNumberView(HotelAPIView):
+    """A booking under the number that the hotel's own system gave it."""
+
+    required_scopes = {"GET": "reservations:read", "PUT": "reservations:write"}
+
+    @extend_schema(operation_id="reservations_by_number", responses={200: ReservationSerializer})
+    def get(self, request: Request, external_id: str) -> Response:
+        """Read a reservation by the hotel system's number."""
+        found = selectors.reservation_by_number(external_id)
+        return Response(ReservationSerializer(found).data)
+
+    @extend_schema(
+        operation_id="reservations_put",
+        request=PutReservationSerializer,
+        responses={
+            200: ReservationSerializer,
+            201: ReservationSerializer,
+            **problem_responses((422, "`/problems/invalid-reservation`.")),
+        },
+    )
+    def put(self, request: Request, external_id: str) -> Response:
+        """Store a reservation, or bring it to these values.
+
+        Its reminders are planned anew in the same transaction. Sent again, it changes nothing.
+        """
+        given = PutReservationSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        stored, is_new = upsert_reservation(external_id=external_id, **given.validated_data)
+        body: Any = ReservationSerializer(stored).data
+        return Response(body, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+
+
+class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]
+    status = django_filters.MultipleChoiceFilter(choices=ReminderStatus.choices)
+    planned_from = django_filters.IsoDateTimeFilter(field_name="planned_for", lookup_expr="gte")
+    planned_until = django_filters.IsoDateTimeFilter(field_name="planned_for", lookup_expr="lt")
+
+    class Meta:
+        model = Reminder
+        fields = ["status", "skip_reason", "rule", "arrival", "reservation"]
+
+
+class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
+    """Mails to guests: planned, sent, skipped and why."""
+
+    queryset = selectors.reminders()
+    serializer_class = ReminderSerializer
+    filterset_class = ReminderFilter
+    required_scopes = {"GET": "reminders:read", "POST": "reminders:write"}
+
+    @extend_schema(request=None, responses={200: ReminderSerializer, **_STATE})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Keep a scheduled reminder from going."""
+        cancel_reminder(reminder_id=self.get_object().id)
+        return self._shown()
+
+    @extend_schema(request=None, responses={202: ReminderSerializer, **_STATE})
+    @action(detail=True, methods=["post"], url_path="send-now")
+    def send_now(self, request: Request, pk: str) -> Response:
+        """Have a reminder go as soon as a worker is free."""
+        send_now(reminder_id=self.get_object().id)
+        return self._shown(status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=SettleSerializer, responses={200: ReminderSerializer, **_STATE})
+    @action(detail=True, methods=["post"])
+    def settle(self, request: Request, pk: str) -> Response:
+        """Say what became of a reminder whose outcome is unknown."""
+        settled = SettleSerializer(data=request.data)
+        settled.is_valid(raise_exception=True)
+        settle_unknown(reminder_id=self.get_object().id, was_sent=settled.validated_data["was_sent"])
+        return self._shown()
+
+    def _shown(self, code: int = status.HTTP_200_OK) -> Response:
+        return Response(ReminderSerializer(self.get_object()).data, status=code)
+
+
+router = SimpleRouter()
+router.register("reservations", ReservationViewSet, basename="reservation")
+router.register("reminders", ReminderViewSet, basename="reminder")
+urlpatterns = [
+    path("reservations/by-external-id/<path:external_id>/", ReservationByNumberView.as_view()),
+    *router.urls,
+]

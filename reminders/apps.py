@@ -9,7 +9,8 @@ class RemindersConfig(AppConfig):
     verbose_name = _("Reservations and reminders")
 
     def ready(self) -> None:
-        # Each registers itself, and needs the apps loaded; the service says what "send again" means to the dlq.
+        # Each registers itself, and needs the apps loaded; the service says what "send again" means to the
+        # dlq.
         from reminders import checks, signals  # noqa: F401, PLC0415
         from reminders.services import reminders  # noqa: F401, PLC0415
 

@@ -1,12 +1,13 @@
 """What of the mail settings would lose or spoil reminders, said before the first one goes."""
 
+from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from email.utils import parseaddr
 
 
 @register("reminders")
@@ -30,7 +31,7 @@ def check_backend(**_kwargs: Any) -> list[CheckMessage]:
     backend = settings.EMAIL_BACKEND
     if backend.rsplit(".", 2)[-2] in {"console", "dummy", "filebased", "locmem"}:
         return [
-            Warning(
+            checks.Warning(
                 f"Reminders go to {backend}, which no guest reads.",
                 hint="Set EMAIL_URL to the mail server: smtp+tls://user:password@host:587.",
                 id="reminders.W001",

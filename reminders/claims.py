@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -31,7 +32,7 @@ UPDATE reminders_reminder
 SET status = CASE WHEN handed_over_at IS NULL THEN 'scheduled' ELSE 'unknown' END,
     last_error = 'The worker was lost.'
 WHERE id = ANY(%s::uuid[]) AND status = 'sending'
-AND greatest(claimed_at, handed_over_at) < statement_timestamp() - %s
+AND greatest(claimed_at, handed_over_at) < statement_timestamp() - make_interval(secs => %s)
 RETURNING id, status
 """
 
@@ -64,7 +65,7 @@ class Claimed:
     over: list[uuid.UUID]  # nothing is left to do for these
 
 
-class ClaimLost(Exception):  # noqa: N818 - a turn of events, not an error
+class ClaimLost(Exception):
     """Another worker took it over, or the reservation changed after it was read."""
 
 
@@ -77,14 +78,17 @@ def claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed:
 
 def _claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed:
     with connection.cursor() as cursor:
-        cursor.execute(_SETTLE_STALE, [list(ids), STALE_AFTER])
+        cursor.execute(_SETTLE_STALE, [list(ids), STALE_AFTER.total_seconds()])
         unknown = [id_ for id_, status in cursor.fetchall() if status == ReminderStatus.UNKNOWN]
         cursor.execute(_CLAIM, [list(ids), now])
         claimed = [row[0] for row in cursor.fetchall()]
     reminders = list(
-        Reminder.objects.filter(id__in=claimed).select_related("reservation", "rule").order_by("planned_for", "id")
+        Reminder.objects.filter(id__in=claimed)
+        .select_related("reservation", "rule")
+        .order_by("planned_for", "id")
     )
-    # Locked, so that none of these is planned anew between this look and the caller's removing it from the queue.
+    # Locked, so that none of these is planned anew between this look and the caller's removing it from the
+    # queue.
     rows = Reminder.objects.filter(id__in=ids)
     locked = rows.select_for_update(skip_locked=True).exclude(id__in=claimed)
     over = [id_ for id_, status in locked.values_list("id", "status") if status not in _OPEN]
@@ -94,7 +98,7 @@ def _claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed:
 
 def hand_over(reminder: Reminder, *, recipient: str) -> None:
     """Commit that the mail is about to leave. Raises ClaimLost where it must not."""
-    parameters = [recipient, reminder.id, reminder.attempts, reminder.reservation.updated_at]
+    parameters: list[Any] = [recipient, reminder.id, reminder.attempts, reminder.reservation.updated_at]
     with connection.cursor() as cursor:
         cursor.execute(_HAND_OVER, parameters)
         if cursor.rowcount != 1:

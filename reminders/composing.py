@@ -12,12 +12,16 @@ from django.core.validators import validate_email
 from reminders.calendar import stay_ics
 from reminders.errors import RefusedForGood
 from reminders.models import Reminder, Template
-from reminders.rendering import one_line, render
+from reminders.rendering import one_line, preview, render
+from reminders.transport import Transport
 from tenants.context import Scope
 
 
 def message_id(reminder: Reminder, *, hotel: Scope) -> str:
-    """The same for each attempt at this reminder, and no other's: a mail that went twice can be recognised."""
+    """The same for each attempt at this reminder, and no other's:
+
+    a mail that went twice can be recognised.
+    """
     return f"<{reminder.id.hex}.{_key(hotel)}@{settings.PLATFORM_HOST}>"
 
 
@@ -28,7 +32,9 @@ def compose(
     try:
         validate_email(recipient)
     except ValidationError as error:
-        raise RefusedForGood(f"The reservation's e-mail address can't be used: {error.messages[0]}") from error
+        raise RefusedForGood(
+            f"The reservation's e-mail address can't be used: {error.messages[0]}"
+        ) from error
     rendered = render(template, reservation=reminder.reservation, hotel_name=hotel.name)
     message = EmailMultiAlternatives(
         subject=rendered.subject,
@@ -48,6 +54,20 @@ def compose(
         "stay.ics", stay_ics(reminder.reservation, hotel_name=hotel.name, uid=uid), "text/calendar"
     )
     return message
+
+
+def send_test(template: Template, *, recipient: str, hotel: Scope) -> None:
+    """Send a template to a member of staff, as the guest of the newest reservation would get it.
+
+    Raises InvalidTemplate, RefusedForGood, RefusedForNow or OutcomeUnknown.
+    """
+    rendered = preview(template, hotel=hotel)
+    message = EmailMultiAlternatives(
+        subject=rendered.subject, body=rendered.text, from_email=sender(hotel), to=[recipient]
+    )
+    message.attach_alternative(rendered.html, "text/html")
+    with Transport() as transport:
+        transport.send(message, before_data=lambda: None)
 
 
 def sender(hotel: Scope) -> str:

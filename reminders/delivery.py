@@ -35,7 +35,9 @@ from tenants.context import current_hotel
 logger = logging.getLogger(__name__)
 
 SEND = "reminders.send"  # the name of its failures, and of what sends them again
-BUDGET = 60.0  # seconds; a batch starts no mail after this, so that a deploy or a slow server waits for little
+BUDGET = (
+    60.0  # seconds; a batch starts no mail after this, so that a deploy or a slow server waits for little
+)
 FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=60), timedelta(minutes=15)
 
 
@@ -70,7 +72,10 @@ def send_due(ids: Sequence[uuid.UUID]) -> Counter[str]:
 
 
 def send_again(reminder: Reminder, *, recipient: str = "") -> None:
-    """Send one that had failed; the caller has claimed it. Raises what keeps it from going, and marks it failed."""
+    """Send one that had failed; the caller has claimed it.
+
+    Raises what keeps it from going, and marks it failed.
+    """
     with Transport() as transport:
         batch = _Batch([reminder])
         reason = batch.why_not(reminder)
@@ -104,23 +109,26 @@ class _Batch:
         """Send one and mark it; returns the outcome's name. Only a database that is away makes it raise."""
         reason = self.why_not(reminder)
         if reason == SkipReason.WINDOW_PASSED and reminder.last_error:
-            return _fail(reminder, RefusedForNow(f"Its window passed. The last answer: {reminder.last_error}"))
+            return _fail(
+                reminder, RefusedForNow(f"Its window passed. The last answer: {reminder.last_error}")
+            )
         if reason is not None:
             return _skip(reminder, reason)
+        outcome = "sent"
         try:
             self.send(reminder, transport, recipient=reminder.reservation.guest_email)
         except ClaimLost:
             # The reservation changed under our hands, or the claim went stale: look at it afresh.
-            _put_back([reminder], delay=timedelta(0))
-            return "put_back"
+            outcome = _put_back([reminder], delay=timedelta(0))
         except (RefusedForGood, InvalidTemplate) as error:
-            return _fail(reminder, error)
+            outcome = _fail(reminder, error)
         except RefusedForNow as error:
-            _put_back([reminder], delay=_backoff(reminder.attempts), error=str(error))
-            return "put_back" if error.extra.get("smtp_code", 421) != 421 else "server_away"
+            outcome = _put_back([reminder], delay=_backoff(reminder.attempts), error=str(error))
+            if error.extra.get("smtp_code", 421) == 421:
+                outcome = "server_away"
         except OutcomeUnknown as error:
-            return _unknown(reminder, error)
-        return "sent"
+            outcome = _unknown(reminder, error)
+        return outcome
 
     def why_not(self, reminder: Reminder) -> SkipReason | None:
         """Why this must not go, as the reservation stands now."""
@@ -189,15 +197,14 @@ def _unknown(reminder: Reminder, error: OutcomeUnknown) -> str:
     return "unknown"
 
 
-def _put_back(reminders: Sequence[Reminder], *, delay: timedelta, error: str = "") -> None:
+def _put_back(reminders: Sequence[Reminder], *, delay: timedelta, error: str = "") -> str:
     """Back to `scheduled`, due after `delay`, but no later than the end of its window: then it is settled."""
-    if not reminders:
-        return
     by_id = {reminder.id: reminder for reminder in reminders}
     now = timezone.now()
     with transaction.atomic():
         held = claims.put_back(reminders, error=error[:500])
         due.schedule(kind=KIND, items=[(id_, _due_again(by_id[id_], now + delay, now=now)) for id_ in held])
+    return "put_back"
 
 
 def _due_again(reminder: Reminder, wanted: datetime, *, now: datetime) -> datetime:
@@ -206,5 +213,5 @@ def _due_again(reminder: Reminder, wanted: datetime, *, now: datetime) -> dateti
 
 def _backoff(attempts: int) -> timedelta:
     """A minute, then twice as long each time up to a quarter of an hour; spread, so that not all come at once."""
-    delay = min(FIRST_DELAY * 2 ** min(attempts - 1, 10), LONGEST_DELAY)
+    delay: timedelta = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), LONGEST_DELAY)
     return delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreading load, not secrets

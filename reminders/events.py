@@ -19,12 +19,12 @@ RESERVATION_CANCELLED = register(
 )
 RESERVATIONS_IMPORTED = register(
     "reservation.imported",
-    sentence=_("{actor} imported {file}: {stored} reservations stored, {unchanged} known, {rejected} rejected"),
+    sentence=_(
+        "{actor} imported {file}: {stored} reservations stored, {unchanged} known, {rejected} rejected"
+    ),
     fields=("file", "rows", "stored", "unchanged", "rejected", "stays", "rooms", "reminders"),
 )
-REMINDER_SENT = register(
-    "reminder.sent", sentence=_("{actor} sent reminder {subject}"), fields=("attempts",)
-)
+REMINDER_SENT = register("reminder.sent", sentence=_("{actor} sent reminder {subject}"), fields=("attempts",))
 REMINDER_SKIPPED = register(
     "reminder.skipped", sentence=_("{actor} skipped reminder {subject}: {reason}"), fields=("reason",)
 )

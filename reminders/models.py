@@ -90,7 +90,9 @@ class Rule(models.Model):
     anchor = models.CharField(_("counts"), max_length=9, choices=Anchor, default=Anchor.ARRIVAL)
     offset_days = models.PositiveSmallIntegerField(_("days"), default=0)
     offset_hours = models.PositiveSmallIntegerField(
-        _("hours"), default=0, help_text=_("Added to the days. 0 days and 36 hours: 36 hours from the time below.")
+        _("hours"),
+        default=0,
+        help_text=_("Added to the days. 0 days and 36 hours: 36 hours from the time below."),
     )
     send_at = models.TimeField(_("local time"), help_text=_("By the hotel's clock."))
     window_hours = models.PositiveSmallIntegerField(
@@ -114,10 +116,12 @@ class Rule(models.Model):
         ordering = ["anchor", "-offset_days", "-offset_hours", "id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(offset_days__lte=730, offset_hours__lte=17_520), name="reminders_rule_within_two_years"
+                condition=Q(offset_days__lte=730, offset_hours__lte=17_520),
+                name="reminders_rule_within_two_years",
             ),
             models.CheckConstraint(
-                condition=Q(window_hours__gte=1, window_hours__lte=720), name="reminders_rule_window_within_a_month"
+                condition=Q(window_hours__gte=1, window_hours__lte=720),
+                name="reminders_rule_window_within_a_month",
             ),
         ]
 
@@ -150,7 +154,10 @@ class Template(models.Model):
 
 
 class ReminderStatus(models.TextChoices):
-    """`unknown`: the mail server may have taken it and hung up before it said so. Never sent again blindly."""
+    """`unknown`:
+
+    the mail server may have taken it and hung up before it said so. Never sent again blindly.
+    """
 
     SCHEDULED = "scheduled", _("scheduled")
     SENDING = "sending", _("sending")
@@ -192,7 +199,9 @@ class Reminder(models.Model):
     status = models.CharField(
         _("status"), max_length=9, choices=ReminderStatus, default=ReminderStatus.SCHEDULED
     )
-    skip_reason = models.CharField(_("skipped because"), max_length=20, choices=SkipReason, blank=True, default="")
+    skip_reason = models.CharField(
+        _("skipped because"), max_length=20, choices=SkipReason, blank=True, default=""
+    )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     claimed_at = models.DateTimeField(_("claimed"), null=True)
     handed_over_at = models.DateTimeField(_("handed to the mail server"), null=True)

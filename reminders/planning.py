@@ -41,7 +41,8 @@ class Plan:
         )
 
 
-# What is no longer wanted. A reminder that is being sent is left to its worker, which looks at the reservation
+# What is no longer wanted. A reminder that is being sent is left to its worker, which looks at the
+# reservation
 # once more before the mail leaves. The unique index (reservation, rule, arrival) finds the rows.
 _CANCEL = """
 UPDATE reminders_reminder SET status = 'cancelled'
@@ -51,11 +52,13 @@ RETURNING id
 """
 
 # What was sent, failed, or may have been sent stays as it is: that is the promise of the unique key.
-# Late rows come back only from `cancelled`: what once missed its window is not revived by a later change; what
+# Late rows come back only from `cancelled`: what once missed its window is not revived by a later change;
+# what
 # a person cancelled by hand is not revived by any.
 _STORE = """
 INSERT INTO reminders_reminder AS r
-    (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason, attempts, recipient, last_error)
+    (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
+    attempts, recipient, last_error)
 SELECT w.id, w.reservation, w.rule, w.arrival, w.planned_for, w.send_until, w.status, w.skip_reason, 0, '', ''
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::date[], %s::timestamptz[], %s::timestamptz[], %s::text[],
     %s::text[]) AS w(id, reservation, rule, arrival, planned_for, send_until, status, skip_reason)
@@ -113,7 +116,7 @@ def _wanted(
 
 
 def _cancel_unwanted(reservations: Sequence[Reservation], wanted: Sequence[_Wanted]) -> int:
-    parameters = [
+    parameters: list[Any] = [
         [reservation.id for reservation in reservations],
         [w.reservation.id for w in wanted],
         [w.rule.id for w in wanted],

@@ -10,38 +10,41 @@ import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.template import Context, Engine, Template, TemplateSyntaxError
 from django.template.base import FilterExpression, Node, Variable
-from django.template.defaulttags import ForNode
+from django.template.defaulttags import ForNode, WithNode
 from django.template.loader import get_template
-from django.utils import formats, translation
+from django.utils import formats, timezone, translation
 
 from reminders.errors import InvalidTemplate
 from reminders.models import Reservation
 from reminders.models import Template as StoredTemplate
+from tenants.context import Scope
 
-#: What a template may use, with what it stands for in the preview's help.
-VARIABLES = {
-    "guest_name": "Ana Lima",
-    "hotel_name": "Hotel Sol",
-    "arrival": "Friday, 4 July 2025",
-    "departure": "Sunday, 6 July 2025",
-    "nights": 2,
-    "adults": 2,
-    "children": 0,
-    "room_type": "A",
-    "number": "R000123",
-}
+#: What a template may use.
+VARIABLES = frozenset(
+    {
+        "guest_name",
+        "hotel_name",
+        "arrival",
+        "departure",
+        "nights",
+        "adults",
+        "children",
+        "room_type",
+        "number",
+    }
+)
 LAST_RESORT = "en"
 _SUBJECT_LENGTH = 200
 _LAYOUT = "reminders/mail.html"
 _HTML = Engine(autoescape=True)
 _TEXT = Engine(autoescape=False)
-# `{% for %}` over a long range, or a filter that multiplies, would let a template grow a mail without end.
-_FORBIDDEN = re.compile(r"\{%\s*(include|extends|load|debug|cycle|lorem|now)\b")
+# What reads files, shows settings, depends on the moment of rendering, or lets a guest's name be HTML.
+_FORBIDDEN = re.compile(r"\{%\s*(include|extends|load|debug|lorem|now|autoescape)\b|\|\s*(safe|safeseq)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ def render(template: StoredTemplate, *, reservation: Reservation, hotel_name: st
     context = Context(values, autoescape=True)
     plain = Context(values, autoescape=False)
     try:
-        subject = _compiled(template.subject, is_html=False).render(plain)
+        # One line also makes it a plain string again: what was rendered without escaping counts as safe HTML.
+        subject = one_line(_compiled(template.subject, is_html=False).render(plain))[:_SUBJECT_LENGTH]
         text = _compiled(template.text, is_html=False).render(plain)
         body = _compiled(template.html, is_html=True).render(context)
     except TemplateSyntaxError as error:
@@ -77,21 +81,38 @@ def render(template: StoredTemplate, *, reservation: Reservation, hotel_name: st
     html = get_template(_LAYOUT).render(
         {"body": body, "hotel_name": hotel_name, "language": template.language, "subject": subject}
     )
-    return Rendered(subject=one_line(subject)[:_SUBJECT_LENGTH], text=text, html=html, language=template.language)
+    return Rendered(subject=subject, text=text, html=html, language=template.language)
+
+
+def preview(template: StoredTemplate, *, hotel: Scope) -> Rendered:
+    """The template with the newest reservation, or with an invented one. Raises InvalidTemplate."""
+    newest = Reservation.objects.order_by("-id").first()
+    return render(template, reservation=newest or _invented(), hotel_name=hotel.name)
+
+
+def _invented() -> Reservation:
+    today = timezone.now().date()
+    return Reservation(
+        external_id="R000123",
+        guest_name="Ana Lima",
+        arrival=today,
+        departure=today + timedelta(days=2),
+        adults=2,
+    )
 
 
 def check(*, subject: str, text: str, html: str) -> None:
     """Raise InvalidTemplate unless all parts compile and use no variable that does not exist."""
     for part, source, is_html in (("subject", subject, False), ("text", text, False), ("html", html, True)):
         if found := _FORBIDDEN.search(source):
-            raise InvalidTemplate(f"{part}: the tag {found[1]} is not available here.", part=part)
+            raise InvalidTemplate(f"{part}: {found[1] or found[2]} is not available here.", part=part)
         try:
             compiled = _compiled(source, is_html=is_html)
         except TemplateSyntaxError as error:
             raise InvalidTemplate(f"{part}: {error}", part=part) from error
-        if unknown := sorted(_used(compiled.nodelist) - VARIABLES.keys()):
+        if unknown := sorted(_used(compiled.nodelist) - VARIABLES):
             raise InvalidTemplate(
-                f"{part}: there is no {', '.join(unknown)}. Available: {', '.join(VARIABLES)}.",
+                f"{part}: there is no {', '.join(unknown)}. Available: {', '.join(sorted(VARIABLES))}.",
                 part=part,
                 unknown=unknown,
             )
@@ -138,6 +159,9 @@ def _used(nodes: Iterable[Any]) -> set[str]:
         children = {name for part in node.child_nodelists for name in _used(getattr(node, part, None) or ())}
         for _condition, nodelist in getattr(node, "conditions_nodelists", ()):
             children |= _used(nodelist) | _named([_condition])
+        if isinstance(node, WithNode):
+            names |= _named(node.extra_context.values())
+            children -= node.extra_context.keys()
         if isinstance(node, ForNode):
             children -= {*node.loopvars, "forloop"}
         names |= children

@@ -72,7 +72,10 @@ def applies(rule: Rule, reservation: Reservation) -> bool:
 
 
 def last_call(rule: Rule, *, arrival: date, zone: ZoneInfo, now: datetime) -> datetime:
-    """Until when a person may still have it sent: the end of the day of arrival; after departure, the window."""
+    """Until when a person may still have it sent:
+
+    the end of the day of arrival; after departure, the window.
+    """
     if rule.anchor == Anchor.DEPARTURE:
         return now + timedelta(hours=rule.window_hours)
     return at_local(arrival + ONE_DAY, time.min, zone=zone)

@@ -15,7 +15,10 @@ from tenants.models import Hotel, HotelStatus
 def plan_again(
     instance: Hotel, *, created: bool, update_fields: Collection[str] | None, **_kwargs: Any
 ) -> None:
-    """Reminders are planned by the hotel's clock. Planning again changes nothing where the clock is the same."""
+    """Reminders are planned by the hotel's clock.
+
+    Planning again changes nothing where the clock is the same.
+    """
     if created or instance.status != HotelStatus.ACTIVE:
         return
     if update_fields is None or "time_zone" in update_fields:

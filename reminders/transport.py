@@ -56,7 +56,9 @@ class Transport:
     def _send_by_smtp(self, backend: SmtpBackend, message: EmailMessage, before_data: BeforeData) -> None:
         try:
             backend.open()
-        except smtplib.SMTPResponseException as error:  # greeting, login: our fault or its mood, not the mail's
+        except (
+            smtplib.SMTPResponseException
+        ) as error:  # greeting, login: our fault or its mood, not the mail's
             raise RefusedForNow(_said(error.smtp_code, error.smtp_error)) from error
         except (smtplib.SMTPException, OSError) as error:
             raise RefusedForNow(f"The mail server can't be reached: {error}") from error
@@ -76,7 +78,9 @@ class Transport:
         except (smtplib.SMTPException, OSError) as error:
             backend.drop()
             if session.has_begun:
-                raise OutcomeUnknown(f"The connection broke after the mail was handed over: {error}") from error
+                raise OutcomeUnknown(
+                    f"The connection broke after the mail was handed over: {error}"
+                ) from error
             raise RefusedForNow(f"The connection broke before the mail was handed over: {error}") from error
         except BaseException:
             backend.drop()  # `before_data` said no in the middle of the dialogue
@@ -119,7 +123,9 @@ class _Smtp(smtplib.SMTP):
         if self.before_data is not None:
             self.before_data()
         self.has_begun = True
-        lines = re.sub(rb"(?m)^\.", b"..", msg)  # RFC 5321, 4.5.2; Django gives bytes whose lines end with CRLF
+        lines = re.sub(
+            rb"(?m)^\.", b"..", msg
+        )  # RFC 5321, 4.5.2; Django gives bytes whose lines end with CRLF
         self.send(lines + (b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"))
         return self.getreply()
 

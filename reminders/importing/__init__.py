@@ -1,1 +1,4 @@
-"""Bookings from a file: read, understood, roomed, stored, in memory that does not grow with the file's width."""
+"""Bookings from a file:
+
+read, understood, roomed, stored, in memory that does not grow with the file's width.
+"""

@@ -195,10 +195,9 @@ def _note(survey: _Survey, booking: Booking) -> None:
     survey.last = max(survey.last or booking.arrival, booking.arrival)
     if not booking.takes_room:
         return
-    survey.rooming.add(
-        room_type=booking.given_type, arrival=booking.arrival, departure=booking.departure
-    )
-    # Of each day's arrivals the one booked longest ago has the address that is refused: whatever day it is, and
+    survey.rooming.add(room_type=booking.given_type, arrival=booking.arrival, departure=booking.departure)
+    # Of each day's arrivals the one booked longest ago has the address that is refused: whatever day it is,
+    # and
     # however few days are asked for, each hotel has one to show.
     known = (booking.booked_on or booking.arrival, booking.number)
     survey.longest_known[booking.arrival] = min(survey.longest_known.get(booking.arrival, known), known)

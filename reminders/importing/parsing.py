@@ -108,7 +108,8 @@ class Parser:
             return Rejected(line, number, error.reason, error.detail)
 
     def hotel(self, row: Sequence[str]) -> str:
-        return self._text(row, "hotel")
+        place = self._columns.get("hotel")
+        return "" if place is None or place >= len(row) else row[place].strip()
 
     def _text(self, row: Sequence[str], field: str) -> str:
         place = self._columns.get(field)
@@ -141,7 +142,9 @@ def flaw(booking: Booking) -> Rejected | None:
         return _rejected(booking, "no adult", f"{booking.adults} adults, {booking.children} children")
     for field, most in _LENGTHS.items():
         if len(getattr(booking, field)) > most:
-            return _rejected(booking, "too long", f"{field}: {len(getattr(booking, field))} characters, {most} fit")
+            return _rejected(
+                booking, "too long", f"{field}: {len(getattr(booking, field))} characters, {most} fit"
+            )
     return _rejected(booking, "bad e-mail", booking.guest_email) if _is_bad(booking.guest_email) else None
 
 
@@ -195,7 +198,8 @@ def _status(text: str) -> str:
 
 def _tidy(text: str) -> str:
     """One line without surplus blanks; nearly every cell is that already."""
-    return text if text.isascii() and text.isprintable() and " " not in text else one_line(text)
+    is_tidy = text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
+    return text if is_tidy else one_line(text)
 
 
 def _required(number: str) -> str:

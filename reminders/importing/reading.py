@@ -58,7 +58,7 @@ class Source:
                 raise UnreadableFile(f"{self.path}, line {reader.line_num}: {error}") from error
 
     @contextlib.contextmanager
-    def _bytes(self) -> Iterator[IO[bytes]]:
+    def _bytes(self) -> Iterator[IO[bytes] | gzip.GzipFile]:
         try:
             with self.path.open("rb") as stream:
                 is_packed = stream.read(2) == _GZIP

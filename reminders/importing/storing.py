@@ -10,8 +10,8 @@ from datetime import date, datetime
 from django.db import connection, transaction
 
 from hotelagent.ids import uuid7
-from locks.selectors import availability
 from locks.nights import Nights
+from locks.selectors import availability
 from locks.services import Placement, ensure_rooms, place_stays
 from reminders import planning
 from reminders.importing import guests

@@ -4,149 +4,369 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
-import hotelagent.ids
 from django.db import migrations, models
+
+import hotelagent.ids
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('locks', '0001_initial'),
+        ("locks", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Reservation',
+            name="Reservation",
             fields=[
-                ('id', models.UUIDField(default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('external_id', models.CharField(max_length=64, verbose_name='number')),
-                ('status', models.CharField(choices=[('booked', 'booked'), ('cancelled', 'cancelled'), ('no_show', 'no-show'), ('checked_out', 'checked out')], default='booked', max_length=12, verbose_name='status')),
-                ('arrival', models.DateField(verbose_name='arrival')),
-                ('departure', models.DateField(verbose_name='departure')),
-                ('guest_name', models.CharField(max_length=200, verbose_name='guest')),
-                ('guest_email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),
-                ('guest_phone', models.CharField(blank=True, max_length=20, verbose_name='phone')),
-                ('language', models.CharField(blank=True, max_length=10, verbose_name='language')),
-                ('country', models.CharField(blank=True, max_length=3, verbose_name='country')),
-                ('adults', models.PositiveSmallIntegerField(default=1, verbose_name='adults')),
-                ('children', models.PositiveSmallIntegerField(default=0, verbose_name='children')),
-                ('room_type', models.CharField(blank=True, max_length=40, verbose_name='room type booked')),
-                ('source', models.CharField(blank=True, max_length=40, verbose_name='source')),
-                ('booked_on', models.DateField(blank=True, null=True, verbose_name='booked on')),
-                ('status_date', models.DateField(blank=True, null=True, verbose_name='status since')),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='changed')),
-                ('stay', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reservation', to='locks.stay', verbose_name='stay')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("external_id", models.CharField(max_length=64, verbose_name="number")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("booked", "booked"),
+                            ("cancelled", "cancelled"),
+                            ("no_show", "no-show"),
+                            ("checked_out", "checked out"),
+                        ],
+                        default="booked",
+                        max_length=12,
+                        verbose_name="status",
+                    ),
+                ),
+                ("arrival", models.DateField(verbose_name="arrival")),
+                ("departure", models.DateField(verbose_name="departure")),
+                ("guest_name", models.CharField(max_length=200, verbose_name="guest")),
+                ("guest_email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
+                ("guest_phone", models.CharField(blank=True, max_length=20, verbose_name="phone")),
+                ("language", models.CharField(blank=True, max_length=10, verbose_name="language")),
+                ("country", models.CharField(blank=True, max_length=3, verbose_name="country")),
+                ("adults", models.PositiveSmallIntegerField(default=1, verbose_name="adults")),
+                ("children", models.PositiveSmallIntegerField(default=0, verbose_name="children")),
+                ("room_type", models.CharField(blank=True, max_length=40, verbose_name="room type booked")),
+                ("source", models.CharField(blank=True, max_length=40, verbose_name="source")),
+                ("booked_on", models.DateField(blank=True, null=True, verbose_name="booked on")),
+                ("status_date", models.DateField(blank=True, null=True, verbose_name="status since")),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="changed",
+                    ),
+                ),
+                (
+                    "stay",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="reservation",
+                        to="locks.stay",
+                        verbose_name="stay",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'reservation',
-                'verbose_name_plural': 'reservations',
+                "verbose_name": "reservation",
+                "verbose_name_plural": "reservations",
             },
         ),
         migrations.CreateModel(
-            name='Rule',
+            name="Rule",
             fields=[
-                ('id', models.UUIDField(default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80, verbose_name='name')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('anchor', models.CharField(choices=[('arrival', 'before arrival'), ('departure', 'after departure')], default='arrival', max_length=9, verbose_name='counts')),
-                ('offset_days', models.PositiveSmallIntegerField(default=0, verbose_name='days')),
-                ('offset_hours', models.PositiveSmallIntegerField(default=0, help_text='Added to the days. 0 days and 36 hours: 36 hours from the time below.', verbose_name='hours')),
-                ('send_at', models.TimeField(help_text="By the hotel's clock.", verbose_name='local time')),
-                ('window_hours', models.PositiveSmallIntegerField(default=12, help_text='How long after its moment it may still go.', verbose_name='window, hours')),
-                ('late_policy', models.CharField(choices=[('send_now', 'send it at once, until the day of arrival ends'), ('skip', 'skip it')], default='skip', max_length=8, verbose_name='late booking')),
-                ('room_types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None, verbose_name='only room types')),
-                ('sources', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None, verbose_name='only sources')),
-                ('min_nights', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at least nights')),
-                ('max_nights', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='at most nights')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                (
+                    "anchor",
+                    models.CharField(
+                        choices=[("arrival", "before arrival"), ("departure", "after departure")],
+                        default="arrival",
+                        max_length=9,
+                        verbose_name="counts",
+                    ),
+                ),
+                ("offset_days", models.PositiveSmallIntegerField(default=0, verbose_name="days")),
+                (
+                    "offset_hours",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="Added to the days. 0 days and 36 hours: 36 hours from the time below.",
+                        verbose_name="hours",
+                    ),
+                ),
+                ("send_at", models.TimeField(help_text="By the hotel's clock.", verbose_name="local time")),
+                (
+                    "window_hours",
+                    models.PositiveSmallIntegerField(
+                        default=12,
+                        help_text="How long after its moment it may still go.",
+                        verbose_name="window, hours",
+                    ),
+                ),
+                (
+                    "late_policy",
+                    models.CharField(
+                        choices=[
+                            ("send_now", "send it at once, until the day of arrival ends"),
+                            ("skip", "skip it"),
+                        ],
+                        default="skip",
+                        max_length=8,
+                        verbose_name="late booking",
+                    ),
+                ),
+                (
+                    "room_types",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="only room types",
+                    ),
+                ),
+                (
+                    "sources",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40),
+                        blank=True,
+                        default=list,
+                        size=None,
+                        verbose_name="only sources",
+                    ),
+                ),
+                (
+                    "min_nights",
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="at least nights"),
+                ),
+                (
+                    "max_nights",
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="at most nights"),
+                ),
             ],
             options={
-                'verbose_name': 'rule',
-                'verbose_name_plural': 'rules',
-                'ordering': ['anchor', '-offset_days', '-offset_hours', 'id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('offset_days__lte', 730), ('offset_hours__lte', 17520)), name='reminders_rule_within_two_years'), models.CheckConstraint(condition=models.Q(('window_hours__gte', 1), ('window_hours__lte', 720)), name='reminders_rule_window_within_a_month')],
+                "verbose_name": "rule",
+                "verbose_name_plural": "rules",
+                "ordering": ["anchor", "-offset_days", "-offset_hours", "id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("offset_days__lte", 730), ("offset_hours__lte", 17520)),
+                        name="reminders_rule_within_two_years",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("window_hours__gte", 1), ("window_hours__lte", 720)),
+                        name="reminders_rule_window_within_a_month",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Reminder',
+            name="Reminder",
             fields=[
-                ('id', models.UUIDField(default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('arrival', models.DateField(verbose_name='arrival')),
-                ('planned_for', models.DateTimeField(verbose_name='planned for')),
-                ('send_until', models.DateTimeField(verbose_name='not after')),
-                ('status', models.CharField(choices=[('scheduled', 'scheduled'), ('sending', 'sending'), ('sent', 'sent'), ('unknown', 'unknown'), ('skipped', 'skipped'), ('cancelled', 'cancelled'), ('failed', 'failed')], default='scheduled', max_length=9, verbose_name='status')),
-                ('skip_reason', models.CharField(blank=True, choices=[('late_booking', 'booked too late for it'), ('window_passed', 'its window passed before it could go'), ('no_email', 'the guest has no e-mail address'), ('suppressed', 'the address is on the suppression list'), ('reservation_changed', 'the reservation no longer calls for it'), ('by_hand', 'somebody decided so')], default='', max_length=20, verbose_name='skipped because')),
-                ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='attempts')),
-                ('claimed_at', models.DateTimeField(null=True, verbose_name='claimed')),
-                ('handed_over_at', models.DateTimeField(null=True, verbose_name='handed to the mail server')),
-                ('sent_at', models.DateTimeField(null=True, verbose_name='sent')),
-                ('recipient', models.CharField(blank=True, default='', max_length=254, verbose_name='sent to')),
-                ('last_error', models.CharField(blank=True, default='', max_length=500, verbose_name='last error')),
-                ('reservation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='reminders', to='reminders.reservation', verbose_name='reservation')),
-                ('rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='reminders', to='reminders.rule', verbose_name='rule')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("arrival", models.DateField(verbose_name="arrival")),
+                ("planned_for", models.DateTimeField(verbose_name="planned for")),
+                ("send_until", models.DateTimeField(verbose_name="not after")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("scheduled", "scheduled"),
+                            ("sending", "sending"),
+                            ("sent", "sent"),
+                            ("unknown", "unknown"),
+                            ("skipped", "skipped"),
+                            ("cancelled", "cancelled"),
+                            ("failed", "failed"),
+                        ],
+                        default="scheduled",
+                        max_length=9,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "skip_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("late_booking", "booked too late for it"),
+                            ("window_passed", "its window passed before it could go"),
+                            ("no_email", "the guest has no e-mail address"),
+                            ("suppressed", "the address is on the suppression list"),
+                            ("reservation_changed", "the reservation no longer calls for it"),
+                            ("by_hand", "somebody decided so"),
+                        ],
+                        default="",
+                        max_length=20,
+                        verbose_name="skipped because",
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("claimed_at", models.DateTimeField(null=True, verbose_name="claimed")),
+                ("handed_over_at", models.DateTimeField(null=True, verbose_name="handed to the mail server")),
+                ("sent_at", models.DateTimeField(null=True, verbose_name="sent")),
+                (
+                    "recipient",
+                    models.CharField(blank=True, default="", max_length=254, verbose_name="sent to"),
+                ),
+                (
+                    "last_error",
+                    models.CharField(blank=True, default="", max_length=500, verbose_name="last error"),
+                ),
+                (
+                    "reservation",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reminders",
+                        to="reminders.reservation",
+                        verbose_name="reservation",
+                    ),
+                ),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reminders",
+                        to="reminders.rule",
+                        verbose_name="rule",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'reminder',
-                'verbose_name_plural': 'reminders',
+                "verbose_name": "reminder",
+                "verbose_name_plural": "reminders",
             },
         ),
         migrations.CreateModel(
-            name='Suppression',
+            name="Suppression",
             fields=[
-                ('id', models.UUIDField(default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
-                ('reason', models.CharField(choices=[('bounced', 'bounced'), ('complained', 'complained'), ('unsubscribed', 'unsubscribed'), ('manual', 'by hand')], max_length=12, verbose_name='reason')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='since')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, verbose_name="e-mail")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("bounced", "bounced"),
+                            ("complained", "complained"),
+                            ("unsubscribed", "unsubscribed"),
+                            ("manual", "by hand"),
+                        ],
+                        max_length=12,
+                        verbose_name="reason",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="since",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'suppressed address',
-                'verbose_name_plural': 'suppressed addresses',
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='reminders_suppression_email')],
+                "verbose_name": "suppressed address",
+                "verbose_name_plural": "suppressed addresses",
+                "constraints": [
+                    models.UniqueConstraint(
+                        django.db.models.functions.text.Lower("email"), name="reminders_suppression_email"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Template',
+            name="Template",
             fields=[
-                ('id', models.UUIDField(default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('language', models.CharField(max_length=10, verbose_name='language')),
-                ('subject', models.CharField(max_length=200, verbose_name='subject')),
-                ('html', models.TextField(verbose_name='HTML')),
-                ('text', models.TextField(verbose_name='text')),
-                ('rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='templates', to='reminders.rule', verbose_name='rule')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("language", models.CharField(max_length=10, verbose_name="language")),
+                ("subject", models.CharField(max_length=200, verbose_name="subject")),
+                ("html", models.TextField(verbose_name="HTML")),
+                ("text", models.TextField(verbose_name="text")),
+                (
+                    "rule",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="templates",
+                        to="reminders.rule",
+                        verbose_name="rule",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'template',
-                'verbose_name_plural': 'templates',
-                'ordering': ['rule', 'language'],
+                "verbose_name": "template",
+                "verbose_name_plural": "templates",
+                "ordering": ["rule", "language"],
             },
         ),
         migrations.AddIndex(
-            model_name='reservation',
-            index=models.Index(fields=['arrival'], name='reminders_reservation_arrival'),
+            model_name="reservation",
+            index=models.Index(fields=["arrival"], name="reminders_reservation_arrival"),
         ),
         migrations.AddConstraint(
-            model_name='reservation',
-            constraint=models.UniqueConstraint(fields=('external_id',), name='reminders_reservation_external_id'),
+            model_name="reservation",
+            constraint=models.UniqueConstraint(
+                fields=("external_id",), name="reminders_reservation_external_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reservation',
-            constraint=models.CheckConstraint(condition=models.Q(('departure__gt', models.F('arrival'))), name='reminders_reservation_has_a_night'),
+            model_name="reservation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("departure__gt", models.F("arrival"))),
+                name="reminders_reservation_has_a_night",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reservation',
-            constraint=models.CheckConstraint(condition=models.Q(('adults__gte', 1)), name='reminders_reservation_has_an_adult'),
+            model_name="reservation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("adults__gte", 1)), name="reminders_reservation_has_an_adult"
+            ),
         ),
         migrations.AddIndex(
-            model_name='reminder',
-            index=models.Index(fields=['planned_for'], name='reminders_reminder_planned'),
+            model_name="reminder",
+            index=models.Index(fields=["planned_for"], name="reminders_reminder_planned"),
         ),
         migrations.AddConstraint(
-            model_name='reminder',
-            constraint=models.UniqueConstraint(fields=('reservation', 'rule', 'arrival'), name='reminders_reminder_once'),
+            model_name="reminder",
+            constraint=models.UniqueConstraint(
+                fields=("reservation", "rule", "arrival"), name="reminders_reminder_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='template',
-            constraint=models.UniqueConstraint(fields=('rule', 'language'), name='reminders_template_rule_language'),
+            model_name="template",
+            constraint=models.UniqueConstraint(
+                fields=("rule", "language"), name="reminders_template_rule_language"
+            ),
         ),
     ]

@@ -79,7 +79,7 @@ def html_of(greeting, opening, request, facts, closing):
         for label, value in facts
     )
     return (
-        f"<p>{greeting}</p>\n<p>{opening}</p>\n<table role=\"presentation\" style=\"margin:16px 0;\">\n{rows}\n</table>\n"
+        f'<p>{greeting}</p>\n<p>{opening}</p>\n<table role="presentation" style="margin:16px 0;">\n{rows}\n</table>\n'
         f"<p>{request}</p>\n<p>{closing}<br>{{{{ hotel_name }}}}</p>\n"
     )
 
@@ -107,6 +107,9 @@ class Migration(migrations.Migration):
                 (INSERT_TEMPLATE, (id_, rule, language, subject, html_of(*parts), text_of(*parts)))
                 for id_, rule, language, subject, *parts in TEMPLATES
             ],
-            [("DELETE FROM reminders_template WHERE rule_id IN (%s, %s)", (WEEK, DAY)), ("DELETE FROM reminders_rule WHERE id IN (%s, %s)", (WEEK, DAY))],
+            [
+                ("DELETE FROM reminders_template WHERE rule_id IN (%s, %s)", (WEEK, DAY)),
+                ("DELETE FROM reminders_rule WHERE id IN (%s, %s)", (WEEK, DAY)),
+            ],
         ),
     ]

@@ -116,6 +116,7 @@ def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
         raise ReminderNotFound
     if reminder.status not in expected:
         raise WrongReminderState(
-            f"It is {reminder.status}; this needs it to be {' or '.join(expected)}.", status_now=reminder.status
+            f"It is {reminder.status}; this needs it to be {' or '.join(expected)}.",
+            status_now=reminder.status,
         )
     return reminder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import uuid
 from datetime import date
 from typing import Any, TypedDict, Unpack
@@ -12,6 +14,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit.services import record
+from locks.errors import NotAStay, RoomTaken
+from locks.models import Stay
+from locks.nights import Nights
+from locks.services import cancel_stay, move_stay
 from reminders import events, planning
 from reminders.errors import InvalidReservation, ReservationNotFound
 from reminders.models import Reservation, ReservationStatus
@@ -39,9 +45,7 @@ class ReservationFields(TypedDict, total=False):
     status_date: date | None
 
 
-def upsert_reservation(
-    *, external_id: str, **fields: Unpack[ReservationFields]
-) -> tuple[Reservation, bool]:
+def upsert_reservation(*, external_id: str, **fields: Unpack[ReservationFields]) -> tuple[Reservation, bool]:
     """Store the reservation that the hotel's system calls `external_id`, or bring it to these values.
 
     Returns it and whether it is new. The same values again change nothing. Raises InvalidReservation.
@@ -75,13 +79,45 @@ def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
             return stored
         today = local_day(timezone.now(), zone=zone_of(current_hotel().time_zone))
         _write(stored, status=ReservationStatus.CANCELLED, status_date=today)
-        record(
-            events.RESERVATION_CANCELLED, subject=("reservation", stored.id), number=stored.external_id
-        )
+        record(events.RESERVATION_CANCELLED, subject=("reservation", stored.id), number=stored.external_id)
     return stored
 
 
-_TEXTS = ("external_id", "guest_name", "guest_email", "guest_phone", "language", "country", "room_type", "source")
+def correct_guest(
+    *, reservation_id: uuid.UUID, guest_name: str, guest_email: str, guest_phone: str, language: str
+) -> Reservation:
+    """What the front desk may correct: how the guest is called and reached.
+
+    Raises ReservationNotFound or InvalidReservation.
+    """
+    with transaction.atomic():
+        stored = Reservation.objects.select_for_update(of=("self",)).filter(id=reservation_id).first()
+        if stored is None:
+            raise ReservationNotFound
+        wanted = copy.copy(stored)
+        guest = _tidied(
+            {
+                "guest_name": guest_name,
+                "guest_email": guest_email,
+                "guest_phone": guest_phone,
+                "language": language,
+            }
+        )
+        for name, value in guest.items():
+            setattr(wanted, name, value)
+        return _bring_to(stored, _validated(wanted))
+
+
+_TEXTS = (
+    "external_id",
+    "guest_name",
+    "guest_email",
+    "guest_phone",
+    "language",
+    "country",
+    "room_type",
+    "source",
+)
 _KEPT = frozenset({"id", "external_id", "stay", "updated_at"})
 _COMPARED = tuple(field.name for field in Reservation._meta.concrete_fields if field.name not in _KEPT)
 
@@ -123,9 +159,7 @@ def _insert(reservation: Reservation) -> Reservation | None:
 
 def _bring_to(stored: Reservation, wanted: Reservation) -> Reservation:
     changed = {
-        name: getattr(wanted, name)
-        for name in _COMPARED
-        if getattr(wanted, name) != getattr(stored, name)
+        name: getattr(wanted, name) for name in _COMPARED if getattr(wanted, name) != getattr(stored, name)
     }
     if changed:
         _write(stored, **changed)
@@ -139,10 +173,34 @@ def _bring_to(stored: Reservation, wanted: Reservation) -> Reservation:
 
 
 def _write(stored: Reservation, **changed: Any) -> None:
-    """Change a locked row; its reminders are planned anew. `updated_at` is the version that a sender compares."""
+    """Change a locked row; its reminders are planned anew.
+
+    `updated_at` is the version that a sender compares.
+    """
     for name, value in changed.items():
         setattr(stored, name, value)
+    if stored.stay_id is not None and changed.keys() & {"status", "arrival", "departure"}:
+        stored.stay = _room_follows(stored, stored.stay_id)
+        changed["stay"] = stored.stay
     stored.updated_at = Now()
     stored.save(update_fields=[*changed, "updated_at"])
     stored.refresh_from_db(fields=["updated_at"])
     planning.plan([stored], now=timezone.now())
+
+
+def _room_follows(reservation: Reservation, stay_id: uuid.UUID) -> Stay | None:
+    """The room goes with new days if it is free on them; if it is not, or the guest cancelled, it is given up.
+
+    One who never came has paid: the room stays theirs.
+    """
+    if reservation.status != ReservationStatus.CANCELLED:
+        stay = Stay.objects.get(id=stay_id)
+        if (stay.check_in, stay.check_out) == (reservation.arrival, reservation.departure):
+            return stay
+        nights = Nights(reservation.arrival, reservation.departure, limit=reservation.nights)
+        with contextlib.suppress(RoomTaken, NotAStay):
+            move_stay(stay_id, room=stay.room_id, nights=nights)
+            return stay
+    with contextlib.suppress(NotAStay):
+        cancel_stay(stay_id)
+    return None

@@ -30,7 +30,12 @@ def book(in_hotel: Hotel) -> Callable[..., Reservation]:
     """book("R1", "2030-05-10", "2030-05-12", language="es"): a reservation through the service."""
 
     def make(number: str, arrival: str, departure: str, **fields: Any) -> Reservation:
-        values = {"guest_name": "Ana Lima", "guest_email": f"{number.lower()}@example.com", "adults": 2, **fields}
+        values = {
+            "guest_name": "Ana Lima",
+            "guest_email": f"{number.lower()}@example.com",
+            "adults": 2,
+            **fields,
+        }
         reservation, _is_new = upsert_reservation(
             external_id=number,
             arrival=date.fromisoformat(arrival),
@@ -40,5 +45,3 @@ def book(in_hotel: Hotel) -> Callable[..., Reservation]:
         return reservation
 
     return make
-
-

@@ -67,8 +67,12 @@ class Command(BaseCommand):
             help="The bookings that come with hotelagent, moved to today, some weeks around it; "
             "'Resort Hotel' for the hotel `resort`, and so on.",
         )  # fmt: skip
-        parser.add_argument("--dry-run", action="store_true", help="Read and count everything, store nothing.")
-        parser.add_argument("--rejects", type=Path, metavar="FILE", help="Write the rejected rows to this CSV file.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Read and count everything, store nothing."
+        )
+        parser.add_argument(
+            "--rejects", type=Path, metavar="FILE", help="Write the rejected rows to this CSV file."
+        )
         parser.add_argument("--json", action="store_true", help="Print the numbers as one JSON object.")
 
     def handle(self, **options: Any) -> None:
@@ -85,13 +89,17 @@ class Command(BaseCommand):
                     hotel = selectors.get_hotel(slug=options["hotel"])
                 stack.enter_context(hotel_context(hotel))
                 stack.enter_context(
-                    actor_context(Actor(kind="command", id="import_reservations", label="import_reservations"))
+                    actor_context(
+                        Actor(kind="command", id="import_reservations", label="import_reservations")
+                    )
                 )
                 report, shown = self._import(options, stack)
             except DomainError as error:
                 raise CommandError(error.detail, returncode=2 if error.status == 404 else 1) from None
         if options["json"]:
-            self.stdout.write(json.dumps({"hotel": options["hotel"], "file": str(options["file"]), **report.as_json()}))
+            self.stdout.write(
+                json.dumps({"hotel": options["hotel"], "file": str(options["file"]), **report.as_json()})
+            )
         else:
             self._tell(report, shown, is_dry=options["dry_run"])
 
@@ -165,7 +173,11 @@ def _progress(what: str, *, is_quiet: bool) -> Iterator[Callable[[int, int], Non
         yield lambda _done, _total: None
         return
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
     )
     with bar:
         task = bar.add_task(what, total=None)

@@ -1,0 +1,152 @@
+"""Reminders: what goes when, what went, what did not and why."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.decorators import display
+
+from hotelagent.admin import dashboard
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.dashboard import Card
+from hotelagent.admin.sites import hotel_site
+from reminders import selectors
+from reminders.models import Reminder, ReminderStatus, Suppression
+from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
+from tenants.errors import DomainError
+
+COLOURS = {
+    ReminderStatus.SCHEDULED: "info",
+    ReminderStatus.SENDING: "info",
+    ReminderStatus.SENT: "success",
+    ReminderStatus.UNKNOWN: "warning",
+    ReminderStatus.SKIPPED: "default",
+    ReminderStatus.CANCELLED: "default",
+    ReminderStatus.FAILED: "danger",
+}
+
+
+@admin.register(Reminder, site=hotel_site)
+class ReminderAdmin(HotelModelAdmin):
+    list_display = ["planned_for", "state", "rule", "guest", "recipient", "sent_at", "why"]
+    list_filter = [
+        ("status", ChoicesDropdownFilter),
+        ("skip_reason", ChoicesDropdownFilter),
+        ("rule", RelatedDropdownFilter),
+        ("planned_for", RangeDateTimeFilter),
+    ]
+    list_filter_submit = True
+    list_select_related = ["reservation", "rule"]
+    list_before_template = "reminders/chart.html"
+    search_fields = ["reservation__external_id", "reservation__guest_name", "recipient"]
+    ordering = ["planned_for", "id"]
+    actions = ["send_now", "cancel", "was_sent", "was_not_sent"]
+    fields = ["guest", "rule", "arrival", "state", "why", "planned_for", "send_until", "sent_at", "recipient",
+              "attempts", "handed_over_at", "last_error"]  # fmt: skip
+
+    @display(description=_("status"), label=COLOURS, ordering="status")
+    def state(self, reminder: Reminder) -> tuple[str, str]:
+        return reminder.status, reminder.get_status_display()
+
+    @display(description=_("reservation"), ordering="reservation__external_id")
+    def guest(self, reminder: Reminder) -> SafeString:
+        url = reverse(f"{self.admin_site.name}:reminders_reservation_change", args=[reminder.reservation_id])
+        return format_html('<a class="underline" href="{}">{}</a>', url, reminder.reservation)
+
+    @display(description=_("why"), empty_value="")
+    def why(self, reminder: Reminder) -> str:
+        return reminder.get_skip_reason_display() or reminder.last_error[:120]
+
+    @admin.action(description=_("Send now"), permissions=["act"])
+    def send_now(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> None:
+        self._each(request, queryset, send_now)
+
+    @admin.action(description=_("Cancel"), permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> None:
+        self._each(request, queryset, cancel_reminder)
+
+    @admin.action(description=_("Unknown: it was sent"), permissions=["act"])
+    def was_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> None:
+        self._each(
+            request, queryset, lambda reminder_id: settle_unknown(reminder_id=reminder_id, was_sent=True)
+        )
+
+    @admin.action(description=_("Unknown: it was not sent"), permissions=["act"])
+    def was_not_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> None:
+        self._each(
+            request, queryset, lambda reminder_id: settle_unknown(reminder_id=reminder_id, was_sent=False)
+        )
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Reminder], act: Callable[..., object]) -> None:
+        done = 0
+        for reminder_id in list(queryset.values_list("id", flat=True)):
+            done += self._one(request, reminder_id, act)
+        if done:
+            self.message_user(request, ngettext("%d done.", "%d done.", done) % done, messages.SUCCESS)
+
+    def _one(self, request: HttpRequest, reminder_id: uuid.UUID, act: Callable[..., object]) -> bool:
+        try:
+            act(reminder_id=reminder_id)
+        except DomainError as error:
+            self.message_user(request, error.detail, messages.ERROR)
+            return False
+        return True
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        days = selectors.by_day()
+        most = max((day.planned for day in days), default=0) or 1
+        bars = [
+            {"day": day, "planned": 100 * day.planned // most, "sent": 100 * day.sent // most} for day in days
+        ]
+        page: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "bars": bars})
+        return page
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("reminders.change_reminder"))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Suppression, site=hotel_site)
+class SuppressionAdmin(HotelModelAdmin):
+    list_display = ["email", "reason", "created_at"]
+    list_filter = [("reason", ChoicesDropdownFilter)]
+    search_fields = ["email"]
+    ordering = ["-id"]
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
+        obj.email = obj.email.lower()
+        super().save_model(request, obj, form, change)
+
+
+@dashboard.register(scope="reminders:read", order=30)
+def reminders_today(_request: HttpRequest) -> Card:
+    standing = selectors.standing()
+    trouble = standing.unknown + standing.late
+    return Card(
+        title=_("Reminders to go today"),
+        value=standing.due_today,
+        note=_("%(sent)d sent, %(late)d late, %(unknown)d unknown")
+        % {"sent": standing.sent_today, "late": standing.late, "unknown": standing.unknown},
+        url=reverse("admin:reminders_reminder_changelist"),
+        icon="mail",
+        tone="bad" if trouble else "plain",
+    )

@@ -1,0 +1,97 @@
+"""Reservations: who comes when, in which room, and the timeline of what was written to them."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.decorators import display
+
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.sites import hotel_site
+from reminders import selectors
+from reminders.models import Reservation, ReservationStatus
+from reminders.services.reservations import cancel_reservation, correct_guest
+
+COLOURS = {
+    ReservationStatus.BOOKED: "info",
+    ReservationStatus.CANCELLED: "default",
+    ReservationStatus.NO_SHOW: "warning",
+    ReservationStatus.CHECKED_OUT: "success",
+}
+#: What the front desk corrects; all else is the hotel system's to say.
+GUEST = ("guest_name", "guest_email", "guest_phone", "language")
+
+
+@admin.register(Reservation, site=hotel_site)
+class ReservationAdmin(HotelModelAdmin):
+    list_display = ["external_id", "guest_name", "state", "arrival", "departure", "room", "source"]
+    list_filter = [
+        ("status", ChoicesDropdownFilter),
+        ("arrival", RangeDateFilter),
+    ]
+    list_filter_submit = True
+    list_select_related = ["stay__room"]
+    search_fields = ["external_id", "guest_name", "guest_email"]
+    date_hierarchy = "arrival"
+    ordering = ["arrival", "id"]
+    actions = ["cancel"]
+    readonly_fields = ["external_id", "state", "arrival", "departure", "nights", "room", "adults", "children",
+                       "room_type", "source", "country", "booked_on", "status_date", "timeline"]  # fmt: skip
+    fieldsets = [
+        (
+            None,
+            {"fields": [("external_id", "state"), ("arrival", "departure", "nights"), ("room", "room_type")]},
+        ),
+        (_("Guest"), {"fields": [("guest_name", "guest_email"), ("guest_phone", "language")]}),
+        (_("Reminders"), {"fields": ["timeline"]}),
+        (
+            _("Booking"),
+            {"fields": [("adults", "children", "country"), ("source", "booked_on", "status_date")]},
+        ),
+    ]
+
+    @display(description=_("status"), label=COLOURS, ordering="status")
+    def state(self, reservation: Reservation) -> tuple[str, str]:
+        return reservation.status, reservation.get_status_display()
+
+    @display(description=_("nights"))
+    def nights(self, reservation: Reservation) -> int:
+        return reservation.nights
+
+    @display(description=_("room"), empty_value="-")
+    def room(self, reservation: Reservation) -> str | None:
+        return reservation.stay.room.number if reservation.stay else None
+
+    @display(description=_("timeline"))
+    def timeline(self, reservation: Reservation) -> SafeString:
+        moments = selectors.timeline(reservation_id=reservation.id)
+        return render_to_string("reminders/timeline.html", {"moments": moments})
+
+    @admin.action(description=_("Cancel"), permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
+        for reservation in queryset:
+            cancel_reservation(reservation_id=reservation.id)
+        done = len(queryset)
+        self.message_user(
+            request,
+            ngettext("%d reservation cancelled.", "%d reservations cancelled.", done) % done,
+            messages.SUCCESS,
+        )
+
+    def save_model(self, request: HttpRequest, obj: Reservation, form: Any, change: bool) -> None:
+        correct_guest(reservation_id=obj.id, **{name: getattr(obj, name) for name in GUEST})
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing: the service has left its event."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

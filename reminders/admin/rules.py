@@ -1,0 +1,116 @@
+"""Rules and templates: when the hotel writes, and what."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import StackedInline
+from unfold.decorators import display
+
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.sites import hotel_site
+from reminders import rendering
+from reminders.composing import send_test
+from reminders.models import Rule, Template
+from reminders.tasks import replan_all
+from tenants.context import current_hotel
+from tenants.errors import DomainError
+
+
+class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        parts = {name: cleaned.get(name, "") for name in ("subject", "text", "html")}
+        try:
+            rendering.check(**parts)
+        except DomainError as error:
+            raise ValidationError({error.extra.get("part", "__all__"): error.detail}) from error
+        return cleaned
+
+    def clean_language(self) -> str:
+        return str(self.cleaned_data["language"]).lower().replace("_", "-")
+
+
+class TemplateInline(StackedInline):  # type: ignore[misc]
+    model = Template
+    form = TemplateForm
+    fields = ["language", "subject", "text", "html"]
+    extra = 0
+    tab = True
+
+
+@admin.register(Rule, site=hotel_site)
+class RuleAdmin(HotelModelAdmin):
+    list_display = ["name", "is_active", "anchor", "offset_days", "offset_hours", "send_at", "late_policy"]
+    inlines = [TemplateInline]
+    fieldsets = [
+        (None, {"fields": ["name", "is_active"]}),
+        (
+            _("When"),
+            {
+                "fields": [
+                    "anchor",
+                    ("offset_days", "offset_hours"),
+                    ("send_at", "window_hours"),
+                    "late_policy",
+                ]
+            },
+        ),
+        (_("For whom"), {"fields": [("room_types", "sources"), ("min_nights", "max_nights")]}),
+    ]
+
+    def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        replan_all.delay_on_commit()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A rule that is not wanted any more is made inactive: what it sent stays to be seen."""
+        return False
+
+
+@admin.register(Template, site=hotel_site)
+class TemplateAdmin(HotelModelAdmin):
+    form = TemplateForm
+    list_display = ["rule", "language", "subject"]
+    list_filter = ["rule", "language"]
+    list_select_related = ["rule"]
+    actions = ["send_me_a_test"]
+    fields = ["rule", "language", "subject", "text", "html", "preview"]
+    readonly_fields = ["preview"]
+
+    @display(description=_("preview"))
+    def preview(self, template: Template) -> SafeString | str:
+        """As the guest of the newest reservation would get it; in a frame that runs no script."""
+        if not Template.objects.filter(id=template.id).exists():
+            return str(_("Save it first."))
+        try:
+            rendered = rendering.preview(template, hotel=current_hotel())
+        except DomainError as error:
+            return error.detail
+        return format_html(
+            '<p class="mb-2 font-semibold">{}</p><iframe sandbox srcdoc="{}" title="{}" '
+            'class="w-full rounded border" style="height:32rem;max-width:40rem;background:#fff"></iframe>',
+            rendered.subject,
+            rendered.html,
+            _("preview"),
+        )
+
+    @admin.action(description=_("Send me a test"), permissions=["view"])
+    def send_me_a_test(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
+        recipient = getattr(request.user, "email", "")
+        if not recipient:
+            self.message_user(request, _("Your account has no e-mail address."), messages.ERROR)
+            return
+        for template in queryset:
+            try:
+                send_test(template, recipient=recipient, hotel=current_hotel())
+            except DomainError as error:
+                self.message_user(request, f"{template}: {error.detail}", messages.ERROR)
+            else:
+                self.message_user(request, f"{template} → {recipient}", messages.SUCCESS)

@@ -1,0 +1,102 @@
+"""What can be read about reservations and reminders."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from reminders.errors import ReservationNotFound
+from reminders.models import Reminder, Reservation
+from tenants.context import current_hotel
+
+
+def reminders() -> QuerySet[Reminder]:
+    return Reminder.objects.select_related("reservation", "rule")
+
+
+def reservation_by_number(external_id: str) -> Reservation:
+    """Raises ReservationNotFound."""
+    found = Reservation.objects.select_related("stay__room").filter(external_id=external_id).first()
+    if found is None:
+        raise ReservationNotFound(f"There is no reservation {external_id} here.")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of a reservation's timeline; the time is UTC."""
+
+    at: datetime
+    reminder: Reminder
+
+
+def timeline(*, reservation_id: uuid.UUID) -> list[Moment]:
+    """What went, what will go and what does not, in the order of time."""
+    found = reminders().filter(reservation_id=reservation_id)
+    return sorted((Moment(r.sent_at or r.planned_for, r) for r in found), key=lambda moment: moment.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """How many reminders were planned for a day at the hotel, and what became of them."""
+
+    day: date
+    planned: int
+    sent: int
+    troubled: int  # failed or unknown
+
+
+_BY_DAY = """
+SELECT (planned_for AT TIME ZONE %(zone)s)::date AS day, count(*) FILTER (WHERE status <> 'cancelled'),
+    count(*) FILTER (WHERE status = 'sent'), count(*) FILTER (WHERE status IN ('failed', 'unknown'))
+FROM reminders_reminder WHERE planned_for >= %(since)s AND planned_for < %(until)s GROUP BY day
+"""
+
+
+def by_day(*, before: int = 7, after: int = 7) -> list[Day]:
+    """Every day from `before` days ago to `after` days ahead. One walk along the index on planned_for."""
+    now = timezone.now()
+    values: dict[str, Any] = {
+        "zone": current_hotel().time_zone,
+        "since": now - timedelta(days=before + 1),
+        "until": now + timedelta(days=after + 1),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_DAY, values)
+        found = {day: Day(day, planned, sent, troubled) for day, planned, sent, troubled in cursor.fetchall()}
+    days = (now.date() + timedelta(days=n) for n in range(-before, after + 1))
+    return [found.get(day, Day(day, 0, 0, 0)) for day in days]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How reminders stand now. `late` are scheduled ones whose moment passed more than five minutes ago."""
+
+    due_today: int
+    sent_today: int
+    late: int
+    unknown: int
+
+
+_STANDING = """
+SELECT count(*) FILTER (WHERE status IN ('scheduled', 'sending')),
+    count(*) FILTER (WHERE status = 'sent'),
+    count(*) FILTER (WHERE status = 'scheduled' AND planned_for < %(now)s - interval '5 minutes'),
+    count(*) FILTER (WHERE status = 'unknown')
+FROM reminders_reminder
+WHERE planned_for >= %(now)s - interval '3 days' AND (planned_for AT TIME ZONE %(zone)s)::date
+    <= (%(now)s::timestamptz AT TIME ZONE %(zone)s)::date AND planned_for < %(now)s + interval '1 day'
+"""
+
+
+def standing() -> Standing:
+    """Of the last three days, up to the end of today at the hotel."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, {"now": timezone.now(), "zone": current_hotel().time_zone})
+        return Standing(*cursor.fetchone())

@@ -1,0 +1,80 @@
+"""How reservations and reminders look over REST."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from reminders.models import Reminder, Reservation
+
+
+class ReservationSerializer(serializers.ModelSerializer[Reservation]):
+    room = serializers.CharField(
+        source="stay.room.number",
+        default=None,
+        read_only=True,
+        help_text="The room's number, once one is given.",
+    )
+    nights = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Reservation
+        fields = (
+            "id", "external_id", "status", "arrival", "departure", "nights", "guest_name", "guest_email",
+            "guest_phone", "language", "country", "adults", "children", "room_type", "room", "source", "booked_on",
+            "status_date", "updated_at",
+        )  # fmt: skip
+        read_only_fields = ("id", "external_id", "updated_at")
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A booking",
+            value={
+                "arrival": "2031-07-01",
+                "departure": "2031-07-04",
+                "guest_name": "Ana Lima",
+                "guest_email": "ana@example.com",
+                "language": "pt",
+                "adults": 2,
+            },
+            request_only=True,
+        )
+    ]
+)
+class PutReservationSerializer(serializers.ModelSerializer[Reservation]):
+    """All that the hotel's system knows of the booking; what is left out goes back to its default."""
+
+    class Meta:
+        model = Reservation
+        fields = (
+            "arrival", "departure", "guest_name", "guest_email", "guest_phone", "language", "country", "adults",
+            "children", "room_type", "source", "status", "booked_on", "status_date",
+        )  # fmt: skip
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["departure"] <= attrs["arrival"]:
+            raise serializers.ValidationError({"departure": "The departure must be after the arrival."})
+        if attrs.get("adults", 1) < 1:
+            raise serializers.ValidationError({"adults": "At least one adult."})
+        return attrs
+
+
+class ReminderSerializer(serializers.ModelSerializer[Reminder]):
+    reservation_number = serializers.CharField(source="reservation.external_id", read_only=True)
+    rule_name = serializers.CharField(source="rule.name", read_only=True)
+
+    class Meta:
+        model = Reminder
+        fields = (
+            "id", "status", "skip_reason", "reservation", "reservation_number", "rule", "rule_name", "arrival",
+            "planned_for", "send_until", "sent_at", "recipient", "attempts", "last_error",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class SettleSerializer(serializers.Serializer[Any]):
+    was_sent = serializers.BooleanField(
+        help_text="Whether the mail reached the guest's mail server after all."
+    )

@@ -1,0 +1,109 @@
+"""The hotel's admin: lists, the timeline, what can be done, and a template that is checked when saved."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from reminders.models import Reminder, Reservation, Template
+from tests.servers import MailServer
+
+pytestmark = pytest.mark.django_db
+Book = Callable[..., Reservation]
+
+
+@pytest.fixture
+def booked(book: Book) -> Reservation:
+    """Nine days ahead: the browser's session lives by the real clock."""
+    arrival = timezone.now().date() + timedelta(days=9)
+    return book("R1", f"{arrival}", f"{arrival + timedelta(days=2)}")
+
+
+@pytest.mark.parametrize("page", ["reservation", "reminder", "rule", "template", "suppression"])
+def test_every_list_opens(staff: Client, booked: Reservation, page: str) -> None:
+    assert staff.get(f"/admin/reminders/{page}/").status_code == 200
+
+
+def test_the_list_of_reminders_shows_the_days(staff: Client, booked: Reservation) -> None:
+    content = staff.get("/admin/reminders/reminder/").content.decode()
+    assert "<svg" in content
+    assert "1 planned, 0 sent" in content
+
+
+def test_a_reservation_shows_its_timeline(staff: Client, booked: Reservation) -> None:
+    content = staff.get(f"/admin/reminders/reservation/{booked.id}/change/").content.decode()
+    assert "7 days before arrival" in content
+    assert "scheduled" in content
+
+
+def test_the_front_desk_corrects_an_address(staff: Client, booked: Reservation) -> None:
+    data = {"guest_name": "Ana Lima", "guest_email": "right@example.com", "guest_phone": "", "language": "es"}
+    answer = staff.post(f"/admin/reminders/reservation/{booked.id}/change/", data)
+    assert answer.status_code == 302, answer.context["errors"]
+    booked.refresh_from_db()
+    assert (booked.guest_email, booked.language) == ("right@example.com", "es")
+
+
+@pytest.mark.parametrize(
+    ("before", "action", "after"),
+    [
+        ("scheduled", "cancel", "cancelled"),
+        ("cancelled", "send_now", "scheduled"),
+        ("unknown", "was_sent", "sent"),
+        ("unknown", "was_not_sent", "cancelled"),
+        ("sent", "send_now", "sent"),
+    ],
+)
+def test_reminders_can_be_acted_on(
+    staff: Client, booked: Reservation, before: str, action: str, after: str
+) -> None:
+    reminder = Reminder.objects.filter(reservation=booked).latest("planned_for")
+    Reminder.objects.filter(id=reminder.id).update(status=before)
+    staff.post("/admin/reminders/reminder/", {"action": action, "_selected_action": [str(reminder.id)]})
+    reminder.refresh_from_db()
+    assert reminder.status == after
+
+
+def test_a_template_is_previewed_and_checked(staff: Client, booked: Reservation) -> None:
+    template = Template.objects.get(language="es", rule__offset_days=7)
+    address = f"/admin/reminders/template/{template.id}/change/"
+    assert "Estimado/a Ana Lima" in staff.get(address).content.decode()
+    data: dict[str, Any] = {
+        "rule": template.rule_id,
+        "language": "es",
+        "subject": "{{ nmae }}",
+        "text": "x",
+        "html": "y",
+    }
+    refused = staff.post(address, data)
+    assert "there is no nmae" in refused.content.decode()
+    assert staff.post(address, {**data, "subject": "{{ guest_name }}"}).status_code == 302
+
+
+def test_a_rule_that_changes_plans_again(
+    staff: Client, booked: Reservation, django_capture_on_commit_callbacks: Any
+) -> None:
+    rule = booked.reminders.latest("planned_for").rule
+    data = {
+        "name": "two days", "is_active": "on", "anchor": "arrival", "offset_days": 2, "offset_hours": 0,
+        "send_at": "10:00", "window_hours": 12, "late_policy": "skip", "room_types": "", "sources": "",
+        "templates-TOTAL_FORMS": 0, "templates-INITIAL_FORMS": 0,
+    }  # fmt: skip
+    with django_capture_on_commit_callbacks() as callbacks:
+        answer = staff.post(f"/admin/reminders/rule/{rule.id}/change/", data)
+    assert answer.status_code == 302, answer.context["errors"]
+    assert len(callbacks) == 1
+
+
+def test_staff_are_sent_a_test(staff: Client, booked: Reservation, smtp: MailServer) -> None:
+    from tenants.models import User  # noqa: PLC0415
+
+    User.objects.update(email="manager@example.com")
+    template = Template.objects.get(language="pt", rule__offset_days=1)
+    staff.post(
+        "/admin/reminders/template/", {"action": "send_me_a_test", "_selected_action": [str(template.id)]}
+    )
+    assert "tudo pronto" in smtp.to("manager@example.com")[0]["Subject"]

@@ -1,0 +1,126 @@
+"""What a mail says, whoever the guest says to be and whatever staff wrote into the template."""
+
+import uuid
+from datetime import UTC, date, datetime
+from email import message_from_bytes
+from email.policy import default
+
+import icalendar
+import pytest
+
+from reminders import rendering
+from reminders.calendar import stay_ics
+from reminders.composing import compose, message_id
+from reminders.errors import InvalidTemplate, RefusedForGood
+from reminders.models import Reminder, Reservation, Rule, Template
+from tenants.context import Scope
+
+HOTEL = Scope(
+    id=uuid.UUID(int=7), slug="sol", schema="hotel_sol", role=None, name='Hotel "Sol" & Mar\r\nBcc: x@example.com',
+    time_zone="Europe/Lisbon", language="en", status="active",
+)  # fmt: skip
+
+
+def reminder(**guest: str) -> Reminder:
+    reservation = Reservation(
+        external_id="R1", arrival=date(2030, 5, 10), departure=date(2030, 5, 12), guest_name="Ana",
+        updated_at=datetime(2030, 1, 1, tzinfo=UTC), **guest,
+    )  # fmt: skip
+    return Reminder(reservation=reservation, rule=Rule(name="test"), arrival=reservation.arrival)
+
+
+def template(subject: str = "Hello {{ guest_name }}", html: str = "<p>{{ guest_name }}</p>") -> Template:
+    return Template(language="en", subject=subject, html=html, text="{{ guest_name }}")
+
+
+def composed(one: Reminder, recipient: str = "ana@example.com") -> bytes:
+    message = compose(one, template=template(), recipient=recipient, hotel=HOTEL)
+    return message.message().as_bytes().replace(b"\n", b"\r\n")
+
+
+def test_no_name_gets_into_the_headers() -> None:
+    one = reminder()
+    one.reservation.guest_name = "Ana\r\nBcc: everybody@example.com\r\n\r\nbody"
+    head = composed(one).partition(b"\r\n\r\n")[0]
+    assert not [line for line in head.split(b"\r\n") if line.lower().startswith(b"bcc")]
+    assert b"Subject: Hello Ana Bcc: everybody@example.com body" in head
+
+
+@pytest.mark.parametrize(
+    "name", ["שלום עליכם", "مرحبا بالعالم", "😀 José 🏖", "A" * 200, "<script>alert(1)</script>"]
+)
+def test_any_name_makes_a_correct_mail(name: str) -> None:
+    one = reminder()
+    one.reservation.guest_name = name
+    raw = composed(one)
+    assert max(len(line) for line in raw.split(b"\r\n")) <= 998  # RFC 5322, 2.1.1
+    html = message_from_bytes(raw, policy=default).get_body(["html"])
+    assert html is not None
+    assert "<script>" not in html.get_content()
+
+
+@pytest.mark.parametrize(
+    "address", ["ana", "ana@", "@example.com", "ana@example.com\nBcc: x@example.com", "a b@example.com"]
+)
+def test_an_address_that_can_not_be_is_refused_before_any_server_sees_it(address: str) -> None:
+    with pytest.raises(RefusedForGood):
+        composed(reminder(), recipient=address)
+
+
+def test_the_message_id_is_the_reminders_own() -> None:
+    one, other = reminder(), reminder()
+    assert message_id(one, hotel=HOTEL) == message_id(one, hotel=HOTEL) != message_id(other, hotel=HOTEL)
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        ("subject", "{{ guest_nmae }}"),
+        ("html", "{% if arival %}x{% endif %}"),
+        ("html", "{{ guest_name|default:hotel }}"),
+        ("text", "{{ guest_name|nosuchfilter }}"),
+        ("text", "{% for x in rooms %}{{ x }}{% endfor %}"),
+        ("text", "{% if nights > 2 %}"),
+        ("html", "{% include 'other.html' %}"),
+        ("html", "{% load static %}"),
+        ("html", "{% debug %}"),
+        ("html", "{{ guest_name|safe }}"),
+        ("html", "{% autoescape off %}{{ guest_name }}{% endautoescape %}"),
+    ],
+)  # fmt: skip
+def test_a_wrong_template_is_told_when_it_is_saved(part: str, source: str) -> None:
+    parts = {"subject": "a", "text": "b", "html": "c", part: source}
+    with pytest.raises(InvalidTemplate) as refusal:
+        rendering.check(**parts)
+    assert refusal.value.extra["part"] == part
+
+
+def test_a_sound_template_passes() -> None:
+    rendering.check(
+        subject="{{ guest_name|upper }}",
+        text="{% if nights > 2 and children %}{{ arrival }}{% else %}{{ departure }}{% endif %}",
+        html="{% with n=nights %}{{ n }}{{ hotel_name|default:number }}{% endwith %}",
+    )
+
+
+def test_the_shipped_templates_pass(in_hotel: object) -> None:
+    shipped = list(Template.objects.all())
+    assert len(shipped) == 6
+    for one in shipped:
+        rendering.check(subject=one.subject, text=one.text, html=one.html)
+
+
+def test_dates_are_written_as_the_language_does() -> None:
+    day = date(2030, 5, 10)
+    assert rendering.spoken_date(day, language="es") == "viernes, 10 de mayo de 2030"
+    assert rendering.spoken_date(day, language="pt") == "Sexta-feira, 10 de Maio de 2030"
+    assert rendering.spoken_date(day, language="en") == "Friday, May 10, 2030"
+
+
+def test_the_calendar_entry_survives_any_name() -> None:
+    name = "Hôtel; de, la \\ Paix\nX-EVIL:1 " + "ñ" * 100
+    text = stay_ics(reminder().reservation, hotel_name=name, uid="a@b")
+    assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
+    [event] = icalendar.Calendar.from_ical(text).walk("VEVENT")
+    assert event["SUMMARY"] == name
+    assert "X-EVIL" not in event
