@@ -29,6 +29,8 @@ class WhatHappened(DropdownFilter):  # type: ignore[misc]
 @admin.register(Event, site=hotel_site)
 @admin.register(Event, site=platform_site)
 class EventAdmin(HotelModelAdmin):
+    icon = "history"
+    menu_order = 0
     list_display = ["at", "what", "actor_label", "ip", "about"]
     list_display_links = ["at"]
     list_filter = [WhatHappened, ("actor_kind", ChoicesDropdownFilter), ("at", RangeDateTimeFilter)]

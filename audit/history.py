@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
@@ -20,14 +20,11 @@ def page(*, request: HttpRequest, model_admin: Any, object_id: str, **_kwargs: A
     """Who may see the object and read the trail sees what happened to it, newest first."""
     thing = model_admin.get_object(request, unquote(object_id))
     if thing is None:
-        redirect: HttpResponse = model_admin._get_obj_does_not_exist_redirect(
-            request, model_admin.opts, object_id
-        )
-        return redirect
+        raise Http404
     may_read = request.user.has_perm("audit.view_event")
     if not (may_read and model_admin.has_view_or_change_permission(request, thing)):
         raise PermissionDenied
-    request.current_app = model_admin.admin_site.name  # type: ignore[attr-defined]
+    request.current_app = model_admin.admin_site.name
     return TemplateResponse(
         request,
         "audit/history.html",

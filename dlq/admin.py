@@ -60,6 +60,8 @@ class AttemptInline(TabularInline):  # type: ignore[misc]
 @admin.register(Failure, site=hotel_site)
 @admin.register(Failure, site=platform_site)
 class FailureAdmin(HotelModelAdmin):
+    icon = "error"
+    menu_order = 0
     list_display = [
         "what",
         "state",
@@ -92,19 +94,19 @@ class FailureAdmin(HotelModelAdmin):
         ),
     ]
 
-    @display(description=_("what"), ordering="name")  # type: ignore[untyped-decorator]
+    @display(description=_("what"), ordering="name")
     def what(self, failure: Failure) -> str:
         return failure.name
 
-    @display(description=_("status"), label=COLOURS, ordering="status")  # type: ignore[untyped-decorator]
+    @display(description=_("status"), label=COLOURS, ordering="status")
     def state(self, failure: Failure) -> tuple[str, str]:
         return failure.status, failure.get_status_display()
 
-    @display(description=_("why"), ordering="error_type")  # type: ignore[untyped-decorator]
+    @display(description=_("why"), ordering="error_type")
     def why(self, failure: Failure) -> str:
         return Truncator(f"{failure.error_type.rpartition('.')[2]}: {failure.error_message}").chars(120)
 
-    @display(description=_("group"), ordering="fingerprint")  # type: ignore[untyped-decorator]
+    @display(description=_("group"), ordering="fingerprint")
     def group(self, failure: Failure) -> SafeString:
         """Leads to all failures that a person would call the same."""
         url = reverse(f"{self.admin_site.name}:dlq_failure_changelist")
@@ -115,7 +117,7 @@ class FailureAdmin(HotelModelAdmin):
             failure.fingerprint[:8],
         )
 
-    @display(description=_("traceback"))  # type: ignore[untyped-decorator]
+    @display(description=_("traceback"))
     def stack(self, failure: Failure) -> SafeString:
         return format_html('<pre class="overflow-x-auto text-xs whitespace-pre">{}</pre>', failure.traceback)
 

@@ -141,7 +141,7 @@ def _requeue(failure: Failure) -> None:
     current_app.tasks[failure.name].apply_async(
         args=failure.payload["args"],
         kwargs=failure.payload["kwargs"],
-        headers={FAILURE_HEADER: str(failure.id), ATTEMPT_HEADER: failure.attempts},
+        headers={FAILURE_HEADER: str(failure.id), ATTEMPT_HEADER: str(failure.attempts)},
     )
 
 

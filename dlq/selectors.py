@@ -2,7 +2,7 @@
 
 import uuid
 
-from django.db.models import Count, Max, Min, QuerySet, Sum
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from dlq.models import Failure, Status
@@ -19,14 +19,3 @@ def due(*, limit: int) -> list[uuid.UUID]:
     scheduled = Failure.objects.filter(status=Status.SCHEDULED, next_retry_at__lte=Now())
     lapsed = Failure.objects.filter(status=Status.RETRYING, claimed_until__lt=Now())
     return list((scheduled | lapsed).order_by("id").values_list("id", flat=True)[:limit])
-
-
-def groups() -> QuerySet[Failure, dict[str, object]]:
-    """One row a fingerprint and status: how many, how often seen, since when and until when."""
-    return (
-        Failure.objects.values("fingerprint", "name", "error_type", "status")
-        .annotate(
-            count=Count("id"), seen=Sum("occurrences"), first=Min("created_at"), last=Max("last_seen_at")
-        )
-        .order_by("-last")
-    )

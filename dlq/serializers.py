@@ -59,7 +59,8 @@ class FailureDetailSerializer(FailureSerializer):
 class ReportSerializer(serializers.Serializer[Any]):
     """A message that another system could not deliver or process."""
 
-    source = serializers.CharField(max_length=100, help_text="The system that reports it.")
+    # Not the serializer's own `source`, which the name hides from the type checker only.
+    source = serializers.CharField(max_length=100, help_text="The system that reports it.")  # type: ignore[assignment]
     name = serializers.CharField(
         max_length=150, help_text="The type of message, the same for all of its kind."
     )

@@ -65,7 +65,7 @@ def _headers(task: HotelTask) -> dict[str, Any]:
 def _attempt(headers: dict[str, Any]) -> dict[str, Any]:
     return {
         "failure_id": uuid.UUID(headers[attempts.FAILURE_HEADER]),
-        "number": headers[attempts.ATTEMPT_HEADER],
+        "number": int(headers[attempts.ATTEMPT_HEADER]),
     }
 
 

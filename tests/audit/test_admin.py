@@ -54,6 +54,6 @@ def test_the_history_of_an_object_is_its_timeline(staff: Client, hotel: Hotel, l
 
 
 @pytest.mark.django_db
-def test_the_history_of_what_is_not_there_leads_back(staff: Client) -> None:
+def test_there_is_no_history_of_what_is_not_there(staff: Client) -> None:
     missing = staff.get("/admin/tenants/user/0198c0de-0000-7000-8000-000000000001/history/")
-    assert missing.status_code == 302
+    assert missing.status_code == 404

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from celery import current_app, shared_task
+from celery import shared_task
 from celery.contrib.testing.worker import start_worker
 
 from dlq import attempts, services, tasks
 from dlq.models import Failure, Outcome
+from hotelagent.celery import app
 from tenants.celery_task import HotelTask
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
@@ -23,10 +24,7 @@ def foreign() -> None:
 
 @shared_task(base=HotelTask, name="tests.dlq.retries_itself", bind=True, max_retries=1, default_retry_delay=0)
 def retries_itself(self: Any) -> None:
-    try:
-        raise Broken("twice")
-    except Broken as error:
-        raise self.retry(exc=error) from error
+    raise self.retry(exc=Broken("twice"))
 
 
 def _only() -> Failure:
@@ -123,7 +121,7 @@ def test_a_task_that_is_in_its_queue_again_is_being_retried(
     assert reread(failure).status == "retrying"
     [message] = sent
     assert message["args"] == [-1]
-    assert message["headers"] == {"dlq_failure": str(failure.id), "dlq_attempt": 1}
+    assert message["headers"] == {"dlq_failure": str(failure.id), "dlq_attempt": "1"}
 
 
 @pytest.mark.django_db
@@ -180,9 +178,7 @@ def test_one_that_fails_does_not_keep_the_next_of_a_batch_waiting(in_hotel: Hote
 
 @pytest.fixture
 def worker(transactional_db: None, redis_url: str) -> Iterator[None]:
-    with start_worker(
-        current_app._get_current_object(), perform_ping_check=False, pool="solo", loglevel="WARNING"
-    ):
+    with start_worker(app, perform_ping_check=False, pool="solo", loglevel="WARNING"):
         yield
 
 
