@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class HotelagentConfig(AppConfig):
@@ -8,3 +9,5 @@ class HotelagentConfig(AppConfig):
         # Whoever sends a task must know our broker: without this, requests and commands would send to Celery's own
         # default. Not in `hotelagent/__init__.py`: that runs before wsgi.py has said which settings count.
         from hotelagent import celery, checks  # noqa: F401, PLC0415 - the checks register themselves
+
+        autodiscover_modules("cards")  # each app's figures for the first page of the admin

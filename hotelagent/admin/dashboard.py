@@ -1,6 +1,6 @@
 """The first page of an admin: a card for each figure, from whichever app knows it.
 
-An app's `admin.py` (or a module that it imports) registers what makes a card:
+An app's `cards.py` registers what makes a card:
 
     @dashboard.register(scope="locks:read", order=20)
     def rooms_occupied(request: HttpRequest) -> Card:

@@ -46,7 +46,7 @@ class StaffChangeForm(UserChangeForm):  # type: ignore[misc]
 
 @admin.register(User, site=hotel_site)
 @admin.register(User, site=platform_site)
-class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[misc,type-arg]
+class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
     icon = "badge"
     menu_order = 10
     form = StaffChangeForm
