@@ -83,7 +83,7 @@ class RoomViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMi
     @extend_schema(
         responses={200: RoomSerializer, **problem_responses((409, "`/problems/room-number-taken`."))}
     )
-    def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002 - get_object reads it
+    def partial_update(self, request: Request, pk: str) -> Response:
         """Change a room."""
         changes = RoomSerializer(data=request.data, partial=True)
         changes.is_valid(raise_exception=True)

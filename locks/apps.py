@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from hotelagent.admin import navigation
+from hotelagent.admin.navigation import Page
 from tenants import due
 
 
@@ -10,3 +12,12 @@ class LocksConfig(AppConfig):
 
     def ready(self) -> None:
         due.register(kind="hold", task="locks.tasks.expire_holds")
+        navigation.register(
+            Page(
+                title=_("Room board"),
+                url_name="admin:locks_board",
+                scope="locks:read",
+                app_label="locks",
+                icon="calendar_view_week",
+            )
+        )

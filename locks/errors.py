@@ -1,7 +1,5 @@
 """Why a room could not be held, kept or moved. The code is the problem's type in the REST answer."""
 
-# ruff: noqa: N818 - an error is named by what is the case
-
 from tenants.errors import DomainError
 
 

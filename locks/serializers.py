@@ -91,11 +91,14 @@ class NewHoldSerializer(NightsSerializer):
     )
     session = serializers.CharField(
         default="",
+        allow_blank=True,
         max_length=64,
         help_text="Your own name for one guest's visit, so that one guest can't hold the whole house. "
         "An opaque string; never a name or an address.",
     )
-    reference = serializers.CharField(default="", max_length=64, help_text="Your own number for the booking.")
+    reference = serializers.CharField(
+        default="", allow_blank=True, max_length=64, help_text="Your own number for the booking."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("rooms" in attrs) == ("room_type" in attrs):
@@ -116,7 +119,7 @@ class TokenSerializer(serializers.Serializer[Any]):
 class ConfirmSerializer(TokenSerializer):
     fence = serializers.IntegerField(min_value=0, help_text="The fence that came with the hold.")
     reference = serializers.CharField(
-        default="", max_length=64, help_text="Your number for the booking, where it is new."
+        default="", allow_blank=True, max_length=64, help_text="Your number for the booking, where it is new."
     )
 
 

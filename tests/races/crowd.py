@@ -1,7 +1,7 @@
 """Callers who all want the same rooms at the same moment, in processes of their own that can be killed.
 
 `python -m tests.races.crowd PLAN`, with a Plan as JSON. Each process writes to a file of its own in the plan's
-folder: its pid, then one line for each room that a caller was given, as soon as it was, then "done". What
+folder: its pid, then a line for each room that a caller was given, as soon as it was, then "done". What
 the callers believe is then compared with what the database says.
 """
 

@@ -1,0 +1,117 @@
+"""The room board: rooms down, nights across, and what has each room when. Two queries, whatever the size."""
+
+# ruff: noqa: S608 - the statements are put together from constants; values are parameters
+
+import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from locks.holds import rows
+from locks.models import StayStatus
+from locks.owner import holder
+from locks.sql import TAKES_ROOM
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A stay as it is drawn: `first` is the column of its first night that is shown, from 1."""
+
+    id: UUID
+    group_id: UUID | None
+    status: StayStatus
+    check_in: datetime.date
+    check_out: datetime.date
+    first: int
+    length: int
+    began_before: bool
+    goes_on: bool
+    reference: str
+    reason: str
+    fence: int | None
+    seconds_left: int | None
+    extensions_left: int
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    id: int
+    number: str
+    room_type: str
+    floor: int | None
+    capacity: int
+    bars: list[Bar]
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """`rows` are those of the type and floor asked for; `types` and `floors` are all that there are."""
+
+    days: list[datetime.date]
+    rows: list[Row]
+    types: list[str]
+    floors: list[int]
+
+
+_ROOMS = """
+SELECT id, number, room_type, floor, capacity FROM locks_room
+ORDER BY floor NULLS LAST, length(number), number
+"""
+
+_STAYS = f"""
+SELECT stay.id, stay.group_id, stay.room_id, stay.status, lower(stay.nights) AS check_in,
+    upper(stay.nights) AS check_out, stay.reference, stay.reason, stay.fence, stay.extensions_left, stay.holder,
+    CASE WHEN stay.status = 'held'
+        THEN floor(extract(epoch FROM stay.expires_at - clock_timestamp()))::int END AS seconds_left
+FROM locks_stay stay
+WHERE stay.nights && daterange(%(first)s, %(last)s) AND {TAKES_ROOM}
+ORDER BY stay.room_id, check_in
+"""
+
+
+def board(*, first: datetime.date, nights: int, room_type: str = "", floor: int | None = None) -> Board:
+    """What has each room in these nights; a room without a floor is on none that can be asked for."""
+    rooms = rows(_ROOMS, {})
+    last = first + datetime.timedelta(days=nights)
+    me = holder()
+    bars: dict[int, list[Bar]] = defaultdict(list)
+    for stay in rows(_STAYS, {"first": first, "last": last}):
+        bars[stay["room_id"]].append(_bar(stay, first=first, last=last, me=me))
+    return Board(
+        days=[first + datetime.timedelta(days=day) for day in range(nights)],
+        rows=[
+            Row(**room, bars=bars[room["id"]])
+            for room in rooms
+            if room_type in {"", room["room_type"]} and floor in {None, room["floor"]}
+        ],
+        types=sorted(_values(rooms, "room_type")),
+        floors=sorted(_values(rooms, "floor")),
+    )
+
+
+def _bar(stay: Mapping[str, Any], *, first: datetime.date, last: datetime.date, me: str) -> Bar:
+    begins, ends = max(stay["check_in"], first), min(stay["check_out"], last)
+    return Bar(
+        id=stay["id"],
+        group_id=stay["group_id"],
+        status=StayStatus(stay["status"]),
+        check_in=stay["check_in"],
+        check_out=stay["check_out"],
+        first=(begins - first).days + 1,
+        length=(ends - begins).days,
+        began_before=stay["check_in"] < first,
+        goes_on=stay["check_out"] > last,
+        reference=stay["reference"],
+        reason=stay["reason"],
+        fence=stay["fence"],
+        seconds_left=stay["seconds_left"],
+        extensions_left=stay["extensions_left"],
+        own=stay["holder"] == me,
+    )
+
+
+def _values(rooms: Iterable[Mapping[str, Any]], name: str) -> set[Any]:
+    return {room[name] for room in rooms if room[name] is not None}

@@ -1,0 +1,97 @@
+"""The room board as a person uses it: with a mouse, with the keyboard, on a phone."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Page, expect, sync_playwright
+
+from locks import services
+from locks.models import Stay
+from tests.locks.conftest import SomeNights
+from tests.servers import demand_or_skip
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+def page(live_server: Any, staff: Client, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """The board of the hotel, logged in; a broken script or a breach of the page's policy fails the test."""
+    program = shutil.which("chromium")
+    if program is None:
+        demand_or_skip("chromium")
+    # Playwright runs a loop of its own in this thread, which Django takes for asynchronous code.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    port = live_server.url.rpartition(":")[2]
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+        cookie = staff.cookies[settings.SESSION_COOKIE_NAME].value
+        context.add_cookies(
+            [
+                {
+                    "name": settings.SESSION_COOKIE_NAME,
+                    "value": cookie,
+                    "url": f"http://alpha.localhost:{port}",
+                }
+            ]
+        )
+        shown = context.new_page()
+        shown.on("pageerror", lambda error: complaints.append(str(error)))
+        shown.on(
+            "console",
+            lambda line: complaints.append(line.text) if "Content Security Policy" in line.text else None,
+        )
+        shown.goto(f"http://alpha.localhost:{port}/admin/locks/room/board/")
+        yield shown
+        if folder := os.environ.get("SCREENSHOTS"):
+            shown.screenshot(path=f"{folder}/board.png")
+        browser.close()
+        connection.close()  # inside the loop Django has a connection of its own, that nobody else would close
+    assert complaints == []
+
+
+def test_a_click_holds_a_free_room_and_another_confirms_it(rooms: list[int], page: Page) -> None:
+    row = page.locator(".hb-row[data-number='102']")
+    row.click(position={"x": 400, "y": 15})
+    page.fill("[name=reference]", "Walk-in")
+    page.click("[data-act=hold]")
+    bar = row.locator(".hb-stay")
+    bar.wait_for()
+    assert "Walk-in" in bar.inner_text()
+    assert ":" in bar.locator("time").inner_text()
+    bar.click()
+    page.click("[data-act=confirm]")
+    row.locator(".hb-confirmed").wait_for()
+    assert Stay.objects.get().status == "confirmed"
+
+
+def test_the_keyboard_is_enough(rooms: list[int], nights: SomeNights, page: Page) -> None:
+    page.focus("#board")
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    page.fill("[name=reason]", "paint")
+    page.focus("[data-act=out-of-service]")
+    page.keyboard.press("Enter")
+    page.locator(".hb-row[data-number='102'] .hb-out_of_service").wait_for()
+    stay = Stay.objects.get()
+    assert (stay.check_in, stay.reason) == (nights(2).check_in, "paint")
+
+
+def test_a_refusal_is_read_in_the_dialog(rooms: list[int], nights: SomeNights, page: Page) -> None:
+    hold = services.acquire(rooms=rooms[:1], nights=nights(2, 2))
+    page.reload()
+    page.locator(".hb-row[data-number='101'] .hb-stay").click()
+    page.fill("[name=reason]", "guest called")
+    page.click("[data-act=force-release]")
+    page.locator("#board-dialog").wait_for(state="hidden")
+    assert Stay.objects.get(id=hold.id).status == "released"
+    services.acquire(rooms=rooms[:1], nights=nights(2, 2))  # the board does not show it yet
+    page.locator(".hb-row[data-number='101']").click(position={"x": 9 * 16 + 3 * 52 + 10, "y": 15})
+    page.click("[data-act=hold]")
+    expect(page.locator(".hb-error")).to_contain_text("Room 101 is held")

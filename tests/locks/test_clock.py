@@ -1,0 +1,53 @@
+"""The clock that counts is the database's."""
+
+import datetime
+import time
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from locks import policy, selectors, services
+from locks.errors import HoldExpired
+from tests.locks.conftest import SomeNights
+from tests.locks.helpers import lapse
+
+pytestmark = pytest.mark.django_db
+
+HOUR = 3600
+
+
+@pytest.fixture(params=[HOUR, -HOUR], ids=["an hour fast", "an hour slow"])
+def wrong_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that Python code asks for the time is wrong by an hour."""
+    offset: int = request.param
+    seconds: Callable[[], float] = time.time
+    nanoseconds: Callable[[], int] = time.time_ns
+    monkeypatch.setattr(time, "time", lambda: seconds() + offset)
+    monkeypatch.setattr(time, "time_ns", lambda: nanoseconds() + offset * 10**9)
+    now = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: now() + datetime.timedelta(seconds=offset))
+
+
+def database_now() -> datetime.datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [now] = cursor.fetchone()
+    return now  # type: ignore[no-any-return]
+
+
+def test_a_wrong_clock_of_ours_changes_nothing(
+    wrong_clock: None, rooms: list[int], nights: SomeNights
+) -> None:
+    before = database_now()
+    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    assert hold.expires_at is not None
+    assert 0 <= (hold.expires_at - before).total_seconds() - policy.HOLD_SECONDS < 5
+    assert services.expire(ids=[hold.id]) == []
+    assert selectors.hold(hold.id).status == "held"
+    assert services.extend(hold.id, token=hold.token).seconds_left > policy.HOLD_SECONDS
+    lapse(hold.id)
+    assert selectors.hold(hold.id).status == "expired"
+    with pytest.raises(HoldExpired):
+        services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)

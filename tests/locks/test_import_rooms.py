@@ -1,0 +1,72 @@
+"""`manage.py import_rooms`."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from locks.models import Room
+from tenants.context import hotel_context
+from tenants.models import Hotel
+
+pytestmark = pytest.mark.django_db
+
+
+def run(file: Path, text: str, *options: str) -> tuple[int, dict[str, Any]]:
+    file.write_text(text, encoding="utf-8")
+    out = io.StringIO()
+    code = 0
+    try:
+        call_command("import_rooms", str(file), "--hotel", "alpha", "--json", *options, stdout=out)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    return code, json.loads(out.getvalue())
+
+
+def count(hotel: Hotel) -> int:
+    with hotel_context(hotel):
+        return Room.objects.count()
+
+
+def test_it_adds_rooms_and_a_second_run_changes_nothing(hotel: Hotel, tmp_path: Path) -> None:
+    text = "number,type,floor,capacity\n101,double,1,2\n102,suite,,\n"
+    assert run(tmp_path / "rooms.csv", text) == (
+        0,
+        {"rows": 2, "added": 2, "already_there": 0, "rejected": [], "dry_run": False},
+    )
+    assert run(tmp_path / "rooms.csv", text)[1]["already_there"] == 2
+    with hotel_context(hotel):
+        suite = Room.objects.get(number="102")
+    assert (suite.room_type, suite.floor, suite.capacity) == ("suite", None, 2)
+
+
+def test_a_wrong_row_is_listed_with_its_line_and_the_others_are_added(hotel: Hotel, tmp_path: Path) -> None:
+    rows = [
+        "101,double,1,2",
+        "102,double,first,2",
+        "103,double,1,0",
+        ",double,1,2",
+        "101,suite,1,2",
+        "104,,1,2",
+    ]
+    code, result = run(tmp_path / "rooms.csv", "\n".join(["number,type,floor,capacity", *rows]))
+    assert code == 1
+    assert [problem["line"] for problem in result["rejected"]] == [3, 4, 5, 6, 7]
+    assert result["added"] == count(hotel) == 1
+
+
+def test_a_dry_run_stores_nothing(hotel: Hotel, tmp_path: Path) -> None:
+    _code, result = run(tmp_path / "rooms.csv", "number,type\n101,double\n", "--dry-run")
+    assert (result["added"], count(hotel)) == (1, 0)
+
+
+def test_what_is_no_such_file_is_wrong_usage(hotel: Hotel, tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as error:
+        run(tmp_path / "rooms.csv", "room;kind\n1;x\n")
+    assert error.value.returncode == 2
+    with pytest.raises(CommandError) as error:
+        call_command("import_rooms", str(tmp_path / "none.csv"), "--hotel", "alpha")
+    assert error.value.returncode == 2

@@ -1,0 +1,253 @@
+"""The whole life of holds, in any order, against a model of a few lines."""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from locks import policy, selectors, services
+from locks.board import board
+from locks.errors import (
+    HoldConfirmed,
+    HoldExpired,
+    HoldReleased,
+    NoExtensionsLeft,
+    NotAStay,
+    RoomTaken,
+    StaleFence,
+    WrongToken,
+)
+from locks.holds import Hold
+from locks.models import StayStatus
+from locks.nights import Nights
+from tenants.errors import DomainError
+from tests.locks.helpers import lapse
+from tests.races.overlaps import OVERLAPS
+
+HORIZON = 12
+ROOMS = 2
+
+NIGHT_RANGES = st.tuples(st.integers(0, HORIZON - 1), st.integers(1, 4))
+ROOM_NUMBERS = st.integers(0, ROOMS - 1)
+
+
+@dataclass
+class Expected:
+    """What the model thinks of one hold."""
+
+    room: int
+    first: int
+    last: int
+    status: StayStatus = StayStatus.HELD
+    extensions: int = policy.EXTENSIONS
+    lapsed: bool = False
+
+    @property
+    def blocks(self) -> bool:
+        return self.status in {StayStatus.CONFIRMED, StayStatus.OUT_OF_SERVICE} or (
+            self.status is StayStatus.HELD and not self.lapsed
+        )
+
+    def overlaps(self, room: int, first: int, last: int) -> bool:
+        return self.room == room and self.first < last and first < self.last
+
+    def ended(self) -> type[DomainError] | None:
+        """Why its owner can't go on with it."""
+        if self.status is StayStatus.HELD:
+            return HoldExpired if self.lapsed else None
+        return {
+            StayStatus.CONFIRMED: HoldConfirmed,
+            StayStatus.RELEASED: HoldReleased,
+            StayStatus.EXPIRED: HoldExpired,
+        }[self.status]
+
+
+class Life(RuleBasedStateMachine):
+    holds = Bundle("holds")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        self.rooms = services.ensure_rooms({"double": ROOMS})["double"]
+        self.today = selectors.today()
+        self.expected: dict[Hold, Expected] = {}
+        self.fences: dict[int, int] = dict.fromkeys(range(ROOMS), 0)
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.atomic.__exit__(None, None, None)
+
+    def nights(self, first: int, last: int) -> Nights:
+        day = datetime.timedelta(days=1)
+        return Nights(self.today + first * day, self.today + last * day)
+
+    def taken(self, room: int, first: int, last: int, *, but: Expected | None = None) -> bool:
+        return any(
+            other.blocks and other is not but and other.overlaps(room, first, last)
+            for other in self.expected.values()
+        )
+
+    def refused_or_done(self, error: type[DomainError] | None, act: Callable[[], object]) -> bool:
+        """Do it, in a savepoint as a request would; the model says which error it ends in, if any."""
+        try:
+            with transaction.atomic():
+                act()
+        except DomainError as refusal:
+            assert type(refusal) is error, f"{refusal!r} instead of {error}"
+            return False
+        assert error is None, f"no {error}"
+        return True
+
+    @rule(target=holds, room=ROOM_NUMBERS, wish=NIGHT_RANGES)
+    def acquire(self, room: int, wish: tuple[int, int]) -> Hold | None:
+        first, last = wish[0], wish[0] + wish[1]
+        made: list[Hold] = []
+        error = RoomTaken if self.taken(room, first, last) else None
+        if not self.refused_or_done(
+            error,
+            lambda: made.append(services.acquire(rooms=[self.rooms[room]], nights=self.nights(first, last))),
+        ):
+            return None
+        [hold] = made
+        for other in self.expected.values():
+            if other.status is StayStatus.HELD and other.lapsed and other.overlaps(room, first, last):
+                other.status = StayStatus.EXPIRED
+        self.expected[hold] = Expected(room, first, last)
+        assert (hold.fence or 0) > self.fences[room]
+        self.fences[room] = hold.fence or 0
+        return hold
+
+    @rule(hold=holds)
+    def extend(self, hold: Hold | None) -> None:
+        if hold is None:
+            return
+        expected = self.expected[hold]
+        error = expected.ended() or (None if expected.extensions else NoExtensionsLeft)
+        if self.refused_or_done(error, lambda: services.extend(hold.id, token=hold.token)):
+            expected.extensions -= 1
+
+    @rule(hold=holds)
+    def release(self, hold: Hold | None) -> None:
+        if hold is None:
+            return
+        expected = self.expected[hold]
+        error = HoldConfirmed if expected.status is StayStatus.CONFIRMED else None
+        if self.refused_or_done(error, lambda: services.release(hold.id, token=hold.token)) and (
+            expected.status is StayStatus.HELD
+        ):
+            expected.status = StayStatus.RELEASED
+
+    @rule(hold=holds)
+    def confirm(self, hold: Hold | None) -> None:
+        if hold is None:
+            return
+        expected = self.expected[hold]
+        error = None if expected.status is StayStatus.CONFIRMED else expected.ended()
+        if self.refused_or_done(
+            error, lambda: services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+        ):
+            expected.status = StayStatus.CONFIRMED
+
+    @rule(hold=holds, act=st.sampled_from([services.extend, services.release]))
+    def act_without_the_token(self, hold: Hold | None, act: Callable[..., object]) -> None:
+        if hold is not None:
+            self.refused_or_done(WrongToken, lambda: act(hold.id, token="guess"))
+
+    @rule(hold=holds)
+    def confirm_with_an_old_fence(self, hold: Hold | None) -> None:
+        if hold is not None:
+            fence = (hold.fence or 0) - 1
+            self.refused_or_done(StaleFence, lambda: services.confirm(hold.id, token=hold.token, fence=fence))
+
+    @rule(hold=holds)
+    def let_it_lapse(self, hold: Hold | None) -> None:
+        if hold is not None:
+            self.expected[hold].lapsed = True
+            lapse(hold.id)
+
+    @rule()
+    def sweep(self) -> None:
+        lapsed = {
+            hold.id: expected
+            for hold, expected in self.expected.items()
+            if expected.status is StayStatus.HELD and expected.lapsed
+        }
+        assert set(services.expire(ids=[hold.id for hold in self.expected])) == set(lapsed)
+        for expected in lapsed.values():
+            expected.status = StayStatus.EXPIRED
+
+    @rule(hold=consumes(holds), room=ROOM_NUMBERS, wish=NIGHT_RANGES)
+    def move(self, hold: Hold | None, room: int, wish: tuple[int, int]) -> None:
+        """By staff; its owner has the old fence from then on, so the hold is not used again."""
+        if hold is None:
+            return
+        expected, first, last = self.expected[hold], wish[0], wish[0] + wish[1]
+        error: type[DomainError] | None = None
+        if expected.status not in {StayStatus.HELD, StayStatus.CONFIRMED}:
+            error = NotAStay
+        elif expected.status is StayStatus.HELD and expected.lapsed:
+            error = HoldExpired
+        elif self.taken(room, first, last, but=expected):
+            error = RoomTaken
+        nights = self.nights(first, last)
+        moved = self.refused_or_done(
+            error, lambda: services.move_stay(hold.id, room=self.rooms[room], nights=nights)
+        )
+        if moved:
+            expected.room, expected.first, expected.last = room, first, last
+            self.fences[room] = max(self.fences[room], self.fence_of(room))
+            for other in self.expected.values():
+                lapsed = other.status is StayStatus.HELD and other.lapsed
+                if lapsed and other.overlaps(room, first, last):
+                    other.status = StayStatus.EXPIRED
+
+    def fence_of(self, room: int) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT fence FROM locks_room WHERE id = %s", [self.rooms[room]])
+            [fence] = cursor.fetchone()
+        return int(fence)
+
+    @invariant()
+    def nothing_overlaps(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(OVERLAPS)
+            assert cursor.fetchone() == (0,)
+
+    @invariant()
+    def the_board_shows_what_the_model_says(self) -> None:
+        shown = {
+            (self.rooms.index(row.id), bar.first - 1, bar.first - 1 + bar.length, bar.status)
+            for row in board(first=self.today, nights=HORIZON + 5).rows
+            for bar in row.bars
+        }
+        assert shown == {
+            (one.room, one.first, one.last, one.status) for one in self.expected.values() if one.blocks
+        }
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("in_hotel")
+def test_a_hold_lives_as_the_model_says() -> None:
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
