@@ -105,8 +105,11 @@ class Servers:
 def clone(direct_url: str) -> None:
     """Make the database that the URL names a fresh copy of the template, whoever is connected to it."""
     database = sql.Identifier(urlsplit(direct_url).path.lstrip("/"))
-    with psycopg.connect(with_database(direct_url, "postgres"), autocommit=True) as connection:
+    # Only a superuser may end what the runtime login left open: a pooler's connections, a live server's threads.
+    superuser_url = os.environ["HOTELAGENT_TEST_SUPERUSER_URL"]
+    with psycopg.connect(with_database(superuser_url, "postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
+    with psycopg.connect(with_database(direct_url, "postgres"), autocommit=True) as connection:
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 database, sql.Identifier(TEMPLATE)
