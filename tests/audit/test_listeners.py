@@ -77,6 +77,40 @@ def test_a_key_s_life_is_recorded_without_its_secret(in_hotel: Hotel) -> None:
     assert text.rpartition("_")[2] not in str(made.data)
 
 
+@pytest.mark.django_db
+def test_a_key_that_lacks_a_scope_is_on_the_trail(hotel: Hotel) -> None:
+    with hotel_context(hotel):
+        key, text = api_keys.make(name="rooms only", scopes=["rooms:read"])
+    client = Client(SERVER_NAME=HOST, headers={"Authorization": f"Bearer {text}"})
+    assert client.get("/api/v1/audit/").status_code == 403
+    with hotel_context(hotel):
+        event = Event.objects.get(event="access.denied", actor_id=str(key.pk))
+        assert event.data == {"permission": "audit:read", "method": "GET", "path": "/api/v1/audit/"}
+
+
+@pytest.mark.django_db
+def test_a_page_that_a_role_does_not_allow_is_on_the_trail(hotel: Hotel) -> None:
+    client = Client(SERVER_NAME=HOST)
+    with hotel_context(hotel):
+        desk = User.objects.create_user(username="desk", password=None, role=Role.FRONT_DESK)
+        client.force_login(desk)
+    assert client.get("/admin/audit/event/").status_code == 403
+    with hotel_context(hotel):
+        event = Event.objects.get(event="access.denied", actor_id=str(desk.pk))
+        assert event.data["path"] == "/admin/audit/event/"
+
+
+@pytest.mark.django_db
+def test_what_is_written_in_the_admin_names_the_fields_and_not_what_was_typed(
+    staff: Client, hotel: Hotel
+) -> None:
+    added = staff.post("/admin/locks/room/add/", {"number": "777", "room_type": "A", "floor": 7, "capacity": 2})
+    assert added.status_code == 302
+    with hotel_context(hotel):
+        event = Event.objects.filter(subject_kind="room").latest("id")
+        assert event.actor_label == "manager"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_platform_s_trail_knows_when_a_hotel_is_made_suspended_and_resumed() -> None:
     sol = services.create_hotel(slug="sol", name="Hotel Sol", time_zone="America/Argentina/Buenos_Aires")
