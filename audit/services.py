@@ -1,14 +1,22 @@
 """Writing to the trail. Who acts, from where and in which request comes from `tenants.context`."""
 
+import threading
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TookTooLong
+from contextvars import copy_context
 
-from django.db import connection, connections, transaction
-from django.db.models.sql import InsertQuery
+import structlog
+from django.db import connection, transaction
 
 from audit import registry
 from audit.models import Event
 from audit.registry import EventType
 from tenants.context import current_actor
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_SECONDS = 1.0
 
 #: What an event is about: its kind, as in the API's addresses ("hold", "room"), and its id.
 Subject = tuple[str, object]
@@ -25,24 +33,40 @@ def record(event: EventType, *, subject: Subject | None = None, **fields: object
 
 
 def record_apart(event: EventType, *, subject: Subject | None = None, **fields: object) -> None:
-    """Write one event that stays whatever becomes of the caller's transaction; committed on return.
+    """Write one event that stays whatever becomes of the caller's transaction.
 
-    For what was refused: a failed login, an access denied. Inside an open transaction this takes a second
-    connection for the length of one insert, so call it after the transaction where you can.
+    For what was refused: a failed login, an access denied, a clash. Committed on return; only where the caller
+    itself is what the second connection waits for (a pool with nothing left) does it return before, and the
+    event follows when the caller's transaction has ended.
     """
     row = _row(event, subject, fields)
-    if not connection.in_atomic_block:
+    if connection.in_atomic_block:
+        _save_apart(row)
+    else:
         row.save(force_insert=True)
-        return
-    # A copy and not an alias of its own: routers, and whoever looks at DATABASES, go on seeing one database.
-    apart = connections.create_connection(connection.alias)
+
+
+def _save_apart(row: Event) -> None:
+    """Insert on a thread: its connection is another one, and it can be left behind while it waits for a pool."""
+    saved: Future[None] = Future()
+    context = copy_context()
+
+    def save() -> None:
+        try:
+            context.run(row.save, force_insert=True)
+        except Exception as error:
+            log.exception("audit.not_recorded", audit_event=row.event)
+            saved.set_exception(error)
+        else:
+            saved.set_result(None)
+        finally:
+            connection.close()
+
+    threading.Thread(target=save, name="audit-apart").start()
     try:
-        columns = [field for field in Event._meta.concrete_fields if field.name != "at"]
-        query = InsertQuery(Event)
-        query.insert_values(columns, [row])
-        query.get_compiler(connection=apart).execute_sql()
-    finally:
-        apart.close()
+        saved.result(PATIENCE_SECONDS)
+    except TookTooLong:
+        log.warning("audit.recorded_later", audit_event=row.event)
 
 
 def record_many(event: EventType, rows: Iterable[tuple[Subject | None, Mapping[str, object]]]) -> int:

@@ -104,7 +104,9 @@ def test_a_page_that_a_role_does_not_allow_is_on_the_trail(hotel: Hotel) -> None
 def test_what_is_written_in_the_admin_names_the_fields_and_not_what_was_typed(
     staff: Client, hotel: Hotel
 ) -> None:
-    added = staff.post("/admin/locks/room/add/", {"number": "777", "room_type": "A", "floor": 7, "capacity": 2})
+    added = staff.post(
+        "/admin/locks/room/add/", {"number": "777", "room_type": "A", "floor": 7, "capacity": 2}
+    )
     assert added.status_code == 302
     with hotel_context(hotel):
         event = Event.objects.filter(subject_kind="room").latest("id")

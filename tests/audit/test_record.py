@@ -1,9 +1,10 @@
 import datetime
+import threading
 import uuid
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import ProgrammingError, connection, transaction
 
 from audit.errors import UnknownEvent, WrongFields
 from audit.models import Event
@@ -12,6 +13,7 @@ from audit.selectors import timeline
 from audit.services import record, record_apart, record_many
 from tenants.context import Actor, hotel_context, platform_context
 from tenants.models import Hotel
+from tenants.routes import direct_route
 
 
 class Fuse(Exception):
@@ -86,6 +88,28 @@ def test_what_is_recorded_apart_is_seen_by_others_before_the_transaction_ends(
                 assert cursor.fetchall() == [("2",)]
         finally:
             stranger.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_records_apart_never_waits_for_itself(hotel: Hotel, lit: EventType) -> None:
+    """As behind a pool whose last connection the caller holds; here, it holds the table."""
+    with direct_route(), hotel_context(hotel):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE audit_event IN EXCLUSIVE MODE")
+            record_apart(lit, subject=("lamp", 1), colour="blue")
+        for thread in threading.enumerate():
+            if thread.name == "audit-apart":
+                thread.join(20)
+        assert timeline(kind="lamp", identifier=1).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_can_t_be_recorded_apart_is_the_caller_s_error(
+    hotel: Hotel, lit: EventType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Event._meta.get_field("event"), "column", "no_such_column")
+    with hotel_context(hotel), transaction.atomic(), pytest.raises(ProgrammingError):
+        record_apart(lit, colour="blue")
 
 
 @pytest.mark.django_db(transaction=True)
