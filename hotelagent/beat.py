@@ -39,7 +39,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
         with platform_context():
             if not self._lead():
                 return RENEW_SECONDS
-            return min(super().tick(*args, **kwargs), RENEW_SECONDS)
+            return float(min(super().tick(*args, **kwargs), RENEW_SECONDS))
 
     def sync(self) -> None:
         """Store when each task was last sent. One that doesn't lead has nothing to say about it."""

@@ -36,27 +36,29 @@ MOST_DELIVERIES = 4
 LONGEST_DELAY = datetime.timedelta(minutes=1)
 
 
-class HotelTask(DjangoTask):  # type: ignore[misc]
+class HotelTask(DjangoTask[Any, Any]):
     """`@shared_task(base=HotelTask, name="reminders.tasks.send_due")`.
 
     Sent from a hotel's context, it runs in that hotel's context; sent from the platform's, in the platform's.
     A hotel that is no longer active: the task is not run. The task object is shared by threads and keeps no state.
     """
 
-    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]
         """Refuses a delay of more than LONGEST_DELAY, and a call where neither hotel nor platform is set."""
         self._refuse_long_delay(options)
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
         return super().apply_async(args, kwargs, **options)
 
-    def apply(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+    def apply(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
         return super().apply(args, kwargs, **options)
 
-    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
         self.apply_async_on_commit(args, kwargs)
 
-    def apply_async_on_commit(self, args: Any = None, kwargs: Any = None, **options: Any) -> None:
+    def apply_async_on_commit(  # type: ignore[override]
+        self, args: Any = None, kwargs: Any = None, **options: Any
+    ) -> None:
         """Send it once the transaction is committed. The hotel is that of this call, not of the commit."""
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
         transaction.on_commit(functools.partial(self.apply_async, args, kwargs, **options))

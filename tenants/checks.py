@@ -7,7 +7,8 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, Error as DatabaseError, connection
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import Error as DatabaseError
 
 from tenants import roles, shared_roles
 from tenants.context import platform_context
@@ -18,7 +19,7 @@ Apps = Sequence[AppConfig] | None
 
 
 @register(Tags.models)
-def check_placement(app_configs: Apps, **_options: Any) -> list[CheckMessage]:
+def check_placement(app_configs: Apps, **_options: Any) -> list[CheckMessage]:  # noqa: ARG001
     """Every table has a place."""
     found: list[CheckMessage] = []
     for model in apps.get_models(include_auto_created=True):
@@ -30,7 +31,7 @@ def check_placement(app_configs: Apps, **_options: Any) -> list[CheckMessage]:
 
 
 @register(Tags.models)
-def check_no_reference_out_of_a_hotel(app_configs: Apps, **_options: Any) -> list[CheckMessage]:
+def check_no_reference_out_of_a_hotel(app_configs: Apps, **_options: Any) -> list[CheckMessage]:  # noqa: ARG001
     """A hotel's table references its own schema only: it is dumped, restored and moved alone (DESIGN 4.14)."""
     found: list[CheckMessage] = []
     for model in apps.get_models(include_auto_created=True):
@@ -58,7 +59,7 @@ def check_no_reference_out_of_a_hotel(app_configs: Apps, **_options: Any) -> lis
 
 
 @register(Tags.security)
-def check_roles_setting(app_configs: Apps, **_options: Any) -> list[CheckMessage]:
+def check_roles_setting(app_configs: Apps, **_options: Any) -> list[CheckMessage]:  # noqa: ARG001
     if settings.DATABASE_ROLES:
         return []
     return [
@@ -72,7 +73,10 @@ def check_roles_setting(app_configs: Apps, **_options: Any) -> list[CheckMessage
 
 @register(Tags.database)
 def check_roles(
-    app_configs: Apps, *, databases: Sequence[str] | None = None, **_options: Any
+    app_configs: Apps,  # noqa: ARG001
+    *,
+    databases: Sequence[str] | None = None,
+    **_options: Any,
 ) -> list[CheckMessage]:
     """`check --database default`: the walls inside the database are as `migrate` makes them."""
     if not settings.DATABASE_ROLES or not databases or DEFAULT_DB_ALIAS not in databases:
@@ -127,12 +131,12 @@ def _walls(cursor: Any) -> list[CheckMessage]:
                 id="tenants.E013",
             )
         )
-    for statement in [] if who.same else shared_roles.missing_from_runtime(cursor, who):
-        found.append(
-            Warning(
-                f"The runtime login {who.runtime!r} lacks a setting.",
-                hint=f"`manage.py migrate`, or an administrator: {statement};",
-                id="tenants.W012",
-            )
+    found += [
+        Warning(
+            f"The runtime login {who.runtime!r} lacks a setting.",
+            hint=f"`manage.py migrate`, or an administrator: {statement};",
+            id="tenants.W012",
         )
+        for statement in ([] if who.same else shared_roles.missing_from_runtime(cursor, who))
+    ]
     return found

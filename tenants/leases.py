@@ -15,7 +15,7 @@ def hold(*, name: str, holder: str, seconds: int) -> bool:
             """,
             [name, holder, seconds],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def release(*, name: str, holder: str) -> None:

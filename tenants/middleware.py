@@ -49,9 +49,9 @@ class HotelMiddleware:
 def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
     """A streaming answer makes its chunks after the middleware has left: give each of them the context again."""
     if response.streaming:
-        closers = [partial(_within, context, closer) for closer in response._resource_closers]  # type: ignore[attr-defined]
+        closers = [partial(_within, context, closer) for closer in vars(response)["_resource_closers"]]
         response.streaming_content = _chunks(response.streaming_content, context)  # type: ignore[attr-defined]
-        response._resource_closers = closers  # type: ignore[attr-defined]
+        vars(response)["_resource_closers"] = closers
     return response
 
 
@@ -132,5 +132,5 @@ def client_ip(request: HttpRequest) -> str | None:
             part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()
         ]
         if forwarded:
-            return forwarded[-min(hops, len(forwarded))]
-    return request.META.get("REMOTE_ADDR") or None
+            return str(forwarded[-min(hops, len(forwarded))])
+    return str(request.META.get("REMOTE_ADDR") or "") or None

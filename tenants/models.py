@@ -226,11 +226,11 @@ class User(AbstractBaseUser):
     def get_full_name(self) -> str:
         return self.full_name or self.username
 
-    def has_perm(self, perm: str, obj: object = None) -> bool:
+    def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002 - Django's signature
         """Whether the role holds the scope that stands for Django's permission `perm`."""
         return self.is_active and permission_scope(perm) in self.scopes
 
-    def has_module_perms(self, app_label: str) -> bool:
+    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002
         return self.is_active
 
 

@@ -13,11 +13,11 @@ class PlacementRouter:
 
     def allow_migrate(
         self,
-        db: str,
+        db: str,  # noqa: ARG002 - there is one
         app_label: str,
         model_name: str | None = None,
         model: type[Model] | None = None,
-        **hints: Any,
+        **hints: Any,  # noqa: ARG002
     ) -> bool:
         """Whether the operation runs in the scope in force; never where none is set (`makemigrations` asks so).
 

@@ -96,7 +96,7 @@ class Routes:
             while not stop.wait(self.every) and time.monotonic() - self._asked_at < IDLE_AFTER:
                 try:
                     self.check()
-                except Exception:  # noqa: BLE001 - the thread must outlive a database that is away
+                except Exception:  # the thread must outlive a database that is away
                     logger.warning("the table of hosts could not be checked", exc_info=True)
                     connection.close()
         finally:

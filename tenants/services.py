@@ -127,7 +127,8 @@ def _schemas() -> set[str]:
 
 
 def _refuse_taken_slug(slug: str, *, but: UUID | None = None) -> None:
-    if Hotel.objects.filter(slug=slug).exclude(id=but).exists():
+    others = Hotel.objects.filter(slug=slug)
+    if (others.exclude(id=but) if but else others).exists():
         raise SlugTaken(f"Another hotel is called {slug!r}.", slug=slug)
 
 

@@ -85,8 +85,7 @@ def _public_sql(cursor: CursorWrapper, who: Logins) -> str:
         lines += [
             f"GRANT USAGE ON SCHEMA public TO {runtime};",
             f"GRANT {privileges.EVERYTHING} ON {listed} TO {runtime};",
-            "ALTER DEFAULT PRIVILEGES IN SCHEMA public "
-            f"GRANT {privileges.EVERYTHING} ON TABLES TO {runtime};",
+            f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {privileges.EVERYTHING} ON TABLES TO {runtime};",
             f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {runtime};",
             *(
                 f"REVOKE ALL ON public.{quoting.name(table)} FROM {runtime}; "
@@ -126,10 +125,9 @@ def _ensure_policies(cursor: CursorWrapper, who: Logins) -> None:
                 f"DROP POLICY IF EXISTS platform ON {target}; CREATE POLICY platform ON {target} "
                 f"TO {quoting.name(who.runtime)} USING (true) WITH CHECK (true)"
             )
-        cursor.execute(
-            f"DO $$BEGIN IF NOT (SELECT relrowsecurity FROM pg_class WHERE oid = {quoting.text(target)}::regclass) "
-            f"THEN ALTER TABLE {target} ENABLE ROW LEVEL SECURITY; END IF; END$$"
-        )
+        cursor.execute("SELECT relrowsecurity FROM pg_class WHERE oid = %s::regclass", [target])
+        if not cursor.fetchone()[0]:
+            cursor.execute(f"ALTER TABLE {target} ENABLE ROW LEVEL SECURITY")
 
 
 def missing_from_runtime(cursor: CursorWrapper, who: Logins) -> list[str]:

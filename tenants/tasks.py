@@ -42,7 +42,7 @@ def tick() -> int:
 def _hand_out(batch: due.Batch) -> int:
     try:
         current_app.tasks[batch.kind.task].apply_async(
-            args=[batch.ids], headers={HOTEL_HEADER: str(batch.hotel_id)}
+            args=(batch.ids,), headers={HOTEL_HEADER: str(batch.hotel_id)}
         )
     except (OperationalError, ConnectionError):
         logger.exception("the broker did not take %s items of kind %s", len(batch.ids), batch.kind.name)

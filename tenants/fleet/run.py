@@ -1,9 +1,10 @@
 """The fleet's migration: groups of hotels at the same state, one hotel by Django, the others by its text."""
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from queue import Empty, SimpleQueue
 
 from django.conf import settings
 from django.db import connection
@@ -49,25 +50,22 @@ def _migrate_group(group: Group, *, jobs: int) -> Iterator[tuple[Hotel, str | No
     migrator = SchemaMigrator(group.hotels[0].scope)
     if not migrator.plan:
         for hotel in group.hotels:
-            yield hotel, _attempt(lambda hotel=hotel: _mark(hotel, template.fingerprint(group.state)))
+            yield hotel, _attempt(partial(_mark, hotel, template.fingerprint(group.state)))
         return
     if not migrator.replayable:
         yield from _in_parallel(group.hotels, jobs, _ByDjango)
         return
     waiting = list(group.hotels)
-    while waiting:
+    lesson: list[str] = []
+    while waiting and not lesson:
         # The first that succeeds shows the others how; one that fails (its data are in the way) does not.
         first = waiting.pop(0)
-        texts: list[str] = []
-        error = _attempt(lambda: texts.append(_teach(migrator, first)))
-        yield first, error
-        if error is None:
-            yield from _in_parallel(waiting, jobs, lambda: _ByText(texts[0]))
-            return
+        yield first, _attempt(partial(_teach, migrator, first, lesson))
+    yield from _in_parallel(waiting, jobs, lambda: _ByText(lesson[0]))
 
 
-def _teach(migrator: SchemaMigrator, hotel: Hotel) -> str:
-    """Migrate this hotel by Django, and say what the others of its group need: one message."""
+def _teach(migrator: SchemaMigrator, hotel: Hotel, lesson: list[str]) -> None:
+    """Migrate this hotel by Django, and add to `lesson` what the others of its group need: one message."""
     before = migrator.applied(hotel.scope)
     sent = patiently(lambda: migrator.migrate(hotel.scope))
     after = migrator.applied(hotel.scope)
@@ -82,12 +80,11 @@ def _teach(migrator: SchemaMigrator, hotel: Hotel) -> str:
     statements = [
         f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'",
         *(text.rstrip().removesuffix(";") for text in sent),
-        f"INSERT INTO django_migrations (app, name, applied) VALUES {recorded}",
+        f"INSERT INTO django_migrations (app, name, applied) VALUES {recorded}",  # noqa: S608 - quoted above
         # The schema names the hotel: the text is the same for all.
-        f"UPDATE public.tenants_hotel SET migrated = {quoting.text(state)} WHERE schema = current_schema()",
+        f"UPDATE public.tenants_hotel SET migrated = {quoting.text(state)} WHERE schema = current_schema()",  # noqa: S608
     ]
-    text = ";\n".join(statements) + ";\n"
-    return text
+    lesson.append(";\n".join(statements) + ";\n")
 
 
 class _ByText:
@@ -123,27 +120,37 @@ class _ByDjango:
 def _in_parallel(
     hotels: list[Hotel], jobs: int, make_worker: Callable[[], Callable[[Hotel], None]]
 ) -> Iterator[tuple[Hotel, str | None]]:
-    """Each thread has a direct connection and a worker of its own."""
-    if not hotels:
+    """Each thread has a direct connection and a worker of its own. Yields each hotel as it is done."""
+    waiting: SimpleQueue[Hotel] = SimpleQueue()
+    done: SimpleQueue[tuple[Hotel, str | None] | None] = SimpleQueue()
+    for hotel in hotels:
+        waiting.put(hotel)
+
+    def work() -> None:
+        try:
+            with direct_route(), platform_context():
+                worker = make_worker()
+                while True:
+                    hotel = waiting.get_nowait()
+                    done.put((hotel, _attempt(partial(worker, hotel))))
+        except Empty:
+            pass
+        finally:
+            done.put(None)
+
+    threads = min(jobs, len(hotels))
+    if not threads:
         return
-    waiting = iter(hotels)
-    lock = threading.Lock()
-
-    def take() -> Hotel | None:
-        with lock:
-            return next(waiting, None)
-
-    def work() -> list[tuple[Hotel, str | None]]:
-        done = []
-        with direct_route(), platform_context():
-            worker = make_worker()
-            while (hotel := take()) is not None:
-                done.append((hotel, _attempt(lambda hotel=hotel: worker(hotel))))
-        return done
-
-    with ThreadPoolExecutor(max_workers=min(jobs, len(hotels)), thread_name_prefix="migrate") as pool:
-        for future in as_completed([pool.submit(work) for _ in range(min(jobs, len(hotels)))]):
-            yield from future.result()
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="migrate") as pool:
+        futures = [pool.submit(work) for _ in range(threads)]
+        while threads:
+            result = done.get()
+            if result is None:
+                threads -= 1
+            else:
+                yield result
+    for future in futures:
+        future.result()  # a thread that could not even connect says so
 
 
 def _attempt(work: Callable[[], object]) -> str | None:

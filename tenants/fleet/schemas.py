@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection, router, transaction
 from django.db.migrations import RunPython, SeparateDatabaseAndState
@@ -26,7 +26,8 @@ class SchemaMigrator:
             self.executor.loader.check_consistent_history(connection)
             self.targets = self.executor.loader.graph.leaf_nodes()
             self.plan: Plan = self.executor.migration_plan(self.targets)
-            self.state = self.executor._create_project_state(with_applied_migrations=True)  # noqa: SLF001
+            executor: Any = self.executor
+            self.state = executor._create_project_state(with_applied_migrations=True)  # noqa: SLF001
             self.runs_python = any(
                 _runs_python(operation, migration.app_label)
                 for migration, _backwards in self.plan
@@ -71,7 +72,7 @@ class SchemaMigrator:
         a table that still has checks to come.
         """
 
-        def between(action: str, migration: Migration | None = None, fake: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's signature
+        def between(action: str, migration: Migration | None = None, _fake: bool = False) -> None:
             if action != "apply_success" or migration is self.plan[-1][0]:
                 return
             with connection.cursor() as cursor:
@@ -79,7 +80,7 @@ class SchemaMigrator:
                     cursor.execute(statement)
                     sent.append(statement)
 
-        self.executor.progress_callback = between
+        self.executor.progress_callback = cast("Any", between)
 
 
 def _runs_python(operation: Operation, app_label: str) -> bool:

@@ -17,7 +17,7 @@ class HotelCommand(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         actor = Actor(kind="command", id=_login(), label=self.__module__.rpartition(".")[2])
         try:
             with platform_context(), actor_context(actor):

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     sent: list[str] = []
     monkeypatch.setattr(
-        beat.LeadingScheduler, "apply_async", lambda self, entry, **_options: sent.append(f"{self.holder}:{entry.task}")
+        beat.LeadingScheduler,
+        "apply_async",
+        lambda self, entry, **_options: sent.append(f"{self.holder}:{entry.task}"),
     )
     return sent
 

@@ -60,7 +60,7 @@ def test_the_dump_that_the_comparison_rests_on_sees_a_difference() -> None:
     ["", "a" * 41, "admin", "WWW", "api", "platform", "mail", "localhost", "template", "-a", "a-", "a_b", "a b",
      'a"b', "a'b", "a;b", "ñ", "xn--hotel", "a.b", "public"],
 )  # fmt: skip
-def test_it_refuses_a_slug_that_can_not_be_a_host_name(slug) -> None:
+def test_it_refuses_a_slug_that_can_not_be_a_host_name(slug: str) -> None:
     before = sql.schemas()
     with pytest.raises(InvalidSlug):
         services.create_hotel(slug=slug, name="X")
@@ -75,7 +75,7 @@ def test_it_refuses_a_slug_that_differs_only_in_case() -> None:
 @pytest.mark.parametrize(
     "host", ["sol", "a b.example", "-a.example", "evil.localhost", "10.0.0.1", "a..example", "a'.example"]
 )
-def test_it_refuses_a_domain_that_can_not_be_a_hotels(host) -> None:
+def test_it_refuses_a_domain_that_can_not_be_a_hotels(host: str) -> None:
     with pytest.raises(InvalidDomain):
         services.create_hotel(slug="sol", name="X", domains=[host])
 
@@ -97,8 +97,8 @@ def test_two_slugs_that_make_the_same_schema_name_get_two_schemas() -> None:
     assert (a.schema, b.schema) == ("hotel_a_b", "hotel_a_b_2")
 
 
-def test_a_failure_leaves_nothing_and_can_be_tried_again(monkeypatch) -> None:
-    def fail(hotel):
+def test_a_failure_leaves_nothing_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(hotel: Hotel) -> None:
         raise ValueError("no luck")
 
     before = sql.schemas(), sql.hotel_roles()
@@ -111,7 +111,7 @@ def test_a_failure_leaves_nothing_and_can_be_tried_again(monkeypatch) -> None:
     assert services.create_hotel(slug="sol", name="Sol").status == HotelStatus.ACTIVE
 
 
-def test_hooks_run_in_the_new_hotels_scope(monkeypatch) -> None:
+def test_hooks_run_in_the_new_hotels_scope(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     monkeypatch.setattr(provisioning, "on_hotel_created", [lambda hotel: seen.append(current_hotel().slug)])
     services.create_hotel(slug="sol", name="Sol")
@@ -143,7 +143,7 @@ def test_provisioning_twice_at_once_makes_one_hotel() -> None:
         hotel = Hotel.objects.create(slug="sol", name="Sol", schema="hotel_sol")
     barrier, results = threading.Barrier(2), []
 
-    def make():
+    def make() -> None:
         barrier.wait()
         results.append(provisioning.provision(hotel.id).status)
 
@@ -165,7 +165,7 @@ def test_text_in_template_data_that_looks_like_the_schema_stays_as_it_is() -> No
     assert found == [("hotel_template",)]
 
 
-def test_it_counts_the_relations_of_a_hotel(hotel, capsys) -> None:
+def test_it_counts_the_relations_of_a_hotel(hotel: Hotel, capsys: pytest.CaptureFixture[str]) -> None:
     """A hotel costs what its relations cost. Raise this figure knowingly."""
     rows = sql.ask(
         "SELECT count(*) FILTER (WHERE relkind = 'r'), count(*) FILTER (WHERE relkind = 'i'), "

@@ -1,6 +1,6 @@
 """Which hotel a request is for, and who makes it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings as django_settings
@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template import engines
 from django.template.response import TemplateResponse
 from django.test import Client, RequestFactory
+from django.utils.functional import SimpleLazyObject
 
 from tenants import services
-from tenants.context import NoScope, current_actor, current_scope, scope_or_none
+from tenants.context import NoScope, current_actor, current_scope, platform_context, scope_or_none
 from tenants.middleware import ActorMiddleware, HotelMiddleware, client_ip
 from tenants.models import Hotel, User
 
@@ -21,6 +22,12 @@ pytestmark = pytest.mark.django_db
 
 def request_for(host: str, **headers: str) -> HttpRequest:
     return RequestFactory().get("/", headers={"host": host, **headers})
+
+
+def answer(view: Callable[[HttpRequest], HttpResponse], host: str) -> HttpResponse:
+    response = HotelMiddleware(view)(request_for(host))
+    assert isinstance(response, HttpResponse)
+    return response
 
 
 def schema() -> str:
@@ -42,23 +49,19 @@ def test_the_host_sets_the_hotel_and_its_addresses(hotel: Hotel) -> None:
 
 
 def test_the_platforms_host_sets_the_platform(hotel: Hotel) -> None:
-    HotelMiddleware(lambda request: HttpResponse(current_scope().schema))
-    response = HotelMiddleware(lambda request: HttpResponse(schema()))(request_for("localhost"))
-    assert response.content == b"public"
+    assert answer(lambda request: HttpResponse(schema()), "localhost").content == b"public"
 
 
 @pytest.mark.parametrize(
     "host", ["nobody.localhost", "evil.example", "a.alpha.localhost", "a_b.localhost", "[::2]"]
 )
 def test_an_unknown_host_is_a_404_that_says_nothing(hotel: Hotel, host: str) -> None:
-    response = HotelMiddleware(lambda request: HttpResponse("secret"))(request_for(host))
+    response = answer(lambda request: HttpResponse("secret"), host)
     assert (response.status_code, response.content) == (404, b"Not found\n")
 
 
 def test_a_hotel_that_is_being_made_is_unknown(hotel: Hotel) -> None:
     response = HotelMiddleware(lambda request: HttpResponse())
-    from tenants.context import platform_context
-
     with platform_context():
         Hotel.objects.create(slug="soon", name="Soon", schema="hotel_soon")
     assert response(request_for("soon.localhost")).status_code == 404
@@ -134,10 +137,10 @@ def test_a_template_that_is_rendered_late_reads_its_own_hotel(hotel: Hotel, clie
     template = engines["django"].from_string("{{ users.count }}{% for u in users %}{{ u }}{% endfor %}")
 
     def view(request: HttpRequest) -> HttpResponse:
-        response = TemplateResponse(request, template, {"users": User.objects.all()})  # type: ignore[arg-type]
+        response = TemplateResponse(request, template, {"users": User.objects.all()})
         return response.render()
 
-    response = HotelMiddleware(view)(request_for("alpha.localhost"))
+    response = answer(view, "alpha.localhost")
     assert response.content.startswith(b"0")
 
 
@@ -151,24 +154,18 @@ def test_an_error_in_the_view_gives_the_scope_back(hotel: Hotel) -> None:
 
 
 def test_the_actor_is_looked_up_when_somebody_asks(in_hotel: Hotel) -> None:
-    class Session:
-        asked = 0
+    asked = []
 
-        @property
-        def user(self) -> User:
-            self.asked += 1
-            return User(username="ana", role="manager")
+    def user() -> User:
+        asked.append(1)
+        return User(username="ana", role="manager")
 
     request = request_for("alpha.localhost")
-    session = Session()
-    type(request).user = property(lambda self: session.user)  # type: ignore[attr-defined]
-    try:
-        ActorMiddleware(lambda request: HttpResponse())(request)
-        assert session.asked == 0
-        ActorMiddleware(lambda request: HttpResponse(current_actor().label))(request)
-        assert session.asked == 1
-    finally:
-        del type(request).user  # type: ignore[attr-defined]
+    request.user = SimpleLazyObject(user)  # type: ignore[assignment] # as AuthenticationMiddleware sets it
+    ActorMiddleware(lambda request: HttpResponse())(request)
+    assert asked == []
+    ActorMiddleware(lambda request: HttpResponse(current_actor().label))(request)
+    assert asked == [1]
 
 
 def test_somebody_who_is_not_logged_in_is_anonymous_with_an_address(in_hotel: Hotel) -> None:

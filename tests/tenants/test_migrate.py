@@ -3,18 +3,18 @@
 import json
 import re
 import threading
-from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.postgres.operations import AddIndexConcurrently
 from django.core.management import CommandError, call_command
-from django.db import connection, migrations, models
+from django.db import connection, migrations, models, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tenants import services, template
 from tenants.context import current_hotel, hotel_context, platform_context
-from tenants.fleet import locks, states
+from tenants.fleet import locks
 from tenants.models import Hotel
 from tenants.routes import direct_route
 from tests.tenants import sql
@@ -166,8 +166,6 @@ def test_a_failing_data_migration_takes_back_the_whole_plan(add_migration: AddMi
 
 
 def test_an_index_can_be_made_concurrently(add_migration: AddMigration) -> None:
-    from django.contrib.postgres.operations import AddIndexConcurrently
-
     index = models.Index(fields=["floor"], name="locks_room_floor")
     add_migration("locks", [AddIndexConcurrently("room", index)], atomic=False)
     assert migrate()["failed"] == {}
@@ -245,10 +243,8 @@ def test_storing_the_script_waits_for_a_hotel_that_is_being_made() -> None:
         stored.set()
 
     with direct_route(), platform_context():
-        from django.db import transaction
-
         with transaction.atomic():
-            list(states.Hotel.objects.raw("SELECT 1 AS id FROM tenants_template FOR SHARE"))
+            list(Hotel.objects.raw("SELECT 1 AS id FROM tenants_template FOR SHARE"))
             thread = threading.Thread(target=store)
             thread.start()
             assert not stored.wait(2)
@@ -282,13 +278,12 @@ def test_a_table_that_is_in_use_makes_it_try_again_and_not_wait(
 @pytest.mark.parametrize("option", ["plan", "check_unapplied"])
 def test_plan_and_check_change_nothing(add_migration: AddMigration, option: str) -> None:
     add_migration("locks", [ADD_FLOOR_NOTE])
-    call: Callable[[], None] = lambda: call_command("migrate", stdout=StringIO(), **{option: True})  # noqa: E731
     if option == "check_unapplied":
         with pytest.raises(SystemExit) as end:
-            call()
+            call_command("migrate", stdout=StringIO(), **{option: True})
         assert end.value.code == 1
     else:
-        call()
+        call_command("migrate", stdout=StringIO(), **{option: True})
     assert "note" not in columns("hotel_alpha")
 
 

@@ -18,9 +18,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from hotelagent.celery import app
-from tenants import services
+from tenants import routing, services
 from tenants.celery_task import HOTEL_HEADER, HotelTask
-from tenants.context import Actor, NoScope, actor_context, current_actor, current_scope, hotel_context, platform_context
+from tenants.context import (
+    Actor,
+    NoScope,
+    actor_context,
+    current_actor,
+    current_scope,
+    hotel_context,
+    platform_context,
+)
 from tenants.errors import TooManyDeliveries
 from tenants.models import Hotel, Redelivery
 
@@ -47,8 +55,10 @@ def forget() -> None:
 @pytest.fixture
 def worker(db: None) -> Iterator[Any]:
     """A worker with two threads, on this test's Redis."""
-    app.conf.broker_url = settings.REDIS_URL
-    with start_worker(app, concurrency=2, pool="threads", perform_ping_check=False, loglevel="ERROR") as worker:
+    app.conf.update(broker_url=settings.REDIS_URL)
+    with start_worker(
+        app, concurrency=2, pool="threads", perform_ping_check=False, loglevel="ERROR"
+    ) as worker:
         yield worker
     app.close()
 
@@ -61,7 +71,9 @@ def wait_for(count: int) -> list[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_task_runs_in_the_hotel_that_it_was_sent_from(worker: Any, hotel: Hotel, other_hotel: Hotel) -> None:
+def test_a_task_runs_in_the_hotel_that_it_was_sent_from(
+    worker: Any, hotel: Hotel, other_hotel: Hotel
+) -> None:
     for one in (hotel, other_hotel, hotel):
         with hotel_context(one), actor_context(Actor("user", "1", "ana", request_id="r-1")):
             note.delay()
@@ -123,8 +135,6 @@ def test_threads_do_not_share_a_tasks_hotel(hotel: Hotel, other_hotel: Hotel) ->
         with hotel_context(one):
             meet.apply()
 
-    from tenants import routing
-
     original = routing.by_id
     known = {hotel.id: hotel.scope, other_hotel.id: other_hotel.scope}
     routing.by_id = known.get  # type: ignore[assignment]
@@ -140,7 +150,9 @@ def test_threads_do_not_share_a_tasks_hotel(hotel: Hotel, other_hotel: Hotel) ->
 
 
 @pytest.mark.parametrize(
-    "options", [{"countdown": 61}, {"eta": timezone.now() + datetime.timedelta(hours=1)}], ids=["countdown", "eta"]
+    "options",
+    [{"countdown": 61}, {"eta": timezone.now() + datetime.timedelta(hours=1)}],
+    ids=["countdown", "eta"],
 )
 def test_a_delay_of_more_than_a_minute_is_refused(in_hotel: Hotel, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="due queue"):
@@ -170,12 +182,14 @@ def test_a_message_that_comes_back_is_counted_in_the_database_and_given_up(in_ho
         assert Redelivery.objects.get().deliveries == 5
 
 
-def test_the_hotel_stands_in_the_message_and_nothing_about_it_but_its_id(in_hotel: Hotel, redis_url: str) -> None:
-    app.conf.broker_url = settings.REDIS_URL
+def test_the_hotel_stands_in_the_message_and_nothing_about_it_but_its_id(
+    in_hotel: Hotel, redis_url: str
+) -> None:
+    app.conf.update(broker_url=settings.REDIS_URL)
     note.delay("x")
     app.close()
     with redis.Redis.from_url(redis_url) as client:
-        message = json.loads(client.lrange("celery", 0, 0)[0])  # type: ignore[index,arg-type]
+        message = json.loads(client.lrange("celery", 0, 0)[0])
     assert message["headers"][HOTEL_HEADER] == str(in_hotel.id)
     assert in_hotel.name not in json.dumps(message)
 

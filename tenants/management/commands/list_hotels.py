@@ -1,5 +1,6 @@
 """`list_hotels`: every hotel, its status and where it answers."""
 
+import io
 from typing import Any
 
 from django.conf import settings
@@ -30,4 +31,7 @@ class Command(HotelCommand):
             table.add_row(
                 hotel["slug"], hotel["name"], hotel["status"], hosts, hotel["time_zone"], hotel["schema"]
             )
-        Console(file=self.stdout._out).print(table)  # noqa: SLF001 - rich wants the stream itself
+        text = io.StringIO()
+        width = None if self.stdout.isatty() else 200  # a pipe has no width, and cuts nothing off
+        Console(file=text, width=width).print(table)
+        self.stdout.write(text.getvalue())

@@ -201,8 +201,8 @@ class Command(django_migrate.Command):
                     super().handle(**{**self.options, "verbosity": 0})
             except (CommandError, LookupError):
                 raise
-            except Exception as error:  # noqa: BLE001 - the other hotels go on
-                failed[scope.schema] = f"{type(error).__name__}: {error}"
+            except Exception as problem:  # noqa: BLE001 - the other hotels go on
+                failed[scope.schema] = f"{type(problem).__name__}: {problem}"
             self._mark(scope)
         for schema, error in failed.items():
             self.stderr.write(self.style.ERROR(f"{schema}: {error}"))
