@@ -14,7 +14,9 @@ from reminders.models import Reservation, ReservationStatus
 @dashboard.register(scope="reservations:read", order=0)
 def arrivals_today(_request: HttpRequest) -> Card:
     day = today()
-    expected = Reservation.objects.filter(status=ReservationStatus.BOOKED)
+    expected = Reservation.objects.filter(
+        status__in=[ReservationStatus.BOOKED, ReservationStatus.CHECKED_OUT]
+    )
     leaving = expected.filter(departure=day).count()
     return Card(
         title=_("Arrivals today"),
