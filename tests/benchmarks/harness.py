@@ -53,7 +53,7 @@ def interleave(
 ) -> dict[str, list[float]]:
     """Seconds a call, one figure a round: in each round every contestant runs `each` times in its turn.
 
-    Whatever else the machine does meets all of them, so their ratios within a round mean something.
+    Whatever else the machine does meets all of them. Many short rounds say more than few long ones.
     """
     for contestant in contestants.values():
         for _ in range(max(3, each // 4)):
@@ -61,16 +61,16 @@ def interleave(
     took: dict[str, list[float]] = {name: [] for name in contestants}
     names = list(contestants)
     for number in range(rounds):
+        gc.collect()
+        gc.disable()
         # Each goes first as often as the others.
         for name in names[number % len(names) :] + names[: number % len(names)]:
             contestant = contestants[name]
-            gc.collect()
-            gc.disable()
             began = time.perf_counter()
             for _ in range(each):
                 contestant()
             took[name].append((time.perf_counter() - began) / each)
-            gc.enable()
+        gc.enable()
     return took
 
 

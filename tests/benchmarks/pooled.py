@@ -148,7 +148,7 @@ def _rows(name: str, what: str, took: dict[str, list[float]], bar: float) -> Row
 
 def _read(world: World) -> list[Row]:
     markers = _markers()
-    took = interleave(_in_a_hotel(world, lambda alias: markers.using(alias).get(pk=3)), rounds=30, each=150)
+    took = interleave(_in_a_hotel(world, lambda alias: markers.using(alias).get(pk=3)), rounds=150, each=30)
     return [_rows("pooled-read", "an ORM read by primary key, us; peer: plain Django", took, 1.15)]
 
 
@@ -159,7 +159,7 @@ def _write(world: World) -> list[Row]:
         with transaction.atomic(using=alias):
             markers.using(alias).filter(pk=3).update(n=3)
 
-    took = interleave(_in_a_hotel(world, write), rounds=30, each=100)
+    took = interleave(_in_a_hotel(world, write), rounds=150, each=20)
     return [_rows("pooled-write", "one write in atomic(), us; peer: plain Django", took, 0.90)]
 
 
@@ -174,7 +174,7 @@ def _request(world: World) -> list[Row]:
         list(rows.filter(n__gte=2))
         rows.filter(hotel="x").exists()
 
-    took = interleave(_in_a_hotel(world, request, "slow-"), rounds=15, each=10)
+    took = interleave(_in_a_hotel(world, request, "slow-"), rounds=60, each=3)
     against = _rows("pooled-request", "a request of five queries at 1 ms, us; peer: plain Django", took, 1.10)
     faster = row(
         "pooled-request",
