@@ -25,8 +25,6 @@ APPS = {
     "auth": Placement.PLATFORM,
     "contenttypes": Placement.PLATFORM,
     "django_celery_beat": Placement.PLATFORM,
-    "otp_static": Placement.PLATFORM,
-    "otp_totp": Placement.PLATFORM,
     "waffle": Placement.PLATFORM,
     "sessions": Placement.BOTH,
     "audit": Placement.BOTH,
