@@ -7,7 +7,7 @@ from concurrent.futures import TimeoutError as TookTooLong
 from contextvars import copy_context
 
 import structlog
-from django.db import connection, transaction
+from django.db import connection
 
 from audit import registry
 from audit.models import Event
@@ -75,8 +75,8 @@ def record_many(event: EventType, rows: Iterable[tuple[Subject | None, Mapping[s
     For a change that people would look for on each thing it touched. An import of a whole file is one act:
     record one summary.
     """
-    with transaction.atomic():
-        return len(Event.objects.bulk_create([_row(event, *row) for row in rows], batch_size=1000))
+    # bulk_create is one transaction of its own, without a savepoint inside the caller's.
+    return len(Event.objects.bulk_create([_row(event, *row) for row in rows], batch_size=1000))
 
 
 def _row(event: EventType, subject: Subject | None, fields: Mapping[str, object]) -> Event:
