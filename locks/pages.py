@@ -21,7 +21,7 @@ class BoardForm(forms.Form):
 
     first = forms.DateField(required=False)
     nights = forms.TypedChoiceField(
-        required=False, coerce=int, choices=[(str(span), span) for span in SPANS], empty_value=SPANS[0]
+        required=False, coerce=int, choices=[(str(span), str(span)) for span in SPANS], empty_value=None
     )
     type = forms.CharField(required=False, max_length=40)
     floor = forms.IntegerField(required=False, min_value=-99, max_value=999)

@@ -92,6 +92,6 @@ def test_a_refusal_is_read_in_the_dialog(rooms: list[int], nights: SomeNights, p
     page.locator("#board-dialog").wait_for(state="hidden")
     assert Stay.objects.get(id=hold.id).status == "released"
     services.acquire(rooms=rooms[:1], nights=nights(2, 2))  # the board does not show it yet
-    page.locator(".hb-row[data-number='101']").click(position={"x": 9 * 16 + 3 * 52 + 10, "y": 15})
+    page.locator(".hb-row[data-number='101']").click(position={"x": 9 * 16 + 3 * 52 + 32, "y": 15})
     page.click("[data-act=hold]")
     expect(page.locator(".hb-error")).to_contain_text("Room 101 is held")

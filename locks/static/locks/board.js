@@ -163,7 +163,8 @@ board.addEventListener("click", (event) => {
   const row = event.target.closest(".hb-row[data-room]");
   if (!row || event.target.closest(".hb-room")) return;
   const first = board.querySelector(".hb-day");
-  const day = Math.floor((event.clientX - first.getBoundingClientRect().left) / first.offsetWidth);
+  // A night is drawn from the middle of its day to the middle of the next.
+  const day = Math.max(0, Math.floor((event.clientX - first.getBoundingClientRect().left) / first.offsetWidth - 0.5));
   if (!days[day]) return;
   at = { row: rows.indexOf(row), day };
   open(row, days[day], event.target.closest(".hb-stay"));
