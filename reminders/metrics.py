@@ -19,4 +19,7 @@ BATCH = histogram(
     "Seconds that a worker took for a batch of reminders.",
     buckets=(0.05, 0.1, 0.5, 1, 5, 15, 60, 120),
 )
-PLANNER = histogram("hotelagent_reminder_planning_seconds", "Seconds to plan the reminders of one change.")
+PLANNER = histogram(
+    "hotelagent_reminder_planning_seconds",
+    "Seconds to plan the reminders of one change or one chunk of a file.",
+)

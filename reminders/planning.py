@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from hotelagent.ids import uuid7
+from reminders import metrics
 from reminders.models import Anchor, ReminderStatus, Reservation, Rule, SkipReason
 from reminders.schedule import Moment, applies, moment, zone_of
 from tenants import due
@@ -88,12 +89,15 @@ def plan(reservations: Sequence[Reservation], *, now: datetime, are_new: bool = 
     has reminders yet, which spares looking for those to cancel.
     """
     rules = list(Rule.objects.filter(is_active=True))
-    wanted = list(_wanted(reservations, rules=rules, zone=zone_of(current_hotel().time_zone), now=now))
-    with transaction.atomic():
+    with metrics.PLANNER.time(), transaction.atomic():
+        wanted = list(_wanted(reservations, rules=rules, zone=zone_of(current_hotel().time_zone), now=now))
         cancelled = 0 if are_new else _cancel_unwanted(reservations, wanted)
         ordinary = _store([w for w in wanted if not w.moment.is_late], over=_REVIVED, now=now)
         late = _store([w for w in wanted if w.moment.is_late], over=_REVIVED_LATE, now=now)
-    return ordinary + late + Plan(cancelled=cancelled)
+    done = ordinary + late + Plan(cancelled=cancelled)
+    for status in ("scheduled", "skipped", "cancelled"):
+        metrics.PLANNED.labels(status=status).inc(getattr(done, status))
+    return done
 
 
 def _wanted(

@@ -37,6 +37,8 @@ COLOURS = {
 
 @admin.register(Reminder, site=hotel_site)
 class ReminderAdmin(HotelModelAdmin):
+    icon = "mail"
+    menu_order = 10
     list_display = ["planned_for", "state", "rule", "guest", "recipient", "sent_at", "why"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
@@ -127,6 +129,8 @@ class ReminderAdmin(HotelModelAdmin):
 
 @admin.register(Suppression, site=hotel_site)
 class SuppressionAdmin(HotelModelAdmin):
+    icon = "block"
+    menu_order = 40
     list_display = ["email", "reason", "created_at"]
     list_filter = [("reason", ChoicesDropdownFilter)]
     search_fields = ["email"]

@@ -30,6 +30,8 @@ GUEST = ("guest_name", "guest_email", "guest_phone", "language")
 
 @admin.register(Reservation, site=hotel_site)
 class ReservationAdmin(HotelModelAdmin):
+    icon = "event"
+    menu_order = 0
     list_display = ["external_id", "guest_name", "state", "arrival", "departure", "room", "source"]
     list_filter = [
         ("status", ChoicesDropdownFilter),

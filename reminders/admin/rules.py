@@ -47,6 +47,8 @@ class TemplateInline(StackedInline):  # type: ignore[misc]
 
 @admin.register(Rule, site=hotel_site)
 class RuleAdmin(HotelModelAdmin):
+    icon = "rule"
+    menu_order = 20
     list_display = ["name", "is_active", "anchor", "offset_days", "offset_hours", "send_at", "late_policy"]
     inlines = [TemplateInline]
     fieldsets = [
@@ -76,6 +78,8 @@ class RuleAdmin(HotelModelAdmin):
 
 @admin.register(Template, site=hotel_site)
 class TemplateAdmin(HotelModelAdmin):
+    icon = "draft"
+    menu_order = 30
     form = TemplateForm
     list_display = ["rule", "language", "subject"]
     list_filter = ["rule", "language"]
