@@ -1,0 +1,88 @@
+"""What hotels cost as such: to find, to make, to migrate. Beside django-tenants with the same tables."""
+
+import statistics
+from collections.abc import Callable
+
+from tests.benchmarks.contestants import Contestant, both
+from tests.benchmarks.harness import Row, median_ratio, row, servers
+
+IDS = ("resolve-host", "create-hotel", "migrate-idle", "migrate-addfield")
+
+HOTELS_WHEN_CREATING = 200
+HOTELS = 500
+#: The peer's commands go from tenant to tenant: what these take is scaled to HOTELS.
+PEERS = 12
+ROUNDS = 5
+
+
+def measure(ids: list[str]) -> list[Row]:
+    rows = []
+    with servers() as running, both(running) as (ours, peer):
+        peer("fill", 0, PEERS)
+        ours("fill", 0, HOTELS_WHEN_CREATING)
+        if "resolve-host" in ids:
+            rows.append(_resolve(ours, peer))
+        if "create-hotel" in ids:
+            rows += _create(ours, peer)
+        if {"migrate-idle", "migrate-addfield"} & set(ids):
+            ours("fill", HOTELS_WHEN_CREATING, HOTELS - HOTELS_WHEN_CREATING)
+        if "migrate-idle" in ids:
+            rows.append(_idle(ours, peer))
+        if "migrate-addfield" in ids:
+            rows.append(_add_field(ours, peer))
+    return rows
+
+
+def _resolve(ours: Contestant, peer: Contestant) -> Row:
+    a, b = _rounds(lambda _n: ours("resolve") * 1e6, lambda _n: peer("resolve") * 1e6, rounds=11)
+    what = "host -> hotel on a warm process, us a request; peer: TenantMainMiddleware (bar: 20 x faster)"
+    return row("resolve-host", what, ours=statistics.median(a), peer=statistics.median(b),
+               ratio=median_ratio(a, b), bar=1 / 20)  # fmt: skip
+
+
+def _create(ours: Contestant, peer: Contestant) -> list[Row]:
+    mine, migrating, cloning = [], [], []
+    for number in range(ROUNDS):
+        mine.append(ours("create", number) * 1e3)
+        migrating.append(peer("create_by_migrating", f"migrated{number}") * 1e3)
+        cloning.append(peer("create_by_clone", f"cloned{number}") * 1e3)
+    return [
+        row("create-hotel", f"a hotel, ready to serve, ms, at {HOTELS_WHEN_CREATING} hotels; peer: {how}",
+            ours=statistics.median(mine), peer=statistics.median(theirs),
+            ratio=median_ratio(mine, theirs), bar=1 / faster)
+        for how, theirs, faster in (
+            ("django-tenants migrating (bar: 12 x faster)", migrating, 12),
+            ("django-tenants' clone (bar: 5 x faster)", cloning, 5),
+        )
+    ]  # fmt: skip
+
+
+def _idle(ours: Contestant, peer: Contestant) -> Row:
+    scale = HOTELS / peer("count")
+    a, b = _rounds(lambda _n: ours("migrate"), lambda _n: peer("migrate", "standard") * scale, rounds=3)
+    what = f"migrate over {HOTELS} hotels with nothing to do, s; peer: migrate_schemas, scaled (bar: 100 x faster)"
+    return row("migrate-idle", what, ours=statistics.median(a), peer=statistics.median(b),
+               ratio=median_ratio(a, b), bar=1 / 100)  # fmt: skip
+
+
+def _add_field(ours: Contestant, peer: Contestant) -> Row:
+    scale = HOTELS / peer("count")
+    a, b = _rounds(
+        lambda n: ours("migrate_one_field_more", n),
+        lambda n: peer("migrate_one_field_more", n) * scale,
+        rounds=3,
+    )
+    what = (
+        f"migrate over {HOTELS} hotels with one AddField, s; "
+        "peer: migrate_schemas --executor=multiprocessing, scaled (bar: 20 x faster)"
+    )
+    return row("migrate-addfield", what, ours=statistics.median(a), peer=statistics.median(b),
+               ratio=median_ratio(a, b), bar=1 / 20)  # fmt: skip
+
+
+def _rounds(
+    ours: Callable[[int], float], peer: Callable[[int], float], *, rounds: int
+) -> tuple[list[float], list[float]]:
+    """In turns, so that whatever else the machine does meets both."""
+    pairs = [(ours(number), peer(number)) for number in range(rounds)]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]

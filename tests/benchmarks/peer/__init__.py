@@ -1,0 +1,1 @@
+"""django-tenants with our apps and our tables, for side-by-side measuring."""

@@ -1,0 +1,16 @@
+"""Our placement on their connection: both have the same tables in the same places."""
+
+from typing import Any
+
+from django.db import connection
+
+from tenants.placement import placement_of
+
+
+class SamePlaces:
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **_hints: Any) -> bool:
+        public = connection.schema_name == "public"
+        if app_label == "peer":
+            return public
+        placement = placement_of(app_label, model_name)
+        return placement.in_platform if public else placement.in_hotel

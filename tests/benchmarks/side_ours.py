@@ -1,0 +1,45 @@
+"""What hotelagent does when it is measured. Run by `contestants`, with Django set up."""
+
+import time
+
+from django.core.management import call_command
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from tenants import services
+from tenants.middleware import HotelMiddleware
+from tests.benchmarks.contestants import HOSTS, add_field
+
+
+def prepare() -> None:
+    call_command("migrate", verbosity=0)
+
+
+def fill(start: int, count: int) -> None:
+    for number in range(start, start + count):
+        services.create_hotel(slug=f"bench-{number}", name="Bench")
+
+
+def create(number: int) -> None:
+    services.create_hotel(slug=f"made-{number}", name="Made")
+
+
+def migrate() -> None:
+    call_command("migrate", verbosity=0)
+
+
+def migrate_one_field_more(number: int) -> float:
+    add_field(number)
+    began = time.perf_counter()
+    call_command("migrate", verbosity=0)
+    return time.perf_counter() - began
+
+
+def resolve() -> float:
+    """Seconds a request from the host to the hotel's scope and back, on a warm process."""
+    middleware = HotelMiddleware(lambda _request: HttpResponse())
+    requests = [RequestFactory().get("/", headers={"host": "bench-3.localhost"}) for _ in range(HOSTS)]
+    began = time.perf_counter()
+    for request in requests:
+        middleware(request)
+    return (time.perf_counter() - began) / HOSTS

@@ -1,0 +1,70 @@
+"""What django-tenants does when it is measured. Run by `contestants`, with Django set up."""
+
+import time
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django_tenants.middleware.main import TenantMainMiddleware
+
+from tests.benchmarks.contestants import HOSTS, add_field
+from tests.benchmarks.peer.models import Client, ClientDomain
+
+
+def prepare() -> None:
+    call_command("migrate_schemas", shared=True, verbosity=0)
+    _make("base")
+
+
+def fill(start: int, count: int) -> None:
+    """By clone, which is the faster of its two ways."""
+    for number in range(start, start + count):
+        create_by_clone(f"bench{number}")
+
+
+def create_by_migrating(name: str) -> None:
+    settings.TENANT_CREATION_FAKES_MIGRATIONS = False
+    _make(name)
+
+
+def create_by_clone(name: str) -> None:
+    settings.TENANT_CREATION_FAKES_MIGRATIONS = True
+    _make(name)
+
+
+def _make(name: str) -> None:
+    connection.set_schema_to_public()
+    client = Client(schema_name=name, name=name)
+    client.save(verbosity=0)
+    ClientDomain.objects.create(domain=f"{name}.localhost", tenant=client, is_primary=True)
+
+
+def count() -> float:
+    """How many tenants there are."""
+    connection.set_schema_to_public()
+    return float(Client.objects.count())
+
+
+def migrate(executor: str) -> None:
+    """Tenants only: what `public` takes is not counted."""
+    connection.set_schema_to_public()
+    call_command("migrate_schemas", tenant=True, executor=executor, verbosity=0)
+
+
+def migrate_one_field_more(number: int) -> float:
+    add_field(number)
+    began = time.perf_counter()
+    migrate("multiprocessing")
+    return time.perf_counter() - began
+
+
+def resolve() -> float:
+    """Seconds a request from the host to the tenant and back."""
+    middleware = TenantMainMiddleware(lambda _request: HttpResponse())
+    requests = [RequestFactory().get("/", headers={"host": "bench3.localhost"}) for _ in range(HOSTS // 10)]
+    began = time.perf_counter()
+    for request in requests:
+        middleware(request)
+    return (time.perf_counter() - began) / len(requests)
