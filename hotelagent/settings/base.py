@@ -19,7 +19,8 @@ PLATFORM_HOST = env.str("PLATFORM_HOST", default="localhost")
 PORT = env.int("PORT", default=8000)
 # How many proxies of ours stand in front: the client's address is that many from the end of X-Forwarded-For.
 TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
-ROUTING_CHECK_SECONDS = 0.4  # how often a process looks whether hosts lead elsewhere; tests: 0, at each request
+# How often a process looks whether hosts lead elsewhere; tests: 0, at each request.
+ROUTING_CHECK_SECONDS = 0.4
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"hotelagent <no-reply@{PLATFORM_HOST}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
