@@ -4,6 +4,8 @@ from tenants.errors import DomainError
 
 
 class UnknownRoom(DomainError):
+    """No room has this id, or the hotel has too few rooms of the type."""
+
     code = "unknown-room"
     status = 404
     title = "There is no such room"
@@ -18,24 +20,32 @@ class UnknownHold(DomainError):
 
 
 class NoRooms(DomainError):
+    """Name at least one room and at most ten, each once."""
+
     code = "no-rooms"
     status = 422
     title = "A hold needs one to ten different rooms"
 
 
 class EmptyRange(DomainError):
+    """`check_out` is the day of departure, so it is later than `check_in`."""
+
     code = "empty-range"
     status = 422
     title = "The check-out must be after the check-in"
 
 
 class DatesInPast(DomainError):
+    """Today is the hotel's own date, by the database's clock; `today` says which."""
+
     code = "dates-in-past"
     status = 422
     title = "The check-in is before today at the hotel"
 
 
 class RangeTooLong(DomainError):
+    """A hold may last a year; a time out of service ten."""
+
     code = "range-too-long"
     status = 422
     title = "The range has too many nights"
@@ -64,12 +74,16 @@ class RoomContended(DomainError):
 
 
 class TooManyHolds(DomainError):
+    """A client, and a guest's session at it, may hold so many rooms at once: `limit`."""
+
     code = "too-many-holds"
     status = 429
     title = "Too many holds at once"
 
 
 class WrongToken(DomainError):
+    """The token that came with the hold is needed; it can't be had again."""
+
     code = "wrong-token"
     status = 403
     title = "The token is not this hold's"
@@ -83,22 +97,30 @@ class StaleFence(DomainError):
 
 
 class HoldExpired(DomainError):
+    """Its time was up before this arrived: the room may be another's by now. Hold it again."""
+
     code = "hold-expired"
     status = 410
     title = "The hold has expired"
 
 
 class HoldReleased(DomainError):
+    """Its owner, or staff, gave the room back: hold it again."""
+
     code = "hold-released"
     title = "The hold was released"
 
 
 class HoldConfirmed(DomainError):
+    """What was held is a stay: it is cancelled with its booking, not released."""
+
     code = "hold-confirmed"
     title = "The hold is a confirmed stay"
 
 
 class NoExtensionsLeft(DomainError):
+    """It was extended as often as it may be, or lives as long as any hold may."""
+
     code = "no-extensions-left"
     title = "The hold can't be extended again"
 
@@ -111,5 +133,7 @@ class NotAStay(DomainError):
 
 
 class NumberTaken(DomainError):
+    """Room numbers are unique in a hotel."""
+
     code = "room-number-taken"
     title = "Another room has this number"
