@@ -6,13 +6,18 @@ from tests.architecture.modules import APPS, ROOT, modules
 
 ROOMS = ("models", "services", "selectors", "errors", "tasks", "api", "admin", "checks", "apps", "management")
 #: Rooms with nothing to put in yet.
-EMPTY = {"audit": {"tasks"}, "dlq": {"checks"}, "locks": {"checks"}}
+EMPTY = {"audit": {"management", "tasks"}, "dlq": {"checks"}, "locks": {"checks"}}
 LONGEST = 300  # lines
 
 
 @pytest.mark.parametrize("app", APPS)
 def test_an_app_has_every_room(app: str) -> None:
-    rooms = {room for room in ROOMS if (ROOT / app / f"{room}.py").exists() or (ROOT / app / room).is_dir()}
+    # A folder without a module is not there for git: another clone would not have it.
+    rooms = {
+        room
+        for room in ROOMS
+        if (ROOT / app / f"{room}.py").exists() or any((ROOT / app / room).rglob("*.py"))
+    }
     assert set(ROOMS) - rooms == EMPTY.get(app, set())
 
 
