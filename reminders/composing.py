@@ -41,6 +41,7 @@ def compose(
         body=rendered.text,
         from_email=sender(hotel),
         to=[recipient],
+        reply_to=[hotel.email] if hotel.email else None,
         headers={
             "Message-ID": message_id(reminder, hotel=hotel),
             "Content-Language": rendered.language,
@@ -63,7 +64,11 @@ def send_test(template: Template, *, recipient: str, hotel: Scope) -> None:
     """
     rendered = preview(template, hotel=hotel)
     message = EmailMultiAlternatives(
-        subject=rendered.subject, body=rendered.text, from_email=sender(hotel), to=[recipient]
+        subject=rendered.subject,
+        body=rendered.text,
+        from_email=sender(hotel),
+        to=[recipient],
+        reply_to=[hotel.email] if hotel.email else None,
     )
     message.attach_alternative(rendered.html, "text/html")
     with Transport() as transport:

@@ -29,7 +29,18 @@ class HotelSerializer(serializers.ModelSerializer[Hotel]):
 
     class Meta:
         model = Hotel
-        fields = ("id", "slug", "name", "status", "host", "domains", "time_zone", "language", "created_at")
+        fields = (
+            "id",
+            "slug",
+            "name",
+            "status",
+            "host",
+            "domains",
+            "time_zone",
+            "language",
+            "email",
+            "created_at",
+        )
 
     def get_host(self, hotel: Hotel) -> str:
         return f"{hotel.slug}.{settings.PLATFORM_HOST}"
@@ -42,6 +53,9 @@ class NewHotelSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=200)
     time_zone = TimeZoneSerializerField(default="UTC", use_pytz=False, help_text="An IANA name.")
     language = serializers.ChoiceField(choices=Language.choices, default=Language.ENGLISH)
+    email = serializers.EmailField(
+        default="", allow_blank=True, help_text="Where guests' answers to its mails go."
+    )
     domains = serializers.ListField(
         child=serializers.CharField(max_length=253), default=list, help_text="Domains of its own."
     )

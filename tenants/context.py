@@ -48,6 +48,7 @@ class Scope:
     time_zone: str
     language: str
     status: str
+    email: str = ""
 
 
 class HasScope(Protocol):

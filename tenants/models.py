@@ -49,6 +49,13 @@ class Hotel(models.Model):
     language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.ENGLISH)
     #: A digest of the migrations that its schema has, empty while they change: who is behind is one query.
     migrated = models.CharField(max_length=32, default="", db_default="", editable=False)
+    email = models.EmailField(
+        _("e-mail"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Where guests' answers to its mails go."),
+    )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:
@@ -83,6 +90,7 @@ class Hotel(models.Model):
             time_zone=str(self.time_zone),
             language=self.language,
             status=self.status,
+            email=self.email,
         )
 
 

@@ -122,12 +122,6 @@ def valid_domain(host: str) -> str:
     return lowered
 
 
-def schema_name(slug: str, *, taken: set[str]) -> str:
-    """`hotel_<slug>`, numbered where a hotel that was renamed still has that schema."""
-    base = f"hotel_{slug.replace('-', '_')}"
-    if base not in taken:
-        return base
-    number = 2
-    while f"{base}_{number}" in taken:
-        number += 1
-    return f"{base}_{number}"
+def schema_name(slug: str) -> str:
+    """The first choice for a hotel's schema. What a slug may hold needs no quotes there."""
+    return f"hotel_{slug.replace('-', '_')}"

@@ -1,5 +1,6 @@
 """What can be done to hotels. Each enters the platform's context by itself and is one transaction."""
 
+import itertools
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -14,7 +15,13 @@ from tenants.signals import domain_added, domain_removed, hotel_renamed, hotel_r
 
 
 def create_hotel(
-    *, slug: str, name: str, time_zone: str = "UTC", language: str = "en", domains: Iterable[str] = ()
+    *,
+    slug: str,
+    name: str,
+    time_zone: str = "UTC",
+    language: str = "en",
+    email: str = "",
+    domains: Iterable[str] = (),
 ) -> Hotel:
     """A hotel that answers on its host when this returns; nothing of it is stored when this raises.
 
@@ -22,19 +29,29 @@ def create_hotel(
     Raises InvalidSlug, SlugTaken, InvalidDomain, DomainTaken, NoTemplate, ProvisioningFailed.
     """
     with direct_route(), platform_context(), provisioning.told_as_provisioning(), transaction.atomic():
-        hotel = _register(slug=slug, name=name, time_zone=time_zone, language=language, domains=domains)
+        hotel = _register(
+            slug=slug, name=name, time_zone=time_zone, language=language, email=email, domains=domains
+        )
         return provisioning.build(hotel)
 
 
 def register_hotel(
-    *, slug: str, name: str, time_zone: str = "UTC", language: str = "en", domains: Iterable[str] = ()
+    *,
+    slug: str,
+    name: str,
+    time_zone: str = "UTC",
+    language: str = "en",
+    email: str = "",
+    domains: Iterable[str] = (),
 ) -> Hotel:
     """Ask for a hotel: its row is there with status `provisioning`, a task makes the rest.
 
     It is not routed before it is whole. Raises as create_hotel does, but for what making it may raise.
     """
     with platform_context(), transaction.atomic():
-        hotel = _register(slug=slug, name=name, time_zone=time_zone, language=language, domains=domains)
+        hotel = _register(
+            slug=slug, name=name, time_zone=time_zone, language=language, email=email, domains=domains
+        )
         tasks.provision_hotel.delay_on_commit(str(hotel.id))
         return hotel
 
@@ -86,15 +103,16 @@ def remove_domain(*, hotel_id: UUID, host: str) -> None:
         domain_removed.send(Hotel, hotel=hotel, detail={"host": lowered})
 
 
-def _register(*, slug: str, name: str, time_zone: str, language: str, domains: Iterable[str]) -> Hotel:
+def _register(
+    *, slug: str, name: str, time_zone: str, language: str, email: str, domains: Iterable[str]
+) -> Hotel:
     wanted = naming.valid_slug(slug)
     _refuse_taken_slug(wanted)
-    schema = naming.schema_name(wanted, taken=_schemas())
-    hotel = Hotel(slug=wanted, name=name, schema=schema, time_zone=time_zone, language=language)
+    schema = _free_schema(naming.schema_name(wanted))
+    hotel = Hotel(slug=wanted, name=name, schema=schema, time_zone=time_zone, language=language, email=email)
     hotel.full_clean(validate_unique=False, validate_constraints=False)
     try:
-        with transaction.atomic():
-            hotel.save(force_insert=True)
+        hotel.save(force_insert=True)  # the caller's transaction ends with the error, so no savepoint
     except IntegrityError:
         raise SlugTaken(f"Another hotel is called {wanted!r}.", slug=wanted) from None
     _add_domains(hotel, domains)
@@ -106,8 +124,7 @@ def _add_domains(hotel: Hotel, hosts: Iterable[str]) -> list[Domain]:
     for host in hosts:
         domain = Domain(hotel=hotel, host=naming.valid_domain(host))
         try:
-            with transaction.atomic():
-                domain.save(force_insert=True)
+            domain.save(force_insert=True)
         except IntegrityError:
             raise DomainTaken(
                 f"{domain.host} leads to another hotel, or to this one already.", host=host
@@ -116,14 +133,18 @@ def _add_domains(hotel: Hotel, hosts: Iterable[str]) -> list[Domain]:
     return added
 
 
-def _schemas() -> set[str]:
-    """Every schema there is: one without a hotel (of an interrupted restore, say) is not taken over."""
+def _free_schema(base: str) -> str:
+    """`base`, or it with a number: a schema without a hotel (of an interrupted restore, say) is not taken over."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'hotel\\_%%' "
-            "UNION SELECT schema FROM tenants_hotel"
-        )
-        return {row[0] for row in cursor.fetchall()}
+        for number in itertools.count(1):
+            schema = base if number == 1 else f"{base}_{number}"
+            cursor.execute(
+                "SELECT to_regnamespace(%s) IS NOT NULL OR EXISTS (SELECT FROM tenants_hotel WHERE schema = %s)",
+                [schema, schema],
+            )
+            if not cursor.fetchone()[0]:
+                return schema
+    raise AssertionError
 
 
 def _refuse_taken_slug(slug: str, *, but: UUID | None = None) -> None:

@@ -57,7 +57,7 @@ class HotelAdmin(PlatformModelAdmin):
     ordering = ("slug",)
     inlines = (DomainInline,)
     actions = ("suspend", "resume")
-    fields = ("name", "slug", "time_zone", "language")
+    fields = ("name", "slug", "time_zone", "language", "email")
 
     @display(description=_("address"))
     def address(self, hotel: Hotel) -> SafeString | str:
@@ -93,14 +93,18 @@ class HotelAdmin(PlatformModelAdmin):
     def save_model(self, request: HttpRequest, obj: Hotel, form: Any, change: bool) -> None:
         if not change:
             made = services.register_hotel(
-                slug=obj.slug, name=obj.name, time_zone=str(obj.time_zone), language=obj.language
+                slug=obj.slug,
+                name=obj.name,
+                time_zone=str(obj.time_zone),
+                language=obj.language,
+                email=obj.email,
             )
             obj.pk, obj.schema, obj.status = made.pk, made.schema, made.status
             self.message_user(request, _("The hotel is being made; its status says when it is ready."))
             return
         if "slug" in form.changed_data:
             services.rename_hotel(hotel_id=obj.pk, slug=obj.slug)
-        obj.save(update_fields=["name", "time_zone", "language"])
+        obj.save(update_fields=["name", "time_zone", "language", "email"])
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)

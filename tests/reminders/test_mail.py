@@ -1,5 +1,6 @@
 """What a mail says, whoever the guest says to be and whatever staff wrote into the template."""
 
+import dataclasses
 import uuid
 from datetime import UTC, date, datetime
 from email import message_from_bytes
@@ -70,6 +71,12 @@ def test_an_address_that_can_not_be_is_refused_before_any_server_sees_it(address
 def test_the_message_id_is_the_reminders_own() -> None:
     one, other = reminder(), reminder()
     assert message_id(one, hotel=HOTEL) == message_id(one, hotel=HOTEL) != message_id(other, hotel=HOTEL)
+
+
+def test_a_guests_answer_goes_to_the_hotel() -> None:
+    hotel = dataclasses.replace(HOTEL, email="reception@sol.example")
+    message = compose(reminder(), template=template(), recipient="ana@example.com", hotel=hotel)
+    assert message.message()["Reply-To"] == "reception@sol.example"
 
 
 @pytest.mark.parametrize(

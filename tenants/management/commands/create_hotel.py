@@ -28,6 +28,7 @@ class Command(HotelCommand):
         parser.add_argument(
             "--language", choices=Language.values, default="en", help="Of its pages and mails."
         )
+        parser.add_argument("--email", default="", help="Where guests' answers to its mails go.")
         parser.add_argument(
             "--domain", action="append", default=[], help="A domain of its own; may be repeated."
         )
@@ -42,6 +43,7 @@ class Command(HotelCommand):
             name=options["name"] or options["slug"].replace("-", " ").title(),
             time_zone=options["timezone"],
             language=options["language"],
+            email=options["email"],
             domains=options["domain"],
         )
         text = f"{hotel.name} is ready at {hotel.slug}.{settings.PLATFORM_HOST}"
