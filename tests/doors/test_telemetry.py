@@ -1,0 +1,77 @@
+"""What leaves for Sentry and for a collector of traces, seen by real HTTP servers that stand in their place."""
+
+import gzip
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+PROGRAM = """
+import django
+django.setup()
+import sentry_sdk
+from django.test import Client
+from opentelemetry import trace
+from tenants.context import platform_context
+Client().get("/health/live?guest=ana@example.com", headers={"host": "localhost"})
+try:
+    raise ValueError("no room for ana@example.com, +351 912 345 678")
+except ValueError as error:
+    with platform_context():
+        sentry_sdk.capture_exception(error)
+sentry_sdk.flush(5)
+trace.get_tracer_provider().force_flush(5000)
+"""
+
+
+class Sink(ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.taken: dict[str, bytes] = {}
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        assert isinstance(self.server, Sink)
+        self.server.taken[self.path] = self.server.taken.get(self.path, b"") + body
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Nothing: the tests look at what was taken."""
+
+
+@pytest.fixture(scope="module")
+def taken() -> Iterator[dict[str, bytes]]:
+    with Sink() as sink:
+        threading.Thread(target=sink.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{sink.server_address[1]}"
+        environment = {
+            **os.environ,
+            "SENTRY_DSN": f"http://key@{address}/1",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}",
+        }
+        subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=60)
+        yield sink.taken
+        sink.shutdown()
+
+
+def test_an_error_reaches_sentry_without_the_guest(taken: dict[str, bytes]) -> None:
+    report = taken["/api/1/envelope/"]
+    assert b"no room for [redacted]" in report
+    assert b"ana@example.com" not in report
+    assert b"912 345 678" not in report
+
+
+def test_a_request_reaches_the_collector_without_the_guest(taken: dict[str, bytes]) -> None:
+    spans = taken["/v1/traces"]
+    assert b"/health/live" in spans
+    assert b"ana@example.com" not in spans
