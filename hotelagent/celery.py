@@ -7,7 +7,7 @@ from celery import Celery
 from celery.signals import setup_logging
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotelagent.settings.development")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotelagent.settings.production")
 
 app = Celery("hotelagent")
 app.config_from_object("django.conf:settings", namespace="CELERY")
