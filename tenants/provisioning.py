@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error, connection, transaction
 
-from tenants import quoting, roles, template
+from tenants import message, quoting, roles, template
 from tenants.context import hotel_context, platform_context
 from tenants.errors import HotelNotFound, NoTemplate, ProvisioningFailed, WrongStatus
 from tenants.models import Hotel, HotelStatus, Template
@@ -46,12 +46,11 @@ def build(hotel: Hotel) -> Hotel:
     template_row = next(iter(source), None)
     if template_row is None:
         raise NoTemplate
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE SCHEMA {quoting.name(hotel.schema)};\n"
-            + template.render(template_row.script, schema=hotel.schema)
-            + _walls(hotel)
-        )
+    message.send(
+        f"CREATE SCHEMA {quoting.name(hotel.schema)};\n"
+        + template.render(template_row.script, schema=hotel.schema)
+        + _walls(hotel)
+    )
     with hotel_context(hotel):
         for hook in on_hotel_created:
             hook(hotel)

@@ -99,31 +99,39 @@ def drop_role_sql(*, role: str) -> str:
     return f"DROP ROLE IF EXISTS {quoting.name(role)};\n"
 
 
-#: Which hotels' rights are not what `create_role_sql` and `grants_sql` make them: one query for the fleet.
-#: %(tables)s and %(allowed)s are the restricted tables and their whole-table privileges, comma-separated.
+#: Which hotels' rights are not what `create_role_sql` and `grants_sql` make them: one pass over the catalog for
+#: the fleet (a subquery a hotel would read pg_class once for each). %(tables)s and %(allowed)s are the restricted
+#: tables and their whole-table privileges, comma-separated.
 _DRIFTED = """
 WITH restricted AS (
-    SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[]) AS r(relname, allowed)
-), hotels AS (
+    SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[]) AS r (relname, allowed)
+), hotels AS MATERIALIZED (
     SELECT h.id, n.oid AS namespace, n.nspacl, r.oid AS role
     FROM public.tenants_hotel h
     JOIN pg_namespace n ON n.nspname = h.schema
     LEFT JOIN pg_roles r ON r.rolname = 'hotel_' || replace(h.id::text, '-', '')
     WHERE h.status IN ('active', 'suspended')
+), tables AS MATERIALIZED (
+    SELECT c.relnamespace AS namespace, bool_or(
+        (SELECT string_agg(a.privilege_type, ',' ORDER BY a.privilege_type)
+         FROM aclexplode(c.relacl) a WHERE a.grantee <> c.relowner)
+        IS DISTINCT FROM coalesce(restricted.allowed, 'DELETE,INSERT,SELECT,UPDATE')
+        OR EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee NOT IN (c.relowner, hotels.role))
+    ) AS drifted
+    FROM pg_class c JOIN hotels ON hotels.namespace = c.relnamespace
+    LEFT JOIN restricted ON restricted.relname = c.relname::text
+    WHERE c.relkind IN ('r', 'p') GROUP BY 1
+), members AS MATERIALIZED (
+    SELECT roleid, member FROM pg_auth_members
 )
 SELECT h.id FROM hotels h
-WHERE h.role IS NULL
-   OR NOT EXISTS (SELECT FROM aclexplode(h.nspacl) a WHERE a.grantee = h.role AND a.privilege_type = 'USAGE')
+LEFT JOIN tables USING (namespace)
+LEFT JOIN members lent ON lent.roleid = h.role AND lent.member = %(runtime)s::regrole
+LEFT JOIN members grouped ON grouped.member = h.role AND grouped.roleid = %(group)s::regrole
+WHERE h.role IS NULL OR lent.roleid IS NULL OR grouped.member IS NULL OR coalesce(tables.drifted, false)
+   OR (SELECT array_agg(a.privilege_type) FROM aclexplode(h.nspacl) a WHERE a.grantee = h.role)
+      IS DISTINCT FROM ARRAY['USAGE']
    OR EXISTS (SELECT FROM aclexplode(h.nspacl) a WHERE a.grantee NOT IN (h.role, %(owner)s::regrole))
-   OR NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = h.role AND m.member = %(runtime)s::regrole)
-   OR NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.member = h.role AND m.roleid = %(group)s::regrole)
-   OR EXISTS (
-        SELECT FROM pg_class c LEFT JOIN restricted USING (relname)
-        WHERE c.relnamespace = h.namespace AND c.relkind IN ('r', 'p')
-          AND (SELECT string_agg(a.privilege_type, ',' ORDER BY a.privilege_type)
-               FROM aclexplode(c.relacl) a WHERE a.grantee <> c.relowner)
-              IS DISTINCT FROM coalesce(restricted.allowed, 'DELETE,INSERT,SELECT,UPDATE')
-   )
 """
 
 

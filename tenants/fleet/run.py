@@ -9,8 +9,8 @@ from queue import Empty, SimpleQueue
 from django.conf import settings
 from django.db import connection
 
-from tenants import quoting, roles, template
-from tenants.context import hotel_context, platform_context
+from tenants import message, quoting, roles, template
+from tenants.context import PUBLIC_SCHEMA, platform_context
 from tenants.fleet.locks import LOCK_TIMEOUT, patiently
 from tenants.fleet.schemas import SchemaMigrator
 from tenants.fleet.states import Group, grouped
@@ -97,8 +97,8 @@ class _ByText:
     def __call__(self, hotel: Hotel) -> None:
         grants = self.grants and settings.DATABASE_ROLES
         more = roles.grants_sql(schema=hotel.schema, role=hotel.role) if grants else ""
-        with hotel_context(hotel), connection.cursor() as cursor:
-            patiently(lambda: cursor.execute(self.text + more))
+        path = f"SET LOCAL search_path TO {quoting.names(hotel.schema, PUBLIC_SCHEMA)};\n"
+        patiently(lambda: message.send(path + self.text + more))
 
 
 class _ByDjango:

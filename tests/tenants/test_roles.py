@@ -126,9 +126,7 @@ def test_migrate_mends_what_drifted_and_a_check_finds_it(drift: str) -> None:
     with direct_route(), platform_context(), connection.cursor() as cursor:
         runtime = roles.logins(cursor).runtime
     assert mended() == []
-    sql.run(
-        drift.format(role=hotel.role, schema=hotel.schema, group=roles.group_role(), runtime=runtime)
-    )
+    sql.run(drift.format(role=hotel.role, schema=hotel.schema, group=roles.group_role(), runtime=runtime))
     assert [found.id for found in checks.check_roles(None, databases=["default"])] == ["tenants.E010"]
     assert mended() == [hotel.slug]
     assert checks.check_roles(None, databases=["default"]) == []
