@@ -4,7 +4,10 @@
 
 HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
+# Compiled modules stand there too, so PYTHONDONTWRITEBYTECODE has no folder of sources to keep clean; with it each
+# process would compile all packages anew, for seconds.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(HOME_FOLDER)/pycache
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show what there is
 	@echo "make <what> - where <what> is one of:"

@@ -53,6 +53,7 @@ class Checkout:
             "REDIS_URL",
             "EMAIL_URL",
             "DJANGO_SETTINGS_MODULE",
+            "PYTHONDONTWRITEBYTECODE",
         ):
             own.pop(name, None)
         return {
