@@ -49,7 +49,7 @@ def build(hotel: Hotel) -> Hotel:
     message.send(
         f"CREATE SCHEMA {quoting.name(hotel.schema)};\n"
         + template.render(template_row.script, schema=hotel.schema)
-        + _walls(hotel)
+        + _walls(hotel, template.relations(template_row.script))
     )
     with hotel_context(hotel):
         for hook in on_hotel_created:
@@ -62,13 +62,13 @@ def build(hotel: Hotel) -> Hotel:
     return hotel
 
 
-def _walls(hotel: Hotel) -> str:
+def _walls(hotel: Hotel, relations: roles.Relations) -> str:
     if not settings.DATABASE_ROLES:
         return ""
     with connection.cursor() as cursor:
         who = roles.logins(cursor)
     return roles.create_role_sql(role=hotel.role, who=who) + roles.grants_sql(
-        schema=hotel.schema, role=hotel.role
+        schema=hotel.schema, role=hotel.role, relations=relations
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from tenants import pgtools, quoting
+from tenants import pgtools, quoting, roles
 from tenants.context import Scope, hotel_context, platform_context
 from tenants.models import Template
 
@@ -92,6 +92,14 @@ def script() -> str:
 
 def _dump(*arguments: str) -> str:
     return _SESSION.sub("", pgtools.run("pg_dump", *arguments))
+
+
+def relations(script: str) -> roles.Relations:
+    """What a hotel made from the script has."""
+    return roles.Relations(
+        tables=re.findall(rf'^CREATE TABLE {PLACEHOLDER}\."?(\w+)"? ', script, re.MULTILINE),
+        sequences=re.findall(rf'^CREATE SEQUENCE {PLACEHOLDER}\."?(\w+)"?$', script, re.MULTILINE),
+    )
 
 
 def render(script: str, *, schema: str) -> str:

@@ -56,7 +56,7 @@ def _migrate_group(group: Group, *, jobs: int) -> Iterator[tuple[Hotel, str | No
         yield from _in_parallel(group.hotels, jobs, _ByDjango)
         return
     waiting = list(group.hotels)
-    lesson: list[str] = []
+    lesson: list[Lesson] = []
     while waiting and not lesson:
         # The first that succeeds shows the others how; one that fails (its data are in the way) does not.
         first = waiting.pop(0)
@@ -64,16 +64,23 @@ def _migrate_group(group: Group, *, jobs: int) -> Iterator[tuple[Hotel, str | No
     yield from _in_parallel(waiting, jobs, lambda: _ByText(lesson[0]))
 
 
-def _teach(migrator: SchemaMigrator, hotel: Hotel, lesson: list[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What Django sent to one hotel, for the others; `relations` where it made some, which want rights."""
+
+    text: str
+    relations: roles.Relations | None
+
+
+def _teach(migrator: SchemaMigrator, hotel: Hotel, lesson: list[Lesson]) -> None:
     """Migrate this hotel by Django, and add to `lesson` what the others of its group need: one message."""
     before = migrator.applied(hotel.scope)
     sent = patiently(lambda: migrator.migrate(hotel.scope))
     after = migrator.applied(hotel.scope)
     state = template.fingerprint(after)
     _mark(hotel, state)
-    made_relations = any(text.lstrip().upper().startswith("CREATE") for text in sent)
-    if made_relations:
-        _grant(hotel)
+    makes = settings.DATABASE_ROLES and any("CREATE " in text.upper() for text in sent)
+    relations = _grant(hotel) if makes else None
     recorded = ", ".join(
         f"({quoting.text(app)}, {quoting.text(name)}, now())" for app, name in sorted(after - before)
     )
@@ -84,19 +91,20 @@ def _teach(migrator: SchemaMigrator, hotel: Hotel, lesson: list[str]) -> None:
         # The schema names the hotel: the text is the same for all.
         f"UPDATE public.tenants_hotel SET migrated = {quoting.text(state)} WHERE schema = current_schema()",  # noqa: S608
     ]
-    lesson.append(";\n".join(statements) + ";\n")
+    lesson.append(Lesson(text=";\n".join(statements) + ";\n", relations=relations))
 
 
 class _ByText:
     """Sends the group's text to a hotel: one message, which PostgreSQL runs as one transaction."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.grants = "CREATE TABLE" in text.upper() or "CREATE SEQUENCE" in text.upper()
+    def __init__(self, lesson: Lesson) -> None:
+        self.text = lesson.text
+        self.relations = lesson.relations
 
     def __call__(self, hotel: Hotel) -> None:
-        grants = self.grants and settings.DATABASE_ROLES
-        more = roles.grants_sql(schema=hotel.schema, role=hotel.role) if grants else ""
+        more = ""
+        if self.relations is not None:
+            more = roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=self.relations)
         path = f"SET LOCAL search_path TO {quoting.names(hotel.schema, PUBLIC_SCHEMA)};\n"
         patiently(lambda: message.send(path + self.text + more))
 
@@ -113,7 +121,8 @@ class _ByDjango:
         _mark(hotel, "")  # until it is through: killed here, it counts as behind
         migrator = self.migrator
         patiently(lambda: migrator.migrate(hotel.scope))
-        _grant(hotel)
+        if settings.DATABASE_ROLES:
+            _grant(hotel)
         _mark(hotel, template.fingerprint(migrator.applied(hotel.scope)))
 
 
@@ -166,7 +175,8 @@ def _mark(hotel: Hotel, state: str) -> None:
         Hotel.objects.filter(id=hotel.id).update(migrated=state)
 
 
-def _grant(hotel: Hotel) -> None:
-    if settings.DATABASE_ROLES:
-        with platform_context(), connection.cursor() as cursor:
-            cursor.execute(roles.grants_sql(schema=hotel.schema, role=hotel.role))
+def _grant(hotel: Hotel) -> roles.Relations:
+    with platform_context(), connection.cursor() as cursor:
+        relations = roles.relations_of(cursor, hotel.schema)
+        cursor.execute(roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=relations))
+    return relations
