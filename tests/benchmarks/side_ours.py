@@ -9,6 +9,7 @@ from django.test import RequestFactory
 from tenants import services
 from tenants.middleware import HotelMiddleware
 from tests.benchmarks.contestants import HOSTS, add_field
+from tests.tenants.sql import relations_of
 
 
 def prepare() -> None:
@@ -33,6 +34,11 @@ def migrate_one_field_more(number: int) -> float:
     began = time.perf_counter()
     call_command("migrate", verbosity=0)
     return time.perf_counter() - began
+
+
+def relations() -> float:
+    """How many a hotel owns."""
+    return float(sum(relations_of("hotel_bench_3")))
 
 
 def resolve() -> float:

@@ -1,27 +1,42 @@
 """What django-tenants does when it is measured. Run by `contestants`, with Django set up."""
 
+import re
 import time
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import connections, transaction
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django_tenants.middleware.main import TenantMainMiddleware
 
+from tenants import pgtools
 from tests.benchmarks.contestants import HOSTS, add_field
 from tests.benchmarks.peer.models import Client, ClientDomain
+from tests.benchmarks.peer.settings import TENANT_BASE_SCHEMA as BASE
+
+connection: Any = connections["default"]
 
 
 def prepare() -> None:
     call_command("migrate_schemas", shared=True, verbosity=0)
-    _make("base")
+    _make(BASE)
 
 
 def fill(start: int, count: int) -> None:
-    """By clone, which is the faster of its two ways."""
+    """By our way, in a tenth of the time: what is measured is what comes after."""
+    connection.set_schema_to_public()
+    dumped = pgtools.run("pg_dump", f"--schema={BASE}", "--no-owner", "--inserts", "--no-comments")
+    script = re.sub(r"^(SET |SELECT pg_catalog\.set_config|\\).*$", "", dumped, flags=re.MULTILINE)
     for number in range(start, start + count):
-        create_by_clone(f"bench{number}")
+        name = f"bench{number}"
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL check_function_bodies = false;" + re.sub(rf"\b{BASE}\b", name, script))
+            connection.set_schema_to_public()
+            Client.objects.bulk_create([Client(schema_name=name, name=name)])
+        client = Client.objects.get(schema_name=name)
+        ClientDomain.objects.create(domain=f"{name}.localhost", tenant=client, is_primary=True)
 
 
 def create_by_migrating(name: str) -> None:

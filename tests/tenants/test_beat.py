@@ -1,6 +1,8 @@
 """Two beats may run: one leads, the other takes over."""
 
 import pytest
+from django.conf import settings
+from django.db import connection
 from django_celery_beat.models import PeriodicTask
 
 from hotelagent import beat
@@ -8,6 +10,7 @@ from hotelagent.celery import app
 from tenants import leases
 from tenants.context import platform_context
 from tenants.models import Lease
+from tenants.routes import direct_route
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,6 +73,24 @@ def test_a_leader_that_ends_gives_the_lease_back_at_once(sent: list[str]) -> Non
     first.close()
     second.tick()
     assert second.leads
+
+
+def test_it_waits_for_a_database_that_went_away_and_goes_on(sent: list[str]) -> None:
+    only = scheduler("only")
+    ticks(only)
+    with direct_route(), platform_context(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = %s",
+            [settings.DATABASES["default"]["USER"]],
+        )
+    sent.clear()
+    only.tick()
+    assert not only.leads
+    with platform_context():
+        PeriodicTask.objects.update(last_run_at="2000-01-01T00:00Z")
+    ticks(only)
+    assert "only:tenants.tasks.tick" in sent
 
 
 def test_a_lease_is_held_by_one(platform: None) -> None:

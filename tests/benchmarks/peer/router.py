@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.db import connection
+from django.db import connections
 
 from tenants.placement import placement_of
 
 
 class SamePlaces:
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **_hints: Any) -> bool:
-        public = connection.schema_name == "public"
+        connection: Any = connections[db]
+        public = bool(connection.schema_name == "public")
         if app_label == "peer":
             return public
         placement = placement_of(app_label, model_name)

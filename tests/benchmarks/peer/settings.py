@@ -7,7 +7,7 @@ import environ
 
 from hotelagent.settings import base
 
-SECRET_KEY = "bench"  # noqa: S105
+SECRET_KEY = "bench"
 USE_TZ = True
 TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = base.DEFAULT_AUTO_FIELD
@@ -30,7 +30,7 @@ TENANT_APPS = _apps
 INSTALLED_APPS = SHARED_APPS
 TENANT_MODEL = "peer.Client"
 TENANT_DOMAIN_MODEL = "peer.ClientDomain"
-TENANT_BASE_SCHEMA = "base"
+TENANT_BASE_SCHEMA = "peer_base"
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter", "tests.benchmarks.peer.router.SamePlaces"]
 DATABASES: dict[str, Any] = {
     "default": {
