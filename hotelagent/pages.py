@@ -1,7 +1,8 @@
 """The pages outside of the admin and the API."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
+from django.templatetags.static import static
 
 from tenants.context import current_scope
 
@@ -14,3 +15,8 @@ def landing(request: HttpRequest) -> HttpResponse:
         "hotelagent/landing.html",
         {"name": scope.name or "hotelagent", "is_hotel": scope.id is not None},
     )
+
+
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Browsers ask for it where no page names an icon: at what the API answers."""
+    return HttpResponsePermanentRedirect(static("hotelagent/icon.svg"))

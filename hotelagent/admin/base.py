@@ -5,7 +5,9 @@ from typing import Any, cast
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.db.models import Model
+from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 
 from hotelagent.admin import navigation, signals
@@ -24,10 +26,15 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     icon = navigation.DEFAULT_ICON
     in_menu = True
     menu_order = 100
+    stylesheets: tuple[str, ...] = ()
     compressed_fields = True
     list_fullwidth = True
     warn_unsaved_form = True
     list_per_page = 50
+
+    @property
+    def media(self) -> Media:
+        return super().media + Media(css={"all": self.stylesheets})
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -37,10 +44,24 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         )
         return cast("HttpResponse", page)
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Under the name that the menu has: Django's title is an order ("Select reservation to change")."""
+        title = capfirst(str(self.opts.verbose_name_plural))
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
         """A service that refuses (its errors are `DomainError`) is told to the person, not turned into a 500."""
+        context = {"show_history": request.user.has_perm("audit.view_event"), **(extra_context or {})}
+        if object_id is not None:
+            context.setdefault("title", capfirst(str(self.opts.verbose_name)))
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            return super().changeform_view(request, object_id, form_url, context)
         except DomainError as error:  # whatever was saved with it is rolled back by now
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())

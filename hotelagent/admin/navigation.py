@@ -58,12 +58,13 @@ def menu(
             continue
         title = str(capfirst(model._meta.verbose_name_plural))
         link = reverse(f"admin:{label}_{model._meta.model_name}_changelist")
-        item = _item(request, title=title, link=link, icon=model_admin.icon)
+        item = _item(title=title, link=link, icon=model_admin.icon)
         entries.setdefault(label, []).append((model_admin.menu_order, title, item))
     for page in _pages:
         if page.scope in getattr(request.user, "scopes", ()) and (address := _address(page)):
-            item = _item(request, title=str(page.title), link=address, icon=page.icon)
+            item = _item(title=str(page.title), link=address, icon=page.icon)
             entries.setdefault(page.app_label, []).append((page.order, str(page.title), item))
+    _mark_one(request, [item for items in entries.values() for *_key, item in items])
     return [
         {
             "title": capfirst(str(titles.get(label) or apps.get_app_config(label).verbose_name)),
@@ -74,14 +75,21 @@ def menu(
     ]
 
 
-def _item(request: HttpRequest, *, title: str, link: str, icon: str) -> dict[str, Any]:
+def _item(*, title: str, link: str, icon: str) -> dict[str, Any]:
     return {
         "title": title,
         "link": link,
         "icon": icon,
-        "active": request.path.startswith(link),
+        "active": False,
         "has_permission": True,
     }
+
+
+def _mark_one(request: HttpRequest, items: list[dict[str, Any]]) -> None:
+    """The page that is open is the longest address that fits: the room board stands below the rooms."""
+    fitting = [item for item in items if request.path.startswith(item["link"])]
+    if fitting:
+        max(fitting, key=lambda item: len(item["link"]))["active"] = True
 
 
 def _address(page: Page) -> str | None:

@@ -5,7 +5,7 @@ from functools import update_wrapper
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -69,6 +69,10 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
             "languages_action": reverse("admin:language"),
             "show_history": False,
         }
+
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
+        """An area has no page of its own: the menu and the first page show what is in it."""
+        return HttpResponseRedirect(reverse("admin:index"))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().index(request, {**(extra_context or {}), "cards": dashboard.cards(request)})

@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "tenants.middleware.ActorMiddleware",
     "hotelagent.admin.language.PreferredLanguage",
+    "hotelagent.admin.local_time.HotelTime",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -105,6 +106,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "hotelagent_session"
 CSRF_COOKIE_NAME = "hotelagent_csrf"
 LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]  # user names are unique without case, by a constraint it doesn't know
 
 # The database: one alias, two routes (DESIGN 4.2)

@@ -3,10 +3,11 @@
 from django.urls import include, path
 
 from hotelagent.admin.sites import hotel_site
-from hotelagent.pages import landing
+from hotelagent.pages import favicon, landing
 
 urlpatterns = [
     path("", landing, name="landing"),
+    path("favicon.ico", favicon),
     path("admin/", hotel_site.urls),
     path("api/v1/", include("audit.api")),
     path("api/v1/", include("dlq.api")),
