@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,8 +18,9 @@ from unfold.decorators import display
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from dlq import services
+from dlq import services, subjects
 from dlq.models import Attempt, Failure, Status
+from dlq.subjects import Subject
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.errors import DomainError
@@ -85,18 +86,59 @@ class FailureAdmin(HotelModelAdmin):
     actions = ["retry", "discard"]
     action_form = ReasonForm
     fieldsets = [
-        (None, {"fields": ["name", "state", "kind", "source", "group", "attempts", "occurrences"]}),
+        (
+            None,
+            {
+                "fields": [
+                    "status",
+                    "name",
+                    "kind",
+                    "source",
+                    "group",
+                    "attempts",
+                    "occurrences",
+                    "discard_reason",
+                ]
+            },
+        ),
         (_("Error"), {"fields": ["error_type", "error_message", "stack"]}),
         (_("Payload"), {"fields": ["payload"]}),
         (
             _("Times"),
-            {"fields": ["created_at", "last_seen_at", "next_retry_at", "expires_at", "discard_reason"]},
+            {"fields": ["created_at", "last_seen_at", "next_retry_at", "expires_at"]},
         ),
     ]
 
+    change_form_outer_before_template = "dlq/act.html"
+
     @display(description=_("what"), ordering="name")
     def what(self, failure: Failure) -> str:
-        return failure.name
+        subject: Subject | None = getattr(failure, "subject", None)
+        return subject.title if subject else failure.name
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        page = super().get_changelist_instance(request)
+        found = subjects.find(page.result_list)
+        for failure in page.result_list:
+            failure.subject = found.get(failure.id)
+        return page
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        failure: Failure = context["original"]
+        subject = subjects.find([failure]).get(failure.id)
+        waits = failure.status in services.WAITING
+        asked_for = {
+            "subject": subject,
+            "advice": _("Correct what is wrong there first, then send it again.")
+            if waits and subject
+            else "",
+            "may_act": waits and self.has_act_permission(request),
+            "list_url": reverse(f"{self.admin_site.name}:dlq_failure_changelist"),
+        }
+        page: HttpResponse = super().render_change_form(request, {**context, **asked_for}, *args, **kwargs)
+        return page
 
     @display(description=_("status"), label=COLOURS, ordering="status")
     def state(self, failure: Failure) -> tuple[str, str]:

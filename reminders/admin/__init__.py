@@ -1,3 +1,3 @@
 """Reservations and reminders in the hotel's admin."""
 
-from reminders.admin import reminders, reservations, rules  # noqa: F401 - each registers its pages
+from reminders.admin import failures, reminders, reservations, rules  # noqa: F401 - each registers its pages

@@ -1,0 +1,44 @@
+"""What a failed reminder is about: shown with the failure, with the way to the guest's address."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from dlq import subjects
+from dlq.models import Failure
+from dlq.subjects import Subject
+from reminders.delivery import SEND
+from reminders.models import Reminder
+from tenants.context import current_scope
+
+
+@subjects.of(SEND)
+def reminders_behind(failures: Sequence[Failure]) -> dict[UUID, Subject]:
+    if current_scope().id is None:  # another system's failure of this name: the platform has no reminders
+        return {}
+    ids = {failure.id: _uuid(failure.payload.get("reminder")) for failure in failures}
+    wanted = {reminder_id for reminder_id in ids.values() if reminder_id}
+    by_id = Reminder.objects.select_related("rule", "reservation").in_bulk(wanted)
+    return {
+        failure_id: _subject(by_id[reminder_id])
+        for failure_id, reminder_id in ids.items()
+        if reminder_id in by_id
+    }
+
+
+def _uuid(value: object) -> UUID | None:
+    """None for what is none: other systems may post failures under any name."""
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
+
+
+def _subject(reminder: Reminder) -> Subject:
+    return Subject(
+        title=_("Reminder “%(rule)s” to %(reservation)s")
+        % {"rule": reminder.rule, "reservation": reminder.reservation},
+        url=reverse("admin:reminders_reservation_change", args=[reminder.reservation_id]),
+    )
