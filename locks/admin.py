@@ -77,7 +77,7 @@ class StayAdmin(HotelModelAdmin):
     search_fields = ["reference", "room__number", "holder"]
     ordering = ["-id"]
     readonly_fields = [
-        "room", "check_in", "check_out", "shown_status", "reference", "session", "holder", "fence",
+        "room", "check_in", "check_out", "status_now", "reference", "session", "holder", "fence",
         "expires_at", "extensions_left", "reason", "created_at", "id", "group_id",
     ]  # fmt: skip
     fields = readonly_fields
@@ -97,6 +97,10 @@ class StayAdmin(HotelModelAdmin):
     def shown_status(self, stay: Stay) -> tuple[str, str]:
         state = StayStatus(getattr(stay, "state", stay.status))
         return state, str(state.label)
+
+    @display(description=_("status"))
+    def status_now(self, stay: Stay) -> str:
+        return self.shown_status(stay)[1]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from reminders.errors import ReservationNotFound
 from reminders.models import Reminder, Reservation
+from reminders.schedule import zone_of
 from tenants.context import current_hotel
 
 
@@ -70,7 +71,8 @@ def by_day(*, before: int = 7, after: int = 7) -> list[Day]:
     with connection.cursor() as cursor:
         cursor.execute(_BY_DAY, values)
         found = {day: Day(day, planned, sent, troubled) for day, planned, sent, troubled in cursor.fetchall()}
-    days = (now.date() + timedelta(days=n) for n in range(-before, after + 1))
+    today = now.astimezone(zone_of(current_hotel().time_zone)).date()
+    days = (today + timedelta(days=n) for n in range(-before, after + 1))
     return [found.get(day, Day(day, 0, 0, 0)) for day in days]
 
 

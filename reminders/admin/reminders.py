@@ -19,6 +19,7 @@ from hotelagent.admin import dashboard
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import hotel_site
+from locks.selectors import today
 from reminders import selectors
 from reminders.models import Reminder, ReminderStatus, Suppression
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
@@ -39,6 +40,7 @@ COLOURS = {
 class ReminderAdmin(HotelModelAdmin):
     icon = "mail"
     menu_order = 10
+    stylesheets = ("reminders/reminders.css",)
     list_display = ["planned_for", "state", "rule", "guest", "recipient", "sent_at", "why"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
@@ -52,7 +54,7 @@ class ReminderAdmin(HotelModelAdmin):
     search_fields = ["reservation__external_id", "reservation__guest_name", "recipient"]
     ordering = ["planned_for", "id"]
     actions = ["send_now", "cancel", "was_sent", "was_not_sent"]
-    fields = ["guest", "rule", "arrival", "state", "why", "planned_for", "send_until", "sent_at", "recipient",
+    fields = ["guest", "rule", "arrival", "status", "why", "planned_for", "send_until", "sent_at", "recipient",
               "attempts", "handed_over_at", "last_error"]  # fmt: skip
 
     @display(description=_("status"), label=COLOURS, ordering="status")
@@ -109,9 +111,16 @@ class ReminderAdmin(HotelModelAdmin):
         days = selectors.by_day()
         most = max((day.planned for day in days), default=0) or 1
         bars = [
-            {"day": day, "planned": 100 * day.planned // most, "sent": 100 * day.sent // most} for day in days
+            {
+                "day": day,
+                "planned": 100 * day.planned // most,
+                "sent": 100 * day.sent // most,
+                "troubled": 100 * day.troubled // most,
+            }
+            for day in days
         ]
-        page: HttpResponse = super().changelist_view(request, {**(extra_context or {}), "bars": bars})
+        chart = {"bars": bars, "today": today()}
+        page: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **chart})
         return page
 
     def has_act_permission(self, request: HttpRequest) -> bool:

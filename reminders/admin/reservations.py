@@ -32,6 +32,7 @@ GUEST = ("guest_name", "guest_email", "guest_phone", "language")
 class ReservationAdmin(HotelModelAdmin):
     icon = "event"
     menu_order = 0
+    stylesheets = ("reminders/reminders.css",)
     list_display = ["external_id", "guest_name", "state", "arrival", "departure", "room", "source"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
@@ -43,12 +44,18 @@ class ReservationAdmin(HotelModelAdmin):
     date_hierarchy = "arrival"
     ordering = ["arrival", "id"]
     actions = ["cancel"]
-    readonly_fields = ["external_id", "state", "arrival", "departure", "nights", "room", "adults", "children",
+    readonly_fields = ["external_id", "status", "arrival", "departure", "nights", "room", "adults", "children",
                        "room_type", "source", "country", "booked_on", "status_date", "timeline"]  # fmt: skip
     fieldsets = [
         (
             None,
-            {"fields": [("external_id", "state"), ("arrival", "departure", "nights"), ("room", "room_type")]},
+            {
+                "fields": [
+                    ("external_id", "status"),
+                    ("arrival", "departure", "nights"),
+                    ("room", "room_type"),
+                ]
+            },
         ),
         (_("Guest"), {"fields": [("guest_name", "guest_email"), ("guest_phone", "language")]}),
         (_("Reminders"), {"fields": ["timeline"]}),

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from dlq.services import capture
 from reminders.models import Reminder, Reservation, Template
 from tests.servers import MailServer
 
@@ -29,7 +30,8 @@ def test_every_list_opens(staff: Client, booked: Reservation, page: str) -> None
 
 def test_the_list_of_reminders_shows_the_days(staff: Client, booked: Reservation) -> None:
     content = staff.get("/admin/reminders/reminder/").content.decode()
-    assert "<svg" in content
+    assert content.count('class="rm-bars"') == 15
+    assert content.count('aria-current="date"') == 1
     assert "1 planned, 0 sent" in content
 
 
@@ -107,3 +109,44 @@ def test_staff_are_sent_a_test(staff: Client, booked: Reservation, smtp: MailSer
         "/admin/reminders/template/", {"action": "send_me_a_test", "_selected_action": [str(template.id)]}
     )
     assert "tudo pronto" in smtp.to("manager@example.com")[0]["Subject"]
+
+
+def test_what_is_looked_at_says_its_status_in_words(staff: Client, booked: Reservation) -> None:
+    reminder = booked.reminders.latest("planned_for")
+    for address in (f"reservation/{booked.id}", f"reminder/{reminder.id}"):
+        content = staff.get(f"/admin/reminders/{address}/change/").content.decode()
+        assert "(&#x27;" not in content
+        assert "('" not in content.split("<main")[-1].split("x-data")[0]
+
+
+def test_a_failed_reminder_is_named_with_its_guest_and_sent_again(staff: Client, booked: Reservation) -> None:
+    reminder = booked.reminders.select_related("rule").latest("planned_for")
+    Reminder.objects.filter(id=reminder.id).update(status="failed")
+    failure = capture(
+        kind="message", source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
+        payload={"reminder": str(reminder.id), "to": booked.guest_email},
+    )  # fmt: skip
+    title = f"Reminder “{reminder.rule}” to {booked}"
+    assert title in staff.get("/admin/dlq/failure/").content.decode()
+    content = staff.get(f"/admin/dlq/failure/{failure.id}/change/").content.decode()
+    assert title in content
+    assert f"/admin/reminders/reservation/{booked.id}/change/" in content
+    assert 'value="retry"' in content
+    staff.post("/admin/dlq/failure/", {"action": "retry", "_selected_action": [str(failure.id)]})
+    failure.refresh_from_db()
+    assert failure.status == "scheduled"
+
+
+def test_a_failure_of_that_name_from_elsewhere_is_shown_as_it_came(
+    staff: Client, booked: Reservation
+) -> None:
+    for payload in ({"reminder": "not an id"}, {"reminder": None}, {}):
+        capture(
+            kind="message",
+            source="x",
+            name="reminders.send",
+            retry=False,
+            error=OSError("x"),
+            payload=payload,
+        )
+    assert "reminders.send" in staff.get("/admin/dlq/failure/").content.decode()
