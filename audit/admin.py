@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateTimeFilter
 from unfold.paginator import InfinitePaginator
@@ -58,8 +63,25 @@ class EventAdmin(HotelModelAdmin):
         return event.sentence
 
     @admin.display(description=_("about"))
-    def about(self, event: Event) -> str:
-        return event.subject
+    def about(self, event: Event) -> SafeString | str:
+        """Leads to the thing, where it has a page; whoever may read the trail may see everything."""
+        model = self._models.get(event.subject_kind)
+        if model is None or not event.subject_id:
+            return event.subject
+        meta = model._meta
+        address = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[event.subject_id])
+        return format_html('<a class="underline" href="{}">{}</a>', address, meta.verbose_name)
+
+    @cached_property
+    def _models(self) -> dict[str, type[Model]]:
+        """The things with a page on this site, by every name that the trail has for them."""
+        found: dict[str, type[Model]] = {
+            str(model._meta.model_name): model
+            for model in apps.get_models()
+            if self.admin_site.is_registered(model)
+        }
+        other_names = {"hold": "stay", "api_key": "apikey"}
+        return found | {name: found[known] for name, known in other_names.items() if known in found}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

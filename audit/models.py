@@ -21,6 +21,10 @@ class ActorKind(models.TextChoices):
     ANONYMOUS = "anonymous", _("nobody known")
 
 
+#: What nobody asked for: the sentence says that the house did it, the actor beside it which part of it.
+_BY_ITSELF = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
+
+
 class Event(models.Model):
     """Something that someone meant to do, and did. The row never changes after its insert.
 
@@ -60,7 +64,8 @@ class Event(models.Model):
     @property
     def sentence(self) -> str:
         """What happened, in the language that is active; an event whose type is gone shows its bare data."""
-        actor = self.actor_label or self.get_actor_kind_display()
+        actor = "hotelagent" if self.actor_kind in _BY_ITSELF else self.actor_label
+        actor = actor or self.get_actor_kind_display()
         try:
             event_type = registry.get(self.event)
         except UnknownEvent:

@@ -150,7 +150,12 @@ class _Batch:
         now = timezone.now()
         with transaction.atomic():
             if claims.finish(reminder, status=ReminderStatus.SENT, sent_at=now, last_error=""):
-                record(events.REMINDER_SENT, subject=("reminder", reminder.id), attempts=reminder.attempts)
+                record(
+                    events.REMINDER_SENT,
+                    subject=("reminder", reminder.id),
+                    attempts=reminder.attempts,
+                    **events.naming(reminder),
+                )
                 due.cancel(kind=KIND, ids=[reminder.id])
         metrics.LATENESS.observe(max(0.0, (now - reminder.planned_for).total_seconds()))
 
@@ -164,7 +169,12 @@ class _Batch:
 def _skip(reminder: Reminder, reason: SkipReason) -> str:
     with transaction.atomic():
         if claims.finish(reminder, status=ReminderStatus.SKIPPED, skip_reason=reason):
-            record(events.REMINDER_SKIPPED, subject=("reminder", reminder.id), reason=reason.value)
+            record(
+                events.REMINDER_SKIPPED,
+                subject=("reminder", reminder.id),
+                reason=reason.value,
+                **events.naming(reminder),
+            )
             due.cancel(kind=KIND, ids=[reminder.id])
             metrics.SKIPPED.labels(reason=reason.value).inc()
     return "skipped"
@@ -183,7 +193,12 @@ def _fail(reminder: Reminder, error: RefusedForGood | RefusedForNow | InvalidTem
                 error=error,
                 retry=False,
             )
-            record(events.REMINDER_FAILED, subject=("reminder", reminder.id), error=error.code)
+            record(
+                events.REMINDER_FAILED,
+                subject=("reminder", reminder.id),
+                error=error.code,
+                **events.naming(reminder),
+            )
             due.cancel(kind=KIND, ids=[reminder.id])
     return "failed"
 

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
+from reminders.models import Reminder
 
 RESERVATION_MADE = register(
     "reservation.made",
@@ -24,31 +25,48 @@ RESERVATIONS_IMPORTED = register(
     ),
     fields=("file", "rows", "stored", "unchanged", "rejected", "stays", "rooms", "reminders"),
 )
-REMINDER_SENT = register("reminder.sent", sentence=_("{actor} sent reminder {subject}"), fields=("attempts",))
+REMINDER_SENT = register(
+    "reminder.sent",
+    sentence=_("{actor} sent reservation {number} its reminder “{rule}”"),
+    fields=("number", "rule", "attempts"),
+)
 REMINDER_SKIPPED = register(
-    "reminder.skipped", sentence=_("{actor} skipped reminder {subject}: {reason}"), fields=("reason",)
+    "reminder.skipped",
+    sentence=_("{actor} skipped the reminder “{rule}” of reservation {number}: {reason}"),
+    fields=("number", "rule", "reason"),
 )
 REMINDER_FAILED = register(
-    "reminder.failed", sentence=_("{actor} could not send reminder {subject}: {error}"), fields=("error",)
+    "reminder.failed",
+    sentence=_("{actor} could not send reservation {number} its reminder “{rule}”: {error}"),
+    fields=("number", "rule", "error"),
 )
 REMINDER_UNKNOWN = register(
     "reminder.unknown",
-    sentence=_("Nobody knows whether reminder {subject} went out: {error}"),
+    sentence=_("Nobody knows whether the {subject} went out: {error}"),
     fields=("error",),
 )
 REMINDER_CANCELLED = register(
-    "reminder.cancelled", sentence=_("{actor} cancelled reminder {subject}"), fields=("was",)
+    "reminder.cancelled",
+    sentence=_("{actor} cancelled the reminder “{rule}” of reservation {number}"),
+    fields=("number", "rule", "was"),
 )
 REMINDER_WANTED_NOW = register(
-    "reminder.send_now", sentence=_("{actor} asked for reminder {subject} to go now"), fields=("was",)
+    "reminder.send_now",
+    sentence=_("{actor} asked for the reminder “{rule}” of reservation {number} to go now"),
+    fields=("number", "rule", "was"),
 )
 REMINDER_SETTLED = register(
     "reminder.settled",
-    sentence=_("{actor} settled reminder {subject}: it {outcome}"),
-    fields=("outcome",),
+    sentence=_("{actor} settled the reminder “{rule}” of reservation {number}: it {outcome}"),
+    fields=("number", "rule", "outcome"),
 )
 REMINDERS_REPLANNED = register(
     "reminder.replanned",
     sentence=_("{actor} had all reminders planned again: {scheduled} scheduled, {cancelled} cancelled"),
     fields=("scheduled", "skipped", "cancelled"),
 )
+
+
+def naming(reminder: Reminder) -> dict[str, str]:
+    """The fields that say which reminder it was, to a reader who knows reservations and not our ids."""
+    return {"number": reminder.reservation.external_id, "rule": reminder.rule.name}

@@ -37,7 +37,9 @@ def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
         was, reminder.status, reminder.skip_reason = reminder.status, Status.CANCELLED, SkipReason.BY_HAND
         reminder.save(update_fields=["status", "skip_reason"])
         due.cancel(kind=KIND, ids=[reminder.id])
-        record(events.REMINDER_CANCELLED, subject=("reminder", reminder.id), was=was)
+        record(
+            events.REMINDER_CANCELLED, subject=("reminder", reminder.id), was=was, **events.naming(reminder)
+        )
     return reminder
 
 
@@ -60,7 +62,9 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
         reminder.planned_for, reminder.send_until = min(reminder.planned_for, now), until
         reminder.save(update_fields=["status", "skip_reason", "planned_for", "send_until"])
         due.schedule(kind=KIND, items=[(reminder.id, now)])
-        record(events.REMINDER_WANTED_NOW, subject=("reminder", reminder.id), was=was)
+        record(
+            events.REMINDER_WANTED_NOW, subject=("reminder", reminder.id), was=was, **events.naming(reminder)
+        )
     return reminder
 
 
@@ -77,7 +81,12 @@ def settle_unknown(*, reminder_id: uuid.UUID, was_sent: bool) -> Reminder:
             reminder.status, reminder.skip_reason = Status.CANCELLED, SkipReason.BY_HAND
         reminder.save(update_fields=["status", "sent_at", "skip_reason"])
         outcome = "was sent" if was_sent else "was not sent"
-        record(events.REMINDER_SETTLED, subject=("reminder", reminder.id), outcome=outcome)
+        record(
+            events.REMINDER_SETTLED,
+            subject=("reminder", reminder.id),
+            outcome=outcome,
+            **events.naming(reminder),
+        )
     return reminder
 
 
@@ -110,7 +119,10 @@ def send_failed_again(failure: Failure) -> None:
 
 def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
     reminder = (
-        Reminder.objects.select_for_update(of=("self",)).select_related("rule").filter(id=reminder_id).first()
+        Reminder.objects.select_for_update(of=("self",))
+        .select_related("rule", "reservation")
+        .filter(id=reminder_id)
+        .first()
     )
     if reminder is None:
         raise ReminderNotFound
