@@ -31,6 +31,34 @@ _ROOM_IS_FREE = f"""
     )
 """
 
+_OF_TYPE = "room.room_type = %(room_type)s AND room.capacity >= %(guests)s"
+
+#: One room: all that follows from it is done by the function (migration 0002). Its answer has no room where none
+#: could be had, and says in any case how many lapsed holds were in the way and are ended.
+_ACQUIRE_ONE = """
+SELECT * FROM locks_acquire({room}, daterange(%(check_in)s, %(check_out)s), %(time_zone)s, %(hotel)s, %(id)s,
+    %(digest)s, %(holder)s, %(session)s, %(reference)s, %(seconds)s, %(life)s, %(extensions)s,
+    %(per_client)s, %(per_session)s, %(acquired)s, %(expired)s)
+"""
+
+ACQUIRE_ROOM = _ACQUIRE_ONE.format(room="%(room)s")
+
+#: Of a type, the smallest that will do. A room that a rival is about to take is stepped over: two callers get two
+#: rooms instead of fighting over one.
+ACQUIRE_ANY_ROOM = _ACQUIRE_ONE.format(
+    room=f"""(
+    SELECT room.id FROM locks_room room WHERE {_OF_TYPE} AND {_ROOM_IS_FREE}
+    ORDER BY room.capacity, room.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)"""
+)
+
+#: The same, waiting for rivals, and for any of the rooms so that those who wait don't all wait for one.
+#: For when the rooms that are free are all locked by callers who may want other nights.
+ACQUIRE_ANY_ROOM_WAITING = _ACQUIRE_ONE.format(
+    room=f"""(
+    SELECT room.id FROM locks_room room WHERE {_OF_TYPE} AND {_ROOM_IS_FREE} ORDER BY random() LIMIT 1)"""
+)
+
+# Several rooms, all or none.
 # 1. `wanted` looks for rooms that seem free and locks them: a rival for the same room waits here, and one
 #    that could not win in any case writes nothing and waits for nobody.
 # 2. `numbered` gives them their next fence, one number for all of a group: the largest any had, plus one.
@@ -94,23 +122,26 @@ ACQUIRE_ROOMS = _ACQUIRE.format(
     choice="room.id = ANY(%(rooms)s::int[])", order="ORDER BY room.id FOR NO KEY UPDATE"
 )
 
-_OF_TYPE = "room.room_type = %(room_type)s AND room.capacity >= %(guests)s"
-
-#: As many rooms of a type, the smallest that will do first. A room that a rival is about to take is stepped
-#: over: two callers get two rooms instead of fighting over one.
+#: As many rooms of a type, the smallest that will do first.
 ACQUIRE_ANY = _ACQUIRE.format(
     choice=_OF_TYPE,
     order="ORDER BY room.capacity, room.id LIMIT %(count)s FOR NO KEY UPDATE SKIP LOCKED",
 )
 
-#: The same, waiting for rivals, and for any of the rooms so that those who wait don't all wait for one.
-#: For when the rooms that are free are all locked by callers who may want other nights.
+#: The same, waiting for rivals.
 ACQUIRE_ANY_WAITING = _ACQUIRE.format(
     choice=f"""room.id IN (
         SELECT room.id FROM locks_room room WHERE {_OF_TYPE} AND {_ROOM_IS_FREE}
         ORDER BY random() LIMIT %(count)s)""",
     order="ORDER BY room.id FOR NO KEY UPDATE",
 )
+
+#: One hold by its own id, by its owner. The answer is a row of nulls where it is not theirs or not so any more, and
+#: where the id is a group's.
+_ONE_OWNED = "(%(id)s, %(digest)s, %(staff)s, %(hotel)s, %(form)s"
+EXTEND_ONE = f"SELECT * FROM locks_extend{_ONE_OWNED}, %(seconds)s)"
+RELEASE_ONE = f"SELECT * FROM locks_release{_ONE_OWNED})"
+CONFIRM_ONE = f"SELECT * FROM locks_confirm{_ONE_OWNED}, %(fence)s, %(reference)s)"
 
 # A hold or the holds of a group, acted on by who owns them: by the token, or by being the member of staff who
 # made them. `members` says how many there should be, so that a group is changed whole or not at all.

@@ -7,20 +7,26 @@ from typing import Any
 from django.db import transaction
 
 from audit.services import record_apart, record_many
+from audit.sql import form
 from hotelagent.ids import uuid7
 from locks import events, metrics, policy, refusals, sql
 from locks.errors import NoRooms, RoomContended
-from locks.holds import HeldRoom, Hold, held_rooms
+from locks.holds import HeldRoom, Hold, held_room, held_rooms, rows
 from locks.models import StayStatus
 from locks.nights import Nights
 from locks.owner import digest, new_token
 from locks.services.expiry import after_expiry
 from locks.wanted import Wanted
 from tenants import due
+from tenants.context import current_hotel
 from tenants.errors import DomainError
 
 #: Rooms that seem free and are lost to a rival each time: after so many times the caller is told.
 ATTEMPTS = 5
+
+# What locks_acquire() adds to its events.
+_DRAWN_OF_ACQUIRED = ("room", "fence", "expires_at")
+_DRAWN_OF_EXPIRED = ("room", "check_in", "check_out", "holder")
 
 
 def acquire(*, rooms: Sequence[int], nights: Nights, session: str = "", reference: str = "") -> Hold:
@@ -36,7 +42,7 @@ def acquire(*, rooms: Sequence[int], nights: Nights, session: str = "", referenc
     wanted = Wanted(
         nights=nights, count=len(chosen), session=session, reference=reference, rooms=tuple(chosen)
     )
-    return _timed(wanted, [sql.ACQUIRE_ROOMS] * ATTEMPTS)
+    return _timed(wanted, [sql.ACQUIRE_ROOM if wanted.count == 1 else sql.ACQUIRE_ROOMS] * ATTEMPTS)
 
 
 def acquire_any(
@@ -49,7 +55,11 @@ def acquire_any(
     wanted = Wanted(
         nights=nights, count=count, session=session, reference=reference, room_type=room_type, guests=guests
     )
-    return _timed(wanted, [sql.ACQUIRE_ANY, *[sql.ACQUIRE_ANY_WAITING] * (ATTEMPTS - 1)])
+    if count == 1:
+        first, then = sql.ACQUIRE_ANY_ROOM, sql.ACQUIRE_ANY_ROOM_WAITING
+    else:
+        first, then = sql.ACQUIRE_ANY, sql.ACQUIRE_ANY_WAITING
+    return _timed(wanted, [first, *[then] * (ATTEMPTS - 1)])
 
 
 def _timed(wanted: Wanted, statements: Sequence[str]) -> Hold:
@@ -69,8 +79,9 @@ def _timed(wanted: Wanted, statements: Sequence[str]) -> Hold:
 def _acquire(wanted: Wanted, statements: Sequence[str]) -> Hold:
     if not 1 <= wanted.count <= policy.MAX_ROOMS:
         raise NoRooms(f"{wanted.count} rooms are asked for.")
+    attempt = _hold_one if wanted.count == 1 else _hold_several
     for statement in statements:
-        hold = _attempt(wanted, statement)
+        hold = attempt(wanted, statement)
         if hold is not None:
             return hold
         refusal = refusals.explain(wanted)
@@ -80,11 +91,40 @@ def _acquire(wanted: Wanted, statements: Sequence[str]) -> Hold:
     raise RoomContended
 
 
-def _attempt(wanted: Wanted, statement: str) -> Hold | None:
+def _hold_one(wanted: Wanted, statement: str) -> Hold | None:
+    """One statement does it all, so there is nothing to hold together: it commits by itself where it may."""
     token = new_token()
-    # One room is held or not, and what has lapsed on it has lapsed either way: no savepoint to go back to.
-    with transaction.atomic(savepoint=wanted.count > 1):
-        found = held_rooms(statement, _params(wanted, token))
+    [row] = rows(
+        statement,
+        {
+            **_params(wanted, token),
+            "id": uuid7(),
+            "room": wanted.rooms[0] if wanted.rooms else None,
+            "hotel": current_hotel().id,
+            "expired": form(events.HOLD_EXPIRED, drawn=_DRAWN_OF_EXPIRED),
+            "acquired": form(
+                events.HOLD_ACQUIRED,
+                drawn=_DRAWN_OF_ACQUIRED,
+                check_in=wanted.nights.check_in,
+                check_out=wanted.nights.check_out,
+                reference=wanted.reference,
+            ),
+        },
+    )
+    if lapsed := row.pop("lapsed"):
+        metrics.ENDED.labels(how="expired").inc(lapsed)
+    return None if row["id"] is None else Hold.of([held_room(row)], token=token)
+
+
+def _hold_several(wanted: Wanted, statement: str) -> Hold | None:
+    token = new_token()
+    params = {
+        **_params(wanted, token),
+        "ids": [uuid7() for _ in range(wanted.count)],
+        "group_id": uuid7(),
+    }
+    with transaction.atomic():
+        found = held_rooms(statement, params)
         taken = [room for room in found if room.status is StayStatus.HELD]
         if taken and len(taken) < wanted.count:
             transaction.set_rollback(True)
@@ -99,8 +139,6 @@ def _attempt(wanted: Wanted, statement: str) -> Hold | None:
 def _params(wanted: Wanted, token: str) -> dict[str, Any]:
     return {
         **wanted.params(),
-        "ids": [uuid7() for _ in range(wanted.count)],
-        "group_id": uuid7() if wanted.count > 1 else None,
         "digest": digest(token),
         "reference": wanted.reference,
         "seconds": policy.HOLD_SECONDS,

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from audit.services import record_many
+from audit.sql import form
 from locks import events, metrics, policy, sql
 from locks.errors import (
     HoldConfirmed,
@@ -21,7 +22,11 @@ from locks.holds import HeldRoom, Hold, held_room, rows
 from locks.models import StayStatus
 from locks.owner import digest, staff_holder
 from tenants import due
+from tenants.context import current_hotel
 from tenants.errors import DomainError
+
+# What the functions of migration 0002 add to their events.
+_DATES = ("room", "check_in", "check_out")
 
 
 def extend(hold_id: UUID, *, token: str | None) -> Hold:
@@ -30,8 +35,13 @@ def extend(hold_id: UUID, *, token: str | None) -> Hold:
     `hold_id` is a room's hold or a group's, which is extended whole or not at all. Raises UnknownHold,
     WrongToken, HoldExpired, HoldReleased, HoldConfirmed or NoExtensionsLeft.
     """
+    extended = form(events.HOLD_EXTENDED, drawn=(*_DATES, "expires_at", "extensions_left"))
+    seconds = {"seconds": policy.EXTENSION_SECONDS}
+    if room := _change_one(sql.EXTEND_ONE, hold_id, token, {"form": extended, **seconds}):
+        metrics.EXTENDED.inc()
+        return Hold.of([room])
     with transaction.atomic():
-        changed, all_of_it = _change(sql.EXTEND, hold_id, token, {"seconds": policy.EXTENSION_SECONDS})
+        changed, all_of_it = _change(sql.EXTEND, hold_id, token, seconds)
         if not all_of_it:
             raise _refusal(_find(hold_id, token, but=changed)) or NoExtensionsLeft()
         due.schedule(kind="hold", items=[(room.id, room.expires_at) for room in changed if room.expires_at])
@@ -45,6 +55,10 @@ def release(hold_id: UUID, *, token: str | None) -> Hold:
 
     Raises UnknownHold, WrongToken or HoldConfirmed.
     """
+    released = form(events.HOLD_RELEASED, drawn=_DATES)
+    if room := _change_one(sql.RELEASE_ONE, hold_id, token, {"form": released}):
+        metrics.ENDED.labels(how="released").inc()
+        return Hold.of([room])
     with transaction.atomic():
         changed, _all = _change(sql.RELEASE, hold_id, token, {})
         if not changed:
@@ -65,8 +79,13 @@ def confirm(hold_id: UUID, *, token: str | None, fence: int, reference: str = ""
     with the same token and fence: the same answer. Raises UnknownHold, WrongToken, StaleFence, HoldExpired
     or HoldReleased.
     """
+    given = {"fence": fence, "reference": reference}
+    confirmed = form(events.HOLD_CONFIRMED, drawn=(*_DATES, "fence", "reference"))
+    if room := _change_one(sql.CONFIRM_ONE, hold_id, token, {"form": confirmed, **given}):
+        metrics.ENDED.labels(how="confirmed").inc()
+        return Hold.of([room])
     with transaction.atomic():
-        changed, all_of_it = _change(sql.CONFIRM, hold_id, token, {"fence": fence, "reference": reference})
+        changed, all_of_it = _change(sql.CONFIRM, hold_id, token, given)
         if not all_of_it:
             found = _find(hold_id, token, but=changed)
             if any(room.fence != fence for room in found):
@@ -88,11 +107,23 @@ def _confirmation(room: HeldRoom) -> dict[str, Any]:
     return {**room.dates, "fence": room.fence, "reference": room.reference}
 
 
+def _change_one(
+    statement: str, hold_id: UUID, token: str | None, params: Mapping[str, Any]
+) -> HeldRoom | None:
+    """The hold of one room, changed with all that follows in one statement; None for a group's, or a refusal."""
+    [row] = rows(statement, {**_owner(hold_id, token), "hotel": current_hotel().id, **params})
+    return None if row["id"] is None else held_room(row)
+
+
+def _owner(hold_id: UUID, token: str | None) -> dict[str, Any]:
+    return {"id": hold_id, "digest": digest(token or ""), "staff": staff_holder()}
+
+
 def _change(
     statement: str, hold_id: UUID, token: str | None, params: Mapping[str, Any]
 ) -> tuple[list[HeldRoom], bool]:
     """The rooms that were changed, and whether they are all of the hold's; else the caller has to raise."""
-    found = rows(statement, {"id": hold_id, "digest": digest(token or ""), "staff": staff_holder(), **params})
+    found = rows(statement, {**_owner(hold_id, token), **params})
     members = {row.pop("members") for row in found}
     return [held_room(row) for row in found], members == {len(found)}
 

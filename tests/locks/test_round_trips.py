@@ -1,20 +1,41 @@
 """What a hold costs: each statement is a round trip, so they are counted."""
 
+from collections.abc import Callable
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from locks import services
+from locks.holds import Hold
 from tests.locks.conftest import SomeNights
+from tests.locks.helpers import lapse
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_holding_is_one_statement_its_due_item_its_event_and_the_commit(
-    rooms: list[int], nights: SomeNights
-) -> None:
+def statements(act: Callable[[], object]) -> list[str]:
+    """What goes to the database, one round trip each: BEGIN, which travels with the next, would be listed too."""
     with CaptureQueriesContext(connection) as queries:
-        services.acquire(rooms=rooms[:1], nights=nights(1))
-    # BEGIN is logged on its own and travels with the first statement.
-    begins = [query["sql"].split()[0] for query in queries]
-    assert begins == ["BEGIN", "WITH", "INSERT", "INSERT", "COMMIT"]
+        act()
+    return [query["sql"].split("(")[0].strip() for query in queries]
+
+
+def test_a_hold_s_whole_life_is_one_round_trip_a_step(rooms: list[int], nights: SomeNights) -> None:
+    made: list[Hold] = []
+    acquire = statements(lambda: made.append(services.acquire(rooms=rooms[:1], nights=nights(1))))
+    [hold] = made
+    assert acquire == ["SELECT * FROM locks_acquire"]
+    assert statements(lambda: services.extend(hold.id, token=hold.token)) == ["SELECT * FROM locks_extend"]
+    assert statements(lambda: services.release(hold.id, token=hold.token)) == ["SELECT * FROM locks_release"]
+    any_room = statements(lambda: made.append(services.acquire_any(room_type="double", nights=nights(1))))
+    assert any_room == ["SELECT * FROM locks_acquire"]
+    hold = made[-1]
+    confirm = statements(lambda: services.confirm(hold.id, token=hold.token, fence=hold.fence or 0))
+    assert confirm == ["SELECT * FROM locks_confirm"]
+
+
+def test_what_has_lapsed_gives_way_in_the_same_round_trip(rooms: list[int], nights: SomeNights) -> None:
+    lapse(services.acquire(rooms=rooms[:1], nights=nights(1)).id)
+    acquire = statements(lambda: services.acquire(rooms=rooms[:1], nights=nights(1)))
+    assert acquire == ["SELECT * FROM locks_acquire"]
