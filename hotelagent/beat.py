@@ -5,6 +5,7 @@ import os
 import socket
 from typing import Any
 
+from django.db import InterfaceError, OperationalError, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from tenants import leases
@@ -36,10 +37,16 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
             super().setup_schedule()
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        with platform_context():
-            if not self._lead():
-                return RENEW_SECONDS
-            return float(min(super().tick(*args, **kwargs), RENEW_SECONDS))
+        try:
+            with platform_context():
+                if not self._lead():
+                    return RENEW_SECONDS
+                return float(min(super().tick(*args, **kwargs), RENEW_SECONDS))
+        except (InterfaceError, OperationalError) as error:
+            logger.warning("beat waits for the database: %s", str(error).partition("\n")[0])
+            connection.close()
+            self.leads = False
+            return RENEW_SECONDS
 
     def sync(self) -> None:
         """Store when each task was last sent. One that doesn't lead has nothing to say about it."""

@@ -11,6 +11,8 @@ from psycopg.pq import DiagnosticField
 from tenants.backend.prefix import END, Prefix
 
 _LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
+# What SET LOCAL ROLE and SET LOCAL search_path answer where the role, the right to take it or the schema is gone.
+_OF_SETTINGS = {"22023", "3F000", "42501", "42704"}
 _HINTS = {
     "25001": "It may not run in a transaction block: run it in `with direct_route():` (tenants.routes).",
 }
@@ -23,7 +25,7 @@ def of_statement(result: object, *, prefix: Prefix, in_settings: bool, encoding:
         return error
     message = str(error)
     position = error.diag.statement_position
-    if position is None and in_settings:
+    if position is None and in_settings and error.sqlstate in _OF_SETTINGS:
         message = (
             f"{message}\nThe hotel's role or schema could not be set. It may be gone, or its grants may have "
             "drifted: `python manage.py migrate` mends them."
