@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from dlq.models import Attempt, Failure
 from dlq.reports import MESSAGE_LIMIT, TRACEBACK_LIMIT
+from hotelagent.rest.serializers import StrictSerializer
 
 
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
@@ -56,7 +57,7 @@ class FailureDetailSerializer(FailureSerializer):
         read_only_fields = fields
 
 
-class ReportSerializer(serializers.Serializer[Any]):
+class ReportSerializer(StrictSerializer):
     """A message that another system could not deliver or process."""
 
     # Not the serializer's own `source`, which the name hides from the type checker only.
@@ -80,5 +81,5 @@ class ReportSerializer(serializers.Serializer[Any]):
     )
 
 
-class DiscardSerializer(serializers.Serializer[Any]):
+class DiscardSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=300, help_text="Why it need not be sent again.")

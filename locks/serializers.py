@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from hotelagent.rest.serializers import StrictMixin, StrictSerializer
 from locks import policy
 from locks.holds import HeldRoom, Hold
 from locks.models import Room, StayStatus
@@ -27,7 +28,7 @@ _HOLD: dict[str, Any] = {
 }
 
 
-class RoomSerializer(serializers.ModelSerializer[Room]):
+class RoomSerializer(StrictMixin, serializers.ModelSerializer[Room]):
     class Meta:
         model = Room
         fields = ("id", "number", "room_type", "floor", "capacity")
@@ -35,7 +36,7 @@ class RoomSerializer(serializers.ModelSerializer[Room]):
         extra_kwargs = {"number": {"validators": []}, "capacity": {"min_value": 1}}
 
 
-class NightsSerializer(serializers.Serializer[Any]):
+class NightsSerializer(StrictSerializer):
     """`[check_in, check_out)`: one may arrive on the day another leaves."""
 
     check_in = serializers.DateField(help_text="The first night.")
@@ -54,7 +55,7 @@ class NightsSerializer(serializers.Serializer[Any]):
             value={
                 "check_in": "2031-07-01",
                 "check_out": "2031-07-04",
-                "rooms": [12],
+                "room": 12,
                 "reference": "WEB-1042",
             },
             request_only=True,
@@ -73,12 +74,18 @@ class NightsSerializer(serializers.Serializer[Any]):
     ]
 )
 class NewHoldSerializer(NightsSerializer):
+    room = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="The id of this room. One of `room`, `rooms` and `room_type` says what is wanted.",
+    )
     rooms = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=2**31 - 1),
         required=False,
         allow_empty=False,
         max_length=policy.MAX_ROOMS,
-        help_text="The ids of these rooms, all of them or none. Either this or `room_type`.",
+        help_text="The ids of these rooms, all of them or none.",
     )
     room_type = serializers.CharField(
         required=False, max_length=40, help_text="Any rooms of this type that are free."
@@ -101,12 +108,14 @@ class NewHoldSerializer(NightsSerializer):
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("rooms" in attrs) == ("room_type" in attrs):
-            raise serializers.ValidationError("Give either rooms or room_type.")
+        if sum(name in attrs for name in ("room", "rooms", "room_type")) != 1:
+            raise serializers.ValidationError("Give one of `room`, `rooms` and `room_type`.")
+        if "room" in attrs:
+            attrs["rooms"] = [attrs.pop("room")]
         return attrs
 
 
-class TokenSerializer(serializers.Serializer[Any]):
+class TokenSerializer(StrictSerializer):
     token = serializers.CharField(
         required=False,
         allow_null=True,
@@ -123,7 +132,7 @@ class ConfirmSerializer(TokenSerializer):
     )
 
 
-class ForceReleaseSerializer(serializers.Serializer[Any]):
+class ForceReleaseSerializer(StrictSerializer):
     reason = serializers.CharField(
         max_length=200, help_text="Why; the owner can read it, and so can the trail."
     )

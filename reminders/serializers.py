@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from hotelagent.rest.serializers import StrictMixin, StrictSerializer
 from reminders.models import Reminder, Reservation
 
 
@@ -43,7 +44,7 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
         )
     ]
 )
-class PutReservationSerializer(serializers.ModelSerializer[Reservation]):
+class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservation]):
     """All that the hotel's system knows of the booking; what is left out goes back to its default."""
 
     class Meta:
@@ -74,7 +75,7 @@ class ReminderSerializer(serializers.ModelSerializer[Reminder]):
         read_only_fields = fields
 
 
-class SettleSerializer(serializers.Serializer[Any]):
+class SettleSerializer(StrictSerializer):
     was_sent = serializers.BooleanField(
         help_text="Whether the mail reached the guest's mail server after all."
     )

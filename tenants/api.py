@@ -15,6 +15,7 @@ from timezone_field.rest_framework import TimeZoneSerializerField
 
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView, HotelReadOnlyViewSet
 from tenants import contacts, services
 from tenants.models import ContactKind, Hotel, Language
@@ -46,7 +47,7 @@ class HotelSerializer(serializers.ModelSerializer[Hotel]):
         return f"{hotel.slug}.{settings.PLATFORM_HOST}"
 
 
-class NewHotelSerializer(serializers.Serializer[Any]):
+class NewHotelSerializer(StrictSerializer):
     slug = serializers.CharField(
         max_length=40, help_text="Its name in the address: lower-case letters, digits, hyphens."
     )
@@ -61,7 +62,7 @@ class NewHotelSerializer(serializers.Serializer[Any]):
     )
 
 
-class ContactSerializer(serializers.Serializer[Any]):
+class ContactSerializer(StrictSerializer):
     kind = serializers.ChoiceField(choices=ContactKind.choices)
     value = serializers.CharField(
         max_length=254, help_text="A phone with its country code, or an e-mail address."

@@ -113,6 +113,16 @@ def test_what_is_wrong_is_said(
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{problem}")
 
 
+def test_a_name_that_it_does_not_know_is_told_and_not_passed_over(
+    api: APIClient, rooms: list[int], nights: SomeNights
+) -> None:
+    answer = api.post(LOCKS, {"room": rooms[0], "chek_in": "2031-05-01", **dates(nights, 3)})
+    assert answer.status_code == 400
+    [error] = answer.json()["errors"]
+    assert error["pointer"] == "/chek_in"
+    assert "check_in" in error["detail"]
+
+
 def test_availability_counts_what_is_free(api: APIClient, rooms: list[int], nights: SomeNights) -> None:
     services.ensure_rooms({"double": 3, "suite": 1})
     services.acquire(rooms=rooms[:2], nights=nights(1, 2))
