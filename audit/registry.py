@@ -13,7 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from audit.errors import DuplicateEvent, UnknownEvent, WrongFields, WrongName
 
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 # "hold.acquired": what it is about, then what happened to it.
 _NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 _RESERVED = frozenset({"actor", "subject", "event"})
+_DAY = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")
 # The trail can't be rewritten, so a guest can't be erased from it: people are referred to by id.
 _PERSONAL = frozenset(
     {"email", "guest", "guest_email", "guest_name", "guest_phone", "phone", "to", "recipient"}
@@ -46,7 +51,23 @@ class EventType:
 
     def render(self, *, actor: str, subject: str, data: Mapping[str, object]) -> str:
         """The sentence in the language that is active; a field that an older event lacks reads as `?`."""
-        return str(self.sentence).format_map(_Values(data, actor=actor, subject=subject))
+        shown = {name: _shown(value) for name, value in data.items()}
+        return str(self.sentence).format_map(_Values(shown, actor=actor, subject=subject))
+
+
+def _shown(value: object) -> object:
+    """A stored value as a person reads it: days and moments in the format and the zone that are active."""
+    if isinstance(value, list):
+        return ", ".join(str(_shown(item)) for item in value)
+    if not isinstance(value, str) or not _DAY.match(value):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    if moment.tzinfo is not None:
+        return date_format(localtime(moment), "DATETIME_FORMAT")
+    return date_format(moment.date(), "DATE_FORMAT") if len(value) == len("2030-05-01") else value
 
 
 class _Values(dict[str, object]):

@@ -1,4 +1,5 @@
 import pytest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
@@ -53,6 +54,21 @@ def test_a_sentence_is_translated_when_it_is_read() -> None:
         assert spoken.render(actor="", subject="", data={}) == "Inglés"
     with override("en"):
         assert spoken.render(actor="", subject="", data={}) == "English"
+
+
+def test_days_and_moments_read_as_the_reader_writes_them() -> None:
+    lit = registry.register(
+        "lamp.lit", sentence="{on} to {off}, {rooms}, {code}", fields=("on", "off", "rooms", "code")
+    )
+    data = {
+        "on": "2030-05-01",
+        "off": "2030-05-01T22:30:00.5Z",
+        "rooms": ["101", "102"],
+        "code": "2030-05-99",
+    }
+    with timezone.override("Europe/Madrid"), override("es"):
+        shown = lit.render(actor="", subject="", data=data)
+    assert shown == "1 de mayo de 2030 to 2 de mayo de 2030 a las 00:30, 101, 102, 2030-05-99"
 
 
 def test_an_older_event_that_lacks_a_field_still_reads() -> None:
