@@ -89,7 +89,9 @@ def _create_database(running: Servers, name: str) -> None:
     superuser = running.postgres.url(postgres.SUPERUSER)
     with psycopg.connect(superuser, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(postgres.OWNER))
+            sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                sql.Identifier(name), sql.Identifier(postgres.OWNER)
+            )
         )
     there = urlunsplit(urlsplit(superuser)._replace(path=f"/{name}"))
     with psycopg.connect(there, autocommit=True) as connection:
