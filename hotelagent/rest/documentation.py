@@ -10,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hotelagent.rest import guide
 from hotelagent.rest.problems import all_problems
 
 
@@ -20,6 +21,14 @@ class Schema(SpectacularAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         self.urlconf = getattr(request, "urlconf", settings.ROOT_URLCONF)  # HotelMiddleware has chosen it
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        response.data["info"]["description"] = guide.description()
+        used = {
+            tag
+            for path in response.data["paths"].values()
+            for op in path.values()
+            for tag in op.get("tags", ())
+        }
+        response.data["tags"] = guide.tags(used)
         return response
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from hotelagent.rest import problems
@@ -117,7 +117,20 @@ class Operation(AutoSchema):
         return self.method == "POST" and isinstance(self.view, IdempotentMixin)
 
     def _problem(self, problem: Problem) -> dict[str, Any]:
-        response = OpenApiResponse(ProblemSerializer, description=f"{problem.title} (`{problem.type}`).")
+        example = OpenApiExample(
+            problem.code,
+            value={
+                "type": problem.type,
+                "title": problem.title,
+                "status": problem.status,
+                "detail": problem.meaning,
+                "request_id": "01a203e7-7538-7000-b926-fbd8a9dddc9d",
+            },
+            media_type=PROBLEM_JSON,
+        )
+        response = OpenApiResponse(
+            ProblemSerializer, description=f"{problem.title} (`{problem.type}`).", examples=[example]
+        )
         return dict(
             self._get_response_for_code(  # type: ignore[no-untyped-call]
                 response, str(problem.status), media_types=[PROBLEM_JSON]

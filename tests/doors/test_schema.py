@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import clear_url_caches
 
+from tenants.models import Hotel
 from tests.doors.conftest import HOST
 
 pytestmark = pytest.mark.django_db
@@ -103,3 +104,14 @@ def test_the_documentation_needs_nothing_from_elsewhere(hotel: Any, host: str) -
     assert "script-src 'self'" in response["Content-Security-Policy"]
     script = Client(SERVER_NAME=host).get("/api/docs/?script=")
     assert script["Content-Type"].startswith("application/javascript")
+
+
+def test_it_says_how_to_begin(hotel: Hotel) -> None:
+    documents = {host: schema_of(host) for host in (HOST, "localhost")}
+    for document in documents.values():
+        for word in ("Authorization: Bearer", "Idempotency-Key", "/problems/", "Retry-After"):
+            assert word in document["info"]["description"]
+        used = {tag for _name, operation in operations(document) for tag in operation["tags"]}
+        assert {tag["name"] for tag in document["tags"]} == used
+    assert "Book a room" in documents[HOST]["info"]["description"]
+    assert "Book a room" not in documents["localhost"]["info"]["description"]
