@@ -60,7 +60,7 @@ class Failure(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.error_type}"
+        return f"{self.name}: {self.error_type.rpartition('.')[2]}"
 
 
 class Outcome(models.TextChoices):

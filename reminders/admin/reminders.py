@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Case, F, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -34,6 +34,8 @@ COLOURS = {
     ReminderStatus.CANCELLED: "default",
     ReminderStatus.FAILED: "danger",
 }
+TROUBLE = (ReminderStatus.UNKNOWN, ReminderStatus.FAILED)
+TO_GO = (ReminderStatus.SENDING, ReminderStatus.SCHEDULED)
 
 
 @admin.register(Reminder, site=hotel_site)
@@ -52,10 +54,15 @@ class ReminderAdmin(HotelModelAdmin):
     list_select_related = ["reservation", "rule"]
     list_before_template = "reminders/chart.html"
     search_fields = ["reservation__external_id", "reservation__guest_name", "recipient"]
-    ordering = ["planned_for", "id"]
     actions = ["send_now", "cancel", "was_sent", "was_not_sent"]
     fields = ["guest", "rule", "arrival", "status", "why", "planned_for", "send_until", "sent_at", "recipient",
               "attempts", "handed_over_at", "last_error"]  # fmt: skip
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        """What waits for somebody, then what is to go, soonest first; then what is done with, latest first."""
+        trouble = Case(When(status__in=TROUBLE, then=0), When(status__in=TO_GO, then=1), default=2)
+        soonest = Case(When(status__in=TO_GO, then=F("planned_for")))
+        return [trouble, soonest, "-planned_for", "-id"]
 
     @display(description=_("status"), label=COLOURS, ordering="status")
     def state(self, reminder: Reminder) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
+from locks.selectors import today
 from reminders import selectors
 from reminders.models import Reservation, ReservationStatus
 from reminders.services.reservations import cancel_reservation, correct_guest
@@ -42,7 +43,6 @@ class ReservationAdmin(HotelModelAdmin):
     list_select_related = ["stay__room"]
     search_fields = ["external_id", "guest_name", "guest_email"]
     date_hierarchy = "arrival"
-    ordering = ["arrival", "id"]
     actions = ["cancel"]
     readonly_fields = ["external_id", "status", "arrival", "departure", "nights", "room", "adults", "children",
                        "room_type", "source", "country", "booked_on", "status_date", "timeline"]  # fmt: skip
@@ -64,6 +64,11 @@ class ReservationAdmin(HotelModelAdmin):
             {"fields": [("adults", "children", "country"), ("source", "booked_on", "status_date")]},
         ),
     ]
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        """Who is in the house or comes next stands first; who has left, at the end."""
+        left = Case(When(departure__lt=today(), then=1), default=0)
+        return [left, "arrival", "id"]
 
     @display(description=_("status"), label=COLOURS, ordering="status")
     def state(self, reservation: Reservation) -> tuple[str, str]:
