@@ -50,7 +50,7 @@ def _trace(endpoint: str) -> None:
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     DjangoInstrumentor().instrument(request_hook=_name_no_guest)
-    CeleryInstrumentor().instrument()
+    CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call]
 
 
 def _name_no_guest(span: Any, _request: HttpRequest) -> None:

@@ -10,11 +10,10 @@ from rest_framework import serializers
 class StrictMixin:
     """Refuses what the serializer has no field for: a misspelt `chek_out` would else quietly do nothing."""
 
-    fields: Mapping[str, Any]
-
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
-            known = ", ".join(name for name, field in self.fields.items() if not field.read_only)
+        fields: Mapping[str, serializers.Field[Any, Any, Any, Any]] = self.fields  # type: ignore[attr-defined]
+        if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(fields))):
+            known = ", ".join(name for name, field in fields.items() if not field.read_only)
             raise serializers.ValidationError(
                 {
                     name: [_("There is no such field. Known are: %(known)s.") % {"known": known}]
