@@ -2,15 +2,13 @@
 
 import os
 import shutil
-import signal
 import sys
 from pathlib import Path
 
-from hotelagent.embedded import ports
+from hotelagent.embedded import paths, ports
 from hotelagent.embedded.supervisor import Program
 
 WEB_PROCESSES = 2
-WEB_THREADS = 4
 WORKER_PROCESSES = 2
 
 
@@ -24,9 +22,10 @@ def programs(*, port: int, mail_port: int, smtp_port: int, mail_folder: Path, ru
     python = (sys.executable, "-m")
     celery = (*python, "celery", "--quiet", "-A", "hotelagent.celery")
     mail = (str(mail_folder), "--smtp-port", str(smtp_port), "--web-port", str(mail_port))
-    bind = ("--bind", f"{ports.LOOPBACK}:{port}", "--no-control-socket", "--worker-tmp-dir", str(run))
-    crew = ("--worker-class", "gthread", "--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS))
-    quiet = ("--graceful-timeout", "5", "--log-level", "warning")
+    bind = ("--bind", f"{ports.LOOPBACK}:{port}", "--workers", str(WEB_PROCESSES))
+    # What a deployment's gunicorn does, but for what a folder, a person who waits and a terminal want.
+    web = ("--config", str(paths.CHECKOUT / "deploy" / "gunicorn.conf.py"), "--worker-tmp-dir", str(run))
+    brisk = ("--preload", "--graceful-timeout", "5", "--log-level", "warning")
     alone = ("--concurrency", str(WORKER_PROCESSES), "--without-gossip", "--without-mingle")
     schedule = ("--pidfile=", "--schedule", str(run / "beat"))
     loud = {
@@ -39,13 +38,9 @@ def programs(*, port: int, mail_port: int, smtp_port: int, mail_folder: Path, ru
     level = ("--loglevel", calm["LOG_LEVEL"])
     return [
         Program("mail", (*python, "hotelagent.embedded.mail", *mail), loud, patience=3),
-        Program("web", (*python, "gunicorn", "hotelagent.wsgi", *bind, *crew, *quiet), loud),
-        Program(
-            "worker",
-            (*celery, "worker", *alone, *level),
-            calm,
-            stop_signal=signal.SIGQUIT,  # soft: tasks get CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT to end
-        ),
+        Program("web", (*python, "gunicorn", "hotelagent.wsgi", *web, *bind, *brisk), loud),
+        # Celery's warm stop: tasks that run get the supervisor's patience to end, and come again where they don't.
+        Program("worker", (*celery, "worker", *alone, *level), calm),
         Program("beat", (*celery, "beat", *schedule, *level), calm),
     ]
 

@@ -1,5 +1,6 @@
 """Runs several programs as one: one terminal, each restarted when it dies, all stopped together."""
 
+import math
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from hotelagent.embedded import processes
+from hotelagent.embedded import paths, processes
 
 STEADY_AFTER = 60.0  # seconds; what ran longer is restarted at once
 LONGEST_PAUSE = 30.0
@@ -35,7 +36,7 @@ class Running:
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self.pause = 0.0
-        self.start_at = 0.0
+        self.start_at = math.inf
 
 
 class Supervisor:
@@ -57,18 +58,22 @@ class Supervisor:
             print(f"{mark} {text}", flush=True)
 
     def follow(self, name: str, colour: str, output: IO[bytes]) -> None:
-        """Repeat every line of a program in the terminal, until the program closes its output."""
+        """Repeat every line that isn't empty in the terminal, until the program closes its output."""
 
         def repeat() -> None:
             with output:
                 for line in output:
-                    self.say(name, line.decode(errors="replace").rstrip(), colour)
+                    if text := line.decode(errors="replace").rstrip():
+                        self.say(name, text, colour)
 
         threading.Thread(target=repeat, daemon=True).start()
 
-    def start(self) -> None:
+    def start(self, *names: str) -> None:
+        """Start these, or with no name all that were not started yet."""
         for one in self.running:
-            self._start(one)
+            if one.start_at == math.inf and (not names or one.program.name in names):
+                one.start_at = time.monotonic()
+                self._start(one)
 
     def _start(self, one: Running) -> None:
         program = one.program
@@ -76,6 +81,7 @@ class Supervisor:
             processes.command(program.command, death_signal=program.stop_signal),
             output=subprocess.PIPE,
             environment=program.environment,
+            folder=paths.CHECKOUT,
         )
         one.started_at = time.monotonic()
         if one.process.stdout:
@@ -98,9 +104,6 @@ class Supervisor:
                 one.pause = min(one.pause * 2 + 1, LONGEST_PAUSE)
             if not one.process and now >= one.start_at:
                 self._start(one)
-
-    def has_died(self) -> bool:
-        return any(one.process is None or processes.has_ended(one.process) for one in self.running)
 
     def stop(self) -> None:
         """Ask all to end at once, and end for good what has not after its patience."""
