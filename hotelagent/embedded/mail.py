@@ -22,13 +22,37 @@ REFUSED = "refused.example.com"
 BUSY = "busy.example.com"
 BUSY_TIMES = 2
 LARGEST = 25 * 1024 * 1024  # bytes, as most providers
+PAUSE = 5.0  # seconds between two lines in the terminal
+GATHERING = 1.0  # seconds after the first mail
+
+
+class Teller:
+    """Says how many mails came, a line for many: who they are for stands in the pages, not in a terminal."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.count = 0
+        self.told_at = -PAUSE
+
+    def one_more(self) -> None:
+        """Call it in the event loop."""
+        self.count += 1
+        if self.count == 1:
+            loop = asyncio.get_running_loop()
+            loop.call_at(max(loop.time() + GATHERING, self.told_at + PAUSE), self.tell)
+
+    def tell(self) -> None:
+        self.told_at = asyncio.get_running_loop().time()
+        print(f"{self.count} mail{'' if self.count == 1 else 's'} caught: {self.where}", flush=True)
+        self.count = 0
 
 
 class Catcher:
     """What aiosmtpd asks at each step; the names are its own."""
 
-    def __init__(self, mailbox: Mailbox) -> None:
+    def __init__(self, mailbox: Mailbox, teller: Teller) -> None:
         self.mailbox = mailbox
+        self.teller = teller
         self.put_off: Counter[str] = Counter()
 
     async def handle_RCPT(  # noqa: N802
@@ -46,12 +70,12 @@ class Catcher:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         source = envelope.original_content or b""
         try:
-            letter = await asyncio.to_thread(
+            await asyncio.to_thread(
                 self.mailbox.add, source, sender=envelope.mail_from or "", to=envelope.rcpt_tos
             )
         except OSError as error:
             return f"452 4.3.1 Cannot store it: {error.strerror}"
-        print(f"{letter.hotel}: {letter.subject} -> {', '.join(letter.to)}", flush=True)
+        self.teller.one_more()
         return "250 2.0.0 Kept"
 
 
@@ -63,7 +87,7 @@ def main() -> None:
     options = parser.parse_args()
     mailbox = Mailbox(options.folder)
     Controller(
-        Catcher(mailbox),
+        Catcher(mailbox, Teller(f"http://localhost:{options.web_port}/")),
         hostname=LOOPBACK,
         port=options.smtp_port,
         data_size_limit=LARGEST,

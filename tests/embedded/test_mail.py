@@ -45,13 +45,14 @@ class Catcher:
 
 def start(folder: Path) -> "tuple[Catcher, subprocess.Popen[bytes]]":
     catcher = Catcher(ports.any_free(), ports.any_free(), folder)
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "hotelagent.embedded.mail", str(folder)),
-            *("--smtp-port", str(catcher.smtp_port), "--web-port", str(catcher.web_port)),
-        ],
-        stdout=subprocess.DEVNULL,
-    )
+    with (folder / "said").open("w") as said:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "hotelagent.embedded.mail", str(folder)),
+                *("--smtp-port", str(catcher.smtp_port), "--web-port", str(catcher.web_port)),
+            ],
+            stdout=said,
+        )
     deadline = time.monotonic() + 20
     while ports.is_free(catcher.web_port):
         assert process.poll() is None
@@ -78,6 +79,17 @@ def test_it_shows_what_came_newest_first(catcher: Catcher) -> None:
     assert listed["messages"][0]["hotel"] == "Hotel Alpha"
     assert catcher.messages("?to=ana@example.com")["count"] == 1
     assert catcher.messages("?q=zweite")["count"] == 1
+
+
+def test_it_says_in_one_line_that_mails_came_and_not_for_whom(catcher: Catcher) -> None:
+    for number in range(3):
+        catcher.send(f"guest{number}@example.com", subject="Your stay, Ms Duarte")
+    said = catcher.folder / "said"
+    deadline = time.monotonic() + 20
+    while not said.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert said.read_text() == f"3 mails caught: http://localhost:{catcher.web_port}/\n"
 
 
 def test_it_keeps_mail_over_a_restart(tmp_path: Path) -> None:
