@@ -9,12 +9,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 
-from hotelagent.embedded import ports
+from hotelagent.embedded import command, ports
 from tests.embedded import checkout as checkouts
 from tests.embedded.checkout import Checkout, Serving, wait_until_nothing_runs
 
@@ -80,6 +81,24 @@ def test_each_host_of_the_table_answers(serving: Serving) -> None:
         assert status(serving.checkout, "/admin/login/", host) == 200
 
 
+def test_the_metrics_of_all_processes_are_one_page(serving: Serving) -> None:
+    def counted() -> float:
+        url = f"http://127.0.0.1:{serving.checkout.port}/metrics"
+        with urllib.request.urlopen(url, timeout=30) as page:
+            lines = page.read().decode().splitlines()
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in lines
+            if line.startswith("hotelagent_request_seconds_count") and 'status="404"' in line
+        )
+
+    before = counted()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: status(serving.checkout, "/", "nobody.localhost"), range(40)))
+    assert answers == [404] * 40
+    assert [counted() - before for _ in range(4)] == [40] * 4
+
+
 def test_it_listens_on_this_machine_only(serving: Serving) -> None:
     pids = {process.pid for process in serving.checkout.processes()}
     listening = {
@@ -140,8 +159,10 @@ def test_nothing_runs_after_it_was_killed_and_the_next_start_goes_on(serving: Se
     wait_until_nothing_runs(serving.checkout, patience=2)
 
 
-def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
-    checkout = checkouts.copy(tmp_path / "copy")
+def test_a_port_in_use_is_one_line(serving: Serving) -> None:
+    if serving.process.poll() is None:
+        serving.stop()
+    checkout = Checkout(serving.checkout.folder)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -161,8 +182,8 @@ def test_an_ordinary_user_may_run_commands() -> None:
     checkout = checkouts.copy(folder)
     try:
         subprocess.run(["chown", "-R", "-h", "nobody", folder], check=True)
-        done = checkout.manage("migrate", as_nobody=True)
-        assert done.returncode == 0, done.stderr
+        done = checkout.manage("shell", "--no-imports", "-c", "print('ran')", as_nobody=True)
+        assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
         assert (folder / ".hotelagent/postgres/data").owner() == "nobody"
     finally:
         subprocess.run(["rm", "-rf", folder], check=True)
@@ -181,8 +202,12 @@ def test_a_folder_that_is_not_writable_is_one_line() -> None:
     assert "Make the checkout writable for this user" in done.stderr
 
 
+@pytest.mark.parametrize("arguments", ["help", "help migrate", "migrate --help", "--version", "check", ""])
+def test_what_reads_no_data_needs_no_servers(arguments: str) -> None:
+    assert not command.needs_servers(["manage.py", *arguments.split()])
+
+
 def test_help_starts_no_servers(tmp_path: Path) -> None:
     checkout = checkouts.copy(tmp_path / "copy")
     assert checkout.manage("help").returncode == 0
-    assert checkout.manage("migrate", "--help").returncode == 0
     assert not (checkout.folder / ".hotelagent" / "postgres").exists()
