@@ -39,6 +39,8 @@ VARIABLES = frozenset(
     }
 )
 LAST_RESORT = "en"
+#: Where Django's own is short ("Nov. 22, 2026"). Portuguese it has in capitals, which ended in 1990.
+_IN_LETTERS = {"en": "j F Y"}
 _SUBJECT_LENGTH = 200
 _LAYOUT = "reminders/mail.html"
 _HTML = Engine(autoescape=True)
@@ -144,9 +146,11 @@ def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict
 
 @functools.lru_cache(maxsize=4096)
 def spoken_date(day: date, *, language: str) -> str:
-    """A date as people of that language write it, with the day of the week."""
+    """A date as people of that language write it in a letter, with the day of the week."""
     with translation.override(language):
-        return f"{formats.date_format(day, 'l')}, {formats.date_format(day, 'DATE_FORMAT')}"
+        written = formats.date_format(day, _IN_LETTERS.get(language.partition("-")[0], "DATE_FORMAT"))
+        spoken = f"{formats.date_format(day, 'l')}, {written}"
+    return spoken.lower() if language.partition("-")[0] == "pt" else spoken
 
 
 def _used(nodes: Iterable[Any]) -> set[str]:
