@@ -87,6 +87,7 @@ class TemplateAdmin(HotelModelAdmin):
     actions = ["send_me_a_test"]
     fields = ["rule", "language", "subject", "text", "html", "preview"]
     readonly_fields = ["preview"]
+    change_form_outer_before_template = "reminders/send_test.html"
 
     @display(description=_("preview"))
     def preview(self, template: Template) -> SafeString | str:
@@ -105,7 +106,7 @@ class TemplateAdmin(HotelModelAdmin):
             _("preview"),
         )
 
-    @admin.action(description=_("Send me a test"), permissions=["view"])
+    @admin.action(description=_("Send me a test"), permissions=["change"])
     def send_me_a_test(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
         recipient = getattr(request.user, "email", "")
         if not recipient:

@@ -7,6 +7,9 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -59,9 +62,9 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
     search_fields = ("username", "full_name", "email")
     ordering = ("username",)
     filter_horizontal = ()
-    readonly_fields = ("last_login", "created_at")
+    readonly_fields = ("password_link", "last_login", "created_at")
     fieldsets = (
-        (None, {"fields": ("username", "password")}),
+        (None, {"fields": ("username", "password_link")}),
         (_("Person"), {"fields": ("full_name", "email", "language")}),
         (_("Access"), {"fields": ("role", "is_active", "last_login", "created_at")}),
     )
@@ -81,6 +84,12 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
         ),
     )
 
+    @display(description=_("password"))
+    def password_link(self, user: User) -> SafeString:
+        """Where a new one is set; what is stored of the old one is nothing to look at."""
+        address = reverse(f"{self.admin_site.name}:auth_user_password_change", args=[user.pk])
+        return format_html('<a class="underline" href="{}">{}</a>', address, _("Set a new password"))
+
     @display(description=_("role"), ordering="role", label=True)
     def role_label(self, user: User) -> str:
         return str(user.get_role_display())
@@ -88,6 +97,13 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
     @display(description=_("active"), ordering="is_active", boolean=True)
     def active_label(self, user: User) -> bool:
         return user.is_active
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Who may only look has no way to the page that sets a password: it would refuse them."""
+        shown = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return shown
+        return ((None, {"fields": ("username",)}), *shown[1:])
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "role":
