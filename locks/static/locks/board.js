@@ -55,7 +55,7 @@ function open(row, day, bar) {
   const own = Boolean(bar?.dataset.own);
   const checkIn = bar ? bar.dataset.in : day;
   const checkOut = bar ? bar.dataset.out : dayAfter(day);
-  dialog.querySelector("h2").textContent = `${row.dataset.number} · ${row.dataset.type} · ${checkIn} – ${checkOut}`;
+  dialog.querySelector("h2").textContent = `${row.dataset.number} · ${row.dataset.type} · ${spoken(checkIn)} – ${spoken(checkOut)}`;
   for (const element of dialog.querySelectorAll("[data-when]")) {
     const now = element.dataset.when.split(" ").includes(status);
     const whose = status !== "held" || (element.hasAttribute("data-own") ? own : element.hasAttribute("data-not-own") ? !own : true);
@@ -72,6 +72,12 @@ function open(row, day, bar) {
   }
   tick();
   dialog.showModal();
+}
+
+const DAY = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+
+function spoken(day) {
+  return DAY.format(new Date(`${day}T00:00:00Z`));
 }
 
 function dayAfter(day) {
@@ -142,7 +148,7 @@ function point() {
   row.append(cursor);
   cursor.scrollIntoView({ block: "nearest", inline: "center" });
   const bar = barAt(row, days[at.day]);
-  says.textContent = [row.dataset.number, days[at.day], bar?.textContent.trim()].filter(Boolean).join(" · ");
+  says.textContent = [row.dataset.number, spoken(days[at.day]), bar?.textContent.trim()].filter(Boolean).join(" · ");
 }
 
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-10, 0], PageDown: [10, 0] };
@@ -172,6 +178,12 @@ board.addEventListener("click", (event) => {
 dialog.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
   if (button) act(button);
+});
+// Enter in a field does the main thing that can be done, instead of closing the dialog as its form would.
+dialog.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.matches("input")) return;
+  event.preventDefault();
+  dialog.querySelector(".hb-main:not([hidden])")?.click();
 });
 dialog.addEventListener("close", () => { chosen = undefined; board.focus(); });
 
