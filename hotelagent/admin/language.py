@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST
 OF_UNFOLD = (
     _("Add new item"), _("Add row"), _("Apply Filters"), _("Click to cancel"), _("Collapse"), _("Dark"),
     _("Date from"), _("Date to"), _("Edit"), _("Expand row"), _("False"), _("Filters"), _("General"), _("Go back"),
-    _("Light"), _("More actions"), _("New"), _("Next"), _("Previous"), _("Reset filters"),
+    _("Light"), _("More actions"), _("New"), _("Next"), _("Previous"), _("Reset filters"), _("Return to site"),
     _("Run"), _("Select action"), _("Select action to run"), _("Select all rows"), _("Select record"),
     _("Select value"), _("Submit"), _("System"), _("This item will be deleted."), _("To"),
-    _("Toggle password visibility"), _("True"), _("Type to search"), _("Value"), _("Welcome"),
+    _("Toggle password visibility"), _("True"), _("Type to search"), _("Value"), _("Welcome"), _("Welcome back to"),
     _("You have been successfully logged out from the administration"),
 )  # fmt: skip
 
