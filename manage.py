@@ -34,18 +34,23 @@ def main() -> None:
     if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT:
         keep_compiled_modules()
     try:
-        from django.core.management import execute_from_command_line  # noqa: PLC0415 - may not be installed
+        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - may not be installed
+        from django.core.management import execute_from_command_line  # noqa: PLC0415 - as above
     except ImportError:
         python = HOME / "venv" / "bin" / "python"
         if not python.exists() or Path(sys.prefix) == HOME / "venv":
             sys.exit("Django is not installed for this Python. `make run` installs everything; try it first.")
         os.execv(python, [str(python), *sys.argv])  # noqa: S606 - the same command, by the Python that has Django
-    if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT and not has_own_servers():
-        from hotelagent.embedded.command import run  # noqa: PLC0415 - production has no embedded servers
+    try:
+        if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT and not has_own_servers():
+            from hotelagent.embedded.command import run  # noqa: PLC0415 - production has no embedded servers
 
-        run(sys.argv, execute_from_command_line)
-    else:
-        execute_from_command_line(sys.argv)
+            run(sys.argv, execute_from_command_line)
+        else:
+            execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        # It says which variable is wrong and how to mend it; where in our code that was found helps nobody.
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -57,11 +57,13 @@ def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
     """
     try:
         given: dict[str, Any] = conninfo_to_dict(url)
-    except ProgrammingError as error:
+    except ProgrammingError:
         name = "DATABASE_DIRECT_URL" if direct else "DATABASE_URL"
+        # psycopg's own text quotes the URL, and with it the password.
         raise ImproperlyConfigured(
-            f"{name} is no PostgreSQL URL ({error}). It looks like postgresql://user:password@host:5432/name."
-        ) from error
+            f"{name} is no PostgreSQL URL. It looks like postgresql://user:password@host:5432/name, with any other "
+            "character of the password written as %XX."
+        ) from None
     options = {"connect_timeout": 10, **given}
     names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     address = {name: str(options.pop(key, "")) for key, name in names.items()}
