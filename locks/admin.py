@@ -100,7 +100,8 @@ class StayAdmin(HotelModelAdmin):
 
     @display(description=_("status"))
     def status_now(self, stay: Stay) -> str:
-        return self.shown_status(stay)[1]
+        _state, label = self.shown_status(stay)
+        return str(label)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -34,7 +34,8 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
 
     @property
     def media(self) -> Media:
-        return super().media + Media(css={"all": self.stylesheets})
+        media: Media = super().media
+        return media + Media(css={"all": self.stylesheets})
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -5,9 +5,10 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
-import hotelagent.ids
 import timezone_field.fields
 from django.db import migrations, models
+
+import hotelagent.ids
 
 
 class Migration(migrations.Migration):

@@ -129,14 +129,15 @@ def _rate(owner: psycopg.Connection, callers: list[Contestant]) -> Row:
         turns = pool.map(
             lambda numbered: numbered[1]("hold", "bench-few", numbered[0], seconds), enumerate(callers)
         )
-        return sum(turns) / seconds
+        return float(sum(turns) / seconds)
 
     def peer(seconds: float) -> float:
-        return sum(pool.map(lambda caller: caller("bare", BARE, seconds), callers)) / seconds
+        return float(sum(pool.map(lambda caller: caller("bare", BARE, seconds), callers)) / seconds)
 
     with ThreadPoolExecutor(CALLERS) as pool:
         ours(SECONDS), peer(SECONDS)
-        mine, theirs = [], []
+        mine: list[float] = []
+        theirs: list[float] = []
         for number in range(14):
             for which in (0, 1) if number % 2 else (1, 0):
                 (mine if which else theirs).append((ours if which else peer)(SECONDS))
