@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
 from hotelagent.redaction import redact, redact_text
@@ -20,6 +21,10 @@ def start() -> None:
 def _report_errors(dsn: str) -> None:
     import sentry_sdk  # noqa: PLC0415 - half a second that only who asks for it pays
 
+    try:
+        sentry_sdk.utils.Dsn(dsn)
+    except sentry_sdk.utils.BadDsn:
+        raise ImproperlyConfigured("SENTRY_DSN is none. It looks like https://key@host/1.") from None
     sentry_sdk.init(
         dsn=dsn,
         before_send=_fit_to_leave,

@@ -4,15 +4,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent import csp, logs
+from hotelagent.settings.environment import env
 from tenants.routes import database_settings, derive_direct_url
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-
-env = environ.Env()
 
 # Who we are
 PLATFORM_HOST = env.str("PLATFORM_HOST", default="localhost")
@@ -147,8 +145,7 @@ CELERY_BEAT_SCHEDULER = "hotelagent.beat.LeadingScheduler"
 
 # Mail
 EMAIL_URL = env.str("EMAIL_URL", default="")
-if EMAIL_URL:
-    vars().update(env.email_url_config(EMAIL_URL))
+vars().update(env.mail("EMAIL_URL"))
 EMAIL_TIMEOUT = 20
 
 # Language and time

@@ -2,7 +2,7 @@
 
 from hotelagent import logs
 from hotelagent.settings import base
-from hotelagent.settings.base import env
+from hotelagent.settings.environment import env
 
 DEBUG = env.bool("DEBUG", default=True)
 # Known to all and good for nothing but this machine: production refuses to start without its own.

@@ -3,7 +3,7 @@
 from django.core.exceptions import ImproperlyConfigured
 
 from hotelagent.settings import base
-from hotelagent.settings.base import env
+from hotelagent.settings.environment import env
 
 CURES = {
     "SECRET_KEY": "50 or more random characters, the same on every process",

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 RIGHT = {
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -37,6 +39,27 @@ def test_it_names_each_variable_that_is_missing_and_how_to_mend_it() -> None:
     assert done.returncode == 1
     named = [line.strip().partition(":")[0] for line in done.stderr.splitlines()[1:]]
     assert named == ["DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PLATFORM_HOST", "DEFAULT_FROM_EMAIL"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("PORT", "eighty"),
+        ("TRUSTED_PROXY_HOPS", "1.5"),
+        ("DATABASE_ROLES", "perhaps"),
+        ("EMAIL_URL", "pigeon://roof"),
+        ("REDIS_URL", "http://127.0.0.1"),
+        ("PLATFORM_HOST", "https://hotels.example/"),
+        ("LOG_LEVEL", "LOUD"),
+        ("SENTRY_DSN", "nonsense"),
+        ("DEFAULT_FROM_EMAIL", "nobody"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(name: str, wrong: str) -> None:
+    done = check(**{**RIGHT, name: wrong})
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_wrong_one_is_one_message_without_the_secret_in_it() -> None:
