@@ -144,7 +144,6 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "hotelagent.beat.LeadingScheduler"
 
 # Mail
-EMAIL_URL = env.str("EMAIL_URL", default="")
 vars().update(env.mail("EMAIL_URL"))
 EMAIL_TIMEOUT = 20
 
