@@ -14,6 +14,7 @@ WITHOUT_SERVERS = {
     "diffsettings",
     "findstatic",
     "help",
+    "lint_migrations",
     "makemessages",
     "makemigrations",
     "spectacular",
