@@ -4,7 +4,6 @@ What the statement alone knows (a room's number, the database's time) it draws i
 checked against the registry like any other event, its key included: nothing is drawn from a sequence.
 """
 
-import json
 from collections.abc import Collection
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -14,13 +13,15 @@ from audit.registry import EventType
 from hotelagent.ids import uuid7
 from tenants.context import current_actor
 
+_encode = DjangoJSONEncoder().encode
+
 
 def form(event: EventType, *, drawn: Collection[str], **fields: object) -> str:
     """The event as JSON for a statement that adds the `drawn` fields to its `data`. Raises as `record` does."""
     event = registry.get(event.name)
     event.check_fields([*drawn, *fields])
     actor = current_actor()
-    return json.dumps(
+    return _encode(
         {
             "id": str(uuid7()),
             "event": event.name,
@@ -30,6 +31,5 @@ def form(event: EventType, *, drawn: Collection[str], **fields: object) -> str:
             "ip": actor.ip,
             "request_id": actor.request_id or "",
             "data": fields,
-        },
-        cls=DjangoJSONEncoder,
+        }
     )

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +41,10 @@ class HeldRoom:
             "check_in": self.check_in.isoformat(),
             "check_out": self.check_out.isoformat(),
         }
+
+
+_NAMES = [field.name for field in fields(HeldRoom)]
+_FIELDS, _STATUS = len(_NAMES), _NAMES.index("status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,20 @@ def rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
 def held_rooms(statement: str, params: Mapping[str, Any]) -> list[HeldRoom]:
     """The same for a statement that answers `locks.sql.COLUMNS` and nothing else."""
     return [held_room(row) for row in rows(statement, params)]
+
+
+def changed_room(statement: str, params: Mapping[str, Any]) -> tuple[HeldRoom | None, Sequence[Any]]:
+    """The answer of a function of migration 0002, if it changed anything, and what it says besides.
+
+    By place, for a hold has to be cheap: the columns' names cost as much as all that they name.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        row = cursor.fetchone()
+    besides = row[_FIELDS:]
+    if row[0] is None:
+        return None, besides
+    return HeldRoom(*row[:_STATUS], StayStatus(row[_STATUS]), *row[_STATUS + 1 : _FIELDS]), besides
 
 
 def held_room(row: Mapping[str, Any]) -> HeldRoom:

@@ -67,7 +67,7 @@ ACQUIRE = _FUNCTION.format(
     more=", OUT lapsed int",
     body=f"""
 DECLARE
-    live bigint; of_client bigint; of_visit bigint; old record;
+    standing bigint; live bigint; of_client bigint; of_visit bigint; old record;
 BEGIN
     lapsed := 0;
     IF wanted_room IS NULL OR lower(wanted) < (clock_timestamp() AT TIME ZONE zone)::date THEN
@@ -80,8 +80,8 @@ BEGIN
     IF of_client >= per_client OR (visit <> '' AND of_visit >= per_session) THEN
         RETURN;
     END IF;
-    SELECT count(*) FILTER (WHERE stay.status <> 'held' OR stay.expires_at > clock_timestamp()) INTO live
-    FROM locks_stay stay
+    SELECT count(*), count(*) FILTER (WHERE stay.status <> 'held' OR stay.expires_at > clock_timestamp())
+    INTO standing, live FROM locks_stay stay
     WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(wanted_room, wanted_room, '[]')
       AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service');
     IF live > 0 THEN
@@ -93,19 +93,21 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    FOR old IN
-        SELECT stay.id, stay.status, stay.expires_at, stay.nights, stay.holder FROM locks_stay stay
-        WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(wanted_room, wanted_room, '[]')
-          AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service')
-        FOR NO KEY UPDATE
-    LOOP
-        CONTINUE WHEN old.status <> 'held' OR old.expires_at > clock_timestamp();
-        lapsed := lapsed + 1;
-        UPDATE locks_stay stay SET status = 'expired' WHERE stay.id = old.id;
-        DELETE FROM public.tenants_dueitem item
-        WHERE item.hotel_id = hotel AND item.kind = 'hold' AND item.item_id = old.id;
+    IF standing > 0 THEN
+        FOR old IN
+            SELECT stay.id, stay.status, stay.expires_at, stay.nights, stay.holder FROM locks_stay stay
+            WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(wanted_room, wanted_room, '[]')
+              AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service')
+            FOR NO KEY UPDATE
+        LOOP
+            CONTINUE WHEN old.status <> 'held' OR old.expires_at > clock_timestamp();
+            lapsed := lapsed + 1;
+            UPDATE locks_stay stay SET status = 'expired' WHERE stay.id = old.id;
+            DELETE FROM public.tenants_dueitem item
+            WHERE item.hotel_id = hotel AND item.kind = 'hold' AND item.item_id = old.id;
         {_EXPIRED}
-    END LOOP;
+        END LOOP;
+    END IF;
 
     created_at := clock_timestamp();
     expires_at := created_at + make_interval(secs => seconds);
@@ -131,7 +133,9 @@ _OWNED = """
 DECLARE
     held record;
 BEGIN
-    SELECT stay.* INTO held FROM locks_stay stay WHERE stay.id = hold FOR NO KEY UPDATE;
+    SELECT stay.*, room.number AS room_number, room.room_type AS type_of_room INTO held
+    FROM locks_stay stay JOIN locks_room room ON room.id = stay.room_id
+    WHERE stay.id = hold FOR NO KEY UPDATE OF stay;
     IF NOT FOUND OR held.status <> 'held'
        OR (held.token_digest <> digest AND held.holder IS DISTINCT FROM staff) {refused} THEN
         RETURN;
@@ -143,7 +147,7 @@ BEGIN
         stay.session, stay.reference, stay.reason, stay.created_at
     INTO id, group_id, room_id, check_in, check_out, status, fence, expires_at, extensions_left, seconds_left,
         holder, session, reference, reason, created_at;
-    SELECT room.number, room.room_type INTO number, room_type FROM locks_room room WHERE room.id = held.room_id;
+    number := held.room_number; room_type := held.type_of_room;
     {due}
     {event}
 """

@@ -11,7 +11,7 @@ from audit.sql import form
 from hotelagent.ids import uuid7
 from locks import events, metrics, policy, refusals, sql
 from locks.errors import NoRooms, RoomContended
-from locks.holds import HeldRoom, Hold, held_room, held_rooms, rows
+from locks.holds import HeldRoom, Hold, changed_room, held_rooms
 from locks.models import StayStatus
 from locks.nights import Nights
 from locks.owner import digest, new_token
@@ -94,7 +94,7 @@ def _acquire(wanted: Wanted, statements: Sequence[str]) -> Hold:
 def _hold_one(wanted: Wanted, statement: str) -> Hold | None:
     """One statement does it all, so there is nothing to hold together: it commits by itself where it may."""
     token = new_token()
-    [row] = rows(
+    room, [lapsed] = changed_room(
         statement,
         {
             **_params(wanted, token),
@@ -111,9 +111,9 @@ def _hold_one(wanted: Wanted, statement: str) -> Hold | None:
             ),
         },
     )
-    if lapsed := row.pop("lapsed"):
+    if lapsed:
         metrics.ENDED.labels(how="expired").inc(lapsed)
-    return None if row["id"] is None else Hold.of([held_room(row)], token=token)
+    return None if room is None else Hold.of([room], token=token)
 
 
 def _hold_several(wanted: Wanted, statement: str) -> Hold | None:

@@ -18,7 +18,7 @@ from locks.errors import (
     UnknownHold,
     WrongToken,
 )
-from locks.holds import HeldRoom, Hold, held_room, rows
+from locks.holds import HeldRoom, Hold, changed_room, held_room, rows
 from locks.models import StayStatus
 from locks.owner import digest, staff_holder
 from tenants import due
@@ -111,8 +111,8 @@ def _change_one(
     statement: str, hold_id: UUID, token: str | None, params: Mapping[str, Any]
 ) -> HeldRoom | None:
     """The hold of one room, changed with all that follows in one statement; None for a group's, or a refusal."""
-    [row] = rows(statement, {**_owner(hold_id, token), "hotel": current_hotel().id, **params})
-    return None if row["id"] is None else held_room(row)
+    room, _ = changed_room(statement, {**_owner(hold_id, token), "hotel": current_hotel().id, **params})
+    return room
 
 
 def _owner(hold_id: UUID, token: str | None) -> dict[str, Any]:
