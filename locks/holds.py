@@ -154,10 +154,11 @@ def changed_room(statement: str, params: Mapping[str, Any]) -> tuple[HeldRoom | 
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         row = cursor.fetchone()
-    besides = row[_FIELDS:]
-    if row[0] is None:
+    values, besides = list(row[:_FIELDS]), row[_FIELDS:]
+    if values[0] is None:
         return None, besides
-    return HeldRoom(*row[:_STATUS], StayStatus(row[_STATUS]), *row[_STATUS + 1 : _FIELDS]), besides
+    values[_STATUS] = StayStatus(values[_STATUS])
+    return HeldRoom(*values), besides
 
 
 def held_room(row: Mapping[str, Any]) -> HeldRoom:

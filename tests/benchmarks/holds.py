@@ -165,7 +165,7 @@ def _growth(caller: Contestant) -> Row:
 
 def _original(caller: Contestant) -> Row:
     caller("original_fill", SOME)
-    mine, theirs = _turns(lambda: caller("acquire", "bench-some", 20), lambda: caller("original", 2, 10), 15)
+    mine, theirs = _turns(lambda: caller("acquire", "bench-some", 20), lambda: caller("original", 2), 15)
     return row(
         "hold-original",
         f"acquire at {SOME:,} live holds, us; peer: the original's SCAN, compare, SET NX (bar: 100 x faster)",
