@@ -45,7 +45,7 @@ def timeline(*, reservation_id: uuid.UUID) -> list[Moment]:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """How many reminders were planned for a day at the hotel, and what became of them."""
+    """How many reminders were to go on a day at the hotel (not those skipped), and what became of them."""
 
     day: date
     planned: int
@@ -54,7 +54,7 @@ class Day:
 
 
 _BY_DAY = """
-SELECT (planned_for AT TIME ZONE %(zone)s)::date AS day, count(*) FILTER (WHERE status <> 'cancelled'),
+SELECT (planned_for AT TIME ZONE %(zone)s)::date AS day, count(*) FILTER (WHERE status NOT IN ('cancelled', 'skipped')),
     count(*) FILTER (WHERE status = 'sent'), count(*) FILTER (WHERE status IN ('failed', 'unknown'))
 FROM reminders_reminder WHERE planned_for >= %(since)s AND planned_for < %(until)s GROUP BY day
 """

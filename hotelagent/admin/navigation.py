@@ -18,8 +18,6 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 DEFAULT_ICON = "table_rows"
-#: Areas from what is looked at hourly to what is looked at when something is wrong.
-AREAS = ("reminders", "locks", "dlq", "audit", "tenants", "django_celery_beat", "waffle")
 #: What an area is called here, where its app's own name says it worse.
 TITLES: dict[str, str | Promise] = {
     "django_celery_beat": _("Schedule"),
@@ -48,7 +46,11 @@ def register(page: Page) -> None:
 
 
 def menu(
-    request: HttpRequest, registry: dict[Any, Any], *, titles: dict[str, str | Promise]
+    request: HttpRequest,
+    registry: dict[Any, Any],
+    *,
+    titles: dict[str, str | Promise],
+    areas: tuple[str, ...],
 ) -> list[dict[str, Any]]:
     """The groups of the side bar, as unfold wants them; what a person may not see isn't in it."""
     entries: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
@@ -71,7 +73,7 @@ def menu(
             "separator": False,
             "items": [item for *_key, item in sorted(items, key=lambda entry: entry[:2])],
         }
-        for label, items in sorted(entries.items(), key=lambda entry: area(entry[0]))
+        for label, items in sorted(entries.items(), key=lambda entry: area(entry[0], areas))
     ]
 
 
@@ -99,6 +101,6 @@ def _address(page: Page) -> str | None:
         return None
 
 
-def area(label: str) -> int:
+def area(label: str, areas: tuple[str, ...]) -> int:
     """An app's place among the areas; apps we don't know come last."""
-    return AREAS.index(label) if label in AREAS else len(AREAS)
+    return areas.index(label) if label in areas else len(areas)

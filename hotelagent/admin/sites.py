@@ -25,6 +25,8 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     index_template = "hotelagent/dashboard.html"
     enable_nav_sidebar = True
     symbol: ClassVar[str]
+    #: The apps, from what is looked at hourly to what is looked at when something is wrong.
+    areas: ClassVar[tuple[str, ...]]
     area_titles: ClassVar[dict[str, Any]] = navigation.TITLES
     stylesheets: ClassVar[tuple[str, ...]] = ("hotelagent/admin.css",)
 
@@ -50,11 +52,11 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
         return bool(request.user.is_active and getattr(request.user, "is_staff", False))
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
-        return navigation.menu(request, self._registry, titles=self.area_titles)
+        return navigation.menu(request, self._registry, titles=self.area_titles, areas=self.areas)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
-        return sorted(apps, key=lambda app: navigation.area(app["app_label"]))
+        return sorted(apps, key=lambda app: navigation.area(app["app_label"], self.areas))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {
@@ -75,7 +77,8 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
         return HttpResponseRedirect(reverse("admin:index"))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().index(request, {**(extra_context or {}), "cards": dashboard.cards(request)})
+        shown = {"cards": dashboard.cards(request), "panels": dashboard.panels(request)}
+        return super().index(request, {**(extra_context or {}), **shown})
 
 
 class HotelSite(BaseSite):
@@ -83,6 +86,7 @@ class HotelSite(BaseSite):
 
     index_title = _("Today")
     symbol = "hotel"
+    areas = ("reminders", "locks", "dlq", "audit", "tenants")
     area_titles = {**navigation.TITLES, "tenants": _("Access")}
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
@@ -100,6 +104,7 @@ class PlatformSite(BaseSite):
 
     index_title = _("Platform")
     symbol = "domain"
+    areas = ("tenants", "dlq", "audit", "django_celery_beat", "waffle")
     stylesheets = (*BaseSite.stylesheets, "hotelagent/platform.css")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

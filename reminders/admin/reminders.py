@@ -19,8 +19,8 @@ from hotelagent.admin import dashboard
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import hotel_site
-from locks.selectors import today
 from reminders import selectors
+from reminders.cards import chart
 from reminders.models import Reminder, ReminderStatus, Suppression
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 from tenants.errors import DomainError
@@ -115,19 +115,7 @@ class ReminderAdmin(HotelModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        days = selectors.by_day()
-        most = max((day.planned for day in days), default=0) or 1
-        bars = [
-            {
-                "day": day,
-                "planned": 100 * day.planned // most,
-                "sent": 100 * day.sent // most,
-                "troubled": 100 * day.troubled // most,
-            }
-            for day in days
-        ]
-        chart = {"bars": bars, "today": today()}
-        page: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **chart})
+        page: HttpResponse = super().changelist_view(request, {"shown": chart(), **(extra_context or {})})
         return page
 
     def has_act_permission(self, request: HttpRequest) -> bool:

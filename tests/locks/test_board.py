@@ -93,7 +93,7 @@ def test_a_room_made_in_the_admin_is_told_to_the_trail_once(staff: Client, in_ho
     assert changed.data["changes"] == {"capacity": 3}
 
 
-@pytest.mark.parametrize("page", ["", "room/", "room/add/", "stay/"])
+@pytest.mark.parametrize("page", ["room/board/", "room/", "room/add/", "stay/"])
 def test_the_pages_open(staff: Client, rooms: list[int], nights: SomeNights, page: str) -> None:
     services.acquire(rooms=rooms[:1], nights=nights(1))
     assert staff.get(f"/admin/locks/{page}").status_code == 200
