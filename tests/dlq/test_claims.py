@@ -46,6 +46,8 @@ def _wait_until_blocked(count: int) -> None:
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
             # Of this worker's database: who waits for a row waits for a transaction, which belongs to none.
+            # A transaction sees who was there when it first asked, until it clears that.
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(
                 "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
                 "WHERE NOT granted AND datname = current_database()"
