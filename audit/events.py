@@ -40,6 +40,10 @@ HOTEL_RESUMED = register(
 HOTEL_RENAMED = register(
     "hotel.renamed", sentence=_("{actor} renamed the hotel {slug}: {detail}"), fields=("slug", "detail")
 )
+# The certificate: names, and how many rows of which table went.
+HOTEL_ERASED = register(
+    "hotel.erased", sentence=_("{actor} erased the hotel {slug}"), fields=("slug", "detail")
+)
 DOMAIN_ADDED = register(
     "hotel.domain_added", sentence=_("{actor} gave {slug} a domain: {detail}"), fields=("slug", "detail")
 )

@@ -74,6 +74,27 @@ class MigrationRunning(DomainError):
     title = "Another migration of this database is running"
 
 
+class EraseRefused(DomainError):
+    """Erasing has no way back, so what it starts from must be right. Nothing is removed."""
+
+    code = "erase-refused"
+    title = "The hotel can't be erased as it is"
+
+
+class EraseIncomplete(DomainError):
+    """The hotel is gone, and the proof found something of it."""
+
+    code = "erase-incomplete"
+    status = 500
+    title = "Something of the erased hotel is left"
+
+
+class RedisAway(DomainError):
+    code = "redis-away"
+    status = 503
+    title = "Redis does not answer"
+
+
 class TooManyDeliveries(DomainError):
     """A task's message came back again and again: it takes its worker down with it."""
 
