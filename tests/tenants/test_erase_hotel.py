@@ -1,24 +1,18 @@
 """Erasing a hotel: all of it or nothing, and shown to be all."""
 
 import json
-import signal
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from io import StringIO
-from typing import Any, TypeVar
+from typing import Any
 from unittest import mock
 
 import pytest
 import redis
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from audit.models import Event
-from hotelagent.embedded import paths
 from hotelagent.ids import uuid7
 from tenants import erasing, routing, services
 from tenants.context import hotel_context, platform_context
@@ -28,8 +22,8 @@ from tenants.models import ContactIdentifier, Domain, DueItem, Hotel, User
 from tenants.routes import direct_route
 from tenants.signals import hotel_erased
 from tests.tenants import sql
+from tests.tenants.killing import kill_where_it_waits
 
-T = TypeVar("T")
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -205,32 +199,9 @@ def test_the_proof_finds_what_is_left(sol: Hotel) -> None:
 
 def test_killed_in_the_middle_it_can_be_run_again(sol: Hotel) -> None:
     """It waits, for a row that another holds, when most is removed; there it gets kill -9."""
-    with direct_route(), platform_context(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        own = cursor.fetchone()[0]
-        cursor.execute("BEGIN")
-        cursor.execute("SELECT FROM tenants_contactidentifier WHERE hotel_id = %s FOR UPDATE", [sol.id])
-        with subprocess.Popen(
-            [sys.executable, "manage.py", "erase_hotel", "sol", "--confirm", "sol"], cwd=paths.CHECKOUT
-        ) as killed:
-            # Not pg_stat_activity: a transaction sees that as it was at first.
-            blocked = awaited(
-                lambda: sql.ask(
-                    "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))", own
-                )
-            )
-            killed.send_signal(signal.SIGKILL)
-        assert killed.returncode == -signal.SIGKILL
-        cursor.execute("ROLLBACK")
-    # The server notices that nobody is there any more when it may go on.
-    awaited(lambda: not sql.ask("SELECT FROM pg_stat_activity WHERE pid = %s", blocked[0][0]))
+    kill_where_it_waits(
+        "erase_hotel", "sol", "--confirm", "sol",
+        lock=f"SELECT FROM tenants_contactidentifier WHERE hotel_id = '{sol.id}' FOR UPDATE",
+    )  # fmt: skip
     assert is_whole(sol)
     assert erase(confirm="sol")["slug"] == "sol"
-
-
-def awaited(found: Callable[[], T]) -> T:
-    deadline = time.monotonic() + 30
-    while not (answer := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return answer

@@ -1,0 +1,46 @@
+"""A command that gets kill -9 at a point that the test chooses."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import connection
+
+from hotelagent.embedded import paths
+from tenants.context import platform_context
+from tenants.routes import direct_route
+from tests.tenants import sql
+
+T = TypeVar("T")
+
+
+def kill_where_it_waits(*arguments: str, lock: str) -> None:
+    """Run `manage.py` until it waits for what the statement `lock` holds, and end it there.
+
+    When this returns the server has undone what the command had not committed.
+    """
+    with direct_route(), platform_context(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        own = cursor.fetchone()[0]
+        cursor.execute("BEGIN")
+        cursor.execute(lock)
+        with subprocess.Popen([sys.executable, "manage.py", *arguments], cwd=paths.CHECKOUT) as process:
+            # Not pg_stat_activity: a transaction sees that as it was at first.
+            waiting = "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))"
+            blocked = _awaited(lambda: sql.ask(waiting, own))
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        cursor.execute("ROLLBACK")
+    # The server notices that nobody is there any more when it may go on.
+    _awaited(lambda: not sql.ask("SELECT FROM pg_stat_activity WHERE pid = %s", blocked[0][0]))
+
+
+def _awaited(found: Callable[[], T]) -> T:
+    deadline = time.monotonic() + 30
+    while not (answer := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return answer
