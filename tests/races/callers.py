@@ -1,7 +1,9 @@
 """One caller: in each round it wants some nights of the round's window, as everybody else does."""
 
 import datetime
+import os
 import random
+import signal
 import threading
 from collections.abc import Callable
 
@@ -24,7 +26,11 @@ LONGEST = 3
 Take = Callable[[int, Nights], str | None]
 
 
-def run(plan: Plan, name: str, start: threading.Barrier, say: Callable[[Granted], None]) -> None:
+def run(
+    plan: Plan, process: int, number: int, start: threading.Barrier, say: Callable[[Granted], None]
+) -> None:
+    name = f"{process}-{number}"
+    killer = process < plan.doomed and number == 0
     chance = random.Random(name)  # noqa: S311 - a wish need not be secret
     with platform_context():
         hotel = Hotel.objects.get(slug="alpha")
@@ -35,7 +41,11 @@ def run(plan: Plan, name: str, start: threading.Barrier, say: Callable[[Granted]
             for window in range(plan.rounds):
                 room, nights = wish(plan, window, chance)
                 start.wait(timeout=60)
-                if (held := take(room, nights)) is not None:
+                held = take(room, nights)
+                if killer and window == plan.rounds // 2:
+                    # The others of this process are asking now, and this one may hold what nobody knows of.
+                    os.kill(os.getpid(), signal.SIGKILL)
+                if held is not None:
                     say(Granted(room, nights.check_in.isoformat(), nights.check_out.isoformat(), held))
     finally:
         connection.close()

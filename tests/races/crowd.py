@@ -1,8 +1,8 @@
-"""Callers who all want the same rooms at the same moment, in processes of their own that can be killed.
+"""Callers who all want the same rooms at the same moment, in processes of their own, some of which are killed.
 
 `python -m tests.races.crowd PLAN`, with a Plan as JSON. Each process writes to a file of its own in the plan's
-folder: its pid, then a line for each room that a caller was given, as soon as it was, then "done". What
-the callers believe is then compared with what the database says.
+folder: a line for each room that a caller was given, as soon as it was, then "done". What the callers believe
+is then compared with what the database says.
 """
 
 import json
@@ -17,7 +17,10 @@ import django
 
 @dataclass(frozen=True)
 class Plan:
-    """`algorithm`: "ours" or "original" (tests.races.original). Each round is one window of a few nights."""
+    """`algorithm`: "ours" or "original" (tests.races.original). Each round is one window of a few nights.
+
+    The first `doomed` processes are killed half way, while their callers are at work.
+    """
 
     algorithm: str
     processes: int
@@ -26,6 +29,7 @@ class Plan:
     rooms: list[int]
     first_night: str
     folder: str
+    doomed: int = 0
 
     def file(self, process: int) -> Path:
         return Path(self.folder) / f"{process}.jsonl"
@@ -66,14 +70,13 @@ def _process(plan: Plan, process: int) -> None:
     start = threading.Barrier(plan.callers)
     lock = threading.Lock()
     with plan.file(process).open("w", buffering=1) as out:
-        out.write(f"{os.getpid()}\n")
 
         def say(granted: Granted) -> None:
             with lock:
                 out.write(json.dumps(asdict(granted)) + "\n")
 
         threads = [
-            threading.Thread(target=callers.run, args=(plan, f"{process}-{number}", start, say))
+            threading.Thread(target=callers.run, args=(plan, process, number, start, say))
             for number in range(plan.callers)
         ]
         for thread in threads:
