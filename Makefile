@@ -7,6 +7,7 @@ PY := $(HOME_FOLDER)/venv/bin/python
 # Compiled modules stand there too, so PYTHONDONTWRITEBYTECODE has no folder of sources to keep clean; with it each
 # process would compile all packages anew, for seconds.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(HOME_FOLDER)/pycache
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/$(HOME_FOLDER)/hypothesis
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show what there is
