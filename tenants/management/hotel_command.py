@@ -1,14 +1,19 @@
-"""What the commands about hotels share: the platform's context, who acts, and how they end."""
+"""What the commands share: the platform's context, who acts, which hotel, and how they end."""
 
 import getpass
 import json
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants.context import Actor, actor_context, platform_context
+from tenants.context import Actor, Scope, actor_context, hotel_context, platform_context
 from tenants.errors import DomainError
 from tenants.models import Hotel
+from tenants.selectors import get_hotel
+
+#: What was asked for is wrong in itself: no such hotel, a value that can't be. The rest the state refuses.
+_WRONG_USAGE = (404, 422)
 
 
 class HotelCommand(BaseCommand):
@@ -23,13 +28,27 @@ class HotelCommand(BaseCommand):
             with platform_context(), actor_context(actor):
                 self.work(**options)
         except DomainError as error:
-            raise CommandError(error.detail) from error
+            known = f" Known: {', '.join(error.extra['known'])}." if "known" in error.extra else ""
+            code = 2 if error.status in _WRONG_USAGE else 1
+            raise CommandError(f"{error.detail}{known}", returncode=code) from error
 
     def work(self, **options: Any) -> None:
         raise NotImplementedError
 
     def tell(self, text: str, document: Any, *, as_json: bool) -> None:
         self.stdout.write(json.dumps(document) if as_json else text)
+
+
+def add_place(parser: CommandParser, what: str) -> None:
+    """`--hotel SLUG` or `--platform`, one of them: whose `what` the command is about."""
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--hotel", metavar="SLUG", help=f"A hotel's {what}.")
+    where.add_argument("--platform", action="store_true", help=f"The platform's own {what}.")
+
+
+def place(options: dict[str, Any]) -> AbstractContextManager[Scope]:
+    """The context that `add_place` asked for. Raises HotelNotFound."""
+    return platform_context() if options["platform"] else hotel_context(get_hotel(slug=options["hotel"]))
 
 
 def described(hotel: Hotel) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from audit.selectors import timeline
 from tenants import api_keys
 from tenants.context import hotel_context, platform_context
 from tenants.models import ApiKey, Hotel
@@ -150,6 +151,15 @@ def test_the_command_makes_a_platforms_key(hotel: Hotel) -> None:
     response = client.get("/api/v1/hotels/", headers={"Authorization": f"Bearer {out.getvalue().strip()}"})
     assert response.status_code == 200
     assert {row["slug"] for row in response.json()["results"]} >= {"alpha", "beta"}
+
+
+def test_the_trail_says_which_command_made_it(hotel: Hotel) -> None:
+    call_command(
+        "create_api_key", "--hotel", "alpha", "--name", "x", "--scope", "rooms:read", stdout=StringIO()
+    )
+    with hotel_context(hotel):
+        made = timeline(kind="api_key", identifier=ApiKey.objects.get().id)[0]
+    assert (made.actor_kind, made.actor_label) == ("command", "create_api_key")
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,15 @@
 """`create_api_key`: a key for a client, printed once."""
 
 import datetime
-import json
 import re
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from tenants import api_keys, selectors
-from tenants.context import hotel_context, platform_context
-from tenants.errors import DomainError
+from tenants import api_keys
+from tenants.management.hotel_command import HotelCommand, add_place, place
 from tenants.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -31,7 +29,7 @@ def expiry(text: str) -> datetime.datetime | None:
     return moment
 
 
-class Command(BaseCommand):
+class Command(HotelCommand):
     help = (
         "Make an API key and print it. It is shown this once: only a digest of it is stored. "
         "Example: create_api_key --hotel resort --name 'Booking engine' --scope locks:write --scope rooms:read. "
@@ -40,11 +38,8 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        where = parser.add_mutually_exclusive_group(required=True)
-        where.add_argument(
-            "--hotel", metavar="SLUG", help="The hotel that the key is for; it means nothing at another."
-        )
-        where.add_argument("--platform", action="store_true", help="A key for the platform's own API.")
+        super().add_arguments(parser)
+        add_place(parser, "key; it means nothing elsewhere")
         parser.add_argument(
             "--name", required=True, help="Who will use it, for what; the audit trail shows it."
         )
@@ -56,9 +51,8 @@ class Command(BaseCommand):
             "--expires", default="90d", metavar="WHEN",
             help="90d, 12h, 8w, 2027-01-31, 2027-01-31T12:00Z or never (default: %(default)s).",
         )  # fmt: skip
-        parser.add_argument("--json", action="store_true", help="Print one JSON object, for scripts.")
 
-    def handle(self, **options: Any) -> None:
+    def work(self, **options: Any) -> None:
         try:
             expires_at = expiry(options["expires"])
         except ValueError:
@@ -66,34 +60,20 @@ class Command(BaseCommand):
                 f"--expires {options['expires']}: not a time. Say 90d, 12h, 8w, a date or never.",
                 returncode=2,
             ) from None
-        try:
-            with platform_context():
-                place = platform_context() if options["platform"] else hotel_context(
-                    selectors.get_hotel(slug=options["hotel"])
-                )  # fmt: skip
-            with place:
-                key, text = api_keys.make(
-                    name=options["name"], scopes=options["scopes"], expires_at=expires_at
-                )
-        except DomainError as error:
-            known = error.extra.get("known")
-            hint = f" Known: {', '.join(known)}." if known else ""
-            raise CommandError(f"{error.detail}{hint}", returncode=2) from None
-        if options["json"]:
-            self.stdout.write(
-                json.dumps(
-                    {
-                        "id": str(key.pk),
-                        "hotel": options["hotel"],
-                        "name": key.name,
-                        "prefix": key.prefix,
-                        "scopes": key.scopes,
-                        "expires_at": key.expires_at.isoformat() if key.expires_at else None,
-                        "key": text,
-                    }
-                )
-            )
-            return
+        with place(options):
+            key, text = api_keys.make(name=options["name"], scopes=options["scopes"], expires_at=expires_at)
         until = f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "until it is revoked"
         self.stderr.write(f"A key for {options['hotel'] or 'the platform'}, {until}. It is shown this once:")
-        self.stdout.write(text)
+        self.tell(
+            text,
+            {
+                "id": str(key.pk),
+                "hotel": options["hotel"],
+                "name": key.name,
+                "prefix": key.prefix,
+                "scopes": key.scopes,
+                "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+                "key": text,
+            },
+            as_json=options["json"],
+        )
