@@ -175,6 +175,18 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         return _answer(services.confirm(_id(pk), **_given(ConfirmSerializer, request)))
 
     @extend_schema(
+        request=TokenSerializer,
+        responses={
+            200: HoldSerializer,
+            **problem_responses(*_OWNER[:2], (409, "`/problems/hold-not-confirmed`.")),
+        },
+    )
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Cancel a confirmed stay: its rooms are free at once. Again is no error."""
+        return _answer(services.cancel(_id(pk), token=_given(TokenSerializer, request)["token"]))
+
+    @extend_schema(
         request=ForceReleaseSerializer,
         responses={
             200: HoldSerializer,

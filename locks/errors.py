@@ -118,6 +118,13 @@ class HoldConfirmed(DomainError):
     title = "The hold is a confirmed stay"
 
 
+class HoldNotConfirmed(DomainError):
+    """Only a confirmed stay is cancelled: what is still held is released, what has ended takes no room."""
+
+    code = "hold-not-confirmed"
+    title = "The hold is no confirmed stay"
+
+
 class NoExtensionsLeft(DomainError):
     """It was extended as often as it may be, or lives as long as any hold may."""
 

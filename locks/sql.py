@@ -143,19 +143,19 @@ EXTEND_ONE = f"SELECT * FROM locks_extend{_ONE_OWNED}, %(seconds)s)"
 RELEASE_ONE = f"SELECT * FROM locks_release{_ONE_OWNED})"
 CONFIRM_ONE = f"SELECT * FROM locks_confirm{_ONE_OWNED}, %(fence)s, %(reference)s)"
 
-# A hold or the holds of a group, acted on by who owns them: by the token, or by being the member of staff who
-# made them. `members` says how many there should be, so that a group is changed whole or not at all.
+# A hold or the holds of a group, or the stays they became, acted on by who owns them: by the token, or by being the
+# member of staff who made them. `members` says how many there should be: a group is changed whole or not at all.
 _OWNED = f"""
 WITH target AS MATERIALIZED (
     SELECT stay.id FROM locks_stay stay
     WHERE (stay.id = %(id)s OR stay.group_id = %(id)s)
-      AND stay.status = 'held'
+      AND stay.status = {{state}}
       AND (stay.token_digest = %(digest)s OR stay.holder = %(staff)s)
       AND {{condition}}
     ORDER BY stay.id FOR NO KEY UPDATE
 ), changed AS (
     UPDATE locks_stay stay SET {{change}}
-    FROM target WHERE stay.id = target.id AND stay.status = 'held'
+    FROM target WHERE stay.id = target.id AND stay.status = {{state}}
     RETURNING stay.*
 )
 SELECT {COLUMNS}, (
@@ -166,14 +166,19 @@ ORDER BY room.id
 """
 
 EXTEND = _OWNED.format(
+    state="'held'",
     condition="""stay.expires_at > clock_timestamp()
       AND stay.extensions_left > 0 AND stay.expires_at < stay.max_expires_at""",
     members="'held', 'expired'",
     change="""extensions_left = extensions_left - 1,
         expires_at = least(expires_at + make_interval(secs => %(seconds)s), max_expires_at)""",
 )
-RELEASE = _OWNED.format(condition="true", members="'held'", change="status = 'released'")
+RELEASE = _OWNED.format(state="'held'", condition="true", members="'held'", change="status = 'released'")
+CANCEL = _OWNED.format(
+    state="'confirmed'", condition="true", members="'confirmed'", change="status = 'cancelled'"
+)
 CONFIRM = _OWNED.format(
+    state="'held'",
     condition="stay.expires_at > clock_timestamp() AND stay.fence = %(fence)s",
     members="'held', 'expired'",
     change="status = 'confirmed', reference = coalesce(nullif(%(reference)s, ''), reference)",

@@ -9,7 +9,7 @@ from locks.services.desk import (
     take_out_of_service,
 )
 from locks.services.expiry import expire
-from locks.services.owned import confirm, extend, release
+from locks.services.owned import cancel, confirm, extend, release
 from locks.services.placing import Placed, Placement, place_stays
 from locks.services.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
 
@@ -20,6 +20,7 @@ __all__ = [
     "acquire",
     "acquire_any",
     "add_rooms",
+    "cancel",
     "cancel_stay",
     "change_room",
     "confirm",

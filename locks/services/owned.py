@@ -12,6 +12,7 @@ from locks import events, metrics, policy, sql
 from locks.errors import (
     HoldConfirmed,
     HoldExpired,
+    HoldNotConfirmed,
     HoldReleased,
     NoExtensionsLeft,
     StaleFence,
@@ -96,6 +97,22 @@ def confirm(hold_id: UUID, *, token: str | None, fence: int, reference: str = ""
         due.cancel(kind="hold", ids=[room.id for room in changed])
         record_many(events.HOLD_CONFIRMED, [(("hold", room.id), _confirmation(room)) for room in changed])
     metrics.ENDED.labels(how="confirmed").inc(len(changed))
+    return Hold.of(changed)
+
+
+def cancel(hold_id: UUID, *, token: str | None) -> Hold:
+    """Free the rooms of the stay, or the group of stays, that the hold became: the booking was cancelled.
+
+    Again is no error. Raises UnknownHold, WrongToken or HoldNotConfirmed.
+    """
+    with transaction.atomic():
+        changed, _all = _change(sql.CANCEL, hold_id, token, {})
+        if not changed:
+            found = _find(hold_id, token)
+            if any(room.status is not StayStatus.CANCELLED for room in found):
+                raise HoldNotConfirmed
+            return Hold.of(found)
+        record_many(events.STAY_CANCELLED, [(("hold", room.id), room.dates) for room in changed])
     return Hold.of(changed)
 
 

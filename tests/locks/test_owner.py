@@ -9,6 +9,7 @@ from locks import policy, services
 from locks.errors import (
     HoldConfirmed,
     HoldExpired,
+    HoldNotConfirmed,
     HoldReleased,
     NoExtensionsLeft,
     StaleFence,
@@ -153,3 +154,28 @@ def test_a_room_can_be_let_go_from_a_group(group: Hold) -> None:
     services.release(group.rooms[0].id, token=group.token)
     confirmed = services.confirm(group.id, token=group.token, fence=fence(group))
     assert [room.number for room in confirmed.rooms] == ["102", "103"]
+
+
+def test_a_cancelled_stay_frees_its_room_and_says_so_again(
+    hold: Hold, rooms: list[int], nights: SomeNights
+) -> None:
+    services.confirm(hold.id, token=hold.token, fence=fence(hold))
+    assert services.cancel(hold.id, token=hold.token).status == "cancelled"
+    assert services.cancel(hold.id, token=hold.token).status == "cancelled"
+    assert len(events_of("stay.cancelled")) == 1
+    services.acquire(rooms=rooms[:1], nights=nights(3, 2))
+
+
+def test_a_group_of_stays_is_cancelled_whole(group: Hold) -> None:
+    services.confirm(group.id, token=group.token, fence=fence(group))
+    assert len(services.cancel(group.id, token=group.token).rooms) == len(group.rooms)
+    assert not Stay.objects.filter(status="confirmed").exists()
+
+
+def test_only_the_owner_cancels_and_only_what_is_confirmed(hold: Hold) -> None:
+    with pytest.raises(HoldNotConfirmed):
+        services.cancel(hold.id, token=hold.token)
+    services.confirm(hold.id, token=hold.token, fence=fence(hold))
+    with pytest.raises(WrongToken):
+        services.cancel(hold.id, token="another's")
+    assert Stay.objects.get().status == "confirmed"
