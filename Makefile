@@ -18,7 +18,7 @@ help: ## Show what there is
 run: install ## Set up and run everything: two demonstration hotels on http://localhost:8000 (PORT=, MAIL_PORT=)
 	@exec $(PY) manage.py serve
 
-test: install tools ## Run the tests (ARGS="tests/locks -k overlap" for some of them)
+test: install tools ## Run the tests (ARGS="tests/locks -k overlap" for some; PG_BIN=/usr/lib/postgresql/15/bin on that PostgreSQL)
 	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 2 --dist loadfile) $(ARGS)
 
 lint: install ## Check style, types and the SQL of migrations
@@ -28,7 +28,7 @@ lint: install ## Check style, types and the SQL of migrations
 bench: install tools ## Measure against the peers (ONLY=id,id for some rows)
 	@$(PY) -m tests.benchmarks $(ONLY)
 
-isolation: install tools ## 200,000 operations of many hotels through a small pool, and django-tenants' own tests (minutes)
+isolation: install tools ## 200,000 operations of many hotels through a small pool, and django-tenants' own tests (minutes; OPERATIONS=, PG_BIN=)
 	@ISOLATION_OPERATIONS=$(or $(OPERATIONS),200000) $(PY) -m pytest tests/isolation/test_isolation.py --timeout 3600
 	@$(PY) -m tests.isolation.run_django_tenants_suite
 

@@ -24,6 +24,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     return (yield)
 
 
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    servers = config.stash.get(SERVERS, None)
+    return [f"PostgreSQL: {servers.postgres.version}, {servers.postgres.binaries}"] if servers else []
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     servers = session.config.stash.get(SERVERS, None)
     if servers and not session.config.option.collectonly:

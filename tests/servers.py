@@ -32,6 +32,12 @@ FOLDER = paths.HOME / "test"
 IN_CI = os.environ.get("CI") == "true"
 
 
+def other_postgres() -> Path | None:
+    """The folder that PG_BIN names, where that has a server: `make test PG_BIN=/usr/lib/postgresql/15/bin`."""
+    folder = os.environ.get("PG_BIN")
+    return Path(folder) if folder and Path(folder, "postgres").is_file() else None
+
+
 def with_database(url: str, database: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
 
@@ -42,7 +48,9 @@ class Servers:
     def __init__(self) -> None:
         self.folder, self._lock = self._claim_folder()
         self.log = (self.folder / "servers.log").open("wb")
-        self.postgres = postgres.Postgres(self.folder / "postgres", options=postgres.THROWAWAY)
+        self.postgres = postgres.Postgres(
+            self.folder / "postgres", options=postgres.THROWAWAY, programs=other_postgres()
+        )
         self.valkey = valkey.Valkey(self.folder / "valkey", persistence=valkey.THROWAWAY)
         self.children: list[subprocess.Popen[bytes]] = []
 

