@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from audit.services import record, record_many
 from dlq.services import capture
-from reminders import claims, events, metrics
+from reminders import claims, events, guests, metrics
 from reminders.claims import ClaimLost
 from reminders.composing import compose
 from reminders.errors import InvalidTemplate, OutcomeUnknown, RefusedForGood, RefusedForNow
@@ -98,6 +98,9 @@ class _Batch:
         reminders = list(reminders)
         addresses = {reminder.reservation.guest_email.lower() for reminder in reminders}
         self.hotel = current_hotel()
+        self.returning = guests.returning(
+            [reminder.reservation for reminder in reminders], rules=[reminder.rule for reminder in reminders]
+        )
         self.suppressed = set(
             Suppression.objects.filter(email__in=addresses - {""}).values_list("email", flat=True)
         )
@@ -133,13 +136,18 @@ class _Batch:
     def why_not(self, reminder: Reminder) -> SkipReason | None:
         """Why this must not go, as the reservation stands now."""
         reservation = reminder.reservation
-        if reminder.arrival != reservation.arrival or not applies(reminder.rule, reservation):
+        is_returning = reservation.id in self.returning
+        if reminder.arrival != reservation.arrival or not applies(
+            reminder.rule, reservation, is_returning=is_returning
+        ):
             return SkipReason.RESERVATION_CHANGED
         if timezone.now() > reminder.send_until:
             return SkipReason.WINDOW_PASSED
         if not reservation.guest_email:
             return SkipReason.NO_EMAIL
-        return SkipReason.SUPPRESSED if reservation.guest_email.lower() in self.suppressed else None
+        if reservation.guest_email.lower() in self.suppressed:
+            return SkipReason.SUPPRESSED
+        return SkipReason.GUEST_CAP if guests.is_over_cap(reminder, now=timezone.now()) else None
 
     def send(self, reminder: Reminder, transport: Transport, *, recipient: str) -> None:
         template = self._template(reminder)

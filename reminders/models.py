@@ -57,7 +57,11 @@ class Reservation(models.Model):
             ),
             models.CheckConstraint(condition=Q(adults__gte=1), name="reminders_reservation_has_an_adult"),
         ]
-        indexes = [models.Index(fields=["arrival"], name="reminders_reservation_arrival")]
+        indexes = [
+            models.Index(fields=["arrival"], name="reminders_reservation_arrival"),
+            # A guest is an address: what else they booked, how many mails they had today, what to erase.
+            models.Index(Lower("guest_email"), name="reminders_reservation_email"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.external_id} {self.guest_name}"
@@ -79,6 +83,14 @@ class LatePolicy(models.TextChoices):
 
     SEND_NOW = "send_now", _("send it at once, until the day of arrival ends")
     SKIP = "skip", _("skip it")
+
+
+class Guests(models.TextChoices):
+    """Whom a rule writes to. Returning: the address had an earlier stay here that was not called off."""
+
+    ANY = "any", _("any")
+    NEW = "new", _("new here")
+    RETURNING = "returning", _("returning")
 
 
 class Rule(models.Model):
@@ -109,11 +121,21 @@ class Rule(models.Model):
     )
     min_nights = models.PositiveSmallIntegerField(_("at least nights"), null=True, blank=True)
     max_nights = models.PositiveSmallIntegerField(_("at most nights"), null=True, blank=True)
+    guests = models.CharField(_("guests"), max_length=9, choices=Guests, default=Guests.ANY)
+    order = models.PositiveSmallIntegerField(
+        _("order"), default=10, help_text=_("Of two rules for one day, the lower number comes first.")
+    )
+    guest_cap = models.PositiveSmallIntegerField(
+        _("mails a day"),
+        null=True,
+        blank=True,
+        help_text=_("Not sent to who would get more mails of the hotel that day. Empty: always sent."),
+    )
 
     class Meta:
         verbose_name = _("rule")
         verbose_name_plural = _("rules")
-        ordering = ["anchor", "-offset_days", "-offset_hours", "id"]
+        ordering = ["order", "anchor", "-offset_days", "-offset_hours", "id"]
         constraints = [
             models.CheckConstraint(
                 condition=Q(offset_days__lte=730, offset_hours__lte=17_520),
@@ -123,6 +145,7 @@ class Rule(models.Model):
                 condition=Q(window_hours__gte=1, window_hours__lte=720),
                 name="reminders_rule_window_within_a_month",
             ),
+            models.CheckConstraint(condition=Q(guest_cap__gte=1), name="reminders_rule_cap_of_one_or_more"),
         ]
 
     def __str__(self) -> str:
@@ -174,6 +197,7 @@ class SkipReason(models.TextChoices):
     NO_EMAIL = "no_email", _("the guest has no e-mail address")
     SUPPRESSED = "suppressed", _("the address is on the suppression list")
     RESERVATION_CHANGED = "reservation_changed", _("the reservation no longer calls for it")
+    GUEST_CAP = "guest_cap", _("the guest has enough mails that day")
     BY_HAND = "by_hand", _("somebody decided so")
 
 

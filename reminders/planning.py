@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from hotelagent.ids import uuid7
-from reminders import metrics
+from reminders import guests, metrics
 from reminders.models import Anchor, ReminderStatus, Reservation, Rule, SkipReason
 from reminders.schedule import Moment, applies, moment, zone_of
 from tenants import due
@@ -101,13 +101,14 @@ def plan(reservations: Sequence[Reservation], *, now: datetime, are_new: bool = 
 
 
 def _wanted(
-    reservations: Iterable[Reservation], *, rules: Sequence[Rule], zone: ZoneInfo, now: datetime
+    reservations: Sequence[Reservation], *, rules: Sequence[Rule], zone: ZoneInfo, now: datetime
 ) -> Iterable[_Wanted]:
     # Thousands of guests share a few hundred days, and time zones are slow to ask.
     moments: dict[tuple[uuid.UUID, date, date | None], Moment | None] = {}
+    returning = guests.returning(reservations, rules=rules)
     for reservation in reservations:
         for rule in rules:
-            if not applies(rule, reservation):
+            if not applies(rule, reservation, is_returning=reservation.id in returning):
                 continue
             departure = reservation.departure if rule.anchor == Anchor.DEPARTURE else None
             key = (rule.id, reservation.arrival, departure)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from reminders.models import Anchor, LatePolicy, Reservation, ReservationStatus, Rule
+from reminders.models import Anchor, Guests, LatePolicy, Reservation, ReservationStatus, Rule
 
 ONE_DAY = timedelta(days=1)
 
@@ -56,14 +56,18 @@ def moment(rule: Rule, *, arrival: date, departure: date, zone: ZoneInfo, now: d
     return Moment(planned_for, day_ends, due_at=now, is_late=True, is_skipped=skipped)
 
 
-def applies(rule: Rule, reservation: Reservation) -> bool:
-    """Whether `rule` writes to this guest at all, whenever that would be."""
+def applies(rule: Rule, reservation: Reservation, *, is_returning: bool) -> bool:
+    """Whether `rule` writes to this guest at all, whenever that would be.
+
+    `is_returning` is looked at only if the rule asks: see `reminders.guests.returning`.
+    """
     alive = {ReservationStatus.BOOKED}
     if rule.anchor == Anchor.DEPARTURE:
         alive.add(ReservationStatus.CHECKED_OUT)
     return (
         rule.is_active
         and reservation.status in alive
+        and (rule.guests == Guests.ANY or (rule.guests == Guests.RETURNING) == is_returning)
         and (not rule.room_types or reservation.room_type in rule.room_types)
         and (not rule.sources or reservation.source in rule.sources)
         and (rule.min_nights is None or reservation.nights >= rule.min_nights)

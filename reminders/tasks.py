@@ -15,6 +15,12 @@ def send_due(ids: list[str]) -> None:
     delivery.send_due([uuid.UUID(id_) for id_ in ids])
 
 
+@shared_task(base=HotelTask, name="reminders.tasks.replan_reservations")
+def replan_reservations(ids: list[str]) -> None:
+    """After another reservation of their guest has changed."""
+    replan.replan([uuid.UUID(id_) for id_ in ids])
+
+
 @shared_task(base=HotelTask, name="reminders.tasks.replan_all")
 def replan_all() -> None:
     """After a change of the hotel's rules or time zone."""

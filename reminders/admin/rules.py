@@ -64,7 +64,8 @@ class RuleAdmin(HotelModelAdmin):
                 ]
             },
         ),
-        (_("For whom"), {"fields": [("room_types", "sources"), ("min_nights", "max_nights")]}),
+        (_("For whom"), {"fields": ["guests", ("room_types", "sources"), ("min_nights", "max_nights")]}),
+        (_("Several mails in a day"), {"fields": [("order", "guest_cap")]}),
     ]
 
     def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:

@@ -157,11 +157,37 @@ class Migration(migrations.Migration):
                     "max_nights",
                     models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="at most nights"),
                 ),
+                (
+                    "guests",
+                    models.CharField(
+                        choices=[("any", "any"), ("new", "new here"), ("returning", "returning")],
+                        default="any",
+                        max_length=9,
+                        verbose_name="guests",
+                    ),
+                ),
+                (
+                    "order",
+                    models.PositiveSmallIntegerField(
+                        default=10,
+                        help_text="Of two rules for one day, the lower number comes first.",
+                        verbose_name="order",
+                    ),
+                ),
+                (
+                    "guest_cap",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="Not sent to who would get more mails of the hotel that day. Empty: always sent.",
+                        null=True,
+                        verbose_name="mails a day",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "rule",
                 "verbose_name_plural": "rules",
-                "ordering": ["anchor", "-offset_days", "-offset_hours", "id"],
+                "ordering": ["order", "anchor", "-offset_days", "-offset_hours", "id"],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("offset_days__lte", 730), ("offset_hours__lte", 17520)),
@@ -170,6 +196,9 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("window_hours__gte", 1), ("window_hours__lte", 720)),
                         name="reminders_rule_window_within_a_month",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("guest_cap__gte", 1)), name="reminders_rule_cap_of_one_or_more"
                     ),
                 ],
             },
@@ -213,6 +242,7 @@ class Migration(migrations.Migration):
                             ("no_email", "the guest has no e-mail address"),
                             ("suppressed", "the address is on the suppression list"),
                             ("reservation_changed", "the reservation no longer calls for it"),
+                            ("guest_cap", "the guest has enough mails that day"),
                             ("by_hand", "somebody decided so"),
                         ],
                         default="",
@@ -333,6 +363,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="reservation",
             index=models.Index(fields=["arrival"], name="reminders_reservation_arrival"),
+        ),
+        migrations.AddIndex(
+            model_name="reservation",
+            index=models.Index(
+                django.db.models.functions.text.Lower("guest_email"), name="reminders_reservation_email"
+            ),
         ),
         migrations.AddConstraint(
             model_name="reservation",

@@ -91,8 +91,9 @@ def text_of(greeting, opening, request, facts, closing):
 
 INSERT_RULE = """
 INSERT INTO reminders_rule
-    (id, name, is_active, anchor, offset_days, offset_hours, send_at, window_hours, late_policy, room_types, sources)
-VALUES (%s, %s, true, 'arrival', %s, 0, '10:00', 12, %s, '{}', '{}')
+    (id, name, is_active, anchor, offset_days, offset_hours, send_at, window_hours, late_policy, room_types, sources,
+    guests, "order")
+VALUES (%s, %s, true, 'arrival', %s, 0, '10:00', 12, %s, '{}', '{}', 'any', 10)
 """
 INSERT_TEMPLATE = "INSERT INTO reminders_template (id, rule_id, language, subject, html, text) VALUES (%s, %s, %s, %s, %s, %s)"
 

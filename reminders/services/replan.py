@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -17,24 +19,25 @@ _CHUNK = 1_000  # reservations a transaction: no lock is held long, and a killed
 _LOOK_BACK = timedelta(days=60)
 
 
+def replan(ids: Sequence[uuid.UUID]) -> Plan:
+    """Bring the reminders of these reservations to what the rules say now. One transaction."""
+    with transaction.atomic():
+        locked = Reservation.objects.select_for_update(of=("self",)).filter(id__in=ids).order_by("id")
+        return planning.plan(list(locked), now=timezone.now())
+
+
 def replan_all() -> Plan:
     """Bring every reminder that has not gone to what the rules say now. One transaction a chunk.
 
     Running it again changes nothing, so a worker that dies in the middle is no harm.
     """
-    now = timezone.now()
     total = Plan()
-    due = Reservation.objects.filter(departure__gte=(now - _LOOK_BACK).date()).order_by("id")
+    since = (timezone.now() - _LOOK_BACK).date()
+    due = Reservation.objects.filter(departure__gte=since).order_by("id").values_list("id", flat=True)
     chunk = list(due[:_CHUNK])
     while chunk:
-        with transaction.atomic():
-            locked = list(
-                Reservation.objects.select_for_update(of=("self",))
-                .filter(id__in=[reservation.id for reservation in chunk])
-                .order_by("id")
-            )
-            total += planning.plan(locked, now=now)
-        chunk = list(due.filter(id__gt=chunk[-1].id)[:_CHUNK])
+        total += replan(chunk)
+        chunk = list(due.filter(id__gt=chunk[-1])[:_CHUNK])
     record(
         events.REMINDERS_REPLANNED,
         scheduled=total.scheduled,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import uuid
+from collections.abc import Collection
 from datetime import date
 from typing import Any, TypedDict, Unpack
 
@@ -18,11 +19,12 @@ from locks.errors import NotAStay, RoomTaken
 from locks.models import Stay
 from locks.nights import Nights
 from locks.services import cancel_stay, move_stay
-from reminders import events, planning
+from reminders import events, guests, planning
 from reminders.errors import InvalidReservation, ReservationNotFound
 from reminders.models import Reservation, ReservationStatus
 from reminders.rendering import one_line
 from reminders.schedule import local_day, zone_of
+from reminders.tasks import replan_reservations
 from tenants.context import current_hotel
 
 
@@ -54,6 +56,7 @@ def upsert_reservation(*, external_id: str, **fields: Unpack[ReservationFields])
     with transaction.atomic():
         if (new := _insert(wanted)) is not None:
             planning.plan([new], now=timezone.now(), are_new=True)
+            _guests_follow(new, addresses=[new.guest_email])
             record(
                 events.RESERVATION_MADE,
                 subject=("reservation", new.id),
@@ -177,6 +180,7 @@ def _write(stored: Reservation, **changed: Any) -> None:
 
     `updated_at` is the version that a sender compares.
     """
+    addresses = {stored.guest_email, changed.get("guest_email", stored.guest_email)}
     for name, value in changed.items():
         setattr(stored, name, value)
     if stored.stay_id is not None and changed.keys() & {"status", "arrival", "departure"}:
@@ -186,6 +190,14 @@ def _write(stored: Reservation, **changed: Any) -> None:
     stored.save(update_fields=[*changed, "updated_at"])
     stored.refresh_from_db(fields=["updated_at"])
     planning.plan([stored], now=timezone.now())
+    if changed.keys() & {"status", "arrival", "departure", "guest_email"}:
+        _guests_follow(stored, addresses=addresses)
+
+
+def _guests_follow(reservation: Reservation, *, addresses: Collection[str]) -> None:
+    """Their other stays may be a new or a returning guest's now. Planned apart: to lock them here could deadlock."""
+    if others := guests.other_stays(reservation, addresses=addresses):
+        replan_reservations.delay_on_commit([str(id_) for id_ in others])
 
 
 def _room_follows(reservation: Reservation, stay_id: uuid.UUID) -> Stay | None:
