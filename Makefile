@@ -1,6 +1,6 @@
 # Everything that these make stands in .hotelagent; nothing else of this machine changes.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench chaos isolation clean requirements install tools
+.PHONY: help run test lint bench chaos isolation replay clean requirements install tools
 
 HOME_FOLDER := .hotelagent
 PY := $(HOME_FOLDER)/venv/bin/python
@@ -34,6 +34,9 @@ isolation: install tools ## 200,000 operations of many hotels through a small po
 
 chaos: install tools ## Kill things while they work, and see that nothing is lost
 	@$(PY) -m pytest tests/chaos $(ARGS)
+
+replay: install ## The whole file of real bookings over REST, held, confirmed and cancelled day by day (half an hour)
+	@REPLAY=whole LOG_LEVEL=ERROR $(PY) -m pytest tests/locks/test_replay.py -n 2 --dist load -p no:logging -rP $(ARGS)
 
 clean: ## Forget all data of this checkout (the installed packages stay)
 	@if [ -x $(PY) ]; then $(PY) -m hotelagent.embedded.clean; fi

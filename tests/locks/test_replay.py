@@ -1,0 +1,127 @@
+"""The real bookings over REST, in the order in which they were made: held, confirmed, and cancelled on their day.
+
+A few hundred of them here; `make replay` takes the whole file.
+"""
+
+import os
+from collections import Counter
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from rest_framework.settings import api_settings
+from rest_framework.test import APIClient
+
+from locks import selectors, services
+from locks.models import Room
+from tenants.context import hotel_context
+from tenants.models import Hotel
+from tests.locks import replay
+from tests.locks.replay import Booking, House
+
+LOCKS = "/api/v1/locks/"
+IS_WHOLE = os.environ.get("REPLAY") == "whole"
+#: In the suite, those who arrive in these days: enough for the house to fill up.
+FIRST_DAYS = timedelta(days=3)
+
+_OVERLAPS = """
+SELECT count(*) FROM (
+    SELECT lower(nights) < max(upper(nights)) OVER (
+        PARTITION BY room_id ORDER BY lower(nights), id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS clashes
+    FROM locks_stay WHERE status IN ('held', 'confirmed', 'out_of_service')) AS stays
+WHERE clashes
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_settings, "DEFAULT_THROTTLE_RATES", {"client": "1000000/s"}, raising=False)
+
+
+class Engine:
+    """A booking engine: what it was told, and whether that was right."""
+
+    def __init__(self, api: APIClient, house: House) -> None:
+        self.api, self.house = api, house
+        self.tokens: dict[str, dict[str, Any]] = {}
+        self.outcomes: Counter[str] = Counter()
+
+    def book(self, booking: Booking) -> None:
+        answer = self.api.post(
+            LOCKS,
+            {
+                "room_type": booking.room_type,
+                "check_in": booking.check_in.isoformat(),
+                "check_out": booking.check_out.isoformat(),
+                "session": booking.number,
+                "reference": booking.number,
+            },
+        )
+        said = answer.json()
+        if answer.status_code != 201:
+            self.outcomes[self.explained(booking, answer.status_code, said)] += 1
+            return
+        number = said["rooms"][0]["number"]
+        assert self.house.types[number] == booking.room_type
+        assert self.house.is_free(number, booking.nights), (booking, number)
+        own = {"token": said["token"]}
+        confirmed = self.api.post(f"{LOCKS}{said['id']}/confirm/", {**own, "fence": said["fence"]})
+        assert (confirmed.status_code, confirmed.json()["status"]) == (200, "confirmed"), confirmed.json()
+        self.house.taken[number].update(booking.nights)
+        self.tokens[booking.number] = {"id": said["id"], "room": number, **own}
+        self.outcomes["booked"] += 1
+
+    def explained(self, booking: Booking, status: int, problem: dict[str, Any]) -> str:
+        """The problem's type; fails where the house was not as the problem says."""
+        if not booking.nights:
+            assert (status, problem["type"]) == (422, "/problems/empty-range")
+        else:
+            assert (status, problem["type"]) == (409, "/problems/no-room-free"), problem
+            assert self.house.free(booking.room_type, booking.nights) == []
+            assert problem["free"] == 0
+            next_free = self.house.next_free(booking.room_type, booking.nights)
+            assert date.fromisoformat(problem["next_free"]) == next_free
+        return str(problem["type"])
+
+    def cancel(self, booking: Booking) -> None:
+        if (stay := self.tokens.pop(booking.number, None)) is None:
+            return  # it was refused when it was made
+        answer = self.api.post(f"{LOCKS}{stay['id']}/cancel/", {"token": stay["token"]})
+        assert (answer.status_code, answer.json()["status"]) == (200, "cancelled"), answer.json()
+        self.house.taken[stay["room"]].difference_update(booking.nights)
+        self.outcomes["cancelled"] += 1
+
+
+@pytest.mark.timeout(7200 if IS_WHOLE else 120)
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["Resort Hotel", "City Hotel"])
+def test_the_real_bookings_clash_nowhere_and_every_refusal_is_explained(
+    name: str, api: APIClient, hotel: Hotel
+) -> None:
+    with hotel_context(hotel):
+        tomorrow = selectors.today() + timedelta(days=1)
+    wanted = replay.bookings(name, moved_to=tomorrow)
+    if not IS_WHOLE:
+        wanted = [booking for booking in wanted if booking.check_in < tomorrow + FIRST_DAYS]
+    with hotel_context(hotel):
+        services.ensure_rooms(replay.supply(wanted))
+        house = House(dict(Room.objects.values_list("number", "room_type")))
+    engine = Engine(api, house)
+    for cancelling, booking in replay.days(wanted):
+        for one in cancelling:
+            engine.cancel(one)
+        for one in booking:
+            engine.book(one)
+    print(f"{name}: {len(wanted)} bookings in {len(house.types)} rooms: {dict(engine.outcomes)}")
+    booked = engine.outcomes["booked"]
+    assert booked + engine.outcomes["/problems/no-room-free"] + engine.outcomes[
+        "/problems/empty-range"
+    ] == len(wanted)
+    assert engine.outcomes["/problems/no-room-free"] > 0
+    assert engine.outcomes["cancelled"] > 0
+    with hotel_context(hotel), connection.cursor() as cursor:
+        cursor.execute(_OVERLAPS)
+        assert cursor.fetchone() == (0,)
+        cursor.execute("SELECT count(*) FROM locks_stay WHERE status = 'confirmed'")
+        assert cursor.fetchone() == (booked - engine.outcomes["cancelled"],)
