@@ -93,6 +93,7 @@ def _closed(request: HttpRequest, scope: Scope) -> HttpResponse:
         "title": "This hotel is suspended",
         "status": 503,
         "detail": "Its data are kept. The platform's staff can resume it.",
+        "request_id": getattr(request, "request_id", None),
     }
     return JsonResponse(problem, status=503, content_type="application/problem+json", headers=headers)
 

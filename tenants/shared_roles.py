@@ -17,6 +17,13 @@ HOTELS_MAY = {
     "tenants_hotel": "SELECT",
     "tenants_dueitem": "SELECT, INSERT, UPDATE, DELETE",
     "tenants_contactidentifier": "SELECT, INSERT, UPDATE, DELETE",
+    # Flags are the platform's to set and everybody's to read; waffle looks for people and groups named by one.
+    "waffle_flag": "SELECT",
+    "waffle_switch": "SELECT",
+    "waffle_sample": "SELECT",
+    "waffle_flag_users": "SELECT",
+    "waffle_flag_groups": "SELECT",
+    "auth_group": "SELECT",
 }
 #: The column that says whose row it is.
 _OWN_ROWS = {"tenants_hotel": "id", "tenants_dueitem": "hotel_id", "tenants_contactidentifier": "hotel_id"}

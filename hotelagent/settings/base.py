@@ -123,8 +123,15 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_FUNCTION": "tenants.cache.make_key",  # a key belongs to the hotel that is set
-    }
+    },
+    # Flags and switches are the platform's, the same for every hotel: a change empties one key, not one a hotel.
+    "flags": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "flags",
+    },
 }
+WAFFLE_CACHE_NAME = "flags"
 
 # Celery (DESIGN 4.7)
 CELERY_BROKER_URL = REDIS_URL

@@ -155,7 +155,15 @@ def test_a_statement_that_is_cancelled_leaves_no_wrong_hotel(connected: World) -
         assert ask("SELECT hotel FROM marker LIMIT 1") == ("h1",)
 
 
-def test_an_interruption_leaves_no_wrong_hotel(connected: World) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell lets what it starts in the background ignore interruptions."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interruption_leaves_no_wrong_hotel(connected: World, interruptible: None) -> None:
     with hotel_context(connected.scope(1)):
         ask("SELECT 1")
         timer = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT])

@@ -88,6 +88,7 @@ def test_a_suspended_hotel_gives_clients_a_problem_document(
     assert response.status_code == 503
     assert response["Content-Type"] == "application/problem+json"
     assert response.json()["type"] == "/problems/hotel-suspended"
+    assert response.json()["request_id"] == response["X-Request-ID"]
 
 
 def test_a_suspended_hotel_opens_again(suspended: Hotel) -> None:
