@@ -32,8 +32,8 @@ isolation: install tools ## 200,000 operations of many hotels through a small po
 	@ISOLATION_OPERATIONS=$(or $(OPERATIONS),200000) $(PY) -m pytest tests/isolation/test_isolation.py --timeout 3600
 	@$(PY) -m tests.isolation.run_django_tenants_suite
 
-chaos: install tools ## Kill things while they work, and see that nothing is lost
-	@$(PY) -m pytest tests/chaos $(ARGS)
+chaos: install tools ## Kill things while they work, and see that nothing is lost: 10,000 reminders over 50 hotels (minutes)
+	@CHAOS_REMINDERS=$(or $(REMINDERS),10000) CHAOS_HOTELS=$(or $(HOTELS),50) $(PY) -m pytest tests/chaos -s $(ARGS)
 
 replay: install ## The whole file of real bookings over REST, held, confirmed and cancelled day by day (half an hour)
 	@REPLAY=whole LOG_LEVEL=ERROR $(PY) -m pytest tests/locks/test_replay.py -n 2 --dist load -p no:logging -rP $(ARGS)
