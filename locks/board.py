@@ -1,4 +1,4 @@
-"""The room board: rooms down, nights across, and what has each room when. Two queries, whatever the size."""
+"""The room board: rooms down, nights across, and what has each room when. A few queries, whatever the size."""
 
 # ruff: noqa: S608 - the statements are put together from constants; values are parameters
 
@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from locks.guests import Guest, guests
 from locks.holds import rows
 from locks.models import StayStatus
 from locks.owner import holder
@@ -37,10 +38,11 @@ class Bar:
     seconds_left: int | None
     extensions_left: int
     own: bool
+    guest: Guest | None
 
     @property
     def label(self) -> str:
-        return self.reference or self.reason
+        return self.guest.name if self.guest else self.reference or self.reason
 
     @property
     def classes(self) -> str:
@@ -61,6 +63,8 @@ class Bar:
             "reason": self.reason,
             "fence": self.fence,
             "left": self.seconds_left,
+            "guest": self.guest and self.guest.name,
+            "page": self.guest and self.guest.page,
         }
         return format_html_join(
             " ", 'data-{}="{}"', ((name, value) for name, value in values.items() if value is not None)
@@ -103,14 +107,27 @@ ORDER BY stay.room_id, check_in
 """
 
 
-def board(*, first: datetime.date, nights: int, room_type: str = "", floor: int | None = None) -> Board:
-    """What has each room in these nights; a room without a floor is on none that can be asked for."""
+def board(
+    *,
+    first: datetime.date,
+    nights: int,
+    room_type: str = "",
+    floor: int | None = None,
+    with_guests: bool = False,
+) -> Board:
+    """What has each room in these nights; a room without a floor is on none that can be asked for.
+
+    Names of guests are for who may read reservations.
+    """
     rooms = rows(_ROOMS, {})
     last = first + datetime.timedelta(days=nights)
     me = holder()
     bars: dict[int, list[Bar]] = defaultdict(list)
-    for stay in rows(_STAYS, {"first": first, "last": last}):
-        bars[stay["room_id"]].append(_bar(stay, first=first, last=last, me=me))
+    stays = rows(_STAYS, {"first": first, "last": last})
+    known = guests([stay["id"] for stay in stays]) if with_guests else {}
+    for stay in stays:
+        bar = _bar(stay, first=first, last=last, me=me, guest=known.get(stay["id"]))
+        bars[stay["room_id"]].append(bar)
     return Board(
         days=[first + datetime.timedelta(days=day) for day in range(nights)],
         rows=[
@@ -123,7 +140,9 @@ def board(*, first: datetime.date, nights: int, room_type: str = "", floor: int 
     )
 
 
-def _bar(stay: Mapping[str, Any], *, first: datetime.date, last: datetime.date, me: str) -> Bar:
+def _bar(
+    stay: Mapping[str, Any], *, first: datetime.date, last: datetime.date, me: str, guest: Guest | None
+) -> Bar:
     begins, ends = max(stay["check_in"], first), min(stay["check_out"], last)
     return Bar(
         id=stay["id"],
@@ -141,6 +160,7 @@ def _bar(stay: Mapping[str, Any], *, first: datetime.date, last: datetime.date, 
         seconds_left=stay["seconds_left"],
         extensions_left=stay["extensions_left"],
         own=stay["holder"] == me,
+        guest=guest,
     )
 
 

@@ -38,7 +38,13 @@ def board_page(request: HttpRequest) -> HttpResponse:
     # Yesterday is on the board: who leaves today is still in the house.
     first = asked.get("first") or today - datetime.timedelta(days=1)
     nights = asked.get("nights") or SPANS[0]
-    shown = board(first=first, nights=nights, room_type=asked.get("type") or "", floor=asked.get("floor"))
+    shown = board(
+        first=first,
+        nights=nights,
+        room_type=asked.get("type") or "",
+        floor=asked.get("floor"),
+        with_guests="reservations:read" in scopes,
+    )
     step = datetime.timedelta(days=nights // 2)
     return render(
         request,

@@ -11,7 +11,7 @@ class RemindersConfig(AppConfig):
     def ready(self) -> None:
         # Each registers itself, and needs the apps loaded; the service says what "send again" means to the
         # dlq.
-        from reminders import checks, signals  # noqa: F401, PLC0415
+        from reminders import board, checks, signals  # noqa: F401, PLC0415
         from reminders.services import reminders  # noqa: F401, PLC0415
 
         due.register(kind="reminder", task="reminders.tasks.send_due")

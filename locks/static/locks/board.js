@@ -59,10 +59,15 @@ function open(row, day, bar) {
   for (const element of dialog.querySelectorAll("[data-when]")) {
     const now = element.dataset.when.split(" ").includes(status);
     const whose = status !== "held" || (element.hasAttribute("data-own") ? own : element.hasAttribute("data-not-own") ? !own : true);
-    element.hidden = !(now && whose);
+    // A guest's stay ends with the reservation, whose page the name leads to.
+    const guests = element.hasAttribute("data-no-guest") && bar?.dataset.guest;
+    element.hidden = !(now && whose) || Boolean(guests);
   }
   dialog.querySelector("[data-show=extensions]").textContent = bar?.dataset.extensions ?? "";
   dialog.querySelector("[data-show=note]").textContent = [bar?.dataset.reference, bar?.dataset.reason].filter(Boolean).join(" · ");
+  const guest = dialog.querySelector("[data-show=guest]");
+  guest.textContent = bar?.dataset.guest ?? "";
+  guest.href = bar?.dataset.page ?? "";
   error.textContent = "";
   if (mayWrite) {
     field("room").value = row.dataset.room;
@@ -94,6 +99,7 @@ const ACTS = {
   release: () => [`${chosen.bar.dataset.id}/release/`, {}],
   "force-release": () => [`${chosen.bar.dataset.id}/force-release/`, { reason: field("reason").value }],
   move: () => [`${chosen.bar.dataset.id}/move/`, { room: Number(field("room").value), ...dates() }],
+  cancel: () => [`${chosen.bar.dataset.id}/cancel/`, {}],
   "back-in-service": () => [`${chosen.bar.dataset.id}/back-in-service/`, {}],
 };
 

@@ -1,30 +1,26 @@
-"""/api/v1/{rooms,locks,availability}/: what is free, holding it, and what becomes of the hold."""
+"""/api/v1/locks/: holding rooms, and what becomes of the hold."""
 
 from typing import Any
 from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
-from django.urls import path
 from drf_spectacular.utils import extend_schema
-from rest_framework import exceptions, mixins, status
+from rest_framework import exceptions, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.routers import SimpleRouter
 from rest_framework.serializers import BaseSerializer
 
 from hotelagent.rest.idempotency import IdempotentMixin
-from hotelagent.rest.pagination import NewestFirst
 from hotelagent.rest.schema import problem_responses
-from hotelagent.rest.views import HotelAPIView, HotelViewSet
+from hotelagent.rest.views import HotelViewSet
 from locks import selectors, services
+from locks.api.rooms import DATES
 from locks.holds import Hold, listed
 from locks.listing import stays
-from locks.models import Room, Stay, StayStatus
+from locks.models import Stay, StayStatus
 from locks.serializers import (
-    AvailabilityQuerySerializer,
-    AvailabilitySerializer,
     ConfirmSerializer,
     ForceReleaseSerializer,
     HoldSerializer,
@@ -32,7 +28,6 @@ from locks.serializers import (
     MoveSerializer,
     NewHoldSerializer,
     OutOfServiceSerializer,
-    RoomSerializer,
     TokenSerializer,
 )
 from tenants.context import current_actor
@@ -42,53 +37,12 @@ _TAKEN = (
     """`/problems/room-taken` (`clashes`: which nights, what kind of thing; `next_free`; `alternatives`) or
     `/problems/no-room-free` (`free`, `next_free`).""",
 )
-_DATES = (422, "`/problems/empty-range`, `/problems/range-too-long`, `/problems/dates-in-past`.")
 _OWNER = (
     (403, "`/problems/wrong-token`."),
     (404, "`/problems/unknown-hold`."),
     (409, "`/problems/hold-released`, `hold-confirmed`, `no-extensions-left` or `stale-fence`."),
     (410, "`/problems/hold-expired`."),
 )
-
-
-class RoomsInOrder(NewestFirst):
-    ordering = "id"
-
-
-class RoomFilter(django_filters.FilterSet):  # type: ignore[misc]
-    capacity = django_filters.NumberFilter(lookup_expr="gte", label="Sleeps at least so many.")
-
-    class Meta:
-        model = Room
-        fields = ["number", "room_type", "floor"]
-
-
-class RoomViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
-    queryset = Room.objects.all()
-    serializer_class = RoomSerializer
-    filterset_class = RoomFilter
-    pagination_class = RoomsInOrder
-    required_scopes = {"GET": "rooms:read", "POST": "rooms:write", "PATCH": "rooms:write"}
-
-    @extend_schema(
-        responses={201: RoomSerializer, **problem_responses((409, "`/problems/room-number-taken`."))}
-    )
-    def create(self, request: Request) -> Response:
-        """Add a room."""
-        new = RoomSerializer(data=request.data)
-        new.is_valid(raise_exception=True)
-        room = services.create_room(services.NewRoom(**new.validated_data))
-        return Response(RoomSerializer(room).data, status=status.HTTP_201_CREATED)
-
-    @extend_schema(
-        responses={200: RoomSerializer, **problem_responses((409, "`/problems/room-number-taken`."))}
-    )
-    def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a room."""
-        changes = RoomSerializer(data=request.data, partial=True)
-        changes.is_valid(raise_exception=True)
-        room = services.change_room(self.get_object(), changes=changes.validated_data)
-        return Response(RoomSerializer(room).data)
 
 
 class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -133,7 +87,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         responses={
             201: MadeHoldSerializer,
             **problem_responses(
-                _TAKEN, _DATES, (404, "`/problems/unknown-room`."), (429, "`/problems/too-many-holds`.")
+                _TAKEN, DATES, (404, "`/problems/unknown-room`."), (429, "`/problems/too-many-holds`.")
             ),
         },
     )
@@ -183,7 +137,12 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     )
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
-        """Cancel a confirmed stay: its rooms are free at once. Again is no error."""
+        """Cancel a confirmed stay: its rooms are free at once. By its owner's token, or by staff.
+
+        Again with the token is no error.
+        """
+        if current_actor().kind == "user":
+            return _answer(Hold.of([services.cancel_stay(_id(pk))]))
         return _answer(services.cancel(_id(pk), token=_given(TokenSerializer, request)["token"]))
 
     @extend_schema(
@@ -205,7 +164,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         responses={
             200: HoldSerializer,
             **problem_responses(
-                _TAKEN, _DATES, (404, "`/problems/unknown-hold`."), (410, "`/problems/hold-expired`.")
+                _TAKEN, DATES, (404, "`/problems/unknown-hold`."), (410, "`/problems/hold-expired`.")
             ),
         },
     )
@@ -225,7 +184,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         request=OutOfServiceSerializer,
         responses={
             201: HoldSerializer,
-            **problem_responses(_TAKEN, _DATES, (404, "`/problems/unknown-room`.")),
+            **problem_responses(_TAKEN, DATES, (404, "`/problems/unknown-room`.")),
         },
     )
     @action(detail=False, methods=["post"], url_path="out-of-service")
@@ -244,25 +203,6 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     def back_in_service(self, _request: Request, pk: str) -> Response:
         """Put a room back in service."""
         return _answer(Hold.of([services.put_back_in_service(_id(pk))]))
-
-
-class AvailabilityView(HotelAPIView):
-    required_scopes = {"GET": "rooms:read"}
-
-    @extend_schema(
-        parameters=[AvailabilityQuerySerializer],
-        responses={200: AvailabilitySerializer, **problem_responses(_DATES)},
-    )
-    def get(self, request: Request) -> Response:
-        """See which rooms are free on all of some nights, and how many of each type."""
-        asked = AvailabilityQuerySerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        found = selectors.availability(
-            nights=asked.nights,
-            room_type=asked.validated_data["type"],
-            guests=asked.validated_data["adults"],
-        )
-        return Response(AvailabilitySerializer(found).data)
 
 
 def _id(pk: str) -> UUID:
@@ -291,10 +231,3 @@ def _shown(hold: Any) -> BaseSerializer[Any]:
 
 def _answer(hold: Hold) -> Response:
     return Response(_shown(hold).data)
-
-
-_router = SimpleRouter()
-_router.register("rooms", RoomViewSet, basename="room")
-_router.register("locks", HoldViewSet, basename="lock")
-
-urlpatterns = [*_router.urls, path("availability/", AvailabilityView.as_view(), name="availability")]
