@@ -5,7 +5,8 @@ Everywhere: nothing but our own files, no inline script, no frame around us, no 
 The admin adds two things that unfold can't do without: Alpine.js evaluates the expressions in its attributes
 (`'unsafe-eval'`; inline scripts and event handlers stay forbidden), and a few elements carry a `style` attribute
 (`style-src-attr`; style elements stay forbidden). The API's documentation needs `data:` images and the style
-elements that Swagger UI makes. What the API itself answers is never a page, so it may load nothing at all.
+elements that Swagger UI makes. The page behind a mail's "Unsubscribe" wears the hotel's own colour, in `style`
+attributes. What the API itself answers is never a page, so it may load nothing at all.
 """
 
 from typing import Any
@@ -33,9 +34,10 @@ ADMIN = {
 }
 DOCS = {**PAGE, "style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]}
 API = {"default-src": [NONE], "frame-ancestors": [NONE]}
+GUEST = {**PAGE, "style-src-attr": [UNSAFE_INLINE]}
 
 #: The first prefix that fits decides.
-BY_PREFIX = (("/admin/", ADMIN), ("/api/docs/", DOCS), ("/api/", API))
+BY_PREFIX = (("/admin/", ADMIN), ("/api/docs/", DOCS), ("/api/", API), ("/unsubscribe/", GUEST))
 
 
 class PolicyMiddleware(CSPMiddleware):

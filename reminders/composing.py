@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from email.utils import formataddr, parseaddr
 
 from django.conf import settings
@@ -9,12 +10,18 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 
+from reminders import unsubscribing
 from reminders.calendar import stay_ics
 from reminders.errors import RefusedForGood
+from reminders.letterhead import Letterhead, letterhead
 from reminders.models import Reminder, Template
-from reminders.rendering import one_line, preview, render
+from reminders.rendering import Rendered, one_line, preview, render
 from reminders.transport import Transport
 from tenants.context import Scope
+
+#: Bytes of a whole mail. What is larger was no reminder, and many servers would refuse it.
+MOST_BYTES = 500_000
+_NO_REMINDER = uuid.UUID(int=0)
 
 
 def message_id(reminder: Reminder, *, hotel: Scope) -> str:
@@ -26,53 +33,71 @@ def message_id(reminder: Reminder, *, hotel: Scope) -> str:
 
 
 def compose(
-    reminder: Reminder, *, template: Template, recipient: str, hotel: Scope
+    reminder: Reminder, *, template: Template, recipient: str, letterhead: Letterhead
 ) -> EmailMultiAlternatives:
-    """Raises InvalidTemplate, or RefusedForGood for an address that no server could take."""
+    """Raises InvalidTemplate, or RefusedForGood for an address or a size that no server would take."""
     try:
         validate_email(recipient)
     except ValidationError as error:
         raise RefusedForGood(
             f"The reservation's e-mail address can't be used: {error.messages[0]}"
         ) from error
-    rendered = render(template, reservation=reminder.reservation, hotel_name=hotel.name)
-    message = EmailMultiAlternatives(
-        subject=rendered.subject,
-        body=rendered.text,
-        from_email=sender(hotel),
-        to=[recipient],
-        reply_to=[hotel.email] if hotel.email else None,
+    hotel = letterhead.hotel
+    unsubscribe = unsubscribing.link(reminder.id, hotel=hotel, address=letterhead.address)
+    rendered = render(
+        template, reservation=reminder.reservation, letterhead=letterhead, unsubscribe=unsubscribe
+    )
+    message = _message(
+        rendered,
+        recipient=recipient,
+        hotel=hotel,
         headers={
             "Message-ID": message_id(reminder, hotel=hotel),
             "Content-Language": rendered.language,
             "Auto-Submitted": "auto-generated",  # RFC 3834: no absence notes in reply
             "X-Auto-Response-Suppress": "All",  # the same, for Exchange
+            **unsubscribing.headers(unsubscribe),
         },
     )
-    message.attach_alternative(rendered.html, "text/html")
+    # A provider says these again when it tells what became of the mail: see reminders.webhooks.
+    vars(message)["metadata"] = {"hotel": _key(hotel), "reminder": reminder.id.hex}
     uid = f"{reminder.reservation_id.hex}.{_key(hotel)}@{settings.PLATFORM_HOST}"
-    message.attach(
-        "stay.ics", stay_ics(reminder.reservation, hotel_name=hotel.name, uid=uid), "text/calendar"
-    )
+    calendar = stay_ics(reminder.reservation, hotel_name=hotel.name, uid=uid)
+    message.attach("stay.ics", calendar, "text/calendar")
+    size = sum(len(part.encode()) for part in (rendered.text, rendered.html, calendar))
+    if size > MOST_BYTES:
+        raise RefusedForGood(
+            f"The mail has {size // 1000} kB with its attachment; {MOST_BYTES // 1000} kB are the most."
+        )
     return message
 
 
 def send_test(template: Template, *, recipient: str, hotel: Scope) -> None:
     """Send a template to a member of staff, as the guest of the newest reservation would get it.
 
-    Raises InvalidTemplate, RefusedForGood, RefusedForNow or OutcomeUnknown.
+    Its link unsubscribes nobody. Raises InvalidTemplate, RefusedForGood, RefusedForNow or OutcomeUnknown.
     """
-    rendered = preview(template, hotel=hotel)
+    head = letterhead(hotel)
+    nobody = unsubscribing.link(_NO_REMINDER, hotel=hotel, address=head.address)
+    rendered = preview(template, letterhead=head, unsubscribe=nobody)
+    with Transport() as transport:
+        message = _message(rendered, recipient=recipient, hotel=hotel, headers={})
+        transport.send(message, before_data=lambda: None)
+
+
+def _message(
+    rendered: Rendered, *, recipient: str, hotel: Scope, headers: dict[str, str]
+) -> EmailMultiAlternatives:
     message = EmailMultiAlternatives(
         subject=rendered.subject,
         body=rendered.text,
         from_email=sender(hotel),
         to=[recipient],
         reply_to=[hotel.email] if hotel.email else None,
+        headers=headers,
     )
     message.attach_alternative(rendered.html, "text/html")
-    with Transport() as transport:
-        transport.send(message, before_data=lambda: None)
+    return message
 
 
 def sender(hotel: Scope) -> str:

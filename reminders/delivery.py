@@ -24,6 +24,7 @@ from reminders import claims, events, guests, metrics
 from reminders.claims import ClaimLost
 from reminders.composing import compose
 from reminders.errors import InvalidTemplate, OutcomeUnknown, RefusedForGood, RefusedForNow
+from reminders.letterhead import letterhead
 from reminders.models import Reminder, ReminderStatus, SkipReason, Suppression, Template
 from reminders.planning import KIND
 from reminders.rendering import choose
@@ -98,6 +99,7 @@ class _Batch:
         reminders = list(reminders)
         addresses = {reminder.reservation.guest_email.lower() for reminder in reminders}
         self.hotel = current_hotel()
+        self.letterhead = letterhead(self.hotel)
         self.returning = guests.returning(
             [reminder.reservation for reminder in reminders], rules=[reminder.rule for reminder in reminders]
         )
@@ -153,7 +155,7 @@ class _Batch:
         template = self._template(reminder)
         if template is None:
             raise InvalidTemplate(f"The rule {reminder.rule} has no template.")
-        message = compose(reminder, template=template, recipient=recipient, hotel=self.hotel)
+        message = compose(reminder, template=template, recipient=recipient, letterhead=self.letterhead)
         transport.send(message, before_data=lambda: claims.hand_over(reminder, recipient=recipient))
         now = timezone.now()
         with transaction.atomic():

@@ -36,6 +36,24 @@ class InvalidTemplate(DomainError):
     title = "The template can't be used as it is"
 
 
+class InvalidLogo(DomainError):
+    code = "invalid-logo"
+    status = 422
+    title = "The picture can't be used as a logo"
+
+
+class InvalidColour(DomainError):
+    code = "invalid-colour"
+    status = 422
+    title = "This is no colour"
+
+
+class SuppressionNotFound(DomainError):
+    code = "suppression-not-found"
+    status = 404
+    title = "The address is not on the suppression list"
+
+
 class RefusedForGood(DomainError):
     """The mail server said no, and will say so again: the address or the mail has to change."""
 

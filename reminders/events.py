@@ -65,6 +65,32 @@ REMINDERS_REPLANNED = register(
     sentence=_("{actor} had all reminders planned again: {scheduled} scheduled, {cancelled} cancelled"),
     fields=("scheduled", "skipped", "cancelled"),
 )
+REMINDER_RETURNED = register(
+    "reminder.returned",
+    sentence=_("{actor} could not deliver the reminder “{rule}” of reservation {number}: {reason}"),
+    fields=("number", "rule", "reason"),
+)
+GUEST_UNSUBSCRIBED = register(
+    "suppression.unsubscribed",
+    sentence=_("The guest of reservation {number} unsubscribed from the hotel's mails"),
+    fields=("number",),
+)
+ADDRESS_REPORTED = register(
+    "suppression.reported",
+    sentence=_("{actor} reported the address of reservation {number}: {reason}"),
+    fields=("number", "reason"),
+)
+SUPPRESSION_ADDED = register(
+    "suppression.added", sentence=_("{actor} put an address on the suppression list")
+)
+SUPPRESSION_LIFTED = register(
+    "suppression.lifted",
+    sentence=_("{actor} took an address off the suppression list, where it stood as {reason}"),
+    fields=("reason",),
+)
+BRAND_CHANGED = register(
+    "brand.changed", sentence=_("{actor} changed how the mails look: {changed}"), fields=("changed",)
+)
 
 
 def naming(reminder: Reminder) -> dict[str, str]:

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.template import Context, Engine, Template, TemplateSyntaxError
 from django.template.base import FilterExpression, Node, Variable
 from django.template.defaulttags import ForNode, WithNode
 from django.template.loader import get_template
 from django.utils import formats, timezone, translation
+from django.utils.translation import gettext as _
 
 from reminders.errors import InvalidTemplate
+from reminders.letterhead import Letterhead
 from reminders.models import Reservation
 from reminders.models import Template as StoredTemplate
-from tenants.context import Scope
 
 #: What a template may use.
 VARIABLES = frozenset(
@@ -42,11 +46,17 @@ LAST_RESORT = "en"
 #: Where Django's own is short ("Nov. 22, 2026"). Portuguese it has in capitals, which ended in 1990.
 _IN_LETTERS = {"en": "j F Y"}
 _SUBJECT_LENGTH = 200
+#: Characters of one part of a template. Gmail cuts off what is longer than 102 kB.
+_MOST = 60_000
 _LAYOUT = "reminders/mail.html"
 _HTML = Engine(autoescape=True)
 _TEXT = Engine(autoescape=False)
-# What reads files, shows settings, depends on the moment of rendering, or lets a guest's name be HTML.
-_FORBIDDEN = re.compile(r"\{%\s*(include|extends|load|debug|lorem|now|autoescape)\b|\|\s*(safe|safeseq)\b")
+# What reads files, shows settings, depends on where and when it is rendered, or lets a guest's name be HTML.
+_FORBIDDEN = re.compile(
+    r"\{%\s*(include|extends|load|debug|lorem|now|url|autoescape)\b|\|\s*(safe|safeseq)\b"
+)
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # Persian words and families of emoji need them
+_RIGHT_TO_LEFT = frozenset({"R", "AL"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +78,34 @@ def choose(templates: Iterable[StoredTemplate], *, languages: Iterable[str]) -> 
     return next(iter(by_language.values()), None)
 
 
-def render(template: StoredTemplate, *, reservation: Reservation, hotel_name: str) -> Rendered:
+def render(
+    template: StoredTemplate, *, reservation: Reservation, letterhead: Letterhead, unsubscribe: str
+) -> Rendered:
     """The mail's three parts. Raises InvalidTemplate."""
+    hotel_name = letterhead.hotel.name
+    subject, text, body = _filled(template, reservation=reservation, hotel_name=hotel_name)
+    words = words_language(template.language)
+    with translation.override(words):
+        why = _("You get this mail because you have booked a stay at %(hotel)s.") % {"hotel": hotel_name}
+        stop = _("Unsubscribe")
+    html = get_template(_LAYOUT).render(
+        {
+            "body": body,
+            "direction": "rtl" if _reads_right_to_left(template.language) else "ltr",
+            "language": template.language,
+            "letterhead": letterhead,
+            "stop": stop,
+            "subject": subject,
+            "unsubscribe": unsubscribe,
+            "why": why,
+            "words": words,
+        }
+    )
+    text = f"{text.rstrip()}\n\n-- \n{why}\n{stop}: {unsubscribe}\n"
+    return Rendered(subject=subject, text=text, html=html, language=template.language)
+
+
+def _filled(template: StoredTemplate, *, reservation: Reservation, hotel_name: str) -> tuple[str, str, str]:
     values = _values(reservation, hotel_name=hotel_name, language=template.language)
     context = Context(values, autoescape=True)
     plain = Context(values, autoescape=False)
@@ -78,18 +114,27 @@ def render(template: StoredTemplate, *, reservation: Reservation, hotel_name: st
         subject = one_line(_compiled(template.subject, is_html=False).render(plain))[:_SUBJECT_LENGTH]
         text = _compiled(template.text, is_html=False).render(plain)
         body = _compiled(template.html, is_html=True).render(context)
-    except TemplateSyntaxError as error:
-        raise InvalidTemplate(str(error)) from error
-    html = get_template(_LAYOUT).render(
-        {"body": body, "hotel_name": hotel_name, "language": template.language, "subject": subject}
-    )
-    return Rendered(subject=subject, text=text, html=html, language=template.language)
+    except (TemplateSyntaxError, ValueError, TypeError, LookupError, ArithmeticError) as error:
+        raise InvalidTemplate(f"{template}: {error}") from error
+    return subject, text, body
 
 
-def preview(template: StoredTemplate, *, hotel: Scope) -> Rendered:
+def words_language(language: str) -> str:
+    """The language of what the layout says around a template: the template's, where we have it, else English."""
+    candidates = (language, language.partition("-")[0])
+    return next((code for code in candidates if code in _catalogues()), LAST_RESORT)
+
+
+@functools.cache
+def _catalogues() -> frozenset[str]:
+    folders = (folder for path in settings.LOCALE_PATHS for folder in Path(path).iterdir())
+    return frozenset({LAST_RESORT, *(translation.to_language(folder.name) for folder in folders)})
+
+
+def preview(template: StoredTemplate, *, letterhead: Letterhead, unsubscribe: str) -> Rendered:
     """The template with the newest reservation, or with an invented one. Raises InvalidTemplate."""
     newest = Reservation.objects.order_by("-id").first()
-    return render(template, reservation=newest or _invented(), hotel_name=hotel.name)
+    return render(template, reservation=newest or _invented(), letterhead=letterhead, unsubscribe=unsubscribe)
 
 
 def _invented() -> Reservation:
@@ -104,8 +149,13 @@ def _invented() -> Reservation:
 
 
 def check(*, subject: str, text: str, html: str) -> None:
-    """Raise InvalidTemplate unless all parts compile and use no variable that does not exist."""
+    """Raise InvalidTemplate unless all parts compile, render, and use no variable that does not exist."""
     for part, source, is_html in (("subject", subject, False), ("text", text, False), ("html", html, True)):
+        if len(source) > _MOST:
+            raise InvalidTemplate(
+                f"{part}: {len(source)} characters; {_MOST} are the most, or mail programs cut it off.",
+                part=part,
+            )
         if found := _FORBIDDEN.search(source):
             raise InvalidTemplate(f"{part}: {found[1] or found[2]} is not available here.", part=part)
         try:
@@ -118,11 +168,24 @@ def check(*, subject: str, text: str, html: str) -> None:
                 part=part,
                 unknown=unknown,
             )
+        trial = StoredTemplate(language=LAST_RESORT, **{part: source})
+        try:
+            _filled(trial, reservation=_invented(), hotel_name="")
+        except InvalidTemplate as error:
+            raise InvalidTemplate(f"{part}: {error.__cause__}", part=part) from error
 
 
 def one_line(text: str) -> str:
     """Without line breaks and control characters: what may stand in a header (RFC 5322, 2.2)."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(map(_shown, text))
+    return " ".join(text.split())
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() or character in _JOINERS:
+        return character
+    return "" if unicodedata.category(character) == "Cf" else " "  # Cf: what turns the reading direction
 
 
 @functools.lru_cache(maxsize=512)
@@ -132,8 +195,8 @@ def _compiled(source: str, *, is_html: bool) -> Template:
 
 def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict[str, Any]:
     return {
-        "guest_name": reservation.guest_name,
-        "hotel_name": hotel_name,
+        "guest_name": _isolated(reservation.guest_name, language=language),
+        "hotel_name": _isolated(hotel_name, language=language),
         "arrival": spoken_date(reservation.arrival, language=language),
         "departure": spoken_date(reservation.departure, language=language),
         "nights": reservation.nights,
@@ -142,6 +205,20 @@ def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict
         "room_type": reservation.room_type,
         "number": reservation.external_id,
     }
+
+
+def _reads_right_to_left(language: str) -> bool:
+    return language.partition("-")[0] in settings.LANGUAGES_BIDI
+
+
+def _isolated(name: str, *, language: str) -> str:
+    """A name that reads the other way than the text around it, kept from turning that round (UAX 9, 2.4.2)."""
+    against = {"L"} if _reads_right_to_left(language) else _RIGHT_TO_LEFT
+    if name.isascii() and against is _RIGHT_TO_LEFT:
+        return name
+    if any(unicodedata.bidirectional(character) in against for character in name):
+        return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+    return name
 
 
 @functools.lru_cache(maxsize=4096)

@@ -32,6 +32,7 @@ class Table:
     version: int
     by_host: dict[str, Scope] = field(default_factory=dict)
     by_id: dict[UUID, Scope] = field(default_factory=dict)
+    own_host: dict[UUID, str] = field(default_factory=dict)
 
 
 class Routes:
@@ -113,11 +114,13 @@ def _read(version: int) -> Table:
     """Read after the version: what is newer than it is read again, never missed."""
     hotels = {hotel.id: hotel.scope for hotel in Hotel.objects.filter(status__in=_ROUTED)}
     by_host = {f"{scope.slug}.{settings.PLATFORM_HOST}": scope for scope in hotels.values()}
+    own_host: dict[UUID, str] = {}
     for host, hotel_id in Domain.objects.values_list("host", "hotel_id"):
         if hotel_id in hotels:
             by_host[host] = hotels[hotel_id]
+            own_host.setdefault(hotel_id, host)
     by_host[settings.PLATFORM_HOST] = PLATFORM
-    return Table(version=version, by_host=by_host, by_id=hotels)
+    return Table(version=version, by_host=by_host, by_id=hotels, own_host=own_host)
 
 
 routes = Routes()
@@ -131,3 +134,15 @@ def resolve(host: str) -> Scope | None:
 def by_id(hotel_id: UUID) -> Scope | None:
     """The scope of an active or suspended hotel."""
     return routes.table().by_id.get(hotel_id)
+
+
+def public_url(hotel: Scope) -> str:
+    """Where guests and staff reach a hotel: its own domain, the first by name, else the one below the platform's.
+
+    Without a slash at the end.
+    """
+    host = routes.table().own_host.get(hotel.id) if hotel.id else None
+    host = host or f"{hotel.slug}.{settings.PLATFORM_HOST}"
+    if getattr(settings, "SECURE_SSL_REDIRECT", False):
+        return f"https://{host}"
+    return f"http://{host}:{settings.PORT}"

@@ -13,5 +13,6 @@ urlpatterns = [
     path("api/v1/", include("dlq.api")),
     path("api/v1/", include("locks.api")),
     path("api/v1/", include("reminders.api")),
+    path("", include("reminders.guest_pages")),
     path("", include("hotelagent.rest.urls")),
 ]

@@ -1,3 +1,10 @@
 """Reservations and reminders in the hotel's admin."""
 
-from reminders.admin import failures, reminders, reservations, rules  # noqa: F401 - each registers its pages
+from reminders.admin import (  # noqa: F401 - each registers its pages
+    brand,
+    failures,
+    reminders,
+    reservations,
+    rules,
+    suppressions,
+)

@@ -21,7 +21,7 @@ from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import hotel_site
 from reminders import selectors
 from reminders.cards import chart
-from reminders.models import Reminder, ReminderStatus, Suppression
+from reminders.models import Reminder, ReminderStatus
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 from tenants.errors import DomainError
 
@@ -129,20 +129,6 @@ class ReminderAdmin(HotelModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-@admin.register(Suppression, site=hotel_site)
-class SuppressionAdmin(HotelModelAdmin):
-    icon = "block"
-    menu_order = 40
-    list_display = ["email", "reason", "created_at"]
-    list_filter = [("reason", ChoicesDropdownFilter)]
-    search_fields = ["email"]
-    ordering = ["-id"]
-
-    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
-        obj.email = obj.email.lower()
-        super().save_model(request, obj, form, change)
 
 
 @dashboard.register(scope="reminders:read", order=30)

@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import StackedInline
@@ -16,6 +15,7 @@ from unfold.decorators import display
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders import rendering
+from reminders.admin.previews import preview_of
 from reminders.composing import send_test
 from reminders.models import Rule, Template
 from reminders.tasks import replan_all
@@ -92,20 +92,9 @@ class TemplateAdmin(HotelModelAdmin):
 
     @display(description=_("preview"))
     def preview(self, template: Template) -> SafeString | str:
-        """As the guest of the newest reservation would get it; in a frame that runs no script."""
         if not Template.objects.filter(id=template.id).exists():
             return str(_("Save it first."))
-        try:
-            rendered = rendering.preview(template, hotel=current_hotel())
-        except DomainError as error:
-            return error.detail
-        return format_html(
-            '<p class="mb-2 font-semibold">{}</p><iframe sandbox srcdoc="{}" title="{}" '
-            'class="w-full rounded border" style="height:32rem;max-width:40rem;background:#fff"></iframe>',
-            rendered.subject,
-            rendered.html,
-            _("preview"),
-        )
+        return preview_of(template)
 
     @admin.action(description=_("Send me a test"), permissions=["change"])
     def send_me_a_test(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:

@@ -25,7 +25,7 @@ FIRST_RELEASE = {
     "audit": "0001_initial",
     "dlq": "0002_platform_retries",
     "locks": "0002_one_room_functions",
-    "reminders": "0002_defaults",
+    "reminders": "0003_brand",
 }
 
 #: Rules of squawk that don't fit here, and why.

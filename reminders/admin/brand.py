@@ -1,0 +1,93 @@
+"""How the hotel's mails look: its colour and its logo, with the mail beside them."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
+
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.sites import hotel_site
+from reminders import rendering
+from reminders.admin.previews import preview_of
+from reminders.errors import InvalidLogo
+from reminders.images import MOST_BYTES, Logo, read_logo
+from reminders.models import Brand, Template
+from reminders.services import brand as service
+from tenants.context import current_hotel
+
+
+class BrandForm(forms.ModelForm):  # type: ignore[type-arg]
+    new_logo = forms.FileField(
+        label=_("logo"),
+        required=False,
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": "image/png,image/jpeg"}),
+        help_text=_("PNG or JPEG, up to 200 kB. It is shown 48 pixels high, on white."),
+    )
+    without_logo = forms.BooleanField(label=_("without a logo"), required=False, widget=UnfoldBooleanWidget())
+
+    class Meta:
+        model = Brand
+        fields = ["colour"]
+        widgets = {"colour": UnfoldAdminColorInputWidget()}
+
+    def clean_colour(self) -> str:
+        return str(self.cleaned_data["colour"]).strip().lower()
+
+    def clean_new_logo(self) -> Logo | None:
+        given = self.cleaned_data["new_logo"]
+        if given is None:
+            return None
+        try:
+            return read_logo(given.read(MOST_BYTES + 1))
+        except InvalidLogo as error:
+            raise ValidationError(error.detail) from error
+
+
+@admin.register(Brand, site=hotel_site)
+class BrandAdmin(HotelModelAdmin):
+    """One thing and no list: whoever asks for the list is shown the thing."""
+
+    icon = "palette"
+    menu_order = 35
+    form = BrandForm
+    fields = ["colour", "new_logo", "without_logo", "preview"]
+    readonly_fields = ["preview"]
+
+    @display(description=_("preview"))
+    def preview(self, _brand: Brand) -> SafeString | str:
+        """The hotel's first mail, as it was saved last."""
+        template = rendering.choose(Template.objects.all(), languages=[current_hotel().language])
+        if template is None:
+            return "-"
+        return preview_of(template)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:reminders_brand_change", args=[1]))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Brand | None:
+        if object_id != "1":
+            return None
+        return Brand.objects.defer("logo").first() or Brand()
+
+    def save_model(self, request: HttpRequest, obj: Brand, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        if "colour" in form.changed_data:
+            service.set_colour(colour=given["colour"])
+        if given["new_logo"] or given["without_logo"]:
+            service.set_logo(logo=given["new_logo"])
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing: the service has left its event."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

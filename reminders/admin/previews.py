@@ -1,0 +1,29 @@
+"""A mail as its reader would see it, inside a page of the admin."""
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from reminders import rendering
+from reminders.letterhead import letterhead
+from reminders.models import Template
+from tenants.context import current_hotel
+from tenants.errors import DomainError
+
+
+def preview_of(template: Template) -> SafeString | str:
+    """As the guest of the newest reservation would get it; in a frame that runs no script."""
+    # Addresses without a host: a page of the admin may load nothing from elsewhere, a domain of the hotel's own
+    # included.
+    head = letterhead(current_hotel(), address="")
+    try:
+        rendered = rendering.preview(template, letterhead=head, unsubscribe="#")
+    except DomainError as error:
+        return error.detail
+    return format_html(
+        '<p class="mb-2 font-semibold">{}</p><iframe sandbox srcdoc="{}" title="{}" '
+        'class="w-full rounded border" style="height:36rem;max-width:40rem;background:#fff"></iframe>',
+        rendered.subject,
+        rendered.html,
+        _("preview"),
+    )

@@ -1,0 +1,57 @@
+"""The suppression list: addresses that the hotel's mails no longer go to, and why."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.sites import hotel_site
+from reminders.models import Suppression, SuppressionReason
+from reminders.services.suppressions import lift_suppression, suppress_by_hand
+
+COLOURS = {
+    SuppressionReason.BOUNCED: "warning",
+    SuppressionReason.COMPLAINED: "danger",
+    SuppressionReason.UNSUBSCRIBED: "info",
+    SuppressionReason.MANUAL: "default",
+}
+
+
+@admin.register(Suppression, site=hotel_site)
+class SuppressionAdmin(HotelModelAdmin):
+    icon = "block"
+    menu_order = 40
+    list_display = ["email", "why", "created_at"]
+    list_filter = [("reason", ChoicesDropdownFilter)]
+    list_filter_submit = True
+    search_fields = ["email"]
+    ordering = ["-id"]
+    fields = ["email"]
+
+    @display(description=_("reason"), label=COLOURS, ordering="reason")
+    def why(self, listed: Suppression) -> tuple[str, str]:
+        return listed.reason, listed.get_reason_display()
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
+        suppress_by_hand(email=obj.email)
+
+    def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
+        lift_suppression(suppression_id=obj.id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        for listed in queryset:
+            lift_suppression(suppression_id=listed.id)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing: the service has left its event."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Nothing: the service has left its events."""

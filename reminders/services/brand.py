@@ -1,0 +1,45 @@
+"""How the hotel's mails look, as its staff want it."""
+
+from __future__ import annotations
+
+import re
+
+from django.db import transaction
+
+from audit.services import record
+from reminders import events
+from reminders.errors import InvalidColour
+from reminders.images import Logo
+from reminders.models import Brand
+
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_NO_LOGO = {"logo": b"", "logo_type": "", "logo_width": 0, "logo_height": 0, "logo_digest": ""}
+
+
+def set_colour(*, colour: str) -> None:
+    """`#rrggbb`. Raises InvalidColour."""
+    wanted = colour.strip().lower()
+    if not _COLOUR.fullmatch(wanted):
+        raise InvalidColour(f"{colour!r} is no colour. Write it like #1f4e5f.")
+    _store("colour", colour=wanted)
+
+
+def set_logo(*, logo: Logo | None) -> None:
+    """None takes it away. Mails that were sent with the old one show its description from then on."""
+    if logo is None:
+        _store("logo", **_NO_LOGO)
+        return
+    _store(
+        "logo",
+        logo=logo.content,
+        logo_type=logo.type,
+        logo_width=logo.width,
+        logo_height=logo.height,
+        logo_digest=logo.digest,
+    )
+
+
+def _store(what: str, **values: object) -> None:
+    with transaction.atomic():
+        Brand.objects.update_or_create(id=1, defaults=values)
+        record(events.BRAND_CHANGED, changed=what)
