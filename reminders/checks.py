@@ -9,6 +9,8 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+_SECRET_LENGTH = 20
+
 
 @register("reminders")
 def check_sender(**_kwargs: Any) -> list[CheckMessage]:
@@ -35,6 +37,30 @@ def check_backend(**_kwargs: Any) -> list[CheckMessage]:
                 f"Reminders go to {backend}, which no guest reads.",
                 hint="Set EMAIL_URL to the mail server: smtp+tls://user:password@host:587.",
                 id="reminders.W001",
+            )
+        ]
+    return []
+
+
+@register("reminders", deploy=True)
+def check_webhook_secret(**_kwargs: Any) -> list[CheckMessage]:
+    secret = settings.ANYMAIL["WEBHOOK_SECRET"]
+    if not secret and settings.EMAIL_BACKEND.startswith("anymail."):
+        return [
+            Error(
+                "WEBHOOK_SECRET is missing: nobody would hear of bounces and of mails reported as spam.",
+                hint="Set WEBHOOK_SECRET to user:password with a long random password, and give the provider "
+                "https://user:password@<PLATFORM_HOST>/anymail/<provider>/tracking/ (deploy/runbook.md).",
+                id="reminders.E002",
+            )
+        ]
+    user, colon, password = secret.partition(":")
+    if secret and not (user and colon and len(password) >= _SECRET_LENGTH):
+        return [
+            Error(
+                f"WEBHOOK_SECRET is not user:password with a password of {_SECRET_LENGTH} or more characters.",
+                hint="Whoever guesses it can take guests off the hotels' mails.",
+                id="reminders.E003",
             )
         ]
     return []

@@ -13,6 +13,7 @@ from tenants.routes import database_settings, derive_direct_url
 BASE_DIR = Path(__file__).resolve().parents[2]
 
 # Who we are
+VERSION = "0.1.0"
 PLATFORM_HOST = env.str("PLATFORM_HOST", default="localhost")
 PORT = env.int("PORT", default=8000)
 # How many proxies of ours stand in front: the client's address is that many from the end of X-Forwarded-For.
@@ -151,8 +152,11 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "hotelagent.beat.LeadingScheduler"
 
 # Mail
-vars().update(env.mail("EMAIL_URL"))
+_MAIL = env.mail("EMAIL_URL")
+vars().update(_MAIL)
 EMAIL_TIMEOUT = 20
+# `user:password`, which a provider shows with what it tells of mails; none: it is not listened to.
+ANYMAIL = {**_MAIL.get("ANYMAIL", {}), "WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", default="")}
 
 # Language and time
 LANGUAGE_CODE = "en"

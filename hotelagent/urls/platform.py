@@ -12,5 +12,6 @@ urlpatterns = [
     path("api/v1/", include("audit.api")),
     path("api/v1/", include("dlq.api")),
     path("api/v1/", include("tenants.api")),
+    path("", include("reminders.webhooks")),
     path("", include("hotelagent.rest.urls")),
 ]

@@ -1,0 +1,59 @@
+"""What a mail provider tells about mails that it took: delivered, bounced, reported as spam.
+
+One address for all hotels, on the platform's host: `/anymail/<provider>/tracking/`. A mail's metadata say whose it
+was (`reminders.composing`), and the provider repeats them.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+from anymail.signals import AnymailTrackingEvent, tracking
+from django.conf import settings
+from django.dispatch import receiver
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import Resolver404, path, resolve
+from django.views.decorators.csrf import csrf_exempt
+
+from reminders.services import provider_events
+from tenants import routing
+from tenants.context import Actor, actor_context, hotel_context
+
+logger = logging.getLogger(__name__)
+
+
+@csrf_exempt
+def from_provider(request: HttpRequest, provider: str) -> HttpResponse:
+    """Anymail's own view, which checks the secret; without one anybody could tell us of bounces."""
+    if not settings.ANYMAIL.get("WEBHOOK_SECRET"):
+        raise Http404
+    try:
+        view, positional, named = resolve(f"/{provider}/tracking/", "anymail.urls")
+    except Resolver404:
+        raise Http404 from None
+    answer: HttpResponse = view(request, *positional, **named)
+    return answer
+
+
+@receiver(tracking, dispatch_uid="reminders.webhooks")
+def heard(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) -> None:
+    """Raises only where the database is away: the provider then tells it again."""
+    hotel_id, reminder_id = (_id(event.metadata or {}, name) for name in ("hotel", "reminder"))
+    hotel = routing.by_id(hotel_id) if hotel_id else None
+    if hotel is None or reminder_id is None:  # of another system, or of a hotel that is gone
+        logger.info("provider_event_ignored", extra={"provider": esp_name, "kind": event.event_type})
+        return
+    with hotel_context(hotel), actor_context(Actor(kind="system", id="", label=esp_name)):
+        provider_events.take(reminder_id=reminder_id, event=event)
+
+
+def _id(metadata: dict[str, Any], name: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(hex=str(metadata.get(name, "")))
+    except ValueError:
+        return None
+
+
+urlpatterns = [path("anymail/<slug:provider>/tracking/", from_provider)]
