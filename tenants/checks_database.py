@@ -16,10 +16,9 @@ from django.db import Error as DatabaseError
 
 from tenants.backend.base import REFUSED_OPTIONS
 from tenants.context import platform_context
-from tenants.routes import direct_route, is_local
+from tenants.routes import direct_route, goes_in_the_clear, is_local
 
 ENGINE = "tenants.backend"
-UNSAFE_TLS = {"disable", "allow", "prefer"}
 DIRECT = "DATABASE_DIRECT_URL"
 RUNTIME = "DATABASE_URL"
 
@@ -72,7 +71,7 @@ def check_tls(**_options: Any) -> list[CheckMessage]:
             id="tenants.E023",
         )
         for variable, route in _routes()
-        if not is_local(route.get("HOST", "")) and route.get("OPTIONS", {}).get("sslmode") in UNSAFE_TLS
+        if goes_in_the_clear(route)
     ]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +23,8 @@ from psycopg.conninfo import conninfo_to_dict
 if TYPE_CHECKING:
     from tenants.backend.base import DatabaseWrapper
 
+#: Values of sslmode with which libpq may speak without TLS. Off this machine, no value stands for `require`.
+UNSAFE_TLS = {"disable", "allow", "prefer"}
 RUNTIME = "runtime"
 DIRECT = "direct"
 
@@ -67,7 +70,7 @@ def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
     options = {"connect_timeout": 10, **given}
     names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     address = {name: str(options.pop(key, "")) for key, name in names.items()}
-    if not is_local(address["HOST"]):
+    if not is_local(options.get("hostaddr") or address["HOST"]):
         options.setdefault("sslmode", "require")
     return {
         "ENGINE": "tenants.backend",
@@ -81,9 +84,25 @@ def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
     }
 
 
-def is_local(host: str) -> bool:
-    """This machine: no host, a unix socket's folder, or a loopback name."""
-    return not host or host.startswith(("/", "@", "127.")) or host in {"localhost", "::1"}
+def is_local(hosts: str) -> bool:
+    """This machine: no host, a unix socket's folder, or a loopback name; each of several that commas part."""
+    return all(_is_loopback(host) for host in hosts.split(","))
+
+
+def _is_loopback(host: str) -> bool:
+    if not host or host.startswith(("/", "@")) or host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, 127.example.com among them
+
+
+def goes_in_the_clear(route: dict[str, Any]) -> bool:
+    """Whether statements of this route may cross a network that others can listen to."""
+    options = route.get("OPTIONS", {})
+    host = options.get("hostaddr") or route.get("HOST", "")
+    return not is_local(host) and options.get("sslmode") in UNSAFE_TLS
 
 
 @contextmanager

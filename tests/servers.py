@@ -26,6 +26,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from psycopg import sql
 
 from hotelagent.embedded import paths, ports, postgres, processes, valkey
+from tests.certificates import Certificate
 
 TEMPLATE = postgres.DATABASE
 FOLDER = paths.HOME / "test"
@@ -36,6 +37,12 @@ def other_postgres() -> Path | None:
     """The folder that PG_BIN names, where that has a server: `make test PG_BIN=/usr/lib/postgresql/15/bin`."""
     folder = os.environ.get("PG_BIN")
     return Path(folder) if folder and Path(folder, "postgres").is_file() else None
+
+
+def postgres_with_tls() -> Path | None:
+    """The folder of one that was built with OpenSSL, which the wheel's was not: PG_BIN's, or Debian's newest."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
+    return other_postgres() or next((program.parent for program in installed), None)
 
 
 def with_database(url: str, database: str) -> str:
@@ -131,9 +138,18 @@ class PgBouncer:
     `with PgBouncer(url, pool_size=1) as bouncer: connect(bouncer.url)`
     """
 
-    def __init__(self, url: str, *, pool_size: int = 3, other_urls: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 3,
+        other_urls: tuple[str, ...] = (),
+        tls: Certificate | None = None,
+    ) -> None:
+        """`tls`: spoken on both sides and nothing else; the server's certificate has the same authority."""
         self.upstream = urlsplit(url)
         self.pool_size = pool_size
+        self.tls = tls
         self.logins = {
             unquote(parts.username or ""): unquote(parts.password or "")
             for parts in (self.upstream, *map(urlsplit, other_urls))
@@ -159,6 +175,13 @@ class PgBouncer:
         user = processes.unprivileged_user()
         logins = "".join(f'"{login}" "{password}"\n' for login, password in self.logins.items())
         paths.write_private(self.folder / "logins", logins)
+        tls = ""
+        if self.tls:
+            files = [shutil.copy(file, self.folder) for file in vars(self.tls).values()]
+            tls = (
+                "client_tls_sslmode = require\nserver_tls_sslmode = verify-full\nserver_tls_ca_file = {}\n"
+                "client_tls_cert_file = {}\nclient_tls_key_file = {}\n"
+            ).format(*files)
         paths.write_private(
             self.folder / "pgbouncer.ini",
             f"[databases]\n* = host={self.upstream.hostname} port={self.upstream.port}\n"
@@ -166,7 +189,7 @@ class PgBouncer:
             f"auth_type = scram-sha-256\nauth_file = {self.folder}/logins\npool_mode = transaction\n"
             f"default_pool_size = {self.pool_size}\nmax_client_conn = 500\nserver_login_retry = 1\n"
             "ignore_startup_parameters = extra_float_digits\nlogfile =\n"
-            "log_connections = 0\nlog_disconnections = 0\n",
+            f"log_connections = 0\nlog_disconnections = 0\n{tls}",
         )
         if user:
             for path in (self.folder, *self.folder.iterdir()):

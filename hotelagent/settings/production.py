@@ -4,6 +4,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from hotelagent.settings import base
 from hotelagent.settings.environment import env
+from tenants.routes import goes_in_the_clear
 
 CURES = {
     "SECRET_KEY": "50 or more random characters, the same on every process",
@@ -19,6 +20,16 @@ if missing:
         "Production needs these environment variables:\n"
         + "\n".join(f"  {name}: {CURES[name]}" for name in missing)
     )
+
+for name, route in (
+    ("DATABASE_URL", base.DATABASES["default"]),
+    ("DATABASE_DIRECT_URL", base.DATABASE_DIRECT),
+):
+    if goes_in_the_clear(route):
+        raise ImproperlyConfigured(
+            f"{name} says sslmode={route['OPTIONS']['sslmode']}, so guests' data could cross the network in the "
+            "clear. Say sslmode=verify-full with sslrootcert=..., or at least sslmode=require."
+        )
 
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY")

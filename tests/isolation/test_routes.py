@@ -60,8 +60,22 @@ def test_a_database_off_this_machine_wants_tls() -> None:
     strict = database_settings("postgresql://u:p@db.example.com/db?sslmode=verify-full", direct=False)
     assert strict["OPTIONS"]["sslmode"] == "verify-full"
     assert "sslmode" not in database_settings("postgresql://u:p@127.0.0.1/db", direct=False)["OPTIONS"]
-    assert is_local("/run/postgresql")
-    assert not is_local("10.0.0.1")
+    mixed = database_settings("postgresql://u:p@localhost/db?hostaddr=10.0.0.1", direct=False)
+    assert mixed["OPTIONS"]["sslmode"] == "require"
+
+
+@pytest.mark.parametrize(
+    "host", ["", "/run/postgresql", "@abstract", "localhost", "127.0.0.1", "127.1.2.3", "::1"]
+)
+def test_this_machine_is_told_from_others(host: str) -> None:
+    assert is_local(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["10.0.0.1", "db", "127.example.com", "localhost,10.0.0.1", "localhost.example"]
+)
+def test_another_machine_is_told_from_this_one(host: str) -> None:
+    assert not is_local(host)
 
 
 def test_a_url_that_is_none_names_its_variable() -> None:

@@ -1,0 +1,59 @@
+"""A certificate for this machine, and the authority that signed it, made for one test run."""
+
+import datetime
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from hotelagent.embedded import paths, ports
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Files: the authority's certificate, the server's and its key."""
+
+    authority: Path
+    chain: Path
+    key: Path
+
+    @classmethod
+    def make(cls, folder: Path, *, name: str) -> "Certificate":
+        made = cls(folder / f"{name}-ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
+        ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+        ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} authority")])
+        own_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        address = x509.IPAddress(ipaddress.ip_address(ports.LOOPBACK))
+        authority = (
+            _begun(ca_name, ca_name, ca_key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(ca_key, SHA256())
+        )
+        own = (
+            _begun(own_name, ca_name, key)
+            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            .sign(ca_key, SHA256())
+        )
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        made.authority.write_bytes(authority.public_bytes(Encoding.PEM))
+        made.chain.write_bytes(own.public_bytes(Encoding.PEM))
+        paths.write_private(made.key, pem.decode())
+        return made
+
+
+def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+    )
