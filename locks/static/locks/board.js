@@ -66,8 +66,8 @@ function open(row, day, bar) {
   dialog.querySelector("[data-show=extensions]").textContent = bar?.dataset.extensions ?? "";
   dialog.querySelector("[data-show=note]").textContent = [bar?.dataset.reference, bar?.dataset.reason].filter(Boolean).join(" · ");
   const guest = dialog.querySelector("[data-show=guest]");
-  guest.textContent = bar?.dataset.guest ?? "";
-  guest.href = bar?.dataset.page ?? "";
+  guest.hidden = !bar?.dataset.guest;
+  if (!guest.hidden) [guest.textContent, guest.href] = [bar.dataset.guest, bar.dataset.page];
   error.textContent = "";
   if (mayWrite) {
     field("room").value = row.dataset.room;
@@ -123,7 +123,7 @@ async function act(button) {
       says.textContent = button.textContent.trim() + " ✓";
     } else {
       const problem = await answer.json();
-      error.textContent = (problem.errors ?? [problem]).map((one) => [one.pointer, one.detail].filter(Boolean).join(": ")).join(" ");
+      error.textContent = (problem.errors ?? [problem]).map((one) => [one.pointer, one.detail].filter(Boolean).join(": ")).join(" ").replace(/\d{4}-\d\d-\d\d/g, spoken);
     }
   } catch (problem) {
     error.textContent = String(problem);
