@@ -13,7 +13,7 @@ from audit.services import record
 from dlq.errors import GiveUp
 from dlq.models import Failure
 from dlq.registry import retrier
-from reminders import delivery, events
+from reminders import delivery, events, guests
 from reminders.errors import RefusedForGood, ReminderNotFound, WrongReminderState
 from reminders.models import Reminder, ReminderStatus, SkipReason
 from reminders.planning import KIND
@@ -46,8 +46,8 @@ def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
 def send_now(*, reminder_id: uuid.UUID) -> Reminder:
     """Have one go with the next tick, whatever its window said.
 
-    Raises ReminderNotFound, or WrongReminderState for one that is being sent, was sent, may have been sent, or
-    is about a stay that has begun.
+    Raises ReminderNotFound, or WrongReminderState for one that is being sent, was sent, may have been sent, is
+    about a stay that has begun, or would be one mail too many today by its rule.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -57,6 +57,11 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
         )
         if now >= until:
             raise WrongReminderState("The stay has begun: a reminder of it would only puzzle the guest.")
+        if guests.is_over_cap(reminder, now=now):
+            raise WrongReminderState(
+                f"The guest has as many mails today as the rule allows ({reminder.rule.guest_cap}). "
+                "Send it tomorrow, or change the rule."
+            )
         was = reminder.status
         reminder.status, reminder.skip_reason = Status.SCHEDULED, ""
         reminder.planned_for, reminder.send_until = min(reminder.planned_for, now), until

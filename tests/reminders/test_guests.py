@@ -7,7 +7,9 @@ import pytest
 from celery import current_app
 
 from reminders import delivery
+from reminders.errors import WrongReminderState
 from reminders.models import Reminder, Reservation, Rule, Suppression
+from reminders.services.reminders import send_now
 from reminders.services.reservations import cancel_reservation
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
@@ -141,6 +143,14 @@ def test_a_family_with_three_rooms_gets_one_mail(book: Book, clock: Clock, smtp:
     book("R4", "2030-05-10", "2030-05-12", guest_email="eva@example.com")
     assert went(clock) == {"C R1": "sent", "C R2": "guest_cap", "C R3": "guest_cap", "C R4": "sent"}
     assert len(smtp.accepted) == 2
+
+
+@pytest.mark.usefixtures("three_rules")
+def test_who_asks_for_one_mail_too_many_is_told_at_once(book: Book, clock: Clock, smtp: MailServer) -> None:
+    book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
+    went(clock)
+    with pytest.raises(WrongReminderState, match="as many mails today as the rule allows"):
+        send_now(reminder_id=Reminder.objects.get(rule__name="A").id)
 
 
 @pytest.mark.usefixtures("three_rules")
