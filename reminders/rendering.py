@@ -82,7 +82,7 @@ def render(
     template: StoredTemplate, *, reservation: Reservation, letterhead: Letterhead, unsubscribe: str
 ) -> Rendered:
     """The mail's three parts. Raises InvalidTemplate."""
-    hotel_name = letterhead.hotel.name
+    hotel_name = one_line(letterhead.hotel.name)
     subject, text, body = _filled(template, reservation=reservation, hotel_name=hotel_name)
     words = words_language(template.language)
     with translation.override(words):

@@ -26,8 +26,12 @@ logger = logging.getLogger(__name__)
 
 @csrf_exempt
 def from_provider(request: HttpRequest, provider: str) -> HttpResponse:
-    """Anymail's own view, which checks the secret; without one anybody could tell us of bounces."""
-    if not settings.ANYMAIL.get("WEBHOOK_SECRET"):
+    """Anymail's own view, which checks the secret; without one anybody could tell us of bounces.
+
+    Only of a provider that we have the key of.
+    """
+    is_ours = any(setting.startswith(f"{provider.upper()}_") for setting in settings.ANYMAIL)
+    if not (is_ours and settings.ANYMAIL["WEBHOOK_SECRET"]):
         raise Http404
     try:
         view, positional, named = resolve(f"/{provider}/tracking/", "anymail.urls")

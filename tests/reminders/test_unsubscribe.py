@@ -1,0 +1,198 @@
+"""The way out of a hotel's mails: asked by GET, done by POST, and good for this hotel's mails alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from audit.models import Event
+from reminders import delivery, unsubscribing
+from reminders.composing import send_test
+from reminders.models import Reminder, Reservation, Suppression, Template
+from reminders.services.suppressions import suppress_by_hand
+from tenants import services as hotels
+from tenants.context import hotel_context
+from tenants.models import Hotel
+from tenants.routing import public_url
+from tests.conftest import ALPHA_HOST
+from tests.reminders.conftest import Clock
+from tests.servers import MailServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Book = Callable[..., Reservation]
+
+
+@pytest.fixture
+def guest() -> Client:
+    """A phone on the hotel's host; it checks CSRF, as a real one is checked."""
+    return Client(SERVER_NAME=ALPHA_HOST, enforce_csrf_checks=True)
+
+
+@pytest.fixture
+def mailed(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., str]:
+    """mailed("R1", language="es"): that guest has had a mail; returns the path of its link."""
+
+    def send(number: str, **fields: Any) -> str:
+        clock("2030-05-09 12:00")
+        book(number, "2030-05-10", "2030-05-12", **fields)
+        waiting = Reminder.objects.filter(status="scheduled", reservation__external_id=number)
+        delivery.send_due([reminder.id for reminder in waiting])
+        return urlsplit(smtp.accepted[-1]["List-Unsubscribe"].strip(" <>")).path
+
+    return send
+
+
+def is_off(address: str) -> bool:
+    return Suppression.objects.filter(email=address, reason="unsubscribed").exists()
+
+
+def test_each_mail_has_the_link_thrice(mailed: Callable[..., str], smtp: MailServer) -> None:
+    path = mailed("R1")
+    mail = smtp.accepted[-1]
+    url = f"http://{ALPHA_HOST}:8000{path}"
+    assert mail["List-Unsubscribe"].strip() == f"<{url}>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"  # RFC 8058, 3.1
+    for kind in ("plain", "html"):
+        body = mail.get_body([kind])
+        assert body is not None
+        assert url in body.get_content()
+
+
+def test_a_link_that_is_only_looked_at_takes_nobody_off(mailed: Callable[..., str], guest: Client) -> None:
+    path = mailed("R1")
+    for _again in range(2):
+        page = guest.get(path)
+        assert page.status_code == 200
+        assert '<form method="post">' in page.content.decode()
+        assert guest.head(path).status_code == 200
+    assert not is_off("r1@example.com")
+
+
+def test_one_press_does_it_and_a_second_changes_nothing(mailed: Callable[..., str], guest: Client) -> None:
+    path = mailed("R1")
+    for _again in range(2):
+        done = guest.post(path)
+        assert done.status_code == 200
+        assert "<form" not in done.content.decode()
+    assert is_off("r1@example.com")
+    [event] = Event.objects.filter(event="suppression.unsubscribed")
+    assert event.data == {"number": "R1"}
+    assert "r1@example.com" not in str(event.__dict__)
+    assert "<form" not in guest.get(path).content.decode()
+
+
+def test_a_mail_program_does_it_by_itself(mailed: Callable[..., str], guest: Client) -> None:
+    """RFC 8058, 3.2: a POST from elsewhere, without cookies, to be answered without a redirect."""
+    path = mailed("R1")
+    answer = guest.post(path, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 200
+    assert not answer.cookies
+    assert is_off("r1@example.com")
+
+
+def test_who_is_off_gets_no_more_and_the_reminder_says_so(
+    mailed: Callable[..., str], guest: Client, smtp: MailServer
+) -> None:
+    guest.post(mailed("R1"))
+    sent = len(smtp.accepted)
+    mailed("R2", guest_email="R1@example.com")
+    assert len(smtp.accepted) == sent
+    assert Reminder.objects.filter(reservation__external_id="R2", skip_reason="suppressed").count() == 1
+
+
+def test_a_link_of_one_hotel_means_nothing_at_another(
+    mailed: Callable[..., str], guest: Client, other_hotel: Hotel
+) -> None:
+    path = mailed("R1")
+    elsewhere = Client(SERVER_NAME="beta.localhost")
+    assert elsewhere.post(path).status_code == 404
+    reminder = Reminder.objects.exclude(recipient="").get()
+    forged = unsubscribing.link(reminder.id, hotel=other_hotel.scope, address="")
+    assert guest.post(forged).status_code == 404
+    assert not Suppression.objects.exists()
+    with hotel_context(other_hotel):
+        assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize("token", ["x", "x.y", "0" * 32, f"{'0' * 32}.{'A' * 43}"])
+def test_what_nobody_signed_is_answered_kindly_and_changes_nothing(
+    guest: Client, in_hotel: Hotel, token: str
+) -> None:
+    page = guest.post(f"/unsubscribe/{token}/")
+    assert page.status_code == 404
+    assert "This link does not work" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "button", "lang"),
+    [
+        ("es", "Darse de baja", "es"),
+        ("pt-br", "Cancelar a subscrição", "pt"),
+        ("en", "Unsubscribe", "en"),
+        ("de", "Unsubscribe", "en"),
+        ("", "Unsubscribe", "en"),
+    ],
+)
+def test_the_page_speaks_the_guests_language(
+    mailed: Callable[..., str], guest: Client, language: str, button: str, lang: str
+) -> None:
+    page = guest.get(mailed("R1", language=language)).content.decode()
+    assert f"{button}</button>" in page
+    assert f'<html lang="{lang}" dir="ltr">' in page
+
+
+def test_the_page_names_the_address_without_giving_it_away(mailed: Callable[..., str], guest: Client) -> None:
+    page = guest.get(mailed("R1")).content.decode()
+    assert "r…@example.com" in page
+    assert "r1@example.com" not in page
+
+
+def test_the_page_is_kept_nowhere_and_loads_nothing_from_elsewhere(
+    mailed: Callable[..., str], guest: Client
+) -> None:
+    page = guest.get(mailed("R1"))
+    assert "no-store" in page.headers["Cache-Control"]
+    assert "script" not in page.content.decode()
+    assert "form-action 'self'" in page.headers["Content-Security-Policy"]
+    assert not re.search(r'(?:src|href)="https?:', page.content.decode())
+
+
+def test_the_address_that_the_mail_went_to_counts(mailed: Callable[..., str], guest: Client) -> None:
+    path = mailed("R1")
+    Reservation.objects.update(guest_email="new@example.com")
+    guest.post(path)
+    assert is_off("r1@example.com")
+    assert not is_off("new@example.com")
+
+
+def test_the_link_of_a_test_mail_unsubscribes_nobody(
+    hotel: Hotel, in_hotel: Hotel, smtp: MailServer, guest: Client
+) -> None:
+    send_test(Template.objects.all()[0], recipient="manager@example.com", hotel=hotel.scope)
+    body = smtp.accepted[0].get_body(["plain"])
+    assert body is not None
+    [path] = re.findall(rf"http://{ALPHA_HOST}:8000(\S+)", body.get_content())
+    assert guest.post(path).status_code == 404
+    assert not Suppression.objects.exists()
+
+
+def test_an_earlier_reason_stays(mailed: Callable[..., str], guest: Client) -> None:
+    path = mailed("R1")
+    suppress_by_hand(email="r1@example.com")
+    assert "<form" not in guest.get(path).content.decode()
+    guest.post(path)
+    assert Suppression.objects.get().reason == "manual"
+
+
+def test_links_lead_to_the_hotels_own_domain_with_tls(hotel: Hotel, settings: Any) -> None:
+
+    settings.SECURE_SSL_REDIRECT = True  # as in production
+    assert public_url(hotel.scope) == "https://alpha.localhost"
+    hotels.add_domain(hotel_id=hotel.id, host="www.alpha.example")
+    hotels.add_domain(hotel_id=hotel.id, host="guests.alpha.example")
+    assert public_url(hotel.scope) == "https://guests.alpha.example"
