@@ -12,6 +12,10 @@ class LocksConfig(AppConfig):
 
     def ready(self) -> None:
         due.register(kind="hold", task="locks.tasks.expire_holds")
+        due.register(kind="expiring", task="locks.tasks.warn_expiring")
+        due.register(kind="waiting", task="locks.tasks.look_after_waiting")
+        # Ten seconds each, at the worst: a batch stays below the time that a task may take.
+        due.register(kind="webhook", task="locks.tasks.send_notices", batch=10)
         navigation.register(
             Page(
                 title=_("Room board"),

@@ -144,3 +144,80 @@ class NumberTaken(DomainError):
 
     code = "room-number-taken"
     title = "Another room has this number"
+
+
+class UnknownEntry(DomainError):
+    """No entry of the waiting list has this id, or another client made it."""
+
+    code = "unknown-waiting-entry"
+    status = 404
+    title = "There is no such entry in the waiting list"
+
+
+class TooManyWaiting(DomainError):
+    """A client, and a guest's session at it, may wait for so many rooms at once: `limit`."""
+
+    code = "too-many-waiting"
+    status = 429
+    title = "Too many entries in the waiting list at once"
+
+
+class NothingOffered(DomainError):
+    """No room that fits has become free yet; `place` says how many wait before."""
+
+    code = "nothing-offered"
+    title = "Nothing is offered yet"
+
+
+class AlreadyClaimed(DomainError):
+    """The token was given out with the first claim, and can't be had again."""
+
+    code = "already-claimed"
+    title = "The offer was taken up already"
+
+
+class OfferMissed(DomainError):
+    """The offer ran out, the entry was left, or its day of arrival has passed. Join again."""
+
+    code = "offer-missed"
+    status = 410
+    title = "There is no offer any more"
+
+
+class UnknownWebhook(DomainError):
+    """No webhook has this id."""
+
+    code = "unknown-webhook"
+    status = 404
+    title = "There is no such webhook"
+
+
+class UnknownNotice(DomainError):
+    """What was to be told is forgotten, or its webhook was deleted: there is nobody to tell."""
+
+    code = "unknown-notice"
+    status = 404
+    title = "There is no such notice"
+
+
+class TooManyWebhooks(DomainError):
+    """A hotel may have `limit` webhooks: delete one first."""
+
+    code = "too-many-webhooks"
+    title = "The hotel has as many webhooks as it may"
+
+
+class AddressRefused(DomainError):
+    """A webhook's address is an https address on the public internet, without a user name or a password."""
+
+    code = "webhook-address-refused"
+    status = 422
+    title = "Webhooks can't be sent to this address"
+
+
+class NotDelivered(DomainError):
+    """The other side did not answer with a status of 200 to 299 within ten seconds."""
+
+    code = "webhook-not-delivered"
+    status = 502
+    title = "The webhook did not take the notice"

@@ -1,8 +1,22 @@
 """Rows as they are listed: what has lapsed reads as expired, whether or not somebody has noticed."""
 
-from django.db.models import Case, CharField, DateTimeField, F, Func, IntegerField, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    DateTimeField,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
 
-from locks.models import Stay, StayStatus
+from locks.models import Stay, StayStatus, WaitingEntry, WaitingStatus
 
 _NOW = Func(function="clock_timestamp", output_field=DateTimeField())
 
@@ -22,3 +36,26 @@ _SECONDS_LEFT = Func(
 def stays() -> QuerySet[Stay]:
     """All that takes or took a room, with `state` and `seconds_left` by the database's clock."""
     return Stay.objects.select_related("room").annotate(state=_STATE, seconds_left=_SECONDS_LEFT)
+
+
+_BEFORE = Subquery(
+    WaitingEntry.objects.filter(
+        status=WaitingStatus.WAITING,
+        room_type=OuterRef("room_type"),
+        nights__overlap=OuterRef("nights"),
+        joined_at__lt=OuterRef("joined_at"),
+    )
+    .order_by()
+    .values("status")
+    .annotate(number=Count("id"))
+    .values("number")
+)
+
+
+def waiting_entries() -> QuerySet[WaitingEntry]:
+    """The waiting list, each who waits with a `place`: 1 + those before for rooms of the type on any of the nights."""
+    return WaitingEntry.objects.select_related("room").annotate(
+        place=Case(
+            When(status=WaitingStatus.WAITING, then=1 + Coalesce(_BEFORE, 0)), output_field=IntegerField()
+        )
+    )

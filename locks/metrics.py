@@ -14,3 +14,8 @@ ENDED = counter(
     labels=["how"],
 )
 EXTENDED = counter("hotelagent_holds_extended_total", "Rooms whose hold was extended.")
+NOTICES = counter(
+    "hotelagent_webhook_notices_total",
+    "Attempts to tell a webhook, by outcome: sent, failed.",
+    labels=["outcome"],
+)

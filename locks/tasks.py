@@ -1,4 +1,4 @@
-"""What runs when a hold is due."""
+"""What runs when something of a room's is due."""
 
 from uuid import UUID
 
@@ -12,3 +12,30 @@ from tenants.celery_task import HotelTask
 def expire_holds(ids: list[str]) -> None:
     """Write down that these holds have lapsed, within seconds; rooms are free without it."""
     services.expire(ids=[UUID(hold) for hold in ids])
+
+
+@shared_task(base=HotelTask, name="locks.tasks.warn_expiring")
+def warn_expiring(ids: list[str]) -> None:
+    """Tell webhooks of holds that are about to end."""
+    services.warn([UUID(hold) for hold in ids])
+
+
+@shared_task(base=HotelTask, name="locks.tasks.look_after_waiting")
+def look_after_waiting(ids: list[str]) -> None:
+    """See whether those who wait can have a room by now; their ids are in the order in which they joined."""
+    for entry in ids:
+        services.look(UUID(entry))
+
+
+@shared_task(base=HotelTask, name="locks.tasks.send_notices")
+def send_notices(ids: list[str]) -> None:
+    """Send what webhooks are to be told, one after the other."""
+    for notice in ids:
+        if not services.deliver(UUID(notice)):
+            send_last.delay(notice)
+
+
+@shared_task(base=HotelTask, name="locks.tasks.send_last")
+def send_last(notice: str) -> None:
+    """The last try of a notice: a task of its own, so that its failure is kept and can be sent again."""
+    services.deliver_last(UUID(notice))

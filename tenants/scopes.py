@@ -17,6 +17,8 @@ HOTEL_SCOPES = {
     "rooms:write": _("Make and change rooms"),
     "locks:read": _("See holds and stays"),
     "locks:write": _("Hold, extend, release and confirm rooms"),
+    "webhooks:read": _("See webhooks"),
+    "webhooks:write": _("Make, change and test webhooks"),
     "reservations:read": _("See reservations"),
     "reservations:write": _("Make, change and cancel reservations"),
     "reminders:read": _("See reminders, rules and templates"),
@@ -64,6 +66,8 @@ _ROLE_SCOPES: dict[str, frozenset[str]] = {
 _AREAS = {
     "locks.room": "rooms",
     "locks.stay": "locks",
+    "locks.webhook": "webhooks",
+    "locks.notice": "webhooks",
     "reminders.reservation": "reservations",
     "tenants.user": "staff",
     "tenants.apikey": "staff",

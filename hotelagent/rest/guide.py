@@ -45,6 +45,8 @@ to a hotel is at the hotel's host.
 _TAGS = {
     "availability": "What is free, when.",
     "locks": "Holds, stays, and rooms out of service.",
+    "waiting-list": "Waiting for a room that is taken: first come, first offered.",
+    "webhooks": "Other systems that are told of holds, signed.",
     "rooms": "The rooms that there are.",
     "reservations": "Who comes, as the hotel's own system knows them.",
     "reminders": "Mails before arrival: planned, sent, and what kept them from going.",

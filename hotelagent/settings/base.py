@@ -169,6 +169,9 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".hotelagent" / "static"
 
+# Webhooks: whether they may go to http and to addresses that are not on the public internet
+WEBHOOK_PRIVATE_ADDRESSES = env.bool("WEBHOOK_PRIVATE_ADDRESSES", default=False)
+
 # The trail
 AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", default="")
 
@@ -213,6 +216,7 @@ SPECTACULAR_SETTINGS = {
         "ReminderStatus": "reminders.models.ReminderStatus",
         "ReservationStatus": "reminders.models.ReservationStatus",
         "StayStatus": "locks.models.StayStatus",
+        "WaitingStatus": "locks.models.WaitingStatus",
     },
 }
 

@@ -39,6 +39,10 @@ def _event(form: str, *, key: str, hold: str, drawn: str) -> str:
 """
 
 
+# Whether anybody is to be told or waits: mostly not, and then this look is all that it costs (migration 0004).
+_HEARD = """EXISTS (SELECT FROM locks_webhook WHERE active)
+        OR EXISTS (SELECT FROM locks_waitingentry WHERE status IN ('waiting', 'offered'))"""
+
 _DATES = "'room', number, 'check_in', lower({0}), 'check_out', upper({0})"
 
 _EXPIRED = _event(
@@ -67,7 +71,7 @@ ACQUIRE = _FUNCTION.format(
     more=", OUT lapsed int",
     body=f"""
 DECLARE
-    standing bigint; live bigint; of_client bigint; of_visit bigint; old record;
+    standing bigint; live bigint; of_client bigint; of_visit bigint; old record; heard boolean;
 BEGIN
     lapsed := 0;
     IF wanted_room IS NULL OR lower(wanted) < (clock_timestamp() AT TIME ZONE zone)::date THEN
@@ -93,6 +97,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    heard := {_HEARD};
     IF standing > 0 THEN
         FOR old IN
             SELECT stay.id, stay.status, stay.expires_at, stay.nights, stay.holder FROM locks_stay stay
@@ -106,7 +111,13 @@ BEGIN
             DELETE FROM public.tenants_dueitem item
             WHERE item.hotel_id = hotel AND item.kind = 'hold' AND item.item_id = old.id;
         {_EXPIRED}
+            IF heard THEN
+                PERFORM locks_changed(hotel, 'hold.expired', ARRAY[old.id]);
+            END IF;
         END LOOP;
+    END IF;
+    IF heard THEN  -- who waits for this room goes first: then it is taken below
+        PERFORM locks_offer(hotel, zone, wanted_room, wanted);
     END IF;
 
     created_at := clock_timestamp();
@@ -122,6 +133,9 @@ BEGIN
     INSERT INTO public.tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
     VALUES (hotel, 'hold', hold, expires_at, expires_at, 0);
     {_ACQUIRED}
+    IF heard THEN
+        PERFORM locks_changed(hotel, 'hold.created', ARRAY[hold]);
+    END IF;
     id := hold; room_id := wanted_room; check_in := lower(wanted); check_out := upper(wanted);
     status := 'held'; extensions_left := extensions; seconds_left := seconds; holder := client;
     session := visit; reference := booking; reason := '';
@@ -150,6 +164,7 @@ BEGIN
     number := held.room_number; room_type := held.type_of_room;
     {due}
     {event}
+    {told}
 """
 
 _NOT_DUE = """
@@ -164,7 +179,17 @@ _DUE = """
 """
 
 
-def _owned(name: str, *, parameters: str = "", refused: str, change: str, due: str, drawn: str = "") -> str:
+def _told(event: str) -> str:
+    return f"""
+    IF {_HEARD} THEN
+        PERFORM locks_changed(hotel, '{event}', ARRAY[hold]);
+    END IF;
+"""
+
+
+def _owned(
+    name: str, *, parameters: str = "", refused: str, change: str, due: str, drawn: str = "", told: str = ""
+) -> str:
     event = _event(
         "form", key="(form ->> 'id')::uuid", hold="hold", drawn=_DATES.format("held.nights") + drawn
     )
@@ -172,7 +197,7 @@ def _owned(name: str, *, parameters: str = "", refused: str, change: str, due: s
         name=name,
         parameters=f"hold uuid, digest bytea, staff text, hotel uuid, form jsonb{parameters}",
         more="",
-        body=_OWNED.format(refused=refused, change=change, due=due, event=event),
+        body=_OWNED.format(refused=refused, change=change, due=due, event=event, told=told),
     )
 
 
@@ -186,7 +211,13 @@ EXTEND = _owned(
     due=_DUE,
     drawn=", 'expires_at', expires_at, 'extensions_left', extensions_left",
 )
-RELEASE = _owned("locks_release", refused="", change="status = 'released'", due=_NOT_DUE)
+RELEASE = _owned(
+    "locks_release",
+    refused="",
+    change="status = 'released'",
+    due=_NOT_DUE,
+    told=_told("hold.released"),
+)
 CONFIRM = _owned(
     "locks_confirm",
     parameters=", given_fence bigint, booking text",
@@ -194,6 +225,7 @@ CONFIRM = _owned(
     change="status = 'confirmed', reference = coalesce(nullif(booking, ''), stay.reference)",
     due=_NOT_DUE,
     drawn=", 'fence', fence, 'reference', reference",
+    told=_told("hold.confirmed"),
 )
 
 NAMES = ["locks_acquire", "locks_extend", "locks_release", "locks_confirm"]

@@ -9,29 +9,45 @@ from locks.services.desk import (
     take_out_of_service,
 )
 from locks.services.expiry import expire
+from locks.services.notices import deliver, deliver_last, warn
 from locks.services.owned import cancel, confirm, extend, release
 from locks.services.placing import Placed, Placement, place_stays
 from locks.services.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
+from locks.services.waiting import Wish, claim, join, leave, look, serve
+from locks.services.webhooks import change_webhook, delete_webhook, make_webhook, ping
 
 __all__ = [
     "NewRoom",
     "Placed",
     "Placement",
+    "Wish",
     "acquire",
     "acquire_any",
     "add_rooms",
     "cancel",
     "cancel_stay",
     "change_room",
+    "change_webhook",
+    "claim",
     "confirm",
     "create_room",
+    "delete_webhook",
+    "deliver",
+    "deliver_last",
     "ensure_rooms",
     "expire",
     "extend",
     "force_release",
+    "join",
+    "leave",
+    "look",
+    "make_webhook",
     "move_stay",
+    "ping",
     "place_stays",
     "put_back_in_service",
     "release",
+    "serve",
     "take_out_of_service",
+    "warn",
 ]

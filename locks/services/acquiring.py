@@ -10,12 +10,14 @@ from audit.services import record_apart, record_many
 from audit.sql import form
 from hotelagent.ids import uuid7
 from locks import events, metrics, policy, refusals, sql
+from locks.changes import announce
 from locks.errors import NoRooms, RoomContended
 from locks.holds import HeldRoom, Hold, changed_room, held_rooms
 from locks.models import StayStatus
 from locks.nights import Nights
 from locks.owner import digest, new_token
-from locks.services.expiry import after_expiry
+from locks.services.expiry import after_expiry, expire
+from locks.services.waiting import serve
 from locks.wanted import Wanted
 from tenants import due
 from tenants.context import current_hotel
@@ -126,13 +128,22 @@ def _hold_several(wanted: Wanted, statement: str) -> Hold | None:
     with transaction.atomic():
         found = held_rooms(statement, params)
         taken = [room for room in found if room.status is StayStatus.HELD]
+        lapsed = [room for room in found if room.status is StayStatus.EXPIRED]
         if taken and len(taken) < wanted.count:
             transaction.set_rollback(True)
             return None
-        after_expiry([room for room in found if room.status is StayStatus.EXPIRED])
-        if not taken:
-            return None
-        _after_taking(taken)
+        passed_over = announce("hold.created", [room.id for room in taken])
+        if passed_over:
+            transaction.set_rollback(True)
+        else:
+            after_expiry(lapsed)
+            _after_taking(taken)
+    if passed_over:  # somebody waits for one of these rooms, who goes first
+        expire(ids=[room.id for room in lapsed])
+        serve(rooms=[room.room_id for room in taken], nights=wanted.nights)
+        return None
+    if not taken:
+        return None
     return Hold.of(taken, token=token)
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from audit.services import record, record_many
 from hotelagent.ids import uuid7
 from locks import events, metrics, sql
+from locks.changes import announce
 from locks.errors import HoldExpired, NotAStay, RoomContended, UnknownHold, UnknownRoom
 from locks.holds import HeldRoom, Hold, held_rooms, rows
 from locks.models import BLOCKING, StayStatus
@@ -34,6 +35,7 @@ def force_release(hold_id: UUID, *, reason: str) -> Hold:
                 for room in changed
             ],
         )
+        announce("hold.released", [room.id for room in changed])
     metrics.ENDED.labels(how="forced").inc(len(changed))
     return Hold.of(changed)
 
@@ -51,6 +53,7 @@ def move_stay(stay_id: UUID, *, room: int, nights: Nights) -> HeldRoom:
         # Nobody can take the room between this look and the move: whoever takes one locks it first.
         if clash := room_taken([room], nights=nights, but=stay_id):
             raise clash
+        announce("stay.moved", [stay_id])
         [after] = held_rooms(
             sql.MOVE,
             {
@@ -110,6 +113,7 @@ def _end(stay_id: UUID, *, status: StayStatus) -> HeldRoom:
             raise NotAStay
         event = events.STAY_CANCELLED if status is StayStatus.CONFIRMED else events.OUT_OF_SERVICE_ENDED
         record(event, subject=("hold", stay_id), **ended[0].dates)
+        announce(event.name, [stay_id])
     return ended[0]
 
 

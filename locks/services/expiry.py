@@ -7,6 +7,7 @@ from django.db import transaction
 
 from audit.services import record_many
 from locks import events, metrics, sql
+from locks.changes import announce
 from locks.holds import HeldRoom, held_rooms, rows
 from locks.nights import Nights
 from tenants import due
@@ -45,4 +46,5 @@ def after_expiry(expired: Sequence[HeldRoom]) -> None:
         events.HOLD_EXPIRED,
         [(("hold", hold.id), {**hold.dates, "holder": hold.holder}) for hold in expired],
     )
+    announce("hold.expired", [hold.id for hold in expired])
     metrics.ENDED.labels(how="expired").inc(len(expired))

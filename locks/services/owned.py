@@ -9,6 +9,7 @@ from django.db import transaction
 from audit.services import record_many
 from audit.sql import form
 from locks import events, metrics, policy, sql
+from locks.changes import announce
 from locks.errors import (
     HoldConfirmed,
     HoldExpired,
@@ -69,6 +70,7 @@ def release(hold_id: UUID, *, token: str | None) -> Hold:
             return Hold.of(found)
         due.cancel(kind="hold", ids=[room.id for room in changed])
         record_many(events.HOLD_RELEASED, [(("hold", room.id), room.dates) for room in changed])
+        announce("hold.released", [room.id for room in changed])
     metrics.ENDED.labels(how="released").inc(len(changed))
     return Hold.of(changed)
 
@@ -96,6 +98,7 @@ def confirm(hold_id: UUID, *, token: str | None, fence: int, reference: str = ""
             raise _refusal(found) or HoldExpired()
         due.cancel(kind="hold", ids=[room.id for room in changed])
         record_many(events.HOLD_CONFIRMED, [(("hold", room.id), _confirmation(room)) for room in changed])
+        announce("hold.confirmed", [room.id for room in changed])
     metrics.ENDED.labels(how="confirmed").inc(len(changed))
     return Hold.of(changed)
 
@@ -113,6 +116,7 @@ def cancel(hold_id: UUID, *, token: str | None) -> Hold:
                 raise HoldNotConfirmed
             return Hold.of(found)
         record_many(events.STAY_CANCELLED, [(("hold", room.id), room.dates) for room in changed])
+        announce("stay.cancelled", [room.id for room in changed])
     return Hold.of(changed)
 
 

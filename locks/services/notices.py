@@ -1,0 +1,154 @@
+"""Sending what webhooks are to be told: at least once, the same `webhook-id` each time.
+
+A notice is written in the transaction of the change, with an item of the due queue; the worker sends it, and again
+after longer and longer waits. What still fails then is sent once more by a task of its own, whose failure is kept
+for people, who can have it sent again.
+"""
+
+import datetime
+import random
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from locks import metrics, policy
+from locks.changes import announce
+from locks.errors import NotDelivered, UnknownNotice
+from locks.holds import rows
+from locks.models import Notice, NoticeStatus, Webhook
+from locks.services.webhooks import database_now, is_taken, send, switch_off
+from locks.webhooks.topics import EXPIRING_SOON
+from tenants import due
+from tenants.errors import DomainError
+
+#: How long the task of the last try may wait in its queue before the notice is handed out again.
+LAST_TRY = datetime.timedelta(minutes=10)
+
+_GONE = 410
+_OFF = "The webhook is switched off: switch it on, then have this sent again."
+
+
+def deliver(notice_id: UUID) -> bool:
+    """Send a notice that is due; False where it failed so often that the last try is to be made (`deliver_last`)."""
+    notice = _pending(notice_id)
+    if notice is None:
+        due.cancel(kind="webhook", ids=[notice_id])
+        return True
+    webhook = notice.webhook
+    if not webhook.active:
+        _fail(notice, error=_OFF)
+        return True
+    now = database_now()
+    if webhook.quiet_until is not None and webhook.quiet_until > now:
+        _later(notice, webhook.quiet_until, seconds=policy.QUIET_SECONDS * random.random())  # noqa: S311
+        return True
+    if notice.attempts >= len(policy.NOTICE_WAITS):
+        due.schedule(kind="webhook", items=[(notice.id, now + LAST_TRY)])
+        return False
+    error = _send(notice)
+    if error is not None:
+        wait = policy.NOTICE_WAITS[notice.attempts] * random.uniform(1, 1.1)  # noqa: S311
+        Notice.objects.filter(id=notice.id).update(error=error[:200])
+        _later(notice, database_now(), seconds=wait)
+    return True
+
+
+def deliver_last(notice_id: UUID) -> None:
+    """Send a notice whatever was tried before. Raises NotDelivered, or UnknownNotice for one that is forgotten."""
+    notice = Notice.objects.select_related("webhook").filter(id=notice_id).first()
+    if notice is None:
+        due.cancel(kind="webhook", ids=[notice_id])
+        raise UnknownNotice(f"The notice {notice_id} is forgotten, or its webhook was deleted.")
+    if notice.status == NoticeStatus.SENT:
+        return
+    error = _send(notice) if notice.webhook.active else _OFF
+    if error is not None:
+        _fail(notice, error=error)
+        raise NotDelivered(error)
+
+
+def warn(ids: Sequence[UUID]) -> None:
+    """Tell of those of these holds that end soon, and look again at the others when they do.
+
+    After it was told of, a hold is looked at once more when it ends: it may have been extended by then.
+    """
+    warning = datetime.timedelta(seconds=policy.WARNING_SECONDS)
+    with transaction.atomic():
+        held = rows(
+            "SELECT id, expires_at, clock_timestamp() AS now FROM locks_stay "
+            "WHERE id = ANY(%(ids)s::uuid[]) AND status = 'held' AND expires_at > clock_timestamp()",
+            {"ids": list(ids)},
+        )
+        soon = [row for row in held if row["expires_at"] - warning <= row["now"]]
+        again = [
+            (row["id"], row["expires_at"] if row in soon else row["expires_at"] - warning) for row in held
+        ]
+        announce(EXPIRING_SOON, [row["id"] for row in soon])
+        due.schedule(kind="expiring", items=again)
+        still = {row["id"] for row in held}
+        due.cancel(kind="expiring", ids=[hold for hold in ids if hold not in still])
+
+
+def _pending(notice_id: UUID) -> Notice | None:
+    found = Notice.objects.select_related("webhook").filter(id=notice_id, status=NoticeStatus.PENDING)
+    return found.first()
+
+
+def _send(notice: Notice) -> str | None:
+    """One attempt, counted before it is made; why it failed, or None. Outside of any transaction."""
+    Notice.objects.filter(id=notice.id).update(attempts=F("attempts") + 1)
+    try:
+        status = send(
+            notice.webhook,
+            message=str(notice.id),
+            topic=notice.event,
+            happened=notice.created_at,
+            data=notice.data,
+        )
+    except DomainError as refused:
+        error: str | None = refused.detail
+        status = 0
+    else:
+        error = None if is_taken(status) else f"It answered {status}."
+    metrics.NOTICES.labels(outcome="failed" if error else "sent").inc()
+    with transaction.atomic():
+        if error is None:
+            _succeeded(notice)
+        else:
+            _failed(notice.webhook, status=status)
+    return error
+
+
+def _succeeded(notice: Notice) -> None:
+    Notice.objects.filter(id=notice.id).update(status=NoticeStatus.SENT, sent_at=database_now(), error="")
+    due.cancel(kind="webhook", ids=[notice.id])
+    Webhook.objects.filter(id=notice.webhook_id, failing_since__isnull=False).update(
+        failing_since=None, quiet_until=None
+    )
+
+
+def _failed(webhook: Webhook, *, status: int) -> None:
+    now = database_now()
+    Webhook.objects.filter(id=webhook.id).update(
+        failing_since=Coalesce("failing_since", now),
+        quiet_until=now + datetime.timedelta(seconds=policy.QUIET_SECONDS),
+    )
+    if status == _GONE:
+        switch_off(webhook, why="it answered 410 Gone")
+    elif webhook.failing_since and webhook.failing_since < now - datetime.timedelta(days=policy.FAILING_DAYS):
+        switch_off(webhook, why=f"it took nothing for {policy.FAILING_DAYS} days")
+
+
+def _fail(notice: Notice, *, error: str) -> None:
+    with transaction.atomic():
+        Notice.objects.filter(id=notice.id).exclude(status=NoticeStatus.SENT).update(
+            status=NoticeStatus.FAILED, error=error[:200]
+        )
+        due.cancel(kind="webhook", ids=[notice.id])
+
+
+def _later(notice: Notice, moment: datetime.datetime, *, seconds: float) -> None:
+    due.schedule(kind="webhook", items=[(notice.id, moment + datetime.timedelta(seconds=seconds))])

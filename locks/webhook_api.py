@@ -1,0 +1,140 @@
+"""/api/v1/webhooks/: which other systems are told of changes."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.urls import path
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
+from rest_framework import mixins, serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+
+from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.serializers import StrictMixin
+from hotelagent.rest.views import HotelAPIView, HotelViewSet
+from locks import services
+from locks.models import Webhook
+from locks.webhooks.topics import TOPICS
+
+_REFUSED = (422, "`/problems/webhook-address-refused`.")
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A new webhook",
+            value={"url": "https://pms.example.com/hooks", "events": ["hold.confirmed", "hold.expired"]},
+            request_only=True,
+        )
+    ]
+)
+class WebhookSerializer(StrictMixin, serializers.ModelSerializer[Webhook]):
+    events = serializers.MultipleChoiceField(
+        choices=list(TOPICS.items()), allow_empty=False, help_text="What it is told of."
+    )
+    url = serializers.CharField(
+        max_length=500,
+        help_text="An https address on the public internet. It must answer with 2xx in ten seconds.",
+    )
+
+    class Meta:
+        model = Webhook
+        fields = ("id", "url", "events", "active", "failing_since", "created_at")
+        read_only_fields = ("id", "failing_since", "created_at")
+
+    def to_representation(self, instance: Webhook) -> dict[str, Any]:
+        return {**super().to_representation(instance), "events": sorted(instance.events)}
+
+
+class MadeWebhookSerializer(WebhookSerializer):
+    secret = serializers.CharField(
+        read_only=True, help_text="Shown once: what you verify signatures with. It begins with `whsec_`."
+    )
+
+    class Meta(WebhookSerializer.Meta):
+        fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]
+
+
+class TestedSerializer(serializers.Serializer[Any]):
+    delivered = serializers.BooleanField(help_text="Whether it answered with a status of 200 to 299.")
+    status = serializers.IntegerField(allow_null=True, help_text="What it answered.")
+    error = serializers.CharField(help_text="Why it gave no answer.")
+    milliseconds = serializers.IntegerField()
+
+
+class WebhookViewSet(
+    IdempotentMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    HotelViewSet,
+):
+    queryset = Webhook.objects.all()
+    serializer_class = WebhookSerializer
+    lookup_value_regex = "[0-9a-f-]{36}"
+    required_scopes = {
+        "GET": "webhooks:read",
+        "POST": "webhooks:write",
+        "PATCH": "webhooks:write",
+        "DELETE": "webhooks:write",
+    }
+
+    def get_queryset(self) -> QuerySet[Webhook]:
+        return Webhook.objects.all()
+
+    @extend_schema(
+        request=WebhookSerializer,
+        responses={
+            201: MadeWebhookSerializer,
+            **problem_responses(_REFUSED, (409, "`/problems/too-many-webhooks`.")),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Make a webhook.
+
+        Each notice is a POST as [Standard Webhooks](https://www.standardwebhooks.com) has it: verify it with one of
+        its libraries, or see `webhooks` in this description. It comes at least once, so keep the `webhook-id`s that
+        you have dealt with; and it may come late or after a later one, so compare `fence` and `timestamp`.
+        """
+        new = WebhookSerializer(data=request.data)
+        new.is_valid(raise_exception=True)
+        given = new.validated_data
+        webhook, secret = services.make_webhook(
+            url=given["url"], topics=list(given["events"]), active=given.get("active", True)
+        )
+        shown = {**WebhookSerializer(webhook).data, "secret": secret}
+        return Response(shown, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        request=WebhookSerializer, responses={200: WebhookSerializer, **problem_responses(_REFUSED)}
+    )
+    def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002 - the address has it
+        """Change a webhook, or switch it on or off."""
+        asked = WebhookSerializer(data=request.data, partial=True)
+        asked.is_valid(raise_exception=True)
+        webhook = services.change_webhook(self.get_object(), changes=asked.validated_data)
+        return Response(WebhookSerializer(webhook).data)
+
+    def perform_destroy(self, instance: Webhook) -> None:
+        services.delete_webhook(instance)
+
+
+class PingView(HotelAPIView):
+    required_scopes = {"POST": "webhooks:write"}
+
+    @extend_schema(
+        request=None,
+        responses={200: TestedSerializer, **problem_responses((404, "`/problems/unknown-webhook`."))},
+    )
+    def post(self, _request: Request, pk: UUID) -> Response:
+        """Send a test (`ping`) to a webhook now, and see what it answers."""
+        return Response(TestedSerializer(services.ping(pk)).data)
+
+
+_router = SimpleRouter()
+_router.register("webhooks", WebhookViewSet, basename="webhook")
+
+urlpatterns = [*_router.urls, path("webhooks/<uuid:pk>/ping/", PingView.as_view(), name="webhook-ping")]

@@ -1,0 +1,275 @@
+"""The waiting list: first come, first offered, and nobody in between."""
+
+import datetime
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from locks import policy, selectors, services
+from locks.errors import (
+    AlreadyClaimed,
+    DatesInPast,
+    NothingOffered,
+    OfferMissed,
+    RoomTaken,
+    TooManyWaiting,
+    UnknownEntry,
+    UnknownRoom,
+)
+from locks.holds import Hold
+from locks.models import Room, Stay, StayStatus, WaitingEntry, WaitingStatus
+from locks.nights import Nights
+from locks.services import Wish
+from tenants.context import Actor, actor_context
+from tenants.models import DueItem
+from tests.locks.conftest import SomeNights
+from tests.locks.helpers import events_of, lapse
+
+pytestmark = pytest.mark.django_db
+
+KEY = Actor(kind="key", id="k1", label="booking engine")
+RIVAL = Actor(kind="key", id="k2", label="another")
+
+
+def due(kind: str) -> list[UUID]:
+    """What the tick would hand out now, in the order in which it does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT item_id FROM public.tenants_dueitem WHERE kind = %s AND claim_at <= clock_timestamp() "
+            "ORDER BY item_id",
+            [kind],
+        )
+        return [item for (item,) in cursor.fetchall()]
+
+
+def work() -> None:
+    """What the workers do with all that is due."""
+    services.expire(ids=due("hold"))
+    for entry in due("waiting"):
+        services.look(entry)
+
+
+def join(nights: Nights, *, room: int | None = None, room_type: str = "", guests: int = 1) -> WaitingEntry:
+    with actor_context(KEY):
+        return services.join(Wish(nights=nights, room=room, room_type=room_type, guests=guests))
+
+
+def state(entry: WaitingEntry) -> str:
+    entry.refresh_from_db()
+    return entry.status
+
+
+@pytest.fixture
+def full(rooms: list[int], nights: SomeNights) -> list[Hold]:
+    """Each room is held for the nights 1 to 4."""
+    return [services.acquire(rooms=[room], nights=nights(1, 3)) for room in rooms]
+
+
+def test_who_came_first_is_offered_first(full: list[Hold], nights: SomeNights) -> None:
+    first, second = (join(nights(1, 3), room_type="double") for _ in range(2))
+    assert [state(first), state(second)] == ["waiting", "waiting"]
+    services.release(full[1].id, token=full[1].token)
+    work()
+    assert [state(first), state(second)] == ["offered", "waiting"]
+    assert first.hold_id is not None
+    offer = selectors.hold(first.hold_id)
+    assert (offer.status, offer.rooms[0].room_id, offer.check_in) == (
+        "held",
+        full[1].rooms[0].room_id,
+        nights(1).check_in,
+    )
+    assert policy.OFFER_SECONDS - 5 < offer.seconds_left <= policy.OFFER_SECONDS
+    assert [event.data["waiting"] for event in events_of("waiting.offered")] == [str(first.id)]
+
+
+def test_a_rival_who_asks_before_the_worker_looks_serves_the_line(
+    full: list[Hold], nights: SomeNights
+) -> None:
+    entry = join(nights(1, 3), room_type="double")
+    services.release(full[0].id, token=full[0].token)
+    with actor_context(RIVAL), pytest.raises(RoomTaken):
+        services.acquire(rooms=[full[0].rooms[0].room_id], nights=nights(2, 1))
+    assert state(entry) == "offered"
+
+
+def test_a_rival_for_several_rooms_serves_the_line_too(full: list[Hold], nights: SomeNights) -> None:
+    entry = join(nights(1, 3), room_type="double")
+    for hold in full[:2]:
+        services.release(hold.id, token=hold.token)
+    with actor_context(RIVAL), pytest.raises(RoomTaken):
+        services.acquire(rooms=[hold.rooms[0].room_id for hold in full[:2]], nights=nights(1, 3))
+    assert state(entry) == "offered"
+    assert Stay.objects.filter(status=StayStatus.HELD).count() == 2
+
+
+def test_a_rival_who_finds_a_lapsed_hold_serves_the_line(full: list[Hold], nights: SomeNights) -> None:
+    entry = join(nights(1, 3), room=full[0].rooms[0].room_id)
+    lapse(full[0].id)
+    with actor_context(RIVAL), pytest.raises(RoomTaken):
+        services.acquire(rooms=[full[0].rooms[0].room_id], nights=nights(1, 3))
+    assert state(entry) == "offered"
+
+
+def test_who_can_t_have_the_room_on_all_nights_keeps_nobody_out(full: list[Hold], nights: SomeNights) -> None:
+    room = full[0].rooms[0].room_id
+    services.take_out_of_service(room=room, nights=nights(4, 1), reason="paint")
+    longer = join(nights(1, 4), room=room)
+    services.release(full[0].id, token=full[0].token)
+    with actor_context(RIVAL):
+        assert services.acquire(rooms=[room], nights=nights(1, 3)).status == "held"
+    work()
+    assert state(longer) == "waiting"
+
+
+@pytest.mark.parametrize(
+    "by", ["release", "expiry", "force", "cancel", "move", "service", "group", "owner's cancel"]
+)
+def test_whatever_frees_a_room_is_an_offer(rooms: list[int], nights: SomeNights, by: str) -> None:
+    some = nights(1, 3)
+    if by == "service":
+        taken = services.take_out_of_service(room=rooms[0], nights=some, reason="paint").id
+    else:
+        hold = services.acquire(rooms=rooms[:2] if by == "group" else rooms[:1], nights=some)
+        taken = hold.id
+        if by in {"cancel", "move", "owner's cancel"}:
+            services.confirm(taken, token=hold.token, fence=hold.fence or 0)
+    entry = join(some, room=rooms[0])
+    match by:
+        case "release" | "group":
+            services.release(taken, token=hold.token)
+        case "expiry":
+            lapse(taken)
+            services.expire(ids=[taken])
+        case "force":
+            services.force_release(taken, reason="no-show")
+        case "cancel":
+            services.cancel_stay(taken)
+        case "owner's cancel":
+            services.cancel(taken, token=hold.token)
+        case "move":
+            services.move_stay(taken, room=rooms[2], nights=some)
+        case "service":
+            services.put_back_in_service(taken)
+    work()
+    assert state(entry) == "offered"
+
+
+def test_an_offer_that_is_not_taken_up_goes_to_the_next(full: list[Hold], nights: SomeNights) -> None:
+    first, second = (join(nights(1, 3), room_type="double") for _ in range(2))
+    services.release(full[0].id, token=full[0].token)
+    work()
+    state(first)
+    lapse(first.hold_id)  # type: ignore[arg-type]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE public.tenants_dueitem SET claim_at = now(), due_at = now() WHERE item_id = %s",
+            [first.hold_id],
+        )
+    work()
+    assert [state(first), state(second)] == ["lapsed", "offered"]
+    assert len(events_of("waiting.missed")) == 1
+    with actor_context(KEY), pytest.raises(OfferMissed):
+        services.claim(first.id)
+
+
+def test_a_claim_gives_the_token_once_and_a_hold_like_any_other(full: list[Hold], nights: SomeNights) -> None:
+    entry = join(nights(1, 3), room_type="double")
+    with actor_context(KEY), pytest.raises(NothingOffered):
+        services.claim(entry.id)
+    services.release(full[0].id, token=full[0].token)
+    work()
+    with actor_context(RIVAL), pytest.raises(UnknownEntry):
+        services.claim(entry.id)
+    with actor_context(KEY):
+        hold = services.claim(entry.id)
+        assert hold.token
+        with pytest.raises(AlreadyClaimed):
+            services.claim(entry.id)
+        services.extend(hold.id, token=hold.token)
+        assert services.confirm(hold.id, token=hold.token, fence=hold.fence or 0).status == "confirmed"
+    assert state(entry) == "claimed"
+
+
+def test_who_leaves_gives_the_offer_to_the_next(full: list[Hold], nights: SomeNights) -> None:
+    first, second = (join(nights(1, 3), room_type="double") for _ in range(2))
+    services.release(full[0].id, token=full[0].token)
+    work()
+    with actor_context(RIVAL), pytest.raises(UnknownEntry):
+        services.leave(first.id)
+    with actor_context(KEY):
+        services.leave(first.id)
+        services.leave(first.id)
+    work()
+    assert [state(first), state(second)] == ["left", "offered"]
+
+
+def test_a_room_that_is_free_already_is_offered_at_once(rooms: list[int], nights: SomeNights) -> None:
+    assert state(join(nights(1, 2), room_type="double")) == "offered"
+
+
+def test_one_room_that_becomes_free_for_long_serves_several(rooms: list[int], nights: SomeNights) -> None:
+    hold = services.acquire(rooms=rooms[:1], nights=nights(1, 6))
+    entries = [join(nights(start, 2), room=rooms[0]) for start in (1, 2, 3, 5)]
+    services.release(hold.id, token=hold.token)
+    work()
+    assert [state(entry) for entry in entries] == ["offered", "waiting", "offered", "offered"]
+
+
+def test_who_needs_a_larger_room_is_not_offered_a_small_one(rooms: list[int], nights: SomeNights) -> None:
+    services.create_room(services.NewRoom(number="201", room_type="double", capacity=4))
+    large = Room.objects.get(number="201").pk
+    holds = {room: services.acquire(rooms=[room], nights=nights(1, 1)) for room in [*rooms, large]}
+    family = join(nights(1, 1), room_type="double", guests=4)
+    services.release(holds[rooms[0]].id, token=holds[rooms[0]].token)
+    work()
+    assert state(family) == "waiting"
+    services.release(holds[large].id, token=holds[large].token)
+    work()
+    assert state(family) == "offered"
+
+
+def test_whose_day_has_passed_waits_no_longer(full: list[Hold], nights: SomeNights) -> None:
+    entry = join(nights(1, 3), room_type="double")
+    passed = nights(-2, 3)
+    WaitingEntry.objects.filter(id=entry.id).update(nights=(passed.check_in, passed.check_out))
+    services.look(entry.id)
+    assert state(entry) == "lapsed"
+    assert not DueItem.objects.filter(kind="waiting", item_id=entry.id).exists()
+
+
+def test_it_is_due_again_at_midnight_after_its_day(full: list[Hold], nights: SomeNights) -> None:
+    entry = join(nights(1, 3), room_type="double")
+    services.look(entry.id)
+    [item] = DueItem.objects.filter(kind="waiting", item_id=entry.id)
+    local = item.due_at.astimezone(datetime.timezone(datetime.timedelta()))
+    assert abs((local.date() - nights(2).check_in).days) <= 1
+    assert item.due_at > entry.joined_at + datetime.timedelta(hours=20)
+
+
+def test_what_can_t_be_waited_for(
+    rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UnknownRoom):
+        join(nights(1), room=10**6)
+    with pytest.raises(UnknownRoom):
+        join(nights(1), room_type="double", guests=9)
+    with pytest.raises(DatesInPast):
+        join(nights(-1), room_type="double")
+    monkeypatch.setattr(policy, "WAITING_PER_CLIENT", 1)
+    join(nights(1), room_type="double")
+    with pytest.raises(TooManyWaiting):
+        join(nights(1), room_type="double")
+
+
+def test_the_entry_of_a_confirmed_offer_is_claimed(full: list[Hold], nights: SomeNights) -> None:
+    """Staff need no token for what is their own."""
+    desk = Actor(kind="user", id="u1", label="front desk")
+    with actor_context(desk):
+        entry = services.join(Wish(nights=nights(1, 3), room_type="double"))
+        services.release(full[0].id, token=full[0].token)
+        work()
+        state(entry)
+        offer = selectors.hold(entry.hold_id)  # type: ignore[arg-type]
+        services.confirm(offer.id, token=None, fence=offer.fence or 0)
+    assert state(entry) == WaitingStatus.CLAIMED
