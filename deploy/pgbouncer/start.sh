@@ -1,6 +1,9 @@
 #!/bin/sh
-# Writes the one login that may come in, then becomes PgBouncer. A quote in a password is doubled, as it wants.
+# Writes the one login that may come in and a certificate where none is mounted, then becomes PgBouncer.
+# A quote in a password is doubled, as it wants.
 set -eu
 umask 077
 printf '"hotelagent" "%s"\n' "$(printf %s "$RUNTIME_PASSWORD" | sed 's/"/""/g')" > /run/pgbouncer/userlist.txt
+[ -e /run/pgbouncer/tls.key ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
+    -subj /CN=pgbouncer -addext subjectAltName=DNS:pgbouncer -keyout /run/pgbouncer/tls.key -out /run/pgbouncer/tls.pem
 exec pgbouncer /etc/pgbouncer/pgbouncer.ini
