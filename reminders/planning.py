@@ -71,6 +71,10 @@ AND (r.planned_for, r.send_until, r.status) IS DISTINCT FROM
     (excluded.planned_for, excluded.send_until, excluded.status)
 RETURNING r.id, r.planned_for, r.status
 """
+_COPY = """
+COPY reminders_reminder (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
+    attempts, recipient, last_error) FROM STDIN
+"""
 _REVIVED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]
 _REVIVED_LATE = [ReminderStatus.CANCELLED]
 
@@ -92,9 +96,13 @@ def plan(reservations: Sequence[Reservation], *, now: datetime, are_new: bool = 
     with metrics.PLANNER.time(), transaction.atomic():
         wanted = list(_wanted(reservations, rules=rules, zone=zone_of(current_hotel().time_zone), now=now))
         cancelled = 0 if are_new else _cancel_unwanted(reservations, wanted)
-        ordinary = _store([w for w in wanted if not w.moment.is_late], over=_REVIVED, now=now)
-        late = _store([w for w in wanted if w.moment.is_late], over=_REVIVED_LATE, now=now)
-    done = ordinary + late + Plan(cancelled=cancelled)
+        if are_new:
+            stored = _store_new(wanted, now=now)
+        else:
+            ordinary = _store([w for w in wanted if not w.moment.is_late], over=_REVIVED, now=now)
+            late = _store([w for w in wanted if w.moment.is_late], over=_REVIVED_LATE, now=now)
+            stored = ordinary + late
+    done = stored + Plan(cancelled=cancelled)
     for status in ("scheduled", "skipped", "cancelled"):
         metrics.PLANNED.labels(status=status).inc(getattr(done, status))
     return done
@@ -139,25 +147,42 @@ def _store(wanted: Sequence[_Wanted], *, over: Sequence[str], now: datetime) -> 
     if not wanted:
         return Plan()
     with connection.cursor() as cursor:
-        cursor.execute(_STORE, [*_columns(wanted), list(over)])
-        stored: list[tuple[uuid.UUID, datetime, str]] = cursor.fetchall()
+        columns = [list(column) for column in zip(*map(_row, wanted), strict=True)]
+        cursor.execute(_STORE, [*columns, list(over)])
+        return _make_due(cursor.fetchall(), now=now)
+
+
+def _store_new(wanted: Sequence[_Wanted], *, now: datetime) -> Plan:
+    """Nothing to compare with: COPY takes a third of the time."""
+    if not wanted:
+        return Plan()
+    rows = [_row(w) for w in wanted]
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for row in rows:
+            copy.write_row((*row, 0, "", ""))
+    return _make_due([(row[0], row[4], row[6]) for row in rows], now=now)
+
+
+def _make_due(stored: Sequence[tuple[uuid.UUID, datetime, str]], *, now: datetime) -> Plan:
     scheduled = [(id_, max(at, now)) for id_, at, status in stored if status == ReminderStatus.SCHEDULED]
     if scheduled:
         due.schedule(kind=KIND, items=scheduled)
-    skipped = [id_ for id_, _at, status in stored if status == ReminderStatus.SKIPPED]
+    skipped = sum(status == ReminderStatus.SKIPPED for _id, _at, status in stored)
     return Plan(
-        scheduled=len(scheduled), skipped=len(skipped), due=sum(due_at <= now for _id, due_at in scheduled)
+        scheduled=len(scheduled), skipped=skipped, due=sum(due_at <= now for _id, due_at in scheduled)
     )
 
 
-def _columns(wanted: Sequence[_Wanted]) -> list[list[Any]]:
-    return [
-        [uuid7() for _ in wanted],
-        [w.reservation.id for w in wanted],
-        [w.rule.id for w in wanted],
-        [w.reservation.arrival for w in wanted],
-        [w.moment.planned_for for w in wanted],
-        [w.moment.send_until for w in wanted],
-        [ReminderStatus.SKIPPED if w.moment.is_skipped else ReminderStatus.SCHEDULED for w in wanted],
-        [SkipReason.LATE_BOOKING if w.moment.is_skipped else "" for w in wanted],
-    ]
+def _row(wanted: _Wanted) -> tuple[Any, ...]:
+    """In the order of the statements above."""
+    reservation, at = wanted.reservation, wanted.moment
+    return (
+        uuid7(),
+        reservation.id,
+        wanted.rule.id,
+        reservation.arrival,
+        at.planned_for,
+        at.send_until,
+        ReminderStatus.SKIPPED.value if at.is_skipped else ReminderStatus.SCHEDULED.value,
+        SkipReason.LATE_BOOKING.value if at.is_skipped else "",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,17 +23,11 @@ from reminders.planning import Plan
 #: Rows of one transaction. A killed import has stored whole chunks, and a second run goes on behind them.
 CHUNK = 2_000
 
-_INSERT = """
-INSERT INTO reminders_reservation
-    (id, external_id, status, arrival, departure, guest_name, guest_email, guest_phone, language, country, adults,
-     children, room_type, source, booked_on, status_date, stay_id)
-SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::date[], %s::date[], %s::text[], %s::text[], %s::text[],
-    %s::text[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[], %s::date[], %s::date[], %s::uuid[])
-"""
 _COLUMNS = (
     "id", "external_id", "status", "arrival", "departure", "guest_name", "guest_email", "guest_phone", "language",
     "country", "adults", "children", "room_type", "source", "booked_on", "status_date", "stay_id",
 )  # fmt: skip
+_COPY = f"COPY reminders_reservation ({', '.join(_COLUMNS)}) FROM STDIN"
 
 
 @dataclass(slots=True)
@@ -155,6 +150,7 @@ def _place_elsewhere(refused: Placement, room_type: str) -> Placement:
 def _insert(reservations: Sequence[Reservation]) -> None:
     if not reservations:
         return
-    columns = [[getattr(reservation, name) for reservation in reservations] for name in _COLUMNS]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, columns)
+    row = operator.attrgetter(*_COLUMNS)
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for reservation in reservations:
+            copy.write_row(row(reservation))
