@@ -20,6 +20,7 @@ from psycopg.types.datetime import TimestamptzLoader
 from tenants.backend.connection import HotelConnection
 from tenants.backend.cursors import HotelCursor
 from tenants.backend.introspection import HotelIntrospection
+from tenants.backend.schema import HotelSchemaEditor
 from tenants.context import NoScope, platform_context, scope_or_none
 
 # OPTIONS of the database settings that a statement with its hotel before it can't work with, and why.
@@ -35,6 +36,8 @@ UTC_NAMES = {"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "
 
 
 class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
+    SchemaEditorClass = HotelSchemaEditor
+
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super(tenants_base.DatabaseWrapper, self).__init__(settings_dict, alias)
         # django-tenants would begin in `public`. Here nothing is set until somebody says so.

@@ -17,22 +17,27 @@ from tests.tenants import sql
 T = TypeVar("T")
 
 
-def kill_where_it_waits(*arguments: str, lock: str) -> None:
+def kill_where_it_waits(
+    *arguments: str, lock: str, program: tuple[str, ...] = ("manage.py",), server_too: bool = False
+) -> None:
     """Run `manage.py` until it waits for what the statement `lock` holds, and end it there.
 
-    When this returns the server has undone what the command had not committed.
+    When this returns the server has undone what the command had not committed. A statement that was on its
+    way the server brings to its end, unless `server_too`.
     """
     with direct_route(), platform_context(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         own = cursor.fetchone()[0]
         cursor.execute("BEGIN")
         cursor.execute(lock)
-        with subprocess.Popen([sys.executable, "manage.py", *arguments], cwd=paths.CHECKOUT) as process:
+        with subprocess.Popen([sys.executable, *program, *arguments], cwd=paths.CHECKOUT) as process:
             # Not pg_stat_activity: a transaction sees that as it was at first.
             waiting = "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))"
             blocked = _awaited(lambda: sql.ask(waiting, own))
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
+        if server_too:
+            sql.ask("SELECT pg_terminate_backend(%s)", blocked[0][0])
         cursor.execute("ROLLBACK")
     # The server notices that nobody is there any more when it may go on.
     _awaited(lambda: not sql.ask("SELECT FROM pg_stat_activity WHERE pid = %s", blocked[0][0]))

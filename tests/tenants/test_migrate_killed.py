@@ -8,7 +8,8 @@ import pytest
 from django.core.management import call_command
 
 from tenants import services, template
-from tests.tenants import sql
+from tests.tenants import indexing, sql
+from tests.tenants.conftest import AddMigration
 from tests.tenants.killing import kill_where_it_waits
 from tests.tenants.test_migrate import rows_and_tables
 
@@ -67,3 +68,29 @@ def test_the_hotel_that_got_its_text_is_migrated_whole(behind: str) -> None:
     assert sql.dump("hotel_alpha") == sql.dump("hotel_beta")
     assert newest("hotel_third") != behind
     assert finish() == ["third"]
+
+
+@pytest.mark.parametrize(
+    ("server_too", "left"), [(False, True), (True, False)], ids=["the server finishes it", "nobody does"]
+)
+def test_an_index_that_was_being_made_concurrently_is_there_and_valid_after_the_next_run(
+    add_migration: AddMigration, server_too: bool, left: bool
+) -> None:
+    """No transaction takes it back: it is left behind whole or unfinished, and no migration has recorded it."""
+    valid = (
+        "SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+        "WHERE c.relname = %s AND c.relnamespace = %s::regnamespace"
+    )
+    kill_where_it_waits(
+        "migrate", "--jobs", "1", program=("-m", "tests.tenants.indexing"), server_too=server_too,
+        lock="LOCK TABLE hotel_alpha.locks_room IN ROW EXCLUSIVE MODE",
+    )  # fmt: skip
+    assert sql.ask(valid, indexing.INDEX, "hotel_alpha") == [(left,)]
+    assert newest("hotel_alpha") != "9000_added"
+    add_migration("locks", [indexing.operation()], atomic=False)
+    out = StringIO()
+    call_command("migrate", json=True, stdout=out)
+    assert json.loads(out.getvalue())["migrated"] == ["alpha", "beta"]
+    for schema in ("hotel_alpha", "hotel_beta", template.SCHEMA):
+        assert sql.ask(valid, indexing.INDEX, schema) == [(True,)]
+        assert newest(schema) == "9000_added"
