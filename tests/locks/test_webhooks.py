@@ -1,0 +1,321 @@
+"""Webhooks: written with the change, signed, sent at least once, and kept where people see what was not taken."""
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection, transaction
+
+from dlq.models import Failure
+from locks import policy, services
+from locks.models import Notice, Webhook
+from locks.services import Wish
+from locks.tasks import send_last, send_notices
+from locks.webhooks import sealing, sending
+from locks.webhooks.topics import TOPICS
+from tenants.models import DueItem
+from tests.locks.conftest import SomeNights
+from tests.locks.helpers import events_of
+from tests.locks.receiver import Receiver, receiving, verify
+from tests.locks.test_waiting import due, work
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as listening:
+        yield listening
+
+
+@pytest.fixture
+def made(receiver: Receiver, rooms: list[int]) -> tuple[Webhook, str]:
+    """A webhook that is told of everything, and its secret."""
+    return services.make_webhook(url=receiver.url, topics=list(TOPICS))
+
+
+def send_due() -> None:
+    for notice in due("webhook"):
+        services.deliver(notice)
+
+
+def due_now() -> None:
+    """Let what waits for another try be due, and no webhook be left alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE public.tenants_dueitem SET due_at = now(), claim_at = now() WHERE kind = 'webhook'"
+        )
+        cursor.execute("UPDATE locks_webhook SET quiet_until = NULL")
+
+
+def test_the_life_of_a_hold_is_told_in_signed_notices(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+) -> None:
+    _webhook, secret = made
+    hold = services.acquire(rooms=rooms[:1], nights=nights(1, 2), session="c7f1", reference="WEB-1")
+    services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+    send_due()
+    assert receiver.kinds == ["hold.created", "hold.confirmed"]
+    assert all(verify(secret, headers, body) for headers, body in receiver.requests)
+    headers, body = receiver.requests[0]
+    assert not verify(secret, headers, body.replace(b"WEB-1", b"WEB-2"))
+    assert not verify(secret, {**headers, "webhook-timestamp": "1"}, body)
+    told = receiver.bodies[0]["data"]
+    assert told == {
+        "hold": str(hold.id),
+        "group": None,
+        "room": rooms[0],
+        "number": "101",
+        "room_type": "double",
+        "check_in": nights(1).check_in.isoformat(),
+        "check_out": nights(3).check_in.isoformat(),
+        "status": "held",
+        "fence": hold.fence,
+        "expires_at": told["expires_at"],
+        "session": "c7f1",
+        "reference": "WEB-1",
+    }
+    assert datetime.datetime.fromisoformat(told["expires_at"]) == hold.expires_at
+    assert hold.token is not None
+    assert hold.token.encode() not in b"".join(body for _headers, body in receiver.requests)
+    assert receiver.bodies[1]["data"]["status"] == "confirmed"
+    assert due("webhook") == []
+
+
+def test_a_group_an_expiry_and_staff_s_release_are_told_too(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+) -> None:
+    group = services.acquire(rooms=rooms[:2], nights=nights(1))
+    services.release(group.id, token=group.token)
+    forced = services.acquire(rooms=rooms[:1], nights=nights(3))
+    services.force_release(forced.id, reason="no-show")
+    lapsed = services.acquire(rooms=rooms[:1], nights=nights(5))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE locks_stay SET expires_at = now() - interval '1 s' WHERE id = %s", [lapsed.id])
+    services.expire(ids=[lapsed.id])
+    send_due()
+    assert sorted(receiver.kinds) == ["hold.created"] * 4 + ["hold.expired"] + ["hold.released"] * 3
+
+
+def test_what_is_rolled_back_is_told_to_nobody(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+) -> None:
+    with transaction.atomic():
+        services.acquire(rooms=rooms[:1], nights=nights(1))
+        transaction.set_rollback(True)
+    send_due()
+    assert (receiver.requests, Notice.objects.count()) == ([], 0)
+
+
+def test_it_is_told_only_of_what_it_asked_for(
+    receiver: Receiver, rooms: list[int], nights: SomeNights
+) -> None:
+    services.make_webhook(url=receiver.url, topics=["hold.released"])
+    services.make_webhook(url=receiver.url, topics=["hold.created"], active=False)
+    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.release(hold.id, token=hold.token)
+    send_due()
+    assert receiver.kinds == ["hold.released"]
+
+
+def test_an_offer_to_who_waits_is_told_without_a_token(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+) -> None:
+    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    entry = services.join(Wish(nights=nights(1), room=rooms[0], reference="WEB-7"))
+    services.release(hold.id, token=hold.token)
+    work()
+    send_due()
+    [offer] = [body["data"] for body in receiver.bodies if body["type"] == "waiting.offered"]
+    assert (offer["waiting"], offer["reference"], offer["room"]) == (str(entry.id), "WEB-7", rooms[0])
+    assert offer["expires_at"]
+
+
+def test_a_hold_that_ends_soon_is_told_once_and_again_after_an_extension(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+) -> None:
+    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+
+    def warned() -> int:
+        return Notice.objects.filter(event="hold.expiring_soon").count()
+
+    def ends_in(seconds: int) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE locks_stay SET expires_at = now() + make_interval(secs => %s) WHERE id = %s",
+                [seconds, hold.id],
+            )
+
+    services.warn(due("expiring"))
+    [item] = DueItem.objects.filter(kind="expiring")
+    assert hold.expires_at is not None
+    assert item.due_at == hold.expires_at - datetime.timedelta(seconds=policy.WARNING_SECONDS)
+    assert warned() == 0
+    ends_in(policy.WARNING_SECONDS - 10)
+    services.warn([hold.id])
+    assert warned() == 1
+    services.extend(hold.id, token=hold.token)
+    services.warn([hold.id])
+    assert warned() == 1
+    ends_in(10)
+    services.warn([hold.id])
+    assert warned() == 2
+    services.release(hold.id, token=hold.token)
+    services.warn([hold.id])
+    assert not DueItem.objects.filter(kind="expiring").exists()
+
+
+@pytest.mark.parametrize("answer", [500, 404, "drop", "redirect"])
+def test_what_is_not_taken_comes_again_later_with_the_same_id(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights, answer: int | str
+) -> None:
+    webhook, secret = made
+    receiver.answers = [answer, 200]
+    services.acquire(rooms=rooms[:1], nights=nights(1))
+    send_due()
+    [notice] = Notice.objects.all()
+    assert (notice.status, notice.attempts, len(receiver.requests)) == ("pending", 1, 1)
+    assert notice.error
+    webhook.refresh_from_db()
+    assert webhook.failing_since
+    due_now()
+    send_due()
+    notice.refresh_from_db()
+    webhook.refresh_from_db()
+    assert (notice.status, notice.attempts) == ("sent", 2)
+    assert webhook.failing_since is None
+    ids = {headers["webhook-id"] for headers, _body in receiver.requests}
+    assert ids == {str(notice.id)}
+    assert all(verify(secret, headers, body) for headers, body in receiver.requests)
+
+
+@pytest.mark.parametrize("answer", ["hang", "drip"])
+def test_who_takes_too_long_is_cut_off(
+    receiver: Receiver, made: tuple[Webhook, str], monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    receiver.answers = [answer]
+    monkeypatch.setattr(sending, "SECONDS", 0.4)
+    tested = services.ping(made[0].id)
+    assert not tested.delivered
+    assert "did not answer within" in tested.error
+    assert 300 < tested.milliseconds < 5000
+
+
+def test_a_webhook_that_just_failed_is_left_alone(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+) -> None:
+    receiver.answers = [500]
+    for room in rooms:
+        services.acquire(rooms=[room], nights=nights(1))
+    send_due()
+    assert len(receiver.requests) == 1
+    assert sorted(Notice.objects.values_list("attempts", flat=True)) == [0, 0, 1]
+    assert due("webhook") == []
+    assert DueItem.objects.filter(kind="webhook").count() == 3
+
+
+def test_waits_grow_to_a_day_and_then_people_have_it(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+) -> None:
+    receiver.answers = [500]
+    services.acquire(rooms=rooms[:1], nights=nights(1))
+    [notice] = Notice.objects.all()
+    waits = []
+    for _ in policy.NOTICE_WAITS:
+        assert services.deliver(notice.id)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT due_at - now() FROM public.tenants_dueitem WHERE item_id = %s", [notice.id]
+            )
+            waits.append(cursor.fetchone()[0].total_seconds())
+        due_now()
+    assert all(wait <= real <= wait * 1.11 + 2 for wait, real in zip(policy.NOTICE_WAITS, waits, strict=True))
+    assert not services.deliver(notice.id)
+    assert len(receiver.requests) == len(policy.NOTICE_WAITS)
+
+
+def test_the_last_failure_is_in_the_dlq_and_sent_again_from_there(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights, settings: Any
+) -> None:
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    receiver.answers = [500]
+    services.acquire(rooms=rooms[:1], nights=nights(1))
+    [notice] = Notice.objects.all()
+    Notice.objects.update(attempts=len(policy.NOTICE_WAITS))
+    send_last.apply(args=[str(notice.id)])
+    notice.refresh_from_db()
+    assert (notice.status, due("webhook")) == ("failed", [])
+    [failure] = Failure.objects.all()
+    assert (failure.name, failure.payload["args"]) == ("locks.tasks.send_last", [str(notice.id)])
+    assert "answered 500" in failure.error_message
+    receiver.answers = [200]
+    send_last.apply(args=failure.payload["args"])
+    notice.refresh_from_db()
+    assert notice.status == "sent"
+    assert {headers["webhook-id"] for headers, _body in receiver.requests} == {str(notice.id)}
+
+
+def test_the_worker_hands_the_last_try_to_a_task_of_its_own(
+    receiver: Receiver,
+    made: tuple[Webhook, str],
+    rooms: list[int],
+    nights: SomeNights,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services.acquire(rooms=rooms[:1], nights=nights(1))
+    Notice.objects.update(attempts=len(policy.NOTICE_WAITS))
+    handed: list[str] = []
+    monkeypatch.setattr(send_last, "delay", handed.append)
+    ids = [str(notice) for notice in due("webhook")]
+    send_notices(ids)
+    assert handed == ids
+    assert due("webhook") == []  # but it is due again should that task be lost
+    assert DueItem.objects.filter(kind="webhook").count() == 1
+
+
+def test_gone_switches_it_off(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+) -> None:
+    receiver.answers = [410]
+    for room in rooms:
+        services.acquire(rooms=[room], nights=nights(1))
+    send_due()
+    made[0].refresh_from_db()
+    assert not made[0].active
+    [event] = events_of("webhook.switched_off")
+    assert event.data == {"host": "127.0.0.1", "why": "it answered 410 Gone"}
+    due_now()
+    send_due()
+    assert len(receiver.requests) == 1
+    assert not DueItem.objects.filter(kind="webhook").exists()
+
+
+def test_days_of_nothing_but_failures_switch_it_off(
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+) -> None:
+    receiver.answers = [503]
+    services.acquire(rooms=rooms[:1], nights=nights(1))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE locks_webhook SET failing_since = now() - interval '4 days'")
+    send_due()
+    made[0].refresh_from_db()
+    assert not made[0].active
+    services.change_webhook(made[0], changes={"active": True})
+    assert made[0].failing_since is None
+
+
+def test_the_secret_is_sealed_where_it_is_stored(made: tuple[Webhook, str], settings: Any) -> None:
+    webhook, secret = made
+    stored = bytes(Webhook.objects.get().sealed_secret)
+    assert secret.encode() not in stored
+    assert sealing.unseal(stored, webhook=webhook.id) == secret
+    settings.SECRET_KEY = "another" * 10
+    tested = services.ping(webhook.id)
+    assert "another SECRET_KEY" in tested.error
+
+
+def test_a_notice_that_is_forgotten_says_so(rooms: list[int]) -> None:
+    with pytest.raises(Exception, match="is forgotten"):
+        services.deliver_last(UUID(int=1))
