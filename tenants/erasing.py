@@ -94,7 +94,7 @@ def _erase(hotel_id: UUID, confirm: str) -> Certificate:
     shared = _shared_rows(str(hotel.id))
     with connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {quoting.name(hotel.schema)} CASCADE")
-        for table, column in _referring():
+        for table, column in shared_tables():
             cursor.execute(
                 f"DELETE FROM {quoting.qualified('public', table)} WHERE {quoting.name(column)} = %s",  # noqa: S608
                 [hotel.id],
@@ -126,13 +126,7 @@ def _refuse(hotel: Hotel, confirm: str) -> None:
             status=hotel.status,
         )
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT d.datname::text FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid "
-            "JOIN pg_roles r ON r.oid = s.refobjid "
-            "WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = %s AND d.datname <> current_database()",
-            [hotel.role],
-        )
-        if copies := sorted(row[0] for row in cursor.fetchall()):
+        if copies := roles.other_databases(cursor, hotel.role):
             raise EraseRefused(
                 f"{hotel.slug} is in other databases of this server too: {', '.join(copies)}. "
                 "Erase it there, or drop them, first.",
@@ -158,7 +152,7 @@ def _shared_rows(hotel_id: str) -> dict[str, int]:
             table,
             f"SELECT count(*) FROM {quoting.qualified('public', table)} WHERE {quoting.name(column)} = {hotel}",  # noqa: S608
         )
-        for table, column in _referring()
+        for table, column in shared_tables()
     )
 
 
@@ -171,7 +165,7 @@ def _counted(queries: Iterable[tuple[str, str]]) -> dict[str, int]:
         return dict(zip((table for table, _query in asked), cursor.fetchone(), strict=True))
 
 
-def _referring() -> list[tuple[str, str]]:
+def shared_tables() -> list[tuple[str, str]]:
     """The shared tables that say which hotel a row belongs to, and the column that says it."""
     with connection.cursor() as cursor:
         cursor.execute(

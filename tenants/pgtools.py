@@ -23,8 +23,14 @@ _ENVIRONMENT = {
 }
 
 
+class ProgramFailed(RuntimeError):
+    """The program ran and did not succeed; what it said."""
+
+
 def run(program: str, *arguments: str) -> str:
     """What `pg_dump` prints for the database that `default` is on. Call it inside `direct_route()`.
+
+    Raises ImproperlyConfigured where no program is new enough, and ProgramFailed.
 
     The password goes by environment: arguments can be read by every user of the machine.
     """
@@ -40,7 +46,7 @@ def run(program: str, *arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{program} failed: {done.stderr.strip()}")
+        raise ProgramFailed(f"{program} failed: {done.stderr.strip()}")
     return done.stdout
 
 

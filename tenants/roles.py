@@ -128,6 +128,17 @@ def drop_role_sql(*, role: str) -> str:
     return f"DROP ROLE IF EXISTS {quoting.name(role)};\n"
 
 
+def other_databases(cursor: CursorWrapper, role: str) -> list[str]:
+    """The other databases of this server in which the role has rights: a copy of the hotel is there."""
+    cursor.execute(
+        "SELECT DISTINCT d.datname::text FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid "
+        "JOIN pg_roles r ON r.oid = s.refobjid "
+        "WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = %s AND d.datname <> current_database()",
+        [role],
+    )
+    return sorted(row[0] for row in cursor.fetchall())
+
+
 #: Which hotels' rights are not what `create_role_sql` and `grants_sql` make them: one pass over the catalog for
 #: the fleet (a subquery a hotel would read pg_class once for each). %(tables)s and %(allowed)s are the restricted
 #: tables and their whole-table privileges, comma-separated.

@@ -108,7 +108,7 @@ def _register(
 ) -> Hotel:
     wanted = naming.valid_slug(slug)
     _refuse_taken_slug(wanted)
-    schema = _free_schema(naming.schema_name(wanted))
+    schema = free_schema(naming.schema_name(wanted))
     hotel = Hotel(slug=wanted, name=name, schema=schema, time_zone=time_zone, language=language, email=email)
     hotel.full_clean(validate_unique=False, validate_constraints=False)
     try:
@@ -133,7 +133,7 @@ def _add_domains(hotel: Hotel, hosts: Iterable[str]) -> list[Domain]:
     return added
 
 
-def _free_schema(base: str) -> str:
+def free_schema(base: str) -> str:
     """`base`, or it with a number: a schema without a hotel (of an interrupted restore, say) is not taken over."""
     with connection.cursor() as cursor:
         for number in itertools.count(1):

@@ -34,13 +34,14 @@ _SESSION = re.compile(
     r"|row_security|default_tablespace|default_table_access_method) = [^;\n]*;"
     r"|SELECT pg_catalog\.set_config\('search_path', '', false\);"
     r"|\\(?:un)?restrict \S+"
-    rf"|CREATE SCHEMA {SCHEMA};"
+    r"|CREATE SCHEMA \w+;"
     r"|--\n-- (?:Name|Data for Name): .*\n--\n)\n*",
     re.MULTILINE,
 )
 #: Where pg_dump's data names the schema; elsewhere in the data the word is somebody's text.
 _DATA_NAMES = re.compile(rf"^(INSERT INTO |SELECT pg_catalog\.setval\('){SCHEMA}\.", re.MULTILINE)
-_NAME = re.compile(rf"\b{SCHEMA}\b")
+#: Functions may speak of tables that come after them.
+BEFOREHAND = "SET LOCAL check_function_bodies = false;\n"
 #: Stands for the schema in the stored script. No letter of it can stand in SQL or in a text by chance.
 PLACEHOLDER = "\ue000hotel\ue000"
 
@@ -81,17 +82,29 @@ def stored_version() -> str | None:
 
 def script() -> str:
     """What pg_dump says of the template schema, ready to be replayed under another name."""
-    arguments = (f"--schema={SCHEMA}", "--no-owner", "--no-privileges", "--no-comments", "--inserts")
-    definitions = [
-        _NAME.sub(PLACEHOLDER, _dump(*arguments, f"--section={s}")) for s in ("pre-data", "post-data")
-    ]
-    data = _DATA_NAMES.sub(rf"\g<1>{PLACEHOLDER}.", _dump(*arguments, "--section=data"))
+    data = _DATA_NAMES.sub(
+        rf"\g<1>{PLACEHOLDER}.", _dump(f"--schema={SCHEMA}", "--inserts", "--section=data")
+    )
     # Rows last: the tables are empty when their indexes are made, and small when they are filled.
-    return "".join(["SET LOCAL check_function_bodies = false;\n", *definitions, data])
+    return "".join([BEFOREHAND, *definitions(SCHEMA), data])
+
+
+def definitions(schema: str, *options: str) -> tuple[str, str]:
+    """What pg_dump says of any hotel's schema, to be replayed under another name: the tables, and what is made
+    when they are filled (keys, constraints, indexes, triggers). BEFOREHAND goes before it.
+    """
+    # pg_dump qualifies every name. Without its dot the word is somebody's column or text.
+    name = re.compile(rf"(?<![\w.]){schema}(?=\.)")
+    before, after = (
+        name.sub(PLACEHOLDER, _dump(f"--schema={schema}", f"--section={section}", *options))
+        for section in ("pre-data", "post-data")
+    )
+    return before, after
 
 
 def _dump(*arguments: str) -> str:
-    return _SESSION.sub("", pgtools.run("pg_dump", *arguments))
+    told = pgtools.run("pg_dump", "--no-owner", "--no-privileges", "--no-comments", *arguments)
+    return _SESSION.sub("", told)
 
 
 def relations(script: str) -> roles.Relations:
