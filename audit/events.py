@@ -44,6 +44,13 @@ HOTEL_RENAMED = register(
 HOTEL_ERASED = register(
     "hotel.erased", sentence=_("{actor} erased the hotel {slug}"), fields=("slug", "detail")
 )
+# The file is known by its SHA-256; where it lies is nobody's business here.
+HOTEL_BACKED_UP = register(
+    "hotel.backed_up", sentence=_("{actor} backed up the hotel {slug}"), fields=("slug", "detail")
+)
+HOTEL_RESTORED = register(
+    "hotel.restored", sentence=_("{actor} restored the hotel {slug} from a backup"), fields=("slug", "detail")
+)
 DOMAIN_ADDED = register(
     "hotel.domain_added", sentence=_("{actor} gave {slug} a domain: {detail}"), fields=("slug", "detail")
 )

@@ -1,0 +1,19 @@
+"""What a masked copy has of guests: nobody. The same address has the same mask in all three tables."""
+
+from tenants.personal import declare, email, name, phone, token, words
+
+declare(
+    "reminders_reservation",
+    masked={"external_id": token, "guest_name": name, "guest_email": email, "guest_phone": phone},
+    kept=("status", "language", "country", "room_type", "source"),
+)
+declare(
+    "reminders_reminder",
+    masked={"recipient": email, "last_error": words},
+    kept=("status", "skip_reason"),
+)
+declare("reminders_suppression", masked={"email": email}, kept=("reason",))
+# The hotel's own words and looks, which its guests are sent.
+declare("reminders_rule", kept=("name", "anchor", "late_policy", "room_types", "sources", "guests"))
+declare("reminders_template", kept=("language", "subject", "html", "text"))
+declare("reminders_brand", kept=("colour", "logo", "logo_type", "logo_digest"))

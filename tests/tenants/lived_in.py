@@ -1,0 +1,142 @@
+"""A hotel that has something everywhere: what a backup must bring back, and what a masked one must hide."""
+
+import csv
+import gzip
+import itertools
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+
+from dlq import services as failures
+from dlq.reports import reported
+from locks import selectors, services
+from locks.models import Room
+from locks.nights import Nights
+from reminders import delivery
+from reminders.models import Reminder, Reservation, Suppression
+from reminders.services.reminders import send_now
+from reminders.services.reservations import upsert_reservation
+from tenants import api_keys
+from tenants import services as hotels
+from tenants.context import hotel_context, platform_context
+from tenants.models import ContactIdentifier, Hotel, User
+from tests.servers import MailServer
+from tests.tenants import sql
+
+PASSWORD = "correct horse battery"
+#: What would tell who somebody is, or let somebody in. None of it stands by itself in a masked copy.
+PERSONAL = (
+    "Zoraida",
+    "zoraida",
+    "+34600111222",
+    "rosa",
+    "Rosa Díaz",
+    "sol@hotel-sol.example",
+    "VIP knows the owner",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LivedIn:
+    hotel: Hotel
+    key: str
+    sent: Reminder
+
+
+def lived_in(slug: str, *, folder: Path, smtp: MailServer) -> LivedIn:
+    """Real bookings, staff, a key, a session's worth of holds, a mail that went, a failure, contacts, a domain."""
+    hotel = hotels.create_hotel(
+        slug=slug, name="Hotel Sol", time_zone="Europe/Madrid", language="es", email="sol@hotel-sol.example",
+        domains=["hotel-sol.example"],
+    )  # fmt: skip
+    call_command(
+        "import_reservations",
+        _bookings(folder),
+        hotel=slug,
+        shift_to_today=True,
+        json=True,
+        stdout=StringIO(),
+    )
+    with hotel_context(hotel):
+        User.objects.create_user(
+            username="rosa",
+            password=PASSWORD,
+            role="manager",
+            full_name="Rosa Díaz",
+            email="rosa@hotel-sol.example",
+        )
+        _key, secret = api_keys.make(name="channel", scopes=["reservations:read", "locks:read"])
+        today = selectors.today()
+        room = Room.objects.order_by("id").values_list("id", flat=True)[0]
+        far = today.replace(year=today.year + 2, day=1)
+        services.acquire(
+            rooms=[room], nights=Nights(far, far.replace(day=3)), session="Zoraida", reference="Zoraida-1"
+        )
+        stay = services.acquire(rooms=[room], nights=Nights(far.replace(day=5), far.replace(day=6)))
+        services.force_release(stay.id, reason="VIP knows the owner")
+        upsert_reservation(
+            external_id="Zoraida-7", arrival=far, departure=far.replace(day=4), guest_name="Zoraida Ñ\\t\tÍñiguez\n🏖",
+            guest_email="zoraida@guests.example", guest_phone="+34600111222", adults=2,
+        )  # fmt: skip
+        sent = _send_one(smtp)
+        failures.capture(
+            kind="message", source="pms", name="booking", payload={"guest": "zoraida@guests.example"},
+            error=reported(type="Refused", message="no room for Zoraida"),
+        )  # fmt: skip
+        Suppression.objects.create(email="zoraida@guests.example", reason="unsubscribed")
+    with platform_context():
+        ContactIdentifier.objects.create(hotel=hotel, kind="email", value="zoraida@guests.example")
+        ContactIdentifier.objects.create(hotel=hotel, kind="phone", value="+34600111222")
+    return LivedIn(hotel, secret, sent)
+
+
+def _send_one(smtp: MailServer) -> Reminder:
+    reservation = Reservation.objects.get(external_id="Zoraida-7")
+    reminder = Reminder.objects.filter(reservation=reservation).order_by("planned_for")[0]
+    send_now(reminder_id=reminder.id)
+    delivery.send_due([reminder.id])
+    reminder.refresh_from_db()
+    assert reminder.status == "sent"
+    assert len(smtp.to("zoraida@guests.example")) == 1
+    return reminder
+
+
+def _bookings(folder: Path) -> Path:
+    """Three hundred of the real ones."""
+    path = folder / "bookings.csv"
+    with (
+        gzip.open(settings.BASE_DIR / "data" / "hotel_bookings.csv.gz", "rt") as packed,
+        path.open("w") as out,
+    ):
+        reader = csv.reader(packed)
+        writer = csv.writer(out)
+        writer.writerow(next(reader))
+        writer.writerows(itertools.islice((row for row in reader if row[3] >= "2016-09-12"), 300))
+    return path
+
+
+def everything(schema: str) -> dict[str, list[str]]:
+    """Table -> its rows, each as one text, by the server's own cast and not by what is being tested."""
+    tables = sql.ask("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", schema)
+    return {
+        table: [
+            row for (row,) in sql.ask(f'SELECT t::text FROM {schema}.{table} t ORDER BY t::text COLLATE "C"')
+        ]
+        for (table,) in tables
+    }
+
+
+def shared(hotel_id: Any) -> dict[str, list[tuple[Any, ...]]]:
+    """Its rows of the shared tables, without whose they are and what the tick notes."""
+    return {
+        table: sql.ask(f"SELECT {columns} FROM {table} WHERE hotel_id = %s ORDER BY {columns}", str(hotel_id))
+        for table, columns in {
+            "tenants_domain": "host, created_at",
+            "tenants_contactidentifier": "kind, value, created_at",
+            "tenants_dueitem": "kind, item_id, due_at",
+        }.items()
+    }
