@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -16,7 +16,7 @@ from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders import rendering
 from reminders.admin.previews import preview_of
-from reminders.errors import InvalidLogo
+from reminders.errors import InvalidColour, InvalidLogo
 from reminders.images import MOST_BYTES, Logo, read_logo
 from reminders.models import Brand, Template
 from reminders.services import brand as service
@@ -25,12 +25,12 @@ from tenants.context import current_hotel
 
 class BrandForm(forms.ModelForm):  # type: ignore[type-arg]
     new_logo = forms.FileField(
-        label=_("logo"),
+        label=_("Logo"),
         required=False,
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": "image/png,image/jpeg"}),
         help_text=_("PNG or JPEG, up to 200 kB. It is shown 48 pixels high, on white."),
     )
-    without_logo = forms.BooleanField(label=_("without a logo"), required=False, widget=UnfoldBooleanWidget())
+    without_logo = forms.BooleanField(label=_("Without a logo"), required=False, widget=UnfoldBooleanWidget())
 
     class Meta:
         model = Brand
@@ -38,7 +38,10 @@ class BrandForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets = {"colour": UnfoldAdminColorInputWidget()}
 
     def clean_colour(self) -> str:
-        return str(self.cleaned_data["colour"]).strip().lower()
+        try:
+            return service.valid_colour(self.cleaned_data["colour"])
+        except InvalidColour as error:
+            raise ValidationError(error.detail) from error
 
     def clean_new_logo(self) -> Logo | None:
         given = self.cleaned_data["new_logo"]
@@ -82,6 +85,12 @@ class BrandAdmin(HotelModelAdmin):
             service.set_colour(colour=given["colour"])
         if given["new_logo"] or given["without_logo"]:
             service.set_logo(logo=given["new_logo"])
+
+    def response_change(self, request: HttpRequest, obj: Brand) -> HttpResponse:
+        self.message_user(
+            request, _("Saved. The mails that go from now on look like this."), messages.SUCCESS
+        )
+        return HttpResponseRedirect(request.path)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Nothing: the service has left its event."""

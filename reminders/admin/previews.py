@@ -1,6 +1,6 @@
 """A mail as its reader would see it, inside a page of the admin."""
 
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -24,6 +24,6 @@ def preview_of(template: Template) -> SafeString | str:
         '<p class="mb-2 font-semibold">{}</p><iframe sandbox srcdoc="{}" title="{}" '
         'class="w-full rounded border" style="height:36rem;max-width:40rem;background:#fff"></iframe>',
         rendered.subject,
-        rendered.html,
+        escape(rendered.html),  # all of it, to stand in an attribute: as a page it counts as safe
         _("preview"),
     )

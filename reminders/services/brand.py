@@ -16,12 +16,17 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _NO_LOGO = {"logo": b"", "logo_type": "", "logo_width": 0, "logo_height": 0, "logo_digest": ""}
 
 
+def valid_colour(written: str) -> str:
+    """`#rrggbb`, in lower case. Raises InvalidColour."""
+    colour = written.strip().lower()
+    if not _COLOUR.fullmatch(colour):
+        raise InvalidColour(f"{written!r} is no colour. Write it like #1f4e5f.")
+    return colour
+
+
 def set_colour(*, colour: str) -> None:
-    """`#rrggbb`. Raises InvalidColour."""
-    wanted = colour.strip().lower()
-    if not _COLOUR.fullmatch(wanted):
-        raise InvalidColour(f"{colour!r} is no colour. Write it like #1f4e5f.")
-    _store("colour", colour=wanted)
+    """Raises InvalidColour."""
+    _store("colour", colour=valid_colour(colour))
 
 
 def set_logo(*, logo: Logo | None) -> None:

@@ -1,0 +1,160 @@
+"""A hotel's colour and logo: what is taken, what is refused and why, and how its mails and pages wear them."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+
+from audit.models import Event
+from reminders import delivery
+from reminders.errors import InvalidColour, InvalidLogo
+from reminders.images import MOST_BYTES, read_logo
+from reminders.letterhead import ink_on, letterhead
+from reminders.models import Brand, Reminder, Reservation
+from reminders.services.brand import set_colour, set_logo
+from tenants.context import hotel_context
+from tenants.models import Hotel
+from tests.conftest import ALPHA_HOST
+from tests.reminders.conftest import Clock
+from tests.servers import MailServer
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/reminders/brand/1/change/"
+
+
+def png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + b"\xc8\x50\x1e" * width) * height
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def jpeg(width: int, height: int) -> bytes:
+    """The segments that come before a picture's data, an unusual fill byte and a table among them."""
+    jfif = b"\xff\xe0" + struct.pack(">H", 16) + b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
+    table = b"\xff\xc4" + struct.pack(">H", 4) + b"\0\0"
+    frame = b"\xff\xc2" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\0"
+    return b"\xff\xd8" + jfif + b"\xff" + table + frame + b"\xff\xd9"
+
+
+@pytest.mark.parametrize(("content", "kind"), [(png(480, 120), "image/png"), (jpeg(480, 120), "image/jpeg")])
+def test_a_png_or_a_jpeg_is_known_by_its_first_bytes(content: bytes, kind: str) -> None:
+    logo = read_logo(content)
+    assert (logo.type, logo.width, logo.height) == (kind, 480, 120)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "Neither a PNG nor a JPEG"),
+        (b"GIF89a" + b"\0" * 40, "Neither a PNG nor a JPEG"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "Neither a PNG nor a JPEG"),
+        (b"\x89PNG\r\n\x1a\n", "Neither a PNG nor a JPEG"),
+        (png(1, 1) + b"\0" * MOST_BYTES, "200 kB are the most"),
+        (png(2001, 1), "2001 x 1 pixels"),
+        (jpeg(0, 9), "0 x 9 pixels"),
+        (b"\xff\xd8\xff\xe0\xff\xff", "0 x 0 pixels"),
+        (b"\xff\xd8\xff" + b"\xff" * 500, "0 x 0 pixels"),
+    ],
+)
+def test_what_is_no_logo_is_refused_with_the_reason(content: bytes, says: str) -> None:
+    with pytest.raises(InvalidLogo, match=says):
+        read_logo(content)
+
+
+@pytest.mark.parametrize(
+    ("colour", "ink"),
+    [("#1f4e5f", "#ffffff"), ("#000000", "#ffffff"), ("#f4b942", "#111827"), ("#ffffff", "#111827")],
+)
+def test_the_name_on_the_colour_can_be_read(colour: str, ink: str) -> None:
+    assert ink_on(colour) == ink
+
+
+@pytest.mark.parametrize("colour", ["red", "#12345", "#1234567", "#12345g", "#000000;display:none", ""])
+def test_what_is_no_colour_is_refused(in_hotel: Hotel, colour: str) -> None:
+    with pytest.raises(InvalidColour):
+        set_colour(colour=colour)
+    assert not Brand.objects.exists()
+
+
+def test_the_database_takes_no_other_colour_and_no_second_row(in_hotel: Hotel) -> None:
+    set_colour(colour="#ABCDEF")
+    assert Brand.objects.get().colour == "#abcdef"
+    for wrong in ("UPDATE reminders_brand SET colour = 'red'", "UPDATE reminders_brand SET id = 2"):
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(wrong)
+
+
+def test_staff_choose_them_and_the_trail_says_so(staff: Client, hotel: Hotel) -> None:
+    assert "Unsubscribe" in staff.get(PAGE).content.decode()
+    upload = SimpleUploadedFile("logo.exe", png(480, 120), "application/x-msdownload")
+    answer = staff.post(PAGE, {"colour": "#F4B942", "new_logo": upload})
+    assert answer.status_code == 302, answer.context["errors"]
+    with hotel_context(hotel):
+        brand = Brand.objects.get()
+        assert (brand.colour, brand.logo_type, brand.logo_width) == ("#f4b942", "image/png", 480)
+        told = [event.data["changed"] for event in Event.objects.filter(event="brand.changed").order_by("id")]
+        assert sorted(told) == ["colour", "logo"]
+    assert f"/brand/{brand.logo_digest}.png" in staff.get(PAGE).content.decode()
+    staff.post(PAGE, {"colour": "#f4b942", "without_logo": "on"})
+    with hotel_context(hotel):
+        assert Brand.objects.get().logo_digest == ""
+
+
+def test_a_wrong_upload_is_told_beside_the_field(staff: Client, hotel: Hotel) -> None:
+    large = SimpleUploadedFile("logo.png", png(1, 1) + b"\0" * MOST_BYTES, "image/png")
+    page = staff.post(PAGE, {"colour": "#f4b942", "new_logo": large})
+    assert page.status_code == 200
+    assert "200 kB are the most" in page.content.decode()
+    page = staff.post(PAGE, {"colour": "reddish", "new_logo": ""})
+    assert "is no colour" in page.content.decode()
+
+
+def test_the_logo_is_served_to_anybody_and_kept_for_ever(hotel: Hotel) -> None:
+    with hotel_context(hotel):
+        set_logo(logo=read_logo(jpeg(480, 120)))
+        url = letterhead(hotel.scope, address="").logo_url
+    answer = Client(SERVER_NAME=ALPHA_HOST).get(url)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg")
+    assert answer.content == jpeg(480, 120)
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert Client(SERVER_NAME="beta.localhost").get(url).status_code == 404
+    assert Client(SERVER_NAME=ALPHA_HOST).get("/brand/0.png").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_wears_them(
+    book: Callable[..., Reservation], clock: Clock, smtp: MailServer, hotel: Hotel
+) -> None:
+    set_colour(colour="#f4b942")
+    clock("2030-05-09 12:00")
+    book("R1", "2030-05-10", "2030-05-12")
+    due = Reminder.objects.filter(status="scheduled")
+    delivery.send_due([reminder.id for reminder in due])
+    assert "background:#f4b942;color:#111827" in _html(smtp)
+    set_logo(logo=read_logo(png(960, 480)))
+    book("R2", "2030-05-10", "2030-05-12")
+    delivery.send_due([reminder.id for reminder in due.all()])
+    html = _html(smtp)
+    assert f'src="http://{ALPHA_HOST}:8000/brand/' in html
+    assert 'width="96" height="48" alt="Hotel Alpha"' in html
+
+
+def _html(smtp: MailServer) -> str:
+    body = smtp.accepted[-1].get_body(["html"])
+    assert body is not None
+    return str(body.get_content())
