@@ -35,8 +35,8 @@ isolation: install tools ## 200,000 operations of many hotels through a small po
 chaos: install tools ## Kill things while they work, and see that nothing is lost: 10,000 reminders over 50 hotels (minutes)
 	@CHAOS_REMINDERS=$(or $(REMINDERS),10000) CHAOS_HOTELS=$(or $(HOTELS),50) $(PY) -m pytest tests/chaos -s $(ARGS)
 
-replay: install ## The whole file of real bookings over REST, held, confirmed and cancelled day by day (half an hour)
-	@REPLAY=whole LOG_LEVEL=ERROR $(PY) -m pytest tests/locks/test_replay.py -n 2 --dist load -p no:logging -rP $(ARGS)
+replay: install ## The whole file of real bookings lived through day by day, rooms and then mails (an hour)
+	@REPLAY=whole LOG_LEVEL=ERROR $(PY) -m pytest tests/locks/test_replay.py tests/reminders/test_whole_file.py -n 2 --dist load -p no:logging -rP $(ARGS)
 
 clean: ## Forget all data of this checkout (the installed packages stay)
 	@if [ -x $(PY) ]; then $(PY) -m hotelagent.embedded.clean; fi
