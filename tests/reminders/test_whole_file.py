@@ -28,7 +28,8 @@ from reminders.models import LatePolicy, Reminder, Reservation, ReservationStatu
 from reminders.services.reservations import cancel_reservation
 from tenants.models import DueItem, Hotel
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(7200)]
+#: Committed for good, mail by mail: a whole life in one transaction would be none, and its dead rows would pile up.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(7200)]
 FILE = settings.BASE_DIR / "data" / "hotel_bookings.csv.gz"
 LISBON = ZoneInfo("Europe/Lisbon")
 DAY = timedelta(days=1)
