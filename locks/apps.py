@@ -3,6 +3,8 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin import navigation
 from hotelagent.admin.navigation import Page
+from hotelagent.rest import guide
+from locks.webhooks.described import described
 from tenants import due
 
 
@@ -16,6 +18,7 @@ class LocksConfig(AppConfig):
         due.register(kind="waiting", task="locks.tasks.look_after_waiting")
         # Ten seconds each, at the worst: a batch stays below the time that a task may take.
         due.register(kind="webhook", task="locks.tasks.send_notices", batch=10)
+        guide.describes_webhooks(described)
         navigation.register(
             Page(
                 title=_("Room board"),

@@ -29,6 +29,8 @@ class Schema(SpectacularAPIView):
             for tag in op.get("tags", ())
         }
         response.data["tags"] = guide.tags(used)
+        if webhooks := guide.webhooks():
+            response.data["webhooks"] = webhooks
         return response
 
 

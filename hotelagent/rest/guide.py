@@ -1,5 +1,8 @@
 """What a client's developer reads first: the words above the operations, and the order of these."""
 
+from collections.abc import Callable
+from typing import Any
+
 from tenants.context import current_scope
 
 _CONVENTIONS = """
@@ -32,6 +35,8 @@ Rooms, holds, reservations, reminders, failures and the audit trail of **one hot
 3. `POST /api/v1/locks/{id}/extend/` with the token if the guest needs longer, `.../release/` if they go away.
 4. `POST /api/v1/locks/{id}/confirm/` with the token and the fence, once it is paid, turns the hold into the stay.
 
+Nothing free? `POST /api/v1/waiting-list/` waits for a room, first come, first offered, and `webhooks` tell when it is.
+
 `PUT /api/v1/reservations/by-external-id/{external_id}/` then tells who comes, and plans the reminders.
 Nights are `[check-in, check-out)`: one guest may arrive on the day another leaves. Days are the hotel's own.
 """
@@ -55,6 +60,22 @@ _TAGS = {
     "dlq": "Messages and tasks that failed, and sending them again.",
     "audit": "Who did what, when, from where.",
 }
+
+
+#: What hotels send to other systems: an app says it in `AppConfig.ready()`.
+_webhooks: list[Callable[[], dict[str, Any]]] = []
+
+
+def describes_webhooks(describe: Callable[[], dict[str, Any]]) -> None:
+    """Register what makes entries of OpenAPI's `webhooks`, for the hotels' description."""
+    if describe not in _webhooks:
+        _webhooks.append(describe)
+
+
+def webhooks() -> dict[str, Any]:
+    if current_scope().id is None:
+        return {}
+    return {name: entry for describe in _webhooks for name, entry in describe().items()}
 
 
 def description() -> str:

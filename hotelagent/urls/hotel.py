@@ -12,8 +12,6 @@ urlpatterns = [
     path("api/v1/", include("audit.api")),
     path("api/v1/", include("dlq.api")),
     path("api/v1/", include("locks.api")),
-    path("api/v1/", include("locks.waiting_api")),
-    path("api/v1/", include("locks.webhook_api")),
     path("api/v1/", include("reminders.api")),
     path("", include("reminders.guest_pages")),
     path("", include("hotelagent.rest.urls")),

@@ -10,7 +10,6 @@ from rest_framework import exceptions, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.routers import SimpleRouter
 
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
@@ -192,9 +191,3 @@ def _id(pk: str) -> UUID:
         return UUID(pk)
     except ValueError:
         raise exceptions.NotFound from None
-
-
-_router = SimpleRouter()
-_router.register("waiting-list", WaitingViewSet, basename="waiting")
-
-urlpatterns = _router.urls

@@ -4,12 +4,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.urls import path
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import mixins, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.routers import SimpleRouter
 
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
@@ -111,7 +109,7 @@ class WebhookViewSet(
     @extend_schema(
         request=WebhookSerializer, responses={200: WebhookSerializer, **problem_responses(_REFUSED)}
     )
-    def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002 - the address has it
+    def partial_update(self, request: Request, pk: str) -> Response:
         """Change a webhook, or switch it on or off."""
         asked = WebhookSerializer(data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
@@ -132,9 +130,3 @@ class PingView(HotelAPIView):
     def post(self, _request: Request, pk: UUID) -> Response:
         """Send a test (`ping`) to a webhook now, and see what it answers."""
         return Response(TestedSerializer(services.ping(pk)).data)
-
-
-_router = SimpleRouter()
-_router.register("webhooks", WebhookViewSet, basename="webhook")
-
-urlpatterns = [*_router.urls, path("webhooks/<uuid:pk>/ping/", PingView.as_view(), name="webhook-ping")]

@@ -1,0 +1,72 @@
+"""What is sent, for who receives it: the entries of OpenAPI's `webhooks`."""
+
+from typing import Any
+
+from locks.webhooks.topics import TOPICS
+
+_HOW = """
+A POST as [Standard Webhooks](https://www.standardwebhooks.com) has it; verify it before you believe it:
+
+    import base64, hashlib, hmac, time
+
+    def verify(secret: str, headers, body: bytes) -> bool:        # secret: whsec_...
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+        signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+        expected = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+        fresh = abs(time.time() - int(headers["webhook-timestamp"])) < 300
+        return fresh and any(hmac.compare_digest(given, "v1," + expected)
+                             for given in headers["webhook-signature"].split())
+
+Answer with 2xx within ten seconds. Anything else, a redirect too, and it comes again for about a day with the same
+`webhook-id`; 410 switches the webhook off. It may come twice, late, or after a later one: `timestamp` is when it
+happened, and of two notices about a room the larger `fence` is the newer hold's.
+"""
+
+_DAY = {"type": "string", "format": "date"}
+_MOMENT = {"type": "string", "format": "date-time"}
+_TEXT = {"type": "string"}
+_NUMBER = {"type": ["integer", "null"]}
+_ID = {"type": "string", "format": "uuid"}
+
+_DATA = {
+    "hold": _ID,
+    "group": {"type": ["string", "null"], "format": "uuid"},
+    "room": {"type": "integer"},
+    "number": _TEXT,
+    "room_type": _TEXT,
+    "check_in": _DAY,
+    "check_out": _DAY,
+    "status": _TEXT,
+    "fence": _NUMBER,
+    "expires_at": {"type": ["string", "null"], "format": "date-time"},
+    "session": _TEXT,
+    "reference": _TEXT,
+}
+
+
+def described() -> dict[str, Any]:
+    return {topic: {"post": _operation(topic, str(meaning))} for topic, meaning in TOPICS.items()}
+
+
+def _operation(topic: str, meaning: str) -> dict[str, Any]:
+    data = {**_DATA, "waiting": _ID} if topic == "waiting.offered" else _DATA
+    body = {
+        "type": "object",
+        "required": ["type", "timestamp", "data"],
+        "properties": {
+            "type": {"const": topic},
+            "timestamp": _MOMENT,
+            "data": {"type": "object", "required": list(data), "properties": data},
+        },
+    }
+    headers = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    return {
+        "summary": meaning,
+        "description": _HOW.strip(),
+        "tags": ["webhooks"],
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in headers
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {"2XX": {"description": "Taken."}},
+    }

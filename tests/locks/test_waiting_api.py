@@ -1,0 +1,84 @@
+"""The waiting list over REST."""
+
+import uuid
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from locks import services
+from tenants import api_keys
+from tenants.context import hotel_context
+from tenants.models import Hotel
+from tests.conftest import ALPHA_HOST
+from tests.locks.conftest import SomeNights
+from tests.locks.test_api import dates
+from tests.locks.test_waiting import work
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/api/v1/waiting-list/"
+
+
+@pytest.fixture
+def rival(hotel: Hotel) -> APIClient:
+    with hotel_context(hotel):
+        _, secret = api_keys.make(name="rival", scopes=["locks:read", "locks:write"])
+    client = APIClient(SERVER_NAME=ALPHA_HOST)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    return client
+
+
+def join(client: APIClient, nights: SomeNights, **more: Any) -> dict[str, Any]:
+    made = client.post(LIST, {"room_type": "double", **dates(nights, 1), **more})
+    assert made.status_code == 201, made.json()
+    entry: dict[str, Any] = made.json()
+    return entry
+
+
+def test_from_the_line_to_the_stay(
+    api: APIClient, rival: APIClient, rooms: list[int], nights: SomeNights
+) -> None:
+    holds = [services.acquire(rooms=[room], nights=nights(1)) for room in rooms]
+    first = join(api, nights, reference="WEB-1", session="s1")
+    second = join(rival, nights)
+    assert [(entry["status"], entry["place"]) for entry in (first, second)] == [
+        ("waiting", 1),
+        ("waiting", 2),
+    ]
+    early = api.post(f"{LIST}{first['id']}/claim/")
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/nothing-offered")
+    services.release(holds[0].id, token=holds[0].token)
+    work()
+    offered = api.get(f"{LIST}{first['id']}/").json()
+    assert (offered["status"], offered["place"]) == ("offered", None)
+    assert api.get(f"/api/v1/locks/{offered['hold']}/").json()["status"] == "held"
+    assert rival.post(f"{LIST}{first['id']}/claim/").status_code == 404
+    once = {"Idempotency-Key": str(uuid.uuid4())}
+    hold = api.post(f"{LIST}{first['id']}/claim/", headers=once).json()
+    assert api.post(f"{LIST}{first['id']}/claim/", headers=once).json() == hold
+    assert (hold["id"], hold["reference"], hold["extensions_left"]) == (offered["hold"], "WEB-1", 2)
+    assert api.post(f"{LIST}{first['id']}/claim/").json()["type"] == "/problems/already-claimed"
+    own = {"token": hold["token"], "fence": hold["fence"]}
+    assert api.post(f"/api/v1/locks/{hold['id']}/confirm/", own).json()["status"] == "confirmed"
+
+
+def test_each_client_sees_and_leaves_its_own(
+    api: APIClient, rival: APIClient, rooms: list[int], nights: SomeNights
+) -> None:
+    for room in rooms:
+        services.acquire(rooms=[room], nights=nights(1))
+    mine, theirs = join(api, nights, session="s1"), join(rival, nights)
+    assert [entry["id"] for entry in api.get(LIST).json()["results"]] == [mine["id"]]
+    assert api.get(f"{LIST}?status=offered").json()["results"] == []
+    assert api.delete(f"{LIST}{theirs['id']}/").status_code == 404
+    assert api.delete(f"{LIST}{mine['id']}/").status_code == 204
+    assert api.get(f"{LIST}{mine['id']}/").json()["status"] == "left"
+    assert rival.get(f"{LIST}{theirs['id']}/").json()["place"] == 1
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"room": 1, "room_type": "double"}, {"room_type": "double", "guest_name": "Ada"}]
+)
+def test_it_is_strict(api: APIClient, rooms: list[int], nights: SomeNights, body: dict[str, Any]) -> None:
+    assert api.post(LIST, {**dates(nights, 1), **body}).status_code == 400
