@@ -1,7 +1,8 @@
 """What the services hand back: a hold as its owner sees it."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
@@ -43,8 +44,20 @@ class HeldRoom:
         }
 
 
+# What JSON has no type for, by its place.
 _NAMES = [field.name for field in fields(HeldRoom)]
-_FIELDS, _STATUS = len(_NAMES), _NAMES.index("status")
+_READ: dict[int, Callable[[Any], Any]] = {
+    _NAMES.index(name): read
+    for name, read in {
+        "id": UUID,
+        "group_id": lambda group: group and UUID(group),
+        "check_in": datetime.date.fromisoformat,
+        "check_out": datetime.date.fromisoformat,
+        "status": StayStatus,
+        "expires_at": datetime.datetime.fromisoformat,
+        "created_at": datetime.datetime.fromisoformat,
+    }.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +159,20 @@ def held_rooms(statement: str, params: Mapping[str, Any]) -> list[HeldRoom]:
     return [held_room(row) for row in rows(statement, params)]
 
 
-def changed_room(statement: str, params: Mapping[str, Any]) -> tuple[HeldRoom | None, Sequence[Any]]:
-    """The answer of a function of migration 0002, if it changed anything, and what it says besides.
-
-    By place, for a hold has to be cheap: the columns' names cost as much as all that they name.
-    """
+def answer(statement: str, given: Mapping[str, Any], **params: Any) -> list[Any]:
+    """What a function of migration 0002 says; nothing where it changed nothing."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        row = cursor.fetchone()
-    values, besides = list(row[:_FIELDS]), row[_FIELDS:]
-    if values[0] is None:
-        return None, besides
-    values[_STATUS] = StayStatus(values[_STATUS])
-    return HeldRoom(*values), besides
+        cursor.execute(statement, {**params, "given": json.dumps(given)})
+        [said] = cursor.fetchone()
+    return json.loads(said) if said else []
+
+
+def answered_room(said: Sequence[Any]) -> HeldRoom:
+    """The hold in an answer that has all of it, in the order of the fields above."""
+    values = list(said)
+    for place, read in _READ.items():
+        values[place] = read(values[place])
+    return HeldRoom(*values)
 
 
 def held_room(row: Mapping[str, Any]) -> HeldRoom:

@@ -33,13 +33,9 @@ _ROOM_IS_FREE = f"""
 
 _OF_TYPE = "room.room_type = %(room_type)s AND room.capacity >= %(guests)s"
 
-#: One room: all that follows from it is done by the function (migration 0002). Its answer has no room where none
-#: could be had, and says in any case how many lapsed holds were in the way and are ended.
-_ACQUIRE_ONE = """
-SELECT * FROM locks_acquire({room}, daterange(%(check_in)s, %(check_out)s), %(time_zone)s, %(hotel)s, %(id)s,
-    %(digest)s, %(holder)s, %(session)s, %(reference)s, %(seconds)s, %(life)s, %(extensions)s,
-    %(per_client)s, %(per_session)s, %(acquired)s, %(expired)s)
-"""
+#: One room: all that follows from it is done by the function (migration 0002). Its answer says how many lapsed holds
+#: were in the way and are ended, and what was had, if it was.
+_ACQUIRE_ONE = "SELECT locks_acquire({room}, %(given)s)"
 
 ACQUIRE_ROOM = _ACQUIRE_ONE.format(room="%(room)s")
 
@@ -136,12 +132,10 @@ ACQUIRE_ANY_WAITING = _ACQUIRE.format(
     order="ORDER BY room.id FOR NO KEY UPDATE",
 )
 
-#: One hold by its own id, by its owner. The answer is a row of nulls where it is not theirs or not so any more, and
-#: where the id is a group's.
-_ONE_OWNED = "(%(id)s, %(digest)s, %(staff)s, %(hotel)s, %(form)s"
-EXTEND_ONE = f"SELECT * FROM locks_extend{_ONE_OWNED}, %(seconds)s)"
-RELEASE_ONE = f"SELECT * FROM locks_release{_ONE_OWNED})"
-CONFIRM_ONE = f"SELECT * FROM locks_confirm{_ONE_OWNED}, %(fence)s, %(reference)s)"
+#: One hold by its own id, by its owner. Null where it is not theirs or not so any more, and where the id is a group's.
+EXTEND_ONE = "SELECT locks_extend(%(given)s)"
+RELEASE_ONE = "SELECT locks_release(%(given)s)"
+CONFIRM_ONE = "SELECT locks_confirm(%(given)s)"
 
 # A hold or the holds of a group, or the stays they became, acted on by who owns them: by the token, or by being the
 # member of staff who made them. `members` says how many there should be: a group is changed whole or not at all.

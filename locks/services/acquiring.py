@@ -1,5 +1,6 @@
 """Holding rooms: one statement decides, the database's constraint has the last word."""
 
+import datetime
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -7,12 +8,12 @@ from typing import Any
 from django.db import transaction
 
 from audit.services import record_apart, record_many
-from audit.sql import form
+from audit.sql import acting
 from hotelagent.ids import uuid7
 from locks import events, metrics, policy, refusals, sql
 from locks.changes import announce
 from locks.errors import NoRooms, RoomContended
-from locks.holds import HeldRoom, Hold, changed_room, held_rooms
+from locks.holds import HeldRoom, Hold, answer, held_rooms
 from locks.models import StayStatus
 from locks.nights import Nights
 from locks.owner import digest, new_token
@@ -26,9 +27,8 @@ from tenants.errors import DomainError
 #: Rooms that seem free and are lost to a rival each time: after so many times the caller is told.
 ATTEMPTS = 5
 
-# What locks_acquire() adds to its events.
-_DRAWN_OF_ACQUIRED = ("room", "fence", "expires_at")
-_DRAWN_OF_EXPIRED = ("room", "check_in", "check_out", "holder")
+# Of what the statements look for rooms by, what locks_acquire() is given too.
+_GIVEN = ("time_zone", "holder", "session", "per_client", "per_session")
 
 
 def acquire(*, rooms: Sequence[int], nights: Nights, session: str = "", reference: str = "") -> Hold:
@@ -95,27 +95,50 @@ def _acquire(wanted: Wanted, statements: Sequence[str]) -> Hold:
 
 def _hold_one(wanted: Wanted, statement: str) -> Hold | None:
     """One statement does it all, so there is nothing to hold together: it commits by itself where it may."""
-    token = new_token()
-    room, [lapsed] = changed_room(
+    token, key, params = new_token(), uuid7(), wanted.params()
+    lapsed, *taken = answer(
         statement,
         {
-            **_params(wanted, token),
-            "id": uuid7(),
-            "room": wanted.rooms[0] if wanted.rooms else None,
-            "hotel": current_hotel().id,
-            "expired": form(events.HOLD_EXPIRED, drawn=_DRAWN_OF_EXPIRED),
-            "acquired": form(
-                events.HOLD_ACQUIRED,
-                drawn=_DRAWN_OF_ACQUIRED,
-                check_in=wanted.nights.check_in,
-                check_out=wanted.nights.check_out,
-                reference=wanted.reference,
-            ),
+            **acting(),
+            "hotel": str(current_hotel().id),
+            "hold": str(key),
+            "digest": digest(token).hex(),
+            "check_in": wanted.nights.check_in.isoformat(),
+            "check_out": wanted.nights.check_out.isoformat(),
+            "reference": wanted.reference,
+            "seconds": policy.HOLD_SECONDS,
+            "life": policy.LIFE_SECONDS,
+            "extensions": policy.EXTENSIONS,
+            **{name: params[name] for name in _GIVEN},
         },
+        **params,
+        room=wanted.rooms[0] if wanted.rooms else None,
     )
     if lapsed:
         metrics.ENDED.labels(how="expired").inc(lapsed)
-    return None if room is None else Hold.of([room], token=token)
+    if not taken:
+        return None
+    room, number, room_type, fence, begins, ends = taken
+    held = HeldRoom(
+        id=key,
+        group_id=None,
+        room_id=room,
+        number=number,
+        room_type=room_type,
+        check_in=wanted.nights.check_in,
+        check_out=wanted.nights.check_out,
+        status=StayStatus.HELD,
+        fence=fence,
+        expires_at=datetime.datetime.fromisoformat(ends),
+        extensions_left=policy.EXTENSIONS,
+        seconds_left=policy.HOLD_SECONDS,
+        holder=params["holder"],
+        session=wanted.session,
+        reference=wanted.reference,
+        reason="",
+        created_at=datetime.datetime.fromisoformat(begins),
+    )
+    return Hold.of([held], token=token)
 
 
 def _hold_several(wanted: Wanted, statement: str) -> Hold | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from audit.services import record_many
-from audit.sql import form
+from audit.sql import acting
 from locks import events, metrics, policy, sql
 from locks.changes import announce
 from locks.errors import (
@@ -20,15 +20,12 @@ from locks.errors import (
     UnknownHold,
     WrongToken,
 )
-from locks.holds import HeldRoom, Hold, changed_room, held_room, rows
+from locks.holds import HeldRoom, Hold, answer, answered_room, held_room, rows
 from locks.models import StayStatus
 from locks.owner import digest, staff_holder
 from tenants import due
 from tenants.context import current_hotel
 from tenants.errors import DomainError
-
-# What the functions of migration 0002 add to their events.
-_DATES = ("room", "check_in", "check_out")
 
 
 def extend(hold_id: UUID, *, token: str | None) -> Hold:
@@ -37,9 +34,8 @@ def extend(hold_id: UUID, *, token: str | None) -> Hold:
     `hold_id` is a room's hold or a group's, which is extended whole or not at all. Raises UnknownHold,
     WrongToken, HoldExpired, HoldReleased, HoldConfirmed or NoExtensionsLeft.
     """
-    extended = form(events.HOLD_EXTENDED, drawn=(*_DATES, "expires_at", "extensions_left"))
     seconds = {"seconds": policy.EXTENSION_SECONDS}
-    if room := _change_one(sql.EXTEND_ONE, hold_id, token, {"form": extended, **seconds}):
+    if room := _change_one(sql.EXTEND_ONE, hold_id, token, seconds):
         metrics.EXTENDED.inc()
         return Hold.of([room])
     with transaction.atomic():
@@ -57,8 +53,7 @@ def release(hold_id: UUID, *, token: str | None) -> Hold:
 
     Raises UnknownHold, WrongToken or HoldConfirmed.
     """
-    released = form(events.HOLD_RELEASED, drawn=_DATES)
-    if room := _change_one(sql.RELEASE_ONE, hold_id, token, {"form": released}):
+    if room := _change_one(sql.RELEASE_ONE, hold_id, token, {}):
         metrics.ENDED.labels(how="released").inc()
         return Hold.of([room])
     with transaction.atomic():
@@ -83,8 +78,7 @@ def confirm(hold_id: UUID, *, token: str | None, fence: int, reference: str = ""
     or HoldReleased.
     """
     given = {"fence": fence, "reference": reference}
-    confirmed = form(events.HOLD_CONFIRMED, drawn=(*_DATES, "fence", "reference"))
-    if room := _change_one(sql.CONFIRM_ONE, hold_id, token, {"form": confirmed, **given}):
+    if room := _change_one(sql.CONFIRM_ONE, hold_id, token, given):
         metrics.ENDED.labels(how="confirmed").inc()
         return Hold.of([room])
     with transaction.atomic():
@@ -132,8 +126,18 @@ def _change_one(
     statement: str, hold_id: UUID, token: str | None, params: Mapping[str, Any]
 ) -> HeldRoom | None:
     """The hold of one room, changed with all that follows in one statement; None for a group's, or a refusal."""
-    room, _ = changed_room(statement, {**_owner(hold_id, token), "hotel": current_hotel().id, **params})
-    return room
+    said = answer(
+        statement,
+        {
+            **acting(),
+            "hotel": str(current_hotel().id),
+            "hold": str(hold_id),
+            "digest": digest(token or "").hex(),
+            "staff": staff_holder(),
+            **params,
+        },
+    )
+    return answered_room(said) if said else None
 
 
 def _owner(hold_id: UUID, token: str | None) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import uuid
 import pytest
 from django.db import connection
 
+from audit import registry
+from audit.models import Event
 from locks import policy, services
 from locks.errors import (
     HoldConfirmed,
@@ -179,3 +181,18 @@ def test_only_the_owner_cancels_and_only_what_is_confirmed(hold: Hold) -> None:
     with pytest.raises(WrongToken):
         services.cancel(hold.id, token="another's")
     assert Stay.objects.get().status == "confirmed"
+
+
+def test_what_the_database_tells_the_trail_is_registered(rooms: list[int], nights: SomeNights) -> None:
+    first = services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.extend(first.id, token=first.token)
+    services.release(first.id, token=first.token)
+    lapse(services.acquire(rooms=rooms[:1], nights=nights(1)).id)
+    second = services.acquire(rooms=rooms[:1], nights=nights(1), reference="B-1")
+    services.confirm(second.id, token=second.token, fence=fence(second))
+    told = list(Event.objects.filter(event__startswith="hold."))
+    assert {event.event.removeprefix("hold.") for event in told} == {
+        "acquired", "extended", "released", "expired", "confirmed"
+    }  # fmt: skip
+    for event in told:
+        registry.get(event.event).check_fields(event.data)
