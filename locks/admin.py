@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import CharField, Model, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ from locks import services
 from locks.listing import stays
 from locks.models import Room, Stay, StayStatus
 from locks.pages import board_page
+from tenants.models import ApiKey, User
 
 COLOURS = {
     StayStatus.HELD: "warning",
@@ -25,6 +27,14 @@ COLOURS = {
     StayStatus.EXPIRED: "default",
     StayStatus.CANCELLED: "default",
 }
+
+
+def _named(model: type[Model], kind: str, name: str) -> Subquery:
+    """The name of a stay's holder, if it is one of this model."""
+    holder = Concat(Value(f"{kind}:"), Cast("id", CharField()))
+    return Subquery(
+        model._default_manager.alias(holder=holder).filter(holder=OuterRef("holder")).values(name)[:1]
+    )
 
 
 @admin.register(Room, site=hotel_site)
@@ -71,19 +81,28 @@ class StayAdmin(HotelModelAdmin):
 
     icon = "hotel"
     menu_order = 20
-    list_display = ["room", "check_in", "check_out", "shown_status", "reference", "holder", "created_at"]
+    list_display = ["room", "check_in", "check_out", "shown_status", "reference", "made_by", "created_at"]
     list_filter = [("status", ChoicesDropdownFilter)]
     list_filter_submit = True
     search_fields = ["reference", "room__number", "holder"]
     ordering = ["-id"]
     readonly_fields = [
-        "room", "check_in", "check_out", "status_now", "reference", "session", "holder", "fence",
+        "room", "check_in", "check_out", "status_now", "reference", "session", "made_by", "fence",
         "expires_at", "extensions_left", "reason", "created_at", "id", "group_id",
     ]  # fmt: skip
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Stay]:
-        return stays()
+        return stays().annotate(
+            client=Coalesce(_named(User, "user", "username"), _named(ApiKey, "key", "name"))
+        )
+
+    @display(description=_("holder"), ordering="holder")
+    def made_by(self, stay: Stay) -> str:
+        """Who took the room: a person's or a key's name; what an operator brought in says so."""
+        if stay.holder.startswith("command:"):
+            return str(_("import")) if stay.holder == "command:import_reservations" else str(_("operator"))
+        return getattr(stay, "client", None) or stay.holder
 
     @display(description=_("check-in"), ordering="nights")
     def check_in(self, stay: Stay) -> Any:
