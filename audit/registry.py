@@ -5,16 +5,17 @@ Each app registers its own in `events.py`:
     HOLD_ACQUIRED = register("hold.acquired", sentence=_("{actor} held room {room}"), fields=("room",))
 
 A sentence may use `{actor}`, `{subject}` and the event's fields. It is translated when it is read, so the
-stored event speaks no language.
+stored event speaks no language. A field that holds a code ("late_booking") names its `words`, so that a person
+reads these instead.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -33,6 +34,9 @@ _PERSONAL = frozenset(
     {"email", "guest", "guest_email", "guest_name", "guest_phone", "phone", "to", "recipient"}
 )
 
+#: A field's codes, and what a person reads in their place.
+Words: TypeAlias = "Mapping[str, str | StrPromise]"
+
 _types: dict[str, EventType] = {}
 
 
@@ -41,6 +45,7 @@ class EventType:
     name: str
     sentence: str | StrPromise
     fields: frozenset[str]
+    words: Mapping[str, Words] = field(default_factory=dict, hash=False)
 
     def check_fields(self, given: Iterable[str]) -> None:
         """Raise WrongFields unless `given` are the registered fields, no more and no fewer."""
@@ -51,7 +56,9 @@ class EventType:
 
     def render(self, *, actor: str, subject: str, data: Mapping[str, object]) -> str:
         """The sentence in the language that is active; a field that an older event lacks reads as `?`."""
-        shown = {name: _shown(value) for name, value in data.items()}
+        shown = {
+            name: self.words.get(name, {}).get(str(value)) or _shown(value) for name, value in data.items()
+        }
         return str(self.sentence).format_map(_Values(shown, actor=actor, subject=subject))
 
 
@@ -75,7 +82,13 @@ class _Values(dict[str, object]):
         return "?"
 
 
-def register(name: str, *, sentence: str | StrPromise, fields: Iterable[str] = ()) -> EventType:
+def register(
+    name: str,
+    *,
+    sentence: str | StrPromise,
+    fields: Iterable[str] = (),
+    words: Mapping[str, Words] | None = None,
+) -> EventType:
     """Make an event type known. Raises DuplicateEvent or WrongName: at import, so a deploy can't miss it."""
     if not _NAME.fullmatch(name):
         raise WrongName(
@@ -88,7 +101,7 @@ def register(name: str, *, sentence: str | StrPromise, fields: Iterable[str] = (
         raise WrongName(f"{name}: {taken} have a place of their own on every event")
     if personal := sorted(fields & _PERSONAL):
         raise WrongName(f"{name}: {personal} would keep personal data for ever; refer to people by id")
-    _types[name] = event_type = EventType(name=name, sentence=sentence, fields=fields)
+    _types[name] = event_type = EventType(name=name, sentence=sentence, fields=fields, words=words or {})
     return event_type
 
 

@@ -4,29 +4,56 @@ A payload may hold a guest's data, so none of it stands here; nor does the reaso
 types: it stands with the failure.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import register
+from audit.registry import Words, register
+from dlq.models import Status
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+#: What people call the things of ours that fail, and where: an app adds its own.
+NAMES: dict[str, str | StrPromise] = {}
+SOURCES: dict[str, str | StrPromise] = {}
+_STATUS: Words = {status.value: status.label for status in Status}
 
 CAPTURED = register(
     "failure.captured",
-    sentence=_("{name} failed in {source}: {error} ({status})"),
+    sentence=_("{source}: {name} failed: {error} ({status})"),
     fields=("source", "name", "error", "fingerprint", "status"),
+    words={"name": NAMES, "source": SOURCES, "status": _STATUS},
 )
 RETRY_REQUESTED = register(
-    "failure.retry_requested", sentence=_("{actor} asked to send {name} again"), fields=("name", "was")
+    "failure.retry_requested",
+    sentence=_("{actor} asked to send {name} again"),
+    fields=("name", "was"),
+    words={"name": NAMES},
 )
 RETRY_FAILED = register(
     "failure.retry_failed",
     sentence=_("Retry {attempt} of {name} failed: {error}"),
     fields=("name", "attempt", "error", "status"),
+    words={"name": NAMES},
 )
 RESOLVED = register(
-    "failure.resolved", sentence=_("Retry {attempt} of {name} succeeded"), fields=("name", "attempt")
+    "failure.resolved",
+    sentence=_("Retry {attempt} of {name} succeeded"),
+    fields=("name", "attempt"),
+    words={"name": NAMES},
 )
 EXPIRED = register(
     "failure.expired",
     sentence=_("{name} could not be retried in time and waits for a person"),
     fields=("name",),
+    words={"name": NAMES},
 )
-DISCARDED = register("failure.discarded", sentence=_("{actor} discarded {name}"), fields=("name", "was"))
+DISCARDED = register(
+    "failure.discarded",
+    sentence=_("{actor} discarded {name}"),
+    fields=("name", "was"),
+    words={"name": NAMES},
+)

@@ -50,8 +50,11 @@ def send_due(ids: Sequence[uuid.UUID]) -> Counter[str]:
     started = time.monotonic()
     with transaction.atomic():
         claimed = claims.claim(ids, now=timezone.now())
-        error = {"error": "The worker was lost after it handed the mail over."}
-        record_many(events.REMINDER_UNKNOWN, [(("reminder", id_), error) for id_ in claimed.unknown])
+        lost = Reminder.objects.select_related("reservation", "rule").filter(id__in=claimed.unknown)
+        record_many(
+            events.REMINDER_UNKNOWN,
+            [(("reminder", one.id), {"error": "worker-lost", **events.naming(one)}) for one in lost],
+        )
         due.cancel(kind=KIND, ids=claimed.over)
     outcomes = Counter({"unknown": len(claimed.unknown)})
     waiting = list(claimed.reminders)
@@ -216,7 +219,12 @@ def _fail(reminder: Reminder, error: RefusedForGood | RefusedForNow | InvalidTem
 def _unknown(reminder: Reminder, error: OutcomeUnknown) -> str:
     with transaction.atomic():
         if claims.finish(reminder, status=ReminderStatus.UNKNOWN, last_error=str(error)[:500]):
-            record(events.REMINDER_UNKNOWN, subject=("reminder", reminder.id), error=error.code)
+            record(
+                events.REMINDER_UNKNOWN,
+                subject=("reminder", reminder.id),
+                error=error.code,
+                **events.naming(reminder),
+            )
             due.cancel(kind=KIND, ids=[reminder.id])
     logger.warning("reminder_unknown", extra={"reminder": str(reminder.id)})
     return "unknown"

@@ -3,7 +3,21 @@
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
-from reminders.models import Reminder
+from reminders.models import Reminder, SkipReason, SuppressionReason
+
+_SKIPPED = {reason.value: reason.label for reason in SkipReason}
+_SUPPRESSED = {reason.value: reason.label for reason in SuppressionReason}
+#: The codes of `reminders.errors`, and what providers call a mail that came back.
+_WRONG = {
+    "refused-for-good": _("the mail server refused it"),
+    "refused-for-now": _("the mail server did not take it in time"),
+    "invalid-template": _("its template has a mistake"),
+    "outcome-unknown": _("the connection broke after the mail was handed over"),
+    "worker-lost": _("the worker was lost after it handed the mail over"),
+    "bounced": _("the receiving server sent it back"),
+    "rejected": _("the provider did not send it"),
+    "failed": _("the provider could not send it"),
+}
 
 RESERVATION_MADE = register(
     "reservation.made",
@@ -34,16 +48,19 @@ REMINDER_SKIPPED = register(
     "reminder.skipped",
     sentence=_("{actor} skipped the reminder “{rule}” of reservation {number}: {reason}"),
     fields=("number", "rule", "reason"),
+    words={"reason": _SKIPPED},
 )
 REMINDER_FAILED = register(
     "reminder.failed",
     sentence=_("{actor} could not send reservation {number} its reminder “{rule}”: {error}"),
     fields=("number", "rule", "error"),
+    words={"error": _WRONG},
 )
 REMINDER_UNKNOWN = register(
     "reminder.unknown",
-    sentence=_("Nobody knows whether the {subject} went out: {error}"),
-    fields=("error",),
+    sentence=_("Nobody knows whether reservation {number} got its reminder “{rule}”: {error}"),
+    fields=("number", "rule", "error"),
+    words={"error": _WRONG},
 )
 REMINDER_CANCELLED = register(
     "reminder.cancelled",
@@ -59,6 +76,7 @@ REMINDER_SETTLED = register(
     "reminder.settled",
     sentence=_("{actor} settled the reminder “{rule}” of reservation {number}: it {outcome}"),
     fields=("number", "rule", "outcome"),
+    words={"outcome": {"was sent": _("was sent"), "was not sent": _("was not sent")}},
 )
 REMINDERS_REPLANNED = register(
     "reminder.replanned",
@@ -69,6 +87,7 @@ REMINDER_RETURNED = register(
     "reminder.returned",
     sentence=_("{actor} could not deliver the reminder “{rule}” of reservation {number}: {reason}"),
     fields=("number", "rule", "reason"),
+    words={"reason": _WRONG},
 )
 GUEST_UNSUBSCRIBED = register(
     "suppression.unsubscribed",
@@ -79,6 +98,7 @@ ADDRESS_REPORTED = register(
     "suppression.reported",
     sentence=_("{actor} reported the address of reservation {number}: {reason}"),
     fields=("number", "reason"),
+    words={"reason": _SUPPRESSED},
 )
 SUPPRESSION_ADDED = register(
     "suppression.added", sentence=_("{actor} put an address on the suppression list")
@@ -87,9 +107,13 @@ SUPPRESSION_LIFTED = register(
     "suppression.lifted",
     sentence=_("{actor} took an address off the suppression list, where it stood as {reason}"),
     fields=("reason",),
+    words={"reason": _SUPPRESSED},
 )
 BRAND_CHANGED = register(
-    "brand.changed", sentence=_("{actor} changed how the mails look: {changed}"), fields=("changed",)
+    "brand.changed",
+    sentence=_("{actor} changed how the mails look: {changed}"),
+    fields=("changed",),
+    words={"changed": {"colour": _("colour"), "logo": _("logo")}},
 )
 
 

@@ -5,13 +5,18 @@ from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from dlq import subjects
+from dlq.events import NAMES, SOURCES
 from dlq.models import Failure
 from dlq.subjects import Subject
 from reminders.delivery import SEND
 from reminders.models import Reminder
 from tenants.context import current_scope
+
+NAMES[SEND] = gettext_lazy("sending a reminder")
+SOURCES["reminders"] = gettext_lazy("Reminders")
 
 
 @subjects.of(SEND)

@@ -56,6 +56,15 @@ def test_a_sentence_is_translated_when_it_is_read() -> None:
         assert spoken.render(actor="", subject="", data={}) == "English"
 
 
+def test_a_code_reads_as_its_words_in_the_readers_language() -> None:
+    lit = registry.register(
+        "lamp.lit", sentence="{language}", fields=("language",), words={"language": {"en": _("English")}}
+    )
+    with override("es"):
+        assert lit.render(actor="", subject="", data={"language": "en"}) == "Inglés"
+        assert lit.render(actor="", subject="", data={"language": "xx"}) == "xx"
+
+
 def test_days_and_moments_read_as_the_reader_writes_them() -> None:
     lit = registry.register(
         "lamp.lit", sentence="{on} to {off}, {rooms}, {code}", fields=("on", "off", "rooms", "code")
