@@ -10,7 +10,7 @@ from django.core.management import call_command
 
 from hotelagent.embedded.paths import write_private
 from tenants import services
-from tenants.context import hotel_context, platform_context
+from tenants.context import current_scope, hotel_context, platform_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
 
@@ -66,13 +66,15 @@ def set_up(path: Path, say: Callable[[str], None]) -> dict[str, dict[str, str]]:
 
 def add_staff(staff: dict[str, Role], passwords: dict[str, str]) -> None:
     """Staff of the place that is set; those whose password nobody noted get a new one."""
+    place = current_scope().slug or "platform"
     for username, role in staff.items():
+        email = f"{username}@{place}.example.com"  # for "Send me a test": the mail catcher takes any
         if username in passwords and User.objects.filter(username=username).exists():
             continue
         password = passwords.setdefault(username, secrets.token_urlsafe(9))
         user = User.objects.filter(username=username).first()
         if user is None:
-            User.objects.create_user(username=username, password=password, role=role)
+            User.objects.create_user(username=username, password=password, role=role, email=email)
         else:
             user.set_password(password)
             user.save(update_fields=["password"])

@@ -93,6 +93,13 @@ class Guests(models.TextChoices):
     RETURNING = "returning", _("returning")
 
 
+#: The rules that a hotel begins with are rows, and rows speak no language: these are shown in the reader's.
+_FIRST_RULES = {
+    "7 days before arrival": _("7 days before arrival"),
+    "1 day before arrival": _("1 day before arrival"),
+}
+
+
 class Rule(models.Model):
     """When guests are written to. How its moment is computed: `reminders.schedule`."""
 
@@ -149,7 +156,7 @@ class Rule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return str(_FIRST_RULES.get(self.name, self.name))
 
 
 class Template(models.Model):

@@ -49,7 +49,7 @@ class TemplateInline(StackedInline):  # type: ignore[misc]
 class RuleAdmin(HotelModelAdmin):
     icon = "rule"
     menu_order = 20
-    list_display = ["name", "is_active", "anchor", "offset_days", "offset_hours", "send_at", "late_policy"]
+    list_display = ["called", "is_active", "anchor", "offset_days", "offset_hours", "send_at", "late_policy"]
     inlines = [TemplateInline]
     fieldsets = [
         (None, {"fields": ["name", "is_active"]}),
@@ -67,6 +67,10 @@ class RuleAdmin(HotelModelAdmin):
         (_("For whom"), {"fields": ["guests", ("room_types", "sources"), ("min_nights", "max_nights")]}),
         (_("Several mails in a day"), {"fields": [("order", "guest_cap")]}),
     ]
+
+    @display(description=_("name"), ordering="name")
+    def called(self, rule: Rule) -> str:
+        return str(rule)
 
     def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
