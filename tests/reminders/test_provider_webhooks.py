@@ -90,7 +90,7 @@ def mailgun(data: dict[str, str], *, event: str = "failed", **more: Any) -> dict
     }  # fmt: skip
 
 
-BOUNCE = {
+BOUNCE: dict[str, Any] = {
     "severity": "permanent", "reason": "bounce", "log-level": "error",
     "delivery-status": {"code": 550, "message": "5.1.1 no such mailbox", "description": "", "attempt-no": 1},
 }  # fmt: skip

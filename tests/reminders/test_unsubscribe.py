@@ -42,7 +42,7 @@ def mailed(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., str]:
         book(number, "2030-05-10", "2030-05-12", **fields)
         waiting = Reminder.objects.filter(status="scheduled", reservation__external_id=number)
         delivery.send_due([reminder.id for reminder in waiting])
-        return urlsplit(smtp.accepted[-1]["List-Unsubscribe"].strip(" <>")).path
+        return urlsplit(str(smtp.accepted[-1]["List-Unsubscribe"]).strip(" <>")).path
 
     return send
 
