@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import CharField, Model, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Coalesce, Concat
 from django.http import HttpRequest
 from django.urls import URLPattern, path
@@ -29,12 +29,10 @@ COLOURS = {
 }
 
 
-def _named(model: type[Model], kind: str, name: str) -> Subquery:
-    """The name of a stay's holder, if it is one of this model."""
+def _named(people: QuerySet[Any], kind: str, name: str) -> Subquery:
+    """The name of a stay's holder, if it is one of these."""
     holder = Concat(Value(f"{kind}:"), Cast("id", CharField()))
-    return Subquery(
-        model._default_manager.alias(holder=holder).filter(holder=OuterRef("holder")).values(name)[:1]
-    )
+    return Subquery(people.alias(holder=holder).filter(holder=OuterRef("holder")).values(name)[:1])
 
 
 @admin.register(Room, site=hotel_site)
@@ -94,7 +92,9 @@ class StayAdmin(HotelModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Stay]:
         return stays().annotate(
-            client=Coalesce(_named(User, "user", "username"), _named(ApiKey, "key", "name"))
+            client=Coalesce(
+                _named(User.objects.all(), "user", "username"), _named(ApiKey.objects.all(), "key", "name")
+            )
         )
 
     @display(description=_("holder"), ordering="holder")

@@ -112,7 +112,7 @@ def test_ten_times_the_rows_take_no_more_memory(tmp_path: Path) -> None:
         )
         return int(re.findall(r"\d+", done.stdout)[-1])
 
-    small, large = most(10_000), most(100_000)
+    small, large = most(5_000), most(50_000)
     assert large - small < 8 * 1024, (small, large)  # KiB: 20 bytes a stay, and what the allocator keeps
 
 
