@@ -62,13 +62,23 @@ def check_no_reference_out_of_a_hotel(app_configs: Apps, **_options: Any) -> lis
 def check_roles_setting(app_configs: Apps, **_options: Any) -> list[CheckMessage]:  # noqa: ARG001
     if settings.DATABASE_ROLES:
         return []
-    return [
+    found: list[CheckMessage] = [
         Warning(
             "DATABASE_ROLES is off: a statement that lost its hotel is not stopped by the database.",
             hint="Give the owner of DATABASE_DIRECT_URL the attribute CREATEROLE, and set DATABASE_ROLES=True.",
             id="tenants.W010",
         )
     ]
+    owner = str(settings.DATABASE_DIRECT.get("USER", ""))
+    if (runtime := roles.runtime_login(owner)) != owner:
+        found.append(
+            Warning(
+                f"DATABASE_ROLES is off, so nobody gives {runtime!r} rights on what {owner!r} makes.",
+                hint="Let DATABASE_URL and DATABASE_DIRECT_URL log in as the same role.",
+                id="tenants.W013",
+            )
+        )
+    return found
 
 
 @register(Tags.database)
@@ -105,6 +115,27 @@ def _walls(cursor: Any) -> list[CheckMessage]:
                 id="tenants.E012",
             )
         ]
+    if not shared_roles.may_create_roles(cursor):
+        return [
+            Error(
+                f"The owner {who.owner!r} may not create roles: no hotel can be made.",
+                hint=f'An administrator: ALTER ROLE "{who.owner}" CREATEROLE; or set DATABASE_ROLES=False.',
+                id="tenants.E014",
+            )
+        ]
+    if (
+        not who.same
+        and who.server_version < roles.MEMBERSHIP_OPTIONS_SINCE
+        and shared_roles.login_inherits(cursor, who.runtime)
+    ):
+        found.append(
+            Error(
+                f"The runtime login {who.runtime!r} inherits: before PostgreSQL 16 it then has every hotel's rights, "
+                "and a statement without its hotel is not stopped.",
+                hint=f'`manage.py migrate`, or an administrator: ALTER ROLE "{who.runtime}" NOINHERIT;',
+                id="tenants.E015",
+            )
+        )
     if who.same:
         found.append(
             Warning(

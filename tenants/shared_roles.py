@@ -58,6 +58,17 @@ def login_exists(cursor: CursorWrapper, login: str) -> bool:
     return bool(cursor.fetchone()[0])
 
 
+def may_create_roles(cursor: CursorWrapper) -> bool:
+    cursor.execute("SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user")
+    return bool(cursor.fetchone()[0])
+
+
+def login_inherits(cursor: CursorWrapper, login: str) -> bool:
+    """Whether the login has, before PostgreSQL 16, each right of each role that it may take."""
+    cursor.execute("SELECT rolinherit FROM pg_roles WHERE rolname = %s", [login])
+    return bool(cursor.fetchone()[0])
+
+
 def readable_to_strangers(cursor: CursorWrapper) -> list[str]:
     """Tables of `public` that PUBLIC or Supabase's data API may touch."""
     cursor.execute(

@@ -1,6 +1,7 @@
 """The walls inside the database, made by `migrate` and by provisioning, mended by `migrate`."""
 
 import json
+import os
 from io import StringIO
 from typing import Any
 
@@ -163,7 +164,25 @@ def test_without_roles_a_hotel_is_made_and_a_check_warns(settings: Settings) -> 
     hotel = services.create_hotel(slug="walless", name="No Walls")
     assert hotel.scope.role is None
     assert hotel.role not in sql.hotel_roles()
-    assert [found.id for found in checks.check_roles_setting(None)] == ["tenants.W010"]
+    # Two logins, and nobody grants the one what the other makes.
+    assert [found.id for found in checks.check_roles_setting(None)] == ["tenants.W010", "tenants.W013"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_runtime_login_that_inherits_is_told_where_that_opens_every_hotel(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before PostgreSQL 16 a membership can't say for itself that it lends no rights."""
+    name = f"inheriting_{os.getpid()}"
+    monkeypatch.setitem(settings.DATABASES["default"], "USER", name)
+    sql.run(f"CREATE ROLE {name} LOGIN INHERIT")
+    try:
+        found = {message.id for message in checks.check_roles(None, databases=["default"])}
+        ((version,),) = sql.ask("SELECT current_setting('server_version_num')::int")
+    finally:
+        sql.run(f"DROP ROLE {name}")
+    assert ("tenants.E015" in found) is (version < roles.MEMBERSHIP_OPTIONS_SINCE)
+    assert {"tenants.E010", "tenants.W012"} <= found
 
 
 @pytest.mark.django_db(transaction=True)

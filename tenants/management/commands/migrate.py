@@ -80,11 +80,14 @@ class Command(django_migrate.Command):
     def _platform(self) -> None:
         self._say("Platform")
         with platform_context():
+            if settings.DATABASE_ROLES:
+                self._demand_logins()
             super().handle(**self.options)
             if settings.DATABASE_ROLES:
                 self._walls()
 
-    def _walls(self) -> None:
+    def _demand_logins(self) -> None:
+        """Before anything is changed: what the walls need and only an administrator can give."""
         with connection.cursor() as cursor:
             who = roles.logins(cursor)
             if not shared_roles.login_exists(cursor, who.runtime):
@@ -93,6 +96,17 @@ class Command(django_migrate.Command):
                     f"  CREATE ROLE \"{who.runtime}\" LOGIN NOINHERIT PASSWORD '...';\n"
                     "or, where roles can't be made, set DATABASE_ROLES=False (DESIGN 4.3 says what that costs)."
                 )
+            if not shared_roles.may_create_roles(cursor):
+                raise CommandError(
+                    f"DATABASE_DIRECT_URL logs in as {who.owner!r}, which may not create roles, and each hotel gets "
+                    "one of its own. Let an administrator of the database run:\n"
+                    f'  ALTER ROLE "{who.owner}" CREATEROLE;\n'
+                    "or, where that can't be, set DATABASE_ROLES=False (DESIGN 4.3 says what that costs)."
+                )
+
+    def _walls(self) -> None:
+        with connection.cursor() as cursor:
+            who = roles.logins(cursor)
             with transaction.atomic():
                 refused = shared_roles.ensure(cursor, who)
             for statement in refused:
