@@ -1,27 +1,30 @@
 """Sends the reminders that are due: claim, read again, render, send, mark.
 
 What is committed when: a claim before the first mail, `handed_over_at` before each mail's first byte, its
-outcome (with its line in the trail and its place in the due queue) right after. `reminders.claims` says what a
-worker's death in between comes to.
+outcome (with its line in the trail and its place in the due queue) right after; that it was sent, together
+with the next mail's `handed_over_at`. `reminders.claims` says what a worker's death in between comes to.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from audit.services import record, record_many
+from audit.sql import acting
 from dlq.services import capture
 from reminders import claims, events, guests, metrics
-from reminders.claims import ClaimLost
+from reminders.claims import ClaimLost, Sent
 from reminders.composing import compose
 from reminders.errors import InvalidTemplate, OutcomeUnknown, RefusedForGood, RefusedForNow
 from reminders.letterhead import letterhead
@@ -36,16 +39,18 @@ from tenants.context import current_hotel
 logger = logging.getLogger(__name__)
 
 SEND = "reminders.send"  # the name of its failures, and of what sends them again
-BUDGET = (
-    60.0  # seconds; a batch starts no mail after this, so that a deploy or a slow server waits for little
-)
+#: Seconds. A batch starts no mail after this, so that a deploy or a slow server waits for little.
+BUDGET = 60.0
+#: Seconds that a mail, handed over or taken, waits for a database that restarts: what is known is not to be lost.
+PATIENCE = 30.0
 FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=60), timedelta(minutes=15)
 
 
-def send_due(ids: Sequence[uuid.UUID]) -> Counter[str]:
+def send_due(ids: Sequence[uuid.UUID], *, transport: Transport | None = None) -> Counter[str]:
     """Send those of `ids` that are scheduled and due, and count what became of each.
 
-    Not inside a transaction: claims and outcomes are committed one by one.
+    Not inside a transaction: claims and outcomes are committed one by one. `transport`: the caller's, which stays
+    open.
     """
     started = time.monotonic()
     with transaction.atomic():
@@ -57,10 +62,21 @@ def send_due(ids: Sequence[uuid.UUID]) -> Counter[str]:
         )
         due.cancel(kind=KIND, ids=claimed.over)
     outcomes = Counter({"unknown": len(claimed.unknown)})
-    waiting = list(claimed.reminders)
+    if claimed.reminders:
+        with contextlib.nullcontext(transport) if transport else Transport() as open_transport:
+            outcomes += _send(claimed.reminders, open_transport, until=started + BUDGET)
+    for outcome, number in outcomes.items():
+        metrics.OUTCOMES.labels(outcome=outcome).inc(number)
+    metrics.BATCH.observe(time.monotonic() - started)
+    return outcomes
+
+
+def _send(reminders: Sequence[Reminder], transport: Transport, *, until: float) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
+    waiting = list(reminders)
     batch = _Batch(waiting)
-    with Transport() as transport:
-        while waiting and time.monotonic() - started < BUDGET:
+    try:
+        while waiting and time.monotonic() < until:
             reminder = waiting.pop(0)
             outcome = batch.deliver(reminder, transport)
             outcomes[outcome] += 1
@@ -68,10 +84,9 @@ def send_due(ids: Sequence[uuid.UUID]) -> Counter[str]:
                 outcomes["put_back"] += len(waiting)
                 _put_back(waiting, delay=FIRST_DELAY, error="The mail server can't be reached.")
                 waiting = []
+    finally:
+        batch.mark()
     _put_back(waiting, delay=timedelta(0))
-    for outcome, number in outcomes.items():
-        metrics.OUTCOMES.labels(outcome=outcome).inc(number)
-    metrics.BATCH.observe(time.monotonic() - started)
     return outcomes
 
 
@@ -88,6 +103,7 @@ def send_again(reminder: Reminder, *, recipient: str = "") -> None:
             return
         try:
             batch.send(reminder, transport, recipient=recipient or reminder.reservation.guest_email)
+            batch.mark()
         except (RefusedForGood, RefusedForNow, InvalidTemplate, ClaimLost) as error:
             claims.finish(reminder, status=ReminderStatus.FAILED, last_error=str(error)[:500])
             raise
@@ -96,10 +112,14 @@ def send_again(reminder: Reminder, *, recipient: str = "") -> None:
 
 
 class _Batch:
-    """What the reminders of one batch share, read once: templates, suppressed addresses."""
+    """What the reminders of one batch share, read once: templates, suppressed addresses.
+
+    `sent` is the mail that the server has just taken: marked with the next one's hand-over, or by `mark`.
+    """
 
     def __init__(self, reminders: Iterable[Reminder]) -> None:
         reminders = list(reminders)
+        self.sent: Sent | None = None
         addresses = {reminder.reservation.guest_email.lower() for reminder in reminders}
         self.hotel = current_hotel()
         self.letterhead = letterhead(self.hotel)
@@ -116,27 +136,20 @@ class _Batch:
     def deliver(self, reminder: Reminder, transport: Transport) -> str:
         """Send one and mark it; returns the outcome's name. Only a database that is away makes it raise."""
         reason = self.why_not(reminder)
+        if reason is not None:
+            self.mark()
         if reason == SkipReason.WINDOW_PASSED and reminder.last_error:
             return _fail(
                 reminder, RefusedForNow(f"Its window passed. The last answer: {reminder.last_error}")
             )
         if reason is not None:
             return _skip(reminder, reason)
-        outcome = "sent"
         try:
             self.send(reminder, transport, recipient=reminder.reservation.guest_email)
-        except ClaimLost:
-            # The reservation changed under our hands, or the claim went stale: look at it afresh.
-            outcome = _put_back([reminder], delay=timedelta(0))
-        except (RefusedForGood, InvalidTemplate) as error:
-            outcome = _fail(reminder, error)
-        except RefusedForNow as error:
-            outcome = _put_back([reminder], delay=_backoff(reminder.attempts), error=str(error))
-            if error.extra.get("smtp_code", 421) == 421:
-                outcome = "server_away"
-        except OutcomeUnknown as error:
-            outcome = _unknown(reminder, error)
-        return outcome
+        except (ClaimLost, RefusedForGood, RefusedForNow, InvalidTemplate, OutcomeUnknown) as error:
+            self.mark()
+            return _went_wrong(reminder, error)
+        return "sent"
 
     def why_not(self, reminder: Reminder) -> SkipReason | None:
         """Why this must not go, as the reservation stands now."""
@@ -159,24 +172,61 @@ class _Batch:
         if template is None:
             raise InvalidTemplate(f"The rule {reminder.rule} has no template.")
         message = compose(reminder, template=template, recipient=recipient, letterhead=self.letterhead)
-        transport.send(message, before_data=lambda: claims.hand_over(reminder, recipient=recipient))
+        transport.send(message, before_data=lambda: self._hand_over(reminder, recipient=recipient))
         now = timezone.now()
-        with transaction.atomic():
-            if claims.finish(reminder, status=ReminderStatus.SENT, sent_at=now, last_error=""):
-                record(
-                    events.REMINDER_SENT,
-                    subject=("reminder", reminder.id),
-                    attempts=reminder.attempts,
-                    **events.naming(reminder),
-                )
-                due.cancel(kind=KIND, ids=[reminder.id])
+        data = {"attempts": reminder.attempts, **events.naming(reminder)}
+        events.REMINDER_SENT.check_fields(data)
+        self.sent = Sent(reminder, at=now, told=json.dumps({**acting(), "data": data}))
         metrics.LATENESS.observe(max(0.0, (now - reminder.planned_for).total_seconds()))
+
+    def _hand_over(self, reminder: Reminder, *, recipient: str) -> None:
+        try:
+            _patiently(lambda: claims.hand_over(reminder, recipient=recipient, after=self.sent))
+        except ClaimLost:
+            self.sent = None
+            raise
+        self.sent = None
+
+    def mark(self) -> None:
+        """Write down what is known of the last mail."""
+        if (sent := self.sent) is not None:
+            _patiently(lambda: claims.mark_sent(sent))
+            self.sent = None
 
     def _template(self, reminder: Reminder) -> Template | None:
         return choose(
             self.templates.get(reminder.rule_id, ()),
             languages=[reminder.reservation.language or self.hotel.language, self.hotel.language],
         )
+
+
+def _patiently(write: Callable[[], None]) -> None:
+    """Write what is no more than repeated if it was written already, though the database is away for a while."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return write()
+        except (InterfaceError, OperationalError):
+            if connection.in_atomic_block or time.monotonic() > deadline:
+                raise
+            connection.close()
+            time.sleep(0.2)
+
+
+_Trouble = ClaimLost | RefusedForGood | RefusedForNow | InvalidTemplate | OutcomeUnknown
+
+
+def _went_wrong(reminder: Reminder, error: _Trouble) -> str:
+    """The outcome's name. `server_away`: put back, and the others of its batch have nothing better to expect."""
+    if isinstance(error, ClaimLost):
+        # The reservation changed under our hands, or the claim went stale: look at it afresh.
+        return _put_back([reminder], delay=timedelta(0))
+    if isinstance(error, OutcomeUnknown):
+        return _unknown(reminder, error)
+    if isinstance(error, RefusedForNow):
+        _put_back([reminder], delay=_backoff(reminder.attempts), error=str(error))
+        return "server_away" if error.extra.get("smtp_code", 421) == 421 else "put_back"
+    return _fail(reminder, error)
 
 
 def _skip(reminder: Reminder, reason: SkipReason) -> str:

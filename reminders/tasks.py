@@ -4,7 +4,7 @@ import uuid
 
 from celery import shared_task
 
-from reminders import delivery
+from reminders import delivery, transport
 from reminders.services import replan
 from tenants.celery_task import HotelTask
 
@@ -12,7 +12,7 @@ from tenants.celery_task import HotelTask
 @shared_task(base=HotelTask, name="reminders.tasks.send_due")
 def send_due(ids: list[str]) -> None:
     """The due queue's handler: at most one batch, in the hotel's context. See `delivery.send_due`."""
-    delivery.send_due([uuid.UUID(id_) for id_ in ids])
+    delivery.send_due([uuid.UUID(id_) for id_ in ids], transport=transport.kept())
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_reservations")

@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import re
 import smtplib
+import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -27,12 +29,17 @@ BeforeData = Callable[[], None]
 DJANGO_SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 
+#: Seconds without a mail after which a kept connection is left: servers hang up after some minutes.
+LONGEST_IDLE = 20.0
+
+
 class Transport:
     """A kept connection: opened by the first mail, opened again after one that broke it."""
 
     def __init__(self) -> None:
         path = settings.EMAIL_BACKEND
         self._backend = SmtpBackend() if path == DJANGO_SMTP else get_connection(path)
+        self._last_used = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -48,20 +55,29 @@ class Transport:
 
         Raises RefusedForGood, RefusedForNow or OutcomeUnknown, and whatever `before_data` raises.
         """
-        if isinstance(self._backend, SmtpBackend):
-            self._send_by_smtp(self._backend, message, before_data)
-        else:
+        if not isinstance(self._backend, SmtpBackend):
             self._send_by_other(message, before_data)
+            return
+        if time.monotonic() - self._last_used > LONGEST_IDLE:
+            self._backend.drop()
+        try:
+            self._send_by_smtp(self._backend, message, before_data)
+        finally:
+            self._last_used = time.monotonic()
 
     def _send_by_smtp(self, backend: SmtpBackend, message: EmailMessage, before_data: BeforeData) -> None:
+        is_new = _open(backend)
         try:
-            backend.open()
-        except (
-            smtplib.SMTPResponseException
-        ) as error:  # greeting, login: our fault or its mood, not the mail's
-            raise RefusedForNow(_said(error.smtp_code, error.smtp_error)) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise RefusedForNow(f"The mail server can't be reached: {error}") from error
+            self._converse(backend, message, before_data)
+        except RefusedForNow as error:
+            # A server may have had enough of a connection, by its age or its mails: that says nothing of a new one.
+            if is_new or error.extra.get("smtp_code", 421) != 421:
+                raise
+            backend.drop()
+            _open(backend)
+            self._converse(backend, message, before_data)
+
+    def _converse(self, backend: SmtpBackend, message: EmailMessage, before_data: BeforeData) -> None:
         session = backend.session
         session.begin(before_data)
         try:
@@ -103,6 +119,27 @@ class Transport:
             if status is not None and (status == 429 or status in {401, 403, 503}):
                 raise RefusedForNow(str(error)[:500]) from error
             raise OutcomeUnknown(str(error)[:500]) from error
+
+
+_mine = threading.local()
+
+
+def kept() -> Transport:
+    """This thread's, for who sends batch after batch: its connection stays open between them."""
+    if not hasattr(_mine, "transport"):
+        _mine.transport = Transport()
+    transport: Transport = _mine.transport
+    return transport
+
+
+def _open(backend: SmtpBackend) -> bool:
+    """Whether there was no connection before."""
+    try:
+        return bool(backend.open())
+    except smtplib.SMTPResponseException as error:  # greeting, login: our fault or its mood, not the mail's
+        raise RefusedForNow(_said(error.smtp_code, error.smtp_error)) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise RefusedForNow(f"The mail server can't be reached: {error}") from error
 
 
 class _Smtp(smtplib.SMTP):

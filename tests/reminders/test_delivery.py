@@ -257,7 +257,7 @@ def test_it_does_not_send_again_after_a_worker_died_when_the_mail_had_left(
     due_one: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(claims, "finish", kill)
+        patch.setattr(claims, "mark_sent", kill)
         with pytest.raises(Killed):
             send(due_one)
     assert len(smtp.accepted) == 1
