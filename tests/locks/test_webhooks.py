@@ -179,7 +179,7 @@ def test_what_is_not_taken_comes_again_later_with_the_same_id(
     assert (notice.status, notice.attempts, len(receiver.requests)) == ("pending", 1, 1)
     assert notice.error
     webhook.refresh_from_db()
-    assert webhook.failing_since
+    assert Webhook.objects.get().failing_since
     due_now()
     send_due()
     notice.refresh_from_db()

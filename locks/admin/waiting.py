@@ -1,0 +1,92 @@
+"""Who waits for a room."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.sites import hotel_site
+from locks import services
+from locks.listing import waiting_entries
+from locks.models import WaitingEntry, WaitingStatus
+from tenants.errors import DomainError
+
+COLOURS = {
+    WaitingStatus.WAITING: "info",
+    WaitingStatus.OFFERED: "warning",
+    WaitingStatus.CLAIMED: "success",
+    WaitingStatus.LAPSED: "default",
+    WaitingStatus.LEFT: "default",
+}
+
+
+@admin.register(WaitingEntry, site=hotel_site)
+class WaitingEntryAdmin(HotelModelAdmin):
+    """To look at, and to end a wait. Clients join over REST."""
+
+    icon = "hourglass_top"
+    menu_order = 25
+    list_display = ["wanted", "check_in", "check_out", "state", "place", "reference", "holder", "joined_at"]
+    list_filter = [("status", ChoicesDropdownFilter)]
+    list_filter_submit = True
+    search_fields = ["reference", "room__number", "room_type", "holder"]
+    ordering = ["-id"]
+    actions = ["end_wait"]
+    readonly_fields = [
+        "wanted", "guests", "check_in", "check_out", "state", "place", "hold_id", "reference", "session",
+        "holder", "joined_at", "ended_at", "id",
+    ]  # fmt: skip
+    fields = readonly_fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WaitingEntry]:
+        return waiting_entries()
+
+    @display(description=_("wanted"), ordering="room_type")
+    def wanted(self, entry: WaitingEntry) -> str:
+        return str(entry.room or entry.room_type)
+
+    @display(description=_("check-in"), ordering="nights")
+    def check_in(self, entry: WaitingEntry) -> Any:
+        return entry.nights.lower
+
+    @display(description=_("check-out"))
+    def check_out(self, entry: WaitingEntry) -> Any:
+        return entry.nights.upper
+
+    @display(description=_("state"), label=COLOURS, ordering="status")
+    def state(self, entry: WaitingEntry) -> tuple[str, str]:
+        state = WaitingStatus(entry.status)
+        return state, str(state.label)
+
+    @display(description=_("place"))
+    def place(self, entry: Any) -> Any:
+        return entry.place
+
+    @admin.action(description=_("End the wait of the selected entries"), permissions=["change"])
+    def end_wait(self, request: HttpRequest, queryset: QuerySet[WaitingEntry]) -> None:
+        ended = 0
+        for entry in queryset:
+            try:
+                services.leave(entry.id)
+            except DomainError as error:
+                self.message_user(request, f"{entry}: {error.detail}", messages.ERROR)
+            else:
+                ended += 1
+        text = ngettext("%(count)d entry no longer waits.", "%(count)d entries no longer wait.", ended)
+        self.message_user(request, text % {"count": ended}, messages.SUCCESS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The list's action needs it; an entry's own page only shows."""
+        return obj is None and super().has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -1,0 +1,166 @@
+"""Which other systems are told of holds, and how it goes."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
+
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.sites import hotel_site
+from locks import services
+from locks.models import Notice, NoticeStatus, Webhook
+from locks.services.webhooks import host_of
+from locks.webhooks import addresses
+from locks.webhooks.topics import TOPICS
+from tenants.errors import DomainError
+
+COLOURS = {
+    NoticeStatus.PENDING: "info",
+    NoticeStatus.SENT: "success",
+    NoticeStatus.FAILED: "danger",
+}
+
+
+class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
+    url = forms.CharField(
+        label=_("Address"),
+        max_length=500,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("An https address on the public internet."),
+    )
+    events = forms.MultipleChoiceField(
+        label=_("Events"), choices=list(TOPICS.items()), widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+
+    class Meta:
+        model = Webhook
+        fields = ("url", "events", "active")
+
+    def clean_url(self) -> str:
+        url: str = self.cleaned_data["url"]
+        try:
+            addresses.target(url)
+        except DomainError as refused:
+            raise forms.ValidationError(refused.detail) from None
+        return url
+
+
+@admin.register(Webhook, site=hotel_site)
+class WebhookAdmin(HotelModelAdmin):
+    icon = "webhook"
+    menu_order = 40
+    form = WebhookForm
+    fields = ["url", "events", "active"]
+    list_display = ["url", "event_list", "state", "failing_since", "created_at"]
+    ordering = ["-id"]
+    actions = ["send_test"]
+
+    @display(description=_("events"))
+    def event_list(self, webhook: Webhook) -> str:
+        return ", ".join(webhook.events)
+
+    @display(description=_("state"), label={_("on"): "success", _("off"): "danger", _("failing"): "warning"})
+    def state(self, webhook: Webhook) -> Any:
+        if not webhook.active:
+            return _("off")
+        return _("failing") if webhook.failing_since else _("on")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        view: HttpResponse = super().add_view(request, form_url, {**(extra_context or {}), **one_button})
+        return view
+
+    def save_model(self, request: HttpRequest, obj: Webhook, form: Any, change: bool) -> None:
+        """Through the services, whichever door it came by."""
+        values = {name: form.cleaned_data[name] for name in self.fields}
+        if change:
+            changes = {name: values[name] for name in form.changed_data}
+            services.change_webhook(Webhook.objects.get(pk=obj.pk), changes=changes)
+            return
+        made, secret = services.make_webhook(
+            url=values["url"], topics=values["events"], active=values["active"]
+        )
+        obj.pk = made.pk
+        request.webhook_secret = secret  # type: ignore[attr-defined]  # for the answer to this request only
+
+    def response_add(self, request: HttpRequest, obj: Webhook, post_url_continue: Any = None) -> HttpResponse:
+        """The one page that shows the secret. It is not redirected to and not cached."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("The new webhook"),
+            "opts": self.opts,
+            "host": host_of(obj),
+            "secret": request.webhook_secret,  # type: ignore[attr-defined]
+        }
+        response = TemplateResponse(request, "locks/webhook_made.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
+        services.delete_webhook(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
+        for webhook in queryset:
+            services.delete_webhook(webhook)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing: the service has told the trail."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Nothing: the service has told the trail."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Nothing: the service has told the trail."""
+
+    @admin.action(description=_("Send a test"), permissions=["change"])
+    def send_test(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
+        for webhook in queryset:
+            tested = services.ping(webhook.id)
+            if tested.status is None:
+                self.message_user(
+                    request, _now("The test failed: {why}").format(why=tested.error), messages.ERROR
+                )
+                continue
+            text = _now("{host} answered {status} in {milliseconds} ms.").format(
+                host=host_of(webhook), status=tested.status, milliseconds=tested.milliseconds
+            )
+            self.message_user(request, text, messages.SUCCESS if tested.delivered else messages.ERROR)
+
+
+@admin.register(Notice, site=hotel_site)
+class NoticeAdmin(HotelModelAdmin):
+    """What webhooks were told, for some days. What failed is sent again from the failures."""
+
+    icon = "outgoing_mail"
+    menu_order = 50
+    list_display = ["event", "webhook", "state", "attempts", "error", "created_at", "sent_at"]
+    list_filter = [("status", ChoicesDropdownFilter), "event"]
+    list_filter_submit = True
+    list_select_related = ["webhook"]
+    ordering = ["-id"]
+    readonly_fields = [
+        "event", "webhook", "state", "attempts", "error", "created_at", "sent_at", "data", "id",
+    ]  # fmt: skip
+    fields = readonly_fields
+
+    @display(description=_("state"), label=COLOURS, ordering="status")
+    def state(self, notice: Notice) -> tuple[str, str]:
+        state = NoticeStatus(notice.status)
+        return state, str(state.label)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

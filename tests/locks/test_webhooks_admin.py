@@ -1,0 +1,76 @@
+"""Webhooks and the waiting list in the hotel's admin."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+
+from locks import services
+from locks.models import Webhook
+from locks.services import Wish
+from tenants.context import hotel_context
+from tenants.models import Hotel, User
+from tenants.scopes import Role
+from tests.conftest import ALPHA_HOST
+from tests.locks.conftest import SomeNights
+from tests.locks.receiver import Receiver, receiving
+
+pytestmark = pytest.mark.django_db
+
+HOOKS = "/admin/locks/webhook/"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as listening:
+        yield listening
+
+
+def test_a_manager_makes_and_tests_a_webhook(staff: Client, in_hotel: Hotel, receiver: Receiver) -> None:
+    shown = staff.post(f"{HOOKS}add/", {"url": receiver.url, "events": ["hold.created"], "active": "on"})
+    assert shown.status_code == 200
+    assert b"whsec_" in shown.content
+    assert "no-store" in shown["Cache-Control"]
+    webhook = Webhook.objects.get()
+    assert b"whsec_" not in staff.get(f"{HOOKS}{webhook.id}/change/").content
+    act = {"action": "send_test", "_selected_action": [str(webhook.id)]}
+    answer = staff.post(HOOKS, act, follow=True)
+    assert b"127.0.0.1 answered 204" in answer.content
+    assert receiver.kinds == ["ping"]
+    changed = staff.post(f"{HOOKS}{webhook.id}/change/", {"url": receiver.url, "events": ["hold.expired"]})
+    assert changed.status_code == 302
+    webhook.refresh_from_db()
+    assert (webhook.active, webhook.events) == (False, ["hold.expired"])
+    assert staff.post(f"{HOOKS}{webhook.id}/delete/", {"post": "yes"}).status_code == 302
+    assert not Webhook.objects.exists()
+
+
+def test_the_address_is_judged_in_the_form(staff: Client, in_hotel: Hotel) -> None:
+    page = staff.post(f"{HOOKS}add/", {"url": "ftp://pms.example.com/", "events": ["hold.created"]})
+    assert b"must begin with https://" in page.content
+
+
+def test_the_front_desk_sees_no_webhooks(hotel: Hotel) -> None:
+    client = Client(SERVER_NAME=ALPHA_HOST)
+    with hotel_context(hotel):
+        client.force_login(User.objects.create_user(username="ann", password=None, role=Role.FRONT_DESK))
+    assert client.get(HOOKS).status_code == 403
+
+
+def test_what_was_told_and_who_waits_can_be_looked_at(
+    staff: Client, receiver: Receiver, rooms: list[int], nights: SomeNights
+) -> None:
+    services.make_webhook(url=receiver.url, topics=["hold.created"])
+    for room in rooms:
+        services.acquire(rooms=[room], nights=nights(1))
+    entry = services.join(Wish(nights=nights(1), room_type="double", reference="WEB-9"))
+    assert b"hold.created" in staff.get("/admin/locks/notice/").content
+    waiting = "/admin/locks/waitingentry/"
+    assert b"WEB-9" in staff.get(waiting).content
+    assert b"WEB-9" in staff.get(f"{waiting}{entry.id}/change/").content
+    act = {"action": "end_wait", "_selected_action": [str(entry.id)]}
+    assert b"1 entry no longer waits." in staff.post(waiting, act, follow=True).content
+    entry.refresh_from_db()
+    assert entry.status == "left"
+    staff.post("/admin/language/", {"language": "es"})
+    assert b"lista de espera" in staff.get(waiting).content.lower()
