@@ -29,7 +29,7 @@ bench: install tools ## Measure against the peers (ONLY=id,id for some rows)
 	@$(PY) -m tests.benchmarks $(ONLY)
 
 isolation: install tools ## 200,000 operations of many hotels through a small pool, and django-tenants' own tests (minutes; OPERATIONS=, PG_BIN=)
-	@ISOLATION_OPERATIONS=$(or $(OPERATIONS),200000) $(PY) -m pytest tests/isolation/test_isolation.py --timeout 3600
+	@ISOLATION_OPERATIONS=$(or $(OPERATIONS),200000) $(PY) -m pytest tests/isolation/test_isolation.py --timeout 3600 -s
 	@$(PY) -m tests.isolation.run_django_tenants_suite
 
 chaos: install tools ## Kill things while they work, and see that nothing is lost: 10,000 reminders over 50 hotels (minutes)

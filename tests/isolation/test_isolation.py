@@ -46,6 +46,11 @@ def run(plan: Plan) -> dict[str, Any]:
     )
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
+    counts = {what: sum(result[what].values()) for what in ("done", "wrong", "errors")}
+    print(
+        f"\n{plan.engine}: {counts['done']:,} operations in {result['seconds']:,.0f} s, "
+        f"{counts['wrong']:,} met another hotel's rows, {counts['errors']:,} errors"
+    )
     return result
 
 

@@ -1,0 +1,58 @@
+"""The hotel of a task in Celery's forked processes, which serve one hotel after another."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import redis
+
+from hotelagent.celery import app
+from hotelagent.embedded import processes
+from tenants.context import hotel_context, platform_context
+from tenants.models import Hotel
+from tests.tenants.prefork import TOLD, tell
+
+TASKS = 30
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_forked_process_runs_each_task_in_the_hotel_that_it_was_sent_from(
+    hotel: Hotel, other_hotel: Hotel, redis_url: str
+) -> None:
+    senders = {
+        "alpha": lambda: hotel_context(hotel),
+        "beta": lambda: hotel_context(other_hotel),
+        "": platform_context,
+    }
+    app.conf.update(broker_url=redis_url)
+    for number in range(TASKS):
+        for name, context in senders.items():
+            with context():
+                tell.delay(name, fail=number % 5 == 0)
+    worker = processes.start(
+        [
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "hotelagent.celery", "worker"),
+            *("--include", "tests.tenants.prefork"),
+            *("--pool", "prefork", "--concurrency", "2", "--without-gossip", "--without-mingle"),
+            *("--loglevel", "CRITICAL"),
+        ],
+        output=subprocess.DEVNULL,
+    )
+    app.close()
+    with redis.Redis.from_url(redis_url) as client:
+        try:
+            deadline = time.monotonic() + 60
+            while client.llen(TOLD) < 3 * TASKS and time.monotonic() < deadline:
+                time.sleep(0.05)
+        finally:
+            processes.stop(worker, signal_number=signal.SIGTERM, patience=15)
+        told = [line.decode().split("|") for line in client.lrange(TOLD, 0, -1)]
+    assert len(told) == 3 * TASKS
+    assert {tuple(line[:4]) for line in told} == {
+        ("alpha", "alpha", hotel.schema, hotel.role),
+        ("beta", "beta", other_hotel.schema, other_hotel.role),
+        ("", "", "public", "hotelagent_app"),
+    }
+    assert len({line[4] for line in told}) == 2
