@@ -115,7 +115,7 @@ def _filled(template: StoredTemplate, *, reservation: Reservation, hotel_name: s
         text = _compiled(template.text, is_html=False).render(plain)
         body = _compiled(template.html, is_html=True).render(context)
     except (TemplateSyntaxError, ValueError, TypeError, LookupError, ArithmeticError) as error:
-        raise InvalidTemplate(f"{template}: {error}") from error
+        raise InvalidTemplate(str(error)) from error
     return subject, text, body
 
 
@@ -172,7 +172,7 @@ def check(*, subject: str, text: str, html: str) -> None:
         try:
             _filled(trial, reservation=_invented(), hotel_name="")
         except InvalidTemplate as error:
-            raise InvalidTemplate(f"{part}: {error.__cause__}", part=part) from error
+            raise InvalidTemplate(f"{part}: {error}", part=part) from error
 
 
 def one_line(text: str) -> str:

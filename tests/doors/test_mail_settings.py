@@ -1,0 +1,59 @@
+"""EMAIL_URL, as the runbook writes it, is what Django and Anymail then go by."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import get_connection
+
+from hotelagent.settings.environment import Environment
+
+RUNBOOK = Path(settings.BASE_DIR) / "deploy" / "runbook.md"
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def mail(url: str) -> dict[str, Any]:
+        monkeypatch.setenv("EMAIL_URL", url)
+        return Environment().mail("EMAIL_URL")
+
+    return mail
+
+
+def test_gmail_as_the_runbook_has_it(read: Any) -> None:
+    [url] = re.findall(r"^ +EMAIL_URL=(smtp\S+gmail\S+)$", RUNBOOK.read_text(), re.MULTILINE)
+    found = read(url)
+    assert found["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == ("smtp.gmail.com", 587)
+    assert found["EMAIL_USE_TLS"] is True
+    assert not found.get("EMAIL_USE_SSL")
+    assert found["EMAIL_HOST_USER"] == "reservations@hotel.example"
+    assert found["EMAIL_HOST_PASSWORD"] == "abcdefghijklmnop"
+
+
+@pytest.mark.parametrize("provider", ["postmark", "mailgun", "brevo", "resend"])
+def test_each_provider_of_the_runbook_opens(read: Any, settings: Any, provider: str) -> None:
+    [url] = re.findall(rf"^ +EMAIL_URL=({provider}://\S+)$", RUNBOOK.read_text(), re.MULTILINE)
+    found = read(url)
+    settings.ANYMAIL = found["ANYMAIL"]
+    backend = get_connection(found["EMAIL_BACKEND"])
+    assert backend.esp_name.lower() == provider
+    assert "key" in {getattr(backend, name, "") for name in ("api_key", "server_token")}
+
+
+def test_what_stands_in_a_key_is_decoded_and_other_settings_follow(read: Any) -> None:
+    found = read("mailgun://a%2Fb@c?sender_domain=mg.example.com&api_url=https://api.eu.mailgun.net/v3")
+    assert found["ANYMAIL"] == {
+        "MAILGUN_API_KEY": "a/b@c",
+        "MAILGUN_SENDER_DOMAIN": "mg.example.com",
+        "MAILGUN_API_URL": "https://api.eu.mailgun.net/v3",
+    }
+
+
+@pytest.mark.parametrize("url", ["postmark://", "pigeon://key", "postmark"])
+def test_what_is_none_is_told_without_the_key(read: Any, url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL is no address .* postmark://key"):
+        read(url)
