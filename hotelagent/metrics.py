@@ -11,9 +11,11 @@ An app's own metrics stand in its `metrics.py`:
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import structlog
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import (
@@ -25,6 +27,10 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+log = structlog.get_logger(__name__)
 
 #: From a cached read to the statement timeout, in seconds.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
@@ -50,6 +56,42 @@ def histogram(
 def gauge(name: str, what: str, *, labels: Sequence[str] = ()) -> Gauge:
     """A level that one process knows for all: the youngest value wins, whichever process wrote it."""
     return Gauge(name, what, labelnames=labels, multiprocess_mode="mostrecent")
+
+
+#: A database that hangs costs a scrape so many seconds and one number, not the page.
+LEVEL_SECONDS = 2.0
+
+
+class _Level(Collector):
+    """A number that is asked for when the page is, once whichever process answers; left out where it can't be had."""
+
+    def __init__(self, name: str, what: str, read: Callable[[], float]) -> None:
+        self.name, self.what, self.read = name, what, read
+        # One thread of its own: while a read still hangs, the next waits behind it and is left out too.
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"level-{name}")
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        yield GaugeMetricFamily(self.name, self.what)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        reading = self.thread.submit(self.read)
+        try:
+            value = reading.result(timeout=LEVEL_SECONDS)
+        except Exception as error:  # noqa: BLE001 - the page comes in any case
+            reading.cancel()
+            log.warning("metrics.level_not_read", metric=self.name, error=type(error).__name__)
+            return
+        yield GaugeMetricFamily(self.name, self.what, value=value)
+
+
+_levels: list[_Level] = []
+
+
+def level(name: str, what: str, read: Callable[[], float]) -> None:
+    """A level that the database knows: `read` runs at each scrape, on a thread without a hotel or an actor."""
+    made = _Level(name, what, read)
+    REGISTRY.register(made)
+    _levels.append(made)
 
 
 REQUESTS = histogram(
@@ -89,6 +131,8 @@ def page() -> bytes:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    for made in _levels:
+        registry.register(made)
     return generate_latest(registry)
 
 

@@ -18,6 +18,7 @@ class LocksConfig(AppConfig):
         due.register(kind="waiting", task="locks.tasks.look_after_waiting")
         # Ten seconds each, at the worst: a batch stays below the time that a task may take.
         due.register(kind="webhook", task="locks.tasks.send_notices", batch=10)
+        due.register(kind="ended", task="locks.tasks.forget_ended", daily=True)
         guide.describes_webhooks(described)
         navigation.register(
             Page(

@@ -5,6 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from locks import services
+from tenants import due
 from tenants.celery_task import HotelTask
 
 
@@ -39,3 +40,10 @@ def send_notices(ids: list[str]) -> None:
 def send_last(notice: str) -> None:
     """The last try of a notice: a task of its own, so that its failure is kept and can be sent again."""
     services.deliver_last(UUID(notice))
+
+
+@shared_task(base=HotelTask, name="locks.tasks.forget_ended")
+def forget_ended(ids: list[str]) -> None:
+    """Forget what came to nothing, once a day; the item is the hotel itself."""
+    services.forget()
+    due.done(kind="ended", ids=[UUID(hotel) for hotel in ids])

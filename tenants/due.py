@@ -26,18 +26,21 @@ class Kind:
     task: str
     batch: int
     lease: datetime.timedelta
+    daily: bool
 
 
 _kinds: dict[str, Kind] = {}
 
 
-def register(*, kind: str, task: str, batch: int = 100, lease: datetime.timedelta = LEASE) -> None:
+def register(
+    *, kind: str, task: str, batch: int = 100, lease: datetime.timedelta = LEASE, daily: bool = False
+) -> None:
     """Say which task handles a kind; call it in `AppConfig.ready()`.
 
     `lease` is how long after handing out an item is handed out again unless it is done: longer than a batch
-    may take, queueing included.
+    may take, queueing included. `daily`: each active hotel has one item of this kind a day, by itself.
     """
-    _kinds[kind] = Kind(name=kind, task=task, batch=batch, lease=lease)
+    _kinds[kind] = Kind(name=kind, task=task, batch=batch, lease=lease, daily=daily)
 
 
 def kinds() -> dict[str, Kind]:
@@ -132,6 +135,26 @@ def claim(*, limit: int = 5_000) -> list[Batch]:
         )
         rows = sorted(cursor.fetchall())
     return _batches(rows)
+
+
+def plan_daily() -> int:
+    """Make due what each hotel does once a day, over the next hours; the platform's context. One statement."""
+    daily = [kind.name for kind in _kinds.values() if kind.daily]
+    with connection.cursor() as cursor:
+        # Each hotel has its own minute: all of them at once would keep the workers from what people wait for.
+        cursor.execute(
+            """
+            INSERT INTO tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
+            SELECT hotel.id, kind, hotel.id, moment, moment, 0
+            FROM tenants_hotel hotel CROSS JOIN unnest(%s::text[]) AS kind
+            CROSS JOIN LATERAL (
+                SELECT now() + make_interval(secs => abs(hashtext(hotel.id::text || kind) %% 21600)) AS moment) AS own
+            WHERE hotel.status = 'active'
+            ON CONFLICT DO NOTHING
+            """,
+            [daily],
+        )
+        return int(cursor.rowcount)
 
 
 def _batches(rows: list[tuple[UUID, str, UUID]]) -> list[Batch]:

@@ -74,3 +74,9 @@ def forget_redeliveries() -> int:
     """Drop the counts of tasks that ended long ago."""
     week = timezone.now() - datetime.timedelta(days=7)
     return Redelivery.objects.filter(created_at__lt=week).delete()[0]
+
+
+@shared_task(base=HotelTask, name="tenants.tasks.plan_daily")
+def plan_daily() -> int:
+    """Have every hotel do what it does once a day."""
+    return due.plan_daily()

@@ -9,6 +9,7 @@ from locks.services.desk import (
     take_out_of_service,
 )
 from locks.services.expiry import expire
+from locks.services.forgetting import forget
 from locks.services.notices import deliver, deliver_last, warn
 from locks.services.owned import cancel, confirm, extend, release
 from locks.services.placing import Placed, Placement, place_stays
@@ -38,6 +39,7 @@ __all__ = [
     "expire",
     "extend",
     "force_release",
+    "forget",
     "join",
     "leave",
     "look",

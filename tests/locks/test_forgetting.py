@@ -1,0 +1,90 @@
+"""What came to nothing is forgotten after a week; what became a stay is not."""
+
+import datetime
+from uuid import UUID
+
+import pytest
+from django.db import connection
+
+from hotelagent.ids import uuid7
+from locks import policy, services
+from locks.models import Notice, Stay, WaitingEntry
+from locks.services import Wish
+from locks.services.forgetting import _first_key
+from locks.tasks import forget_ended
+from tenants import due
+from tenants.context import hotel_context, platform_context
+from tenants.models import DueItem, Hotel, HotelStatus
+from tests.locks.conftest import SomeNights
+
+pytestmark = pytest.mark.django_db
+
+DAY = datetime.timedelta(days=1)
+
+
+def age(stay: UUID, days: float) -> UUID:
+    """Let a stay have been made so many days ago: its key says when."""
+    now = datetime.datetime.now(datetime.UTC)
+    key = UUID(int=_first_key(now - days * DAY).int + (uuid7().int & 0xFFFF_FFFF))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE locks_stay SET id = %s WHERE id = %s", [key, stay])
+    return key
+
+
+def test_ended_holds_go_after_their_days_and_nothing_else(rooms: list[int], nights: SomeNights) -> None:
+    old, young = policy.KEEP_ENDED_DAYS + 1, policy.KEEP_ENDED_DAYS - 1
+    released, recent, confirmed, cancelled, held = (
+        services.acquire(rooms=rooms[:1], nights=nights(start)) for start in (1, 2, 3, 4, 5)
+    )
+    for hold in (released, recent):
+        services.release(hold.id, token=hold.token)
+    for hold in (confirmed, cancelled):
+        services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+    services.cancel_stay(cancelled.id)
+    age(released.id, old)
+    kept = {age(recent.id, young), *(age(hold.id, old) for hold in (confirmed, cancelled, held))}
+    assert services.forget() == 1
+    assert set(Stay.objects.values_list("id", flat=True)) == kept
+
+
+def test_it_goes_on_until_all_that_is_due_is_gone(
+    rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("locks.services.forgetting.BATCH", 2)
+    for start in range(5):
+        hold = services.acquire(rooms=rooms[:1], nights=nights(start))
+        services.release(hold.id, token=hold.token)
+        age(hold.id, 10)
+    assert services.forget() == 5
+    assert services.forget() == 0
+
+
+def test_waits_and_notices_go_too(rooms: list[int], nights: SomeNights) -> None:
+    services.make_webhook(url="http://127.0.0.1:9/", topics=["hold.created"])
+    for start in range(3):
+        services.acquire(rooms=rooms[:1], nights=nights(start))
+    entry = services.join(Wish(nights=nights(0), room=rooms[0]))
+    services.leave(entry.id)
+    sent, failed, ancient = Notice.objects.order_by("id")
+    now = datetime.datetime.now(datetime.UTC)
+    Notice.objects.filter(id=sent.id).update(status="sent", created_at=now - 8 * DAY)
+    Notice.objects.filter(id=failed.id).update(status="failed", created_at=now - 8 * DAY)
+    Notice.objects.filter(id=ancient.id).update(status="failed", created_at=now - 40 * DAY)
+    WaitingEntry.objects.update(ended_at=now - 8 * DAY)
+    assert services.forget() == 3
+    assert list(Notice.objects.values_list("id", flat=True)) == [failed.id]
+
+
+def test_each_active_hotel_has_its_turn_once_a_day(hotel: Hotel, other_hotel: Hotel) -> None:
+    with platform_context():
+        Hotel.objects.filter(id=other_hotel.id).update(status=HotelStatus.SUSPENDED)
+        assert due.plan_daily() == 1
+        assert due.plan_daily() == 0
+        [item] = DueItem.objects.filter(kind="ended")
+        assert item.hotel_id == hotel.id
+        assert item.due_at - datetime.datetime.now(datetime.UTC) < datetime.timedelta(hours=6)
+        DueItem.objects.filter(kind="ended").update(due_at=item.due_at - DAY)
+    with hotel_context(hotel):
+        forget_ended([str(hotel.id)])
+    with platform_context():
+        assert not DueItem.objects.filter(kind="ended").exists()
