@@ -8,8 +8,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from audit.models import Event
 from dlq.services import capture
-from reminders.models import Reminder, Reservation, Template
+from reminders.models import Reminder, Reservation, Suppression, Template
+from tenants.context import hotel_context
+from tenants.models import Hotel, User
+from tenants.scopes import Role
+from tests.conftest import ALPHA_HOST
 from tests.servers import MailServer
 
 pytestmark = pytest.mark.django_db
@@ -102,8 +107,6 @@ def test_a_rule_that_changes_plans_again(
 
 
 def test_staff_are_sent_a_test(staff: Client, booked: Reservation, smtp: MailServer) -> None:
-    from tenants.models import User  # noqa: PLC0415
-
     User.objects.update(email="manager@example.com")
     template = Template.objects.get(language="pt", rule__offset_days=1)
     staff.post(
@@ -151,3 +154,47 @@ def test_a_failure_of_that_name_from_elsewhere_is_shown_as_it_came(
             payload=payload,
         )
     assert "reminders.send" in staff.get("/admin/dlq/failure/").content.decode()
+
+
+def test_the_suppression_list_says_why_and_is_kept_by_hand(
+    staff: Client, hotel: Hotel, in_hotel: Hotel
+) -> None:
+    page = "/admin/reminders/suppression/"
+    answer = staff.post(f"{page}add/", {"email": "Ana@Example.com"})
+    assert answer.status_code == 302, answer.context["errors"]
+    listed = Suppression.objects.get()
+    assert (listed.email, listed.reason) == ("ana@example.com", "manual")
+    content = staff.get(page).content.decode()
+    assert "ana@example.com" in content
+    assert "by hand" in content
+    staff.post(f"{page}{listed.id}/delete/", {"post": "yes"})
+    assert not Suppression.objects.exists()
+    told = Event.objects.filter(event__startswith="suppression.").order_by("id")
+    assert [event.event for event in told] == ["suppression.added", "suppression.lifted"]
+    assert {event.actor_label for event in told} == {"manager"}
+    assert not [event for event in Event.objects.all() if "ana@example.com" in str(event.data).lower()]
+
+
+def test_who_only_reads_changes_neither_list_nor_looks(hotel: Hotel) -> None:
+    auditor = Client(SERVER_NAME=ALPHA_HOST)
+    with hotel_context(hotel):
+        auditor.force_login(User.objects.create_user(username="eva", password=None, role=Role.AUDITOR))
+    assert auditor.get("/admin/reminders/suppression/").status_code == 200
+    assert auditor.post("/admin/reminders/suppression/add/", {"email": "a@b.example"}).status_code == 403
+    assert auditor.post("/admin/reminders/brand/1/change/", {"colour": "#000000"}).status_code == 403
+
+
+def test_a_test_mail_can_not_be_asked_for_without_an_address(
+    staff: Client, booked: Reservation, smtp: MailServer
+) -> None:
+    template = Template.objects.get(language="pt", rule__offset_days=1)
+    chosen = {"action": "send_me_a_test", "_selected_action": [str(template.id)]}
+    page = staff.post("/admin/reminders/template/", chosen, follow=True)
+    assert "Your account has no e-mail address" in page.content.decode()
+    assert smtp.accepted == []
+
+
+def test_the_first_rules_are_named_in_the_readers_language(staff: Client, hotel: Hotel) -> None:
+    with hotel_context(hotel):
+        User.objects.update(language="es")
+    assert "7 días antes de la llegada" in staff.get("/admin/reminders/rule/").content.decode()
