@@ -3,8 +3,10 @@
 from typing import Any
 
 import django_filters
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -32,10 +34,14 @@ class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=ReservationStatus.choices)
     arrival_from = django_filters.DateFilter(field_name="arrival", lookup_expr="gte")
     arrival_until = django_filters.DateFilter(field_name="arrival", lookup_expr="lte")
+    guest_email = django_filters.CharFilter(method="of_guest", help_text="Large and small letters are alike.")
 
     class Meta:
         model = Reservation
-        fields = ["external_id", "status", "arrival", "departure", "room_type", "source", "guest_email"]
+        fields = ["external_id", "status", "arrival", "departure", "room_type", "source"]
+
+    def of_guest(self, queryset: QuerySet[Reservation], _name: str, address: str) -> QuerySet[Reservation]:
+        return queryset.alias(address=Lower("guest_email")).filter(address=address.lower())
 
 
 class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
@@ -45,6 +51,10 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
     serializer_class = ReservationSerializer
     filterset_class = ReservationFilter
     required_scopes = {"GET": "reservations:read", "POST": "reservations:write"}
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Read a reservation; `ETag` names its version."""
+        return _versioned(self.get_object())
 
     @extend_schema(request=None, responses={200: ReservationSerializer})
     @action(detail=True, methods=["post"])
@@ -61,6 +71,12 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
         return Response(ReminderSerializer(found, many=True).data)
 
 
+def _versioned(reservation: Reservation, code: int = status.HTTP_200_OK) -> Response:
+    """With the entity tag that `If-Match` wants (RFC 9110, 13.1.1)."""
+    body: Any = ReservationSerializer(reservation).data
+    return Response(body, status=code, headers={"ETag": f'"{reservation.version}"'})
+
+
 class ReservationByNumberView(HotelAPIView):
     """A booking under the number that the hotel's own system gave it."""
 
@@ -69,16 +85,27 @@ class ReservationByNumberView(HotelAPIView):
     @extend_schema(operation_id="reservations_by_number", responses={200: ReservationSerializer})
     def get(self, request: Request, external_id: str) -> Response:
         """Read a reservation by the hotel system's number."""
-        found = selectors.reservation_by_number(external_id)
-        return Response(ReservationSerializer(found).data)
+        return _versioned(selectors.reservation_by_number(external_id))
 
     @extend_schema(
         operation_id="reservations_put",
         request=PutReservationSerializer,
+        parameters=[
+            OpenApiParameter(
+                "If-Match",
+                str,
+                OpenApiParameter.HEADER,
+                description="The `ETag` of the reservation as you know it (`*`: that there is one). "
+                "Without it, what others changed meanwhile is overwritten.",
+            )
+        ],
         responses={
             200: ReservationSerializer,
             201: ReservationSerializer,
-            **problem_responses((422, "`/problems/invalid-reservation`.")),
+            **problem_responses(
+                (412, "It is not as in `If-Match` (`/problems/reservation-changed`)."),
+                (422, "`/problems/invalid-reservation`."),
+            ),
         },
     )
     def put(self, request: Request, external_id: str) -> Response:
@@ -88,9 +115,10 @@ class ReservationByNumberView(HotelAPIView):
         """
         given = PutReservationSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        stored, is_new = upsert_reservation(external_id=external_id, **given.validated_data)
-        body: Any = ReservationSerializer(stored).data
-        return Response(body, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+        seen = request.headers.get("If-Match")
+        version = None if seen is None else seen.strip().strip('"')
+        stored, is_new = upsert_reservation(external_id=external_id, version=version, **given.validated_data)
+        return _versioned(stored, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
 class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]

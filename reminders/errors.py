@@ -17,6 +17,14 @@ class InvalidReservation(DomainError):
     title = "The reservation can't be stored as it is"
 
 
+class ReservationChanged(DomainError):
+    """Somebody changed it since the version that the caller has seen; `version` is the one it has now."""
+
+    code = "reservation-changed"
+    status = 412
+    title = "The reservation is not as you have seen it"
+
+
 class ReminderNotFound(DomainError):
     code = "reminder-not-found"
     status = 404

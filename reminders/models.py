@@ -1,6 +1,7 @@
 """What is stored about a hotel's reservations and the reminders of them."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
@@ -8,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent.ids import uuid7
 from locks.models import Stay
+from reminders.validation import flaw_of_days, is_language
 
 
 class ReservationStatus(models.TextChoices):
@@ -31,7 +33,7 @@ class Reservation(models.Model):
     guest_email = models.EmailField(_("e-mail"), blank=True)
     guest_phone = models.CharField(_("phone"), max_length=20, blank=True)
     #: BCP 47, lower case: "es", "pt", "pt-br". Empty: the hotel's.
-    language = models.CharField(_("language"), max_length=10, blank=True)
+    language = models.CharField(_("language"), max_length=10, blank=True, validators=[is_language])
     #: ISO 3166 alpha-3. Empty: unknown.
     country = models.CharField(_("country"), max_length=3, blank=True)
     adults = models.PositiveSmallIntegerField(_("adults"), default=1)
@@ -66,9 +68,18 @@ class Reservation(models.Model):
     def __str__(self) -> str:
         return f"{self.external_id} {self.guest_name}"
 
+    def clean(self) -> None:
+        if flaw := flaw_of_days(self.arrival, self.departure):
+            raise ValidationError(dict([flaw]))
+
     @property
     def nights(self) -> int:
         return (self.departure - self.arrival).days
+
+    @property
+    def version(self) -> str:
+        """Another after each change; what a client compares that changes it."""
+        return f"{self.updated_at:%Y%m%dT%H%M%S.%f}"
 
 
 class Anchor(models.TextChoices):

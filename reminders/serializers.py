@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
 from reminders.models import Reminder, Reservation
+from reminders.validation import flaw_of_days
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):
@@ -55,8 +56,8 @@ class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservat
         )  # fmt: skip
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["departure"] <= attrs["arrival"]:
-            raise serializers.ValidationError({"departure": "The departure must be after the arrival."})
+        if flaw := flaw_of_days(attrs["arrival"], attrs["departure"]):
+            raise serializers.ValidationError(dict([flaw]))
         if attrs.get("adults", 1) < 1:
             raise serializers.ValidationError({"adults": "At least one adult."})
         return attrs

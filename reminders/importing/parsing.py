@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,6 +12,7 @@ from django.core.validators import validate_email
 
 from reminders.models import ReservationStatus
 from reminders.rendering import one_line
+from reminders.validation import FIRST_DAY, LAST_DAY, MOST_NIGHTS, is_language
 
 #: Property systems write the same four facts in many ways.
 _STATUSES = {
@@ -128,31 +129,38 @@ _LENGTHS = {
     "number": 64, "booked_type": 40, "given_type": 40, "country": 3, "source": 40, "guest_name": 200,
     "guest_email": 254, "guest_phone": 20, "language": 10,
 }  # fmt: skip
-_MOST_NIGHTS = 730
 
 
 def flaw(booking: Booking) -> Rejected | None:
     """What keeps a booking from being stored, if anything does; the same that the table's constraints say."""
+    found = next(_flaws(booking), None)
+    return found and Rejected(booking.line, booking.number, *found)
+
+
+def _flaws(booking: Booking) -> Iterator[tuple[str, str]]:
     nights = (booking.departure - booking.arrival).days
     if nights < 1:
-        return _rejected(booking, "no night", f"from {booking.arrival} to {booking.departure}")
-    if nights > _MOST_NIGHTS:
-        return _rejected(booking, "too many nights", f"from {booking.arrival} to {booking.departure}")
+        yield "no night", f"from {booking.arrival} to {booking.departure}"
+    if not FIRST_DAY <= booking.arrival <= LAST_DAY:
+        yield "bad date", f"{booking.arrival} is no booking's"
+    if nights > MOST_NIGHTS:
+        yield "too many nights", f"from {booking.arrival} to {booking.departure}"
     if booking.adults < 1:
-        return _rejected(booking, "no adult", f"{booking.adults} adults, {booking.children} children")
+        yield "no adult", f"{booking.adults} adults, {booking.children} children"
     for field, most in _LENGTHS.items():
         if len(getattr(booking, field)) > most:
-            return _rejected(
-                booking, "too long", f"{field}: {len(getattr(booking, field))} characters, {most} fit"
-            )
-    return _rejected(booking, "bad e-mail", booking.guest_email) if _is_bad(booking.guest_email) else None
+            yield "too long", f"{field}: {len(getattr(booking, field))} characters, {most} fit"
+    if _is_bad(booking.guest_email, validate_email):
+        yield "bad e-mail", booking.guest_email
+    if _is_bad(booking.language, is_language):
+        yield "unknown language", booking.language
 
 
-def _is_bad(email: str) -> bool:
-    if not email:
+def _is_bad(text: str, validate: Callable[[str], None]) -> bool:
+    if not text:
         return False
     try:
-        validate_email(email)
+        validate(text)
     except ValidationError:
         return True
     return False
@@ -162,10 +170,6 @@ class _WrongValueError(ValueError):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason, self.detail = reason, detail
-
-
-def _rejected(booking: Booking, reason: str, detail: str) -> Rejected:
-    return Rejected(booking.line, booking.number, reason, detail)
 
 
 # A file has few different days, counts and words, and many rows.

@@ -7,6 +7,7 @@ import django.db.models.functions.text
 from django.db import migrations, models
 
 import hotelagent.ids
+import reminders.validation
 
 
 class Migration(migrations.Migration):
@@ -46,7 +47,15 @@ class Migration(migrations.Migration):
                 ("guest_name", models.CharField(max_length=200, verbose_name="guest")),
                 ("guest_email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
                 ("guest_phone", models.CharField(blank=True, max_length=20, verbose_name="phone")),
-                ("language", models.CharField(blank=True, max_length=10, verbose_name="language")),
+                (
+                    "language",
+                    models.CharField(
+                        blank=True,
+                        max_length=10,
+                        validators=[reminders.validation.is_language],
+                        verbose_name="language",
+                    ),
+                ),
                 ("country", models.CharField(blank=True, max_length=3, verbose_name="country")),
                 ("adults", models.PositiveSmallIntegerField(default=1, verbose_name="adults")),
                 ("children", models.PositiveSmallIntegerField(default=0, verbose_name="children")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any, TypedDict, Unpack
 
@@ -20,7 +20,7 @@ from locks.models import Stay
 from locks.nights import Nights
 from locks.services import cancel_stay, move_stay
 from reminders import events, guests, planning
-from reminders.errors import InvalidReservation, ReservationNotFound
+from reminders.errors import InvalidReservation, ReservationChanged, ReservationNotFound
 from reminders.models import Reservation, ReservationStatus
 from reminders.rendering import one_line
 from reminders.schedule import local_day, zone_of
@@ -47,14 +47,21 @@ class ReservationFields(TypedDict, total=False):
     status_date: date | None
 
 
-def upsert_reservation(*, external_id: str, **fields: Unpack[ReservationFields]) -> tuple[Reservation, bool]:
+#: For `upsert_reservation`: whatever version it has, so long as it is there.
+ANY_VERSION = "*"
+
+
+def upsert_reservation(
+    *, external_id: str, version: str | None = None, **fields: Unpack[ReservationFields]
+) -> tuple[Reservation, bool]:
     """Store the reservation that the hotel's system calls `external_id`, or bring it to these values.
 
-    Returns it and whether it is new. The same values again change nothing. Raises InvalidReservation.
+    With `version` (`Reservation.version` or ANY_VERSION) it must be there, and be at that version. Returns it and
+    whether it is new. The same values again change nothing. Raises InvalidReservation or ReservationChanged.
     """
-    wanted = _validated(Reservation(external_id=external_id, **_tidied(fields)))
+    wanted = _validated(Reservation(**_tidied({**fields, "external_id": external_id})))
     with transaction.atomic():
-        if (new := _insert(wanted)) is not None:
+        if version is None and (new := _insert(wanted)) is not None:
             planning.plan([new], now=timezone.now(), are_new=True)
             _guests_follow(new, addresses=[new.guest_email])
             record(
@@ -65,7 +72,15 @@ def upsert_reservation(*, external_id: str, **fields: Unpack[ReservationFields])
                 departure=new.departure,
             )
             return new, True
-        stored = Reservation.objects.select_for_update(of=("self",)).get(external_id=external_id)
+        stored = (
+            Reservation.objects.select_for_update(of=("self",)).filter(external_id=wanted.external_id).first()
+        )
+        if stored is None:
+            raise ReservationChanged(f"There is no reservation {wanted.external_id} here any more.")
+        if version not in {None, ANY_VERSION, stored.version}:
+            raise ReservationChanged(
+                "Somebody has changed it since. Read it again, and put your change into what it says now."
+            )
         return _bring_to(stored, wanted), False
 
 
@@ -125,7 +140,7 @@ _KEPT = frozenset({"id", "external_id", "stay", "updated_at"})
 _COMPARED = tuple(field.name for field in Reservation._meta.concrete_fields if field.name not in _KEPT)
 
 
-def _tidied(fields: ReservationFields) -> dict[str, Any]:
+def _tidied(fields: Mapping[str, Any]) -> dict[str, Any]:
     """One line each: what is in a reservation comes to stand in a mail's headers."""
     tidied: dict[str, Any] = dict(fields)
     for name in _TEXTS:
@@ -139,6 +154,7 @@ def _tidied(fields: ReservationFields) -> dict[str, Any]:
 def _validated(reservation: Reservation) -> Reservation:
     try:
         reservation.clean_fields()
+        reservation.clean()
         reservation.validate_constraints(exclude={"external_id", "stay"})
     except ValidationError as error:
         errors = error.message_dict

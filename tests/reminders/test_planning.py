@@ -177,7 +177,9 @@ def test_the_room_follows_the_reservation(book: Book, clock: Clock, in_hotel: Ho
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
-        ({"departure": "2030-05-10"}, "__all__"),
+        ({"departure": "2030-05-10"}, "departure"),
+        ({"departure": "2033-05-10"}, "departure"),
+        ({"language": "klingon"}, "language"),
         ({"adults": 0}, "__all__"),
         ({"guest_email": "nobody"}, "guest_email"),
         ({"guest_email": "ana@"}, "guest_email"),
