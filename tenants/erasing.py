@@ -13,6 +13,7 @@ from uuid import UUID
 import redis
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import ForeignKey, ForeignObjectRel
 
 from tenants import quoting, roles
 from tenants.context import platform_context
@@ -166,14 +167,15 @@ def _counted(queries: Iterable[tuple[str, str]]) -> dict[str, int]:
 
 
 def shared_tables() -> list[tuple[str, str]]:
-    """The shared tables that say which hotel a row belongs to, and the column that says it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT c.conrelid::regclass::text, a.attname::text FROM pg_constraint c "
-            "JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] "
-            "WHERE c.contype = 'f' AND c.confrelid = 'public.tenants_hotel'::regclass ORDER BY 1"
-        )
-        return [(table.removeprefix("public."), column) for table, column in cursor.fetchall()]
+    """The shared tables that say which hotel a row belongs to, and the column that says it.
+
+    By the models: not each of these references is judged by the database.
+    """
+    return sorted(
+        (relation.related_model._meta.db_table, relation.field.column)
+        for relation in Hotel._meta.get_fields(include_hidden=True)
+        if isinstance(relation, ForeignObjectRel) and isinstance(relation.field, ForeignKey)
+    )
 
 
 def _redis_keys(hotel_id: str, schema: str) -> list[bytes]:

@@ -264,6 +264,7 @@ class Migration(migrations.Migration):
                 (
                     "hotel",
                     models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
