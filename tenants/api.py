@@ -62,6 +62,17 @@ class NewHotelSerializer(StrictSerializer):
     )
 
 
+class AddressSerializer(StrictSerializer):
+    slug = serializers.CharField(
+        max_length=40, required=False, help_text="Its old host is unknown within a second."
+    )
+    domains = serializers.ListField(
+        child=serializers.CharField(max_length=253),
+        required=False,
+        help_text="All of them: one that is missing here is taken away.",
+    )
+
+
 class ContactSerializer(StrictSerializer):
     kind = serializers.ChoiceField(choices=ContactKind.choices)
     value = serializers.CharField(
@@ -73,7 +84,7 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
     queryset = Hotel.objects.prefetch_related("domains")
     serializer_class = HotelSerializer
     filterset_fields = ("slug", "status")
-    required_scopes = {"GET": "hotels:read", "POST": "hotels:write"}
+    required_scopes = {"GET": "hotels:read", "POST": "hotels:write", "PATCH": "hotels:write"}
 
     @extend_schema(
         request=NewHotelSerializer,
@@ -96,6 +107,21 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         return Response(
             self.get_serializer(hotel).data, status=status.HTTP_202_ACCEPTED, headers={"Location": address}
         )
+
+    @extend_schema(
+        request=AddressSerializer,
+        responses={
+            200: HotelSerializer,
+            **problem_responses((409, "`/problems/slug-taken` or `/problems/domain-taken`."),
+                                (422, "`/problems/invalid-slug` or `/problems/invalid-domain`.")),
+        },
+    )  # fmt: skip
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Give a hotel another slug or other domains: all of what is asked for, or nothing."""
+        address = AddressSerializer(data=request.data)
+        address.is_valid(raise_exception=True)
+        hotel = services.readdress_hotel(hotel_id=self.get_object().pk, **address.validated_data)
+        return Response(self.get_serializer(hotel).data)
 
     @extend_schema(request=None, responses={200: HotelSerializer, **problem_responses(
         (409, "`/problems/wrong-hotel-status`: only an active hotel can be suspended."))})  # fmt: skip

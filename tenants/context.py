@@ -8,11 +8,13 @@ A new thread starts with neither scope nor actor: enter a context inside it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 from uuid import UUID
+
+T = TypeVar("T")
 
 
 class NoScope(RuntimeError):
@@ -85,26 +87,26 @@ _actor: ContextVar[Actor] = ContextVar("hotelagent_actor", default=SYSTEM)
 
 
 @contextmanager
-def hotel_context(hotel: Scope | HasScope) -> Iterator[Scope]:
+def _set(variable: ContextVar[T], value: T) -> Iterator[T]:
+    """Nests; what was set before comes back, by an exception too."""
+    token = variable.set(value)
+    try:
+        yield value
+    finally:
+        variable.reset(token)
+
+
+def hotel_context(hotel: Scope | HasScope) -> AbstractContextManager[Scope]:
     """Statements inside go to this hotel. Nests; the scope before it comes back, by an exception too."""
     scope = hotel if isinstance(hotel, Scope) else hotel.scope
     if scope.schema == PUBLIC_SCHEMA:
         raise ValueError("The platform is no hotel: use platform_context().")
-    token = _scope.set(scope)
-    try:
-        yield scope
-    finally:
-        _scope.reset(token)
+    return _set(_scope, scope)
 
 
-@contextmanager
-def platform_context() -> Iterator[Scope]:
+def platform_context() -> AbstractContextManager[Scope]:
     """Statements inside go to the shared tables. Nests like hotel_context()."""
-    token = _scope.set(PLATFORM)
-    try:
-        yield PLATFORM
-    finally:
-        _scope.reset(token)
+    return _set(_scope, PLATFORM)
 
 
 def scope_or_none() -> Scope | None:
@@ -127,13 +129,9 @@ def current_hotel() -> Scope:
     return scope
 
 
-@contextmanager
-def actor_context(actor: Actor) -> Iterator[Actor]:
-    token = _actor.set(actor)
-    try:
-        yield actor
-    finally:
-        _actor.reset(token)
+def actor_context(actor: Actor) -> AbstractContextManager[Actor]:
+    """Who acts inside; nests like hotel_context()."""
+    return _set(_actor, actor)
 
 
 def current_actor() -> Actor:

@@ -103,6 +103,24 @@ def remove_domain(*, hotel_id: UUID, host: str) -> None:
         domain_removed.send(Hotel, hotel=hotel, detail={"host": lowered})
 
 
+def readdress_hotel(
+    *, hotel_id: UUID, slug: str | None = None, domains: Iterable[str] | None = None
+) -> Hotel:
+    """Give a hotel another slug, exactly these domains, or both: all of it or nothing. None leaves it as it is."""
+    with platform_context(), transaction.atomic():
+        hotel = _locked(hotel_id)
+        if slug is not None and naming.valid_slug(slug) != hotel.slug:
+            rename_hotel(hotel_id=hotel_id, slug=slug)
+        if domains is not None:
+            wanted = {naming.valid_domain(host) for host in domains}
+            present = set(hotel.domains.values_list("host", flat=True))
+            for host in sorted(present - wanted):
+                remove_domain(hotel_id=hotel_id, host=host)
+            for host in sorted(wanted - present):
+                add_domain(hotel_id=hotel_id, host=host)
+        return Hotel.objects.prefetch_related("domains").get(id=hotel_id)
+
+
 def _register(
     *, slug: str, name: str, time_zone: str, language: str, email: str, domains: Iterable[str]
 ) -> Hotel:
