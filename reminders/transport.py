@@ -9,6 +9,7 @@ answer tells.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import smtplib
 import threading
@@ -20,8 +21,10 @@ from typing import Any, Self
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.smtp import EmailBackend
+from django.core.mail.message import sanitize_address
 
 from reminders.errors import OutcomeUnknown, RefusedForGood, RefusedForNow
+from reminders.wire import as_bytes
 
 #: Called when the mail is about to leave, and not before: what it raises keeps the mail from leaving.
 BeforeData = Callable[[], None]
@@ -81,7 +84,7 @@ class Transport:
         session = backend.session
         session.begin(before_data)
         try:
-            backend.send_messages([message])
+            backend.send_one(message)
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
             self._recover(backend)
@@ -175,6 +178,9 @@ class _SmtpOverTls(_Smtp, smtplib.SMTP_SSL):
     """The same through TLS from the first byte."""
 
 
+_sanitized_sender = functools.lru_cache(maxsize=4096)(sanitize_address)
+
+
 class SmtpBackend(EmailBackend):
     """Django's, speaking through a client that tells how far it got."""
 
@@ -188,6 +194,13 @@ class SmtpBackend(EmailBackend):
     def session(self) -> _Smtp:
         session: _Smtp = self.connection
         return session
+
+    def send_one(self, message: EmailMessage) -> None:
+        encoding = message.encoding or settings.DEFAULT_CHARSET
+        recipients = [sanitize_address(address, encoding) for address in message.recipients()]
+        self.session.sendmail(
+            _sanitized_sender(message.from_email, encoding), recipients, as_bytes(message.message())
+        )
 
     def drop(self) -> None:
         """Forget a connection that is no longer in step, without waiting for its goodbye."""

@@ -1,0 +1,78 @@
+"""What we write is what Python's generator writes: the same headers, parts and text to whoever parses it."""
+
+from email import message_from_bytes
+from email.message import EmailMessage as Parsed
+from email.policy import default as modern_email
+from typing import cast
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+
+from reminders.wire import as_bytes
+
+TEXTS = {
+    "plain": "Dear Ana,\n\nuntil tomorrow.\n",
+    "other line ends": "a\rb\r\nc\n\n",
+    "letters of others": "Olá João 🏖 \N{RIGHT-TO-LEFT ISOLATE}שלום\N{POP DIRECTIONAL ISOLATE}",
+    "a long line": "x" * 5_000,
+    "a long line of others": "ñ" * 5_000,
+    "dots and dashes": ".\n..\n--\n--=\nFrom here\n",
+    "nothing": "",
+}
+
+
+def mail(text: str, *, subject: str = "Until tomorrow") -> EmailMultiAlternatives:
+    message = EmailMultiAlternatives(
+        subject=subject,
+        body=text,
+        from_email="Hotel <hotel@example.com>",
+        to=["Ana Lima <ana@example.com>"],
+        reply_to=["desk@example.com"],
+        headers={
+            "Message-ID": f"<{'0123456789abcdef' * 4}@a-long-name-of-a-host.example.com>",
+            "Date": "Mon, 1 Jan 2030 10:00:00 -0000",
+            "List-Unsubscribe": f"<https://example.com/{'x' * 120}>",
+        },
+    )
+    message.attach_alternative(f"<p>{text}</p>", "text/html")
+    message.attach(
+        "stay.ics", f"BEGIN:VCALENDAR\r\nSUMMARY:{text[:50]}\r\nEND:VCALENDAR\r\n", "text/calendar"
+    )
+    message.attach("logo.png", bytes(range(256)), "image/png")
+    return message
+
+
+def parts(raw: bytes) -> list[tuple[object, ...]]:
+    parsed = cast("Parsed", message_from_bytes(raw, policy=modern_email))
+    assert not parsed.defects
+    found: list[tuple[object, ...]] = []
+    for part in parsed.walk():
+        headers = sorted((name, str(value)) for name, value in part.items() if name != "Content-Type")
+        content = None if part.is_multipart() else part.get_payload(decode=True)
+        found.append((part.get_content_type(), part.get_content_charset(), headers, content))
+    return found
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_it_writes_the_same_mail(text: str) -> None:
+    message = mail(text)
+    assert parts(as_bytes(message.message())) == parts(message.message().as_bytes(linesep="\r\n"))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["", "Olá João 🏖", "x" * 200, "ñ" * 200, "a " * 100],
+    ids=["empty", "short", "long", "wide", "words"],
+)
+def test_it_writes_the_same_headers(subject: str) -> None:
+    message = mail("hello", subject=subject)
+    ours, theirs = as_bytes(message.message()), message.message().as_bytes(linesep="\r\n")
+    assert parts(ours) == parts(theirs)
+    assert max(map(len, ours.splitlines())) <= 998  # RFC 5322, 2.1.1
+
+
+def test_each_line_ends_with_crlf() -> None:
+    raw = as_bytes(mail("a\rb\nc\r\nd").message())
+    assert raw.endswith(b"--\r\n")
+    assert b"\r" not in raw.replace(b"\r\n", b"")
+    assert b"\n" not in raw.replace(b"\r\n", b"")
