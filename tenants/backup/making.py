@@ -2,12 +2,10 @@
 
 import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -17,7 +15,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import errors
 
 from tenants import erasing, personal, pgtools, quoting, selectors, template
-from tenants.backup import archive, rows
+from tenants.backup import archive, rows, targets
 from tenants.backup.errors import BackupFailed, BackupRefused
 from tenants.backup.manifest import Manifest, Table
 from tenants.context import PUBLIC_SCHEMA, platform_context
@@ -51,24 +49,24 @@ def backup_hotel(
     working; only a migration of the hotel waits. `masked`: without personal data and secrets (tenants.personal).
     Takes the direct route. Raises HotelNotFound, BackupRefused, BackupFailed.
     """
-    _refuse_target(path, overwrite=overwrite)
+    targets.refuse(path, overwrite=overwrite)
     with direct_route(), platform_context():
         hotel = selectors.get_hotel(hotel_id=hotel_id)
         if hotel.status == HotelStatus.PROVISIONING:
             raise BackupRefused(
                 f"{hotel.slug} is still being made. Wait until `list_hotels` says it is active."
             )
-        with _told(hotel, path), _new_file(path) as (file, written):
+        with _told(hotel, path), targets.new_file(path) as (file, written):
             with archive.Writer(file) as writer:
                 with _snapshot(hotel) as cursor:
                     manifest = _write(cursor, hotel, writer, masked=masked, progress=progress)
                 sha256 = writer.finish(manifest)
-            _to_disk(file)
+            targets.to_disk(file)
             _read_back(written, sha256)
             backup = Backup(path, sha256, written.stat().st_size, manifest)
             with transaction.atomic():
                 hotel_backed_up.send(Hotel, hotel=hotel, detail=_detail(backup))
-                _refuse_target(path, overwrite=overwrite)
+                targets.refuse(path, overwrite=overwrite)
                 written.replace(path)
         return backup
 
@@ -209,38 +207,6 @@ def _told(hotel: Hotel, path: Path) -> Iterator[None]:
                 f"Something keeps the tables of {hotel.slug} locked: a migration? Try again after it."
             ) from error
         raise
-
-
-def _refuse_target(path: Path, *, overwrite: bool) -> None:
-    if path.is_dir():
-        raise BackupRefused(f"{path} is a folder. Name a file in it.")
-    if path.exists() and not overwrite:
-        raise BackupRefused(f"{path} is there already. Name another file, or say --force.")
-
-
-@contextlib.contextmanager
-def _new_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A file beside `path` that only we may read; gone at the end unless it was moved."""
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(number, "w+b") as file:
-            yield file, Path(name)
-            _folder_to_disk(path.parent)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _to_disk(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _folder_to_disk(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _read_back(path: Path, sha256: str) -> None:

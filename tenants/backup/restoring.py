@@ -4,7 +4,6 @@ One transaction makes the schema, its rows, its role and its rows of the shared 
 nothing. The hotel is suspended when it is committed. Only what can't repeat anything opens it by itself.
 """
 
-import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,14 @@ from django.db.migrations.loader import MigrationLoader
 
 from hotelagent.ids import uuid7
 from tenants import due, message, naming, quoting, roles, services, template
-from tenants.backup import archive, rows, shared
+from tenants.backup import archive, opening, rows, shared
 from tenants.backup.errors import BackupTooNew, RestoreFailed
 from tenants.backup.making import Progress
 from tenants.backup.manifest import Manifest
 from tenants.context import platform_context
 from tenants.errors import NoTemplate, SlugTaken
-from tenants.fleet import run
 from tenants.fleet.locks import deploy_lock
-from tenants.models import DueItem, Hotel, HotelStatus
+from tenants.models import Hotel, HotelStatus
 from tenants.routes import direct_route
 from tenants.signals import hotel_restored
 
@@ -56,8 +54,10 @@ def restore_hotel(
         wanted = naming.valid_slug(slug or backup.manifest.slug)
         with direct_route(), platform_context(), deploy_lock():
             restored = _restore(backup, wanted, progress)
-            restored.suspended_because = _reasons(restored, asked=suspended)
-            if problem := _migrate(restored.hotel):
+            restored.suspended_because = opening.against(
+                restored.hotel, backup.manifest, same_id=restored.same_id, asked=suspended
+            )
+            if problem := opening.migrated(restored.hotel):
                 restored.suspended_because.append(problem)
             if not restored.suspended_because:
                 restored.hotel = services.resume_hotel(hotel_id=restored.hotel.id)
@@ -198,48 +198,3 @@ def _servers(manifest: Manifest) -> str:
     if then <= now:
         return ""
     return f" The backup comes from PostgreSQL {then}, and this is {now}: restore it on {then} or newer."
-
-
-# Afterwards
-
-
-def _reasons(restored: Restored, *, asked: bool) -> list[str]:
-    """Why the hotel does not open by itself: nobody wants the same mails twice, or from two places."""
-    manifest, slug = restored.manifest, restored.hotel.slug
-    if asked:
-        return ["you asked for it"]
-    reasons = []
-    if manifest.hotel["status"] != HotelStatus.ACTIVE:
-        reasons.append(f"it was {manifest.hotel['status']} when it was backed up")
-    if manifest.masked:
-        reasons.append("it is a masked copy")
-    if manifest.slug != slug or not restored.same_id:
-        reasons.append(
-            f"it is a copy of {manifest.slug}, with the same guests: open, it would write to them too"
-        )
-    if manifest.platform_host != settings.PLATFORM_HOST:
-        reasons.append(
-            f"it was backed up at {manifest.platform_host}: if it is open there, its guests would be written to twice"
-        )
-    overdue = DueItem.objects.filter(
-        hotel_id=restored.hotel.id, due_at__lte=datetime.datetime.now(datetime.UTC)
-    )
-    if count := overdue.count():
-        reasons.append(
-            f"{count} things (reminders, retries, holds) have become due since {manifest.made_at} or before, and may "
-            "have been done after the backup: open, they would be done again"
-        )
-    return reasons
-
-
-def _migrate(hotel: Hotel) -> str:
-    """Bring it to this code's state, as `migrate` does. What went wrong, or nothing."""
-    if hotel.migrated == template.stored_version():
-        return ""
-    result = run.migrate([hotel], jobs=1, progress=lambda _slug, _error: None)
-    if not result.failed:
-        return ""
-    return (
-        f"its schema is older than this code, and migrating it failed: {result.failed[hotel.slug]}. Mend that, and "
-        f"run `manage.py migrate --hotel {hotel.slug}`"
-    )

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.template.defaultfilters import filesizeformat
 
 from tenants import selectors
 from tenants.backup.making import backup_hotel
@@ -44,7 +45,7 @@ class Command(HotelCommand):
         what = "a masked copy, without personal data" if manifest.masked else "personal data: keep it safe"
         text = (
             f"{hotel.name} is in {backup.path}: {manifest.rows} rows of {len(manifest.tables)} tables, "
-            f"{backup.size / 1e6:.1f} MB ({what}).\nRead back and found right. SHA-256 {backup.sha256}"
+            f"{filesizeformat(backup.size)} ({what}).\nRead back and found right. SHA-256 {backup.sha256}"
         )
         document = {
             "slug": hotel.slug,

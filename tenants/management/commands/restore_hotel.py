@@ -49,7 +49,8 @@ def _told(restored: Restored) -> str:
     identity = "with its own id" if restored.same_id else "with an id of its own"
     summary = (
         f"{hotel.name} is restored as {hotel.slug}, {identity}: {manifest.rows} rows of {len(manifest.tables)} "
-        f"tables, as they were at {manifest.made_at}, each compared with the file."
+        f"tables, each compared with the file. It is as it was at {manifest.made_at}: what was booked, cancelled or "
+        "sent since then is not in it."
     )
     lines = [summary]
     lines += [
