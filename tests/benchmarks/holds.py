@@ -30,7 +30,7 @@ OF_CLIENT = 400
 
 
 def measure(ids: list[str]) -> list[Row]:
-    with _keeping_servers() as running, _callers(running) as callers:
+    with keeping_servers() as running, _callers(running) as callers:
         rows = []
         with psycopg.connect(running.postgres.url(postgres.SUPERUSER), autocommit=True) as owner:
             if {"hold-rate", "hold-round-trips"} & set(ids):
@@ -52,7 +52,7 @@ def measure(ids: list[str]) -> list[Row]:
 
 
 @contextmanager
-def _keeping_servers() -> Iterator[Servers]:
+def keeping_servers() -> Iterator[Servers]:
     """As `harness.servers`, but a commit waits for the disk: what a hold promises is nothing without that."""
     running = Servers()
     running.postgres.options = postgres.DURABLE
@@ -71,6 +71,7 @@ def _callers(running: Servers) -> Iterator[list[Contestant]]:
     superuser = environment["HOTELAGENT_TEST_SUPERUSER_URL"]
     with PgBouncer(environment["DATABASE_URL"], pool_size=CALLERS) as bouncer, ExitStack() as stack:
         environment |= {"DATABASE_URL": bouncer.url, "BENCH_SUPERUSER_URL": superuser, "LOG_LEVEL": "ERROR"}
+        environment["DEBUG"] = "0"  # Django would keep a copy of each statement, written out once more
         callers = [Contestant("side_holds", environment) for _ in range(CALLERS)]
         for caller in callers:
             stack.callback(caller.end)
@@ -121,9 +122,15 @@ def _round_trips(caller: Contestant) -> Row:
     )  # fmt: skip
 
 
+def table_of_the_peer(owner: psycopg.Connection) -> None:
+    """A row of its own key and a word, for whoever asks."""
+    owner.execute(
+        f"CREATE TABLE {BARE} (id uuid PRIMARY KEY, note text NOT NULL); GRANT ALL ON {BARE} TO PUBLIC"
+    )
+
+
 def _rate(owner: psycopg.Connection, callers: list[Contestant]) -> Row:
-    owner.execute(f"CREATE TABLE {BARE} (id uuid PRIMARY KEY, note text NOT NULL)")
-    owner.execute(f"GRANT ALL ON {BARE} TO {postgres.RUNTIME}")
+    table_of_the_peer(owner)
 
     def ours(seconds: float) -> float:
         turns = pool.map(
@@ -175,8 +182,8 @@ def _original(caller: Contestant) -> Row:
 
 
 def _availability(owner: psycopg.Connection, caller: Contestant) -> list[Row]:
-    """500 rooms, a stay of three nights every fourth day: one hotel with its past, one that has none."""
-    for slug, first in (("bench-past", -350), ("bench-new", 0)):
+    """500 rooms, a stay of three nights every fourth day, 25,000 of them to come: one hotel with a long past."""
+    for slug, first in (("bench-past", -400), ("bench-new", -4)):
         caller("make_hotel", slug, 500)
         owner.execute(
             f"""
@@ -199,12 +206,12 @@ def _availability(owner: psycopg.Connection, caller: Contestant) -> list[Row]:
         lambda: caller("availability", "bench-past", 5), lambda: caller("availability", "bench-new", 5), 40
     )
     return [
-        row("availability", f"free rooms of {what}, us; peer: {peer}",
+        row("availability", f"free rooms of 500, {what}, the selector; peer: {peer}",
             ours=statistics.median(ours) * 1e6, peer=statistics.median(theirs) * 1e6,
             ratio=median_ratio(ours, theirs), bar=bar)
         for what, peer, ours, theirs, bar in (
-            ("500 with 200,000 stays", "the bare SQL", service, bare, 3),
-            ("500 with 175,000 past and 25,000 coming stays", "the coming ones alone", past, new, 1.3),
+            ("200,000 past stays", "the bare SQL over the same index", service, bare, 3),
+            ("200,000 past stays", "2,000 past stays", past, new, 1.3),
         )
     ]  # fmt: skip
 

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import datetime
 import itertools
+import json
 import os
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 
 import psycopg
 import redis
@@ -19,6 +21,7 @@ from django.db import connection
 
 from locks import selectors, services
 from locks.nights import Nights
+from tenants import api_keys
 from tenants.context import Scope, hotel_context, platform_context
 from tenants.models import Hotel
 from tenants.services import create_hotel
@@ -33,6 +36,14 @@ def make_hotel(slug: str, rooms: int) -> None:
     create_hotel(slug=slug, name="Bench")
     with hotel_context(_scope(slug)):
         services.ensure_rooms({"double": rooms})
+
+
+def make_keys(slug: str, number: int, file: str) -> None:
+    """Write down that many keys and the hotel's rooms, for who asks over HTTP."""
+    with hotel_context(_scope(slug)):
+        keys = [api_keys.make(name="bench", scopes=["locks:write"])[1] for _ in range(number)]
+        rooms = services.ensure_rooms({})["double"]
+    Path(file).write_text(json.dumps({"keys": keys, "rooms": rooms}))
 
 
 # The rate.
@@ -157,12 +168,13 @@ def availability_bare(slug: str, times: int) -> float:
     nights = _soon(slug)
     with psycopg.connect(os.environ["BENCH_SUPERUSER_URL"], autocommit=True) as plain:
         plain.execute(f'SET search_path TO "{_scope(slug).schema}"')
+        # What reads least: the stays of these nights by the index that the constraint keeps, then all rooms but theirs.
         statement = f"""
-            SELECT id, number, room_type, floor, capacity FROM locks_room room WHERE NOT EXISTS (
-                SELECT FROM locks_stay stay WHERE stay.room_id = room.id
-                AND stay.nights && daterange('{nights.check_in}', '{nights.check_out}')
-                AND stay.status IN ('held', 'confirmed', 'out_of_service')
-                AND (stay.status <> 'held' OR stay.expires_at > clock_timestamp()))
+            SELECT id, number, room_type, floor, capacity FROM locks_room WHERE id NOT IN (
+                SELECT room_id FROM locks_stay
+                WHERE nights && daterange('{nights.check_in}', '{nights.check_out}')
+                AND status IN ('held', 'confirmed', 'out_of_service')
+                AND (status <> 'held' OR expires_at > clock_timestamp()))
             ORDER BY room_type, number"""
         plain.execute(statement).fetchall()
         began = time.perf_counter()

@@ -1,0 +1,33 @@
+"""A hotel's host with the peer of `POST /api/v1/locks/`: a view that knows who asks and inserts one row."""
+
+import uuid
+
+from django.db import connection
+from django.urls import path
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from hotelagent.urls import hotel
+from tenants.authentication import ApiKeyAuthentication
+
+BARE = "public.bench_bare"
+
+
+class BareView(APIView):
+    authentication_classes = (ApiKeyAuthentication,)
+    permission_classes = (IsAuthenticated,)
+    throttle_classes = ()
+
+    def post(self, request: Request) -> Response:
+        key = uuid.uuid4()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {BARE} (id, note) VALUES (%s, %s)",
+                (key, request.data["note"]),
+            )
+        return Response({"id": key}, status=201)
+
+
+urlpatterns = [path("bare/", BareView.as_view()), *hotel.urlpatterns]
