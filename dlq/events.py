@@ -16,16 +16,17 @@ from dlq.models import Status
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-#: What people call the things of ours that fail, and where: an app adds its own.
+#: What people call the things of ours that fail, where, and how: an app adds its own.
 NAMES: dict[str, str | StrPromise] = {}
 SOURCES: dict[str, str | StrPromise] = {}
+ERRORS: dict[str, str | StrPromise] = {}
 _STATUS: Words = {status.value: status.label for status in Status}
 
 CAPTURED = register(
     "failure.captured",
     sentence=_("{source}: {name} failed: {error} ({status})"),
     fields=("source", "name", "error", "fingerprint", "status"),
-    words={"name": NAMES, "source": SOURCES, "status": _STATUS},
+    words={"name": NAMES, "source": SOURCES, "error": ERRORS, "status": _STATUS},
 )
 RETRY_REQUESTED = register(
     "failure.retry_requested",
@@ -37,7 +38,7 @@ RETRY_FAILED = register(
     "failure.retry_failed",
     sentence=_("Retry {attempt} of {name} failed: {error}"),
     fields=("name", "attempt", "error", "status"),
-    words={"name": NAMES},
+    words={"name": NAMES, "error": ERRORS},
 )
 RESOLVED = register(
     "failure.resolved",

@@ -3,12 +3,12 @@
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
-from reminders.models import Reminder, SkipReason, SuppressionReason
+from reminders.models import FIRST_RULES, Reminder, SkipReason, SuppressionReason
 
 _SKIPPED = {reason.value: reason.label for reason in SkipReason}
 _SUPPRESSED = {reason.value: reason.label for reason in SuppressionReason}
 #: The codes of `reminders.errors`, and what providers call a mail that came back.
-_WRONG = {
+WRONG = {
     "refused-for-good": _("the mail server refused it"),
     "refused-for-now": _("the mail server did not take it in time"),
     "invalid-template": _("its template has a mistake"),
@@ -43,40 +43,43 @@ REMINDER_SENT = register(
     "reminder.sent",
     sentence=_("{actor} sent reservation {number} its reminder “{rule}”"),
     fields=("number", "rule", "attempts"),
+    words={"rule": FIRST_RULES},
 )
 REMINDER_SKIPPED = register(
     "reminder.skipped",
     sentence=_("{actor} skipped the reminder “{rule}” of reservation {number}: {reason}"),
     fields=("number", "rule", "reason"),
-    words={"reason": _SKIPPED},
+    words={"rule": FIRST_RULES, "reason": _SKIPPED},
 )
 REMINDER_FAILED = register(
     "reminder.failed",
     sentence=_("{actor} could not send reservation {number} its reminder “{rule}”: {error}"),
     fields=("number", "rule", "error"),
-    words={"error": _WRONG},
+    words={"rule": FIRST_RULES, "error": WRONG},
 )
 REMINDER_UNKNOWN = register(
     "reminder.unknown",
     sentence=_("Nobody knows whether reservation {number} got its reminder “{rule}”: {error}"),
     fields=("number", "rule", "error"),
-    words={"error": _WRONG},
+    words={"rule": FIRST_RULES, "error": WRONG},
 )
 REMINDER_CANCELLED = register(
     "reminder.cancelled",
     sentence=_("{actor} cancelled the reminder “{rule}” of reservation {number}"),
     fields=("number", "rule", "was"),
+    words={"rule": FIRST_RULES},
 )
 REMINDER_WANTED_NOW = register(
     "reminder.send_now",
     sentence=_("{actor} asked for the reminder “{rule}” of reservation {number} to go now"),
     fields=("number", "rule", "was"),
+    words={"rule": FIRST_RULES},
 )
 REMINDER_SETTLED = register(
     "reminder.settled",
     sentence=_("{actor} settled the reminder “{rule}” of reservation {number}: it {outcome}"),
     fields=("number", "rule", "outcome"),
-    words={"outcome": {"was sent": _("was sent"), "was not sent": _("was not sent")}},
+    words={"rule": FIRST_RULES, "outcome": {"was sent": _("was sent"), "was not sent": _("was not sent")}},
 )
 REMINDERS_REPLANNED = register(
     "reminder.replanned",
@@ -87,7 +90,7 @@ REMINDER_RETURNED = register(
     "reminder.returned",
     sentence=_("{actor} could not deliver the reminder “{rule}” of reservation {number}: {reason}"),
     fields=("number", "rule", "reason"),
-    words={"reason": _WRONG},
+    words={"rule": FIRST_RULES, "reason": WRONG},
 )
 GUEST_UNSUBSCRIBED = register(
     "suppression.unsubscribed",

@@ -105,7 +105,7 @@ class Guests(models.TextChoices):
 
 
 #: The rules that a hotel begins with are rows, and rows speak no language: these are shown in the reader's.
-_FIRST_RULES = {
+FIRST_RULES = {
     "7 days before arrival": _("7 days before arrival"),
     "1 day before arrival": _("1 day before arrival"),
 }
@@ -167,7 +167,7 @@ class Rule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(_FIRST_RULES.get(self.name, self.name))
+        return str(FIRST_RULES.get(self.name, self.name))
 
 
 class Template(models.Model):
@@ -260,6 +260,9 @@ class Reminder(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["planned_for"], name="reminders_reminder_planned")]
+
+    def __str__(self) -> str:
+        return f"{self.reservation.external_id}: {self.rule}"
 
 
 class SuppressionReason(models.TextChoices):

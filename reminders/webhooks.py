@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from reminders.services import provider_events
 from tenants import routing
-from tenants.context import Actor, actor_context, hotel_context
+from tenants.context import Actor, actor_context, current_actor, hotel_context
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,10 @@ def heard(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) -> None:
     if hotel is None or reminder_id is None:  # of another system, or of a hotel that is gone
         logger.info("provider_event_ignored", extra={"provider": esp_name, "kind": event.event_type})
         return
-    with hotel_context(hotel), actor_context(Actor(kind="system", id="", label=esp_name)):
+    asking = current_actor()
+    # It came with a secret of ours, as a client with its key does.
+    provider = Actor(kind="key", id="", label=esp_name, ip=asking.ip, request_id=asking.request_id)
+    with hotel_context(hotel), actor_context(provider):
         provider_events.take(reminder_id=reminder_id, event=event)
 
 

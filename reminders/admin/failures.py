@@ -8,15 +8,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dlq import subjects
-from dlq.events import NAMES, SOURCES
+from dlq.events import ERRORS, NAMES, SOURCES
 from dlq.models import Failure
 from dlq.subjects import Subject
 from reminders.delivery import SEND
+from reminders.errors import InvalidTemplate, RefusedForGood, RefusedForNow
+from reminders.events import WRONG
 from reminders.models import Reminder
 from tenants.context import current_scope
 
 NAMES[SEND] = gettext_lazy("sending a reminder")
 SOURCES["reminders"] = gettext_lazy("Reminders")
+for kind in (RefusedForGood, RefusedForNow, InvalidTemplate):
+    ERRORS[f"{kind.__module__}.{kind.__qualname__}"] = WRONG[kind.code]
 
 
 @subjects.of(SEND)

@@ -2,14 +2,17 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Case, F, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
@@ -34,8 +37,14 @@ COLOURS = {
     ReminderStatus.CANCELLED: "default",
     ReminderStatus.FAILED: "danger",
 }
+#: Short enough for a column, and the same day to readers of either order.
+_IN_A_LIST = "j M Y, H:i"
 TROUBLE = (ReminderStatus.UNKNOWN, ReminderStatus.FAILED)
 TO_GO = (ReminderStatus.SENDING, ReminderStatus.SCHEDULED)
+
+
+def _moment(moment: datetime) -> str:
+    return date_format(localtime(moment), _IN_A_LIST)
 
 
 @admin.register(Reminder, site=hotel_site)
@@ -43,7 +52,7 @@ class ReminderAdmin(HotelModelAdmin):
     icon = "mail"
     menu_order = 10
     stylesheets = ("reminders/reminders.css",)
-    list_display = ["planned_for", "state", "rule", "guest", "recipient", "sent_at", "why"]
+    list_display = ["planned", "state", "rule", "guest", "sent", "why"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
         ("skip_reason", ChoicesDropdownFilter),
@@ -55,7 +64,7 @@ class ReminderAdmin(HotelModelAdmin):
     list_before_template = "reminders/chart.html"
     search_fields = ["reservation__external_id", "reservation__guest_name", "recipient"]
     actions = ["send_now", "cancel", "was_sent", "was_not_sent"]
-    fields = ["guest", "rule", "arrival", "status", "why", "planned_for", "send_until", "sent_at", "recipient",
+    fields = ["guest", "rule", "arrival", "status", "skip_reason", "planned_for", "send_until", "sent_at", "recipient",
               "attempts", "handed_over_at", "last_error"]  # fmt: skip
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
@@ -63,6 +72,14 @@ class ReminderAdmin(HotelModelAdmin):
         trouble = Case(When(status__in=TROUBLE, then=0), When(status__in=TO_GO, then=1), default=2)
         soonest = Case(When(status__in=TO_GO, then=F("planned_for")))
         return [trouble, soonest, "-planned_for", "-id"]
+
+    @display(description=_("planned for"), ordering="planned_for")
+    def planned(self, reminder: Reminder) -> str:
+        return _moment(reminder.planned_for)
+
+    @display(description=_("sent"), ordering="sent_at", empty_value="")
+    def sent(self, reminder: Reminder) -> str:
+        return _moment(reminder.sent_at) if reminder.sent_at else ""
 
     @display(description=_("status"), label=COLOURS, ordering="status")
     def state(self, reminder: Reminder) -> tuple[str, str]:
