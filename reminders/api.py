@@ -17,6 +17,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelAPIView, HotelViewSet
 from reminders import selectors
+from reminders.feeds.api import CalendarView, ImportCalendarView
 from reminders.models import Reminder, ReminderStatus, Reservation, ReservationStatus
 from reminders.serializers import (
     PutReservationSerializer,
@@ -170,6 +171,8 @@ router = SimpleRouter()
 router.register("reservations", ReservationViewSet, basename="reservation")
 router.register("reminders", ReminderViewSet, basename="reminder")
 urlpatterns = [
+    path("reservations.ics", CalendarView.as_view()),
+    path("reservations/import-calendar/", ImportCalendarView.as_view()),
     path("reservations/by-external-id/<path:external_id>/", ReservationByNumberView.as_view()),
     *router.urls,
 ]

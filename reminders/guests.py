@@ -9,7 +9,8 @@ from datetime import datetime, time
 from django.db import connection
 from django.db.models.functions import Lower
 
-from reminders.models import Guests, Reminder, Reservation, ReservationStatus, Rule
+from reminders.choices import Guests
+from reminders.models import Reminder, Reservation, ReservationStatus, Rule
 from reminders.schedule import ONE_DAY, at_local, local_day, zone_of
 from tenants.context import current_hotel
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent.ids import uuid7
 from locks.models import Stay
+from reminders.choices import Anchor, Guests, LatePolicy
 from reminders.validation import flaw_of_days, is_language
 
 
@@ -80,28 +81,6 @@ class Reservation(models.Model):
     def version(self) -> str:
         """Another after each change; what a client compares that changes it."""
         return f"{self.updated_at:%Y%m%dT%H%M%S.%f}"
-
-
-class Anchor(models.TextChoices):
-    """The day that a rule counts from."""
-
-    ARRIVAL = "arrival", _("before arrival")
-    DEPARTURE = "departure", _("after departure")
-
-
-class LatePolicy(models.TextChoices):
-    """What becomes of a reminder whose window had passed when the reservation became known."""
-
-    SEND_NOW = "send_now", _("send it at once, until the day of arrival ends")
-    SKIP = "skip", _("skip it")
-
-
-class Guests(models.TextChoices):
-    """Whom a rule writes to. Returning: the address had an earlier stay here that was not called off."""
-
-    ANY = "any", _("any")
-    NEW = "new", _("new here")
-    RETURNING = "returning", _("returning")
 
 
 #: The rules that a hotel begins with are rows, and rows speak no language: these are shown in the reader's.

@@ -16,7 +16,8 @@ from django.db import connection, transaction
 
 from hotelagent.ids import uuid7
 from reminders import guests, metrics
-from reminders.models import Anchor, ReminderStatus, Reservation, Rule, SkipReason
+from reminders.choices import Anchor
+from reminders.models import ReminderStatus, Reservation, Rule, SkipReason
 from reminders.schedule import Moment, applies, moment, zone_of
 from tenants import due
 from tenants.context import current_hotel

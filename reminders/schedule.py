@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from reminders.models import Anchor, Guests, LatePolicy, Reservation, ReservationStatus, Rule
+from reminders.choices import Anchor, Guests, LatePolicy
+from reminders.models import Reservation, ReservationStatus, Rule
 
 ONE_DAY = timedelta(days=1)
 

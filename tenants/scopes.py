@@ -21,6 +21,7 @@ HOTEL_SCOPES = {
     "webhooks:write": _("Make, change and test webhooks"),
     "reservations:read": _("See reservations"),
     "reservations:write": _("Make, change and cancel reservations"),
+    "calendar:read": _("Read the calendar of stays, without guests"),
     "reminders:read": _("See reminders, rules and templates"),
     "reminders:write": _("Change rules and templates, send and cancel reminders"),
     "dlq:read": _("See failures"),

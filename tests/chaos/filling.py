@@ -8,7 +8,8 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from reminders import planning
-from reminders.models import LatePolicy, Reservation, Rule
+from reminders.choices import LatePolicy
+from reminders.models import Reservation, Rule
 from tenants import services
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reminders.models import Anchor, LatePolicy, Rule
+from reminders.choices import Anchor, LatePolicy
+from reminders.models import Rule
 from reminders.schedule import at_local, last_call, moment
 
 LISBON = ZoneInfo("Europe/Lisbon")

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from reminders import delivery
-from reminders.models import LatePolicy, Reminder, Reservation, Rule
+from reminders.choices import LatePolicy
+from reminders.models import Reminder, Reservation, Rule
 from reminders.services.reservations import cancel_reservation, upsert_reservation
 from tenants.models import DueItem, Hotel
 from tests.servers import MailServer

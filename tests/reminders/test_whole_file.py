@@ -21,10 +21,11 @@ from django.core import mail
 from django.utils import timezone
 
 from reminders import delivery
+from reminders.choices import LatePolicy
 from reminders.importing import columns, storing
 from reminders.importing.parsing import Booking, Parser, flaw
 from reminders.importing.storing import Item
-from reminders.models import LatePolicy, Reminder, Reservation, ReservationStatus, Rule
+from reminders.models import Reminder, Reservation, ReservationStatus, Rule
 from reminders.services.reservations import cancel_reservation
 from tenants.models import DueItem, Hotel
 

@@ -1,0 +1,84 @@
+"""Stores what a channel manager's calendar says. It may be brought in again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from reminders.errors import InvalidReservation
+from reminders.feeds.reading import Event, Refused, read
+from reminders.models import Reservation, ReservationStatus
+from reminders.schedule import zone_of
+from reminders.services.reservations import cancel_reservation, upsert_reservation
+from tenants.context import current_hotel
+
+SOURCE = "iCalendar"
+
+
+@dataclass(slots=True)
+class CalendarReport:
+    """Events = stored + changed + cancelled + unchanged + blocks + refused."""
+
+    events: int = 0
+    stored: int = 0
+    changed: int = 0
+    cancelled: int = 0
+    unchanged: int = 0
+    blocks: int = 0  # nights that a channel closed: nobody comes
+    refused: list[Refused] = field(default_factory=list)
+
+
+def bring_in(content: bytes) -> CalendarReport:
+    """Make the hotel's reservations what the calendar says, each in a transaction of its own.
+
+    A reservation that is there gets its days and whether it is cancelled from the calendar; what the hotel knows of
+    the guest stays. An event that is no longer in the calendar changes nothing: a feed also leaves out what is past.
+    Raises UnreadableFile.
+    """
+    report = CalendarReport()
+    for found in read(content, zone=zone_of(current_hotel().time_zone)):
+        report.events += 1
+        if isinstance(found, Refused):
+            report.refused.append(found)
+        elif found.is_block:
+            report.blocks += 1
+        else:
+            try:
+                outcome = _store(found)
+            except InvalidReservation as error:
+                report.refused.append(Refused(found.number, error.detail))
+            else:
+                setattr(report, outcome, getattr(report, outcome) + 1)
+    return report
+
+
+def _store(event: Event) -> str:
+    """The name of what was done, as the report counts it."""
+    with transaction.atomic():
+        stored = Reservation.objects.select_for_update(of=("self",)).filter(external_id=event.number).first()
+        if event.is_cancelled:
+            if stored is None or stored.status == ReservationStatus.CANCELLED:
+                return "unchanged"
+            cancel_reservation(reservation_id=stored.id)
+            return "cancelled"
+        days: dict[str, Any] = {"arrival": event.arrival, "departure": event.departure}
+        if stored is None:
+            guest = {"guest_name": event.guest_name, "guest_email": event.guest_email}
+            upsert_reservation(external_id=event.number, source=SOURCE, **guest, **days)
+            return "stored"
+        if stored.status == ReservationStatus.CANCELLED:
+            days |= {"status": ReservationStatus.BOOKED, "status_date": None}
+        after, _is_new = upsert_reservation(external_id=event.number, **(_as_it_is(stored) | days))
+        return "unchanged" if after.version == stored.version else "changed"
+
+
+_KEPT = (
+    "guest_name", "guest_email", "guest_phone", "language", "country", "adults", "children", "room_type", "source",
+    "status", "booked_on", "status_date",
+)  # fmt: skip
+
+
+def _as_it_is(reservation: Reservation) -> dict[str, Any]:
+    return {name: getattr(reservation, name) for name in _KEPT}
