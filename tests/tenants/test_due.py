@@ -70,6 +70,21 @@ def test_an_idle_tick_is_one_query(hotel: Hotel, sent: Sent) -> None:
     assert [q["sql"] for q in queries if "SAVEPOINT" not in q["sql"]][1:] == []
 
 
+def test_an_idle_tick_looks_at_no_hotel_and_at_nothing_that_waits(hotel: Hotel, platform: None) -> None:
+    """While the statistics are young the planner would find it cheaper to go through the hotels."""
+    for _ in range(50):
+        schedule(hotel, after=datetime.timedelta(hours=1))
+    with transaction.atomic(), CaptureQueriesContext(connection) as queries, connection.cursor() as cursor:
+        due.claim()
+        settings, walk, rest = queries[-1]["sql"].partition("WITH")
+        cursor.execute(f"{settings} EXPLAIN (ANALYZE, FORMAT JSON) {walk}{rest}")
+        while cursor.nextset():
+            pass
+        plan = str(cursor.fetchone()[0])
+    assert "'Index Name': 'tenants_dueitem_claim_at'" in plan
+    assert "Sort" not in plan
+
+
 def test_it_does_not_hand_out_twice_before_the_lease_ends(hotel: Hotel, sent: Sent) -> None:
     schedule(hotel)
     assert (tick(), tick()) == (1, 0)
