@@ -1,6 +1,7 @@
 """Whether a restored hotel may open by itself: at this code's state, and where nothing could be done twice."""
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from tenants import template
@@ -26,13 +27,16 @@ def against(hotel: Hotel, manifest: Manifest, *, same_id: bool, asked: bool) -> 
         reasons.append(
             f"it was backed up at {manifest.platform_host}: if it is open there, its guests would be written to twice"
         )
-    overdue = DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now())
-    if count := overdue.count():
+    if count := overdue(hotel).count():
         reasons.append(
-            f"{count} things (reminders, retries, holds) have become due since {manifest.made_at} or before, and may "
-            "have been done after the backup: open, they would be done again"
+            f"{count} things (reminders, retries, holds) are due, and may have been done after the backup was made: "
+            "open, they would be done again. restore_hotel --forget-due leaves them out"
         )
     return reasons
+
+
+def overdue(hotel: Hotel) -> QuerySet[DueItem]:
+    return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now())
 
 
 def migrated(hotel: Hotel) -> str:

@@ -30,22 +30,32 @@ from tenants.signals import hotel_restored
 
 @dataclass(slots=True)
 class Restored:
-    """`left_out`: shared table -> how many of its rows another hotel has; `suspended_because`: empty if it is open."""
+    """`left_out`: shared table -> how many of its rows another hotel has; `forgotten`: how many things were due.
+
+    `suspended_because` is empty if it is open.
+    """
 
     hotel: Hotel
     manifest: Manifest
     sha256: str
     same_id: bool
     left_out: dict[str, int]
+    forgotten: int
     suspended_because: list[str] = field(default_factory=list)
 
 
 def restore_hotel(
-    *, path: Path, slug: str | None = None, suspended: bool = False, progress: Progress
+    *,
+    path: Path,
+    slug: str | None = None,
+    suspended: bool = False,
+    forget_due: bool = False,
+    progress: Progress,
 ) -> Restored:
     """Make the hotel that the file has, under its own slug or another.
 
-    It keeps its id where no other hotel has it here. Takes the direct route, and the lock that `migrate` takes.
+    It keeps its id where no other hotel has it here. `forget_due`: what is due by now is never done, for it was done
+    after the backup was made. Takes the direct route, and the lock that `migrate` takes.
     Raises NotABackup, BackupDamaged, BackupTooNew, InvalidSlug, SlugTaken, DomainTaken, MigrationRunning,
     NoTemplate and RestoreFailed: nothing of it is left then.
     """
@@ -53,7 +63,7 @@ def restore_hotel(
         _refuse_newer(backup.manifest)
         wanted = naming.valid_slug(slug or backup.manifest.slug)
         with direct_route(), platform_context(), deploy_lock():
-            restored = _restore(backup, wanted, progress)
+            restored = _restore(backup, wanted, forget_due=forget_due, progress=progress)
             restored.suspended_because = opening.against(
                 restored.hotel, backup.manifest, same_id=restored.same_id, asked=suspended
             )
@@ -78,7 +88,7 @@ def _refuse_newer(manifest: Manifest) -> None:
 # The transaction
 
 
-def _restore(backup: archive.Reader, slug: str, progress: Progress) -> Restored:
+def _restore(backup: archive.Reader, slug: str, *, forget_due: bool, progress: Progress) -> Restored:
     manifest = backup.manifest
     try:
         with transaction.atomic():
@@ -92,8 +102,9 @@ def _restore(backup: archive.Reader, slug: str, progress: Progress) -> Restored:
             # Late: its row tells every process to look at the hosts anew, and until the commit nobody else can.
             _save(hotel)
             left_out = shared.restore(cursor, backup, hotel, same_id=same_id)
+            forgotten = opening.overdue(hotel).delete()[0] if forget_due else 0
             due.park(hotel_id=hotel.id)
-            restored = Restored(hotel, manifest, backup.sha256, same_id, left_out)
+            restored = Restored(hotel, manifest, backup.sha256, same_id, left_out, forgotten)
             hotel_restored.send(Hotel, hotel=hotel, detail=_detail(restored))
             return restored
     except Error as error:
@@ -109,6 +120,7 @@ def _detail(restored: Restored) -> dict[str, Any]:
         "rows": manifest.rows,
         "masked": manifest.masked,
         "left_out": restored.left_out,
+        "forgotten": restored.forgotten,
     }
 
 

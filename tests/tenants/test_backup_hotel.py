@@ -5,6 +5,7 @@ import json
 import resource
 import stat
 import threading
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from io import StringIO
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -216,6 +218,11 @@ def test_an_unknown_hotel_is_wrong_usage(file: Path) -> None:
     with pytest.raises(CommandError, match="no hotel") as caught:
         backup(file, "nowhere")
     assert caught.value.returncode == 2
+
+
+def test_the_version_that_a_backup_names_is_the_projects() -> None:
+    with (settings.BASE_DIR / "pyproject.toml").open("rb") as stream:
+        assert tomllib.load(stream)["project"]["version"] == settings.VERSION
 
 
 def test_killed_it_leaves_no_backup(hotel: Hotel, file: Path) -> None:

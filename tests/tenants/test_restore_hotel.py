@@ -5,6 +5,7 @@ import random
 import re
 import threading
 import zipfile
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,20 @@ def test_what_became_due_since_the_backup_keeps_it_suspended(sol: Hotel, file: P
     with platform_context():
         item = DueItem.objects.get(hotel_id=sol.id)
         assert item.claim_at == item.due_at
+
+
+def test_what_was_due_can_be_forgotten(sol: Hotel, file: Path) -> None:
+    """Then nothing can be done twice, and it opens."""
+    overdue(sol)
+    later = uuid7()
+    with hotel_context(sol):
+        due.schedule(kind="reminder", items=[(later, timezone.now() + timedelta(hours=1))])
+    backup(file, "sol")
+    erase(sol)
+    told = restore(file, forget_due=True)
+    assert (told["status"], told["forgotten"]) == ("active", 1)
+    with platform_context():
+        assert DueItem.objects.get(hotel_id=sol.id).item_id == later
 
 
 def test_it_stays_suspended_where_asked_or_where_it_was(sol: Hotel, file: Path) -> None:

@@ -28,10 +28,19 @@ class Command(HotelCommand):
         parser.add_argument("--slug", help="Its name in the address here (default: the one in the file).")
         parser.add_argument("--suspended", action="store_true", help="Leave it suspended in any case.")
 
+        parser.add_argument(
+            "--forget-due", action="store_true",
+            help="Never do what is due by now (reminders, retries, holds): it was done after the backup was made.",
+        )  # fmt: skip
+
     def work(self, **options: Any) -> None:
         with shown("Restoring", stream=self.stderr, quiet=options["json"]) as progress:
             restored = restore_hotel(
-                path=options["file"], slug=options["slug"], suspended=options["suspended"], progress=progress
+                path=options["file"],
+                slug=options["slug"],
+                suspended=options["suspended"],
+                forget_due=options["forget_due"],
+                progress=progress,
             )
         document = {
             **described(restored.hotel),
@@ -39,6 +48,7 @@ class Command(HotelCommand):
             "rows": restored.manifest.rows,
             "made_at": restored.manifest.made_at,
             "left_out": restored.left_out,
+            "forgotten": restored.forgotten,
             "suspended_because": restored.suspended_because,
         }
         self.tell(_told(restored), document, as_json=options["json"])
@@ -57,6 +67,10 @@ def _told(restored: Restored) -> str:
         f"Left out, because another hotel has them: {count} rows of {table}."
         for table, count in restored.left_out.items()
     ]
+    if restored.forgotten:
+        lines.append(
+            f"Forgotten, because they were due by now: {restored.forgotten} reminders, retries and holds."
+        )
     if hotel.status == HotelStatus.ACTIVE:
         lines.append(f"It is open at {hotel.slug}.{settings.PLATFORM_HOST}")
     else:
