@@ -11,6 +11,7 @@ from django.core.management.commands import migrate as django_migrate
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 
 from tenants import roles, shared_roles, template
+from tenants.checks_database import check_direct_route
 from tenants.context import Scope, hotel_context, platform_context
 from tenants.errors import DomainError
 from tenants.fleet import report, run, states
@@ -57,6 +58,8 @@ class Command(django_migrate.Command):
             options["verbosity"] = 0
         if options["jobs"] < 1:
             raise CommandError("--jobs takes 1 or more.", returncode=2)
+        if not options["skip_checks"]:
+            self._check_route()
         self.options = options
         self.verbosity = options["verbosity"]
         try:
@@ -64,6 +67,14 @@ class Command(django_migrate.Command):
                 self._migrate()
         except DomainError as error:
             raise CommandError(error.detail) from error
+
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The checks that ask no database: rights that drifted are no reason not to begin, for this mends them."""
+        return {**super().get_check_kwargs(options), "databases": None}
+
+    def _check_route(self) -> None:
+        for problem in check_direct_route(databases=[DEFAULT_DB_ALIAS]):
+            raise CommandError(f"{problem.msg} ({problem.id})\n{problem.hint}")
 
     def _migrate(self) -> None:
         if self.options["plan"] or self.options["check_unapplied"]:
