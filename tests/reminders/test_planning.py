@@ -195,3 +195,57 @@ def test_what_can_not_be_a_reservation_is_refused_by_field(
         book("R1", "2030-05-10", departure, **fields)
     assert field in refusal.value.extra["errors"]
     assert not Reservation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("zone", "arrival", "planned_for"),
+    [
+        # The night in which the hotel's clock goes forward, then back; 02:30 is there once in each.
+        ("Europe/Lisbon", "2030-04-01", "2030-03-31 01:30"),
+        ("Europe/Lisbon", "2030-10-28", "2030-10-27 02:30"),
+        ("America/Santiago", "2030-09-09", "2030-09-08 05:30"),
+        ("America/Santiago", "2030-04-08", "2030-04-07 06:30"),
+        ("Pacific/Kiritimati", "2030-05-10", "2030-05-08 12:30"),
+    ],
+)
+def test_half_past_two_is_by_the_hotels_clock_of_that_night(
+    book: Book, clock: Clock, in_hotel: Hotel, zone: str, arrival: str, planned_for: str
+) -> None:
+    clock("2030-01-01 12:00")
+    Rule.objects.filter(offset_days=1).update(send_at=time(2, 30))
+    in_hotel.time_zone = zone
+    with hotel_context(in_hotel):
+        book("R1", arrival, "2030-11-30")
+        assert plans()[arrival, 1] == ("scheduled", planned_for)
+
+
+@pytest.mark.parametrize(
+    ("anchor", "days", "hours", "planned_for"),
+    [
+        ("arrival", 0, 0, "2030-05-10 09:00"),
+        ("arrival", 0, 36, "2030-05-08 21:00"),
+        ("arrival", 2, 5, "2030-05-08 04:00"),
+        ("departure", 0, 3, "2030-05-12 12:00"),
+        ("departure", 30, 0, "2030-06-11 09:00"),
+    ],
+)
+def test_a_rule_counts_days_and_hours_from_either_end(
+    book: Book, clock: Clock, in_hotel: Hotel, anchor: str, days: int, hours: int, planned_for: str
+) -> None:
+    clock("2030-05-01 12:00")
+    Rule.objects.update(is_active=False)
+    Rule.objects.create(name="any", anchor=anchor, offset_days=days, offset_hours=hours, send_at=time(10))
+    book("R1", "2030-05-10", "2030-05-12")
+    [planned] = Reminder.objects.all()
+    assert (planned.status, f"{planned.planned_for:%Y-%m-%d %H:%M}") == ("scheduled", planned_for)
+
+
+def test_a_longer_stay_moves_the_mail_after_it(book: Book, clock: Clock, in_hotel: Hotel) -> None:
+    clock("2030-05-01 12:00")
+    Rule.objects.update(is_active=False)
+    Rule.objects.create(name="thanks", anchor="departure", offset_days=1, send_at=time(10))
+    for departure in ("2030-05-12", "2030-05-14"):
+        book("R1", "2030-05-10", departure)
+    [thanks] = Reminder.objects.all()
+    assert f"{thanks.planned_for:%Y-%m-%d %H:%M}" == "2030-05-15 09:00"
+    assert list(waiting().values()) == ["2030-05-15 09:00"]
