@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, time
+from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Lower
@@ -77,7 +78,7 @@ def is_over_cap(reminder: Reminder, *, now: datetime) -> bool:
         return False
     zone = zone_of(current_hotel().time_zone)
     today = local_day(now, zone=zone)
-    parameters = {
+    parameters: dict[str, Any] = {
         "email": reminder.reservation.guest_email,
         "id": reminder.id,
         "order": reminder.rule.order,

@@ -65,8 +65,8 @@ def _store(event: Event) -> str:
             return "cancelled"
         days: dict[str, Any] = {"arrival": event.arrival, "departure": event.departure}
         if stored is None:
-            guest = {"guest_name": event.guest_name, "guest_email": event.guest_email}
-            upsert_reservation(external_id=event.number, source=SOURCE, **guest, **days)
+            guest = {"guest_name": event.guest_name, "guest_email": event.guest_email, "source": SOURCE}
+            upsert_reservation(external_id=event.number, **(days | guest))
             return "stored"
         if stored.status == ReservationStatus.CANCELLED:
             days |= {"status": ReservationStatus.BOOKED, "status_date": None}

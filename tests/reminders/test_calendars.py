@@ -219,6 +219,11 @@ def address(hotel: Hotel) -> str:
     return f"{FEED}?token={secret}"
 
 
+def events_of(content: bytes) -> list[Any]:
+    found: list[Any] = icalendar.Calendar.from_ical(content).walk("VEVENT")
+    return found
+
+
 def anybody() -> APIClient:
     return APIClient(SERVER_NAME="alpha.localhost")
 
@@ -243,7 +248,7 @@ def test_a_calendar_program_reads_the_stays_and_no_guest(api: APIClient, address
     lines = answer.content.split(b"\r\n")
     assert b"\n" not in b"".join(lines)
     assert max(map(len, lines)) <= 75
-    events = icalendar.Calendar.from_ical(answer.content).walk("VEVENT")
+    events = events_of(answer.content)
     assert [(str(event["SUMMARY"])[:2], str(event["STATUS"])) for event in events] == [
         ("R1", "CONFIRMED"), ("R2", "CANCELLED")
     ]  # fmt: skip
@@ -262,9 +267,7 @@ def test_an_event_keeps_its_uid_and_a_reader_is_told_when_nothing_changed(
     put(api, departure="2030-05-14")
     changed = anybody().get(address, headers={"If-None-Match": first["ETag"]})
     assert changed.status_code == 200
-    before, after = (
-        icalendar.Calendar.from_ical(answer.content).walk("VEVENT")[0] for answer in (first, changed)
-    )
+    before, after = (events_of(answer.content)[0] for answer in (first, changed))
     assert before["UID"] == after["UID"]
     assert after["SEQUENCE"] >= before["SEQUENCE"]
 

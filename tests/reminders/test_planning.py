@@ -209,7 +209,7 @@ def test_what_can_not_be_a_reservation_is_refused_by_field(
     ],
 )
 def test_half_past_two_is_by_the_hotels_clock_of_that_night(
-    book: Book, clock: Clock, in_hotel: Hotel, zone: str, arrival: str, planned_for: str
+    *, book: Book, clock: Clock, in_hotel: Hotel, zone: str, arrival: str, planned_for: str
 ) -> None:
     clock("2030-01-01 12:00")
     Rule.objects.filter(offset_days=1).update(send_at=time(2, 30))
@@ -230,7 +230,7 @@ def test_half_past_two_is_by_the_hotels_clock_of_that_night(
     ],
 )
 def test_a_rule_counts_days_and_hours_from_either_end(
-    book: Book, clock: Clock, in_hotel: Hotel, anchor: str, days: int, hours: int, planned_for: str
+    *, book: Book, clock: Clock, in_hotel: Hotel, anchor: str, days: int, hours: int, planned_for: str
 ) -> None:
     clock("2030-05-01 12:00")
     Rule.objects.update(is_active=False)

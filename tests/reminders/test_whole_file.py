@@ -127,6 +127,7 @@ def sent() -> Iterator[Mail]:
         "reservation__external_id", "rule__offset_days", "sent_at"
     )
     for number, days, sent_at in found.iterator():
+        assert sent_at is not None
         at = sent_at.astimezone(LISBON)
         assert at.time() == TEN
         yield number, days, str(at.date())
