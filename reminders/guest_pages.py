@@ -34,8 +34,9 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if reminder is not None and request.method == "POST":
         suppress_recipient(reminder, reason=SuppressionReason.UNSUBSCRIBED)
     is_off = reminder is not None and Suppression.objects.filter(email=reminder.recipient.lower()).exists()
-    with translation.override(words_language(wanted)):
-        return render(
+    language = words_language(wanted)
+    with translation.override(language):
+        page = render(
             request,
             "reminders/unsubscribe.html",
             {
@@ -45,6 +46,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             },
             status=200 if reminder else 404,
         )
+    page.headers["Content-Language"] = language
+    return page
 
 
 @require_safe

@@ -39,7 +39,7 @@ def test_each_provider_of_the_runbook_opens(read: Any, settings: Any, provider: 
     [url] = re.findall(rf"^ +EMAIL_URL=({provider}://\S+)$", RUNBOOK.read_text(), re.MULTILINE)
     found = read(url)
     settings.ANYMAIL = found["ANYMAIL"]
-    backend = get_connection(found["EMAIL_BACKEND"])
+    backend: Any = get_connection(found["EMAIL_BACKEND"])
     assert backend.esp_name.lower() == provider
     assert "key" in {getattr(backend, name, "") for name in ("api_key", "server_token")}
 

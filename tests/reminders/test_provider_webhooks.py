@@ -7,7 +7,9 @@ import copy
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -255,3 +257,52 @@ def test_a_provider_without_a_secret_is_an_error(
 ) -> None:
     settings.EMAIL_BACKEND, settings.ANYMAIL = backend, {"WEBHOOK_SECRET": secret}
     assert [message.id for message in check_webhook_secret()] == found
+
+
+@pytest.fixture
+def api_of_postmark(settings: Any) -> Iterator[list[dict[str, Any]]]:
+    """What was asked of Postmark's API, which answers as the real one does."""
+    asked: list[dict[str, Any]] = []
+
+    class Api(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            said = {"ErrorCode": 0, "Message": "OK", "MessageID": "883953f4", "To": asked[-1]["To"]}
+            body = json.dumps(said).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_said: object) -> None:
+            """Not on the tests' output."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
+        settings.ANYMAIL = {**settings.ANYMAIL, "POSTMARK_API_URL": f"http://127.0.0.1:{server.server_port}"}
+        try:
+            yield asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_provider_is_given_what_it_needs_to_tell_of_the_mail(
+    book: Book, clock: Clock, hotel: Hotel, api_of_postmark: list[dict[str, Any]]
+) -> None:
+    clock("2030-05-09 12:00")
+    book("R1", "2030-05-10", "2030-05-12")
+    delivery.send_due([reminder.id for reminder in Reminder.objects.filter(status="scheduled")])
+    sent = Reminder.objects.get(status="sent")
+    [asked] = api_of_postmark
+    assert asked["Metadata"] == metadata(sent, hotel)
+    headers = {header["Name"]: header["Value"] for header in asked["Headers"]}
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert "/unsubscribe/" in headers["List-Unsubscribe"]
+    assert sent.id.hex in headers["Message-ID"]
+    assert tell("postmark", postmark(asked["Metadata"])) == 200  # and back again
+    sent.refresh_from_db()
+    assert sent.status == "failed"

@@ -141,9 +141,10 @@ def test_what_nobody_signed_is_answered_kindly_and_changes_nothing(
 def test_the_page_speaks_the_guests_language(
     mailed: Callable[..., str], guest: Client, language: str, button: str, lang: str
 ) -> None:
-    page = guest.get(mailed("R1", language=language)).content.decode()
-    assert f"{button}</button>" in page
-    assert f'<html lang="{lang}" dir="ltr">' in page
+    page = guest.get(mailed("R1", language=language))
+    assert f"{button}</button>" in page.content.decode()
+    assert f'<html lang="{lang}" dir="ltr">' in page.content.decode()
+    assert page.headers["Content-Language"] == lang
 
 
 def test_the_page_names_the_address_without_giving_it_away(mailed: Callable[..., str], guest: Client) -> None:
