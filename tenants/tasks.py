@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from tenants import due, provisioning
+from tenants import due, metrics, provisioning
 from tenants.celery_task import HOTEL_HEADER, HotelTask
 from tenants.models import Hotel, HotelStatus, Redelivery
 
@@ -34,6 +34,7 @@ def tick() -> int:
         handed_out += sum(_hand_out(batch) for batch in batches)
         if found < FULL or time.monotonic() - started > TICK_SECONDS:
             break
+    metrics.TICK.observe(time.monotonic() - started)
     if handed_out:
         logger.info("handed out %s due items", handed_out)
     return handed_out
@@ -48,6 +49,7 @@ def _hand_out(batch: due.Batch) -> int:
         logger.exception("the broker did not take %s items of kind %s", len(batch.ids), batch.kind.name)
         due.give_back(batch)
         return 0
+    metrics.HANDED_OUT.labels(kind=batch.kind.name).inc(len(batch.ids))
     return len(batch.ids)
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from hotelagent.ids import uuid7
-from tenants import due, services, tasks
+from tenants import due, metrics, services, tasks
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
 
@@ -99,6 +100,22 @@ def test_a_handler_that_died_gets_its_ids_again(hotel: Hotel, sent: Sent) -> Non
         assert tasks.tick() == 1
         assert DueItem.objects.get().claims == 2
     assert sent[0] == sent[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_oldest_due_item_is_told_whether_it_waits_or_is_in_hand(hotel: Hotel, sent: Sent) -> None:
+    def told() -> float:
+        with ThreadPoolExecutor(1) as thread:  # as the page asks: on a thread of its own
+            return thread.submit(metrics.oldest_due).result()
+
+    schedule(hotel, after=datetime.timedelta(hours=1))
+    assert told() == 0
+    schedule(hotel, after=-datetime.timedelta(minutes=10))
+    assert 600 <= told() < 660
+    tick()
+    assert 600 <= told() < 660
+    services.suspend_hotel(hotel_id=hotel.id)
+    assert told() == 0
 
 
 def test_what_is_done_is_not_handed_out_again(hotel: Hotel, sent: Sent) -> None:
