@@ -43,6 +43,14 @@ class DatesInPast(DomainError):
     title = "The check-in is before today at the hotel"
 
 
+class DatesTooFar(DomainError):
+    """Nights after the year 2999 can't be held: mind the year."""
+
+    code = "dates-too-far"
+    status = 422
+    title = "The dates are too far off"
+
+
 class RangeTooLong(DomainError):
     """A hold may last a year; a time out of service ten."""
 

@@ -4,7 +4,7 @@ import datetime
 from dataclasses import dataclass
 
 from locks import policy
-from locks.errors import EmptyRange, RangeTooLong
+from locks.errors import DatesTooFar, EmptyRange, RangeTooLong
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class Nights:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise EmptyRange(f"From {self.check_in} to {self.check_out} there is no night.")
+        if self.check_out > policy.LAST_DAY:
+            raise DatesTooFar(f"From {self.check_in} to {self.check_out} is after {policy.LAST_DAY}.")
         if self.count > self.limit:
             raise RangeTooLong(f"{self.count} nights are asked for; {self.limit} are the most.")
 

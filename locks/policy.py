@@ -1,5 +1,7 @@
 """How long, how far and how many."""
 
+import datetime
+
 #: A hold lives this long, and each extension adds that much (seconds).
 HOLD_SECONDS = 1200
 EXTENSION_SECONDS = 600
@@ -10,6 +12,8 @@ LIFE_SECONDS = HOLD_SECONDS + EXTENSIONS * EXTENSION_SECONDS
 #: What one hold may ask for.
 MAX_NIGHTS = 366
 MAX_ROOMS = 10
+#: Who asks for later nights has mistyped a year, and counting on from the calendar's last day is an error of its own.
+LAST_DAY = datetime.date(2999, 12, 31)
 #: A room may stand out of service longer than any guest stays: ten years.
 MAX_NIGHTS_OUT_OF_SERVICE = 3653
 

@@ -12,14 +12,17 @@ from locks.nights import Nights
 from locks.wanted import Wanted
 from tenants.errors import DomainError
 
+# No more of the client's holds are read than it may have: who hoards is told so at the same cost as anybody.
 _SITUATION = """
 SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
     ARRAY(SELECT id FROM locks_room WHERE id = ANY(%(rooms)s::int[])) AS known,
     (SELECT count(*) FROM locks_room WHERE room_type = %(room_type)s AND capacity >= %(guests)s) AS of_type,
     count(*) AS by_client,
-    count(*) FILTER (WHERE %(session)s <> '' AND stay.session = %(session)s) AS by_session
-FROM locks_stay stay
-WHERE stay.holder = %(holder)s AND stay.status = 'held' AND stay.expires_at > clock_timestamp()
+    count(*) FILTER (WHERE %(session)s <> '' AND mine.session = %(session)s) AS by_session
+FROM (
+    SELECT stay.session FROM locks_stay stay
+    WHERE stay.holder = %(holder)s AND stay.status = 'held' AND stay.expires_at > clock_timestamp()
+    LIMIT %(per_client)s) AS mine
 """
 
 
@@ -42,13 +45,14 @@ def _of_the_caller(wanted: Wanted, situation: dict[str, Any]) -> DomainError | N
         return DatesInPast(f"At the hotel it is {today}.", today=today.isoformat())
     if situation["by_client"] + wanted.count > policy.HOLDS_PER_CLIENT:
         return TooManyHolds(
-            f"You hold {situation['by_client']} rooms; {policy.HOLDS_PER_CLIENT} are the most.",
+            f"You hold {situation['by_client']} rooms; {policy.HOLDS_PER_CLIENT} are the most. "
+            "Confirm or release some, or wait until they expire.",
             limit=policy.HOLDS_PER_CLIENT,
         )
     if wanted.session and situation["by_session"] + wanted.count > policy.HOLDS_PER_SESSION:
         return TooManyHolds(
             f"This guest's session holds {situation['by_session']} rooms; "
-            f"{policy.HOLDS_PER_SESSION} are the most.",
+            f"{policy.HOLDS_PER_SESSION} are the most. Confirm or release some first.",
             limit=policy.HOLDS_PER_SESSION,
         )
     return None

@@ -126,7 +126,9 @@ class TokenSerializer(StrictSerializer):
 
 
 class ConfirmSerializer(TokenSerializer):
-    fence = serializers.IntegerField(min_value=0, help_text="The fence that came with the hold.")
+    fence = serializers.IntegerField(
+        min_value=0, max_value=2**63 - 1, help_text="The fence that came with the hold."
+    )
     reference = serializers.CharField(
         default="", allow_blank=True, max_length=64, help_text="Your number for the booking, where it is new."
     )

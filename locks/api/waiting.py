@@ -136,7 +136,7 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
             201: EntrySerializer,
             **problem_responses(
                 (404, "`/problems/unknown-room`."),
-                (422, "`/problems/empty-range`, `/problems/range-too-long`, `/problems/dates-in-past`."),
+                (422, "`/problems/empty-range`, `/problems/range-too-long`, `/problems/dates-too-far`, `/problems/dates-in-past`."),
                 (429, "`/problems/too-many-waiting`."),
             ),
         },

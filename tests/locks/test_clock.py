@@ -2,11 +2,13 @@
 
 import datetime
 import time
+import uuid
 from collections.abc import Callable
 
 import pytest
 from django.db import connection
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from locks import policy, selectors, services
 from locks.errors import HoldExpired
@@ -51,3 +53,28 @@ def test_a_wrong_clock_of_ours_changes_nothing(
     assert selectors.hold(hold.id).status == "expired"
     with pytest.raises(HoldExpired):
         services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+
+
+def test_a_wrong_clock_of_ours_confirms_what_is_held(
+    wrong_clock: None, rooms: list[int], nights: SomeNights
+) -> None:
+    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    assert services.confirm(hold.id, token=hold.token, fence=hold.fence or 0).status == "confirmed"
+
+
+def test_a_wrong_clock_of_ours_counts_the_same_seconds_over_rest(
+    wrong_clock: None, api: APIClient, rooms: list[int], nights: SomeNights
+) -> None:
+    some = nights(1)
+    wanted = {
+        "room": rooms[0],
+        "check_in": some.check_in.isoformat(),
+        "check_out": some.check_out.isoformat(),
+    }
+    hold = api.post("/api/v1/locks/", wanted).json()
+    assert policy.HOLD_SECONDS - 30 < hold["seconds_left"] <= policy.HOLD_SECONDS
+    seen = api.get(f"/api/v1/locks/{hold['id']}/").json()
+    assert (seen["status"], seen["expires_at"]) == ("held", hold["expires_at"])
+    lapse(uuid.UUID(hold["id"]))
+    assert api.get(f"/api/v1/locks/{hold['id']}/").json()["status"] == "expired"
+    assert api.post("/api/v1/locks/", wanted).status_code == 201

@@ -1,0 +1,119 @@
+"""A hold that expires while its owner is at it: made to happen by who keeps its row meanwhile."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection, transaction
+
+from locks import services
+from locks.errors import HoldExpired, RoomTaken
+from locks.holds import Hold
+from locks.models import Stay
+from tenants.context import hotel_context
+from tenants.models import Hotel
+from tests.locks.conftest import SomeNights
+from tests.locks.helpers import events_of, lapse
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
+
+
+@pytest.fixture
+def hold(rooms: list[int], nights: SomeNights) -> Hold:
+    return services.acquire(rooms=rooms[:1], nights=nights(3, 2))
+
+
+@contextmanager
+def other_session(hotel: Hotel) -> Iterator["psycopg.Connection[Any]"]:
+    with psycopg.connect(settings.DATABASE_DIRECT_URL) as other:
+        other.execute(f'SET search_path TO "{hotel.scope.schema}"')
+        yield other
+
+
+def meanwhile(hotel: Hotel, act: Callable[[], Hold]) -> "Future[Hold]":
+    """Do it on another connection, and return when it waits for a lock."""
+    outcome: Future[Hold] = Future()
+
+    def run() -> None:
+        try:
+            with hotel_context(hotel):
+                outcome.set_result(act())
+        except BaseException as error:  # noqa: BLE001 - told to the test
+            outcome.set_exception(error)
+        finally:
+            connection.close()
+
+    threading.Thread(target=run).start()
+    until("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)", hotel)
+    return outcome
+
+
+def until(question: str, hotel: Hotel, *params: object) -> None:
+    """Ask the database until it says yes; the test's time limit ends it."""
+    with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as asking:
+        asking.execute(f'SET search_path TO "{hotel.scope.schema}"')
+        while asking.execute(question, params).fetchone() != (True,):
+            pass
+
+
+LAPSED = "SELECT expires_at <= clock_timestamp() FROM locks_stay WHERE id = %s"
+
+
+@pytest.mark.parametrize("what", ["extend", "confirm"])
+def test_who_waits_for_the_row_is_judged_by_the_time_when_they_have_it(
+    in_hotel: Hotel, hold: Hold, what: str
+) -> None:
+    last_moment()
+    with other_session(in_hotel) as other:
+        other.execute("SELECT FROM locks_stay WHERE id = %s FOR UPDATE", (hold.id,))
+        waiting = meanwhile(in_hotel, act(what, hold))
+        until(LAPSED, in_hotel, hold.id)
+        other.rollback()  # whoever had it did nothing to it
+    with pytest.raises(HoldExpired):
+        waiting.result(30)
+    assert Stay.objects.get(id=hold.id).status == "held"
+
+
+@pytest.mark.parametrize("what", ["extend", "confirm"])
+def test_a_hold_that_is_being_expired_is_expired_for_its_owner(
+    in_hotel: Hotel, hold: Hold, what: str
+) -> None:
+    lapse(hold.id)
+    with transaction.atomic():
+        assert services.expire(ids=[hold.id]) == [hold.id]
+        # It was live when its owner asked: the row that is seen until this ends says so.
+        waiting = meanwhile(in_hotel, act(what, hold))
+    with pytest.raises(HoldExpired):
+        waiting.result(30)
+    assert Stay.objects.get(id=hold.id).status == "expired"
+    assert events_of("hold.confirmed") == []
+
+
+def test_a_rival_who_sees_the_hold_lapse_waits_for_its_confirmation_and_is_refused(
+    in_hotel: Hotel, hold: Hold, rooms: list[int], nights: SomeNights
+) -> None:
+    last_moment()
+    with transaction.atomic():
+        services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+        until(LAPSED, in_hotel, hold.id)
+        waiting = meanwhile(in_hotel, lambda: services.acquire(rooms=rooms[:1], nights=nights(3, 2)))
+    with pytest.raises(RoomTaken):
+        waiting.result(30)
+    assert Stay.objects.get(id=hold.id).status == "confirmed"
+    assert events_of("hold.expired") == []
+
+
+def last_moment() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE locks_stay SET expires_at = clock_timestamp() + interval '2 seconds'")
+
+
+def act(what: str, hold: Hold) -> Callable[[], Hold]:
+    if what == "extend":
+        return lambda: services.extend(hold.id, token=hold.token)
+    return lambda: services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
