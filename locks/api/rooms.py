@@ -15,7 +15,10 @@ from locks.models import Room
 from locks.serializers import AvailabilityQuerySerializer, AvailabilitySerializer, RoomSerializer
 
 #: What dates may be refused for.
-DATES = (422, "`/problems/empty-range`, `/problems/range-too-long`, `/problems/dates-too-far`, `/problems/dates-in-past`.")
+DATES = (
+    422,
+    "`/problems/empty-range`, `/problems/range-too-long`, `/problems/dates-in-past`, `/problems/dates-too-far`.",
+)
 
 
 class RoomsInOrder(NewestFirst):

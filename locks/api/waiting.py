@@ -15,6 +15,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelViewSet
 from locks import services
+from locks.api.rooms import DATES
 from locks.errors import UnknownEntry
 from locks.listing import waiting_entries
 from locks.models import WaitingEntry, WaitingStatus
@@ -136,7 +137,7 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
             201: EntrySerializer,
             **problem_responses(
                 (404, "`/problems/unknown-room`."),
-                (422, "`/problems/empty-range`, `/problems/range-too-long`, `/problems/dates-too-far`, `/problems/dates-in-past`."),
+                DATES,
                 (429, "`/problems/too-many-waiting`."),
             ),
         },
