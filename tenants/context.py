@@ -87,7 +87,7 @@ _actor: ContextVar[Actor] = ContextVar("hotelagent_actor", default=SYSTEM)
 
 
 @contextmanager
-def _set(variable: ContextVar[T], value: T) -> Iterator[T]:
+def _set(variable: ContextVar[T] | ContextVar[T | None], value: T) -> Iterator[T]:
     """Nests; what was set before comes back, by an exception too."""
     token = variable.set(value)
     try:

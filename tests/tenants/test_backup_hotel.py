@@ -198,7 +198,7 @@ def test_a_pg_dump_that_is_too_old_is_told(
     old = tmp_path_factory.mktemp("old") / "pg_dump"
     old.write_text("#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.24'\n")
     old.chmod(0o755)
-    monkeypatch.setattr(pgtools, "_candidates", lambda _program: [str(old)])
+    monkeypatch.setattr(pgtools, "_candidates", lambda _program, **_: [str(old)])
     with pytest.raises(CommandError, match=r"Install postgresql-client-\d+"):
         backup(file)
     assert left_in(file.parent) == []

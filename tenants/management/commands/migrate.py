@@ -68,9 +68,10 @@ class Command(django_migrate.Command):
         except DomainError as error:
             raise CommandError(error.detail) from error
 
-    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+    def get_check_kwargs(self, options: dict[str, Any]) -> Any:
         """The checks that ask no database: rights that drifted are no reason not to begin, for this mends them."""
-        return {**super().get_check_kwargs(options), "databases": None}
+        kwargs: Any = super().get_check_kwargs(options)
+        return {**kwargs, "databases": None}
 
     def _check_route(self) -> None:
         for problem in check_direct_route(databases=[DEFAULT_DB_ALIAS]):
