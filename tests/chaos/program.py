@@ -1,8 +1,9 @@
 """The processes under test: workers, beats and what fills the database, forked from one that has Django loaded.
 
 `python -m tests.chaos.program` reads one command a line, as JSON, and answers each with one number: ["worker",
-"prefork"] and ["beat"] are started, the answer is their process id, which is their group's too; ["fill", hotels,
-reminders] is waited for, the answer is its exit status. When its input ends, so do all that it started.
+pool] and ["beat", lease, renewal] are started, the answer is their process id, which is their group's too;
+["fill", hotels, reminders] is waited for, the answer is its exit status. When its input ends, so do all that it
+started.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ STALE_AFTER = timedelta(seconds=4)
 BATCH_SECONDS = 1.5
 MAIL_SECONDS = 1.5
 LATER = timedelta(seconds=1)
-BEAT_LEASE_SECONDS = 3
+BEAT_LEASE, BEAT_RENEWS = 3, 0.5  # seconds
 BATCH = 20  # mails
 
 
@@ -50,13 +51,11 @@ def main() -> None:
 def _hurry() -> None:
     from django.conf import settings  # noqa: PLC0415 - Django is set up by now
 
-    from hotelagent import beat  # noqa: PLC0415
     from reminders import claims, delivery  # noqa: PLC0415
     from tenants import due  # noqa: PLC0415
 
     settings.EMAIL_TIMEOUT = MAIL_SECONDS
     claims.STALE_AFTER, delivery.BUDGET, delivery.FIRST_DELAY = STALE_AFTER, BATCH_SECONDS, LATER
-    beat.LEASE_SECONDS, beat.RENEW_SECONDS = BEAT_LEASE_SECONDS, 0.5
     for kind in due.kinds().values():
         due.register(kind=kind.name, task=kind.task, batch=BATCH, lease=LEASE)
 
@@ -86,9 +85,11 @@ def _worker(pool: str) -> None:
     )  # fmt: skip
 
 
-def _beat() -> None:
+def _beat(lease: int, renews: float) -> None:
+    from hotelagent import beat  # noqa: PLC0415
     from hotelagent.celery import app  # noqa: PLC0415
 
+    beat.LEASE_SECONDS, beat.RENEW_SECONDS = lease, renews
     app.Beat(loglevel="WARNING").run()
 
 

@@ -18,6 +18,7 @@ import redis
 
 from hotelagent.embedded import paths, postgres, processes
 from tests.chaos.mails import Mails
+from tests.chaos.program import BEAT_LEASE, BEAT_RENEWS
 from tests.servers import PgBouncer, Servers
 
 #: A crash of the server loses nothing that it has committed; a crash of the machine is not tried.
@@ -99,7 +100,17 @@ class Town:
     def open(self) -> None:
         for pool in POOLS:
             self.workers[pool] = self._ask("worker", pool)
-        self.beats = [self._ask("beat"), self._ask("beat")]
+        self.beats = [self.start_beat(), self.start_beat()]
+
+    def start_beat(self, *, lease: int = BEAT_LEASE, renews: float = BEAT_RENEWS) -> int:
+        """Its process id; whichever is first leads."""
+        return self._ask("beat", lease, renews)
+
+    def leader(self) -> int | None:
+        """The process id of the beat that holds the lease."""
+        with psycopg.connect(self.servers.postgres.url(postgres.SUPERUSER), autocommit=True) as connection:
+            row = connection.execute("SELECT holder FROM tenants_lease WHERE name = 'beat'").fetchone()
+        return int(row[0].split(":")[1]) if row else None
 
     # What goes wrong. Each returns when it has happened and what was killed is there again.
 
@@ -120,7 +131,7 @@ class Town:
     def kill_beat(self) -> None:
         """kill -9 of the beat that leads, or of the one that stands by; another starts."""
         os.killpg(self.beats.pop(0), signal.SIGKILL)
-        self.beats.append(self._ask("beat"))
+        self.beats.append(self.start_beat())
 
     def flush_valkey(self) -> None:
         with redis.Redis.from_url(self.servers.valkey.url()) as client:
