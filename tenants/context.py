@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 from uuid import UUID
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ _actor: ContextVar[Actor] = ContextVar("hotelagent_actor", default=SYSTEM)
 
 
 @contextmanager
-def _set(variable: ContextVar[T] | ContextVar[T | None], value: T) -> Iterator[T]:
+def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
     """Nests; what was set before comes back, by an exception too."""
     token = variable.set(value)
     try:

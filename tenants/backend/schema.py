@@ -23,8 +23,7 @@ class HotelSchemaEditor(DatabaseSchemaEditor):
 
     def add_index(self, model: Any, index: Any, concurrently: bool = False) -> None:
         if concurrently and not self.collect_sql and self._is_unfinished(index.name):
-            editor: Any = self
-            editor.execute(editor._delete_index_sql(model, index.name, concurrently=True))
+            self.remove_index(model, index, concurrently=True)
         super().add_index(model, index, concurrently=concurrently)
 
     def _is_unfinished(self, name: str) -> bool:
