@@ -74,7 +74,7 @@ def send_due(ids: Sequence[uuid.UUID], *, transport: Transport | None = None) ->
 def _send(reminders: Sequence[Reminder], transport: Transport, *, until: float) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     waiting = list(reminders)
-    batch = _Batch(waiting)
+    batch = _Batch(waiting, recipients=[reminder.reservation.guest_email for reminder in waiting])
     try:
         while waiting and time.monotonic() < until:
             reminder = waiting.pop(0)
@@ -95,14 +95,15 @@ def send_again(reminder: Reminder, *, recipient: str = "") -> None:
 
     Raises what keeps it from going, and marks it failed.
     """
+    recipient = recipient or reminder.reservation.guest_email
     with Transport() as transport:
-        batch = _Batch([reminder])
-        reason = batch.why_not(reminder)
+        batch = _Batch([reminder], recipients=[recipient])
+        reason = batch.why_not(reminder, recipient=recipient)
         if reason is not None:
             _skip(reminder, reason)
             return
         try:
-            batch.send(reminder, transport, recipient=recipient or reminder.reservation.guest_email)
+            batch.send(reminder, transport, recipient=recipient)
             batch.mark()
         except (RefusedForGood, RefusedForNow, InvalidTemplate, ClaimLost) as error:
             claims.finish(reminder, status=ReminderStatus.FAILED, last_error=str(error)[:500])
@@ -117,10 +118,9 @@ class _Batch:
     `sent` is the mail that the server has just taken: marked with the next one's hand-over, or by `mark`.
     """
 
-    def __init__(self, reminders: Iterable[Reminder]) -> None:
-        reminders = list(reminders)
+    def __init__(self, reminders: Sequence[Reminder], *, recipients: Iterable[str]) -> None:
         self.sent: Sent | None = None
-        addresses = {reminder.reservation.guest_email.lower() for reminder in reminders}
+        addresses = {recipient.lower() for recipient in recipients}
         self.hotel = current_hotel()
         self.letterhead = letterhead(self.hotel)
         self.returning = guests.returning(
@@ -135,7 +135,8 @@ class _Batch:
 
     def deliver(self, reminder: Reminder, transport: Transport) -> str:
         """Send one and mark it; returns the outcome's name. Only a database that is away makes it raise."""
-        reason = self.why_not(reminder)
+        recipient = reminder.reservation.guest_email
+        reason = self.why_not(reminder, recipient=recipient)
         if reason is not None:
             self.mark()
         if reason == SkipReason.WINDOW_PASSED and reminder.last_error:
@@ -145,14 +146,14 @@ class _Batch:
         if reason is not None:
             return _skip(reminder, reason)
         try:
-            self.send(reminder, transport, recipient=reminder.reservation.guest_email)
+            self.send(reminder, transport, recipient=recipient)
         except (ClaimLost, RefusedForGood, RefusedForNow, InvalidTemplate, OutcomeUnknown) as error:
             self.mark()
             return _went_wrong(reminder, error)
         return "sent"
 
-    def why_not(self, reminder: Reminder) -> SkipReason | None:
-        """Why this must not go, as the reservation stands now."""
+    def why_not(self, reminder: Reminder, *, recipient: str) -> SkipReason | None:
+        """Why this must not go there, as the reservation stands now."""
         reservation = reminder.reservation
         is_returning = reservation.id in self.returning
         if reminder.arrival != reservation.arrival or not applies(
@@ -161,9 +162,9 @@ class _Batch:
             return SkipReason.RESERVATION_CHANGED
         if timezone.now() > reminder.send_until:
             return SkipReason.WINDOW_PASSED
-        if not reservation.guest_email:
+        if not recipient:
             return SkipReason.NO_EMAIL
-        if reservation.guest_email.lower() in self.suppressed:
+        if recipient.lower() in self.suppressed:
             return SkipReason.SUPPRESSED
         return SkipReason.GUEST_CAP if guests.is_over_cap(reminder, now=timezone.now()) else None
 

@@ -21,7 +21,7 @@ from reminders import delivery
 from reminders.checks import check_webhook_secret
 from reminders.models import Reminder, Reservation, Suppression
 from reminders.services.reminders import send_failed_again
-from reminders.services.suppressions import lift_suppression
+from reminders.services.suppressions import lift_suppression, suppress_by_hand
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
@@ -144,6 +144,23 @@ def test_an_address_that_was_corrected_gets_it(
     book("R1", "2030-05-10", "2030-05-12", guest_email="right@example.com")
     send_failed_again(Failure.objects.get())
     assert len(smtp.to("right@example.com")) == 1
+
+
+def test_an_address_written_into_the_failure_counts_not_the_one_that_bounced(
+    sent: Reminder, hotel: Hotel, smtp: MailServer
+) -> None:
+    tell("postmark", postmark(metadata(sent, hotel)))
+    suppress_by_hand(email="no-more@example.com")
+    failure = Failure.objects.get()
+    failure.payload["to"] = "right@example.com"
+    send_failed_again(failure)
+    assert len(smtp.to("right@example.com")) == 1
+    Reminder.objects.update(status="failed")
+    failure.payload["to"] = "No-More@example.com"
+    send_failed_again(failure)
+    assert not smtp.to("No-More@example.com")
+    sent.refresh_from_db()
+    assert (sent.status, sent.skip_reason) == ("skipped", "suppressed")
 
 
 @pytest.mark.parametrize(
