@@ -54,9 +54,14 @@ def returning(reservations: Sequence[Reservation], *, rules: Iterable[Rule]) -> 
         return {row[0] for row in cursor.fetchall()}
 
 
+def matter() -> bool:
+    """Whether any rule asks who is new and who returns."""
+    return Rule.objects.filter(is_active=True).exclude(guests=Guests.ANY).exists()
+
+
 def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list[uuid.UUID]:
-    """What other reservations of these guests may be told anew who is new and who returns."""
-    if not Rule.objects.filter(is_active=True).exclude(guests=Guests.ANY).exists():
+    """Other reservations of these guests, for which they may be new or returning now. None where no rule asks."""
+    if not matter():
         return []
     found = (
         Reservation.objects.alias(address=Lower("guest_email"))

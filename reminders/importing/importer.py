@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit.services import record
 from locks.services import ensure_rooms
-from reminders import events
+from reminders import events, guests
 from reminders.errors import UnreadableFile
 from reminders.importing import columns, shifting, storing
 from reminders.importing.parsing import Booking, Parser, Rejected, flaw
@@ -21,6 +21,7 @@ from reminders.importing.report import Report
 from reminders.importing.rooming import Rooming
 from reminders.importing.storing import Item
 from reminders.schedule import local_day, zone_of
+from reminders.services.replan import replan_all
 from tenants.context import current_hotel
 
 
@@ -177,6 +178,8 @@ class Importer:
         self.report.seconds = seconds
         self._advance(self.report.rows, self._total)
         if self.report.stored and not self.wishes.dry_run:
+            if guests.matter():  # an earlier stay may have come after a later one
+                self.report.reminders += replan_all()
             record(
                 events.RESERVATIONS_IMPORTED,
                 file=self.source.path.name,

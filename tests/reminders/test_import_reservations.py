@@ -19,7 +19,7 @@ from audit.models import Event
 from locks.models import Room, Stay
 from reminders.importing import guests, shifting
 from reminders.importing.rooming import Rooming
-from reminders.models import Reminder, Reservation
+from reminders.models import Reminder, Reservation, Rule
 from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
 
@@ -186,6 +186,54 @@ def test_bad_rows_are_told_by_line_and_stop_nothing(in_hotel: Hotel, tmp_path: P
     assert (report["rows"], report["stored"], report["rejected"]) == (len(bad) + 1, 1, len(bad))
     listed = list(csv.DictReader((tmp_path / "rejects.csv").read_text().splitlines()))
     assert [(int(row["line"]), row["reason"]) for row in listed] == list(enumerate(bad.values(), start=2))
+
+
+def test_odd_guests_are_stored_as_they_are_or_told_by_line(in_hotel: Hotel, tmp_path: Path) -> None:
+    path = tmp_path / "guests.csv"
+    guests_of = {
+        "R1": ('"Ana\r\nBcc: all@example.com"', "ana@example.com", "es"),
+        "R2": ("Zoë 👩‍👩‍👧 Ünal", "zoe@example.com", "pt_BR"),
+        "R3": ("محمد بن عبدالله", "m@example.com", "ar"),
+        "R4": ("A" * 10_000, "a@example.com", "es"),
+        "R5": ("Eva", "eva@", "es"),
+        "R6": ("Eva", '"eva@example.com\nBcc: x@example.com"', "es"),
+        "R7": ("Eva", "eva@example.com", "klingon"),
+        "R8": ("Eva", "eva@nowhere", "es"),
+    }
+    lines = [f"{n},2030-05-10,2030-05-12,2,{','.join(values)}" for n, values in guests_of.items()]
+    far = "R9,9999-12-30,9999-12-31,2,Eva,eva@example.com,es"
+    path.write_text(
+        "\n".join(["id,arrival,departure,adults,guest,email,lang", *lines, far]) + "\n", newline=""
+    )
+    report = run(path, rejects=tmp_path / "rejects.csv")
+    assert report["rejected_by_reason"] == {
+        "too long": 1, "bad e-mail": 3, "unknown language": 1, "bad date": 1
+    }  # fmt: skip
+    stored = {r.external_id: (r.guest_name, r.language) for r in Reservation.objects.all()}
+    assert stored == {
+        "R1": ("Ana Bcc: all@example.com", "es"),
+        "R2": ("Zoë 👩‍👩‍👧 Ünal", "pt-br"),
+        "R3": ("محمد بن عبدالله", "ar"),
+    }
+    listed = list(csv.DictReader((tmp_path / "rejects.csv").read_text().splitlines()))
+    # Cells that hold line breaks take two lines of the file each.
+    assert [(row["number"], int(row["line"])) for row in listed] == [
+        ("R4", 6), ("R5", 7), ("R6", 9), ("R7", 10), ("R8", 11), ("R9", 12)
+    ]  # fmt: skip
+
+
+def test_who_returns_does_not_depend_on_the_files_order(
+    in_hotel: Hotel, clock: Clock, tmp_path: Path
+) -> None:
+    clock("2030-05-01 12:00")
+    Rule.objects.filter(offset_days=7).update(guests="returning")
+    path = tmp_path / "guests.csv"
+    later = (f"L{n},2030-06-10,2030-06-12,2,Ana,ana{n}@example.com" for n in range(2_100))
+    earlier = "E0,2030-05-10,2030-05-12,2,Ana,ANA0@example.com"
+    path.write_text("\n".join(["id,arrival,departure,adults,guest,email", *later, earlier]) + "\n")
+    run(path)
+    week_before = Reminder.objects.filter(rule__offset_days=7, status="scheduled")
+    assert list(week_before.values_list("reservation__external_id", flat=True)) == ["L0"]
 
 
 def test_it_reads_what_a_spreadsheet_writes(in_hotel: Hotel, tmp_path: Path) -> None:
