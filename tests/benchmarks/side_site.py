@@ -1,10 +1,10 @@
 """Settings of the site that is measured over HTTP: ours, with one bare view more, and nobody is slowed down."""
 
-from hotelagent.settings import development
+from hotelagent.settings import base, development
 
 HOTEL_URLCONF = "tests.benchmarks.side_urls"
 REST_FRAMEWORK = {
-    **development.REST_FRAMEWORK,  # type: ignore[attr-defined]
+    **base.REST_FRAMEWORK,
     "DEFAULT_THROTTLE_RATES": {"client": "100000000/min", "anonymous": "60/min"},
 }
 

@@ -1,6 +1,7 @@
 """A hotel's host with the peer of `POST /api/v1/locks/`: a view that knows who asks and inserts one row."""
 
 import uuid
+from typing import cast
 
 from django.db import connection
 from django.urls import path
@@ -21,11 +22,11 @@ class BareView(APIView):
     throttle_classes = ()
 
     def post(self, request: Request) -> Response:
-        key = uuid.uuid4()
+        key, data = uuid.uuid4(), cast("dict[str, str]", request.data)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO {BARE} (id, note) VALUES (%s, %s)",
-                (key, request.data["note"]),
+                (key, data["note"]),
             )
         return Response({"id": key}, status=201)
 

@@ -21,7 +21,11 @@ from tests.races import overlaps
 from tests.races.crowd import Granted, Plan
 from tests.servers import PgBouncer, demand_or_skip, find_pgbouncer
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+#: `make chaos` asks for many more.
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "25"))
+PATIENCE = 200 + 4 * ROUNDS  # seconds
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(PATIENCE + 100)]
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Crowd:
 
     def finish(self) -> list[Granted]:
         """All that anybody was given, once all that live are done."""
-        assert self.process.wait(timeout=200) == 0
+        assert self.process.wait(timeout=PATIENCE) == 0
         written = [line for process in range(self.plan.processes) for line in self.lines(process)]
         return [Granted(**json.loads(line)) for line in written if line.startswith("{")]
 
@@ -65,7 +69,7 @@ def plan(in_hotel: Hotel, tmp_path: Path) -> Plan:
         algorithm="ours",
         processes=4,
         callers=8,
-        rounds=25,
+        rounds=ROUNDS,
         rooms=services.ensure_rooms({"double": 3})["double"],
         first_night=selectors.today().isoformat(),
         folder=str(tmp_path),
