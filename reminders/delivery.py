@@ -270,12 +270,8 @@ def _fail(reminder: Reminder, error: RefusedForGood | RefusedForNow | InvalidTem
 def _unknown(reminder: Reminder, error: OutcomeUnknown) -> str:
     with transaction.atomic():
         if claims.finish(reminder, status=ReminderStatus.UNKNOWN, last_error=str(error)[:500]):
-            record(
-                events.REMINDER_UNKNOWN,
-                subject=("reminder", reminder.id),
-                error=error.code,
-                **events.naming(reminder),
-            )
+            what = {"error": error.code, **events.naming(reminder)}
+            record(events.REMINDER_UNKNOWN, subject=("reminder", reminder.id), **what)
             due.cancel(kind=KIND, ids=[reminder.id])
     logger.warning("reminder_unknown", extra={"reminder": str(reminder.id)})
     return "unknown"

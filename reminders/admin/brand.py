@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -72,7 +71,8 @@ class BrandAdmin(HotelModelAdmin):
         return preview_of(template)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:reminders_brand_change", args=[1]))
+        page: HttpResponse = self.change_view(request, "1", extra_context=extra_context)
+        return page
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Brand | None:
         if object_id != "1":

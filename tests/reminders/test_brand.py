@@ -99,7 +99,8 @@ def test_the_database_takes_no_other_colour_and_no_second_row(in_hotel: Hotel) -
 
 
 def test_staff_choose_them_and_the_trail_says_so(staff: Client, hotel: Hotel) -> None:
-    assert "Unsubscribe" in staff.get(PAGE).content.decode()
+    for page in ("/admin/reminders/brand/", PAGE):
+        assert "Unsubscribe" in staff.get(page).content.decode()
     upload = SimpleUploadedFile("logo.exe", png(480, 120), "application/x-msdownload")
     answer = staff.post(PAGE, {"colour": "#F4B942", "new_logo": upload})
     assert answer.status_code == 302, answer.context["errors"]
