@@ -6,7 +6,7 @@ those who wait, but staff, who decide over the hotel's rooms.
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,7 @@ from locks.holds import Hold, held_rooms, rows
 from locks.models import IN_LINE, Room, WaitingEntry, WaitingStatus
 from locks.nights import Nights
 from locks.owner import digest, holder, new_token, staff_holder
+from locks.services.webhooks import database_now
 from tenants import due
 from tenants.context import current_hotel
 
@@ -171,6 +172,14 @@ def serve(*, rooms: Sequence[int], nights: Nights) -> None:
     with transaction.atomic():
         for room in sorted(rooms):
             _offer_room(room, (nights.check_in, nights.check_out))
+
+
+def rooms_changed(room_types: Collection[str]) -> None:
+    """Have who waits for rooms of these types looked at: there are more of them, or they sleep more."""
+    waiting = WaitingEntry.objects.filter(status=WaitingStatus.WAITING, room_type__in=room_types)
+    if ids := list(waiting.order_by("id").values_list("id", flat=True)):
+        now = database_now()
+        due.schedule(kind="waiting", items=[(entry, now) for entry in ids])
 
 
 def wanted(entry: WaitingEntry) -> str:

@@ -273,3 +273,14 @@ def test_the_entry_of_a_confirmed_offer_is_claimed(full: list[Hold], nights: Som
         offer = selectors.hold(entry.hold_id)  # type: ignore[arg-type]
         services.confirm(offer.id, token=None, fence=offer.fence or 0)
     assert state(entry) == WaitingStatus.CLAIMED
+
+
+def test_a_new_room_and_a_larger_one_are_for_who_waits(full: list[Hold], nights: SomeNights) -> None:
+    first, family = (join(nights(1, 3), room_type="double", guests=guests) for guests in (1, 2))
+    new = services.create_room(services.NewRoom(number="301", room_type="double", capacity=1))
+    work()
+    assert [state(first), state(family)] == ["offered", "waiting"]
+    services.force_release(first.hold_id, reason="went away")  # type: ignore[arg-type]
+    services.change_room(new, changes={"capacity": 4})
+    work()
+    assert state(family) == "offered"

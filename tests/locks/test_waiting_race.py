@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 import pytest
@@ -64,16 +64,15 @@ def look_at(entries: list[UUID]) -> Callable[[], None]:
 
 
 def rival(nights: Nights, rooms: list[int]) -> Callable[[], None]:
+    ways: list[Callable[[], object]] = [
+        lambda: services.acquire_any(room_type="double", nights=nights),
+        lambda: services.acquire(rooms=rooms[:2], nights=nights),
+    ]
+
     def ask() -> None:
-        for _ in range(3):
-            for attempt in (
-                lambda: services.acquire_any(room_type="double", nights=nights),
-                lambda: services.acquire(rooms=rooms[:2], nights=nights),
-            ):
-                try:
-                    attempt()
-                except REFUSED:
-                    continue
+        for attempt in ways * 3:
+            with suppress(*REFUSED):
+                attempt()
 
     return ask
 

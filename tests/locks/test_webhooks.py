@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from celery import current_app
 from django.db import connection, transaction
 
 from dlq.models import Failure
@@ -15,7 +16,9 @@ from locks.services import Wish
 from locks.tasks import send_last, send_notices
 from locks.webhooks import sealing, sending
 from locks.webhooks.topics import TOPICS
+from tenants.context import platform_context
 from tenants.models import DueItem
+from tenants.tasks import tick
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import events_of
 from tests.locks.receiver import Receiver, receiving, verify
@@ -237,9 +240,8 @@ def test_waits_grow_to_a_day_and_then_people_have_it(
 
 
 def test_the_last_failure_is_in_the_dlq_and_sent_again_from_there(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights, settings: Any
+    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    settings.CELERY_TASK_ALWAYS_EAGER = True
     receiver.answers = [500]
     services.acquire(rooms=rooms[:1], nights=nights(1))
     [notice] = Notice.objects.all()
@@ -319,3 +321,19 @@ def test_the_secret_is_sealed_where_it_is_stored(made: tuple[Webhook, str], sett
 def test_a_notice_that_is_forgotten_says_so(rooms: list[int]) -> None:
     with pytest.raises(Exception, match="is forgotten"):
         services.deliver_last(UUID(int=1))
+
+
+def test_the_tick_hands_a_notice_to_a_worker(
+    receiver: Receiver,
+    made: tuple[Webhook, str],
+    rooms: list[int],
+    nights: SomeNights,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = current_app.tasks["locks.tasks.send_notices"]
+    monkeypatch.setattr(task, "apply_async", task.apply)  # the worker is this thread
+    services.acquire(rooms=rooms[:1], nights=nights(1))
+    with platform_context():
+        assert tick() >= 1
+    assert receiver.kinds == ["hold.created"]
+    assert due("webhook") == []
