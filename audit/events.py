@@ -8,6 +8,7 @@ LOGGED_IN = register("staff.logged_in", sentence=_("{actor} logged in"))
 LOGGED_OUT = register("staff.logged_out", sentence=_("{actor} logged out"))
 # What was typed is not kept: people type passwords into the wrong field.
 LOGIN_FAILED = register("staff.login_failed", sentence=_("Somebody failed to log in as {subject}"))
+STAFF_ADDED = register("staff.added", sentence=_("{actor} added {subject} as {role}"), fields=("role",))
 ACCESS_DENIED = register(
     "access.denied", sentence=_("{actor} was denied {permission}"), fields=("permission", "method", "path")
 )

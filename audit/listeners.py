@@ -15,6 +15,7 @@ from tenants import api_keys
 from tenants import signals as tenants
 from tenants.context import Actor, actor_context, current_actor
 from tenants.models import ApiKey, Hotel, User
+from tenants.staff import staff_added
 
 
 @receiver(user_logged_in)
@@ -36,6 +37,11 @@ def _login_failed(*, credentials: dict[str, Any], **_: Any) -> None:
     username = str(credentials.get("username") or "")
     account = User.objects.filter(username__iexact=username).values_list("pk", flat=True).first()
     record_apart(events.LOGIN_FAILED, subject=("user", account) if account else None)
+
+
+@receiver(staff_added)
+def _staff_added(*, user: User, **_: Any) -> None:
+    record(events.STAFF_ADDED, subject=("user", user.pk), role=user.role)
 
 
 @receiver(admin.permission_refused)

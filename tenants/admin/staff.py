@@ -16,15 +16,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
-from tenants.context import current_scope
 from tenants.models import User
-from tenants.scopes import Role
-
-
-def roles() -> list[tuple[str, Any]]:
-    """The roles there are here: a hotel has no platform staff, the platform nothing else."""
-    of_platform = current_scope().id is None
-    return [(value, label) for value, label in Role.choices if (value == Role.PLATFORM) is of_platform]
+from tenants.staff import roles
 
 
 class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
@@ -107,7 +100,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "role":
-            kwargs["choices"] = roles()
+            kwargs["choices"] = [(role.value, role.label) for role in roles()]
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: User | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
