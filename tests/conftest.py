@@ -10,6 +10,7 @@ import redis
 from django.conf import settings as django_settings
 from django.db import connections
 from django.test import Client, TransactionTestCase
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from tenants import api_keys
@@ -66,6 +67,12 @@ def _redis(redis_url: str) -> Iterator[Any]:
 def _empty_redis(_redis: Any) -> None:
     """No throttle, flag or cached page of an earlier test counts in this one."""
     _redis.flushdb()
+
+
+@pytest.fixture(autouse=True)
+def _no_language() -> None:
+    """The test client leaves the thread in the last reader's language."""
+    translation.deactivate()
 
 
 @pytest.fixture
