@@ -17,31 +17,16 @@ from typing import Any
 
 from django.conf import settings
 from django.template import Context, Engine, Template, TemplateSyntaxError
-from django.template.base import FilterExpression, Node, Variable
-from django.template.defaulttags import ForNode, WithNode
 from django.template.loader import get_template
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
+from reminders import variables
 from reminders.errors import InvalidTemplate
 from reminders.letterhead import Letterhead
 from reminders.models import Reservation
 from reminders.models import Template as StoredTemplate
 
-#: What a template may use.
-VARIABLES = frozenset(
-    {
-        "guest_name",
-        "hotel_name",
-        "arrival",
-        "departure",
-        "nights",
-        "adults",
-        "children",
-        "room_type",
-        "number",
-    }
-)
 LAST_RESORT = "en"
 #: Where Django's own is short ("Nov. 22, 2026"). Portuguese it has in capitals, which ended in 1990.
 _IN_LETTERS = {"en": "j F Y"}
@@ -162,9 +147,9 @@ def check(*, subject: str, text: str, html: str) -> None:
             compiled = _compiled(source, is_html=is_html)
         except TemplateSyntaxError as error:
             raise InvalidTemplate(f"{part}: {error}", part=part) from error
-        if unknown := sorted(_used(compiled.nodelist) - VARIABLES):
+        if unknown := sorted(variables.used(compiled.nodelist) - variables.AVAILABLE):
             raise InvalidTemplate(
-                f"{part}: there is no {', '.join(unknown)}. Available: {', '.join(sorted(VARIABLES))}.",
+                f"{part}: there is no {', '.join(unknown)}. Available: {', '.join(sorted(variables.AVAILABLE))}.",
                 part=part,
                 unknown=unknown,
             )
@@ -228,35 +213,3 @@ def spoken_date(day: date, *, language: str) -> str:
         written = formats.date_format(day, _IN_LETTERS.get(language.partition("-")[0], "DATE_FORMAT"))
         spoken = f"{formats.date_format(day, 'l')}, {written}"
     return spoken.lower() if language.partition("-")[0] == "pt" else spoken
-
-
-def _used(nodes: Iterable[Any]) -> set[str]:
-    """The names of the variables that a template takes from outside."""
-    names: set[str] = set()
-    for node in nodes:
-        if not isinstance(node, Node):
-            continue
-        names |= _named(vars(node).values())
-        children = {name for part in node.child_nodelists for name in _used(getattr(node, part, None) or ())}
-        for _condition, nodelist in getattr(node, "conditions_nodelists", ()):
-            children |= _used(nodelist) | _named([_condition])
-        if isinstance(node, WithNode):
-            names |= _named(node.extra_context.values())
-            children -= node.extra_context.keys()
-        if isinstance(node, ForNode):
-            children -= {*node.loopvars, "forloop"}
-        names |= children
-    return names
-
-
-def _named(values: Iterable[Any]) -> set[str]:
-    names: set[str] = set()
-    for value in values:
-        if isinstance(value, FilterExpression):
-            names |= _named([value.var, *(arg for _f, args in value.filters for _is_var, arg in args)])
-        elif isinstance(value, Variable):
-            if value.lookups:
-                names.add(value.lookups[0])
-        elif hasattr(value, "first") or hasattr(value, "value"):  # the tree of an {% if %}
-            names |= _named(getattr(value, side, None) for side in ("value", "first", "second"))
-    return names
