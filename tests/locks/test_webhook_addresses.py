@@ -146,10 +146,13 @@ class Certified:
     def _one(self, plain: socket.socket) -> None:
         try:
             with self._context.wrap_socket(plain, server_side=True) as tls:
-                tls.recv(65536)
+                came = b""
+                while not came.endswith(b"\r\n\r\n{}") and (more := tls.recv(65536)):
+                    came += more
                 if self._receiver.answers[0] == "hang":
                     self._receiver.over.wait()
                 tls.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                tls.recv(1)  # until the other side hangs up: a close before it would be a reset
         except OSError:
             return
 
