@@ -11,7 +11,7 @@ import re
 import secrets
 from email import policy
 from email.message import Message
-from typing import Any
+from typing import Any, cast
 
 _WIRE = policy.compat32.clone(linesep="\r\n")
 _LINE = 78  # characters that a header's line should not pass (RFC 5322, 2.1.1)
@@ -36,7 +36,7 @@ def _write(part: Message[Any, Any], written: list[bytes]) -> None:
     boundary = f"={secrets.token_hex(16)}="  # "=" followed by these occurs in no encoding (RFC 2045, 6.7)
     part.set_boundary(boundary)
     _write_headers(part, written)
-    for child in payload:
+    for child in cast("list[Message[Any, Any]]", payload):
         written.append(f"--{boundary}\r\n".encode())
         _write(child, written)
         written.append(b"\r\n")

@@ -23,9 +23,9 @@ def oldest_due() -> float:
                 """
                 SELECT coalesce(greatest(0, extract(epoch FROM statement_timestamp() - min(due_at))), 0)
                 FROM tenants_dueitem
-                WHERE claim_at <= statement_timestamp() + %s AND due_at <= statement_timestamp()
+                WHERE claim_at <= statement_timestamp() + make_interval(secs => %s) AND due_at <= statement_timestamp()
                 """,
-                [LEASE],
+                [LEASE.total_seconds()],
             )
             return float(cursor.fetchone()[0])
     finally:
