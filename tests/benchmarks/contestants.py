@@ -9,9 +9,10 @@ import importlib
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -64,28 +65,39 @@ def _serve(pipe: Connection, side: str, environment: dict[str, str]) -> None:
 
 
 @contextmanager
-def both(running: Servers) -> Iterator[tuple[Contestant, Contestant]]:
-    """Ours and the peer, their databases migrated, without any hotel."""
-    ours = Contestant(
-        "side_ours",
-        {**running.environment("bench_ours", 9), "DJANGO_SETTINGS_MODULE": "hotelagent.settings.development"},
+def both(
+    running: Servers,
+    *,
+    ours: str = "side_ours",
+    peer: str = "side_peer",
+    peer_settings: str = "tests.benchmarks.peer.settings",
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[tuple[Contestant, Contestant]]:
+    """Ours and the peer, their databases migrated, without any hotel. The names are those of their modules."""
+    our_side = Contestant(
+        ours,
+        {
+            **running.environment("bench_ours", 9),
+            "DJANGO_SETTINGS_MODULE": "hotelagent.settings.development",
+            **environment,
+        },
     )
-    peer = Contestant(
-        "side_peer",
-        {**running.environment("bench_peer", 10), "DJANGO_SETTINGS_MODULE": "tests.benchmarks.peer.settings"},
+    peer_side = Contestant(
+        peer,
+        {**running.environment("bench_peer", 10), "DJANGO_SETTINGS_MODULE": peer_settings, **environment},
     )
     try:
         for name in ("bench_ours", "bench_peer"):
-            _create_database(running, name)
-        ours("prepare")
-        peer("prepare")
-        yield ours, peer
+            create_database(running, name)
+        our_side("prepare")
+        peer_side("prepare")
+        yield our_side, peer_side
     finally:
-        for contestant in (ours, peer):
+        for contestant in (our_side, peer_side):
             contestant.end()
 
 
-def _create_database(running: Servers, name: str) -> None:
+def create_database(running: Servers, name: str) -> None:
     superuser = running.postgres.url(postgres.SUPERUSER)
     with psycopg.connect(superuser, autocommit=True) as connection:
         connection.execute(
