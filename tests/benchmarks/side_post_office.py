@@ -1,5 +1,6 @@
 """django-post-office when it is measured. Run by `contestants`, with Django set up (`peer.post_office`)."""
 
+import logging
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ Mail = tuple[str, dict[str, str], dict[str, str]]
 
 
 def prepare() -> None:
+    logging.getLogger("post_office").setLevel(logging.ERROR)  # two lines a batch and process
     call_command("migrate", verbosity=0)
 
 

@@ -19,5 +19,3 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]
 vars().update(environ.Env.email_url_config(os.environ["EMAIL_URL"]))
 EMAIL_TIMEOUT = 20
 MEDIA_ROOT = FOLDER / "post-office"
-POST_OFFICE = {"LOG_LEVEL": 2}
-LOGGING = {"version": 1, "disable_existing_loggers": True}
