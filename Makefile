@@ -32,8 +32,9 @@ isolation: install tools ## 200,000 operations of many hotels through a small po
 	@ISOLATION_OPERATIONS=$(or $(OPERATIONS),200000) $(PY) -m pytest tests/isolation/test_isolation.py --timeout 3600 -s
 	@$(PY) -m tests.isolation.run_django_tenants_suite
 
-chaos: install tools ## Kill things while they work, and see that nothing is lost: 10,000 reminders over 50 hotels (minutes)
+chaos: install tools ## Kill things while they work: 10,000 reminders over 50 hotels, then 32 callers who race for rooms (minutes)
 	@CHAOS_REMINDERS=$(or $(REMINDERS),10000) CHAOS_HOTELS=$(or $(HOTELS),50) $(PY) -m pytest tests/chaos -s $(ARGS)
+	@RACE_ROUNDS=$(or $(ROUNDS),250) $(PY) -m pytest tests/races
 
 replay: install ## The whole file of real bookings lived through day by day, rooms and then mails (an hour)
 	@REPLAY=whole LOG_LEVEL=ERROR $(PY) -m pytest tests/locks/test_replay.py tests/reminders/test_whole_file.py -n 2 --dist load -p no:logging -rP $(ARGS)
