@@ -16,7 +16,7 @@ from unfold.paginator import InfinitePaginator
 
 from audit.filters import event_choices
 from audit.models import Event
-from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.base import LookedAtModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 
 
@@ -33,7 +33,7 @@ class WhatHappened(DropdownFilter):  # type: ignore[misc]
 
 @admin.register(Event, site=hotel_site)
 @admin.register(Event, site=platform_site)
-class EventAdmin(HotelModelAdmin):
+class EventAdmin(LookedAtModelAdmin):
     icon = "history"
     menu_order = 0
     list_display = ["at", "what", "actor_label", "ip", "about"]
@@ -82,12 +82,3 @@ class EventAdmin(HotelModelAdmin):
         }
         other_names = {"hold": "stay", "api_key": "apikey"}
         return found | {name: found[known] for name, known in other_names.items() if known in found}
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Event | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Event | None = None) -> bool:
-        return False

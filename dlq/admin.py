@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from dlq import services, subjects
 from dlq.models import Attempt, Failure, Status
 from dlq.subjects import Subject
-from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.base import LookedAtModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.errors import DomainError
 
@@ -60,7 +60,7 @@ class AttemptInline(TabularInline):  # type: ignore[misc]
 
 @admin.register(Failure, site=hotel_site)
 @admin.register(Failure, site=platform_site)
-class FailureAdmin(HotelModelAdmin):
+class FailureAdmin(LookedAtModelAdmin):
     icon = "error"
     menu_order = 0
     list_display = [
@@ -198,12 +198,3 @@ class FailureAdmin(HotelModelAdmin):
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("dlq.change_failure"))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Failure | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Failure | None = None) -> bool:
-        return False

@@ -87,6 +87,19 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         return []
 
 
+class LookedAtModelAdmin(HotelModelAdmin):
+    """A model that is only looked at: what becomes of its rows is done elsewhere, or by actions."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class PlatformModelAdmin(HotelModelAdmin):
     """A model in the platform's admin; asking for it in a hotel's context is a mistake of ours, and refused."""
 

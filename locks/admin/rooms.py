@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesDropdownFilter, RangeNumericFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin
 from hotelagent.admin.sites import hotel_site
 from locks import services
 from locks.listing import stays
@@ -74,7 +74,7 @@ class RoomAdmin(HotelModelAdmin):
 
 
 @admin.register(Stay, site=hotel_site)
-class StayAdmin(HotelModelAdmin):
+class StayAdmin(LookedAtModelAdmin):
     """To look at. What can be done with a stay is done on the board."""
 
     icon = "hotel"
@@ -121,12 +121,3 @@ class StayAdmin(HotelModelAdmin):
     def status_now(self, stay: Stay) -> str:
         _state, label = self.shown_status(stay)
         return str(label)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

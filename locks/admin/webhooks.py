@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin
 from hotelagent.admin.sites import hotel_site
 from locks import services
 from locks.models import Notice, NoticeStatus, Webhook
@@ -136,7 +136,7 @@ class WebhookAdmin(HotelModelAdmin):
 
 
 @admin.register(Notice, site=hotel_site)
-class NoticeAdmin(HotelModelAdmin):
+class NoticeAdmin(LookedAtModelAdmin):
     """What webhooks were told, for some days. What failed is sent again from the failures."""
 
     icon = "outgoing_mail"
@@ -155,12 +155,3 @@ class NoticeAdmin(HotelModelAdmin):
     def state(self, notice: Notice) -> tuple[str, str]:
         state = NoticeStatus(notice.status)
         return state, str(state.label)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -19,7 +19,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from hotelagent.admin import dashboard
-from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.base import LookedAtModelAdmin
 from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import hotel_site
 from reminders import selectors
@@ -48,7 +48,7 @@ def _moment(moment: datetime) -> str:
 
 
 @admin.register(Reminder, site=hotel_site)
-class ReminderAdmin(HotelModelAdmin):
+class ReminderAdmin(LookedAtModelAdmin):
     icon = "mail"
     menu_order = 10
     stylesheets = ("reminders/reminders.css",)
@@ -137,15 +137,6 @@ class ReminderAdmin(HotelModelAdmin):
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("reminders.change_reminder"))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @dashboard.register(scope="reminders:read", order=30)
