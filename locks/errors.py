@@ -1,5 +1,7 @@
 """Why a room could not be held, kept or moved. The code is the problem's type in the REST answer."""
 
+from django.utils.translation import gettext_lazy as _
+
 from tenants.errors import DomainError
 
 
@@ -8,7 +10,7 @@ class UnknownRoom(DomainError):
 
     code = "unknown-room"
     status = 404
-    title = "There is no such room"
+    title = _("There is no such room")
 
 
 class UnknownHold(DomainError):
@@ -16,7 +18,7 @@ class UnknownHold(DomainError):
 
     code = "unknown-hold"
     status = 404
-    title = "There is no such hold"
+    title = _("There is no such hold")
 
 
 class NoRooms(DomainError):
@@ -24,7 +26,7 @@ class NoRooms(DomainError):
 
     code = "no-rooms"
     status = 422
-    title = "A hold needs one to ten different rooms"
+    title = _("A hold needs one to ten different rooms")
 
 
 class EmptyRange(DomainError):
@@ -32,7 +34,7 @@ class EmptyRange(DomainError):
 
     code = "empty-range"
     status = 422
-    title = "The check-out must be after the check-in"
+    title = _("The check-out must be after the check-in")
 
 
 class DatesInPast(DomainError):
@@ -40,7 +42,7 @@ class DatesInPast(DomainError):
 
     code = "dates-in-past"
     status = 422
-    title = "The check-in is before today at the hotel"
+    title = _("The check-in is before today at the hotel")
 
 
 class DatesTooFar(DomainError):
@@ -48,7 +50,7 @@ class DatesTooFar(DomainError):
 
     code = "dates-too-far"
     status = 422
-    title = "The dates are too far off"
+    title = _("The dates are too far off")
 
 
 class RangeTooLong(DomainError):
@@ -56,21 +58,21 @@ class RangeTooLong(DomainError):
 
     code = "range-too-long"
     status = 422
-    title = "The range has too many nights"
+    title = _("The range has too many nights")
 
 
 class RoomTaken(DomainError):
     """Something else has the room on some of these nights; `clashes` says which nights and what kind."""
 
     code = "room-taken"
-    title = "The room is taken on some of these nights"
+    title = _("The room is taken on some of these nights")
 
 
 class NoRoomFree(DomainError):
     """Too few rooms of the type are free on all of these nights; `next_free` is an arrival that would do."""
 
     code = "no-room-free"
-    title = "Too few rooms of this type are free on these nights"
+    title = _("Too few rooms of this type are free on these nights")
 
 
 class RoomContended(DomainError):
@@ -78,7 +80,7 @@ class RoomContended(DomainError):
 
     code = "room-contended"
     status = 503
-    title = "Too many others want these rooms right now"
+    title = _("Too many others want these rooms right now")
 
 
 class TooManyHolds(DomainError):
@@ -86,7 +88,7 @@ class TooManyHolds(DomainError):
 
     code = "too-many-holds"
     status = 429
-    title = "Too many holds at once"
+    title = _("Too many holds at once")
 
 
 class WrongToken(DomainError):
@@ -94,14 +96,14 @@ class WrongToken(DomainError):
 
     code = "wrong-token"
     status = 403
-    title = "The token is not this hold's"
+    title = _("The token is not this hold's")
 
 
 class StaleFence(DomainError):
     """The fence is an earlier hold's: whoever sent it has lost the room in between."""
 
     code = "stale-fence"
-    title = "The fence is not this hold's"
+    title = _("The fence is not this hold's")
 
 
 class HoldExpired(DomainError):
@@ -109,49 +111,49 @@ class HoldExpired(DomainError):
 
     code = "hold-expired"
     status = 410
-    title = "The hold has expired"
+    title = _("The hold has expired")
 
 
 class HoldReleased(DomainError):
     """Its owner, or staff, gave the room back: hold it again."""
 
     code = "hold-released"
-    title = "The hold was released"
+    title = _("The hold was released")
 
 
 class HoldConfirmed(DomainError):
     """What was held is a stay: it is cancelled with its booking, not released."""
 
     code = "hold-confirmed"
-    title = "The hold is a confirmed stay"
+    title = _("The hold is a confirmed stay")
 
 
 class HoldNotConfirmed(DomainError):
     """Only a confirmed stay is cancelled: what is still held is released, what has ended takes no room."""
 
     code = "hold-not-confirmed"
-    title = "The hold is no confirmed stay"
+    title = _("The hold is no confirmed stay")
 
 
 class NoExtensionsLeft(DomainError):
     """It was extended as often as it may be, or lives as long as any hold may."""
 
     code = "no-extensions-left"
-    title = "The hold can't be extended again"
+    title = _("The hold can't be extended again")
 
 
 class NotAStay(DomainError):
     """Only what takes a room can be moved or ended: not what has ended already."""
 
     code = "not-a-stay"
-    title = "This has ended and takes no room"
+    title = _("This has ended and takes no room")
 
 
 class NumberTaken(DomainError):
     """Room numbers are unique in a hotel."""
 
     code = "room-number-taken"
-    title = "Another room has this number"
+    title = _("Another room has this number")
 
 
 class UnknownEntry(DomainError):

@@ -3,6 +3,8 @@
 import datetime
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from locks import policy
 from locks.errors import DatesTooFar, EmptyRange, RangeTooLong
 
@@ -17,11 +19,13 @@ class Nights:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise EmptyRange(f"From {self.check_in} to {self.check_out} there is no night.")
+            raise EmptyRange(_("From {} to {} there is no night.").format(self.check_in, self.check_out))
         if self.check_out > policy.LAST_DAY:
-            raise DatesTooFar(f"From {self.check_in} to {self.check_out} is after {policy.LAST_DAY}.")
+            raise DatesTooFar(
+                _("{} to {} is after {}.").format(self.check_in, self.check_out, policy.LAST_DAY)
+            )
         if self.count > self.limit:
-            raise RangeTooLong(f"{self.count} nights are asked for; {self.limit} are the most.")
+            raise RangeTooLong(_("{} nights are asked for; {} are the most.").format(self.count, self.limit))
 
     @property
     def count(self) -> int:
@@ -31,4 +35,4 @@ class Nights:
         return [self.check_in + datetime.timedelta(days=day) for day in range(self.count)]
 
     def __str__(self) -> str:
-        return f"{self.check_in} to {self.check_out}"
+        return _("{} to {}").format(self.check_in, self.check_out)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from locks import policy, selectors
 from locks.errors import DatesInPast, NoRoomFree, RoomTaken, TooManyHolds, UnknownRoom
 from locks.holds import rows
@@ -35,24 +37,27 @@ def explain(wanted: Wanted) -> DomainError | None:
 def _of_the_caller(wanted: Wanted, situation: dict[str, Any]) -> DomainError | None:
     today: datetime.date = situation["today"]
     if missing := sorted(set(wanted.rooms) - set(situation["known"])):
-        return UnknownRoom(f"No room has the id {', '.join(map(str, missing))}.", rooms=missing)
+        return UnknownRoom(_("No room has the id {}.").format(", ".join(map(str, missing))), rooms=missing)
     if not wanted.rooms and situation["of_type"] < wanted.count:
         return UnknownRoom(
-            f"The hotel has {situation['of_type']} rooms of type {wanted.room_type!r} "
-            f"that sleep {wanted.guests}."
+            _("The hotel has {} rooms of type '{}' that sleep {}.").format(
+                situation["of_type"], wanted.room_type, wanted.guests
+            )
         )
     if wanted.nights.check_in < today:
-        return DatesInPast(f"At the hotel it is {today}.", today=today.isoformat())
+        return DatesInPast(_("At the hotel it is {}.").format(today), today=today.isoformat())
     if situation["by_client"] + wanted.count > policy.HOLDS_PER_CLIENT:
         return TooManyHolds(
-            f"You hold {situation['by_client']} rooms; {policy.HOLDS_PER_CLIENT} are the most. "
-            "Confirm or release some, or wait until they expire.",
+            _(
+                "You hold {} rooms; {} are the most. Confirm or release some, or wait until they expire."
+            ).format(situation["by_client"], policy.HOLDS_PER_CLIENT),
             limit=policy.HOLDS_PER_CLIENT,
         )
     if wanted.session and situation["by_session"] + wanted.count > policy.HOLDS_PER_SESSION:
         return TooManyHolds(
-            f"This guest's session holds {situation['by_session']} rooms; "
-            f"{policy.HOLDS_PER_SESSION} are the most. Confirm or release some first.",
+            _("This guest's session holds {} rooms; {} are the most. Confirm or release some first.").format(
+                situation["by_session"], policy.HOLDS_PER_SESSION
+            ),
             limit=policy.HOLDS_PER_SESSION,
         )
     return None
@@ -67,7 +72,9 @@ def _of_the_rooms(wanted: Wanted) -> DomainError | None:
     if free >= wanted.count:
         return None
     return NoRoomFree(
-        f"{free} of the {wanted.count} rooms that are asked for are free from {wanted.nights}.",
+        _("{} of the {} rooms that are asked for are free from {}.").format(
+            free, wanted.count, wanted.nights
+        ),
         free=free,
         next_free=selectors.next_free(
             nights=wanted.nights, count=wanted.count, room_type=wanted.room_type, guests=wanted.guests

@@ -1,6 +1,11 @@
 """What can go wrong, said so that a person, a client and a script can each act on it."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 
 class DomainError(Exception):
@@ -12,11 +17,11 @@ class DomainError(Exception):
 
     code = "domain-error"
     status = 409
-    title = "The request can't be carried out"
+    title: str | StrPromise = "The request can't be carried out"
 
     def __init__(self, detail: str = "", **extra: Any) -> None:
-        super().__init__(detail or self.title)
-        self.detail = detail or self.title
+        self.detail = detail or str(self.title)
+        super().__init__(self.detail)
         self.extra = extra
 
 

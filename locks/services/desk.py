@@ -4,6 +4,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from audit.services import record, record_many
 from hotelagent.ids import uuid7
@@ -25,7 +26,7 @@ def force_release(hold_id: UUID, *, reason: str) -> Hold:
         changed = held_rooms(sql.FORCE_RELEASE, {"id": hold_id, "reason": reason})
         if not changed:
             if rows(sql.FIND, {"id": hold_id}):
-                raise NotAStay("This is no hold any more.")
+                raise NotAStay(_("This is no hold any more."))
             raise UnknownHold(f"There is no hold {hold_id}.")
         due.cancel(kind="hold", ids=[room.id for room in changed])
         record_many(

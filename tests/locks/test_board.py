@@ -12,7 +12,7 @@ from locks import services
 from locks.board import board
 from locks.models import Room
 from locks.services import Placement
-from tenants.models import Hotel
+from tenants.models import Hotel, User
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import events_of, lapse
 
@@ -105,3 +105,12 @@ def test_staff_cancel_a_stay_that_a_client_made(staff: Client, rooms: list[int],
     address = f"/api/v1/locks/{hold.id}/cancel/"
     assert staff.post(address, {}, "application/json").json()["status"] == "cancelled"
     assert staff.post(address, {}, "application/json").json()["type"] == "/problems/not-a-stay"
+
+
+def test_a_refusal_speaks_the_clerks_language(staff: Client, rooms: list[int], nights: SomeNights) -> None:
+    services.acquire(rooms=rooms[:1], nights=nights(1, 2))
+    User.objects.update(language="es")
+    wanted = {"rooms": rooms[:1], "check_in": str(nights(1).check_in), "check_out": str(nights(1).check_out)}
+    refused = staff.post("/api/v1/locks/", wanted, "application/json").json()
+    assert refused["detail"].startswith("La habitación 101 está bloqueada del ")
+    assert refused["title"] == "La habitación está ocupada alguna de esas noches"
