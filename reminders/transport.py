@@ -221,9 +221,7 @@ class SmtpBackend(EmailBackend):
     def send_one(self, message: EmailMessage) -> None:
         encoding = message.encoding or settings.DEFAULT_CHARSET
         recipients = [sanitize_address(address, encoding) for address in message.recipients()]
-        self.session.sendmail(
-            _sanitized_sender(message.from_email, encoding), recipients, as_bytes(message.message())
-        )
+        self.session.sendmail(_sanitized_sender(message.from_email, encoding), recipients, as_bytes(message))
 
     def drop(self) -> None:
         """Forget a connection that is no longer in step, without waiting for its goodbye."""

@@ -1,28 +1,130 @@
-"""A mail as the bytes that go over the wire, in a third of the time of Python's own generator.
+"""A mail as the bytes that go over the wire, at a small part of the cost of Django's and Python's own writing.
 
-What is encoded how is Django's decision, in the tree of parts that it makes; this only writes the tree down. The
-library folds each header anew and searches all text for a boundary that does not occur in it: here a header that
-fits a line is written as it is, and a boundary is random.
+What is encoded how is their decision, and so is the order of it all: here only what needs no encoding is written
+straight away, which is a mail of text parts with short lines, and a header that fits a line. The rest goes
+through their tree of parts. A boundary is random: the library would search all text for one that does not occur.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 import secrets
 from email import policy
 from email.message import Message
+from email.utils import formatdate
 from typing import Any, cast
+
+from django.conf import settings
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail.message import SafeMIMEText, forbid_multi_line_headers
 
 _WIRE = policy.compat32.clone(linesep="\r\n")
 _LINE = 78  # characters that a header's line should not pass (RFC 5322, 2.1.1)
+_LONGEST_LINE = 998  # octets; Django encodes what has longer ones
 _BREAK = re.compile(rb"\r\n|\r|\n")
+_ATOM = re.compile(r"[\w.:/@<>?=&%+-]{1,900}", re.ASCII)  # nothing in it where a header could be folded
+_FILE_NAME = re.compile(r"[\w.-]{1,40}", re.ASCII)
+#: Those that Django makes of something else, or with care of its own.
+_NOT_EXTRA = {"from", "to", "cc", "reply-to", "subject", "mime-version", "content-type"}
 
 
-def as_bytes(message: Message[Any, Any]) -> bytes:
+def as_bytes(message: EmailMessage) -> bytes:
     """The whole message, its lines ended by CRLF."""
     written: list[bytes] = []
-    _write(message, written)
+    if _is_of_texts(message):
+        _write_texts(cast("EmailMultiAlternatives", message), written)
+    else:
+        _write(message.message(), written)
     return b"".join(written)
+
+
+# Straight away.
+
+
+def _is_of_texts(message: EmailMessage) -> bool:
+    """Text, its alternatives, files of text: what reminders are made of."""
+    return (
+        isinstance(message, EmailMultiAlternatives)
+        and (message.encoding or settings.DEFAULT_CHARSET) == "utf-8"
+        and bool(message.body and message.alternatives and message.attachments)
+        and not message.cc
+        and "Message-ID" in message.extra_headers
+        and _NOT_EXTRA.isdisjoint(name.lower() for name in message.extra_headers)
+        and all(kind.startswith("text/") for _content, kind in message.alternatives)
+        and all(
+            isinstance(file, tuple) and file[2].startswith("text/") and _FILE_NAME.fullmatch(file[0] or "")
+            for file in message.attachments
+        )
+    )
+
+
+def _write_texts(message: EmailMultiAlternatives, written: list[bytes]) -> None:
+    mixed, alternative = _boundary(), _boundary()
+    written.append(_multipart("mixed", mixed))
+    for name, value in (
+        ("Subject", message.subject),
+        ("From", message.from_email),
+        ("To", ", ".join(map(str, message.to))),
+        ("Reply-To", ", ".join(map(str, message.reply_to))),
+        *({"Date": formatdate(localtime=settings.EMAIL_USE_LOCALTIME)} | message.extra_headers).items(),
+    ):
+        if value or name not in {"To", "Reply-To"}:
+            written.append(_header(name, str(value)))
+    written.append(f"\r\n--{mixed}\r\n".encode())
+    written.append(_multipart("alternative", alternative) + b"\r\n")
+    for content, kind in [(message.body, "text/plain"), *message.alternatives]:
+        written.append(f"--{alternative}\r\n".encode())
+        _write_text(str(content), kind, written)
+        written.append(b"\r\n")
+    written.append(f"--{alternative}--\r\n\r\n".encode())
+    for name, content, kind in cast("list[tuple[str, str, str]]", message.attachments):
+        written.append(f"--{mixed}\r\n".encode())
+        _write_text(content, kind, written, more=f'Content-Disposition: attachment; filename="{name}"\r\n')
+        written.append(b"\r\n")
+    written.append(f"--{mixed}--\r\n".encode())
+
+
+def _write_text(content: str, kind: str, written: list[bytes], *, more: str = "") -> None:
+    body = content.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n").encode()
+    if max(map(len, body.split(b"\r\n"))) > _LONGEST_LINE:
+        part = SafeMIMEText(content, kind.partition("/")[2], "utf-8")
+        if more:
+            name, _colon, value = more.strip().partition(": ")
+            part[name] = value
+        _write(part, written)
+        return
+    bits = 7 if body.isascii() else 8
+    written.append(
+        f'Content-Type: {kind}; charset="utf-8"\r\nMIME-Version: 1.0\r\n'
+        f"Content-Transfer-Encoding: {bits}bit\r\n{more}\r\n".encode()
+    )
+    written.append(body)
+
+
+def _multipart(kind: str, boundary: str) -> bytes:
+    fold = "\r\n" if kind == "alternative" else ""  # else it fits a line
+    return f'Content-Type: multipart/{kind};{fold} boundary="{boundary}"\r\nMIME-Version: 1.0\r\n'.encode()
+
+
+def _header(name: str, value: str) -> bytes:
+    fits = len(name) + len(value) + 2 <= _LINE and value.isascii() and value.isprintable()
+    if fits:
+        return f"{name}: {value}\r\n".encode()
+    return f"{name}: \r\n {value}\r\n".encode() if _ATOM.fullmatch(value) else _encoded(name, value)
+
+
+@functools.lru_cache(maxsize=1024)
+def _encoded(name: str, value: str) -> bytes:
+    """As Django and the library write it; the hotel's own name is in each of its mails."""
+    return _folded(*forbid_multi_line_headers(name, value, "utf-8"))
+
+
+def _boundary() -> str:
+    return f"={secrets.token_hex(16)}="  # "=" followed by these occurs in no encoding (RFC 2045, 6.7)
+
+
+# Through the tree.
 
 
 def _write(part: Message[Any, Any], written: list[bytes]) -> None:
@@ -33,7 +135,7 @@ def _write(part: Message[Any, Any], written: list[bytes]) -> None:
         body = str(payload or "").encode(part.get_content_charset("utf-8"))
         written.append(_BREAK.sub(b"\r\n", body))
         return
-    boundary = f"={secrets.token_hex(16)}="  # "=" followed by these occurs in no encoding (RFC 2045, 6.7)
+    boundary = _boundary()
     part.set_boundary(boundary)
     _write_headers(part, written)
     for child in cast("list[Message[Any, Any]]", payload):
@@ -44,10 +146,13 @@ def _write(part: Message[Any, Any], written: list[bytes]) -> None:
 
 
 def _write_headers(part: Message[Any, Any], written: list[bytes]) -> None:
-    for name, value in part.items():
-        fits = isinstance(value, str) and len(name) + len(value) + 2 <= _LINE
-        if fits and value.isascii() and value.isprintable():
-            written.append(f"{name}: {value}\r\n".encode())
-        else:
-            written.append(_WIRE.fold_binary(name, value))
+    written.extend(_folded(name, value) for name, value in part.items())
     written.append(b"\r\n")
+
+
+def _folded(name: str, value: Any) -> bytes:
+    fits = isinstance(value, str) and len(name) + len(value) + 2 <= _LINE
+    if fits and value.isascii() and value.isprintable():
+        return f"{name}: {value}\r\n".encode()
+    folded: bytes = _WIRE.fold_binary(name, value)
+    return folded
