@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from hotelagent.rest.serializers import StrictMixin, StrictSerializer
+from hotelagent.rest.serializers import ShownSerializer, StrictMixin, StrictSerializer
 from locks import policy
 from locks.holds import HeldRoom, Hold
 from locks.models import Room, StayStatus
@@ -154,7 +154,7 @@ class MoveSerializer(NightsSerializer):
     room = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="The room to move to.")
 
 
-class HeldRoomSerializer(serializers.Serializer[HeldRoom]):
+class HeldRoomSerializer(ShownSerializer[HeldRoom]):
     id = serializers.UUIDField(help_text="Extends, releases or confirms this room alone.")
     room = serializers.IntegerField(source="room_id")
     number = serializers.CharField()
@@ -162,7 +162,7 @@ class HeldRoomSerializer(serializers.Serializer[HeldRoom]):
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A hold", value=_HOLD, response_only=True)])
-class HoldSerializer(serializers.Serializer[Hold]):
+class HoldSerializer(ShownSerializer[Hold]):
     """One room, or several that were taken together."""
 
     id = serializers.UUIDField(help_text="Extends, releases or confirms all of its rooms.")
@@ -199,12 +199,12 @@ class AvailabilityQuerySerializer(NightsSerializer):
     )
 
 
-class TypeCountSerializer(serializers.Serializer[Any]):
+class TypeCountSerializer(ShownSerializer[Any]):
     room_type = serializers.CharField()
     rooms = serializers.IntegerField(help_text="How many the hotel has.")
     free = serializers.IntegerField(help_text="How many are free on all of these nights.")
 
 
-class AvailabilitySerializer(serializers.Serializer[Any]):
+class AvailabilitySerializer(ShownSerializer[Any]):
     types = TypeCountSerializer(many=True)
     rooms = RoomSerializer(many=True, source="free")

@@ -1,10 +1,17 @@
-"""What a client sends, taken at its word: a name that we don't know is an error, not a wish passed over."""
+"""What a client sends, taken at its word: a name that we don't know is an error, not a wish passed over.
+
+And what it is shown, quickly.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, Generic, TypeVar
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
+from rest_framework.utils.serializer_helpers import BindingDict
+
+T = TypeVar("T")
 
 
 class StrictMixin:
@@ -25,3 +32,23 @@ class StrictMixin:
 
 class StrictSerializer(StrictMixin, serializers.Serializer[Any]):
     """The base of what is sent and is no model's own form."""
+
+
+class ShownSerializer(serializers.Serializer[T], Generic[T]):
+    """The base of what is only shown. Its fields are made once: made for each answer, they were most of its cost.
+
+    No field of it may look at its serializer's context. What is sent can't share its fields: a refusal's words
+    would stay in the language of whoever was refused first.
+    """
+
+    @property
+    def fields(self) -> BindingDict:
+        return _fields_of(type(self))
+
+
+@cache
+def _fields_of(kind: type[ShownSerializer[Any]]) -> BindingDict:
+    serializer = kind()
+    fields = BindingDict(serializer)
+    fields.update(serializer.get_fields())
+    return fields
