@@ -84,13 +84,24 @@ class _Session(asyncio.Protocol):
         self.took = took
         self.waiting = b""
         self.in_mail = False
+        self.is_over = False
+        self.answers: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
         self.transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
+        """What was asked together is answered together, as servers do (RFC 2920, 3.2)."""
         self.waiting += data
+        self._read()
+        if self.answers:
+            self.transport.write(b"".join(self.answers))
+            self.answers.clear()
+        if self.is_over:
+            self.transport.close()
+
+    def _read(self) -> None:
         while self.waiting:
             if self.in_mail:
                 mail, end, rest = self.waiting.partition(END_OF_MAIL)
@@ -98,7 +109,7 @@ class _Session(asyncio.Protocol):
                     return
                 self.in_mail, self.waiting = False, rest
                 self.took(mail)
-                self.transport.write(b"250 2.0.0 taken\r\n")
+                self.answers.append(b"250 2.0.0 taken\r\n")
                 continue
             line, end, rest = self.waiting.partition(b"\r\n")
             if not end:
@@ -109,11 +120,11 @@ class _Session(asyncio.Protocol):
     def _obey(self, verb: bytes) -> None:
         if verb == b"DATA":
             self.in_mail = True
-            self.transport.write(b"354 go ahead\r\n")
+            self.answers.append(b"354 go ahead\r\n")
         elif verb == b"QUIT":
-            self.transport.write(b"221 bye\r\n")
-            self.transport.close()
+            self.answers.append(b"221 bye\r\n")
+            self.is_over = True
         elif verb == b"EHLO":
-            self.transport.write(b"250-sink\r\n250-8BITMIME\r\n250 SIZE 10000000\r\n")
+            self.answers.append(b"250-sink\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 SIZE 10000000\r\n")
         else:
-            self.transport.write(b"250 OK\r\n")
+            self.answers.append(b"250 OK\r\n")
