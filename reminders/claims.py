@@ -51,11 +51,13 @@ FROM mine WHERE r.id = mine.id
 RETURNING r.id, r.status
 """
 
+# The keys of all rows are said, though the joins would find them: what arrives in thousands at once is unknown to
+# the planner's statistics, and it would go through a whole table or the hotel's whole queue instead.
 _HAND_OVER = """
 UPDATE reminders_reminder r SET handed_over_at = statement_timestamp(), recipient = %(recipient)s
 FROM reminders_reservation v
 WHERE r.id = %(next)s AND r.attempts = %(next_attempts)s AND r.status = 'sending'
-AND v.id = r.reservation_id AND v.updated_at = %(version)s
+AND v.id = r.reservation_id AND v.id = %(reservation)s AND v.updated_at = %(version)s
 RETURNING true
 """
 
@@ -75,7 +77,7 @@ WITH sent AS (
     FROM sent, (SELECT %(told)s::jsonb AS given) AS told
 )
 DELETE FROM public.tenants_dueitem
-WHERE hotel_id = %(hotel)s AND kind = %(kind)s AND item_id IN (SELECT id FROM sent)
+WHERE hotel_id = %(hotel)s AND kind = %(kind)s AND item_id = %(id)s AND EXISTS (SELECT FROM sent)
 """
 
 _OPEN = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)
@@ -142,6 +144,7 @@ def hand_over(reminder: Reminder, *, recipient: str, after: Sent | None = None) 
         "recipient": recipient,
         "next": reminder.id,
         "next_attempts": reminder.attempts,
+        "reservation": reminder.reservation_id,
         "version": reminder.reservation.updated_at,
     }
     with connection.cursor() as cursor:
