@@ -106,7 +106,7 @@ class Sent:
 def claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed:
     """Settle stale claims among `ids`, and claim those that are scheduled and due. One transaction; inside the
     caller's, the rows of `over` stay locked until its end."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         return _claim(ids, now=now)
 
 
