@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.utils.functional import cached_property
+from django.utils.html import conditional_escape
 
 from reminders.models import Brand
 from tenants.context import Scope
@@ -15,13 +16,35 @@ LOGO_WIDTH = 240
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The page around a mail's body, rendered but for what differs from guest to guest.
+
+    `pieces`: HTML, and in each second place the name of what stands there.
+    """
+
+    pieces: list[str]
+    why: str
+    stop: str
+
+    def filled(self, **values: str) -> str:
+        """Escaped as in a template: what is marked as safe is taken as it is."""
+        return "".join(
+            conditional_escape(values[piece]) if at % 2 else piece for at, piece in enumerate(self.pieces)
+        )
+
+
 @dataclass(frozen=True)
 class Letterhead:
-    """Read once for a batch. `address` is where guests reach the hotel, without a slash at the end."""
+    """Read once for a batch. `address` is where guests reach the hotel, without a slash at the end.
+
+    `layouts`: by language, as they are needed.
+    """
 
     hotel: Scope
     brand: Brand
     address: str
+    layouts: dict[str, Layout] = field(default_factory=dict, init=False, compare=False)
 
     @property
     def colour(self) -> str:

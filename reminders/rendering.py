@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import secrets
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from django.utils.translation import gettext as _
 
 from reminders import variables
 from reminders.errors import InvalidTemplate
-from reminders.letterhead import Letterhead
+from reminders.letterhead import Layout, Letterhead
 from reminders.models import Reservation
 from reminders.models import Template as StoredTemplate
 
@@ -69,25 +70,36 @@ def render(
     """The mail's three parts. Raises InvalidTemplate."""
     hotel_name = one_line(letterhead.hotel.name)
     subject, text, body = _filled(template, reservation=reservation, hotel_name=hotel_name)
-    words = words_language(template.language)
+    layout = letterhead.layouts.get(template.language) or _layout(
+        template.language, letterhead=letterhead, hotel_name=hotel_name
+    )
+    letterhead.layouts[template.language] = layout
+    html = layout.filled(subject=subject, body=body, unsubscribe=unsubscribe)
+    why, stop = layout.why, layout.stop
+    text = f"{text.rstrip()}\n\n-- \n{why}\n{stop}: {unsubscribe}\n"
+    return Rendered(subject=subject, text=text, html=html, language=template.language)
+
+
+def _layout(language: str, *, letterhead: Letterhead, hotel_name: str) -> Layout:
+    words = words_language(language)
     with translation.override(words):
         why = _("You get this mail because you have booked a stay at %(hotel)s.") % {"hotel": hotel_name}
         stop = _("Unsubscribe")
+    places = {name: secrets.token_hex(16) for name in ("subject", "body", "unsubscribe")}
     html = get_template(_LAYOUT).render(
         {
-            "body": body,
-            "direction": "rtl" if _reads_right_to_left(template.language) else "ltr",
-            "language": template.language,
+            **places,
+            "direction": "rtl" if _reads_right_to_left(language) else "ltr",
+            "language": language,
             "letterhead": letterhead,
             "stop": stop,
-            "subject": subject,
-            "unsubscribe": unsubscribe,
             "why": why,
             "words": words,
         }
     )
-    text = f"{text.rstrip()}\n\n-- \n{why}\n{stop}: {unsubscribe}\n"
-    return Rendered(subject=subject, text=text, html=html, language=template.language)
+    names = {place: name for name, place in places.items()}
+    pieces = re.split(f"({'|'.join(names)})", html)
+    return Layout([names.get(piece, piece) for piece in pieces], why=why, stop=stop)
 
 
 def _filled(template: StoredTemplate, *, reservation: Reservation, hotel_name: str) -> tuple[str, str, str]:

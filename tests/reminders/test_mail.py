@@ -8,6 +8,7 @@ from email.policy import default
 
 import icalendar
 import pytest
+from django.utils.html import escape
 
 from reminders import rendering
 from reminders.calendar import stay_ics
@@ -135,3 +136,26 @@ def test_the_calendar_entry_survives_any_name() -> None:
     [event] = icalendar.Calendar.from_ical(text).walk("VEVENT")
     assert event["SUMMARY"] == name
     assert "X-EVIL" not in event
+
+
+def test_a_layout_that_is_kept_says_what_it_says_anew() -> None:
+    """Rendered once for a hotel's batch and language: nothing of one guest stays in it for the next."""
+    kept = dataclasses.replace(HEAD)
+    for name in ("Ana", "<b>João & 'Filhos'</b>", "{{ subject }} body unsubscribe", "Ana"):
+        for language in ("en", "es", "he"):
+            one = reminder()
+            one.reservation.guest_name = name
+            written = template(html="<p>{{ guest_name }} &amp; co.</p>")
+            written.language = language
+            url = f"https://sol.hotels.example/unsubscribe/a&b{len(name)}/"
+            by_the_kept, anew = (
+                rendering.render(written, reservation=one.reservation, letterhead=head, unsubscribe=url)
+                for head in (kept, dataclasses.replace(HEAD))
+            )
+            assert by_the_kept == anew
+            subject = (
+                f"<title>Hello {escape(rendering.one_line(anew.subject.removeprefix('Hello ')))}</title>"
+            )
+            assert subject in anew.html
+            assert f'<a href="{escape(url)}"' in anew.html
+            assert f"<p>{escape(anew.text.partition(chr(10))[0])} &amp; co.</p>" in anew.html
