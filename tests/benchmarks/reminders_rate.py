@@ -61,7 +61,8 @@ def measure(ids: list[str]) -> list[Row]:
                 by_turn[how].append(_bare(bare, pool, server, rendered, as_messages=how == "messages"))
     already = statistics.median(by_turn["bytes"])
     return [
-        row("send-rate", f"mails a second, {hotels} hotel(s) of {MAILS // hotels} each, 2 processes of 5 threads; "
+        row("send-rate", f"mails a second, {hotels} hotel(s) of {MAILS // hotels} each, 2 processes of 5 threads, "
+            f"PIPELINING offered (ours alone takes it); "
             f"peer: {name} (ratio: peer's rate over ours; bar: {times} x its rate)",
             ours=statistics.median(by_turn[str(hotels)]), peer=statistics.median(by_turn[who]),
             ratio=median_ratio(by_turn[who], by_turn[str(hotels)]), bar=1 / times)
