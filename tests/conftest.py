@@ -50,6 +50,12 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
             connection.close()
 
 
+@pytest.fixture
+def unkept_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a Celery worker inside the test: its threads end with it, and what they kept would be left open."""
+    monkeypatch.setitem(connections["default"].settings_dict, "CONN_MAX_AGE", 0)
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> str:
     """A Redis number of this worker's own. Emptied before every test."""

@@ -177,7 +177,7 @@ def test_one_that_fails_does_not_keep_the_next_of_a_batch_waiting(in_hotel: Hote
 
 
 @pytest.fixture
-def worker(transactional_db: None, redis_url: str) -> Iterator[None]:
+def worker(transactional_db: None, redis_url: str, unkept_connections: None) -> Iterator[None]:
     with start_worker(app, perform_ping_check=False, pool="solo", loglevel="WARNING"):
         yield
 

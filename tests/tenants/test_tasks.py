@@ -53,7 +53,7 @@ def forget() -> None:
 
 
 @pytest.fixture
-def worker(db: None) -> Iterator[Any]:
+def worker(db: None, unkept_connections: None) -> Iterator[Any]:
     """A worker with two threads, on this test's Redis."""
     app.conf.update(broker_url=settings.REDIS_URL)
     with start_worker(
