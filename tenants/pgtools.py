@@ -28,7 +28,12 @@ class ProgramFailed(RuntimeError):
 
 
 def run(program: str, *arguments: str) -> str:
-    """What `pg_dump` prints for the database that `default` is on. Call it inside `direct_route()`.
+    """As `pipe`, where a text is printed and nothing is given."""
+    return pipe(program, *arguments).decode()
+
+
+def pipe(program: str, *arguments: str, given: bytes = b"") -> bytes:
+    """What the program prints for the database that `default` is on. Call it inside `direct_route()`.
 
     Raises ImproperlyConfigured where no program is new enough, and ProgramFailed.
 
@@ -41,12 +46,12 @@ def run(program: str, *arguments: str) -> str:
     done = subprocess.run(  # noqa: S603 - the program is found below, the arguments are ours
         [find(program, major=major, tls=connection.connection.pgconn.ssl_in_use), *arguments],
         env={**os.environ, **environment, "PGOPTIONS": ""},
+        input=given,
         capture_output=True,
-        text=True,
         check=False,
     )
     if done.returncode:
-        raise ProgramFailed(f"{program} failed: {done.stderr.strip()}")
+        raise ProgramFailed(f"{program} failed: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -82,29 +82,33 @@ def stored_version() -> str | None:
 
 def script() -> str:
     """What pg_dump says of the template schema, ready to be replayed under another name."""
-    data = _DATA_NAMES.sub(
-        rf"\g<1>{PLACEHOLDER}.", _dump(f"--schema={SCHEMA}", "--inserts", "--section=data")
-    )
+    before, after, data = _sections(SCHEMA, "pre-data", "post-data", "data", options=["--inserts"])
+    data = _DATA_NAMES.sub(rf"\g<1>{PLACEHOLDER}.", data)
     # Rows last: the tables are empty when their indexes are made, and small when they are filled.
-    return "".join([BEFOREHAND, *definitions(SCHEMA), data])
+    return "".join([BEFOREHAND, *_unnamed(SCHEMA, before, after), data])
 
 
 def definitions(schema: str, *options: str) -> tuple[str, str]:
     """What pg_dump says of any hotel's schema, to be replayed under another name: the tables, and what is made
     when they are filled (keys, constraints, indexes, triggers). BEFOREHAND goes before it.
     """
+    before, after = _sections(schema, "pre-data", "post-data", options=options)
+    return _unnamed(schema, before, after)
+
+
+def _unnamed(schema: str, before: str, after: str) -> tuple[str, str]:
     # pg_dump qualifies every name. Without its dot the word is somebody's column or text.
     name = re.compile(rf"(?<![\w.]){schema}(?=\.)")
-    before, after = (
-        name.sub(PLACEHOLDER, _dump(f"--schema={schema}", f"--section={section}", *options))
-        for section in ("pre-data", "post-data")
-    )
-    return before, after
+    return name.sub(PLACEHOLDER, before), name.sub(PLACEHOLDER, after)
 
 
-def _dump(*arguments: str) -> str:
-    told = pgtools.run("pg_dump", "--no-owner", "--no-privileges", "--no-comments", *arguments)
-    return _SESSION.sub("", told)
+def _sections(schema: str, *sections: str, options: Sequence[str]) -> list[str]:
+    """What is said of each, after one look at a catalogue that has all hotels in it: that look is what takes long."""
+    wanted = [f"--section={section}" for section in sections]
+    dump = pgtools.pipe("pg_dump", f"--schema={schema}", "--format=custom", *wanted, *options)
+    plain = ("--no-owner", "--no-privileges", "--no-comments", "--file=-")
+    told = (pgtools.pipe("pg_restore", *plain, one, given=dump) for one in wanted)
+    return [_SESSION.sub("", one.decode()) for one in told]
 
 
 def relations(script: str) -> roles.Relations:

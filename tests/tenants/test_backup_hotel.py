@@ -84,22 +84,22 @@ def test_it_sees_one_moment_while_people_go_on_working(
     hotel: Hotel, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A member of staff and a contact that come after its snapshot are in neither part of it."""
-    run = pgtools.run
+    pipe = pgtools.pipe
 
-    def meanwhile(program: str, *arguments: str) -> str:
+    def meanwhile(program: str, *arguments: str, given: bytes = b"") -> bytes:
         def come() -> None:
             with hotel_context(hotel):
                 User.objects.create_user(username="late", password=None, role="manager")
             services.add_domain(hotel_id=hotel.id, host="late.example")
             connection.close()
 
-        if "--section=pre-data" in arguments:
+        if program == "pg_dump":
             thread = threading.Thread(target=come)
             thread.start()
             thread.join()
-        return run(program, *arguments)
+        return pipe(program, *arguments, given=given)
 
-    monkeypatch.setattr(pgtools, "run", meanwhile)
+    monkeypatch.setattr(pgtools, "pipe", meanwhile)
     told = backup(file)
     assert told["tables"]["tenants_user"] == told["shared"]["tenants_domain"] == 0
     with hotel_context(hotel):
@@ -205,9 +205,9 @@ def test_a_pg_dump_that_is_too_old_is_told(
 
 
 def test_a_pg_dump_that_fails_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = pgtools.run
+    pipe = pgtools.pipe
     monkeypatch.setattr(
-        pgtools, "run", lambda program, *arguments: run(program, *arguments, "--no-such-option")
+        pgtools, "pipe", lambda program, *arguments: pipe(program, *arguments, "--no-such-option")
     )
     with pytest.raises(CommandError, match="pg_dump failed"):
         backup(file)
