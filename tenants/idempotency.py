@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
@@ -17,14 +16,13 @@ from django.utils.encoding import force_bytes
 from rest_framework.utils.encoders import JSONEncoder
 
 from tenants.models import IdempotencyKey
+from tenants.sealing import seal, unseal
 
 #: How long an answer is kept: clients repeat within seconds, people and queues within a day.
 KEPT_HOURS = 24
 #: One stored answer in so many sweeps what is too old away: the work goes with the use, and needs no schedule.
 SWEEP_EVERY = 64
 SWEEP_ROWS = 1000
-
-_NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +119,12 @@ def _hash(*parts: str) -> bytes:
 
 
 def _encrypt(attempt: Attempt, answer: Answer) -> bytes:
-    nonce = secrets.token_bytes(_NONCE_BYTES)
     # Not asdict(): it copies what it finds, and REST framework's own kind of dict can't be copied that way.
     plain = json.dumps(
         {field.name: getattr(answer, field.name) for field in fields(answer)}, cls=JSONEncoder
     ).encode()
-    return nonce + AESGCM(attempt.secret).encrypt(nonce, plain, attempt.id.bytes)
+    return seal(plain, key=attempt.secret, about=attempt.id.bytes)
 
 
 def _decrypt(attempt: Attempt, stored: bytes) -> Answer:
-    nonce, sealed = stored[:_NONCE_BYTES], stored[_NONCE_BYTES:]
-    return Answer(**json.loads(AESGCM(attempt.secret).decrypt(nonce, sealed, attempt.id.bytes)))
+    return Answer(**json.loads(unseal(stored, key=attempt.secret, about=attempt.id.bytes)))

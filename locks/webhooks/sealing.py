@@ -8,18 +8,17 @@ import secrets
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.utils.encoding import force_bytes
 
 from locks.errors import NotDelivered
+from tenants import sealing
 
 #: As Standard Webhooks writes them: this mark, then base64.
 MARK = "whsec_"
 _BYTES = 32
-_NONCE_BYTES = 12
 
 
 def new_secret() -> str:
@@ -27,14 +26,13 @@ def new_secret() -> str:
 
 
 def seal(secret: str, *, webhook: UUID) -> bytes:
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return nonce + _cipher().encrypt(nonce, secret.encode(), webhook.bytes)
+    return sealing.seal(secret.encode(), key=_key(), about=webhook.bytes)
 
 
 def unseal(sealed: bytes, *, webhook: UUID) -> str:
     """Raises NotDelivered where SECRET_KEY is not the one that it was sealed with."""
     try:
-        plain = _cipher().decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], webhook.bytes)
+        plain = sealing.unseal(sealed, key=_key(), about=webhook.bytes)
     except InvalidTag:
         raise NotDelivered(
             "The webhook's secret was sealed with another SECRET_KEY. Delete the webhook and make it anew."
@@ -42,6 +40,6 @@ def unseal(sealed: bytes, *, webhook: UUID) -> str:
     return plain.decode()
 
 
-def _cipher() -> AESGCM:
+def _key() -> bytes:
     derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"webhook secret")
-    return AESGCM(derive.derive(force_bytes(settings.SECRET_KEY)))
+    return derive.derive(force_bytes(settings.SECRET_KEY))
