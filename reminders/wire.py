@@ -1,8 +1,8 @@
 """A mail as the bytes that go over the wire, at a small part of the cost of Django's and Python's own writing.
 
 What is encoded how is their decision, and so is the order of it all: here only what needs no encoding is written
-straight away, which is a mail of text parts with short lines, and a header that fits a line. The rest goes
-through their tree of parts. A boundary is random: the library would search all text for one that does not occur.
+straight away, which is a mail of text parts with short lines, and a header that fits a line. The rest is theirs
+to write. A boundary is random: the library would search all text for one that does not occur.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import functools
 import re
 import secrets
 from email import policy
-from email.message import Message
 from email.utils import formatdate
 from typing import Any, cast
 
@@ -22,7 +21,6 @@ from django.core.mail.message import SafeMIMEText, forbid_multi_line_headers
 _WIRE = policy.compat32.clone(linesep="\r\n")
 _LINE = 78  # characters that a header's line should not pass (RFC 5322, 2.1.1)
 _LONGEST_LINE = 998  # octets; Django encodes what has longer ones
-_BREAK = re.compile(rb"\r\n|\r|\n")
 _ATOM = re.compile(r"[\w.:/@<>?=&%+-]{1,900}", re.ASCII)  # nothing in it where a header could be folded
 _FILE_NAME = re.compile(r"[\w.-]{1,40}", re.ASCII)
 #: Those that Django makes of something else, or with care of its own.
@@ -31,15 +29,16 @@ _NOT_EXTRA = {"from", "to", "cc", "reply-to", "subject", "mime-version", "conten
 
 def as_bytes(message: EmailMessage) -> bytes:
     """The whole message, its lines ended by CRLF."""
+    if not _is_of_texts(message):
+        return _by_the_library(message.message())
     written: list[bytes] = []
-    if _is_of_texts(message):
-        _write_texts(cast("EmailMultiAlternatives", message), written)
-    else:
-        _write(message.message(), written)
+    _write_texts(cast("EmailMultiAlternatives", message), written)
     return b"".join(written)
 
 
-# Straight away.
+def _by_the_library(part: Any) -> bytes:
+    raw: bytes = part.as_bytes(linesep="\r\n")
+    return raw
 
 
 def _is_of_texts(message: EmailMessage) -> bool:
@@ -92,7 +91,7 @@ def _write_text(content: str, kind: str, written: list[bytes], *, more: str = ""
         if more:
             name, _colon, value = more.strip().partition(": ")
             part[name] = value
-        _write(part, written)
+        written.append(_by_the_library(part))
         return
     bits = 7 if body.isascii() else 8
     written.append(
@@ -117,42 +116,9 @@ def _header(name: str, value: str) -> bytes:
 @functools.lru_cache(maxsize=1024)
 def _encoded(name: str, value: str) -> bytes:
     """As Django and the library write it; the hotel's own name is in each of its mails."""
-    return _folded(*forbid_multi_line_headers(name, value, "utf-8"))
+    folded: bytes = _WIRE.fold_binary(*forbid_multi_line_headers(name, value, "utf-8"))
+    return folded
 
 
 def _boundary() -> str:
     return f"={secrets.token_hex(16)}="  # "=" followed by these occurs in no encoding (RFC 2045, 6.7)
-
-
-# Through the tree.
-
-
-def _write(part: Message[Any, Any], written: list[bytes]) -> None:
-    payload = part.get_payload()
-    if not isinstance(payload, list):
-        _write_headers(part, written)
-        # An unencoded body comes decoded by its own charset.
-        body = str(payload or "").encode(part.get_content_charset("utf-8"))
-        written.append(_BREAK.sub(b"\r\n", body))
-        return
-    boundary = _boundary()
-    part.set_boundary(boundary)
-    _write_headers(part, written)
-    for child in cast("list[Message[Any, Any]]", payload):
-        written.append(f"--{boundary}\r\n".encode())
-        _write(child, written)
-        written.append(b"\r\n")
-    written.append(f"--{boundary}--\r\n".encode())
-
-
-def _write_headers(part: Message[Any, Any], written: list[bytes]) -> None:
-    written.extend(_folded(name, value) for name, value in part.items())
-    written.append(b"\r\n")
-
-
-def _folded(name: str, value: Any) -> bytes:
-    fits = isinstance(value, str) and len(name) + len(value) + 2 <= _LINE
-    if fits and value.isascii() and value.isprintable():
-        return f"{name}: {value}\r\n".encode()
-    folded: bytes = _WIRE.fold_binary(name, value)
-    return folded
