@@ -90,8 +90,7 @@ def _snapshot(hotel: Hotel) -> Iterator[CursorWrapper]:
         if tables:
             # Locked before the snapshot is taken: what changed until now is seen, and nothing changes from here on.
             cursor.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE")
-        for setting in rows.SETTINGS:
-            cursor.execute(setting)
+        rows.settle(cursor)
         yield cursor
 
 

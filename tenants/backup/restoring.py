@@ -92,7 +92,8 @@ def _restore(backup: archive.Reader, slug: str, *, forget_due: bool, progress: P
     manifest = backup.manifest
     try:
         with transaction.atomic():
-            cursor = rows.settle()
+            cursor = connection.cursor()
+            rows.settle(cursor)
             _refuse_here(cursor, slug)
             hotel, same_id = _hotel(cursor, manifest, slug)
             _schema(cursor, backup, hotel, progress)

@@ -132,9 +132,7 @@ def sequences(cursor: CursorWrapper, schema: str) -> list[Sequence]:
     return found
 
 
-def settle() -> CursorWrapper:
-    """A cursor in the open transaction, in which a value has one text."""
-    cursor = connection.cursor()
+def settle(cursor: CursorWrapper) -> None:
+    """Until the open transaction ends, a value has one text."""
     for setting in SETTINGS:
         cursor.execute(setting)
-    return cursor
