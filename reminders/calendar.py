@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC
+from uuid import UUID
+
+from django.conf import settings
 
 from reminders.models import Reservation
+from tenants.context import Scope
 
 _STAY = """\
 BEGIN:VCALENDAR\r
@@ -25,20 +29,33 @@ _NEEDS_NO_ESCAPE = re.compile(r"[\w@.:/ -]*", re.ASCII)
 _LINE = 74  # octets that the library puts on a line
 
 
+def hotel_key(hotel: Scope) -> str:
+    """What tells hotels apart: their slugs may be used again once one is erased."""
+    return hotel.id.hex if hotel.id else hotel.schema
+
+
+def stay_uid(reservation_id: UUID, *, hotel: Scope) -> str:
+    """The stay's own in each mail and in the hotel's feed, so a calendar shows it once."""
+    return f"{reservation_id.hex}.{hotel_key(hotel)}@{settings.PLATFORM_HOST}"
+
+
+def sequence(reservation: Reservation) -> int:
+    """SEQUENCE: grows with changes."""
+    return int(reservation.updated_at.timestamp()) % 2**31
+
+
 def stay_ics(reservation: Reservation, *, hotel_name: str, uid: str) -> str:
     """An all-day event over the nights, transparent: it blocks nobody's working day.
 
-    `uid` is the stay's own in each mail, so a calendar shows it once; SEQUENCE grows with changes. The text is what
-    `icalendar` makes of it, at a small part of its cost.
+    `uid`: `stay_uid`. The text is what `icalendar` makes of it, at a small part of its cost.
     """
-    changed = reservation.updated_at
     return _STAY.format(
         summary=_line("SUMMARY", hotel_name),
         arrival=reservation.arrival,
         departure=reservation.departure,
-        stamp=changed.astimezone(UTC),
+        stamp=reservation.updated_at.astimezone(UTC),
         uid=_line("UID", uid),
-        sequence=int(changed.timestamp()) % 2**31,
+        sequence=sequence(reservation),
         description=_line("DESCRIPTION", reservation.external_id),
     )
 

@@ -11,7 +11,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 
 from reminders import unsubscribing
-from reminders.calendar import stay_ics
+from reminders.calendar import hotel_key, stay_ics, stay_uid
 from reminders.errors import RefusedForGood
 from reminders.letterhead import Letterhead, letterhead
 from reminders.models import Reminder, Template
@@ -29,7 +29,7 @@ def message_id(reminder: Reminder, *, hotel: Scope) -> str:
 
     a mail that went twice can be recognised.
     """
-    return f"<{reminder.id.hex}.{_key(hotel)}@{settings.PLATFORM_HOST}>"
+    return f"<{reminder.id.hex}.{hotel_key(hotel)}@{settings.PLATFORM_HOST}>"
 
 
 def compose(
@@ -60,8 +60,8 @@ def compose(
         },
     )
     # A provider says these again when it tells what became of the mail: see reminders.webhooks.
-    vars(message)["metadata"] = {"hotel": _key(hotel), "reminder": reminder.id.hex}
-    uid = f"{reminder.reservation_id.hex}.{_key(hotel)}@{settings.PLATFORM_HOST}"
+    vars(message)["metadata"] = {"hotel": hotel_key(hotel), "reminder": reminder.id.hex}
+    uid = stay_uid(reminder.reservation_id, hotel=hotel)
     calendar = stay_ics(reminder.reservation, hotel_name=hotel.name, uid=uid)
     message.attach("stay.ics", calendar, "text/calendar")
     size = sum(len(part.encode()) for part in (rendered.text, rendered.html, calendar))
@@ -104,8 +104,3 @@ def sender(hotel: Scope) -> str:
     """The hotel's name before the deployment's address: only that may send through the mail server."""
     _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     return formataddr((one_line(hotel.name), address))
-
-
-def _key(hotel: Scope) -> str:
-    """What tells hotels apart: their slugs may be used again once one is erased."""
-    return hotel.id.hex if hotel.id else hotel.schema

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.conf import settings
 from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
+from reminders.calendar import sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
 from reminders.schedule import local_day, zone_of
 from tenants.context import Scope, current_hotel
@@ -41,11 +41,9 @@ def calendar(stays: Iterable[Reservation], *, hotel: Scope) -> bytes:
     for stay in stays:
         is_cancelled = stay.status == ReservationStatus.CANCELLED
         event = icalendar.Event()
-        event.add(
-            "uid", f"{stay.id.hex}.{hotel.id.hex if hotel.id else hotel.schema}@{settings.PLATFORM_HOST}"
-        )
+        event.add("uid", stay_uid(stay.id, hotel=hotel))
         event.add("dtstamp", stay.updated_at)
-        event.add("sequence", int(stay.updated_at.timestamp()) % 2**31)
+        event.add("sequence", sequence(stay))
         event.add("dtstart", stay.arrival)
         event.add("dtend", stay.departure)
         event.add("summary", f"{stay.external_id} {stay.room_type}".strip())
