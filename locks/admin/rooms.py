@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesDropdownFilter, RangeNumericFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin
+from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin, ToldByServices
 from hotelagent.admin.sites import hotel_site
 from locks import services
 from locks.listing import stays
@@ -36,7 +36,7 @@ def _named(people: QuerySet[Any], kind: str, name: str) -> Subquery:
 
 
 @admin.register(Room, site=hotel_site)
-class RoomAdmin(HotelModelAdmin):
+class RoomAdmin(ToldByServices, HotelModelAdmin):
     icon = "bed"
     menu_order = 10
     list_display = ["number", "room_type", "floor", "capacity"]
@@ -57,12 +57,6 @@ class RoomAdmin(HotelModelAdmin):
             services.change_room(Room.objects.get(pk=obj.pk), changes=changes)
         else:
             obj.pk = services.create_room(services.NewRoom(**values)).pk
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Nothing: the service has told the trail."""
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Nothing: the service has told the trail."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A room that had a guest stays: what is gone for good is out of service."""

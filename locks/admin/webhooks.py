@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin
+from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin, ToldByServices
 from hotelagent.admin.sites import hotel_site
 from locks import services
 from locks.models import Notice, NoticeStatus, Webhook
@@ -54,7 +54,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Webhook, site=hotel_site)
-class WebhookAdmin(HotelModelAdmin):
+class WebhookAdmin(ToldByServices, HotelModelAdmin):
     icon = "webhook"
     menu_order = 40
     form = WebhookForm
@@ -110,12 +110,6 @@ class WebhookAdmin(HotelModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         for webhook in queryset:
             services.delete_webhook(webhook)
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Nothing: the service has told the trail."""
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Nothing: the service has told the trail."""
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Nothing: the service has told the trail."""

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
 
-from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.base import HotelModelAdmin, ToldByServices
 from hotelagent.admin.sites import hotel_site
 from reminders import rendering
 from reminders.admin.previews import preview_of
@@ -53,7 +53,7 @@ class BrandForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Brand, site=hotel_site)
-class BrandAdmin(HotelModelAdmin):
+class BrandAdmin(ToldByServices, HotelModelAdmin):
     """One thing and no list: whoever asks for the list is shown the thing."""
 
     icon = "palette"
@@ -91,9 +91,6 @@ class BrandAdmin(HotelModelAdmin):
             request, _("Saved. The mails that go from now on look like this."), messages.SUCCESS
         )
         return HttpResponseRedirect(request.path)
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Nothing: the service has left its event."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

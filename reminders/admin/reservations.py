@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.base import HotelModelAdmin, ToldByServices
 from hotelagent.admin.sites import hotel_site
 from locks.selectors import today
 from reminders import selectors
@@ -30,7 +30,7 @@ GUEST = ("guest_name", "guest_email", "guest_phone", "language")
 
 
 @admin.register(Reservation, site=hotel_site)
-class ReservationAdmin(HotelModelAdmin):
+class ReservationAdmin(ToldByServices, HotelModelAdmin):
     icon = "event"
     menu_order = 0
     stylesheets = ("reminders/reminders.css",)
@@ -100,9 +100,6 @@ class ReservationAdmin(HotelModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Reservation, form: Any, change: bool) -> None:
         correct_guest(reservation_id=obj.id, **{name: getattr(obj, name) for name in GUEST})
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Nothing: the service has left its event."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

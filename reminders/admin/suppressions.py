@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.base import HotelModelAdmin, ToldByServices
 from hotelagent.admin.sites import hotel_site
 from reminders.models import Suppression, SuppressionReason
 from reminders.services.suppressions import lift_suppression, suppress_by_hand
@@ -23,7 +23,7 @@ COLOURS = {
 
 
 @admin.register(Suppression, site=hotel_site)
-class SuppressionAdmin(HotelModelAdmin):
+class SuppressionAdmin(ToldByServices, HotelModelAdmin):
     icon = "block"
     menu_order = 40
     list_display = ["email", "why", "created_at"]
@@ -49,9 +49,6 @@ class SuppressionAdmin(HotelModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Nothing: the service has left its event."""
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Nothing: the service has left its events."""
