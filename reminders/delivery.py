@@ -35,6 +35,7 @@ from reminders.schedule import applies
 from reminders.transport import Transport
 from tenants import due
 from tenants.context import current_hotel
+from tenants.errors import DomainError
 
 logger = logging.getLogger(__name__)
 
@@ -249,14 +250,7 @@ def _fail(reminder: Reminder, error: RefusedForGood | RefusedForNow | InvalidTem
         if claims.finish(reminder, status=ReminderStatus.FAILED, last_error=str(error)[:500]):
             recipient = reminder.reservation.guest_email
             Reminder.objects.filter(id=reminder.id).update(recipient=recipient)
-            capture(
-                kind="message",
-                source="reminders",
-                name=SEND,
-                payload={"reminder": str(reminder.id), "to": recipient},
-                error=error,
-                retry=False,
-            )
+            keep_failure(reminder, recipient=recipient, error=error)
             record(
                 events.REMINDER_FAILED,
                 subject=("reminder", reminder.id),
@@ -265,6 +259,12 @@ def _fail(reminder: Reminder, error: RefusedForGood | RefusedForNow | InvalidTem
             )
             due.cancel(kind=KIND, ids=[reminder.id])
     return "failed"
+
+
+def keep_failure(reminder: Reminder, *, recipient: str, error: DomainError) -> None:
+    """Let it stand with the failures, where the address can be corrected and the mail sent again."""
+    payload = {"reminder": str(reminder.id), "to": recipient}
+    capture(kind="message", source="reminders", name=SEND, payload=payload, error=error, retry=False)
 
 
 def _unknown(reminder: Reminder, error: OutcomeUnknown) -> str:

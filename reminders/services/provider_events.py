@@ -13,8 +13,8 @@ from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
 from django.db import transaction
 
 from audit.services import record
-from dlq.services import capture
-from reminders import delivery, events
+from reminders import events
+from reminders.delivery import keep_failure
 from reminders.errors import RefusedForGood
 from reminders.models import Reminder, ReminderStatus, SuppressionReason
 from reminders.services.reminders import settle_unknown
@@ -69,20 +69,13 @@ def take(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
 
 
 def _return(reminder: Reminder, event: AnymailTrackingEvent) -> None:
-    """It did not reach the guest: it stands with the failures, where the address can be corrected."""
+    """It did not reach the guest."""
     said = event.mta_response or event.description or ""
     error = RefusedForGood(f"{event.event_type}: {said}"[:500] if said else str(event.event_type))
     waiting = Reminder.objects.filter(id=reminder.id, status__in=_GONE_OUT)
     if not waiting.update(status=ReminderStatus.FAILED, last_error=error.detail):
         return
-    capture(
-        kind="message",
-        source="reminders",
-        name=delivery.SEND,
-        payload={"reminder": str(reminder.id), "to": reminder.recipient},
-        error=error,
-        retry=False,
-    )
+    keep_failure(reminder, recipient=reminder.recipient, error=error)
     record(
         events.REMINDER_RETURNED,
         subject=("reminder", reminder.id),
