@@ -16,7 +16,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default as modern_email
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Protocol, Self, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import psycopg
@@ -290,12 +290,23 @@ class MailServer:
         return "250 2.0.0 accepted"
 
 
+class _HasPort(Protocol):
+    port: int
+
+
+Handler = TypeVar("Handler", bound=_HasPort)
+
+
 @contextlib.contextmanager
-def mail_server() -> Iterator[MailServer]:
-    server = MailServer(port=ports.any_free())
+def listening(server: Handler) -> Iterator[Handler]:
+    """An SMTP server on the loopback at `server.port`, with `server` as its handler."""
     controller = Controller(server, hostname=ports.LOOPBACK, port=server.port)
     controller.start()
     try:
         yield server
     finally:
         controller.stop()
+
+
+def mail_server() -> contextlib.AbstractContextManager[MailServer]:
+    return listening(MailServer(port=ports.any_free()))

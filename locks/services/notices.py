@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 
 from locks import metrics, policy
 from locks.changes import announce
@@ -123,7 +123,7 @@ def _send(notice: Notice) -> str | None:
 
 
 def _succeeded(notice: Notice) -> None:
-    Notice.objects.filter(id=notice.id).update(status=NoticeStatus.SENT, sent_at=database_now(), error="")
+    Notice.objects.filter(id=notice.id).update(status=NoticeStatus.SENT, sent_at=Now(), error="")
     due.cancel(kind="webhook", ids=[notice.id])
     Webhook.objects.filter(id=notice.webhook_id, failing_since__isnull=False).update(
         failing_since=None, quiet_until=None

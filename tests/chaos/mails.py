@@ -5,16 +5,15 @@ import contextlib
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from typing import Any
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from hotelagent.embedded import ports
 from tests.chaos.program import MAIL_SECONDS
+from tests.servers import listening
 
 
 @dataclass
@@ -85,13 +84,6 @@ class Mails:
         return "250 2.0.0 accepted"
 
 
-@contextlib.contextmanager
-def mails() -> Iterator[Mails]:
+def mails() -> contextlib.AbstractContextManager[Mails]:
     logging.getLogger("mail.log").setLevel(logging.ERROR)  # each line of each dialogue
-    server = Mails(port=ports.any_free())
-    controller = Controller(server, hostname=ports.LOOPBACK, port=server.port)
-    controller.start()
-    try:
-        yield server
-    finally:
-        controller.stop()
+    return listening(Mails(port=ports.any_free()))
