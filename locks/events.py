@@ -114,6 +114,11 @@ WEBHOOK_PINGED = register(
     sentence=_("{actor} sent a test to the webhook at {host}: {outcome}"),
     fields=("host", "outcome"),
 )
+WEBHOOK_SECRET_ROTATED = register(
+    "webhook.secret_rotated",
+    sentence=_("{actor} gave the webhook to {host} a new secret"),
+    fields=("host", "old_until"),
+)
 WEBHOOK_SWITCHED_OFF = register(
     "webhook.switched_off",
     sentence=_("The webhook to {host} was switched off: {why}"),

@@ -202,7 +202,10 @@ class Webhook(models.Model):
     url = models.CharField(_("address"), max_length=500)
     events = ArrayField(models.CharField(max_length=40), verbose_name=_("events"))
     sealed_secret = models.BinaryField(editable=False)
-    """The secret as `locks.webhooks.secrets` seals it: it must be readable to sign, so it can't be a digest."""
+    """The secret as `locks.webhooks.sealing` seals it: it must be readable to sign, so it can't be a digest."""
+    sealed_old_secret = models.BinaryField(null=True, editable=False)
+    old_secret_until = models.DateTimeField(_("old secret until"), null=True, editable=False)
+    """After a rotation the one before signs as well, until then: the other side takes over the new one meanwhile."""
     active = models.BooleanField(_("active"), default=True)
     failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
     quiet_until = models.DateTimeField(null=True, editable=False)

@@ -1,5 +1,6 @@
 """Which other systems are told of holds, and how it goes."""
 
+import datetime
 from typing import Any
 
 from django import forms
@@ -7,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -15,7 +17,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin, ToldByServices
 from hotelagent.admin.sites import hotel_site
-from locks import services
+from locks import policy, services
 from locks.models import Notice, NoticeStatus, Webhook
 from locks.services.webhooks import host_of
 from locks.webhooks import addresses
@@ -27,6 +29,14 @@ COLOURS = {
     NoticeStatus.SENT: "success",
     NoticeStatus.FAILED: "danger",
 }
+
+
+#: What the page offers for how long the old secret signs too (hours), the usual one first.
+OVERLAPS = (
+    (policy.SECRET_OVERLAP_HOURS, _("for a day")),
+    (policy.SECRET_OVERLAP_HOURS_MOST, _("for a week")),
+    (0, _("no longer: it has leaked")),
+)
 
 
 class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -61,7 +71,8 @@ class WebhookAdmin(ToldByServices, HotelModelAdmin):
     fields = ["url", "events", "active"]
     list_display = ["url", "event_list", "state", "failing_since", "created_at"]
     ordering = ["-id"]
-    actions = ["send_test"]
+    actions = ["send_test", "rotate_secret"]
+    change_form_outer_before_template = "locks/webhook_acts.html"
 
     @display(description=_("events"))
     def event_list(self, webhook: Webhook) -> str:
@@ -92,17 +103,40 @@ class WebhookAdmin(ToldByServices, HotelModelAdmin):
         request.webhook_secret = secret  # type: ignore[attr-defined]  # for the answer to this request only
 
     def response_add(self, request: HttpRequest, obj: Webhook, post_url_continue: Any = None) -> HttpResponse:
+        return self._show_secret(
+            request,
+            obj,
+            secret=request.webhook_secret,  # type: ignore[attr-defined]
+            title=_now("The new webhook"),
+        )
+
+    def _show_secret(
+        self, request: HttpRequest, webhook: Webhook, *, secret: str, title: str
+    ) -> HttpResponse:
         """The one page that shows the secret. It is not redirected to and not cached."""
         context = {
             **self.admin_site.each_context(request),
-            "title": _("The new webhook"),
+            "title": title,
             "opts": self.opts,
-            "host": host_of(obj),
-            "secret": request.webhook_secret,  # type: ignore[attr-defined]
+            "host": host_of(webhook),
+            "old_until": webhook.old_secret_until,
+            "secret": secret,
         }
-        response = TemplateResponse(request, "locks/webhook_made.html", context)
+        response = TemplateResponse(request, "locks/webhook_secret.html", context)
         response["Cache-Control"] = "no-store"
         return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        webhook: Webhook | None = context.get("original")
+        shown = {
+            "may_act": webhook is not None and self.has_change_permission(request, webhook),
+            "now": timezone.now(),
+            "overlaps": OVERLAPS,
+        }
+        page: HttpResponse = super().render_change_form(request, {**context, **shown}, *args, **kwargs)
+        return page
 
     def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
         services.delete_webhook(obj)
@@ -127,6 +161,16 @@ class WebhookAdmin(ToldByServices, HotelModelAdmin):
                 host=host_of(webhook), status=tested.status, milliseconds=tested.milliseconds
             )
             self.message_user(request, text, messages.SUCCESS if tested.delivered else messages.ERROR)
+
+    @admin.action(description=_("Make a new secret"), permissions=["change"])
+    def rotate_secret(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> HttpResponse | None:
+        if queryset.count() != 1:
+            self.message_user(request, _now("Choose one webhook: its secret is shown once."), messages.ERROR)
+            return None
+        offered = {str(hours): hours for hours, _words in OVERLAPS}
+        hours = offered.get(request.POST.get("overlap_hours", ""), policy.SECRET_OVERLAP_HOURS)
+        webhook, secret = services.rotate_secret(queryset.get().id, overlap=datetime.timedelta(hours=hours))
+        return self._show_secret(request, webhook, secret=secret, title=_now("The new secret"))
 
 
 @admin.register(Notice, site=hotel_site)

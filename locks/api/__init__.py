@@ -6,7 +6,7 @@ from rest_framework.routers import SimpleRouter
 from locks.api.holds import HoldViewSet
 from locks.api.rooms import AvailabilityView, RoomViewSet
 from locks.api.waiting import WaitingViewSet
-from locks.api.webhooks import PingView, WebhookViewSet
+from locks.api.webhooks import PingView, RotateSecretView, WebhookViewSet
 
 _router = SimpleRouter()
 _router.register("rooms", RoomViewSet, basename="room")
@@ -18,4 +18,5 @@ urlpatterns = [
     *_router.urls,
     path("availability/", AvailabilityView.as_view(), name="availability"),
     path("webhooks/<uuid:pk>/ping/", PingView.as_view(), name="webhook-ping"),
+    path("webhooks/<uuid:pk>/rotate-secret/", RotateSecretView.as_view(), name="webhook-rotate-secret"),
 ]

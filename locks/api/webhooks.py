@@ -1,5 +1,6 @@
 """/api/v1/webhooks/: which other systems are told of changes."""
 
+import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +12,9 @@ from rest_framework.response import Response
 
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
-from hotelagent.rest.serializers import StrictMixin
+from hotelagent.rest.serializers import StrictMixin, StrictSerializer
 from hotelagent.rest.views import HotelAPIView, HotelViewSet
-from locks import services
+from locks import policy, services
 from locks.models import Webhook
 from locks.webhooks.topics import TOPICS
 
@@ -40,8 +41,11 @@ class WebhookSerializer(StrictMixin, serializers.ModelSerializer[Webhook]):
 
     class Meta:
         model = Webhook
-        fields = ("id", "url", "events", "active", "failing_since", "created_at")
-        read_only_fields = ("id", "failing_since", "created_at")
+        fields = ("id", "url", "events", "active", "failing_since", "old_secret_until", "created_at")
+        read_only_fields = ("id", "failing_since", "old_secret_until", "created_at")
+        extra_kwargs = {
+            "old_secret_until": {"help_text": "After a rotation: until then the old secret signs too."},
+        }
 
     def to_representation(self, instance: Webhook) -> dict[str, Any]:
         return {**super().to_representation(instance), "events": sorted(instance.events)}
@@ -54,6 +58,15 @@ class MadeWebhookSerializer(WebhookSerializer):
 
     class Meta(WebhookSerializer.Meta):
         fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]
+
+
+class RotationSerializer(StrictSerializer):
+    overlap_hours = serializers.IntegerField(
+        default=policy.SECRET_OVERLAP_HOURS,
+        min_value=0,
+        max_value=policy.SECRET_OVERLAP_HOURS_MOST,
+        help_text="For so long the old secret signs too; 0 where it has leaked.",
+    )
 
 
 class TestedSerializer(serializers.Serializer[Any]):
@@ -130,3 +143,23 @@ class PingView(HotelAPIView):
     def post(self, _request: Request, pk: UUID) -> Response:
         """Send a test (`ping`) to a webhook now, and see what it answers."""
         return Response(TestedSerializer(services.ping(pk)).data)
+
+
+class RotateSecretView(IdempotentMixin, HotelAPIView):
+    required_scopes = {"POST": "webhooks:write"}
+
+    @extend_schema(
+        request=RotationSerializer,
+        responses={200: MadeWebhookSerializer, **problem_responses((404, "`/problems/unknown-webhook`."))},
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Give a webhook a new secret.
+
+        Until `old_secret_until` each notice has two signatures, with the new secret and with the old, so that you
+        can put the new one in place when you like. A rotation during that time ends the oldest at once.
+        """
+        asked = RotationSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        overlap = datetime.timedelta(hours=asked.validated_data["overlap_hours"])
+        webhook, secret = services.rotate_secret(pk, overlap=overlap)
+        return Response({**WebhookSerializer(webhook).data, "secret": secret})

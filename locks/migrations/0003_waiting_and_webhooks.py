@@ -30,6 +30,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("sealed_secret", models.BinaryField()),
+                ("sealed_old_secret", models.BinaryField(editable=False, null=True)),
+                (
+                    "old_secret_until",
+                    models.DateTimeField(editable=False, null=True, verbose_name="old secret until"),
+                ),
                 ("active", models.BooleanField(default=True, verbose_name="active")),
                 (
                     "failing_since",

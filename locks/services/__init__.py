@@ -15,7 +15,7 @@ from locks.services.owned import cancel, confirm, extend, release
 from locks.services.placing import Placed, Placement, place_stays
 from locks.services.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
 from locks.services.waiting import Wish, claim, join, leave, look, serve
-from locks.services.webhooks import change_webhook, delete_webhook, make_webhook, ping
+from locks.services.webhooks import change_webhook, delete_webhook, make_webhook, ping, rotate_secret
 
 __all__ = [
     "NewRoom",
@@ -49,6 +49,7 @@ __all__ = [
     "place_stays",
     "put_back_in_service",
     "release",
+    "rotate_secret",
     "serve",
     "take_out_of_service",
     "warn",

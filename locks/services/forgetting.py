@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from locks import policy
-from locks.models import Notice, NoticeStatus, Stay, StayStatus, WaitingEntry
+from locks.models import Notice, NoticeStatus, Stay, StayStatus, WaitingEntry, Webhook
 from locks.services.webhooks import database_now
 
 BATCH = 1000
@@ -18,8 +18,13 @@ KEEP_FAILED = datetime.timedelta(days=30)
 
 
 def forget() -> int:
-    """Delete ended holds, waits and notices past their days, in transactions of `BATCH`; returns how many."""
-    before = database_now() - datetime.timedelta(days=policy.KEEP_ENDED_DAYS)
+    """Delete ended holds, waits and notices past their days, in transactions of `BATCH`; returns how many.
+
+    Secrets that were rotated out go too.
+    """
+    now = database_now()
+    Webhook.objects.filter(old_secret_until__lt=now).update(sealed_old_secret=None, old_secret_until=None)
+    before = now - datetime.timedelta(days=policy.KEEP_ENDED_DAYS)
     forgotten = WaitingEntry.objects.filter(ended_at__lt=before).delete()[0]
     forgotten += Notice.objects.filter(
         Q(status=NoticeStatus.SENT) | Q(created_at__lt=before - KEEP_FAILED), created_at__lt=before

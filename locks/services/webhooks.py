@@ -1,5 +1,6 @@
-"""Webhooks: making, changing, testing and deleting them."""
+"""Webhooks: making, changing, testing and deleting them, and their secrets."""
 
+import datetime
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from django.db import connection, transaction
 from audit.services import record
 from hotelagent.ids import uuid7
 from locks import events, policy
-from locks.errors import TooManyWebhooks, UnknownWebhook
+from locks.errors import NotDelivered, TooManyWebhooks, UnknownWebhook
 from locks.models import Webhook
 from locks.webhooks import addresses, sealing, signing
 from locks.webhooks.sending import post
@@ -80,6 +81,42 @@ def change_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
     return webhook
 
 
+def rotate_secret(webhook_id: UUID, *, overlap: datetime.timedelta) -> tuple[Webhook, str]:
+    """Give a webhook a new secret; returns it, shown to nobody again, as `make_webhook` does.
+
+    Until `overlap` has passed notices are signed with both, so that the other side may take over the new one when
+    it likes. No overlap ends the old one at once: it has leaked. A third is never kept: who rotates during an overlap
+    ends the oldest. Raises UnknownWebhook.
+    """
+    secret = sealing.new_secret()
+    with transaction.atomic():
+        webhook = Webhook.objects.select_for_update(no_key=True).filter(id=webhook_id).first()
+        if webhook is None:
+            raise UnknownWebhook(f"There is no webhook {webhook_id}.")
+        keeps_old = bool(overlap) and _can_sign(webhook)
+        webhook.sealed_old_secret = webhook.sealed_secret if keeps_old else None
+        webhook.old_secret_until = database_now() + overlap if keeps_old else None
+        webhook.sealed_secret = sealing.seal(secret, webhook=webhook.id)
+        webhook.save(update_fields=["sealed_secret", "sealed_old_secret", "old_secret_until"])
+        until = webhook.old_secret_until
+        record(
+            events.WEBHOOK_SECRET_ROTATED,
+            subject=("webhook", webhook.id),
+            host=host_of(webhook),
+            old_until=until.isoformat() if until else "",
+        )
+    return webhook, secret
+
+
+def _can_sign(webhook: Webhook) -> bool:
+    """Not after a change of SECRET_KEY: its secret is lost, and rotating is the way out."""
+    try:
+        sealing.unseal(bytes(webhook.sealed_secret), webhook=webhook.id)
+    except NotDelivered:
+        return False
+    return True
+
+
 def delete_webhook(webhook: Webhook) -> None:
     """Delete it with all that it was to be told."""
     with transaction.atomic():
@@ -115,8 +152,12 @@ def send(webhook: Webhook, *, message: str, topic: str, happened: Any, data: Map
     body = json.dumps(
         {"type": topic, "timestamp": happened.isoformat(), "data": data}, separators=(",", ":")
     ).encode()
-    secret = sealing.unseal(bytes(webhook.sealed_secret), webhook=webhook.id)
-    signed = signing.headers(message=message, moment=database_now(), body=body, secret=secret)
+    moment = database_now()
+    sealed = [webhook.sealed_secret]
+    if webhook.old_secret_until is not None and webhook.old_secret_until > moment:
+        sealed.append(webhook.sealed_old_secret)
+    secrets = [sealing.unseal(bytes(one), webhook=webhook.id) for one in sealed]
+    signed = signing.headers(message=message, moment=moment, body=body, secrets=secrets)
     headers = {"Content-Type": "application/json", "User-Agent": AGENT, **signed}
     return post(webhook.url, headers=headers, body=body)
 

@@ -35,7 +35,7 @@ def unseal(sealed: bytes, *, webhook: UUID) -> str:
         plain = sealing.unseal(sealed, key=_key(), about=webhook.bytes)
     except InvalidTag:
         raise NotDelivered(
-            "The webhook's secret was sealed with another SECRET_KEY. Delete the webhook and make it anew."
+            "The webhook's secret was sealed with another SECRET_KEY. Rotate it: the new one is sealed with this."
         ) from None
     return plain.decode()
 

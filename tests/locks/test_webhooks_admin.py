@@ -45,6 +45,26 @@ def test_a_manager_makes_and_tests_a_webhook(staff: Client, in_hotel: Hotel, rec
     assert not Webhook.objects.exists()
 
 
+def test_a_manager_rotates_a_secret_from_the_webhook_s_page(
+    staff: Client, in_hotel: Hotel, receiver: Receiver
+) -> None:
+    webhook, old = services.make_webhook(url=receiver.url, topics=["hold.created"])
+    page = staff.get(f"{HOOKS}{webhook.id}/change/").content
+    assert b'value="rotate_secret"' in page
+    assert b'value="send_test"' in page
+    act = {"action": "rotate_secret", "_selected_action": [str(webhook.id)], "overlap_hours": "168"}
+    shown = staff.post(HOOKS, act)
+    assert "no-store" in shown["Cache-Control"]
+    assert b"whsec_" in shown.content
+    assert old.encode() not in shown.content
+    webhook.refresh_from_db()
+    assert webhook.old_secret_until is not None
+    assert b"signed with the old secret too" in staff.get(f"{HOOKS}{webhook.id}/change/").content
+    other, _secret = services.make_webhook(url=receiver.url, topics=["hold.created"])
+    both = {**act, "_selected_action": [str(webhook.id), str(other.id)]}
+    assert b"Choose one webhook" in staff.post(HOOKS, both, follow=True).content
+
+
 def test_the_address_is_judged_in_the_form(staff: Client, in_hotel: Hotel) -> None:
     page = staff.post(f"{HOOKS}add/", {"url": "ftp://pms.example.com/", "events": ["hold.created"]})
     assert b"must begin with https://" in page.content

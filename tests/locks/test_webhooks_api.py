@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -49,6 +50,41 @@ def test_a_webhook_is_made_tested_changed_and_deleted(
     [event] = events_of("webhook.made")
     assert event.data["host"] == "127.0.0.1"
     assert "tenant=1" not in str(event.data)
+
+
+def test_a_secret_is_rotated_and_shown_once(api: APIClient, in_hotel: Hotel, receiver: Receiver) -> None:
+    hook = api.post(HOOKS, {"url": receiver.url, "events": ["hold.created"]}).json()
+    address = f"{HOOKS}{hook['id']}/"
+
+    def rotate() -> Any:
+        return api.post(
+            f"{address}rotate-secret/", {"overlap_hours": 2}, headers={"Idempotency-Key": "rotate-1"}
+        )
+
+    rotated = rotate()
+    assert rotated.status_code == 200, rotated.json()
+    secret = rotated.json()["secret"]
+    assert secret.startswith("whsec_")
+    assert secret != hook["secret"]
+    assert rotate().json()["secret"] == secret
+    shown = api.get(address).json()
+    assert shown["old_secret_until"] == rotated.json()["old_secret_until"]
+    assert "secret" not in shown
+    api.post(f"{address}ping/")
+    [(headers, body)] = receiver.requests
+    assert verify(secret, headers, body)
+    assert verify(hook["secret"], headers, body)
+    [event] = events_of("webhook.secret_rotated")
+    assert event.data["host"] == "127.0.0.1"
+    assert secret not in str(event.data)
+
+
+@pytest.mark.parametrize("hours", [-1, 169, "a day"])
+def test_an_overlap_has_bounds(api: APIClient, in_hotel: Hotel, receiver: Receiver, hours: int | str) -> None:
+    hook = api.post(HOOKS, {"url": receiver.url, "events": ["hold.created"]}).json()
+    refused = api.post(f"{HOOKS}{hook['id']}/rotate-secret/", {"overlap_hours": hours})
+    assert refused.status_code == 400
+    assert api.post(f"{HOOKS}{UUID(int=1)}/rotate-secret/").status_code == 404
 
 
 @pytest.mark.parametrize(
