@@ -222,6 +222,8 @@ class Webhook(models.Model):
 
 class NoticeStatus(models.TextChoices):
     PENDING = "pending", _("pending")
+    PAUSED = "paused", _("paused")
+    """Its webhook was switched off before it was sent: it waits until that is on again."""
     SENT = "sent", _("sent")
     FAILED = "failed", _("failed")
 

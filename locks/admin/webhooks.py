@@ -26,6 +26,7 @@ from tenants.errors import DomainError
 
 COLOURS = {
     NoticeStatus.PENDING: "info",
+    NoticeStatus.PAUSED: "warning",
     NoticeStatus.SENT: "success",
     NoticeStatus.FAILED: "danger",
 }
@@ -53,6 +54,9 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Webhook
         fields = ("url", "events", "active")
+        help_texts = {
+            "active": _("Switched off, what it was still to be told waits until it is switched on again."),
+        }
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]

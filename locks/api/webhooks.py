@@ -44,6 +44,10 @@ class WebhookSerializer(StrictMixin, serializers.ModelSerializer[Webhook]):
         fields = ("id", "url", "events", "active", "failing_since", "old_secret_until", "created_at")
         read_only_fields = ("id", "failing_since", "old_secret_until", "created_at")
         extra_kwargs = {
+            "active": {
+                "help_text": "Switched off, it is told of nothing new; what it was still to be told waits, and is "
+                "sent once it is on again."
+            },
             "old_secret_until": {"help_text": "After a rotation: until then the old secret signs too."},
         }
 

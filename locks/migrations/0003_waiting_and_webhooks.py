@@ -69,7 +69,12 @@ class Migration(migrations.Migration):
                 (
                     "status",
                     models.CharField(
-                        choices=[("pending", "pending"), ("sent", "sent"), ("failed", "failed")],
+                        choices=[
+                            ("pending", "pending"),
+                            ("paused", "paused"),
+                            ("sent", "sent"),
+                            ("failed", "failed"),
+                        ],
                         default="pending",
                         max_length=7,
                         verbose_name="status",

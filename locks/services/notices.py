@@ -19,6 +19,7 @@ from locks.changes import announce
 from locks.errors import NotDelivered, UnknownNotice
 from locks.holds import rows
 from locks.models import Notice, NoticeStatus, Webhook
+from locks.services.pausing import pause
 from locks.services.webhooks import database_now, is_taken, send, switch_off
 from locks.webhooks.topics import EXPIRING_SOON
 from tenants import due
@@ -39,7 +40,7 @@ def deliver(notice_id: UUID) -> bool:
         return True
     webhook = notice.webhook
     if not webhook.active:
-        _fail(notice, error=_OFF)
+        pause(webhook.id)
         return True
     now = database_now()
     if webhook.quiet_until is not None and webhook.quiet_until > now:
@@ -48,23 +49,28 @@ def deliver(notice_id: UUID) -> bool:
     if notice.attempts >= len(policy.NOTICE_WAITS):
         due.schedule(kind="webhook", items=[(notice.id, now + LAST_TRY)])
         return False
-    error = _send(notice)
-    if error is not None:
+    if _send(notice) is not None and _pending(notice_id):  # not where that switched the webhook off
         wait = policy.NOTICE_WAITS[notice.attempts] * random.uniform(1, 1.1)  # noqa: S311
-        Notice.objects.filter(id=notice.id).update(error=error[:200])
         _later(notice, database_now(), seconds=wait)
     return True
 
 
 def deliver_last(notice_id: UUID) -> None:
-    """Send a notice whatever was tried before. Raises NotDelivered, or UnknownNotice for one that is forgotten."""
+    """Send a notice whatever was tried before. Raises NotDelivered, or UnknownNotice for one that is forgotten.
+
+    Where its webhook was switched off before it ever failed for good, it waits as the others do.
+    """
     notice = Notice.objects.select_related("webhook").filter(id=notice_id).first()
     if notice is None:
         due.cancel(kind="webhook", ids=[notice_id])
         raise UnknownNotice(f"The notice {notice_id} is forgotten, or its webhook was deleted.")
-    if notice.status == NoticeStatus.SENT:
+    active = notice.webhook.active
+    if notice.status == NoticeStatus.PENDING and not active:
+        pause(notice.webhook_id)
         return
-    error = _send(notice) if notice.webhook.active else _OFF
+    if notice.status in {NoticeStatus.SENT, NoticeStatus.PAUSED}:
+        return
+    error = _send(notice) if active else _OFF
     if error is not None:
         _fail(notice, error=error)
         raise NotDelivered(error)
@@ -119,15 +125,17 @@ def _send(notice: Notice) -> str | None:
             _succeeded(notice)
         else:
             _failed(notice.webhook, status=status)
+            Notice.objects.filter(id=notice.id).update(error=error[:200])
     return error
 
 
 def _succeeded(notice: Notice) -> None:
-    Notice.objects.filter(id=notice.id).update(status=NoticeStatus.SENT, sent_at=Now(), error="")
-    due.cancel(kind="webhook", ids=[notice.id])
+    # The webhook's row first, as whoever switches it off does (`pausing`).
     Webhook.objects.filter(id=notice.webhook_id, failing_since__isnull=False).update(
         failing_since=None, quiet_until=None
     )
+    Notice.objects.filter(id=notice.id).update(status=NoticeStatus.SENT, sent_at=Now(), error="")
+    due.cancel(kind="webhook", ids=[notice.id])
 
 
 def _failed(webhook: Webhook, *, status: int) -> None:

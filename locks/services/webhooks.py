@@ -15,6 +15,7 @@ from hotelagent.ids import uuid7
 from locks import events, policy
 from locks.errors import NotDelivered, TooManyWebhooks, UnknownWebhook
 from locks.models import Webhook
+from locks.services.pausing import pause, resume
 from locks.webhooks import addresses, sealing, signing
 from locks.webhooks.sending import post
 from locks.webhooks.topics import PING
@@ -56,9 +57,10 @@ def make_webhook(*, url: str, topics: Sequence[str], active: bool = True) -> tup
 
 
 def change_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
-    """Store a new address, other events, or that it is on or off. Switched on, it counts as never having failed.
+    """Store a new address, other events, or that it is on or off.
 
-    Raises AddressRefused.
+    Switched off, it is told of nothing new, and what it was still to be told waits. Switched on, it counts as never
+    having failed, and what waits is sent. Raises AddressRefused.
     """
     if "url" in changes:
         addresses.target(changes["url"])
@@ -71,6 +73,8 @@ def change_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
         for name, value in values.items():
             setattr(webhook, name, value)
         webhook.save(update_fields=list(values))
+        if "active" in values:
+            (resume if values["active"] else pause)(webhook.id)
         # The address may hold a secret of the other side's, so the trail has its host alone.
         record(
             events.WEBHOOK_CHANGED,
@@ -154,8 +158,9 @@ def send(webhook: Webhook, *, message: str, topic: str, happened: Any, data: Map
     ).encode()
     moment = database_now()
     sealed = [webhook.sealed_secret]
-    if webhook.old_secret_until is not None and webhook.old_secret_until > moment:
-        sealed.append(webhook.sealed_old_secret)
+    old, until = webhook.sealed_old_secret, webhook.old_secret_until
+    if old is not None and until is not None and until > moment:
+        sealed.append(old)
     secrets = [sealing.unseal(bytes(one), webhook=webhook.id) for one in sealed]
     signed = signing.headers(message=message, moment=moment, body=body, secrets=secrets)
     headers = {"Content-Type": "application/json", "User-Agent": AGENT, **signed}
@@ -176,6 +181,7 @@ def host_of(webhook: Webhook) -> str:
 def switch_off(webhook: Webhook, *, why: str) -> None:
     """Leave it alone from now on, in the caller's transaction; once, whoever else finds the same."""
     if Webhook.objects.filter(id=webhook.id, active=True).update(active=False):
+        pause(webhook.id)
         record(events.WEBHOOK_SWITCHED_OFF, subject=("webhook", webhook.id), host=host_of(webhook), why=why)
 
 

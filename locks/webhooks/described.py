@@ -18,9 +18,10 @@ A POST as [Standard Webhooks](https://www.standardwebhooks.com) has it; verify i
                              for given in headers["webhook-signature"].split())
 
 Answer with 2xx within ten seconds. Anything else, a redirect too, and it comes again for about a day with the same
-`webhook-id`; 410 switches the webhook off. While a secret is rotated (`rotate-secret`) two signatures come, with the
-new secret and with the old, and one that fits is enough. It may come twice, late, or after a later one: `timestamp`
-is when it happened, and of two notices about a room the larger `fence` is the newer hold's.
+`webhook-id`; 410 switches the webhook off, and what was still to come waits until it is on again. It may come twice,
+late, or after a later one: `timestamp` is when it happened, and of two notices about a room the larger `fence` is the
+newer hold's. While a secret is rotated two signatures come, with the new secret and with the old: one that fits is
+enough.
 """
 
 _DAY = {"type": "string", "format": "date"}

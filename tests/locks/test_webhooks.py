@@ -288,6 +288,7 @@ def test_gone_switches_it_off(
     assert not made[0].active
     [event] = events_of("webhook.switched_off")
     assert event.data == {"host": "127.0.0.1", "why": "it answered 410 Gone"}
+    assert set(Notice.objects.values_list("status", flat=True)) == {"paused"}
     due_now()
     send_due()
     assert len(receiver.requests) == 1
