@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from audit.services import record, record_many
 from hotelagent.ids import uuid7
 from locks import events, metrics, sql
-from locks.changes import announce
+from locks.changes import announce, moving
 from locks.errors import HoldExpired, NotAStay, RoomContended, UnknownHold, UnknownRoom
 from locks.holds import HeldRoom, Hold, held_rooms, rows
 from locks.models import BLOCKING, StayStatus
@@ -54,17 +54,17 @@ def move_stay(stay_id: UUID, *, room: int, nights: Nights) -> HeldRoom:
         # Nobody can take the room between this look and the move: whoever takes one locks it first.
         if clash := room_taken([room], nights=nights, but=stay_id):
             raise clash
-        announce("stay.moved", [stay_id])
-        [after] = held_rooms(
-            sql.MOVE,
-            {
-                "id": stay_id,
-                "room": room,
-                "check_in": nights.check_in,
-                "check_out": nights.check_out,
-                "status": before.status,
-            },
-        )
+        with moving([stay_id]):
+            [after] = held_rooms(
+                sql.MOVE,
+                {
+                    "id": stay_id,
+                    "room": room,
+                    "check_in": nights.check_in,
+                    "check_out": nights.check_out,
+                    "status": before.status,
+                },
+            )
         record(
             events.STAY_MOVED,
             subject=("hold", stay_id),

@@ -46,12 +46,21 @@ _DATA = {
 }
 
 
+_MOVED_FROM = {name: _DATA[name] for name in ("room", "number", "room_type", "check_in", "check_out")}
+_MORE: dict[str, dict[str, Any]] = {
+    "stay.moved": {
+        "moved_from": {"type": "object", "required": list(_MOVED_FROM), "properties": _MOVED_FROM},
+    },
+    "waiting.offered": {"waiting": _ID},
+}
+
+
 def described() -> dict[str, Any]:
     return {topic: {"post": _operation(topic, str(meaning))} for topic, meaning in TOPICS.items()}
 
 
 def _operation(topic: str, meaning: str) -> dict[str, Any]:
-    data = {**_DATA, "waiting": _ID} if topic == "waiting.offered" else _DATA
+    data = {**_DATA, **_MORE.get(topic, {})}
     body = {
         "type": "object",
         "required": ["type", "timestamp", "data"],

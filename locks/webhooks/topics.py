@@ -11,5 +11,7 @@ TOPICS = {
     "hold.expired": _("A hold has expired"),
     "hold.released": _("A hold was given back, or ended by staff"),
     "hold.confirmed": _("A hold became a stay"),
+    "stay.moved": _("A hold or a stay got another room or other nights"),
+    "stay.cancelled": _("A stay was cancelled"),
     "waiting.offered": _("A room is offered to who waited for it"),
 }

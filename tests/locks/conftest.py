@@ -1,7 +1,7 @@
 """A hotel with a few rooms, and nights counted from its own today."""
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,6 +10,7 @@ from locks import selectors, services
 from locks.nights import Nights
 from locks.services import acquiring
 from tenants.models import Hotel
+from tests.locks.receiver import Receiver, receiving
 
 SomeNights = Callable[..., Nights]
 
@@ -35,6 +36,13 @@ def nights(today: datetime.date) -> SomeNights:
         return Nights(check_in, check_in + datetime.timedelta(days=count))
 
     return some
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Another system's end of a webhook."""
+    with receiving() as listening:
+        yield listening
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,11 @@
-"""What tests do to the clock: it is the database's, so they move the hold and not the time."""
+"""What tests do to the clock, which is the database's: they move the hold and not the time. And what workers do."""
 
 from uuid import UUID
 
 from django.db import connection
 
 from audit.models import Event
+from locks import services
 
 
 def lapse(*ids: UUID) -> None:
@@ -18,3 +19,36 @@ def lapse(*ids: UUID) -> None:
 
 def events_of(name: str) -> list[Event]:
     return list(Event.objects.filter(event=name).order_by("id"))
+
+
+def due(kind: str) -> list[UUID]:
+    """What the tick would hand out now, in the order in which it does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT item_id FROM public.tenants_dueitem WHERE kind = %s AND claim_at <= clock_timestamp() "
+            "ORDER BY item_id",
+            [kind],
+        )
+        return [item for (item,) in cursor.fetchall()]
+
+
+def work() -> None:
+    """What the workers do with all that is due."""
+    services.expire(ids=due("hold"))
+    for entry in due("waiting"):
+        services.look(entry)
+
+
+def send_due() -> None:
+    """Let what webhooks are to be told be sent."""
+    for notice in due("webhook"):
+        services.deliver(notice)
+
+
+def due_now() -> None:
+    """Let what waits for another try be due, and no webhook be left alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE public.tenants_dueitem SET due_at = now(), claim_at = now() WHERE kind = 'webhook'"
+        )
+        cursor.execute("UPDATE locks_webhook SET quiet_until = NULL")

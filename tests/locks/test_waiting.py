@@ -1,7 +1,6 @@
 """The waiting list: first come, first offered, and nobody in between."""
 
 import datetime
-from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -24,30 +23,12 @@ from locks.services import Wish
 from tenants.context import Actor, actor_context
 from tenants.models import DueItem
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import events_of, lapse
+from tests.locks.helpers import events_of, lapse, work
 
 pytestmark = pytest.mark.django_db
 
 KEY = Actor(kind="key", id="k1", label="booking engine")
 RIVAL = Actor(kind="key", id="k2", label="another")
-
-
-def due(kind: str) -> list[UUID]:
-    """What the tick would hand out now, in the order in which it does."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT item_id FROM public.tenants_dueitem WHERE kind = %s AND claim_at <= clock_timestamp() "
-            "ORDER BY item_id",
-            [kind],
-        )
-        return [item for (item,) in cursor.fetchall()]
-
-
-def work() -> None:
-    """What the workers do with all that is due."""
-    services.expire(ids=due("hold"))
-    for entry in due("waiting"):
-        services.look(entry)
 
 
 def join(nights: Nights, *, room: int | None = None, room_type: str = "", guests: int = 1) -> WaitingEntry:

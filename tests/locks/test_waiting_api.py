@@ -12,8 +12,8 @@ from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.conftest import ALPHA_HOST
 from tests.locks.conftest import SomeNights
+from tests.locks.helpers import work
 from tests.locks.test_api import dates
-from tests.locks.test_waiting import work
 
 pytestmark = pytest.mark.django_db
 

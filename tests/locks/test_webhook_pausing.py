@@ -1,7 +1,6 @@
 """A webhook that is switched off while it was still to be told something: nothing of it is lost."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 from django.db import connection, transaction
@@ -15,16 +14,10 @@ from locks.webhooks.topics import TOPICS
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.locks.conftest import SomeNights
-from tests.locks.receiver import Receiver, receiving
-from tests.locks.test_webhooks import due_now, send_due
+from tests.locks.helpers import due_now, send_due
+from tests.locks.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as listening:
-        yield listening
 
 
 @pytest.fixture

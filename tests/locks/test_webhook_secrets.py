@@ -1,7 +1,6 @@
 """A webhook's secret is rotated without a notice that the other side can't verify."""
 
 import datetime
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,18 +10,12 @@ from locks import services
 from locks.errors import UnknownWebhook
 from locks.models import Webhook
 from locks.webhooks.topics import TOPICS
-from tests.locks.receiver import Receiver, receiving, verify
+from tests.locks.receiver import Receiver, verify
 
 pytestmark = pytest.mark.django_db
 
 DAY = datetime.timedelta(days=1)
 NONE = datetime.timedelta(0)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as listening:
-        yield listening
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
-"""Webhooks: written with the change, signed, sent at least once, and kept where people see what was not taken."""
+"""Webhooks: signed, sent at least once, and kept where people see what was not taken."""
 
-import datetime
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import pytest
 from celery import current_app
-from django.db import connection, transaction
+from django.db import connection
 
 from dlq.models import Failure
 from locks import policy, services
 from locks.models import Notice, Webhook
-from locks.services import Wish
 from locks.tasks import send_last, send_notices
 from locks.webhooks import sealing, sending
 from locks.webhooks.topics import TOPICS
@@ -20,154 +17,16 @@ from tenants.context import platform_context
 from tenants.models import DueItem
 from tenants.tasks import tick
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import events_of
-from tests.locks.receiver import Receiver, receiving, verify
-from tests.locks.test_waiting import due, work
+from tests.locks.helpers import due, due_now, events_of, send_due
+from tests.locks.receiver import Receiver, verify
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as listening:
-        yield listening
 
 
 @pytest.fixture
 def made(receiver: Receiver, rooms: list[int]) -> tuple[Webhook, str]:
     """A webhook that is told of everything, and its secret."""
     return services.make_webhook(url=receiver.url, topics=list(TOPICS))
-
-
-def send_due() -> None:
-    for notice in due("webhook"):
-        services.deliver(notice)
-
-
-def due_now() -> None:
-    """Let what waits for another try be due, and no webhook be left alone."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE public.tenants_dueitem SET due_at = now(), claim_at = now() WHERE kind = 'webhook'"
-        )
-        cursor.execute("UPDATE locks_webhook SET quiet_until = NULL")
-
-
-def test_the_life_of_a_hold_is_told_in_signed_notices(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
-) -> None:
-    _webhook, secret = made
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1, 2), session="c7f1", reference="WEB-1")
-    services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
-    send_due()
-    assert receiver.kinds == ["hold.created", "hold.confirmed"]
-    assert all(verify(secret, headers, body) for headers, body in receiver.requests)
-    headers, body = receiver.requests[0]
-    assert not verify(secret, headers, body.replace(b"WEB-1", b"WEB-2"))
-    assert not verify(secret, {**headers, "webhook-timestamp": "1"}, body)
-    told = receiver.bodies[0]["data"]
-    assert told == {
-        "hold": str(hold.id),
-        "group": None,
-        "room": rooms[0],
-        "number": "101",
-        "room_type": "double",
-        "check_in": nights(1).check_in.isoformat(),
-        "check_out": nights(3).check_in.isoformat(),
-        "status": "held",
-        "fence": hold.fence,
-        "expires_at": told["expires_at"],
-        "session": "c7f1",
-        "reference": "WEB-1",
-    }
-    assert datetime.datetime.fromisoformat(told["expires_at"]) == hold.expires_at
-    assert hold.token is not None
-    assert hold.token.encode() not in b"".join(body for _headers, body in receiver.requests)
-    assert receiver.bodies[1]["data"]["status"] == "confirmed"
-    assert due("webhook") == []
-
-
-def test_a_group_an_expiry_and_staff_s_release_are_told_too(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
-) -> None:
-    group = services.acquire(rooms=rooms[:2], nights=nights(1))
-    services.release(group.id, token=group.token)
-    forced = services.acquire(rooms=rooms[:1], nights=nights(3))
-    services.force_release(forced.id, reason="no-show")
-    lapsed = services.acquire(rooms=rooms[:1], nights=nights(5))
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE locks_stay SET expires_at = now() - interval '1 s' WHERE id = %s", [lapsed.id])
-    services.expire(ids=[lapsed.id])
-    send_due()
-    assert sorted(receiver.kinds) == ["hold.created"] * 4 + ["hold.expired"] + ["hold.released"] * 3
-
-
-def test_what_is_rolled_back_is_told_to_nobody(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
-) -> None:
-    with transaction.atomic():
-        services.acquire(rooms=rooms[:1], nights=nights(1))
-        transaction.set_rollback(True)
-    send_due()
-    assert (receiver.requests, Notice.objects.count()) == ([], 0)
-
-
-def test_it_is_told_only_of_what_it_asked_for(
-    receiver: Receiver, rooms: list[int], nights: SomeNights
-) -> None:
-    services.make_webhook(url=receiver.url, topics=["hold.released"])
-    services.make_webhook(url=receiver.url, topics=["hold.created"], active=False)
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    services.release(hold.id, token=hold.token)
-    send_due()
-    assert receiver.kinds == ["hold.released"]
-
-
-def test_an_offer_to_who_waits_is_told_without_a_token(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
-) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    entry = services.join(Wish(nights=nights(1), room=rooms[0], reference="WEB-7"))
-    services.release(hold.id, token=hold.token)
-    work()
-    send_due()
-    [offer] = [body["data"] for body in receiver.bodies if body["type"] == "waiting.offered"]
-    assert (offer["waiting"], offer["reference"], offer["room"]) == (str(entry.id), "WEB-7", rooms[0])
-    assert offer["expires_at"]
-
-
-def test_a_hold_that_ends_soon_is_told_once_and_again_after_an_extension(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
-) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-
-    def warned() -> int:
-        return Notice.objects.filter(event="hold.expiring_soon").count()
-
-    def ends_in(seconds: int) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE locks_stay SET expires_at = now() + make_interval(secs => %s) WHERE id = %s",
-                [seconds, hold.id],
-            )
-
-    services.warn(due("expiring"))
-    [item] = DueItem.objects.filter(kind="expiring")
-    assert hold.expires_at is not None
-    assert item.due_at == hold.expires_at - datetime.timedelta(seconds=policy.WARNING_SECONDS)
-    assert warned() == 0
-    ends_in(policy.WARNING_SECONDS - 10)
-    services.warn([hold.id])
-    assert warned() == 1
-    services.extend(hold.id, token=hold.token)
-    services.warn([hold.id])
-    assert warned() == 1
-    ends_in(10)
-    services.warn([hold.id])
-    assert warned() == 2
-    services.release(hold.id, token=hold.token)
-    services.warn([hold.id])
-    assert not DueItem.objects.filter(kind="expiring").exists()
 
 
 @pytest.mark.parametrize("answer", [500, 404, "drop", "redirect"])

@@ -1,7 +1,5 @@
 """Webhooks and the waiting list in the hotel's admin."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.test import Client
 
@@ -13,17 +11,11 @@ from tenants.models import Hotel, User
 from tenants.scopes import Role
 from tests.conftest import ALPHA_HOST
 from tests.locks.conftest import SomeNights
-from tests.locks.receiver import Receiver, receiving
+from tests.locks.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 
 HOOKS = "/admin/locks/webhook/"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as listening:
-        yield listening
 
 
 def test_a_manager_makes_and_tests_a_webhook(staff: Client, in_hotel: Hotel, receiver: Receiver) -> None:

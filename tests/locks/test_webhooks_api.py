@@ -1,7 +1,6 @@
 """Webhooks over REST and in the admin."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -14,17 +13,11 @@ from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.conftest import ALPHA_HOST
 from tests.locks.helpers import events_of
-from tests.locks.receiver import Receiver, receiving, verify
+from tests.locks.receiver import Receiver, verify
 
 pytestmark = pytest.mark.django_db
 
 HOOKS = "/api/v1/webhooks/"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as listening:
-        yield listening
 
 
 def test_a_webhook_is_made_tested_changed_and_deleted(
@@ -122,7 +115,9 @@ def test_another_hotel_s_webhook_is_none(api: APIClient, other_hotel: Hotel, rec
 
 def test_the_description_says_what_is_sent(api: APIClient) -> None:
     document = Client(SERVER_NAME=ALPHA_HOST).get("/api/schema/?format=json").json()
-    assert {"hold.created", "hold.expiring_soon", "waiting.offered"} <= document["webhooks"].keys()
+    assert {"hold.created", "hold.expiring_soon", "stay.moved", "waiting.offered"} <= document[
+        "webhooks"
+    ].keys()
     notice = document["webhooks"]["hold.created"]["post"]
     assert "webhook-signature" in notice["description"]
     assert "webhooks" not in Client(SERVER_NAME="localhost").get("/api/schema/?format=json").json()
