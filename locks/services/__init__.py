@@ -1,6 +1,7 @@
 """What can be done with rooms and holds: each is one transaction and leaves its event in the trail."""
 
 from locks.services.acquiring import acquire, acquire_any
+from locks.services.arranging import Arranged, StayChange, arrange, lock_types
 from locks.services.desk import (
     cancel_stay,
     force_release,
@@ -18,13 +19,16 @@ from locks.services.waiting import Wish, claim, join, leave, look, serve
 from locks.services.webhooks import change_webhook, delete_webhook, make_webhook, ping, rotate_secret
 
 __all__ = [
+    "Arranged",
     "NewRoom",
     "Placed",
     "Placement",
+    "StayChange",
     "Wish",
     "acquire",
     "acquire_any",
     "add_rooms",
+    "arrange",
     "cancel",
     "cancel_stay",
     "change_room",
@@ -42,6 +46,7 @@ __all__ = [
     "forget",
     "join",
     "leave",
+    "lock_types",
     "look",
     "make_webhook",
     "move_stay",

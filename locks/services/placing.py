@@ -20,12 +20,13 @@ BATCH = 5000
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A stay that is to stand in a room. `id` becomes the stay's."""
+    """A stay that is to stand in a room, or with `arrange` in another of `room_type`. `id` becomes the stay's."""
 
     room: int
     check_in: datetime.date
     check_out: datetime.date
     reference: str = ""
+    room_type: str = ""
     id: UUID = field(default_factory=uuid7)
 
 

@@ -1,0 +1,42 @@
+"""Which nights of which rooms are taken, reckoned with in memory: a room is a number, a night one of its bits.
+
+A room's two years are a hundred bytes, and whether it is free for some nights is one comparison: thousands of stays
+find rooms without asking the database for each. Right for as long as the caller keeps the rooms locked.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+
+Span = tuple[datetime.date, datetime.date]
+
+
+class Occupancy:
+    """Nights are given as `(check_in, check_out)`; none may lie before `first`."""
+
+    def __init__(self, *, first: datetime.date) -> None:
+        self._first = first.toordinal()
+        self._taken: dict[int, int] = {}
+
+    def take(self, room: int, nights: Span) -> None:
+        self._taken[room] = self._taken.get(room, 0) | self._bits(nights)
+
+    def first_free(self, rooms: Iterable[int], nights: Span) -> int | None:
+        """The first of these rooms that is free on all of these nights; it is taken now."""
+        bits = self._bits(nights)
+        for room in rooms:
+            taken = self._taken.get(room, 0)
+            if not taken & bits:
+                self._taken[room] = taken | bits
+                return room
+        return None
+
+    def _bits(self, nights: Span) -> int:
+        begins, ends = (day.toordinal() - self._first for day in nights)
+        return (1 << ends) - (1 << begins)
+
+
+def window(spans: Sequence[Span]) -> Span:
+    """From the first arrival to the last departure."""
+    return min(begins for begins, _ends in spans), max(ends for _begins, ends in spans)
