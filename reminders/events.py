@@ -35,9 +35,10 @@ RESERVATION_CANCELLED = register(
 RESERVATIONS_IMPORTED = register(
     "reservation.imported",
     sentence=_(
-        "{actor} imported {file}: {stored} reservations stored, {unchanged} known, {rejected} rejected"
+        "{actor} imported {file}: {stored} reservations stored, {updated} updated, {unchanged} unchanged, "
+        "{rejected} rejected"
     ),
-    fields=("file", "rows", "stored", "unchanged", "rejected", "stays", "rooms", "reminders"),
+    fields=("file", "rows", "stored", "updated", "unchanged", "rejected", "stays", "rooms", "reminders"),
 )
 REMINDER_SENT = register(
     "reminder.sent",

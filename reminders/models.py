@@ -40,6 +40,8 @@ class Reservation(models.Model):
     adults = models.PositiveSmallIntegerField(_("adults"), default=1)
     children = models.PositiveSmallIntegerField(_("children"), default=0)
     room_type = models.CharField(_("room type booked"), max_length=40, blank=True)
+    #: As the hotel's system says; the stay's own room is what counts here. Empty: unknown.
+    assigned_room_type = models.CharField(_("room type assigned"), max_length=40, blank=True, editable=False)
     source = models.CharField(_("source"), max_length=40, blank=True)
     booked_on = models.DateField(_("booked on"), null=True, blank=True)
     #: The day from which the status holds; for a cancelled one, the day of cancelling.

@@ -5,7 +5,7 @@ from tenants.personal import declare, email, name, phone, token, words
 declare(
     "reminders_reservation",
     masked={"external_id": token, "guest_name": name, "guest_email": email, "guest_phone": phone},
-    kept=("status", "language", "country", "room_type", "source"),
+    kept=("status", "language", "country", "room_type", "assigned_room_type", "source"),
 )
 declare(
     "reminders_reminder",

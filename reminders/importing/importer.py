@@ -17,6 +17,7 @@ from reminders.errors import UnreadableFile
 from reminders.importing import columns, shifting, storing
 from reminders.importing.parsing import Booking, Parser, Rejected, flaw
 from reminders.importing.reading import Source
+from reminders.importing.repeats import Repeats
 from reminders.importing.report import Report
 from reminders.importing.rooming import Rooming
 from reminders.importing.storing import Item
@@ -42,6 +43,7 @@ class _Survey:
 
     rows: int = 0
     rooming: Rooming = field(default_factory=Rooming)
+    repeats: Repeats = field(default_factory=Repeats)
     first: date | None = None
     last: date | None = None
     most_adults: dict[str, int] = field(default_factory=dict)
@@ -66,9 +68,10 @@ class Importer:
         self._parser = Parser(self._columns)
         self._today = local_day(timezone.now(), zone=zone_of(current_hotel().time_zone))
         self._total = 0
+        self._rooms_before = 0
 
     def run(self) -> Report:
-        """Raises UnreadableFile. Committed chunk by chunk; what was stored before is left as it is."""
+        """Raises UnreadableFile. Committed chunk by chunk; what the file does not hold is left as it is."""
         started = time.monotonic()
         survey = self._look()
         self._total = survey.rows
@@ -79,7 +82,7 @@ class Importer:
         self.report.shifted_days = shift.days
         refused = {number for _day, number in survey.longest_known.values()}
         chunk: list[Item] = []
-        for booking, stay in self._bookings():
+        for booking, stay in self._bookings(survey.repeats):
             room = None
             if stay is not None:
                 room = rooms[booking.given_type][survey.rooming.room(stay)] if rooms else 0
@@ -121,12 +124,10 @@ class Importer:
         self.report.rooms = sum(needed.values())
         if self.wishes.dry_run:
             return {}
-        before = sum(len(ids) for ids in ensure_rooms({}).values())
-        rooms = ensure_rooms(needed, capacities=survey.most_adults)
-        self.report.rooms_made = sum(len(ids) for ids in rooms.values()) - before
-        return rooms
+        self._rooms_before = _room_count()
+        return ensure_rooms(needed, capacities=survey.most_adults)
 
-    def _bookings(self) -> Iterator[tuple[Booking, int | None]]:
+    def _bookings(self, repeats: Repeats) -> Iterator[tuple[Booking, int | None]]:
         """Each sound booking, with its number among the stays if it is one; the others are reported."""
         stays = 0
         for line, row in self.source.rows():
@@ -137,12 +138,15 @@ class Importer:
                 self._advance(self.report.rows, self._total)
             booking = self._parser.parse(line, row)
             problem = booking if isinstance(booking, Rejected) else flaw(booking)
+            if isinstance(booking, Booking) and problem is None:
+                stay = stays if booking.takes_room else None
+                stays += booking.takes_room
+                problem = _repeated(booking, repeats)
+                if problem is None:
+                    yield booking, stay
             if problem is not None:
                 self.report.rejected[problem.reason] += 1
                 self._rejected(problem)
-            elif isinstance(booking, Booking):
-                yield booking, stays if booking.takes_room else None
-                stays += booking.takes_room
 
     def _is_wanted(self, booking: Booking) -> bool:
         """Within the days asked for, and then only what the hotel would know of by today."""
@@ -158,15 +162,21 @@ class Importer:
             return
         report = self.report
         if self.wishes.dry_run:
-            unchanged = len(storing.known([item.booking.number for item in chunk]))
-            report.unchanged += unchanged
-            report.stored += len(chunk) - unchanged
+            there = storing.known([item.booking.number for item in chunk])
+            updated = len(storing.differing(chunk, today=self._today)) if there else 0
+            report.updated += updated
+            report.unchanged += len(there) - updated
+            report.stored += len(chunk) - len(there)
             return
         stored = storing.store(chunk, today=self._today, now=timezone.now())
         report.stored += len(stored.reservations)
+        report.updated += stored.updated
         report.unchanged += stored.unchanged
-        report.stays += stored.stays
-        report.moved += stored.moved
+        for arranged in stored.arranged:
+            report.stays += len(arranged.placed)
+            report.elsewhere += arranged.elsewhere
+            report.stays_moved += arranged.moved
+            report.stays_cancelled += arranged.ended
         report.reminders += stored.plan
         report.statuses.update(reservation.status for reservation in stored.reservations)
         arrivals = [reservation.arrival for reservation in stored.reservations]
@@ -177,14 +187,16 @@ class Importer:
     def _finish(self, seconds: float) -> None:
         self.report.seconds = seconds
         self._advance(self.report.rows, self._total)
-        if self.report.stored and not self.wishes.dry_run:
+        if (self.report.stored or self.report.updated) and not self.wishes.dry_run:
             if guests.matter():  # an earlier stay may have come after a later one
                 self.report.reminders += replan_all()
+            self.report.rooms_made = _room_count() - self._rooms_before
             record(
                 events.RESERVATIONS_IMPORTED,
                 file=self.source.path.name,
                 rows=self.report.rows,
                 stored=self.report.stored,
+                updated=self.report.updated,
                 unchanged=self.report.unchanged,
                 rejected=self.report.rejected.total(),
                 stays=self.report.stays,
@@ -196,11 +208,22 @@ class Importer:
 def _note(survey: _Survey, booking: Booking) -> None:
     survey.first = min(survey.first or booking.arrival, booking.arrival)
     survey.last = max(survey.last or booking.arrival, booking.arrival)
+    survey.repeats.note(booking.number)
     if not booking.takes_room:
         return
     survey.rooming.add(room_type=booking.given_type, arrival=booking.arrival, departure=booking.departure)
-    # Of each day's arrivals the one booked longest ago has the address that is refused: whatever day it is,
-    # and
+    # Of each day's arrivals the one booked longest ago has the address that is refused: whatever day it is, and
     # however few days are asked for, each hotel has one to show.
     known = (booking.booked_on or booking.arrival, booking.number)
     survey.longest_known[booking.arrival] = min(survey.longest_known.get(booking.arrival, known), known)
+
+
+def _repeated(booking: Booking, repeats: Repeats) -> Rejected | None:
+    first = repeats.first_line(booking.number, line=booking.line)
+    if first == booking.line:
+        return None
+    return Rejected(booking.line, booking.number, "number repeated", f"line {first} has it")
+
+
+def _room_count() -> int:
+    return sum(len(ids) for ids in ensure_rooms({}).values())

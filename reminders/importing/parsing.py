@@ -31,15 +31,15 @@ _UNKNOWN = frozenset({"", "NULL", "null", "NA", "N/A", "None"})
 
 @dataclass(slots=True)
 class Booking:
-    """A row's facts, as the file has them."""
+    """A row's facts, as the file has them; what it does not say is empty, or None."""
 
     line: int
     number: str
     arrival: date
     departure: date
     adults: int
-    children: int
-    status: str
+    children: int | None
+    status: str | None
     status_date: date | None
     booked_on: date | None
     booked_type: str
@@ -92,8 +92,8 @@ class Parser:
                 arrival=_date(row[self._columns["arrival"]]),
                 departure=_date(row[self._columns["departure"]]),
                 adults=_count(row[self._columns["adults"]]),
-                children=_count(self._text(row, "children") or "0"),
-                status=_status(self._text(row, "status")),
+                children=self._children(row),
+                status=_status(self._text(row, "status")) if "status" in self._columns else None,
                 status_date=self._day(row, "status_date"),
                 booked_on=self._day(row, "booked_on"),
                 booked_type=self._text(row, "booked_type"),
@@ -118,6 +118,10 @@ class Parser:
             return ""
         text = row[place]
         return "" if text in _UNKNOWN else _tidy(text)
+
+    def _children(self, row: Sequence[str]) -> int | None:
+        text = self._text(row, "children")
+        return _count(text) if text else None
 
     def _day(self, row: Sequence[str], field: str) -> date | None:
         text = self._text(row, field)
@@ -146,7 +150,7 @@ def _flaws(booking: Booking) -> Iterator[tuple[str, str]]:
     if nights > MOST_NIGHTS:
         yield "too many nights", f"from {booking.arrival} to {booking.departure}"
     if booking.adults < 1:
-        yield "no adult", f"{booking.adults} adults, {booking.children} children"
+        yield "no adult", f"{booking.adults} adults, {booking.children or 0} children"
     for field, most in _LENGTHS.items():
         if len(getattr(booking, field)) > most:
             yield "too long", f"{field}: {len(getattr(booking, field))} characters, {most} fit"

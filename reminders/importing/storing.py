@@ -11,21 +11,20 @@ from datetime import date, datetime
 from django.db import connection, transaction
 
 from hotelagent.ids import uuid7
-from locks.nights import Nights
-from locks.selectors import availability
-from locks.services import Placement, ensure_rooms, place_stays
+from locks.services import Arranged, Placement, arrange, lock_types
 from reminders import planning
-from reminders.importing import guests
+from reminders.importing import comparing, guests
 from reminders.importing.parsing import Booking
-from reminders.models import Reservation, ReservationStatus
+from reminders.models import Reservation
 from reminders.planning import Plan
+from reminders.services.changing import Change, bring_to
 
 #: Rows of one transaction. A killed import has stored whole chunks, and a second run goes on behind them.
 CHUNK = 2_000
 
 _COLUMNS = (
     "id", "external_id", "status", "arrival", "departure", "guest_name", "guest_email", "guest_phone", "language",
-    "country", "adults", "children", "room_type", "source", "booked_on", "status_date", "stay_id",
+    "country", "adults", "children", "room_type", "assigned_room_type", "source", "booked_on", "status_date", "stay_id",
 )  # fmt: skip
 _COPY = f"COPY reminders_reservation ({', '.join(_COLUMNS)}) FROM STDIN"
 
@@ -41,10 +40,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
+    """`reservations` are the new ones."""
+
     reservations: list[Reservation]
+    updated: int
     unchanged: int
-    stays: int
-    moved: int
+    arranged: Sequence[Arranged]
     plan: Plan
 
 
@@ -53,24 +54,55 @@ def known(numbers: Sequence[str]) -> set[str]:
     return set(Reservation.objects.filter(external_id__in=numbers).values_list("external_id", flat=True))
 
 
-def store(items: Sequence[Item], *, today: date, now: datetime) -> Stored:
-    """Store what the hotel does not have yet. One transaction.
+def differing(items: Sequence[Item], *, today: date) -> set[str]:
+    """The numbers of those that the hotel has otherwise than the file says."""
+    return comparing.differing([comparing.said(item.booking, today=today) for item in items])
 
-    Raises IntegrityError where somebody else stores the same booking at the same moment.
+
+def store(items: Sequence[Item], *, today: date, now: datetime) -> Stored:
+    """Store what the hotel does not have yet, and bring what it has otherwise to what the file says.
+
+    `items` have different numbers. One transaction. Raises RoomContended, and IntegrityError where somebody else stores
+    the same booking at the same moment.
     """
     with transaction.atomic():
         there = known([item.booking.number for item in items])
-        new: dict[str, Item] = {}
-        for item in items:
-            if item.booking.number not in there:
-                new.setdefault(item.booking.number, item)
-        stays, moved = _place(list(new.values()))
+        changes = _changes([item for item in items if item.booking.number in there], today=today)
+        if changes:
+            # All in one order before any is taken: the changed and the new are given rooms one after the other.
+            lock_types({item.booking.given_type for item in items})
+        changed = bring_to(changes)
+        new = [item for item in items if item.booking.number not in there]
+        arranged = arrange(placements=_placements(new))
+        stays = {placement.reference: placement.id for placement in arranged.placed}
         reservations = [
-            reservation_of(item, stay=stays.get(number), today=today) for number, item in new.items()
+            reservation_of(item, stay=stays.get(item.booking.number), today=today) for item in new
         ]
         _insert(reservations)
-        plan = planning.plan(reservations, now=now, are_new=True)
-    return Stored(reservations, len(items) - len(new), len(stays), moved, plan)
+        plan = changed.plan + planning.plan(reservations, now=now, are_new=True)
+    return Stored(reservations, len(changes), len(there) - len(changes), [*changed.arranged, arranged], plan)
+
+
+def _changes(items: Sequence[Item], *, today: date) -> list[Change]:
+    """Of those that the hotel has otherwise; they are locked. Most of a nightly file is as it was."""
+    other = differing(items, today=today) if items else set()
+    if not other:
+        return []
+    stored = Reservation.objects.select_for_update(of=("self",)).filter(external_id__in=other).order_by("id")
+    rows = {reservation.external_id: reservation for reservation in stored}
+    return [
+        Change(
+            rows[item.booking.number],
+            fields,
+            room=item.room,
+            room_type=item.booking.given_type,
+        )
+        for item in items
+        if item.booking.number in rows
+        and (
+            fields := comparing.changes(rows[item.booking.number], comparing.said(item.booking, today=today))
+        )
+    ]
 
 
 def reservation_of(item: Item, *, stay: uuid.UUID | None, today: date) -> Reservation:
@@ -83,7 +115,7 @@ def reservation_of(item: Item, *, stay: uuid.UUID | None, today: date) -> Reserv
     return Reservation(
         id=uuid7(),
         external_id=booking.number,
-        status=_status(booking, today=today),
+        status=comparing.status_of(booking, today=today),
         arrival=booking.arrival,
         departure=booking.departure,
         guest_name=name,
@@ -92,8 +124,9 @@ def reservation_of(item: Item, *, stay: uuid.UUID | None, today: date) -> Reserv
         language=booking.language or guests.language_of(booking.country),
         country=booking.country,
         adults=booking.adults,
-        children=booking.children,
+        children=booking.children or 0,
         room_type=booking.booked_type,
+        assigned_room_type=booking.given_type,
         source=booking.source,
         booked_on=booking.booked_on,
         status_date=booking.status_date,
@@ -101,50 +134,18 @@ def reservation_of(item: Item, *, stay: uuid.UUID | None, today: date) -> Reserv
     )
 
 
-def _status(booking: Booking, *, today: date) -> str:
-    """A stay that was moved into the future has not ended, and its guest may still come: today's too."""
-    is_over = (booking.status_date or booking.departure) < today
-    if booking.status in {ReservationStatus.CHECKED_OUT, ReservationStatus.NO_SHOW} and not is_over:
-        return ReservationStatus.BOOKED
-    return booking.status
-
-
-def _place(items: Sequence[Item]) -> tuple[dict[str, uuid.UUID], int]:
-    """Number of the booking -> its stay, and how many did not get the room they were meant for."""
-    wanted = [
+def _placements(items: Sequence[Item]) -> list[Placement]:
+    return [
         Placement(
             room=item.room,
             check_in=item.booking.arrival,
             check_out=item.booking.departure,
             reference=item.booking.number,
+            room_type=item.booking.given_type,
         )
         for item in items
         if item.room is not None
     ]
-    if not wanted:
-        return {}, 0
-    result = place_stays(wanted)
-    types = {item.booking.number: item.booking.given_type for item in items}
-    placed = [*result.placed, *(_place_elsewhere(p, types[p.reference]) for p in result.refused)]
-    return {placement.reference: placement.id for placement in placed}, len(result.refused)
-
-
-def _place_elsewhere(refused: Placement, room_type: str) -> Placement:
-    """Into another room of the type; where none is free, into one made for it."""
-    nights = Nights(refused.check_in, refused.check_out, limit=(refused.check_out - refused.check_in).days)
-    free = [room.id for room in availability(nights=nights, room_type=room_type).free]
-    while True:
-        if not free:
-            count = len(ensure_rooms({}).get(room_type, []))
-            free = ensure_rooms({room_type: count + 1})[room_type][-1:]
-        another = Placement(
-            room=free.pop(0),
-            check_in=refused.check_in,
-            check_out=refused.check_out,
-            reference=refused.reference,
-        )
-        if place_stays([another]).placed:
-            return another
 
 
 def _insert(reservations: Sequence[Reservation]) -> None:

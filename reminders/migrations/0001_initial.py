@@ -60,6 +60,12 @@ class Migration(migrations.Migration):
                 ("adults", models.PositiveSmallIntegerField(default=1, verbose_name="adults")),
                 ("children", models.PositiveSmallIntegerField(default=0, verbose_name="children")),
                 ("room_type", models.CharField(blank=True, max_length=40, verbose_name="room type booked")),
+                (
+                    "assigned_room_type",
+                    models.CharField(
+                        blank=True, editable=False, max_length=40, verbose_name="room type assigned"
+                    ),
+                ),
                 ("source", models.CharField(blank=True, max_length=40, verbose_name="source")),
                 ("booked_on", models.DateField(blank=True, null=True, verbose_name="booked on")),
                 ("status_date", models.DateField(blank=True, null=True, verbose_name="status since")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import uuid
 from collections.abc import Collection, Mapping
@@ -11,19 +10,16 @@ from typing import Any, TypedDict, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit.services import record
-from locks.errors import NotAStay, RoomTaken
-from locks.models import Stay
-from locks.nights import Nights
-from locks.services import cancel_stay, move_stay
 from reminders import events, guests, planning
 from reminders.errors import InvalidReservation, ReservationChanged, ReservationNotFound
 from reminders.models import Reservation, ReservationStatus
 from reminders.rendering import one_line
 from reminders.schedule import local_day, zone_of
+from reminders.services import changing
+from reminders.services.changing import Change
 from reminders.tasks import replan_reservations
 from tenants.context import current_hotel
 
@@ -96,7 +92,8 @@ def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
         if stored.status == ReservationStatus.CANCELLED:
             return stored
         today = local_day(timezone.now(), zone=zone_of(current_hotel().time_zone))
-        _write(stored, status=ReservationStatus.CANCELLED, status_date=today)
+        changing.write([Change(stored, {"status": ReservationStatus.CANCELLED, "status_date": today})])
+        _guests_follow(stored, addresses=[stored.guest_email])
         record(events.RESERVATION_CANCELLED, subject=("reservation", stored.id), number=stored.external_id)
     return stored
 
@@ -136,8 +133,8 @@ _TEXTS = (
     "room_type",
     "source",
 )
-_KEPT = frozenset({"id", "external_id", "stay", "updated_at"})
-_COMPARED = tuple(field.name for field in Reservation._meta.concrete_fields if field.name not in _KEPT)
+#: Which room a booking is given is a file's to say.
+_COMPARED = tuple(name for name in changing.COLUMNS if name != "assigned_room_type")
 
 
 def _tidied(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,54 +178,14 @@ def _bring_to(stored: Reservation, wanted: Reservation) -> Reservation:
         name: getattr(wanted, name) for name in _COMPARED if getattr(wanted, name) != getattr(stored, name)
     }
     if changed:
-        _write(stored, **changed)
-        record(
-            events.RESERVATION_CHANGED,
-            subject=("reservation", stored.id),
-            number=stored.external_id,
-            changed=", ".join(sorted(changed)),
-        )
+        before = stored.guest_email
+        changing.bring_to([Change(stored, changed)])
+        if changed.keys() & {"status", "arrival", "departure", "guest_email"}:
+            _guests_follow(stored, addresses={before, stored.guest_email})
     return stored
-
-
-def _write(stored: Reservation, **changed: Any) -> None:
-    """Change a locked row; its reminders are planned anew.
-
-    `updated_at` is the version that a sender compares.
-    """
-    addresses = {stored.guest_email, changed.get("guest_email", stored.guest_email)}
-    for name, value in changed.items():
-        setattr(stored, name, value)
-    if stored.stay_id is not None and changed.keys() & {"status", "arrival", "departure"}:
-        stored.stay = _room_follows(stored, stored.stay_id)
-        changed["stay"] = stored.stay
-    stored.updated_at = Now()
-    stored.save(update_fields=[*changed, "updated_at"])
-    stored.refresh_from_db(fields=["updated_at"])
-    planning.plan([stored], now=timezone.now())
-    if changed.keys() & {"status", "arrival", "departure", "guest_email"}:
-        _guests_follow(stored, addresses=addresses)
 
 
 def _guests_follow(reservation: Reservation, *, addresses: Collection[str]) -> None:
     """Their other stays may be a new or a returning guest's now. Planned apart: to lock them here could deadlock."""
     if others := guests.other_stays(reservation, addresses=addresses):
         replan_reservations.delay_on_commit([str(id_) for id_ in others])
-
-
-def _room_follows(reservation: Reservation, stay_id: uuid.UUID) -> Stay | None:
-    """The room goes with new days if it is free on them; if it is not, or the guest cancelled, it is given up.
-
-    One who never came has paid: the room stays theirs.
-    """
-    if reservation.status != ReservationStatus.CANCELLED:
-        stay = Stay.objects.get(id=stay_id)
-        if (stay.check_in, stay.check_out) == (reservation.arrival, reservation.departure):
-            return stay
-        nights = Nights(reservation.arrival, reservation.departure, limit=reservation.nights)
-        with contextlib.suppress(RoomTaken, NotAStay):
-            move_stay(stay_id, room=stay.room_id, nights=nights)
-            return stay
-    with contextlib.suppress(NotAStay):
-        cancel_stay(stay_id)
-    return None

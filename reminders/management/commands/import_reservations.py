@@ -33,8 +33,13 @@ class Command(BaseCommand):
     help = (
         "Take a CSV file of bookings, packed with gzip or not, into a hotel: every booking becomes a reservation, "
         "every stay gets a room (rooms are made as the stays need them, by type), and the reminders are planned. "
-        "Rows that can't be bookings are listed with line and reason, and don't stop the rest. Bookings that the "
-        "hotel has already are left as they are, so the command may be run again, also after it was interrupted. "
+        "Rows that can't be bookings are listed with line and reason, and don't stop the rest. "
+        "Run it again with every export of the hotel's own system (PMS): that system is the source of its bookings. "
+        "A booking that the hotel has under the same number is brought to what the file says, also where staff "
+        "changed it here, and its reminders and its room follow; an empty cell, or a column that the file lacks, "
+        "leaves what is stored. The room that staff gave a stay is kept while it is free on the stay's nights and of "
+        "the type assigned. A booking that is not in the file is left as it is: export cancelled ones too. "
+        "An import that was interrupted is finished by running it again. "
         "Guests that the file does not name are invented, with addresses under example.com. "
         "Example: import_reservations bookings.csv --hotel resort --map number=confirmation --rejects bad.csv. "
         "Exit code 0: imported, whatever was rejected. 1: the file can't be read or a booking was stored by "
@@ -129,16 +134,18 @@ class Command(BaseCommand):
         if (more := report.rejected.total() - len(shown)) > 0:
             self.stdout.write(f"... and {more} more; --rejects FILE writes all of them.")
         reasons = ", ".join(f"{number} {reason}" for reason, number in report.rejected.most_common())
+        would_be = "would be " if is_dry else ""
         self.stdout.write(
-            f"{report.rows} rows = {report.stored} {'would be stored' if is_dry else 'stored'} + "
+            f"{report.rows} rows = {report.stored} {would_be}stored + {report.updated} {would_be}updated + "
             f"{report.unchanged} unchanged + {report.rejected.total()} rejected"
             f"{f' ({reasons})' if reasons else ''} + {report.outside} outside the days asked for"
         )
         if not is_dry:
             plan = report.reminders
             self.stdout.write(
-                f"{report.stays} stays in {report.rooms} rooms ({report.rooms_made} made); reminders: "
-                f"{plan.scheduled} scheduled, {plan.due} of them due now, {plan.skipped} skipped; "
+                f"{report.stays} stays in {report.rooms} rooms ({report.rooms_made} made), {report.stays_moved} moved, "
+                f"{report.stays_cancelled} cancelled; reminders: {plan.scheduled} scheduled, {plan.due} of them due "
+                f"now, {plan.skipped} skipped, {plan.cancelled} cancelled; "
                 f"{report.seconds:.1f} s"
             )
 
