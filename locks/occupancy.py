@@ -19,6 +19,13 @@ class Occupancy:
         self._first = first.toordinal()
         self._taken: dict[int, int] = {}
 
+    def begin_with(self, room: int, days: Iterable[tuple[int, int]]) -> None:
+        """What stands in a room, in days counted from `first`."""
+        taken = 0
+        for begins, ends in days:
+            taken |= (1 << ends) - (1 << begins)
+        self._taken[room] = taken
+
     def take(self, room: int, nights: Span) -> None:
         self._taken[room] = self._taken.get(room, 0) | self._bits(nights)
 

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from audit.services import record_many
 from locks import events, sql
-from locks.changes import announce
+from locks.changes import announce, moving
 from locks.errors import RoomContended
 from locks.holds import held_rooms, rows
 from locks.occupancy import Occupancy, Span, window
@@ -29,6 +29,7 @@ _FIND = """
 SELECT stay.id, stay.room_id AS room, lower(stay.nights) AS check_in, upper(stay.nights) AS check_out
 FROM locks_stay stay WHERE stay.id = ANY(%(ids)s::uuid[]) AND stay.status = 'confirmed'
 """
+_FIND_LOCKED = f"{_FIND} ORDER BY stay.id FOR NO KEY UPDATE"
 
 _LOCK = """
 SELECT room.id, room.number, room.room_type FROM locks_room room
@@ -36,23 +37,26 @@ WHERE room.id = ANY(%(rooms)s::int[]) OR room.room_type = ANY(%(types)s::text[])
 ORDER BY room.id FOR NO KEY UPDATE
 """
 
-# By the nights, as the constraint's index has them; the rooms are compared in memory.
+_LAPSED = """
+SELECT stay.id FROM locks_stay stay
+WHERE stay.status = 'held' AND stay.expires_at <= clock_timestamp() AND stay.nights && daterange(%(first)s, %(last)s)
+  AND stay.room_id = ANY(%(rooms)s::int[])
+"""
+
+# By the nights, as the constraint's index has them. A row is a room and the days, counted from the first, on which its
+# stays begin and end: a row for each stay of a year takes longer to hand over than to find.
 _TAKEN = """
-SELECT stay.id, stay.room_id AS room, greatest(lower(stay.nights), %(first)s) AS check_in,
-    least(upper(stay.nights), %(last)s) AS check_out,
-    stay.status = 'held' AND stay.expires_at <= clock_timestamp() AS lapsed
+SELECT stay.room_id AS room, array_agg(greatest(lower(stay.nights) - %(first)s, 0)) AS begins,
+    array_agg(upper(stay.nights) - %(first)s) AS ends
 FROM locks_stay stay
 WHERE stay.status IN ('held', 'confirmed', 'out_of_service') AND stay.nights && daterange(%(first)s, %(last)s)
-  AND stay.room_id = ANY(%(rooms)s::int[])
+  AND stay.room_id = ANY(%(rooms)s::int[]) AND stay.id <> ALL(%(but)s::uuid[])
+GROUP BY stay.room_id
 """
 
 # A constraint judges row by row, so stays that change places would stand in each other's way: all leave first.
 _LEAVE = """
-WITH leaving AS (
-    SELECT stay.id FROM locks_stay stay
-    WHERE stay.id = ANY(%(ids)s::uuid[]) AND stay.status = 'confirmed' ORDER BY stay.id FOR NO KEY UPDATE)
-UPDATE locks_stay stay SET status = 'cancelled' FROM leaving WHERE stay.id = leaving.id
-RETURNING stay.id
+UPDATE locks_stay SET status = 'cancelled' WHERE id = ANY(%(ids)s::uuid[]) RETURNING id
 """
 _ARRIVE = """
 UPDATE locks_stay stay
@@ -114,18 +118,22 @@ def arrange(*, changes: Sequence[StayChange] = (), placements: Sequence[Placemen
     """
     if not changes and not placements:
         return Arranged()
+    ids = {"ids": [change.stay for change in changes]}
     with transaction.atomic():
-        found = {row["id"]: row for row in rows(_FIND, {"ids": [c.stay for c in changes]})} if changes else {}
         house = _House()
+        stand = rows(_FIND, ids) if changes else []
         house.lock(
-            rooms={row["room"] for row in found.values()} | {placement.room for placement in placements},
+            rooms={row["room"] for row in stand} | {placement.room for placement in placements},
             types={c.room_type for c in changes if c.room_type is not None}
             | {p.room_type for p in placements},
         )
-        moved, ended = _change([c for c in changes if c.stay in found], found, house)
+        found = {row["id"]: row for row in (rows(_FIND_LOCKED, ids) if stand else [])}
+        if any(row["room"] not in house.types for row in found.values()):  # moved by another, just now
+            raise RoomContended
+        moved, ended = _change([change for change in changes if change.stay in found], found, house)
         placed, elsewhere = _place(placements, house)
     return Arranged(
-        standing=frozenset(found.keys() - ended),
+        standing=frozenset(found.keys() - set(ended)),
         moved=moved,
         ended=len(ended),
         placed=placed,
@@ -140,29 +148,26 @@ def lock_types(types: Collection[str]) -> None:
 
 def _change(
     changes: Sequence[StayChange], found: Mapping[UUID, Mapping[str, Any]], house: _House
-) -> tuple[int, set[UUID]]:
-    """How many moved, and which ended: those that a rival has ended meanwhile, too."""
-    ending = [change.stay for change in changes if change.nights is None]
-    moving = [change for change in changes if _moves(change, found[change.stay], house)]
-    if not ending and not moving:
-        return 0, set()
-    to = _choose_moves(moving, found, house)
-    ending += [change.stay for change in moving if change.stay not in to]
-    announce(events.STAY_MOVED.name, list(to))
-    left = {row["id"] for row in rows(_LEAVE, {"ids": [*to, *ending]})}
-    landed = [(id_, room, span) for id_, (room, span) in to.items() if id_ in left]
-    if landed:
+) -> tuple[int, list[UUID]]:
+    """How many moved, and which ended."""
+    movers = [change for change in changes if _moves(change, found[change.stay], house)]
+    to = _choose_moves(movers, found, house)
+    ended = [c.stay for c in changes if c.nights is None] + [c.stay for c in movers if c.stay not in to]
+    if not to and not ended:
+        return 0, []
+    with moving(list(to)):
+        rows(_LEAVE, {"ids": [*to, *ended]})
         rows(
             _ARRIVE,
             {
-                "ids": [id_ for id_, _room, _span in landed],
-                "rooms": [room for _id, room, _span in landed],
-                "check_ins": [span[0] for _id, _room, span in landed],
-                "check_outs": [span[1] for _id, _room, span in landed],
+                "ids": list(to),
+                "rooms": [room for room, _span in to.values()],
+                "check_ins": [check_in for _room, (check_in, _out) in to.values()],
+                "check_outs": [check_out for _room, (_in, check_out) in to.values()],
             },
         )
-    _tell(landed, [id_ for id_ in ending if id_ in left], found, house)
-    return len(landed), {*ending, *(to.keys() - left)}
+    _tell(to, ended, found, house)
+    return len(to), ended
 
 
 def _moves(change: StayChange, stands: Mapping[str, Any], house: _House) -> bool:
@@ -178,16 +183,16 @@ def _is_of_wrong_type(change: StayChange, stands: Mapping[str, Any], house: _Hou
 
 
 def _choose_moves(
-    moving: Sequence[StayChange], found: Mapping[UUID, Mapping[str, Any]], house: _House
+    movers: Sequence[StayChange], found: Mapping[UUID, Mapping[str, Any]], house: _House
 ) -> dict[UUID, tuple[int, Span]]:
     """Stay -> the room and nights that it gets. Those who keep their room come first, and nobody loses it to them."""
-    if not moving:
+    if not movers:
         return {}
-    spans = {change.stay: change.nights for change in moving if change.nights is not None}
+    spans = {change.stay: change.nights for change in movers if change.nights is not None}
     occupancy = _occupancy(list(spans.values()), house.types, but=spans.keys())
     to: dict[UUID, tuple[int, Span]] = {}
     others: dict[UUID, str] = {}
-    for change in sorted(moving, key=lambda change: spans[change.stay]):
+    for change in sorted(movers, key=lambda change: spans[change.stay]):
         own, span = found[change.stay]["room"], spans[change.stay]
         stays = not _is_of_wrong_type(change, found[change.stay], house)
         if stays and occupancy.first_free([own], span) is not None:
@@ -251,25 +256,17 @@ def _make(more: Mapping[str, int], house: _House) -> dict[str, list[int]]:
 def _occupancy(spans: Sequence[Span], rooms_: Iterable[int], but: Collection[UUID] = ()) -> Occupancy:
     """What stands in the locked rooms; what has lapsed there is ended, for the constraint would count it."""
     first, last = window(spans)
-    taken = rows(_TAKEN, {"first": first, "last": last, "rooms": list(rooms_)})
-    ended = _expire([row["id"] for row in taken if row["lapsed"]])
+    where = {"first": first, "last": last, "rooms": list(rooms_)}
+    if lapsed := rows(_LAPSED, where):
+        after_expiry(held_rooms(sql.EXPIRE, {"ids": [row["id"] for row in lapsed]}))
     occupancy = Occupancy(first=first)
-    for row in taken:
-        if row["id"] not in but and row["id"] not in ended:
-            occupancy.take(row["room"], (row["check_in"], row["check_out"]))
+    for row in rows(_TAKEN, {**where, "but": list(but)}):
+        occupancy.begin_with(row["room"], zip(row["begins"], row["ends"], strict=True))
     return occupancy
 
 
-def _expire(lapsed: Sequence[UUID]) -> set[UUID]:
-    if not lapsed:
-        return set()
-    expired = held_rooms(sql.EXPIRE, {"ids": list(lapsed)})
-    after_expiry(expired)
-    return {hold.id for hold in expired}
-
-
 def _tell(
-    landed: Sequence[tuple[UUID, int, Span]],
+    to: Mapping[UUID, tuple[int, Span]],
     ended: Sequence[UUID],
     found: Mapping[UUID, Mapping[str, Any]],
     house: _House,
@@ -288,7 +285,7 @@ def _tell(
 
     record_many(
         events.STAY_MOVED,
-        [(("hold", id_), dates(room, span) | before(id_, "from_")) for id_, room, span in landed],
+        [(("hold", id_), dates(room, span) | before(id_, "from_")) for id_, (room, span) in to.items()],
     )
     record_many(events.STAY_CANCELLED, [(("hold", id_), before(id_)) for id_ in ended])
     announce(events.STAY_CANCELLED.name, ended)
