@@ -5,6 +5,7 @@ import datetime
 import functools
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from django.utils import timezone
 from tenants import routing
 from tenants.context import (
     Actor,
+    Scope,
     actor_context,
     current_actor,
     current_scope,
@@ -67,7 +69,7 @@ class HotelTask(DjangoTask[Any, Any]):
         if not self.request.id:  # called as a function: its caller's context is the right one
             return super().__call__(*args, **kwargs)
         with self._context():
-            if self._redelivered():
+            if self.is_redelivered:
                 self._count_delivery()
             return super().__call__(*args, **kwargs)
 
@@ -86,20 +88,21 @@ class HotelTask(DjangoTask[Any, Any]):
             kind="task", id=str(self.request.id), label=self.name, request_id=headers.get(REQUEST_HEADER)
         )
         hotel_id = headers.get(HOTEL_HEADER)
-        if hotel_id is None:
-            with platform_context(), actor_context(actor):
-                yield
-            return
+        with self.in_hotel(hotel_id) if hotel_id else platform_context(), actor_context(actor):
+            yield
+
+    def in_hotel(self, hotel_id: str) -> AbstractContextManager[Scope]:
+        """The context of a hotel that the task is to run in. Raises Ignore where that is no longer active."""
         hotel = routing.by_id(UUID(hotel_id))
         if hotel is None or hotel.status != HotelStatus.ACTIVE:
             logger.warning(
                 "not run: %s, for hotel %s is %s", self.name, hotel_id, hotel.status if hotel else "gone"
             )
             raise Ignore
-        with hotel_context(hotel), actor_context(actor):
-            yield
+        return hotel_context(hotel)
 
-    def _redelivered(self) -> bool:
+    @property
+    def is_redelivered(self) -> bool:
         return bool((self.request.delivery_info or {}).get("redelivered"))
 
     def _count_delivery(self) -> None:

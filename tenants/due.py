@@ -104,6 +104,10 @@ class Batch:
     ids: list[str]
 
 
+#: Batches of one kind that together have no more items than one batch may have.
+Group = list[Batch]
+
+
 def claim(*, limit: int = 5_000) -> list[Batch]:
     """Lease what is due, of active hotels. The platform's context; committed by the caller's transaction.
 
@@ -172,6 +176,21 @@ def _batches(rows: list[tuple[UUID, str, UUID]]) -> list[Batch]:
             batches.append(last := Batch(hotel_id=hotel_id, kind=kind, ids=[]))
         last.ids.append(str(item_id))
     return batches
+
+
+def grouped(batches: Iterable[Batch]) -> list[Group]:
+    """What goes as one message."""
+    groups: list[Group] = []
+    open_groups: dict[Kind, tuple[Group, int]] = {}
+    for batch in batches:
+        group, items = open_groups.get(batch.kind, ([], batch.kind.batch))
+        items += len(batch.ids)
+        if items > batch.kind.batch:
+            group, items = [], len(batch.ids)
+            groups.append(group)
+        group.append(batch)
+        open_groups[batch.kind] = group, items
+    return groups
 
 
 def give_back(batch: Batch) -> None:

@@ -1,17 +1,21 @@
 """What the platform does by itself."""
 
+import dataclasses
 import datetime
 import logging
 import time
+from typing import Any
 from uuid import UUID
 
 from celery import current_app, shared_task
-from django.db import transaction
+from celery.exceptions import Ignore
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from tenants import due, metrics, provisioning
 from tenants.celery_task import HOTEL_HEADER, HotelTask
+from tenants.context import actor_context, current_actor
 from tenants.models import Hotel, HotelStatus, Redelivery
 
 logger = logging.getLogger(__name__)
@@ -19,6 +23,8 @@ logger = logging.getLogger(__name__)
 #: A tick that found much goes on, but not into the next one (they come every 5 s).
 TICK_SECONDS = 4.0
 FULL = 5_000
+#: A message that has run so long begins with no other hotel.
+GROUP_SECONDS = 60.0
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.tick")
@@ -31,7 +37,7 @@ def tick() -> int:
             batches = due.claim(limit=FULL)
         # Sent after the commit: a crash between the two is a lease that ends.
         found = sum(len(batch.ids) for batch in batches)
-        handed_out += sum(_hand_out(batch) for batch in batches)
+        handed_out += sum(_hand_out(group) for group in due.grouped(batches))
         if found < FULL or time.monotonic() - started > TICK_SECONDS:
             break
     metrics.TICK.observe(time.monotonic() - started)
@@ -40,17 +46,52 @@ def tick() -> int:
     return handed_out
 
 
-def _hand_out(batch: due.Batch) -> int:
+def _hand_out(group: due.Group) -> int:
+    """As one message: the handler's own where there is one hotel, else `handle_due`."""
+    kind, items = group[0].kind, sum(len(batch.ids) for batch in group)
     try:
-        current_app.tasks[batch.kind.task].apply_async(
-            args=(batch.ids,), headers={HOTEL_HEADER: str(batch.hotel_id)}
-        )
+        if len(group) == 1:
+            _send(kind, str(group[0].hotel_id), group[0].ids)
+        else:
+            handle_due.delay(kind.name, [(str(batch.hotel_id), batch.ids) for batch in group])
     except (OperationalError, ConnectionError):
-        logger.exception("the broker did not take %s items of kind %s", len(batch.ids), batch.kind.name)
-        due.give_back(batch)
+        logger.exception("the broker did not take %s items of kind %s", items, kind.name)
+        for batch in group:
+            due.give_back(batch)
         return 0
-    metrics.HANDED_OUT.labels(kind=batch.kind.name).inc(len(batch.ids))
-    return len(batch.ids)
+    metrics.HANDED_OUT.labels(kind=kind.name).inc(items)
+    return items
+
+
+def _send(kind: due.Kind, hotel_id: str, ids: list[str]) -> None:
+    current_app.tasks[kind.task].apply_async(args=(ids,), headers={HOTEL_HEADER: hotel_id})
+
+
+@shared_task(base=HotelTask, name="tenants.tasks.handle_due", bind=True)
+def handle_due(self: HotelTask, kind_name: str, batches: list[tuple[str, list[str]]]) -> None:
+    """Run the handler for one hotel after the other, each in its own context: with few items a hotel, a message
+    for each would cost more than the work.
+
+    A hotel whose handler fails is sent alone, where its failure is kept; so is each of a message that lost its
+    worker, and what is left after GROUP_SECONDS. The others are not held up by it.
+    """
+    kind = due.kinds()[kind_name]
+    handler: Any = current_app.tasks[kind.task]
+    actor = dataclasses.replace(current_actor(), label=handler.name)
+    started = time.monotonic()
+    for hotel_id, ids in batches:
+        if self.is_redelivered or time.monotonic() - started > GROUP_SECONDS:
+            _send(kind, hotel_id, ids)
+            continue
+        try:
+            with handler.in_hotel(hotel_id), actor_context(actor):
+                handler(ids)
+        except Ignore:
+            continue
+        except Exception:
+            logger.warning("%s failed beside other hotels' and is sent alone", handler.name, exc_info=True)
+            close_old_connections()
+            _send(kind, hotel_id, ids)
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.provision_hotel")

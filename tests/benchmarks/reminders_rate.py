@@ -34,7 +34,8 @@ def measure(ids: list[str]) -> list[Row]:
         stack.callback(running.stop)
         running.start()
         server = stack.enter_context(sink(keep=MAILS))
-        mail = {"EMAIL_URL": f"smtp://127.0.0.1:{server.port}", "LOG_LEVEL": "ERROR"}
+        # DEBUG=0, as post-office's settings have it and as a deployment has: else Django keeps each statement.
+        mail = {"EMAIL_URL": f"smtp://127.0.0.1:{server.port}", "LOG_LEVEL": "ERROR", "DEBUG": "0"}
         ours, peer = stack.enter_context(
             both(running, ours="side_reminders", peer="side_post_office",
                  peer_settings="tests.benchmarks.peer.post_office", environment=mail)

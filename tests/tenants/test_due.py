@@ -31,7 +31,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """What went to the broker: hotel and ids."""
+    """What went to the broker: hotel and ids, of several hotels in one message too."""
     sent: Sent = []
 
     class Task:
@@ -39,6 +39,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
             sent.append((headers["hotel"], args[0]))
 
     monkeypatch.setitem(current_app.tasks, "tests.due", Task())
+    monkeypatch.setattr(tasks.handle_due, "delay", lambda _kind, batches: sent.extend(batches))
     return sent
 
 
