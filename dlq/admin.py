@@ -68,8 +68,6 @@ class FailureAdmin(LookedAtModelAdmin):
         "state",
         "why",
         "group",
-        "attempts",
-        "occurrences",
         "next_retry_at",
         "last_seen_at",
     ]
@@ -146,7 +144,9 @@ class FailureAdmin(LookedAtModelAdmin):
 
     @display(description=_("why"), ordering="error_type")
     def why(self, failure: Failure) -> str:
-        return Truncator(f"{failure.error_type.rpartition('.')[2]}: {failure.error_message}").chars(120)
+        often = f" ({failure.occurrences}x)" if failure.occurrences > 1 else ""
+        text = f"{failure.error_type.rpartition('.')[2]}: {failure.error_message}"
+        return Truncator(text).chars(120) + often
 
     @display(description=_("group"), ordering="fingerprint")
     def group(self, failure: Failure) -> SafeString:

@@ -4,9 +4,10 @@ Everywhere: nothing but our own files, no inline script, no frame around us, no 
 
 The admin adds two things that unfold can't do without: Alpine.js evaluates the expressions in its attributes
 (`'unsafe-eval'`; inline scripts and event handlers stay forbidden), and a few elements carry a `style` attribute
-(`style-src-attr`; style elements stay forbidden). The API's documentation needs `data:` images and the style
-elements that Swagger UI makes. The page behind a mail's "Unsubscribe" wears the hotel's own colour, in `style`
-attributes. What the API itself answers is never a page, so it may load nothing at all.
+(`style-src-attr`; style elements stay forbidden, but for those that `framed` knows to the letter). The API's
+documentation needs `data:` images and the style elements that Swagger UI makes. The page behind a mail's "Unsubscribe"
+wears the hotel's own colour, in `style` attributes. What the API itself answers is never a page, so it may load nothing
+at all.
 """
 
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest, HttpResponseBase
+
+from hotelagent.admin import framed
 
 PAGE: dict[str, Any] = {
     "default-src": [NONE],
@@ -51,4 +54,6 @@ class PolicyMiddleware(CSPMiddleware):
             parts.config = next(
                 (policy for prefix, policy in BY_PREFIX if request.path_info.startswith(prefix)), None
             )
+            if parts.config is ADMIN:
+                parts.config = {**ADMIN, "style-src": [*ADMIN["style-src"], *framed.styles()]}
         return parts

@@ -29,8 +29,8 @@ from reminders.models import Reservation
 from reminders.models import Template as StoredTemplate
 
 LAST_RESORT = "en"
-#: Where Django's own is short ("Nov. 22, 2026"). Portuguese it has in capitals, which ended in 1990.
-_IN_LETTERS = {"en": "j F Y"}
+#: Where staff have a shorter one (`hotelagent.formats`). Portuguese Django has in capitals, which ended in 1990.
+_IN_LETTERS = {"en": "j F Y", "es": r"j \d\e F \d\e Y"}
 _SUBJECT_LENGTH = 200
 #: Characters of one part of a template. Gmail cuts off what is longer than 102 kB.
 _MOST = 60_000

@@ -165,6 +165,7 @@ ANYMAIL = {**_MAIL.get("ANYMAIL", {}), "WEBHOOK_SECRET": env.str("WEBHOOK_SECRET
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 LOCALE_PATHS = [BASE_DIR / "hotelagent" / "locale"]
+FORMAT_MODULE_PATH = ["hotelagent.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Cast, Coalesce, Concat
+from django.db.models import QuerySet
+from django.db.models.functions import Length
 from django.http import HttpRequest
 from django.urls import URLPattern, path
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesDropdownFilter, RangeNumericFilter
 from unfold.decorators import display
@@ -14,10 +15,10 @@ from unfold.decorators import display
 from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin, ToldByServices
 from hotelagent.admin.sites import hotel_site
 from locks import services
+from locks.admin.holders import NamesHolder, with_names
 from locks.listing import stays
 from locks.models import Room, Stay, StayStatus
 from locks.pages import board_page
-from tenants.models import ApiKey, User
 
 COLOURS = {
     StayStatus.HELD: "warning",
@@ -29,12 +30,6 @@ COLOURS = {
 }
 
 
-def _named(people: QuerySet[Any], kind: str, name: str) -> Subquery:
-    """The name of a stay's holder, if it is one of these."""
-    holder = Concat(Value(f"{kind}:"), Cast("id", CharField()))
-    return Subquery(people.alias(holder=holder).filter(holder=OuterRef("holder")).values(name)[:1])
-
-
 @admin.register(Room, site=hotel_site)
 class RoomAdmin(ToldByServices, HotelModelAdmin):
     icon = "bed"
@@ -44,6 +39,10 @@ class RoomAdmin(ToldByServices, HotelModelAdmin):
     list_filter_submit = True
     search_fields = ["number", "room_type"]
     fields = ["number", "room_type", "floor", "capacity"]
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        """As people count: 99, 100, 101."""
+        return [Length("number"), "number"]
 
     def get_urls(self) -> list[URLPattern]:
         address = path("board/", self.admin_site.admin_view(board_page), name="locks_board")
@@ -68,7 +67,7 @@ class RoomAdmin(ToldByServices, HotelModelAdmin):
 
 
 @admin.register(Stay, site=hotel_site)
-class StayAdmin(LookedAtModelAdmin):
+class StayAdmin(NamesHolder, LookedAtModelAdmin):
     """To look at. What can be done with a stay is done on the board."""
 
     icon = "hotel"
@@ -85,26 +84,15 @@ class StayAdmin(LookedAtModelAdmin):
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Stay]:
-        return stays().annotate(
-            client=Coalesce(
-                _named(User.objects.all(), "user", "username"), _named(ApiKey.objects.all(), "key", "name")
-            )
-        )
-
-    @display(description=_("holder"), ordering="holder")
-    def made_by(self, stay: Stay) -> str:
-        """Who took the room: a person's or a key's name; what an operator brought in says so."""
-        if stay.holder.startswith("command:"):
-            return str(_("import")) if stay.holder == "command:import_reservations" else str(_("operator"))
-        return getattr(stay, "client", None) or stay.holder
+        return with_names(stays())
 
     @display(description=_("check-in"), ordering="nights")
-    def check_in(self, stay: Stay) -> Any:
-        return stay.check_in
+    def check_in(self, stay: Stay) -> str:
+        return date_format(stay.check_in)
 
     @display(description=_("check-out"))
-    def check_out(self, stay: Stay) -> Any:
-        return stay.check_out
+    def check_out(self, stay: Stay) -> str:
+        return date_format(stay.check_out)
 
     @display(description=_("status"), label=COLOURS, ordering="status")
     def shown_status(self, stay: Stay) -> tuple[str, str]:

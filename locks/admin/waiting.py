@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -13,6 +14,7 @@ from unfold.decorators import display
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from locks import services
+from locks.admin.holders import NamesHolder, with_names
 from locks.listing import waiting_entries
 from locks.models import WaitingEntry, WaitingStatus
 from tenants.errors import DomainError
@@ -27,37 +29,37 @@ COLOURS = {
 
 
 @admin.register(WaitingEntry, site=hotel_site)
-class WaitingEntryAdmin(HotelModelAdmin):
+class WaitingEntryAdmin(NamesHolder, HotelModelAdmin):
     """To look at, and to end a wait. Clients join over REST."""
 
     icon = "hourglass_top"
     menu_order = 25
-    list_display = ["wanted", "check_in", "check_out", "state", "place", "reference", "holder", "joined_at"]
+    list_display = ["wanted", "check_in", "check_out", "state", "place", "reference", "made_by", "joined_at"]
     list_filter = [("status", ChoicesDropdownFilter)]
     list_filter_submit = True
     search_fields = ["reference", "room__number", "room_type", "holder"]
     ordering = ["-id"]
     actions = ["end_wait"]
     readonly_fields = [
-        "wanted", "guests", "check_in", "check_out", "state", "place", "hold_id", "reference", "session",
-        "holder", "joined_at", "ended_at", "id",
+        "wanted", "guests", "check_in", "check_out", "status", "place", "hold_id", "reference", "session",
+        "made_by", "joined_at", "ended_at", "id",
     ]  # fmt: skip
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitingEntry]:
-        return waiting_entries()
+        return with_names(waiting_entries())
 
     @display(description=_("wanted"), ordering="room_type")
     def wanted(self, entry: WaitingEntry) -> str:
         return str(entry.room or entry.room_type)
 
     @display(description=_("check-in"), ordering="nights")
-    def check_in(self, entry: WaitingEntry) -> Any:
-        return entry.nights.lower
+    def check_in(self, entry: WaitingEntry) -> str:
+        return date_format(entry.nights.lower)
 
     @display(description=_("check-out"))
-    def check_out(self, entry: WaitingEntry) -> Any:
-        return entry.nights.upper
+    def check_out(self, entry: WaitingEntry) -> str:
+        return date_format(entry.nights.upper)
 
     @display(description=_("state"), label=COLOURS, ordering="status")
     def state(self, entry: WaitingEntry) -> tuple[str, str]:

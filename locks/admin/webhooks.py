@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
@@ -78,15 +79,15 @@ class WebhookAdmin(ToldByServices, HotelModelAdmin):
     actions = ["send_test", "rotate_secret"]
     change_form_outer_before_template = "locks/webhook_acts.html"
 
-    @display(description=_("events"))
+    @display(description=_("Events"))
     def event_list(self, webhook: Webhook) -> str:
-        return ", ".join(webhook.events)
+        return pgettext("events", "all") if TOPICS.keys() <= set(webhook.events) else ", ".join(webhook.events)
 
-    @display(description=_("state"), label={_("on"): "success", _("off"): "danger", _("failing"): "warning"})
-    def state(self, webhook: Webhook) -> Any:
+    @display(description=_("state"), label={"on": "success", "off": "danger", "failing": "warning"})
+    def state(self, webhook: Webhook) -> tuple[str, str]:
         if not webhook.active:
-            return _("off")
-        return _("failing") if webhook.failing_since else _("on")
+            return "off", _now("off")
+        return ("failing", _now("failing")) if webhook.failing_since else ("on", _now("on"))
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
@@ -189,7 +190,7 @@ class NoticeAdmin(LookedAtModelAdmin):
     list_select_related = ["webhook"]
     ordering = ["-id"]
     readonly_fields = [
-        "event", "webhook", "state", "attempts", "error", "created_at", "sent_at", "data", "id",
+        "event", "webhook", "status", "attempts", "error", "created_at", "sent_at", "data", "id",
     ]  # fmt: skip
     fields = readonly_fields
 

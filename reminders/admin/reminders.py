@@ -9,10 +9,8 @@ from django.contrib import admin, messages
 from django.db.models import Case, F, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
@@ -37,14 +35,8 @@ COLOURS = {
     ReminderStatus.CANCELLED: "default",
     ReminderStatus.FAILED: "danger",
 }
-#: Short enough for a column, and the same day to readers of either order.
-_IN_A_LIST = "j M Y, H:i"
 TROUBLE = (ReminderStatus.UNKNOWN, ReminderStatus.FAILED)
 TO_GO = (ReminderStatus.SENDING, ReminderStatus.SCHEDULED)
-
-
-def _moment(moment: datetime) -> str:
-    return date_format(localtime(moment), _IN_A_LIST)
 
 
 @admin.register(Reminder, site=hotel_site)
@@ -74,12 +66,12 @@ class ReminderAdmin(LookedAtModelAdmin):
         return [trouble, soonest, "-planned_for", "-id"]
 
     @display(description=_("planned for"), ordering="planned_for")
-    def planned(self, reminder: Reminder) -> str:
-        return _moment(reminder.planned_for)
+    def planned(self, reminder: Reminder) -> datetime:
+        return reminder.planned_for
 
     @display(description=_("sent"), ordering="sent_at", empty_value="")
-    def sent(self, reminder: Reminder) -> str:
-        return _moment(reminder.sent_at) if reminder.sent_at else ""
+    def sent(self, reminder: Reminder) -> datetime | None:
+        return reminder.sent_at
 
     @display(description=_("status"), label=COLOURS, ordering="status")
     def state(self, reminder: Reminder) -> tuple[str, str]:

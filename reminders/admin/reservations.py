@@ -52,8 +52,8 @@ class ReservationAdmin(ToldByServices, HotelModelAdmin):
             {
                 "fields": [
                     ("external_id", "status"),
-                    ("arrival", "departure", "nights"),
-                    ("room", "room_type"),
+                    ("arrival", "departure"),
+                    ("room", "nights"),
                 ]
             },
         ),
@@ -61,7 +61,14 @@ class ReservationAdmin(ToldByServices, HotelModelAdmin):
         (_("Reminders"), {"fields": ["timeline"]}),
         (
             _("Booking"),
-            {"fields": [("adults", "children", "country"), ("source", "booked_on", "status_date")]},
+            {
+                "fields": [
+                    ("room_type", "source"),
+                    ("adults", "children"),
+                    ("country", "booked_on"),
+                    "status_date",
+                ]
+            },
         ),
     ]
 

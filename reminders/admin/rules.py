@@ -17,7 +17,7 @@ from hotelagent.admin.sites import hotel_site
 from reminders import rendering
 from reminders.admin.previews import preview_of
 from reminders.composing import send_test
-from reminders.models import Rule, Template
+from reminders.models import FIRST_RULES, Rule, Template
 from reminders.tasks import replan_all
 from tenants.context import current_hotel
 from tenants.errors import DomainError
@@ -37,6 +37,19 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         return str(self.cleaned_data["language"]).lower().replace("_", "-")
 
 
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A first rule that keeps its name is called by it in each reader's language, here too."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.name in FIRST_RULES:
+            self.initial["name"] = str(self.instance)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        return name if "name" in self.changed_data else self.instance.name
+
+
 class TemplateInline(StackedInline):  # type: ignore[misc]
     model = Template
     form = TemplateForm
@@ -49,6 +62,8 @@ class TemplateInline(StackedInline):  # type: ignore[misc]
 class RuleAdmin(HotelModelAdmin):
     icon = "rule"
     menu_order = 20
+    form = RuleForm
+    sortable_by = ()
     list_display = ["called", "is_active", "anchor", "offset_days", "offset_hours", "send_at", "late_policy"]
     inlines = [TemplateInline]
     fieldsets = [
@@ -87,6 +102,7 @@ class TemplateAdmin(HotelModelAdmin):
     menu_order = 30
     form = TemplateForm
     list_display = ["rule", "language", "subject"]
+    sortable_by = ()
     list_filter = ["rule", "language"]
     list_select_related = ["rule"]
     actions = ["send_me_a_test"]

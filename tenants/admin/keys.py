@@ -77,13 +77,17 @@ class ApiKeyAdmin(HotelModelAdmin):
     def scope_list(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
 
-    @display(
-        description=_("state"), label={_("live"): "success", _("revoked"): "danger", _("expired"): "warning"}
-    )
-    def state(self, key: ApiKey) -> Any:
+    @display(description=_("state"), label={"live": "success", "revoked": "danger", "expired": "warning"})
+    def state(self, key: ApiKey) -> tuple[str, str]:
         if key.revoked_at is not None:
-            return _("revoked")
-        return _("live") if key.is_live(now=timezone.now()) else _("expired")
+            return "revoked", str(_("revoked"))
+        return ("live", str(_("live"))) if key.is_live(now=timezone.now()) else ("expired", str(_("expired")))
+
+    @display(description=_("state"))
+    def state_now(self, key: ApiKey) -> str:
+        """On the key's own page, where there are no labels."""
+        _state, words = self.state(key)
+        return str(words)
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         if obj is None:
@@ -92,7 +96,7 @@ class ApiKeyAdmin(HotelModelAdmin):
             "name",
             "prefix",
             "scope_list",
-            "state",
+            "state_now",
             "created_at",
             "expires_at",
             "last_used_at",

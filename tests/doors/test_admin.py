@@ -291,7 +291,9 @@ def test_no_page_of_the_admin_has_inline_code(staff: Client, operator: Client) -
             "/admin/tenants/apikey/add/",
         ):
             response = browser.get(address)
-            assert set(response["Content-Security-Policy"].split("; ")) == ADMIN_POLICY
+            # What a mail's preview says in its style element is known by its digest.
+            policy = re.sub(r" 'sha256-[\w+/]{43}='", "", response["Content-Security-Policy"])
+            assert set(policy.split("; ")) == ADMIN_POLICY
             html = response.content.decode()
             assert not re.findall(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>", html), address
             assert "<style" not in html, address

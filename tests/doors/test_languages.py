@@ -52,7 +52,8 @@ def spanish() -> gettext.GNUTranslations:
 def known(spanish: gettext.GNUTranslations) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for key, text in spanish._catalog.items():  # type: ignore[attr-defined]
-        found.setdefault(key[0] if isinstance(key, tuple) else key, []).append(text)
+        english = key[0] if isinstance(key, tuple) else key
+        found.setdefault(english.rpartition("\x04")[2], []).append(text)  # after its context
     found.pop("", None)
     return found
 

@@ -1,11 +1,15 @@
 """Webhooks and the waiting list in the hotel's admin."""
 
+import re
+
 import pytest
 from django.test import Client
+from rest_framework.test import APIClient
 
 from locks import services
-from locks.models import Webhook
+from locks.models import Notice, WaitingEntry, Webhook
 from locks.services import Wish
+from locks.webhooks.topics import TOPICS
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
@@ -86,3 +90,26 @@ def test_what_was_told_and_who_waits_can_be_looked_at(
     assert entry.status == "left"
     staff.post("/admin/language/", {"language": "es"})
     assert b"lista de espera" in staff.get(waiting).content.lower()
+
+
+def test_who_waits_and_what_state_a_thing_is_in_are_said_in_words(
+    staff: Client, receiver: Receiver, api: APIClient, rooms: list[int], nights: SomeNights
+) -> None:
+    services.make_webhook(url=receiver.url, topics=list(TOPICS))
+    services.acquire(rooms=rooms[:1], nights=nights(1))
+    wish = {
+        "room": rooms[0],
+        "check_in": nights(1).check_in.isoformat(),
+        "check_out": nights(1).check_out.isoformat(),
+    }
+    assert api.post("/api/v1/waiting-list/", wish).status_code == 201
+    entry, notice = WaitingEntry.objects.get(), Notice.objects.get()
+    for address in ("waitingentry/", f"waitingentry/{entry.id}/change/", f"notice/{notice.id}/change/"):
+        page = staff.get(f"/admin/locks/{address}").content.decode()
+        assert "key:" not in page
+        assert "Status." not in page
+        assert "tests" in page or "notice" in address  # the key's name
+    staff.post("/admin/language/", {"language": "es"})
+    hooks = staff.get(HOOKS).content.decode()
+    assert "todos" in hooks
+    assert re.search(r"bg-green-[^>]*>\s*activ", hooks), hooks
