@@ -1,4 +1,4 @@
-"""Where a webhook may be sent: to a public address over TLS, so that nobody looks through us into our own network.
+"""Where we may connect to for a hotel: to a public address over TLS, so that nobody looks through us into our network.
 
 A name is looked up once, all its addresses are judged, and the connection goes to one of those: a name that leads
 elsewhere a moment later leads nowhere. `WEBHOOK_PRIVATE_ADDRESSES` lifts this for development, and for a
@@ -34,7 +34,7 @@ def target(url: str) -> Target:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise AddressRefused(f"{url[:100]!r} is no address.") from None
+        raise AddressRefused("This is no address.") from None  # it may hold a secret
     secure = parts.scheme == "https"
     if not secure and not (parts.scheme == "http" and settings.WEBHOOK_PRIVATE_ADDRESSES):
         raise AddressRefused("The address must begin with https://.")

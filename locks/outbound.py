@@ -1,0 +1,98 @@
+"""One question to another system at a checked address: no redirect, no proxy, no second try, and an end to it.
+
+With the standard library's client on a connection of our own making, for that connection is the point: it goes to
+the address that was judged, while TLS still asks for the name's certificate; and it can be cut while the other side
+sends a byte every few seconds, which a timeout for each read would allow for ever.
+"""
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+
+from locks.errors import NotDelivered
+from locks.webhooks import addresses
+from locks.webhooks.addresses import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`headers` by their names in small letters; `body` is empty where none was asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def ask(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    seconds: float,
+    most_bytes: int = 0,
+) -> Answer:
+    """`seconds` are from the first packet to the last byte that is read; of the body no more than `most_bytes` is.
+
+    Raises AddressRefused, or NotDelivered where the other side gives no answer or too long a one.
+    """
+    to = addresses.target(url)
+    ends = time.monotonic() + seconds
+    connection = (http.client.HTTPSConnection if to.secure else http.client.HTTPConnection)(to.host, to.port)
+    try:
+        with closing(connection):
+            connection.sock = _connect(to, ends)
+            cut = threading.Timer(max(0.0, ends - time.monotonic()), _cut, [connection])
+            cut.daemon = True
+            cut.start()
+            try:
+                _shake_hands(to, connection)
+                connection.request(method, to.path, body=body, headers=dict(headers))
+                return _read(to, connection.getresponse(), most_bytes)
+            finally:
+                cut.cancel()
+    except ssl.SSLCertVerificationError as error:
+        raise NotDelivered(f"The certificate of {to.host} is not valid: {error.verify_message}.") from error
+    except (OSError, http.client.HTTPException) as error:
+        if time.monotonic() >= ends:
+            raise NotDelivered(f"{to.host} did not answer within {seconds:.0f} seconds.") from error
+        raise NotDelivered(f"{to.host} gave no answer: {type(error).__name__}.") from error
+
+
+def _connect(to: Target, ends: float) -> socket.socket:
+    refused: OSError | None = None
+    for address in addresses.resolve(to):
+        try:
+            return socket.create_connection((address, to.port), timeout=max(0.1, ends - time.monotonic()))
+        except OSError as error:
+            refused = error
+    raise refused or NotDelivered(f"The name {to.host} has no address.")
+
+
+def _shake_hands(to: Target, connection: http.client.HTTPConnection) -> None:
+    if to.secure:
+        # The handshake comes after: until there is an object to cut, nothing is read.
+        tls = ssl.create_default_context().wrap_socket(
+            connection.sock, server_hostname=to.host, do_handshake_on_connect=False
+        )
+        connection.sock = tls
+        tls.do_handshake()
+
+
+def _read(to: Target, response: http.client.HTTPResponse, most_bytes: int) -> Answer:
+    body = response.read(most_bytes + 1) if most_bytes else b""
+    if len(body) > most_bytes:
+        raise NotDelivered(f"{to.host} sent more than {most_bytes:,} bytes.")
+    if most_bytes and response.length:  # what it promised and did not send
+        raise http.client.IncompleteRead(body, response.length)
+    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    with suppress(OSError):  # it has ended by itself
+        socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
