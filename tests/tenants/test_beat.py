@@ -1,16 +1,20 @@
 """Two beats may run: one leads, the other takes over."""
 
 import contextlib
+import datetime
+import time
 
 import pytest
 from django.db import OperationalError, connection
-from django_celery_beat.models import PeriodicTask
+from django.test import Client
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from hotelagent import beat
 from hotelagent.celery import app
 from tenants import leases
 from tenants.context import platform_context
-from tenants.models import Lease
+from tenants.models import Lease, User
+from tenants.scopes import Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -93,6 +97,36 @@ def test_it_waits_for_a_database_that_went_away_and_goes_on(sent: list[str]) -> 
     everything_is_due()
     ticks(only)
     assert "only:tenants.tasks.tick" in sent
+
+
+def test_an_interval_that_staff_change_counts_from_the_next_tick(sent: list[str]) -> None:
+    """In the platform's admin, while beat runs: nothing is restarted."""
+    running = scheduler("running")
+    everything_is_due()
+    ticks(running)
+    browser = Client(SERVER_NAME="localhost")
+    with platform_context():
+        browser.force_login(User.objects.create_user(username="ops", password=None, role=Role.PLATFORM))
+        task = PeriodicTask.objects.get(name="tenants.tasks.tick")
+        slow, fast = (
+            IntervalSchedule.objects.get_or_create(every=every, period="seconds")[0] for every in (3600, 1)
+        )
+
+    def set_interval(interval: IntervalSchedule) -> None:
+        form = {"enabled": "on", "interval": interval.pk, "description": task.description}
+        address = f"/admin/django_celery_beat/periodictask/{task.pk}/change/"
+        assert browser.post(address, form).status_code == 302
+
+    set_interval(slow)
+    running.tick()
+    with platform_context():
+        assert running.schedule[task.name].schedule.run_every == datetime.timedelta(hours=1)
+    set_interval(fast)
+    sent.clear()
+    until = time.monotonic() + beat.RENEW_SECONDS
+    while "running:tenants.tasks.tick" not in sent:
+        assert time.monotonic() < until
+        time.sleep(max(0.0, min(running.tick(), 0.1)))  # as beat's own loop does
 
 
 def test_a_lease_is_held_by_one(platform: None) -> None:
