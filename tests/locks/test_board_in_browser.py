@@ -1,5 +1,6 @@
 """The room board as a person uses it: with a mouse, with the keyboard, on a phone."""
 
+import datetime
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from locks import services
 from locks.models import Stay
+from locks.services import Placement
+from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
 from tests.servers import demand_or_skip
 
@@ -97,3 +100,47 @@ def test_a_refusal_is_read_in_the_dialog(rooms: list[int], nights: SomeNights, p
     services.acquire(rooms=rooms[:1], nights=nights(2, 2))
     page.click("[data-act=hold]")
     expect(page.locator(".hb-error")).to_contain_text("Room 101 is held")
+
+
+def test_200_rooms_and_60_nights_are_drawn_within_a_second(
+    in_hotel: Hotel, today: datetime.date, page: Page
+) -> None:
+    """The browser's own processor time: the machine may be at other work. What the server takes: `test_board`."""
+    ids = services.ensure_rooms({"double": 200})["double"]
+    day = datetime.timedelta(days=1)
+    services.place_stays(
+        [
+            Placement(room=room, check_in=today + 3 * step * day, check_out=today + (3 * step + 3) * day)
+            for room in ids
+            for step in range(21)
+        ]
+    )
+    browser = page.context.new_cdp_session(page)
+    browser.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto(f"{page.url}?nights=60")
+    page.locator(".hb-mark").first.wait_for(state="attached")  # the script has run
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    measured = browser.send("Performance.getMetrics")["metrics"]
+    [seconds] = [metric["value"] for metric in measured if metric["name"] == "TaskDuration"]
+    assert page.locator(".hb-stay").count() == 200 * 20
+    assert seconds < 1, f"{seconds:.2f} s"
+
+
+def test_what_has_the_focus_is_seen_and_a_dialog_gives_it_back(rooms: list[int], page: Page) -> None:
+    page.focus("#board")
+    page.keyboard.press("ArrowDown")
+    cursor = page.locator(".hb-cursor")
+    expect(cursor).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator("#board-dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#board")).to_be_focused()
+    expect(cursor).to_be_visible()
+    page.keyboard.press("Tab")
+    outline = "() => getComputedStyle(document.activeElement).outlineStyle"
+    page.focus(".hb-bar [name=nights]")
+    page.keyboard.press("Tab")
+    assert (
+        page.evaluate(outline) != "none"
+        or page.evaluate("() => getComputedStyle(document.activeElement).boxShadow") != "none"
+    )
