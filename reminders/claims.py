@@ -14,70 +14,60 @@ been in the middle of a mail, it still knows what the server said: `unknown` giv
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
-from reminders.models import Reminder, ReminderStatus
+from reminders import shared
+from reminders.models import Reminder, ReminderStatus, Reservation
 from reminders.planning import KIND
+from reminders.rows import Rows
+from reminders.shared import Shared
 from tenants.context import current_hotel
 
 #: After this long without a sign a claim is stale. A worker starts no mail later than BUDGET after its claim,
 #: and the fence covers the one that does.
 STALE_AFTER = timedelta(seconds=180)
 
+_REMINDER, _RESERVATION = Rows(Reminder, of="r"), Rows(Reservation, of="v")
 # SKIP LOCKED: two workers that were handed the same ids share them instead of waiting for each other.
-_CLAIM = """
+_CLAIM = f"""
 WITH mine AS (
-    SELECT id, status = 'sending' AS is_stale, status = 'sending' AND handed_over_at IS NOT NULL AS may_be_sent
-    FROM reminders_reminder
-    WHERE id = ANY(%s::uuid[]) AND (
-        status = 'scheduled' AND planned_for <= %s
-        OR status = 'sending'
-        AND greatest(claimed_at, handed_over_at) < statement_timestamp() - make_interval(secs => %s))
+    SELECT id, reservation_id FROM reminders_reminder
+    WHERE id = ANY(%(ids)s::uuid[]) AND (
+        status = 'scheduled' AND planned_for <= %(now)s
+        OR status = 'sending' AND handed_over_at IS NULL
+        AND claimed_at < statement_timestamp() - make_interval(secs => %(stale_after)s))
     FOR UPDATE SKIP LOCKED
 )
 UPDATE reminders_reminder r SET
-    status = CASE WHEN may_be_sent THEN 'unknown' ELSE 'sending' END,
-    attempts = CASE WHEN may_be_sent THEN r.attempts ELSE r.attempts + 1 END,
-    claimed_at = CASE WHEN may_be_sent THEN r.claimed_at ELSE statement_timestamp() END,
-    handed_over_at = CASE WHEN may_be_sent THEN r.handed_over_at END,
-    last_error = CASE WHEN is_stale THEN 'The worker was lost.' ELSE r.last_error END
-FROM mine WHERE r.id = mine.id
-RETURNING r.id, r.status
+    status = 'sending', attempts = r.attempts + 1, claimed_at = statement_timestamp(), handed_over_at = NULL,
+    last_error = CASE WHEN r.status = 'sending' THEN 'The worker was lost.' ELSE r.last_error END
+FROM mine, reminders_reservation v
+WHERE r.id = mine.id AND v.id = mine.reservation_id
+RETURNING EXISTS (SELECT FROM reminders_suppression s WHERE lower(s.email) = lower(v.guest_email)),
+    {_REMINDER.columns}, {_RESERVATION.columns}
+"""  # noqa: S608 - columns of models
+_MAY_BE_SENT = """
+UPDATE reminders_reminder SET status = 'unknown', last_error = 'The worker was lost.'
+WHERE id = ANY(%(ids)s::uuid[]) AND status = 'sending'
+AND greatest(claimed_at, handed_over_at) < statement_timestamp() - make_interval(secs => %(stale_after)s)
+AND handed_over_at IS NOT NULL
+RETURNING id
 """
-
-# The keys of all rows are said, though the joins would find them: what arrives in thousands at once is unknown to
-# the planner's statistics, and it would go through a whole table or the hotel's whole queue instead.
-_HAND_OVER = """
-UPDATE reminders_reminder r SET handed_over_at = statement_timestamp(), recipient = %(recipient)s
-FROM reminders_reservation v
-WHERE r.id = %(next)s AND r.attempts = %(next_attempts)s AND r.status = 'sending'
-AND v.id = r.reservation_id AND v.id = %(reservation)s AND v.updated_at = %(version)s
-RETURNING true
-"""
-
-# With its line in the trail and its place in the queue. What is marked already (the answer to that got lost) is
-# marked and told no second time.
-_MARK_SENT = """
-WITH sent AS (
-    UPDATE reminders_reminder SET status = 'sent', sent_at = %(sent_at)s, last_error = ''
-    WHERE id = %(id)s AND attempts = %(attempts)s AND status IN ('sending', 'unknown')
-    RETURNING id
-), told AS (
-    INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, ip, request_id, subject_kind,
-        subject_id, data)
-    SELECT (given ->> 'event')::uuid, 'reminder.sent', given ->> 'actor_kind', given ->> 'actor_id',
-        given ->> 'actor_label', (given ->> 'ip')::inet, given ->> 'request_id', 'reminder', sent.id::text,
-        given -> 'data'
-    FROM sent, (SELECT %(told)s::jsonb AS given) AS told
-)
-DELETE FROM public.tenants_dueitem
-WHERE hotel_id = %(hotel)s AND kind = %(kind)s AND item_id = %(id)s AND EXISTS (SELECT FROM sent)
+# See migration 0003_handing_over.
+_HAND_OVER = "SELECT reminders_hand_over(%(given)s)"
+# The keys of both rows are said, though the join would find them: what arrives in thousands at once is unknown to
+# the planner's statistics, and it would go through the whole queue instead.
+_NOT_DUE = """
+DELETE FROM public.tenants_dueitem item USING reminders_reminder r
+WHERE item.hotel_id = %(hotel)s AND item.kind = %(kind)s AND item.item_id = ANY(%(ids)s::uuid[])
+AND r.id = item.item_id AND r.id = ANY(%(ids)s::uuid[]) AND r.status = 'sent'
 """
 
 _OPEN = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)
@@ -85,9 +75,9 @@ _OPEN = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    reminders: list[Reminder]
-    unknown: list[uuid.UUID]  # stale ones that may have been sent
-    over: list[uuid.UUID]  # nothing is left to do for these
+    reminders: list[Reminder]  # with their reservations and rules
+    suppressed: set[uuid.UUID]  # those whose guest's address no mail may go to
+    shared: Shared
 
 
 class ClaimLost(Exception):
@@ -96,37 +86,44 @@ class ClaimLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A mail that the server has taken, not marked yet. `told`: what its line in the trail is made of, as JSON."""
+    """A mail that the server has taken, not marked yet. `told`: what its line in the trail is made of."""
 
     reminder: Reminder
     at: datetime
-    told: str
+    told: dict[str, Any]
 
 
 def claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed:
-    """Settle stale claims among `ids`, and claim those that are scheduled and due. One transaction; inside the
-    caller's, the rows of `over` stay locked until its end."""
-    with transaction.atomic(savepoint=False):
-        return _claim(ids, now=now)
-
-
-def _claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed:
+    """Claim those of `ids` that are scheduled and due, or whose worker died before it sent anything, and read all
+    that is needed to send them. One message, one commit.
+    """
+    parameters: dict[str, Any] = {"ids": list(ids), "now": now, "stale_after": STALE_AFTER.total_seconds()}
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [list(ids), now, STALE_AFTER.total_seconds()])
-        by_id: dict[uuid.UUID, str] = dict(cursor.fetchall())
-    unknown = [id_ for id_, status in by_id.items() if status == ReminderStatus.UNKNOWN]
-    reminders: list[Reminder] = []
-    if len(unknown) < len(by_id):
-        reminders += (
-            Reminder.objects.filter(id__in=by_id.keys() - unknown)
-            .select_related("reservation", "rule")
-            .order_by("planned_for", "id")
-        )
-    others = set(ids) - by_id.keys()
-    return Claimed(reminders, unknown, over=[*unknown, *(_over(others) if others else ())])
+        cursor.execute(f"{_CLAIM};{shared.STATEMENTS}", parameters)
+        rows = cursor.fetchall()
+        cursor.nextset()
+        common = shared.results(cursor)
+    claimed = Claimed([], set(), common)
+    for is_suppressed, *row in rows:
+        reminder = _REMINDER.made(row[: len(_REMINDER)])
+        reminder.reservation = _RESERVATION.made(row[len(_REMINDER) :])
+        reminder.rule = common.rules[reminder.rule_id]
+        claimed.reminders.append(reminder)
+        if is_suppressed:
+            claimed.suppressed.add(reminder.id)
+    claimed.reminders.sort(key=lambda reminder: (reminder.planned_for, reminder.id))
+    return claimed
 
 
-def _over(ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+def give_up(ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """Make those `unknown` whose worker died when the mail may have left; returns them. In the caller's
+    transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MAY_BE_SENT, {"ids": list(ids), "stale_after": STALE_AFTER.total_seconds()})
+        return [row[0] for row in cursor.fetchall()]
+
+
+def over(ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
     """Those that have their end, or are not there. Locked, so that none is planned anew between this look and
     the caller's removing it from the queue."""
     rows = Reminder.objects.filter(id__in=ids)
@@ -140,38 +137,41 @@ def hand_over(reminder: Reminder, *, recipient: str, after: Sent | None = None) 
 
     Raises ClaimLost where it must not leave; `after` is marked all the same. Doing it again does no harm.
     """
-    parameters: dict[str, Any] = {
-        "recipient": recipient,
-        "next": reminder.id,
+    given = {
+        "next": reminder.id.hex,
         "next_attempts": reminder.attempts,
-        "reservation": reminder.reservation_id,
-        "version": reminder.reservation.updated_at,
+        "reservation": reminder.reservation_id.hex,
+        "version": reminder.reservation.updated_at.isoformat(),
+        "recipient": recipient,
+        **_marking(after),
     }
     with connection.cursor() as cursor:
-        if after is None:
-            cursor.execute(_HAND_OVER, parameters)
-        else:
-            cursor.execute(f"{_MARK_SENT};{_HAND_OVER}", parameters | _marking(after))
-            cursor.nextset()
-        if cursor.fetchone() is None:
+        cursor.execute(_HAND_OVER, {"given": json.dumps(given)})
+        if cursor.fetchone() == (None,):
             raise ClaimLost
 
 
-def mark_sent(sent: Sent) -> None:
-    """Write that it was sent, with its line in the trail, unless another has the claim. Doing it again does
-    no harm."""
-    with connection.cursor() as cursor:
-        cursor.execute(_MARK_SENT, _marking(sent))
-
-
-def _marking(sent: Sent) -> dict[str, Any]:
-    return {
-        "id": sent.reminder.id,
-        "attempts": sent.reminder.attempts,
-        "sent_at": sent.at,
-        "told": sent.told,
+def mark_sent(sent: Sent | None, *, done: Sequence[uuid.UUID]) -> None:
+    """Write that it was sent, with its line in the trail, unless another has the claim; and take those of `done`
+    that stand as sent out of the due queue. Doing it again does no harm."""
+    parameters: dict[str, Any] = {
+        "given": json.dumps(_marking(sent)),
         "hotel": current_hotel().id,
         "kind": KIND,
+        "ids": list(done),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_HAND_OVER};{_NOT_DUE}", parameters)
+
+
+def _marking(sent: Sent | None) -> dict[str, Any]:
+    if sent is None:
+        return {}
+    return {
+        "sent": sent.reminder.id.hex,
+        "sent_attempts": sent.reminder.attempts,
+        "sent_at": sent.at.isoformat(),
+        **sent.told,
     }
 
 

@@ -11,10 +11,10 @@ from dlq import subjects
 from dlq.events import ERRORS, NAMES, SOURCES
 from dlq.models import Failure
 from dlq.subjects import Subject
-from reminders.delivery import SEND
 from reminders.errors import InvalidTemplate, RefusedForGood, RefusedForNow
 from reminders.events import WRONG
 from reminders.models import Reminder
+from reminders.outcomes import SEND
 from tenants.context import current_scope
 
 NAMES[SEND] = gettext_lazy("sending a reminder")

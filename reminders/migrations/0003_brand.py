@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reminders", "0002_defaults")]
+    dependencies = [("reminders", "0003_handing_over")]
 
     operations = [
         migrations.CreateModel(

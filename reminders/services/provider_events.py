@@ -14,9 +14,9 @@ from django.db import transaction
 
 from audit.services import record
 from reminders import events
-from reminders.delivery import keep_failure
 from reminders.errors import RefusedForGood
 from reminders.models import Reminder, ReminderStatus, SuppressionReason
+from reminders.outcomes import keep_failure
 from reminders.services.reminders import settle_unknown
 from reminders.services.suppressions import suppress_recipient
 

@@ -13,7 +13,7 @@ from audit.services import record
 from dlq.errors import GiveUp
 from dlq.models import Failure
 from dlq.registry import retrier
-from reminders import delivery, events, guests
+from reminders import delivery, events, guests, outcomes
 from reminders.errors import RefusedForGood, ReminderNotFound, WrongReminderState
 from reminders.models import Reminder, ReminderStatus, SkipReason
 from reminders.planning import KIND
@@ -95,7 +95,7 @@ def settle_unknown(*, reminder_id: uuid.UUID, was_sent: bool) -> Reminder:
     return reminder
 
 
-@retrier(delivery.SEND)
+@retrier(outcomes.SEND)
 def send_failed_again(failure: Failure) -> None:
     """Send a failed reminder again, on the spot. Raises what keeps it from going.
 
