@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from email.utils import formataddr, parseaddr
 
@@ -102,5 +103,9 @@ def _message(
 
 def sender(hotel: Scope) -> str:
     """The hotel's name before the deployment's address: only that may send through the mail server."""
-    _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
-    return formataddr((one_line(hotel.name), address))
+    return _sender(hotel.name, settings.DEFAULT_FROM_EMAIL)
+
+
+@functools.lru_cache(maxsize=4096)
+def _sender(name: str, deployment: str) -> str:
+    return formataddr((one_line(name), parseaddr(deployment)[1]))

@@ -22,7 +22,7 @@ from reminders import claims, events, guests, metrics, outcomes, shared
 from reminders.claims import ClaimLost, Sent
 from reminders.composing import compose
 from reminders.errors import InvalidTemplate, OutcomeUnknown, RefusedForGood, RefusedForNow
-from reminders.letterhead import Letterhead
+from reminders.letterhead import letterhead
 from reminders.models import Reminder, ReminderStatus, SkipReason, Suppression, Template
 from reminders.planning import KIND
 from reminders.rendering import choose
@@ -31,7 +31,6 @@ from reminders.shared import Shared
 from reminders.transport import Transport
 from tenants import due
 from tenants.context import current_hotel
-from tenants.routing import public_url
 
 #: Seconds. A batch starts no mail after this, so that a deploy or a slow server waits for little.
 BUDGET = 60.0
@@ -133,7 +132,7 @@ class _Batch:
         self.hotel = current_hotel()
         self.shared = shared
         self.suppressed = suppressed
-        self.letterhead = Letterhead(hotel=self.hotel, brand=shared.brand, address=public_url(self.hotel))
+        self.letterhead = letterhead(self.hotel, brand=shared.brand)
         self.returning = guests.returning(
             [reminder.reservation for reminder in reminders], rules=[reminder.rule for reminder in reminders]
         )

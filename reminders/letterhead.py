@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from django.utils.functional import cached_property
-from django.utils.html import conditional_escape
+from dataclasses import dataclass
 
 from reminders.models import Brand
 from tenants.context import Scope
@@ -16,64 +13,40 @@ LOGO_WIDTH = 240
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The page around a mail's body, rendered but for what differs from guest to guest.
-
-    `pieces`: HTML, and in each second place the name of what stands there.
-    """
-
-    pieces: list[str]
-    why: str
-    stop: str
-
-    def filled(self, **values: str) -> str:
-        """Escaped as in a template: what is marked as safe is taken as it is."""
-        return "".join(
-            conditional_escape(values[piece]) if at % 2 else piece for at, piece in enumerate(self.pieces)
-        )
-
-
 @dataclass(frozen=True)
 class Letterhead:
-    """Read once for a batch. `address` is where guests reach the hotel, without a slash at the end.
-
-    `layouts`: by language, as they are needed.
-    """
+    """`address` is where guests reach the hotel, without a slash at the end. Equal where a page looks the same."""
 
     hotel: Scope
-    brand: Brand
     address: str
-    layouts: dict[str, Layout] = field(default_factory=dict, init=False, compare=False)
+    colour: str
+    logo_url: str  # empty where there is no logo
+    logo_size: tuple[int, int]  # width and height to show it at: some mail programs know these and no style
 
     @property
-    def colour(self) -> str:
-        return self.brand.colour
-
-    @cached_property
     def ink(self) -> str:
         """Black or white: whichever reads better on the colour."""
-        return ink_on(self.brand.colour)
-
-    @property
-    def logo_url(self) -> str:
-        """Empty where there is no logo."""
-        if not self.brand.logo_digest:
-            return ""
-        return f"{self.address}/brand/{self.brand.logo_digest}.{_EXTENSIONS[self.brand.logo_type]}"
-
-    @property
-    def logo_size(self) -> tuple[int, int]:
-        """Width and height to show it at: some mail programs know these and no style."""
-        width, height = self.brand.logo_width, self.brand.logo_height
-        scale = min(1.0, LOGO_HEIGHT / height, LOGO_WIDTH / width)
-        return max(1, round(width * scale)), max(1, round(height * scale))
+        return ink_on(self.colour)
 
 
-def letterhead(hotel: Scope, *, address: str | None = None) -> Letterhead:
-    """In the hotel's context. `address=""`: for a page on the hotel's own host, which may load nothing else."""
-    brand = Brand.objects.defer("logo").first() or Brand()
-    return Letterhead(hotel=hotel, brand=brand, address=public_url(hotel) if address is None else address)
+def letterhead(hotel: Scope, *, brand: Brand | None = None, address: str | None = None) -> Letterhead:
+    """`brand`: where it is read already; else in the hotel's context. `address=""`: for a page on the hotel's own
+    host, which may load nothing else."""
+    brand = brand or Brand.objects.defer("logo").first() or Brand()
+    address = public_url(hotel) if address is None else address
+    logo = f"/brand/{brand.logo_digest}.{_EXTENSIONS[brand.logo_type]}" if brand.logo_digest else ""
+    return Letterhead(
+        hotel=hotel,
+        address=address,
+        colour=brand.colour,
+        logo_url=f"{address}{logo}" if logo else "",
+        logo_size=_shown_size(brand.logo_width, brand.logo_height),
+    )
+
+
+def _shown_size(width: int, height: int) -> tuple[int, int]:
+    scale = min(1.0, LOGO_HEIGHT / max(1, height), LOGO_WIDTH / max(1, width))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def ink_on(colour: str) -> str:

@@ -13,20 +13,23 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.template import Context, Engine, Template, TemplateSyntaxError
+from django.template.base import TextNode, VariableNode
 from django.template.loader import get_template
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
 from reminders import variables
 from reminders.errors import InvalidTemplate
-from reminders.letterhead import Layout, Letterhead
+from reminders.letterhead import Letterhead
 from reminders.models import Reservation
 from reminders.models import Template as StoredTemplate
+from reminders.pieces import Pieces
 
 LAST_RESORT = "en"
 #: Where staff have a shorter one (`hotelagent.formats`). Portuguese Django has in capitals, which ended in 1990.
@@ -70,19 +73,26 @@ def render(
     """The mail's three parts. Raises InvalidTemplate."""
     hotel_name = one_line(letterhead.hotel.name)
     subject, text, body = _filled(template, reservation=reservation, hotel_name=hotel_name)
-    layout = letterhead.layouts.get(template.language) or _layout(
-        template.language, letterhead=letterhead, hotel_name=hotel_name
-    )
-    letterhead.layouts[template.language] = layout
-    html = layout.filled(subject=subject, body=body, unsubscribe=unsubscribe)
-    why, stop = layout.why, layout.stop
-    text = f"{text.rstrip()}\n\n-- \n{why}\n{stop}: {unsubscribe}\n"
+    layout = _layout(template.language, letterhead=letterhead)
+    html = layout.page.filled({"subject": escape(subject), "body": body, "unsubscribe": escape(unsubscribe)})
+    text = f"{text.rstrip()}\n\n-- \n{layout.why}\n{layout.stop}: {unsubscribe}\n"
     return Rendered(subject=subject, text=text, html=html, language=template.language)
 
 
-def _layout(language: str, *, letterhead: Letterhead, hotel_name: str) -> Layout:
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What stands around a mail's text: `page` has places for its subject, its body and the link, as HTML."""
+
+    page: Pieces
+    why: str
+    stop: str
+
+
+@functools.lru_cache(maxsize=1024)
+def _layout(language: str, *, letterhead: Letterhead) -> _Layout:
     words = words_language(language)
     with translation.override(words):
+        hotel_name = one_line(letterhead.hotel.name)
         why = _("You get this mail because you have booked a stay at %(hotel)s.") % {"hotel": hotel_name}
         stop = _("Unsubscribe")
     places = {name: secrets.token_hex(16) for name in ("subject", "body", "unsubscribe")}
@@ -98,22 +108,48 @@ def _layout(language: str, *, letterhead: Letterhead, hotel_name: str) -> Layout
         }
     )
     names = {place: name for name, place in places.items()}
-    pieces = re.split(f"({'|'.join(names)})", html)
-    return Layout([names.get(piece, piece) for piece in pieces], why=why, stop=stop)
+    split = re.split(f"({'|'.join(names)})", html)
+    page = Pieces(texts=tuple(split[::2]), names=tuple(names[place] for place in split[1::2]))
+    return _Layout(page, why=why, stop=stop)
 
 
 def _filled(template: StoredTemplate, *, reservation: Reservation, hotel_name: str) -> tuple[str, str, str]:
     values = _values(reservation, hotel_name=hotel_name, language=template.language)
-    context = Context(values, autoescape=True)
-    plain = Context(values, autoescape=False)
     try:
         # One line also makes it a plain string again: what was rendered without escaping counts as safe HTML.
-        subject = one_line(_compiled(template.subject, is_html=False).render(plain))[:_SUBJECT_LENGTH]
-        text = _compiled(template.text, is_html=False).render(plain)
-        body = _compiled(template.html, is_html=True).render(context)
+        subject = one_line(_part(template.subject, values, is_html=False))[:_SUBJECT_LENGTH]
+        text = _part(template.text, values, is_html=False)
+        body = _part(template.html, values, is_html=True)
     except (TemplateSyntaxError, ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise InvalidTemplate(str(error)) from error
     return subject, text, body
+
+
+def _part(source: str, values: dict[str, Any], *, is_html: bool) -> str:
+    pieces = _pieces(source, is_html=is_html)
+    if pieces is not None:
+        return pieces.filled(values, write=_escaped if is_html else str)
+    rendered: str = _compiled(source, is_html=is_html).render(Context(values, autoescape=is_html))
+    return rendered
+
+
+def _escaped(value: object) -> str:
+    return escape(str(value))
+
+
+@functools.lru_cache(maxsize=512)
+def _pieces(source: str, *, is_html: bool) -> Pieces | None:
+    """A template that is text and names of variables, as most are. None where it has filters or tags."""
+    texts, names = [""], []
+    for node in _compiled(source, is_html=is_html).nodelist:
+        if isinstance(node, TextNode):
+            texts[-1] += node.s
+        elif isinstance(node, VariableNode) and (name := str(node.filter_expression)) in variables.AVAILABLE:
+            texts.append("")
+            names.append(name)
+        else:
+            return None
+    return Pieces(tuple(texts), tuple(names))
 
 
 def words_language(language: str) -> str:
