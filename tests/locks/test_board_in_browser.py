@@ -126,11 +126,18 @@ def test_200_rooms_and_60_nights_are_drawn_within_a_second(
     assert seconds < 1, f"{seconds:.2f} s"
 
 
-def test_what_has_the_focus_is_seen_and_a_dialog_gives_it_back(rooms: list[int], page: Page) -> None:
+def test_what_has_the_focus_is_seen_and_a_dialog_gives_it_back(in_hotel: Hotel, page: Page) -> None:
+    services.ensure_rooms({"double": 60})
+    page.reload()
     page.focus("#board")
-    page.keyboard.press("ArrowDown")
+    for key in ("PageDown", "PageDown", "PageDown", "PageUp", "PageUp"):
+        page.keyboard.press(key)
     cursor = page.locator(".hb-cursor")
     expect(cursor).to_be_visible()
+    head, box = page.locator(".hb-head").bounding_box(), cursor.bounding_box()
+    assert head is not None
+    assert box is not None
+    assert box["y"] >= head["y"] + head["height"]  # not below what stays in sight
     page.keyboard.press("Enter")
     expect(page.locator("#board-dialog")).to_be_visible()
     page.keyboard.press("Escape")
