@@ -45,23 +45,51 @@ def ask(
     ends = time.monotonic() + seconds
     connection = (http.client.HTTPSConnection if to.secure else http.client.HTTPConnection)(to.host, to.port)
     try:
-        with closing(connection):
-            connection.sock = _connect(to, ends)
-            cut = threading.Timer(max(0.0, ends - time.monotonic()), _cut, [connection])
+        with closing(connection), closing(_Wire(_connect(to, ends))) as wire:
+            cut = threading.Timer(max(0.0, ends - time.monotonic()), wire.cut)
             cut.daemon = True
             cut.start()
             try:
-                _shake_hands(to, connection)
+                connection.sock = wire.secured(to.host) if to.secure else wire.socket
                 connection.request(method, to.path, body=body, headers=dict(headers))
-                return _read(to, connection.getresponse(), most_bytes)
+                with connection.getresponse() as response:
+                    answer = _read(to, response, most_bytes)
             finally:
                 cut.cancel()
+        if wire.is_cut:  # to who reads until the other side hangs up, this was the end
+            raise TimeoutError
     except ssl.SSLCertVerificationError as error:
         raise NotDelivered(f"The certificate of {to.host} is not valid: {error.verify_message}.") from error
     except (OSError, http.client.HTTPException) as error:
         if time.monotonic() >= ends:
             raise NotDelivered(f"{to.host} did not answer within {seconds:.0f} seconds.") from error
         raise NotDelivered(f"{to.host} gave no answer: {type(error).__name__}.") from error
+    return answer
+
+
+class _Wire:
+    """What is cut when the time is up. The client forgets its socket once an answer has begun that ends with it."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
+        self.is_cut = False
+
+    def secured(self, host: str) -> socket.socket:
+        # The handshake comes after: until there is an object to cut, nothing is read.
+        tls = ssl.create_default_context().wrap_socket(
+            self.socket, server_hostname=host, do_handshake_on_connect=False
+        )
+        self.socket = tls
+        tls.do_handshake()
+        return tls
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def cut(self) -> None:
+        self.is_cut = True
+        with suppress(OSError):  # it has ended by itself
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
 
 def _connect(to: Target, ends: float) -> socket.socket:
@@ -74,16 +102,6 @@ def _connect(to: Target, ends: float) -> socket.socket:
     raise refused or NotDelivered(f"The name {to.host} has no address.")
 
 
-def _shake_hands(to: Target, connection: http.client.HTTPConnection) -> None:
-    if to.secure:
-        # The handshake comes after: until there is an object to cut, nothing is read.
-        tls = ssl.create_default_context().wrap_socket(
-            connection.sock, server_hostname=to.host, do_handshake_on_connect=False
-        )
-        connection.sock = tls
-        tls.do_handshake()
-
-
 def _read(to: Target, response: http.client.HTTPResponse, most_bytes: int) -> Answer:
     body = response.read(most_bytes + 1) if most_bytes else b""
     if len(body) > most_bytes:
@@ -91,8 +109,3 @@ def _read(to: Target, response: http.client.HTTPResponse, most_bytes: int) -> An
     if most_bytes and response.length:  # what it promised and did not send
         raise http.client.IncompleteRead(body, response.length)
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
-
-
-def _cut(connection: http.client.HTTPConnection) -> None:
-    with suppress(OSError):  # it has ended by itself
-        socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
