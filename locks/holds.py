@@ -1,7 +1,6 @@
 """What the services hand back: a hold as its owner sees it."""
 
 import datetime
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -157,14 +156,6 @@ def rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
 def held_rooms(statement: str, params: Mapping[str, Any]) -> list[HeldRoom]:
     """The same for a statement that answers `locks.sql.COLUMNS` and nothing else."""
     return [held_room(row) for row in rows(statement, params)]
-
-
-def answer(statement: str, given: Mapping[str, Any], **params: Any) -> list[Any]:
-    """What a function of migration 0002 says; nothing where it changed nothing."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {**params, "given": json.dumps(given)})
-        [said] = cursor.fetchone()
-    return json.loads(said) if said else []
 
 
 def answered_room(said: Sequence[Any]) -> HeldRoom:

@@ -33,27 +33,6 @@ _ROOM_IS_FREE = f"""
 
 _OF_TYPE = "room.room_type = %(room_type)s AND room.capacity >= %(guests)s"
 
-#: One room: all that follows from it is done by the function (migration 0002). Its answer says how many lapsed holds
-#: were in the way and are ended, and what was had, if it was.
-_ACQUIRE_ONE = "SELECT locks_acquire({room}, %(given)s)"
-
-ACQUIRE_ROOM = _ACQUIRE_ONE.format(room="%(room)s")
-
-#: Of a type, the smallest that will do. A room that a rival is about to take is stepped over: two callers get two
-#: rooms instead of fighting over one.
-ACQUIRE_ANY_ROOM = _ACQUIRE_ONE.format(
-    room=f"""(
-    SELECT room.id FROM locks_room room WHERE {_OF_TYPE} AND {_ROOM_IS_FREE}
-    ORDER BY room.capacity, room.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)"""
-)
-
-#: The same, waiting for rivals, and for any of the rooms so that those who wait don't all wait for one.
-#: For when the rooms that are free are all locked by callers who may want other nights.
-ACQUIRE_ANY_ROOM_WAITING = _ACQUIRE_ONE.format(
-    room=f"""(
-    SELECT room.id FROM locks_room room WHERE {_OF_TYPE} AND {_ROOM_IS_FREE} ORDER BY random() LIMIT 1)"""
-)
-
 # Several rooms, all or none.
 # 1. `wanted` looks for rooms that seem free and locks them: a rival for the same room waits here, and one
 #    that could not win in any case writes nothing and waits for nobody.
@@ -131,11 +110,6 @@ ACQUIRE_ANY_WAITING = _ACQUIRE.format(
         ORDER BY random() LIMIT %(count)s)""",
     order="ORDER BY room.id FOR NO KEY UPDATE",
 )
-
-#: One hold by its own id, by its owner. Null where it is not theirs or not so any more, and where the id is a group's.
-EXTEND_ONE = "SELECT locks_extend(%(given)s)"
-RELEASE_ONE = "SELECT locks_release(%(given)s)"
-CONFIRM_ONE = "SELECT locks_confirm(%(given)s)"
 
 # A hold or the holds of a group, or the stays they became, acted on by who owns them: by the token, or by being the
 # member of staff who made them. `members` says how many there should be: a group is changed whole or not at all.

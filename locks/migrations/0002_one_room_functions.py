@@ -14,7 +14,7 @@ a parameter): a plan made while a table is small has to do when it is large.
 from django.db import migrations
 
 _FUNCTION = """
-CREATE FUNCTION {name}({parameters}given jsonb) RETURNS jsonb
+CREATE FUNCTION {name}(given jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
 {body}
@@ -61,9 +61,9 @@ _ACQUIRED = _event(
 # The answer begins with how many lapsed holds were in the way and are ended; the room follows where it was had.
 ACQUIRE = _FUNCTION.format(
     name="locks_acquire",
-    parameters="wanted_room int, ",
     body=f"""
 DECLARE
+    wanted_room int := given ->> 'room';
     hotel uuid := given ->> 'hotel';
     hold uuid := given ->> 'hold';
     wanted daterange := daterange((given ->> 'check_in')::date, (given ->> 'check_out')::date);
@@ -136,6 +136,34 @@ BEGIN
 """,
 )
 
+# Any room of a type, the smallest that will do, on the way that `locks_acquire` goes. A room that a rival is about to
+# take is stepped over: two callers get two rooms instead of fighting over one. Or with `waiting`, for when the rooms
+# that are free are all locked by callers who may want other nights: any of them, so that not all wait for one.
+_OF_TYPE = """
+    room.room_type = given ->> 'room_type' AND room.capacity >= (given -> 'guests')::int
+    AND NOT EXISTS (
+        SELECT FROM locks_stay stay
+        WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(room.id, room.id, '[]')
+          AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service')
+          AND (stay.status <> 'held' OR stay.expires_at > clock_timestamp()))
+"""
+ACQUIRE_ANY = _FUNCTION.format(
+    name="locks_acquire_any",
+    body=f"""
+DECLARE
+    wanted daterange := daterange((given ->> 'check_in')::date, (given ->> 'check_out')::date);
+    chosen int;
+BEGIN
+    IF (given -> 'waiting')::boolean THEN
+        SELECT room.id INTO chosen FROM locks_room room WHERE {_OF_TYPE} ORDER BY random() LIMIT 1;
+    ELSE
+        SELECT room.id INTO chosen FROM locks_room room WHERE {_OF_TYPE}
+        ORDER BY room.capacity, room.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+    END IF;
+    RETURN locks_acquire(given || jsonb_build_object('room', chosen));
+""",
+)
+
 # By the owner: by the token, or as the member of staff who made it. A row that others are at work on is waited for,
 # and judged as it has become; a time that counts is read when the row is ours. Null where nothing was changed.
 _OWNED = """
@@ -196,7 +224,7 @@ def _owned(
     body = _OWNED.format(
         locked=locked, change=change, condition=condition, heard=_HEARD, due=due, event=event, told=told
     )
-    return _FUNCTION.format(name=name, parameters="", body=body)
+    return _FUNCTION.format(name=name, body=body)
 
 
 EXTEND = _owned(
@@ -230,12 +258,14 @@ CONFIRM = _owned(
     told=_told("hold.confirmed"),
 )
 
-NAMES = ["locks_acquire", "locks_extend", "locks_release", "locks_confirm"]
+NAMES = ["locks_acquire", "locks_acquire_any", "locks_extend", "locks_release", "locks_confirm"]
 
 
 class Migration(migrations.Migration):
     dependencies = [("locks", "0001_initial"), ("audit", "0001_initial"), ("tenants", "0001_initial")]
 
     operations = [
-        migrations.RunSQL([ACQUIRE, EXTEND, RELEASE, CONFIRM], [f"DROP FUNCTION {name}" for name in NAMES])
+        migrations.RunSQL(
+            [ACQUIRE, ACQUIRE_ANY, EXTEND, RELEASE, CONFIRM], [f"DROP FUNCTION {name}" for name in NAMES]
+        )
     ]

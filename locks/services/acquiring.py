@@ -13,7 +13,7 @@ from hotelagent.ids import uuid7
 from locks import events, metrics, policy, refusals, sql
 from locks.changes import announce
 from locks.errors import NoRooms, RoomContended
-from locks.holds import HeldRoom, Hold, answer, held_rooms
+from locks.holds import HeldRoom, Hold, held_rooms
 from locks.models import StayStatus
 from locks.nights import Nights
 from locks.owner import digest, new_token
@@ -21,14 +21,12 @@ from locks.services.expiry import after_expiry, expire
 from locks.services.waiting import serve
 from locks.wanted import Wanted
 from tenants import due
+from tenants.calls import call
 from tenants.context import current_hotel
 from tenants.errors import DomainError
 
 #: Rooms that seem free and are lost to a rival each time: after so many times the caller is told.
 ATTEMPTS = 5
-
-# Of what the statements look for rooms by, what locks_acquire() is given too.
-_GIVEN = ("time_zone", "holder", "session", "per_client", "per_session")
 
 
 def acquire(*, rooms: Sequence[int], nights: Nights, session: str = "", reference: str = "") -> Hold:
@@ -44,7 +42,7 @@ def acquire(*, rooms: Sequence[int], nights: Nights, session: str = "", referenc
     wanted = Wanted(
         nights=nights, count=len(chosen), session=session, reference=reference, rooms=tuple(chosen)
     )
-    return _timed(wanted, [sql.ACQUIRE_ROOM if wanted.count == 1 else sql.ACQUIRE_ROOMS] * ATTEMPTS)
+    return _timed(wanted)
 
 
 def acquire_any(
@@ -57,18 +55,14 @@ def acquire_any(
     wanted = Wanted(
         nights=nights, count=count, session=session, reference=reference, room_type=room_type, guests=guests
     )
-    if count == 1:
-        first, then = sql.ACQUIRE_ANY_ROOM, sql.ACQUIRE_ANY_ROOM_WAITING
-    else:
-        first, then = sql.ACQUIRE_ANY, sql.ACQUIRE_ANY_WAITING
-    return _timed(wanted, [first, *[then] * (ATTEMPTS - 1)])
+    return _timed(wanted)
 
 
-def _timed(wanted: Wanted, statements: Sequence[str]) -> Hold:
+def _timed(wanted: Wanted) -> Hold:
     start = time.perf_counter()
     outcome = "error"
     try:
-        hold = _acquire(wanted, statements)
+        hold = _acquire(wanted)
         outcome = "held"
     except DomainError as error:
         outcome = error.code
@@ -78,12 +72,13 @@ def _timed(wanted: Wanted, statements: Sequence[str]) -> Hold:
     return hold
 
 
-def _acquire(wanted: Wanted, statements: Sequence[str]) -> Hold:
+def _acquire(wanted: Wanted) -> Hold:
     if not 1 <= wanted.count <= policy.MAX_ROOMS:
         raise NoRooms(f"{wanted.count} rooms are asked for.")
     attempt = _hold_one if wanted.count == 1 else _hold_several
-    for statement in statements:
-        hold = attempt(wanted, statement)
+    for number in range(ATTEMPTS):
+        # First past the rooms that rivals are about to take, then waiting for them.
+        hold = attempt(wanted, waiting=number > 0)
         if hold is not None:
             return hold
         refusal = refusals.explain(wanted)
@@ -93,12 +88,13 @@ def _acquire(wanted: Wanted, statements: Sequence[str]) -> Hold:
     raise RoomContended
 
 
-def _hold_one(wanted: Wanted, statement: str) -> Hold | None:
-    """One statement does it all, so there is nothing to hold together: it commits by itself where it may."""
+def _hold_one(wanted: Wanted, *, waiting: bool) -> Hold | None:
+    """One message does it all, so there is nothing to hold together: it commits by itself where it may."""
     token, key, params = new_token(), uuid7(), wanted.params()
-    lapsed, *taken = answer(
-        statement,
+    lapsed, *taken = call(
+        "locks_acquire" if wanted.rooms else "locks_acquire_any",
         {
+            **params,
             **acting(),
             "hotel": str(current_hotel().id),
             "hold": str(key),
@@ -109,10 +105,9 @@ def _hold_one(wanted: Wanted, statement: str) -> Hold | None:
             "seconds": policy.HOLD_SECONDS,
             "life": policy.LIFE_SECONDS,
             "extensions": policy.EXTENSIONS,
-            **{name: params[name] for name in _GIVEN},
+            "room": wanted.rooms[0] if wanted.rooms else None,
+            "waiting": waiting,
         },
-        **params,
-        room=wanted.rooms[0] if wanted.rooms else None,
     )
     if lapsed:
         metrics.ENDED.labels(how="expired").inc(lapsed)
@@ -141,15 +136,16 @@ def _hold_one(wanted: Wanted, statement: str) -> Hold | None:
     return Hold.of([held], token=token)
 
 
-def _hold_several(wanted: Wanted, statement: str) -> Hold | None:
+def _hold_several(wanted: Wanted, *, waiting: bool) -> Hold | None:
     token = new_token()
+    of_type = sql.ACQUIRE_ANY_WAITING if waiting else sql.ACQUIRE_ANY
     params = {
         **_params(wanted, token),
         "ids": [uuid7() for _ in range(wanted.count)],
         "group_id": uuid7(),
     }
     with transaction.atomic():
-        found = held_rooms(statement, params)
+        found = held_rooms(sql.ACQUIRE_ROOMS if wanted.rooms else of_type, params)
         taken = [room for room in found if room.status is StayStatus.HELD]
         lapsed = [room for room in found if room.status is StayStatus.EXPIRED]
         if taken and len(taken) < wanted.count:

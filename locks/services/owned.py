@@ -1,7 +1,7 @@
 """What the owner of a hold does with it: by its token, or as the member of staff who made it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from django.db import transaction
@@ -20,10 +20,11 @@ from locks.errors import (
     UnknownHold,
     WrongToken,
 )
-from locks.holds import HeldRoom, Hold, answer, answered_room, held_room, rows
+from locks.holds import HeldRoom, Hold, answered_room, held_room, rows
 from locks.models import StayStatus
 from locks.owner import digest, staff_holder
 from tenants import due
+from tenants.calls import call
 from tenants.context import current_hotel
 from tenants.errors import DomainError
 
@@ -35,7 +36,7 @@ def extend(hold_id: UUID, *, token: str | None) -> Hold:
     WrongToken, HoldExpired, HoldReleased, HoldConfirmed or NoExtensionsLeft.
     """
     seconds = {"seconds": policy.EXTENSION_SECONDS}
-    if room := _change_one(sql.EXTEND_ONE, hold_id, token, seconds):
+    if room := _change_one("locks_extend", hold_id, token, seconds):
         metrics.EXTENDED.inc()
         return Hold.of([room])
     with transaction.atomic():
@@ -53,7 +54,7 @@ def release(hold_id: UUID, *, token: str | None) -> Hold:
 
     Raises UnknownHold, WrongToken or HoldConfirmed.
     """
-    if room := _change_one(sql.RELEASE_ONE, hold_id, token, {}):
+    if room := _change_one("locks_release", hold_id, token, {}):
         metrics.ENDED.labels(how="released").inc()
         return Hold.of([room])
     with transaction.atomic():
@@ -78,7 +79,7 @@ def confirm(hold_id: UUID, *, token: str | None, fence: int, reference: str = ""
     or HoldReleased.
     """
     given = {"fence": fence, "reference": reference}
-    if room := _change_one(sql.CONFIRM_ONE, hold_id, token, given):
+    if room := _change_one("locks_confirm", hold_id, token, given):
         metrics.ENDED.labels(how="confirmed").inc()
         return Hold.of([room])
     with transaction.atomic():
@@ -123,11 +124,14 @@ def _confirmation(room: HeldRoom) -> dict[str, Any]:
 
 
 def _change_one(
-    statement: str, hold_id: UUID, token: str | None, params: Mapping[str, Any]
+    function: LiteralString, hold_id: UUID, token: str | None, params: Mapping[str, Any]
 ) -> HeldRoom | None:
-    """The hold of one room, changed with all that follows in one statement; None for a group's, or a refusal."""
-    said = answer(
-        statement,
+    """The hold of one room, changed with all that follows by a function of migration 0002, in one message.
+
+    None for a group's, or a refusal.
+    """
+    said = call(
+        function,
         {
             **acting(),
             "hotel": str(current_hotel().id),

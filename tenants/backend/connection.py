@@ -8,8 +8,10 @@ from typing import Any, LiteralString, NoReturn
 import psycopg
 from psycopg import NotSupportedError, ProgrammingError
 from psycopg.abc import PQGen
-from psycopg.pq import TransactionStatus
+from psycopg.generators import execute
+from psycopg.pq import Escaping, ExecStatus, TransactionStatus
 
+from tenants.backend.errors import of_statement
 from tenants.backend.prefix import END, NO_ROLE, NOTHING, Prefix, settings_of
 from tenants.backend.statements import PLAIN, Kind, Statement
 from tenants.context import PUBLIC_SCHEMA, scope_or_none
@@ -93,6 +95,22 @@ class HotelConnection(psycopg.Connection[Any]):
         """Prove the connection alive. It reads nothing, so it needs no scope."""
         with self.lock:
             self.wait(self.command("SELECT 1"))
+
+    def call(self, function: LiteralString, given: str) -> str | None:
+        """What a function that takes one jsonb and returns one answers, as text; one message, and no cursor."""
+        with self.lock:
+            return self.wait(self._call_gen(function, given))
+
+    def _call_gen(self, function: LiteralString, given: str) -> PQGen[str | None]:
+        prefix = self.before(PLAIN)
+        literal = Escaping(self.pgconn).escape_literal(given.encode())
+        self.pgconn.send_query(b"%b SELECT %b(%b)" % (prefix.message, function.encode(), literal))
+        results = yield from execute(self.pgconn)
+        own = results[prefix.results :]
+        if not own or own[0].status != ExecStatus.TUPLES_OK:
+            raise of_statement(results[-1], prefix=prefix, in_settings=not own, encoding=self.info.encoding)
+        answer: bytes | None = own[0].get_value(0, 0)
+        return None if answer is None else answer.decode()
 
     # What can't carry a scope.
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, connection, transaction
@@ -20,6 +21,7 @@ from django.db.models import Count, F, Sum
 from django.test import Client
 from psycopg import sql
 
+from tenants.calls import call
 from tests.isolation.app.models import Guest, Marker
 
 WRITTEN = 1000
@@ -203,6 +205,23 @@ def executemany(here: Here) -> int:
     return 5
 
 
+def call_function(here: Here) -> int:
+    """Not by a cursor. The peer's backend has no such door."""
+    if settings.DATABASES["default"]["ENGINE"] != "tenants.backend":
+        return 0
+    here.only(call("write_marker", {"hotel": here.name, "n": WRITTEN}))
+    with suppress(DatabaseError):
+        call("write_marker", {"hotel": None})
+    with transaction.atomic():
+        here.only(call("write_marker", {"hotel": here.name, "n": WRITTEN}))
+        with here.enter(here.other):
+            here.only(call("write_marker", {"hotel": here.other, "n": WRITTEN}), expected=here.other)
+        with suppress(DatabaseError), transaction.atomic():
+            call("write_marker", {"hotel": None})
+        here.only(_hotels())
+    return 3
+
+
 def copy_in(here: Here) -> int:
     with connection.cursor() as cursor, cursor.copy("COPY marker (hotel, n) FROM STDIN") as copy:
         for n in range(5):
@@ -307,6 +326,6 @@ def request(here: Here) -> int:
 ALL: list[Callable[[Here], int]] = [
     read, read_one, aggregate, write, update, delete, atomic, nested, rolled_back, raw_savepoint,
     switch_inside, switch_and_fail, to_the_platform, error_in_autocommit, error_in_transaction, iterate,
-    bulk, executemany, copy_in, copy_out, stream, several_in_one, composed, lock_rows, lazy, on_commit,
+    bulk, executemany, call_function, copy_in, copy_out, stream, several_in_one, composed, lock_rows, lazy, on_commit,
     worker_threads, request,
 ]  # fmt: skip

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.db import IntegrityError, InternalError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
 from tenants.backend import cursors
 from tenants.backend.base import REFUSED_OPTIONS, DatabaseWrapper
-from tenants.context import hotel_context
+from tenants.calls import call
+from tenants.context import NoScope, hotel_context
 from tests.isolation.world import World
 
 INSERT = "INSERT INTO marker (hotel, n) VALUES (%s, %s)"
@@ -186,6 +188,59 @@ def test_stream_takes_one_statement_and_tells_its_error(cursor: Any) -> None:
 def test_callproc_carries_the_hotel(cursor: Any) -> None:
     cursor.callproc("current_schemas", [False])
     assert cursor.fetchone()[0][0].startswith("hotel_")
+
+
+def test_a_call_of_a_function_carries_the_hotel_and_commits_by_itself(connected: World) -> None:
+    with hotel_context(connected.scope(1)):
+        assert call("write_marker", {"hotel": "h1", "n": 2}) == ["h1"] * 6
+        with connection.cursor() as other:
+            other.execute("DELETE FROM marker WHERE id = (SELECT max(id) FROM marker) RETURNING hotel")
+            assert other.fetchone() == ("h1",)
+
+
+def test_a_call_stands_or_falls_with_its_transaction(committing: Any) -> None:
+    with transaction.atomic():
+        call("write_marker", {"hotel": "h0", "n": 6})
+        transaction.set_rollback(True)
+    assert count(committing) == 0
+    with transaction.atomic():
+        call("write_marker", {"hotel": "h0", "n": 6})
+        with pytest.raises(IntegrityError), transaction.atomic():
+            call("write_marker", {"hotel": None, "n": 6})
+    assert count(committing) == 1
+
+
+def test_what_a_call_is_given_is_data(cursor: Any) -> None:
+    for given in ("it's", '"', "\\", "'); DELETE FROM marker; --", "%s", "\u202eñ", "a\nb"):
+        call("write_marker", {"hotel": given, "n": 6})
+        cursor.execute("SELECT hotel FROM marker WHERE n = 6 ORDER BY id DESC LIMIT 1")
+        assert cursor.fetchone() == (given,)
+
+
+def test_a_call_raises_the_errors_of_a_cursor(connected: World) -> None:
+    with pytest.raises(NoScope):
+        call("write_marker", {})
+    with hotel_context(connected.scope(0)):
+        with pytest.raises(
+            ProgrammingError, match=r"function no_such\(unknown\) does not exist\nLINE 1: "
+        ) as error:
+            call("no_such", {})
+        assert isinstance(error.value.__cause__, psycopg.errors.UndefinedFunction)
+        with transaction.atomic():
+            with suppress(ProgrammingError):
+                call("no_such", {})
+            with pytest.raises(InternalError, match="current transaction is aborted"):
+                call("write_marker", {})
+            transaction.set_rollback(True)
+            with pytest.raises(transaction.TransactionManagementError):
+                call("write_marker", {})
+
+
+def test_a_call_is_seen_by_who_watches(connected: World) -> None:
+    with hotel_context(connected.scope(0)), CaptureQueriesContext(connection) as seen, transaction.atomic():
+        assert call("write_marker", {"hotel": "h0", "n": 2}) == ["h0"] * 6
+        transaction.set_rollback(True)
+    assert any(query["sql"].startswith("SELECT write_marker('{") for query in seen)
 
 
 def test_a_procedure_by_psycopgs_own_connection_carries_it_too(connected: World) -> None:
