@@ -1,4 +1,4 @@
-"""/api/v1/{reservations,reminders}/: what is booked, and the mails about it."""
+"""/api/v1/{reservations,reminders,calendars}/: what is booked, the mails about it, and channels' calendars."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelAPIView, HotelViewSet
 from reminders import selectors
 from reminders.feeds.api import CalendarView, ImportCalendarView
+from reminders.feeds.calendars_api import CalendarViewSet
 from reminders.models import Reminder, ReminderStatus, Reservation, ReservationStatus
 from reminders.serializers import (
     PutReservationSerializer,
@@ -170,6 +171,7 @@ class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMod
 router = SimpleRouter()
 router.register("reservations", ReservationViewSet, basename="reservation")
 router.register("reminders", ReminderViewSet, basename="reminder")
+router.register("calendars", CalendarViewSet, basename="calendar")
 urlpatterns = [
     path("reservations.ics", CalendarView.as_view()),
     path("reservations/import-calendar/", ImportCalendarView.as_view()),

@@ -12,6 +12,9 @@ class RemindersConfig(AppConfig):
         # Each registers itself, and needs the apps loaded; the service says what "send again" means to the
         # dlq.
         from reminders import board, checks, signals  # noqa: F401, PLC0415
+        from reminders.feeds import tasks  # noqa: F401, PLC0415
         from reminders.services import reminders  # noqa: F401, PLC0415
 
         due.register(kind="reminder", task="reminders.tasks.send_due")
+        # Twenty seconds each, at the worst: a batch stays below the time that a task may take.
+        due.register(kind="calendar", task="reminders.feeds.tasks.poll_calendars", batch=5)

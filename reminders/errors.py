@@ -90,3 +90,23 @@ class UnreadableFile(DomainError):
     code = "unreadable-file"
     status = 422
     title = "The file can't be imported"
+
+
+class CalendarNotRead(DomainError):
+    """The channel's calendar could not be had at its address. The detail says what to do, and not the address."""
+
+    code = "calendar-not-read"
+    status = 422
+    title = "The calendar can't be read at this address"
+
+
+class CalendarKnown(DomainError):
+    code = "calendar-known"
+    status = 409
+    title = "The hotel reads this calendar already"
+
+
+class CalendarNotFound(DomainError):
+    code = "calendar-not-found"
+    status = 404
+    title = "There is no such calendar address"

@@ -119,6 +119,16 @@ BRAND_CHANGED = register(
     fields=("changed",),
     words={"changed": {"colour": _("colour"), "logo": _("logo")}},
 )
+CALENDAR_ADDED = register(
+    "calendar.added",
+    sentence=_("{actor} had the calendar “{name}” at {host} read for room {room}"),
+    fields=("name", "host", "room"),
+)
+CALENDAR_REMOVED = register(
+    "calendar.removed",
+    sentence=_("{actor} ended the reading of the calendar “{name}” at {host} for room {room}"),
+    fields=("name", "host", "room"),
+)
 
 
 def naming(reminder: Reminder) -> dict[str, str]:

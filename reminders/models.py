@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.ids import uuid7
 from locks.models import Stay
 from reminders.choices import Anchor, Guests, LatePolicy
+from reminders.feeds.models import CalendarAddress  # noqa: F401 - Django looks for models here
 from reminders.validation import flaw_of_days, is_language
 
 

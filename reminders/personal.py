@@ -1,6 +1,6 @@
 """What a masked copy has of guests: nobody. The same address has the same mask in all three tables."""
 
-from tenants.personal import declare, email, name, phone, token, words
+from tenants.personal import declare, email, leave_empty, name, phone, token, words
 
 declare(
     "reminders_reservation",
@@ -17,3 +17,5 @@ declare("reminders_suppression", masked={"email": email}, kept=("reason",))
 declare("reminders_rule", kept=("name", "anchor", "late_policy", "room_types", "sources", "guests"))
 declare("reminders_template", kept=("language", "subject", "html", "text"))
 declare("reminders_brand", kept=("colour", "logo", "logo_type", "logo_digest"))
+# It would read real guests' bookings into the copy.
+leave_empty("reminders_calendaraddress")

@@ -70,6 +70,7 @@ _AREAS = {
     "locks.webhook": "webhooks",
     "locks.notice": "webhooks",
     "reminders.reservation": "reservations",
+    "reminders.calendaraddress": "reservations",
     "tenants.user": "staff",
     "tenants.apikey": "staff",
     "tenants.hotel": "hotels",

@@ -54,6 +54,7 @@ _TAGS = {
     "webhooks": "Other systems that are told of holds, signed.",
     "rooms": "The rooms that there are.",
     "reservations": "Who comes, as the hotel's own system knows them.",
+    "calendars": "Where channels publish a room's calendar, and how reading it goes.",
     "reminders": "Mails before arrival: planned, sent, and what kept them from going.",
     "hotels": "The hotels of this deployment.",
     "resolve": "From a guest's phone or e-mail to the hotel.",

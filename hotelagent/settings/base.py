@@ -173,8 +173,11 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".hotelagent" / "static"
 
-# Webhooks: whether they may go to http and to addresses that are not on the public internet
+# Webhooks and calendars: whether they may be at http and at addresses that are not on the public internet
 WEBHOOK_PRIVATE_ADDRESSES = env.bool("WEBHOOK_PRIVATE_ADDRESSES", default=False)
+
+# Minutes from one reading of a channel's calendar to the next
+CALENDAR_POLL_MINUTES = env.int("CALENDAR_POLL_MINUTES", default=30)
 
 # The trail
 AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", default="")

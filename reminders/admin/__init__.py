@@ -2,6 +2,7 @@
 
 from reminders.admin import (  # noqa: F401 - each registers its pages
     brand,
+    calendars,
     failures,
     reminders,
     reservations,

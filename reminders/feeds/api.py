@@ -69,6 +69,9 @@ class CalendarReportSerializer(StrictSerializer):
     unchanged = serializers.IntegerField()
     blocks = serializers.IntegerField(help_text="Closed nights, such as “Not available”: nobody comes.")
     refused = RefusedEventSerializer(many=True)
+    without_room = RefusedEventSerializer(
+        many=True, help_text="At a room's own address: stored, but the room is taken on those nights."
+    )
 
 
 class ImportCalendarView(IdempotentMixin, HotelAPIView):

@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
+from locks.nights import Nights
+from locks.refusals import room_taken
+from locks.services import Placement, place_stays
 from reminders.errors import InvalidReservation
 from reminders.feeds.reading import Event, Refused, read
 from reminders.models import Reservation, ReservationStatus
@@ -28,14 +32,16 @@ class CalendarReport:
     unchanged: int = 0
     blocks: int = 0  # nights that a channel closed: nobody comes
     refused: list[Refused] = field(default_factory=list)
+    without_room: list[Refused] = field(default_factory=list)  # stored, but the room is taken
 
 
-def bring_in(content: bytes) -> CalendarReport:
+def bring_in(content: bytes, *, room: int | None = None) -> CalendarReport:
     """Make the hotel's reservations what the calendar says, each in a transaction of its own.
 
     A reservation that is there gets its days and whether it is cancelled from the calendar; what the hotel knows of
     the guest stays. An event that is no longer in the calendar changes nothing: a feed also leaves out what is past.
-    Raises UnreadableFile.
+    With `room`, who comes stays in that room: where it is taken on those nights the booking is stored, and named in
+    `without_room`. Raises UnreadableFile.
     """
     report = CalendarReport()
     for found in read(content, zone=zone_of(current_hotel().time_zone)):
@@ -47,9 +53,12 @@ def bring_in(content: bytes) -> CalendarReport:
         else:
             try:
                 outcome = _store(found)
+                clash = None if room is None else _give_room(found.number, room)
             except InvalidReservation as error:
                 report.refused.append(Refused(found.number, error.detail))
             else:
+                if clash is not None:
+                    report.without_room.append(Refused(found.number, clash))
                 setattr(report, outcome, getattr(report, outcome) + 1)
     return report
 
@@ -72,6 +81,26 @@ def _store(event: Event) -> str:
             days |= {"status": ReservationStatus.BOOKED, "status_date": None}
         after, _is_new = upsert_reservation(external_id=event.number, **(_as_it_is(stored) | days))
         return "unchanged" if after.version == stored.version else "changed"
+
+
+def _give_room(number: str, room: int) -> str | None:
+    """What stands in the way, if anything does."""
+    with transaction.atomic():
+        stored = (
+            Reservation.objects.select_for_update(of=("self",))
+            .filter(external_id=number, stay=None)
+            .exclude(status=ReservationStatus.CANCELLED)
+            .first()
+        )
+        if stored is None:
+            return None
+        wanted = Placement(room, stored.arrival, stored.departure, reference=number)
+        if not place_stays([wanted]).placed:
+            nights = Nights(stored.arrival, stored.departure, limit=stored.nights)
+            clash = room_taken([room], nights=nights)
+            return clash.detail if clash else ""
+        Reservation.objects.filter(id=stored.id).update(stay=wanted.id, updated_at=Now())
+    return None
 
 
 _KEPT = (

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import urllib.error
-import urllib.request
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,12 @@ from urllib.parse import urlsplit
 
 from django.core.management.base import CommandParser
 
-from reminders.errors import UnreadableFile
+from reminders.errors import CalendarNotRead, UnreadableFile
 from reminders.feeds.bringing_in import bring_in
-from reminders.feeds.reading import MOST_BYTES
+from reminders.feeds.fetching import fetch
 from tenants.context import hotel_context
 from tenants.management.hotel_command import HotelCommand
 from tenants.selectors import get_hotel
-
-_SECONDS = 30
 
 
 class Command(HotelCommand):
@@ -63,10 +59,9 @@ Exit code 0: brought in, whatever was refused; 2: there is no such hotel, or no 
 def _fetch(where: str) -> bytes:
     try:
         if urlsplit(where).scheme in {"http", "https"}:
-            with urllib.request.urlopen(where, timeout=_SECONDS) as answer:  # noqa: S310 - http or https, see above
-                content: bytes = answer.read(MOST_BYTES + 1)
-                return content
+            return fetch(where).content or b""
         return Path(where).read_bytes()
-    except (OSError, ValueError) as error:  # an address may hold a secret: it is not repeated
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise UnreadableFile(f"The calendar can't be read: {reason}") from error
+    except CalendarNotRead as error:  # an address may hold a secret: it is not repeated
+        raise UnreadableFile(f"The calendar can't be read: {error.detail}") from None
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(f"The calendar can't be read: {error}") from error

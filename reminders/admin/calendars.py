@@ -1,0 +1,107 @@
+"""The channels' calendars of a hotel's rooms: where they are, and how reading them goes."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from hotelagent.admin.base import HotelModelAdmin, ToldByServices
+from hotelagent.admin.sites import hotel_site
+from reminders.feeds.fetching import tidied
+from reminders.feeds.models import CalendarAddress
+from reminders.services import calendars
+from tenants.errors import DomainError
+
+
+class CalendarAddressForm(forms.ModelForm):  # type: ignore[type-arg]
+    url = forms.CharField(
+        label=_("Address"),
+        max_length=2000,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text=_("As the channel gives it for this room: https:// or webcal://. It is not shown again."),
+    )
+
+    class Meta:
+        model = CalendarAddress
+        fields = ("room", "name")
+
+    def clean_url(self) -> str:
+        try:
+            return tidied(self.cleaned_data["url"])
+        except DomainError as refused:
+            raise forms.ValidationError(refused.detail) from None
+
+
+@admin.register(CalendarAddress, site=hotel_site)
+class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
+    """Added and removed, never changed: a new address is another calendar."""
+
+    icon = "calendar_add_on"
+    menu_order = 35
+    list_display = ["room", "name", "host", "state", "polled_at", "result"]
+    list_select_related = ["room"]
+    search_fields = ["room__number", "name", "host"]
+    ordering = ["room__number", "name"]
+    actions = ["read_now"]
+    shown = ["room", "name", "host", "state", "polled_at", "read_at", "failures", "error", "result", "missed"]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(
+            request, obj, change, **(kwargs if obj else {**kwargs, "form": CalendarAddressForm})
+        )
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["room", "name", "url"] if obj is None else self.shown
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [] if obj is None else self.shown
+
+    @display(description=_("state"), label={"new": "info", "read": "success", "failing": "danger"})
+    def state(self, address: CalendarAddress) -> tuple[str, str]:
+        if address.failures:
+            return "failing", _now("failing")
+        return ("read", _now("read")) if address.read_at else ("new", _now("not asked yet"))
+
+    @display(description=_("last result"))
+    def result(self, address: CalendarAddress) -> str:
+        if address.failures:
+            return address.error
+        if not (report := address.report):
+            return "-"
+        return _now("%(events)s events: %(stored)s new, %(changed)s changed, %(cancelled)s cancelled, "
+                    "%(refused)s refused, %(without_room)s without their room") % {
+            **report, "refused": len(report["refused"]), "without_room": len(report["without_room"])
+        }  # fmt: skip
+
+    @display(description=_("not brought in"))
+    def missed(self, address: CalendarAddress) -> str:
+        report = address.report or {}
+        found = [*report.get("refused", ()), *report.get("without_room", ())]
+        return "; ".join(f"{event['uid']}: {event['detail']}" for event in found) or "-"
+
+    @admin.action(description=_("Read now"), permissions=["change"])
+    def read_now(self, request: HttpRequest, queryset: QuerySet[CalendarAddress]) -> None:
+        for address in queryset:
+            calendars.read_soon(address.id)
+        number = len(queryset)
+        text = ngettext("%d calendar will be read at once.", "%d calendars will be read at once.", number)
+        self.message_user(request, text % number, messages.SUCCESS)
+
+    def save_model(self, request: HttpRequest, obj: CalendarAddress, form: Any, change: bool) -> None:
+        if not change:
+            made = calendars.add_calendar(room=obj.room_id, name=obj.name, url=form.cleaned_data["url"])
+            obj.pk = made.pk
+
+    def delete_model(self, request: HttpRequest, obj: CalendarAddress) -> None:
+        calendars.remove_calendar(obj.id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[CalendarAddress]) -> None:
+        for address in queryset:
+            calendars.remove_calendar(address.id)

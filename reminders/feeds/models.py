@@ -1,0 +1,42 @@
+"""What is stored of the calendars that channels publish."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from hotelagent.ids import uuid7
+from locks.models import Room
+
+
+class CalendarAddress(models.Model):
+    """Where a channel manager publishes one room's calendar, which is read every half hour.
+
+    The address holds a token that opens the calendar to whoever has it: it is stored sealed and shown to nobody.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    room = models.ForeignKey(Room, models.CASCADE, db_index=False, related_name="+", verbose_name=_("room"))
+    name = models.CharField(_("channel"), max_length=60)
+    host = models.CharField(_("host"), max_length=253, editable=False)
+    sealed_url = models.BinaryField(editable=False)
+    #: HMAC of the address: one address is one room's.
+    url_digest = models.BinaryField(max_length=32, editable=False)
+    #: What the channel called the version that was read last (RFC 9110, 8.8).
+    etag = models.CharField(max_length=200, blank=True, default="", editable=False)
+    modified = models.CharField(max_length=60, blank=True, default="", editable=False)
+    polled_at = models.DateTimeField(_("asked"), null=True, editable=False)
+    read_at = models.DateTimeField(_("read"), null=True, editable=False)
+    #: In a row, up to the last time it was asked.
+    failures = models.PositiveSmallIntegerField(_("failures"), default=0, editable=False)
+    error = models.CharField(_("last error"), max_length=300, blank=True, default="", editable=False)
+    #: What the calendar held when it was read last, in numbers.
+    report = models.JSONField(_("last result"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("calendar address")
+        verbose_name_plural = _("calendar addresses")
+        constraints = [
+            models.UniqueConstraint(fields=["url_digest"], name="reminders_calendaraddress_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.room}"

@@ -1,0 +1,61 @@
+import django.db.models.deletion
+from django.db import migrations, models
+
+import hotelagent.ids
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("locks", "0004_what_follows"),
+        ("reminders", "0003_brand"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="CalendarAddress",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="channel")),
+                ("host", models.CharField(editable=False, max_length=253, verbose_name="host")),
+                ("sealed_url", models.BinaryField()),
+                ("url_digest", models.BinaryField(max_length=32)),
+                ("etag", models.CharField(blank=True, default="", editable=False, max_length=200)),
+                ("modified", models.CharField(blank=True, default="", editable=False, max_length=60)),
+                ("polled_at", models.DateTimeField(editable=False, null=True, verbose_name="asked")),
+                ("read_at", models.DateTimeField(editable=False, null=True, verbose_name="read")),
+                (
+                    "failures",
+                    models.PositiveSmallIntegerField(default=0, editable=False, verbose_name="failures"),
+                ),
+                (
+                    "error",
+                    models.CharField(
+                        blank=True, default="", editable=False, max_length=300, verbose_name="last error"
+                    ),
+                ),
+                ("report", models.JSONField(editable=False, null=True, verbose_name="last result")),
+                (
+                    "room",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="locks.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "calendar address",
+                "verbose_name_plural": "calendar addresses",
+                "constraints": [
+                    models.UniqueConstraint(fields=("url_digest",), name="reminders_calendaraddress_once")
+                ],
+            },
+        ),
+    ]

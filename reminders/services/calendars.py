@@ -1,0 +1,158 @@
+"""The calendars that channels publish for a room: adding and removing their addresses, and reading them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.encoding import force_bytes
+from django.utils.translation import gettext as _
+
+from audit.services import record
+from hotelagent.ids import uuid7
+from locks.errors import UnknownRoom
+from locks.models import Room
+from locks.webhooks import addresses
+from reminders import events
+from reminders.errors import CalendarKnown, CalendarNotFound, CalendarNotRead
+from reminders.feeds.bringing_in import CalendarReport, bring_in
+from reminders.feeds.fetching import Fetched, Seen, fetch, tidied
+from reminders.feeds.models import CalendarAddress
+from tenants import due, sealing
+from tenants.errors import DomainError
+
+KIND = "calendar"  # in the due queue
+#: Failures in a row after which people are told of it, once (the dlq); it is asked again all the same.
+TRIES = 4
+#: Of the events that can't be stored so many are kept by name.
+_NAMED = 20
+
+
+def add_calendar(*, room: int, name: str, url: str) -> CalendarAddress:
+    """Have the calendar at this address read for a room, from now on. The address is not shown again.
+
+    Raises CalendarNotRead for what can be no address, UnknownRoom or CalendarKnown. A name is looked up when the
+    calendar is read, not here.
+    """
+    url = tidied(url)
+    found = Room.objects.filter(id=room).first()
+    if found is None:
+        raise UnknownRoom(_("No room has the id {}.").format(room), rooms=[room])
+    key = uuid7()
+    address = CalendarAddress(
+        id=key,
+        room=found,
+        name=name,
+        host=addresses.target(url).host,
+        sealed_url=sealing.seal(url.encode(), key=_key(), about=key.bytes),
+        url_digest=salted_hmac("calendar address", url, algorithm="sha256").digest(),
+    )
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                address.save(force_insert=True)
+        except IntegrityError:
+            raise CalendarKnown(_("An address is one room's. Remove it there first.")) from None
+        due.schedule(kind=KIND, items=[(key, timezone.now())])
+        record(events.CALENDAR_ADDED, subject=("calendar", key), **_naming(address))
+    return address
+
+
+def remove_calendar(address_id: UUID) -> None:
+    """Read it no more. What it brought in stays. Raises CalendarNotFound."""
+    with transaction.atomic():
+        address = CalendarAddress.objects.select_related("room").filter(id=address_id).first()
+        if address is None:
+            raise CalendarNotFound
+        record(events.CALENDAR_REMOVED, subject=("calendar", address.id), **_naming(address))
+        due.cancel(kind=KIND, ids=[address.id])
+        address.delete()
+
+
+def read_soon(address_id: UUID) -> None:
+    """As soon as a worker is free. Raises CalendarNotFound."""
+    if not CalendarAddress.objects.filter(id=address_id).exists():
+        raise CalendarNotFound
+    due.schedule(kind=KIND, items=[(address_id, timezone.now())])
+
+
+def poll(address_id: UUID) -> bool:
+    """Read a calendar that is due, and say when next; False where it has failed `TRIES` times in a row just now."""
+    try:
+        read_calendar(address_id)
+    except CalendarNotFound:
+        due.cancel(kind=KIND, ids=[address_id])
+    except DomainError:
+        failures = CalendarAddress.objects.filter(id=address_id).values_list("failures", flat=True).first()
+        return failures != TRIES
+    return True
+
+
+def read_calendar(address_id: UUID) -> None:
+    """Read it now and bring in what it says. Outside of any transaction, for it may take seconds.
+
+    Raises CalendarNotFound, CalendarNotRead or UnreadableFile: what it was is kept with the address.
+    """
+    address = CalendarAddress.objects.filter(id=address_id).first()
+    if address is None:
+        raise CalendarNotFound
+    try:
+        fetched = fetch(_unsealed(address), seen=Seen(address.etag, address.modified))
+        report = None if fetched.content is None else bring_in(fetched.content, room=address.room_id)
+    except DomainError as error:
+        _settle(address, failures=F("failures") + 1, error=error.detail[:300])
+        raise
+    _settle(address, read_at=Now(), failures=0, error="", **_read(fetched, report))
+
+
+def _read(fetched: Fetched, report: CalendarReport | None) -> dict[str, Any]:
+    if report is None:  # as it was
+        return {}
+    shown = asdict(report)
+    for name in ("refused", "without_room"):
+        shown[name] = shown[name][:_NAMED]
+    # What lacks its room is looked at again each time, though the calendar be the same.
+    seen = Seen() if report.without_room else fetched.seen
+    return {"report": shown, "etag": seen.etag, "modified": seen.modified}
+
+
+def _settle(address: CalendarAddress, **values: Any) -> None:
+    """What came of it, and when it is read next, at once: an address that was removed meanwhile is not due again."""
+    with transaction.atomic():
+        if CalendarAddress.objects.filter(id=address.id).update(polled_at=Now(), **values):
+            due.schedule(kind=KIND, items=[(address.id, _next(address.id))])
+
+
+def _next(address_id: UUID) -> datetime:
+    """Up to a tenth later than the interval, each address by its own part of it: they don't all come at once."""
+    interval = timedelta(minutes=settings.CALENDAR_POLL_MINUTES)
+    return timezone.now() + interval * (1 + address_id.int % 100 / 1000)
+
+
+def _unsealed(address: CalendarAddress) -> str:
+    try:
+        return sealing.unseal(bytes(address.sealed_url), key=_key(), about=address.id.bytes).decode()
+    except InvalidTag:
+        raise CalendarNotRead(
+            "The address was sealed with another SECRET_KEY. Remove it, and add it anew from the channel."
+        ) from None
+
+
+def _key() -> bytes:
+    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"calendar address")
+    return derive.derive(force_bytes(settings.SECRET_KEY))
+
+
+def _naming(address: CalendarAddress) -> dict[str, str]:
+    return {"name": address.name, "host": address.host, "room": address.room.number}

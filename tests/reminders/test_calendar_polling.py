@@ -1,0 +1,310 @@
+"""A channel publishes a room's calendar at an address of its own, and the hotel reads it every half hour."""
+
+import json
+import logging
+import socket
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from rest_framework.test import APIClient
+
+from audit.models import Event
+from dlq.models import Failure
+from locks import services
+from locks.models import Room, Stay
+from locks.nights import Nights
+from reminders.errors import CalendarKnown, CalendarNotFound, CalendarNotRead
+from reminders.feeds import fetching
+from reminders.feeds.models import CalendarAddress
+from reminders.feeds.tasks import poll_calendars, read_calendar
+from reminders.models import Reservation
+from reminders.services import calendars
+from tenants import api_keys
+from tenants.context import hotel_context
+from tenants.models import DueItem, Hotel
+from tests.reminders.channel import TOKEN, Channel, publishing
+from tests.reminders.test_calendars import STAY, calendar
+
+pytestmark = pytest.mark.django_db
+PAGE = "/api/v1/calendars/"
+ADMIN = "/admin/reminders/calendaraddress/"
+
+
+@pytest.fixture
+def channel() -> Iterator[Channel]:
+    with publishing() as listening:
+        listening.content = calendar(STAY).encode()
+        yield listening
+
+
+@pytest.fixture
+def room(in_hotel: Hotel) -> Room:
+    services.ensure_rooms({"double": 1})
+    return Room.objects.get()
+
+
+@pytest.fixture
+def added(channel: Channel, room: Room) -> CalendarAddress:
+    return calendars.add_calendar(room=room.id, name="Airbnb", url=channel.url)
+
+
+def read(address: CalendarAddress) -> CalendarAddress:
+    calendars.poll(address.id)
+    address.refresh_from_db()
+    return address
+
+
+def held(address: CalendarAddress) -> dict[str, Any]:
+    """What the calendar held, by what is shown of it."""
+    report: dict[str, Any] | None = read(address).report
+    assert report is not None
+    return report
+
+
+def failed(address: CalendarAddress) -> str:
+    with pytest.raises(CalendarNotRead) as refused:
+        calendars.read_calendar(address.id)
+    address.refresh_from_db()
+    assert address.error == refused.value.detail
+    assert TOKEN not in address.error
+    return address.error
+
+
+def due_at() -> datetime:
+    return DueItem.objects.get(kind="calendar").due_at
+
+
+def test_what_it_says_is_booked_in_its_room_and_follows(
+    added: CalendarAddress, channel: Channel, room: Room
+) -> None:
+    assert due_at() <= datetime.now(UTC)
+    assert calendars.poll(added.id) is True
+    stay = Stay.objects.get(status="confirmed")
+    assert (stay.room_id, f"{stay.check_in}", f"{stay.check_out}") == (room.id, "2030-05-10", "2030-05-12")
+    assert Reservation.objects.get().stay_id == stay.id
+    channel.content = calendar(STAY.replace("20300512", "20300513")).encode()
+    report = held(added)
+    assert (report["changed"], report["without_room"]) == (1, [])
+    stay.refresh_from_db()
+    assert f"{stay.check_out}" == "2030-05-13"
+    channel.content = calendar(f"{STAY}\nSTATUS:CANCELLED").encode()
+    assert held(added)["cancelled"] == 1
+    stay.refresh_from_db()
+    assert stay.status == "cancelled"
+
+
+def test_it_is_due_again_half_an_hour_after_whatever_came_of_it(
+    added: CalendarAddress, channel: Channel
+) -> None:
+    for answer in (200, 500):
+        channel.answers = [answer]
+        before = datetime.now(UTC)
+        read(added)
+        assert timedelta(minutes=30) <= due_at() - before <= timedelta(minutes=34)
+
+
+def test_what_has_not_changed_is_not_sent_again(added: CalendarAddress, channel: Channel) -> None:
+    read(added)
+    first = added.report
+    read(added)
+    assert channel.asked[1]["if-none-match"] == channel.etag
+    assert channel.asked[1]["if-modified-since"] == "Tue, 01 May 2030"
+    assert (added.report, added.failures, added.error) == (first, 0, "")
+    assert added.read_at == added.polled_at
+
+
+def test_a_taken_room_is_named_and_looked_at_again(
+    added: CalendarAddress, channel: Channel, room: Room
+) -> None:
+    nights = Nights(date(2030, 5, 10), date(2030, 5, 11))
+    closed = services.take_out_of_service(room=room.id, nights=nights, reason="paint")
+    [missed] = held(added)["without_room"]
+    assert missed["uid"].endswith("@airbnb.com")
+    assert room.number in missed["detail"]
+    assert Reservation.objects.get().stay is None
+    services.put_back_in_service(closed.id)
+    assert held(added)["without_room"] == []
+    assert Reservation.objects.get().stay is not None
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([404], "withdrawn"),
+        ([500], "answered 500"),
+        (["hang"], "did not answer within"),
+        (["drip"], "did not answer within"),
+        (["short"], "no answer: IncompleteRead"),
+        (["endless"], "more than 5,000,000 bytes"),
+        (["/export.ics"], "leads on more than 3 times"),
+        (["ftp://channel.example/"], "must begin with https"),
+        (["http://[broken"], "no address"),
+    ],
+)
+def test_what_goes_wrong_is_said_without_the_secret(
+    added: CalendarAddress,
+    channel: Channel,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[int | str],
+    message: str,
+) -> None:
+    monkeypatch.setattr(fetching, "SECONDS", 1.0)
+    channel.answers = answers
+    assert message in failed(added)
+    assert added.failures == 1
+    assert added.read_at is None
+
+
+def test_a_redirect_is_followed_and_what_it_leads_to_is_judged(
+    added: CalendarAddress, channel: Channel, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel.answers = ["/other.ics", 200]
+    assert held(added)["stored"] == 1
+    assert [asked["path"] for asked in channel.asked] == [f"/export.ics?s={TOKEN}", "/other.ics"]
+    settings.WEBHOOK_PRIVATE_ADDRESSES = False
+    for url in (
+        "http://channel.example/x",
+        "https://127.0.0.1/x",
+        "https://169.254.169.254/latest",
+        "https://[::1]/",
+    ):
+        with pytest.raises(CalendarNotRead):
+            fetching.fetch(url)
+
+    def lookup(_host: str, port: int, *_how: Any, **_named: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    with pytest.raises(CalendarNotRead, match="not on the public internet"):
+        fetching.fetch("https://channel.example/x")
+    assert len(channel.asked) == 2
+
+
+def test_several_failures_in_a_row_are_kept_for_people_once(
+    added: CalendarAddress, channel: Channel, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel.answers = [404]
+    last: list[str] = []
+    monkeypatch.setattr(read_calendar, "delay", last.append)
+    for _ in range(calendars.TRIES + 3):
+        poll_calendars([str(added.id)])
+    assert last == [str(added.id)]
+    read_calendar.apply(args=last)
+    failure = Failure.objects.get()
+    assert failure.name == "reminders.feeds.tasks.read_calendar"
+    assert TOKEN not in json.dumps(failure.payload) + failure.error_message
+    channel.answers = [200]
+    assert held(added)["stored"] == 1
+    assert (added.error, added.failures) == ("", 0)
+
+
+def test_the_address_is_sealed_and_never_logged(
+    added: CalendarAddress, channel: Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        read(added)
+        channel.answers = [500]
+        read(added)
+    assert TOKEN not in caplog.text
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT c::text, encode(c.sealed_url, 'escape') FROM reminders_calendaraddress c")
+        assert TOKEN not in "".join(cursor.fetchone())
+    assert not [event for event in Event.objects.all() if TOKEN in json.dumps(event.data)]
+
+
+def test_another_secret_key_is_said_so(added: CalendarAddress, settings: Any) -> None:
+    settings.SECRET_KEY = "another" * 10
+    assert "another SECRET_KEY" in failed(added)
+
+
+def test_an_address_is_one_rooms_and_its_end_is_the_end(
+    added: CalendarAddress, channel: Channel, room: Room
+) -> None:
+    with pytest.raises(CalendarKnown):
+        calendars.add_calendar(room=room.id, name="Again", url=channel.url)
+    calendars.remove_calendar(added.id)
+    assert not DueItem.objects.filter(kind="calendar").exists()
+    with pytest.raises(CalendarNotFound):
+        calendars.remove_calendar(added.id)
+    assert calendars.poll(added.id) is True
+    assert list(
+        Event.objects.filter(event__startswith="calendar.").order_by("id").values_list("event", flat=True)
+    ) == [
+        "calendar.added",
+        "calendar.removed",
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["", "airbnb", "ftp://x.example/", "https://user:pw@x.example/", "https://x y/"]
+)
+def test_what_can_be_no_address_is_refused(room: Room, url: str) -> None:
+    with pytest.raises(CalendarNotRead):
+        calendars.add_calendar(room=room.id, name="x", url=url)
+
+
+def test_webcal_is_https_by_another_name() -> None:
+    assert fetching.tidied(" webcal://channel.example/1.ics ") == "https://channel.example/1.ics"
+
+
+def test_over_rest_it_is_added_seen_and_removed(
+    api: APIClient, hotel: Hotel, room: Room, channel: Channel
+) -> None:
+    made = api.post(PAGE, {"room": room.id, "name": "Airbnb", "url": channel.url})
+    assert made.status_code == 201, made.json()
+    body = made.json()
+    assert TOKEN not in made.content.decode()
+    assert (body["room_number"], body["host"], body["read_at"], body["report"]) == (
+        room.number,
+        "127.0.0.1",
+        None,
+        None,
+    )
+    with hotel_context(hotel):
+        poll_calendars([body["id"]])
+    [listed] = api.get(PAGE, {"room": room.id}).json()["results"]
+    assert (listed["report"]["stored"], listed["error"]) == (1, "")
+    assert api.post(f"{PAGE}{body['id']}/read/").status_code == 202
+    assert api.post(PAGE, {"room": 999, "name": "x", "url": channel.url}).status_code == 404
+    refused = api.post(PAGE, {"room": room.id, "name": "x", "url": channel.url})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/calendar-known")
+    with hotel_context(hotel):
+        _key, secret = api_keys.make(name="reader", scopes=["reservations:read"])
+    reader = APIClient(SERVER_NAME="alpha.localhost")
+    reader.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    assert reader.get(PAGE).status_code == 200
+    assert reader.delete(f"{PAGE}{body['id']}/").status_code == 403
+    assert api.delete(f"{PAGE}{body['id']}/").status_code == 204
+    assert api.get(f"{PAGE}{body['id']}/").status_code == 404
+
+
+def test_staff_add_one_and_see_how_it_goes(
+    staff: Client, in_hotel: Hotel, room: Room, channel: Channel
+) -> None:
+    assert staff.get(f"{ADMIN}add/").status_code == 200
+    wrong = staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": "vrbo"})
+    assert b"must begin with https" in wrong.content
+    assert (
+        staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": channel.url}).status_code == 302
+    )
+    address = CalendarAddress.objects.get()
+    again = staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": channel.url}, follow=True)
+    assert b"one room" in again.content
+    assert b"not asked yet" in staff.get(ADMIN).content
+    read(address)
+    assert b"1 events: 1 new" in staff.get(ADMIN).content
+    channel.answers = [404]
+    read(address)
+    for page in (ADMIN, f"{ADMIN}{address.id}/change/"):
+        content = staff.get(page).content.decode()
+        assert "withdrawn" in content
+        assert TOKEN not in content
+    act = {"action": "read_now", "_selected_action": [str(address.id)]}
+    assert b"1 calendar will be read at once." in staff.post(ADMIN, act, follow=True).content
+    assert due_at() <= datetime.now(UTC)
+    assert staff.post(f"{ADMIN}{address.id}/delete/", {"post": "yes"}).status_code == 302
+    assert not CalendarAddress.objects.exists()
