@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import re
 import smtplib
 import threading
@@ -24,6 +23,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 from django.core.mail.message import sanitize_address
 
+from reminders import providers
 from reminders.errors import OutcomeUnknown, RefusedForGood, RefusedForNow
 from reminders.wire import as_bytes
 
@@ -113,38 +113,12 @@ class Transport:
 
     def _send_by_other(self, message: EmailMessage, before_data: BeforeData) -> None:
         """Another backend: only an answer with a status is known not to have been taken."""
-        _say_the_key(self._backend, message)
+        providers.name(self._backend, message)
         before_data()
         try:
             self._backend.send_messages([message])
         except Exception as error:
-            status = getattr(error, "status_code", None)  # anymail.exceptions.AnymailAPIError
-            if type(error).__name__ == "AnymailRecipientsRefused" or status in {400, 404, 410, 413, 422}:
-                raise RefusedForGood(str(error)[:500]) from error
-            if status is not None and (status == 429 or status in {401, 403, 503}):
-                raise RefusedForNow(str(error)[:500]) from error
-            raise OutcomeUnknown(str(error)[:500]) from error
-
-
-def idempotency_key(message: EmailMessage) -> str:
-    """What a provider may know a mail by that it was given before: the same reminder, to the same address."""
-    named = [str(message.extra_headers.get("Message-ID", "")), *message.recipients()]
-    return hashlib.sha256("\n".join(named).encode()).hexdigest()
-
-
-def _say_the_key(backend: Any, message: EmailMessage) -> None:
-    """Resend reads it from the request's headers and remembers it for a day, Brevo from the mail's for a quarter
-    of an hour (https://resend.com/docs/dashboard/emails/idempotency-keys,
-    https://developers.brevo.com/changelog/email-api-now-supports-idempotency). Others read past it.
-    """
-    # Anymail's that speak HTTP. Their class would bring all of `requests` into each process that is started.
-    if not hasattr(backend, "create_session") or "Message-ID" not in message.extra_headers:
-        return
-    key = idempotency_key(message)
-    backend.open()
-    backend.session.headers["Idempotency-Key"] = key
-    if backend.esp_name == "Brevo":
-        message.extra_headers["idempotencyKey"] = key
+            raise providers.fate(error) from error
 
 
 _mine = threading.local()

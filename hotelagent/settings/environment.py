@@ -1,16 +1,15 @@
 """The environment, read by type. A value that is not of its type raises an error that names the variable."""
 
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from hotelagent.settings.providers import PROVIDERS, WrongProvider, settings_of
+
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0", ""}
-
-#: Providers that are spoken to by their API, as Anymail calls them, and what it calls their key.
-PROVIDERS = {"brevo": "API_KEY", "mailgun": "API_KEY", "postmark": "SERVER_TOKEN", "resend": "API_KEY"}
 
 
 class Environment(environ.Env):  # type: ignore[misc]
@@ -30,32 +29,23 @@ class Environment(environ.Env):  # type: ignore[misc]
     def mail(self, var: str) -> dict[str, Any]:
         """Django's EMAIL_* settings, and Anymail's, of an address; none of none.
 
-        `smtp+tls://user:password@host:587` is a mail server. `postmark://key` is a provider; Anymail's other
-        settings for it may follow: `mailgun://key?sender_domain=mg.example.com`.
+        `smtp+tls://user:password@host:587` is a mail server, `postmark://key` a provider (`providers`).
         """
         if not self.str(var, default=""):
             return {}
         try:
             parts = urlsplit(self.str(var))
             if parts.scheme in PROVIDERS:
-                return _provider(parts.scheme, unquote(parts.netloc), dict(parse_qsl(parts.query)))
+                return settings_of(parts)
             return dict(self.email_url_config(self.str(var)))
+        except WrongProvider as wrong:
+            raise ImproperlyConfigured(f"{var}: {wrong}") from None
         except (ImproperlyConfigured, ValueError):
             raise ImproperlyConfigured(
                 f"{var} is no address of a mail server. It looks like smtp+tls://user:password@host:587 "
                 f"(or smtp, smtp+ssl, consolemail, filemail) or postmark://key (or {', '.join(PROVIDERS)}), "
                 "with any other character of the password or key as %XX."
             ) from None
-
-
-def _provider(name: str, key: str, options: dict[str, str]) -> dict[str, Any]:
-    if not key:
-        raise ValueError
-    given = {PROVIDERS[name]: key, **{option.upper(): value for option, value in options.items()}}
-    return {
-        "EMAIL_BACKEND": f"anymail.backends.{name}.EmailBackend",
-        "ANYMAIL": {f"{name.upper()}_{setting}": value for setting, value in given.items()},
-    }
 
 
 env = Environment()

@@ -45,6 +45,8 @@ _GONE_OUT = (ReminderStatus.SENDING, ReminderStatus.SENT, ReminderStatus.UNKNOWN
 #: What providers call a bounce that another day might not have (a full mailbox, a server that is away), which
 #: Anymail does not tell from the others: Postmark and Brevo say "soft", Amazon and Resend "Transient".
 _SOFT = re.compile(r"soft|transient|undetermined|temporary", re.IGNORECASE)
+#: SparkPost's classes of them: undetermined by the other side, no DNS, full, too large, for now.
+_SOFT_CLASSES = frozenset({"20", "21", "22", "23", "40", "70"})
 _CODE_OF_SOFT = re.compile(r"\b4\.\d{1,3}\.\d{1,3}\b|^4\d\d\b")  # RFC 3463, 3: persistent transient failure
 
 
@@ -107,7 +109,7 @@ def _is_for_good(event: AnymailTrackingEvent) -> bool:
         return False
     if _CODE_OF_SOFT.search(str(event.mta_response or "")):
         return False
-    return not any(_SOFT.search(word) for word in _kinds(event.esp_event))
+    return not any(_SOFT.search(word) or word in _SOFT_CLASSES for word in _kinds(event.esp_event))
 
 
 def _kinds(raw: Any) -> list[str]:
@@ -115,8 +117,10 @@ def _kinds(raw: Any) -> list[str]:
     if not isinstance(raw, dict):
         return []
     found = [
-        str(raw[key]) for key in ("Type", "event", "bounceType", "type") if isinstance(raw.get(key), str)
+        str(raw[key])
+        for key in ("Type", "event", "bounceType", "type", "bounce_class")
+        if isinstance(raw.get(key), str)
     ]
-    for key in ("bounce", "data"):
+    for key in ("bounce", "data", "msys", "message_event"):
         found += _kinds(raw.get(key))
     return found
