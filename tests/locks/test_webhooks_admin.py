@@ -84,6 +84,7 @@ def test_what_was_told_and_who_waits_can_be_looked_at(
     waiting = "/admin/locks/waitingentry/"
     assert b"WEB-9" in staff.get(waiting).content
     assert b"WEB-9" in staff.get(f"{waiting}{entry.id}/change/").content
+    assert f"{waiting}{entry.id}/change/".encode() in staff.get("/admin/audit/event/").content
     act = {"action": "end_wait", "_selected_action": [str(entry.id)]}
     assert b"1 entry no longer waits." in staff.post(waiting, act, follow=True).content
     entry.refresh_from_db()
