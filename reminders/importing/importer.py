@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from django.db import reset_queries
+from django.db import IntegrityError, reset_queries
 from django.utils import timezone
 
 from audit.services import record
@@ -168,7 +168,10 @@ class Importer:
             report.unchanged += len(there) - updated
             report.stored += len(chunk) - len(there)
             return
-        stored = storing.store(chunk, today=self._today, now=timezone.now())
+        try:
+            stored = storing.store(chunk, today=self._today, now=timezone.now())
+        except IntegrityError:  # a client stored one of them between our look and our insert: now it is known
+            stored = storing.store(chunk, today=self._today, now=timezone.now())
         report.stored += len(stored.reservations)
         report.updated += stored.updated
         report.unchanged += stored.unchanged

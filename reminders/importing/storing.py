@@ -152,6 +152,7 @@ def _insert(reservations: Sequence[Reservation]) -> None:
     if not reservations:
         return
     row = operator.attrgetter(*_COLUMNS)
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+    # Django speaks of errors in its own words only where it runs the statement itself.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         for reservation in reservations:
             copy.write_row(row(reservation))

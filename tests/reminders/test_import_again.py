@@ -5,6 +5,7 @@ What must come of two files is computed from the files alone; nothing of ours is
 
 import csv
 import gzip
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
@@ -20,8 +21,10 @@ from audit.models import Event
 from locks.models import Room, Stay
 from locks.nights import Nights
 from locks.services import cancel_stay, move_stay
+from reminders.importing import storing
 from reminders.models import Reminder, Reservation
-from reminders.services.reservations import cancel_reservation, correct_guest
+from reminders.services.reservations import cancel_reservation, correct_guest, upsert_reservation
+from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
 from tests.reminders.test_import_reservations import is_sound, run
@@ -270,3 +273,39 @@ def test_a_file_as_it_was_costs_a_few_statements(in_hotel: Hotel, tmp_path: Path
     with CaptureQueriesContext(connection) as queries:
         run(file)
     assert len(queries) < 25
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_booking_that_a_client_stores_meanwhile_is_brought_to_what_the_file_says(
+    in_hotel: Hotel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[set[str]] = []
+
+    def look_and_be_overtaken(numbers: Sequence[str]) -> set[str]:
+        looked.append(known(numbers))
+        if len(looked) == 1:
+            client = threading.Thread(target=store_elsewhere, args=(in_hotel,))
+            client.start()
+            client.join()
+        return looked[-1]
+
+    known = storing.known
+    monkeypatch.setattr(storing, "known", look_and_be_overtaken)
+    report = run(
+        small(tmp_path / "1.csv", "A,2030-05-10,2030-05-13,2,S,,Ana,,", "B,2030-05-10,2030-05-12,2,S,,Eva,,")
+    )
+    assert looked == [set(), {"A"}]
+    assert (report["stored"], report["updated"], report["stays"]) == (1, 1, 2)
+    stored = {r.external_id: (r.guest_name, r.departure.day) for r in Reservation.objects.exclude(stay=None)}
+    assert stored == {"A": ("Ana", 13), "B": ("Eva", 12)}
+
+
+def store_elsewhere(hotel: Hotel) -> None:
+    """On a connection of its own."""
+    try:
+        with hotel_context(hotel):
+            upsert_reservation(
+                external_id="A", guest_name="A client", arrival=date(2030, 5, 10), departure=date(2030, 5, 12)
+            )
+    finally:
+        connection.close()

@@ -42,8 +42,7 @@ class Command(BaseCommand):
         "An import that was interrupted is finished by running it again. "
         "Guests that the file does not name are invented, with addresses under example.com. "
         "Example: import_reservations bookings.csv --hotel resort --map number=confirmation --rejects bad.csv. "
-        "Exit code 0: imported, whatever was rejected. 1: the file can't be read or a booking was stored by "
-        "somebody else meanwhile. 2: wrong usage."
+        "Exit code 0: imported, whatever was rejected. 1: the file can't be read. 2: wrong usage."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
