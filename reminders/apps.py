@@ -17,4 +17,4 @@ class RemindersConfig(AppConfig):
 
         due.register(kind="reminder", task="reminders.tasks.send_due")
         # Twenty seconds each, at the worst: a batch stays below the time that a task may take.
-        due.register(kind="calendar", task="reminders.feeds.tasks.poll_calendars", batch=5)
+        due.register(kind="calendar", task="reminders.feeds.tasks.poll_calendars", batch=5, recurring=True)

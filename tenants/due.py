@@ -27,20 +27,28 @@ class Kind:
     batch: int
     lease: datetime.timedelta
     daily: bool
+    recurring: bool = False
 
 
 _kinds: dict[str, Kind] = {}
 
 
 def register(
-    *, kind: str, task: str, batch: int = 100, lease: datetime.timedelta = LEASE, daily: bool = False
+    *,
+    kind: str,
+    task: str,
+    batch: int = 100,
+    lease: datetime.timedelta = LEASE,
+    daily: bool = False,
+    recurring: bool = False,
 ) -> None:
     """Say which task handles a kind; call it in `AppConfig.ready()`.
 
     `lease` is how long after handing out an item is handed out again unless it is done: longer than a batch
-    may take, queueing included. `daily`: each active hotel has one item of this kind a day, by itself.
+    may take, queueing included. `daily`: each active hotel has one item of this kind a day, by itself. `recurring`:
+    who deals with an item makes it due again, and doing it late or twice harms nobody: a restored hotel goes on.
     """
-    _kinds[kind] = Kind(name=kind, task=task, batch=batch, lease=lease, daily=daily)
+    _kinds[kind] = Kind(name=kind, task=task, batch=batch, lease=lease, daily=daily, recurring=recurring)
 
 
 def kinds() -> dict[str, Kind]:

@@ -63,6 +63,10 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [] if obj is None else self.shown
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The list's action needs it; an address's own page only shows."""
+        return obj is None and super().has_change_permission(request)
+
     @display(description=_("state"), label={"new": "info", "read": "success", "failing": "danger"})
     def state(self, address: CalendarAddress) -> tuple[str, str]:
         if address.failures:

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from tenants import template
+from tenants import due, template
 from tenants.backup.manifest import Manifest
 from tenants.fleet import run
 from tenants.models import DueItem, Hotel, HotelStatus
@@ -36,7 +36,9 @@ def against(hotel: Hotel, manifest: Manifest, *, same_id: bool, asked: bool) -> 
 
 
 def overdue(hotel: Hotel) -> QuerySet[DueItem]:
-    return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now())
+    """What may have been done since the backup was made, and would be done again."""
+    recurring = [kind.name for kind in due.kinds().values() if kind.recurring]
+    return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now()).exclude(kind__in=recurring)
 
 
 def migrated(hotel: Hotel) -> str:

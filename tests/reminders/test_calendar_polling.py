@@ -24,6 +24,7 @@ from reminders.feeds.tasks import poll_calendars, read_calendar
 from reminders.models import Reservation
 from reminders.services import calendars
 from tenants import api_keys
+from tenants.backup.opening import overdue
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.reminders.channel import TOKEN, Channel, publishing
@@ -105,6 +106,12 @@ def test_it_is_due_again_half_an_hour_after_whatever_came_of_it(
         before = datetime.now(UTC)
         read(added)
         assert timedelta(minutes=30) <= due_at() - before <= timedelta(minutes=34)
+
+
+def test_a_hotel_that_is_restored_goes_on_reading(added: CalendarAddress, hotel: Hotel) -> None:
+    """What was due when a backup was made is otherwise forgotten, or keeps the hotel closed."""
+    assert due_at() <= datetime.now(UTC)
+    assert not overdue(hotel).exists()
 
 
 def test_what_has_not_changed_is_not_sent_again(added: CalendarAddress, channel: Channel) -> None:
