@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.ids import uuid7
@@ -294,4 +295,4 @@ class Brand(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self._meta.verbose_name)
+        return capfirst(str(self._meta.verbose_name))

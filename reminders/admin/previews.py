@@ -31,7 +31,8 @@ def preview_of(template: Template) -> SafeString | str:
         return error.detail
     return format_html(
         '<p class="mb-2 font-semibold">{}</p><iframe sandbox srcdoc="{}" title="{}" '
-        'class="w-full rounded border" style="height:36rem;max-width:40rem;background:#fff"></iframe>',
+        'class="w-full rounded border border-base-200 dark:border-base-700" '
+        'style="height:36rem;max-width:40rem;background:#fff"></iframe>',
         rendered.subject,
         escape(rendered.html),  # all of it, to stand in an attribute: as a page it counts as safe
         _("preview"),
