@@ -14,20 +14,19 @@ been in the middle of a mail, it still knows what the server said: `unknown` giv
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection
 
 from reminders import shared
 from reminders.models import Reminder, ReminderStatus, Reservation
-from reminders.planning import KIND
 from reminders.rows import Rows
 from reminders.shared import Shared
+from tenants.calls import call
 from tenants.context import current_hotel
 
 #: After this long without a sign a claim is stale. A worker starts no mail later than BUDGET after its claim,
@@ -60,15 +59,7 @@ AND greatest(claimed_at, handed_over_at) < statement_timestamp() - make_interval
 AND handed_over_at IS NOT NULL
 RETURNING id
 """
-# See migration 0003_handing_over.
-_HAND_OVER = "SELECT reminders_hand_over(%(given)s)"
-# The keys of both rows are said, though the join would find them: what arrives in thousands at once is unknown to
-# the planner's statistics, and it would go through the whole queue instead.
-_NOT_DUE = """
-DELETE FROM public.tenants_dueitem item USING reminders_reminder r
-WHERE item.hotel_id = %(hotel)s AND item.kind = %(kind)s AND item.item_id = ANY(%(ids)s::uuid[])
-AND r.id = item.item_id AND r.id = ANY(%(ids)s::uuid[]) AND r.status = 'sent'
-"""
+_HAND_OVER: Final = "reminders_hand_over"  # migration 0003_handing_over
 
 _OPEN = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)
 
@@ -145,23 +136,15 @@ def hand_over(reminder: Reminder, *, recipient: str, after: Sent | None = None) 
         "recipient": recipient,
         **_marking(after),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_HAND_OVER, {"given": json.dumps(given)})
-        if cursor.fetchone() == (None,):
-            raise ClaimLost
+    if not call(_HAND_OVER, given):
+        raise ClaimLost
 
 
 def mark_sent(sent: Sent | None, *, done: Sequence[uuid.UUID]) -> None:
     """Write that it was sent, with its line in the trail, unless another has the claim; and take those of `done`
     that stand as sent out of the due queue. Doing it again does no harm."""
-    parameters: dict[str, Any] = {
-        "given": json.dumps(_marking(sent)),
-        "hotel": current_hotel().id,
-        "kind": KIND,
-        "ids": list(done),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(f"{_HAND_OVER};{_NOT_DUE}", parameters)
+    given = {**_marking(sent), "hotel": str(current_hotel().id), "done": [id_.hex for id_ in done]}
+    call(_HAND_OVER, given)
 
 
 def _marking(sent: Sent | None) -> dict[str, Any]:

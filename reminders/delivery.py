@@ -90,7 +90,8 @@ def _send(
                 waiting = []
     finally:
         batch.mark()
-    outcomes.put_back(waiting, delay=outcomes.AT_ONCE)
+    if waiting:
+        outcomes.put_back(waiting, delay=outcomes.AT_ONCE)
     return counts
 
 

@@ -59,7 +59,9 @@ def _is_of_texts(message: EmailMessage) -> bool:
 
 
 def _write_texts(message: EmailMultiAlternatives, written: list[bytes]) -> None:
-    mixed, alternative = _boundary(), _boundary()
+    boundary = secrets.token_hex(16)
+    # "=" followed by these occurs in no encoding (RFC 2045, 6.7)
+    mixed, alternative = f"=m{boundary}=", f"=a{boundary}="
     written.append(_multipart("mixed", mixed))
     for name, value in (
         ("Subject", message.subject),
@@ -106,19 +108,14 @@ def _multipart(kind: str, boundary: str) -> bytes:
     return f'Content-Type: multipart/{kind};{fold} boundary="{boundary}"\r\nMIME-Version: 1.0\r\n'.encode()
 
 
+@functools.lru_cache(maxsize=1024)
 def _header(name: str, value: str) -> bytes:
+    """Most of them are in each of the hotel's mails. Where it does not fit a line: as Django and the library write
+    it."""
     fits = len(name) + len(value) + 2 <= _LINE and value.isascii() and value.isprintable()
     if fits:
         return f"{name}: {value}\r\n".encode()
-    return f"{name}: \r\n {value}\r\n".encode() if _ATOM.fullmatch(value) else _encoded(name, value)
-
-
-@functools.lru_cache(maxsize=1024)
-def _encoded(name: str, value: str) -> bytes:
-    """As Django and the library write it; the hotel's own name is in each of its mails."""
+    if _ATOM.fullmatch(value):
+        return f"{name}: \r\n {value}\r\n".encode()
     folded: bytes = _WIRE.fold_binary(*forbid_multi_line_headers(name, value, "utf-8"))
     return folded
-
-
-def _boundary() -> str:
-    return f"={secrets.token_hex(16)}="  # "=" followed by these occurs in no encoding (RFC 2045, 6.7)

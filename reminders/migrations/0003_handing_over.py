@@ -1,4 +1,5 @@
-"""A mail's commit by one call: the one before it was sent, this one is about to leave (`reminders.claims`).
+"""A mail's commit by one call: the one before it was sent, this one is about to leave (`reminders.claims`). With the
+last of a batch, what was sent leaves the due queue.
 
 As a function, because of its plans, as in `locks` (migration 0002): parsing and planning these statements anew for
 each mail took longer than doing what they say.
@@ -6,8 +7,8 @@ each mail took longer than doing what they say.
 
 from django.db import migrations
 
-# What is marked already (the answer to that got lost) is marked and told no second time. Null where `next` must
-# not leave: another has its claim, or its reservation is not as it was read.
+# What is marked already (the answer to that got lost) is marked and told no second time. The answer says whether
+# `next` may leave: not where another has its claim, or its reservation is not as it was read.
 HAND_OVER = """
 CREATE FUNCTION reminders_hand_over(given jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -28,6 +29,12 @@ BEGIN
                 'reminder', sent::text, given -> 'data');
         END IF;
     END IF;
+    IF given ? 'done' THEN
+        DELETE FROM public.tenants_dueitem item
+        WHERE item.hotel_id = (given ->> 'hotel')::uuid AND item.kind = 'reminder'
+          AND item.item_id = ANY (ARRAY(SELECT jsonb_array_elements_text(given -> 'done')::uuid))
+          AND (SELECT r.status FROM reminders_reminder r WHERE r.id = item.item_id) = 'sent';
+    END IF;
     IF next IS NULL THEN
         RETURN NULL;
     END IF;
@@ -37,7 +44,7 @@ BEGIN
     WHERE r.id = next AND r.attempts = (given -> 'next_attempts')::int AND r.status = 'sending'
       AND v.id = (given ->> 'reservation')::uuid AND v.id = r.reservation_id
       AND v.updated_at = (given ->> 'version')::timestamptz;
-    RETURN CASE WHEN FOUND THEN to_jsonb(true) END;
+    RETURN to_jsonb(FOUND);
 END
 $$
 """
