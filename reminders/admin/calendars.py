@@ -80,7 +80,7 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
         if not (report := address.report):
             return "-"
         return _now("%(events)s events: %(stored)s new, %(changed)s changed, %(cancelled)s cancelled, "
-                    "%(refused)s refused, %(without_room)s without their room") % {
+                    "%(refused)s refused, %(without_room)s without their room, %(vanished)s gone") % {
             **report, "refused": len(report["refused"]), "without_room": len(report["without_room"])
         }  # fmt: skip
 

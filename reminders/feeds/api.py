@@ -72,6 +72,9 @@ class CalendarReportSerializer(StrictSerializer):
     without_room = RefusedEventSerializer(
         many=True, help_text="At a room's own address: stored, but the room is taken on those nights."
     )
+    vanished = serializers.IntegerField(
+        help_text="At a room's own address: reservations that are gone from the calendar, and are cancelled."
+    )
 
 
 class ImportCalendarView(IdempotentMixin, HotelAPIView):

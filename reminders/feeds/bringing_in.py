@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,18 +34,26 @@ class CalendarReport:
     blocks: int = 0  # nights that a channel closed: nobody comes
     refused: list[Refused] = field(default_factory=list)
     without_room: list[Refused] = field(default_factory=list)  # stored, but the room is taken
+    vanished: int = 0  # gone from a room's calendar, and cancelled
 
 
-def bring_in(content: bytes, *, room: int | None = None) -> CalendarReport:
+def bring_in(content: bytes) -> CalendarReport:
+    """Make the hotel's reservations what the calendar says: see `bring_in_events`. Raises UnreadableFile.
+
+    An event that is no longer in the calendar changes nothing: a feed also leaves out what is past.
+    """
+    return bring_in_events(read(content, zone=zone_of(current_hotel().time_zone)))
+
+
+def bring_in_events(events: Sequence[Event | Refused], *, room: int | None = None) -> CalendarReport:
     """Make the hotel's reservations what the calendar says, each in a transaction of its own.
 
     A reservation that is there gets its days and whether it is cancelled from the calendar; what the hotel knows of
-    the guest stays. An event that is no longer in the calendar changes nothing: a feed also leaves out what is past.
-    With `room`, who comes stays in that room: where it is taken on those nights the booking is stored, and named in
-    `without_room`. Raises UnreadableFile.
+    the guest stays. With `room`, who comes stays in that room: where it is taken on those nights the booking is
+    stored, and named in `without_room`.
     """
     report = CalendarReport()
-    for found in read(content, zone=zone_of(current_hotel().time_zone)):
+    for found in events:
         report.events += 1
         if isinstance(found, Refused):
             report.refused.append(found)

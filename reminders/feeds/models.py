@@ -1,5 +1,6 @@
 """What is stored of the calendars that channels publish."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +31,10 @@ class CalendarAddress(models.Model):
     error = models.CharField(_("last error"), max_length=300, blank=True, default="", editable=False)
     #: What the calendar held when it was read last, in numbers.
     report = models.JSONField(_("last result"), null=True, editable=False)
+
+    #: The bookings that it held when it was read last, and those of them that were missing then for the first time.
+    held = ArrayField(models.CharField(max_length=64), default=list, editable=False)
+    gone = ArrayField(models.CharField(max_length=64), default=list, editable=False)
 
     class Meta:
         verbose_name = _("calendar address")

@@ -1,3 +1,4 @@
+import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -39,6 +40,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("report", models.JSONField(editable=False, null=True, verbose_name="last result")),
+                (
+                    "held",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64), default=list, editable=False, size=None
+                    ),
+                ),
+                (
+                    "gone",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=64), default=list, editable=False, size=None
+                    ),
+                ),
                 (
                     "room",
                     models.ForeignKey(

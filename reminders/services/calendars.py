@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,10 +27,15 @@ from locks.models import Room
 from locks.webhooks import addresses
 from reminders import events
 from reminders.errors import CalendarKnown, CalendarNotFound, CalendarNotRead
-from reminders.feeds.bringing_in import CalendarReport, bring_in
-from reminders.feeds.fetching import Fetched, Seen, fetch, tidied
+from reminders.feeds.bringing_in import bring_in_events
+from reminders.feeds.fetching import Seen, fetch, tidied
 from reminders.feeds.models import CalendarAddress
+from reminders.feeds.reading import Event, read
+from reminders.models import Reservation, ReservationStatus
+from reminders.schedule import local_day, zone_of
+from reminders.services.reservations import cancel_reservation
 from tenants import due, sealing
+from tenants.context import current_hotel
 from tenants.errors import DomainError
 
 KIND = "calendar"  # in the due queue
@@ -109,22 +115,50 @@ def read_calendar(address_id: UUID) -> None:
         raise CalendarNotFound
     try:
         fetched = fetch(_unsealed(address), seen=Seen(address.etag, address.modified))
-        report = None if fetched.content is None else bring_in(fetched.content, room=address.room_id)
+        values = {} if fetched.content is None else _bring_in(address, fetched.content, fetched.seen)
     except DomainError as error:
         _settle(address, failures=F("failures") + 1, error=error.detail[:300])
         raise
-    _settle(address, read_at=Now(), failures=0, error="", **_read(fetched, report))
+    _settle(address, read_at=Now(), failures=0, error="", **values)
 
 
-def _read(fetched: Fetched, report: CalendarReport | None) -> dict[str, Any]:
-    if report is None:  # as it was
-        return {}
+def _bring_in(address: CalendarAddress, content: bytes, seen: Seen) -> dict[str, Any]:
+    """What is to be kept with the address."""
+    zone = zone_of(current_hotel().time_zone)
+    found = read(content, zone=zone)
+    report = bring_in_events(found, room=address.room_id)
+    booked = {
+        event.number
+        for event in found
+        if isinstance(event, Event) and not event.is_block and not event.is_cancelled
+    }
+    # Channels take a cancelled booking out of the calendar, and a calendar may lack something for once: what is missing
+    # twice in a row is cancelled. One without any event is none that a channel makes.
+    missing = set(address.held) - booked if found else set()
+    over = missing & set(address.gone)
+    report.vanished = _cancel(over, today=local_day(timezone.now(), zone=zone))
     shown = asdict(report)
     for name in ("refused", "without_room"):
         shown[name] = shown[name][:_NAMED]
-    # What lacks its room is looked at again each time, though the calendar be the same.
-    seen = Seen() if report.without_room else fetched.seen
-    return {"report": shown, "etag": seen.etag, "modified": seen.modified}
+    # What lacks its room, or is missing, is looked at again though the calendar be the same.
+    seen = Seen() if report.without_room or missing - over else seen
+    return {
+        "report": shown,
+        "etag": seen.etag,
+        "modified": seen.modified,
+        "held": sorted(booked | (missing - over)) if found else address.held,
+        "gone": sorted(missing - over),
+    }
+
+
+def _cancel(numbers: Collection[str], *, today: date) -> int:
+    """Those of them who have not come: what is past leaves a calendar, too."""
+    leaving = Reservation.objects.filter(
+        external_id__in=numbers, arrival__gt=today, status=ReservationStatus.BOOKED
+    )
+    for reservation in leaving:
+        cancel_reservation(reservation_id=reservation.id)
+    return len(leaving)
 
 
 def _settle(address: CalendarAddress, **values: Any) -> None:

@@ -28,6 +28,7 @@ from tenants.backup.opening import overdue
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.reminders.channel import TOKEN, Channel, publishing
+from tests.reminders.conftest import Clock
 from tests.reminders.test_calendars import STAY, calendar
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +107,37 @@ def test_it_is_due_again_half_an_hour_after_whatever_came_of_it(
         before = datetime.now(UTC)
         read(added)
         assert timedelta(minutes=30) <= due_at() - before <= timedelta(minutes=34)
+
+
+OTHER = STAY.replace("1418fb94e984-1", "other").replace("203005", "203006")
+PAST = "UID:past\nDTSTART;VALUE=DATE:20300430\nDTEND;VALUE=DATE:20300502\nSUMMARY:Reserved"
+
+
+def test_a_booking_that_is_gone_twice_is_cancelled_and_comes_back(
+    added: CalendarAddress, channel: Channel, clock: Clock
+) -> None:
+    clock("2030-05-01 12:00")
+
+    def publish(*events: str) -> dict[str, Any]:
+        channel.content = calendar(*events).encode()
+        return held(added)
+
+    def booked() -> set[str]:
+        found = Reservation.objects.exclude(status="cancelled").values_list("external_id", flat=True)
+        return {number.partition("@")[0] for number in found}
+
+    publish(STAY, OTHER, PAST)
+    assert booked() == {"1418fb94e984-1", "other", "past"}
+    assert publish(OTHER)["vanished"] == 0  # for once
+    assert publish(STAY, OTHER)["vanished"] == 0  # and it was a mistake
+    assert publish(OTHER)["vanished"] == 0
+    assert publish()["vanished"] == 0  # no calendar that a channel makes
+    publish(OTHER)
+    assert publish(OTHER)["vanished"] == 1
+    assert booked() == {"other", "past"}  # a guest who is in the house stays
+    assert Stay.objects.filter(status="confirmed").count() == 2
+    assert publish(STAY, OTHER)["changed"] == 1
+    assert booked() == {"1418fb94e984-1", "other", "past"}
 
 
 def test_a_hotel_that_is_restored_goes_on_reading(added: CalendarAddress, hotel: Hotel) -> None:
