@@ -8,7 +8,8 @@ from locks.holds import rows
 from tenants.context import current_hotel
 
 # Written before the move, a notice says where the stay was: now that becomes `moved_from`, and the rest is as it is
-# now. Those without it are of this transaction, for nobody commits one.
+# now. Those without it are of this transaction, for nobody commits one; keys begin with the time, so that no others
+# than those since its start are read.
 _COMPLETE = """
 UPDATE locks_notice notice
 SET data = notice.data || jsonb_build_object(
@@ -18,7 +19,9 @@ SET data = notice.data || jsonb_build_object(
         'room', notice.data -> 'room', 'number', notice.data -> 'number', 'room_type', notice.data -> 'room_type',
         'check_in', notice.data -> 'check_in', 'check_out', notice.data -> 'check_out'))
 FROM locks_stay stay JOIN locks_room room ON room.id = stay.room_id
-WHERE notice.event = 'stay.moved' AND NOT notice.data ? 'moved_from'
+WHERE notice.id >= (lpad(to_hex(floor(extract(epoch FROM now()) * 1000)::bigint), 12, '0')
+        || '70008000000000000000')::uuid
+  AND notice.event = 'stay.moved' AND NOT notice.data ? 'moved_from'
   AND stay.id = ANY(%(ids)s::uuid[]) AND notice.data ->> 'hold' = stay.id::text
 RETURNING notice.id
 """
