@@ -28,6 +28,7 @@ class Kind:
     lease: datetime.timedelta
     daily: bool
     recurring: bool = False
+    together: bool = False
 
 
 _kinds: dict[str, Kind] = {}
@@ -41,14 +42,19 @@ def register(
     lease: datetime.timedelta = LEASE,
     daily: bool = False,
     recurring: bool = False,
+    together: bool = False,
 ) -> None:
     """Say which task handles a kind; call it in `AppConfig.ready()`.
 
     `lease` is how long after handing out an item is handed out again unless it is done: longer than a batch
     may take, queueing included. `daily`: each active hotel has one item of this kind a day, by itself. `recurring`:
     who deals with an item makes it due again, and doing it late or twice harms nobody: a restored hotel goes on.
+    `together`: a message may hold several hotels' items, which then wait for each other: for what asks no system of
+    a hotel's own, that may be slow.
     """
-    _kinds[kind] = Kind(name=kind, task=task, batch=batch, lease=lease, daily=daily, recurring=recurring)
+    _kinds[kind] = Kind(
+        name=kind, task=task, batch=batch, lease=lease, daily=daily, recurring=recurring, together=together
+    )
 
 
 def kinds() -> dict[str, Kind]:
@@ -112,7 +118,7 @@ class Batch:
     ids: list[str]
 
 
-#: Batches of one kind that together have no more items than one batch may have.
+#: Batches of one kind; where they are more than one, they have no more items than one may have.
 Group = list[Batch]
 
 
@@ -189,16 +195,18 @@ def _batches(rows: list[tuple[UUID, str, UUID]]) -> list[Batch]:
 def grouped(batches: Iterable[Batch]) -> list[Group]:
     """What goes as one message."""
     groups: list[Group] = []
-    open_groups: dict[Kind, tuple[Group, int]] = {}
+    last: dict[Kind, Group] = {}
     for batch in batches:
-        group, items = open_groups.get(batch.kind, ([], batch.kind.batch))
-        items += len(batch.ids)
-        if items > batch.kind.batch:
-            group, items = [], len(batch.ids)
-            groups.append(group)
+        group = last.get(batch.kind)
+        if not group or not batch.kind.together or _items(group) + len(batch.ids) > batch.kind.batch:
+            groups.append(group := [])
+            last[batch.kind] = group
         group.append(batch)
-        open_groups[batch.kind] = group, items
     return groups
+
+
+def _items(group: Group) -> int:
+    return sum(len(batch.ids) for batch in group)
 
 
 def give_back(batch: Batch) -> None:

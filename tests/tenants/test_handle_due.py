@@ -30,7 +30,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> due.Kind:
     done.clear()
     alone.clear()
     monkeypatch.setattr(due, "_kinds", {})
-    due.register(kind="thing", task="tests.handler", batch=4)
+    due.register(kind="thing", task="tests.handler", batch=4, together=True)
     monkeypatch.setattr(
         handler, "apply_async", lambda args, headers: alone.append((headers["hotel"], args[0]))
     )
@@ -90,7 +90,13 @@ def test_a_message_has_as_many_items_as_one_batch(kind: due.Kind) -> None:
 
 
 def test_kinds_do_not_mix(kind: due.Kind) -> None:
-    due.register(kind="other", task="tests.other")
+    due.register(kind="other", task="tests.other", together=True)
     batches = [due.Batch(uuid4(), one, ["x"]) for one in due.kinds().values() for _ in range(2)]
     batches = batches[::2] + batches[1::2]
     assert [{batch.kind.name for batch in group} for group in due.grouped(batches)] == [{"thing"}, {"other"}]
+
+
+def test_what_may_be_slow_at_a_hotel_goes_hotel_by_hotel() -> None:
+    due.register(kind="slow", task="tests.slow")
+    batches = [due.Batch(uuid4(), due.kinds()["slow"], ["x"]) for _ in range(3)]
+    assert [len(group) for group in due.grouped(batches)] == [1, 1, 1]
