@@ -81,7 +81,9 @@ class WebhookAdmin(ToldByServices, HotelModelAdmin):
 
     @display(description=_("Events"))
     def event_list(self, webhook: Webhook) -> str:
-        return pgettext("events", "all") if TOPICS.keys() <= set(webhook.events) else ", ".join(webhook.events)
+        return (
+            pgettext("events", "all") if TOPICS.keys() <= set(webhook.events) else ", ".join(webhook.events)
+        )
 
     @display(description=_("state"), label={"on": "success", "off": "danger", "failing": "warning"})
     def state(self, webhook: Webhook) -> tuple[str, str]:
@@ -142,6 +144,13 @@ class WebhookAdmin(ToldByServices, HotelModelAdmin):
         }
         page: HttpResponse = super().render_change_form(request, {**context, **shown}, *args, **kwargs)
         return page
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Its notices go with it, though nobody may delete one by itself."""
+        shown, counts, forbidden, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, forbidden - {str(Notice._meta.verbose_name)}, protected
 
     def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
         services.delete_webhook(obj)

@@ -61,6 +61,19 @@ def test_a_manager_rotates_a_secret_from_the_webhook_s_page(
     assert b"Choose one webhook" in staff.post(HOOKS, both, follow=True).content
 
 
+def test_a_webhook_is_deleted_with_what_it_was_told(
+    staff: Client, receiver: Receiver, rooms: list[int], nights: SomeNights
+) -> None:
+    webhook, _secret = services.make_webhook(url=receiver.url, topics=["hold.created"])
+    services.acquire(rooms=rooms[:1], nights=nights(1))
+    assert Notice.objects.exists()
+    address = f"{HOOKS}{webhook.id}/delete/"
+    assert b'name="post"' in staff.get(address).content
+    assert staff.post(address, {"post": "yes"}).status_code == 302
+    assert not Webhook.objects.exists()
+    assert not Notice.objects.exists()
+
+
 def test_the_address_is_judged_in_the_form(staff: Client, in_hotel: Hotel) -> None:
     page = staff.post(f"{HOOKS}add/", {"url": "ftp://pms.example.com/", "events": ["hold.created"]})
     assert b"must begin with https://" in page.content
