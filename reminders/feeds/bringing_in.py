@@ -16,7 +16,7 @@ from reminders.errors import InvalidReservation
 from reminders.feeds.reading import Event, Refused, read
 from reminders.models import Reservation, ReservationStatus
 from reminders.schedule import zone_of
-from reminders.services.reservations import cancel_reservation, upsert_reservation
+from reminders.services.reservations import ANY_VERSION, cancel_reservation, upsert_reservation
 from tenants.context import current_hotel
 
 SOURCE = "iCalendar"
@@ -88,8 +88,10 @@ def _store(event: Event) -> str:
             return "stored"
         if stored.status == ReservationStatus.CANCELLED:
             days |= {"status": ReservationStatus.BOOKED, "status_date": None}
-        after, _is_new = upsert_reservation(external_id=event.number, **(_as_it_is(stored) | days))
-        return "unchanged" if after.version == stored.version else "changed"
+        elif (stored.arrival, stored.departure) == (event.arrival, event.departure):
+            return "unchanged"
+        upsert_reservation(external_id=event.number, version=ANY_VERSION, **(_as_it_is(stored) | days))
+        return "changed"
 
 
 def _give_room(number: str, room: int) -> str | None:
