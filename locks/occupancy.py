@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 
 Span = tuple[datetime.date, datetime.date]
+_ONE_DAY = datetime.timedelta(days=1)
 
 
 class Occupancy:
@@ -39,6 +40,21 @@ class Occupancy:
                 return room
         return None
 
+    def free_runs(self, room: int, nights: Span) -> list[Span]:
+        """The parts of these nights on which nothing has the room."""
+        taken = self._taken.get(room, 0)
+        runs: list[Span] = []
+        begins, ends = nights
+        for number in range(begins.toordinal(), ends.toordinal()):
+            if taken >> (number - self._first) & 1:
+                continue
+            day = datetime.date.fromordinal(number)
+            if runs and runs[-1][1] == day:
+                runs[-1] = (runs[-1][0], day + _ONE_DAY)
+            else:
+                runs.append((day, day + _ONE_DAY))
+        return runs
+
     def _bits(self, nights: Span) -> int:
         begins, ends = (day.toordinal() - self._first for day in nights)
         return (1 << ends) - (1 << begins)
@@ -47,3 +63,14 @@ class Occupancy:
 def window(spans: Sequence[Span]) -> Span:
     """From the first arrival to the last departure."""
     return min(begins for begins, _ends in spans), max(ends for _begins, ends in spans)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The same nights in as few spans as can be, in their order."""
+    found: list[Span] = []
+    for begins, ends in sorted(spans):
+        if found and begins <= found[-1][1]:
+            found[-1] = (found[-1][0], max(ends, found[-1][1]))
+        else:
+            found.append((begins, ends))
+    return found

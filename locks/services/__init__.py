@@ -2,6 +2,7 @@
 
 from locks.services.acquiring import acquire, acquire_any
 from locks.services.arranging import Arranged, StayChange, arrange, lock_types
+from locks.services.closing import keep_closed
 from locks.services.desk import (
     cancel_stay,
     force_release,
@@ -45,6 +46,7 @@ __all__ = [
     "force_release",
     "forget",
     "join",
+    "keep_closed",
     "leave",
     "lock_types",
     "look",

@@ -189,7 +189,7 @@ def _choose_moves(
     if not movers:
         return {}
     spans = {change.stay: change.nights for change in movers if change.nights is not None}
-    occupancy = _occupancy(list(spans.values()), house.types, but=spans.keys())
+    occupancy = who_is_where(list(spans.values()), house.types, but=spans.keys())
     to: dict[UUID, tuple[int, Span]] = {}
     others: dict[UUID, str] = {}
     for change in sorted(movers, key=lambda change: spans[change.stay]):
@@ -211,7 +211,7 @@ def _place(placements: Sequence[Placement], house: _House) -> tuple[list[Placeme
     if not first.refused:
         return first.placed, 0
     wanted = {p.id: ((p.check_in, p.check_out), p.room_type) for p in first.refused}
-    occupancy = _occupancy([span for span, _type in wanted.values()], house.types)
+    occupancy = who_is_where([span for span, _type in wanted.values()], house.types)
     chosen = _choose(wanted, occupancy, house)
     second = place_stays([replace(placement, room=chosen[placement.id]) for placement in first.refused])
     if second.refused:
@@ -253,7 +253,7 @@ def _make(more: Mapping[str, int], house: _House) -> dict[str, list[int]]:
     return {room_type: [room for room in after[room_type] if room not in known] for room_type in more}
 
 
-def _occupancy(spans: Sequence[Span], rooms_: Iterable[int], but: Collection[UUID] = ()) -> Occupancy:
+def who_is_where(spans: Sequence[Span], rooms_: Iterable[int], but: Collection[UUID] = ()) -> Occupancy:
     """What stands in the locked rooms; what has lapsed there is ended, for the constraint would count it."""
     first, last = window(spans)
     where = {"first": first, "last": last, "rooms": list(rooms_)}

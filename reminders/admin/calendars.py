@@ -30,7 +30,7 @@ class CalendarAddressForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = CalendarAddress
-        fields = ("room", "name")
+        fields = ("room", "name", "closes_room")
 
     def clean_url(self) -> str:
         try:
@@ -50,7 +50,19 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
     search_fields = ["room__number", "name", "host"]
     ordering = ["room__number", "name"]
     actions = ["read_now"]
-    shown = ["room", "name", "host", "state", "polled_at", "read_at", "failures", "error", "result", "missed"]
+    shown = [
+        "room",
+        "name",
+        "closes_room",
+        "host",
+        "state",
+        "polled_at",
+        "read_at",
+        "failures",
+        "error",
+        "result",
+        "missed",
+    ]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(
@@ -58,7 +70,7 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
         )
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["room", "name", "url"] if obj is None else self.shown
+        return ["room", "name", "url", "closes_room"] if obj is None else self.shown
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [] if obj is None else self.shown
@@ -80,7 +92,8 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
         if not (report := address.report):
             return "-"
         return _now("%(events)s events: %(stored)s new, %(changed)s changed, %(cancelled)s cancelled, "
-                    "%(refused)s refused, %(without_room)s without their room, %(vanished)s gone") % {
+                    "%(refused)s refused, %(without_room)s without their room, %(vanished)s gone, "
+                    "%(closed)s nights closed") % {
             **report, "refused": len(report["refused"]), "without_room": len(report["without_room"])
         }  # fmt: skip
 
@@ -100,7 +113,9 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: CalendarAddress, form: Any, change: bool) -> None:
         if not change:
-            made = calendars.add_calendar(room=obj.room_id, name=obj.name, url=form.cleaned_data["url"])
+            made = calendars.add_calendar(
+                room=obj.room_id, name=obj.name, url=form.cleaned_data["url"], closes_room=obj.closes_room
+            )
             obj.pk = made.pk
 
     def delete_model(self, request: HttpRequest, obj: CalendarAddress) -> None:

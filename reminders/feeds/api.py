@@ -75,6 +75,9 @@ class CalendarReportSerializer(StrictSerializer):
     vanished = serializers.IntegerField(
         help_text="At a room's own address: reservations that are gone from the calendar, and are cancelled."
     )
+    closed = serializers.IntegerField(
+        help_text="At a room's own address: nights on which the room is closed."
+    )
 
 
 class ImportCalendarView(IdempotentMixin, HotelAPIView):

@@ -35,6 +35,7 @@ class CalendarReport:
     refused: list[Refused] = field(default_factory=list)
     without_room: list[Refused] = field(default_factory=list)  # stored, but the room is taken
     vanished: int = 0  # gone from a room's calendar, and cancelled
+    closed: int = 0  # nights on which the room is closed, because its calendar says so
 
 
 def bring_in(content: bytes) -> CalendarReport:

@@ -34,6 +34,11 @@ class NewCalendarSerializer(StrictSerializer):
         max_length=2000,
         help_text="Where the channel publishes the room's calendar: https, or webcal. Not shown again.",
     )
+    closes_room = serializers.BooleanField(
+        default=True,
+        help_text="Whether what the channel calls “Not available” is out of service here. Booking.com calls its "
+        "bookings so, too.",
+    )
 
 
 class CalendarAddressSerializer(serializers.ModelSerializer[CalendarAddress]):
@@ -47,7 +52,8 @@ class CalendarAddressSerializer(serializers.ModelSerializer[CalendarAddress]):
     class Meta:
         model = CalendarAddress
         fields = (
-            "id", "room", "room_number", "name", "host", "polled_at", "read_at", "failures", "error", "report",
+            "id", "room", "room_number", "name", "closes_room", "host", "polled_at", "read_at", "failures", "error",
+            "report",
         )  # fmt: skip
         read_only_fields = fields
         extra_kwargs = {

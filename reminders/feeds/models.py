@@ -17,6 +17,13 @@ class CalendarAddress(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     room = models.ForeignKey(Room, models.CASCADE, db_index=False, related_name="+", verbose_name=_("room"))
     name = models.CharField(_("channel"), max_length=60)
+    closes_room = models.BooleanField(
+        _("closed nights close the room"),
+        default=True,
+        help_text=_(
+            "What the channel calls “Not available” is out of service here. Booking.com calls its bookings so, too."
+        ),
+    )
     host = models.CharField(_("host"), max_length=253, editable=False)
     sealed_url = models.BinaryField(editable=False)
     #: HMAC of the address: one address is one room's.

@@ -22,6 +22,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("name", models.CharField(max_length=60, verbose_name="channel")),
+                (
+                    "closes_room",
+                    models.BooleanField(
+                        default=True,
+                        help_text="What the channel calls “Not available” is out of service here. Booking.com calls its bookings so, too.",
+                        verbose_name="closed nights close the room",
+                    ),
+                ),
                 ("host", models.CharField(editable=False, max_length=253, verbose_name="host")),
                 ("sealed_url", models.BinaryField()),
                 ("url_digest", models.BinaryField(max_length=32)),

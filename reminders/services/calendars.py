@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from audit.services import record
 from hotelagent.ids import uuid7
 from locks.errors import UnknownRoom
 from locks.models import Room
+from locks.services import keep_closed
 from locks.webhooks import addresses
 from reminders import events
 from reminders.errors import CalendarKnown, CalendarNotFound, CalendarNotRead
@@ -34,6 +35,7 @@ from reminders.feeds.reading import Event, read
 from reminders.models import Reservation, ReservationStatus
 from reminders.schedule import local_day, zone_of
 from reminders.services.reservations import cancel_reservation
+from reminders.validation import flaw_of_days
 from tenants import due, sealing
 from tenants.context import current_hotel
 from tenants.errors import DomainError
@@ -45,7 +47,7 @@ TRIES = 4
 _NAMED = 20
 
 
-def add_calendar(*, room: int, name: str, url: str) -> CalendarAddress:
+def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) -> CalendarAddress:
     """Have the calendar at this address read for a room, from now on. The address is not shown again.
 
     Raises CalendarNotRead for what can be no address, UnknownRoom or CalendarKnown. A name is looked up when the
@@ -60,6 +62,7 @@ def add_calendar(*, room: int, name: str, url: str) -> CalendarAddress:
         id=key,
         room=found,
         name=name,
+        closes_room=closes_room,
         host=addresses.target(url).host,
         sealed_url=sealing.seal(url.encode(), key=_key(), about=key.bytes),
         url_digest=salted_hmac("calendar address", url, algorithm="sha256").digest(),
@@ -76,13 +79,17 @@ def add_calendar(*, room: int, name: str, url: str) -> CalendarAddress:
 
 
 def remove_calendar(address_id: UUID) -> None:
-    """Read it no more. What it brought in stays. Raises CalendarNotFound."""
+    """Read it no more: the nights that it closed are open, and the bookings that it brought stay.
+
+    Raises CalendarNotFound.
+    """
     with transaction.atomic():
         address = CalendarAddress.objects.select_related("room").filter(id=address_id).first()
         if address is None:
             raise CalendarNotFound
         record(events.CALENDAR_REMOVED, subject=("calendar", address.id), **_naming(address))
         due.cancel(kind=KIND, ids=[address.id])
+        _close(address, [])
         address.delete()
 
 
@@ -137,11 +144,15 @@ def _bring_in(address: CalendarAddress, content: bytes, seen: Seen) -> dict[str,
     missing = set(address.held) - booked if found else set()
     over = missing & set(address.gone)
     report.vanished = _cancel(over, today=local_day(timezone.now(), zone=zone))
+    taken = 0
+    if address.closes_room and found:
+        blocks = [event for event in found if isinstance(event, Event) and event.is_block]
+        report.closed, taken = _close(address, blocks)
     shown = asdict(report)
     for name in ("refused", "without_room"):
         shown[name] = shown[name][:_NAMED]
     # What lacks its room, or is missing, is looked at again though the calendar be the same.
-    seen = Seen() if report.without_room or missing - over else seen
+    seen = Seen() if report.without_room or taken or missing - over else seen
     return {
         "report": shown,
         "etag": seen.etag,
@@ -149,6 +160,15 @@ def _bring_in(address: CalendarAddress, content: bytes, seen: Seen) -> dict[str,
         "held": sorted(booked | (missing - over)) if found else address.held,
         "gone": sorted(missing - over),
     }
+
+
+def _close(address: CalendarAddress, blocks: Iterable[Event]) -> tuple[int, int]:
+    """Nights, closed and not: the channel's, as far as the room is not taken on them by what we know of ourselves."""
+    spans = [(block.arrival, block.departure) for block in blocks if not block.is_cancelled]
+    spans = [span for span in spans if flaw_of_days(*span) is None]
+    return keep_closed(
+        room=address.room_id, spans=spans, reference=f"calendar:{address.id}", reason=address.name
+    )
 
 
 def _cancel(numbers: Collection[str], *, today: date) -> int:

@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from rest_framework.test import APIClient
 from audit.models import Event
 from dlq.models import Failure
 from locks import services
+from locks.errors import RoomTaken
 from locks.models import Room, Stay
 from locks.nights import Nights
 from reminders.errors import CalendarKnown, CalendarNotFound, CalendarNotRead
@@ -138,6 +140,46 @@ def test_a_booking_that_is_gone_twice_is_cancelled_and_comes_back(
     assert Stay.objects.filter(status="confirmed").count() == 2
     assert publish(STAY, OTHER)["changed"] == 1
     assert booked() == {"1418fb94e984-1", "other", "past"}
+
+
+BLOCK = "UID:b1\nDTSTART;VALUE=DATE:{}\nDTEND;VALUE=DATE:{}\nSUMMARY:CLOSED - Not available"
+
+
+def test_nights_that_the_channel_closed_are_closed_here_as_far_as_they_are_free(
+    added: CalendarAddress, channel: Channel, room: Room
+) -> None:
+    def publish(*events: str) -> set[tuple[str, str]]:
+        channel.content = calendar(*events).encode()
+        nights = held(added)["closed"]
+        closed = Stay.objects.filter(status="out_of_service", room=room, reason="Airbnb")
+        assert nights == sum((stay.check_out - stay.check_in).days for stay in closed)
+        return {(f"{stay.check_in:%m-%d}", f"{stay.check_out:%m-%d}") for stay in closed}
+
+    # The stay from the 10th to the 12th lies within what is closed.
+    block = BLOCK.format("20300508", "20300515")
+    assert publish(STAY, block) == {("05-08", "05-10"), ("05-12", "05-15")}
+    before = set(Stay.objects.values_list("id", flat=True))
+    assert publish(STAY, block) == {("05-08", "05-10"), ("05-12", "05-15")}
+    assert set(Stay.objects.values_list("id", flat=True)) == before
+    # The guest cancels, and the channel goes on selling to somebody else: the nights are closed now.
+    assert publish(f"{STAY}\nSTATUS:CANCELLED", block) == {("05-08", "05-15")}
+    assert publish(BLOCK.format("20300509", "20300511")) == {("05-09", "05-11")}
+    channel.content = calendar().encode()  # no calendar that a channel makes
+    assert held(added)["events"] == 0
+    with pytest.raises(RoomTaken):
+        services.acquire(rooms=[room.id], nights=Nights(date(2030, 5, 10), date(2030, 5, 11)))
+    calendars.remove_calendar(added.id)
+    assert not Stay.objects.filter(status="out_of_service").exists()
+    numbers = Counter(Event.objects.values_list("event", flat=True))
+    assert (numbers["room.out_of_service"], numbers["room.back_in_service"]) == (4, 4)
+
+
+def test_closed_nights_close_nothing_where_nobody_wants_it(channel: Channel, room: Room) -> None:
+    address = calendars.add_calendar(room=room.id, name="Airbnb", url=channel.url, closes_room=False)
+    channel.content = calendar(BLOCK.format("20300508", "20300515")).encode()
+    report = held(address)
+    assert (report["blocks"], report["closed"]) == (1, 0)
+    assert not Stay.objects.exists()
 
 
 def test_a_hotel_that_is_restored_goes_on_reading(added: CalendarAddress, hotel: Hotel) -> None:

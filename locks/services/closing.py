@@ -1,0 +1,109 @@
+"""Nights on which another system has closed a room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from audit.services import record_many
+from hotelagent.ids import uuid7
+from locks import events
+from locks.changes import announce
+from locks.holds import rows
+from locks.models import StayStatus
+from locks.occupancy import Span, merged
+from locks.owner import holder
+from locks.selectors import today
+from locks.services.arranging import who_is_where
+from locks.services.desk import lock_rooms
+
+# All of them, those that have begun too: the nights that are over are not counted.
+_CLOSED = """
+SELECT stay.id, room.number AS room, greatest(lower(stay.nights), %(today)s) AS check_in,
+    upper(stay.nights) AS check_out
+FROM locks_stay stay JOIN locks_room room ON room.id = stay.room_id
+WHERE stay.room_id = %(room)s AND stay.status = 'out_of_service' AND stay.reference = %(reference)s
+  AND upper(stay.nights) > %(today)s
+FOR NO KEY UPDATE OF stay
+"""
+_OPEN = """
+UPDATE locks_stay SET status = %(status)s WHERE id = ANY(%(ids)s::uuid[]) RETURNING id
+"""
+_CLOSE = """
+INSERT INTO locks_stay (id, room_id, nights, status, extensions_left, holder, session, reference, reason)
+SELECT new.id, %(room)s, daterange(new.check_in, new.check_out), 'out_of_service', 0, %(holder)s, '',
+    %(reference)s, %(reason)s
+FROM unnest(%(ids)s::uuid[], %(check_ins)s::date[], %(check_outs)s::date[]) AS new (id, check_in, check_out)
+RETURNING id, (SELECT number FROM locks_room WHERE id = room_id) AS room,
+    lower(nights) AS check_in, upper(nights) AS check_out
+"""
+
+
+def keep_closed(*, room: int, spans: Sequence[Span], reference: str, reason: str) -> tuple[int, int]:
+    """Have a room out of service on these nights, as far as nothing else has it, and on no others.
+
+    `reference` says whose nights they are: nobody else's are touched. Nights that are over are left as they are.
+    Returns how many are closed, and how many something else has. One transaction; the same again changes nothing.
+    Raises UnknownRoom.
+    """
+    with transaction.atomic():
+        lock_rooms([room])
+        day = today()
+        ours = rows(_CLOSED, {"room": room, "reference": reference, "today": day})
+        ahead = merged((max(begins, day), ends) for begins, ends in spans if ends > day)
+        wanted = _free(room, ahead, but=[row["id"] for row in ours])
+        closed = {(row["check_in"], row["check_out"]) for row in ours}
+        _open([row for row in ours if (row["check_in"], row["check_out"]) not in wanted])
+        _close(room, [span for span in wanted if span not in closed], reference=reference, reason=reason)
+    return _nights(wanted), _nights(ahead) - _nights(wanted)
+
+
+def _free(room: int, spans: Sequence[Span], *, but: Sequence[Any]) -> list[Span]:
+    """The nights of these spans that nothing has, in as few spans as can be."""
+    if not spans:
+        return []
+    house = who_is_where(spans, [room], but=but)
+    return [run for span in spans for run in house.free_runs(room, span)]
+
+
+def _nights(spans: Iterable[Span]) -> int:
+    return sum((ends - begins).days for begins, ends in spans)
+
+
+def _open(ended: Sequence[dict[str, Any]]) -> None:
+    if not ended:
+        return
+    ids = [row["id"] for row in ended]
+    rows(_OPEN, {"ids": ids, "status": StayStatus.CANCELLED})
+    record_many(events.OUT_OF_SERVICE_ENDED, [(("hold", row["id"]), _dates(row)) for row in ended])
+    announce(events.OUT_OF_SERVICE_ENDED.name, ids)
+
+
+def _close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> None:
+    if not spans:
+        return
+    made = rows(
+        _CLOSE,
+        {
+            "room": room,
+            "holder": holder(),
+            "reference": reference,
+            "reason": reason,
+            "ids": [uuid7() for _ in spans],
+            "check_ins": [begins for begins, _ends in spans],
+            "check_outs": [ends for _begins, ends in spans],
+        },
+    )
+    record_many(
+        events.OUT_OF_SERVICE_SET, [(("hold", row["id"]), {**_dates(row), "reason": reason}) for row in made]
+    )
+
+
+def _dates(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "room": row["room"],
+        "check_in": row["check_in"].isoformat(),
+        "check_out": row["check_out"].isoformat(),
+    }
