@@ -22,10 +22,9 @@ from typing import Any, Final
 
 from django.db import connection
 
-from reminders import shared
-from reminders.models import Reminder, ReminderStatus, Reservation
+from reminders.models import Brand, Reminder, ReminderStatus, Reservation, Rule, Template
 from reminders.rows import Rows
-from reminders.shared import Shared
+from reminders.shared import Shared, shared
 from tenants.calls import call
 from tenants.context import current_hotel
 
@@ -33,25 +32,11 @@ from tenants.context import current_hotel
 #: and the fence covers the one that does.
 STALE_AFTER = timedelta(seconds=180)
 
-_REMINDER, _RESERVATION = Rows(Reminder, of="r"), Rows(Reservation, of="v")
-# SKIP LOCKED: two workers that were handed the same ids share them instead of waiting for each other.
-_CLAIM = f"""
-WITH mine AS (
-    SELECT id, reservation_id FROM reminders_reminder
-    WHERE id = ANY(%(ids)s::uuid[]) AND (
-        status = 'scheduled' AND planned_for <= %(now)s
-        OR status = 'sending' AND handed_over_at IS NULL
-        AND claimed_at < statement_timestamp() - make_interval(secs => %(stale_after)s))
-    FOR UPDATE SKIP LOCKED
-)
-UPDATE reminders_reminder r SET
-    status = 'sending', attempts = r.attempts + 1, claimed_at = statement_timestamp(), handed_over_at = NULL,
-    last_error = CASE WHEN r.status = 'sending' THEN 'The worker was lost.' ELSE r.last_error END
-FROM mine, reminders_reservation v
-WHERE r.id = mine.id AND v.id = mine.reservation_id
-RETURNING EXISTS (SELECT FROM reminders_suppression s WHERE lower(s.email) = lower(v.guest_email)),
-    {_REMINDER.columns}, {_RESERVATION.columns}
-"""  # noqa: S608 - columns of models
+_CLAIM: Final = "reminders_claim"  # migration 0003_handing_over
+_HAND_OVER: Final = "reminders_hand_over"
+_REMINDERS, _RESERVATIONS, _RULES = Rows(Reminder), Rows(Reservation), Rows(Rule)
+_TEMPLATES, _BRANDS = Rows(Template), Rows(Brand)
+
 _MAY_BE_SENT = """
 UPDATE reminders_reminder SET status = 'unknown', last_error = 'The worker was lost.'
 WHERE id = ANY(%(ids)s::uuid[]) AND status = 'sending'
@@ -59,7 +44,6 @@ AND greatest(claimed_at, handed_over_at) < statement_timestamp() - make_interval
 AND handed_over_at IS NOT NULL
 RETURNING id
 """
-_HAND_OVER: Final = "reminders_hand_over"  # migration 0003_handing_over
 
 _OPEN = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)
 
@@ -88,19 +72,22 @@ def claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed:
     """Claim those of `ids` that are scheduled and due, or whose worker died before it sent anything, and read all
     that is needed to send them. One message, one commit.
     """
-    parameters: dict[str, Any] = {"ids": list(ids), "now": now, "stale_after": STALE_AFTER.total_seconds()}
-    with connection.cursor() as cursor:
-        cursor.execute(f"{_CLAIM};{shared.STATEMENTS}", parameters)
-        rows = cursor.fetchall()
-        cursor.nextset()
-        common = shared.results(cursor)
-    claimed = Claimed([], set(), common)
-    for is_suppressed, *row in rows:
-        reminder = _REMINDER.made(row[: len(_REMINDER)])
-        reminder.reservation = _RESERVATION.made(row[len(_REMINDER) :])
-        reminder.rule = common.rules[reminder.rule_id]
+    given = {
+        "ids": [id_.hex for id_ in ids],
+        "now": now.isoformat(),
+        "stale_after": STALE_AFTER.total_seconds(),
+    }
+    found = call(_CLAIM, given) or {}
+    rules = {rule.id: rule for rule in map(_RULES.made, found.get("rules", ()))}
+    templates = map(_TEMPLATES.made, found.get("templates") or ())
+    brand = _BRANDS.made(found["brand"]) if found.get("brand") else None
+    claimed = Claimed([], set(), shared(templates, brand=brand))
+    for row in found.get("claimed", ()):
+        reminder = _REMINDERS.made(row["reminder"])
+        reminder.reservation = _RESERVATIONS.made(row["reservation"])
+        reminder.rule = rules[reminder.rule_id]
         claimed.reminders.append(reminder)
-        if is_suppressed:
+        if row["suppressed"]:
             claimed.suppressed.add(reminder.id)
     claimed.reminders.sort(key=lambda reminder: (reminder.planned_for, reminder.id))
     return claimed

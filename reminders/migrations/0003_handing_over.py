@@ -1,18 +1,63 @@
-"""A mail's commit by one call: the one before it was sent, this one is about to leave (`reminders.claims`). With the
-last of a batch, what was sent leaves the due queue.
+"""What sending asks of the database, in one call each: a batch is claimed and read, a mail is handed over.
 
-As a function, because of its plans, as in `locks` (migration 0002): parsing and planning these statements anew for
-each mail took longer than doing what they say.
+As functions, because of their plans, as in `locks` (migration 0002): parsing and planning these statements anew for
+each mail took longer than doing what they say. They answer with whole rows, as JSON: `reminders.rows`.
 """
 
 from django.db import migrations
 
-# What is marked already (the answer to that got lost) is marked and told no second time. The answer says whether
-# `next` may leave: not where another has its claim, or its reservation is not as it was read.
-HAND_OVER = """
-CREATE FUNCTION reminders_hand_over(given jsonb) RETURNS jsonb
+_FUNCTION = """
+CREATE FUNCTION {name}(given jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 #variable_conflict use_column
+{body}
+$$
+"""
+
+# Claims what is scheduled and due, or whose worker died before it sent anything. With it, all that is needed to send
+# it. Null where nothing was.
+# SKIP LOCKED: two workers that were handed the same ids share them instead of waiting for each other.
+CLAIM = _FUNCTION.format(
+    name="reminders_claim",
+    body="""
+DECLARE
+    wanted uuid[] := ARRAY(SELECT jsonb_array_elements_text(given -> 'ids')::uuid);
+    now timestamptz := given ->> 'now';
+    lost timestamptz := clock_timestamp() - make_interval(secs => (given -> 'stale_after')::float);
+    claimed jsonb;
+BEGIN
+    WITH mine AS (
+        SELECT r.id, r.reservation_id FROM reminders_reminder r
+        WHERE r.id = ANY (wanted) AND (r.status = 'scheduled' AND r.planned_for <= now
+            OR r.status = 'sending' AND r.handed_over_at IS NULL AND r.claimed_at < lost)
+        FOR UPDATE SKIP LOCKED
+    ), taken AS (
+        UPDATE reminders_reminder r SET
+            status = 'sending', attempts = r.attempts + 1, claimed_at = clock_timestamp(), handed_over_at = NULL,
+            last_error = CASE WHEN r.status = 'sending' THEN 'The worker was lost.' ELSE r.last_error END
+        FROM mine, reminders_reservation v
+        WHERE r.id = mine.id AND v.id = mine.reservation_id
+        RETURNING to_jsonb(r) AS reminder, to_jsonb(v) AS reservation,
+            EXISTS (SELECT FROM reminders_suppression s WHERE lower(s.email) = lower(v.guest_email)) AS suppressed
+    )
+    SELECT jsonb_agg(taken) INTO claimed FROM taken;
+    IF claimed IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN jsonb_build_object(
+        'claimed', claimed,
+        'rules', (SELECT jsonb_agg(u) FROM reminders_rule u),
+        'templates', (SELECT jsonb_agg(t) FROM reminders_template t),
+        'brand', (SELECT to_jsonb(b) FROM (
+            SELECT id, colour, logo_type, logo_width, logo_height, logo_digest FROM reminders_brand) b));
+END""",
+)
+
+# What is marked already (the answer to that got lost) is marked and told no second time. The answer says whether
+# `next` may leave: not where another has its claim, or its reservation is not as it was read.
+HAND_OVER = _FUNCTION.format(
+    name="reminders_hand_over",
+    body="""
 DECLARE
     sent uuid := given ->> 'sent';
     next uuid := given ->> 'next';
@@ -45,12 +90,15 @@ BEGIN
       AND v.id = (given ->> 'reservation')::uuid AND v.id = r.reservation_id
       AND v.updated_at = (given ->> 'version')::timestamptz;
     RETURN to_jsonb(FOUND);
-END
-$$
-"""
+END""",
+)
 
 
 class Migration(migrations.Migration):
     dependencies = [("reminders", "0002_defaults"), ("audit", "0001_initial")]
 
-    operations = [migrations.RunSQL(HAND_OVER, "DROP FUNCTION reminders_hand_over")]
+    operations = [
+        migrations.RunSQL(
+            [CLAIM, HAND_OVER], ["DROP FUNCTION reminders_claim", "DROP FUNCTION reminders_hand_over"]
+        )
+    ]
