@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from html import escape
 
 from reminders.models import Brand
 from tenants.context import Scope
@@ -15,7 +17,7 @@ _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 @dataclass(frozen=True)
 class Letterhead:
-    """`address` is where guests reach the hotel, without a slash at the end. Equal where a page looks the same."""
+    """Made once for a batch. `address` is where guests reach the hotel, without a slash at the end."""
 
     hotel: Scope
     address: str
@@ -27,6 +29,19 @@ class Letterhead:
     def ink(self) -> str:
         """Black or white: whichever reads better on the colour."""
         return ink_on(self.colour)
+
+    @cached_property
+    def written(self) -> dict[str, str]:
+        """As HTML, by the names of the places that a mail's page has for them."""
+        width, height = self.logo_size
+        return {
+            "hotel": escape(self.hotel.name),
+            "colour": escape(self.colour),
+            "ink": self.ink,
+            "logo_url": escape(self.logo_url),
+            "width": str(width),
+            "height": str(height),
+        }
 
 
 def letterhead(hotel: Scope, *, brand: Brand | None = None, address: str | None = None) -> Letterhead:

@@ -38,6 +38,8 @@ _SUBJECT_LENGTH = 200
 #: Characters of one part of a template. Gmail cuts off what is longer than 102 kB.
 _MOST = 60_000
 _LAYOUT = "reminders/mail.html"
+#: What differs on its page, by hotel or by guest.
+_PLACES = ("subject", "body", "unsubscribe", "why", "hotel", "colour", "ink", "logo_url", "width", "height")
 _HTML = Engine(autoescape=True)
 _TEXT = Engine(autoescape=False)
 # What reads files, shows settings, depends on where and when it is rendered, or lets a guest's name be HTML.
@@ -73,43 +75,57 @@ def render(
     """The mail's three parts. Raises InvalidTemplate."""
     hotel_name = one_line(letterhead.hotel.name)
     subject, text, body = _filled(template, reservation=reservation, hotel_name=hotel_name)
-    layout = _layout(template.language, letterhead=letterhead)
-    html = layout.page.filled({"subject": escape(subject), "body": body, "unsubscribe": escape(unsubscribe)})
-    text = f"{text.rstrip()}\n\n-- \n{layout.why}\n{layout.stop}: {unsubscribe}\n"
+    layout = _layout(template.language, has_logo=bool(letterhead.logo_url))
+    why = layout.why % {"hotel": hotel_name}
+    html = layout.page.filled(
+        {
+            **letterhead.written,
+            "subject": escape(subject),
+            "body": body,
+            "why": escape(why),
+            "unsubscribe": escape(unsubscribe),
+        }
+    )
+    text = f"{text.rstrip()}\n\n-- \n{why}\n{layout.stop}: {unsubscribe}\n"
     return Rendered(subject=subject, text=text, html=html, language=template.language)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What stands around a mail's text: `page` has places for its subject, its body and the link, as HTML."""
+    """What stands around a mail's text. `page`: HTML, the same for all hotels but for its places. `why` has one
+    for the hotel's name."""
 
     page: Pieces
     why: str
     stop: str
 
 
-@functools.lru_cache(maxsize=1024)
-def _layout(language: str, *, letterhead: Letterhead) -> _Layout:
+@functools.lru_cache(maxsize=256)
+def _layout(language: str, *, has_logo: bool) -> _Layout:
     words = words_language(language)
     with translation.override(words):
-        hotel_name = one_line(letterhead.hotel.name)
-        why = _("You get this mail because you have booked a stay at %(hotel)s.") % {"hotel": hotel_name}
+        why = _("You get this mail because you have booked a stay at %(hotel)s.")
         stop = _("Unsubscribe")
-    places = {name: secrets.token_hex(16) for name in ("subject", "body", "unsubscribe")}
+    names = {secrets.token_hex(16): name for name in _PLACES}
+    place = {name: token for token, name in names.items()}
     html = get_template(_LAYOUT).render(
         {
-            **places,
+            **place,
             "direction": "rtl" if _reads_right_to_left(language) else "ltr",
             "language": language,
-            "letterhead": letterhead,
+            "letterhead": {
+                "hotel": {"name": place["hotel"]},
+                "colour": place["colour"],
+                "ink": place["ink"],
+                "logo_url": place["logo_url"] if has_logo else "",
+                "logo_size": (place["width"], place["height"]),
+            },
             "stop": stop,
-            "why": why,
             "words": words,
         }
     )
-    names = {place: name for name, place in places.items()}
     split = re.split(f"({'|'.join(names)})", html)
-    page = Pieces(texts=tuple(split[::2]), names=tuple(names[place] for place in split[1::2]))
+    page = Pieces(texts=tuple(split[::2]), names=tuple(names[token] for token in split[1::2]))
     return _Layout(page, why=why, stop=stop)
 
 
