@@ -53,14 +53,13 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
     shown = [
         "room",
         "name",
-        "closes_room",
         "host",
-        "state",
+        "closes_room",
         "polled_at",
-        "read_at",
         "failures",
         "error",
-        "result",
+        "read_at",
+        "contents",
         "missed",
     ]
 
@@ -87,11 +86,13 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
 
     @display(description=_("last result"))
     def result(self, address: CalendarAddress) -> str:
-        if address.failures:
-            return address.error
+        return address.error if address.failures else self.contents(address)
+
+    @display(description=_("in the calendar"))
+    def contents(self, address: CalendarAddress) -> str:
         if not (report := address.report):
             return "-"
-        return _now("%(events)s events: %(stored)s new, %(changed)s changed, %(cancelled)s cancelled, "
+        return _now("%(events)s in all: %(stored)s new, %(changed)s changed, %(cancelled)s cancelled, "
                     "%(refused)s refused, %(without_room)s without their room, %(vanished)s gone, "
                     "%(closed)s nights closed") % {
             **report, "refused": len(report["refused"]), "without_room": len(report["without_room"])

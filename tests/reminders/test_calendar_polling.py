@@ -377,13 +377,14 @@ def test_staff_add_one_and_see_how_it_goes(
     assert b"one room" in again.content
     assert b"not asked yet" in staff.get(ADMIN).content
     read(address)
-    assert b"1 events: 1 new" in staff.get(ADMIN).content
+    assert b"1 in all: 1 new" in staff.get(ADMIN).content
     channel.answers = [404]
     read(address)
     for page in (ADMIN, f"{ADMIN}{address.id}/change/"):
         content = staff.get(page).content.decode()
         assert "withdrawn" in content
         assert TOKEN not in content
+    assert "1 in all: 1 new" in staff.get(f"{ADMIN}{address.id}/change/").content.decode()
     act = {"action": "read_now", "_selected_action": [str(address.id)]}
     assert b"1 calendar will be read at once." in staff.post(ADMIN, act, follow=True).content
     assert due_at() <= datetime.now(UTC)
