@@ -4,11 +4,12 @@ import gzip
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
+
+from tests.web import Quiet, serving
 
 PROGRAM = """
 import django
@@ -34,7 +35,7 @@ class Sink(ThreadingHTTPServer):
         self.taken: dict[str, bytes] = {}
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":
@@ -45,14 +46,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Nothing: the tests look at what was taken."""
-
 
 @pytest.fixture(scope="module")
 def taken() -> Iterator[dict[str, bytes]]:
-    with Sink() as sink:
-        threading.Thread(target=sink.serve_forever, daemon=True).start()
+    with serving(Sink()) as sink:
         address = f"127.0.0.1:{sink.server_address[1]}"
         environment = {
             **os.environ,
@@ -61,7 +58,6 @@ def taken() -> Iterator[dict[str, bytes]]:
         }
         subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=60)
         yield sink.taken
-        sink.shutdown()
 
 
 def test_an_error_reaches_sentry_without_the_guest(taken: dict[str, bytes]) -> None:

@@ -1,11 +1,13 @@
 """What tests do to the clock, which is the database's: they move the hold and not the time. And what workers do."""
 
+import datetime
 from uuid import UUID
 
 from django.db import connection
 
 from audit.models import Event
 from locks import services
+from locks.services import Placement
 
 
 def lapse(*ids: UUID) -> None:
@@ -19,6 +21,19 @@ def lapse(*ids: UUID) -> None:
 
 def events_of(name: str) -> list[Event]:
     return list(Event.objects.filter(event=name).order_by("id"))
+
+
+def fill_200_rooms(today: datetime.date) -> None:
+    """Stays of three nights, one after the other, for more than 60 nights."""
+    ids = services.ensure_rooms({"double": 200})["double"]
+    day = datetime.timedelta(days=1)
+    services.place_stays(
+        [
+            Placement(room=room, check_in=today + 3 * step * day, check_out=today + (3 * step + 3) * day)
+            for room in ids
+            for step in range(21)
+        ]
+    )
 
 
 def due(kind: str) -> list[UUID]:

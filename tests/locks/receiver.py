@@ -8,8 +8,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.web import Quiet, listening, serving
 
 
 @dataclass
@@ -49,20 +51,16 @@ def verify(secret: str, headers: dict[str, str], body: bytes) -> bool:
 @contextmanager
 def receiving() -> Iterator[Receiver]:
     receiver = Receiver()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(receiver))
-    receiver.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.over.set()
-        server.shutdown()
-        server.server_close()
+    with serving(listening(_handler(receiver))) as server:
+        receiver.port = server.server_port
+        try:
+            yield receiver
+        finally:
+            receiver.over.set()
 
 
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
@@ -86,8 +84,5 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                             return
                 case "drop":
                     self.close_connection = True
-
-        def log_message(self, *_args: Any) -> None:
-            """Nothing."""
 
     return Handler

@@ -11,10 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from locks import services
 from locks.board import board
 from locks.models import Room
-from locks.services import Placement
 from tenants.models import Hotel, User
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import events_of, lapse
+from tests.locks.helpers import events_of, fill_200_rooms, lapse
 
 pytestmark = pytest.mark.django_db
 
@@ -55,15 +54,7 @@ def test_it_is_filtered_by_type_and_floor(in_hotel: Hotel, today: datetime.date)
 def test_the_page_of_200_rooms_and_60_nights_comes_within_a_second(
     staff: Client, in_hotel: Hotel, today: datetime.date
 ) -> None:
-    ids = services.ensure_rooms({"double": 200})["double"]
-    day = datetime.timedelta(days=1)
-    services.place_stays(
-        [
-            Placement(room=room, check_in=today + 3 * step * day, check_out=today + (3 * step + 3) * day)
-            for room in ids
-            for step in range(21)
-        ]
-    )
+    fill_200_rooms(today)
     staff.get(BOARD)
     start = time.process_time()  # the machine may be at other work too
     with CaptureQueriesContext(connection) as queries:

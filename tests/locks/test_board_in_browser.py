@@ -13,9 +13,9 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from locks import services
 from locks.models import Stay
-from locks.services import Placement
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
+from tests.locks.helpers import fill_200_rooms
 from tests.servers import demand_or_skip
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
@@ -106,15 +106,7 @@ def test_200_rooms_and_60_nights_are_drawn_within_a_second(
     in_hotel: Hotel, today: datetime.date, page: Page
 ) -> None:
     """The browser's own processor time: the machine may be at other work. What the server takes: `test_board`."""
-    ids = services.ensure_rooms({"double": 200})["double"]
-    day = datetime.timedelta(days=1)
-    services.place_stays(
-        [
-            Placement(room=room, check_in=today + 3 * step * day, check_out=today + (3 * step + 3) * day)
-            for room in ids
-            for step in range(21)
-        ]
-    )
+    fill_200_rooms(today)
     browser = page.context.new_cdp_session(page)
     browser.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.goto(f"{page.url}?nights=60")

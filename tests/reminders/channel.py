@@ -4,8 +4,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
+
+from tests.web import Quiet, listening, serving
 
 TOKEN = "s3cr3t-t0ken"
 
@@ -33,20 +34,16 @@ class Channel:
 @contextmanager
 def publishing() -> Iterator[Channel]:
     channel = Channel()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(channel))
-    channel.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield channel
-    finally:
-        channel.over.set()
-        server.shutdown()
-        server.server_close()
+    with serving(listening(_handler(channel))) as server:
+        channel.port = server.server_port
+        try:
+            yield channel
+        finally:
+            channel.over.set()
 
 
 def _handler(channel: Channel) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - one way to misbehave a case
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             channel.asked.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
             answer = channel.answers.pop(0) if len(channel.answers) > 1 else channel.answers[0]
@@ -86,8 +83,5 @@ def _handler(channel: Channel) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - 
                 super().handle_one_request()
             except ConnectionError:  # who reads has hung up, as it should
                 self.close_connection = True
-
-        def log_message(self, *_args: Any) -> None:
-            pass
 
     return Handler

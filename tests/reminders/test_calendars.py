@@ -2,9 +2,7 @@
 
 import io
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from tenants import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
+from tests.web import Quiet, listening, serving
 
 pytestmark = pytest.mark.django_db
 FEED = "/api/v1/reservations.ics"
@@ -173,20 +172,15 @@ def test_it_may_stand_in_json_and_needs_the_scope(api: APIClient, hotel: Hotel) 
 def channel() -> Iterator[str]:
     """The address of a channel manager's calendar."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(Quiet):
         def do_GET(self) -> None:
             found = self.path == "/feed.ics"
             self.send_response(200 if found else 404)
             self.end_headers()
             self.wfile.write(calendar(STAY).encode() if found else b"")
 
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(listening(Answer)) as server:
         yield f"http://127.0.0.1:{server.server_port}/feed.ics"
-        server.shutdown()
 
 
 def test_the_command_takes_an_address_or_a_file(channel: str, hotel: Hotel, tmp_path: Path) -> None:

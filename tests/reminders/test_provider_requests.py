@@ -6,10 +6,9 @@ import base64
 import email
 import email.policy
 import json
-import threading
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from reminders import delivery
 from reminders.models import Reminder, Reservation, Suppression
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
+from tests.web import Quiet, serving
 
 pytestmark = pytest.mark.django_db
 SECRET = "provider:a-password-of-some-length"
@@ -49,7 +49,7 @@ class Provider(ThreadingHTTPServer):
         }  # fmt: skip
 
 
-class Request(BaseHTTPRequestHandler):
+class Request(Quiet):
     server: Provider
 
     def do_POST(self) -> None:
@@ -64,18 +64,11 @@ class Request(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    def log_message(self, *_said: object) -> None:
-        """Not to the tests' output."""
-
 
 @pytest.fixture
 def server() -> Iterator[Provider]:
-    with Provider() as listening:
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield listening
-        listening.shutdown()
-        thread.join()
+    with serving(Provider()) as provider:
+        yield provider
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ import copy
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -26,6 +24,7 @@ from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
+from tests.web import Quiet, listening, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Book = Callable[..., Reservation]
@@ -281,7 +280,7 @@ def api_of_postmark(settings: Any) -> Iterator[list[dict[str, Any]]]:
     """What was asked of Postmark's API, which answers as the real one does."""
     asked: list[dict[str, Any]] = []
 
-    class Api(BaseHTTPRequestHandler):
+    class Api(Quiet):
         def do_POST(self) -> None:
             asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             said = {"ErrorCode": 0, "Message": "OK", "MessageID": "883953f4", "To": asked[-1]["To"]}
@@ -292,19 +291,10 @@ def api_of_postmark(settings: Any) -> Iterator[list[dict[str, Any]]]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_said: object) -> None:
-            """Not on the tests' output."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(listening(Api)) as server:
         settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
         settings.ANYMAIL = {**settings.ANYMAIL, "POSTMARK_API_URL": f"http://127.0.0.1:{server.server_port}"}
-        try:
-            yield asked
-        finally:
-            server.shutdown()
-            thread.join()
+        yield asked
 
 
 def test_a_provider_is_given_what_it_needs_to_tell_of_the_mail(

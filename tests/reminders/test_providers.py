@@ -1,9 +1,8 @@
 """A provider with an HTTP API gets a key by which it knows a mail that it was given before."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from reminders import delivery
 from reminders.models import Reminder, Reservation
 from reminders.services.reminders import send_now, settle_unknown
 from tests.reminders.conftest import Clock
+from tests.web import Quiet, serving
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ class Provider(ThreadingHTTPServer):
         self.statuses: list[int] = []
 
 
-class Request(BaseHTTPRequestHandler):
+class Request(Quiet):
     server: Provider
 
     def do_POST(self) -> None:
@@ -37,18 +37,11 @@ class Request(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    def log_message(self, *_: object) -> None:
-        """Not to the test run's output."""
-
 
 @pytest.fixture
 def provider() -> Iterator[Provider]:
-    with Provider() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(Provider()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
