@@ -25,6 +25,7 @@ def kill_where_it_waits(
     When this returns the server has undone what the command had not committed. A statement that was on its
     way the server brings to its end, unless `server_too`.
     """
+    before = _backends()
     with direct_route(), platform_context(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         own = cursor.fetchone()[0]
@@ -39,8 +40,17 @@ def kill_where_it_waits(
         if server_too:
             sql.ask("SELECT pg_terminate_backend(%s)", blocked[0][0])
         cursor.execute("ROLLBACK")
-    # The server notices that nobody is there any more when it may go on.
-    _awaited(lambda: not sql.ask("SELECT FROM pg_stat_activity WHERE pid = %s", blocked[0][0]))
+    # The server notices that nobody is there any more when it may go on; and on the command's other connections,
+    # one of which has the lock that keeps a second command out, in its own time.
+    _awaited(lambda: not _backends() - before)
+
+
+def _backends() -> set[int]:
+    """Whoever is connected beside us."""
+    others = (
+        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    return {pid for (pid,) in sql.ask(others)}
 
 
 def _awaited(found: Callable[[], T]) -> T:
