@@ -44,9 +44,8 @@ def name(backend: Any, message: EmailMessage) -> None:
     https://developers.brevo.com/changelog/email-api-now-supports-idempotency). Others read past it. Postmark writes a
     Message-ID of its own over ours unless X-PM-KeepID says not to; Amazon does so whatever it is told.
     """
-    if not hasattr(
-        backend, "esp_name"
-    ):  # Anymail's; their classes would be loaded in each process that is started
+    # Anymail's have it; to ask for their class would load that in each process that is started.
+    if not hasattr(backend, "esp_name"):
         return
     backend.open()  # kept: each mail would make a client of its own
     if "Message-ID" not in message.extra_headers:

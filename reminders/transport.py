@@ -32,7 +32,6 @@ BeforeData = Callable[[], None]
 
 DJANGO_SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
-
 #: Seconds without a mail after which a kept connection is left: servers hang up after some minutes.
 LONGEST_IDLE = 20.0
 

@@ -3,8 +3,18 @@
 import secrets
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.utils.encoding import force_bytes
 
 _NONCE_BYTES = 12
+
+
+def key_for(purpose: bytes) -> bytes:
+    """The deployment's own key for this purpose, derived from SECRET_KEY (RFC 5869)."""
+    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose)
+    return derive.derive(force_bytes(settings.SECRET_KEY))
 
 
 def seal(plain: bytes, *, key: bytes, about: bytes) -> bytes:

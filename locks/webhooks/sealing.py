@@ -8,10 +8,6 @@ import secrets
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
-from django.utils.encoding import force_bytes
 
 from locks.errors import NotDelivered
 from tenants import sealing
@@ -19,6 +15,7 @@ from tenants import sealing
 #: As Standard Webhooks writes them: this mark, then base64.
 MARK = "whsec_"
 _BYTES = 32
+_PURPOSE = b"webhook secret"
 
 
 def new_secret() -> str:
@@ -26,20 +23,15 @@ def new_secret() -> str:
 
 
 def seal(secret: str, *, webhook: UUID) -> bytes:
-    return sealing.seal(secret.encode(), key=_key(), about=webhook.bytes)
+    return sealing.seal(secret.encode(), key=sealing.key_for(_PURPOSE), about=webhook.bytes)
 
 
 def unseal(sealed: bytes, *, webhook: UUID) -> str:
     """Raises NotDelivered where SECRET_KEY is not the one that it was sealed with."""
     try:
-        plain = sealing.unseal(sealed, key=_key(), about=webhook.bytes)
+        plain = sealing.unseal(sealed, key=sealing.key_for(_PURPOSE), about=webhook.bytes)
     except InvalidTag:
         raise NotDelivered(
             "The webhook's secret was sealed with another SECRET_KEY. Rotate it: the new one is sealed with this."
         ) from None
     return plain.decode()
-
-
-def _key() -> bytes:
-    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"webhook secret")
-    return derive.derive(force_bytes(settings.SECRET_KEY))

@@ -9,15 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.encoding import force_bytes
 from django.utils.translation import gettext as _
 
 from audit.services import record
@@ -45,6 +42,7 @@ KIND = "calendar"  # in the due queue
 TRIES = 4
 #: Of the events that can't be stored so many are kept by name.
 _NAMED = 20
+_PURPOSE = b"calendar address"
 
 
 def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) -> CalendarAddress:
@@ -64,7 +62,7 @@ def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) ->
         name=name,
         closes_room=closes_room,
         host=addresses.target(url).host,
-        sealed_url=sealing.seal(url.encode(), key=_key(), about=key.bytes),
+        sealed_url=sealing.seal(url.encode(), key=sealing.key_for(_PURPOSE), about=key.bytes),
         url_digest=salted_hmac("calendar address", url, algorithm="sha256").digest(),
     )
     with transaction.atomic():
@@ -196,16 +194,13 @@ def _next(address_id: UUID) -> datetime:
 
 def _unsealed(address: CalendarAddress) -> str:
     try:
-        return sealing.unseal(bytes(address.sealed_url), key=_key(), about=address.id.bytes).decode()
+        return sealing.unseal(
+            bytes(address.sealed_url), key=sealing.key_for(_PURPOSE), about=address.id.bytes
+        ).decode()
     except InvalidTag:
         raise CalendarNotRead(
             "The address was sealed with another SECRET_KEY. Remove it, and add it anew from the channel."
         ) from None
-
-
-def _key() -> bytes:
-    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"calendar address")
-    return derive.derive(force_bytes(settings.SECRET_KEY))
 
 
 def _naming(address: CalendarAddress) -> dict[str, str]:
