@@ -35,12 +35,17 @@ class HeldRoom:
 
     @property
     def dates(self) -> dict[str, str]:
-        """What each audit event says of the room and its nights."""
-        return {
-            "room": self.number,
-            "check_in": self.check_in.isoformat(),
-            "check_out": self.check_out.isoformat(),
-        }
+        return dates(self.number, self.check_in, self.check_out)
+
+
+def dates(number: str, check_in: datetime.date, check_out: datetime.date) -> dict[str, str]:
+    """What each audit event says of the room and its nights."""
+    return {"room": number, "check_in": check_in.isoformat(), "check_out": check_out.isoformat()}
+
+
+def moved_dates(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    """What it says of a move: where to, and by the same names where from."""
+    return {**after, **{f"from_{name}": value for name, value in before.items()}}
 
 
 # What JSON has no type for, by its place.

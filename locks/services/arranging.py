@@ -19,7 +19,7 @@ from audit.services import record_many
 from locks import events, sql
 from locks.changes import announce, moving
 from locks.errors import RoomContended
-from locks.holds import held_rooms, rows
+from locks.holds import dates, held_rooms, moved_dates, rows
 from locks.occupancy import Occupancy, Span, window
 from locks.services.expiry import after_expiry
 from locks.services.placing import Placement, place_stays
@@ -271,21 +271,17 @@ def _tell(
     found: Mapping[UUID, Mapping[str, Any]],
     house: _House,
 ) -> None:
-    def dates(room: int, span: Span, mark: str = "") -> dict[str, str]:
-        check_in, check_out = span
-        return {
-            f"{mark}room": house.numbers[room],
-            f"{mark}check_in": check_in.isoformat(),
-            f"{mark}check_out": check_out.isoformat(),
-        }
+    def now(id_: UUID) -> dict[str, str]:
+        room, span = to[id_]
+        return dates(house.numbers[room], *span)
 
-    def before(id_: UUID, mark: str = "") -> dict[str, str]:
+    def before(id_: UUID) -> dict[str, str]:
         row = found[id_]
-        return dates(row["room"], (row["check_in"], row["check_out"]), mark)
+        return dates(house.numbers[row["room"]], row["check_in"], row["check_out"])
 
     record_many(
         events.STAY_MOVED,
-        [(("hold", id_), dates(room, span) | before(id_, "from_")) for id_, (room, span) in to.items()],
+        [(("hold", id_), moved_dates(before(id_), now(id_))) for id_ in to],
     )
     record_many(events.STAY_CANCELLED, [(("hold", id_), before(id_)) for id_ in ended])
     announce(events.STAY_CANCELLED.name, ended)

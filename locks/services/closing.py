@@ -11,7 +11,7 @@ from audit.services import record_many
 from hotelagent.ids import uuid7
 from locks import events
 from locks.changes import announce
-from locks.holds import rows
+from locks.holds import dates, rows
 from locks.models import StayStatus
 from locks.occupancy import Span, merged
 from locks.owner import holder
@@ -102,8 +102,4 @@ def _close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> 
 
 
 def _dates(row: dict[str, Any]) -> dict[str, str]:
-    return {
-        "room": row["room"],
-        "check_in": row["check_in"].isoformat(),
-        "check_out": row["check_out"].isoformat(),
-    }
+    return dates(row["room"], row["check_in"], row["check_out"])

@@ -11,7 +11,7 @@ from hotelagent.ids import uuid7
 from locks import events, metrics, sql
 from locks.changes import announce, moving
 from locks.errors import HoldExpired, NotAStay, RoomContended, UnknownHold, UnknownRoom
-from locks.holds import HeldRoom, Hold, held_rooms, rows
+from locks.holds import HeldRoom, Hold, held_rooms, moved_dates, rows
 from locks.models import BLOCKING, StayStatus
 from locks.nights import Nights
 from locks.owner import holder
@@ -68,8 +68,7 @@ def move_stay(stay_id: UUID, *, room: int, nights: Nights) -> HeldRoom:
         record(
             events.STAY_MOVED,
             subject=("hold", stay_id),
-            **after.dates,
-            **{f"from_{name}": value for name, value in before.dates.items()},
+            **moved_dates(before.dates, after.dates),
         )
     return after
 
