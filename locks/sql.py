@@ -231,22 +231,24 @@ WITH numbered AS (
 SELECT {COLUMNS} FROM moved stay JOIN locks_room room ON room.id = stay.room_id
 """
 
+#: Stays, or times out of service, that are over before their nights are.
 END = f"""
 WITH ended AS (
     UPDATE locks_stay stay SET status = 'cancelled'
-    WHERE stay.id = %(id)s AND stay.status = %(status)s
+    WHERE stay.id = ANY(%(ids)s::uuid[]) AND stay.status = %(status)s
     RETURNING stay.*
 )
 SELECT {COLUMNS} FROM ended stay JOIN locks_room room ON room.id = stay.room_id
 """
 
-#: One row that takes a room without being held first: the constraint judges it like any other.
-TAKE = f"""
+#: Nights on which a room is out of service: the constraint judges each range like any other.
+TAKE_OUT_OF_SERVICE = f"""
 WITH taken AS (
     INSERT INTO locks_stay AS stay (
         id, room_id, nights, status, extensions_left, holder, session, reference, reason)
-    SELECT %(id)s, %(room)s, daterange(%(check_in)s, %(check_out)s), %(status)s, 0,
-        %(holder)s, '', '', %(reason)s
+    SELECT new.id, %(room)s, daterange(new.check_in, new.check_out), 'out_of_service', 0,
+        %(holder)s, '', %(reference)s, %(reason)s
+    FROM unnest(%(ids)s::uuid[], %(check_ins)s::date[], %(check_outs)s::date[]) AS new (id, check_in, check_out)
     ON CONFLICT DO NOTHING
     RETURNING stay.*
 )

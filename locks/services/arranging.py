@@ -20,6 +20,7 @@ from locks import events, sql
 from locks.changes import announce, moving
 from locks.errors import RoomContended
 from locks.holds import dates, held_rooms, moved_dates, rows
+from locks.models import StayStatus
 from locks.occupancy import Occupancy, Span, window
 from locks.services.expiry import after_expiry
 from locks.services.placing import Placement, place_stays
@@ -54,10 +55,6 @@ WHERE stay.status IN ('held', 'confirmed', 'out_of_service') AND stay.nights && 
 GROUP BY stay.room_id
 """
 
-# A constraint judges row by row, so stays that change places would stand in each other's way: all leave first.
-_LEAVE = """
-UPDATE locks_stay SET status = 'cancelled' WHERE id = ANY(%(ids)s::uuid[]) RETURNING id
-"""
 _ARRIVE = """
 UPDATE locks_stay stay
 SET status = 'confirmed', room_id = new.room_id, nights = daterange(new.check_in, new.check_out)
@@ -156,7 +153,9 @@ def _change(
     if not to and not ended:
         return 0, []
     with moving(list(to)):
-        rows(_LEAVE, {"ids": [*to, *ended]})
+        # The constraint judges row by row, and stays that change places would stand in each other's way: all leave
+        # first.
+        rows(sql.END, {"ids": [*to, *ended], "status": StayStatus.CONFIRMED})
         rows(
             _ARRIVE,
             {

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from audit.services import record_many
 from hotelagent.ids import uuid7
-from locks import events
+from locks import events, sql
 from locks.changes import announce
-from locks.holds import dates, rows
+from locks.holds import held_rooms, rows
 from locks.models import StayStatus
 from locks.occupancy import Span, merged
 from locks.owner import holder
@@ -21,23 +22,11 @@ from locks.services.desk import lock_rooms
 
 # All of them, those that have begun too: the nights that are over are not counted.
 _CLOSED = """
-SELECT stay.id, room.number AS room, greatest(lower(stay.nights), %(today)s) AS check_in,
-    upper(stay.nights) AS check_out
-FROM locks_stay stay JOIN locks_room room ON room.id = stay.room_id
+SELECT stay.id, greatest(lower(stay.nights), %(today)s) AS check_in, upper(stay.nights) AS check_out
+FROM locks_stay stay
 WHERE stay.room_id = %(room)s AND stay.status = 'out_of_service' AND stay.reference = %(reference)s
   AND upper(stay.nights) > %(today)s
-FOR NO KEY UPDATE OF stay
-"""
-_OPEN = """
-UPDATE locks_stay SET status = %(status)s WHERE id = ANY(%(ids)s::uuid[]) RETURNING id
-"""
-_CLOSE = """
-INSERT INTO locks_stay (id, room_id, nights, status, extensions_left, holder, session, reference, reason)
-SELECT new.id, %(room)s, daterange(new.check_in, new.check_out), 'out_of_service', 0, %(holder)s, '',
-    %(reference)s, %(reason)s
-FROM unnest(%(ids)s::uuid[], %(check_ins)s::date[], %(check_outs)s::date[]) AS new (id, check_in, check_out)
-RETURNING id, (SELECT number FROM locks_room WHERE id = room_id) AS room,
-    lower(nights) AS check_in, upper(nights) AS check_out
+FOR NO KEY UPDATE
 """
 
 
@@ -55,7 +44,7 @@ def keep_closed(*, room: int, spans: Sequence[Span], reference: str, reason: str
         ahead = merged((max(begins, day), ends) for begins, ends in spans if ends > day)
         wanted = _free(room, ahead, but=[row["id"] for row in ours])
         closed = {(row["check_in"], row["check_out"]) for row in ours}
-        _open([row for row in ours if (row["check_in"], row["check_out"]) not in wanted])
+        _open([row["id"] for row in ours if (row["check_in"], row["check_out"]) not in wanted])
         _close(room, [span for span in wanted if span not in closed], reference=reference, reason=reason)
     return _nights(wanted), _nights(ahead) - _nights(wanted)
 
@@ -72,34 +61,29 @@ def _nights(spans: Iterable[Span]) -> int:
     return sum((ends - begins).days for begins, ends in spans)
 
 
-def _open(ended: Sequence[dict[str, Any]]) -> None:
-    if not ended:
+def _open(ids: Sequence[UUID]) -> None:
+    if not ids:
         return
-    ids = [row["id"] for row in ended]
-    rows(_OPEN, {"ids": ids, "status": StayStatus.CANCELLED})
-    record_many(events.OUT_OF_SERVICE_ENDED, [(("hold", row["id"]), _dates(row)) for row in ended])
+    ended = held_rooms(sql.END, {"ids": ids, "status": StayStatus.OUT_OF_SERVICE})
+    record_many(events.OUT_OF_SERVICE_ENDED, [(("hold", stay.id), stay.dates) for stay in ended])
     announce(events.OUT_OF_SERVICE_ENDED.name, ids)
 
 
 def _close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> None:
     if not spans:
         return
-    made = rows(
-        _CLOSE,
+    made = held_rooms(
+        sql.TAKE_OUT_OF_SERVICE,
         {
+            "ids": [uuid7() for _ in spans],
             "room": room,
+            "check_ins": [begins for begins, _ends in spans],
+            "check_outs": [ends for _begins, ends in spans],
             "holder": holder(),
             "reference": reference,
             "reason": reason,
-            "ids": [uuid7() for _ in spans],
-            "check_ins": [begins for begins, _ends in spans],
-            "check_outs": [ends for _begins, ends in spans],
         },
     )
     record_many(
-        events.OUT_OF_SERVICE_SET, [(("hold", row["id"]), {**_dates(row), "reason": reason}) for row in made]
+        events.OUT_OF_SERVICE_SET, [(("hold", stay.id), {**stay.dates, "reason": reason}) for stay in made]
     )
-
-
-def _dates(row: dict[str, Any]) -> dict[str, str]:
-    return dates(row["room"], row["check_in"], row["check_out"])

@@ -79,14 +79,14 @@ def take_out_of_service(*, room: int, nights: Nights, reason: str) -> HeldRoom:
         lock_rooms([room])
         expire_room(room=room, nights=nights)
         taken = held_rooms(
-            sql.TAKE,
+            sql.TAKE_OUT_OF_SERVICE,
             {
-                "id": uuid7(),
+                "ids": [uuid7()],
                 "room": room,
-                "check_in": nights.check_in,
-                "check_out": nights.check_out,
-                "status": StayStatus.OUT_OF_SERVICE,
+                "check_ins": [nights.check_in],
+                "check_outs": [nights.check_out],
                 "holder": holder(),
+                "reference": "",
                 "reason": reason,
             },
         )
@@ -108,7 +108,7 @@ def cancel_stay(stay_id: UUID) -> HeldRoom:
 
 def _end(stay_id: UUID, *, status: StayStatus) -> HeldRoom:
     with transaction.atomic():
-        ended = held_rooms(sql.END, {"id": stay_id, "status": status})
+        ended = held_rooms(sql.END, {"ids": [stay_id], "status": status})
         if not ended:
             raise NotAStay
         event = events.STAY_CANCELLED if status is StayStatus.CONFIRMED else events.OUT_OF_SERVICE_ENDED
