@@ -1,4 +1,4 @@
-"""A certificate for this machine, and the authority that signed it, made for one test run."""
+"""A certificate for this machine (or for a name that leads here), and the authority that signed it: of one test run."""
 
 import datetime
 import ipaddress
@@ -36,7 +36,7 @@ class Certificate:
         )
         own = (
             _begun(own_name, ca_name, key)
-            .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            .add_extension(x509.SubjectAlternativeName([address, x509.DNSName(name)]), critical=False)
             .sign(ca_key, SHA256())
         )
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -10,7 +10,8 @@ from locks import selectors, services
 from locks.nights import Nights
 from locks.services import acquiring
 from tenants.models import Hotel
-from tests.locks.receiver import Receiver, receiving
+from tests.locks.receiver import Receiver
+from tests.web import serving
 
 SomeNights = Callable[..., Nights]
 
@@ -41,7 +42,7 @@ def nights(today: datetime.date) -> SomeNights:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     """Another system's end of a webhook."""
-    with receiving() as listening:
+    with serving(Receiver()) as listening:
         yield listening
 
 

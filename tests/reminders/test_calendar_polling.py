@@ -29,9 +29,10 @@ from tenants import api_keys
 from tenants.backup.opening import overdue
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
-from tests.reminders.channel import TOKEN, Channel, publishing
+from tests.reminders.channel import TOKEN, Channel
 from tests.reminders.conftest import Clock
 from tests.reminders.test_calendars import STAY, calendar
+from tests.web import serving
 
 pytestmark = pytest.mark.django_db
 PAGE = "/api/v1/calendars/"
@@ -40,8 +41,7 @@ ADMIN = "/admin/reminders/calendaraddress/"
 
 @pytest.fixture
 def channel() -> Iterator[Channel]:
-    with publishing() as listening:
-        listening.content = calendar(STAY).encode()
+    with serving(Channel(calendar(STAY).encode())) as listening:
         yield listening
 
 
