@@ -1,5 +1,6 @@
 """Backing a hotel up: one file that is whole, private and right, or none."""
 
+import fcntl
 import hashlib
 import json
 import resource
@@ -19,6 +20,7 @@ from django.db import connection
 
 from audit.models import Event
 from tenants import pgtools, services
+from tenants.backup import targets
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, HotelStatus, User
 from tenants.routes import direct_route
@@ -225,11 +227,47 @@ def test_the_version_that_a_backup_names_is_the_projects() -> None:
         assert tomllib.load(stream)["project"]["version"] == settings.VERSION
 
 
-def test_killed_it_leaves_no_backup(hotel: Hotel, file: Path) -> None:
+def kill_a_backup(hotel: Hotel, file: Path) -> None:
     kill_where_it_waits(
-        "backup_hotel", "alpha", "--to", str(file),
+        "backup_hotel", hotel.slug, "--to", str(file),
         lock=f"LOCK TABLE {hotel.schema}.locks_room IN ACCESS EXCLUSIVE MODE",
     )  # fmt: skip
+
+
+def test_killed_it_leaves_no_backup(hotel: Hotel, file: Path) -> None:
+    kill_a_backup(hotel, file)
     assert not file.exists()
     assert sql.ask("SELECT count(*) FROM audit_event WHERE event = 'hotel.backed_up'") == [(0,)]
     assert backup(file)["slug"] == "alpha"
+
+
+def test_what_a_killed_one_left_goes_with_the_next_in_its_folder(hotel: Hotel, file: Path) -> None:
+    kill_a_backup(hotel, file)
+    [left] = file.parent.iterdir()
+    assert stat.S_IMODE(left.stat().st_mode) == 0o600
+    anothers = file.with_name(".another-program.part")
+    anothers.touch()
+    backup(file.with_name("other.hotel"))
+    assert left_in(file.parent) == [anothers.name, "other.hotel"]
+
+
+def test_one_that_is_being_written_stays(hotel: Hotel, file: Path) -> None:
+    with targets.new_file(file.with_name("other.hotel")) as (_file, being_written):
+        backup(file)
+        assert left_in(file.parent) == sorted([being_written.name, "alpha.hotel"])
+
+
+def test_one_that_another_took_for_abandoned_before_it_was_locked_is_begun_anew(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock, rivals = fcntl.flock, [file.with_name("rival.hotel")]
+
+    def flock_later(fd: Any, operation: int) -> None:
+        if rivals:
+            with targets.new_file(rivals.pop()):
+                assert len(left_in(file.parent)) == 1
+        flock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock_later)
+    assert backup(file)["bytes"] == file.stat().st_size
+    assert left_in(file.parent) == ["alpha.hotel"]
