@@ -13,6 +13,8 @@ a parameter): a plan made while a table is small has to do when it is large.
 
 from django.db import migrations
 
+from audit.sql import event_insert
+
 _FUNCTION = """
 CREATE FUNCTION {name}(given jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -28,23 +30,17 @@ _HEARD = """EXISTS (SELECT FROM locks_webhook WHERE active)
         OR EXISTS (SELECT FROM locks_waitingentry WHERE status IN ('waiting', 'offered'))"""
 
 
-# A row of the trail. Who acts, and the event's key, is what `audit.sql.acting` gives.
-def _event(name: str, *, key: str = "(given ->> 'event')::uuid", hold: str = "hold", data: str) -> str:
-    return f"""
-    INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, ip, request_id,
-        subject_kind, subject_id, data)
-    VALUES ({key}, '{name}', given ->> 'actor_kind', given ->> 'actor_id', given ->> 'actor_label',
-        (given ->> 'ip')::inet, given ->> 'request_id', 'hold', {hold}::text, jsonb_build_object({data}));
-"""
+def _event(name: str, *, data: str) -> str:
+    return event_insert(name, subject=("hold", "hold"), data=f"jsonb_build_object({data})")
 
 
-_EXPIRED = _event(
+_EXPIRED = event_insert(
     "hold.expired",
     # The next event's own key with this hold's place in its last digits: in order, and no other's.
     key="(left(given ->> 'event', 32) || lpad(to_hex(lapsed), 4, '0'))::uuid",
-    hold="old.id",
-    data="""'room', taken.number, 'check_in', lower(old.nights), 'check_out', upper(old.nights),
-        'holder', old.holder""",
+    subject=("hold", "old.id"),
+    data="""jsonb_build_object('room', taken.number, 'check_in', lower(old.nights),
+        'check_out', upper(old.nights), 'holder', old.holder)""",
 )
 _ACQUIRED = _event(
     "hold.acquired",

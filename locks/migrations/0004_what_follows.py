@@ -9,6 +9,8 @@ no whole table.
 
 from django.db import migrations
 
+from audit.sql import NOBODY, event_insert
+
 _SETTINGS = "SET plan_cache_mode = force_generic_plan SET enable_seqscan = off"
 
 # UUID version 7: a version 4 with the milliseconds put in its first six bytes and two bits of its version set.
@@ -21,13 +23,22 @@ SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) PLACING
 $$
 """
 
-# A row of the trail about a waiting list entry. Nobody asked for it, so nobody is its actor.
-_EVENT = """
-        INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, request_id,
-            subject_kind, subject_id, data)
-        VALUES (locks_new_id(), '{event}', 'system', '', 'system', '', '{kind}', {subject}::text,
-            jsonb_build_object({data}));
-"""
+# Nobody asked for what befalls who waits.
+_MISSED = event_insert(
+    "waiting.missed",
+    key="locks_new_id()",
+    actor=NOBODY,
+    subject=("waiting", "missed.id"),
+    data="jsonb_build_object('hold', missed.hold_id)",
+)
+_OFFERED = event_insert(
+    "waiting.offered",
+    key="locks_new_id()",
+    actor=NOBODY,
+    subject=("hold", "hold"),
+    data="""jsonb_build_object('waiting', next_one.id, 'room', place.number, 'check_in', lower(next_one.nights),
+        'check_out', upper(next_one.nights), 'expires_at', until, 'fence', given)""",
+)
 
 # `happened` to these stays, which are as they were or as they have become: rooms and nights are the same.
 # 1. Each webhook that asked for it gets its notice, and the worker an item.
@@ -101,7 +112,7 @@ BEGIN
             UPDATE locks_waitingentry entry SET status = 'lapsed', ended_at = clock_timestamp()
             WHERE entry.hold_id = ANY(ids) AND entry.status = 'offered' RETURNING entry.*
         LOOP
-            {_EVENT.format(event="waiting.missed", kind="waiting", subject="missed.id", data="'hold', missed.hold_id")}
+            {_MISSED}
         END LOOP;
     END IF;
     INSERT INTO public.tenants_dueitem AS item (hotel_id, kind, item_id, due_at, claim_at, claims)
@@ -170,15 +181,7 @@ BEGIN
         INSERT INTO public.tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
         VALUES (of_hotel, 'hold', hold, until, until, 0);
         UPDATE locks_waitingentry entry SET status = 'offered', hold_id = hold WHERE entry.id = next_one.id;
-        {
-    _EVENT.format(
-        event="waiting.offered",
-        kind="hold",
-        subject="hold",
-        data=''''waiting', next_one.id, 'room', place.number, 'check_in', lower(next_one.nights),
-                'check_out', upper(next_one.nights), 'expires_at', until, 'fence', given''',
-    )
-}
+        {_OFFERED}
         PERFORM locks_changed(of_hotel, 'hold.created', ARRAY[hold]);
         PERFORM locks_changed(of_hotel, 'waiting.offered', ARRAY[hold]);
     END LOOP;
