@@ -131,6 +131,12 @@ CALENDAR_REMOVED = register(
 )
 
 
+def in_words(error: str) -> str:
+    """A reminder's `last_error` for a reader: what a provider called it is said in the reader's language."""
+    what, colon, said = error.partition(": ")
+    return f"{WRONG[what]}{colon}{said}" if what in WRONG else error
+
+
 def naming(reminder: Reminder) -> dict[str, str]:
     """The fields that say which reminder it was, to a reader who knows reservations and not our ids."""
     return {"number": reminder.reservation.external_id, "rule": reminder.rule.name}

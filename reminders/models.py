@@ -231,6 +231,8 @@ class Reminder(models.Model):
     claimed_at = models.DateTimeField(_("claimed"), null=True)
     handed_over_at = models.DateTimeField(_("handed to the mail server"), null=True)
     sent_at = models.DateTimeField(_("sent"), null=True)
+    #: For the first time, as a provider told that counts this.
+    opened_at = models.DateTimeField(_("opened"), null=True)
     recipient = models.CharField(_("sent to"), max_length=254, blank=True, default="")
     last_error = models.CharField(_("last error"), max_length=500, blank=True, default="")
 

@@ -37,7 +37,7 @@ def idempotency_key(message: EmailMessage) -> str:
 
 
 def name(backend: Any, message: EmailMessage) -> None:
-    """Let the provider know the mail again, and leave it the Message-ID that it has.
+    """Let the provider know the mail again, tell of it by what we know it by, and leave it the Message-ID that it has.
 
     Resend reads the key from the request's headers and remembers it for a day, Brevo from the mail's for a quarter
     of an hour (https://resend.com/docs/dashboard/emails/idempotency-keys,
@@ -55,6 +55,9 @@ def name(backend: Any, message: EmailMessage) -> None:
         backend.session.headers["Idempotency-Key"] = key
     if backend.esp_name == "Brevo":
         message.extra_headers["idempotencyKey"] = key
+    if backend.esp_name == "Resend":  # it tells of a mail with its tags, and not with its headers
+        tags = [{"name": name, "value": value} for name, value in vars(message).get("metadata", {}).items()]
+        vars(message)["esp_extra"] = {"tags": tags}
     if backend.esp_name == "Postmark":
         message.extra_headers["X-PM-KeepID"] = "true"
 

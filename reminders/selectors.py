@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from reminders import events
 from reminders.errors import ReservationNotFound
 from reminders.models import Reminder, Reservation
 from reminders.schedule import zone_of
@@ -35,6 +36,10 @@ class Moment:
 
     at: datetime
     reminder: Reminder
+
+    @property
+    def error(self) -> str:
+        return events.in_words(self.reminder.last_error)
 
 
 def timeline(*, reservation_id: uuid.UUID) -> list[Moment]:

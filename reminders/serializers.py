@@ -71,7 +71,7 @@ class ReminderSerializer(serializers.ModelSerializer[Reminder]):
         model = Reminder
         fields = (
             "id", "status", "skip_reason", "reservation", "reservation_number", "rule", "rule_name", "arrival",
-            "planned_for", "send_until", "sent_at", "recipient", "attempts", "last_error",
+            "planned_for", "send_until", "sent_at", "opened_at", "recipient", "attempts", "last_error",
         )  # fmt: skip
         read_only_fields = fields
 

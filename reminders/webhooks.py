@@ -17,6 +17,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import Resolver404, path, resolve
 from django.views.decorators.csrf import csrf_exempt
 
+from reminders import provider_words
 from reminders.services import provider_events
 from tenants import routing
 from tenants.context import Actor, actor_context, current_actor, hotel_context
@@ -44,7 +45,8 @@ def from_provider(request: HttpRequest, provider: str) -> HttpResponse:
 @receiver(tracking, dispatch_uid="reminders.webhooks")
 def heard(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) -> None:
     """Raises only where the database is away: the provider then tells it again."""
-    hotel_id, reminder_id = (_id(event.metadata or {}, name) for name in ("hotel", "reminder"))
+    known_by = provider_words.metadata(event)
+    hotel_id, reminder_id = (_id(known_by, name) for name in ("hotel", "reminder"))
     hotel = routing.by_id(hotel_id) if hotel_id else None
     if hotel is None or reminder_id is None:  # of another system, or of a hotel that is gone
         logger.info("provider_event_ignored", extra={"provider": esp_name, "kind": event.event_type})

@@ -22,6 +22,7 @@ from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import hotel_site
 from reminders import selectors
 from reminders.cards import chart
+from reminders.events import in_words
 from reminders.models import Reminder, ReminderStatus
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 from tenants.errors import DomainError
@@ -56,8 +57,8 @@ class ReminderAdmin(LookedAtModelAdmin):
     list_before_template = "reminders/chart.html"
     search_fields = ["reservation__external_id", "reservation__guest_name", "recipient"]
     actions = ["send_now", "cancel", "was_sent", "was_not_sent"]
-    fields = ["guest", "rule", "arrival", "status", "skip_reason", "planned_for", "send_until", "sent_at", "recipient",
-              "attempts", "handed_over_at", "last_error"]  # fmt: skip
+    fields = ["guest", "rule", "arrival", "status", "skip_reason", "planned_for", "send_until", "sent_at", "opened_at",
+              "recipient", "attempts", "handed_over_at", "error"]  # fmt: skip
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         """What waits for somebody, then what is to go, soonest first; then what is done with, latest first."""
@@ -82,9 +83,13 @@ class ReminderAdmin(LookedAtModelAdmin):
         url = reverse(f"{self.admin_site.name}:reminders_reservation_change", args=[reminder.reservation_id])
         return format_html('<a class="underline" href="{}">{}</a>', url, reminder.reservation)
 
+    @display(description=_("last error"), empty_value="-")
+    def error(self, reminder: Reminder) -> str:
+        return in_words(reminder.last_error)
+
     @display(description=_("why"), empty_value="")
     def why(self, reminder: Reminder) -> str:
-        return reminder.get_skip_reason_display() or reminder.last_error[:120]
+        return reminder.get_skip_reason_display() or in_words(reminder.last_error)[:120]
 
     @admin.action(description=_("Send now"), permissions=["act"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> None:

@@ -269,6 +269,7 @@ class Migration(migrations.Migration):
                 ("claimed_at", models.DateTimeField(null=True, verbose_name="claimed")),
                 ("handed_over_at", models.DateTimeField(null=True, verbose_name="handed to the mail server")),
                 ("sent_at", models.DateTimeField(null=True, verbose_name="sent")),
+                ("opened_at", models.DateTimeField(null=True, verbose_name="opened")),
                 (
                     "recipient",
                     models.CharField(blank=True, default="", max_length=254, verbose_name="sent to"),

@@ -5,22 +5,22 @@ Providers tell things twice and in any order: each of these changes nothing the 
 
 from __future__ import annotations
 
-import re
 import uuid
-from typing import Any
 
-from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
+from anymail.signals import AnymailTrackingEvent, EventType
 from django.db import transaction
+from django.utils import timezone
 
 from audit.services import record
-from reminders import events
+from reminders import events, provider_words
 from reminders.errors import RefusedForGood
-from reminders.models import Reminder, ReminderStatus, SuppressionReason
+from reminders.models import Reminder, ReminderStatus
 from reminders.outcomes import keep_failure
 from reminders.services.reminders import settle_unknown
 from reminders.services.suppressions import suppress_recipient
 
 _RETURNED = frozenset({EventType.BOUNCED, EventType.REJECTED, EventType.FAILED})
+_OPENED = frozenset({EventType.OPENED, EventType.CLICKED})
 #: Nobody tells these of a mail that the provider does not have.
 _PROVES_SENT = frozenset(
     {
@@ -35,19 +35,7 @@ _PROVES_SENT = frozenset(
         EventType.UNSUBSCRIBED,
     }
 )
-_REASONS = {
-    RejectReason.SPAM: SuppressionReason.COMPLAINED,
-    RejectReason.UNSUBSCRIBED: SuppressionReason.UNSUBSCRIBED,
-    RejectReason.BOUNCED: SuppressionReason.BOUNCED,
-    RejectReason.INVALID: SuppressionReason.BOUNCED,
-}
 _GONE_OUT = (ReminderStatus.SENDING, ReminderStatus.SENT, ReminderStatus.UNKNOWN)
-#: What providers call a bounce that another day might not have (a full mailbox, a server that is away), which
-#: Anymail does not tell from the others: Postmark and Brevo say "soft", Amazon and Resend "Transient".
-_SOFT = re.compile(r"soft|transient|undetermined|temporary", re.IGNORECASE)
-#: SparkPost's classes of them: undetermined by the other side, no DNS, full, too large, for now.
-_SOFT_CLASSES = frozenset({"20", "21", "22", "23", "40", "70"})
-_CODE_OF_SOFT = re.compile(r"\b4\.\d{1,3}\.\d{1,3}\b|^4\d\d\b")  # RFC 3463, 3: persistent transient failure
 
 
 def take(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
@@ -61,19 +49,24 @@ def take(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
         )
         if reminder is None or not reminder.recipient:  # erased, or never handed over
             return
-        if event.event_type in _RETURNED:
+        if not provider_words.concerns(event, reminder.recipient):  # corrected meanwhile, and sent anew
+            return
+        what = provider_words.kind(event)
+        if what in _RETURNED:
             _return(reminder, event)
-        elif event.event_type in _PROVES_SENT:
+        elif what in _PROVES_SENT:
             _prove_sent(reminder)
-        reason = _reason_to_suppress(event)
+        if what in _OPENED:
+            Reminder.objects.filter(id=reminder_id, opened_at=None).update(opened_at=timezone.now())
+        reason = provider_words.reason_to_suppress(event)
         if reason is not None:
             suppress_recipient(reminder, reason=reason)
 
 
 def _return(reminder: Reminder, event: AnymailTrackingEvent) -> None:
     """It did not reach the guest."""
-    said = event.mta_response or event.description or ""
-    error = RefusedForGood(f"{event.event_type}: {said}"[:500] if said else str(event.event_type))
+    what, said = provider_words.kind(event), provider_words.said(event)
+    error = RefusedForGood(f"{what}: {said}"[:500] if said else what)
     waiting = Reminder.objects.filter(id=reminder.id, status__in=_GONE_OUT)
     if not waiting.update(status=ReminderStatus.FAILED, last_error=error.detail):
         return
@@ -81,7 +74,7 @@ def _return(reminder: Reminder, event: AnymailTrackingEvent) -> None:
     record(
         events.REMINDER_RETURNED,
         subject=("reminder", reminder.id),
-        reason=event.event_type,
+        reason=what,
         **events.naming(reminder),
     )
 
@@ -89,38 +82,3 @@ def _return(reminder: Reminder, event: AnymailTrackingEvent) -> None:
 def _prove_sent(reminder: Reminder) -> None:
     if reminder.status == ReminderStatus.UNKNOWN:
         settle_unknown(reminder_id=reminder.id, was_sent=True)
-
-
-def _reason_to_suppress(event: AnymailTrackingEvent) -> SuppressionReason | None:
-    if event.event_type == EventType.COMPLAINED:
-        return SuppressionReason.COMPLAINED
-    if event.event_type == EventType.UNSUBSCRIBED:
-        return SuppressionReason.UNSUBSCRIBED
-    if event.event_type == EventType.REJECTED:
-        return _REASONS.get(event.reject_reason)
-    return (
-        SuppressionReason.BOUNCED if event.event_type == EventType.BOUNCED and _is_for_good(event) else None
-    )
-
-
-def _is_for_good(event: AnymailTrackingEvent) -> bool:
-    """Whether the address is no good, rather than this mail or this day."""
-    if event.reject_reason not in {None, RejectReason.BOUNCED, RejectReason.INVALID}:
-        return False
-    if _CODE_OF_SOFT.search(str(event.mta_response or "")):
-        return False
-    return not any(_SOFT.search(word) or word in _SOFT_CLASSES for word in _kinds(event.esp_event))
-
-
-def _kinds(raw: Any) -> list[str]:
-    """What the provider calls this kind of bounce, wherever in its message it says so."""
-    if not isinstance(raw, dict):
-        return []
-    found = [
-        str(raw[key])
-        for key in ("Type", "event", "bounceType", "type", "bounce_class")
-        if isinstance(raw.get(key), str)
-    ]
-    for key in ("bounce", "data", "msys", "message_event"):
-        found += _kinds(raw.get(key))
-    return found

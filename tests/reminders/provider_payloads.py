@@ -1,0 +1,171 @@
+"""What providers post of a mail to r1@example.com, in the shapes that they document, and how they post it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.test import Client
+
+from reminders.models import Reminder
+from tenants.models import Hotel
+
+SECRET = "provider:a-password-of-some-length"
+MAILGUN_KEY = "key-of-mailgun"
+#: Anymail's names, as in the address that each posts to.
+ANYMAIL = {
+    "WEBHOOK_SECRET": SECRET, "AMAZON_SES_CLIENT_PARAMS": {"region_name": "eu-west-1"}, "BREVO_API_KEY": "x",
+    "MAILGUN_API_KEY": MAILGUN_KEY, "POSTMARK_SERVER_TOKEN": "x", "RESEND_API_KEY": "x", "SPARKPOST_API_KEY": "x",
+}  # fmt: skip
+TO = "r1@example.com"
+NO_SUCH = "550 5.1.1 The email account that you tried to reach does not exist."
+MOMENT, EPOCH = "2030-05-03T12:01:00Z", 1904040060
+
+Data = dict[str, str]
+
+
+def metadata(reminder: Reminder, hotel: Hotel) -> Data:
+    return {"hotel": hotel.id.hex, "reminder": reminder.id.hex}
+
+
+def tell(provider: str, payload: object, *, secret: str = SECRET) -> int:
+    """Post it to the platform's host, as the provider would; returns the status."""
+    basic = {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"} if secret else {}
+    sns = {"X-Amz-Sns-Message-Type": "Notification", "X-Amz-Sns-Message-Id": "22b80b92"}
+    client = Client(SERVER_NAME="localhost", enforce_csrf_checks=True)
+    answer = client.post(
+        f"/anymail/{provider}/tracking/", json.dumps(payload), content_type="application/json",
+        headers={**basic, **(sns if provider == "amazon_ses" else {})},
+    )  # fmt: skip
+    return answer.status_code
+
+
+def postmark(data: Data, record: str = "Bounce", **more: Any) -> dict[str, Any]:
+    """https://postmarkapp.com/developer/webhooks/webhooks-overview"""
+    about: dict[str, dict[str, Any]] = {
+        "Bounce": {
+            "ID": 4323372036854775807, "Type": "HardBounce", "TypeCode": 1, "Name": "Hard bounce", "Email": TO,
+            "Description": "The server was unable to deliver your message.", "Details": f"smtp;{NO_SUCH}",
+            "From": "no-reply@hotels.example", "BouncedAt": MOMENT, "DumpAvailable": True, "Inactive": True,
+            "CanActivate": True, "Subject": "Your stay", "Content": "",
+        },
+        "Delivery": {"Recipient": TO, "DeliveredAt": MOMENT, "Details": "Test delivery webhook details"},
+        "Open": {
+            "FirstOpen": True, "Recipient": TO, "ReceivedAt": MOMENT, "Platform": "Mobile", "ReadSeconds": 5,
+            "UserAgent": "Mozilla/5.0", "OS": {}, "Client": {}, "Geo": {},
+        },
+        "SubscriptionChange": {
+            "Recipient": TO, "ChangedAt": MOMENT, "Origin": "Recipient", "SuppressSending": True,
+            "SuppressionReason": "ManualSuppression",
+        },
+    }  # fmt: skip
+    complaint = {"Type": "SpamComplaint", "TypeCode": 100001, "Name": "Spam complaint", "Details": ""}
+    about["SpamComplaint"] = about["Bounce"] | complaint
+    return {
+        "RecordType": record, "MessageStream": "outbound", "MessageID": "883953f4-6105-42a2-a16a-77a8eac79483",
+        "Tag": "", "ServerID": 23, "Metadata": data, **about[record], **more,
+    }  # fmt: skip
+
+
+def mailgun(data: Data, event: str = "failed", **more: Any) -> dict[str, Any]:
+    """https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads"""
+    stamp, token = "1529006854", "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0"
+    signature = hmac.new(MAILGUN_KEY.encode(), f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
+    why: dict[str, Any] = {
+        "severity": "permanent", "reason": "bounce", "log-level": "error", "storage": {},
+        "delivery-status": {"code": 550, "message": NO_SUCH, "description": "", "attempt-no": 1},
+    } if event == "failed" else {}  # fmt: skip
+    return {
+        "signature": {"timestamp": stamp, "token": token, "signature": signature},
+        "event-data": {
+            "event": event, "id": "G9Bn5sl1TC6nu79C8C0bwg", "timestamp": 1529006854.329574, "recipient": TO,
+            "recipient-domain": "example.com", "tags": [], "campaigns": [], "user-variables": data,
+            "flags": {"is-test-mode": False},
+            "message": {"headers": {"message-id": "2030@hotels.example", "to": TO}}, **why, **more,
+        },
+    }  # fmt: skip
+
+
+def brevo(data: Data, event: str = "hard_bounce", **more: Any) -> dict[str, Any]:
+    """https://developers.brevo.com/docs/transactional-webhooks"""
+    return {
+        "event": event, "email": TO, "id": 26224, "date": "2030-05-03 14:01:00", "ts": EPOCH,
+        "message-id": "<203005031200.1@smtp-relay.mailin.fr>", "ts_event": EPOCH, "ts_epoch": EPOCH * 1000,
+        "subject": "Your stay", "X-Mailin-custom": json.dumps(data), "template_id": 0, "tags": [],
+        **({"reason": f" RecipientError: {NO_SUCH}"} if event == "hard_bounce" else {}), **more,
+    }  # fmt: skip
+
+
+def resend(data: Data, kind: str = "bounced", **more: Any) -> dict[str, Any]:
+    """https://resend.com/docs/webhooks/event-types: the mail's headers are not among it, its tags are."""
+    about = {"bounced": {"bounce": {
+        "message": "The recipient's email address is on the suppression list because it has a recent history of "
+                   "producing hard bounces.",
+        "subType": "Suppressed", "type": "Permanent",
+    }}}  # fmt: skip
+    return {
+        "type": f"email.{kind}", "created_at": MOMENT,
+        "data": {
+            "email_id": "56761188-7520-42d8-8898-ff6fc54ce618", "created_at": MOMENT, "message_id": "<1@amazonses.com>",
+            "from": "Hotel <no-reply@hotels.example>", "to": [TO], "subject": "Your stay", "tags": data,
+            **about.get(kind, {}), **more,
+        },
+    }  # fmt: skip
+
+
+def sparkpost(data: Data, kind: str = "bounce", **more: Any) -> list[dict[str, Any]]:
+    """https://developers.sparkpost.com/api/webhooks/"""
+    within = {"open": "track_event", "list_unsubscribe": "unsubscribe_event"}.get(kind, "message_event")
+    why = {"bounce_class": "10", "error_code": "550", "raw_reason": NO_SUCH, "reason": NO_SUCH}
+    return [{"msys": {within: {
+        "type": kind, "event_id": "92356927693813856", "timestamp": str(EPOCH), "message_id": "000443ee14578172be22",
+        "transmission_id": "65832150921904138", "rcpt_to": TO, "raw_rcpt_to": TO, "rcpt_meta": data, "rcpt_tags": [],
+        "subject": "Your stay", "msg_from": "sender@hotels.example", "subaccount_id": "7",
+        **(why if kind in {"bounce", "out_of_band"} else {}), **more,
+    }}}]  # fmt: skip
+
+
+def amazon(data: Data, kind: str = "Bounce", **more: Any) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html"""
+    about: dict[str, dict[str, Any]] = {
+        "Bounce": {
+            "bounceType": "Permanent", "bounceSubType": "General", "timestamp": MOMENT, "feedbackId": "01000157c44f",
+            "bouncedRecipients": [
+                {"emailAddress": TO, "action": "failed", "status": "5.1.1", "diagnosticCode": f"smtp; {NO_SUCH}"}
+            ],
+        },
+        "Complaint": {
+            "complainedRecipients": [{"emailAddress": TO}], "timestamp": MOMENT, "feedbackId": "01000157c44f",
+            "userAgent": "Amazon SES Mailbox Simulator", "complaintFeedbackType": "abuse",
+        },
+        "Delivery": {"timestamp": MOMENT, "recipients": [TO], "smtpResponse": "250 2.6.0 Message received"},
+        "DeliveryDelay": {
+            "timestamp": MOMENT, "delayType": "TransientCommunicationFailure", "expirationTime": MOMENT,
+            "delayedRecipients": [{"emailAddress": TO, "status": "4.4.1", "diagnosticCode": "smtp; 421 4.4.1 away"}],
+        },
+        "Open": {"ipAddress": "192.0.2.1", "timestamp": MOMENT, "userAgent": "Mozilla/5.0"},
+    }  # fmt: skip
+    inside = kind[0].lower() + kind[1:]
+    event = {
+        "eventType": kind, inside: about[kind] | more,
+        "mail": {
+            "timestamp": MOMENT, "source": "no-reply@hotels.example", "messageId": "EXAMPLE7c191be45",
+            "destination": [TO], "headersTruncated": False,
+            "headers": [{"name": "X-Metadata", "value": json.dumps(data)}],
+        },
+    }  # fmt: skip
+    return {
+        "Type": "Notification", "MessageId": "22b80b92", "TopicArn": "arn:aws:sns:eu-west-1:123456789012:hotels",
+        "Subject": "Amazon SES Email Event Notification", "Message": json.dumps(event), "Timestamp": MOMENT,
+        "SignatureVersion": "1", "Signature": "EXAMPLE", "SigningCertURL": "https://sns.eu-west-1.amazonaws.com/1.pem",
+    }  # fmt: skip
+
+
+SHAPES: dict[str, Callable[..., Any]] = {
+    "amazon_ses": amazon, "brevo": brevo, "mailgun": mailgun, "postmark": postmark, "resend": resend,
+    "sparkpost": sparkpost,
+}  # fmt: skip
