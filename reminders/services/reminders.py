@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit.services import record
 from dlq.errors import GiveUp
@@ -15,9 +18,9 @@ from dlq.models import Failure
 from dlq.registry import retrier
 from reminders import delivery, events, guests, outcomes
 from reminders.errors import RefusedForGood, ReminderNotFound, WrongReminderState
-from reminders.models import Reminder, ReminderStatus, SkipReason
+from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason, Suppression
 from reminders.planning import KIND
-from reminders.schedule import last_call, zone_of
+from reminders.schedule import applies, last_call, zone_of
 from tenants import due
 from tenants.context import current_hotel
 
@@ -25,6 +28,17 @@ Status = ReminderStatus
 
 #: `unknown` is not among them: whoever wants it to go settles it first.
 SENDABLE = (Status.SCHEDULED, Status.SKIPPED, Status.CANCELLED, Status.FAILED)
+
+#: What a person is told who asks for something that its status does not allow.
+_STANDS = {
+    Status.SCHEDULED: gettext_lazy("It is still to go."),
+    Status.SENDING: gettext_lazy("It is being sent at this moment: look again in a minute."),
+    Status.SENT: gettext_lazy("It was sent already."),
+    Status.UNKNOWN: gettext_lazy("Nobody knows whether it was sent: say first whether it was."),
+    Status.SKIPPED: gettext_lazy("It was skipped: it does not go unless somebody sends it now."),
+    Status.CANCELLED: gettext_lazy("It is cancelled: it does not go unless somebody sends it now."),
+    Status.FAILED: gettext_lazy("It failed: it does not go unless somebody sends it again."),
+}
 
 
 def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
@@ -46,8 +60,8 @@ def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
 def send_now(*, reminder_id: uuid.UUID) -> Reminder:
     """Have one go with the next tick, whatever its window said.
 
-    Raises ReminderNotFound, or WrongReminderState for one that is being sent, was sent, may have been sent, is
-    about a stay that has begun, or would be one mail too many today by its rule.
+    Raises ReminderNotFound, or WrongReminderState for one that is being sent, was sent or may have been sent, and
+    for one that would only be skipped: its stay has begun or no longer calls for it, its guest gets no mails.
     """
     now = timezone.now()
     with transaction.atomic():
@@ -55,13 +69,8 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
         until = last_call(
             reminder.rule, arrival=reminder.arrival, zone=zone_of(current_hotel().time_zone), now=now
         )
-        if now >= until:
-            raise WrongReminderState("The stay has begun: a reminder of it would only puzzle the guest.")
-        if guests.is_over_cap(reminder, now=now):
-            raise WrongReminderState(
-                f"The guest has as many mails today as the rule allows ({reminder.rule.guest_cap}). "
-                "Send it tomorrow, or change the rule."
-            )
+        if obstacle := _obstacle(reminder, until=until, now=now):
+            raise WrongReminderState(obstacle, status_now=reminder.status)
         was = reminder.status
         reminder.status, reminder.skip_reason = Status.SCHEDULED, ""
         reminder.planned_for, reminder.send_until = min(reminder.planned_for, now), until
@@ -132,8 +141,33 @@ def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
     if reminder is None:
         raise ReminderNotFound
     if reminder.status not in expected:
-        raise WrongReminderState(
-            f"It is {reminder.status}; this needs it to be {' or '.join(expected)}.",
-            status_now=reminder.status,
-        )
+        raise WrongReminderState(str(_STANDS[Status(reminder.status)]), status_now=reminder.status)
     return reminder
+
+
+def _obstacle(reminder: Reminder, *, until: datetime, now: datetime) -> str | None:
+    """Why a worker would skip it, and what could be done about that: who asks is told at once."""
+    reservation, rule = reminder.reservation, reminder.rule
+    is_returning = reservation.id in guests.returning([reservation], rules=[rule])
+    if reservation.status in {ReservationStatus.CANCELLED, ReservationStatus.NO_SHOW}:
+        return _("The reservation is “%(status)s”: nobody is to come.") % {
+            "status": reservation.get_status_display()
+        }
+    if reminder.arrival != reservation.arrival:
+        return _("The arrival is another day now: what is planned for that day tells the guest so.")
+    if now >= until:
+        return _("The stay has begun: a reminder of it would only puzzle the guest.")
+    if not rule.is_active:
+        return _("Its rule is not active.")
+    if not applies(rule, reservation, is_returning=is_returning):
+        return _("Its rule does not write to this guest or stay: look at what it asks for.")
+    if not reservation.guest_email:
+        return _("The guest has no e-mail address: write one into the reservation.")
+    if Suppression.objects.filter(email=reservation.guest_email.lower()).exists():
+        return _(
+            "The guest's address is on the suppression list: take it off if the guest wants mails again."
+        )
+    if guests.is_over_cap(reminder, now=now):
+        return _("The guest has as many mails today as the rule allows (%(cap)d). Send it tomorrow, or "
+                 "change the rule.") % {"cap": rule.guest_cap}  # fmt: skip
+    return None

@@ -1,0 +1,76 @@
+"""Who asks for a reminder to go at once is told at once if it would not."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from django.utils import translation
+
+from reminders.errors import WrongReminderState
+from reminders.models import Reminder, Reservation, Rule
+from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
+from reminders.services.suppressions import suppress_by_hand
+from tests.reminders.conftest import Clock
+
+pytestmark = pytest.mark.django_db
+Book = Callable[..., Reservation]
+
+
+@pytest.fixture
+def waiting(book: Book, clock: Clock) -> Reminder:
+    clock("2030-05-01 12:00")
+    return book("R1", "2030-05-10", "2030-05-12").reminders.get(rule__offset_days=7)
+
+
+@pytest.mark.parametrize(
+    ("of_reservation", "of_rule", "said"),
+    [
+        ({"status": "cancelled"}, {}, "The reservation is “cancelled”"),
+        ({"status": "no_show"}, {}, "The reservation is “no-show”"),
+        ({"arrival": date(2030, 5, 11)}, {}, "The arrival is another day now"),
+        ({"guest_email": ""}, {}, "no e-mail address: write one into the reservation"),
+        ({}, {"is_active": False}, "Its rule is not active"),
+        ({}, {"min_nights": 5}, "look at what it asks for"),
+        ({}, {"guests": "returning"}, "look at what it asks for"),
+    ],
+)
+def test_one_that_would_be_skipped_is_refused(
+    waiting: Reminder, of_reservation: dict[str, Any], of_rule: dict[str, Any], said: str
+) -> None:
+    Reservation.objects.update(**of_reservation or {"guest_name": "Ana"})
+    Rule.objects.update(**of_rule or {"order": 10})
+    with pytest.raises(WrongReminderState, match=said):
+        send_now(reminder_id=waiting.id)
+    waiting.refresh_from_db()
+    assert waiting.planned_for.isoformat() == "2030-05-03T09:00:00+00:00"
+
+
+def test_a_suppressed_guest_is_named_as_the_reason(waiting: Reminder) -> None:
+    suppress_by_hand(email="R1@example.com")
+    with pytest.raises(WrongReminderState, match="suppression list: take it off"):
+        send_now(reminder_id=waiting.id)
+
+
+@pytest.mark.parametrize(
+    ("status", "act", "english", "spanish"),
+    [
+        ("sent", send_now, "It was sent already.", "Ya se envió."),
+        ("sent", cancel_reminder, "It was sent already.", "Ya se envió."),
+        ("sending", cancel_reminder, "look again in a minute", "vuelva a mirar en un minuto"),
+        ("unknown", send_now, "say first whether it was", "diga primero si se envió"),
+    ],
+)
+def test_a_status_that_does_not_allow_it_is_said_in_the_readers_language(
+    waiting: Reminder, status: str, act: Callable[..., Reminder], english: str, spanish: str
+) -> None:
+    Reminder.objects.update(status=status)
+    for language, said in (("en", english), ("es", spanish)):
+        with translation.override(language), pytest.raises(WrongReminderState, match=said) as refused:
+            act(reminder_id=waiting.id)
+        assert refused.value.extra == {"status_now": status}
+
+
+def test_only_an_unknown_one_is_settled(waiting: Reminder) -> None:
+    with pytest.raises(WrongReminderState, match="It is still to go"):
+        settle_unknown(reminder_id=waiting.id, was_sent=True)
