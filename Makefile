@@ -43,7 +43,7 @@ clean: ## Forget all data of this checkout (the installed packages stay)
 	@if [ -x $(PY) ]; then $(PY) -m hotelagent.embedded.clean; fi
 
 requirements: install ## Pin the packages of requirements/*.in anew, with hashes
-	@for name in base production development; do \
+	@for name in base production ses development; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make requirements' \
 			requirements/$$name.in -o requirements/$$name.txt || exit 1; done

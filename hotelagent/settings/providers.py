@@ -5,6 +5,7 @@
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote
 
@@ -53,6 +54,11 @@ def settings_of(parts: SplitResult) -> dict[str, Any]:
 
 
 def _of_amazon(parts: SplitResult, options: dict[str, str]) -> dict[str, Any]:
+    if find_spec("boto3") is None:
+        raise WrongProvider(
+            "ses needs Amazon's client, which is not installed: install requirements/ses.txt in place of "
+            "production.txt (docker build --build-arg REQUIREMENTS=ses)."
+        )
     if not parts.hostname:
         raise WrongProvider("The region is missing: ses://eu-west-1 or ses://access-key:secret@eu-west-1.")
     if bool(parts.username) != bool(parts.password):

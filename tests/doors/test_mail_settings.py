@@ -1,6 +1,7 @@
 """EMAIL_URL, as the runbook writes it, is what Django and Anymail then go by."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,12 @@ def test_amazon_s_address_is_a_region_with_a_key_or_the_machine_s_rights(read: A
     assert client["config"]["retries"] == {"total_max_attempts": 1}
     machine = read("ses://eu-west-1")["ANYMAIL"]["AMAZON_SES_CLIENT_PARAMS"]
     assert "aws_access_key_id" not in machine
+
+
+def test_amazon_s_client_that_is_not_installed_is_named(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(ImproperlyConfigured, match=r"requirements/ses\.txt"):
+        read("ses://eu-west-1")
 
 
 @pytest.mark.parametrize(
