@@ -147,27 +147,36 @@ def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
 
 def _obstacle(reminder: Reminder, *, until: datetime, now: datetime) -> str | None:
     """Why a worker would skip it, and what could be done about that: who asks is told at once."""
-    reservation, rule = reminder.reservation, reminder.rule
-    is_returning = reservation.id in guests.returning([reservation], rules=[rule])
-    if reservation.status in {ReservationStatus.CANCELLED, ReservationStatus.NO_SHOW}:
-        return _("The reservation is “%(status)s”: nobody is to come.") % {
-            "status": reservation.get_status_display()
-        }
-    if reminder.arrival != reservation.arrival:
-        return _("The arrival is another day now: what is planned for that day tells the guest so.")
     if now >= until:
         return _("The stay has begun: a reminder of it would only puzzle the guest.")
+    return _uncalled_for(reminder) or _unwelcome(reminder, now=now)
+
+
+def _uncalled_for(reminder: Reminder) -> str | None:
+    reservation, rule = reminder.reservation, reminder.rule
+    if reservation.status in {ReservationStatus.CANCELLED, ReservationStatus.NO_SHOW}:
+        status = reservation.get_status_display()
+        return _("The reservation is “%(status)s”: nobody is to come.") % {"status": status}
+    if reminder.arrival != reservation.arrival:
+        return _("The arrival is another day now: what is planned for that day tells the guest so.")
     if not rule.is_active:
         return _("Its rule is not active.")
+    is_returning = reservation.id in guests.returning([reservation], rules=[rule])
     if not applies(rule, reservation, is_returning=is_returning):
         return _("Its rule does not write to this guest or stay: look at what it asks for.")
-    if not reservation.guest_email:
+    return None
+
+
+def _unwelcome(reminder: Reminder, *, now: datetime) -> str | None:
+    address = reminder.reservation.guest_email
+    if not address:
         return _("The guest has no e-mail address: write one into the reservation.")
-    if Suppression.objects.filter(email=reservation.guest_email.lower()).exists():
+    if Suppression.objects.filter(email=address.lower()).exists():
         return _(
             "The guest's address is on the suppression list: take it off if the guest wants mails again."
         )
     if guests.is_over_cap(reminder, now=now):
-        return _("The guest has as many mails today as the rule allows (%(cap)d). Send it tomorrow, or "
-                 "change the rule.") % {"cap": rule.guest_cap}  # fmt: skip
+        return _(
+            "The guest has as many mails today as the rule allows (%(cap)d). Send it tomorrow, or change the rule."
+        ) % {"cap": reminder.rule.guest_cap}
     return None
