@@ -123,13 +123,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._set_results(results)
 
     def _start_copy_gen(self, statement: Query, params: Params | None = None) -> PQGen[None]:
-        bound = self._bind(statement, params or None)
-        read = _classify(statement, bound)
-        if read.many:
-            raise ProgrammingError("copy() takes one COPY statement, not several in one string.")
-        prefix = self._conn.before(read)
-        self._prefix = prefix
-        self._pgconn.send_query(prefix.message + bound.query)
+        prefix = self._send_one(statement, params or None, way="copy")
         results = yield from execute(self._pgconn)
         own = results[prefix.results :]
         if not own:
@@ -145,13 +139,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
             raise ValueError("size must be >= 1")
         if binary or self.format:
             raise NotSupportedError("Binary results don't pass through a pooler.")
-        bound = self._bind(query, params)
-        statement = _classify(query, bound)
-        if statement.many:
-            raise ProgrammingError("stream() takes one statement, not several in one string.")
-        prefix = self._conn.before(statement)
-        self._prefix = prefix
-        self._pgconn.send_query(prefix.message + bound.query)
+        prefix = self._send_one(query, params, way="stream")
         if size == 1:
             self._pgconn.set_single_row_mode()
         else:
@@ -175,6 +163,16 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         bound.convert(query, params)
         self._query = bound
         return bound
+
+    def _send_one(self, query: Query, params: Params | None, *, way: str) -> Prefix:
+        """Send a message with one statement in it, whose results are read in their own way."""
+        bound = self._bind(query, params)
+        statement = _classify(query, bound)
+        if statement.many:
+            raise ProgrammingError(f"{way}() takes one statement, not several in one string.")
+        self._prefix = self._conn.before(statement)
+        self._pgconn.send_query(self._prefix.message + bound.query)
+        return self._prefix
 
     def _send_gen(self, prefix: Prefix, statements: bytes) -> PQGen[list[Any]]:
         """Send one message; what its own statements answered. Raises their error, or that of the settings."""
