@@ -173,12 +173,9 @@ WITH changed AS (
 SELECT {COLUMNS} FROM changed stay JOIN locks_room room ON room.id = stay.room_id ORDER BY room.id
 """
 
-#: What has lapsed of these. Rows that someone is at work on are left to them, or to the next time.
-EXPIRE = f"""
+_EXPIRE = f"""
 WITH lapsed AS (
-    SELECT stay.id FROM locks_stay stay
-    WHERE stay.id = ANY(%(ids)s::uuid[]) AND stay.status = 'held' AND stay.expires_at <= clock_timestamp()
-    ORDER BY stay.id FOR NO KEY UPDATE SKIP LOCKED
+    {{lapsed}}
 ), expired AS (
     UPDATE locks_stay stay SET status = 'expired'
     FROM lapsed WHERE stay.id = lapsed.id AND stay.status = 'held'
@@ -187,20 +184,20 @@ WITH lapsed AS (
 SELECT {COLUMNS} FROM expired stay JOIN locks_room room ON room.id = stay.room_id ORDER BY stay.id
 """
 
+#: What has lapsed of these. Rows that someone is at work on are left to them, or to the next time.
+EXPIRE = _EXPIRE.format(
+    lapsed="""SELECT stay.id FROM locks_stay stay
+    WHERE stay.id = ANY(%(ids)s::uuid[]) AND stay.status = 'held' AND stay.expires_at <= clock_timestamp()
+    ORDER BY stay.id FOR NO KEY UPDATE SKIP LOCKED"""
+)
+
 #: Ends what has lapsed on one room, so that the constraint no longer counts it; the room is locked first.
-EXPIRE_ROOM = f"""
-WITH lapsed AS (
-    SELECT stay.id FROM locks_room room JOIN locks_stay stay
+EXPIRE_ROOM = _EXPIRE.format(
+    lapsed=f"""SELECT stay.id FROM locks_room room JOIN locks_stay stay
         ON {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(check_out)s)
     WHERE room.id = %(room)s AND stay.status = 'held' AND stay.expires_at <= clock_timestamp()
-    ORDER BY stay.id FOR NO KEY UPDATE OF stay
-), expired AS (
-    UPDATE locks_stay stay SET status = 'expired'
-    FROM lapsed WHERE stay.id = lapsed.id AND stay.status = 'held'
-    RETURNING stay.*
+    ORDER BY stay.id FOR NO KEY UPDATE OF stay"""
 )
-SELECT {COLUMNS} FROM expired stay JOIN locks_room room ON room.id = stay.room_id ORDER BY stay.id
-"""
 
 #: Whoever takes nights of these rooms waits until this transaction ends.
 LOCK_ROOMS = (
