@@ -48,6 +48,23 @@ class NightsSerializer(StrictSerializer):
         return Nights(self.validated_data["check_in"], self.validated_data["check_out"])
 
 
+# For one guest's visit, now or when it is free; which rooms, each says for itself.
+class WantedSerializer(NightsSerializer):
+    guests = serializers.IntegerField(
+        default=1, min_value=1, max_value=100, help_text="How many each room must sleep, with `room_type`."
+    )
+    session = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=64,
+        help_text="Your own name for one guest's visit, so that one guest can't hold the whole house. "
+        "An opaque string; never a name or an address.",
+    )
+    reference = serializers.CharField(
+        default="", allow_blank=True, max_length=64, help_text="Your own number for the booking."
+    )
+
+
 @extend_schema_serializer(
     examples=[
         OpenApiExample(
@@ -73,7 +90,7 @@ class NightsSerializer(StrictSerializer):
         ),
     ]
 )
-class NewHoldSerializer(NightsSerializer):
+class NewHoldSerializer(WantedSerializer):
     room = serializers.IntegerField(
         required=False,
         min_value=1,
@@ -92,19 +109,6 @@ class NewHoldSerializer(NightsSerializer):
     )
     count = serializers.IntegerField(
         default=1, min_value=1, max_value=policy.MAX_ROOMS, help_text="How many rooms, with `room_type`."
-    )
-    guests = serializers.IntegerField(
-        default=1, min_value=1, max_value=100, help_text="How many each room must sleep, with `room_type`."
-    )
-    session = serializers.CharField(
-        default="",
-        allow_blank=True,
-        max_length=64,
-        help_text="Your own name for one guest's visit, so that one guest can't hold the whole house. "
-        "An opaque string; never a name or an address.",
-    )
-    reference = serializers.CharField(
-        default="", allow_blank=True, max_length=64, help_text="Your own number for the booking."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from locks.errors import UnknownEntry
 from locks.listing import waiting_entries
 from locks.models import WaitingEntry, WaitingStatus
 from locks.owner import holder, staff_holder
-from locks.serializers import MadeHoldSerializer, NightsSerializer
+from locks.serializers import MadeHoldSerializer, WantedSerializer
 from locks.services.waiting import Wish
 
 _MINE = (404, "`/problems/unknown-waiting-entry`.")
@@ -42,23 +42,11 @@ _MINE = (404, "`/problems/unknown-waiting-entry`.")
         )
     ]
 )
-class NewEntrySerializer(NightsSerializer):
+class NewEntrySerializer(WantedSerializer):
     room = serializers.IntegerField(
         required=False, min_value=1, max_value=2**31 - 1, help_text="This room. Either it or `room_type`."
     )
     room_type = serializers.CharField(required=False, max_length=40, help_text="Any room of this type.")
-    guests = serializers.IntegerField(
-        default=1, min_value=1, max_value=100, help_text="How many it must sleep, with `room_type`."
-    )
-    session = serializers.CharField(
-        default="",
-        allow_blank=True,
-        max_length=64,
-        help_text="Your own name for the guest's visit: an opaque string, never a name or an address.",
-    )
-    reference = serializers.CharField(
-        default="", allow_blank=True, max_length=64, help_text="Your own number for it."
-    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("room" in attrs) == ("room_type" in attrs):
