@@ -14,9 +14,12 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
+from django.utils.translation import gettext_noop as _
+
 from locks.errors import NotDelivered
 from locks.webhooks import addresses
 from locks.webhooks.addresses import Target
+from tenants.sentences import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,21 @@ def ask(
         if wire.is_cut:  # to who reads until the other side hangs up, this was the end
             raise TimeoutError
     except ssl.SSLCertVerificationError as error:
-        raise NotDelivered(f"The certificate of {to.host} is not valid: {error.verify_message}.") from error
+        raise NotDelivered(
+            Sentence(
+                _("The certificate of {host} is not valid: {why}."), host=to.host, why=error.verify_message
+            )
+        ) from error
     except (OSError, http.client.HTTPException) as error:
         if time.monotonic() >= ends:
-            raise NotDelivered(f"{to.host} did not answer within {seconds:.0f} seconds.") from error
-        raise NotDelivered(f"{to.host} gave no answer: {type(error).__name__}.") from error
+            raise NotDelivered(
+                Sentence(
+                    _("{host} did not answer within {seconds} seconds."), host=to.host, seconds=round(seconds)
+                )
+            ) from error
+        raise NotDelivered(
+            Sentence(_("{host} gave no answer: {why}."), host=to.host, why=type(error).__name__)
+        ) from error
     return answer
 
 
@@ -99,13 +112,15 @@ def _connect(to: Target, ends: float) -> socket.socket:
             return socket.create_connection((address, to.port), timeout=max(0.1, ends - time.monotonic()))
         except OSError as error:
             refused = error
-    raise refused or NotDelivered(f"The name {to.host} has no address.")
+    raise refused or addresses.nowhere(to)
 
 
 def _read(to: Target, response: http.client.HTTPResponse, most_bytes: int) -> Answer:
     body = response.read(most_bytes + 1) if most_bytes else b""
     if len(body) > most_bytes:
-        raise NotDelivered(f"{to.host} sent more than {most_bytes:,} bytes.")
+        raise NotDelivered(
+            Sentence(_("{host} sent more than {most:,} bytes."), host=to.host, most=most_bytes)
+        )
     if most_bytes and response.length:  # what it promised and did not send
         raise http.client.IncompleteRead(body, response.length)
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)

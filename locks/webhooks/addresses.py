@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext_noop as _
 
 from locks.errors import AddressRefused, NotDelivered
+from tenants.sentences import Sentence
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -34,14 +36,14 @@ def target(url: str) -> Target:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise AddressRefused("This is no address.") from None  # it may hold a secret
+        raise AddressRefused(Sentence(_("This is no address."))) from None  # it may hold a secret
     secure = parts.scheme == "https"
     if not secure and not (parts.scheme == "http" and settings.WEBHOOK_PRIVATE_ADDRESSES):
-        raise AddressRefused("The address must begin with https://.")
+        raise AddressRefused(Sentence(_("The address must begin with https://.")))
     if not parts.hostname or not url.isascii() or any(sign <= " " for sign in url):
-        raise AddressRefused("The address has no host, or a sign that must be written as %XX.")
+        raise AddressRefused(Sentence(_("The address has no host, or a sign that must be written as %XX.")))
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise AddressRefused("The address may have no user name, no password and no #fragment.")
+        raise AddressRefused(Sentence(_("The address may have no user name, no password and no #fragment.")))
     found = Target(
         host=parts.hostname,
         port=port or (443 if secure else 80),
@@ -58,15 +60,21 @@ def resolve(to: Target) -> list[str]:
     try:
         found = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise NotDelivered(f"The name {to.host} has no address.") from None
+        raise nowhere(to) from None
     addresses = list(dict.fromkeys(str(info[4][0]).partition("%")[0] for info in found))
     _judge(to.host, [ipaddress.ip_address(address) for address in addresses])
     return addresses
 
 
+def nowhere(to: Target) -> NotDelivered:
+    return NotDelivered(Sentence(_("The name {host} has no address."), host=to.host))
+
+
 def _judge(host: str, addresses: list[_Address]) -> None:
     if not settings.WEBHOOK_PRIVATE_ADDRESSES and not all(is_public(address) for address in addresses):
-        raise AddressRefused(f"{host} leads to an address that is not on the public internet.")
+        raise AddressRefused(
+            Sentence(_("{host} leads to an address that is not on the public internet."), host=host)
+        )
 
 
 def is_public(address: _Address) -> bool:

@@ -57,7 +57,7 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
         "closes_room",
         "polled_at",
         "failures",
-        "error",
+        "why",
         "read_at",
         "contents",
         "missed",
@@ -86,7 +86,11 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
 
     @display(description=_("last result"))
     def result(self, address: CalendarAddress) -> str:
-        return address.error if address.failures else self.contents(address)
+        return address.why if address.failures else self.contents(address)
+
+    @display(description=_("last error"))
+    def why(self, address: CalendarAddress) -> str:
+        return address.why or "-"
 
     @display(description=_("in the calendar"))
     def contents(self, address: CalendarAddress) -> str:
@@ -100,7 +104,7 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
 
     @display(description=_("not brought in"))
     def missed(self, address: CalendarAddress) -> str:
-        report = address.report or {}
+        report = address.found or {}
         found = [*report.get("refused", ()), *report.get("without_room", ())]
         return "; ".join(f"{event['uid']}: {event['detail']}" for event in found) or "-"
 

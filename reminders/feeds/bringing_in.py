@@ -8,9 +8,10 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop as _
 
 from locks.nights import Nights
-from locks.refusals import room_taken
+from locks.selectors import Clash, clashes
 from locks.services import Placement, place_stays
 from reminders.errors import InvalidReservation
 from reminders.feeds.reading import Event, Refused, read
@@ -18,6 +19,7 @@ from reminders.models import Reservation, ReservationStatus
 from reminders.schedule import zone_of
 from reminders.services.reservations import ANY_VERSION, cancel_reservation, upsert_reservation
 from tenants.context import current_hotel
+from tenants.sentences import Sentence
 
 SOURCE = "iCalendar"
 
@@ -65,7 +67,7 @@ def bring_in_events(events: Sequence[Event | Refused], *, room: int | None = Non
                 outcome = _store(found)
                 clash = None if room is None else _give_room(found.number, room)
             except InvalidReservation as error:
-                report.refused.append(Refused(found.number, error.detail))
+                report.refused.append(Refused(found.number, _flaw(error)))
             else:
                 if clash is not None:
                     report.without_room.append(Refused(found.number, clash))
@@ -95,6 +97,12 @@ def _store(event: Event) -> str:
         return "changed"
 
 
+def _flaw(error: InvalidReservation) -> str:
+    """Without the field's name: it is the calendar's, and what is wrong names what it means."""
+    first: list[str] = next(iter(error.extra["errors"].values()))
+    return first[0]
+
+
 def _give_room(number: str, room: int) -> str | None:
     """What stands in the way, if anything does."""
     with transaction.atomic():
@@ -109,10 +117,18 @@ def _give_room(number: str, room: int) -> str | None:
         wanted = Placement(room, stored.arrival, stored.departure, reference=number)
         if not place_stays([wanted]).placed:
             nights = Nights(stored.arrival, stored.departure, limit=stored.nights)
-            clash = room_taken([room], nights=nights)
-            return clash.detail if clash else ""
+            return _in_the_way(clashes(rooms=[room], nights=nights))
         Reservation.objects.filter(id=stored.id).update(stay=wanted.id, updated_at=Now())
     return None
+
+
+def _in_the_way(found: Sequence[Clash]) -> str:
+    if not found:
+        return ""
+    nights = {"check_in": found[0].check_in.isoformat(), "check_out": found[-1].check_out.isoformat()}
+    return Sentence(
+        _("Room {room} is taken between {check_in} and {check_out}."), room=found[0].number, **nights
+    )
 
 
 _KEPT = (

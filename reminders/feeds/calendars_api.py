@@ -43,7 +43,13 @@ class NewCalendarSerializer(StrictSerializer):
 
 class CalendarAddressSerializer(serializers.ModelSerializer[CalendarAddress]):
     room_number = serializers.CharField(source="room.number", read_only=True)
+    error = serializers.CharField(
+        source="why",
+        read_only=True,
+        help_text="Why it could not be read the last time, and what to do. Empty: it could.",
+    )
     report = CalendarReportSerializer(
+        source="found",
         read_only=True,
         allow_null=True,
         help_text="What the calendar held when it was read last; null before the first time.",
@@ -61,9 +67,6 @@ class CalendarAddressSerializer(serializers.ModelSerializer[CalendarAddress]):
             "polled_at": {"help_text": "When it was asked last, whatever came of it."},
             "read_at": {"help_text": "When it was read last."},
             "failures": {"help_text": "In a row, up to now."},
-            "error": {
-                "help_text": "Why it could not be read the last time, and what to do. Empty: it could."
-            },
         }
 
 

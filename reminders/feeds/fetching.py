@@ -9,11 +9,14 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
+from django.utils.translation import gettext_noop as _
+
 from locks.errors import AddressRefused, NotDelivered
 from locks.outbound import Answer, ask
 from locks.webhooks import addresses
 from reminders.errors import CalendarNotRead
 from reminders.feeds.reading import MOST_BYTES
+from tenants.sentences import Sentence
 
 AGENT = "hotelagent-calendars/1"
 #: From the first packet to the last, redirects included.
@@ -62,17 +65,22 @@ def fetch(url: str, *, seen: Seen | None = None) -> Fetched:
         return Fetched(None, seen)
     if answer.status in _WITHDRAWN:
         raise CalendarNotRead(
-            f"The channel answered {answer.status}: the address was withdrawn. Copy it anew from the channel."
+            Sentence(
+                _("The channel answered {status}: the address was withdrawn. Copy it anew from the channel."),
+                status=answer.status,
+            )
         )
     if answer.status != 200:
-        raise CalendarNotRead(f"The channel answered {answer.status}. It will be asked again.")
+        raise CalendarNotRead(
+            Sentence(_("The channel answered {status}. It will be asked again."), status=answer.status)
+        )
     named = Seen(answer.headers.get("etag", "")[:200], answer.headers.get("last-modified", "")[:60])
     return Fetched(answer.body, named)
 
 
 def _follow(url: str, headers: dict[str, str]) -> Answer:
     ends = time.monotonic() + SECONDS
-    for _ in range(_REDIRECTS + 1):
+    for _hop in range(_REDIRECTS + 1):
         left = max(0.1, ends - time.monotonic())
         try:
             answer = ask("GET", url, headers=headers, seconds=left, most_bytes=MOST_BYTES)
@@ -83,7 +91,10 @@ def _follow(url: str, headers: dict[str, str]) -> Answer:
         try:
             url = urljoin(url, answer.headers.get("location", ""))
         except ValueError:
-            raise CalendarNotRead("The channel leads on to what is no address.") from None
+            raise CalendarNotRead(Sentence(_("The channel leads on to what is no address."))) from None
     raise CalendarNotRead(
-        f"The address leads on more than {_REDIRECTS} times. Copy it anew from the channel."
+        Sentence(
+            _("The address leads on more than {times} times. Copy it anew from the channel."),
+            times=_REDIRECTS,
+        )
     )

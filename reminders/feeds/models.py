@@ -1,11 +1,14 @@
 """What is stored of the calendars that channels publish."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.ids import uuid7
 from locks.models import Room
+from tenants.sentences import say
 
 
 class CalendarAddress(models.Model):
@@ -35,7 +38,8 @@ class CalendarAddress(models.Model):
     read_at = models.DateTimeField(_("read"), null=True, editable=False)
     #: In a row, up to the last time it was asked.
     failures = models.PositiveSmallIntegerField(_("failures"), default=0, editable=False)
-    error = models.CharField(_("last error"), max_length=300, blank=True, default="", editable=False)
+    #: As `tenants.sentences` keeps them: why it could not be read, and each event's `detail` in the report.
+    error = models.JSONField(_("last error"), null=True, editable=False)
     #: What the calendar held when it was read last, in numbers.
     report = models.JSONField(_("last result"), null=True, editable=False)
 
@@ -52,3 +56,16 @@ class CalendarAddress(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}, {self.room}"
+
+    @property
+    def why(self) -> str:
+        """What the last reading failed for, and what to do; empty where it did not."""
+        return say(self.error)
+
+    @property
+    def found(self) -> dict[str, Any] | None:
+        """The report for a reader."""
+        return self.report and self.report | {
+            name: [{**event, "detail": say(event["detail"])} for event in self.report[name]]
+            for name in ("refused", "without_room")
+        }

@@ -9,7 +9,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.utils.translation import gettext_noop as _
+
 from reminders.errors import UnreadableFile
+from tenants.sentences import Sentence
 
 MOST_BYTES = 5_000_000
 _NUMBER = 64  # characters of a reservation's number
@@ -33,7 +36,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that can't be a booking."""
+    """An event that can't be a booking. `detail` may be a `Sentence`."""
 
     uid: str
     detail: str
@@ -47,13 +50,19 @@ def read(content: bytes, *, zone: ZoneInfo) -> list[Event | Refused]:
     import icalendar  # noqa: PLC0415 - a tenth of a second that only who reads a calendar pays
 
     if len(content) > MOST_BYTES:
-        raise UnreadableFile(f"The calendar has {len(content):,} bytes; {MOST_BYTES:,} are the most.")
+        raise UnreadableFile(
+            Sentence(
+                _("The calendar has {bytes:,} bytes; {most:,} are the most."),
+                bytes=len(content),
+                most=MOST_BYTES,
+            )
+        )
     try:
         calendars = icalendar.Calendar.from_ical(content, multiple=True)
     except (ValueError, IndexError, KeyError) as error:
-        raise UnreadableFile(f"This is no iCalendar: {error}") from error
+        raise UnreadableFile(Sentence(_("This is no iCalendar: {why}"), why=str(error)[:200])) from error
     if not calendars or any(calendar.name != "VCALENDAR" for calendar in calendars):
-        raise UnreadableFile("This is no iCalendar: it has no BEGIN:VCALENDAR.")
+        raise UnreadableFile(Sentence(_("This is no iCalendar: it has no BEGIN:VCALENDAR.")))
     latest: dict[str, tuple[int, Event | Refused]] = {}
     for calendar in calendars:
         calls_off = str(calendar.get("METHOD", "")).upper() == "CANCEL"
@@ -70,9 +79,9 @@ def _event(component: Any, *, zone: ZoneInfo, calls_off: bool) -> Event | Refuse
     uid = str(component.get("UID", "")).strip()
     try:
         if not uid:
-            raise ValueError("It has no UID.")  # noqa: TRY301 - one place says what becomes of it
+            raise ValueError(Sentence(_("It has no UID.")))  # noqa: TRY301 - one place says what becomes of it
         if component.get("RRULE") or component.get("RECURRENCE-ID"):
-            raise ValueError("It repeats, and a booking does not.")  # noqa: TRY301
+            raise ValueError(Sentence(_("It repeats, and a booking does not.")))  # noqa: TRY301
         arrival = _day(component, "DTSTART", zone=zone)
         summary = str(component.get("SUMMARY", "")).strip()
         return Event(
@@ -85,7 +94,8 @@ def _event(component: Any, *, zone: ZoneInfo, calls_off: bool) -> Event | Refuse
             is_block=bool(_BLOCK.search(summary)),
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        return Refused(uid[:200], str(error))
+        said = error.args[0] if error.args else ""
+        return Refused(uid[:200], said if isinstance(said, Sentence) else str(error))
 
 
 def _departure(component: Any, arrival: date, *, zone: ZoneInfo) -> date:
@@ -100,12 +110,12 @@ def _departure(component: Any, arrival: date, *, zone: ZoneInfo) -> date:
 
 def _day(component: Any, name: str, *, zone: ZoneInfo) -> date:
     if component.get(name) is None:
-        raise ValueError(f"It has no {name} that can be read.")
+        raise ValueError(Sentence(_("It has no {name} that can be read."), name=name))
     at = component.get(name).dt
     if isinstance(at, datetime):
         return (at.astimezone(zone) if at.tzinfo else at).date()
     if not isinstance(at, date):
-        raise ValueError(f"Its {name} is no day.")  # noqa: TRY004 - the calendar's fault, not the caller's
+        raise ValueError(Sentence(_("Its {name} is no day."), name=name))  # noqa: TRY004 - the calendar's fault, not the caller's
     return at
 
 

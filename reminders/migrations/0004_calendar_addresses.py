@@ -41,12 +41,7 @@ class Migration(migrations.Migration):
                     "failures",
                     models.PositiveSmallIntegerField(default=0, editable=False, verbose_name="failures"),
                 ),
-                (
-                    "error",
-                    models.CharField(
-                        blank=True, default="", editable=False, max_length=300, verbose_name="last error"
-                    ),
-                ),
+                ("error", models.JSONField(editable=False, null=True, verbose_name="last error")),
                 ("report", models.JSONField(editable=False, null=True, verbose_name="last result")),
                 (
                     "held",

@@ -15,7 +15,8 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from audit.services import record
 from hotelagent.ids import uuid7
@@ -36,6 +37,7 @@ from reminders.validation import flaw_of_days
 from tenants import due, sealing
 from tenants.context import current_hotel
 from tenants.errors import DomainError
+from tenants.sentences import Sentence, keep
 
 KIND = "calendar"  # in the due queue
 #: Failures in a row after which people are told of it, once (the dlq); it is asked again all the same.
@@ -54,7 +56,7 @@ def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) ->
     url = tidied(url)
     found = Room.objects.filter(id=room).first()
     if found is None:
-        raise UnknownRoom(_("No room has the id {}.").format(room), rooms=[room])
+        raise UnknownRoom(gettext("No room has the id {}.").format(room), rooms=[room])
     key = uuid7()
     address = CalendarAddress(
         id=key,
@@ -70,7 +72,7 @@ def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) ->
             with transaction.atomic():
                 address.save(force_insert=True)
         except IntegrityError:
-            raise CalendarKnown(_("An address is one room's. Remove it there first.")) from None
+            raise CalendarKnown(gettext("An address is one room's. Remove it there first.")) from None
         due.schedule(kind=KIND, items=[(key, timezone.now())])
         record(events.CALENDAR_ADDED, subject=("calendar", key), **_naming(address))
     return address
@@ -122,9 +124,9 @@ def read_calendar(address_id: UUID) -> None:
         fetched = fetch(_unsealed(address), seen=Seen(address.etag, address.modified))
         values = {} if fetched.content is None else _bring_in(address, fetched.content, fetched.seen)
     except DomainError as error:
-        _settle(address, failures=F("failures") + 1, error=error.detail[:300])
+        _settle(address, failures=F("failures") + 1, error=keep(error.detail))
         raise
-    _settle(address, read_at=Now(), failures=0, error="", **values)
+    _settle(address, read_at=Now(), failures=0, error=None, **values)
 
 
 def _bring_in(address: CalendarAddress, content: bytes, seen: Seen) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def _bring_in(address: CalendarAddress, content: bytes, seen: Seen) -> dict[str,
         report.closed, taken = _close(address, blocks)
     shown = asdict(report)
     for name in ("refused", "without_room"):
-        shown[name] = shown[name][:_NAMED]
+        shown[name] = [{**event, "detail": keep(event["detail"])} for event in shown[name][:_NAMED]]
     # What lacks its room, or is missing, is looked at again though the calendar be the same.
     seen = Seen() if report.without_room or taken or missing - over else seen
     return {
@@ -199,7 +201,11 @@ def _unsealed(address: CalendarAddress) -> str:
         ).decode()
     except InvalidTag:
         raise CalendarNotRead(
-            "The address was sealed with another SECRET_KEY. Remove it, and add it anew from the channel."
+            Sentence(
+                _(
+                    "The address was sealed with another SECRET_KEY. Remove it, and add it anew from the channel."
+                )
+            )
         ) from None
 
 
