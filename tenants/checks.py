@@ -105,8 +105,12 @@ _DIRECT_HINT = "DATABASE_DIRECT_URL must lead to PostgreSQL itself and log in as
 
 
 def _walls(cursor: Any) -> list[CheckMessage]:
-    found: list[CheckMessage] = []
     who = roles.logins(cursor)
+    # Without a runtime login, or hotels' roles, there is nothing to ask the rest of.
+    return _missing(cursor, who) or [*_logins(cursor, who), *_rights(cursor, who)]
+
+
+def _missing(cursor: Any, who: roles.Logins) -> list[CheckMessage]:
     if not shared_roles.login_exists(cursor, who.runtime):
         return [
             Error(
@@ -123,10 +127,29 @@ def _walls(cursor: Any) -> list[CheckMessage]:
                 id="tenants.E014",
             )
         ]
-    if (
-        not who.same
-        and who.server_version < roles.MEMBERSHIP_OPTIONS_SINCE
-        and shared_roles.login_inherits(cursor, who.runtime)
+    return []
+
+
+def _logins(cursor: Any, who: roles.Logins) -> list[CheckMessage]:
+    if who.same:
+        return [
+            Warning(
+                f"One login, {who.owner!r}, serves requests and owns everything: a statement without its hotel "
+                "may read each of them.",
+                hint="Make a second login without rights, and put it into DATABASE_URL.",
+                id="tenants.W011",
+            )
+        ]
+    found: list[CheckMessage] = [
+        Warning(
+            f"The runtime login {who.runtime!r} lacks a setting.",
+            hint=f"`manage.py migrate`, or an administrator: {statement};",
+            id="tenants.W012",
+        )
+        for statement in shared_roles.missing_from_runtime(cursor, who)
+    ]
+    if who.server_version < roles.MEMBERSHIP_OPTIONS_SINCE and shared_roles.login_inherits(
+        cursor, who.runtime
     ):
         found.append(
             Error(
@@ -136,15 +159,11 @@ def _walls(cursor: Any) -> list[CheckMessage]:
                 id="tenants.E015",
             )
         )
-    if who.same:
-        found.append(
-            Warning(
-                f"One login, {who.owner!r}, serves requests and owns everything: a statement without its hotel "
-                "may read each of them.",
-                hint="Make a second login without rights, and put it into DATABASE_URL.",
-                id="tenants.W011",
-            )
-        )
+    return found
+
+
+def _rights(cursor: Any, who: roles.Logins) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
     if drifted := roles.drifted_hotels(cursor, who):
         shown = ", ".join(hotel.slug for hotel in drifted[:10])
         found.append(
@@ -162,12 +181,4 @@ def _walls(cursor: Any) -> list[CheckMessage]:
                 id="tenants.E013",
             )
         )
-    found += [
-        Warning(
-            f"The runtime login {who.runtime!r} lacks a setting.",
-            hint=f"`manage.py migrate`, or an administrator: {statement};",
-            id="tenants.W012",
-        )
-        for statement in ([] if who.same else shared_roles.missing_from_runtime(cursor, who))
-    ]
     return found
