@@ -63,7 +63,7 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
     def cancel(self, request: Request, pk: str) -> Response:
         """Cancel a reservation: its room is free again and no reminder goes out any more."""
         cancel_reservation(reservation_id=self.get_object().id)
-        return Response(ReservationSerializer(self.get_object()).data)
+        return _versioned(self.get_object())
 
     @extend_schema(responses={200: ReminderSerializer(many=True)}, filters=False)
     @action(detail=True, methods=["get"], pagination_class=None)
@@ -123,14 +123,24 @@ class ReservationByNumberView(HotelAPIView):
         return _versioned(stored, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 
+_CLOCK = "Without an offset (`2031-07-01T09:00:00`, `2031-07-01`) it is UTC."
+
+
 class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=ReminderStatus.choices)
-    planned_from = django_filters.IsoDateTimeFilter(field_name="planned_for", lookup_expr="gte")
-    planned_until = django_filters.IsoDateTimeFilter(field_name="planned_for", lookup_expr="lt")
+    planned_from = django_filters.IsoDateTimeFilter(
+        field_name="planned_for", lookup_expr="gte", help_text=_CLOCK
+    )
+    planned_until = django_filters.IsoDateTimeFilter(
+        field_name="planned_for", lookup_expr="lt", help_text=f"Before this moment. {_CLOCK}"
+    )
+    # By their ids alone: what is not there has no reminders, and is no wrong choice.
+    rule = django_filters.UUIDFilter(field_name="rule_id")
+    reservation = django_filters.UUIDFilter(field_name="reservation_id")
 
     class Meta:
         model = Reminder
-        fields = ["status", "skip_reason", "rule", "arrival", "reservation"]
+        fields = ["status", "skip_reason", "arrival"]
 
 
 class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):

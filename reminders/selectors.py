@@ -14,6 +14,7 @@ from django.utils import timezone
 from reminders import events
 from reminders.errors import ReservationNotFound
 from reminders.models import Reminder, Reservation
+from reminders.rendering import one_line
 from reminders.schedule import zone_of
 from tenants.context import current_hotel
 
@@ -23,7 +24,8 @@ def reminders() -> QuerySet[Reminder]:
 
 
 def reservation_by_number(external_id: str) -> Reservation:
-    """Raises ReservationNotFound."""
+    """`external_id` as it was given when it was stored. Raises ReservationNotFound."""
+    external_id = one_line(external_id)
     found = Reservation.objects.select_related("stay__room").filter(external_id=external_id).first()
     if found is None:
         raise ReservationNotFound(f"There is no reservation {external_id} here.")

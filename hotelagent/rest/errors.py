@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
@@ -65,6 +66,9 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     """REST framework's `EXCEPTION_HANDLER`: total, so that a client never meets an HTML page."""
     request = context["request"]
     problem, detail, members, headers = _describe(exc)
+    if "errors" in members and request.method in SAFE_METHODS:  # what has no body is wrong in its address
+        for error in members["errors"]:
+            error["pointer"] = f"?{error['pointer'].removeprefix('/')}"
     if problem.status >= problems.SERVER_ERROR.status:
         # What Django does for an exception that leaves a view; the request's log line and Sentry listen to it.
         got_request_exception.send(sender=type(context.get("view")), request=request._request)
@@ -95,7 +99,10 @@ _MEANINGS: tuple[tuple[type[Exception], Problem], ...] = (
 def _describe(exc: Exception) -> _Described:
     match exc:
         case DomainError():
-            return Problem(exc.code, exc.status, str(exc.title), ""), str(exc.detail), dict(exc.extra), {}
+            members = dict(exc.extra)
+            if isinstance(members.get("errors"), Mapping):
+                members["errors"] = field_errors(members["errors"])
+            return Problem(exc.code, exc.status, str(exc.title), ""), str(exc.detail), members, {}
         case exceptions.ValidationError():
             return problems.INVALID, "See `errors`.", {"errors": field_errors(exc.detail)}, {}
         case DjangoValidationError():

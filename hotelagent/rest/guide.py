@@ -21,7 +21,8 @@ its explanation ([all of them](/problems/)); show `detail` to people; give `requ
 After 429 and 503 wait as many seconds as `Retry-After` says.
 
 ### Lists and times
-Lists give `next` and `previous`: follow these addresses as they are. Moments are UTC (`2031-07-01T14:00:00Z`).
+Lists give `next` and `previous`: follow these addresses as they are. A parameter or a field that does not exist is
+an error and is not passed over. Addresses end in a slash. Moments are UTC (`2031-07-01T14:00:00Z`).
 """
 
 _HOTEL = """

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.middleware.common import CommonMiddleware
 
 from hotelagent.ids import uuid7
 from hotelagent.rest import problems
@@ -54,3 +55,10 @@ class ApiProblems:
                 answer[header] = response[header]
         response.close()
         return answer
+
+
+class Slashes(CommonMiddleware):
+    """Django's, which leads on only who reads: a PUT that is led on arrives as a GET, and looks as if it had worked."""
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        return request.method in {"GET", "HEAD"} and super().should_redirect_with_slash(request)

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
-from rest_framework.exceptions import NotFound
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 
@@ -20,8 +21,15 @@ class NewestFirst(CursorPagination):
     """
 
     ordering = "-pk"
-    page_size_query_param = "page_size"
+    page_size_query_param: str = "page_size"
+    page_size_query_description = "How many on a page: 50 if left out, 200 at most."
     max_page_size = 200
+
+    def get_page_size(self, request: Request) -> int | None:
+        given = request.query_params.get(self.page_size_query_param, "1")
+        if not (given.isascii() and given.isdigit() and given.strip("0")):
+            raise exceptions.ValidationError({self.page_size_query_param: [_("A whole number from 1 on.")]})
+        return super().get_page_size(request)
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: "APIView | None" = None
@@ -29,7 +37,7 @@ class NewestFirst(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         except (
-            NotFound,
+            exceptions.NotFound,
             ValidationError,
             ValueError,
         ) as error:  # also a well-formed cursor with a made-up key

@@ -64,7 +64,10 @@ FORBIDDEN = _problem(
     "The credentials are valid and don't allow this. `required_scope`, where present, is the scope that would.",
 )
 NOT_FOUND = _problem(
-    "not-found", HTTPStatus.NOT_FOUND, "Not found", "There is nothing at this address for these credentials."
+    "not-found",
+    HTTPStatus.NOT_FOUND,
+    "Not found",
+    "There is nothing at this address for these credentials. Addresses end in a slash.",
 )
 METHOD_NOT_ALLOWED = _problem(
     "method-not-allowed",

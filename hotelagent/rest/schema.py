@@ -24,7 +24,8 @@ _SUMMARIES = {
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
     pointer = serializers.CharField(
-        help_text="Where: a JSON Pointer (RFC 6901) into the body; empty for the body as a whole."
+        help_text="Where: a JSON Pointer (RFC 6901) into the body, empty for the body as a whole; `?name` for a "
+        "parameter of the address."
     )
     detail = serializers.CharField(help_text="What is wrong.")
 

@@ -174,3 +174,30 @@ def test_it_finds_a_guest_however_the_address_is_written(put: Put, api: APIClien
     put("R2", guest_email="eva@example.com")
     found = api.get("/api/v1/reservations/?guest_email=ANA@example.COM").json()["results"]
     assert [reservation["external_id"] for reservation in found] == ["R1"]
+
+
+@pytest.mark.parametrize("number", ["a\0b", "a  b", " a b ", "a\u200b b"])
+def test_it_is_read_by_what_it_was_stored_under(api: APIClient, put: Put, number: str) -> None:
+    stored = put(number)
+    assert (stored.status_code, stored.json()["external_id"]) == (201, "a b")
+    assert api.get(address(number)).json()["id"] == stored.json()["id"]
+
+
+def test_an_error_of_the_service_points_as_the_others_do(put: Put) -> None:
+    answer = put(guest_name="\u200b")
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"pointer": "/guest_name", "detail": "This field cannot be blank."}]
+
+
+def test_cancelling_names_the_new_version(api: APIClient, put: Put) -> None:
+    made = put()
+    cancelled = api.post(f"/api/v1/reservations/{made.json()['id']}/cancel/")
+    assert cancelled["ETag"] not in {"", made["ETag"]}
+    assert put(if_match=made["ETag"], status="cancelled").status_code == 412
+    assert put(if_match=cancelled["ETag"], status="cancelled").status_code == 200
+
+
+def test_the_reminders_of_what_is_not_there_are_none(api: APIClient) -> None:
+    nobody = "00000000-0000-0000-0000-000000000000"
+    for name in ("reservation", "rule"):
+        assert api.get(f"/api/v1/reminders/?{name}={nobody}").json()["results"] == []
