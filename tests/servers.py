@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -16,7 +15,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default as modern_email
 from pathlib import Path
-from typing import IO, Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import psycopg
@@ -26,10 +25,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from psycopg import sql
 
 from hotelagent.embedded import paths, ports, postgres, processes, valkey
+from tests import folders
 from tests.certificates import Certificate
 
 TEMPLATE = postgres.DATABASE
-FOLDER = paths.HOME / "test"
 IN_CI = os.environ.get("CI") == "true"
 
 
@@ -53,29 +52,15 @@ class Servers:
     """PostgreSQL and Valkey of one test run, each new and empty, in a folder that no other run uses."""
 
     def __init__(self) -> None:
-        self.folder, self._lock = self._claim_folder()
+        self.folder, self._lock = folders.claim()
         self.log = (self.folder / "servers.log").open("wb")
         self.postgres = postgres.Postgres(
-            self.folder / "postgres", options=postgres.THROWAWAY, programs=other_postgres()
+            folders.in_memory(self.folder / "postgres"),
+            options=postgres.THROWAWAY,
+            programs=other_postgres(),
         )
         self.valkey = valkey.Valkey(self.folder / "valkey", persistence=valkey.THROWAWAY)
         self.children: list[subprocess.Popen[bytes]] = []
-
-    @staticmethod
-    def _claim_folder() -> tuple[Path, IO[str]]:
-        """The first numbered folder that no other run holds; what an earlier run left in it is deleted."""
-        number = 0
-        while True:
-            folder = paths.private_folder(FOLDER / str(number))
-            lock = (FOLDER / f"{number}.lock").open("w")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.close()
-                number += 1
-                continue
-            shutil.rmtree(folder)
-            return paths.private_folder(folder), lock
 
     def start(self) -> None:
         for server in (self.postgres, self.valkey):
@@ -86,10 +71,11 @@ class Servers:
         self.valkey.wait(self.children[1])
 
     def stop(self) -> None:
-        for child in self.children:
-            processes.stop(child, signal_number=signal.SIGKILL, patience=10)
+        # PostgreSQL killed would leave the memory that it shares; told to end at once, it gives that back.
+        for child, how in zip(self.children, (signal.SIGQUIT, signal.SIGKILL), strict=False):
+            processes.stop(child, signal_number=how, patience=10)
         self.log.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        folders.delete(self.folder)
         self._lock.close()
 
     def environment(self, database: str, number: int) -> dict[str, str]:
@@ -155,7 +141,7 @@ class PgBouncer:
             for parts in (self.upstream, *map(urlsplit, other_urls))
         }
         self.port = ports.any_free()
-        self.folder = Path(paths.private_folder(FOLDER / f"pgbouncer-{os.getpid()}-{self.port}"))
+        self.folder = Path(paths.private_folder(folders.FOLDER / f"pgbouncer-{os.getpid()}-{self.port}"))
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -22,7 +22,7 @@ from tenants import pgtools
 from tenants.backend.base import DatabaseWrapper
 from tenants.context import hotel_context, platform_context
 from tenants.routes import database_settings, direct_route
-from tests import servers
+from tests import folders, servers
 from tests.certificates import Certificate
 from tests.isolation.plan import OURS, Plan
 from tests.isolation.test_isolation import run
@@ -52,7 +52,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
         servers.demand_or_skip("a PostgreSQL that was built with TLS (apt-get install postgresql)")
     folder = tmp_path_factory.mktemp("tls")
     certificate = Certificate.make(folder, name="server")
-    home = Path(paths.private_folder(servers.FOLDER / f"tls-{os.getpid()}"))
+    home = Path(paths.private_folder(folders.FOLDER / f"tls-{os.getpid()}"))
     server = postgres.Postgres(home, options=postgres.THROWAWAY, programs=programs)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
