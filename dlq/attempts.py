@@ -18,7 +18,8 @@ from dlq import events, metrics, plan, policy, registry
 from dlq.errors import GiveUp, Lost
 from dlq.models import Attempt, Failure, Outcome, Status
 from dlq.reports import describe
-from dlq.services import database_now, error_fields
+from dlq.services import error_fields
+from tenants.clock import database_now
 
 log = structlog.get_logger(__name__)
 

@@ -1,10 +1,9 @@
 """What can be done with a failure. Every change of state is an update whose row count is looked at."""
 
 import uuid
-from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -13,6 +12,7 @@ from dlq import events, metrics, plan, policy, registry
 from dlq.errors import FailureNotFound, NoRetrier, WrongState
 from dlq.models import Attempt, Failure, Kind, Outcome, Status
 from dlq.reports import Report, describe, storable
+from tenants.clock import database_now
 
 OPEN = (Status.SCHEDULED, Status.RETRYING, Status.PERMANENT)
 WAITING = (Status.SCHEDULED, Status.PERMANENT)  # open, and nobody is at it
@@ -110,14 +110,6 @@ def error_fields(report: Report) -> dict[str, str]:
         "error_message": report.message,
         "traceback": report.traceback,
     }
-
-
-def database_now() -> datetime:
-    """The database's clock: workers' clocks differ, and due times are compared there."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
 
 
 def _can_retry(*, kind: str, name: str) -> bool:

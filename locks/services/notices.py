@@ -20,9 +20,10 @@ from locks.errors import NotDelivered, UnknownNotice
 from locks.holds import rows
 from locks.models import Notice, NoticeStatus, Webhook
 from locks.services.pausing import pause
-from locks.services.webhooks import database_now, is_taken, send, switch_off
+from locks.services.webhooks import is_taken, send, switch_off
 from locks.webhooks.topics import EXPIRING_SOON
 from tenants import due
+from tenants.clock import database_now
 from tenants.errors import DomainError
 
 #: How long the task of the last try may wait in its queue before the notice is handed out again.

@@ -31,8 +31,8 @@ from locks.holds import Hold, held_rooms, rows
 from locks.models import IN_LINE, Room, WaitingEntry, WaitingStatus
 from locks.nights import Nights
 from locks.owner import digest, holder, new_token, staff_holder
-from locks.services.webhooks import database_now
 from tenants import due
+from tenants.clock import database_now
 from tenants.context import current_hotel
 
 #: Joining does not see a room that is being given back at that moment, nor does the giver see who joins: so the

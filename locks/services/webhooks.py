@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from audit.services import record
 from hotelagent.ids import uuid7
@@ -19,6 +19,7 @@ from locks.services.pausing import pause, resume
 from locks.webhooks import addresses, sealing, signing
 from locks.webhooks.sending import post
 from locks.webhooks.topics import PING
+from tenants.clock import database_now
 from tenants.errors import DomainError
 
 AGENT = "hotelagent-webhooks/1"
@@ -151,7 +152,7 @@ def ping(webhook_id: UUID) -> Tested:
     return Tested(delivered, status, error, round((time.perf_counter() - start) * 1000))
 
 
-def send(webhook: Webhook, *, message: str, topic: str, happened: Any, data: Mapping[str, Any]) -> int:
+def send(webhook: Webhook, *, message: str, topic: str, happened: datetime.datetime, data: Mapping[str, Any]) -> int:
     """One POST of Standard Webhooks' form, signed for this moment. Raises AddressRefused or NotDelivered."""
     body = json.dumps(
         {"type": topic, "timestamp": happened.isoformat(), "data": data}, separators=(",", ":")
@@ -183,10 +184,3 @@ def switch_off(webhook: Webhook, *, why: str) -> None:
     if Webhook.objects.filter(id=webhook.id, active=True).update(active=False):
         pause(webhook.id)
         record(events.WEBHOOK_SWITCHED_OFF, subject=("webhook", webhook.id), host=host_of(webhook), why=why)
-
-
-def database_now() -> Any:
-    """The database's clock: what is signed says when, and our own machines' clocks differ."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]

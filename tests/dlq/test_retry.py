@@ -9,6 +9,7 @@ from dlq import attempts, services
 from dlq.errors import FailureNotFound, GiveUp, NoRetrier, WrongState
 from dlq.models import Failure, Outcome
 from hotelagent.ids import uuid7
+from tenants.clock import database_now
 from tenants.context import platform_context
 from tenants.models import DueItem, Hotel
 from tests.dlq.conftest import Broken, Lamp, captured, make_due, reread
@@ -61,7 +62,7 @@ def test_the_waits_grow(in_hotel: Hotel, lamp: Lamp) -> None:
     lamp.breaks()
     failure = captured()
     for seconds in (120, 240):
-        before = services.database_now()
+        before = database_now()
         after = _try(failure).next_retry_at
         assert after is not None
         assert 0.9 * seconds <= (after - before).total_seconds() <= 1.1 * seconds + 5
@@ -160,7 +161,7 @@ def test_a_person_can_have_it_sent_again_after_it_was_given_up(in_hotel: Hotel, 
     services.retry(failure_id=failure.id)
     assert reread(failure).status == "scheduled"
     [due] = _due_items(failure)
-    assert due.due_at <= services.database_now()
+    assert due.due_at <= database_now()
     attempts.retry_due(failure_id=failure.id)
     assert reread(failure).status == "resolved"
 
