@@ -13,10 +13,11 @@ from locks.services.desk import (
 from locks.services.expiry import expire
 from locks.services.forgetting import forget
 from locks.services.notices import deliver, deliver_last, warn
+from locks.services.offering import look, serve
 from locks.services.owned import cancel, confirm, extend, release
 from locks.services.placing import Placed, Placement, place_stays
 from locks.services.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
-from locks.services.waiting import Wish, claim, join, leave, look, serve
+from locks.services.waiting import Wish, claim, join, leave
 from locks.services.webhooks import change_webhook, delete_webhook, make_webhook, ping, rotate_secret
 
 __all__ = [

@@ -18,7 +18,7 @@ from locks.models import StayStatus
 from locks.nights import Nights
 from locks.owner import digest, new_token
 from locks.services.expiry import after_expiry, expire
-from locks.services.waiting import serve
+from locks.services.offering import serve
 from locks.wanted import Wanted
 from tenants import due
 from tenants.calls import call

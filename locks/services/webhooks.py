@@ -152,7 +152,9 @@ def ping(webhook_id: UUID) -> Tested:
     return Tested(delivered, status, error, round((time.perf_counter() - start) * 1000))
 
 
-def send(webhook: Webhook, *, message: str, topic: str, happened: datetime.datetime, data: Mapping[str, Any]) -> int:
+def send(
+    webhook: Webhook, *, message: str, topic: str, happened: datetime.datetime, data: Mapping[str, Any]
+) -> int:
     """One POST of Standard Webhooks' form, signed for this moment. Raises AddressRefused or NotDelivered."""
     body = json.dumps(
         {"type": topic, "timestamp": happened.isoformat(), "data": data}, separators=(",", ":")
