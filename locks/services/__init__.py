@@ -1,7 +1,7 @@
 """What can be done with rooms and holds: each is one transaction and leaves its event in the trail."""
 
 from locks.services.acquiring import acquire, acquire_any
-from locks.services.arranging import Arranged, StayChange, arrange, lock_types
+from locks.services.arranging import Arranged, StayChange, arrange
 from locks.services.closing import keep_closed
 from locks.services.desk import (
     cancel_stay,
@@ -12,6 +12,7 @@ from locks.services.desk import (
 )
 from locks.services.expiry import expire
 from locks.services.forgetting import forget
+from locks.services.house import lock_types
 from locks.services.notices import deliver, deliver_last, warn
 from locks.services.offering import look, serve
 from locks.services.owned import cancel, confirm, extend, release

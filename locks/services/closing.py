@@ -17,8 +17,8 @@ from locks.models import StayStatus
 from locks.occupancy import Span, merged
 from locks.owner import holder
 from locks.selectors import today
-from locks.services.arranging import who_is_where
 from locks.services.desk import lock_rooms
+from locks.services.house import who_is_where
 
 # All of them, those that have begun too: the nights that are over are not counted.
 _CLOSED = """
