@@ -1,11 +1,15 @@
-"""Migrations that exist for one test."""
+"""A hotel to back up, and migrations that exist for one test."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
+
+from tenants import services
+from tenants.models import Hotel
 
 AddMigration = Callable[..., None]
 
@@ -28,3 +32,15 @@ def add_migration(monkeypatch: pytest.MonkeyPatch) -> AddMigration:
 
     monkeypatch.setattr(MigrationLoader, "load_disk", load_disk)
     return add
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "sol.hotel"
+
+
+@pytest.fixture
+def sol() -> Hotel:
+    return services.create_hotel(
+        slug="sol", name="Hotel Sol", time_zone="Europe/Madrid", language="es", domains=["hotel-sol.example"]
+    )

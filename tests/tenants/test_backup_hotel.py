@@ -25,6 +25,7 @@ from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, HotelStatus, User
 from tenants.routes import direct_route
 from tests.tenants import sql
+from tests.tenants.backups import backup
 from tests.tenants.killing import kill_where_it_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,13 +34,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "alpha.hotel"
-
-
-def backup(file: Path, slug: str = "alpha", **options: Any) -> dict[str, Any]:
-    out = StringIO()
-    call_command("backup_hotel", slug, to=file, json=True, stdout=out, **options)
-    told: dict[str, Any] = json.loads(out.getvalue())
-    return told
 
 
 def left_in(folder: Path) -> list[str]:

@@ -22,8 +22,8 @@ from tenants.models import Hotel, User
 from tenants.routes import direct_route
 from tests.servers import MailServer
 from tests.tenants import lived_in, sql
+from tests.tenants.backups import backup
 from tests.tenants.lived_in import LivedIn
-from tests.tenants.test_backup_hotel import backup
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,11 +31,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def lived(smtp: MailServer, tmp_path: Path) -> LivedIn:
     return lived_in.lived_in("sol", folder=tmp_path, smtp=smtp)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "trial.hotel"
 
 
 def restored(file: Path) -> Hotel:

@@ -17,7 +17,7 @@ from hotelagent.embedded import paths
 from tests import servers
 from tests.servers import MailServer
 from tests.tenants import lived_in
-from tests.tenants.test_backup_hotel import backup
+from tests.tenants.backups import backup
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
