@@ -16,5 +16,6 @@ class RemindersConfig(AppConfig):
         from reminders.services import reminders  # noqa: F401, PLC0415
 
         due.register(kind="reminder", task="reminders.tasks.send_due", together=True)
+        due.register(kind="replan", task="reminders.tasks.replan_all")
         # Twenty seconds each, at the worst: a batch stays below the time that a task may take.
         due.register(kind="calendar", task="reminders.feeds.tasks.poll_calendars", batch=5, recurring=True)

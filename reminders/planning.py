@@ -43,8 +43,7 @@ class Plan:
         )
 
 
-# What is no longer wanted. A reminder that is being sent is left to its worker, which looks at the
-# reservation
+# What is no longer wanted. A reminder that is being sent is left to its worker, which looks at the reservation
 # once more before the mail leaves. The unique index (reservation, rule, arrival) finds the rows.
 _CANCEL = """
 UPDATE reminders_reminder SET status = 'cancelled'
@@ -54,9 +53,9 @@ RETURNING id
 """
 
 # What was sent, failed, or may have been sent stays as it is: that is the promise of the unique key.
-# Late rows come back only from `cancelled`: what once missed its window is not revived by a later change;
-# what
-# a person cancelled by hand is not revived by any.
+# Late rows come back only from `cancelled`, for what once missed its window is not revived by a later change; and
+# they take the place of what was still ahead, by what a rule said before. What a person cancelled by hand is not
+# revived by any.
 _STORE = """
 INSERT INTO reminders_reminder AS r
     (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
@@ -67,7 +66,7 @@ FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::date[], %s::timestamptz[], %
 ON CONFLICT (reservation_id, rule_id, arrival) DO UPDATE
 SET planned_for = excluded.planned_for, send_until = excluded.send_until, status = excluded.status,
     skip_reason = excluded.skip_reason
-WHERE r.status = ANY(%s::text[]) AND r.skip_reason <> 'by_hand'
+WHERE (r.status = ANY(%s::text[]) OR r.status = 'scheduled' AND r.planned_for > %s) AND r.skip_reason <> 'by_hand'
 AND (r.planned_for, r.send_until, r.status) IS DISTINCT FROM
     (excluded.planned_for, excluded.send_until, excluded.status)
 RETURNING r.id, r.planned_for, r.status
@@ -149,8 +148,10 @@ def _store(wanted: Sequence[_Wanted], *, over: Sequence[str], now: datetime) -> 
         return Plan()
     with connection.cursor() as cursor:
         columns = [list(column) for column in zip(*map(_row, wanted), strict=True)]
-        cursor.execute(_STORE, [*columns, list(over)])
-        return _make_due(cursor.fetchall(), now=now)
+        cursor.execute(_STORE, [*columns, list(over), now])
+        stored = cursor.fetchall()
+    due.cancel(kind=KIND, ids=[id_ for id_, _at, status in stored if status == ReminderStatus.SKIPPED])
+    return _make_due(stored, now=now)
 
 
 def _store_new(wanted: Sequence[_Wanted], *, now: datetime) -> Plan:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from reminders.tasks import replan_all
+from reminders.services.replan import replan_soon
 from tenants.context import hotel_context
 from tenants.models import Hotel, HotelStatus
 
@@ -15,12 +15,12 @@ from tenants.models import Hotel, HotelStatus
 def plan_again(
     instance: Hotel, *, created: bool, update_fields: Collection[str] | None, **_kwargs: Any
 ) -> None:
-    """Reminders are planned by the hotel's clock.
+    """Reminders are planned by the hotel's clock; a suspended hotel's, once it is resumed.
 
     Planning again changes nothing where the clock is the same.
     """
-    if created or instance.status != HotelStatus.ACTIVE:
+    if created or instance.status not in {HotelStatus.ACTIVE, HotelStatus.SUSPENDED}:
         return
     if update_fields is None or "time_zone" in update_fields:
         with hotel_context(instance):
-            replan_all.delay_on_commit()
+            replan_soon()

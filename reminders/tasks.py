@@ -6,6 +6,7 @@ from celery import shared_task
 
 from reminders import delivery, transport
 from reminders.services import replan
+from tenants import due
 from tenants.celery_task import HotelTask
 
 
@@ -22,6 +23,7 @@ def replan_reservations(ids: list[str]) -> None:
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_all")
-def replan_all() -> None:
-    """After a change of the hotel's rules or time zone."""
+def replan_all(ids: list[str]) -> None:
+    """After changes of the hotel's rules or time zone: the due queue's handler, once for all of them."""
     replan.replan_all()
+    due.cancel(kind=replan.KIND, ids=[uuid.UUID(id_) for id_ in ids])

@@ -5,25 +5,40 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
+from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import StackedInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders import rendering
 from reminders.admin.previews import preview_of
 from reminders.composing import send_test
-from reminders.models import FIRST_RULES, Rule, Template
-from reminders.tasks import replan_all
+from reminders.models import FIRST_RULES, Reservation, Rule, Template
+from reminders.services.replan import replan_soon
+from reminders.validation import is_language
+from reminders.variables import AVAILABLE
 from tenants.context import current_hotel
 from tenants.errors import DomainError
 
 
 class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = ", ".join(f"{{{{ {name} }}}}" for name in sorted(AVAILABLE))
+        told = {
+            "language": str(_("As in es, en or pt-br. A guest of another language gets the hotel's.")),
+            "text": str(_("May use, as subject and HTML may: %(names)s.") % {"names": names}),
+        }
+        for name in told.keys() & self.fields.keys():  # none where the page only shows
+            self.fields[name].help_text = told[name]
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         parts = {name: cleaned.get(name, "") for name in ("subject", "text", "html")}
@@ -34,25 +49,72 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def clean_language(self) -> str:
-        return str(self.cleaned_data["language"]).lower().replace("_", "-")
+        language = str(self.cleaned_data["language"]).strip().lower().replace("_", "-")
+        is_language(language)
+        return language
+
+
+#: What the constraints of the table say, said at the field.
+_LEAST = {"window_hours": 1, "guest_cap": 1}
+_MOST = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
+#: What a list is compared with, in the reservation.
+_COMPARED = {"room_types": "room_type", "sources": "source"}
+_KNOWN_SHOWN = 20
+
+
+def _known(column: str) -> list[str]:
+    found = Reservation.objects.exclude(**{column: ""}).order_by(column).values_list(column, flat=True)
+    return list(found.distinct()[:_KNOWN_SHOWN])
 
 
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
     """A first rule that keeps its name is called by it in each reader's language, here too."""
 
+    class Meta:
+        widgets = {"room_types": UnfoldAdminTextInputWidget(), "sources": UnfoldAdminTextInputWidget()}
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.name in FIRST_RULES:
             self.initial["name"] = str(self.instance)
+        for name, field in self.fields.items():  # none where the page only shows
+            if name in _LEAST:
+                field.validators.append(MinValueValidator(_LEAST[name]))
+            if name in _MOST:
+                field.validators.append(MaxValueValidator(_MOST[name]))
+            if name in _COMPARED:
+                field.help_text = _("With commas between. Empty: all. In the reservations: %(known)s.") % {
+                    "known": ", ".join(_known(_COMPARED[name])) or "-"
+                }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        least, most = cleaned.get("min_nights"), cleaned.get("max_nights")
+        if least is not None and most is not None and most < least:
+            raise ValidationError({"max_nights": _("Fewer than the least: no stay is as long.")})
+        return cleaned
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         return name if "name" in self.changed_data else self.instance.name
 
 
+class TemplatesOfARule(BaseInlineFormSet):  # type: ignore[type-arg]
+    def clean(self) -> None:
+        """An active rule without words would have each of its mails fail."""
+        super().clean()
+        kept = Template.objects.filter(rule_id=self.instance.pk).count() - len(self.deleted_forms)
+        added = [form for form in self.extra_forms if form.has_changed() and form not in self.deleted_forms]
+        if self.instance.is_active and kept + len(added) < 1:
+            raise ValidationError(
+                _("An active rule needs a template: write one under “Templates”, or leave the rule inactive.")
+            )
+
+
 class TemplateInline(StackedInline):  # type: ignore[misc]
     model = Template
     form = TemplateForm
+    formset = TemplatesOfARule
     fields = ["language", "subject", "text", "html"]
     extra = 0
     tab = True
@@ -89,7 +151,8 @@ class RuleAdmin(HotelModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        replan_all.delay_on_commit()
+        replan_soon()
+        self.message_user(request, _("Reminders that have not gone yet are planned again in a moment."))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A rule that is not wanted any more is made inactive: what it sent stays to be seen."""
@@ -115,6 +178,17 @@ class TemplateAdmin(HotelModelAdmin):
         if not Template.objects.filter(id=template.id).exists():
             return str(_("Save it first."))
         return preview_of(template)
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Keeps an active rule its last template: without words, each of its mails would fail."""
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        leaving = {template.pk for template in objs}
+        for rule in {template.rule for template in objs if template.rule.is_active}:
+            if not rule.templates.exclude(pk__in=leaving).exists():
+                protected.append(_("“%(rule)s”: an active rule needs a template") % {"rule": rule})
+        return deleted, counts, missing, protected
 
     @admin.action(description=_("Send me a test"), permissions=["change"])
     def send_me_a_test(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from audit.services import record
+from hotelagent.ids import uuid7
 from reminders import events, planning
-from reminders.models import Reservation
+from reminders.choices import Anchor
+from reminders.models import ReminderStatus, Reservation, Rule
 from reminders.planning import Plan
+from tenants import due
 
+KIND = "replan"  # in the due queue
 _CHUNK = 1_000  # reservations a transaction: no lock is held long, and a killed worker loses little
-#: A mail after departure may be planned this long after the stay.
-_LOOK_BACK = timedelta(days=60)
+
+
+def replan_soon() -> None:
+    """Have a worker do `replan_all`, in the caller's transaction: no broker that is away makes it be forgotten.
+
+    Each wish is an item of its own. One that comes while an earlier is dealt with is not done with that one.
+    """
+    due.schedule(kind=KIND, items=[(uuid7(), timezone.now())])
 
 
 def replan(ids: Sequence[uuid.UUID]) -> Plan:
@@ -32,12 +42,8 @@ def replan_all() -> Plan:
     Running it again changes nothing, so a worker that dies in the middle is no harm.
     """
     total = Plan()
-    since = (timezone.now() - _LOOK_BACK).date()
-    due = Reservation.objects.filter(departure__gte=since).order_by("id").values_list("id", flat=True)
-    chunk = list(due[:_CHUNK])
-    while chunk:
+    for chunk in _chunks():
         total += replan(chunk)
-        chunk = list(due.filter(id__gt=chunk[-1])[:_CHUNK])
     record(
         events.REMINDERS_REPLANNED,
         scheduled=total.scheduled,
@@ -45,3 +51,25 @@ def replan_all() -> Plan:
         cancelled=total.cancelled,
     )
     return total
+
+
+def _chunks() -> Iterator[list[uuid.UUID]]:
+    since = _left_since()
+    recent = Reservation.objects.filter(departure__gte=since).order_by("id").values_list("id", flat=True)
+    chunk = list(recent[:_CHUNK])
+    while chunk:
+        yield chunk
+        chunk = list(recent.filter(id__gt=chunk[-1])[:_CHUNK])
+    # Whom the rules no longer reach, and what they said before has something planned.
+    gone = Reservation.objects.filter(departure__lt=since, reminders__status=ReminderStatus.SCHEDULED)
+    ids = list(gone.order_by("id").values_list("id", flat=True).distinct())
+    for first in range(0, len(ids), _CHUNK):
+        yield ids[first : first + _CHUNK]
+
+
+def _left_since() -> date:
+    """Who left before this day is written to by no rule any more."""
+    after = Rule.objects.filter(is_active=True, anchor=Anchor.DEPARTURE)
+    reach = (timedelta(days=r.offset_days, hours=r.offset_hours + r.window_hours) for r in after)
+    a_day_of_any_zone = timedelta(days=2)
+    return (timezone.now() - max(reach, default=timedelta()) - a_day_of_any_zone).date()

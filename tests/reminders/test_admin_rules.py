@@ -12,6 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from reminders.models import Reservation, Rule, Template
+from tenants.models import User
+from tenants.scopes import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -60,3 +62,87 @@ def test_the_page_s_policy_lets_a_preview_go_dark(staff: Client, book: Callable[
     assert "prefers-color-scheme: dark" in style
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"'sha256-{digest}'" in page["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"offset_days": 731}, "less than or equal to 730"),
+        ({"offset_hours": 17_521}, "less than or equal to 17520"),
+        ({"window_hours": 0}, "greater than or equal to 1"),
+        ({"window_hours": 721}, "less than or equal to 720"),
+        ({"guest_cap": 0}, "greater than or equal to 1"),
+        ({"min_nights": 5, "max_nights": 4}, "Fewer than the least"),
+    ],
+)
+def test_a_rule_that_can_not_be_is_refused_at_its_field(
+    staff: Client, in_hotel: object, changed: dict[str, int], said: str
+) -> None:
+    rule = Rule.objects.get(name="7 days before arrival")
+    answer = staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="x") | changed)
+    assert answer.status_code == 200
+    errors = answer.context["adminform"].form.errors
+    assert set(errors) <= set(changed)
+    assert said in str(errors)
+
+
+def test_a_rule_names_what_its_conditions_are_compared_with(
+    staff: Client, book: Callable[..., Reservation]
+) -> None:
+    book("R1", "2030-05-10", "2030-05-12", room_type="A", source="Direct")
+    book("R2", "2030-05-10", "2030-05-12", room_type="C")
+    rule = Rule.objects.get(name="7 days before arrival")
+    page = staff.get(f"{RULES}{rule.id}/change/").content.decode()
+    assert "In the reservations: A, C." in page
+    assert "In the reservations: Direct." in page
+    saved = staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="x") | {"room_types": "A, C"})
+    assert saved.status_code == 302, saved.context["errors"]
+    rule.refresh_from_db()
+    assert rule.room_types == ["A", "C"]
+
+
+def test_an_active_rule_has_words(staff: Client, in_hotel: object) -> None:
+    rule = Rule.objects.get(name="7 days before arrival")
+    new = form_of(rule, name="no words") | {"templates-TOTAL_FORMS": 0, "templates-INITIAL_FORMS": 0}
+    refused = staff.post(f"{RULES}add/", new)
+    assert "An active rule needs a template" in unescape(refused.content.decode())
+    assert not Rule.objects.filter(name="no words").exists()
+    assert staff.post(f"{RULES}add/", {**new, "is_active": ""}).status_code == 302
+    without = form_of(rule, name="x") | {f"templates-{number}-DELETE": "on" for number in range(3)}
+    assert "An active rule needs a template" in unescape(
+        staff.post(f"{RULES}{rule.id}/change/", without).content.decode()
+    )
+    del without["templates-1-DELETE"]
+    assert staff.post(f"{RULES}{rule.id}/change/", without).status_code == 302
+    assert rule.templates.count() == 1
+
+
+def test_the_last_template_of_an_active_rule_stays(staff: Client, in_hotel: object) -> None:
+    templates = Template.objects.filter(rule__name="7 days before arrival")
+    chosen = {"action": "delete_selected", "_selected_action": [str(t.id) for t in templates], "post": "yes"}
+    refused = staff.post("/admin/reminders/template/", chosen)
+    assert "an active rule needs a template" in unescape(refused.content.decode())
+    assert templates.all().count() == 3
+    one = f"/admin/reminders/template/{templates[0].id}/delete/"
+    assert staff.post(one, {"post": "yes"}).status_code == 302
+    assert templates.all().count() == 2
+    Rule.objects.update(is_active=False)
+    staff.post("/admin/reminders/template/", chosen)
+    assert not templates.all().exists()
+
+
+@pytest.mark.parametrize(("language", "stored"), [(" PT_br ", "pt-br"), ("español", ""), ("e", "")])
+def test_a_templates_language_is_one(staff: Client, in_hotel: object, language: str, stored: str) -> None:
+    rule = Rule.objects.get(name="7 days before arrival")
+    data = {"rule": rule.id, "language": language, "subject": "x", "text": "x", "html": "x"}
+    answer = staff.post("/admin/reminders/template/add/", data)
+    assert answer.status_code == (302 if stored else 200)
+    assert rule.templates.filter(language=stored).exists() == bool(stored)
+
+
+def test_who_may_only_look_sees_rules_and_templates(staff: Client, in_hotel: object) -> None:
+    User.objects.update(role=Role.AUDITOR)
+    for thing in (Rule.objects.order_by("id")[0], Template.objects.order_by("id")[0]):
+        page = staff.get(f"/admin/reminders/{thing._meta.model_name}/{thing.pk}/change/")
+        assert page.status_code == 200
+        assert b'name="_save"' not in page.content

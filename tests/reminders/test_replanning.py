@@ -1,0 +1,136 @@
+"""A rule that changes, or a hotel's clock: what has not gone follows, whatever was planned before."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+from typing import Any
+
+import pytest
+
+from reminders import tasks
+from reminders.models import Reminder, Reservation, Rule
+from reminders.services.replan import replan_all
+from tenants import services
+from tenants.context import hotel_context, platform_context
+from tenants.models import DueItem, Hotel
+from tests.reminders.conftest import Clock
+
+pytestmark = pytest.mark.django_db
+Book = Callable[..., Reservation]
+
+
+@pytest.fixture
+def week(in_hotel: Hotel, clock: Clock) -> Rule:
+    """The only rule that is active: 7 days before arrival, at 10:00, which is 09:00 UTC."""
+    clock("2030-05-01 12:00")
+    Rule.objects.exclude(offset_days=7).update(is_active=False)
+    return Rule.objects.get(offset_days=7)
+
+
+def change(rule: Rule, **fields: Any) -> None:
+    Rule.objects.filter(id=rule.id).update(**fields)
+    replan_all()
+
+
+def planned() -> tuple[str, str, str]:
+    reminder = Reminder.objects.get()
+    return reminder.status, reminder.skip_reason, f"{reminder.planned_for:%Y-%m-%d %H:%M}"
+
+
+def due() -> list[str]:
+    return [f"{item.due_at:%Y-%m-%d %H:%M}" for item in DueItem.objects.filter(kind="reminder")]
+
+
+def test_what_is_ahead_goes_by_the_new_offset(book: Book, week: Rule) -> None:
+    book("R1", "2030-05-20", "2030-05-22")
+    change(week, offset_days=5, send_at=time(8))
+    assert planned() == ("scheduled", "", "2030-05-15 07:00")
+    assert due() == ["2030-05-15 07:00"]
+    change(week, offset_days=19)  # at 08:00 of today, in whose window we are
+    assert planned() == ("scheduled", "", "2030-05-01 07:00")
+    assert due() == ["2030-05-01 12:00"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "after", "waits"),
+    [("skip", ("skipped", "late_booking"), []), ("send_now", ("scheduled", ""), ["2030-05-01 12:00"])],
+)
+def test_a_rule_whose_moment_is_over_for_a_guest_does_by_its_policy(
+    book: Book, week: Rule, policy: str, after: tuple[str, str], waits: list[str]
+) -> None:
+    book("R1", "2030-05-09", "2030-05-22")
+    change(week, offset_days=10, late_policy=policy)
+    assert planned() == (*after, "2030-04-29 09:00")
+    assert due() == waits
+    replan_all()
+    assert planned() == (*after, "2030-04-29 09:00")
+
+
+def test_what_waits_for_its_worker_is_not_skipped_by_planning_again(book: Book, week: Rule) -> None:
+    """Late by the rule, and asked for by a person or its policy."""
+    book("R1", "2030-05-05", "2030-05-07")
+    Reminder.objects.update(
+        status="scheduled", skip_reason="", planned_for=datetime(2030, 5, 1, 12, tzinfo=UTC)
+    )
+    replan_all()
+    assert planned() == ("scheduled", "", "2030-05-01 12:00")
+
+
+def test_a_rule_that_sleeps_and_wakes_has_what_is_ahead_again(book: Book, week: Rule) -> None:
+    book("R1", "2030-05-20", "2030-05-22")
+    change(week, is_active=False)
+    assert planned()[0] == "cancelled"
+    assert due() == []
+    change(week, is_active=True)
+    assert planned() == ("scheduled", "", "2030-05-13 09:00")
+    assert due() == ["2030-05-13 09:00"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "after"),
+    [
+        ({"offset_days": 200}, ("scheduled", "", "2030-11-28 10:00")),
+        ({"offset_days": 30}, ("cancelled", "", "2030-11-18 10:00")),
+        ({"is_active": False}, ("cancelled", "", "2030-11-18 10:00")),
+    ],
+)
+def test_guests_who_left_long_ago_follow_a_rule_that_reaches_far(
+    book: Book, week: Rule, clock: Clock, fields: dict[str, Any], after: tuple[str, str, str]
+) -> None:
+    Rule.objects.filter(id=week.id).update(anchor="departure", offset_days=190)
+    book("R1", "2030-05-10", "2030-05-12")
+    clock("2030-10-01 12:00")
+    change(week, **fields)
+    assert planned() == after
+
+
+def test_a_new_rule_reaches_guests_who_left_long_ago(book: Book, week: Rule, clock: Clock) -> None:
+    book("R1", "2030-05-10", "2030-05-12")
+    Reminder.objects.all().delete()
+    clock("2030-10-01 12:00")
+    change(week, anchor="departure", offset_days=190)
+    assert planned() == ("scheduled", "", "2030-11-18 10:00")
+
+
+def test_a_clock_that_changes_while_the_hotel_is_suspended_counts_when_it_is_resumed(
+    book: Book, week: Rule, in_hotel: Hotel
+) -> None:
+    book("R1", "2030-05-20", "2030-05-22")
+    with platform_context():
+        hotel = services.suspend_hotel(hotel_id=in_hotel.id)
+        hotel.time_zone = "America/Santiago"
+        hotel.save(update_fields=["time_zone"])
+        hotel = services.resume_hotel(hotel_id=in_hotel.id)
+    with hotel_context(hotel):
+        [wish] = DueItem.objects.filter(kind="replan")
+        assert wish.claim_at == wish.due_at
+        tasks.replan_all([str(wish.item_id)])
+        assert planned() == ("scheduled", "", "2030-05-13 14:00")
+
+
+def test_a_wish_that_comes_meanwhile_is_kept(book: Book, week: Rule, in_hotel: Hotel) -> None:
+    for _time in range(2):
+        with platform_context():
+            Hotel.objects.get(id=in_hotel.id).save(update_fields=["time_zone"])
+    first, second = DueItem.objects.filter(kind="replan").order_by("item_id")
+    tasks.replan_all([str(first.item_id)])
+    assert [item.item_id for item in DueItem.objects.filter(kind="replan")] == [second.item_id]
