@@ -2,24 +2,20 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from uuid import UUID
 
 from django.conf import settings
 from django.db import Error, connection, transaction
 
 from tenants import message, quoting, roles, template
-from tenants.context import hotel_context, platform_context
+from tenants.context import platform_context
 from tenants.errors import HotelNotFound, NoTemplate, ProvisioningFailed, WrongStatus
 from tenants.models import Hotel, HotelStatus, Template
 from tenants.routes import direct_route
 from tenants.signals import hotel_created
 
 logger = logging.getLogger(__name__)
-
-#: Called inside a new hotel's scope, in the transaction that makes it: `hook(hotel)`. What every hotel starts
-#: with belongs in a migration, which runs in the template; this is for what differs from hotel to hotel.
-on_hotel_created: list[Callable[[Hotel], None]] = []
 
 
 def provision(hotel_id: UUID) -> Hotel:
@@ -51,9 +47,6 @@ def build(hotel: Hotel) -> Hotel:
         + template.render(template_row.script, schema=hotel.schema)
         + _walls(hotel, template.relations(template_row.script))
     )
-    with hotel_context(hotel):
-        for hook in on_hotel_created:
-            hook(hotel)
     # Last: only now is it routed and scheduled.
     hotel.status = HotelStatus.ACTIVE
     hotel.migrated = template_row.migrated

@@ -1,13 +1,14 @@
 """Making a hotel: whole or not at all."""
 
 import threading
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 
 from tenants import provisioning, routing, services, template
-from tenants.context import current_hotel, hotel_context, platform_context
+from tenants.context import hotel_context, platform_context
 from tenants.errors import (
     DomainTaken,
     InvalidDomain,
@@ -19,6 +20,7 @@ from tenants.errors import (
 from tenants.fleet.schemas import SchemaMigrator
 from tenants.models import Hotel, HotelStatus, User
 from tenants.routes import direct_route
+from tenants.signals import hotel_created
 from tests.tenants import sql
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,29 +99,24 @@ def test_two_slugs_that_make_the_same_schema_name_get_two_schemas() -> None:
     assert (a.schema, b.schema) == ("hotel_a_b", "hotel_a_b_2")
 
 
-def test_a_failure_leaves_nothing_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_leaves_nothing_and_can_be_tried_again() -> None:
     roles = []
 
-    def fail(hotel: Hotel) -> None:
+    def fail(*, hotel: Hotel, **_: Any) -> None:
         roles.append(hotel.role)
         raise ValueError("no luck")
 
     before = sql.schemas()
-    with monkeypatch.context() as patch:
-        patch.setattr(provisioning, "on_hotel_created", [fail])
+    hotel_created.connect(fail)
+    try:
         with pytest.raises(ValueError, match="no luck"):
             services.create_hotel(slug="sol", name="Sol")
+    finally:
+        hotel_created.disconnect(fail)
     assert sql.schemas() == before
     assert not sql.hotel_roles() & set(roles)
     assert routing.resolve("sol.localhost") is None
     assert services.create_hotel(slug="sol", name="Sol").status == HotelStatus.ACTIVE
-
-
-def test_hooks_run_in_the_new_hotels_scope(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-    monkeypatch.setattr(provisioning, "on_hotel_created", [lambda hotel: seen.append(current_hotel().slug)])
-    services.create_hotel(slug="sol", name="Sol")
-    assert seen == ["sol"]
 
 
 def test_a_database_error_is_told_as_a_failure_to_provision() -> None:
