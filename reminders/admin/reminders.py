@@ -1,13 +1,15 @@
 """Reminders: what goes when, what went, what did not and why."""
 
 import uuid
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Case, F, QuerySet, When
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -39,6 +41,22 @@ COLOURS = {
 TROUBLE = (ReminderStatus.UNKNOWN, ReminderStatus.FAILED)
 TO_GO = (ReminderStatus.SENDING, ReminderStatus.SCHEDULED)
 
+_SEND_NOW = ("send_now", _("Send now"))
+#: What its page offers, by its status: the action and its words.
+_ACTS = {
+    ReminderStatus.SCHEDULED: (_SEND_NOW, ("cancel", _("Cancel the reminder"))),
+    ReminderStatus.SKIPPED: (_SEND_NOW,),
+    ReminderStatus.CANCELLED: (_SEND_NOW,),
+    ReminderStatus.FAILED: (("send_now", _("Send again")),),
+    ReminderStatus.UNKNOWN: (("was_sent", _("It was sent")), ("was_not_sent", _("It was not sent"))),
+}
+_NUMBERS_SHOWN = 5
+
+
+def _shortened(numbers: list[str]) -> str:
+    more = len(numbers) - _NUMBERS_SHOWN
+    return ", ".join(numbers[:_NUMBERS_SHOWN]) + (f" (+{more})" if more > 0 else "")
+
 
 @admin.register(Reminder, site=hotel_site)
 class ReminderAdmin(LookedAtModelAdmin):
@@ -57,6 +75,7 @@ class ReminderAdmin(LookedAtModelAdmin):
     list_before_template = "reminders/chart.html"
     search_fields = ["reservation__external_id", "reservation__guest_name", "recipient"]
     actions = ["send_now", "cancel", "was_sent", "was_not_sent"]
+    change_form_outer_before_template = "reminders/reminder_acts.html"
     fields = ["guest", "rule", "arrival", "status", "skip_reason", "planned_for", "send_until", "sent_at", "opened_at",
               "recipient", "attempts", "handed_over_at", "error"]  # fmt: skip
 
@@ -92,39 +111,51 @@ class ReminderAdmin(LookedAtModelAdmin):
         return reminder.get_skip_reason_display() or in_words(reminder.last_error)[:120]
 
     @admin.action(description=_("Send now"), permissions=["act"])
-    def send_now(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> None:
-        self._each(request, queryset, send_now)
+    def send_now(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
+        return self._each(request, queryset, send_now)
 
-    @admin.action(description=_("Cancel"), permissions=["act"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> None:
-        self._each(request, queryset, cancel_reminder)
+    @admin.action(description=_("Cancel the reminder"), permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
+        return self._each(request, queryset, cancel_reminder)
 
     @admin.action(description=_("Unknown: it was sent"), permissions=["act"])
-    def was_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> None:
-        self._each(
-            request, queryset, lambda reminder_id: settle_unknown(reminder_id=reminder_id, was_sent=True)
-        )
+    def was_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
+        return self._each(request, queryset, partial(settle_unknown, was_sent=True))
 
     @admin.action(description=_("Unknown: it was not sent"), permissions=["act"])
-    def was_not_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> None:
-        self._each(
-            request, queryset, lambda reminder_id: settle_unknown(reminder_id=reminder_id, was_sent=False)
-        )
+    def was_not_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
+        return self._each(request, queryset, partial(settle_unknown, was_sent=False))
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Reminder], act: Callable[..., object]) -> None:
-        done = 0
-        for reminder_id in list(queryset.values_list("id", flat=True)):
-            done += self._one(request, reminder_id, act)
-        if done:
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Reminder], act: Callable[..., object]
+    ) -> HttpResponse | None:
+        """Each on its own: what can't be done to one doesn't hold up the others. One message a reason."""
+        refused: dict[str, list[str]] = defaultdict(list)
+        chosen = list(queryset.values_list("id", "reservation__external_id"))
+        for reminder_id, number in chosen:
+            if why := self._refused(reminder_id, act):
+                refused[why].append(number)
+        for why, numbers in refused.items():
+            self.message_user(request, f"{_shortened(numbers)}: {why}", messages.ERROR)
+        if done := len(chosen) - sum(map(len, refused.values())):
             self.message_user(request, ngettext("%d done.", "%d done.", done) % done, messages.SUCCESS)
+        if "_here" not in request.POST or not chosen:
+            return None
+        return HttpResponseRedirect(reverse("admin:reminders_reminder_change", args=[chosen[0][0]]))
 
-    def _one(self, request: HttpRequest, reminder_id: uuid.UUID, act: Callable[..., object]) -> bool:
+    def _refused(self, reminder_id: uuid.UUID, act: Callable[..., object]) -> str:
         try:
             act(reminder_id=reminder_id)
         except DomainError as error:
-            self.message_user(request, error.detail, messages.ERROR)
-            return False
-        return True
+            return str(error.detail)
+        return ""
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        acts = _ACTS.get(context["original"].status, ()) if self.has_act_permission(request) else ()
+        page: HttpResponse = super().render_change_form(request, {**context, "acts": acts}, *args, **kwargs)
+        return page
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -44,6 +44,7 @@ class ReservationAdmin(ToldByServices, HotelModelAdmin):
     search_fields = ["external_id", "guest_name", "guest_email"]
     date_hierarchy = "arrival"
     actions = ["cancel"]
+    change_form_outer_after_template = "reminders/reservation_acts.html"
     readonly_fields = ["external_id", "status", "arrival", "departure", "nights", "room", "adults", "children",
                        "room_type", "source", "country", "booked_on", "status_date", "timeline"]  # fmt: skip
     fieldsets = [
@@ -94,7 +95,7 @@ class ReservationAdmin(ToldByServices, HotelModelAdmin):
         moments = selectors.timeline(reservation_id=reservation.id)
         return render_to_string("reminders/timeline.html", {"moments": moments})
 
-    @admin.action(description=_("Cancel"), permissions=["change"])
+    @admin.action(description=_("Cancel the reservation"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         for reservation in queryset:
             cancel_reservation(reservation_id=reservation.id)

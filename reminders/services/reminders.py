@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.services import record
+from dlq import services as failures
 from dlq.errors import GiveUp
 from dlq.models import Failure
 from dlq.registry import retrier
@@ -58,7 +59,7 @@ def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
 
 
 def send_now(*, reminder_id: uuid.UUID) -> Reminder:
-    """Have one go with the next tick, whatever its window said.
+    """Have one go with the next tick, whatever its window said. A failed one goes by its failure, so that both end.
 
     Raises ReminderNotFound, or WrongReminderState for one that is being sent, was sent or may have been sent, and
     for one that would only be skipped: its stay has begun or no longer calls for it, its guest gets no mails.
@@ -72,10 +73,13 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
         if obstacle := _obstacle(reminder, until=until, now=now):
             raise WrongReminderState(obstacle, status_now=reminder.status)
         was = reminder.status
-        reminder.status, reminder.skip_reason = Status.SCHEDULED, ""
-        reminder.planned_for, reminder.send_until = min(reminder.planned_for, now), until
-        reminder.save(update_fields=["status", "skip_reason", "planned_for", "send_until"])
-        due.schedule(kind=KIND, items=[(reminder.id, now)])
+        if was == Status.FAILED and (failure := _open_failure(reminder)):
+            failures.retry(failure_id=failure.id)
+        else:
+            reminder.status, reminder.skip_reason = Status.SCHEDULED, ""
+            reminder.planned_for, reminder.send_until = min(reminder.planned_for, now), until
+            reminder.save(update_fields=["status", "skip_reason", "planned_for", "send_until"])
+            due.schedule(kind=KIND, items=[(reminder.id, now)])
         record(
             events.REMINDER_WANTED_NOW, subject=("reminder", reminder.id), was=was, **events.naming(reminder)
         )
@@ -143,6 +147,11 @@ def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
     if reminder.status not in expected:
         raise WrongReminderState(str(_STANDS[Status(reminder.status)]), status_now=reminder.status)
     return reminder
+
+
+def _open_failure(reminder: Reminder) -> Failure | None:
+    waiting = Failure.objects.filter(name=outcomes.SEND, status__in=failures.WAITING)
+    return waiting.filter(payload__reminder=str(reminder.id)).order_by("-id").first()
 
 
 def _obstacle(reminder: Reminder, *, until: datetime, now: datetime) -> str | None:

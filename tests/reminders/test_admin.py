@@ -1,5 +1,6 @@
 """The hotel's admin: lists, the timeline, what can be done, and a template that is checked when saved."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -73,6 +74,64 @@ def test_reminders_can_be_acted_on(
     staff.post("/admin/reminders/reminder/", {"action": action, "_selected_action": [str(reminder.id)]})
     reminder.refresh_from_db()
     assert reminder.status == after
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"),
+    [
+        ("scheduled", ["send_now", "cancel"]),
+        ("skipped", ["send_now"]),
+        ("cancelled", ["send_now"]),
+        ("failed", ["send_now"]),
+        ("unknown", ["was_sent", "was_not_sent"]),
+        ("sending", []),
+        ("sent", []),
+    ],
+)
+def test_a_reminders_page_offers_what_its_status_allows(
+    staff: Client, booked: Reservation, status: str, offered: list[str]
+) -> None:
+    reminder = booked.reminders.latest("planned_for")
+    Reminder.objects.filter(id=reminder.id).update(status=status)
+    address = f"/admin/reminders/reminder/{reminder.id}/change/"
+    page = staff.get(address).content.decode()
+    assert re.findall(r'name="action" value="(\w+)"', page) == offered
+    assert (
+        f'href="{address}"' in staff.get(f"/admin/reminders/reservation/{booked.id}/change/").content.decode()
+    )
+    for action in offered[:1]:
+        data = {"action": action, "_selected_action": [str(reminder.id)], "_here": "1"}
+        assert staff.post("/admin/reminders/reminder/", data)["Location"] == address
+
+
+def test_who_may_not_act_is_offered_nothing(staff: Client, booked: Reservation) -> None:
+    User.objects.update(role=Role.AUDITOR)
+    for address in (f"reminder/{booked.reminders.latest('planned_for').id}", f"reservation/{booked.id}"):
+        assert b'name="action"' not in staff.get(f"/admin/reminders/{address}/change/").content
+
+
+def test_many_refusals_for_one_reason_are_one_message(staff: Client, book: Book) -> None:
+    arrival = timezone.now().date() + timedelta(days=9)
+    for number in range(7):
+        book(f"R{number}", f"{arrival}", f"{arrival + timedelta(days=2)}")
+    Reminder.objects.filter(rule__offset_days=7).update(status="sent")
+    chosen = [str(id_) for id_ in Reminder.objects.values_list("id", flat=True)]
+    answer = staff.post(
+        "/admin/reminders/reminder/", {"action": "cancel", "_selected_action": chosen}, follow=True
+    )
+    said = sorted(str(message) for message in answer.context["messages"])
+    assert said[0] == "7 done."
+    assert said[1].endswith("(+2): It was sent already.")
+    assert len(said) == 2
+
+
+def test_a_reservation_is_cancelled_on_its_page(staff: Client, booked: Reservation) -> None:
+    address = f"/admin/reminders/reservation/{booked.id}/change/"
+    assert 'name="action" value="cancel"' in staff.get(address).content.decode()
+    staff.post("/admin/reminders/reservation/", {"action": "cancel", "_selected_action": [str(booked.id)]})
+    booked.refresh_from_db()
+    assert booked.status == "cancelled"
+    assert 'value="cancel"' not in staff.get(address).content.decode()
 
 
 def test_a_template_is_previewed_and_checked(staff: Client, booked: Reservation) -> None:

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from django.utils import translation
 
+from dlq.attempts import retry_due
+from dlq.services import capture
 from reminders.errors import WrongReminderState
 from reminders.models import Reminder, Reservation, Rule
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 from reminders.services.suppressions import suppress_by_hand
 from tests.reminders.conftest import Clock
+from tests.servers import MailServer
 
 pytestmark = pytest.mark.django_db
 Book = Callable[..., Reservation]
@@ -74,3 +77,22 @@ def test_a_status_that_does_not_allow_it_is_said_in_the_readers_language(
 def test_only_an_unknown_one_is_settled(waiting: Reminder) -> None:
     with pytest.raises(WrongReminderState, match="It is still to go"):
         settle_unknown(reminder_id=waiting.id, was_sent=True)
+
+
+def test_a_failed_one_goes_by_its_failure_which_ends_with_it(waiting: Reminder, smtp: MailServer) -> None:
+    Reminder.objects.filter(id=waiting.id).update(status="failed")
+    failure = capture(
+        kind="message", source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
+        payload={"reminder": str(waiting.id), "to": "r1@example.com"},
+    )  # fmt: skip
+    send_now(reminder_id=waiting.id)
+    retry_due(failure_id=failure.id)
+    waiting.refresh_from_db()
+    failure.refresh_from_db()
+    assert (waiting.status, failure.status) == ("sent", "resolved")
+    assert len(smtp.to("r1@example.com")) == 1
+
+
+def test_a_failed_one_whose_failure_was_discarded_goes_by_itself(waiting: Reminder) -> None:
+    Reminder.objects.filter(id=waiting.id).update(status="failed")
+    assert send_now(reminder_id=waiting.id).status == "scheduled"
