@@ -141,7 +141,7 @@ def other_databases(cursor: CursorWrapper, role: str) -> list[str]:
 
 #: Which hotels' rights are not what `create_role_sql` and `grants_sql` make them: one pass over the catalog for
 #: the fleet (a subquery a hotel would read pg_class once for each). %(tables)s and %(allowed)s are the restricted
-#: tables and their whole-table privileges, comma-separated.
+#: tables and their privileges, comma-separated.
 _DRIFTED = """
 WITH restricted AS (
     SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[]) AS r (relname, allowed)
@@ -182,7 +182,7 @@ def drifted_hotels(cursor: CursorWrapper, who: Logins) -> list[Hotel]:
         _DRIFTED,
         {
             "tables": list(tables),
-            "allowed": [",".join(privileges.whole_table(allowed)) for allowed in tables.values()],
+            "allowed": [",".join(sorted(allowed.split(", "))) for allowed in tables.values()],
             "owner": quoting.name(who.owner),
             "runtime": quoting.name(who.runtime),
             "group": quoting.name(group_role()),
