@@ -26,11 +26,10 @@ _BY_ITSELF = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
 
 
 class Event(models.Model):
-    """Something that someone meant to do, and did. The row never changes after its insert.
+    """Something that someone did, or was refused. The row never changes after its insert.
 
     `at` is the database's clock, `id` the writer's: order by `id`, show `at`. People and things are referred
-    to by kind and id; names of guests and their addresses don't belong here. Seals, when they come, stand in
-    tables of their own, for they are made after the row and the row can't be touched again.
+    to by kind and id; names of guests and their addresses don't belong here.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

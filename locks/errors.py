@@ -173,7 +173,7 @@ class TooManyWaiting(DomainError):
 
 
 class NothingOffered(DomainError):
-    """No room that fits has become free yet; `place` says how many wait before."""
+    """No room that fits has become free yet; the entry's `place` says where in the line it is."""
 
     code = "nothing-offered"
     title = "Nothing is offered yet"

@@ -11,7 +11,10 @@ from locks.errors import DatesTooFar, EmptyRange, RangeTooLong
 
 @dataclass(frozen=True, slots=True)
 class Nights:
-    """At least one night and not too many; whether they are past is for the database's clock to say."""
+    """At least one night and not too many; whether they are past is for the database's clock to say.
+
+    Raises EmptyRange, DatesTooFar or RangeTooLong.
+    """
 
     check_in: datetime.date
     check_out: datetime.date

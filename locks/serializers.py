@@ -44,7 +44,7 @@ class NightsSerializer(StrictSerializer):
 
     @property
     def nights(self) -> Nights:
-        """Raises EmptyRange or RangeTooLong, which are answers of their own."""
+        """Raises what `Nights` raises: each is an answer of its own."""
         return Nights(self.validated_data["check_in"], self.validated_data["check_out"])
 
 

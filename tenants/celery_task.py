@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 HOTEL_HEADER = "hotel"
 REQUEST_HEADER = "request"
-#: A message may come back this often: after a worker that was killed, not after one that it kills each time.
+#: A message is run so often at most: again after a worker that was killed, not after one that it kills each time.
 MOST_DELIVERIES = 4
 #: Redis hands a message out again after its visibility timeout, a waiting one too: what is due later than this
 #: belongs in the due queue.

@@ -17,7 +17,7 @@ from tenants.scopes import Role, permission_scope, role_scopes
 
 
 class HotelStatus(models.TextChoices):
-    """Only an active hotel is routed and scheduled."""
+    """Only an active hotel is served and scheduled; a suspended one answers that it is closed."""
 
     PROVISIONING = "provisioning", _("provisioning")
     ACTIVE = "active", _("active")

@@ -1,8 +1,9 @@
-"""Host -> hotel, without a query on a warm process, and true within a second (issue: routing).
+"""Host -> hotel, without a query on a warm process, and true within a second.
 
 Each process keeps the whole table in memory: an unknown host costs no query either. A thread asks the database
-twice a second for one number, which triggers on the tables behind it make grow. Not LISTEN/NOTIFY, which a
-transaction pooler does not pass on; not Redis, which may be down. If the thread is late, the request asks itself.
+every `settings.ROUTING_CHECK_SECONDS` for one number, which triggers on the tables behind it make grow. Not
+LISTEN/NOTIFY, which a transaction pooler does not pass on; not Redis, which may be down. If the thread is late, the
+request asks itself.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What can be read about hotels. Each needs the platform's context, but for what says otherwise."""
+"""What can be read about hotels, in the platform's context."""
 
 from uuid import UUID
 

@@ -1,4 +1,6 @@
-"""Hotels and their domains, for platform staff. Every change goes through `tenants.services`."""
+"""Hotels and their domains, for platform staff. What makes one, opens or closes it, and where it answers, goes
+through `tenants.services`; its name, zone, language and e-mail are plain fields.
+"""
 
 from collections.abc import Callable
 from typing import Any
