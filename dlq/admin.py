@@ -23,7 +23,6 @@ from dlq.models import Attempt, Failure, Status
 from dlq.subjects import Subject
 from hotelagent.admin.base import LookedAtModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
-from tenants.errors import DomainError
 
 COLOURS = {
     Status.SCHEDULED: "info",
@@ -165,8 +164,7 @@ class FailureAdmin(LookedAtModelAdmin):
 
     @admin.action(description=_("Send again"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Failure]) -> None:
-        """Each on its own: what can't be sent again doesn't hold up the others."""
-        done = self._each(request, queryset, services.retry)
+        done = len(self.each(request, queryset, lambda failure: services.retry(failure_id=failure.id)))
         if done:
             text = (
                 ngettext("%d will be sent again in a moment.", "%d will be sent again in a moment.", done)
@@ -180,21 +178,15 @@ class FailureAdmin(LookedAtModelAdmin):
         if not reason:
             self.message_user(request, _("Say why: write the reason beside the action."), messages.ERROR)
             return
-        done = self._each(request, queryset, services.discard, reason=reason)
+        done = len(
+            self.each(
+                request, queryset, lambda failure: services.discard(failure_id=failure.id, reason=reason)
+            )
+        )
         if done:
             self.message_user(
                 request, ngettext("%d discarded.", "%d discarded.", done) % done, messages.SUCCESS
             )
-
-    def _each(self, request: HttpRequest, queryset: QuerySet[Failure], act: Any, **how: str) -> int:
-        done = 0
-        for failure in queryset:
-            try:
-                act(failure_id=failure.id, **how)
-                done += 1
-            except DomainError as error:
-                self.message_user(request, f"{failure}: {error.detail}", messages.ERROR)
-        return done
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("dlq.change_failure"))

@@ -17,7 +17,6 @@ from locks import services
 from locks.admin.holders import NamesHolder, with_names
 from locks.listing import waiting_entries
 from locks.models import WaitingEntry, WaitingStatus
-from tenants.errors import DomainError
 
 COLOURS = {
     WaitingStatus.WAITING: "info",
@@ -72,14 +71,7 @@ class WaitingEntryAdmin(NamesHolder, HotelModelAdmin):
 
     @admin.action(description=_("End the wait of the selected entries"), permissions=["change"])
     def end_wait(self, request: HttpRequest, queryset: QuerySet[WaitingEntry]) -> None:
-        ended = 0
-        for entry in queryset:
-            try:
-                services.leave(entry.id)
-            except DomainError as error:
-                self.message_user(request, f"{entry}: {error.detail}", messages.ERROR)
-            else:
-                ended += 1
+        ended = len(self.each(request, queryset, lambda entry: services.leave(entry.id)))
         text = ngettext("%(count)d entry no longer waits.", "%(count)d entries no longer wait.", ended)
         self.message_user(request, text % {"count": ended}, messages.SUCCESS)
 

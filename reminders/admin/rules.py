@@ -196,10 +196,8 @@ class TemplateAdmin(HotelModelAdmin):
         if not recipient:
             self.message_user(request, _("Your account has no e-mail address."), messages.ERROR)
             return
-        for template in queryset:
-            try:
-                send_test(template, recipient=recipient, hotel=current_hotel())
-            except DomainError as error:
-                self.message_user(request, f"{template}: {error.detail}", messages.ERROR)
-            else:
-                self.message_user(request, f"{template} → {recipient}", messages.SUCCESS)
+        hotel = current_hotel()
+        for template in self.each(
+            request, queryset, lambda template: send_test(template, recipient=recipient, hotel=hotel)
+        ):
+            self.message_user(request, f"{template} → {recipient}", messages.SUCCESS)

@@ -21,7 +21,6 @@ from hotelagent.admin.base import PlatformModelAdmin
 from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import platform_site
 from tenants import services
-from tenants.errors import DomainError
 from tenants.models import Domain, Hotel, HotelStatus
 
 
@@ -117,22 +116,17 @@ class HotelAdmin(PlatformModelAdmin):
 
     @admin.action(description=_("Suspend the selected hotels"), permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> None:
-        self._each(request, queryset, services.suspend_hotel, _("suspended"))
+        self._change(request, queryset, services.suspend_hotel, _("suspended"))
 
     @admin.action(description=_("Resume the selected hotels"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> None:
-        self._each(request, queryset, services.resume_hotel, _("resumed"))
+        self._change(request, queryset, services.resume_hotel, _("resumed"))
 
-    def _each(
+    def _change(
         self, request: HttpRequest, hotels: QuerySet[Hotel], act: Callable[..., Hotel], done: Any
     ) -> None:
-        for hotel in hotels:
-            try:
-                act(hotel_id=hotel.pk)
-            except DomainError as error:
-                self.message_user(request, f"{hotel}: {error.detail}", messages.ERROR)
-            else:
-                self.message_user(request, f"{hotel}: {done}", messages.SUCCESS)
+        for hotel in self.each(request, hotels, lambda hotel: act(hotel_id=hotel.pk)):
+            self.message_user(request, f"{hotel}: {done}", messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Hotel | None = None) -> bool:
         """Erasing a hotel is `manage.py erase_hotel`: it asks twice and leaves a certificate."""
