@@ -31,6 +31,15 @@ def _only() -> Failure:
     return Failure.objects.get(kind="task")
 
 
+def _retried(name: str, *args: object) -> Failure:
+    """The failure of a task, when it was due and has been tried again."""
+    payload = {"args": list(args), "kwargs": {}}
+    failure = services.capture(kind="task", source="tests", name=name, payload=payload, error=Broken())
+    make_due(failure)
+    attempts.retry_due(failure_id=failure.id)
+    return failure
+
+
 @pytest.mark.django_db
 def test_a_task_that_fails_is_kept_with_its_arguments(in_hotel: Hotel, eager: None) -> None:
     fragile.delay(-7, colour="green")
@@ -109,15 +118,7 @@ def test_a_task_that_is_in_its_queue_again_is_being_retried(
 ) -> None:
     sent: list[dict[str, Any]] = []
     monkeypatch.setattr(fragile, "apply_async", lambda **message: sent.append(message))
-    failure = services.capture(
-        kind="task",
-        source="tests",
-        name="tests.dlq.task",
-        payload={"args": [-1], "kwargs": {}},
-        error=Broken(),
-    )
-    make_due(failure)
-    attempts.retry_due(failure_id=failure.id)
+    failure = _retried(fragile.name, -1)
     assert reread(failure).status == "retrying"
     [message] = sent
     assert message["args"] == [-1]
@@ -130,25 +131,13 @@ def test_a_broker_that_is_away_is_a_failed_attempt(in_hotel: Hotel, monkeypatch:
         raise ConnectionError("the broker is away")
 
     monkeypatch.setattr(fragile, "apply_async", away)
-    failure = services.capture(
-        kind="task",
-        source="tests",
-        name="tests.dlq.task",
-        payload={"args": [-1], "kwargs": {}},
-        error=Broken(),
-    )
-    make_due(failure)
-    attempts.retry_due(failure_id=failure.id)
+    failure = _retried(fragile.name, -1)
     assert (reread(failure).status, reread(failure).error_message) == ("scheduled", "the broker is away")
 
 
 @pytest.mark.django_db
 def test_a_task_that_no_longer_exists_says_so(in_hotel: Hotel) -> None:
-    failure = services.capture(
-        kind="task", source="tests", name="long.gone", payload={"args": [], "kwargs": {}}, error=Broken()
-    )
-    make_due(failure)
-    attempts.retry_due(failure_id=failure.id)
+    failure = _retried("long.gone")
     assert "NotRegistered" in reread(failure).error_type
 
 

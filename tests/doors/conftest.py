@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -25,6 +26,13 @@ from tenants.scopes import Role
 
 HOST = "alpha.localhost"
 OTHER_HOST = "beta.localhost"
+PASSWORD = "a-Long-enough-1"
+
+
+def page(browser: Client, address: str) -> str:
+    response = browser.get(address)
+    assert response.status_code == 200, response.content[:500]
+    return unescape(response.content.decode())
 
 
 class RoomTaken(DomainError):

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from html import unescape
 from typing import Any
 
 import pytest
@@ -16,16 +15,9 @@ from tenants.context import hotel_context, platform_context
 from tenants.models import ApiKey, Hotel, HotelStatus, User
 from tenants.placement import Placement, placement_of
 from tenants.scopes import Role
-from tests.doors.conftest import HOST, OTHER_HOST
+from tests.doors.conftest import HOST, OTHER_HOST, PASSWORD, page
 
 pytestmark = pytest.mark.django_db
-PASSWORD = "a-Long-enough-1"
-
-
-def page(browser: Client, address: str) -> str:
-    response = browser.get(address)
-    assert response.status_code == 200, response.content[:500]
-    return unescape(response.content.decode())
 
 
 @pytest.fixture

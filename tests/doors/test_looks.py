@@ -3,7 +3,6 @@
 import datetime
 import re
 import zoneinfo
-from html import unescape
 
 import pytest
 from django.test import Client
@@ -12,16 +11,9 @@ from django.utils.formats import date_format
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
-from tests.doors.conftest import HOST
+from tests.doors.conftest import HOST, PASSWORD, page
 
 pytestmark = pytest.mark.django_db
-PASSWORD = "a-Long-enough-1"
-
-
-def page(browser: Client, address: str) -> str:
-    response = browser.get(address)
-    assert response.status_code == 200, response.content[:500]
-    return unescape(response.content.decode())
 
 
 def test_who_logs_in_is_in_the_back_office(hotel: Hotel) -> None:
