@@ -22,7 +22,6 @@ from prometheus_client import (
     REGISTRY,
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     generate_latest,
     multiprocess,
@@ -51,11 +50,6 @@ def histogram(
     name: str, what: str, *, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS
 ) -> Histogram:
     return Histogram(name, what, labelnames=labels, buckets=buckets)
-
-
-def gauge(name: str, what: str, *, labels: Sequence[str] = ()) -> Gauge:
-    """A level that one process knows for all: the youngest value wins, whichever process wrote it."""
-    return Gauge(name, what, labelnames=labels, multiprocess_mode="mostrecent")
 
 
 #: A database that hangs costs a scrape so many seconds and one number, not the page.

@@ -60,6 +60,7 @@ class Day:
     troubled: int  # failed or unknown
 
 
+_AROUND = 7  # days
 _BY_DAY = """
 SELECT (planned_for AT TIME ZONE %(zone)s)::date AS day, count(*) FILTER (WHERE status NOT IN ('cancelled', 'skipped')),
     count(*) FILTER (WHERE status = 'sent'), count(*) FILTER (WHERE status IN ('failed', 'unknown'))
@@ -67,19 +68,19 @@ FROM reminders_reminder WHERE planned_for >= %(since)s AND planned_for < %(until
 """
 
 
-def by_day(*, before: int = 7, after: int = 7) -> list[Day]:
-    """Every day from `before` days ago to `after` days ahead. One walk along the index on planned_for."""
+def by_day() -> list[Day]:
+    """Every day from a week ago to a week ahead. One walk along the index on planned_for."""
     now = timezone.now()
     values: dict[str, Any] = {
         "zone": current_hotel().time_zone,
-        "since": now - timedelta(days=before + 1),
-        "until": now + timedelta(days=after + 1),
+        "since": now - timedelta(days=_AROUND + 1),
+        "until": now + timedelta(days=_AROUND + 1),
     }
     with connection.cursor() as cursor:
         cursor.execute(_BY_DAY, values)
         found = {day: Day(day, planned, sent, troubled) for day, planned, sent, troubled in cursor.fetchall()}
     today = now.astimezone(zone_of(current_hotel().time_zone)).date()
-    days = (today + timedelta(days=n) for n in range(-before, after + 1))
+    days = (today + timedelta(days=n) for n in range(-_AROUND, _AROUND + 1))
     return [found.get(day, Day(day, 0, 0, 0)) for day in days]
 
 

@@ -53,10 +53,10 @@ def document(problem: Problem, *, detail: str, request_id: str | None, **members
     }
 
 
-def problem_page(request: HttpRequest, problem: Problem, *, detail: str = "") -> JsonResponse:
+def problem_page(request: HttpRequest, problem: Problem) -> JsonResponse:
     """A problem document outside of REST framework's views: middleware, unknown addresses."""
     return JsonResponse(
-        document(problem, detail=detail or problem.meaning, request_id=getattr(request, "request_id", None)),
+        document(problem, detail=problem.meaning, request_id=getattr(request, "request_id", None)),
         status=problem.status,
         content_type=PROBLEM_JSON,
     )
