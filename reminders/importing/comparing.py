@@ -8,7 +8,7 @@ found out, a guest that was invented. An empty status is "booked", and the day o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -61,10 +61,10 @@ def status_of(booking: Booking, *, today: date) -> str:
     return status
 
 
-def differing(rows: Sequence[Said]) -> set[str]:
+def differing(rows: Collection[Said]) -> set[str]:
     """The numbers of those that are stored otherwise."""
     with connection.cursor() as cursor:
-        cursor.execute(_DIFFERS, [json.dumps(rows, default=str)])
+        cursor.execute(_DIFFERS, [json.dumps(list(rows), default=str)])
         return {number for (number,) in cursor.fetchall()}
 
 

@@ -56,7 +56,7 @@ def known(numbers: Sequence[str]) -> set[str]:
 
 def differing(items: Sequence[Item], *, today: date) -> set[str]:
     """The numbers of those that the hotel has otherwise than the file says."""
-    return comparing.differing([comparing.said(item.booking, today=today) for item in items])
+    return comparing.differing(_said(items, today=today).values())
 
 
 def store(items: Sequence[Item], *, today: date, now: datetime) -> Stored:
@@ -85,7 +85,8 @@ def store(items: Sequence[Item], *, today: date, now: datetime) -> Stored:
 
 def _changes(items: Sequence[Item], *, today: date) -> list[Change]:
     """Of those that the hotel has otherwise; they are locked. Most of a nightly file is as it was."""
-    other = differing(items, today=today) if items else set()
+    said = _said(items, today=today)
+    other = comparing.differing(said.values()) if said else set()
     if not other:
         return []
     stored = Reservation.objects.select_for_update(of=("self",)).filter(external_id__in=other).order_by("id")
@@ -99,10 +100,12 @@ def _changes(items: Sequence[Item], *, today: date) -> list[Change]:
         )
         for item in items
         if item.booking.number in rows
-        and (
-            fields := comparing.changes(rows[item.booking.number], comparing.said(item.booking, today=today))
-        )
+        and (fields := comparing.changes(rows[item.booking.number], said[item.booking.number]))
     ]
+
+
+def _said(items: Sequence[Item], *, today: date) -> dict[str, comparing.Said]:
+    return {item.booking.number: comparing.said(item.booking, today=today) for item in items}
 
 
 def reservation_of(item: Item, *, stay: uuid.UUID | None, today: date) -> Reservation:
