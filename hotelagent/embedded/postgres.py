@@ -181,9 +181,9 @@ class Postgres:
         arguments = [part for setting in settings for part in ("-c", setting)]
         return processes.start(self._command("postgres", "-D", str(self.data), *arguments), output=output)
 
-    def wait(self, process: "subprocess.Popen[bytes]", *, patience: float = PORT_RETURNS_WITHIN) -> None:
+    def wait(self, process: "subprocess.Popen[bytes]") -> None:
         """Return once it answers and has its logins and its database. Raises EmbeddedError."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + PORT_RETURNS_WITHIN
         while True:
             try:
                 connection = psycopg.connect(

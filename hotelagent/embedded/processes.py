@@ -18,6 +18,7 @@ import psutil
 from hotelagent.embedded import launch
 
 HAS_PROC = Path("/proc/self/stat").exists()
+ORPHANS_END_WITHIN = 10  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def write_roster(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"]) 
     draft.replace(path)
 
 
-def stop_orphans(path: Path, *, patience: float = 10) -> list[str]:
+def stop_orphans(path: Path) -> list[str]:
     """Stop children that a killed process left behind, those that are surely the same, and say which."""
     try:
         rows = json.loads(path.read_text())
@@ -150,7 +151,7 @@ def stop_orphans(path: Path, *, patience: float = 10) -> list[str]:
     left = [(name, who) for name, who in left if who.lives()]
     for _, who in left:
         signal_group(who, signal.SIGTERM)
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + ORPHANS_END_WITHIN
     while time.monotonic() < deadline and any(who.lives() for _, who in left):
         time.sleep(0.05)
     for _, who in left:

@@ -40,13 +40,12 @@ def environment(home: Path = paths.HOME, environ: Mapping[str, str] = os.environ
 
 
 @contextlib.contextmanager
-def servers(home: Path = paths.HOME) -> Iterator["Lease"]:
+def servers() -> Iterator["Lease"]:
     """Use the embedded servers: start them unless they run, and let the last user's end stop them.
 
     Raises EmbeddedError where they cannot be had. Returns from the `with` once they are stopped, if they are.
     """
-    run = paths.private_folder(home / "run")
-    lease = Lease(home, run)
+    lease = Lease()
     lease.take()
     try:
         yield lease
@@ -55,9 +54,9 @@ def servers(home: Path = paths.HOME) -> Iterator["Lease"]:
 
 
 class Lease:
-    def __init__(self, home: Path, run: Path) -> None:
-        self.home = home
-        self.run = run
+    def __init__(self) -> None:
+        self.home = paths.HOME
+        self.run = paths.private_folder(self.home / "run")
         self.users: TextIO | None = None
         self.keeper: subprocess.Popen[bytes] | None = None
 

@@ -16,6 +16,8 @@ from hotelagent.embedded.errors import EmbeddedError
 DURABLE = "appendonly yes\nappendfsync everysec\n"
 THROWAWAY = "appendonly no\n"
 
+ANSWERS_WITHIN = 30  # seconds
+
 
 def binary() -> Path:
     # Not imported: the package brings a whole client with it, and every command would wait for that.
@@ -59,9 +61,9 @@ class Valkey:
             processes.command([binary(), self.home / "valkey.conf"]), output=output, folder=self.home
         )
 
-    def wait(self, process: "subprocess.Popen[bytes]", *, patience: float = 30) -> None:
+    def wait(self, process: "subprocess.Popen[bytes]") -> None:
         """Return once it has loaded what it keeps and answers. Raises EmbeddedError."""
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + ANSWERS_WITHIN
         while not self._answers():
             if processes.has_ended(process):
                 raise EmbeddedError("Valkey ended as it started; its log says why.")
