@@ -1,5 +1,6 @@
 """Loaded by `-p tests.plugin` before Django's settings are read: starts the servers, says where they are."""
 
+import gc
 import os
 from collections.abc import Generator
 from typing import Any
@@ -15,6 +16,7 @@ ALONE = "test_main"
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
     """Before pytest-django reads the settings; only in the process that the workers are started from."""
+    gc.disable()  # until everything is loaded: none of that is ever garbage
     if "PYTEST_XDIST_WORKER" not in os.environ:
         servers = Servers()
         early_config.stash[SERVERS] = servers
@@ -35,6 +37,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         problem = servers.build_template()
         if problem:
             os.environ["HOTELAGENT_TEST_PROBLEM"] = problem
+
+
+def pytest_collection_finish() -> None:
+    """What stands by now stays until the end: the collector looks at what tests make, not at all of that each time."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)
