@@ -21,6 +21,18 @@ OF_UNFOLD = (
     _("You have been successfully logged out from the administration"),
 )  # fmt: skip
 
+#: Django's own, whose Spanish takes every thing for a masculine one ("El plantilla", "El reserva").
+OF_DJANGO = (
+    _("The {name} “{obj}” was added successfully."),
+    _("The {name} “{obj}” was added successfully. You may add another {name} below."),
+    _("The {name} “{obj}” was changed successfully."),
+    _("The {name} “{obj}” was changed successfully. You may add another {name} below."),
+    _("The {name} “{obj}” was changed successfully. You may edit it again below."),
+    _("The %(name)s “%(obj)s” was deleted successfully."),
+    _("Delete selected %(verbose_name_plural)s"),
+    _("%(model_name)s with this %(field_labels)s already exists."),
+)
+
 
 class PreferredLanguage:
     """Middleware, after authentication: activates the language that the member of staff chose."""

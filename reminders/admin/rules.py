@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import StackedInline
@@ -28,6 +28,16 @@ from tenants.context import current_hotel
 from tenants.errors import DomainError
 
 
+def _flaw(error: DomainError) -> str:
+    if unknown := error.extra.get("unknown"):
+        known = ", ".join(sorted(AVAILABLE))
+        return str(_("There is no %(unknown)s. There are: %(known)s.")) % {
+            "unknown": ", ".join(unknown),
+            "known": known,
+        }
+    return str(error.detail)
+
+
 class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,7 +55,8 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             rendering.check(**parts)
         except DomainError as error:
-            raise ValidationError({error.extra.get("part", "__all__"): error.detail}) from error
+            part = error.extra.get("part", "__all__")
+            raise ValidationError({part: _flaw(error).removeprefix(f"{part}: ")}) from error
         return cleaned
 
     def clean_language(self) -> str:
@@ -72,6 +83,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         widgets = {"room_types": UnfoldAdminTextInputWidget(), "sources": UnfoldAdminTextInputWidget()}
+        help_texts = {"offset_days": _("0: on the day itself, at the time below.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -148,6 +160,15 @@ class RuleAdmin(HotelModelAdmin):
     @display(description=_("name"), ordering="name")
     def called(self, rule: Rule) -> str:
         return str(rule)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        for inline in context["inline_admin_formsets"]:  # its tab may not be the one that is looked at
+            for error in inline.formset.non_form_errors():
+                self.message_user(request, error, messages.ERROR)
+        page: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return page
 
     def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -22,9 +24,18 @@ COLOURS = {
 }
 
 
+class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_email(self) -> str:
+        address: str = self.cleaned_data["email"].lower()
+        if Suppression.objects.filter(email=address).exists():
+            raise ValidationError(_("The address is on the list already."))
+        return address
+
+
 @admin.register(Suppression, site=hotel_site)
 class SuppressionAdmin(ToldByServices, HotelModelAdmin):
     icon = "block"
+    form = SuppressionForm
     menu_order = 40
     list_display = ["email", "why", "created_at"]
     list_filter = [("reason", ChoicesDropdownFilter)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from audit.services import record
 from reminders import events
@@ -20,7 +21,7 @@ def valid_colour(written: str) -> str:
     """`#rrggbb`, in lower case. Raises InvalidColour."""
     colour = written.strip().lower()
     if not _COLOUR.fullmatch(colour):
-        raise InvalidColour(f"{written!r} is no colour. Write it like #1f4e5f.")
+        raise InvalidColour(_("“%(written)s” is no colour. Write it like #1f4e5f.") % {"written": written})
     return colour
 
 

@@ -146,7 +146,7 @@ def test_a_template_is_previewed_and_checked(staff: Client, booked: Reservation)
         "html": "y",
     }
     refused = staff.post(address, data)
-    assert "there is no nmae" in refused.content.decode()
+    assert "There is no nmae" in refused.content.decode()
     assert staff.post(address, {**data, "subject": "{{ guest_name }}"}).status_code == 302
 
 
@@ -259,3 +259,12 @@ def test_the_first_rules_are_named_in_the_readers_language(staff: Client, hotel:
     with hotel_context(hotel):
         User.objects.update(language="es")
     assert "7 días antes de la llegada" in staff.get("/admin/reminders/rule/").content.decode()
+
+
+def test_an_address_is_put_on_the_list_once(staff: Client, hotel: Hotel) -> None:
+    add = "/admin/reminders/suppression/add/"
+    assert staff.post(add, {"email": "Ana@Example.com"}).status_code == 302
+    refused = staff.post(add, {"email": "ana@example.COM"})
+    assert refused.context["adminform"].form.errors == {"email": ["The address is on the list already."]}
+    with hotel_context(hotel):
+        assert Suppression.objects.get().email == "ana@example.com"

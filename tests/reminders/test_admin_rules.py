@@ -106,6 +106,7 @@ def test_an_active_rule_has_words(staff: Client, in_hotel: object) -> None:
     new = form_of(rule, name="no words") | {"templates-TOTAL_FORMS": 0, "templates-INITIAL_FORMS": 0}
     refused = staff.post(f"{RULES}add/", new)
     assert "An active rule needs a template" in unescape(refused.content.decode())
+    assert "An active rule needs a template" in str(*refused.context["messages"])  # its tab is not the first
     assert not Rule.objects.filter(name="no words").exists()
     assert staff.post(f"{RULES}add/", {**new, "is_active": ""}).status_code == 302
     without = form_of(rule, name="x") | {f"templates-{number}-DELETE": "on" for number in range(3)}
@@ -146,3 +147,14 @@ def test_who_may_only_look_sees_rules_and_templates(staff: Client, in_hotel: obj
         page = staff.get(f"/admin/reminders/{thing._meta.model_name}/{thing.pk}/change/")
         assert page.status_code == 200
         assert b'name="_save"' not in page.content
+
+
+def test_a_variable_that_is_not_there_is_told_in_the_readers_language(
+    staff: Client, in_hotel: object
+) -> None:
+    staff.post("/admin/language/", {"language": "es"})
+    rule = Rule.objects.get(name="7 days before arrival")
+    data = {"rule": rule.id, "language": "fr", "subject": "{{ nmae }}", "text": "x", "html": "x"}
+    answer = staff.post("/admin/reminders/template/add/", data)
+    [error] = answer.context["adminform"].form.errors["subject"]
+    assert error.startswith("No existe nmae. Existen: adults, arrival")

@@ -68,6 +68,8 @@ def test_a_png_or_a_jpeg_is_known_by_its_first_bytes(content: bytes, kind: str) 
         (jpeg(0, 9), "0 x 9 pixels"),
         (b"\xff\xd8\xff\xe0\xff\xff", "0 x 0 pixels"),
         (b"\xff\xd8\xff" + b"\xff" * 500, "0 x 0 pixels"),
+        (png(480, 120)[:-1], "end of the picture is missing"),
+        (jpeg(480, 120)[:-1], "end of the picture is missing"),
     ],
 )
 def test_what_is_no_logo_is_refused_with_the_reason(content: bytes, says: str) -> None:
