@@ -14,6 +14,9 @@ from hotelagent.rest.errors import MissingScope
 from tenants.authentication import actor_of
 from tenants.context import actor_context
 
+#: The `lookup_value_regex` of what has a UUID for a key: no other address leads to a view.
+UUID_REGEX = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
 
 class HotelAPIView(APIView):
     """A view of a hotel's (or the platform's) API.

@@ -14,7 +14,7 @@ from rest_framework.serializers import BaseSerializer
 
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
-from hotelagent.rest.views import HotelViewSet
+from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 from locks import selectors, services
 from locks.api.rooms import DATES
 from locks.holds import Hold, listed
@@ -65,7 +65,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     queryset = Stay.objects.all()
     serializer_class = HoldSerializer
     filterset_class = HoldFilter
-    lookup_value_regex = "[0-9a-f-]{36}"
+    lookup_value_regex = UUID_REGEX
     required_scopes = {"GET": "locks:read", "POST": "locks:write"}
 
     def get_queryset(self) -> QuerySet[Stay]:
@@ -80,7 +80,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     @extend_schema(responses={200: HoldSerializer, **problem_responses((404, "`/problems/unknown-hold`."))})
     def retrieve(self, _request: Request, pk: str) -> Response:
         """Read one hold or stay, or a group's by the group's id."""
-        return _answer(selectors.hold(_id(pk)))
+        return _answer(selectors.hold(UUID(pk)))
 
     @extend_schema(
         request=NewHoldSerializer,
@@ -114,19 +114,19 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, pk: str) -> Response:
         """Extend a hold by ten minutes."""
-        return _answer(services.extend(_id(pk), token=_given(TokenSerializer, request)["token"]))
+        return _answer(services.extend(UUID(pk), token=_given(TokenSerializer, request)["token"]))
 
     @extend_schema(request=TokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
         """Give the rooms back. Again, or after the hold has expired, is no error."""
-        return _answer(services.release(_id(pk), token=_given(TokenSerializer, request)["token"]))
+        return _answer(services.release(UUID(pk), token=_given(TokenSerializer, request)["token"]))
 
     @extend_schema(request=ConfirmSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: str) -> Response:
         """Turn a hold into the stay. Again with the same token and fence gives the same answer."""
-        return _answer(services.confirm(_id(pk), **_given(ConfirmSerializer, request)))
+        return _answer(services.confirm(UUID(pk), **_given(ConfirmSerializer, request)))
 
     @extend_schema(
         request=TokenSerializer,
@@ -142,8 +142,8 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         Again with the token is no error.
         """
         if current_actor().kind == "user":
-            return _answer(Hold.of([services.cancel_stay(_id(pk))]))
-        return _answer(services.cancel(_id(pk), token=_given(TokenSerializer, request)["token"]))
+            return _answer(Hold.of([services.cancel_stay(UUID(pk))]))
+        return _answer(services.cancel(UUID(pk), token=_given(TokenSerializer, request)["token"]))
 
     @extend_schema(
         request=ForceReleaseSerializer,
@@ -157,7 +157,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         """End another's hold, with a reason. Staff only."""
         _staff_only()
         reason = _given(ForceReleaseSerializer, request)["reason"]
-        return _answer(services.force_release(_id(pk), reason=reason))
+        return _answer(services.force_release(UUID(pk), reason=reason))
 
     @extend_schema(
         request=MoveSerializer,
@@ -177,7 +177,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         _staff_only()
         asked = MoveSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        moved = services.move_stay(_id(pk), room=asked.validated_data["room"], nights=asked.nights)
+        moved = services.move_stay(UUID(pk), room=asked.validated_data["room"], nights=asked.nights)
         return _answer(Hold.of([moved]))
 
     @extend_schema(
@@ -202,14 +202,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     @action(detail=True, methods=["post"], url_path="back-in-service")
     def back_in_service(self, _request: Request, pk: str) -> Response:
         """Put a room back in service."""
-        return _answer(Hold.of([services.put_back_in_service(_id(pk))]))
-
-
-def _id(pk: str) -> UUID:
-    try:
-        return UUID(pk)
-    except ValueError:
-        raise exceptions.NotFound from None
+        return _answer(Hold.of([services.put_back_in_service(UUID(pk))]))
 
 
 def _given(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from uuid import UUID
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
-from rest_framework import exceptions, serializers, status
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
-from hotelagent.rest.views import HotelViewSet
+from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 from locks import services
 from locks.api.rooms import DATES
 from locks.errors import UnknownEntry
@@ -100,7 +100,7 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
     queryset = WaitingEntry.objects.all()
     serializer_class = EntrySerializer
     filterset_class = EntryFilter
-    lookup_value_regex = "[0-9a-f-]{36}"
+    lookup_value_regex = UUID_REGEX
     required_scopes = {"GET": "locks:read", "POST": "locks:write", "DELETE": "locks:write"}
 
     def get_queryset(self) -> QuerySet[WaitingEntry]:
@@ -117,7 +117,7 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
     @extend_schema(responses={200: EntrySerializer, **problem_responses(_MINE)})
     def retrieve(self, _request: Request, pk: str) -> Response:
         """Read one of your entries."""
-        return self._shown(_id(pk))
+        return self._shown(UUID(pk))
 
     @extend_schema(
         request=NewEntrySerializer,
@@ -160,12 +160,12 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
         It is a hold like any other from then on: extend, confirm or release it with its token, which is shown this
         once. Send an `Idempotency-Key`: should the answer be lost on the way, the same request gets it again.
         """
-        return Response(MadeHoldSerializer(services.claim(_id(pk))).data)
+        return Response(MadeHoldSerializer(services.claim(UUID(pk))).data)
 
     @extend_schema(responses={204: None, **problem_responses(_MINE, (409, "`/problems/already-claimed`."))})
     def destroy(self, _request: Request, pk: str) -> Response:
         """Stop waiting. What was offered goes to the next."""
-        services.leave(_id(pk))
+        services.leave(UUID(pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _shown(self, entry_id: UUID, *, code: int = status.HTTP_200_OK) -> Response:
@@ -173,10 +173,3 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
         if entry is None:
             raise UnknownEntry(f"There is no entry {entry_id} of yours.")
         return Response(EntrySerializer(entry).data, status=code)
-
-
-def _id(pk: str) -> UUID:
-    try:
-        return UUID(pk)
-    except ValueError:
-        raise exceptions.NotFound from None

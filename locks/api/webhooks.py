@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
-from hotelagent.rest.views import HotelAPIView, HotelViewSet
+from hotelagent.rest.views import UUID_REGEX, HotelAPIView, HotelViewSet
 from locks import policy, services
 from locks.models import Webhook
 from locks.webhooks.topics import TOPICS
@@ -89,7 +89,7 @@ class WebhookViewSet(
 ):
     queryset = Webhook.objects.all()
     serializer_class = WebhookSerializer
-    lookup_value_regex = "[0-9a-f-]{36}"
+    lookup_value_regex = UUID_REGEX
     required_scopes = {
         "GET": "webhooks:read",
         "POST": "webhooks:write",

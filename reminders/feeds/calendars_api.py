@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
-from hotelagent.rest.views import HotelViewSet
+from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 from reminders.feeds.api import CalendarReportSerializer
 from reminders.feeds.models import CalendarAddress
 from reminders.services import calendars
@@ -84,7 +84,7 @@ class CalendarViewSet(
     queryset = CalendarAddress.objects.select_related("room")
     serializer_class = CalendarAddressSerializer
     filterset_class = CalendarFilter
-    lookup_value_regex = "[0-9a-f-]{36}"
+    lookup_value_regex = UUID_REGEX
     required_scopes = {
         "GET": "reservations:read",
         "POST": "reservations:write",
