@@ -22,7 +22,7 @@ class Wanted:
     guests: int = 1
 
     def params(self) -> dict[str, Any]:
-        """For the statements that look for rooms."""
+        """For the statements that look for rooms and hold them."""
         return {
             "check_in": self.nights.check_in,
             "check_out": self.nights.check_out,
@@ -31,10 +31,14 @@ class Wanted:
             "room_type": self.room_type,
             "guests": self.guests,
             "session": self.session,
+            "reference": self.reference,
             "holder": holder(),
             "time_zone": current_hotel().time_zone,
             "per_client": policy.HOLDS_PER_CLIENT,
             "per_session": policy.HOLDS_PER_SESSION,
+            "seconds": policy.HOLD_SECONDS,
+            "life": policy.LIFE_SECONDS,
+            "extensions": policy.EXTENSIONS,
         }
 
     def what(self) -> str:

@@ -3,7 +3,6 @@
 import datetime
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import transaction
 
@@ -101,10 +100,6 @@ def _hold_one(wanted: Wanted, *, waiting: bool) -> Hold | None:
             "digest": digest(token).hex(),
             "check_in": wanted.nights.check_in.isoformat(),
             "check_out": wanted.nights.check_out.isoformat(),
-            "reference": wanted.reference,
-            "seconds": policy.HOLD_SECONDS,
-            "life": policy.LIFE_SECONDS,
-            "extensions": policy.EXTENSIONS,
             "room": wanted.rooms[0] if wanted.rooms else None,
             "waiting": waiting,
         },
@@ -140,7 +135,8 @@ def _hold_several(wanted: Wanted, *, waiting: bool) -> Hold | None:
     token = new_token()
     of_type = sql.ACQUIRE_ANY_WAITING if waiting else sql.ACQUIRE_ANY
     params = {
-        **_params(wanted, token),
+        **wanted.params(),
+        "digest": digest(token),
         "ids": [uuid7() for _ in range(wanted.count)],
         "group_id": uuid7(),
     }
@@ -164,17 +160,6 @@ def _hold_several(wanted: Wanted, *, waiting: bool) -> Hold | None:
     if not taken:
         return None
     return Hold.of(taken, token=token)
-
-
-def _params(wanted: Wanted, token: str) -> dict[str, Any]:
-    return {
-        **wanted.params(),
-        "digest": digest(token),
-        "reference": wanted.reference,
-        "seconds": policy.HOLD_SECONDS,
-        "life": policy.LIFE_SECONDS,
-        "extensions": policy.EXTENSIONS,
-    }
 
 
 def _after_taking(taken: Sequence[HeldRoom]) -> None:
