@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -17,7 +17,7 @@ from dlq import services as failures
 from dlq.errors import GiveUp
 from dlq.models import Failure
 from dlq.registry import retrier
-from reminders import delivery, events, guests, outcomes
+from reminders import claims, delivery, events, guests, outcomes
 from reminders.errors import RefusedForGood, ReminderNotFound, WrongReminderState
 from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason, Suppression
 from reminders.planning import KIND
@@ -29,6 +29,8 @@ Status = ReminderStatus
 
 #: `unknown` is not among them: whoever wants it to go settles it first.
 SENDABLE = (Status.SCHEDULED, Status.SKIPPED, Status.CANCELLED, Status.FAILED)
+
+_A_MOMENT = timedelta(seconds=1)
 
 #: What a person is told who asks for something that its status does not allow.
 _STANDS = {
@@ -116,23 +118,37 @@ def send_failed_again(failure: Failure) -> None:
     One that was sent or called off meanwhile is done with.
     """
     reminder_id = uuid.UUID(failure.payload["reminder"])
-    claimed = Reminder.objects.filter(id=reminder_id, status=Status.FAILED).update(
-        status=Status.SENDING, attempts=F("attempts") + 1, claimed_at=timezone.now(), handed_over_at=None
-    )
-    if not claimed:
+    reminder = Reminder.objects.select_related("reservation", "rule").filter(id=reminder_id).first()
+    if reminder is None or not _claim_failed(reminder):
         return
-    reminder = Reminder.objects.select_related("reservation", "rule").get(id=reminder_id)
-    reminder.send_until = last_call(
-        reminder.rule,
-        arrival=reminder.arrival,
-        zone=zone_of(current_hotel().time_zone),
-        now=timezone.now(),
-    )
     corrected = failure.payload.get("to", "")
     try:
         delivery.send_again(reminder, recipient="" if corrected == reminder.recipient else corrected)
     except RefusedForGood as error:
         raise GiveUp(str(error)) from error
+
+
+def _claim_failed(reminder: Reminder) -> bool:
+    """Whether it is ours to send. Due again when the claim goes stale: should this worker die, the next one settles
+    it as any other that was lost."""
+    now = timezone.now()
+    reminder.send_until = last_call(
+        reminder.rule, arrival=reminder.arrival, zone=zone_of(current_hotel().time_zone), now=now
+    )
+    with transaction.atomic():
+        claimed = Reminder.objects.filter(id=reminder.id, status=Status.FAILED).update(
+            status=Status.SENDING,
+            attempts=F("attempts") + 1,
+            claimed_at=now,
+            handed_over_at=None,
+            send_until=reminder.send_until,
+        )
+        if claimed:
+            due.schedule(kind=KIND, items=[(reminder.id, now + claims.STALE_AFTER + _A_MOMENT)])
+            reminder.refresh_from_db(
+                fields=["status", "attempts", "claimed_at", "handed_over_at", "recipient"]
+            )
+    return bool(claimed)
 
 
 def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:

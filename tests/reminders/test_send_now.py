@@ -1,7 +1,7 @@
 """Who asks for a reminder to go at once is told at once if it would not."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -9,10 +9,17 @@ from django.utils import translation
 
 from dlq.attempts import retry_due
 from dlq.services import capture
+from reminders import claims, delivery
 from reminders.errors import WrongReminderState
 from reminders.models import Reminder, Reservation, Rule
-from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
+from reminders.services.reminders import (
+    cancel_reminder,
+    send_failed_again,
+    send_now,
+    settle_unknown,
+)
 from reminders.services.suppressions import suppress_by_hand
+from tenants.models import DueItem
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
 
@@ -96,3 +103,37 @@ def test_a_failed_one_goes_by_its_failure_which_ends_with_it(waiting: Reminder, 
 def test_a_failed_one_whose_failure_was_discarded_goes_by_itself(waiting: Reminder) -> None:
     Reminder.objects.filter(id=waiting.id).update(status="failed")
     assert send_now(reminder_id=waiting.id).status == "scheduled"
+
+
+class Killed(BaseException):
+    """Nothing catches it: the worker is gone."""
+
+
+def killed(*_args: object, **_kwargs: object) -> None:
+    raise Killed
+
+
+def test_a_failed_one_whose_worker_dies_while_it_is_sent_again_is_not_lost(
+    waiting: Reminder, smtp: MailServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Reminder.objects.filter(id=waiting.id).update(status="failed")
+    failure = capture(
+        kind="message", source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
+        payload={"reminder": str(waiting.id), "to": "r1@example.com"},
+    )  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr(delivery, "send_again", killed)
+        with pytest.raises(Killed):
+            send_failed_again(failure)
+    waiting.refresh_from_db()
+    assert waiting.status == "sending"
+    [item] = DueItem.objects.filter(item_id=waiting.id)
+    assert waiting.claimed_at
+    assert item.due_at > waiting.claimed_at + claims.STALE_AFTER
+    Reminder.objects.update(
+        claimed_at=datetime(2020, 1, 1, tzinfo=UTC)
+    )  # the database looks at its own clock
+    clock("2030-05-01 12:05")
+    assert delivery.send_due([waiting.id]) == {"sent": 1}
+    assert len(smtp.to("r1@example.com")) == 1
+    assert not DueItem.objects.filter(item_id=waiting.id).exists()
