@@ -18,7 +18,7 @@ from dlq.errors import GiveUp
 from dlq.models import Failure
 from dlq.registry import retrier
 from reminders import claims, delivery, events, guests, outcomes
-from reminders.errors import RefusedForGood, ReminderNotFound, WrongReminderState
+from reminders.errors import RefusedForGood, RefusedForNow, ReminderNotFound, WrongReminderState
 from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason, Suppression
 from reminders.planning import KIND
 from reminders.schedule import applies, last_call, zone_of
@@ -119,7 +119,13 @@ def send_failed_again(failure: Failure) -> None:
     """
     reminder_id = uuid.UUID(failure.payload["reminder"])
     reminder = Reminder.objects.select_related("reservation", "rule").filter(id=reminder_id).first()
-    if reminder is None or not _claim_failed(reminder):
+    if reminder is None:
+        return
+    if not _claim_failed(reminder):
+        if Reminder.objects.filter(id=reminder_id, status=Status.SENDING).exists():
+            raise RefusedForNow(
+                "It is being sent at this moment: what comes of that is seen at the next try."
+            )
         return
     corrected = failure.payload.get("to", "")
     try:

@@ -10,7 +10,7 @@ from django.utils import translation
 from dlq.attempts import retry_due
 from dlq.services import capture
 from reminders import claims, delivery
-from reminders.errors import WrongReminderState
+from reminders.errors import RefusedForNow, WrongReminderState
 from reminders.models import Reminder, Reservation, Rule
 from reminders.services.reminders import (
     cancel_reminder,
@@ -127,6 +127,8 @@ def test_a_failed_one_whose_worker_dies_while_it_is_sent_again_is_not_lost(
             send_failed_again(failure)
     waiting.refresh_from_db()
     assert waiting.status == "sending"
+    with pytest.raises(RefusedForNow, match="being sent at this moment"):  # so its failure stays open
+        send_failed_again(failure)
     [item] = DueItem.objects.filter(item_id=waiting.id)
     assert waiting.claimed_at
     assert item.due_at > waiting.claimed_at + claims.STALE_AFTER
