@@ -1,0 +1,95 @@
+"""Holds of many hotels lapse in one message, and what is wrong with one hotel is no other's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from django.conf import settings
+
+from locks import services
+from locks.models import Stay
+from locks.tasks import expire_holds, look_after_waiting, warn_expiring
+from tenants import due, tasks
+from tenants.context import hotel_context, platform_context
+from tenants.models import DueItem, Hotel
+from tests.locks.conftest import SomeNights
+from tests.locks.helpers import lapse
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hotels whose items were sent by themselves."""
+    sent: list[str] = []
+    for task in (expire_holds, warn_expiring, look_after_waiting):
+        monkeypatch.setattr(task, "apply_async", lambda args, headers: sent.append(headers["hotel"]))
+    return sent
+
+
+def lapsed(hotel: Hotel, nights: SomeNights) -> UUID:
+    with hotel_context(hotel):
+        [room] = services.ensure_rooms({"double": 1})["double"]
+        hold = services.acquire(rooms=[room], nights=nights(3, 2)).rooms[0].id
+        lapse(hold)
+    return hold
+
+
+def handle(kind: str, *batches: tuple[Hotel, UUID]) -> None:
+    """As a worker runs the message."""
+    task: Any = tasks.handle_due
+    task.push_request(id=str(uuid4()), delivery_info={"redelivered": False}, headers={})
+    try:
+        with platform_context():
+            task(kind, [(str(hotel.id), [str(item)]) for hotel, item in batches])
+    finally:
+        task.pop_request()
+
+
+def status(hotel: Hotel, hold: UUID) -> str:
+    with hotel_context(hotel):
+        return str(Stay.objects.get(id=hold).status)
+
+
+@contextmanager
+def broken(hotel: Hotel) -> Iterator[None]:
+    """Its stays can't be read: what a hotel looks like whose migration went wrong."""
+    with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as owner:
+        owner.execute(f'ALTER TABLE "{hotel.schema}".locks_stay RENAME TO gone')
+        try:
+            yield
+        finally:
+            owner.execute(f'ALTER TABLE "{hotel.schema}".gone RENAME TO locks_stay')
+
+
+@pytest.mark.parametrize("kind", ["hold", "expiring", "waiting"])
+def test_what_is_due_of_rooms_goes_together(kind: str) -> None:
+    batches = [due.Batch(uuid4(), due.kinds()[kind], ["x"]) for _ in range(200)]
+    assert [len(group) for group in due.grouped(batches)] == [100, 100]
+
+
+def test_holds_of_two_hotels_lapse_in_one_message(
+    hotel: Hotel, other_hotel: Hotel, nights: SomeNights, alone: list[str]
+) -> None:
+    holds = [(hotel, lapsed(hotel, nights)), (other_hotel, lapsed(other_hotel, nights))]
+    handle("hold", *holds)
+    assert [status(*hold) for hold in holds] == ["expired", "expired"]
+    assert alone == []
+
+
+@pytest.mark.parametrize("kind", ["hold", "expiring"])
+def test_a_hotel_that_fails_touches_no_other(
+    hotel: Hotel, other_hotel: Hotel, nights: SomeNights, alone: list[str], kind: str
+) -> None:
+    first, second = lapsed(hotel, nights), lapsed(other_hotel, nights)
+    with broken(hotel):
+        handle(kind, (hotel, first), (other_hotel, second))
+    assert alone == [str(hotel.id)]
+    assert status(hotel, first) == "held"
+    with platform_context():
+        waiting = set(DueItem.objects.filter(kind=kind).values_list("item_id", flat=True))
+    assert waiting <= {first}  # the other's is dealt with
+    assert (status(other_hotel, second) == "expired") == (kind == "hold")
