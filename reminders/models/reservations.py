@@ -1,0 +1,83 @@
+"""Bookings, as the hotel's own system knows them."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext_lazy as _
+
+from hotelagent.ids import uuid7
+from locks.models import Stay
+from reminders.validation import flaw_of_days, is_language
+
+
+class ReservationStatus(models.TextChoices):
+    BOOKED = "booked", _("booked")
+    CANCELLED = "cancelled", _("cancelled")
+    NO_SHOW = "no_show", _("no-show")
+    CHECKED_OUT = "checked_out", _("checked out")
+
+
+class Reservation(models.Model):
+    """A booking, as the hotel's own system (PMS) knows it: `external_id` is that system's number for it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    external_id = models.CharField(_("number"), max_length=64)
+    status = models.CharField(
+        _("status"), max_length=12, choices=ReservationStatus, default=ReservationStatus.BOOKED
+    )
+    arrival = models.DateField(_("arrival"))
+    departure = models.DateField(_("departure"))
+    guest_name = models.CharField(_("guest"), max_length=200)
+    guest_email = models.EmailField(_("e-mail"), blank=True)
+    guest_phone = models.CharField(_("phone"), max_length=20, blank=True)
+    #: BCP 47, lower case: "es", "pt", "pt-br". Empty: the hotel's.
+    language = models.CharField(_("language"), max_length=10, blank=True, validators=[is_language])
+    #: ISO 3166 alpha-3. Empty: unknown.
+    country = models.CharField(_("country"), max_length=3, blank=True)
+    adults = models.PositiveSmallIntegerField(_("adults"), default=1)
+    children = models.PositiveSmallIntegerField(_("children"), default=0)
+    room_type = models.CharField(_("room type booked"), max_length=40, blank=True)
+    #: As the hotel's system says; the stay's own room is what counts here. Empty: unknown.
+    assigned_room_type = models.CharField(_("room type assigned"), max_length=40, blank=True, editable=False)
+    source = models.CharField(_("source"), max_length=40, blank=True)
+    booked_on = models.DateField(_("booked on"), null=True, blank=True)
+    #: The day from which the status holds; for a cancelled one, the day of cancelling.
+    status_date = models.DateField(_("status since"), null=True, blank=True)
+    stay = models.OneToOneField(
+        Stay, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
+    )
+    updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("reservation")
+        verbose_name_plural = _("reservations")
+        # Not unique=True on the column: that makes a second index, for LIKE, in each hotel.
+        constraints = [
+            models.UniqueConstraint(fields=["external_id"], name="reminders_reservation_external_id"),
+            models.CheckConstraint(
+                condition=Q(departure__gt=F("arrival")), name="reminders_reservation_has_a_night"
+            ),
+            models.CheckConstraint(condition=Q(adults__gte=1), name="reminders_reservation_has_an_adult"),
+        ]
+        indexes = [
+            models.Index(fields=["arrival"], name="reminders_reservation_arrival"),
+            # A guest is an address: what else they booked, how many mails they had today, what to erase.
+            models.Index(Lower("guest_email"), name="reminders_reservation_email"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.external_id} {self.guest_name}"
+
+    def clean(self) -> None:
+        if flaw := flaw_of_days(self.arrival, self.departure):
+            raise ValidationError(dict([flaw]))
+
+    @property
+    def nights(self) -> int:
+        return (self.departure - self.arrival).days
+
+    @property
+    def version(self) -> str:
+        """Another after each change; what a client compares that changes it."""
+        return f"{self.updated_at:%Y%m%dT%H%M%S.%f}"

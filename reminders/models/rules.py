@@ -1,0 +1,98 @@
+"""When guests are written to, and what."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from hotelagent.ids import uuid7
+from reminders.choices import Anchor, Guests, LatePolicy
+
+#: The rules that a hotel begins with are rows, and rows speak no language: these are shown in the reader's.
+FIRST_RULES = {
+    "7 days before arrival": _("7 days before arrival"),
+    "1 day before arrival": _("1 day before arrival"),
+}
+
+
+class Rule(models.Model):
+    """When guests are written to. How its moment is computed: `reminders.schedule`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=80)
+    is_active = models.BooleanField(_("active"), default=True)
+    anchor = models.CharField(_("counts"), max_length=9, choices=Anchor, default=Anchor.ARRIVAL)
+    offset_days = models.PositiveSmallIntegerField(_("days"), default=0)
+    offset_hours = models.PositiveSmallIntegerField(
+        _("hours"),
+        default=0,
+        help_text=_("Added to the days. 0 days and 36 hours: 36 hours from the time below."),
+    )
+    send_at = models.TimeField(_("local time"), help_text=_("By the hotel's clock."))
+    window_hours = models.PositiveSmallIntegerField(
+        _("window, hours"), default=12, help_text=_("How long after its moment it may still go.")
+    )
+    late_policy = models.CharField(
+        _("late booking"), max_length=8, choices=LatePolicy, default=LatePolicy.SKIP
+    )
+    room_types = ArrayField(
+        models.CharField(max_length=40), verbose_name=_("only room types"), default=list, blank=True
+    )
+    sources = ArrayField(
+        models.CharField(max_length=40), verbose_name=_("only sources"), default=list, blank=True
+    )
+    min_nights = models.PositiveSmallIntegerField(_("at least nights"), null=True, blank=True)
+    max_nights = models.PositiveSmallIntegerField(_("at most nights"), null=True, blank=True)
+    guests = models.CharField(_("guests"), max_length=9, choices=Guests, default=Guests.ANY)
+    order = models.PositiveSmallIntegerField(
+        _("order"), default=10, help_text=_("Of two rules for one day, the lower number comes first.")
+    )
+    guest_cap = models.PositiveSmallIntegerField(
+        _("mails a day"),
+        null=True,
+        blank=True,
+        help_text=_("Not sent to who would get more mails of the hotel that day. Empty: always sent."),
+    )
+
+    class Meta:
+        verbose_name = _("rule")
+        verbose_name_plural = _("rules")
+        ordering = ["order", "anchor", "-offset_days", "-offset_hours", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(offset_days__lte=730, offset_hours__lte=17_520),
+                name="reminders_rule_within_two_years",
+            ),
+            models.CheckConstraint(
+                condition=Q(window_hours__gte=1, window_hours__lte=720),
+                name="reminders_rule_window_within_a_month",
+            ),
+            models.CheckConstraint(condition=Q(guest_cap__gte=1), name="reminders_rule_cap_of_one_or_more"),
+        ]
+
+    def __str__(self) -> str:
+        return str(FIRST_RULES.get(self.name, self.name))
+
+
+class Template(models.Model):
+    """What a rule's mail says in one language. The layout around it is the same for all."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    rule = models.ForeignKey(
+        Rule, models.CASCADE, db_index=False, related_name="templates", verbose_name=_("rule")
+    )
+    language = models.CharField(_("language"), max_length=10)
+    subject = models.CharField(_("subject"), max_length=200)
+    html = models.TextField(_("HTML"))
+    text = models.TextField(_("text"))
+
+    class Meta:
+        verbose_name = _("template")
+        verbose_name_plural = _("templates")
+        ordering = ["rule", "language"]
+        constraints = [
+            models.UniqueConstraint(fields=["rule", "language"], name="reminders_template_rule_language")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} ({self.language})"

@@ -1,0 +1,110 @@
+"""Who enters a hotel or the platform: people and clients."""
+
+import datetime
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext_lazy as _
+
+from hotelagent.ids import uuid7
+from tenants.models.hotels import Language
+from tenants.scopes import Role, permission_scope, role_scopes
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(username__iexact=username)
+
+    def create_user(self, *, username: str, password: str | None, role: str, **fields: object) -> "User":
+        """Store a member of staff; `password=None` makes an account that can't log in yet."""
+        user = self.model(username=username, role=role, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser):
+    """A member of staff: of the hotel in whose schema the row stands, or of the platform."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    username = models.CharField(_("user name"), max_length=150)
+    full_name = models.CharField(_("full name"), max_length=150, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+    role = models.CharField(_("role"), max_length=20, choices=Role)
+    language = models.CharField(_("language"), max_length=2, choices=Language, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "username"
+
+    class Meta:
+        verbose_name = _("member of staff")
+        verbose_name_plural = _("staff")
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="tenants_user_username_unique"),
+        ]
+
+    @property
+    def is_staff(self) -> bool:
+        return self.is_active
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        return role_scopes(self.role)
+
+    def get_full_name(self) -> str:
+        return self.full_name or self.username
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Whether the role holds the scope that stands for Django's permission `perm`."""
+        return self.is_active and permission_scope(perm) in self.scopes
+
+    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002
+        return self.is_active
+
+
+class ApiKey(models.Model):
+    """A client's key. The secret is shown once and stored as a SHA-256 digest: it has 256 random bits."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=100)
+    prefix = models.CharField(_("prefix"), max_length=12, editable=False)
+    digest = models.BinaryField(_("digest"), max_length=32, editable=False)
+    scopes = ArrayField(models.CharField(max_length=40), verbose_name=_("scopes"))
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        # Not unique=True: that makes a second index, for LIKE, in each hotel.
+        constraints = [models.UniqueConstraint(fields=["prefix"], name="tenants_apikey_prefix_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def is_live(self, *, now: datetime.datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class IdempotencyKey(models.Model):
+    """The stored answer to a POST, so that the same key gives the same answer.
+
+    `id` is made from the client, the address and the key; `answer` is encrypted with a key that only the
+    client's Idempotency-Key yields, for an answer may hold a token that is shown once.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    request_digest = models.BinaryField(max_length=32)
+    status_code = models.PositiveSmallIntegerField()
+    answer = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["created_at"], name="tenants_idempotencykey_created")]
