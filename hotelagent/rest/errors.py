@@ -78,6 +78,9 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     return Response(body, status=problem.status, headers=headers, content_type=PROBLEM_JSON)
 
 
+#: Whose own words don't say what to do.
+_SAYS_NO_MORE = (exceptions.MethodNotAllowed, exceptions.UnsupportedMediaType, exceptions.NotAcceptable)
+
 _Described = tuple[Problem, str, dict[str, Any], dict[str, str]]
 
 
@@ -125,7 +128,10 @@ def _describe_api(exc: exceptions.APIException) -> _Described:
         headers["Retry-After"] = str(max(1, math.ceil(getattr(exc, "wait", None) or 1)))
     own = {problem.code: problem for problem in problems.HOUSE}.get(str(exc.default_code))
     problem = own or problems.BY_STATUS.get(exc.status_code, problems.SERVER_ERROR)
-    return problem, str(exc.detail), members, headers
+    detail = str(exc.detail)
+    if isinstance(exc, _SAYS_NO_MORE):
+        detail = f"{detail} {problem.meaning}"
+    return problem, detail, members, headers
 
 
 def field_errors(detail: Any, *, pointer: str = "") -> list[dict[str, str]]:

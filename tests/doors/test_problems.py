@@ -53,12 +53,14 @@ def test_it_refuses_a_body_that_is_no_json(quiet: APIClient) -> None:
 
 
 def test_it_refuses_another_media_type(quiet: APIClient) -> None:
-    problem_of(quiet.post("/api/v1/thing/", "a=1", content_type="text/csv"), 415, "unsupported-media-type")
+    response = quiet.post("/api/v1/thing/", "a=1", content_type="text/csv")
+    problem = problem_of(response, 415, "unsupported-media-type")
+    assert "Send `Content-Type: application/json`" in problem["detail"]
 
 
 def test_it_names_the_methods_it_takes(quiet: APIClient) -> None:
     response = quiet.delete("/api/v1/thing/")
-    problem_of(response, 405, "method-not-allowed")
+    assert "`Allow` lists those" in problem_of(response, 405, "method-not-allowed")["detail"]
     assert {"GET", "POST"} <= set(response["Allow"].split(", "))
 
 
