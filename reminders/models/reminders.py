@@ -10,10 +10,7 @@ from reminders.models.rules import Rule
 
 
 class ReminderStatus(models.TextChoices):
-    """`unknown`:
-
-    the mail server may have taken it and hung up before it said so. Never sent again blindly.
-    """
+    """`UNKNOWN`: the mail server may have taken it and hung up before it said so. Never sent again blindly."""
 
     SCHEDULED = "scheduled", _("scheduled")
     SENDING = "sending", _("sending")
