@@ -105,6 +105,8 @@ def plan(reservations: Sequence[Reservation], *, now: datetime, are_new: bool = 
     done = stored + Plan(cancelled=cancelled)
     for status in ("scheduled", "skipped", "cancelled"):
         metrics.PLANNED.labels(status=status).inc(getattr(done, status))
+    if done.skipped:
+        metrics.SKIPPED.labels(reason=SkipReason.LATE_BOOKING.value).inc(done.skipped)
     return done
 
 
