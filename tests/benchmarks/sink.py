@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotelagent.embedded import paths, ports
-from tests.servers import FOLDER
+from tests.folders import FOLDER
 
 if TYPE_CHECKING:
     Number = Synchronized[int]

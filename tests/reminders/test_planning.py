@@ -122,11 +122,14 @@ def test_a_skipped_one_is_not_revived_by_a_later_change(book: Book, clock: Clock
 
 def test_a_rule_may_be_for_some_guests_only(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
-    Rule.objects.filter(offset_days=7).update(min_nights=3, room_types=["A"], sources=["Direct"])
+    Rule.objects.filter(offset_days=7).update(
+        min_nights=3, max_nights=4, room_types=["A"], sources=["Direct"]
+    )
     fields = {"room_type": "A", "source": "Direct"}
     for number, departure, changed in (
         ("R1", "2030-05-13", {}),
         ("R2", "2030-05-12", {}),
+        ("R5", "2030-05-15", {}),
         ("R3", "2030-05-13", {"room_type": "B"}),
         ("R4", "2030-05-13", {"source": "Groups"}),
     ):

@@ -5,7 +5,7 @@ from typing import Any
 
 import environ
 
-from tests.servers import FOLDER
+from tests.folders import FOLDER
 
 SECRET_KEY = "bench"
 USE_TZ = True
