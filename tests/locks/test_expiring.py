@@ -1,6 +1,7 @@
 """A hold that expires while its owner is at it: made to happen by who keeps its row meanwhile."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -49,7 +50,7 @@ def meanwhile(hotel: Hotel, act: Callable[[], Hold]) -> "Future[Hold]":
             connection.close()
 
     threading.Thread(target=run).start()
-    until("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)", hotel)
+    until(WAITS, hotel)
     return outcome
 
 
@@ -58,9 +59,14 @@ def until(question: str, hotel: Hotel, *params: object) -> None:
     with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as asking:
         asking.execute(f'SET search_path TO "{hotel.scope.schema}"')
         while asking.execute(question, params).fetchone() != (True,):
-            pass
+            time.sleep(0.01)
 
 
+# In this database: who waits for a row waits for a transaction, which belongs to none.
+WAITS = (
+    "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE NOT granted AND datname = current_database())"
+)
 LAPSED = "SELECT expires_at <= clock_timestamp() FROM locks_stay WHERE id = %s"
 
 

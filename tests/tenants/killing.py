@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import connection
+import psycopg
+from django.conf import settings
 
 from hotelagent.embedded import paths
-from tenants.context import platform_context
-from tenants.routes import direct_route
 from tests.tenants import sql
 
 T = TypeVar("T")
@@ -26,30 +25,26 @@ def kill_where_it_waits(
     way the server brings to its end, unless `server_too`.
     """
     before = _backends()
-    with direct_route(), platform_context(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        own = cursor.fetchone()[0]
-        cursor.execute("BEGIN")
-        cursor.execute(lock)
+    # Its transaction only holds the lock, and others ask: an index that is made concurrently waits for whoever asks
+    # in a transaction too, whatever table it is about.
+    with psycopg.connect(settings.DATABASE_DIRECT_URL) as holding:
+        holding.execute(lock)
         with subprocess.Popen([sys.executable, *program, *arguments], cwd=paths.CHECKOUT) as process:
-            # Not pg_stat_activity: a transaction sees that as it was at first.
             waiting = "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))"
-            blocked = _awaited(lambda: sql.ask(waiting, own))
+            blocked = _awaited(lambda: sql.ask(waiting, holding.info.backend_pid))
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
         if server_too:
             sql.ask("SELECT pg_terminate_backend(%s)", blocked[0][0])
-        cursor.execute("ROLLBACK")
+        holding.rollback()
     # The server notices that nobody is there any more when it may go on; and on the command's other connections,
     # one of which has the lock that keeps a second command out, in its own time.
     _awaited(lambda: not _backends() - before)
 
 
 def _backends() -> set[int]:
-    """Whoever is connected beside us."""
-    others = (
-        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
+    """Whoever is connected to this database beside us."""
+    others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     return {pid for (pid,) in sql.ask(others)}
 
 

@@ -30,7 +30,8 @@ def test_a_direct_url_that_leads_to_a_pooler_is_refused_and_leaves_no_lock(
     done = migrate(DATABASE_DIRECT_URL=pgbouncer.through(settings.DATABASE_DIRECT_URL))
     assert done.returncode == 1
     assert "tenants.E025" in done.stderr
-    assert sql.ask("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+    locks = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE l.locktype = 'advisory'"
+    assert sql.ask(f"{locks} AND d.datname = current_database()") == [(0,)]
     assert migrate().returncode == 0
 
 
