@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
-from reminders.models import Reminder, Reservation
+from reminders.models import Reminder, Reservation, SkipReason
 from reminders.validation import flaw_of_days
 
 
@@ -14,6 +14,7 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
     room = serializers.CharField(
         source="stay.room.number",
         default=None,
+        allow_null=True,
         read_only=True,
         help_text="The room's number, once one is given.",
     )
@@ -66,6 +67,7 @@ class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservat
 class ReminderSerializer(serializers.ModelSerializer[Reminder]):
     reservation_number = serializers.CharField(source="reservation.external_id", read_only=True)
     rule_name = serializers.CharField(source="rule.name", read_only=True)
+    skip_reason = serializers.ChoiceField(choices=SkipReason.choices, allow_blank=True, read_only=True)
 
     class Meta:
         model = Reminder

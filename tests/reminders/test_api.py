@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from rest_framework.test import APIClient
 
@@ -89,6 +90,17 @@ def test_reminders_are_listed_cancelled_and_sent_now(api: APIClient, hotel: Hote
         Reminder.objects.filter(id=listed[1]["id"]).update(status="unknown")
     settled = api.post(f"/api/v1/reminders/{listed[1]['id']}/settle/", {"was_sent": True})
     assert settled.json()["status"] == "sent"
+
+
+def test_what_it_answers_is_what_its_description_says(api: APIClient) -> None:
+    description = api.get("/api/schema/?format=json").json()
+    answers = {
+        "Reservation": put(api).json(),
+        "Reminder": api.get("/api/v1/reminders/").json()["results"][0],
+    }
+    for name, answer in answers.items():
+        jsonschema.validate(answer, {"$ref": f"#/components/schemas/{name}", **description})
+    assert (answers["Reservation"]["room"], answers["Reminder"]["skip_reason"]) == (None, "")
 
 
 def test_it_asks_for_scopes(api: APIClient, hotel: Hotel) -> None:
