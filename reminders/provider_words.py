@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -120,5 +121,7 @@ def _within(raw: Any, key: str) -> dict[str, Any]:
 
 def _plain(address: str) -> str:
     """Providers write a domain in ASCII, and some an address in small letters."""
-    local, _at, domain = address.strip().rpartition("@")
-    return f"{local}@{punycode(domain)}".casefold()
+    local, at, domain = address.strip().rpartition("@")
+    with contextlib.suppress(UnicodeError):  # no domain that can be, and so none of ours
+        domain = punycode(domain)
+    return f"{local}{at}{domain}".casefold()

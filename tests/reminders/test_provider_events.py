@@ -167,6 +167,17 @@ def test_an_address_is_known_however_it_is_written(sent: Reminder, hotel: Hotel,
     assert Suppression.objects.get().email == TO
 
 
+@pytest.mark.parametrize(
+    "told_as", ["somebody@else.example", "x" * 70, f"a@{'x' * 70}.example", "@", "a@b@c"]
+)
+def test_what_is_nobody_s_address_of_ours_is_taken_note_of_and_left(
+    sent: Reminder, hotel: Hotel, told_as: str
+) -> None:
+    bounce = payload("postmark", "hard", metadata(sent, hotel)) | {"Email": told_as}
+    assert tell("postmark", bounce) == 200
+    assert not Suppression.objects.exists()
+
+
 def test_the_trail_and_the_list_say_in_the_reader_s_words_what_came_back(
     sent: Reminder, hotel: Hotel
 ) -> None:
