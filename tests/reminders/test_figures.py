@@ -99,6 +99,25 @@ def test_a_refusal_is_counted(
     assert refused == [1]
 
 
+def test_one_whose_outcome_nobody_knows_is_counted(
+    booked: Reservation, clock: Clock, smtp: MailServer
+) -> None:
+    smtp.drop()
+    clock("2030-05-09 10:00")
+    with counted("hotelagent_reminders_total", outcome="unknown") as unknown:
+        send_all()
+    assert unknown == [1]
+
+
+def test_a_guest_who_has_enough_is_counted(book: Book, booked: Reservation, clock: Clock) -> None:
+    Rule.objects.filter(offset_days=1).update(guest_cap=1)
+    book("R2", "2030-05-10", "2030-05-12", guest_email="r1@example.com")
+    clock("2030-05-09 10:00")
+    with counted("hotelagent_reminders_skipped_total", reason="guest_cap") as skipped:
+        send_all()
+    assert skipped == [1]
+
+
 MORNING = datetime(2030, 5, 8, 20, tzinfo=UTC)  # 10:00 on the 9th in Kiritimati, 14 hours ahead
 
 
