@@ -35,7 +35,8 @@ def metadata(reminder: Reminder, hotel: Hotel) -> Data:
 def tell(provider: str, payload: object, *, secret: str = SECRET) -> int:
     """Post it to the platform's host, as the provider would; returns the status."""
     basic = {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"} if secret else {}
-    sns = {"X-Amz-Sns-Message-Type": "Notification", "X-Amz-Sns-Message-Id": "22b80b92"}
+    kind = payload.get("Type", "") if isinstance(payload, dict) else ""
+    sns = {"X-Amz-Sns-Message-Type": kind, "X-Amz-Sns-Message-Id": "22b80b92"}
     client = Client(SERVER_NAME="localhost", enforce_csrf_checks=True)
     answer = client.post(
         f"/anymail/{provider}/tracking/", json.dumps(payload), content_type="application/json",
@@ -162,6 +163,17 @@ def amazon(data: Data, kind: str = "Bounce", **more: Any) -> dict[str, Any]:
         "Type": "Notification", "MessageId": "22b80b92", "TopicArn": "arn:aws:sns:eu-west-1:123456789012:hotels",
         "Subject": "Amazon SES Email Event Notification", "Message": json.dumps(event), "Timestamp": MOMENT,
         "SignatureVersion": "1", "Signature": "EXAMPLE", "SigningCertURL": "https://sns.eu-west-1.amazonaws.com/1.pem",
+    }  # fmt: skip
+
+
+def amazon_subscribes() -> dict[str, Any]:
+    """https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html"""
+    return {
+        "Type": "SubscriptionConfirmation", "MessageId": "22b80b92", "Token": "2336412f37fb687f5d51e6e2425c464de257eb",
+        "TopicArn": "arn:aws:sns:eu-central-1:123456789012:hotels", "Timestamp": MOMENT,
+        "Message": "You have chosen to subscribe to the topic.", "SignatureVersion": "1", "Signature": "EXAMPLE",
+        "SubscribeURL": "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription",
+        "SigningCertURL": "https://sns.eu-central-1.amazonaws.com/1.pem",
     }  # fmt: skip
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.template.loader import render_to_string
 from django.utils import translation
 
 from dlq.models import Failure
-from hotelagent.settings.providers import PROVIDERS
+from hotelagent.settings.providers import PROVIDERS, settings_of
 from reminders import delivery, selectors
 from reminders.models import Reminder, Reservation, Suppression
 from reminders.services.reminders import send_failed_again
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
-from tests.reminders.provider_payloads import ANYMAIL, SHAPES, TO, metadata, tell
+from tests.reminders.provider_payloads import ANYMAIL, SHAPES, TO, amazon_subscribes, metadata, tell
 from tests.servers import MailServer
+from tests.web import Quiet, listening, serving
 
 pytestmark = pytest.mark.django_db
 Book = Callable[..., Reservation]
@@ -145,6 +147,41 @@ def test_nobody_else_can_tell(sent: Reminder, hotel: Hotel, provider: str, secre
     sent.refresh_from_db()
     assert sent.status == "sent"
     assert not Suppression.objects.exists()
+
+
+CONFIRMED = b"<ConfirmSubscriptionResponse><ConfirmSubscriptionResult/></ConfirmSubscriptionResponse>"
+
+
+@pytest.fixture
+def sns(settings: Any) -> Iterator[list[dict[str, list[str]]]]:
+    """What Amazon's other service was asked, which says to whom it may tell of mails."""
+    asked: list[dict[str, list[str]]] = []
+
+    class Api(Quiet):
+        def do_POST(self) -> None:
+            asked.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            self.begin(200, **{"Content-Length": str(len(CONFIRMED))})
+            self.wfile.write(CONFIRMED)
+
+    with serving(listening(Api)) as server:
+        found = PROVIDERS["ses"].anymail.upper() + "_CLIENT_PARAMS"
+        amazon = settings_of(
+            urlsplit(f"ses://key:secret@eu-west-1?endpoint_url=http://127.0.0.1:{server.server_port}")
+        )
+        settings.ANYMAIL = {**ANYMAIL, found: amazon["ANYMAIL"][found]}
+        yield asked
+
+
+def test_amazon_s_topic_is_confirmed_by_itself_for_who_has_the_secret(
+    sns: list[dict[str, list[str]]], db: None
+) -> None:
+    assert tell("amazon_ses", amazon_subscribes(), secret="provider:wrong") == 400
+    assert sns == []
+    assert tell("amazon_ses", amazon_subscribes()) == 200
+    [asked] = sns
+    told = amazon_subscribes()
+    assert asked["Action"] == ["ConfirmSubscription"]
+    assert (asked["TopicArn"], asked["Token"]) == ([told["TopicArn"]], [told["Token"]])
 
 
 @pytest.mark.parametrize("provider", sorted(TOLD))
