@@ -19,7 +19,7 @@ run: install ## Set up and run everything: two demonstration hotels on http://lo
 	@exec $(PY) manage.py serve
 
 test: install tools ## Run the tests (ARGS="tests/locks -k overlap" for some; PG_BIN=/usr/lib/postgresql/15/bin on that PostgreSQL)
-	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 2 --dist loadfile) $(ARGS)
+	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 2 --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 lint: install ## Check style, types and the SQL of migrations
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

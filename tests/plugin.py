@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,25 @@ from tests.servers import Servers
 
 SERVERS = pytest.StashKey[Servers]()
 ALONE = "test_main"
+TESTS = Path(__file__).parent
+#: Files that take over eight seconds, the longest first.
+LONGEST = (
+    "chaos/test_reminders.py",
+    "embedded/test_serve.py",
+    "tenants/test_migrate.py",
+    "tenants/test_restore_hotel.py",
+    "reminders/test_import_interrupted.py",
+    "reminders/test_import_again.py",
+    "locks/test_board_in_browser.py",
+    "isolation/test_isolation.py",
+    "tenants/test_migrate_killed.py",
+    "isolation/test_tls.py",
+    "embedded/test_postgres.py",
+    "doors/test_production_settings.py",
+    "tenants/test_poor_owner.py",
+    "chaos/test_beat.py",
+    "tenants/test_roles.py",
+)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -37,6 +57,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         problem = servers.build_template()
         if problem:
             os.environ["HOTELAGENT_TEST_PROBLEM"] = problem
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: none of them begins when everything else is about to end."""
+    place = {TESTS / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 def pytest_collection_finish() -> None:
