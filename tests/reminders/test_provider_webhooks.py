@@ -18,7 +18,7 @@ from reminders.models import Reminder, Reservation, Suppression
 from reminders.services.reminders import send_failed_again
 from reminders.services.suppressions import lift_suppression, suppress_by_hand
 from tenants.context import hotel_context
-from tenants.models import Hotel
+from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
 from tests.reminders.provider_payloads import ANYMAIL, SECRET, SHAPES, mailgun, metadata, postmark, tell
 from tests.servers import MailServer
@@ -100,6 +100,29 @@ def test_a_delivery_settles_what_nobody_knew(sent: Reminder, hotel: Hotel, befor
     sent.refresh_from_db()
     assert sent.status == after
     assert Event.objects.filter(event="reminder.settled").count() == (before == "unknown")
+
+
+def test_what_comes_back_before_it_is_marked_as_sent_stays_so(
+    book: Book, clock: Clock, hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Providers post within milliseconds, and a mail is marked with the next one's hand-over."""
+    clock("2030-05-09 12:00")
+    for number in ("R1", "R2"):
+        book(number, "2030-05-10", "2030-05-12")
+    send = delivery._Batch.send
+
+    def told_at_once(batch: Any, reminder: Reminder, *how: Any, **named: Any) -> None:
+        send(batch, reminder, *how, **named)
+        bounce = postmark(metadata(reminder, hotel)) | {"Email": reminder.reservation.guest_email}
+        assert tell("postmark", bounce) == 200
+
+    monkeypatch.setattr(delivery._Batch, "send", told_at_once)
+    due = [reminder.id for reminder in Reminder.objects.filter(status="scheduled")]
+    for _tick in range(2):
+        delivery.send_due(due)
+    assert list(Reminder.objects.filter(id__in=due).values_list("status", flat=True)) == ["failed"] * 2
+    assert (Failure.objects.count(), Suppression.objects.count(), len(smtp.accepted)) == (2, 2, 2)
+    assert not DueItem.objects.filter(item_id__in=due).exists()
 
 
 def test_it_is_found_in_its_hotel_and_in_no_other(sent: Reminder, hotel: Hotel, other_hotel: Hotel) -> None:
