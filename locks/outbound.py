@@ -10,8 +10,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 from django.utils.translation import gettext_noop as _
@@ -47,7 +47,7 @@ def ask(
     to = addresses.target(url)
     ends = time.monotonic() + seconds
     connection = (http.client.HTTPSConnection if to.secure else http.client.HTTPConnection)(to.host, to.port)
-    try:
+    with _told(to.host, seconds=seconds, ends=ends):
         with closing(connection), closing(_Wire(_connect(to, ends))) as wire:
             cut = threading.Timer(max(0.0, ends - time.monotonic()), wire.cut)
             cut.daemon = True
@@ -61,23 +61,27 @@ def ask(
                 cut.cancel()
         if wire.is_cut:  # to who reads until the other side hangs up, this was the end
             raise TimeoutError
+    return answer
+
+
+@contextmanager
+def _told(host: str, *, seconds: float, ends: float) -> Iterator[None]:
+    """What goes wrong on the way, as what is kept of it."""
+    try:
+        yield
     except ssl.SSLCertVerificationError as error:
-        raise NotDelivered(
-            Sentence(
-                _("The certificate of {host} is not valid: {why}."), host=to.host, why=error.verify_message
-            )
-        ) from error
+        why = Sentence(
+            _("The certificate of {host} is not valid: {why}."), host=host, why=error.verify_message
+        )
+        raise NotDelivered(why) from error
     except (OSError, http.client.HTTPException) as error:
         if time.monotonic() >= ends:
-            raise NotDelivered(
-                Sentence(
-                    _("{host} did not answer within {seconds} seconds."), host=to.host, seconds=round(seconds)
-                )
-            ) from error
-        raise NotDelivered(
-            Sentence(_("{host} gave no answer: {why}."), host=to.host, why=type(error).__name__)
-        ) from error
-    return answer
+            late = Sentence(
+                _("{host} did not answer within {seconds} seconds."), host=host, seconds=round(seconds)
+            )
+            raise NotDelivered(late) from error
+        why = Sentence(_("{host} gave no answer: {why}."), host=host, why=type(error).__name__)
+        raise NotDelivered(why) from error
 
 
 class _Wire:
