@@ -5,10 +5,11 @@ from typing import Any, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
 from hotelagent.admin import navigation, signals
@@ -16,6 +17,10 @@ from tenants.context import current_scope
 from tenants.errors import DomainError
 
 Row = TypeVar("Row", bound=Model)
+
+
+#: What an action does one by one, it does for no more than these: some seconds, which every proxy waits for.
+MOST_AT_ONCE = 500
 
 
 class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
@@ -81,6 +86,16 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
             else:
                 done.append(row)
         return done
+
+    def are_few(self, request: HttpRequest, chosen: QuerySet[Any]) -> bool:
+        """Whether an action may do them one by one; else the person is told."""
+        number = chosen.count()
+        if number > MOST_AT_ONCE:
+            text = _(
+                "Nothing was done: %(number)d are chosen, and %(most)d at a time are the most. Filter the list."
+            )
+            self.message_user(request, text % {"number": number, "most": MOST_AT_ONCE}, messages.ERROR)
+        return number <= MOST_AT_ONCE
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         signals.object_added.send(

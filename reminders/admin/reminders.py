@@ -130,6 +130,8 @@ class ReminderAdmin(LookedAtModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Reminder], act: Callable[..., object]
     ) -> HttpResponse | None:
         """Each on its own: what can't be done to one doesn't hold up the others. One message a reason."""
+        if not self.are_few(request, queryset):
+            return None
         refused: dict[str, list[str]] = defaultdict(list)
         chosen = list(queryset.values_list("id", "reservation__external_id"))
         for reminder_id, number in chosen:

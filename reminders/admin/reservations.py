@@ -97,6 +97,8 @@ class ReservationAdmin(ToldByServices, HotelModelAdmin):
 
     @admin.action(description=_("Cancel the reservation"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
+        if not self.are_few(request, queryset):
+            return
         for reservation in queryset:
             cancel_reservation(reservation_id=reservation.id)
         done = len(queryset)
