@@ -22,9 +22,10 @@ from typing import Any, Final
 
 from django.db import connection
 
-from reminders.models import Brand, Reminder, ReminderStatus, Reservation, Rule, Template
+from reminders import shared
+from reminders.models import Reminder, ReminderStatus, Reservation
 from reminders.rows import Rows
-from reminders.shared import Shared, shared
+from reminders.shared import Shared
 from tenants.calls import call
 from tenants.context import current_hotel
 
@@ -32,10 +33,9 @@ from tenants.context import current_hotel
 #: and the fence covers the one that does.
 STALE_AFTER = timedelta(seconds=180)
 
-_CLAIM: Final = "reminders_claim"  # migration 0003_handing_over
+_CLAIM: Final = "reminders_claim"  # migration 0004_handing_over
 _HAND_OVER: Final = "reminders_hand_over"
-_REMINDERS, _RESERVATIONS, _RULES = Rows(Reminder), Rows(Reservation), Rows(Rule)
-_TEMPLATES, _BRANDS = Rows(Template), Rows(Brand)
+_REMINDERS, _RESERVATIONS = Rows(Reminder), Rows(Reservation)
 
 _MAY_BE_SENT = """
 UPDATE reminders_reminder SET status = 'unknown', last_error = 'The worker was lost.'
@@ -50,9 +50,9 @@ _OPEN = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
+    shared: Shared
     reminders: list[Reminder]  # with their reservations and rules
     suppressed: set[uuid.UUID]  # those whose guest's address no mail may go to
-    shared: Shared
 
 
 class ClaimLost(Exception):
@@ -68,24 +68,26 @@ class Sent:
     told: dict[str, Any]
 
 
-def claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed:
+def claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed | None:
     """Claim those of `ids` that are scheduled and due, or whose worker died before it sent anything, and read all
-    that is needed to send them. One message, one commit.
+    that is needed to send them; None where there are none. One message, one commit.
     """
+    kept = shared.kept()
     given = {
         "ids": [id_.hex for id_ in ids],
         "now": now.isoformat(),
         "stale_after": STALE_AFTER.total_seconds(),
+        "known": kept.revision if kept else None,
     }
-    found = call(_CLAIM, given) or {}
-    rules = {rule.id: rule for rule in map(_RULES.made, found.get("rules", ()))}
-    templates = map(_TEMPLATES.made, found.get("templates") or ())
-    brand = _BRANDS.made(found["brand"]) if found.get("brand") else None
-    claimed = Claimed([], set(), shared(templates, brand=brand))
-    for row in found.get("claimed", ()):
+    found = call(_CLAIM, given)
+    if found is None:
+        return None
+    same = kept.shared if kept and "revision" not in found else shared.keep(found)
+    claimed = Claimed(same, [], set())
+    for row in found["claimed"]:
         reminder = _REMINDERS.made(row["reminder"])
         reminder.reservation = _RESERVATIONS.made(row["reservation"])
-        reminder.rule = rules[reminder.rule_id]
+        reminder.rule = claimed.shared.rules[reminder.rule_id]
         claimed.reminders.append(reminder)
         if row["suppressed"]:
             claimed.suppressed.add(reminder.id)

@@ -47,9 +47,10 @@ def send_due(ids: Sequence[uuid.UUID], *, transport: Transport | None = None) ->
     started = time.monotonic()
     claimed = claims.claim(ids, now=timezone.now())
     counts: Counter[str] = Counter()
-    if others := set(ids) - {reminder.id for reminder in claimed.reminders}:
+    mine = {reminder.id for reminder in claimed.reminders} if claimed else set()
+    if others := set(ids) - mine:
         counts["unknown"] += _settle(others)
-    if claimed.reminders:
+    if claimed:
         batch = _Batch(claimed.reminders, claimed.shared, suppressed=claimed.suppressed)
         with contextlib.nullcontext(transport) if transport else Transport() as open_transport:
             counts += _send(batch, claimed.reminders, open_transport, until=started + BUDGET)

@@ -82,7 +82,9 @@ def stored_version() -> str | None:
 
 def script() -> str:
     """What pg_dump says of the template schema, ready to be replayed under another name."""
-    before, after, data = _sections(SCHEMA, "pre-data", "post-data", "data", options=["--inserts"])
+    before, after, data = _sections(
+        SCHEMA, "pre-data", "post-data", "data", options=["--rows-per-insert=1000"]
+    )
     data = _DATA_NAMES.sub(rf"\g<1>{PLACEHOLDER}.", data)
     # Rows last: the tables are empty when their indexes are made, and small when they are filled.
     return "".join([BEFOREHAND, *_unnamed(SCHEMA, before, after), data])

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Brand(models.Model):
-    """How the hotel's mails and its pages for guests look. One row, none before somebody chose something."""
+    """How the hotel's mails and its pages for guests look: one row, which comes with the hotel."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     colour = models.CharField(_("colour"), max_length=7, default="#1f4e5f")
@@ -17,6 +17,8 @@ class Brand(models.Model):
     logo_height = models.PositiveSmallIntegerField(default=0, editable=False)
     #: In the logo's address: a new logo has a new one, so each may be cached for ever.
     logo_digest = models.CharField(max_length=16, blank=True, default="", editable=False)
+    #: A digest of the rules, the templates and this row, written by triggers (migration 0003_brand).
+    revision = models.UUIDField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("looks of the mails")

@@ -25,7 +25,7 @@ FIRST_RELEASE = {
     "audit": "0001_initial",
     "dlq": "0002_platform_retries",
     "locks": "0002_one_room_functions",
-    "reminders": "0003_brand",
+    "reminders": "0004_handing_over",
 }
 
 #: Rules of squawk that don't fit here, and why.

@@ -54,8 +54,7 @@ def measure(ids: list[str]) -> list[Row]:
 @contextmanager
 def keeping_servers() -> Iterator[Servers]:
     """As `harness.servers`, but a commit waits for the disk: what a hold promises is nothing without that."""
-    running = Servers()
-    running.postgres.options = postgres.DURABLE
+    running = Servers(durable=True)
     try:
         running.start()
         if problem := running.build_template():

@@ -14,7 +14,6 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern_email
 
-from hotelagent.embedded import postgres
 from tests.benchmarks.contestants import Contestant, both
 from tests.benchmarks.harness import Row, median_ratio, row
 from tests.benchmarks.sink import Sink, sink
@@ -28,8 +27,7 @@ ROUNDS = 3
 
 
 def measure(ids: list[str]) -> list[Row]:
-    running = Servers()
-    running.postgres.options = postgres.DURABLE  # a mark that a crash forgets is a mail that goes twice
+    running = Servers(durable=True)  # a mark that a crash forgets is a mail that goes twice
     with ExitStack() as stack:
         stack.callback(running.stop)
         running.start()

@@ -89,7 +89,7 @@ def make_hotels(start: int, stop: int) -> None:
     for hotel in mine:
         with hotel_context(hotel):
             Rule.objects.filter(offset_days=7).update(is_active=False)
-            Rule.objects.update(late_policy=LatePolicy.SEND_NOW)
+            Rule.objects.update(late_policy=LatePolicy.SEND_NOW, offset_days=3)
 
 
 def _hotel(number: int) -> Hotel:
@@ -114,7 +114,6 @@ def make_due(hotels: int, each: int) -> None:
                 )
                 for guest in range(number * each, (number + 1) * each)
             )  # fmt: skip
-            Rule.objects.filter(is_active=True).update(offset_days=3)
             planning.plan(reservations, now=now, are_new=True)
     with platform_context(), connection.cursor() as cursor:
         cursor.execute("ANALYZE tenants_dueitem")

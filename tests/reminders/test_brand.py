@@ -89,7 +89,7 @@ def test_the_name_on_the_colour_can_be_read(colour: str, ink: str) -> None:
 def test_what_is_no_colour_is_refused(in_hotel: Hotel, colour: str) -> None:
     with pytest.raises(InvalidColour):
         set_colour(colour=colour)
-    assert not Brand.objects.exists()
+    assert Brand.objects.get().colour == "#1f4e5f"
 
 
 def test_the_database_takes_no_other_colour_and_no_second_row(in_hotel: Hotel) -> None:

@@ -270,7 +270,9 @@ def test_it_does_not_send_again_after_a_worker_died_when_the_mail_had_left(
 
 
 def test_a_slow_worker_sends_nothing_once_another_has_its_claim(due_one: Reminder, smtp: MailServer) -> None:
-    with_claim = claims.claim([due_one.id], now=timezone.now()).reminders[0]
+    claimed = claims.claim([due_one.id], now=timezone.now())
+    assert claimed is not None
+    [with_claim] = claimed.reminders
     stale(due_one)
     assert send(due_one) == {"sent": 1}
     with pytest.raises(claims.ClaimLost):

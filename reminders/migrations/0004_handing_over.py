@@ -6,6 +6,8 @@ each mail took longer than doing what they say. They answer with whole rows, as 
 
 from django.db import migrations
 
+from audit.sql import event_insert
+
 _FUNCTION = """
 CREATE FUNCTION {name}(given jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -15,7 +17,8 @@ $$
 """
 
 # Claims what is scheduled and due, or whose worker died before it sent anything. With it, all that is needed to send
-# it. Null where nothing was.
+# it, but what all the hotel's mails share only where its revision is not the one that is `known`. Null where nothing
+# was claimed.
 # SKIP LOCKED: two workers that were handed the same ids share them instead of waiting for each other.
 CLAIM = _FUNCTION.format(
     name="reminders_claim",
@@ -25,6 +28,8 @@ DECLARE
     now timestamptz := given ->> 'now';
     lost timestamptz := clock_timestamp() - make_interval(secs => (given -> 'stale_after')::float);
     claimed jsonb;
+    current uuid;
+    answer jsonb;
 BEGIN
     WITH mine AS (
         SELECT r.id, r.reservation_id FROM reminders_reminder r
@@ -44,12 +49,18 @@ BEGIN
     IF claimed IS NULL THEN
         RETURN NULL;
     END IF;
-    RETURN jsonb_build_object(
-        'claimed', claimed,
-        'rules', (SELECT jsonb_agg(u) FROM reminders_rule u),
-        'templates', (SELECT jsonb_agg(t) FROM reminders_template t),
-        'brand', (SELECT to_jsonb(b) FROM (
-            SELECT id, colour, logo_type, logo_width, logo_height, logo_digest FROM reminders_brand) b));
+    -- Read before what it stands for: a change in between is found by the next batch.
+    SELECT revision INTO current FROM reminders_brand;
+    answer := jsonb_build_object('claimed', claimed);
+    IF current <> (given ->> 'known')::uuid IS NOT FALSE THEN
+        answer := answer || jsonb_build_object(
+            'revision', current,
+            'rules', (SELECT jsonb_agg(u) FROM reminders_rule u),
+            'templates', (SELECT jsonb_agg(t) FROM reminders_template t),
+            'brand', (SELECT to_jsonb(b) FROM (
+                SELECT id, colour, logo_type, logo_width, logo_height, logo_digest FROM reminders_brand) b));
+    END IF;
+    RETURN answer;
 END""",
 )
 
@@ -57,7 +68,7 @@ END""",
 # `next` may leave: not where another has its claim, or its reservation is not as it was read.
 HAND_OVER = _FUNCTION.format(
     name="reminders_hand_over",
-    body="""
+    body=f"""
 DECLARE
     sent uuid := given ->> 'sent';
     next uuid := given ->> 'next';
@@ -67,11 +78,7 @@ BEGIN
         SET status = 'sent', sent_at = (given ->> 'sent_at')::timestamptz, last_error = ''
         WHERE r.id = sent AND r.attempts = (given -> 'sent_attempts')::int AND r.status IN ('sending', 'unknown');
         IF FOUND THEN
-            INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, ip, request_id,
-                subject_kind, subject_id, data)
-            VALUES ((given ->> 'event')::uuid, 'reminder.sent', given ->> 'actor_kind', given ->> 'actor_id',
-                given ->> 'actor_label', (given ->> 'ip')::inet, given ->> 'request_id',
-                'reminder', sent::text, given -> 'data');
+            {event_insert("reminder.sent", subject=("reminder", "sent"), data="given -> 'data'")}
         END IF;
     END IF;
     IF given ? 'done' THEN
@@ -90,12 +97,12 @@ BEGIN
       AND v.id = (given ->> 'reservation')::uuid AND v.id = r.reservation_id
       AND v.updated_at = (given ->> 'version')::timestamptz;
     RETURN to_jsonb(FOUND);
-END""",
+END""",  # noqa: S608 - put together from constants
 )
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reminders", "0002_defaults"), ("audit", "0001_initial")]
+    dependencies = [("reminders", "0003_brand"), ("audit", "0001_initial")]
 
     operations = [
         migrations.RunSQL(

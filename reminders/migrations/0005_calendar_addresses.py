@@ -8,7 +8,7 @@ import hotelagent.ids
 class Migration(migrations.Migration):
     dependencies = [
         ("locks", "0004_what_follows"),
-        ("reminders", "0003_brand"),
+        ("reminders", "0004_handing_over"),
     ]
 
     operations = [
