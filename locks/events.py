@@ -3,8 +3,11 @@
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
+from locks.errors import AddressRefused, NotDelivered
 
 _STAY = ("room", "check_in", "check_out")
+#: Why a test was not taken where no status says it; what exactly it was is told to who sent it.
+_UNTOLD = {NotDelivered.code: _("it was not delivered"), AddressRefused.code: _("the address is not allowed")}
 
 ROOM_CREATED = register(
     "room.created",
@@ -113,6 +116,7 @@ WEBHOOK_PINGED = register(
     "webhook.pinged",
     sentence=_("{actor} sent a test to the webhook at {host}: {outcome}"),
     fields=("host", "outcome"),
+    words={"outcome": _UNTOLD},
 )
 WEBHOOK_SECRET_ROTATED = register(
     "webhook.secret_rotated",

@@ -137,17 +137,17 @@ def ping(webhook_id: UUID) -> Tested:
     webhook = Webhook.objects.filter(id=webhook_id).first()
     if webhook is None:
         raise UnknownWebhook(f"There is no webhook {webhook_id}.")
-    status, error, start = None, "", time.perf_counter()
+    status, error, code, start = None, "", "", time.perf_counter()
     try:
         status = send(webhook, message=str(uuid7()), topic=PING, happened=database_now(), data={})
     except DomainError as refused:
-        error = refused.detail
+        error, code = refused.detail, refused.code
     delivered = status is not None and is_taken(status)
     record(
         events.WEBHOOK_PINGED,
         subject=("webhook", webhook.id),
         host=host_of(webhook),
-        outcome=str(status or error),
+        outcome=str(status or code),
     )
     return Tested(delivered, status, error, round((time.perf_counter() - start) * 1000))
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from celery import current_app
 from django.db import connection
+from django.utils import translation
 
 from dlq.models import Failure
 from locks import policy, services
@@ -174,8 +175,12 @@ def test_the_secret_is_sealed_where_it_is_stored(made: tuple[Webhook, str], sett
     assert secret.encode() not in stored
     assert sealing.unseal(stored, webhook=webhook.id) == secret
     settings.SECRET_KEY = "another" * 10
-    tested = services.ping(webhook.id)
+    with translation.override("es"):
+        tested = services.ping(webhook.id)
     assert "another SECRET_KEY" in tested.error
+    [told] = events_of("webhook.pinged")
+    assert told.data["outcome"] == "webhook-not-delivered"  # in no language
+    assert told.sentence.endswith("it was not delivered")
 
 
 def test_a_notice_that_is_forgotten_says_so(rooms: list[int]) -> None:
