@@ -1,4 +1,5 @@
 import datetime
+import decimal
 import threading
 import uuid
 from typing import Any
@@ -11,7 +12,7 @@ from audit.models import Event
 from audit.registry import EventType
 from audit.selectors import timeline
 from audit.services import record, record_apart, record_many
-from tenants.context import Actor, hotel_context, platform_context
+from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.models import Hotel
 from tenants.routes import direct_route
 
@@ -134,6 +135,31 @@ def test_many_are_recorded_with_one_statement(
     with django_assert_num_queries(1):
         assert record_many(lit, rows) == 500
     assert Event.objects.filter(event="lamp.lit").count() == 500
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ip", ["192.0.2.7", "2001:db8::7", None])
+def test_one_of_many_is_told_as_one_alone(in_hotel: Hotel, lit: EventType, ip: str | None) -> None:
+    who = Actor(kind="key", id="7", label="a" * 300, ip=ip, request_id="request-1")
+    what: dict[str, Any] = {
+        "colour": [
+            datetime.date(2026, 3, 1),
+            uuid.UUID(int=7),
+            decimal.Decimal("1.50"),
+            "100 % {ñ} 'x' \\",
+            None,
+        ]
+    }
+    with actor_context(who):
+        for subject in (("lamp", uuid.UUID(int=1)), None):
+            record(lit, subject=subject, **what)
+            record_many(lit, [(subject, what)])
+    shown = [
+        {name: value for name, value in row.items() if name not in {"id", "at"}}
+        for row in Event.objects.filter(event="lamp.lit").order_by("id").values()
+    ]
+    assert len(shown) == 4
+    assert (shown[0], shown[2]) == (shown[1], shown[3])
 
 
 @pytest.mark.django_db
