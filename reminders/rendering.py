@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.template import Context, Engine, Template, TemplateSyntaxError
+from django.template import Context, Template, TemplateSyntaxError
 from django.template.base import TextNode, VariableNode
 from django.template.loader import get_template
 from django.utils import formats, timezone, translation
@@ -29,6 +29,7 @@ from reminders.errors import InvalidTemplate
 from reminders.letterhead import Letterhead
 from reminders.models import Reservation
 from reminders.models import Template as StoredTemplate
+from reminders.permitted import StaffEngine, check_loops
 from reminders.pieces import Pieces
 
 LAST_RESORT = "en"
@@ -40,8 +41,8 @@ _MOST = 60_000
 _LAYOUT = "reminders/mail.html"
 #: What differs on its page, by hotel or by guest.
 _PLACES = ("subject", "body", "unsubscribe", "why", "hotel", "colour", "ink", "logo_url", "width", "height")
-_HTML = Engine(autoescape=True)
-_TEXT = Engine(autoescape=False)
+_HTML = StaffEngine(autoescape=True)
+_TEXT = StaffEngine(autoescape=False)
 # What reads files, shows settings, depends on where and when it is rendered, or lets a guest's name be HTML.
 _FORBIDDEN = re.compile(
     r"\{%\s*(include|extends|load|debug|lorem|now|url|autoescape)\b|\|\s*(safe|safeseq)\b"
@@ -209,6 +210,7 @@ def check(*, subject: str, text: str, html: str) -> None:
             raise InvalidTemplate(f"{part}: {found[1] or found[2]} is not available here.", part=part)
         try:
             compiled = _compiled(source, is_html=is_html)
+            check_loops(compiled)
         except TemplateSyntaxError as error:
             raise InvalidTemplate(f"{part}: {error}", part=part) from error
         if unknown := sorted(variables.used(compiled.nodelist) - variables.AVAILABLE):

@@ -206,3 +206,47 @@ def test_each_guest_reads_the_nearest_language(
     assert mail["Subject"] == subject
     assert f"{stop}: http" in part(mail, "plain")
     assert f">{stop}</a>" in part(mail, "html")
+
+
+@pytest.mark.parametrize(
+    ("html", "says"),
+    [
+        ('{{ guest_name|center:"3000000000" }}', "Invalid filter: 'center'"),
+        ('{{ guest_name|ljust:"3000000000" }}', "Invalid filter: 'ljust'"),
+        ('{{ nights|stringformat:"0999999999d" }}', "Invalid filter: 'stringformat'"),
+        ("{{ guest_name|join:guest_name|join:guest_name }}", "Invalid filter: 'join'"),
+        ("{{ guest_name|addslashes|pprint }}", "Invalid filter"),
+        ('{% filter rjust:"3000000000" %}x{% endfilter %}', "Invalid filter: 'rjust'"),
+        ("{{ guest_name|add:guest_name }}", "invalid literal for int"),
+        ("{% for a in guest_name %}{% for b in guest_name %}x{% endfor %}{% endfor %}", "a loop can't stand"),
+        ("{% for a in guest_name %}{% if a %}{% for b in a %}x{% endfor %}{% endif %}{% endfor %}", "a loop"),
+    ],
+)
+def test_a_template_that_takes_the_memory_or_the_time_of_all_hotels_is_refused(html: str, says: str) -> None:
+    with pytest.raises(InvalidTemplate, match=says):
+        rendering.check(subject="a", text="b", html=html)
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ("{{ nights|add:1 }} {{ nights|add:'-1' }}", "3 1"),
+        ("{{ guest_name|upper|truncatechars:4 }}", "ANA…"),
+        (
+            "{{ nights }} night{{ nights|pluralize }}, {{ children|yesno:'with,without' }}",
+            "2 nights, without",
+        ),
+        ("{{ room_type|default:'any' }} {{ guest_name|cut:' '|lower }}", "any analima"),
+        ("{% for letter in number %}{{ letter|escape }}-{% endfor %}", "R-1-"),
+    ],
+)
+def test_a_template_may_do_with_values_what_letters_need(
+    mailed: Callable[..., EmailMessage | None], html: str, shown: str
+) -> None:
+    rendering.check(subject="a", text="b", html=html)
+    Template.objects.filter(language="en").update(html=f"<p>{html}</p>")
+    mail = mailed()
+    assert mail is not None
+    body = mail.get_body(("html",))
+    assert body is not None
+    assert f"<p>{shown}</p>" in body.get_content()
