@@ -284,3 +284,10 @@ def test_no_action_is_done_to_more_than_a_proxy_waits_for(
     staff.post("/admin/reminders/reservation/", {"action": "cancel", "_selected_action": [str(booked.id)]})
     booked.refresh_from_db()
     assert booked.status == "booked"
+
+
+def test_a_made_up_address_leads_to_the_list(staff: Client) -> None:
+    page = "/admin/reminders/reminder/"
+    chosen = {"action": "cancel", "_selected_action": ["no id"]}
+    for answer in (staff.get(f"{page}?status__exact=%00"), staff.post(page, chosen)):
+        assert (answer.status_code, answer["Location"]) == (302, f"{page}?e=1")
