@@ -13,6 +13,9 @@ from tests.servers import Servers
 SERVERS = pytest.StashKey[Servers]()
 ALONE = "test_main"
 TESTS = Path(__file__).parent
+#: Making a password slow to guess makes every test that connects slow.
+QUICK_LOGINS = ("scram_iterations=1",)
+QUICK_LOGINS_SINCE = 16  # the version of PostgreSQL
 #: Files that take over eight seconds, the longest first.
 LONGEST = (
     "chaos/test_reminders.py",
@@ -41,6 +44,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         servers = Servers()
         early_config.stash[SERVERS] = servers
         early_config.add_cleanup(servers.stop)
+        if int(servers.postgres.version.partition(".")[0]) >= QUICK_LOGINS_SINCE:
+            servers.postgres.options += QUICK_LOGINS
         servers.start()
         os.environ.update(servers.environment(ALONE, 1))
     return (yield)

@@ -49,17 +49,14 @@ def with_database(url: str, database: str) -> str:
 
 
 class Servers:
-    """PostgreSQL and Valkey of one test run, each new and empty, in a folder that no other run uses.
+    """PostgreSQL and Valkey of one test run, each new and empty, in a folder that no other run uses."""
 
-    `durable`: on disk, and a commit waits for it, as in production. Else a crash of the machine may cost the run.
-    """
-
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self) -> None:
         self.folder, self._lock = folders.claim()
         self.log = (self.folder / "servers.log").open("wb")
         self.postgres = postgres.Postgres(
-            self.folder / "postgres" if durable else folders.in_memory(self.folder / "postgres"),
-            options=postgres.DURABLE if durable else postgres.THROWAWAY,
+            folders.in_memory(self.folder / "postgres"),
+            options=postgres.THROWAWAY,
             programs=other_postgres(),
         )
         self.valkey = valkey.Valkey(self.folder / "valkey", persistence=valkey.THROWAWAY)
@@ -113,10 +110,9 @@ def clone(direct_url: str) -> None:
     superuser_url = os.environ["HOTELAGENT_TEST_SUPERUSER_URL"]
     with psycopg.connect(with_database(superuser_url, "postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
-    with psycopg.connect(with_database(direct_url, "postgres"), autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                database, sql.Identifier(TEMPLATE)
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                database, sql.Identifier(postgres.OWNER), sql.Identifier(TEMPLATE)
             )
         )
 
