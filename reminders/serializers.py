@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
 from reminders.models import Reminder, Reservation, SkipReason
-from reminders.validation import flaw_of_days
+from reminders.validation import flaw_of_days, is_country
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):
@@ -55,6 +55,12 @@ class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservat
             "arrival", "departure", "guest_name", "guest_email", "guest_phone", "language", "country", "adults",
             "children", "room_type", "source", "status", "booked_on", "status_date",
         )  # fmt: skip
+        extra_kwargs = {
+            "guest_email": {"help_text": "Where the reminders go; without one none does."},
+            "language": {"help_text": "Of the mails, BCP 47: `es`, `pt-br`. Empty: the hotel's."},
+            "country": {"help_text": "ISO 3166: `ESP` or `ES`.", "validators": [is_country]},
+            "status_date": {"help_text": "The day from which the status holds."},
+        }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if flaw := flaw_of_days(attrs["arrival"], attrs["departure"]):

@@ -18,6 +18,11 @@ is_language = RegexValidator(
     code="language",
 )
 
+#: ISO 3166-1, of two letters or three: what systems send, and files have mixed.
+is_country = RegexValidator(
+    r"\A[A-Za-z]{2,3}\Z", _("A country is written as in ESP or ES (ISO 3166)."), code="country"
+)
+
 
 def flaw_of_days(arrival: date, departure: date) -> tuple[str, str] | None:
     """The field that is wrong and what is wrong with it, if anything is."""

@@ -145,6 +145,8 @@ def _tidied(fields: Mapping[str, Any]) -> dict[str, Any]:
             tidied[name] = one_line(tidied[name])
     if "language" in tidied:
         tidied["language"] = tidied["language"].lower().replace("_", "-")
+    if "country" in tidied:
+        tidied["country"] = tidied["country"].upper()
     return tidied
 
 

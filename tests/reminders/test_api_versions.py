@@ -201,3 +201,16 @@ def test_the_reminders_of_what_is_not_there_are_none(api: APIClient) -> None:
     nobody = "00000000-0000-0000-0000-000000000000"
     for name in ("reservation", "rule"):
         assert api.get(f"/api/v1/reminders/?{name}={nobody}").json()["results"] == []
+
+
+@pytest.mark.parametrize(("country", "stored"), [("es", "ES"), ("Esp", "ESP"), ("", "")])
+def test_a_country_is_told_by_its_letters(put: Put, country: str, stored: str) -> None:
+    assert put(country=country).json()["country"] == stored
+
+
+@pytest.mark.parametrize("country", ["!!", "123", "E", "Portugal"])
+def test_what_is_no_country_is_refused(put: Put, country: str) -> None:
+    answer = put(country=country)
+    assert answer.status_code == 400
+    assert {error["pointer"] for error in answer.json()["errors"]} == {"/country"}
+    assert "A country is written as in ESP or ES" in str(answer.json()["errors"])
