@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from locks import services
 from locks.models import Stay
@@ -21,19 +21,27 @@ from tests.servers import demand_or_skip
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 
-@pytest.fixture
-def page(live_server: Any, staff: Client, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    """The board of the hotel, logged in; a broken script or a breach of the page's policy fails the test."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         demand_or_skip("chromium")
-    # Playwright runs a loop of its own in this thread, which Django takes for asynchronous code.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    # Playwright runs a loop of its own in this thread, which Django takes for asynchronous code. Inside it Django
+    # has a connection of its own, that nobody else would close; and nobody inside would close the one outside.
+    connection.close()
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        with playwright.chromium.launch(executable_path=program, args=["--no-sandbox"]) as started:
+            yield started
+        connection.close()
+
+
+@pytest.fixture
+def page(browser: Browser, live_server: Any, staff: Client, settings: Any) -> Iterator[Page]:
+    """The board of the hotel, logged in; a broken script or a breach of the page's policy fails the test."""
     port = live_server.url.rpartition(":")[2]
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+    with browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB") as context:
         cookie = staff.cookies[settings.SESSION_COOKIE_NAME].value
         context.add_cookies(
             [
@@ -54,8 +62,6 @@ def page(live_server: Any, staff: Client, settings: Any, monkeypatch: pytest.Mon
         yield shown
         if folder := os.environ.get("SCREENSHOTS"):
             shown.screenshot(path=f"{folder}/board.png")
-        browser.close()
-        connection.close()  # inside the loop Django has a connection of its own, that nobody else would close
     assert complaints == []
 
 
