@@ -49,14 +49,17 @@ def with_database(url: str, database: str) -> str:
 
 
 class Servers:
-    """PostgreSQL and Valkey of one test run, each new and empty, in a folder that no other run uses."""
+    """PostgreSQL and Valkey of one test run, each new and empty, in a folder that no other run uses.
 
-    def __init__(self) -> None:
+    `durable`: on disk, and a commit waits for it, as in production. Else a crash of the machine may cost the run.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
         self.folder, self._lock = folders.claim()
         self.log = (self.folder / "servers.log").open("wb")
         self.postgres = postgres.Postgres(
-            folders.in_memory(self.folder / "postgres"),
-            options=postgres.THROWAWAY,
+            self.folder / "postgres" if durable else folders.in_memory(self.folder / "postgres"),
+            options=postgres.DURABLE if durable else postgres.THROWAWAY,
             programs=other_postgres(),
         )
         self.valkey = valkey.Valkey(self.folder / "valkey", persistence=valkey.THROWAWAY)
