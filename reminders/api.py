@@ -58,7 +58,13 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
         """Read a reservation; `ETag` names its version."""
         return _versioned(self.get_object())
 
-    @extend_schema(request=None, responses={200: ReservationSerializer})
+    @extend_schema(
+        request=None,
+        responses={
+            200: ReservationSerializer,
+            **problem_responses((409, "The stay is over (`/problems/wrong-reservation-state`).")),
+        },
+    )
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """Cancel a reservation: its room is free again and no reminder goes out any more."""

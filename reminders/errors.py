@@ -25,6 +25,13 @@ class ReservationChanged(DomainError):
     title = "The reservation is not as you have seen it"
 
 
+class WrongReservationState(DomainError):
+    """The reservation is not in a state that the act starts from."""
+
+    code = "wrong-reservation-state"
+    title = "The reservation's status does not allow this"
+
+
 class ReminderNotFound(DomainError):
     code = "reminder-not-found"
     status = 404

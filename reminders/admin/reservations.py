@@ -18,6 +18,7 @@ from locks.selectors import today
 from reminders import selectors
 from reminders.models import Reservation, ReservationStatus
 from reminders.services.reservations import cancel_reservation, correct_guest
+from tenants.errors import DomainError
 
 COLOURS = {
     ReservationStatus.BOOKED: "info",
@@ -99,14 +100,17 @@ class ReservationAdmin(ToldByServices, HotelModelAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         if not self.are_few(request, queryset):
             return
+        done = 0
         for reservation in queryset:
-            cancel_reservation(reservation_id=reservation.id)
-        done = len(queryset)
-        self.message_user(
-            request,
-            ngettext("%d reservation cancelled.", "%d reservations cancelled.", done) % done,
-            messages.SUCCESS,
-        )
+            try:
+                cancel_reservation(reservation_id=reservation.id)
+            except DomainError as error:
+                self.message_user(request, f"{reservation.external_id}: {error.detail}", messages.ERROR)
+            else:
+                done += 1
+        if done:
+            text = ngettext("%d reservation cancelled.", "%d reservations cancelled.", done) % done
+            self.message_user(request, text, messages.SUCCESS)
 
     def save_model(self, request: HttpRequest, obj: Reservation, form: Any, change: bool) -> None:
         correct_guest(reservation_id=obj.id, **{name: getattr(obj, name) for name in GUEST})

@@ -80,7 +80,10 @@ def _store(event: Event) -> str:
     with transaction.atomic():
         stored = Reservation.objects.select_for_update(of=("self",)).filter(external_id=event.number).first()
         if event.is_cancelled:
-            if stored is None or stored.status == ReservationStatus.CANCELLED:
+            if stored is None or stored.status in {
+                ReservationStatus.CANCELLED,
+                ReservationStatus.CHECKED_OUT,
+            }:
                 return "unchanged"
             cancel_reservation(reservation_id=stored.id)
             return "cancelled"

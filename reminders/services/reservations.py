@@ -11,10 +11,16 @@ from typing import Any, TypedDict, Unpack
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from audit.services import record
 from reminders import events, guests, planning
-from reminders.errors import InvalidReservation, ReservationChanged, ReservationNotFound
+from reminders.errors import (
+    InvalidReservation,
+    ReservationChanged,
+    ReservationNotFound,
+    WrongReservationState,
+)
 from reminders.models import Reservation, ReservationStatus
 from reminders.rendering import one_line
 from reminders.schedule import local_day, zone_of
@@ -83,7 +89,7 @@ def upsert_reservation(
 def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
     """Cancel it, and with it every reminder that has not gone. Cancelling again changes nothing.
 
-    Raises ReservationNotFound.
+    Raises ReservationNotFound, or WrongReservationState for a stay that is over.
     """
     with transaction.atomic():
         stored = Reservation.objects.select_for_update(of=("self",)).filter(id=reservation_id).first()
@@ -91,6 +97,10 @@ def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
             raise ReservationNotFound
         if stored.status == ReservationStatus.CANCELLED:
             return stored
+        if stored.status == ReservationStatus.CHECKED_OUT:
+            raise WrongReservationState(
+                _("The guest has checked out: there is nothing to cancel."), status_now=stored.status
+            )
         today = local_day(timezone.now(), zone=zone_of(current_hotel().time_zone))
         changing.write([Change(stored, {"status": ReservationStatus.CANCELLED, "status_date": today})])
         _guests_follow(stored, addresses=[stored.guest_email])

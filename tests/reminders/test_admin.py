@@ -291,3 +291,16 @@ def test_a_made_up_address_leads_to_the_list(staff: Client) -> None:
     chosen = {"action": "cancel", "_selected_action": ["no id"]}
     for answer in (staff.get(f"{page}?status__exact=%00"), staff.post(page, chosen)):
         assert (answer.status_code, answer["Location"]) == (302, f"{page}?e=1")
+
+
+def test_of_several_reservations_those_are_cancelled_that_can_be(
+    staff: Client, booked: Reservation, book: Book
+) -> None:
+    over = book("R2", "2030-05-10", "2030-05-12", status="checked_out")
+    data = {"action": "cancel", "_selected_action": [str(booked.id), str(over.id)]}
+    answer = staff.post("/admin/reminders/reservation/", data, follow=True)
+    said = {str(message) for message in answer.context["messages"]}
+    assert said == {
+        "R2: The guest has checked out: there is nothing to cancel.",
+        "1 reservation cancelled.",
+    }

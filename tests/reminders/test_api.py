@@ -76,6 +76,17 @@ def test_cancelling_takes_the_reminders_along(api: APIClient) -> None:
     assert {reminder["status"] for reminder in api.get(f"{address}/reminders/").json()} == {"cancelled"}
 
 
+def test_a_stay_that_is_over_is_not_cancelled(api: APIClient) -> None:
+    made = put(api, status="checked_out").json()
+    refused = api.post(f"/api/v1/reservations/{made['id']}/cancel/")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/wrong-reservation-state")
+    assert "nothing to cancel" in refused.json()["detail"]
+    assert api.get(ADDRESS).json()["status"] == "checked_out"
+    assert (
+        put(api, status="cancelled").json()["status"] == "cancelled"
+    )  # the hotel's own system has the last word
+
+
 def test_reminders_are_listed_cancelled_and_sent_now(api: APIClient, hotel: Hotel) -> None:
     put(api)
     listed = api.get("/api/v1/reminders/?status=scheduled").json()["results"]

@@ -85,6 +85,14 @@ def test_new_days_and_a_cancellation_follow_and_the_guest_stays(api: APIClient, 
         assert not Reminder.objects.filter(status="scheduled").exists()
 
 
+def test_a_stay_that_is_over_is_not_cancelled_by_a_calendar(api: APIClient, hotel: Hotel) -> None:
+    bring(api, STAY)
+    with hotel_context(hotel):
+        Reservation.objects.update(status="checked_out")
+    assert bring(api, f"{STAY}\nSTATUS:CANCELLED")["unchanged"] == 1
+    assert only(hotel).status == "checked_out"
+
+
 @pytest.mark.parametrize("summary", ["Airbnb (Not available)", "CLOSED - Not available", "Blocked"])
 def test_closed_nights_are_nobodys_stay(api: APIClient, hotel: Hotel, summary: str) -> None:
     assert bring(api, STAY.replace("Reserved", summary))["blocks"] == 1
