@@ -12,7 +12,7 @@ from hotelagent.embedded import paths
 
 FOLDER = paths.HOME / "test"
 MEMORY = Path("/dev/shm")  # noqa: S108 - tempfile makes a folder there that only we may look into
-PLENTY = 4 * 1024**3  # bytes, several times what all tests take
+PLENTY = 4 * 1024**3  # bytes; all tests take 150 MB, the whole file of bookings more
 
 
 def claim() -> tuple[Path, IO[str]]:

@@ -41,7 +41,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     """Before pytest-django reads the settings; only in the process that the workers are started from."""
     gc.disable()  # until everything is loaded: none of that is ever garbage
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        servers = Servers()
+        servers = Servers(in_memory=True)
         early_config.stash[SERVERS] = servers
         early_config.add_cleanup(servers.stop)
         if int(servers.postgres.version.partition(".")[0]) >= QUICK_LOGINS_SINCE:

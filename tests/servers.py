@@ -51,14 +51,16 @@ def with_database(url: str, database: str) -> str:
 class Servers:
     """PostgreSQL and Valkey of one test run, each new and empty, in a folder that no other run uses.
 
-    `durable`: on disk, and a commit waits for it, as in production. Else a crash of the machine may cost the run.
+    `durable`: a commit waits for the disk, as in production. Else a crash of the machine may cost the run.
+    `in_memory`: the databases, where there is plenty of that; for those that stay small and are often made anew.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, in_memory: bool = False) -> None:
         self.folder, self._lock = folders.claim()
         self.log = (self.folder / "servers.log").open("wb")
+        home = self.folder / "postgres"
         self.postgres = postgres.Postgres(
-            self.folder / "postgres" if durable else folders.in_memory(self.folder / "postgres"),
+            folders.in_memory(home) if in_memory else home,
             options=postgres.DURABLE if durable else postgres.THROWAWAY,
             programs=other_postgres(),
         )
