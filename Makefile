@@ -18,8 +18,9 @@ help: ## Show what there is
 run: install ## Set up and run everything: two demonstration hotels on http://localhost:8000 (PORT=, MAIL_PORT=)
 	@exec $(PY) manage.py serve
 
+# Three at a time for two cores: a test often waits for a process, a socket or a clock.
 test: install tools ## Run the tests (ARGS="tests/locks -k overlap" for some; PG_BIN=/usr/lib/postgresql/15/bin on that PostgreSQL)
-	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 2 --dist loadfile --no-loadscope-reorder) $(ARGS)
+	@$(PY) -m pytest $(if $(findstring -n,$(ARGS)),,-n 3 --dist loadfile --no-loadscope-reorder) $(ARGS)
 
 lint: install ## Check style, types and the SQL of migrations
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
