@@ -1,10 +1,15 @@
 """What the trail says about rooms and holds. Guests are never named: a hold has no guest."""
 
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
+from locks import policy
 from locks.errors import AddressRefused, NotDelivered
 
+#: Why a webhook was switched off.
+GONE = "it answered 410 Gone"
+FAILING = f"it took nothing for {policy.FAILING_DAYS} days"
 _STAY = ("room", "check_in", "check_out")
 #: Why a test was not taken where no status says it; what exactly it was is told to who sent it.
 _UNTOLD = {NotDelivered.code: _("it was not delivered"), AddressRefused.code: _("the address is not allowed")}
@@ -127,4 +132,10 @@ WEBHOOK_SWITCHED_OFF = register(
     "webhook.switched_off",
     sentence=_("The webhook to {host} was switched off: {why}"),
     fields=("host", "why"),
+    words={
+        "why": {
+            GONE: _("it answered 410 Gone"),
+            FAILING: format_lazy(_("it took nothing for {days} days"), days=policy.FAILING_DAYS),
+        }
+    },
 )

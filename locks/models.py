@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.ids import uuid7
+from tenants.sentences import say
 
 
 class Room(models.Model):
@@ -237,7 +238,8 @@ class Notice(models.Model):
     data = models.JSONField(_("data"))
     status = models.CharField(_("status"), max_length=7, choices=NoticeStatus, default=NoticeStatus.PENDING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    error = models.CharField(_("error"), max_length=200, blank=True)
+    error = models.JSONField(_("error"), null=True)
+    """As `tenants.sentences` keeps it."""
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     sent_at = models.DateTimeField(_("sent"), null=True, editable=False)
 
@@ -247,3 +249,8 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return self.event
+
+    @property
+    def why(self) -> str:
+        """Why it was not taken the last time, to a reader."""
+        return say(self.error)

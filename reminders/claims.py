@@ -21,6 +21,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
+from django.utils.translation import gettext_noop as _
+from psycopg.types.json import Jsonb
 
 from reminders import shared
 from reminders.models import Reminder, ReminderStatus, Reservation
@@ -28,6 +30,7 @@ from reminders.rows import Rows
 from reminders.shared import Shared
 from tenants.calls import call
 from tenants.context import current_hotel
+from tenants.sentences import keep
 
 #: After this long without a sign a claim is stale. A worker starts no mail later than BUDGET after its claim,
 #: and the fence covers the one that does.
@@ -37,8 +40,9 @@ _CLAIM: Final = "reminders_claim"  # migration 0004_handing_over
 _HAND_OVER: Final = "reminders_hand_over"
 _REMINDERS, _RESERVATIONS = Rows(Reminder), Rows(Reservation)
 
+_LOST: Final = _("The worker was lost.")  # the migration says it too
 _MAY_BE_SENT = """
-UPDATE reminders_reminder SET status = 'unknown', last_error = 'The worker was lost.'
+UPDATE reminders_reminder SET status = 'unknown', last_error = %(lost)s
 WHERE id = ANY(%(ids)s::uuid[]) AND status = 'sending'
 AND greatest(claimed_at, handed_over_at) < statement_timestamp() - make_interval(secs => %(stale_after)s)
 AND handed_over_at IS NOT NULL
@@ -99,7 +103,8 @@ def give_up(ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
     """Make those `unknown` whose worker died when the mail may have left; returns them. In the caller's
     transaction."""
     with connection.cursor() as cursor:
-        cursor.execute(_MAY_BE_SENT, {"ids": list(ids), "stale_after": STALE_AFTER.total_seconds()})
+        given = {"ids": list(ids), "stale_after": STALE_AFTER.total_seconds(), "lost": Jsonb(keep(_LOST))}
+        cursor.execute(_MAY_BE_SENT, given)
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -162,7 +167,7 @@ def put_back(reminders: Sequence[Reminder], *, error: str = "") -> list[uuid.UUI
     """Give up claims of which certainly nothing was sent; returns those that were still held."""
     held = []
     for reminder in reminders:
-        values: dict[str, object] = {"last_error": error} if error else {}
+        values: dict[str, object] = {"last_error": keep(error)} if error else {}
         if Reminder.objects.filter(
             id=reminder.id, attempts=reminder.attempts, status=ReminderStatus.SENDING
         ).update(status=ReminderStatus.SCHEDULED, handed_over_at=None, **values):

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
+from django.utils.translation import gettext_noop as _
 
 from reminders import unsubscribing
 from reminders.calendar import hotel_key, stay_ics, stay_uid
@@ -19,6 +20,7 @@ from reminders.models import Reminder, Template
 from reminders.rendering import Rendered, one_line, preview, render
 from reminders.transport import Transport
 from tenants.context import Scope
+from tenants.sentences import Sentence
 
 #: Bytes of a whole mail. What is larger was no reminder, and many servers would refuse it.
 MOST_BYTES = 500_000
@@ -41,7 +43,7 @@ def compose(
         validate_email(recipient)
     except ValidationError as error:
         raise RefusedForGood(
-            f"The reservation's e-mail address can't be used: {error.messages[0]}"
+            Sentence(_("The reservation's e-mail address is not valid: correct it, then send this again."))
         ) from error
     hotel = letterhead.hotel
     unsubscribe = unsubscribing.link(reminder.id, hotel=hotel, address=letterhead.address)
@@ -68,7 +70,11 @@ def compose(
     size = sum(len(part.encode()) for part in (rendered.text, rendered.html, calendar))
     if size > MOST_BYTES:
         raise RefusedForGood(
-            f"The mail has {size // 1000} kB with its attachment; {MOST_BYTES // 1000} kB are the most."
+            Sentence(
+                _("The mail has {size} kB with its attachment; {most} kB are the most."),
+                size=size // 1000,
+                most=MOST_BYTES // 1000,
+            )
         )
     return message
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from audit.services import record_many
 from audit.sql import acting
@@ -31,6 +32,7 @@ from reminders.shared import Shared
 from reminders.transport import Transport
 from tenants import due
 from tenants.context import current_hotel
+from tenants.sentences import Sentence, keep
 
 #: Seconds. A batch starts no mail after this, so that a deploy or a slow server waits for little.
 BUDGET = 60.0
@@ -86,7 +88,9 @@ def _send(
             if outcome == "server_away":  # what one mail met, the others would: each after its own time-out
                 counts["put_back"] += len(waiting)
                 outcomes.put_back(
-                    waiting, delay=outcomes.FIRST_DELAY, error="The mail server can't be reached."
+                    waiting,
+                    delay=outcomes.FIRST_DELAY,
+                    error=Sentence(_("The mail server can't be reached.")),
                 )
                 waiting = []
     finally:
@@ -112,8 +116,11 @@ def send_again(reminder: Reminder, *, recipient: str = "") -> None:
         try:
             batch.send(reminder, transport, recipient=recipient)
             batch.mark()
-        except (RefusedForGood, RefusedForNow, InvalidTemplate, ClaimLost) as error:
-            claims.finish(reminder, status=ReminderStatus.FAILED, last_error=str(error)[:500])
+        except ClaimLost:
+            claims.finish(reminder, status=ReminderStatus.FAILED)
+            raise
+        except (RefusedForGood, RefusedForNow, InvalidTemplate) as error:
+            claims.finish(reminder, status=ReminderStatus.FAILED, last_error=keep(error.detail))
             raise
         except OutcomeUnknown as error:
             outcomes.unknown(reminder, error)
@@ -146,9 +153,8 @@ class _Batch:
         if reason is not None:
             self.mark()
         if reason == SkipReason.WINDOW_PASSED and reminder.last_error:
-            return outcomes.fail(
-                reminder, RefusedForNow(f"Its window passed. The last answer: {reminder.last_error}")
-            )
+            why = Sentence(_("Its window passed. The last answer: {answer}"), answer=reminder.why)
+            return outcomes.fail(reminder, RefusedForNow(why))
         if reason is not None:
             return outcomes.skip(reminder, reason)
         try:
@@ -177,7 +183,9 @@ class _Batch:
     def send(self, reminder: Reminder, transport: Transport, *, recipient: str) -> None:
         template = self._template(reminder)
         if template is None:
-            raise InvalidTemplate(f"The rule {reminder.rule} has no template.")
+            raise InvalidTemplate(
+                Sentence(_("The rule {rule} has no template."), rule=Sentence(reminder.rule.name))
+            )
         message = compose(reminder, template=template, recipient=recipient, letterhead=self.letterhead)
         transport.send(message, before_data=lambda: self._hand_over(reminder, recipient=recipient))
         now = timezone.now()

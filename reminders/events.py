@@ -1,22 +1,27 @@
 """What the trail knows of reservations and reminders. People are named by id, never by name or address."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from audit.registry import register
 from reminders.models import FIRST_RULES, Reminder, SkipReason, SuppressionReason
 
 _SKIPPED = {reason.value: reason.label for reason in SkipReason}
 _SUPPRESSED = {reason.value: reason.label for reason in SuppressionReason}
-#: The codes of `reminders.errors`, and what providers call a mail that came back.
+#: What providers call a mail that came back.
+RETURNED = {
+    "bounced": gettext_noop("the receiving server sent it back"),
+    "rejected": gettext_noop("the provider did not send it"),
+    "failed": gettext_noop("the provider could not send it"),
+}
+#: These, and the codes of `reminders.errors`.
 WRONG = {
     "refused-for-good": _("the mail server refused it"),
     "refused-for-now": _("the mail server did not take it in time"),
     "invalid-template": _("its template has a mistake"),
     "outcome-unknown": _("the connection broke after the mail was handed over"),
     "worker-lost": _("the worker was lost after it handed the mail over"),
-    "bounced": _("the receiving server sent it back"),
-    "rejected": _("the provider did not send it"),
-    "failed": _("the provider could not send it"),
+    **{what: _(words) for what, words in RETURNED.items()},
 }
 
 RESERVATION_MADE = register(
@@ -129,12 +134,6 @@ CALENDAR_REMOVED = register(
     sentence=_("{actor} ended the reading of the calendar “{name}” at {host} for room {room}"),
     fields=("name", "host", "room"),
 )
-
-
-def in_words(error: str) -> str:
-    """A reminder's `last_error` for a reader: what a provider called it is said in the reader's language."""
-    what, colon, said = error.partition(": ")
-    return f"{WRONG[what]}{colon}{said}" if what in WRONG else error
 
 
 def naming(reminder: Reminder) -> dict[str, str]:

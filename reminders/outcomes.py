@@ -22,6 +22,7 @@ from reminders.models import Reminder, ReminderStatus, SkipReason
 from reminders.planning import KIND
 from tenants import due
 from tenants.errors import DomainError
+from tenants.sentences import keep
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def went_wrong(reminder: Reminder, error: Trouble) -> str:
     if isinstance(error, OutcomeUnknown):
         return unknown(reminder, error)
     if isinstance(error, RefusedForNow):
-        put_back([reminder], delay=_backoff(reminder.attempts), error=str(error))
+        put_back([reminder], delay=_backoff(reminder.attempts), error=error.detail)
         return "server_away" if error.extra.get("smtp_code", 421) == 421 else "put_back"
     return fail(reminder, error)
 
@@ -61,7 +62,7 @@ def skip(reminder: Reminder, reason: SkipReason) -> str:
 
 def fail(reminder: Reminder, error: RefusedForGood | RefusedForNow | InvalidTemplate) -> str:
     with transaction.atomic():
-        if claims.finish(reminder, status=ReminderStatus.FAILED, last_error=str(error)[:500]):
+        if claims.finish(reminder, status=ReminderStatus.FAILED, last_error=keep(error.detail)):
             recipient = reminder.reservation.guest_email
             Reminder.objects.filter(id=reminder.id).update(recipient=recipient)
             keep_failure(reminder, recipient=recipient, error=error)
@@ -83,7 +84,7 @@ def keep_failure(reminder: Reminder, *, recipient: str, error: DomainError) -> N
 
 def unknown(reminder: Reminder, error: OutcomeUnknown) -> str:
     with transaction.atomic():
-        if claims.finish(reminder, status=ReminderStatus.UNKNOWN, last_error=str(error)[:500]):
+        if claims.finish(reminder, status=ReminderStatus.UNKNOWN, last_error=keep(error.detail)):
             what = {"error": error.code, **events.naming(reminder)}
             record(events.REMINDER_UNKNOWN, subject=("reminder", reminder.id), **what)
             due.cancel(kind=KIND, ids=[reminder.id])
@@ -96,7 +97,7 @@ def put_back(reminders: Sequence[Reminder], *, delay: timedelta, error: str = ""
     by_id = {reminder.id: reminder for reminder in reminders}
     now = timezone.now()
     with transaction.atomic():
-        held = claims.put_back(reminders, error=error[:500])
+        held = claims.put_back(reminders, error=error)
         due.schedule(kind=KIND, items=[(id_, _due_again(by_id[id_], now + delay, now=now)) for id_ in held])
     return "put_back"
 

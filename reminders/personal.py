@@ -1,6 +1,6 @@
 """What a masked copy has of guests: nobody. The same address has the same mask in all three tables."""
 
-from tenants.personal import declare, email, leave_empty, name, phone, token, words
+from tenants.personal import declare, document, email, leave_empty, name, phone, token
 
 declare(
     "reminders_reservation",
@@ -9,7 +9,7 @@ declare(
 )
 declare(
     "reminders_reminder",
-    masked={"recipient": email, "last_error": words},
+    masked={"recipient": email, "last_error": document},
     kept=("status", "skip_reason"),
 )
 declare("reminders_suppression", masked={"email": email}, kept=("reason",))

@@ -59,8 +59,8 @@ RETURNING id
 _STORE = """
 INSERT INTO reminders_reminder AS r
     (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
-    attempts, recipient, last_error)
-SELECT w.id, w.reservation, w.rule, w.arrival, w.planned_for, w.send_until, w.status, w.skip_reason, 0, '', ''
+    attempts, recipient)
+SELECT w.id, w.reservation, w.rule, w.arrival, w.planned_for, w.send_until, w.status, w.skip_reason, 0, ''
 FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::date[], %s::timestamptz[], %s::timestamptz[], %s::text[],
     %s::text[]) AS w(id, reservation, rule, arrival, planned_for, send_until, status, skip_reason)
 ON CONFLICT (reservation_id, rule_id, arrival) DO UPDATE
@@ -73,7 +73,7 @@ RETURNING r.id, r.planned_for, r.status
 """
 _COPY = """
 COPY reminders_reminder (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
-    attempts, recipient, last_error) FROM STDIN
+    attempts, recipient) FROM STDIN
 """
 _REVIVED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]
 _REVIVED_LATE = [ReminderStatus.CANCELLED]
@@ -163,7 +163,7 @@ def _store_new(wanted: Sequence[_Wanted], *, now: datetime) -> Plan:
     rows = [_row(w) for w in wanted]
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         for row in rows:
-            copy.write_row((*row, 0, "", ""))
+            copy.write_row((*row, 0, ""))
     return _make_due([(row[0], row[4], row[6]) for row in rows], now=now)
 
 

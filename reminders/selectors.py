@@ -11,7 +11,6 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from reminders import events
 from reminders.errors import ReservationNotFound
 from reminders.models import Reminder, Reservation
 from reminders.rendering import one_line
@@ -41,7 +40,7 @@ class Moment:
 
     @property
     def error(self) -> str:
-        return events.in_words(self.reminder.last_error)
+        return self.reminder.why
 
 
 def timeline(*, reservation_id: uuid.UUID) -> list[Moment]:

@@ -74,6 +74,12 @@ class ReminderSerializer(serializers.ModelSerializer[Reminder]):
     reservation_number = serializers.CharField(source="reservation.external_id", read_only=True)
     rule_name = serializers.CharField(source="rule.name", read_only=True)
     skip_reason = serializers.ChoiceField(choices=SkipReason.choices, allow_blank=True, read_only=True)
+    last_error = serializers.CharField(
+        source="why",
+        read_only=True,
+        help_text="What went wrong the last time, in the language of `Accept-Language` but for what a mail server "
+        "or a provider said. Empty: nothing did.",
+    )
 
     class Meta:
         model = Reminder

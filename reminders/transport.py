@@ -22,10 +22,12 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.smtp import EmailBackend
 from django.core.mail.message import sanitize_address
+from django.utils.translation import gettext_noop as _
 
 from reminders import providers
 from reminders.errors import OutcomeUnknown, RefusedForGood, RefusedForNow
 from reminders.wire import as_bytes
+from tenants.sentences import Sentence
 
 #: Called when the mail is about to leave, and not before: what it raises keeps the mail from leaving.
 BeforeData = Callable[[], None]
@@ -98,9 +100,11 @@ class Transport:
             backend.drop()
             if session.has_begun:
                 raise OutcomeUnknown(
-                    f"The connection broke after the mail was handed over: {error}"
+                    Sentence(_("The connection broke after the mail was handed over: {why}"), why=str(error))
                 ) from error
-            raise RefusedForNow(f"The connection broke before the mail was handed over: {error}") from error
+            raise RefusedForNow(
+                Sentence(_("The connection broke before the mail was handed over: {why}"), why=str(error))
+            ) from error
         except BaseException:
             backend.drop()  # `before_data` said no in the middle of the dialogue
             raise
@@ -138,7 +142,7 @@ def _open(backend: SmtpBackend) -> bool:
     except smtplib.SMTPResponseException as error:  # greeting, login: our fault or its mood, not the mail's
         raise RefusedForNow(_said(error.smtp_code, error.smtp_error)) from error
     except (smtplib.SMTPException, OSError) as error:
-        raise RefusedForNow(f"The mail server can't be reached: {error}") from error
+        raise RefusedForNow(Sentence(_("The mail server can't be reached: {why}"), why=str(error))) from error
 
 
 class _Smtp(smtplib.SMTP):

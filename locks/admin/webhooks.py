@@ -193,13 +193,13 @@ class NoticeAdmin(LookedAtModelAdmin):
 
     icon = "outgoing_mail"
     menu_order = 50
-    list_display = ["event", "webhook", "state", "attempts", "error", "created_at", "sent_at"]
+    list_display = ["event", "webhook", "state", "attempts", "why", "created_at", "sent_at"]
     list_filter = [("status", ChoicesDropdownFilter), "event"]
     list_filter_submit = True
     list_select_related = ["webhook"]
     ordering = ["-id"]
     readonly_fields = [
-        "event", "webhook", "status", "attempts", "error", "created_at", "sent_at", "data", "id",
+        "event", "webhook", "status", "attempts", "why", "created_at", "sent_at", "data", "id",
     ]  # fmt: skip
     fields = readonly_fields
 
@@ -207,3 +207,7 @@ class NoticeAdmin(LookedAtModelAdmin):
     def state(self, notice: Notice) -> tuple[str, str]:
         state = NoticeStatus(notice.status)
         return state, str(state.label)
+
+    @display(description=_("error"), ordering="error", empty_value="-")
+    def why(self, notice: Notice) -> str:
+        return notice.why

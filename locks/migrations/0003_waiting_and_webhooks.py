@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
-                ("error", models.CharField(blank=True, max_length=200, verbose_name="error")),
+                ("error", models.JSONField(null=True, verbose_name="error")),
                 (
                     "created_at",
                     models.DateTimeField(

@@ -56,7 +56,7 @@ DECLARE
 BEGIN
     IF EXISTS (SELECT FROM locks_webhook WHERE active) THEN
         WITH written AS (
-            INSERT INTO locks_notice (id, webhook_id, event, data, status, attempts, error)
+            INSERT INTO locks_notice (id, webhook_id, event, data, status, attempts)
             SELECT locks_new_id(), webhook.id, happened, jsonb_build_object(
                     'hold', stay.id, 'group', stay.group_id, 'room', stay.room_id, 'number', room.number,
                     'room_type', room.room_type, 'check_in', lower(stay.nights),
@@ -65,7 +65,7 @@ BEGIN
                 || CASE WHEN happened = 'waiting.offered' THEN jsonb_build_object('waiting', (
                     SELECT entry.id FROM locks_waitingentry entry
                     WHERE entry.hold_id = stay.id AND entry.status = 'offered')) ELSE '{{}}' END,
-                'pending', 0, ''
+                'pending', 0
             FROM locks_webhook webhook
             JOIN locks_stay stay ON stay.id = ANY(ids)
             JOIN locks_room room ON room.id = stay.room_id

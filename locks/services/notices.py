@@ -13,8 +13,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
+from django.utils.translation import gettext_noop as _
 
-from locks import metrics, policy
+from locks import events, metrics, policy
 from locks.changes import announce
 from locks.errors import NotDelivered, UnknownNotice
 from locks.holds import rows
@@ -25,12 +26,13 @@ from locks.webhooks.topics import EXPIRING_SOON
 from tenants import due
 from tenants.clock import database_now
 from tenants.errors import DomainError
+from tenants.sentences import Sentence, keep
 
 #: How long the task of the last try may wait in its queue before the notice is handed out again.
 LAST_TRY = datetime.timedelta(minutes=10)
 
 _GONE = 410
-_OFF = "The webhook is switched off: switch it on, then have this sent again."
+_OFF = _("The webhook is switched off: switch it on, then have this sent again.")
 
 
 def deliver(notice_id: UUID) -> bool:
@@ -71,7 +73,7 @@ def deliver_last(notice_id: UUID) -> None:
         return
     if notice.status in {NoticeStatus.SENT, NoticeStatus.PAUSED}:
         return
-    error = _send(notice) if active else _OFF
+    error = _send(notice) if active else Sentence(_OFF)
     if error is not None:
         _fail(notice, error=error)
         raise NotDelivered(error)
@@ -119,14 +121,14 @@ def _send(notice: Notice) -> str | None:
         error: str | None = refused.detail
         status = 0
     else:
-        error = None if is_taken(status) else f"It answered {status}."
+        error = None if is_taken(status) else Sentence(_("It answered {status}."), status=status)
     metrics.NOTICES.labels(outcome="failed" if error else "sent").inc()
     with transaction.atomic():
         if error is None:
             _succeeded(notice)
         else:
             _failed(notice.webhook, status=status)
-            Notice.objects.filter(id=notice.id).update(error=error[:200])
+            Notice.objects.filter(id=notice.id).update(error=keep(error))
     return error
 
 
@@ -135,7 +137,7 @@ def _succeeded(notice: Notice) -> None:
     Webhook.objects.filter(id=notice.webhook_id, failing_since__isnull=False).update(
         failing_since=None, quiet_until=None
     )
-    Notice.objects.filter(id=notice.id).update(status=NoticeStatus.SENT, sent_at=Now(), error="")
+    Notice.objects.filter(id=notice.id).update(status=NoticeStatus.SENT, sent_at=Now(), error=None)
     due.cancel(kind="webhook", ids=[notice.id])
 
 
@@ -146,15 +148,15 @@ def _failed(webhook: Webhook, *, status: int) -> None:
         quiet_until=now + datetime.timedelta(seconds=policy.QUIET_SECONDS),
     )
     if status == _GONE:
-        switch_off(webhook, why="it answered 410 Gone")
+        switch_off(webhook, why=events.GONE)
     elif webhook.failing_since and webhook.failing_since < now - datetime.timedelta(days=policy.FAILING_DAYS):
-        switch_off(webhook, why=f"it took nothing for {policy.FAILING_DAYS} days")
+        switch_off(webhook, why=events.FAILING)
 
 
 def _fail(notice: Notice, *, error: str) -> None:
     with transaction.atomic():
         Notice.objects.filter(id=notice.id).exclude(status=NoticeStatus.SENT).update(
-            status=NoticeStatus.FAILED, error=error[:200]
+            status=NoticeStatus.FAILED, error=keep(error)
         )
         due.cancel(kind="webhook", ids=[notice.id])
 

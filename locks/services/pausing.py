@@ -15,7 +15,7 @@ _PAUSE = """
 UPDATE locks_notice SET status = 'paused' WHERE webhook_id = %(webhook)s AND status = 'pending' RETURNING id
 """
 _RESUME = """
-UPDATE locks_notice SET status = 'pending', attempts = 0, error = ''
+UPDATE locks_notice SET status = 'pending', attempts = 0, error = NULL
 WHERE webhook_id = %(webhook)s AND status = 'paused' RETURNING id, clock_timestamp() AS now
 """
 

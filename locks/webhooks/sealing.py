@@ -8,9 +8,11 @@ import secrets
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
+from django.utils.translation import gettext_noop as _
 
 from locks.errors import NotDelivered
 from tenants import sealing
+from tenants.sentences import Sentence
 
 #: As Standard Webhooks writes them: this mark, then base64.
 MARK = "whsec_"
@@ -32,6 +34,11 @@ def unseal(sealed: bytes, *, webhook: UUID) -> str:
         plain = sealing.unseal(sealed, key=sealing.key_for(_PURPOSE), about=webhook.bytes)
     except InvalidTag:
         raise NotDelivered(
-            "The webhook's secret was sealed with another SECRET_KEY. Rotate it: the new one is sealed with this."
+            Sentence(
+                _(
+                    "The webhook's secret was sealed with another SECRET_KEY. "
+                    "Rotate it: the new one is sealed with this."
+                )
+            )
         ) from None
     return plain.decode()

@@ -24,7 +24,6 @@ from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import hotel_site
 from reminders import selectors
 from reminders.cards import chart
-from reminders.events import in_words
 from reminders.models import Reminder, ReminderStatus
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 from tenants.errors import DomainError
@@ -104,11 +103,11 @@ class ReminderAdmin(LookedAtModelAdmin):
 
     @display(description=_("last error"), empty_value="-")
     def error(self, reminder: Reminder) -> str:
-        return in_words(reminder.last_error)
+        return reminder.why
 
     @display(description=_("why"), empty_value="")
     def why(self, reminder: Reminder) -> str:
-        return reminder.get_skip_reason_display() or in_words(reminder.last_error)[:120]
+        return reminder.get_skip_reason_display() or reminder.why[:120]
 
     @admin.action(description=_("Send now"), permissions=["act"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:

@@ -274,10 +274,7 @@ class Migration(migrations.Migration):
                     "recipient",
                     models.CharField(blank=True, default="", max_length=254, verbose_name="sent to"),
                 ),
-                (
-                    "last_error",
-                    models.CharField(blank=True, default="", max_length=500, verbose_name="last error"),
-                ),
+                ("last_error", models.JSONField(null=True, verbose_name="last error")),
                 (
                     "reservation",
                     models.ForeignKey(

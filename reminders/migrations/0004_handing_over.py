@@ -39,7 +39,7 @@ BEGIN
     ), taken AS (
         UPDATE reminders_reminder r SET
             status = 'sending', attempts = r.attempts + 1, claimed_at = clock_timestamp(), handed_over_at = NULL,
-            last_error = CASE WHEN r.status = 'sending' THEN 'The worker was lost.' ELSE r.last_error END
+            last_error = CASE WHEN r.status = 'sending' THEN '{"msgid": "The worker was lost."}' ELSE r.last_error END
         FROM mine, reminders_reservation v
         WHERE r.id = mine.id AND v.id = mine.reservation_id
         RETURNING to_jsonb(r) AS reminder, to_jsonb(v) AS reservation,
@@ -75,7 +75,7 @@ DECLARE
 BEGIN
     IF sent IS NOT NULL THEN
         UPDATE reminders_reminder r
-        SET status = 'sent', sent_at = (given ->> 'sent_at')::timestamptz, last_error = ''
+        SET status = 'sent', sent_at = (given ->> 'sent_at')::timestamptz, last_error = NULL
         WHERE r.id = sent AND r.attempts = (given -> 'sent_attempts')::int AND r.status IN ('sending', 'unknown');
         IF FOUND THEN
             {event_insert("reminder.sent", subject=("reminder", "sent"), data="given -> 'data'")}

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.ids import uuid7
 from reminders.models.reservations import Reservation
 from reminders.models.rules import Rule
+from tenants.sentences import say
 
 
 class ReminderStatus(models.TextChoices):
@@ -63,7 +64,8 @@ class Reminder(models.Model):
     #: For the first time, as a provider told that counts this.
     opened_at = models.DateTimeField(_("opened"), null=True)
     recipient = models.CharField(_("sent to"), max_length=254, blank=True, default="")
-    last_error = models.CharField(_("last error"), max_length=500, blank=True, default="")
+    #: As `tenants.sentences` keeps it.
+    last_error = models.JSONField(_("last error"), null=True)
 
     class Meta:
         verbose_name = _("reminder")
@@ -77,6 +79,11 @@ class Reminder(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reservation.external_id}: {self.rule}"
+
+    @property
+    def why(self) -> str:
+        """What went wrong the last time, to a reader; what a mail server said is in its own words."""
+        return say(self.last_error)
 
 
 class SuppressionReason(models.TextChoices):

@@ -18,8 +18,8 @@ from reminders.models import Reminder, ReminderStatus
 from reminders.outcomes import keep_failure
 from reminders.services.reminders import settle_unknown
 from reminders.services.suppressions import suppress_recipient
+from tenants.sentences import Sentence, keep
 
-_RETURNED = frozenset({EventType.BOUNCED, EventType.REJECTED, EventType.FAILED})
 _OPENED = frozenset({EventType.OPENED, EventType.CLICKED})
 #: Nobody tells these of a mail that the provider does not have.
 _PROVES_SENT = frozenset(
@@ -52,7 +52,7 @@ def take(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
         if not provider_words.concerns(event, reminder.recipient):  # corrected meanwhile, and sent anew
             return
         what = provider_words.kind(event)
-        if what in _RETURNED:
+        if what in events.RETURNED:
             _return(reminder, event)
         elif what in _PROVES_SENT:
             _prove_sent(reminder)
@@ -66,9 +66,10 @@ def take(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
 def _return(reminder: Reminder, event: AnymailTrackingEvent) -> None:
     """It did not reach the guest."""
     what, said = provider_words.kind(event), provider_words.said(event)
-    error = RefusedForGood(f"{what}: {said}"[:500] if said else what)
+    words = Sentence(events.RETURNED[what])
+    error = RefusedForGood(Sentence("{words}: {said}", words=words, said=said) if said else words)
     waiting = Reminder.objects.filter(id=reminder.id, status__in=_GONE_OUT)
-    if not waiting.update(status=ReminderStatus.FAILED, last_error=error.detail):
+    if not waiting.update(status=ReminderStatus.FAILED, last_error=keep(error.detail)):
         return
     keep_failure(reminder, recipient=reminder.recipient, error=error)
     record(

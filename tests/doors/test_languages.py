@@ -12,7 +12,7 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 APPS = ("hotelagent", "tenants", "audit", "locks", "dlq", "reminders")
-MARKS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+MARKS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 HOW = "Run makemessages as the catalogue's first line says, translate, and run compilemessages."
 CATALOGUE = ROOT / "hotelagent/locale/es/LC_MESSAGES/django.po"
 _IN_TEMPLATE = re.compile(r"""{%-?\s*(?:translate|trans)\s+(?:"([^"]+)"|'([^']+)')""")

@@ -48,7 +48,7 @@ def test_what_is_pending_waits_and_is_sent_once_it_is_on_again(receiver: Receive
     assert not DueItem.objects.filter(kind="webhook").exists()
     assert not Failure.objects.exists()
     switch(webhook, on=True)
-    assert set(Notice.objects.values_list("attempts", "error")) == {(0, "")}
+    assert set(Notice.objects.values_list("attempts", "error")) == {(0, None)}
     send_due()
     assert statuses() == ["sent", "sent"]
     assert receiver.kinds == ["hold.created", "hold.created"]

@@ -177,7 +177,7 @@ def test_the_secret_is_sealed_where_it_is_stored(made: tuple[Webhook, str], sett
     settings.SECRET_KEY = "another" * 10
     with translation.override("es"):
         tested = services.ping(webhook.id)
-    assert "another SECRET_KEY" in tested.error
+    assert "otra SECRET_KEY" in tested.error
     [told] = events_of("webhook.pinged")
     assert told.data["outcome"] == "webhook-not-delivered"  # in no language
     assert told.sentence.endswith("it was not delivered")

@@ -7,6 +7,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from locks import services
+from locks.errors import NotDelivered
 from locks.models import Notice, WaitingEntry, Webhook
 from locks.services import Wish
 from locks.webhooks.topics import TOPICS
@@ -15,6 +16,7 @@ from tenants.models import Hotel, User
 from tenants.scopes import Role
 from tests.conftest import ALPHA_HOST
 from tests.locks.conftest import SomeNights
+from tests.locks.helpers import send_due
 from tests.locks.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +129,46 @@ def test_who_waits_and_what_state_a_thing_is_in_are_said_in_words(
     hooks = staff.get(HOOKS).content.decode()
     assert "todos" in hooks
     assert re.search(r"bg-green-[^>]*>\s*activ", hooks), hooks
+
+
+@pytest.fixture
+def held(receiver: Receiver, rooms: list[int], nights: SomeNights) -> None:
+    """A webhook that is still to be told of a hold."""
+    services.make_webhook(url=receiver.url, topics=["hold.created"])
+    services.acquire(rooms=rooms[:1], nights=nights(1))
+
+
+@pytest.mark.parametrize(
+    ("answer", "in_words"),
+    [
+        (500, {"en": "It answered 500.", "es": "Respondió 500."}),
+        ("drop", {"en": "127.0.0.1 gave no answer: ", "es": "127.0.0.1 no dio respuesta: "}),
+        ("off", {"en": "The webhook is switched off: switch", "es": "El webhook está desactivado: actívelo"}),
+    ],
+)
+def test_why_a_notice_was_not_taken_is_said_in_the_reader_s_language(
+    staff: Client, receiver: Receiver, held: None, answer: int | str, in_words: dict[str, str]
+) -> None:
+    notice = Notice.objects.get()
+    if answer == "off":
+        Notice.objects.update(status="failed")
+        Webhook.objects.update(active=False)
+        with pytest.raises(NotDelivered, match=in_words["en"]):
+            services.deliver_last(notice.id)
+    else:
+        receiver.answers = [answer]
+        send_due()
+    for language, text in in_words.items():
+        for page in ("", f"{notice.id}/change/"):
+            shown = staff.get(f"/admin/locks/notice/{page}", headers={"Accept-Language": language})
+            assert text in shown.content.decode(), page
+
+
+def test_the_trail_says_in_the_reader_s_language_why_a_webhook_was_switched_off(
+    staff: Client, receiver: Receiver, held: None
+) -> None:
+    receiver.answers = [410]
+    send_due()
+    for language, text in (("en", "was switched off: it answered 410 Gone"), ("es", "respondió 410 Gone")):
+        shown = staff.get("/admin/audit/event/", headers={"Accept-Language": language})
+        assert text in shown.content.decode()

@@ -127,9 +127,7 @@ def test_one_that_is_stored_all_the_same_fails_and_says_why(
 ) -> None:
     assert mailed(stored={"guest_email": "ana"}) is None
     reminder = Reminder.objects.get(status="failed")
-    assert (
-        reminder.last_error == "The reservation's e-mail address can't be used: Enter a valid email address."
-    )
+    assert reminder.why.startswith("The reservation's e-mail address is not valid: correct it")
     assert Failure.objects.get().payload["to"] == "ana"
 
 
@@ -147,7 +145,7 @@ def test_a_template_that_can_not_be_filled_is_refused_and_fails_its_mail_alone(
         rendering.check(subject="a", text="b", html=html)
     Template.objects.filter(language="en").update(html=html)  # past the check
     assert mailed() is None
-    assert says in Reminder.objects.get(status="failed").last_error
+    assert says in Reminder.objects.get(status="failed").why
     assert Failure.objects.count() == 1
 
 
@@ -161,7 +159,7 @@ def test_a_mail_that_is_too_large_is_not_sent_and_says_so(
 ) -> None:
     Template.objects.update(html="{% for x in guest_name %}" + "x" * 60_000 + "{% endfor %}")
     assert mailed(guest_name="ten chars.") is None
-    error = Reminder.objects.get(status="failed").last_error
+    error = Reminder.objects.get(status="failed").why
     assert "kB with its attachment; 500 kB are the most" in error
 
 
@@ -170,7 +168,7 @@ def test_what_the_mail_server_finds_too_large_is_not_tried_again(
 ) -> None:
     smtp.refuse("r1@example.com", "552 5.3.4 message too big for this mailbox")
     assert mailed() is None
-    assert "552 5.3.4 message too big" in Reminder.objects.get(status="failed").last_error
+    assert "552 5.3.4 message too big" in Reminder.objects.get(status="failed").why
 
 
 def test_a_language_is_added_by_adding_a_template(mailed: Callable[..., EmailMessage | None]) -> None:

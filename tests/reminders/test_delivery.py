@@ -144,7 +144,7 @@ def test_it_hands_a_refusal_for_good_to_the_failures_from_where_it_can_be_sent_a
     assert send(due_one) == {"failed": 1}
     due_one.refresh_from_db()
     assert due_one.status == "failed"
-    assert "550" in due_one.last_error
+    assert "550" in due_one.why
     failure = Failure.objects.get()
     assert failure.status == "permanent"
     assert failure.payload == {"reminder": str(due_one.id), "to": "r1@example.com"}

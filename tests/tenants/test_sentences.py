@@ -6,7 +6,7 @@ import json
 from django.utils import translation
 
 from tenants.errors import DomainError
-from tenants.sentences import Sentence, keep, say
+from tenants.sentences import MOST, Sentence, keep, say
 
 MSGID = "The channel answered {status}. It will be asked again."
 
@@ -23,6 +23,23 @@ def test_it_is_said_in_each_language_with_its_facts() -> None:
 def test_a_fact_with_braces_fills_nothing() -> None:
     sentence = Sentence("This is no iCalendar: {why}", why="{x} {0.__class__}")
     assert say(keep(copy.deepcopy(sentence))) == sentence == "This is no iCalendar: {x} {0.__class__}"
+
+
+def test_a_fact_may_be_a_sentence_and_what_was_kept_may_become_one() -> None:
+    inner = say(keep(Sentence("The rule {rule} has no template.", rule=Sentence("1 day before arrival"))))
+    kept = json.loads(
+        json.dumps(keep(Sentence("Its window passed. The last answer: {answer}", answer=inner)))
+    )
+    with translation.override("es"):
+        assert say(kept) == (
+            "Su plazo pasó. La última respuesta: La regla 1 día antes de la llegada no tiene plantilla."
+        )
+
+
+def test_what_jsonb_refuses_is_kept_without_it() -> None:
+    kept = keep(Sentence("It answered {status}.", status="\0\ud800" + "x" * MOST))
+    assert say(kept) == f"It answered \N{REPLACEMENT CHARACTER}?{'x' * (MOST - 2)}."
+    assert len(say(keep("x" * 10_000))) == MOST
 
 
 def test_other_texts_are_kept_as_they_are() -> None:
