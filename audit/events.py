@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
+from tenants.models import ContactKind
 
 LOGGED_IN = register("staff.logged_in", sentence=_("{actor} logged in"))
 LOGGED_OUT = register("staff.logged_out", sentence=_("{actor} logged out"))
@@ -59,4 +60,18 @@ DOMAIN_REMOVED = register(
     "hotel.domain_removed",
     sentence=_("{actor} took a domain from {slug}: {detail}"),
     fields=("slug", "detail"),
+)
+# Which kind of contact; what it is stays out, for a guest can't be erased from the trail.
+_CONTACTS = {kind.value: kind.label for kind in ContactKind}
+CONTACT_ADDED = register(
+    "contact.added",
+    sentence=_("{actor} gave {slug} a guest's contact: {kind}"),
+    fields=("slug", "kind"),
+    words={"kind": _CONTACTS},
+)
+CONTACT_REMOVED = register(
+    "contact.removed",
+    sentence=_("{actor} took a guest's contact from {slug}: {kind}"),
+    fields=("slug", "kind"),
+    words={"kind": _CONTACTS},
 )

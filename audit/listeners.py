@@ -14,7 +14,7 @@ from hotelagent.admin import signals as admin
 from tenants import api_keys
 from tenants import signals as tenants
 from tenants.context import Actor, actor_context, current_actor
-from tenants.models import ApiKey, Hotel, User
+from tenants.models import ApiKey, ContactIdentifier, Hotel, User
 from tenants.staff import staff_added
 
 
@@ -79,6 +79,13 @@ def _record_hotel(signal: Signal, event: EventType) -> None:
     signal.connect(record_it, weak=False, dispatch_uid=event.name)
 
 
+def _record_contact(signal: Signal, event: EventType) -> None:
+    def record_it(*, hotel: Hotel, contact: ContactIdentifier, **_: Any) -> None:
+        record(event, subject=("contact", contact.pk), slug=hotel.slug, kind=contact.kind)
+
+    signal.connect(record_it, weak=False, dispatch_uid=event.name)
+
+
 _record_object(admin.object_added, events.OBJECT_ADDED)
 _record_object(admin.object_changed, events.OBJECT_CHANGED)
 _record_object(admin.object_deleted, events.OBJECT_DELETED)
@@ -91,3 +98,5 @@ _record_hotel(tenants.hotel_backed_up, events.HOTEL_BACKED_UP)
 _record_hotel(tenants.hotel_restored, events.HOTEL_RESTORED)
 _record_hotel(tenants.domain_added, events.DOMAIN_ADDED)
 _record_hotel(tenants.domain_removed, events.DOMAIN_REMOVED)
+_record_contact(tenants.contact_added, events.CONTACT_ADDED)
+_record_contact(tenants.contact_removed, events.CONTACT_REMOVED)

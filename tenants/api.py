@@ -1,10 +1,12 @@
 """The platform's API: hotels, and which hotel a guest's contact belongs to. Served on the platform's host only."""
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -16,9 +18,9 @@ from timezone_field.rest_framework import TimeZoneSerializerField
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
-from hotelagent.rest.views import HotelAPIView, HotelReadOnlyViewSet
-from tenants import contacts, services
-from tenants.models import ContactKind, Hotel, Language
+from hotelagent.rest.views import UUID_REGEX, HotelAPIView, HotelReadOnlyViewSet
+from tenants import contacts, selectors, services
+from tenants.models import ContactIdentifier, ContactKind, Hotel, Language
 
 
 class HotelSerializer(serializers.ModelSerializer[Hotel]):
@@ -80,6 +82,16 @@ class ContactSerializer(StrictSerializer):
     )
 
 
+class ContactIdentifierSerializer(serializers.ModelSerializer[ContactIdentifier]):
+    value = serializers.CharField(
+        help_text="A phone as E.164, an e-mail in lower case, its domain as `xn--` where it has other letters."
+    )
+
+    class Meta:
+        model = ContactIdentifier
+        fields = ("id", "kind", "value", "created_at")
+
+
 class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
     queryset = Hotel.objects.prefetch_related("domains")
     serializer_class = HotelSerializer
@@ -138,6 +150,59 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         return Response(self.get_serializer(services.resume_hotel(hotel_id=self.get_object().pk)).data)
 
 
+class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
+    """No filter by value: an address with a guest's phone in it would stand in every proxy's log."""
+
+    queryset = ContactIdentifier.objects.all()
+    serializer_class = ContactIdentifierSerializer
+    lookup_value_regex = UUID_REGEX
+    filterset_fields = ("kind",)
+    required_scopes = {"GET": "contacts:read", "POST": "contacts:write", "DELETE": "contacts:write"}
+
+    def get_queryset(self) -> QuerySet[ContactIdentifier]:
+        # The description is made of views that no request came to.
+        return super().get_queryset().filter(hotel_id=self.kwargs.get("hotel_id"))
+
+    def list(self, request: Request, hotel_id: str) -> Response:
+        """List the guests' phones and e-mails that lead to a hotel, newest first."""
+        selectors.get_hotel(hotel_id=UUID(hotel_id))
+        return super().list(request)
+
+    @extend_schema(
+        request=ContactSerializer,
+        responses={
+            (201, "application/json"): ContactIdentifierSerializer,
+            (200, "application/json"): OpenApiResponse(
+                ContactIdentifierSerializer, description="The hotel has it already; nothing changed."),
+            **problem_responses((404, "`/problems/hotel-not-found`."), (409, "`/problems/contact-taken`."),
+                                (422, "`/problems/invalid-contact`.")),
+        },
+    )  # fmt: skip
+    def create(self, request: Request, hotel_id: str) -> Response:
+        """Let a guest's phone or e-mail lead to a hotel.
+
+        It is stored in one form, however it is written. One that leads to another hotel is refused: it must be
+        removed there first. A suspended hotel keeps its contacts, and `/resolve/` does not find it by them.
+        """
+        wanted = ContactSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        contact, is_new = contacts.add_contact(
+            hotel_id=UUID(hotel_id),
+            kind=ContactKind(wanted.validated_data["kind"]),
+            value=wanted.validated_data["value"],
+        )
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        address = reverse("hotel-contact-detail", args=[hotel_id, contact.pk], request=request)
+        return Response(self.get_serializer(contact).data, status=code, headers={"Location": address})
+
+    @extend_schema(responses={204: None, **problem_responses(
+        (404, "`/problems/hotel-not-found` or `/problems/unknown-contact`."))})  # fmt: skip
+    def destroy(self, _request: Request, hotel_id: str, pk: str) -> Response:
+        """Remove a contact: from then on it leads to no hotel."""
+        contacts.remove_contact(hotel_id=UUID(hotel_id), contact_id=UUID(pk))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class ResolveView(HotelAPIView):
     """A POST although it only reads: an address with a guest's phone in it would stand in every proxy's log."""
 
@@ -160,5 +225,6 @@ class ResolveView(HotelAPIView):
 
 _router = SimpleRouter()
 _router.register("hotels", HotelsViewSet, basename="hotel")
+_router.register(rf"hotels/(?P<hotel_id>{UUID_REGEX})/contacts", ContactsViewSet, basename="hotel-contact")
 
 urlpatterns = [*_router.urls, path("resolve/", ResolveView.as_view(), name="resolve")]

@@ -35,6 +35,8 @@ HOTEL_SCOPES = {
 PLATFORM_SCOPES = {
     "hotels:read": _("See hotels"),
     "hotels:write": _("Create, suspend, resume and change hotels"),
+    "contacts:read": _("See the guests' phones and e-mails that lead to a hotel"),
+    "contacts:write": _("Add and remove guests' phones and e-mails"),
     "contacts:resolve": _("Find the hotel of a phone or an e-mail"),
     "dlq:read": _("See failures"),
     "dlq:write": _("Report, retry and discard failures"),

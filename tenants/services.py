@@ -78,7 +78,7 @@ def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:
     """Give a hotel another slug: the old host is unknown within a second. Schema and role keep their names."""
     wanted = naming.valid_slug(slug)
     with platform_context(), transaction.atomic():
-        hotel = _locked(hotel_id)
+        hotel = locked_hotel(hotel_id)
         before, hotel.slug = hotel.slug, wanted
         _refuse_taken_slug(wanted, but=hotel.id)
         hotel.save(update_fields=["slug"])
@@ -88,7 +88,7 @@ def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:
 
 def add_domain(*, hotel_id: UUID, host: str) -> Domain:
     with platform_context(), transaction.atomic():
-        hotel = _locked(hotel_id)
+        hotel = locked_hotel(hotel_id)
         domain = _add_domains(hotel, [host])[0]
         domain_added.send(Hotel, hotel=hotel, detail={"host": domain.host})
         return domain
@@ -96,7 +96,7 @@ def add_domain(*, hotel_id: UUID, host: str) -> Domain:
 
 def remove_domain(*, hotel_id: UUID, host: str) -> None:
     with platform_context(), transaction.atomic():
-        hotel = _locked(hotel_id)
+        hotel = locked_hotel(hotel_id)
         lowered = host.strip().lower()
         if not Domain.objects.filter(hotel=hotel, host=lowered).delete()[0]:
             raise InvalidDomain(f"{hotel.slug} has no domain {host!r}.", host=host)
@@ -108,7 +108,7 @@ def readdress_hotel(
 ) -> Hotel:
     """Give a hotel another slug, exactly these domains, or both: all of it or nothing. None leaves it as it is."""
     with platform_context(), transaction.atomic():
-        hotel = _locked(hotel_id)
+        hotel = locked_hotel(hotel_id)
         if slug is not None and naming.valid_slug(slug) != hotel.slug:
             rename_hotel(hotel_id=hotel_id, slug=slug)
         if domains is not None:
@@ -165,17 +165,18 @@ def free_schema(base: str) -> str:
     raise AssertionError
 
 
-def _refuse_taken_slug(slug: str, *, but: UUID | None = None) -> None:
-    others = Hotel.objects.filter(slug=slug)
-    if (others.exclude(id=but) if but else others).exists():
-        raise SlugTaken(f"Another hotel is called {slug!r}.", slug=slug)
-
-
-def _locked(hotel_id: UUID) -> Hotel:
+def locked_hotel(hotel_id: UUID) -> Hotel:
+    """It stays as it is until the caller's transaction ends. Raises HotelNotFound."""
     hotel = Hotel.objects.select_for_update().filter(id=hotel_id).first()
     if hotel is None:
         raise HotelNotFound
     return hotel
+
+
+def _refuse_taken_slug(slug: str, *, but: UUID | None = None) -> None:
+    others = Hotel.objects.filter(slug=slug)
+    if (others.exclude(id=but) if but else others).exists():
+        raise SlugTaken(f"Another hotel is called {slug!r}.", slug=slug)
 
 
 def _change_status(hotel_id: UUID, before: HotelStatus, after: HotelStatus) -> Hotel:

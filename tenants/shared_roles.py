@@ -16,7 +16,7 @@ HOTELS_MAY = {
     "django_content_type": "SELECT",
     "tenants_hotel": "SELECT",
     "tenants_dueitem": "SELECT, INSERT, UPDATE, DELETE",
-    "tenants_contactidentifier": "SELECT, INSERT, UPDATE, DELETE",
+    "tenants_contactidentifier": "SELECT",
     # Flags are the platform's to set and everybody's to read; waffle looks for people and groups named by one.
     "waffle_flag": "SELECT",
     "waffle_switch": "SELECT",

@@ -15,3 +15,6 @@ hotel_backed_up = Signal()
 hotel_restored = Signal()
 domain_added = Signal()
 domain_removed = Signal()
+#: With `contact`, its row, in place of `detail`.
+contact_added = Signal()
+contact_removed = Signal()

@@ -57,7 +57,7 @@ _TAGS = {
     "reservations": "Who comes, as the hotel's own system knows them.",
     "calendars": "Where channels publish a room's calendar, and how reading it goes.",
     "reminders": "Mails before arrival: planned, sent, and what kept them from going.",
-    "hotels": "The hotels of this deployment.",
+    "hotels": "The hotels of this deployment, and the guests' phones and e-mails that lead to each.",
     "resolve": "From a guest's phone or e-mail to the hotel.",
     "dlq": "Messages and tasks that failed, and sending them again.",
     "audit": "Who did what, when, from where.",

@@ -59,6 +59,18 @@ class HotelAdmin(PlatformModelAdmin):
     inlines = (DomainInline,)
     actions = ("suspend", "resume")
     fields = ("name", "slug", "time_zone", "language", "email")
+    shown = ("status_label", "contact_count", "schema", "created_at")
+
+    @display(description=_("contact identifiers"))
+    def contact_count(self, hotel: Hotel) -> SafeString:
+        """How many guests' phones and e-mails lead here, and the way to them."""
+        address = reverse("admin:tenants_contactidentifier_changelist")
+        return format_html(
+            '<a class="underline" href="{}?hotel__id__exact={}">{}</a>',
+            address,
+            hotel.pk,
+            hotel.contacts.count(),
+        )
 
     @display(description=_("address"))
     def address(self, hotel: Hotel) -> SafeString | str:
@@ -83,10 +95,10 @@ class HotelAdmin(PlatformModelAdmin):
         return HotelStatus(hotel.status).label
 
     def get_fields(self, request: HttpRequest, obj: Hotel | None = None) -> Any:
-        return self.fields if obj is None else (*self.fields, "status_label", "schema", "created_at")
+        return self.fields if obj is None else (*self.fields, *self.shown)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Hotel | None = None) -> Any:
-        return () if obj is None else ("status_label", "schema", "created_at")
+        return () if obj is None else self.shown
 
     def get_inlines(self, request: HttpRequest, obj: Hotel | None) -> Any:
         return self.inlines if obj else ()

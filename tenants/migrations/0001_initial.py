@@ -353,7 +353,15 @@ class Migration(migrations.Migration):
                 "verbose_name": "contact identifier",
                 "verbose_name_plural": "contact identifiers",
                 "constraints": [
-                    models.UniqueConstraint(fields=("kind", "value"), name="tenants_contact_unique")
+                    models.UniqueConstraint(fields=("kind", "value"), name="tenants_contact_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "phone"), ("value__regex", "^\\+[1-9][0-9]+$")),
+                            models.Q(("kind", "email"), ("value__regex", "^[^A-Z\\s]+@[^A-Z\\s]+$")),
+                            _connector="OR",
+                        ),
+                        name="tenants_contact_normalised",
+                    ),
                 ],
             },
         ),

@@ -128,4 +128,13 @@ class ContactIdentifier(models.Model):
         verbose_name_plural = _("contact identifiers")
         constraints = [
             models.UniqueConstraint(fields=["kind", "value"], name="tenants_contact_unique"),
+            # A row in another form would be found by nobody, and could stand beside the one in the right form.
+            models.CheckConstraint(
+                condition=models.Q(kind="phone", value__regex=r"^\+[1-9][0-9]+$")
+                | models.Q(kind="email", value__regex=r"^[^A-Z\s]+@[^A-Z\s]+$"),
+                name="tenants_contact_normalised",
+            ),
         ]
+
+    def __str__(self) -> str:
+        return self.value

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from hotelagent.ids import uuid7
 from tenants import checks, due, roles, services, shared_roles
 from tenants.context import hotel_context, platform_context
-from tenants.models import ContactIdentifier, DueItem, Hotel
+from tenants.models import DueItem, Hotel
 from tenants.routes import direct_route
 from tests.tenants import sql
 
@@ -57,22 +57,16 @@ def test_a_hotel_sees_its_own_row_of_the_hotels_and_may_not_change_it(
             Hotel.objects.update(name="mine")
 
 
-@pytest.mark.parametrize("model", [DueItem, ContactIdentifier])
-def test_a_hotel_sees_and_writes_its_own_shared_rows_only(
-    hotel: Hotel, other_hotel: Hotel, model: type[DueItem] | type[ContactIdentifier]
-) -> None:
+def test_a_hotel_sees_and_writes_its_own_due_items_only(hotel: Hotel, other_hotel: Hotel) -> None:
     now = timezone.now()
 
     def make(owner: Hotel) -> None:
-        if model is DueItem:
-            DueItem.objects.create(hotel_id=owner.id, kind="x", item_id=uuid7(), due_at=now, claim_at=now)
-        else:
-            ContactIdentifier.objects.create(hotel_id=owner.id, kind="email", value=f"{uuid7()}@example.com")
+        DueItem.objects.create(hotel_id=owner.id, kind="x", item_id=uuid7(), due_at=now, claim_at=now)
 
     for one in (hotel, other_hotel):
         with hotel_context(one):
             make(one)
-            assert [row.hotel_id for row in model.objects.all()] == [one.id]
+            assert [row.hotel_id for row in DueItem.objects.all()] == [one.id]
     with (
         hotel_context(hotel),
         pytest.raises(ProgrammingError, match="row-level security"),
@@ -80,7 +74,7 @@ def test_a_hotel_sees_and_writes_its_own_shared_rows_only(
     ):
         make(other_hotel)
     with platform_context():
-        assert model.objects.count() == 2
+        assert DueItem.objects.count() == 2
 
 
 @pytest.mark.django_db

@@ -1,0 +1,98 @@
+"""Guests' phones and e-mails and the hotel that each leads to, for platform staff. Added and removed, never changed."""
+
+import contextlib
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.decorators import display
+
+from hotelagent.admin.base import PlatformModelAdmin, ToldByServices
+from hotelagent.admin.sites import platform_site
+from tenants import contacts
+from tenants.models import ContactIdentifier, ContactKind
+
+
+class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean(self) -> dict[str, Any]:
+        """The service decides; what it would refuse is told beside the field, before anything is lost."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if not {"hotel", "kind", "value"} <= cleaned.keys():
+            return cleaned
+        kind = ContactKind(cleaned["kind"])
+        try:
+            value = contacts.normalise(kind=kind, value=cleaned["value"])
+        except contacts.InvalidContact as error:
+            self.add_error("value", error.detail)
+            return cleaned
+        known = ContactIdentifier.objects.filter(kind=kind, value=value).first()
+        if known is not None:
+            its_own = known.hotel_id == cleaned["hotel"].pk
+            self.add_error(
+                "value", _("The hotel has it already.") if its_own else _("Another hotel has this contact.")
+            )
+        return cleaned | {"value": value}
+
+
+@admin.register(ContactIdentifier, site=platform_site)
+class ContactAdmin(ToldByServices, PlatformModelAdmin):
+    icon = "contact_phone"
+    menu_order = 5
+    form = ContactForm
+    list_display = ("value", "kind_label", "hotel", "created_at")
+    list_select_related = ("hotel",)
+    list_filter = (("hotel", AutocompleteSelectFilter), ("kind", ChoicesDropdownFilter))
+    list_filter_submit = True
+    search_fields = ("value", "hotel__name", "hotel__slug")
+    search_help_text = _("A phone or an e-mail, in any form or a part of it, or a hotel.")
+    autocomplete_fields = ("hotel",)
+    ordering = ("-id",)
+    fields = ("hotel", "kind", "value")
+
+    @display(
+        description=_("kind"),
+        ordering="kind",
+        label={ContactKind.PHONE: "info", ContactKind.EMAIL: "default"},
+    )
+    def kind_label(self, contact: ContactIdentifier) -> tuple[str, str]:
+        return contact.kind, contact.get_kind_display()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ContactIdentifier], search_term: str
+    ) -> tuple[QuerySet[ContactIdentifier], bool]:
+        """The one that is meant, where a whole phone or e-mail is typed: in any form, and found by its index."""
+        for kind in ContactKind:
+            with contextlib.suppress(contacts.InvalidContact):
+                whole = queryset.filter(kind=kind, value=contacts.normalise(kind=kind, value=search_term))
+                if whole.exists():
+                    return whole, False
+        found: tuple[QuerySet[ContactIdentifier], bool] = super().get_search_results(
+            request, queryset, search_term
+        )
+        return found
+
+    def get_fields(self, request: HttpRequest, obj: ContactIdentifier | None = None) -> Any:
+        return self.fields if obj is None else (*self.fields, "created_at")
+
+    def save_model(self, request: HttpRequest, obj: ContactIdentifier, form: Any, change: bool) -> None:
+        contact, _is_new = contacts.add_contact(
+            hotel_id=obj.hotel_id, kind=ContactKind(obj.kind), value=obj.value
+        )
+        obj.pk = contact.pk
+
+    def delete_model(self, request: HttpRequest, obj: ContactIdentifier) -> None:
+        contacts.remove_contact(hotel_id=obj.hotel_id, contact_id=obj.pk)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ContactIdentifier]) -> None:
+        for contact in queryset:
+            contacts.remove_contact(hotel_id=contact.hotel_id, contact_id=contact.pk)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Nothing: the service has left its events."""
