@@ -75,6 +75,9 @@ _COPY = """
 COPY reminders_reminder (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
     attempts, recipient) FROM STDIN
 """
+#: Whoever plans holds it, shared, to the end of its transaction, and reads the rules under it.
+_PLANNING = "SELECT pg_advisory_xact_lock_shared('reminders_rule'::regclass::oid::bigint)"
+_NOBODY_PLANS = "SELECT pg_try_advisory_xact_lock('reminders_rule'::regclass::oid::bigint)"
 _REVIVED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]
 _REVIVED_LATE = [ReminderStatus.CANCELLED]
 
@@ -92,8 +95,10 @@ def plan(reservations: Sequence[Reservation], *, now: datetime, are_new: bool = 
     In the caller's transaction. `now` is when the reservations became known. `are_new` says that none of them
     has reminders yet, which spares looking for those to cancel.
     """
-    rules = list(Rule.objects.filter(is_active=True))
     with metrics.PLANNER.time(), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_PLANNING)
+        rules = list(Rule.objects.filter(is_active=True))
         wanted = list(_wanted(reservations, rules=rules, zone=zone_of(current_hotel().time_zone), now=now))
         cancelled = 0 if are_new else _cancel_unwanted(reservations, wanted)
         if are_new:
@@ -108,6 +113,16 @@ def plan(reservations: Sequence[Reservation], *, now: datetime, are_new: bool = 
     if done.skipped:
         metrics.SKIPPED.labels(reason=SkipReason.LATE_BOOKING.value).inc(done.skipped)
     return done
+
+
+def nobody_plans() -> bool:
+    """Whether no transaction is open that has planned for this hotel: by rules, it may be, that have changed since.
+
+    Not inside a transaction, which would keep others from planning.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_NOBODY_PLANS)
+        return bool(cursor.fetchone()[0])
 
 
 def _wanted(

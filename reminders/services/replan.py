@@ -18,15 +18,18 @@ from reminders.planning import Plan
 from tenants import due
 
 KIND = "replan"  # in the due queue
+#: By then each process has read the hotel's new time zone: see `settings.ROUTING_CHECK_SECONDS`.
+_KNOWN_TO_ALL = timedelta(seconds=1)
+_OPEN_TRANSACTION = timedelta(seconds=10)
 _CHUNK = 1_000  # reservations a transaction: no lock is held long, and a killed worker loses little
 
 
-def replan_soon() -> None:
+def replan_soon(*, after: timedelta = _KNOWN_TO_ALL) -> None:
     """Have a worker do `replan_all`, in the caller's transaction: no broker that is away makes it be forgotten.
 
     Each wish is an item of its own. One that comes while an earlier is dealt with is not done with that one.
     """
-    due.schedule(kind=KIND, items=[(uuid7(), timezone.now())])
+    due.schedule(kind=KIND, items=[(uuid7(), timezone.now() + after)])
 
 
 def replan(ids: Sequence[uuid.UUID]) -> Plan:
@@ -39,11 +42,15 @@ def replan(ids: Sequence[uuid.UUID]) -> Plan:
 def replan_all() -> Plan:
     """Bring every reminder that has not gone to what the rules say now. One transaction a chunk.
 
-    Running it again changes nothing, so a worker that dies in the middle is no harm.
+    Running it again changes nothing, so a worker that dies in the middle is no harm. Where a transaction is open
+    that may have planned by what the rules said before, such as an import's, it is done again after that.
     """
+    all_seen = planning.nobody_plans()
     total = Plan()
     for chunk in _chunks():
         total += replan(chunk)
+    if not all_seen:
+        replan_soon(after=_OPEN_TRANSACTION)
     record(
         events.REMINDERS_REPLANNED,
         scheduled=total.scheduled,

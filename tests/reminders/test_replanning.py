@@ -1,10 +1,13 @@
 """A rule that changes, or a hotel's clock: what has not gone follows, whatever was planned before."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from reminders import tasks
 from reminders.models import Reminder, Reservation, Rule
@@ -134,3 +137,32 @@ def test_a_wish_that_comes_meanwhile_is_kept(book: Book, week: Rule, in_hotel: H
     first, second = DueItem.objects.filter(kind="replan").order_by("item_id")
     tasks.replan_all([str(first.item_id)])
     assert [item.item_id for item in DueItem.objects.filter(kind="replan")] == [second.item_id]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_being_stored_when_a_rule_changed_follows_too(
+    week: Rule, book: Book, in_hotel: Hotel
+) -> None:
+    """An import plans by the rules as it found them, and may commit after all others were planned anew."""
+    planned_by_the_old, may_commit = threading.Event(), threading.Event()
+
+    def importing() -> None:
+        try:
+            with hotel_context(in_hotel), transaction.atomic():
+                book("R1", "2030-05-20", "2030-05-22")
+                planned_by_the_old.set()
+                may_commit.wait(10)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        stored = pool.submit(importing)
+        assert planned_by_the_old.wait(10)
+        change(week, offset_days=5)
+        [wish] = DueItem.objects.filter(kind="replan")
+        may_commit.set()
+        stored.result(10)
+    assert planned()[2] == "2030-05-13 09:00"
+    tasks.replan_all([str(wish.item_id)])
+    assert planned()[2] == "2030-05-15 09:00"
+    assert not DueItem.objects.filter(kind="replan").exists()
