@@ -44,11 +44,15 @@ class ReasonForm(ActionForm):  # type: ignore[misc]
 
 class AttemptInline(TabularInline):  # type: ignore[misc]
     model = Attempt
-    fields = ["number", "outcome", "started_at", "ended_at", "error_type", "error_message"]
+    fields = ["number", "outcome", "started_at", "ended_at", "error_type", "message"]
     readonly_fields = fields
     extra = 0
     can_delete = False
     show_count = True
+
+    @display(description=_("message"))
+    def message(self, attempt: Attempt) -> str:
+        return attempt.why
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -98,7 +102,7 @@ class FailureAdmin(LookedAtModelAdmin):
                 ]
             },
         ),
-        (_("Error"), {"fields": ["error_type", "error_message", "stack"]}),
+        (_("Error"), {"fields": ["error_type", "message", "stack"]}),
         (_("Payload"), {"fields": ["payload"]}),
         (
             _("Times"),
@@ -144,8 +148,12 @@ class FailureAdmin(LookedAtModelAdmin):
     @display(description=_("why"), ordering="error_type")
     def why(self, failure: Failure) -> str:
         often = f" ({failure.occurrences}x)" if failure.occurrences > 1 else ""
-        text = f"{failure.error_type.rpartition('.')[2]}: {failure.error_message}"
+        text = f"{failure.error_type.rpartition('.')[2]}: {failure.why}"
         return Truncator(text).chars(120) + often
+
+    @display(description=_("message"))
+    def message(self, failure: Failure) -> str:
+        return failure.why
 
     @display(description=_("group"), ordering="fingerprint")
     def group(self, failure: Failure) -> SafeString:

@@ -12,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop as _
 
 from audit.services import record
 from dlq import events, metrics, plan, policy, registry
@@ -20,6 +21,7 @@ from dlq.models import Attempt, Failure, Outcome, Status
 from dlq.reports import describe
 from dlq.services import error_fields
 from tenants.clock import database_now
+from tenants.sentences import Sentence
 
 log = structlog.get_logger(__name__)
 
@@ -150,9 +152,8 @@ def _settle_lost(failure_id: uuid.UUID) -> None:
     lost = Failure.objects.filter(id=failure_id, status=Status.RETRYING, claimed_until__lt=Now())
     number = lost.values_list("attempts", flat=True).first()
     if number is not None:
-        failed(
-            failure_id=failure_id, number=number, error=Lost("The worker that was at it never reported back.")
-        )
+        lost_worker = Sentence(_("The worker that was at it never reported back."))
+        failed(failure_id=failure_id, number=number, error=Lost(lost_worker))
 
 
 def _settle_expired(failure_id: uuid.UUID) -> None:

@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.ids import uuid7
+from tenants.sentences import say
 
 
 class Kind(models.TextChoices):
@@ -37,6 +38,8 @@ class Failure(models.Model):
     payload = models.JSONField(_("payload"), encoder=DjangoJSONEncoder)
     error_type = models.CharField(_("error"), max_length=150)
     error_message = models.TextField(_("message"))
+    #: The same as `tenants.sentences` keeps it, where it is a sentence of ours.
+    error_sentence = models.JSONField(null=True, editable=False)
     traceback = models.TextField(_("traceback"), blank=True)
     fingerprint = models.CharField(_("group"), max_length=16)
     status = models.CharField(_("status"), max_length=9, choices=Status)
@@ -62,6 +65,11 @@ class Failure(models.Model):
     def __str__(self) -> str:
         return f"{self.name}: {self.error_type.rpartition('.')[2]}"
 
+    @property
+    def why(self) -> str:
+        """What the error said, to a reader: in their language where it is a sentence of ours."""
+        return say(self.error_sentence) or self.error_message
+
 
 class Outcome(models.TextChoices):
     RUNNING = "running", _("running")
@@ -84,6 +92,7 @@ class Attempt(models.Model):
     outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome, default=Outcome.RUNNING)
     error_type = models.CharField(_("error"), max_length=150, blank=True)
     error_message = models.TextField(_("message"), blank=True)
+    error_sentence = models.JSONField(null=True, editable=False)
     traceback = models.TextField(_("traceback"), blank=True)
 
     class Meta:
@@ -96,3 +105,8 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}: {self.get_outcome_display()}"
+
+    @property
+    def why(self) -> str:
+        """What the error said, to a reader: in their language where it is a sentence of ours."""
+        return say(self.error_sentence) or self.error_message

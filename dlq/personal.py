@@ -12,6 +12,7 @@ declare(
     masked={
         "payload": document,
         "error_message": words,
+        "error_sentence": document,
         "traceback": words,
         "discard_reason": words,
         "status": _at_rest,
@@ -20,6 +21,6 @@ declare(
 )
 declare(
     "dlq_attempt",
-    masked={"error_message": words, "traceback": words},
+    masked={"error_message": words, "error_sentence": document, "traceback": words},
     kept=("outcome", "error_type"),
 )

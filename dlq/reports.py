@@ -4,12 +4,14 @@ import hashlib
 import math
 import re
 import traceback as tracebacks
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
+from django.utils import translation
 
 from hotelagent.redaction import redact_text
+from tenants.sentences import Sentence, keep, say
 
 MESSAGE_LIMIT = 2_000  # characters
 TRACEBACK_LIMIT = 20_000  # characters, counted from the end: the innermost frames say most
@@ -29,12 +31,14 @@ _VARIABLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`place` is the innermost frame of our own code; empty where the error came from outside."""
+    """`place` is the innermost frame of our own code; empty where the error came from outside. `sentence` is the
+    message as `tenants.sentences` keeps it, where it is a sentence of ours."""
 
     type: str
     message: str
     traceback: str = ""
     place: str = ""
+    sentence: dict[str, Any] | None = None
 
     def fingerprint(self, *, name: str) -> str:
         """16 hex digits, the same for errors that a person would call the same.
@@ -49,21 +53,19 @@ class Report:
 def describe(error: BaseException) -> Report:
     """What is stored of an exception: no local variables, redacted texts, causes included."""
     described = tracebacks.TracebackException.from_exception(error, capture_locals=False)
-    return reported(
-        type=_dotted(type(error)),
-        message=str(error),
-        traceback="".join(described.format()),
-        place=_place(described.stack),
-    )
+    sentence = _sentence(error)
+    with translation.override(None):  # what is searched and grouped is the same whoever was at it
+        message = say(sentence) or str(error)
+    report = reported(type=_dotted(type(error)), message=message, traceback="".join(described.format()))
+    return replace(report, place=_place(described.stack), sentence=sentence)
 
 
-def reported(*, type: str, message: str, traceback: str = "", place: str = "") -> Report:  # noqa: A002
+def reported(*, type: str, message: str, traceback: str = "") -> Report:  # noqa: A002
     """A report from texts that others wrote, redacted and cut to what we store."""
     return Report(
         type=type,
         message=_stored(message)[:MESSAGE_LIMIT],
         traceback=_stored(traceback)[-TRACEBACK_LIMIT:],
-        place=place,
     )
 
 
@@ -83,6 +85,17 @@ def storable(value: Any) -> Any:
             return [storable(item) for item in value]
         case _:
             return value
+
+
+def _sentence(error: BaseException) -> dict[str, Any] | None:
+    said = error.args[0] if error.args else ""
+    return keep(_redacted(said)) if isinstance(said, Sentence) else None
+
+
+def _redacted(fact: Any) -> Any:
+    if isinstance(fact, Sentence):
+        return Sentence(_stored(fact.msgid), **{name: _redacted(inner) for name, inner in fact.facts.items()})
+    return _stored(fact) if isinstance(fact, str) else fact
 
 
 def _text(text: str) -> str:

@@ -8,8 +8,12 @@ from dlq.models import Attempt, Failure
 from dlq.reports import MESSAGE_LIMIT, TRACEBACK_LIMIT
 from hotelagent.rest.serializers import StrictSerializer
 
+_MESSAGE = "What the error said. A sentence of ours is in the language of `Accept-Language`."
+
 
 class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+    error_message = serializers.CharField(source="why", read_only=True, help_text=_MESSAGE)
+
     class Meta:
         model = Attempt
         fields: Any = [
@@ -25,6 +29,8 @@ class AttemptSerializer(serializers.ModelSerializer[Attempt]):
 
 
 class FailureSerializer(serializers.ModelSerializer[Failure]):
+    error_message = serializers.CharField(source="why", read_only=True, help_text=_MESSAGE)
+
     class Meta:
         model = Failure
         fields: Any = [

@@ -104,10 +104,11 @@ def discard(*, failure_id: uuid.UUID, reason: str) -> None:
     metrics.CLOSED.labels(status=Status.DISCARDED).inc()
 
 
-def error_fields(report: Report) -> dict[str, str]:
+def error_fields(report: Report) -> dict[str, Any]:
     return {
         "error_type": report.type,
         "error_message": report.message,
+        "error_sentence": report.sentence,
         "traceback": report.traceback,
     }
 

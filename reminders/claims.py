@@ -103,7 +103,11 @@ def give_up(ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
     """Make those `unknown` whose worker died when the mail may have left; returns them. In the caller's
     transaction."""
     with connection.cursor() as cursor:
-        given = {"ids": list(ids), "stale_after": STALE_AFTER.total_seconds(), "lost": Jsonb(keep(_LOST))}
+        given: dict[str, Any] = {
+            "ids": list(ids),
+            "stale_after": STALE_AFTER.total_seconds(),
+            "lost": Jsonb(keep(_LOST)),
+        }
         cursor.execute(_MAY_BE_SENT, given)
         return [row[0] for row in cursor.fetchall()]
 

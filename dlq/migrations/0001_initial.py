@@ -49,6 +49,7 @@ class Migration(migrations.Migration):
                 ),
                 ("error_type", models.CharField(max_length=150, verbose_name="error")),
                 ("error_message", models.TextField(verbose_name="message")),
+                ("error_sentence", models.JSONField(editable=False, null=True)),
                 ("traceback", models.TextField(blank=True, verbose_name="traceback")),
                 ("fingerprint", models.CharField(max_length=16, verbose_name="group")),
                 (
@@ -141,6 +142,7 @@ class Migration(migrations.Migration):
                 ),
                 ("error_type", models.CharField(blank=True, max_length=150, verbose_name="error")),
                 ("error_message", models.TextField(blank=True, verbose_name="message")),
+                ("error_sentence", models.JSONField(editable=False, null=True)),
                 ("traceback", models.TextField(blank=True, verbose_name="traceback")),
                 (
                     "failure",

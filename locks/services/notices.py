@@ -66,7 +66,9 @@ def deliver_last(notice_id: UUID) -> None:
     notice = Notice.objects.select_related("webhook").filter(id=notice_id).first()
     if notice is None:
         due.cancel(kind="webhook", ids=[notice_id])
-        raise UnknownNotice(f"The notice {notice_id} is forgotten, or its webhook was deleted.")
+        raise UnknownNotice(
+            Sentence(_("The notice {id} is forgotten, or its webhook was deleted."), id=str(notice_id))
+        )
     active = notice.webhook.active
     if notice.status == NoticeStatus.PENDING and not active:
         pause(notice.webhook_id)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from audit.services import record
 from dlq import services as failures
@@ -24,6 +24,7 @@ from reminders.planning import KIND
 from reminders.schedule import applies, last_call, zone_of
 from tenants import due
 from tenants.context import current_hotel
+from tenants.sentences import Sentence
 
 Status = ReminderStatus
 
@@ -124,7 +125,11 @@ def send_failed_again(failure: Failure) -> None:
     if not _claim_failed(reminder):
         if Reminder.objects.filter(id=reminder_id, status=Status.SENDING).exists():
             raise RefusedForNow(
-                "It is being sent at this moment: what comes of that is seen at the next try."
+                Sentence(
+                    gettext_noop(
+                        "It is being sent at this moment: what comes of that is seen at the next try."
+                    )
+                )
             )
         return
     corrected = failure.payload.get("to", "")
