@@ -18,6 +18,11 @@ from tenants.models import ContactIdentifier, ContactKind
 
 
 class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        help_texts = {
+            "value": _("A phone with its country code, such as +34 600 123 456, or an e-mail address.")
+        }
+
     def clean(self) -> dict[str, Any]:
         """The service decides; what it would refuse is told beside the field, before anything is lost."""
         cleaned: dict[str, Any] = super().clean() or {}
@@ -48,7 +53,7 @@ class ContactAdmin(ToldByServices, PlatformModelAdmin):
     list_filter = (("hotel", AutocompleteSelectFilter), ("kind", ChoicesDropdownFilter))
     list_filter_submit = True
     search_fields = ("value", "hotel__name", "hotel__slug")
-    search_help_text = _("A phone or an e-mail, in any form or a part of it, or a hotel.")
+    search_help_text = _("Phone, e-mail or hotel")
     autocomplete_fields = ("hotel",)
     ordering = ("-id",)
     fields = ("hotel", "kind", "value")
