@@ -14,7 +14,7 @@ from hotelagent.ids import uuid7
 from tenants import contacts, erasing, services
 from tenants.contacts import ContactTaken, InvalidContact, UnknownContact
 from tenants.context import hotel_context, platform_context
-from tenants.errors import HotelNotFound
+from tenants.errors import DomainError, HotelNotFound
 from tenants.models import ContactIdentifier, ContactKind, Hotel
 
 EMAIL, PHONE = ContactKind.EMAIL, ContactKind.PHONE
@@ -195,7 +195,7 @@ def race(first: Callable[[], object], second: Callable[[], object]) -> object:
     def run() -> None:
         try:
             came_to.append(second())
-        except ContactTaken as refused:
+        except DomainError as refused:
             came_to.append(type(refused))
         finally:
             connection.close()
@@ -247,6 +247,17 @@ def test_one_that_is_removed_meanwhile_is_free(hotel: Hotel, other_hotel: Hotel)
     )
     assert came_to is True
     assert found(EMAIL, "guest@example.com") == other_hotel.slug
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hotel_that_is_erased_meanwhile_gets_none() -> None:
+    with platform_context():
+        leaving = Hotel.objects.create(slug="leaving", name="Leaving", schema="hotel_leaving")
+    came_to = race(
+        lambda: Hotel.objects.filter(id=leaving.id).delete(),
+        lambda: add(leaving, EMAIL, "guest@example.com"),
+    )
+    assert came_to is HotelNotFound
 
 
 @pytest.mark.django_db(transaction=True)
