@@ -43,6 +43,7 @@ def test_a_first_rule_keeps_its_name_when_it_is_saved_in_another_language(
     staff.post("/admin/language/", {"language": "es"})
     page = staff.get(f"{RULES}{rule.id}/change/").content.decode()
     assert 'value="7 días antes de la llegada"' in page
+    assert 'value="10:00"' in page
     saved = staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="7 días antes de la llegada"))
     assert saved.status_code == 302, saved.context["errors"]
     rule.refresh_from_db()
