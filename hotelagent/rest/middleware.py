@@ -53,7 +53,6 @@ class ApiProblems:
         for header in ("Allow", "Retry-After", "WWW-Authenticate"):
             if header in response:
                 answer[header] = response[header]
-        response.close()
         return answer
 
 

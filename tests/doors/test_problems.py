@@ -5,6 +5,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -66,6 +67,21 @@ def test_it_names_the_methods_it_takes(quiet: APIClient) -> None:
 
 def test_it_answers_for_an_unknown_address(quiet: APIClient) -> None:
     problem_of(quiet.get("/api/v1/no/such/thing"), 404, "not-found")
+
+
+def test_a_request_whose_page_becomes_a_problem_ends_once(quiet: APIClient) -> None:
+    """Ending it is what lets the database's connection go: others may still need that when the page is replaced."""
+    ended: list[object] = []
+
+    def count(**told: object) -> None:
+        ended.append(told)
+
+    request_finished.connect(count)
+    try:
+        quiet.get("/api/v1/no/such/thing")  # whose client closes what it gets
+    finally:
+        request_finished.disconnect(count)
+    assert len(ended) == 1
 
 
 def test_it_hides_what_broke_and_logs_it(quiet: APIClient, caplog: pytest.LogCaptureFixture) -> None:
