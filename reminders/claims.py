@@ -95,7 +95,7 @@ def claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed | None:
         claimed.reminders.append(reminder)
         if row["suppressed"]:
             claimed.suppressed.add(reminder.id)
-    claimed.reminders.sort(key=lambda reminder: (reminder.planned_for, reminder.id))
+    claimed.reminders.sort(key=lambda reminder: (reminder.planned_for, reminder.rule.order, reminder.id))
     return claimed
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit.models import Event
 from dlq.models import Failure
 from reminders import claims, composing, delivery
-from reminders.models import Reminder, Reservation, Suppression, Template
+from reminders.models import Reminder, Reservation, Rule, Suppression, Template
 from reminders.services.reminders import send_failed_again, send_now, settle_unknown
 from reminders.services.reservations import cancel_reservation
 from tenants.models import DueItem, Hotel
@@ -83,6 +83,21 @@ def test_it_never_sends_twice_however_often_it_is_asked(due_one: Reminder, smtp:
     send(due_one)
     assert send(due_one) == {}
     assert len(smtp.accepted) == 1
+
+
+def test_of_two_mails_at_one_moment_the_rule_with_the_lower_number_comes_first(
+    book: Book, clock: Clock, smtp: MailServer
+) -> None:
+    clock("2030-05-01 12:00")
+    Rule.objects.update(offset_days=1)
+    book("R1", "2030-05-10", "2030-05-12")
+    first, second = Rule.objects.filter(reminders__isnull=False).order_by("reminders__id")
+    for order, rule in ((20, first), (10, second)):  # against the order in which they were planned
+        Rule.objects.filter(id=rule.id).update(order=order)
+        Template.objects.filter(rule=rule).update(subject=str(order))
+    clock(DAY_BEFORE)
+    send(*Reminder.objects.all())
+    assert [mail["Subject"] for mail in smtp.accepted] == ["10", "20"]
 
 
 def test_it_does_not_send_before_its_time(due_one: Reminder, clock: Clock, smtp: MailServer) -> None:
