@@ -15,7 +15,7 @@ been in the middle of a mail, it still knows what the server said: `unknown` giv
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -78,7 +78,7 @@ def claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed | None:
     """
     kept = shared.kept()
     given = {
-        "ids": [id_.hex for id_ in ids],
+        "ids": _array(ids),
         "now": now.isoformat(),
         "stale_after": STALE_AFTER.total_seconds(),
         "known": kept.revision if kept else None,
@@ -141,8 +141,12 @@ def hand_over(reminder: Reminder, *, recipient: str, after: Sent | None = None) 
 def mark_sent(sent: Sent | None, *, done: Sequence[uuid.UUID]) -> None:
     """Write that it was sent, with its line in the trail, unless another has the claim; and take those of `done`
     that stand as sent out of the due queue. Doing it again does no harm."""
-    given = {**_marking(sent), "hotel": str(current_hotel().id), "done": [id_.hex for id_ in done]}
+    given = {**_marking(sent), "hotel": str(current_hotel().id), "done": _array(done)}
     call(_HAND_OVER, given)
+
+
+def _array(ids: Iterable[uuid.UUID]) -> str:
+    return f"{{{','.join(id_.hex for id_ in ids)}}}"
 
 
 def _marking(sent: Sent | None) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 As functions, because of their plans, as in `locks` (migration 0002): parsing and planning these statements anew for
 each mail took longer than doing what they say. They answer with whole rows, as JSON: `reminders.rows`.
+
+Without variables of their own: each expression is a plan, which a connection keeps for each hotel that it served and
+walks through whenever a table anywhere is analysed. Arrays come as PostgreSQL writes them: '{...}'.
 """
 
 from django.db import migrations
@@ -24,17 +27,15 @@ CLAIM = _FUNCTION.format(
     name="reminders_claim",
     body="""
 DECLARE
-    wanted uuid[] := ARRAY(SELECT jsonb_array_elements_text(given -> 'ids')::uuid);
-    now timestamptz := given ->> 'now';
-    lost timestamptz := clock_timestamp() - make_interval(secs => (given -> 'stale_after')::float);
     claimed jsonb;
     current uuid;
-    answer jsonb;
 BEGIN
     WITH mine AS (
         SELECT r.id, r.reservation_id FROM reminders_reminder r
-        WHERE r.id = ANY (wanted) AND (r.status = 'scheduled' AND r.planned_for <= now
-            OR r.status = 'sending' AND r.handed_over_at IS NULL AND r.claimed_at < lost)
+        WHERE r.id = ANY ((given ->> 'ids')::uuid[])
+          AND (r.status = 'scheduled' AND r.planned_for <= (given ->> 'now')::timestamptz
+            OR r.status = 'sending' AND r.handed_over_at IS NULL
+              AND r.claimed_at < clock_timestamp() - make_interval(secs => (given -> 'stale_after')::float))
         FOR UPDATE SKIP LOCKED
     ), taken AS (
         UPDATE reminders_reminder r SET
@@ -51,49 +52,49 @@ BEGIN
     END IF;
     -- Read before what it stands for: a change in between is found by the next batch.
     SELECT revision INTO current FROM reminders_brand;
-    answer := jsonb_build_object('claimed', claimed);
     IF current <> (given ->> 'known')::uuid IS NOT FALSE THEN
-        answer := answer || jsonb_build_object(
+        RETURN jsonb_build_object(
+            'claimed', claimed,
             'revision', current,
             'rules', (SELECT jsonb_agg(u) FROM reminders_rule u),
             'templates', (SELECT jsonb_agg(t) FROM reminders_template t),
             'brand', (SELECT to_jsonb(b) FROM (
                 SELECT id, colour, logo_type, logo_width, logo_height, logo_digest FROM reminders_brand) b));
     END IF;
-    RETURN answer;
+    RETURN jsonb_build_object('claimed', claimed);
 END""",
 )
+
+_SENT = "(given ->> 'sent')::uuid"
 
 # What is marked already (the answer to that got lost) is marked and told no second time. The answer says whether
 # `next` may leave: not where another has its claim, or its reservation is not as it was read.
 HAND_OVER = _FUNCTION.format(
     name="reminders_hand_over",
     body=f"""
-DECLARE
-    sent uuid := given ->> 'sent';
-    next uuid := given ->> 'next';
 BEGIN
-    IF sent IS NOT NULL THEN
+    IF given ? 'sent' THEN
         UPDATE reminders_reminder r
         SET status = 'sent', sent_at = (given ->> 'sent_at')::timestamptz, last_error = NULL
-        WHERE r.id = sent AND r.attempts = (given -> 'sent_attempts')::int AND r.status IN ('sending', 'unknown');
+        WHERE r.id = (given ->> 'sent')::uuid AND r.attempts = (given -> 'sent_attempts')::int
+          AND r.status IN ('sending', 'unknown');
         IF FOUND THEN
-            {event_insert("reminder.sent", subject=("reminder", "sent"), data="given -> 'data'")}
+            {event_insert("reminder.sent", subject=("reminder", _SENT), data="given -> 'data'")}
         END IF;
     END IF;
     IF given ? 'done' THEN
         DELETE FROM public.tenants_dueitem item
         WHERE item.hotel_id = (given ->> 'hotel')::uuid AND item.kind = 'reminder'
-          AND item.item_id = ANY (ARRAY(SELECT jsonb_array_elements_text(given -> 'done')::uuid))
+          AND item.item_id = ANY ((given ->> 'done')::uuid[])
           AND (SELECT r.status FROM reminders_reminder r WHERE r.id = item.item_id) = 'sent';
     END IF;
-    IF next IS NULL THEN
+    IF NOT given ? 'next' THEN
         RETURN NULL;
     END IF;
     UPDATE reminders_reminder r
     SET handed_over_at = clock_timestamp(), recipient = given ->> 'recipient'
     FROM reminders_reservation v
-    WHERE r.id = next AND r.attempts = (given -> 'next_attempts')::int AND r.status = 'sending'
+    WHERE r.id = (given ->> 'next')::uuid AND r.attempts = (given -> 'next_attempts')::int AND r.status = 'sending'
       AND v.id = (given ->> 'reservation')::uuid AND v.id = r.reservation_id
       AND v.updated_at = (given ->> 'version')::timestamptz;
     RETURN to_jsonb(FOUND);
