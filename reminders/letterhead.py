@@ -47,7 +47,7 @@ class Letterhead:
 def letterhead(hotel: Scope, *, brand: Brand | None = None, address: str | None = None) -> Letterhead:
     """`brand`: where it is read already; else in the hotel's context. `address=""`: for a page on the hotel's own
     host, which may load nothing else."""
-    brand = brand or Brand.objects.defer("logo").first() or Brand()
+    brand = brand or Brand.objects.defer("logo").get()
     address = public_url(hotel) if address is None else address
     logo = f"/brand/{brand.logo_digest}.{_EXTENSIONS[brand.logo_type]}" if brand.logo_digest else ""
     return Letterhead(

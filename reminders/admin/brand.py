@@ -77,7 +77,7 @@ class BrandAdmin(ToldByServices, HotelModelAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Brand | None:
         if object_id != "1":
             return None
-        return Brand.objects.defer("logo").first() or Brand()
+        return Brand.objects.defer("logo").get()
 
     def save_model(self, request: HttpRequest, obj: Brand, form: Any, change: bool) -> None:
         given = form.cleaned_data

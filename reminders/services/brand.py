@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -45,7 +46,7 @@ def set_logo(*, logo: Logo | None) -> None:
     )
 
 
-def _store(what: str, **values: object) -> None:
+def _store(what: str, **values: Any) -> None:
     with transaction.atomic():
-        Brand.objects.update_or_create(id=1, defaults=values)
+        Brand.objects.update(**values)
         record(events.BRAND_CHANGED, changed=what)
