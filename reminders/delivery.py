@@ -24,7 +24,7 @@ from reminders.claims import ClaimLost, Sent
 from reminders.composing import compose
 from reminders.errors import InvalidTemplate, OutcomeUnknown, RefusedForGood, RefusedForNow
 from reminders.letterhead import letterhead
-from reminders.models import Reminder, ReminderStatus, SkipReason, Suppression, Template
+from reminders.models import Reminder, ReminderStatus, SkipReason, Template
 from reminders.planning import KIND
 from reminders.rendering import choose
 from reminders.schedule import applies
@@ -106,7 +106,7 @@ def send_again(reminder: Reminder, *, recipient: str = "") -> None:
     Raises what keeps it from going, and marks it failed.
     """
     recipient = recipient or reminder.reservation.guest_email
-    suppressed = {reminder.id} if Suppression.objects.filter(email=recipient.lower()).exists() else set()
+    suppressed = {reminder.id} if guests.is_suppressed(recipient) else set()
     batch = _Batch([reminder], shared.read(), suppressed=suppressed)
     reason = batch.why_not(reminder, recipient=recipient)
     if reason is not None:

@@ -10,9 +10,9 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from reminders import unsubscribing
+from reminders import guests, unsubscribing
 from reminders.letterhead import letterhead
-from reminders.models import Brand, Reminder, Suppression, SuppressionReason
+from reminders.models import Brand, Reminder, SuppressionReason
 from reminders.rendering import words_language
 from reminders.services.suppressions import suppress_recipient
 from tenants.context import current_hotel
@@ -33,7 +33,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     wanted = (reminder.reservation.language if reminder else "") or hotel.language
     if reminder is not None and request.method == "POST":
         suppress_recipient(reminder, reason=SuppressionReason.UNSUBSCRIBED)
-    is_off = reminder is not None and Suppression.objects.filter(email=reminder.recipient.lower()).exists()
+    is_off = reminder is not None and guests.is_suppressed(reminder.recipient)
     language = words_language(wanted)
     with translation.override(language):
         page = render(

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models.functions import Lower
 
 from reminders.choices import Guests
-from reminders.models import Reminder, Reservation, ReservationStatus, Rule
+from reminders.models import Reminder, Reservation, ReservationStatus, Rule, Suppression
 from reminders.schedule import ONE_DAY, at_local, local_day, zone_of
 from tenants.context import current_hotel
 
@@ -70,6 +70,11 @@ def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list
         .exclude(status=ReservationStatus.CANCELLED)
     )
     return list(found.values_list("id", flat=True))
+
+
+def is_suppressed(address: str) -> bool:
+    """Whether no mail may go there. The list has its addresses in lower case."""
+    return Suppression.objects.filter(email=address.lower()).exists()
 
 
 def is_over_cap(reminder: Reminder, *, now: datetime) -> bool:

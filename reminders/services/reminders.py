@@ -19,7 +19,7 @@ from dlq.models import Failure
 from dlq.registry import retrier
 from reminders import claims, delivery, events, guests, outcomes
 from reminders.errors import RefusedForGood, RefusedForNow, ReminderNotFound, WrongReminderState
-from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason, Suppression
+from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason
 from reminders.planning import KIND
 from reminders.schedule import applies, last_call, zone_of
 from tenants import due
@@ -70,9 +70,7 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
     now = timezone.now()
     with transaction.atomic():
         reminder = _locked(reminder_id, expected=SENDABLE)
-        until = last_call(
-            reminder.rule, arrival=reminder.arrival, zone=zone_of(current_hotel().time_zone), now=now
-        )
+        until = _last_call(reminder, now=now)
         if obstacle := _obstacle(reminder, until=until, now=now):
             raise WrongReminderState(obstacle, status_now=reminder.status)
         was = reminder.status
@@ -143,9 +141,7 @@ def _claim_failed(reminder: Reminder) -> bool:
     """Whether it is ours to send. Due again when the claim goes stale: should this worker die, the next one settles
     it as any other that was lost."""
     now = timezone.now()
-    reminder.send_until = last_call(
-        reminder.rule, arrival=reminder.arrival, zone=zone_of(current_hotel().time_zone), now=now
-    )
+    reminder.send_until = _last_call(reminder, now=now)
     with transaction.atomic():
         claimed = Reminder.objects.filter(id=reminder.id, status=Status.FAILED).update(
             status=Status.SENDING,
@@ -160,6 +156,11 @@ def _claim_failed(reminder: Reminder) -> bool:
                 fields=["status", "attempts", "claimed_at", "handed_over_at", "recipient"]
             )
     return bool(claimed)
+
+
+def _last_call(reminder: Reminder, *, now: datetime) -> datetime:
+    zone = zone_of(current_hotel().time_zone)
+    return last_call(reminder.rule, arrival=reminder.arrival, zone=zone, now=now)
 
 
 def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
@@ -207,7 +208,7 @@ def _unwelcome(reminder: Reminder, *, now: datetime) -> str | None:
     address = reminder.reservation.guest_email
     if not address:
         return _("The guest has no e-mail address: write one into the reservation.")
-    if Suppression.objects.filter(email=address.lower()).exists():
+    if guests.is_suppressed(address):
         return _(
             "The guest's address is on the suppression list: take it off if the guest wants mails again."
         )
