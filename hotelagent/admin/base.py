@@ -85,14 +85,24 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
-    def each(self, request: HttpRequest, rows: Iterable[Row], act: Callable[[Row], object]) -> list[Row]:
-        """Those with which it was done. What a service refuses is told to the person and holds up no other."""
+    def each(
+        self,
+        request: HttpRequest,
+        rows: Iterable[Row],
+        act: Callable[[Row], object],
+        *,
+        called: Callable[[Row], str] = str,
+    ) -> list[Row]:
+        """Those with which it was done. What a service refuses is told to the person and holds up no other.
+
+        `called`: what the person knows a row by.
+        """
         done = []
         for row in rows:
             try:
                 act(row)
             except DomainError as error:
-                self.message_user(request, f"{row}: {error.detail}", messages.ERROR)
+                self.message_user(request, f"{called(row)}: {error.detail}", messages.ERROR)
             else:
                 done.append(row)
         return done
@@ -135,6 +145,13 @@ class ToldByServices:
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         return LogEntry()
+
+
+class DeletedByServices(ToldByServices):
+    """The same where services delete its rows too."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> list[LogEntry]:
+        return []
 
 
 class LookedAtModelAdmin(HotelModelAdmin):

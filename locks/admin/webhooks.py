@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin, ToldByServices
+from hotelagent.admin.base import DeletedByServices, HotelModelAdmin, LookedAtModelAdmin
 from hotelagent.admin.sites import hotel_site
 from locks import policy, services
 from locks.models import Notice, NoticeStatus, Webhook
@@ -69,7 +69,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Webhook, site=hotel_site)
-class WebhookAdmin(ToldByServices, HotelModelAdmin):
+class WebhookAdmin(DeletedByServices, HotelModelAdmin):
     icon = "webhook"
     menu_order = 40
     form = WebhookForm
@@ -158,9 +158,6 @@ class WebhookAdmin(ToldByServices, HotelModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         for webhook in queryset:
             services.delete_webhook(webhook)
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        """Nothing: the service has told the trail."""
 
     @admin.action(description=_("Send a test"), permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:

@@ -18,7 +18,6 @@ from locks.selectors import today
 from reminders import selectors
 from reminders.models import Reservation, ReservationStatus
 from reminders.services.reservations import cancel_reservation, correct_guest
-from tenants.errors import DomainError
 
 COLOURS = {
     ReservationStatus.BOOKED: "info",
@@ -100,14 +99,14 @@ class ReservationAdmin(ToldByServices, HotelModelAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         if not self.are_few(request, queryset):
             return
-        done = 0
-        for reservation in queryset:
-            try:
-                cancel_reservation(reservation_id=reservation.id)
-            except DomainError as error:
-                self.message_user(request, f"{reservation.external_id}: {error.detail}", messages.ERROR)
-            else:
-                done += 1
+        done = len(
+            self.each(
+                request,
+                queryset,
+                lambda reservation: cancel_reservation(reservation_id=reservation.id),
+                called=lambda reservation: reservation.external_id,
+            )
+        )
         if done:
             text = ngettext("%d reservation cancelled.", "%d reservations cancelled.", done) % done
             self.message_user(request, text, messages.SUCCESS)

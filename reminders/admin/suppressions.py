@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import HotelModelAdmin, ToldByServices
+from hotelagent.admin.base import DeletedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
+from reminders.guests import is_suppressed
 from reminders.models import Suppression, SuppressionReason
 from reminders.services.suppressions import lift_suppression, suppress_by_hand
 
@@ -27,13 +28,13 @@ COLOURS = {
 class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_email(self) -> str:
         address: str = self.cleaned_data["email"].lower()
-        if Suppression.objects.filter(email=address).exists():
+        if is_suppressed(address):
             raise ValidationError(_("The address is on the list already."))
         return address
 
 
 @admin.register(Suppression, site=hotel_site)
-class SuppressionAdmin(ToldByServices, HotelModelAdmin):
+class SuppressionAdmin(DeletedByServices, HotelModelAdmin):
     icon = "block"
     form = SuppressionForm
     menu_order = 40
@@ -60,6 +61,3 @@ class SuppressionAdmin(ToldByServices, HotelModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        """Nothing: the service has left its events."""

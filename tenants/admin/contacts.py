@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import PlatformModelAdmin, ToldByServices
+from hotelagent.admin.base import DeletedByServices, PlatformModelAdmin
 from hotelagent.admin.sites import platform_site
 from tenants import contacts
 from tenants.models import ContactIdentifier, ContactKind
@@ -44,7 +44,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ContactIdentifier, site=platform_site)
-class ContactAdmin(ToldByServices, PlatformModelAdmin):
+class ContactAdmin(DeletedByServices, PlatformModelAdmin):
     icon = "contact_phone"
     menu_order = 5
     form = ContactForm
@@ -98,6 +98,3 @@ class ContactAdmin(ToldByServices, PlatformModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        """Nothing: the service has left its events."""
