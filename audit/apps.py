@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from tenants import privileges
+from tenants.database import privileges
 
 
 class AuditConfig(AppConfig):

@@ -11,11 +11,11 @@ from audit import events
 from audit.registry import EventType
 from audit.services import record, record_apart
 from hotelagent.admin import signals as admin
-from tenants import api_keys
 from tenants import signals as tenants
+from tenants.access import api_keys
 from tenants.context import Actor, actor_context, current_actor
 from tenants.models import ApiKey, ContactIdentifier, Hotel, User
-from tenants.staff import staff_added
+from tenants.services.staff import staff_added
 
 
 @receiver(user_logged_in)

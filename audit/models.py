@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import registry
 from audit.errors import UnknownEvent
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 
 
 class ActorKind(models.TextChoices):

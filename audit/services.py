@@ -14,7 +14,7 @@ from django.db import connection
 from audit import registry
 from audit.models import Event
 from audit.registry import EventType
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 from tenants.context import current_actor
 
 log = structlog.get_logger(__name__)

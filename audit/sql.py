@@ -4,7 +4,7 @@ The statement names the event and its fields, most of which it alone knows; who 
 nothing is drawn from a sequence. A test of the other app holds that what is written is registered.
 """
 
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 from tenants.context import current_actor
 
 #: Who acts, as `acting` says it in a function's argument `given`; and where nobody asked for what happens.

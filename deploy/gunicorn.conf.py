@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from hotelagent import metrics
+from hotelagent.core import metrics
 
 bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"

@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from tenants import due
+from tenants.queue import due
 
 
 class DlqConfig(AppConfig):

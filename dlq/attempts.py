@@ -20,8 +20,8 @@ from dlq.errors import GiveUp, Lost
 from dlq.models import Attempt, Failure, Outcome, Status
 from dlq.reports import describe
 from dlq.services import error_fields
-from tenants.clock import database_now
-from tenants.sentences import Sentence
+from hotelagent.core.messages import Sentence
+from tenants.database.clock import database_now
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """What Prometheus sees of failures. No label names a task or a message: other systems name theirs freely."""
 
-from hotelagent.metrics import counter
+from hotelagent.core.metrics import counter
 
 CAPTURED = counter("hotelagent_failures_captured_total", "Failures that arrived, by kind.", labels=["kind"])
 ATTEMPTS = counter("hotelagent_failure_retries_total", "Retries that ended, by outcome.", labels=["outcome"])

@@ -5,8 +5,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from hotelagent.ids import uuid7
-from tenants.sentences import say
+from hotelagent.core.ids import uuid7
+from hotelagent.core.messages import say
 
 
 class Kind(models.TextChoices):
@@ -38,7 +38,7 @@ class Failure(models.Model):
     payload = models.JSONField(_("payload"), encoder=DjangoJSONEncoder)
     error_type = models.CharField(_("error"), max_length=150)
     error_message = models.TextField(_("message"))
-    #: The same as `tenants.sentences` keeps it, where it is a sentence of ours.
+    #: The same as `hotelagent.core.messages` keeps it, where it is a sentence of ours.
     error_sentence = models.JSONField(null=True, editable=False)
     traceback = models.TextField(_("traceback"), blank=True)
     fingerprint = models.CharField(_("group"), max_length=16)

@@ -3,8 +3,8 @@
 import uuid
 from datetime import datetime
 
-from tenants import due
 from tenants.context import current_scope
+from tenants.queue import due
 
 KIND = "failure"
 

@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.utils import translation
 
-from hotelagent.redaction import redact_text
-from tenants.sentences import Sentence, keep, say
+from hotelagent.core.messages import Sentence, keep, say
+from hotelagent.core.redaction import redact_text
 
 MESSAGE_LIMIT = 2_000  # characters
 TRACEBACK_LIMIT = 20_000  # characters, counted from the end: the innermost frames say most
@@ -32,7 +32,7 @@ _VARIABLE = re.compile(
 @dataclass(frozen=True, slots=True)
 class Report:
     """`place` is the innermost frame of our own code; empty where the error came from outside. `sentence` is the
-    message as `tenants.sentences` keeps it, where it is a sentence of ours."""
+    message as `hotelagent.core.messages` keeps it, where it is a sentence of ours."""
 
     type: str
     message: str

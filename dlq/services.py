@@ -12,7 +12,7 @@ from dlq import events, metrics, plan, policy, registry
 from dlq.errors import FailureNotFound, NoRetrier, WrongState
 from dlq.models import Attempt, Failure, Kind, Outcome, Status
 from dlq.reports import Report, describe, storable
-from tenants.clock import database_now
+from tenants.database.clock import database_now
 
 OPEN = (Status.SCHEDULED, Status.RETRYING, Status.PERMANENT)
 WAITING = (Status.SCHEDULED, Status.PERMANENT)  # open, and nobody is at it

@@ -10,9 +10,9 @@ from celery.signals import task_failure, task_success
 
 from dlq import attempts, services
 from dlq.models import Kind
-from tenants import routing
-from tenants.celery_task import HOTEL_HEADER, HotelTask
+from tenants import host_routing
 from tenants.context import Actor, actor_context, hotel_context, platform_context
+from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ def _attempt(headers: dict[str, Any]) -> dict[str, Any]:
 def _scope_of(task: HotelTask, task_id: str) -> Iterator[None]:
     """Where the task ran. A hotel that was suspended meanwhile keeps its failures all the same."""
     hotel_id = _headers(task).get(HOTEL_HEADER)
-    hotel = routing.by_id(uuid.UUID(hotel_id)) if hotel_id else None
+    hotel = host_routing.by_id(uuid.UUID(hotel_id)) if hotel_id else None
     if hotel_id and hotel is None:
         raise LookupError(f"{task.name} ran for hotel {hotel_id}, which is gone.")
     with (

@@ -5,7 +5,7 @@ import uuid
 from celery import shared_task
 
 from dlq import attempts, selectors
-from tenants.celery_task import HotelTask
+from tenants.queue.celery_task import HotelTask
 
 PLATFORM_BATCH = 50
 

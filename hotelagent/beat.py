@@ -8,8 +8,8 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from tenants import leases
 from tenants.context import platform_context
+from tenants.queue import leases
 
 logger = logging.getLogger(__name__)
 

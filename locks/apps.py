@@ -5,7 +5,7 @@ from hotelagent.admin import navigation
 from hotelagent.admin.navigation import Page
 from hotelagent.rest import guide
 from locks.webhooks.described import described
-from tenants import due
+from tenants.queue import due
 
 
 class LocksConfig(AppConfig):

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from hotelagent.metrics import counter, histogram, level
+from hotelagent.core.metrics import counter, histogram, level
 from locks import policy
 from tenants.context import platform_context
 

@@ -9,8 +9,8 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from hotelagent.ids import uuid7
-from tenants.sentences import say
+from hotelagent.core.ids import uuid7
+from hotelagent.core.messages import say
 
 
 class Room(models.Model):
@@ -239,7 +239,7 @@ class Notice(models.Model):
     status = models.CharField(_("status"), max_length=7, choices=NoticeStatus, default=NoticeStatus.PENDING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     error = models.JSONField(_("error"), null=True)
-    """As `tenants.sentences` keeps it."""
+    """As `hotelagent.core.messages` keeps it."""
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     sent_at = models.DateTimeField(_("sent"), null=True, editable=False)
 

@@ -5,8 +5,8 @@ from uuid import UUID
 from celery import shared_task
 
 from locks import services
-from tenants import due
-from tenants.celery_task import HotelTask
+from tenants.queue import due
+from tenants.queue.celery_task import HotelTask
 
 
 @shared_task(base=HotelTask, name="locks.tasks.expire_holds")

@@ -12,9 +12,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from reminders.errors import ReservationNotFound
+from reminders.mail.rendering import one_line
 from reminders.models import Reminder, Reservation
-from reminders.rendering import one_line
-from reminders.schedule import zone_of
+from reminders.planning.schedule import zone_of
 from tenants.context import current_hotel
 
 

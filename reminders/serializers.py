@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
 from reminders.models import Reminder, Reservation, SkipReason
-from reminders.validation import flaw_of_days, is_country
+from reminders.reservations.validation import flaw_of_days, is_country
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):

@@ -4,16 +4,16 @@ import uuid
 
 from celery import shared_task
 
-from reminders import delivery, transport
-from reminders.services import replan
-from tenants import due
-from tenants.celery_task import HotelTask
+from reminders.planning import replan
+from reminders.sending import delivery, smtp
+from tenants.queue import due
+from tenants.queue.celery_task import HotelTask
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.send_due")
 def send_due(ids: list[str]) -> None:
     """The due queue's handler: at most one batch, in the hotel's context. See `delivery.send_due`."""
-    delivery.send_due([uuid.UUID(id_) for id_ in ids], transport=transport.kept())
+    delivery.send_due([uuid.UUID(id_) for id_ in ids], transport=smtp.kept())
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_reservations")

@@ -7,4 +7,4 @@ class TenantsConfig(AppConfig):
     verbose_name = _("hotels")
 
     def ready(self) -> None:
-        from tenants import checks, checks_database  # noqa: F401, PLC0415 - they register themselves
+        from tenants.checks import configuration, database  # noqa: F401, PLC0415 - they register themselves

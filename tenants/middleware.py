@@ -15,8 +15,8 @@ from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 
 from tenants.context import Actor, Scope, actor_context, hotel_context, platform_context
+from tenants.host_routing import resolve
 from tenants.models import HotelStatus
-from tenants.routing import resolve
 
 _Context = Callable[[], AbstractContextManager[object]]
 _Handler = Callable[[HttpRequest], HttpResponseBase]

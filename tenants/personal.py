@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from django.db.backends.utils import CursorWrapper
 from django.utils.crypto import salted_hmac
 
-from tenants import quoting
+from tenants.database import quoting
 
 #: Makes SQL of the quoted column.
 Mask = Callable[[str], str]

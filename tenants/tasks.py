@@ -13,10 +13,11 @@ from django.db import close_old_connections, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from tenants import due, metrics, provisioning
-from tenants.celery_task import HOTEL_HEADER, HotelTask
 from tenants.context import actor_context, current_actor
+from tenants.lifecycle import provisioning
 from tenants.models import Hotel, HotelStatus, Redelivery
+from tenants.queue import due, metrics
+from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
 
 logger = logging.getLogger(__name__)
 

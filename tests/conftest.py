@@ -13,10 +13,10 @@ from django.test import Client, TransactionTestCase
 from django.utils import translation
 from rest_framework.test import APIClient
 
-from tenants import api_keys
+from tenants.access import api_keys
+from tenants.access.scopes import HOTEL_SCOPES, Role
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
-from tenants.scopes import HOTEL_SCOPES, Role
 from tests import servers
 
 ALPHA_HOST = "alpha.localhost"

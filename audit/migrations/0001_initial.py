@@ -4,7 +4,7 @@ import django.core.serializers.json
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-import hotelagent.ids
+import hotelagent.core.ids
 
 # One trigger for each statement and not for each row: a change that matches no row is refused too. The error is
 # the one that a missing privilege gives, so whoever asks need not know which of the two guards answered.
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 (

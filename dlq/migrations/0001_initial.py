@@ -5,7 +5,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-import hotelagent.ids
+import hotelagent.core.ids
 
 
 class Migration(migrations.Migration):
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 (
@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("number", models.PositiveSmallIntegerField(verbose_name="number")),

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from hotelagent.rest import problems
 from hotelagent.rest.errors import document
 from hotelagent.rest.problems import Problem
-from tenants import idempotency
+from tenants.access import idempotency
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
 
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 from hotelagent.rest import problems
 from hotelagent.rest.errors import problem_page
 

@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
-from hotelagent import metrics
+from hotelagent.core import metrics
 from tenants.context import current_scope
 from tenants.middleware import client_ip
 

@@ -11,7 +11,7 @@ from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from hotelagent.admin.signals import permission_refused
 from hotelagent.rest.errors import MissingScope
-from tenants.authentication import actor_of
+from tenants.access.authentication import actor_of
 from tenants.context import actor_context
 
 #: The `lookup_value_regex` of what has a UUID for a key: no other address leads to a view.

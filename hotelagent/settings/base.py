@@ -6,9 +6,10 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from hotelagent import csp, logs
+from hotelagent import csp
+from hotelagent.core import logs
 from hotelagent.settings.environment import env
-from tenants.routes import database_settings, derive_direct_url
+from tenants.database.connections import database_settings, derive_direct_url
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -50,8 +51,8 @@ INSTALLED_APPS = [
     "waffle",
 ]
 MIDDLEWARE = [
-    "hotelagent.health.HealthMiddleware",  # before the hotel is looked up: probes come by address, not by name
-    "hotelagent.metrics.RequestMetrics",
+    "hotelagent.monitoring.health.HealthMiddleware",  # before routing: probes use the IP address
+    "hotelagent.core.metrics.RequestMetrics",
     "hotelagent.rest.middleware.RequestId",
     "hotelagent.rest.middleware.ApiProblems",
     "django.middleware.security.SecurityMiddleware",
@@ -113,7 +114,7 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="") or derive_direct_url(DATABASE_URL)
 DATABASES = {"default": database_settings(DATABASE_URL, direct=False)}
 DATABASE_DIRECT = database_settings(DATABASE_DIRECT_URL, direct=True)
-DATABASE_ROUTERS = ["tenants.router.PlacementRouter"]
+DATABASE_ROUTERS = ["tenants.database.router.PlacementRouter"]
 DATABASE_ROLES = env.bool("DATABASE_ROLES", default=True)
 DATABASE_ROLE_PREFIX = env.str("DATABASE_ROLE_PREFIX", default="hotelagent")
 
@@ -184,7 +185,7 @@ AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", default="")
 # REST
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "tenants.authentication.ApiKeyAuthentication",
+        "tenants.access.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["hotelagent.rest.permissions.HasScope"],
@@ -231,7 +232,7 @@ CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.PAGE}
 
 # Logging, metrics, errors, traces
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOGGING_CONFIG = "hotelagent.logs.configure"
+LOGGING_CONFIG = "hotelagent.core.logs.configure"
 LOGGING = logs.settings(json=True, level=LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG  # a tick every five seconds; failures are errors

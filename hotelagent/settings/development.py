@@ -1,6 +1,6 @@
 """Development: everything on this machine. `manage.py` starts the embedded servers and sets their addresses."""
 
-from hotelagent import logs
+from hotelagent.core import logs
 from hotelagent.settings import base
 from hotelagent.settings.environment import env
 

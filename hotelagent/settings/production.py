@@ -4,7 +4,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from hotelagent.settings import base
 from hotelagent.settings.environment import env
-from tenants.routes import goes_in_the_clear
+from tenants.database.connections import goes_in_the_clear
 
 CURES = {
     "SECRET_KEY": "50 or more random characters, the same on every process",

@@ -16,9 +16,9 @@ from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin, ToldBySer
 from hotelagent.admin.sites import hotel_site
 from locks import services
 from locks.admin.holders import NamesHolder, with_names
+from locks.board.pages import board_page
 from locks.listing import stays
 from locks.models import Room, Stay, StayStatus
-from locks.pages import board_page
 
 COLOURS = {
     StayStatus.HELD: "warning",

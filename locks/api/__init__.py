@@ -5,8 +5,8 @@ from rest_framework.routers import SimpleRouter
 
 from locks.api.holds import HoldViewSet
 from locks.api.rooms import AvailabilityView, RoomViewSet
-from locks.api.waiting import WaitingViewSet
-from locks.api.webhooks import PingView, RotateSecretView, WebhookViewSet
+from locks.waiting_list.api import WaitingViewSet
+from locks.webhooks.api import PingView, RotateSecretView, WebhookViewSet
 
 _router = SimpleRouter()
 _router.register("rooms", RoomViewSet, basename="room")

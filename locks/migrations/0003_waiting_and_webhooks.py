@@ -4,7 +4,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-import hotelagent.ids
+import hotelagent.core.ids
 
 
 class Migration(migrations.Migration):
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("url", models.CharField(max_length=500, verbose_name="address")),
@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("event", models.CharField(max_length=40, verbose_name="event")),
@@ -112,7 +112,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("room_type", models.CharField(max_length=40, verbose_name="type")),

@@ -1,8 +1,10 @@
 """What can be done with rooms and holds: each is one transaction and leaves its event in the trail."""
 
+from locks.allocations.bulk import Placed, Placement, place_stays
+from locks.allocations.closures import keep_closed
+from locks.allocations.locked_rooms import lock_types
+from locks.allocations.reallocation import Arranged, StayChange, arrange
 from locks.services.acquiring import acquire, acquire_any
-from locks.services.arranging import Arranged, StayChange, arrange
-from locks.services.closing import keep_closed
 from locks.services.desk import (
     cancel_stay,
     force_release,
@@ -12,14 +14,12 @@ from locks.services.desk import (
 )
 from locks.services.expiry import expire
 from locks.services.forgetting import forget
-from locks.services.house import lock_types
-from locks.services.notices import deliver, deliver_last, warn
-from locks.services.offering import look, serve
 from locks.services.owned import cancel, confirm, extend, release
-from locks.services.placing import Placed, Placement, place_stays
 from locks.services.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
-from locks.services.waiting import Wish, claim, join, leave
-from locks.services.webhooks import change_webhook, delete_webhook, make_webhook, ping, rotate_secret
+from locks.waiting_list.offers import look, serve
+from locks.waiting_list.services import Wish, claim, join, leave
+from locks.webhooks.delivery import deliver, deliver_last, warn
+from locks.webhooks.services import change_webhook, delete_webhook, make_webhook, ping, rotate_secret
 
 __all__ = [
     "Arranged",

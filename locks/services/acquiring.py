@@ -8,21 +8,21 @@ from django.db import transaction
 
 from audit.services import record_apart, record_many
 from audit.sql import acting
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 from locks import events, metrics, policy, refusals, sql
-from locks.changes import announce
 from locks.errors import NoRooms, RoomContended
 from locks.holds import HeldRoom, Hold, held_rooms
 from locks.models import StayStatus
 from locks.nights import Nights
 from locks.owner import digest, new_token
 from locks.services.expiry import after_expiry, expire
-from locks.services.offering import serve
+from locks.waiting_list.offers import serve
 from locks.wanted import Wanted
-from tenants import due
-from tenants.calls import call
+from locks.webhooks.publish import announce
 from tenants.context import current_hotel
+from tenants.database.functions import call
 from tenants.errors import DomainError
+from tenants.queue import due
 
 #: Rooms that seem free and are lost to a rival each time: after so many times the caller is told.
 ATTEMPTS = 5

@@ -7,9 +7,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from audit.services import record, record_many
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 from locks import events, metrics, sql
-from locks.changes import announce, moving
 from locks.errors import HoldExpired, NotAStay, RoomContended, UnknownHold, UnknownRoom
 from locks.holds import HeldRoom, Hold, held_rooms, moved_dates, rows
 from locks.models import BLOCKING, StayStatus
@@ -17,7 +16,8 @@ from locks.nights import Nights
 from locks.owner import holder
 from locks.refusals import room_taken
 from locks.services.expiry import expire_room
-from tenants import due
+from locks.webhooks.publish import announce, moving
+from tenants.queue import due
 
 
 def force_release(hold_id: UUID, *, reason: str) -> Hold:

@@ -7,10 +7,10 @@ from django.db import transaction
 
 from audit.services import record_many
 from locks import events, metrics, sql
-from locks.changes import announce
 from locks.holds import HeldRoom, held_rooms, rows
 from locks.nights import Nights
-from tenants import due
+from locks.webhooks.publish import announce
+from tenants.queue import due
 
 # What of these is still to be looked at, and when: holds that were extended or that someone was at work on.
 _STILL_HELD = "SELECT id, expires_at FROM locks_stay WHERE id = ANY(%(ids)s::uuid[]) AND status = 'held'"

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from locks import policy
 from locks.models import Notice, NoticeStatus, Stay, StayStatus, WaitingEntry, Webhook
-from tenants.clock import database_now
+from tenants.database.clock import database_now
 
 BATCH = 1000
 #: How far back the daily look goes: what it costs is some weeks of stays, however many years the hotel has.

@@ -9,7 +9,6 @@ from django.db import transaction
 from audit.services import record_many
 from audit.sql import acting
 from locks import events, metrics, policy, sql
-from locks.changes import announce
 from locks.errors import (
     HoldConfirmed,
     HoldExpired,
@@ -23,10 +22,11 @@ from locks.errors import (
 from locks.holds import HeldRoom, Hold, answered_room, held_room, rows
 from locks.models import StayStatus
 from locks.owner import digest, staff_holder
-from tenants import due
-from tenants.calls import call
+from locks.webhooks.publish import announce
 from tenants.context import current_hotel
+from tenants.database.functions import call
 from tenants.errors import DomainError
+from tenants.queue import due
 
 
 def extend(hold_id: UUID, *, token: str | None) -> Hold:

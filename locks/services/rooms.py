@@ -10,7 +10,7 @@ from audit.services import record
 from locks import events
 from locks.errors import NumberTaken
 from locks.models import Room
-from locks.services.offering import rooms_changed
+from locks.waiting_list.offers import rooms_changed
 
 #: Rooms on one floor where a hotel is numbered by us: 101 to 120, 201 to 220 ...
 ROOMS_PER_FLOOR = 20

@@ -10,9 +10,9 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from django.utils.translation import gettext_noop as _
 
+from hotelagent.core import encryption
+from hotelagent.core.messages import Sentence
 from locks.errors import NotDelivered
-from tenants import sealing
-from tenants.sentences import Sentence
 
 #: As Standard Webhooks writes them: this mark, then base64.
 MARK = "whsec_"
@@ -25,13 +25,13 @@ def new_secret() -> str:
 
 
 def seal(secret: str, *, webhook: UUID) -> bytes:
-    return sealing.seal(secret.encode(), key=sealing.key_for(_PURPOSE), about=webhook.bytes)
+    return encryption.seal(secret.encode(), key=encryption.key_for(_PURPOSE), about=webhook.bytes)
 
 
 def unseal(sealed: bytes, *, webhook: UUID) -> str:
     """Raises NotDelivered where SECRET_KEY is not the one that it was sealed with."""
     try:
-        plain = sealing.unseal(sealed, key=sealing.key_for(_PURPOSE), about=webhook.bytes)
+        plain = encryption.unseal(sealed, key=encryption.key_for(_PURPOSE), about=webhook.bytes)
     except InvalidTag:
         raise NotDelivered(
             Sentence(

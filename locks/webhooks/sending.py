@@ -1,8 +1,8 @@
-"""One POST of a notice. See `locks.outbound` for how it goes out."""
+"""One POST of a notice. See `hotelagent.core.http_client` for how it goes out."""
 
 from collections.abc import Mapping
 
-from locks.outbound import ask
+from hotelagent.core.http_client import ask
 
 #: From the first packet to the status line.
 SECONDS = 10.0

@@ -13,12 +13,12 @@ from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminFileFieldWidg
 
 from hotelagent.admin.base import HotelModelAdmin, ToldByServices
 from hotelagent.admin.sites import hotel_site
-from reminders import rendering
 from reminders.admin.previews import preview_of
 from reminders.errors import InvalidColour, InvalidLogo
-from reminders.images import MOST_BYTES, Logo, read_logo
+from reminders.mail import rendering
+from reminders.mail import services as service
+from reminders.mail.images import MOST_BYTES, Logo, read_logo
 from reminders.models import Brand, Template
-from reminders.services import brand as service
 from tenants.context import current_hotel
 
 

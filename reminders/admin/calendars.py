@@ -14,9 +14,9 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from hotelagent.admin.base import HotelModelAdmin, ToldByServices
 from hotelagent.admin.sites import hotel_site
-from reminders.feeds.fetching import tidied
-from reminders.feeds.models import CalendarAddress
-from reminders.services import calendars
+from reminders.reservations.calendars import services as calendar_services
+from reminders.reservations.calendars.fetching import tidied
+from reminders.reservations.calendars.models import CalendarAddress
 from tenants.errors import DomainError
 
 
@@ -111,21 +111,21 @@ class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
     @admin.action(description=_("Read now"), permissions=["change"])
     def read_now(self, request: HttpRequest, queryset: QuerySet[CalendarAddress]) -> None:
         for address in queryset:
-            calendars.read_soon(address.id)
+            calendar_services.read_soon(address.id)
         number = len(queryset)
         text = ngettext("%d calendar will be read at once.", "%d calendars will be read at once.", number)
         self.message_user(request, text % number, messages.SUCCESS)
 
     def save_model(self, request: HttpRequest, obj: CalendarAddress, form: Any, change: bool) -> None:
         if not change:
-            made = calendars.add_calendar(
+            made = calendar_services.add_calendar(
                 room=obj.room_id, name=obj.name, url=form.cleaned_data["url"], closes_room=obj.closes_room
             )
             obj.pk = made.pk
 
     def delete_model(self, request: HttpRequest, obj: CalendarAddress) -> None:
-        calendars.remove_calendar(obj.id)
+        calendar_services.remove_calendar(obj.id)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[CalendarAddress]) -> None:
         for address in queryset:
-            calendars.remove_calendar(address.id)
+            calendar_services.remove_calendar(address.id)

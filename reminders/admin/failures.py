@@ -14,7 +14,7 @@ from dlq.subjects import Subject
 from reminders.errors import InvalidTemplate, RefusedForGood, RefusedForNow
 from reminders.events import WRONG
 from reminders.models import Reminder
-from reminders.outcomes import SEND
+from reminders.sending.outcomes import SEND
 from tenants.context import current_scope
 
 NAMES[SEND] = gettext_lazy("sending a reminder")

@@ -8,8 +8,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from hotelagent.admin import framed
-from reminders import rendering
-from reminders.letterhead import letterhead
+from reminders.mail import rendering
+from reminders.mail.branding import letterhead
 from reminders.models import Template
 from tenants.context import current_hotel
 from tenants.errors import DomainError

@@ -17,7 +17,7 @@ from hotelagent.admin.sites import hotel_site
 from locks.selectors import today
 from reminders import selectors
 from reminders.models import Reservation, ReservationStatus
-from reminders.services.reservations import cancel_reservation, correct_guest
+from reminders.reservations.services import cancel_reservation, correct_guest
 
 COLOURS = {
     ReservationStatus.BOOKED: "info",

@@ -17,13 +17,13 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
-from reminders import rendering
 from reminders.admin.previews import preview_of
-from reminders.composing import send_test
+from reminders.mail import rendering
+from reminders.mail.message_builder import send_test
+from reminders.mail.variables import AVAILABLE
 from reminders.models import FIRST_RULES, Reservation, Rule, Template
-from reminders.services.replan import replan_soon
-from reminders.validation import is_language
-from reminders.variables import AVAILABLE
+from reminders.planning.replan import replan_soon
+from reminders.reservations.validation import is_language
 from tenants.context import current_hotel
 from tenants.errors import DomainError
 

@@ -13,8 +13,8 @@ from unfold.decorators import display
 
 from hotelagent.admin.base import DeletedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
-from reminders.guests import is_suppressed
 from reminders.models import Suppression, SuppressionReason
+from reminders.reservations.guests import is_suppressed
 from reminders.services.suppressions import lift_suppression, suppress_by_hand
 
 COLOURS = {

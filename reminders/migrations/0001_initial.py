@@ -6,8 +6,8 @@ import django.db.models.functions.datetime
 import django.db.models.functions.text
 from django.db import migrations, models
 
-import hotelagent.ids
-import reminders.validation
+import hotelagent.core.ids
+import reminders.reservations.validation
 
 
 class Migration(migrations.Migration):
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("external_id", models.CharField(max_length=64, verbose_name="number")),
@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         max_length=10,
-                        validators=[reminders.validation.is_language],
+                        validators=[reminders.reservations.validation.is_language],
                         verbose_name="language",
                     ),
                 ),
@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("name", models.CharField(max_length=80, verbose_name="name")),
@@ -224,7 +224,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("arrival", models.DateField(verbose_name="arrival")),
@@ -307,7 +307,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("email", models.EmailField(max_length=254, verbose_name="e-mail")),
@@ -349,7 +349,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("language", models.CharField(max_length=10, verbose_name="language")),

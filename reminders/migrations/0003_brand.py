@@ -1,5 +1,5 @@
 """How a hotel's mails look, and a digest of all that its mails share, by which a worker knows whether what it keeps
-is still so (`reminders.shared`)."""
+is still so (`reminders.sending.mail_settings_cache`)."""
 
 from django.db import migrations, models
 

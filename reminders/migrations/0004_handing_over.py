@@ -1,7 +1,7 @@
 """What sending asks of the database, in one call each: a batch is claimed and read, a mail is handed over.
 
 As functions, because of their plans, as in `locks` (migration 0002): parsing and planning these statements anew for
-each mail took longer than doing what they say. They answer with whole rows, as JSON: `reminders.rows`.
+each mail took longer than doing what they say. They answer with whole rows, as JSON: `reminders.sending.rows`.
 
 Without variables of their own: each expression is a plan, which a connection keeps for each hotel that it served and
 walks through whenever a table anywhere is analysed. Arrays come as PostgreSQL writes them: '{...}'.

@@ -1,10 +1,10 @@
 """What is stored about a hotel's reservations and the reminders of them."""
 
-from reminders.feeds.models import CalendarAddress
 from reminders.models.brand import Brand
 from reminders.models.reminders import Reminder, ReminderStatus, SkipReason, Suppression, SuppressionReason
 from reminders.models.reservations import Reservation, ReservationStatus
 from reminders.models.rules import FIRST_RULES, Rule, Template
+from reminders.reservations.calendars.models import CalendarAddress
 
 __all__ = [
     "FIRST_RULES",

@@ -4,10 +4,10 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
+from hotelagent.core.messages import say
 from reminders.models.reservations import Reservation
 from reminders.models.rules import Rule
-from tenants.sentences import say
 
 
 class ReminderStatus(models.TextChoices):
@@ -64,7 +64,7 @@ class Reminder(models.Model):
     #: For the first time, as a provider told that counts this.
     opened_at = models.DateTimeField(_("opened"), null=True)
     recipient = models.CharField(_("sent to"), max_length=254, blank=True, default="")
-    #: As `tenants.sentences` keeps it.
+    #: As `hotelagent.core.messages` keeps it.
     last_error = models.JSONField(_("last error"), null=True)
 
     class Meta:

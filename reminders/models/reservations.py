@@ -6,9 +6,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 from locks.models import Stay
-from reminders.validation import flaw_of_days, is_language
+from reminders.reservations.validation import flaw_of_days, is_language
 
 
 class ReservationStatus(models.TextChoices):

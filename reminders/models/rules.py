@@ -5,8 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from hotelagent.ids import uuid7
-from reminders.choices import Anchor, Guests, LatePolicy
+from hotelagent.core.ids import uuid7
+from reminders.planning.choices import Anchor, Guests, LatePolicy
 
 #: The rules that a hotel begins with are rows, and rows speak no language: these are shown in the reader's.
 FIRST_RULES = {
@@ -16,7 +16,7 @@ FIRST_RULES = {
 
 
 class Rule(models.Model):
-    """When guests are written to. How its moment is computed: `reminders.schedule`."""
+    """When guests are written to. How its moment is computed: `reminders.planning.schedule`."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=80)

@@ -17,14 +17,16 @@ from dlq import services as failures
 from dlq.errors import GiveUp
 from dlq.models import Failure
 from dlq.registry import retrier
-from reminders import claims, delivery, events, guests, outcomes
+from hotelagent.core.messages import Sentence
+from reminders import events
 from reminders.errors import RefusedForGood, RefusedForNow, ReminderNotFound, WrongReminderState
 from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason
-from reminders.planning import KIND
-from reminders.schedule import applies, last_call, zone_of
-from tenants import due
+from reminders.planning.planner import KIND
+from reminders.planning.schedule import applies, last_call, zone_of
+from reminders.reservations import guests
+from reminders.sending import claims, delivery, outcomes
 from tenants.context import current_hotel
-from tenants.sentences import Sentence
+from tenants.queue import due
 
 Status = ReminderStatus
 

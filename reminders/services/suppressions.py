@@ -7,7 +7,7 @@ import uuid
 from django.db import connection, transaction
 
 from audit.services import record
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 from reminders import events
 from reminders.errors import SuppressionNotFound
 from reminders.models import Reminder, Suppression, SuppressionReason

@@ -13,8 +13,8 @@ from unfold.decorators import display
 
 from hotelagent.admin.base import DeletedByServices, PlatformModelAdmin
 from hotelagent.admin.sites import platform_site
-from tenants import contacts
 from tenants.models import ContactIdentifier, ContactKind
+from tenants.services import contacts
 
 
 class ContactForm(forms.ModelForm):  # type: ignore[type-arg]

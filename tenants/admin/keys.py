@@ -21,7 +21,7 @@ from unfold.widgets import (
 
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
-from tenants import api_keys
+from tenants.access import api_keys
 from tenants.models import ApiKey
 
 LIFETIMES = [("30", _("30 days")), ("90", _("90 days")), ("365", _("1 year")), ("", _("until it is revoked"))]

@@ -17,7 +17,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.models import User
-from tenants.staff import roles
+from tenants.services.staff import roles
 
 
 class StaffCreationForm(UserCreationForm):  # type: ignore[misc]

@@ -8,7 +8,7 @@ import django.db.models.functions.text
 import timezone_field.fields
 from django.db import migrations, models
 
-import hotelagent.ids
+import hotelagent.core.ids
 
 
 class Migration(migrations.Migration):
@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("username", models.CharField(max_length=150, verbose_name="user name")),
@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("name", models.CharField(max_length=100, verbose_name="name")),
@@ -159,7 +159,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 (
@@ -282,7 +282,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 ("host", models.CharField(max_length=253, verbose_name="host")),
@@ -321,7 +321,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=hotelagent.ids.uuid7, editable=False, primary_key=True, serialize=False
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
                 (

@@ -1,4 +1,4 @@
-"""A number that grows when what a host leads to changes: each process looks at it (tenants.routing)."""
+"""A number that grows when what a host leads to changes: each process looks at it (tenants.host_routing)."""
 
 from django.db import migrations
 

@@ -1,4 +1,4 @@
-"""What is stored about hotels, their staff and their clients. Where each table lives: `tenants.placement`."""
+"""What is stored about hotels, their staff and their clients. Where each table lives: `tenants.database.placement`."""
 
 from tenants.models.access import ApiKey, IdempotencyKey, User
 from tenants.models.hotels import ContactIdentifier, ContactKind, Domain, Hotel, HotelStatus, Language

@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
+from tenants.access.scopes import Role, permission_scope, role_scopes
 from tenants.models.hotels import Language
-from tenants.scopes import Role, permission_scope, role_scopes
 
 
 class UserManager(BaseUserManager["User"]):

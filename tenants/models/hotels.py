@@ -7,7 +7,7 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 from timezone_field import TimeZoneField
 
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 from tenants.context import Scope
 
 

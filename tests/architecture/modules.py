@@ -49,5 +49,5 @@ def _from(node: ast.ImportFrom, module: str, path: Path) -> Iterator[str]:
     if node.level:
         parts = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
         base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
-    # `from tenants import due` loads tenants.due where that is a module.
+    # `from tenants import due` loads tenants.queue.due where that is a module.
     yield from (f"{base}.{alias.name}" for alias in node.names)

@@ -5,7 +5,7 @@ from rest_framework.test import APIClient
 
 from audit.registry import EventType
 from audit.services import record
-from tenants import api_keys
+from tenants.access import api_keys
 from tenants.context import Actor, hotel_context
 from tenants.models import Hotel
 

@@ -9,8 +9,8 @@ from audit.models import Event
 from audit.registry import EventType
 from audit.services import record
 from tenants.context import hotel_context, platform_context
+from tenants.database.connections import direct_route
 from tenants.models import Hotel
-from tenants.routes import direct_route
 
 CHANGES = [
     "UPDATE audit_event SET actor_label = 'somebody else'",

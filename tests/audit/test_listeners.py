@@ -5,10 +5,11 @@ from django.test import Client
 
 from audit.models import Event
 from audit.selectors import timeline
-from tenants import api_keys, services
+from tenants import services
+from tenants.access import api_keys
+from tenants.access.scopes import Role
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
-from tenants.scopes import Role
 
 HOST = "alpha.localhost"
 

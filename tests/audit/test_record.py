@@ -13,8 +13,8 @@ from audit.registry import EventType
 from audit.selectors import timeline
 from audit.services import record, record_apart, record_many
 from tenants.context import Actor, actor_context, hotel_context, platform_context
+from tenants.database.connections import direct_route
 from tenants.models import Hotel
-from tenants.routes import direct_route
 
 
 class Fuse(Exception):

@@ -25,7 +25,7 @@ from psycopg import sql
 
 from hotelagent.embedded import ports, postgres
 from tenants.context import hotel_context
-from tenants.routes import database_settings
+from tenants.database.connections import database_settings
 from tests.benchmarks.harness import Row, interleave, median_ratio, row, servers
 from tests.isolation.world import World, make_world
 from tests.servers import PgBouncer
@@ -94,7 +94,7 @@ def _configure(world: World, bouncer: PgBouncer, plain_url: str, slow_port: int)
         }
 
     engines = {
-        "ours": (world.runtime_url, "tenants.backend"),
+        "ours": (world.runtime_url, "tenants.database.backend"),
         "plain": (plain_url, "django.db.backends.postgresql"),
         "peer": (plain_url, "django_tenants.postgresql_backend"),
     }

@@ -21,7 +21,7 @@ from django.db import connection
 
 from locks import selectors, services
 from locks.nights import Nights
-from tenants import api_keys
+from tenants.access import api_keys
 from tenants.context import Scope, hotel_context, platform_context
 from tenants.models import Hotel
 from tenants.services import create_hotel

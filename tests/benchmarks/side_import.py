@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 from django.conf import settings
 
-from reminders.importing.importer import Importer, Wishes
-from reminders.importing.reading import Source
+from reminders.reservations.importing.importer import Importer, Wishes
+from reminders.reservations.importing.reading import Source
 from tenants.context import Scope, hotel_context, platform_context
 from tenants.models import Hotel
 from tenants.services import create_hotel

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django_tenants.middleware.main import TenantMainMiddleware
 
-from tenants import pgtools
+from tenants.lifecycle import pgtools
 from tests.benchmarks.contestants import HOSTS, add_field
 from tests.benchmarks.peer.models import Client, ClientDomain
 from tests.benchmarks.peer.settings import TENANT_BASE_SCHEMA as BASE

@@ -15,12 +15,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from hotelagent.embedded import paths
-from reminders import planning
-from reminders.choices import LatePolicy
 from reminders.models import Reminder, Reservation, Rule
-from tenants import due, services, tasks
+from reminders.planning import planner
+from reminders.planning.choices import LatePolicy
+from tenants import services, tasks
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
+from tenants.queue import due
 
 GUEST = "guest{}@example.com"
 
@@ -114,7 +115,7 @@ def make_due(hotels: int, each: int) -> None:
                 )
                 for guest in range(number * each, (number + 1) * each)
             )  # fmt: skip
-            planning.plan(reservations, now=now, are_new=True)
+            planner.plan(reservations, now=now, are_new=True)
     with platform_context(), connection.cursor() as cursor:
         cursor.execute("ANALYZE tenants_dueitem")
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hotelagent.urls import hotel
-from tenants.authentication import ApiKeyAuthentication
+from tenants.access.authentication import ApiKeyAuthentication
 
 BARE = "public.bench_bare"
 

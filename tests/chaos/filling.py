@@ -7,9 +7,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from reminders import planning
-from reminders.choices import LatePolicy
 from reminders.models import Reservation, Rule
+from reminders.planning import planner
+from reminders.planning.choices import LatePolicy
 from tenants import services
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
@@ -49,7 +49,7 @@ def _reminders(hotel: Hotel, number: int, count: int) -> None:
             for guest in range(count // RULES)
         )
         Rule.objects.filter(offset_days=1).update(offset_days=2)
-        planned = planning.plan(reservations, now=now, are_new=True)
+        planned = planner.plan(reservations, now=now, are_new=True)
     if planned.due != len(reservations) * RULES:
         raise RuntimeError(f"{planned.due} reminders of {len(reservations)} reservations are due.")
 

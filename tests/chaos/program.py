@@ -51,8 +51,8 @@ def main() -> None:
 def _hurry() -> None:
     from django.conf import settings  # noqa: PLC0415 - Django is set up by now
 
-    from reminders import claims, delivery, outcomes  # noqa: PLC0415
-    from tenants import due  # noqa: PLC0415
+    from reminders.sending import claims, delivery, outcomes  # noqa: PLC0415
+    from tenants.queue import due  # noqa: PLC0415
 
     settings.EMAIL_TIMEOUT = MAIL_SECONDS
     claims.STALE_AFTER, delivery.BUDGET, outcomes.FIRST_DELAY = STALE_AFTER, BATCH_SECONDS, LATER

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import get_commands
 from prometheus_client import REGISTRY
 
-from hotelagent.health import HealthMiddleware
+from hotelagent.monitoring.health import HealthMiddleware
 
 ROOT = Path(settings.BASE_DIR)
 DEPLOY = ROOT / "deploy"

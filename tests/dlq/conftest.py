@@ -10,7 +10,7 @@ from django.db.models import F
 
 from dlq import registry, services
 from dlq.models import Failure, Kind
-from tenants.celery_task import HotelTask
+from tenants.queue.celery_task import HotelTask
 
 NAME = "tests.lamp"
 

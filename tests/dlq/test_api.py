@@ -2,7 +2,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from dlq.models import Failure
-from tenants import api_keys
+from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.dlq.conftest import Lamp, captured, reread

@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 
 from audit.selectors import timeline
 from dlq.models import Failure
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
 from tests.dlq.conftest import Lamp, captured, reread

@@ -8,9 +8,9 @@ from rest_framework.test import APIClient
 from dlq import services
 from dlq.models import Failure
 from dlq.reports import describe
+from hotelagent.core.messages import Sentence, say
 from tenants.errors import DomainError
 from tenants.models import Hotel
-from tenants.sentences import Sentence, say
 
 pytestmark = pytest.mark.django_db
 ADMIN, API = "/admin/dlq/failure/", "/api/v1/dlq/"

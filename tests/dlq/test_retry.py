@@ -8,9 +8,9 @@ from audit.selectors import timeline
 from dlq import attempts, services
 from dlq.errors import FailureNotFound, GiveUp, NoRetrier, WrongState
 from dlq.models import Failure, Outcome
-from hotelagent.ids import uuid7
-from tenants.clock import database_now
+from hotelagent.core.ids import uuid7
 from tenants.context import platform_context
+from tenants.database.clock import database_now
 from tenants.models import DueItem, Hotel
 from tests.dlq.conftest import Broken, Lamp, captured, make_due, reread
 

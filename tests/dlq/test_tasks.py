@@ -11,9 +11,9 @@ from celery.contrib.testing.worker import start_worker
 from dlq import attempts, services, tasks
 from dlq.models import Failure, Outcome
 from hotelagent.celery import app
-from tenants.celery_task import HotelTask
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
+from tenants.queue.celery_task import HotelTask
 from tests.dlq.conftest import Broken, Lamp, captured, fragile, make_due, reread
 
 

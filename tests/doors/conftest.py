@@ -18,11 +18,11 @@ from rest_framework.test import APIClient
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.views import HotelAPIView, HotelReadOnlyViewSet
 from hotelagent.urls import hotel as hotel_urls
-from tenants import api_keys
+from tenants.access import api_keys
+from tenants.access.scopes import Role
 from tenants.context import current_actor, hotel_context, platform_context
 from tenants.errors import DomainError
 from tenants.models import Hotel, User
-from tenants.scopes import Role
 
 HOST = "alpha.localhost"
 OTHER_HOST = "beta.localhost"

@@ -10,11 +10,11 @@ from rest_framework.test import APIClient
 
 from hotelagent.admin import signals
 from hotelagent.admin.sites import hotel_site, platform_site
-from tenants import api_keys
+from tenants.access import api_keys
+from tenants.access.scopes import Role
 from tenants.context import hotel_context, platform_context
+from tenants.database.placement import Placement, placement_of
 from tenants.models import ApiKey, Hotel, HotelStatus, User
-from tenants.placement import Placement, placement_of
-from tenants.scopes import Role
 from tests.doors.conftest import HOST, OTHER_HOST, PASSWORD, page
 
 pytestmark = pytest.mark.django_db

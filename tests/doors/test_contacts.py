@@ -9,10 +9,12 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from audit.models import Event
-from hotelagent.ids import uuid7
-from tenants import api_keys, contacts, services
+from hotelagent.core.ids import uuid7
+from tenants import services
+from tenants.access import api_keys
 from tenants.context import platform_context
 from tenants.models import ContactIdentifier, ContactKind, Hotel
+from tenants.services import contacts
 from tests.doors.conftest import page
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
-from tenants import idempotency
+from tenants.access import idempotency
 from tenants.context import hotel_context
 from tenants.models import Hotel, IdempotencyKey
 from tests.doors.conftest import Thing

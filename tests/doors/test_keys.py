@@ -14,7 +14,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from audit.selectors import timeline
-from tenants import api_keys
+from tenants.access import api_keys
 from tenants.context import hotel_context, platform_context
 from tenants.models import ApiKey, Hotel
 from tests.doors.conftest import HOST, OTHER_HOST

@@ -13,8 +13,8 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotelagent import logs
-from hotelagent.redaction import HIDDEN, redact, redact_text
+from hotelagent.core import logs
+from hotelagent.core.redaction import HIDDEN, redact, redact_text
 from tenants.models import Hotel
 from tests.doors.conftest import HOST
 

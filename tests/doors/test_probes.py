@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from hotelagent import health, readiness
+from hotelagent.monitoring import health, readiness
 from tenants.context import platform_context
 
 BY_ADDRESS = "10.1.2.3"  # as Kubernetes asks: no host that we know

@@ -10,8 +10,8 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from tenants.backend.base import DatabaseWrapper
-from tenants.routes import database_settings
+from tenants.database.backend.base import DatabaseWrapper
+from tenants.database.connections import database_settings
 from tests import servers
 from tests.isolation.world import World, make_world
 

@@ -21,7 +21,7 @@ from django.db.models import Count, F, Sum
 from django.test import Client
 from psycopg import sql
 
-from tenants.calls import call
+from tenants.database.functions import call
 from tests.isolation.app.models import Guest, Marker
 
 WRITTEN = 1000
@@ -207,7 +207,7 @@ def executemany(here: Here) -> int:
 
 def call_function(here: Here) -> int:
     """Not by a cursor. The peer's backend has no such door."""
-    if settings.DATABASES["default"]["ENGINE"] != "tenants.backend":
+    if settings.DATABASES["default"]["ENGINE"] != "tenants.database.backend":
         return 0
     here.only(call("write_marker", {"hotel": here.name, "n": WRITTEN}))
     with suppress(DatabaseError):

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-OURS = "tenants.backend"
+OURS = "tenants.database.backend"
 PEER = "django_tenants.postgresql_backend"
 
 

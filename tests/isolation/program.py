@@ -13,7 +13,7 @@ import sys
 import django
 from django.conf import settings
 
-from tenants.routes import database_settings
+from tenants.database.connections import database_settings
 from tests.isolation.plan import Plan
 
 

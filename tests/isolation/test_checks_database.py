@@ -8,9 +8,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
-from tenants import checks_database as checks
-from tenants.backend.base import DatabaseWrapper
-from tenants.routes import database_settings
+from tenants.checks import database as checks
+from tenants.database.backend.base import DatabaseWrapper
+from tenants.database.connections import database_settings
 from tests import servers
 from tests.isolation.world import World
 

@@ -13,9 +13,15 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 from psycopg import sql
 
-from tenants.backend.base import UTC_NAMES
 from tenants.context import NoScope, hotel_context, platform_context
-from tenants.routes import RouteError, database_settings, derive_direct_url, direct_route, is_local
+from tenants.database.backend.base import UTC_NAMES
+from tenants.database.connections import (
+    RouteError,
+    database_settings,
+    derive_direct_url,
+    direct_route,
+    is_local,
+)
 from tests.isolation.world import World
 
 

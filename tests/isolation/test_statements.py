@@ -2,7 +2,7 @@
 
 import pytest
 
-from tenants.backend.statements import Kind, classify, split
+from tenants.database.backend.statements import Kind, classify, split
 
 KINDS = [
     ("SELECT 1", Kind.PLAIN),

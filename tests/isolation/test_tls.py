@@ -18,10 +18,10 @@ from django.conf import settings as django_settings
 from django.db import connection, connections, transaction
 
 from hotelagent.embedded import paths, postgres, processes
-from tenants import pgtools
-from tenants.backend.base import DatabaseWrapper
 from tenants.context import hotel_context, platform_context
-from tenants.routes import database_settings, direct_route
+from tenants.database.backend.base import DatabaseWrapper
+from tenants.database.connections import database_settings, direct_route
+from tenants.lifecycle import pgtools
 from tests import folders, servers
 from tests.certificates import Certificate
 from tests.isolation.plan import OURS, Plan

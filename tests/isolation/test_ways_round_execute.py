@@ -13,10 +13,10 @@ from django.db import IntegrityError, InternalError, ProgrammingError, connectio
 from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
-from tenants.backend import cursors
-from tenants.backend.base import REFUSED_OPTIONS, DatabaseWrapper
-from tenants.calls import call
 from tenants.context import NoScope, hotel_context
+from tenants.database.backend import cursors
+from tenants.database.backend.base import REFUSED_OPTIONS, DatabaseWrapper
+from tenants.database.functions import call
 from tests.isolation.world import World
 
 INSERT = "INSERT INTO marker (hotel, n) VALUES (%s, %s)"

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from locks import services
-from locks.board import board
+from locks.board.board import board
 from locks.models import Room
 from tenants.models import Hotel, User
 from tests.locks.conftest import SomeNights

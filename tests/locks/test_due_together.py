@@ -12,9 +12,10 @@ from django.conf import settings
 from locks import services
 from locks.models import Stay
 from locks.tasks import expire_holds, look_after_waiting, warn_expiring
-from tenants import due, tasks
+from tenants import tasks
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
+from tenants.queue import due
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import lapse
 

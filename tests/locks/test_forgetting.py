@@ -6,15 +6,15 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from hotelagent.ids import uuid7
+from hotelagent.core.ids import uuid7
 from locks import policy, services
 from locks.models import Notice, Stay, WaitingEntry
 from locks.services import Wish
 from locks.services.forgetting import _first_key
 from locks.tasks import forget_ended
-from tenants import due
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel, HotelStatus
+from tenants.queue import due
 from tests.locks.conftest import SomeNights
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from locks import policy, selectors, services
-from locks.board import board
+from locks.board.board import board
 from locks.errors import (
     HoldConfirmed,
     HoldExpired,

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from locks import policy
 from locks.models import Stay
-from tenants import api_keys
+from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import ApiKey, Hotel
 from tests.conftest import ALPHA_HOST

@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from locks import services
-from tenants import api_keys
+from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.conftest import ALPHA_HOST

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from hotelagent.core import public_addresses
 from locks.errors import AddressRefused, NotDelivered
-from locks.webhooks import addresses, sending
+from locks.webhooks import sending
 from tests.certificates import Certificate
 from tests.locks.receiver import Receiver
 from tests.web import serving
@@ -58,14 +59,14 @@ def leads_to(monkeypatch: pytest.MonkeyPatch, *found: str) -> None:
 )
 def test_an_address_that_is_refused(in_production: None, url: str) -> None:
     with pytest.raises(AddressRefused):
-        addresses.target(url)
+        public_addresses.target(url)
 
 
 @pytest.mark.parametrize(
     "address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e"]
 )
 def test_a_public_address_is_public(address: str) -> None:
-    assert addresses.is_public(ipaddress.ip_address(address))
+    assert public_addresses.is_public(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize("inner", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1"])

@@ -11,9 +11,9 @@ from locks.errors import NotDelivered
 from locks.models import Notice, WaitingEntry, Webhook
 from locks.services import Wish
 from locks.webhooks.topics import TOPICS
+from tenants.access.scopes import Role
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
-from tenants.scopes import Role
 from tests.conftest import ALPHA_HOST
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import send_due

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from tenants import api_keys
+from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.conftest import ALPHA_HOST

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from reminders.models import Reservation
-from reminders.services.reservations import upsert_reservation
+from reminders.reservations.services import upsert_reservation
 from tenants.models import Hotel
 
 Clock = Callable[[str], None]

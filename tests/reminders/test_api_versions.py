@@ -101,7 +101,7 @@ def test_a_plan_that_fails_takes_the_change_back(
         raise RuntimeError("the queue is away")
 
     api.raise_request_exception = False
-    monkeypatch.setattr("tenants.due.schedule", fail)
+    monkeypatch.setattr("tenants.queue.due.schedule", fail)
     assert put(arrival="2030-05-20", departure="2030-05-22").status_code == 500
     assert put("R2").status_code == 500
     with hotel_context(hotel):

@@ -13,9 +13,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from dlq.models import Failure
-from reminders import delivery, rendering
 from reminders.errors import InvalidReservation, InvalidTemplate
+from reminders.mail import rendering
 from reminders.models import Reminder, Reservation, Rule, Template
+from reminders.sending import delivery
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
 

@@ -12,12 +12,12 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from audit.models import Event
-from reminders import delivery
 from reminders.errors import InvalidColour, InvalidLogo
-from reminders.images import MOST_BYTES, read_logo
-from reminders.letterhead import ink_on, letterhead
+from reminders.mail.branding import ink_on, letterhead
+from reminders.mail.images import MOST_BYTES, read_logo
+from reminders.mail.services import set_colour, set_logo
 from reminders.models import Brand, Reminder, Reservation
-from reminders.services.brand import set_colour, set_logo
+from reminders.sending import delivery
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.conftest import ALPHA_HOST

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import icalendar
 import pytest
 
-from reminders.calendar import stay_ics
+from reminders.mail.calendar_attachment import stay_ics
 from reminders.models import Reservation
 
 CHANGED = datetime(2026, 11, 22, 18, 38, 9, 123456, tzinfo=UTC)

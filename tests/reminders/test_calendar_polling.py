@@ -20,14 +20,14 @@ from locks.errors import RoomTaken
 from locks.models import Room, Stay
 from locks.nights import Nights
 from reminders.errors import CalendarKnown, CalendarNotFound, CalendarNotRead
-from reminders.feeds import fetching
-from reminders.feeds.models import CalendarAddress
-from reminders.feeds.tasks import poll_calendars, read_calendar
 from reminders.models import Reservation
-from reminders.services import calendars
-from tenants import api_keys
-from tenants.backup.opening import overdue
+from reminders.reservations.calendars import fetching
+from reminders.reservations.calendars import services as calendar_services
+from reminders.reservations.calendars.models import CalendarAddress
+from reminders.reservations.calendars.tasks import poll_calendars, read_calendar
+from tenants.access import api_keys
 from tenants.context import hotel_context
+from tenants.lifecycle.backup.opening import overdue
 from tenants.models import DueItem, Hotel
 from tests.reminders.channel import TOKEN, Channel
 from tests.reminders.conftest import Clock
@@ -53,11 +53,11 @@ def room(in_hotel: Hotel) -> Room:
 
 @pytest.fixture
 def added(channel: Channel, room: Room) -> CalendarAddress:
-    return calendars.add_calendar(room=room.id, name="Airbnb", url=channel.url)
+    return calendar_services.add_calendar(room=room.id, name="Airbnb", url=channel.url)
 
 
 def read(address: CalendarAddress) -> CalendarAddress:
-    calendars.poll(address.id)
+    calendar_services.poll(address.id)
     address.refresh_from_db()
     return address
 
@@ -71,7 +71,7 @@ def held(address: CalendarAddress) -> dict[str, Any]:
 
 def failed(address: CalendarAddress) -> str:
     with pytest.raises(CalendarNotRead) as refused:
-        calendars.read_calendar(address.id)
+        calendar_services.read_calendar(address.id)
     address.refresh_from_db()
     assert address.why == refused.value.detail
     assert TOKEN not in json.dumps(address.error)
@@ -86,7 +86,7 @@ def test_what_it_says_is_booked_in_its_room_and_follows(
     added: CalendarAddress, channel: Channel, room: Room
 ) -> None:
     assert due_at() <= datetime.now(UTC)
-    assert calendars.poll(added.id) is True
+    assert calendar_services.poll(added.id) is True
     stay = Stay.objects.get(status="confirmed")
     assert (stay.room_id, f"{stay.check_in}", f"{stay.check_out}") == (room.id, "2030-05-10", "2030-05-12")
     assert Reservation.objects.get().stay_id == stay.id
@@ -168,14 +168,14 @@ def test_nights_that_the_channel_closed_are_closed_here_as_far_as_they_are_free(
     assert held(added)["events"] == 0
     with pytest.raises(RoomTaken):
         services.acquire(rooms=[room.id], nights=Nights(date(2030, 5, 10), date(2030, 5, 11)))
-    calendars.remove_calendar(added.id)
+    calendar_services.remove_calendar(added.id)
     assert not Stay.objects.filter(status="out_of_service").exists()
     numbers = Counter(Event.objects.values_list("event", flat=True))
     assert (numbers["room.out_of_service"], numbers["room.back_in_service"]) == (4, 4)
 
 
 def test_closed_nights_close_nothing_where_nobody_wants_it(channel: Channel, room: Room) -> None:
-    address = calendars.add_calendar(room=room.id, name="Airbnb", url=channel.url, closes_room=False)
+    address = calendar_services.add_calendar(room=room.id, name="Airbnb", url=channel.url, closes_room=False)
     channel.content = calendar(BLOCK.format("20300508", "20300515")).encode()
     report = held(address)
     assert (report["blocks"], report["closed"]) == (1, 0)
@@ -301,12 +301,12 @@ def test_several_failures_in_a_row_are_kept_for_people_once(
     channel.answers = [404]
     last: list[str] = []
     monkeypatch.setattr(read_calendar, "delay", last.append)
-    for _ in range(calendars.TRIES + 3):
+    for _ in range(calendar_services.TRIES + 3):
         poll_calendars([str(added.id)])
     assert last == [str(added.id)]
     read_calendar.apply(args=last)
     failure = Failure.objects.get()
-    assert failure.name == "reminders.feeds.tasks.read_calendar"
+    assert failure.name == "reminders.reservations.calendars.tasks.read_calendar"
     assert TOKEN not in json.dumps(failure.payload) + failure.error_message
     channel.answers = [200]
     assert held(added)["stored"] == 1
@@ -336,12 +336,12 @@ def test_an_address_is_one_rooms_and_its_end_is_the_end(
     added: CalendarAddress, channel: Channel, room: Room
 ) -> None:
     with pytest.raises(CalendarKnown):
-        calendars.add_calendar(room=room.id, name="Again", url=channel.url)
-    calendars.remove_calendar(added.id)
+        calendar_services.add_calendar(room=room.id, name="Again", url=channel.url)
+    calendar_services.remove_calendar(added.id)
     assert not DueItem.objects.filter(kind="calendar").exists()
     with pytest.raises(CalendarNotFound):
-        calendars.remove_calendar(added.id)
-    assert calendars.poll(added.id) is True
+        calendar_services.remove_calendar(added.id)
+    assert calendar_services.poll(added.id) is True
     assert list(
         Event.objects.filter(event__startswith="calendar.").order_by("id").values_list("event", flat=True)
     ) == [
@@ -355,7 +355,7 @@ def test_an_address_is_one_rooms_and_its_end_is_the_end(
 )
 def test_what_can_be_no_address_is_refused(room: Room, url: str) -> None:
     with pytest.raises(CalendarNotRead):
-        calendars.add_calendar(room=room.id, name="x", url=url)
+        calendar_services.add_calendar(room=room.id, name="x", url=url)
 
 
 def test_webcal_is_https_by_another_name() -> None:

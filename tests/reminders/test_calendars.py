@@ -13,8 +13,8 @@ from rest_framework.test import APIClient
 
 from audit.models import Event
 from reminders.models import Reminder, Reservation
-from reminders.services.reservations import correct_guest
-from tenants import api_keys
+from reminders.reservations.services import correct_guest
+from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from audit.models import Event
 from dlq.models import Failure
-from reminders import claims, composing, delivery
+from reminders.mail import message_builder
 from reminders.models import Reminder, Reservation, Rule, Suppression, Template
+from reminders.reservations.services import cancel_reservation
+from reminders.sending import claims, delivery
 from reminders.services.reminders import send_failed_again, send_now, settle_unknown
-from reminders.services.reservations import cancel_reservation
 from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
@@ -118,7 +119,7 @@ def test_it_does_not_send_when_the_cancellation_comes_after_the_claim(
     due_one: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hand-over looks at the reservation's version in the statement that lets the mail go."""
-    compose = composing.compose
+    compose = message_builder.compose
 
     def cancel_first(reminder: Reminder, **rest: Any) -> Any:
         cancel_reservation(reservation_id=reminder.reservation_id)

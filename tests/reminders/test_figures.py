@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from prometheus_client import REGISTRY
 
-from reminders import delivery, selectors
+from reminders import selectors
 from reminders.models import Reminder, Reservation, Rule
+from reminders.sending import delivery
 from reminders.services.suppressions import suppress_by_hand
 from tenants.context import hotel_context
 from tenants.models import Hotel

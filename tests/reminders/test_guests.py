@@ -6,11 +6,11 @@ from datetime import time
 import pytest
 from celery import current_app
 
-from reminders import delivery
 from reminders.errors import WrongReminderState
 from reminders.models import Reminder, Reservation, Rule, Suppression
+from reminders.reservations.services import cancel_reservation
+from reminders.sending import delivery
 from reminders.services.reminders import send_now
-from reminders.services.reservations import cancel_reservation
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer

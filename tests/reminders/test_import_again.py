@@ -21,9 +21,9 @@ from audit.models import Event
 from locks.models import Room, Stay
 from locks.nights import Nights
 from locks.services import cancel_stay, move_stay
-from reminders.importing import storing
 from reminders.models import Reminder, Reservation
-from reminders.services.reservations import cancel_reservation, correct_guest, upsert_reservation
+from reminders.reservations.importing import storing
+from reminders.reservations.services import cancel_reservation, correct_guest, upsert_reservation
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock

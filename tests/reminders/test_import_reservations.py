@@ -16,10 +16,10 @@ from django.core.management import CommandError, call_command
 from django.db.models import Count, F
 
 from audit.models import Event
+from hotelagent.demo import guests, shifting
 from locks.models import Room, Stay
-from reminders.importing import guests, shifting
-from reminders.importing.rooming import Rooming
 from reminders.models import Reminder, Reservation, Rule
+from reminders.reservations.importing.rooming import Rooming
 from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
 

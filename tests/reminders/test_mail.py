@@ -10,11 +10,11 @@ import icalendar
 import pytest
 from django.utils.html import escape
 
-from reminders import rendering, variables
-from reminders.calendar import stay_ics
-from reminders.composing import compose, message_id
 from reminders.errors import InvalidTemplate, RefusedForGood
-from reminders.letterhead import letterhead
+from reminders.mail import rendering, variables
+from reminders.mail.branding import letterhead
+from reminders.mail.calendar_attachment import stay_ics
+from reminders.mail.message_builder import compose, message_id
 from reminders.models import Brand, Reminder, Reservation, Rule, Template
 from tenants.context import Scope
 

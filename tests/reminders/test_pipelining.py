@@ -14,7 +14,7 @@ from django.core.mail import EmailMessage
 
 from hotelagent.embedded import ports
 from reminders.errors import OutcomeUnknown, RefusedForGood, RefusedForNow
-from reminders.transport import Transport
+from reminders.sending.smtp import Transport
 
 HANG_UP = ""
 

@@ -9,9 +9,9 @@ from locks.models import Room, Stay
 from locks.services import Placement, place_stays
 from reminders.errors import InvalidReservation
 from reminders.models import Reminder, Reservation, Rule
+from reminders.planning.replan import replan_all
+from reminders.reservations.services import cancel_reservation
 from reminders.services.reminders import cancel_reminder, send_now
-from reminders.services.replan import replan_all
-from reminders.services.reservations import cancel_reservation
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock

@@ -12,8 +12,9 @@ from django.utils import translation
 
 from dlq.models import Failure
 from hotelagent.settings.providers import PROVIDERS, settings_of
-from reminders import delivery, selectors
+from reminders import selectors
 from reminders.models import Reminder, Reservation, Suppression
+from reminders.sending import delivery
 from reminders.services.reminders import send_failed_again
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock

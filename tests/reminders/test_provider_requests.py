@@ -15,8 +15,8 @@ import pytest
 
 from hotelagent.settings.environment import Environment
 from hotelagent.settings.providers import PROVIDERS
-from reminders import delivery
 from reminders.models import Reminder, Reservation
+from reminders.sending import delivery
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
 from tests.reminders.provider_payloads import SECRET, SHAPES, tell

@@ -12,9 +12,9 @@ from django.test import Client
 
 from audit.models import Event
 from dlq.models import Failure
-from reminders import delivery
 from reminders.checks import check_webhook_secret
 from reminders.models import Reminder, Reservation, Suppression
+from reminders.sending import delivery
 from reminders.services.reminders import send_failed_again
 from reminders.services.suppressions import lift_suppression, suppress_by_hand
 from tenants.context import hotel_context

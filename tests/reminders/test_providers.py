@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reminders import delivery
 from reminders.models import Reminder, Reservation
+from reminders.sending import delivery
 from reminders.services.reminders import send_now, settle_unknown
 from tests.reminders.conftest import Clock
 from tests.web import Quiet, serving

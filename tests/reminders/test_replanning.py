@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 from reminders import tasks
 from reminders.models import Reminder, Reservation, Rule
-from reminders.services.replan import replan_all
+from reminders.planning.replan import replan_all
 from tenants import services
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel

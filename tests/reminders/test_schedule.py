@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from reminders.choices import Anchor, LatePolicy
 from reminders.models import Rule
-from reminders.schedule import at_local, last_call, moment
+from reminders.planning.choices import Anchor, LatePolicy
+from reminders.planning.schedule import at_local, last_call, moment
 
 LISBON = ZoneInfo("Europe/Lisbon")
 SANTIAGO = ZoneInfo("America/Santiago")

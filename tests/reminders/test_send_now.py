@@ -9,15 +9,10 @@ from django.utils import translation
 
 from dlq.attempts import retry_due
 from dlq.services import capture
-from reminders import claims, delivery
 from reminders.errors import RefusedForNow, WrongReminderState
 from reminders.models import Reminder, Reservation, Rule
-from reminders.services.reminders import (
-    cancel_reminder,
-    send_failed_again,
-    send_now,
-    settle_unknown,
-)
+from reminders.sending import claims, delivery
+from reminders.services.reminders import cancel_reminder, send_failed_again, send_now, settle_unknown
 from reminders.services.suppressions import suppress_by_hand
 from tenants.models import DueItem
 from tests.reminders.conftest import Clock

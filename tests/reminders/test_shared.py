@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from reminders import delivery, shared
+from reminders.mail.services import set_colour
 from reminders.models import Brand, Reminder, Reservation, Rule, Template
-from reminders.services.brand import set_colour
+from reminders.sending import delivery, mail_settings_cache
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
@@ -23,9 +23,9 @@ Book = Callable[..., Reservation]
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
     """As a worker that has just begun; and what a rolled back test leaves is no other test's."""
-    shared._kept.clear()
+    mail_settings_cache._kept.clear()
     yield
-    shared._kept.clear()
+    mail_settings_cache._kept.clear()
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_the_next_mail_has_what_was_changed(
     make, expected = CHANGES[change]
     before, first = Brand.objects.get().revision, body(mail("R1"))
     assert "Su habitación le espera" in first
-    kept = shared.kept()
+    kept = mail_settings_cache.kept()
     assert kept is not None
     assert kept.revision == str(before)
     make()
@@ -98,12 +98,12 @@ def test_what_is_taken_back_leaves_what_is_kept_as_it_was(
     mail: Callable[[str], EmailMessage | None],
 ) -> None:
     first = body(mail("R1"))
-    before = shared.kept()
+    before = mail_settings_cache.kept()
     with transaction.atomic():
         Template.objects.update(html="<p>Otra cosa</p>")
         transaction.set_rollback(True)
     assert body(mail("R2")).replace("R2", "R1").count("Su habitación") == first.count("Su habitación") == 1
-    assert shared.kept() is before
+    assert mail_settings_cache.kept() is before
 
 
 def test_bookings_and_mails_change_no_revision(
@@ -118,26 +118,26 @@ def test_each_hotel_has_its_own(
     mail: Callable[[str], EmailMessage | None], in_hotel: Hotel, other_hotel: Hotel
 ) -> None:
     mail("R1")
-    mine = shared.kept()
+    mine = mail_settings_cache.kept()
     assert mine is not None
     with hotel_context(other_hotel):
-        assert shared.kept() is None
+        assert mail_settings_cache.kept() is None
         Template.objects.update(html="<p>Los otros</p>")
     assert "Los otros" not in body(mail("R2"))
-    assert shared.kept() is mine
+    assert mail_settings_cache.kept() is mine
 
 
 def test_it_is_asked_for_only_where_it_is_another(
     mail: Callable[[str], EmailMessage | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    keep = shared.keep
+    keep = mail_settings_cache.keep
 
-    def count(found: Any) -> shared.Shared:
+    def count(found: Any) -> mail_settings_cache.Shared:
         read.append(found["revision"])
         return keep(found)
 
-    monkeypatch.setattr(shared, "keep", count)
+    monkeypatch.setattr(mail_settings_cache, "keep", count)
     for number in ("R1", "R2", "R3"):
         mail(number)
     assert len(read) == 1
@@ -147,7 +147,7 @@ def test_it_is_asked_for_only_where_it_is_another(
 
 
 def test_the_one_read_first_makes_room(monkeypatch: pytest.MonkeyPatch, in_hotel: Hotel) -> None:
-    monkeypatch.setattr(shared, "MOST_KEPT", 2)
+    monkeypatch.setattr(mail_settings_cache, "MOST_KEPT", 2)
     found: dict[str, Any] = {
         "revision": str(uuid.uuid4()), "rules": [], "templates": None,
         "brand": {"id": 1, "colour": "#000000", "logo_type": "", "logo_width": 0, "logo_height": 0, "logo_digest": ""},
@@ -155,9 +155,9 @@ def test_the_one_read_first_makes_room(monkeypatch: pytest.MonkeyPatch, in_hotel
     hotels = [Hotel(slug=f"h{n}", name="H", schema=f"hotel_h{n}") for n in range(3)]
     for hotel in hotels:
         with hotel_context(hotel):
-            shared.keep(found)
+            mail_settings_cache.keep(found)
     kept = []
     for hotel in hotels:
         with hotel_context(hotel):
-            kept.append(shared.kept() is not None)
+            kept.append(mail_settings_cache.kept() is not None)
     assert kept == [False, True, True]

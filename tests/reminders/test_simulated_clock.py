@@ -10,10 +10,10 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from reminders import delivery
-from reminders.choices import LatePolicy
 from reminders.models import Reminder, Reservation, Rule
-from reminders.services.reservations import cancel_reservation, upsert_reservation
+from reminders.planning.choices import LatePolicy
+from reminders.reservations.services import cancel_reservation, upsert_reservation
+from reminders.sending import delivery
 from tenants.models import DueItem, Hotel
 from tests.servers import MailServer
 

@@ -11,14 +11,15 @@ import pytest
 from django.test import Client
 
 from audit.models import Event
-from reminders import delivery, unsubscribing
-from reminders.composing import send_test
+from reminders.mail import unsubscribe_links
+from reminders.mail.message_builder import send_test
 from reminders.models import Reminder, Reservation, Suppression, Template
+from reminders.sending import delivery
 from reminders.services.suppressions import suppress_by_hand
 from tenants import services as hotels
 from tenants.context import hotel_context
+from tenants.host_routing import public_url
 from tenants.models import Hotel
-from tenants.routing import public_url
 from tests.conftest import ALPHA_HOST
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
@@ -112,7 +113,7 @@ def test_a_link_of_one_hotel_means_nothing_at_another(
     elsewhere = Client(SERVER_NAME="beta.localhost")
     assert elsewhere.post(path).status_code == 404
     reminder = Reminder.objects.exclude(recipient="").get()
-    forged = unsubscribing.link(reminder.id, hotel=other_hotel.scope, address="")
+    forged = unsubscribe_links.link(reminder.id, hotel=other_hotel.scope, address="")
     assert guest.post(forged).status_code == 404
     assert not Suppression.objects.exists()
     with hotel_context(other_hotel):

@@ -14,10 +14,10 @@ from django.utils import timezone, translation
 from rest_framework.test import APIClient
 
 from dlq.models import Failure
-from reminders import claims, delivery
+from hotelagent.core.messages import MOST
 from reminders.models import Reminder, Reservation, Template
+from reminders.sending import claims, delivery
 from reminders.services.reminders import send_failed_again
-from tenants.sentences import MOST
 from tests.servers import MailServer
 
 pytestmark = pytest.mark.django_db

@@ -19,13 +19,13 @@ from django.conf import settings
 from django.core import mail
 from django.utils import timezone
 
-from reminders import delivery
-from reminders.choices import LatePolicy
-from reminders.importing import columns, storing
-from reminders.importing.parsing import Booking, Parser, flaw
-from reminders.importing.storing import Item
 from reminders.models import Reminder, Reservation, ReservationStatus, Rule
-from reminders.services.reservations import cancel_reservation
+from reminders.planning.choices import LatePolicy
+from reminders.reservations.importing import columns, storing
+from reminders.reservations.importing.parsing import Booking, Parser, flaw
+from reminders.reservations.importing.storing import Item
+from reminders.reservations.services import cancel_reservation
+from reminders.sending import delivery
 from tenants.models import DueItem, Hotel
 
 #: Committed for good, mail by mail: a whole life in one transaction would be none, and its dead rows would pile up.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.mail import BadHeaderError, EmailMultiAlternatives
 
-from reminders.wire import as_bytes
+from reminders.mail.mime import as_bytes
 
 TEXTS = {
     "plain": "Dear Ana,\n\nuntil tomorrow.\n",

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.core.management import call_command
 
-from tenants import erasing, services
+from tenants import services
 from tenants.context import platform_context
+from tenants.lifecycle import deletion
 from tenants.models import Hotel
 from tests.tenants import sql
 
@@ -31,7 +32,7 @@ def erase(hotel: Hotel) -> None:
     with platform_context():
         if Hotel.objects.get(id=hotel.id).status == "active":
             services.suspend_hotel(hotel_id=hotel.id)
-    erasing.erase_hotel(hotel_id=hotel.id, confirm=hotel.slug)
+    deletion.erase_hotel(hotel_id=hotel.id, confirm=hotel.slug)
 
 
 def letters(schema: str) -> list[str]:

@@ -16,12 +16,12 @@ from dlq.reports import reported
 from locks import selectors, services
 from locks.models import Room
 from locks.nights import Nights
-from reminders import delivery
 from reminders.models import Reminder, Reservation, Suppression
+from reminders.reservations.services import upsert_reservation
+from reminders.sending import delivery
 from reminders.services.reminders import send_now
-from reminders.services.reservations import upsert_reservation
-from tenants import api_keys
 from tenants import services as hotels
+from tenants.access import api_keys
 from tenants.context import hotel_context, platform_context
 from tenants.models import ContactIdentifier, Hotel, User
 from tests.servers import MailServer

@@ -7,8 +7,8 @@ from celery import shared_task
 from django.conf import settings
 from django.db import connection
 
-from tenants.celery_task import HotelTask
 from tenants.context import current_scope
+from tenants.queue.celery_task import HotelTask
 
 TOLD = "tests.prefork.told"
 

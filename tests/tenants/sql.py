@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import connection
 
-from tenants import pgtools
 from tenants.context import platform_context
-from tenants.routes import direct_route
+from tenants.database.connections import direct_route
+from tenants.lifecycle import pgtools
 
 #: The most relations that a hotel may own: each costs half a millisecond, a lock and backend memory. Raise it
 #: knowingly.

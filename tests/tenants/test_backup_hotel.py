@@ -19,11 +19,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from audit.models import Event
-from tenants import pgtools, services
-from tenants.backup import targets
+from tenants import services
 from tenants.context import hotel_context, platform_context
+from tenants.database.connections import direct_route
+from tenants.lifecycle import pgtools
+from tenants.lifecycle.backup import targets
 from tenants.models import Hotel, HotelStatus, User
-from tenants.routes import direct_route
 from tests.tenants import sql
 from tests.tenants.backups import backup
 from tests.tenants.killing import kill_where_it_waits
@@ -121,7 +122,7 @@ def test_a_hotel_in_the_middle_of_a_migration_is_refused(hotel: Hotel, file: Pat
 def test_a_migration_that_holds_a_table_is_told(
     hotel: Hotel, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tenants.backup.making.PATIENCE", "100ms")
+    monkeypatch.setattr("tenants.lifecycle.backup.making.PATIENCE", "100ms")
     with direct_route(), platform_context(), connection.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute(f"LOCK TABLE {hotel.schema}.locks_room IN ACCESS EXCLUSIVE MODE")

@@ -11,10 +11,10 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from hotelagent import beat
 from hotelagent.celery import app
-from tenants import leases
+from tenants.access.scopes import Role
 from tenants.context import platform_context
 from tenants.models import Lease, User
-from tenants.scopes import Role
+from tenants.queue import leases
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

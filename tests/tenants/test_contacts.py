@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit.models import Event
-from hotelagent.ids import uuid7
-from tenants import contacts, erasing, services
-from tenants.contacts import ContactTaken, InvalidContact, UnknownContact
+from hotelagent.core.ids import uuid7
+from tenants import services
 from tenants.context import hotel_context, platform_context
 from tenants.errors import DomainError, HotelNotFound
+from tenants.lifecycle import deletion
 from tenants.models import ContactIdentifier, ContactKind, Hotel
+from tenants.services import contacts
+from tenants.services.contacts import ContactTaken, InvalidContact, UnknownContact
 
 EMAIL, PHONE = ContactKind.EMAIL, ContactKind.PHONE
 
@@ -265,7 +267,7 @@ def test_with_the_hotel_its_contacts_are_erased() -> None:
     sol = services.create_hotel(slug="sol", name="Hotel Sol")
     add(sol, EMAIL, "guest@example.com")
     services.suspend_hotel(hotel_id=sol.id)
-    certificate = erasing.erase_hotel(hotel_id=sol.id, confirm="sol")
+    certificate = deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
     assert certificate.shared["tenants_contactidentifier"] == 1
     assert found(EMAIL, "guest@example.com") is None
     with pytest.raises(HotelNotFound):

@@ -7,19 +7,13 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from tenants import provisioning, routing, services, template
+from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
-from tenants.errors import (
-    DomainTaken,
-    InvalidDomain,
-    InvalidSlug,
-    NoTemplate,
-    ProvisioningFailed,
-    SlugTaken,
-)
-from tenants.fleet.schemas import SchemaMigrator
+from tenants.database.connections import direct_route
+from tenants.errors import DomainTaken, InvalidDomain, InvalidSlug, NoTemplate, ProvisioningFailed, SlugTaken
+from tenants.lifecycle import provisioning, template
+from tenants.lifecycle.fleet.schemas import SchemaMigrator
 from tenants.models import Hotel, HotelStatus, User
-from tenants.routes import direct_route
 from tenants.signals import hotel_created
 from tests.tenants import sql
 
@@ -29,8 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_it_answers_when_the_service_returns() -> None:
     hotel = services.create_hotel(slug="Sol", name="Hotel Sol", domains=["Hotel-Sol.example."])
     assert hotel.status == HotelStatus.ACTIVE
-    assert routing.resolve("sol.localhost") == hotel.scope
-    assert routing.resolve("hotel-sol.example") == hotel.scope
+    assert host_routing.resolve("sol.localhost") == hotel.scope
+    assert host_routing.resolve("hotel-sol.example") == hotel.scope
     with hotel_context(hotel):
         User.objects.create_user(username="ana", password=None, role="manager")
         assert User.objects.count() == 1
@@ -115,7 +109,7 @@ def test_a_failure_leaves_nothing_and_can_be_tried_again() -> None:
         hotel_created.disconnect(fail)
     assert sql.schemas() == before
     assert not sql.hotel_roles() & set(roles)
-    assert routing.resolve("sol.localhost") is None
+    assert host_routing.resolve("sol.localhost") is None
     assert services.create_hotel(slug="sol", name="Sol").status == HotelStatus.ACTIVE
 
 
@@ -134,9 +128,9 @@ def test_without_a_template_it_says_to_migrate() -> None:
 def test_a_registered_hotel_is_not_routed_before_it_is_provisioned() -> None:
     with platform_context():
         hotel = Hotel.objects.create(slug="sol", name="Sol", schema="hotel_sol")
-    assert routing.resolve("sol.localhost") is None
+    assert host_routing.resolve("sol.localhost") is None
     provisioning.provision(hotel.id)
-    assert routing.resolve("sol.localhost") is not None
+    assert host_routing.resolve("sol.localhost") is not None
 
 
 def test_provisioning_twice_at_once_makes_one_hotel() -> None:

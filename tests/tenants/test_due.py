@@ -12,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from hotelagent.ids import uuid7
-from tenants import due, metrics, services, tasks
+from hotelagent.core.ids import uuid7
+from tenants import services, tasks
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
+from tenants.queue import due, metrics
 
 pytestmark = pytest.mark.django_db
 

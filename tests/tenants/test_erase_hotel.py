@@ -13,13 +13,14 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 
 from audit.models import Event
-from hotelagent.ids import uuid7
-from tenants import erasing, routing, services
+from hotelagent.core.ids import uuid7
+from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
+from tenants.database.connections import direct_route
 from tenants.errors import EraseRefused, HotelNotFound, MigrationRunning, RedisAway
-from tenants.fleet import locks
+from tenants.lifecycle import deletion
+from tenants.lifecycle.fleet import locks
 from tenants.models import ContactIdentifier, Domain, DueItem, Hotel, User
-from tenants.routes import direct_route
 from tenants.signals import hotel_erased
 from tests.tenants import sql
 from tests.tenants.killing import kill_where_it_waits
@@ -74,7 +75,7 @@ def test_nothing_is_left(sol: Hotel, redis_url: str) -> None:
         for model in (DueItem, ContactIdentifier, Domain):
             assert not model.objects.filter(hotel_id=sol.id).exists()
         assert set(Hotel.objects.values_list("slug", flat=True)) == {"alpha", "beta"}
-    assert routing.resolve("sol.localhost") is None
+    assert host_routing.resolve("sol.localhost") is None
     assert told["tables"]["tenants_user"] == 1
     assert told["shared"] == {"tenants_contactidentifier": 1, "tenants_domain": 1, "tenants_dueitem": 1}
     assert told["redis_keys"] == 2
@@ -101,7 +102,7 @@ def test_an_open_hotel_is_refused(sol: Hotel) -> None:
     services.resume_hotel(hotel_id=sol.id)
     with pytest.raises(CommandError, match="suspend_hotel sol"):
         erase(confirm="sol")
-    assert routing.resolve("sol.localhost") is not None
+    assert host_routing.resolve("sol.localhost") is not None
 
 
 @pytest.mark.parametrize("said", ["", "SOL", "sol ", "alpha"])
@@ -130,7 +131,7 @@ def test_an_unknown_hotel_is_an_error() -> None:
     with pytest.raises(CommandError, match="no hotel"):
         erase(confirm="sol")
     with pytest.raises(HotelNotFound):
-        erasing.erase_hotel(hotel_id=uuid7(), confirm="sol")
+        deletion.erase_hotel(hotel_id=uuid7(), confirm="sol")
 
 
 def test_a_hotel_that_is_in_a_copy_of_the_database_too_is_refused() -> None:
@@ -138,7 +139,7 @@ def test_a_hotel_that_is_in_a_copy_of_the_database_too_is_refused() -> None:
     with platform_context():
         alpha = services.suspend_hotel(hotel_id=Hotel.objects.get(slug="alpha").id)
     with pytest.raises(EraseRefused, match="other databases") as caught:
-        erasing.erase_hotel(hotel_id=alpha.id, confirm="alpha")
+        deletion.erase_hotel(hotel_id=alpha.id, confirm="alpha")
     assert caught.value.extra["databases"]
     assert "hotel_alpha" in sql.schemas()
 
@@ -148,7 +149,7 @@ def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel) -> None:
 
     def erase_it() -> None:
         try:
-            erasing.erase_hotel(hotel_id=sol.id, confirm="sol")
+            deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
         except MigrationRunning as error:
             caught.append(error)
 
@@ -163,7 +164,7 @@ def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel) -> None:
 def test_redis_away_leaves_the_hotel_as_it_is(sol: Hotel, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with pytest.raises(RedisAway):
-        erasing.erase_hotel(hotel_id=sol.id, confirm="sol")
+        deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
     assert is_whole(sol)
 
 
@@ -174,7 +175,7 @@ def test_a_trail_that_can_not_be_written_leaves_the_hotel_as_it_is(sol: Hotel) -
     hotel_erased.connect(refuse)
     try:
         with pytest.raises(RuntimeError, match="no trail"):
-            erasing.erase_hotel(hotel_id=sol.id, confirm="sol")
+            deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
     finally:
         hotel_erased.disconnect(refuse)
     assert is_whole(sol)
@@ -182,11 +183,11 @@ def test_a_trail_that_can_not_be_written_leaves_the_hotel_as_it_is(sol: Hotel) -
 
 def test_the_proof_finds_what_is_left(sol: Hotel) -> None:
     """Asked before anything is erased, it must find everything."""
-    certificate = erasing.Certificate(
+    certificate = deletion.Certificate(
         hotel_id=str(sol.id), slug="sol", schema=sol.schema, role=sol.role, tables={}, shared={}, redis_keys=0
     )
     with direct_route(), platform_context():
-        assert erasing.remains(certificate) == [
+        assert deletion.remains(certificate) == [
             "the schema hotel_sol",
             f"the role {sol.role}",
             "its row in tenants_hotel",

@@ -6,10 +6,11 @@ from uuid import uuid4
 import pytest
 from celery import shared_task
 
-from tenants import due, services, tasks
-from tenants.celery_task import HotelTask
+from tenants import services, tasks
 from tenants.context import current_actor, current_scope, platform_context
 from tenants.models import Hotel
+from tenants.queue import due
+from tenants.queue.celery_task import HotelTask
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,7 +11,7 @@ from django.db import migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.functions import Now
 
-from tenants.fleet import lint
+from tenants.lifecycle.fleet import lint
 from tests.tenants.conftest import AddMigration
 
 FLOOR = models.Index(fields=["floor"], name="locks_room_floor")

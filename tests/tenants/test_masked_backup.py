@@ -16,10 +16,10 @@ from dlq.models import Failure
 from reminders.models import Reminder, Reservation, Suppression
 from reminders.services.reminders import send_now
 from tenants import personal, services
-from tenants.backup import rows
 from tenants.context import hotel_context, platform_context
+from tenants.database.connections import direct_route
+from tenants.lifecycle.backup import rows
 from tenants.models import Hotel, User
-from tenants.routes import direct_route
 from tests.servers import MailServer
 from tests.tenants import lived_in, sql
 from tests.tenants.backups import backup

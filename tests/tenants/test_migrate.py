@@ -12,11 +12,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection, migrations, models, transaction
 from django.test.utils import CaptureQueriesContext
 
-from tenants import services, template
+from tenants import services
 from tenants.context import current_hotel, hotel_context, platform_context
-from tenants.fleet import locks
+from tenants.database.connections import direct_route
+from tenants.lifecycle import template
+from tenants.lifecycle.fleet import locks
 from tenants.models import Hotel
-from tenants.routes import direct_route
 from tests.tenants import sql
 from tests.tenants.conftest import AddMigration
 

@@ -7,7 +7,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from tenants import services, template
+from tenants import services
+from tenants.lifecycle import template
 from tests.tenants import indexing, sql
 from tests.tenants.conftest import AddMigration
 from tests.tenants.killing import kill_where_it_waits

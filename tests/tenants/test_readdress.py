@@ -6,7 +6,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from audit.selectors import timeline_of
-from tenants import api_keys, routing, services
+from tenants import host_routing, services
+from tenants.access import api_keys
 from tenants.context import platform_context
 from tenants.models import Hotel
 
@@ -37,7 +38,7 @@ def test_it_gives_a_slug_and_exactly_these_domains(platform_api: APIClient, hote
         "renamed.localhost": True, "alpha.localhost": False,
         "kept.example": True, "new.example": True, "old.example": False,
     }.items():  # fmt: skip
-        assert (routing.resolve(host) is not None) is found
+        assert (host_routing.resolve(host) is not None) is found
     with platform_context():
         assert {"hotel.renamed", "hotel.domain_added", "hotel.domain_removed"} <= {
             event.event for event in timeline_of(hotel)
@@ -49,7 +50,7 @@ def test_what_is_not_named_stays(platform_api: APIClient, hotel: Hotel) -> None:
     assert patch(platform_api, hotel, slug="renamed").json()["domains"] == ["kept.example"]
     assert patch(platform_api, hotel, domains=[]).json()["slug"] == "renamed"
     assert patch(platform_api, hotel).status_code == 200
-    assert routing.resolve("kept.example") is None
+    assert host_routing.resolve("kept.example") is None
 
 
 @pytest.mark.parametrize(
@@ -71,9 +72,9 @@ def test_what_can_not_be_changes_nothing(
     services.add_domain(hotel_id=other_hotel.id, host="taken.example")
     response = patch(platform_api, hotel, **body)
     assert (response.status_code, response.json()["type"]) == expected
-    assert routing.resolve("alpha.localhost") == hotel.scope
-    assert routing.resolve("renamed.localhost") is None
-    assert routing.resolve("new.example") is None
+    assert host_routing.resolve("alpha.localhost") == hotel.scope
+    assert host_routing.resolve("renamed.localhost") is None
+    assert host_routing.resolve("new.example") is None
 
 
 def test_a_hotels_own_key_may_not(api: APIClient, hotel: Hotel) -> None:

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import CommandError
 
 from locks import services as rooms
-from tenants.backup import archive
-from tenants.backup.errors import BackupDamaged, BackupTooNew, NotABackup
 from tenants.context import hotel_context
+from tenants.lifecycle.backup import archive
+from tenants.lifecycle.backup.errors import BackupDamaged, BackupTooNew, NotABackup
 from tenants.models import Hotel
 from tests.tenants.backups import Traces, backup, restore
 

@@ -12,12 +12,13 @@ from rest_framework.test import APIClient
 from audit.models import Event
 from locks import services as rooms
 from locks.models import Room
-from reminders import delivery
-from tenants import roles, routing, services
+from reminders.sending import delivery
+from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
-from tenants.fleet.locks import deploy_lock
+from tenants.database import roles
+from tenants.database.connections import direct_route
+from tenants.lifecycle.fleet.locks import deploy_lock
 from tenants.models import ContactIdentifier, Domain, Hotel
-from tenants.routes import direct_route
 from tests.servers import MailServer
 from tests.tenants import lived_in, sql
 from tests.tenants.backups import Traces, backup, erase, hotel_called, letters, restore
@@ -68,7 +69,7 @@ def test_a_hotel_comes_back_row_by_row(smtp: MailServer, file: Path, tmp_path: P
 
     # It is alive.
     services.resume_hotel(hotel_id=hotel.id)
-    assert routing.resolve("sol.localhost") == routing.resolve("hotel-sol.example") is not None
+    assert host_routing.resolve("sol.localhost") == host_routing.resolve("hotel-sol.example") is not None
     browser = Client(SERVER_NAME="sol.localhost")
     login = {"username": "rosa", "password": lived_in.PASSWORD}
     assert browser.post("/admin/login/", login).status_code == 302

@@ -10,11 +10,13 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from hotelagent.ids import uuid7
-from tenants import due, roles, routing, services, tasks
+from hotelagent.core.ids import uuid7
+from tenants import host_routing, services, tasks
 from tenants.context import hotel_context, platform_context
+from tenants.database import roles
+from tenants.database.connections import direct_route
 from tenants.models import DueItem, Hotel
-from tenants.routes import direct_route
+from tenants.queue import due
 from tests.servers import MailServer
 from tests.tenants import lived_in, sql
 from tests.tenants.backups import backup, erase, hotel_called, restore
@@ -31,7 +33,7 @@ def test_it_opens_by_itself_where_nothing_can_be_done_twice(sol: Hotel, file: Pa
     backup(file, "sol")
     erase(sol)
     assert restore(file)["status"] == "active"
-    assert routing.resolve("sol.localhost") is not None
+    assert host_routing.resolve("sol.localhost") is not None
 
 
 def test_what_became_due_since_the_backup_keeps_it_suspended(sol: Hotel, file: Path) -> None:
@@ -42,7 +44,7 @@ def test_what_became_due_since_the_backup_keeps_it_suspended(sol: Hotel, file: P
     told = restore(file)
     assert told["status"] == "suspended"
     assert "may have been done after the backup" in told["suspended_because"][0]
-    assert routing.resolve("sol.localhost").status == "suspended"  # type: ignore[union-attr]
+    assert host_routing.resolve("sol.localhost").status == "suspended"  # type: ignore[union-attr]
     with platform_context():
         assert due.claim() == []
     services.resume_hotel(hotel_id=sol.id)

@@ -11,11 +11,14 @@ from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from hotelagent.ids import uuid7
-from tenants import checks, due, roles, services, shared_roles
+from hotelagent.core.ids import uuid7
+from tenants import services
+from tenants.checks import configuration
 from tenants.context import hotel_context, platform_context
+from tenants.database import roles, shared_roles
+from tenants.database.connections import direct_route
 from tenants.models import DueItem, Hotel
-from tenants.routes import direct_route
+from tenants.queue import due
 from tests.tenants import sql
 
 
@@ -122,9 +125,9 @@ def test_migrate_mends_what_drifted_and_a_check_finds_it(drift: str) -> None:
         runtime = roles.logins(cursor).runtime
     assert mended() == []
     sql.run(drift.format(role=hotel.role, schema=hotel.schema, group=roles.group_role(), runtime=runtime))
-    assert [found.id for found in checks.check_roles(None, databases=["default"])] == ["tenants.E010"]
+    assert [found.id for found in configuration.check_roles(None, databases=["default"])] == ["tenants.E010"]
     assert mended() == [hotel.slug]
-    assert checks.check_roles(None, databases=["default"]) == []
+    assert configuration.check_roles(None, databases=["default"]) == []
     assert mended() == []
 
 
@@ -159,7 +162,7 @@ def test_without_roles_a_hotel_is_made_and_a_check_warns(settings: Settings) -> 
     assert hotel.scope.role is None
     assert hotel.role not in sql.hotel_roles()
     # Two logins, and nobody grants the one what the other makes.
-    assert [found.id for found in checks.check_roles_setting(None)] == ["tenants.W010", "tenants.W013"]
+    assert [found.id for found in configuration.check_roles_setting(None)] == ["tenants.W010", "tenants.W013"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -171,7 +174,7 @@ def test_a_runtime_login_that_inherits_is_told_where_that_opens_every_hotel(
     monkeypatch.setitem(settings.DATABASES["default"], "USER", name)
     sql.run(f"CREATE ROLE {name} LOGIN INHERIT")
     try:
-        found = {message.id for message in checks.check_roles(None, databases=["default"])}
+        found = {message.id for message in configuration.check_roles(None, databases=["default"])}
         ((version,),) = sql.ask("SELECT current_setting('server_version_num')::int")
     finally:
         sql.run(f"DROP ROLE {name}")

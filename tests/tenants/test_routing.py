@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tenants import routing, services
+from tenants import host_routing, services
 from tenants.context import PLATFORM, Scope, platform_context
 from tenants.models import Domain, Hotel, HotelStatus
 
@@ -17,10 +17,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def routes(settings: object) -> Iterator[routing.Routes]:
+def routes(settings: object) -> Iterator[host_routing.Routes]:
     """As in production: with the thread."""
     settings.ROUTING_CHECK_SECONDS = 0.4  # type: ignore[attr-defined]
-    routes = routing.Routes()
+    routes = host_routing.Routes()
     yield routes
     routes.stop()
 
@@ -34,11 +34,11 @@ def felt_within(seconds: float, question: Callable[[], bool]) -> float:
     return time.monotonic() - started
 
 
-def lookup(routes: routing.Routes, host: str) -> Scope | None:
+def lookup(routes: host_routing.Routes, host: str) -> Scope | None:
     return routes.table().by_host.get(host)
 
 
-def test_a_warm_process_asks_the_database_nothing(routes: routing.Routes, hotel: Hotel) -> None:
+def test_a_warm_process_asks_the_database_nothing(routes: host_routing.Routes, hotel: Hotel) -> None:
     lookup(routes, "alpha.localhost")
     with CaptureQueriesContext(connection) as queries:
         for _ in range(1000):
@@ -59,7 +59,7 @@ def test_a_warm_process_asks_the_database_nothing(routes: routing.Routes, hotel:
     ],
 )
 def test_a_change_is_felt_within_a_second(
-    routes: routing.Routes, hotel: Hotel, change: Callable[[Hotel], object], host: str, expected: bool
+    routes: host_routing.Routes, hotel: Hotel, change: Callable[[Hotel], object], host: str, expected: bool
 ) -> None:
     assert (lookup(routes, host) is not None) is not expected
     with platform_context():
@@ -67,14 +67,14 @@ def test_a_change_is_felt_within_a_second(
     felt_within(1, lambda: (lookup(routes, host) is not None) is expected)
 
 
-def test_a_removed_domain_is_unknown_within_a_second(routes: routing.Routes, hotel: Hotel) -> None:
+def test_a_removed_domain_is_unknown_within_a_second(routes: host_routing.Routes, hotel: Hotel) -> None:
     services.add_domain(hotel_id=hotel.id, host="inn.example")
     assert lookup(routes, "inn.example") == hotel.scope
     services.remove_domain(hotel_id=hotel.id, host="inn.example")
     felt_within(1, lambda: lookup(routes, "inn.example") is None)
 
 
-def test_a_change_that_no_service_made_is_felt_too(routes: routing.Routes, hotel: Hotel) -> None:
+def test_a_change_that_no_service_made_is_felt_too(routes: host_routing.Routes, hotel: Hotel) -> None:
     assert lookup(routes, "alpha.localhost")
     with platform_context():
         Hotel.objects.filter(id=hotel.id).update(status=HotelStatus.SUSPENDED)
@@ -85,7 +85,7 @@ def test_a_change_that_no_service_made_is_felt_too(routes: routing.Routes, hotel
     assert scope.status == "suspended"
 
 
-def test_a_request_asks_for_itself_when_the_thread_is_late(routes: routing.Routes, hotel: Hotel) -> None:
+def test_a_request_asks_for_itself_when_the_thread_is_late(routes: host_routing.Routes, hotel: Hotel) -> None:
     lookup(routes, "alpha.localhost")
     routes._stop.set()  # the thread is gone, and nobody noticed
     services.rename_hotel(hotel_id=hotel.id, slug="renamed")
@@ -93,7 +93,7 @@ def test_a_request_asks_for_itself_when_the_thread_is_late(routes: routing.Route
 
 
 def test_the_thread_outlives_an_error(
-    routes: routing.Routes, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+    routes: host_routing.Routes, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lookup(routes, "alpha.localhost")
     failed = threading.Event()
@@ -103,14 +103,14 @@ def test_the_thread_outlives_an_error(
         raise OSError("the database is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(routing, "_version", fail)
+        patch.setattr(host_routing, "_version", fail)
         assert failed.wait(2)
     services.rename_hotel(hotel_id=hotel.id, slug="renamed")
     # Nobody asks but the thread.
     felt_within(2, lambda: routes._table.by_host.get("renamed.localhost") is not None)
 
 
-def test_a_forked_process_reads_for_itself(routes: routing.Routes, hotel: Hotel) -> None:
+def test_a_forked_process_reads_for_itself(routes: host_routing.Routes, hotel: Hotel) -> None:
     """gunicorn and Celery fork after they have loaded the application."""
     lookup(routes, "alpha.localhost")
     parent = routes._thread
@@ -122,20 +122,20 @@ def test_a_forked_process_reads_for_itself(routes: routing.Routes, hotel: Hotel)
 
 
 def test_a_process_that_nobody_asks_stops_looking(
-    routes: routing.Routes, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+    routes: host_routing.Routes, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routing, "IDLE_AFTER", 0.2)
+    monkeypatch.setattr(host_routing, "IDLE_AFTER", 0.2)
     lookup(routes, "alpha.localhost")
     assert routes._thread is not None
     routes._thread.join(2)
     assert not routes._thread.is_alive()
     monkeypatch.undo()
     services.rename_hotel(hotel_id=hotel.id, slug="renamed")
-    time.sleep(routing.STALE_AFTER)
+    time.sleep(host_routing.STALE_AFTER)
     assert lookup(routes, "renamed.localhost")
 
 
-def test_many_threads_may_ask_at_once(routes: routing.Routes, hotel: Hotel) -> None:
+def test_many_threads_may_ask_at_once(routes: host_routing.Routes, hotel: Hotel) -> None:
     answers: list[object] = []
     barrier = threading.Barrier(16)
 

@@ -5,8 +5,8 @@ import json
 
 from django.utils import translation
 
+from hotelagent.core.messages import MOST, Sentence, keep, say
 from tenants.errors import DomainError
-from tenants.sentences import MOST, Sentence, keep, say
 
 MSGID = "The channel answered {status}. It will be asked again."
 

@@ -18,8 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from hotelagent.celery import app
-from tenants import routing, services
-from tenants.celery_task import HOTEL_HEADER, HotelTask
+from tenants import host_routing, services
 from tenants.context import (
     Actor,
     NoScope,
@@ -31,6 +30,7 @@ from tenants.context import (
 )
 from tenants.errors import TooManyDeliveries
 from tenants.models import Hotel, Redelivery
+from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
 
 seen: list[Any] = []
 
@@ -135,9 +135,9 @@ def test_threads_do_not_share_a_tasks_hotel(hotel: Hotel, other_hotel: Hotel) ->
         with hotel_context(one):
             meet.apply()
 
-    original = routing.by_id
+    original = host_routing.by_id
     known = {hotel.id: hotel.scope, other_hotel.id: other_hotel.scope}
-    routing.by_id = known.get  # type: ignore[assignment]
+    host_routing.by_id = known.get  # type: ignore[assignment]
     try:
         threads = [threading.Thread(target=run, args=(one,)) for one in (hotel, other_hotel)]
         for thread in threads:
@@ -145,7 +145,7 @@ def test_threads_do_not_share_a_tasks_hotel(hotel: Hotel, other_hotel: Hotel) ->
         for thread in threads:
             thread.join()
     finally:
-        routing.by_id = original
+        host_routing.by_id = original
     assert sorted(results) == ["alpha", "beta"]
 
 

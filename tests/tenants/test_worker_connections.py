@@ -6,8 +6,8 @@ from celery.app.trace import trace_task
 from django.db import connection
 
 from hotelagent.celery import app
-from tenants.celery_task import HotelTask
 from tenants.context import platform_context
+from tenants.queue.celery_task import HotelTask
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from hotelagent import demonstration
+from hotelagent.demo import hotels
 from hotelagent.embedded import paths
 
 
@@ -14,9 +14,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        logins_of = demonstration.set_up(
-            paths.private_folder(paths.RUN) / demonstration.PROGRESS, self.stderr.write
-        )
+        logins_of = hotels.set_up(paths.private_folder(paths.RUN) / hotels.PROGRESS, self.stderr.write)
         for place, logins in logins_of.items():
             for username, password in logins.items():
                 self.stdout.write(f"{place or 'platform'}\t{username}\t{password}")

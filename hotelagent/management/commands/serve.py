@@ -16,7 +16,7 @@ from django.db import connections
 from rich.console import Console
 from rich.table import Table
 
-from hotelagent import demonstration
+from hotelagent.demo import hotels
 from hotelagent.embedded import paths, ports, processes, programs
 from hotelagent.embedded.errors import InUseError
 from hotelagent.embedded.servers import Lease, environment, servers
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             lease = stack.enter_context(servers()) if uses_embedded_servers() else None
             self.say("Migrating the database")
             call_command("migrate", verbosity=0)
-            logins = demonstration.set_up(paths.RUN / demonstration.PROGRESS, self.say)
+            logins = hotels.set_up(paths.RUN / hotels.PROGRESS, self.say)
             connections.close_all()
             self.say("Starting web, worker, beat and the mail catcher")
             self.supervise(lease, logins)
@@ -134,7 +134,7 @@ def print_table(logins: dict[str, dict[str, str]]) -> None:
         shown.add_column(heading, no_wrap=True)
     for place, staff in logins.items():
         host = f"{place}.{settings.PLATFORM_HOST}" if place else settings.PLATFORM_HOST
-        purpose = f"{demonstration.HOTELS[place]}: its admin" if place else "The platform: all hotels"
+        purpose = f"{hotels.HOTELS[place]}: its admin" if place else "The platform: all hotels"
         shown.add_row(
             f"http://{host}:{settings.PORT}/admin/", purpose, "\n".join(staff), "\n".join(staff.values())
         )

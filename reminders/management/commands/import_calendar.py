@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from django.core.management.base import CommandParser
 
 from reminders.errors import CalendarNotRead, UnreadableFile
-from reminders.feeds.bringing_in import bring_in
-from reminders.feeds.fetching import fetch
+from reminders.reservations.calendars.fetching import fetch
+from reminders.reservations.calendars.importing import bring_in
 from tenants.context import hotel_context
 from tenants.management.hotel_command import HotelCommand
 from tenants.selectors import get_hotel

@@ -15,10 +15,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from reminders.importing.importer import Importer, Wishes
-from reminders.importing.parsing import Rejected
-from reminders.importing.reading import Source
-from reminders.importing.report import Report
+from reminders.reservations.importing.importer import Importer, Wishes
+from reminders.reservations.importing.parsing import Rejected
+from reminders.reservations.importing.reading import Source
+from reminders.reservations.importing.report import Report
 from tenants import selectors
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.errors import DomainError

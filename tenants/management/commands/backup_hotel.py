@@ -7,8 +7,8 @@ from django.core.management.base import CommandParser
 from django.template.defaultfilters import filesizeformat
 
 from tenants import selectors
-from tenants.backup.making import backup_hotel
-from tenants.backup.progress import shown
+from tenants.lifecycle.backup.making import backup_hotel
+from tenants.lifecycle.backup.progress import shown
 from tenants.management.hotel_command import HotelCommand
 
 

@@ -8,9 +8,9 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from tenants import api_keys
+from tenants.access import api_keys
+from tenants.access.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
 from tenants.management.hotel_command import HotelCommand, add_place, place
-from tenants.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 

@@ -5,10 +5,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
+from tenants.access.scopes import Role
 from tenants.management.hotel_command import HotelCommand, add_place, place
 from tenants.models import User
-from tenants.scopes import Role
-from tenants.staff import add_staff
+from tenants.services.staff import add_staff
 
 
 class Command(HotelCommand):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants.fleet import lint
+from tenants.lifecycle.fleet import lint
 
 
 class Command(BaseCommand):

@@ -10,16 +10,17 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate as django_migrate
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 
-from tenants import roles, shared_roles, template
-from tenants.checks_database import check_direct_route
+from tenants.checks.database import check_direct_route
 from tenants.context import Scope, hotel_context, platform_context
+from tenants.database import roles, shared_roles
+from tenants.database.connections import direct_route
 from tenants.errors import DomainError
-from tenants.fleet import report, run, states
-from tenants.fleet.locks import deploy_lock, patiently
-from tenants.fleet.progress import shown
-from tenants.fleet.schemas import SchemaMigrator
+from tenants.lifecycle import template
+from tenants.lifecycle.fleet import report, run, states
+from tenants.lifecycle.fleet.locks import deploy_lock, patiently
+from tenants.lifecycle.fleet.progress import shown
+from tenants.lifecycle.fleet.schemas import SchemaMigrator
 from tenants.models import Hotel
-from tenants.routes import direct_route
 
 #: Django's options that mean "this, in each schema", not "everything to the newest".
 _ONE_BY_ONE = ("app_label", "fake", "fake_initial", "prune")

@@ -6,8 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from tenants.backup.progress import shown
-from tenants.backup.restoring import Restored, restore_hotel
+from tenants.lifecycle.backup.progress import shown
+from tenants.lifecycle.backup.restoring import Restored, restore_hotel
 from tenants.management.hotel_command import HotelCommand, described
 from tenants.models import HotelStatus
 

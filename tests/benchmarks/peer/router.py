@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import connections
 
-from tenants.placement import placement_of
+from tenants.database.placement import placement_of
 
 
 class SamePlaces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenants.backend import base
+from tenants.database.backend import base
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

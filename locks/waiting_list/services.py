@@ -1,0 +1,187 @@
+"""The waiting list, for who waits: to join it, to take up what is offered, to leave."""
+
+import datetime
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from audit.services import record
+from hotelagent.core.ids import uuid7
+from locks import events, metrics, policy, sql
+from locks.errors import (
+    AlreadyClaimed,
+    DatesInPast,
+    NothingOffered,
+    OfferMissed,
+    TooManyWaiting,
+    UnknownEntry,
+    UnknownRoom,
+)
+from locks.holds import Hold, held_rooms, rows
+from locks.models import IN_LINE, Room, WaitingEntry, WaitingStatus
+from locks.nights import Nights
+from locks.owner import digest, holder, new_token, staff_holder
+from locks.waiting_list import sql as waiting_sql
+from locks.waiting_list.offers import BUSY, offer, wanted
+from locks.webhooks.publish import announce
+from tenants.context import current_hotel
+from tenants.queue import due
+
+#: Joining does not see a room that is being given back at that moment, nor does the giver see who joins: so the
+#: entry is looked at once more, when both are committed.
+LOOK_AGAIN = datetime.timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One room for some nights: this `room`, or where none is named any of `room_type` that sleeps so many."""
+
+    nights: Nights
+    room: int | None = None
+    room_type: str = ""
+    guests: int = 1
+    session: str = ""
+    reference: str = ""
+
+
+def join(wish: Wish) -> WaitingEntry:
+    """Stand in line. Where a room is free already, it is offered at once to who comes first.
+
+    Raises UnknownRoom, DatesInPast or TooManyWaiting.
+    """
+    _check(wish)
+    with transaction.atomic():
+        entry = WaitingEntry.objects.create(
+            id=uuid7(),
+            room_id=wish.room,
+            room_type=_type_of(wish),
+            guests=wish.guests,
+            nights=(wish.nights.check_in, wish.nights.check_out),
+            holder=holder(),
+            session=wish.session,
+            reference=wish.reference,
+            offer_seconds=policy.OFFER_SECONDS,
+        )
+        entry.refresh_from_db()
+        record(
+            events.WAITING_JOINED,
+            subject=("waiting", entry.id),
+            wanted=wanted(entry),
+            check_in=wish.nights.check_in.isoformat(),
+            check_out=wish.nights.check_out.isoformat(),
+            reference=wish.reference,
+        )
+        again = BUSY if offer(entry) else LOOK_AGAIN
+        due.schedule(kind="waiting", items=[(entry.id, entry.joined_at + again)])
+        entry.refresh_from_db()
+    return entry
+
+
+def claim(entry_id: UUID) -> Hold:
+    """Take up an offer: the hold with its token, once. It ends when the offer would, and can be extended.
+
+    Raises UnknownEntry, NothingOffered, AlreadyClaimed or OfferMissed.
+    """
+    token = new_token()
+    with transaction.atomic():
+        entry = _own(entry_id)
+        # The hold before the entry: so does whoever ends a hold.
+        found = held_rooms(
+            waiting_sql.CLAIM,
+            {
+                "id": entry.hold_id,
+                "digest": digest(token),
+                "extensions": policy.EXTENSIONS,
+                "life": policy.LIFE_SECONDS,
+            },
+        )
+        moved = WaitingEntry.objects.filter(id=entry.id, status=WaitingStatus.OFFERED).update(
+            status=WaitingStatus.CLAIMED, ended_at=Now()
+        )
+        if not found or not moved:
+            entry.refresh_from_db(fields=["status"])
+            raise _no_claim(entry)
+        record(
+            events.WAITING_CLAIMED,
+            subject=("waiting", entry.id),
+            **found[0].dates,
+            hold=str(found[0].id),
+            expires_at=found[0].expires_at,
+        )
+    return Hold.of(found, token=token)
+
+
+def leave(entry_id: UUID) -> WaitingEntry:
+    """Stop waiting; what was offered goes to the next. Again is no error. Raises UnknownEntry or AlreadyClaimed."""
+    with transaction.atomic():
+        entry = _own(entry_id)
+        offered = entry.status == WaitingStatus.OFFERED
+        ended = held_rooms(sql.FORCE_RELEASE, {"id": entry.hold_id, "reason": ""}) if offered else []
+        left = WaitingEntry.objects.filter(id=entry.id, status__in=IN_LINE).update(
+            status=WaitingStatus.LEFT, ended_at=Now()
+        )
+        if left:
+            due.cancel(kind="waiting", ids=[entry.id])
+            record(events.WAITING_LEFT, subject=("waiting", entry.id), wanted=wanted(entry))
+        entry.refresh_from_db()
+        if entry.status == WaitingStatus.CLAIMED:
+            raise AlreadyClaimed("Release the hold that it became.")
+        if ended:
+            due.cancel(kind="hold", ids=[room.id for room in ended])
+            for room in ended:
+                record(events.HOLD_RELEASED, subject=("hold", room.id), **room.dates)
+            announce("hold.released", [room.id for room in ended])
+            metrics.ENDED.labels(how="released").inc(len(ended))
+    return entry
+
+
+def _check(wish: Wish) -> None:
+    [situation] = rows(
+        waiting_sql.WAITING_SITUATION,
+        {
+            "time_zone": current_hotel().time_zone,
+            "room": wish.room,
+            "room_type": wish.room_type,
+            "guests": wish.guests,
+            "holder": holder(),
+            "session": wish.session,
+        },
+    )
+    if not situation["fitting"]:
+        what = (
+            f"No room has the id {wish.room}." if wish.room else f"No room is of the type {wish.room_type!r}"
+        )
+        raise UnknownRoom(what if wish.room else f"{what} and sleeps {wish.guests}.")
+    if wish.nights.check_in < situation["today"]:
+        today = situation["today"].isoformat()
+        raise DatesInPast(f"At the hotel it is {today}.", today=today)
+    if situation["by_client"] >= policy.WAITING_PER_CLIENT:
+        raise TooManyWaiting(f"You have {situation['by_client']} entries.", limit=policy.WAITING_PER_CLIENT)
+    if wish.session and situation["by_session"] >= policy.WAITING_PER_SESSION:
+        raise TooManyWaiting(
+            f"This guest's session has {situation['by_session']} entries.", limit=policy.WAITING_PER_SESSION
+        )
+
+
+def _type_of(wish: Wish) -> str:
+    return Room.objects.values_list("room_type", flat=True).get(id=wish.room) if wish.room else wish.room_type
+
+
+def _own(entry_id: UUID) -> WaitingEntry:
+    """The client's own entry; staff may act for anybody."""
+    entry = WaitingEntry.objects.select_related("room").filter(id=entry_id).first()
+    if entry is None or (entry.holder != holder() and staff_holder() is None):
+        raise UnknownEntry(f"There is no entry {entry_id} of yours.")
+    return entry
+
+
+def _no_claim(entry: WaitingEntry) -> Exception:
+    match entry.status:
+        case WaitingStatus.WAITING:
+            return NothingOffered()
+        case WaitingStatus.CLAIMED:
+            return AlreadyClaimed()
+        case _:
+            return OfferMissed()

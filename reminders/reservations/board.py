@@ -1,0 +1,20 @@
+"""Tells the room board who stays in a room."""
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from django.urls import reverse
+
+from locks.board.guests import Guest, told_by
+from reminders.models import Reservation
+
+
+@told_by
+def guests_of(stays: Collection[UUID]) -> Mapping[UUID, Guest]:
+    found = Reservation.objects.filter(stay__in=stays).values_list("stay_id", "guest_name", "pk")
+    page = reverse("admin:reminders_reservation_change", args=["PK"])
+    return {
+        stay: Guest(name=name, page=page.replace("PK", str(pk)))
+        for stay, name, pk in found
+        if stay is not None
+    }

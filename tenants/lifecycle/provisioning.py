@@ -1,0 +1,75 @@
+"""Makes a hotel's schema, role and rights: one message, one transaction, all or nothing (DESIGN 4.5)."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.conf import settings
+from django.db import Error, connection, transaction
+
+from tenants.context import platform_context
+from tenants.database import quoting, roles, scripts
+from tenants.database.connections import direct_route
+from tenants.errors import HotelNotFound, NoTemplate, ProvisioningFailed, WrongStatus
+from tenants.lifecycle import template
+from tenants.models import Hotel, HotelStatus, Template
+from tenants.signals import hotel_created
+
+logger = logging.getLogger(__name__)
+
+
+def provision(hotel_id: UUID) -> Hotel:
+    """Make what a hotel that is `provisioning` still lacks, and activate it.
+
+    Takes the direct route. Everything is there when it returns, or nothing is and ProvisioningFailed tells why;
+    it can be called again then. Two calls at once: the second waits, and finds the hotel active.
+    """
+    with direct_route(), platform_context(), told_as_provisioning(), transaction.atomic():
+        hotel = Hotel.objects.select_for_update().filter(id=hotel_id).first()
+        if hotel is None:
+            raise HotelNotFound
+        if hotel.status == HotelStatus.ACTIVE:
+            return hotel
+        if hotel.status != HotelStatus.PROVISIONING:
+            raise WrongStatus(f"{hotel.slug} is {hotel.get_status_display()}.", status=hotel.status)
+        return build(hotel)
+
+
+def build(hotel: Hotel) -> Hotel:
+    """The work of `provision` inside the caller's transaction, on the direct route: the row must be locked."""
+    # FOR SHARE: a migration that changes the script waits for us, and then sees this hotel among those behind.
+    source = Template.objects.raw("SELECT * FROM tenants_template FOR SHARE")
+    template_row = next(iter(source), None)
+    if template_row is None:
+        raise NoTemplate
+    scripts.send(
+        f"CREATE SCHEMA {quoting.name(hotel.schema)};\n"
+        + template.render(template_row.script, schema=hotel.schema)
+        + _walls(hotel, template.relations(template_row.script))
+    )
+    # Last: only now is it routed and scheduled.
+    hotel.status = HotelStatus.ACTIVE
+    hotel.migrated = template_row.migrated
+    hotel.save(update_fields=["status", "migrated"])
+    hotel_created.send(Hotel, hotel=hotel, detail={"schema": hotel.schema})
+    return hotel
+
+
+def _walls(hotel: Hotel, relations: roles.Relations) -> str:
+    if not settings.DATABASE_ROLES:
+        return ""
+    with connection.cursor() as cursor:
+        who = roles.logins(cursor)
+    return roles.create_role_sql(role=hotel.role, who=who) + roles.grants_sql(
+        schema=hotel.schema, role=hotel.role, relations=relations
+    )
+
+
+@contextlib.contextmanager
+def told_as_provisioning() -> Iterator[None]:
+    try:
+        yield
+    except Error as error:
+        logger.exception("a hotel could not be made")
+        raise ProvisioningFailed(str(error).strip()) from error
