@@ -15,7 +15,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default as modern_email
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import IO, Any, Protocol, Self, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import psycopg
@@ -38,10 +38,25 @@ def other_postgres() -> Path | None:
     return Path(folder) if folder and Path(folder, "postgres").is_file() else None
 
 
+def debian_postgres() -> Path | None:
+    """Return the folder with the programs of the newest PostgreSQL that Debian's packages installed."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
+    return next((program.parent for program in installed), None)
+
+
 def postgres_with_tls() -> Path | None:
     """The folder of one that was built with OpenSSL, which the wheel's was not: PG_BIN's, or Debian's newest."""
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
-    return other_postgres() or next((program.parent for program in installed), None)
+    return other_postgres() or debian_postgres()
+
+
+class StockPostgres(postgres.Postgres):
+    """A PostgreSQL server with default settings. Only the addresses that it listens on are set."""
+
+    def start(self, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
+        """Start the server without the tuning and the `options` that the base class passes."""
+        settings = (f"port={self.port}", f"listen_addresses={ports.LOOPBACK}", "unix_socket_directories=")
+        arguments = [part for setting in settings for part in ("-c", setting)]
+        return processes.start(self._command("postgres", "-D", str(self.data), *arguments), output=output)
 
 
 def with_database(url: str, database: str) -> str:

@@ -158,10 +158,10 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
         with platform_context(), connection.cursor() as cursor:
             cursor.execute(
                 "SELECT session_user, rolsuper, rolbypassrls, current_setting('statement_timeout'),"
-                " current_setting('idle_in_transaction_session_timeout')"
+                " current_setting('idle_in_transaction_session_timeout'), current_setting('jit'), current_database()"
                 " FROM pg_catalog.pg_roles WHERE rolname = session_user"
             )
-            login, is_superuser, bypasses, statement_timeout, idle_timeout = cursor.fetchone()
+            login, is_superuser, bypasses, statement_timeout, idle_timeout, jit, database = cursor.fetchone()
             differing_zone = cursor.connection.local_time_zone
     except DatabaseError as error:
         return [Error(f"{RUNTIME} does not answer: {error}", id="tenants.E026")]
@@ -186,6 +186,16 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
                     id="tenants.W021",
                 )
             )
+    if jit == "on":
+        found.append(
+            Warning(
+                f"{RUNTIME}: `jit` is on, so PostgreSQL may spend hundreds of milliseconds on compiling a statement.",
+                hint=f'ALTER ROLE "{login}" IN DATABASE "{database}" SET jit TO off; (`manage.py migrate` does it.) '
+                "If this is already set, the pooler still uses connections that are older than the setting. "
+                "Close them: `RECONNECT` in PgBouncer's console.",
+                id="tenants.W023",
+            )
+        )
     if differing_zone:
         found.append(
             Warning(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
@@ -56,8 +57,27 @@ def test_a_runtime_login_that_nothing_holds_back_is_told(
         "tenants.E027",
         "tenants.W021",
         "tenants.W021",
+        "tenants.W023",
     ]
     mighty.close()
+
+
+def test_jit_compilation_on_the_runtime_connection_is_reported_with_the_statement_that_ends_it(
+    connected: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [found] = [one for one in checks.check_runtime_login(databases=DEFAULT) if one.id == "tenants.W023"]
+    statement = str(found.hint).partition(";")[0]
+    # A new connection and not the pooler's, which is older than the setting.
+    given = {**connection.settings_dict, **database_settings(connected.runtime_url, direct=False)}
+    with psycopg.connect(connected.superuser_url, autocommit=True) as superuser:
+        superuser.execute(statement.encode())
+        new = DatabaseWrapper(given)
+        monkeypatch.setattr(checks, "connection", new)
+        try:
+            assert "tenants.W023" not in ids(checks.check_runtime_login(databases=DEFAULT))
+        finally:
+            new.close()
+            superuser.execute(statement.replace("SET jit TO off", "RESET jit").encode())
 
 
 def test_settings_that_cannot_work_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

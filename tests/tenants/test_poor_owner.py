@@ -69,6 +69,7 @@ def test_without_roles_it_serves_and_with_them_it_says_why_it_can_not(manage: Ma
     warned = manage("check", "--database", "default", roles=False)
     assert warned.returncode == 0
     assert "tenants.W010" in warned.stderr
+    assert "tenants.W023" not in warned.stderr
 
     refused = manage("create_hotel", "luna", roles=True)
     assert refused.returncode == 1

@@ -94,7 +94,7 @@ def test_the_runtime_login_has_its_time_limits_and_an_empty_search_path() -> Non
         "WHERE d.datname = current_database()"
     )
     assert {row[0] for row in rows} >= {
-        "statement_timeout=15s", "idle_in_transaction_session_timeout=10s", 'search_path=""', "TimeZone=UTC",
+        "statement_timeout=15s", "idle_in_transaction_session_timeout=10s", 'search_path=""', "TimeZone=UTC", "jit=off",
     }  # fmt: skip
 
 
@@ -190,6 +190,13 @@ def test_one_login_for_both_routes_works_and_still_keeps_hotels_apart(hotel: Hot
         owner, version = cursor.fetchone()
         who = roles.Logins(owner=owner, runtime=owner, server_version=version)
         assert shared_roles.ensure(cursor, who) == []
+        assert shared_roles.missing_from_runtime(cursor, who) == []
+        cursor.execute(
+            "SELECT s.setconfig, r.rolinherit FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole "
+            "JOIN pg_database d ON d.oid = s.setdatabase WHERE r.rolname = %s AND d.datname = current_database()",
+            [owner],
+        )
+        assert cursor.fetchall() == [(["jit=off"], True)]
         cursor.execute(roles.create_role_sql(role=hotel.role, who=who))
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
             cursor.execute(f'SET LOCAL ROLE "{hotel.role}"; SELECT * FROM hotel_beta.tenants_user')

@@ -96,8 +96,7 @@ class Command(django_migrate.Command):
             if settings.DATABASE_ROLES:
                 self._demand_logins()
             super().handle(**self.options)
-            if settings.DATABASE_ROLES:
-                self._walls()
+            self._ensure_shared_roles()
 
     def _demand_logins(self) -> None:
         """Before anything is changed: what the walls need and only an administrator can give."""
@@ -117,11 +116,19 @@ class Command(django_migrate.Command):
                     "or, where that can't be, set DATABASE_ROLES=False (DESIGN 4.3 says what that costs)."
                 )
 
-    def _walls(self) -> None:
+    def _ensure_shared_roles(self) -> None:
+        """Ensure the shared roles and their rights.
+
+        If DATABASE_ROLES is off and both URLs name one login, ensure only the settings of that login.
+        """
         with connection.cursor() as cursor:
             who = roles.logins(cursor)
+            refused: list[str] = []
             with transaction.atomic():
-                refused = shared_roles.ensure(cursor, who)
+                if settings.DATABASE_ROLES:
+                    refused = shared_roles.ensure(cursor, who)
+                elif who.same:
+                    refused = shared_roles.ensure_settings(cursor, who)
             for statement in refused:
                 self.stderr.write(
                     self.style.WARNING(f"An administrator of the database must run: {statement};")

@@ -1,0 +1,109 @@
+"""Holds on a PostgreSQL server with default settings, where just-in-time compilation (`jit`) is on."""
+
+import datetime
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection, connections
+
+from hotelagent.embedded import paths, postgres, processes
+from locks import selectors, services
+from locks.nights import Nights
+from tenants.backend.base import DatabaseWrapper
+from tenants.context import hotel_context, platform_context
+from tenants.models import Hotel
+from tenants.routes import database_settings
+from tests import folders, servers
+
+CALLS = 9
+LIMIT = 0.05  # seconds; each step took 120 to 190 ms with JIT compilation and 0.4 to 4 ms without it
+
+
+@pytest.fixture
+def stock_server(tmp_path: Path) -> Iterator[servers.StockPostgres]:
+    """Start a server with default settings from the programs of Debian's packages."""
+    programs = servers.debian_postgres()
+    if programs is None:
+        servers.demand_or_skip("Debian's PostgreSQL (apt-get install postgresql)")
+    home = Path(paths.private_folder(folders.FOLDER / f"stock-{os.getpid()}"))
+    server = servers.StockPostgres(home, programs=programs)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        server.prepare()
+        log = stack.enter_context((tmp_path / "log").open("wb"))
+        process = server.start(log)
+        stack.callback(processes.stop, process, signal_number=signal.SIGQUIT, patience=10)
+        server.wait(process)
+        yield server
+
+
+@pytest.fixture
+def stock_hotel(stock_server: servers.StockPostgres, django_db_blocker: Any) -> Iterator[Hotel]:
+    """Yield a hotel of a newly migrated database on the stock server.
+
+    The test's statements are sent to that database as the runtime login.
+    """
+    with psycopg.connect(stock_server.url(postgres.SUPERUSER)) as superuser:
+        row = superuser.execute("SELECT pg_jit_available()").fetchone()
+    if row != (True,):
+        servers.demand_or_skip("a PostgreSQL with JIT compilation on by default")
+    runtime_url = stock_server.url(postgres.RUNTIME)
+    migrated = subprocess.run(
+        [sys.executable, "-m", "tests.template"],
+        cwd=paths.CHECKOUT,
+        env={
+            **os.environ,
+            "DATABASE_URL": runtime_url,
+            "DATABASE_DIRECT_URL": stock_server.url(postgres.OWNER),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert migrated.returncode == 0, migrated.stderr
+    given = connections.configure_settings({"default": database_settings(runtime_url, direct=False)})
+    wrapper, suite = DatabaseWrapper(given["default"], "default"), connections["default"]
+    with django_db_blocker.unblock():
+        connections["default"] = wrapper
+        try:
+            with platform_context():
+                hotel = Hotel.objects.get(slug="alpha")
+            with hotel_context(hotel):
+                yield hotel
+        finally:
+            wrapper.close()
+            connections["default"] = suite
+
+
+def test_runtime_connection_to_a_stock_server_has_jit_off_and_holds_take_milliseconds(
+    stock_hotel: Hotel,
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW jit")
+        jit = cursor.fetchone()
+    services.ensure_rooms({"double": 1})
+    rooms = services.ensure_rooms({})["double"]
+    acquiring, releasing = [], []
+    for number in range(1, CALLS + 1):
+        check_in = selectors.today() + datetime.timedelta(days=number)
+        nights = Nights(check_in, check_in + datetime.timedelta(days=1))
+        begun = time.perf_counter()
+        hold = services.acquire(rooms=rooms, nights=nights)
+        acquired = time.perf_counter()
+        services.release(hold.id, token=hold.token)
+        acquiring.append(acquired - begun)
+        releasing.append(time.perf_counter() - acquired)
+    medians = {"acquire": statistics.median(acquiring), "release": statistics.median(releasing)}
+    slow = {step: seconds for step, seconds in medians.items() if seconds > LIMIT}
+    assert (slow, jit) == ({}, ("off",))
