@@ -20,7 +20,7 @@ from dlq.errors import GiveUp, Lost
 from dlq.models import Attempt, Failure, Outcome, Status
 from dlq.reports import describe
 from dlq.services import error_fields
-from hotelagent.core.messages import Sentence
+from hotelagent.core.messages import TranslatableMessage
 from tenants.database.clock import database_now
 
 log = structlog.get_logger(__name__)
@@ -152,7 +152,7 @@ def _settle_lost(failure_id: uuid.UUID) -> None:
     lost = Failure.objects.filter(id=failure_id, status=Status.RETRYING, claimed_until__lt=Now())
     number = lost.values_list("attempts", flat=True).first()
     if number is not None:
-        lost_worker = Sentence(_("The worker that was at it never reported back."))
+        lost_worker = TranslatableMessage(_("The worker that was at it never reported back."))
         failed(failure_id=failure_id, number=number, error=Lost(lost_worker))
 
 

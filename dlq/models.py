@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
-from hotelagent.core.messages import say
+from hotelagent.core.messages import message_from_json
 
 
 class Kind(models.TextChoices):
@@ -68,7 +68,7 @@ class Failure(models.Model):
     @property
     def why(self) -> str:
         """What the error said, to a reader: in their language where it is a sentence of ours."""
-        return say(self.error_sentence) or self.error_message
+        return message_from_json(self.error_sentence) or self.error_message
 
 
 class Outcome(models.TextChoices):
@@ -109,4 +109,4 @@ class Attempt(models.Model):
     @property
     def why(self) -> str:
         """What the error said, to a reader: in their language where it is a sentence of ours."""
-        return say(self.error_sentence) or self.error_message
+        return message_from_json(self.error_sentence) or self.error_message

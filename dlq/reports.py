@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import translation
 
-from hotelagent.core.messages import Sentence, keep, say
+from hotelagent.core.messages import TranslatableMessage, message_from_json, message_to_json
 from hotelagent.core.redaction import redact_text
 
 MESSAGE_LIMIT = 2_000  # characters
@@ -55,7 +55,7 @@ def describe(error: BaseException) -> Report:
     described = tracebacks.TracebackException.from_exception(error, capture_locals=False)
     sentence = _sentence(error)
     with translation.override(None):  # what is searched and grouped is the same whoever was at it
-        message = say(sentence) or str(error)
+        message = message_from_json(sentence) or str(error)
     report = reported(type=_dotted(type(error)), message=message, traceback="".join(described.format()))
     return replace(report, place=_place(described.stack), sentence=sentence)
 
@@ -89,12 +89,14 @@ def storable(value: Any) -> Any:
 
 def _sentence(error: BaseException) -> dict[str, Any] | None:
     said = error.args[0] if error.args else ""
-    return keep(_redacted(said)) if isinstance(said, Sentence) else None
+    return message_to_json(_redacted(said)) if isinstance(said, TranslatableMessage) else None
 
 
 def _redacted(fact: Any) -> Any:
-    if isinstance(fact, Sentence):
-        return Sentence(_stored(fact.msgid), **{name: _redacted(inner) for name, inner in fact.facts.items()})
+    if isinstance(fact, TranslatableMessage):
+        return TranslatableMessage(
+            _stored(fact.msgid), **{name: _redacted(inner) for name, inner in fact.params.items()}
+        )
     return _stored(fact) if isinstance(fact, str) else fact
 
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
-from hotelagent.core.messages import say
+from hotelagent.core.messages import message_from_json
 
 
 class Room(models.Model):
@@ -253,4 +253,4 @@ class Notice(models.Model):
     @property
     def why(self) -> str:
         """Why it was not taken the last time, to a reader."""
-        return say(self.error)
+        return message_from_json(self.error)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core import public_addresses
-from hotelagent.core.messages import Sentence
+from hotelagent.core.messages import TranslatableMessage
 from hotelagent.core.public_addresses import Target
 from locks.errors import NotDelivered
 
@@ -70,17 +70,17 @@ def _told(host: str, *, seconds: float, ends: float) -> Iterator[None]:
     try:
         yield
     except ssl.SSLCertVerificationError as error:
-        why = Sentence(
+        why = TranslatableMessage(
             _("The certificate of {host} is not valid: {why}."), host=host, why=error.verify_message
         )
         raise NotDelivered(why) from error
     except (OSError, http.client.HTTPException) as error:
         if time.monotonic() >= ends:
-            late = Sentence(
+            late = TranslatableMessage(
                 _("{host} did not answer within {seconds} seconds."), host=host, seconds=round(seconds)
             )
             raise NotDelivered(late) from error
-        why = Sentence(_("{host} gave no answer: {why}."), host=host, why=type(error).__name__)
+        why = TranslatableMessage(_("{host} gave no answer: {why}."), host=host, why=type(error).__name__)
         raise NotDelivered(why) from error
 
 
@@ -123,7 +123,7 @@ def _read(to: Target, response: http.client.HTTPResponse, most_bytes: int) -> An
     body = response.read(most_bytes + 1) if most_bytes else b""
     if len(body) > most_bytes:
         raise NotDelivered(
-            Sentence(_("{host} sent more than {most:,} bytes."), host=to.host, most=most_bytes)
+            TranslatableMessage(_("{host} sent more than {most:,} bytes."), host=to.host, most=most_bytes)
         )
     if most_bytes and response.length:  # what it promised and did not send
         raise http.client.IncompleteRead(body, response.length)

@@ -1,4 +1,4 @@
-"""Sentences that are kept now and read later, by people of several languages."""
+"""Translatable messages that are stored now and shown later, in the language of the reader."""
 
 from __future__ import annotations
 
@@ -6,54 +6,63 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-#: Characters of one part. A mail server's answer may go on.
-MOST = 500
+#: Maximum number of characters that are stored of a msgid or a parameter. A mail server's reply can be very long.
+MAX_LENGTH = 500
 
 
-class Sentence(str):
-    """A text in the language of now, that knows what it was made of: a msgid, marked by gettext_noop, and its facts.
+class TranslatableMessage(str):
+    """A text in the current language, together with the msgid and the parameters it was formatted from.
 
-    A str, so that errors carry it as they do any other text. Facts are JSON-able, or sentences themselves. What has
-    none is not filled: it may be what others said, braces and all.
+    It is a `str`, so an exception can carry it like any other text. The msgid is marked with `gettext_noop`. The
+    parameters are JSON-serializable values or `TranslatableMessage`s. A message without parameters is not formatted,
+    because it may be a text from another system that contains braces.
     """
 
-    __slots__ = ("facts", "msgid")
+    __slots__ = ("msgid", "params")
     msgid: str
-    facts: dict[str, Any]
+    params: dict[str, Any]
 
-    def __new__(cls, msgid: str, **facts: Any) -> Sentence:
+    def __new__(cls, msgid: str, **params: Any) -> TranslatableMessage:
         text = gettext(msgid)
-        made = super().__new__(cls, text.format(**facts) if facts else text)
-        made.msgid, made.facts = msgid, facts
-        return made
+        message = super().__new__(cls, text.format(**params) if params else text)
+        message.msgid, message.params = msgid, params
+        return message
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
-        """For copies: the text alone could not be filled again."""
-        return (self.msgid,), self.facts
+        """Return the arguments that `copy` and `pickle` create the copy with."""
+        return (self.msgid,), self.params
 
 
-def keep(text: str) -> dict[str, Any]:
-    """What a JSON column holds of it: of what others said `MOST` characters, and none that jsonb refuses."""
-    if not isinstance(text, Sentence):
-        return {"msgid": _stored(text)}
-    return {"msgid": _stored(text.msgid), "facts": {name: _kept(fact) for name, fact in text.facts.items()}}
+def message_to_json(text: str) -> dict[str, Any]:
+    """Return the JSON form of a message, for a `jsonb` column.
+
+    A plain string becomes a message without parameters. Each part is cut to `MAX_LENGTH` characters, and characters
+    that jsonb rejects (NUL, lone surrogates) are replaced.
+    """
+    if not isinstance(text, TranslatableMessage):
+        return {"msgid": _storable(text)}
+    return {
+        "msgid": _storable(text.msgid),
+        "params": {name: _param_to_json(value) for name, value in text.params.items()},
+    }
 
 
-def say(kept: dict[str, Any] | None) -> str:
-    """In the reader's language, as far as the catalogue has it; what was a `Sentence` is one again."""
-    if not kept:
+def message_from_json(stored: dict[str, Any] | None) -> str:
+    """Return a stored message in the current language, or an empty string if nothing is stored."""
+    if not stored:
         return ""
-    facts = kept.get("facts", {}).items()
-    return Sentence(
-        kept["msgid"], **{name: say(fact) if isinstance(fact, dict) else fact for name, fact in facts}
-    )
+    params = {
+        name: message_from_json(value) if isinstance(value, dict) else value
+        for name, value in stored.get("params", {}).items()
+    }
+    return TranslatableMessage(stored["msgid"], **params)
 
 
-def _kept(fact: Any) -> Any:
-    if isinstance(fact, Sentence):
-        return keep(fact)
-    return _stored(fact) if isinstance(fact, str) else fact
+def _param_to_json(value: Any) -> Any:
+    if isinstance(value, TranslatableMessage):
+        return message_to_json(value)
+    return _storable(value) if isinstance(value, str) else value
 
 
-def _stored(text: str) -> str:
-    return text[:MOST].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+def _storable(text: str) -> str:
+    return text[:MAX_LENGTH].replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")

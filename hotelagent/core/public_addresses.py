@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext_noop as _
 
-from hotelagent.core.messages import Sentence
+from hotelagent.core.messages import TranslatableMessage
 from locks.errors import AddressRefused, NotDelivered
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -36,14 +36,18 @@ def target(url: str) -> Target:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise AddressRefused(Sentence(_("This is no address."))) from None  # it may hold a secret
+        raise AddressRefused(TranslatableMessage(_("This is no address."))) from None  # it may hold a secret
     secure = parts.scheme == "https"
     if not secure and not (parts.scheme == "http" and settings.WEBHOOK_PRIVATE_ADDRESSES):
-        raise AddressRefused(Sentence(_("The address must begin with https://.")))
+        raise AddressRefused(TranslatableMessage(_("The address must begin with https://.")))
     if not parts.hostname or not url.isascii() or any(sign <= " " for sign in url):
-        raise AddressRefused(Sentence(_("The address has no host, or a sign that must be written as %XX.")))
+        raise AddressRefused(
+            TranslatableMessage(_("The address has no host, or a sign that must be written as %XX."))
+        )
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise AddressRefused(Sentence(_("The address may have no user name, no password and no #fragment.")))
+        raise AddressRefused(
+            TranslatableMessage(_("The address may have no user name, no password and no #fragment."))
+        )
     found = Target(
         host=parts.hostname,
         port=port or (443 if secure else 80),
@@ -67,13 +71,15 @@ def resolve(to: Target) -> list[str]:
 
 
 def nowhere(to: Target) -> NotDelivered:
-    return NotDelivered(Sentence(_("The name {host} has no address."), host=to.host))
+    return NotDelivered(TranslatableMessage(_("The name {host} has no address."), host=to.host))
 
 
 def _judge(host: str, addresses: list[_Address]) -> None:
     if not settings.WEBHOOK_PRIVATE_ADDRESSES and not all(is_public(address) for address in addresses):
         raise AddressRefused(
-            Sentence(_("{host} leads to an address that is not on the public internet."), host=host)
+            TranslatableMessage(
+                _("{host} leads to an address that is not on the public internet."), host=host
+            )
         )
 
 

@@ -15,7 +15,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_noop as _
 
-from hotelagent.core.messages import Sentence, keep
+from hotelagent.core.messages import TranslatableMessage, message_to_json
 from locks import events, metrics, policy
 from locks.errors import NotDelivered, UnknownNotice
 from locks.holds import rows
@@ -67,7 +67,9 @@ def deliver_last(notice_id: UUID) -> None:
     if notice is None:
         due.cancel(kind="webhook", ids=[notice_id])
         raise UnknownNotice(
-            Sentence(_("The notice {id} is forgotten, or its webhook was deleted."), id=str(notice_id))
+            TranslatableMessage(
+                _("The notice {id} is forgotten, or its webhook was deleted."), id=str(notice_id)
+            )
         )
     active = notice.webhook.active
     if notice.status == NoticeStatus.PENDING and not active:
@@ -75,7 +77,7 @@ def deliver_last(notice_id: UUID) -> None:
         return
     if notice.status in {NoticeStatus.SENT, NoticeStatus.PAUSED}:
         return
-    error = _send(notice) if active else Sentence(_OFF)
+    error = _send(notice) if active else TranslatableMessage(_OFF)
     if error is not None:
         _fail(notice, error=error)
         raise NotDelivered(error)
@@ -123,14 +125,14 @@ def _send(notice: Notice) -> str | None:
         error: str | None = refused.detail
         status = 0
     else:
-        error = None if is_taken(status) else Sentence(_("It answered {status}."), status=status)
+        error = None if is_taken(status) else TranslatableMessage(_("It answered {status}."), status=status)
     metrics.NOTICES.labels(outcome="failed" if error else "sent").inc()
     with transaction.atomic():
         if error is None:
             _succeeded(notice)
         else:
             _failed(notice.webhook, status=status)
-            Notice.objects.filter(id=notice.id).update(error=keep(error))
+            Notice.objects.filter(id=notice.id).update(error=message_to_json(error))
     return error
 
 
@@ -158,7 +160,7 @@ def _failed(webhook: Webhook, *, status: int) -> None:
 def _fail(notice: Notice, *, error: str) -> None:
     with transaction.atomic():
         Notice.objects.filter(id=notice.id).exclude(status=NoticeStatus.SENT).update(
-            status=NoticeStatus.FAILED, error=keep(error)
+            status=NoticeStatus.FAILED, error=message_to_json(error)
         )
         due.cancel(kind="webhook", ids=[notice.id])
 

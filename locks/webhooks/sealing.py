@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core import encryption
-from hotelagent.core.messages import Sentence
+from hotelagent.core.messages import TranslatableMessage
 from locks.errors import NotDelivered
 
 #: As Standard Webhooks writes them: this mark, then base64.
@@ -34,7 +34,7 @@ def unseal(sealed: bytes, *, webhook: UUID) -> str:
         plain = encryption.unseal(sealed, key=encryption.key_for(_PURPOSE), about=webhook.bytes)
     except InvalidTag:
         raise NotDelivered(
-            Sentence(
+            TranslatableMessage(
                 _(
                     "The webhook's secret was sealed with another SECRET_KEY. "
                     "Rotate it: the new one is sealed with this."

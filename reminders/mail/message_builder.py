@@ -12,7 +12,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 from django.utils.translation import gettext_noop as _
 
-from hotelagent.core.messages import Sentence
+from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import RefusedForGood
 from reminders.mail import unsubscribe_links
 from reminders.mail.branding import Letterhead, letterhead
@@ -43,7 +43,9 @@ def compose(
         validate_email(recipient)
     except ValidationError as error:
         raise RefusedForGood(
-            Sentence(_("The reservation's e-mail address is not valid: correct it, then send this again."))
+            TranslatableMessage(
+                _("The reservation's e-mail address is not valid: correct it, then send this again.")
+            )
         ) from error
     hotel = letterhead.hotel
     unsubscribe = unsubscribe_links.link(reminder.id, hotel=hotel, address=letterhead.address)
@@ -70,7 +72,7 @@ def compose(
     size = sum(len(part.encode()) for part in (rendered.text, rendered.html, calendar))
     if size > MOST_BYTES:
         raise RefusedForGood(
-            Sentence(
+            TranslatableMessage(
                 _("The mail has {size} kB with its attachment; {most} kB are the most."),
                 size=size // 1000,
                 most=MOST_BYTES // 1000,

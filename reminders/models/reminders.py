@@ -5,7 +5,7 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
-from hotelagent.core.messages import say
+from hotelagent.core.messages import message_from_json
 from reminders.models.reservations import Reservation
 from reminders.models.rules import Rule
 
@@ -83,7 +83,7 @@ class Reminder(models.Model):
     @property
     def why(self) -> str:
         """What went wrong the last time, to a reader; what a mail server said is in its own words."""
-        return say(self.last_error)
+        return message_from_json(self.last_error)
 
 
 class SuppressionReason(models.TextChoices):

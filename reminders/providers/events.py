@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.services import record
-from hotelagent.core.messages import Sentence, keep
+from hotelagent.core.messages import TranslatableMessage, message_to_json
 from reminders import events
 from reminders.errors import RefusedForGood
 from reminders.models import Reminder, ReminderStatus
@@ -67,10 +67,10 @@ def take(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
 def _return(reminder: Reminder, event: AnymailTrackingEvent) -> None:
     """It did not reach the guest."""
     what, said = event_mapping.kind(event), event_mapping.said(event)
-    words = Sentence(events.RETURNED[what])
-    error = RefusedForGood(Sentence("{words}: {said}", words=words, said=said) if said else words)
+    words = TranslatableMessage(events.RETURNED[what])
+    error = RefusedForGood(TranslatableMessage("{words}: {said}", words=words, said=said) if said else words)
     waiting = Reminder.objects.filter(id=reminder.id, status__in=_GONE_OUT)
-    if not waiting.update(status=ReminderStatus.FAILED, last_error=keep(error.detail)):
+    if not waiting.update(status=ReminderStatus.FAILED, last_error=message_to_json(error.detail)):
         return
     keep_failure(reminder, recipient=reminder.recipient, error=error)
     record(

@@ -24,7 +24,7 @@ from django.db import connection
 from django.utils.translation import gettext_noop as _
 from psycopg.types.json import Jsonb
 
-from hotelagent.core.messages import keep
+from hotelagent.core.messages import message_to_json
 from reminders.models import Reminder, ReminderStatus, Reservation
 from reminders.sending import mail_settings_cache
 from reminders.sending.mail_settings_cache import Shared
@@ -106,7 +106,7 @@ def give_up(ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
         given: dict[str, Any] = {
             "ids": list(ids),
             "stale_after": STALE_AFTER.total_seconds(),
-            "lost": Jsonb(keep(_LOST)),
+            "lost": Jsonb(message_to_json(_LOST)),
         }
         cursor.execute(_MAY_BE_SENT, given)
         return [row[0] for row in cursor.fetchall()]
@@ -175,7 +175,7 @@ def put_back(reminders: Sequence[Reminder], *, error: str = "") -> list[uuid.UUI
     """Give up claims of which certainly nothing was sent; returns those that were still held."""
     held = []
     for reminder in reminders:
-        values: dict[str, object] = {"last_error": keep(error)} if error else {}
+        values: dict[str, object] = {"last_error": message_to_json(error)} if error else {}
         if Reminder.objects.filter(
             id=reminder.id, attempts=reminder.attempts, status=ReminderStatus.SENDING
         ).update(status=ReminderStatus.SCHEDULED, handed_over_at=None, **values):

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_noop as _
 
 from audit.services import record_many
 from audit.sql import acting
-from hotelagent.core.messages import Sentence, keep
+from hotelagent.core.messages import TranslatableMessage, message_to_json
 from reminders import events
 from reminders.errors import InvalidTemplate, OutcomeUnknown, RefusedForGood, RefusedForNow
 from reminders.mail.branding import letterhead
@@ -92,7 +92,7 @@ def _send(
                 outcomes.put_back(
                     waiting,
                     delay=outcomes.FIRST_DELAY,
-                    error=Sentence(_("The mail server can't be reached.")),
+                    error=TranslatableMessage(_("The mail server can't be reached.")),
                 )
                 waiting = []
     finally:
@@ -122,7 +122,7 @@ def send_again(reminder: Reminder, *, recipient: str = "") -> None:
             claims.finish(reminder, status=ReminderStatus.FAILED)
             raise
         except (RefusedForGood, RefusedForNow, InvalidTemplate) as error:
-            claims.finish(reminder, status=ReminderStatus.FAILED, last_error=keep(error.detail))
+            claims.finish(reminder, status=ReminderStatus.FAILED, last_error=message_to_json(error.detail))
             raise
         except OutcomeUnknown as error:
             outcomes.unknown(reminder, error)
@@ -155,7 +155,7 @@ class _Batch:
         if reason is not None:
             self.mark()
         if reason == SkipReason.WINDOW_PASSED and reminder.last_error:
-            why = Sentence(_("Its window passed. The last answer: {answer}"), answer=reminder.why)
+            why = TranslatableMessage(_("Its window passed. The last answer: {answer}"), answer=reminder.why)
             return outcomes.fail(reminder, RefusedForNow(why))
         if reason is not None:
             return outcomes.skip(reminder, reason)
@@ -186,7 +186,9 @@ class _Batch:
         template = self._template(reminder)
         if template is None:
             raise InvalidTemplate(
-                Sentence(_("The rule {rule} has no template."), rule=Sentence(reminder.rule.name))
+                TranslatableMessage(
+                    _("The rule {rule} has no template."), rule=TranslatableMessage(reminder.rule.name)
+                )
             )
         message = compose(reminder, template=template, recipient=recipient, letterhead=self.letterhead)
         transport.send(message, before_data=lambda: self._hand_over(reminder, recipient=recipient))

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from audit.services import record
 from dlq.services import capture
-from hotelagent.core.messages import keep
+from hotelagent.core.messages import message_to_json
 from reminders import events
 from reminders.errors import InvalidTemplate, OutcomeUnknown, RefusedForGood, RefusedForNow
 from reminders.models import Reminder, ReminderStatus, SkipReason
@@ -63,7 +63,7 @@ def skip(reminder: Reminder, reason: SkipReason) -> str:
 
 def fail(reminder: Reminder, error: RefusedForGood | RefusedForNow | InvalidTemplate) -> str:
     with transaction.atomic():
-        if claims.finish(reminder, status=ReminderStatus.FAILED, last_error=keep(error.detail)):
+        if claims.finish(reminder, status=ReminderStatus.FAILED, last_error=message_to_json(error.detail)):
             recipient = reminder.reservation.guest_email
             Reminder.objects.filter(id=reminder.id).update(recipient=recipient)
             keep_failure(reminder, recipient=recipient, error=error)
@@ -85,7 +85,7 @@ def keep_failure(reminder: Reminder, *, recipient: str, error: DomainError) -> N
 
 def unknown(reminder: Reminder, error: OutcomeUnknown) -> str:
     with transaction.atomic():
-        if claims.finish(reminder, status=ReminderStatus.UNKNOWN, last_error=keep(error.detail)):
+        if claims.finish(reminder, status=ReminderStatus.UNKNOWN, last_error=message_to_json(error.detail)):
             what = {"error": error.code, **events.naming(reminder)}
             record(events.REMINDER_UNKNOWN, subject=("reminder", reminder.id), **what)
             due.cancel(kind=KIND, ids=[reminder.id])

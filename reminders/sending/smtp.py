@@ -24,7 +24,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from django.core.mail.message import sanitize_address
 from django.utils.translation import gettext_noop as _
 
-from hotelagent.core.messages import Sentence
+from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import OutcomeUnknown, RefusedForGood, RefusedForNow
 from reminders.mail.mime import as_bytes
 from reminders.providers import requests
@@ -100,10 +100,14 @@ class Transport:
             backend.drop()
             if session.has_begun:
                 raise OutcomeUnknown(
-                    Sentence(_("The connection broke after the mail was handed over: {why}"), why=str(error))
+                    TranslatableMessage(
+                        _("The connection broke after the mail was handed over: {why}"), why=str(error)
+                    )
                 ) from error
             raise RefusedForNow(
-                Sentence(_("The connection broke before the mail was handed over: {why}"), why=str(error))
+                TranslatableMessage(
+                    _("The connection broke before the mail was handed over: {why}"), why=str(error)
+                )
             ) from error
         except BaseException:
             backend.drop()  # `before_data` said no in the middle of the dialogue
@@ -142,7 +146,9 @@ def _open(backend: SmtpBackend) -> bool:
     except smtplib.SMTPResponseException as error:  # greeting, login: our fault or its mood, not the mail's
         raise RefusedForNow(_said(error.smtp_code, error.smtp_error)) from error
     except (smtplib.SMTPException, OSError) as error:
-        raise RefusedForNow(Sentence(_("The mail server can't be reached: {why}"), why=str(error))) from error
+        raise RefusedForNow(
+            TranslatableMessage(_("The mail server can't be reached: {why}"), why=str(error))
+        ) from error
 
 
 class _Smtp(smtplib.SMTP):

@@ -17,7 +17,7 @@ from dlq import services as failures
 from dlq.errors import GiveUp
 from dlq.models import Failure
 from dlq.registry import retrier
-from hotelagent.core.messages import Sentence
+from hotelagent.core.messages import TranslatableMessage
 from reminders import events
 from reminders.errors import RefusedForGood, RefusedForNow, ReminderNotFound, WrongReminderState
 from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason
@@ -125,7 +125,7 @@ def send_failed_again(failure: Failure) -> None:
     if not _claim_failed(reminder):
         if Reminder.objects.filter(id=reminder_id, status=Status.SENDING).exists():
             raise RefusedForNow(
-                Sentence(
+                TranslatableMessage(
                     gettext_noop(
                         "It is being sent at this moment: what comes of that is seen at the next try."
                     )

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from dlq import services
 from dlq.models import Failure
 from dlq.reports import describe
-from hotelagent.core.messages import Sentence, say
+from hotelagent.core.messages import TranslatableMessage, message_from_json
 from tenants.errors import DomainError
 from tenants.models import Hotel
 
@@ -21,7 +21,7 @@ IN_WORDS = {
 
 
 def away(why: str = "[Errno 111]") -> DomainError:
-    return DomainError(Sentence("The mail server can't be reached: {why}", why=why))
+    return DomainError(TranslatableMessage("The mail server can't be reached: {why}", why=why))
 
 
 @pytest.fixture
@@ -50,10 +50,12 @@ def test_it_is_found_and_grouped_by_one_text(kept: Failure, staff: Client) -> No
 
 
 def test_what_others_said_in_it_is_kept_without_guests_and_secrets() -> None:
-    inner = Sentence("ana@guests.example.com is no {mailbox}")
-    report = describe(DomainError(Sentence("Its window passed. The last answer: {answer}", answer=inner)))
+    inner = TranslatableMessage("ana@guests.example.com is no {mailbox}")
+    report = describe(
+        DomainError(TranslatableMessage("Its window passed. The last answer: {answer}", answer=inner))
+    )
     assert "ana@" not in f"{report}"
-    assert say(report.sentence) == report.message
+    assert message_from_json(report.sentence) == report.message
     assert "{mailbox}" in report.message
 
 

@@ -205,7 +205,7 @@ def test_a_taken_room_is_named_and_looked_at_again(
     closed = services.take_out_of_service(room=room.id, nights=nights, reason="paint")
     [missed] = held(added)["without_room"]
     assert missed["uid"].endswith("@airbnb.com")
-    assert missed["detail"]["facts"]["room"] == room.number
+    assert missed["detail"]["params"]["room"] == room.number
     assert Reservation.objects.get().stay is None
     services.put_back_in_service(closed.id)
     assert held(added)["without_room"] == []

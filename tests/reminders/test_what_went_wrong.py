@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from rest_framework.test import APIClient
 
 from dlq.models import Failure
-from hotelagent.core.messages import MOST
+from hotelagent.core.messages import MAX_LENGTH
 from reminders.models import Reminder, Reservation, Template
 from reminders.sending import claims, delivery
 from reminders.services.reminders import send_failed_again
@@ -151,4 +151,4 @@ def test_what_the_database_can_not_hold_of_an_answer_does_not_keep_it_from_being
     told = send(due_one)
     assert told.status == "failed"
     assert told.why.startswith("550 no\N{REPLACEMENT CHARACTER}body xx")
-    assert len(told.why) == MOST
+    assert len(told.why) == MAX_LENGTH

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop as _
 
 from hotelagent.core import public_addresses
 from hotelagent.core.http_client import Answer, ask
-from hotelagent.core.messages import Sentence
+from hotelagent.core.messages import TranslatableMessage
 from locks.errors import AddressRefused, NotDelivered
 from reminders.errors import CalendarNotRead
 from reminders.reservations.calendars.parsing import MOST_BYTES
@@ -65,14 +65,16 @@ def fetch(url: str, *, seen: Seen | None = None) -> Fetched:
         return Fetched(None, seen)
     if answer.status in _WITHDRAWN:
         raise CalendarNotRead(
-            Sentence(
+            TranslatableMessage(
                 _("The channel answered {status}: the address was withdrawn. Copy it anew from the channel."),
                 status=answer.status,
             )
         )
     if answer.status != 200:
         raise CalendarNotRead(
-            Sentence(_("The channel answered {status}. It will be asked again."), status=answer.status)
+            TranslatableMessage(
+                _("The channel answered {status}. It will be asked again."), status=answer.status
+            )
         )
     named = Seen(answer.headers.get("etag", "")[:200], answer.headers.get("last-modified", "")[:60])
     return Fetched(answer.body, named)
@@ -91,9 +93,11 @@ def _follow(url: str, headers: dict[str, str]) -> Answer:
         try:
             url = urljoin(url, answer.headers.get("location", ""))
         except ValueError:
-            raise CalendarNotRead(Sentence(_("The channel leads on to what is no address."))) from None
+            raise CalendarNotRead(
+                TranslatableMessage(_("The channel leads on to what is no address."))
+            ) from None
     raise CalendarNotRead(
-        Sentence(
+        TranslatableMessage(
             _("The address leads on more than {times} times. Copy it anew from the channel."),
             times=_REDIRECTS,
         )

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_noop as _
 
-from hotelagent.core.messages import Sentence
+from hotelagent.core.messages import TranslatableMessage
 from locks.nights import Nights
 from locks.selectors import Clash, clashes
 from locks.services import Placement, place_stays
@@ -129,7 +129,7 @@ def _in_the_way(found: Sequence[Clash]) -> str:
     if not found:
         return ""
     nights = {"check_in": found[0].check_in.isoformat(), "check_out": found[-1].check_out.isoformat()}
-    return Sentence(
+    return TranslatableMessage(
         _("Room {room} is taken between {check_in} and {check_out}."), room=found[0].number, **nights
     )
 

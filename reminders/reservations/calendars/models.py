@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
-from hotelagent.core.messages import say
+from hotelagent.core.messages import message_from_json
 from locks.models import Room
 
 
@@ -60,12 +60,12 @@ class CalendarAddress(models.Model):
     @property
     def why(self) -> str:
         """What the last reading failed for, and what to do; empty where it did not."""
-        return say(self.error)
+        return message_from_json(self.error)
 
     @property
     def found(self) -> dict[str, Any] | None:
         """The report for a reader."""
         return self.report and self.report | {
-            name: [{**event, "detail": say(event["detail"])} for event in self.report[name]]
+            name: [{**event, "detail": message_from_json(event["detail"])} for event in self.report[name]]
             for name in ("refused", "without_room")
         }

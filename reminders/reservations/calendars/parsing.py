@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_noop as _
 
-from hotelagent.core.messages import Sentence
+from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import UnreadableFile
 
 MOST_BYTES = 5_000_000
@@ -36,7 +36,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that can't be a booking. `detail` may be a `Sentence`."""
+    """An event that can't be a booking. `detail` may be a `TranslatableMessage`."""
 
     uid: str
     detail: str
@@ -51,7 +51,7 @@ def read(content: bytes, *, zone: ZoneInfo) -> list[Event | Refused]:
 
     if len(content) > MOST_BYTES:
         raise UnreadableFile(
-            Sentence(
+            TranslatableMessage(
                 _("The calendar has {bytes:,} bytes; {most:,} are the most."),
                 bytes=len(content),
                 most=MOST_BYTES,
@@ -60,9 +60,11 @@ def read(content: bytes, *, zone: ZoneInfo) -> list[Event | Refused]:
     try:
         calendars = icalendar.Calendar.from_ical(content, multiple=True)
     except (ValueError, IndexError, KeyError) as error:
-        raise UnreadableFile(Sentence(_("This is no iCalendar: {why}"), why=str(error)[:200])) from error
+        raise UnreadableFile(
+            TranslatableMessage(_("This is no iCalendar: {why}"), why=str(error)[:200])
+        ) from error
     if not calendars or any(calendar.name != "VCALENDAR" for calendar in calendars):
-        raise UnreadableFile(Sentence(_("This is no iCalendar: it has no BEGIN:VCALENDAR.")))
+        raise UnreadableFile(TranslatableMessage(_("This is no iCalendar: it has no BEGIN:VCALENDAR.")))
     latest: dict[str, tuple[int, Event | Refused]] = {}
     for calendar in calendars:
         calls_off = str(calendar.get("METHOD", "")).upper() == "CANCEL"
@@ -79,9 +81,9 @@ def _event(component: Any, *, zone: ZoneInfo, calls_off: bool) -> Event | Refuse
     uid = str(component.get("UID", "")).strip()
     try:
         if not uid:
-            raise ValueError(Sentence(_("It has no UID.")))  # noqa: TRY301 - one place says what becomes of it
+            raise ValueError(TranslatableMessage(_("It has no UID.")))  # noqa: TRY301 - one place says what becomes of it
         if component.get("RRULE") or component.get("RECURRENCE-ID"):
-            raise ValueError(Sentence(_("It repeats, and a booking does not.")))  # noqa: TRY301
+            raise ValueError(TranslatableMessage(_("It repeats, and a booking does not.")))  # noqa: TRY301
         arrival = _day(component, "DTSTART", zone=zone)
         summary = str(component.get("SUMMARY", "")).strip()
         return Event(
@@ -95,7 +97,7 @@ def _event(component: Any, *, zone: ZoneInfo, calls_off: bool) -> Event | Refuse
         )
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         said = error.args[0] if error.args else ""
-        return Refused(uid[:200], said if isinstance(said, Sentence) else str(error))
+        return Refused(uid[:200], said if isinstance(said, TranslatableMessage) else str(error))
 
 
 def _departure(component: Any, arrival: date, *, zone: ZoneInfo) -> date:
@@ -110,12 +112,12 @@ def _departure(component: Any, arrival: date, *, zone: ZoneInfo) -> date:
 
 def _day(component: Any, name: str, *, zone: ZoneInfo) -> date:
     if component.get(name) is None:
-        raise ValueError(Sentence(_("It has no {name} that can be read."), name=name))
+        raise ValueError(TranslatableMessage(_("It has no {name} that can be read."), name=name))
     at = component.get(name).dt
     if isinstance(at, datetime):
         return (at.astimezone(zone) if at.tzinfo else at).date()
     if not isinstance(at, date):
-        raise ValueError(Sentence(_("Its {name} is no day."), name=name))  # noqa: TRY004 - the calendar's fault, not the caller's
+        raise ValueError(TranslatableMessage(_("Its {name} is no day."), name=name))  # noqa: TRY004 - the calendar's fault, not the caller's
     return at
 
 

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_noop as _
 from audit.services import record
 from hotelagent.core import encryption, public_addresses
 from hotelagent.core.ids import uuid7
-from hotelagent.core.messages import Sentence, keep
+from hotelagent.core.messages import TranslatableMessage, message_to_json
 from locks.errors import UnknownRoom
 from locks.models import Room
 from locks.services import keep_closed
@@ -124,7 +124,7 @@ def read_calendar(address_id: UUID) -> None:
         fetched = fetch(_unsealed(address), seen=Seen(address.etag, address.modified))
         values = {} if fetched.content is None else _bring_in(address, fetched.content, fetched.seen)
     except DomainError as error:
-        _settle(address, failures=F("failures") + 1, error=keep(error.detail))
+        _settle(address, failures=F("failures") + 1, error=message_to_json(error.detail))
         raise
     _settle(address, read_at=Now(), failures=0, error=None, **values)
 
@@ -150,7 +150,9 @@ def _bring_in(address: CalendarAddress, content: bytes, seen: Seen) -> dict[str,
         report.closed, taken = _close(address, blocks)
     shown = asdict(report)
     for name in ("refused", "without_room"):
-        shown[name] = [{**event, "detail": keep(event["detail"])} for event in shown[name][:_NAMED]]
+        shown[name] = [
+            {**event, "detail": message_to_json(event["detail"])} for event in shown[name][:_NAMED]
+        ]
     # What lacks its room, or is missing, is looked at again though the calendar be the same.
     seen = Seen() if report.without_room or taken or missing - over else seen
     return {
@@ -201,7 +203,7 @@ def _unsealed(address: CalendarAddress) -> str:
         ).decode()
     except InvalidTag:
         raise CalendarNotRead(
-            Sentence(
+            TranslatableMessage(
                 _(
                     "The address was sealed with another SECRET_KEY. Remove it, and add it anew from the channel."
                 )

@@ -1,0 +1,61 @@
+"""Tests of translatable messages: stored without a language, shown in the language of the reader."""
+
+import copy
+import json
+
+from django.utils import translation
+
+from hotelagent.core.messages import MAX_LENGTH, TranslatableMessage, message_from_json, message_to_json
+from tenants.errors import DomainError
+
+
+def store(message: str) -> dict[str, object]:
+    """Return the message as a jsonb column gives it back."""
+    stored: dict[str, object] = json.loads(json.dumps(message_to_json(message)))
+    return stored
+
+
+def test_message_with_parameters_is_translated_after_it_was_stored() -> None:
+    message = DomainError(TranslatableMessage("The rule {rule} has no template.", rule="R1")).detail
+    assert message == "The rule R1 has no template."
+    stored = store(message)
+    with translation.override("es"):
+        assert message_from_json(stored) == "La regla R1 no tiene plantilla."
+    assert message_from_json(stored) == message
+
+
+def test_parameter_with_braces_is_not_formatted() -> None:
+    message = TranslatableMessage("The rule {rule} has no template.", rule="{x} {0.__class__}")
+    assert message == "The rule {x} {0.__class__} has no template."
+    assert message_from_json(store(copy.deepcopy(message))) == message
+
+
+def test_message_as_a_parameter_is_translated_too() -> None:
+    rule = TranslatableMessage("1 day before arrival")
+    inner = message_from_json(store(TranslatableMessage("The rule {rule} has no template.", rule=rule)))
+    stored = store(TranslatableMessage("{outer}: {inner}", outer="SMTP", inner=inner))
+    with translation.override("es"):
+        assert message_from_json(stored) == "SMTP: La regla 1 día antes de la llegada no tiene plantilla."
+
+
+def test_parameter_with_characters_that_jsonb_rejects_is_stored_without_them() -> None:
+    stored = store(TranslatableMessage("It answered {status}.", status="\0\ud800" + "x" * MAX_LENGTH))
+    assert message_from_json(stored) == f"It answered \N{REPLACEMENT CHARACTER}?{'x' * (MAX_LENGTH - 2)}."
+
+
+def test_long_text_is_cut_to_the_maximum_length() -> None:
+    assert len(message_from_json(store("x" * 10_000))) == MAX_LENGTH
+
+
+def test_plain_string_with_braces_is_stored_unchanged() -> None:
+    assert message_from_json(store("100 % {sure}")) == "100 % {sure}"
+
+
+def test_plain_string_that_is_a_msgid_is_translated() -> None:
+    stored = store("1 day before arrival")
+    with translation.override("es"):
+        assert message_from_json(stored) == "1 día antes de la llegada"
+
+
+def test_empty_message_is_an_empty_string() -> None:
+    assert message_from_json(store("")) == message_from_json(None) == ""
