@@ -20,10 +20,10 @@ from django.db import connection, connections
 from hotelagent.embedded import paths, postgres, processes
 from locks import selectors, services
 from locks.nights import Nights
-from tenants.backend.base import DatabaseWrapper
 from tenants.context import hotel_context, platform_context
+from tenants.database.backend.base import DatabaseWrapper
+from tenants.database.connections import database_settings
 from tenants.models import Hotel
-from tenants.routes import database_settings
 from tests import folders, servers
 
 CALLS = 9
