@@ -1,4 +1,4 @@
-"""Bytes that only who has the key can read, and that nobody can change or put in another's place (AES-GCM)."""
+"""Authenticated encryption (AES-256-GCM) of values that are stored in the database."""
 
 import secrets
 
@@ -8,21 +8,31 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.utils.encoding import force_bytes
 
-_NONCE_BYTES = 12
+_NONCE_LENGTH = 12
 
 
-def key_for(purpose: bytes) -> bytes:
-    """The deployment's own key for this purpose, derived from SECRET_KEY (RFC 5869)."""
-    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose)
-    return derive.derive(force_bytes(settings.SECRET_KEY))
+def derive_key(purpose: bytes) -> bytes:
+    """Return a 256-bit key for this purpose, derived from SECRET_KEY with HKDF (RFC 5869).
+
+    Values that are encrypted for one purpose can't be decrypted with the key of another.
+    """
+    hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose)
+    return hkdf.derive(force_bytes(settings.SECRET_KEY))
 
 
-def seal(plain: bytes, *, key: bytes, about: bytes) -> bytes:
-    """`about` is what it belongs to: nothing else opens it."""
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plain, about)
+def encrypt(plaintext: bytes, *, key: bytes, associated_data: bytes) -> bytes:
+    """Return the nonce followed by the ciphertext and its authentication tag.
+
+    `associated_data` identifies the row that the value belongs to. It is not stored. `decrypt` needs the same bytes, so
+    a value that was copied to another row can't be decrypted there.
+    """
+    nonce = secrets.token_bytes(_NONCE_LENGTH)
+    return nonce + AESGCM(key).encrypt(nonce, plaintext, associated_data)
 
 
-def unseal(sealed: bytes, *, key: bytes, about: bytes) -> bytes:
-    """Raises cryptography's InvalidTag where the key or `about` is another, or a byte was changed."""
-    return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about)
+def decrypt(encrypted: bytes, *, key: bytes, associated_data: bytes) -> bytes:
+    """Return the plaintext of what `encrypt` returned.
+
+    Raises `cryptography.exceptions.InvalidTag` if the key or the associated data differ, or if a byte was changed.
+    """
+    return AESGCM(key).decrypt(encrypted[:_NONCE_LENGTH], encrypted[_NONCE_LENGTH:], associated_data)

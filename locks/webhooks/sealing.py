@@ -25,13 +25,15 @@ def new_secret() -> str:
 
 
 def seal(secret: str, *, webhook: UUID) -> bytes:
-    return encryption.seal(secret.encode(), key=encryption.key_for(_PURPOSE), about=webhook.bytes)
+    return encryption.encrypt(
+        secret.encode(), key=encryption.derive_key(_PURPOSE), associated_data=webhook.bytes
+    )
 
 
 def unseal(sealed: bytes, *, webhook: UUID) -> str:
     """Raises NotDelivered where SECRET_KEY is not the one that it was sealed with."""
     try:
-        plain = encryption.unseal(sealed, key=encryption.key_for(_PURPOSE), about=webhook.bytes)
+        plain = encryption.decrypt(sealed, key=encryption.derive_key(_PURPOSE), associated_data=webhook.bytes)
     except InvalidTag:
         raise NotDelivered(
             TranslatableMessage(

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils.encoding import force_bytes
 from rest_framework.utils.encoders import JSONEncoder
 
-from hotelagent.core.encryption import seal, unseal
+from hotelagent.core.encryption import decrypt, encrypt
 from tenants.models import IdempotencyKey
 
 #: How long an answer is kept: clients repeat within seconds, people and queues within a day.
@@ -123,8 +123,8 @@ def _encrypt(attempt: Attempt, answer: Answer) -> bytes:
     plain = json.dumps(
         {field.name: getattr(answer, field.name) for field in fields(answer)}, cls=JSONEncoder
     ).encode()
-    return seal(plain, key=attempt.secret, about=attempt.id.bytes)
+    return encrypt(plain, key=attempt.secret, associated_data=attempt.id.bytes)
 
 
 def _decrypt(attempt: Attempt, stored: bytes) -> Answer:
-    return Answer(**json.loads(unseal(stored, key=attempt.secret, about=attempt.id.bytes)))
+    return Answer(**json.loads(decrypt(stored, key=attempt.secret, associated_data=attempt.id.bytes)))

@@ -64,7 +64,9 @@ def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) ->
         name=name,
         closes_room=closes_room,
         host=public_addresses.target(url).host,
-        sealed_url=encryption.seal(url.encode(), key=encryption.key_for(_PURPOSE), about=key.bytes),
+        sealed_url=encryption.encrypt(
+            url.encode(), key=encryption.derive_key(_PURPOSE), associated_data=key.bytes
+        ),
         url_digest=salted_hmac("calendar address", url, algorithm="sha256").digest(),
     )
     with transaction.atomic():
@@ -198,8 +200,8 @@ def _next(address_id: UUID) -> datetime:
 
 def _unsealed(address: CalendarAddress) -> str:
     try:
-        return encryption.unseal(
-            bytes(address.sealed_url), key=encryption.key_for(_PURPOSE), about=address.id.bytes
+        return encryption.decrypt(
+            bytes(address.sealed_url), key=encryption.derive_key(_PURPOSE), associated_data=address.id.bytes
         ).decode()
     except InvalidTag:
         raise CalendarNotRead(
