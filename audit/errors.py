@@ -5,17 +5,17 @@ class AuditError(Exception):
     """The trail refuses to write what it could not explain later."""
 
 
-class UnknownEvent(AuditError):
+class EventTypeNotFound(AuditError):
     """No event type has this name. Register it in the app's `events.py` with `audit.registry.register`."""
 
 
-class DuplicateEvent(AuditError):
+class EventTypeConflict(AuditError):
     """Two event types have the same name: a reader could not tell which sentence is meant."""
 
 
-class WrongFields(AuditError):
+class InvalidEventFields(AuditError):
     """The values given are not exactly the fields that the event type was registered with."""
 
 
-class WrongName(AuditError):
+class InvalidEventType(AuditError):
     """A name of an event or of a field that the trail does not take; the text says which and why."""

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from audit import registry
-from audit.errors import UnknownEvent
+from audit.errors import EventTypeNotFound
 from hotelagent.core.ids import uuid7
 
 
@@ -67,6 +67,6 @@ class Event(models.Model):
         actor = actor or self.get_actor_kind_display()
         try:
             event_type = registry.get(self.event)
-        except UnknownEvent:
+        except EventTypeNotFound:
             return f"{actor}: {self.event} {self.subject} {self.data}"
         return event_type.render(actor=actor, subject=self.subject, data=self.data)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from audit.errors import DuplicateEvent, UnknownEvent, WrongFields, WrongName
+from audit.errors import EventTypeConflict, EventTypeNotFound, InvalidEventFields, InvalidEventType
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -48,11 +48,11 @@ class EventType:
     words: Mapping[str, Words] = field(default_factory=dict, hash=False)
 
     def check_fields(self, given: Iterable[str]) -> None:
-        """Raise WrongFields unless `given` are the registered fields, no more and no fewer."""
+        """Raise InvalidEventFields unless `given` are the registered fields, no more and no fewer."""
         given = frozenset(given)
         if given != self.fields:
             missing, unknown = sorted(self.fields - given), sorted(given - self.fields)
-            raise WrongFields(f"{self.name}: missing {missing}, not registered {unknown}")
+            raise InvalidEventFields(f"{self.name}: missing {missing}, not registered {unknown}")
 
     def render(self, *, actor: str, subject: str, data: Mapping[str, object]) -> str:
         """The sentence in the language that is active; a field that an older event lacks reads as `?`."""
@@ -89,28 +89,28 @@ def register(
     fields: Iterable[str] = (),
     words: Mapping[str, Words] | None = None,
 ) -> EventType:
-    """Make an event type known. Raises DuplicateEvent or WrongName: at import, so a deploy can't miss it."""
+    """Make an event type known. Raises EventTypeConflict or InvalidEventType: at import, so a deploy can't miss it."""
     if not _NAME.fullmatch(name):
-        raise WrongName(
+        raise InvalidEventType(
             f"{name!r}: an event is named like 'hold.acquired': lower case, a dot between the parts"
         )
     if name in _types:
-        raise DuplicateEvent(name)
+        raise EventTypeConflict(name)
     fields = frozenset(fields)
     if taken := sorted(fields & _RESERVED):
-        raise WrongName(f"{name}: {taken} have a place of their own on every event")
+        raise InvalidEventType(f"{name}: {taken} have a place of their own on every event")
     if personal := sorted(fields & _PERSONAL):
-        raise WrongName(f"{name}: {personal} would keep personal data for ever; refer to people by id")
+        raise InvalidEventType(f"{name}: {personal} would keep personal data for ever; refer to people by id")
     _types[name] = event_type = EventType(name=name, sentence=sentence, fields=fields, words=words or {})
     return event_type
 
 
 def get(name: str) -> EventType:
-    """The event type of this name. Raises UnknownEvent."""
+    """The event type of this name. Raises EventTypeNotFound."""
     try:
         return _types[name]
     except KeyError:
-        raise UnknownEvent(name) from None
+        raise EventTypeNotFound(name) from None
 
 
 def all_types() -> list[EventType]:

@@ -36,7 +36,7 @@ Subject = tuple[str, object]
 def record(event: EventType, *, subject: Subject | None = None, **fields: object) -> Event:
     """Write one event in the caller's transaction: if that is rolled back, the event never happened.
 
-    Raises UnknownEvent or WrongFields before anything is written.
+    Raises EventTypeNotFound or InvalidEventFields before anything is written.
     """
     row = _row(event, subject, fields)
     row.save(force_insert=True)

@@ -21,7 +21,7 @@ from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelViewSet
 
 REFUSALS = problem_responses(
-    (409, "It is being retried, resolved or discarded already (`/problems/failure-wrong-state`).")
+    (409, "It is being retried, resolved or discarded already (`/problems/failure-state-error`).")
 )
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_noop as _
 
 from audit.services import record
 from dlq import events, metrics, plan, policy, registry
-from dlq.errors import GiveUp, Lost
+from dlq.errors import AttemptLost, NonRetryableError
 from dlq.models import Attempt, Failure, Outcome, Status
 from dlq.reports import describe
 from dlq.services import error_fields
@@ -103,9 +103,9 @@ def failed(*, failure_id: uuid.UUID, number: int, error: BaseException) -> bool:
     False, and nothing is changed, if it no longer holds the claim.
     """
     # Giving up is what we make of an error; what is to be read is the error.
-    report = describe(error.__cause__ or error if isinstance(error, GiveUp) else error)
-    outcome = Outcome.LOST if isinstance(error, Lost) else Outcome.FAILED
-    wait = None if isinstance(error, GiveUp) else policy.delay(number)
+    report = describe(error.__cause__ or error if isinstance(error, NonRetryableError) else error)
+    outcome = Outcome.LOST if isinstance(error, AttemptLost) else Outcome.FAILED
+    wait = None if isinstance(error, NonRetryableError) else policy.delay(number)
     status = Status.SCHEDULED if wait else Status.PERMANENT
     with transaction.atomic():
         name = Failure.objects.values_list("name", flat=True).get(id=failure_id)
@@ -153,7 +153,7 @@ def _settle_lost(failure_id: uuid.UUID) -> None:
     number = lost.values_list("attempts", flat=True).first()
     if number is not None:
         lost_worker = TranslatableMessage(_("The worker that was at it never reported back."))
-        failed(failure_id=failure_id, number=number, error=Lost(lost_worker))
+        failed(failure_id=failure_id, number=number, error=AttemptLost(lost_worker))
 
 
 def _settle_expired(failure_id: uuid.UUID) -> None:

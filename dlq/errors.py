@@ -9,25 +9,25 @@ class FailureNotFound(DomainError):
     title = "There is no such failure"
 
 
-class WrongState(DomainError):
+class FailureStateError(DomainError):
     """The failure is not in a state that allows this; the answer's `state` says which it is in."""
 
-    code = "failure-wrong-state"
+    code = "failure-state-error"
     status = 409
     title = "The failure is not in a state that allows this"
 
 
-class NoRetrier(DomainError):
+class FailureNotRetryable(DomainError):
     """The system that reported it must send it again."""
 
-    code = "failure-no-retrier"
+    code = "failure-not-retryable"
     status = 409
     title = "Nothing here knows how to send this again"
 
 
-class GiveUp(Exception):
-    """A retrier raises this, from the error itself, when no retry can help: `raise GiveUp from error`."""
+class NonRetryableError(Exception):
+    """A retrier raises this, from the error itself, when no retry can help: `raise NonRetryableError from error`."""
 
 
-class Lost(Exception):
+class AttemptLost(Exception):
     """The worker that was at it never reported back: it died, or the broker lost the task."""

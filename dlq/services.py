@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from audit.services import record
 from dlq import events, metrics, plan, policy, registry
-from dlq.errors import FailureNotFound, NoRetrier, WrongState
+from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError
 from dlq.models import Attempt, Failure, Kind, Outcome, Status
 from dlq.reports import Report, describe, storable
 from tenants.database.clock import database_now
@@ -76,12 +76,12 @@ def retry(*, failure_id: uuid.UUID) -> None:
     """Have a failure sent again as soon as a worker is free, whether it was scheduled or given up.
 
     Returns when that is planned, not when it is done; the entry stays until the retry has succeeded. Raises
-    FailureNotFound, NoRetrier, or WrongState for one that is being retried, resolved or discarded.
+    FailureNotFound, FailureNotRetryable, or FailureStateError for one that is being retried, resolved or discarded.
     """
     with transaction.atomic():
         failure = _waiting(failure_id)
         if not _can_retry(kind=failure.kind, name=failure.name):
-            raise NoRetrier(
+            raise FailureNotRetryable(
                 f"{failure.name} came from {failure.source} and nothing here can send it again. "
                 "Send it again there, then discard it here with that reason."
             )
@@ -94,7 +94,7 @@ def retry(*, failure_id: uuid.UUID) -> None:
 def discard(*, failure_id: uuid.UUID, reason: str) -> None:
     """Close a failure that need not be sent again, and say why. The entry and its attempts stay.
 
-    Raises FailureNotFound, or WrongState for one that is being retried, resolved or discarded.
+    Raises FailureNotFound, or FailureStateError for one that is being retried, resolved or discarded.
     """
     with transaction.atomic():
         failure = _waiting(failure_id)
@@ -136,16 +136,16 @@ def _waiting(failure_id: uuid.UUID) -> Failure:
     if failure is None:
         raise FailureNotFound(f"There is no failure {failure_id} here.")
     if failure.status not in WAITING:
-        raise _wrong_state(failure.status)
+        raise _state_error(failure.status)
     return failure
 
 
 def _move(failure: Failure, **changes: object) -> None:
-    """Change it if it is still as it was read, status and attempts; else raise WrongState."""
+    """Change it if it is still as it was read, status and attempts; else raise FailureStateError."""
     unchanged = Failure.objects.filter(id=failure.id, status=failure.status, attempts=failure.attempts)
     if not unchanged.update(**changes):
-        raise _wrong_state(Failure.objects.values_list("status", flat=True).get(id=failure.id))
+        raise _state_error(Failure.objects.values_list("status", flat=True).get(id=failure.id))
 
 
-def _wrong_state(state: str) -> WrongState:
-    return WrongState(f"It is {state}; it must be {' or '.join(WAITING)}.", state=state)
+def _state_error(state: str) -> FailureStateError:
+    return FailureStateError(f"It is {state}; it must be {' or '.join(WAITING)}.", state=state)

@@ -31,8 +31,8 @@ class InvalidSlug(DomainError):
     title = "This can't be a hotel's slug"
 
 
-class SlugTaken(DomainError):
-    code = "slug-taken"
+class SlugConflict(DomainError):
+    code = "slug-conflict"
     title = "Another hotel has this slug"
 
 
@@ -42,8 +42,8 @@ class InvalidDomain(DomainError):
     title = "This can't be a hotel's domain"
 
 
-class DomainTaken(DomainError):
-    code = "domain-taken"
+class DomainConflict(DomainError):
+    code = "domain-conflict"
     title = "Another hotel has this domain"
 
 
@@ -53,15 +53,15 @@ class HotelNotFound(DomainError):
     title = "There is no such hotel"
 
 
-class WrongStatus(DomainError):
+class HotelStateError(DomainError):
     """A hotel is not in the status that the act starts from."""
 
-    code = "wrong-hotel-status"
+    code = "hotel-state-error"
     title = "The hotel's status does not allow this"
 
 
-class NoTemplate(DomainError):
-    code = "no-template"
+class SchemaTemplateNotFound(DomainError):
+    code = "schema-template-not-found"
     status = 503
     title = "There is no template to make hotels from: run `manage.py migrate`"
 
@@ -74,28 +74,28 @@ class ProvisioningFailed(DomainError):
     title = "The hotel could not be made"
 
 
-class MigrationRunning(DomainError):
-    code = "migration-running"
+class MigrationConflict(DomainError):
+    code = "migration-conflict"
     title = "Another migration of this database is running"
 
 
-class EraseRefused(DomainError):
+class DeletionConflict(DomainError):
     """Erasing has no way back, so what it starts from must be right. Nothing is removed."""
 
-    code = "erase-refused"
+    code = "deletion-conflict"
     title = "The hotel can't be erased as it is"
 
 
-class EraseIncomplete(DomainError):
+class DeletionIncomplete(DomainError):
     """The hotel is gone, and the proof found something of it."""
 
-    code = "erase-incomplete"
+    code = "deletion-incomplete"
     status = 500
     title = "Something of the erased hotel is left"
 
 
-class RedisAway(DomainError):
-    code = "redis-away"
+class RedisUnavailable(DomainError):
+    code = "redis-unavailable"
     status = 503
     title = "Redis does not answer"
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 
 from audit.services import record
 from dlq import services as failures
-from dlq.errors import GiveUp
+from dlq.errors import NonRetryableError
 from dlq.models import Failure
 from dlq.registry import retrier
 from hotelagent.core.messages import TranslatableMessage
@@ -136,7 +136,7 @@ def send_failed_again(failure: Failure) -> None:
     try:
         delivery.send_again(reminder, recipient="" if corrected == reminder.recipient else corrected)
     except RefusedForGood as error:
-        raise GiveUp(str(error)) from error
+        raise NonRetryableError(str(error)) from error
 
 
 def _claim_failed(reminder: Reminder) -> bool:

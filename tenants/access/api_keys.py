@@ -34,10 +34,10 @@ _PREFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # what is read out over a
 _PREFIX_LENGTH = 10
 
 
-class UnknownScope(DomainError):
+class InvalidScope(DomainError):
     """`scopes` names something that a key of this place can't be allowed; `known` lists what it can."""
 
-    code = "unknown-scope"
+    code = "invalid-scope"
     status = 422
     title = "There is no such scope"
 
@@ -61,13 +61,13 @@ def make(
 ) -> tuple[ApiKey, str]:
     """Store a key for the hotel that is set; returns it with its text, which nobody can get again.
 
-    Raises UnknownScope and InvalidExpiry. `expires_at` is aware; None makes a key that lasts until it is revoked.
+    Raises InvalidScope and InvalidExpiry. `expires_at` is aware; None makes a key that lasts until it is revoked.
     """
     known = known_scopes()
     wanted = sorted(set(scopes))
     unknown = [scope for scope in wanted if scope not in known]
     if unknown or not wanted:
-        raise UnknownScope(
+        raise InvalidScope(
             f"Not known here: {', '.join(unknown)}." if unknown else "A key needs at least one scope.",
             known=sorted(known),
         )

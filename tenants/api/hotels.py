@@ -103,7 +103,7 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         request=NewHotelSerializer,
         responses={
             202: HotelSerializer,
-            **problem_responses((409, "`/problems/slug-taken` or `/problems/domain-taken`."),
+            **problem_responses((409, "`/problems/slug-conflict` or `/problems/domain-conflict`."),
                                 (422, "`/problems/invalid-slug` or `/problems/invalid-domain`.")),
         },
     )  # fmt: skip
@@ -125,7 +125,7 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         request=AddressSerializer,
         responses={
             200: HotelSerializer,
-            **problem_responses((409, "`/problems/slug-taken` or `/problems/domain-taken`."),
+            **problem_responses((409, "`/problems/slug-conflict` or `/problems/domain-conflict`."),
                                 (422, "`/problems/invalid-slug` or `/problems/invalid-domain`.")),
         },
     )  # fmt: skip
@@ -137,14 +137,14 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         return Response(self.get_serializer(hotel).data)
 
     @extend_schema(request=None, responses={200: HotelSerializer, **problem_responses(
-        (409, "`/problems/wrong-hotel-status`: only an active hotel can be suspended."))})  # fmt: skip
+        (409, "`/problems/hotel-state-error`: only an active hotel can be suspended."))})  # fmt: skip
     @action(detail=True, methods=["post"])
     def suspend(self, _request: Request, pk: str) -> Response:
         """Close an active hotel. Its host answers 503, none of its tasks runs, its data stays."""
         return Response(self.get_serializer(services.suspend_hotel(hotel_id=self.get_object().pk)).data)
 
     @extend_schema(request=None, responses={200: HotelSerializer, **problem_responses(
-        (409, "`/problems/wrong-hotel-status`: only a suspended hotel can be resumed."))})  # fmt: skip
+        (409, "`/problems/hotel-state-error`: only a suspended hotel can be resumed."))})  # fmt: skip
     @action(detail=True, methods=["post"])
     def resume(self, _request: Request, pk: str) -> Response:
         """Open a suspended hotel again. What became due meanwhile is done."""
@@ -175,7 +175,7 @@ class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
             (201, "application/json"): ContactIdentifierSerializer,
             (200, "application/json"): OpenApiResponse(
                 ContactIdentifierSerializer, description="The hotel has it already; nothing changed."),
-            **problem_responses((404, "`/problems/hotel-not-found`."), (409, "`/problems/contact-taken`."),
+            **problem_responses((404, "`/problems/hotel-not-found`."), (409, "`/problems/contact-conflict`."),
                                 (422, "`/problems/invalid-contact`.")),
         },
     )  # fmt: skip
@@ -197,7 +197,7 @@ class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         return Response(self.get_serializer(contact).data, status=code, headers={"Location": address})
 
     @extend_schema(responses={204: None, **problem_responses(
-        (404, "`/problems/hotel-not-found` or `/problems/unknown-contact`."))})  # fmt: skip
+        (404, "`/problems/hotel-not-found` or `/problems/contact-not-found`."))})  # fmt: skip
     def destroy(self, _request: Request, hotel_id: str, pk: str) -> Response:
         """Remove a contact: from then on it leads to no hotel."""
         contacts.remove_contact(hotel_id=UUID(hotel_id), contact_id=UUID(pk))
@@ -212,7 +212,7 @@ class ResolveView(HotelAPIView):
     @extend_schema(
         request=ContactSerializer,
         responses={200: HotelSerializer, **problem_responses(
-            (404, "`/problems/unknown-contact`."), (422, "`/problems/invalid-contact`."))},
+            (404, "`/problems/contact-not-found`."), (422, "`/problems/invalid-contact`."))},
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Find the hotel of a guest's phone or e-mail."""

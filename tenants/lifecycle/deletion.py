@@ -18,7 +18,7 @@ from django.db.models import ForeignKey, ForeignObjectRel
 from tenants.context import platform_context
 from tenants.database import quoting, roles
 from tenants.database.connections import direct_route
-from tenants.errors import EraseIncomplete, EraseRefused, HotelNotFound, RedisAway
+from tenants.errors import DeletionConflict, DeletionIncomplete, HotelNotFound, RedisUnavailable
 from tenants.lifecycle.fleet.locks import LOCK_TIMEOUT, deploy_lock, patiently
 from tenants.models import Hotel, HotelStatus
 from tenants.signals import hotel_erased
@@ -47,13 +47,13 @@ def erase_hotel(*, hotel_id: UUID, confirm: str) -> Certificate:
 
     `confirm` is its slug, said again. Takes the direct route, and the lock that `migrate` takes: a migration of
     a hotel whose schema vanishes would find the platform's tables. Committed, and proven by new questions to the
-    database and to Redis, when it returns. Raises HotelNotFound, EraseRefused, MigrationRunning, RedisAway
-    (nothing is removed then), and EraseIncomplete.
+    database and to Redis, when it returns. Raises HotelNotFound, DeletionConflict, MigrationConflict, RedisUnavailable
+    (nothing is removed then), and DeletionIncomplete.
     """
     with direct_route(), platform_context(), deploy_lock():
         certificate = patiently(lambda: _erase(hotel_id, confirm))
         if left := remains(certificate):
-            raise EraseIncomplete(
+            raise DeletionIncomplete(
                 f"{certificate.slug} is erased, but this is left: {', '.join(left)}.", left=left
             )
         return certificate
@@ -119,16 +119,16 @@ def _erase(hotel_id: UUID, confirm: str) -> Certificate:
 
 def _refuse(hotel: Hotel, confirm: str) -> None:
     if confirm != hotel.slug:
-        raise EraseRefused(f"Nothing is erased: {confirm!r} is not the slug {hotel.slug!r}.")
+        raise DeletionConflict(f"Nothing is erased: {confirm!r} is not the slug {hotel.slug!r}.")
     if hotel.status != HotelStatus.SUSPENDED:
-        raise EraseRefused(
+        raise DeletionConflict(
             f"{hotel.slug} is {hotel.status}; only a suspended hotel can be erased. "
             f"Run `manage.py suspend_hotel {hotel.slug}` first.",
             status=hotel.status,
         )
     with connection.cursor() as cursor:
         if copies := roles.other_databases(cursor, hotel.role):
-            raise EraseRefused(
+            raise DeletionConflict(
                 f"{hotel.slug} is in other databases of this server too: {', '.join(copies)}. "
                 "Erase it there, or drop them, first.",
                 databases=copies,
@@ -198,4 +198,4 @@ def _redis() -> Iterator[redis.Redis]:
         with redis.Redis.from_url(settings.REDIS_URL) as client:
             yield client
     except redis.RedisError as error:
-        raise RedisAway(f"The hotel's keys can't be looked for: {error}") from error
+        raise RedisUnavailable(f"The hotel's keys can't be looked for: {error}") from error

@@ -11,7 +11,7 @@ from django.db import Error, connection, transaction
 from tenants.context import platform_context
 from tenants.database import quoting, roles, scripts
 from tenants.database.connections import direct_route
-from tenants.errors import HotelNotFound, NoTemplate, ProvisioningFailed, WrongStatus
+from tenants.errors import HotelNotFound, HotelStateError, ProvisioningFailed, SchemaTemplateNotFound
 from tenants.lifecycle import template
 from tenants.models import Hotel, HotelStatus, Template
 from tenants.signals import hotel_created
@@ -32,7 +32,7 @@ def provision(hotel_id: UUID) -> Hotel:
         if hotel.status == HotelStatus.ACTIVE:
             return hotel
         if hotel.status != HotelStatus.PROVISIONING:
-            raise WrongStatus(f"{hotel.slug} is {hotel.get_status_display()}.", status=hotel.status)
+            raise HotelStateError(f"{hotel.slug} is {hotel.get_status_display()}.", status=hotel.status)
         return build(hotel)
 
 
@@ -42,7 +42,7 @@ def build(hotel: Hotel) -> Hotel:
     source = Template.objects.raw("SELECT * FROM tenants_template FOR SHARE")
     template_row = next(iter(source), None)
     if template_row is None:
-        raise NoTemplate
+        raise SchemaTemplateNotFound
     scripts.send(
         f"CREATE SCHEMA {quoting.name(hotel.schema)};\n"
         + template.render(template_row.script, schema=hotel.schema)

@@ -39,18 +39,18 @@ class InvalidContact(DomainError):
     title = gettext_lazy("This is no phone or e-mail")
 
 
-class UnknownContact(DomainError):
+class ContactNotFound(DomainError):
     """No active hotel knows this phone or e-mail; or the hotel that it was asked of has none with this id."""
 
-    code = "unknown-contact"
+    code = "contact-not-found"
     status = 404
     title = gettext_lazy("No hotel knows this contact")
 
 
-class ContactTaken(DomainError):
+class ContactConflict(DomainError):
     """A phone or an e-mail leads to one hotel, and it leads to another one already. Which one is not told here."""
 
-    code = "contact-taken"
+    code = "contact-conflict"
     title = gettext_lazy("Another hotel has this contact")
 
 
@@ -65,14 +65,16 @@ def normalise(*, kind: ContactKind, value: str) -> str:
 def add_contact(*, hotel_id: UUID, kind: ContactKind, value: str) -> tuple[ContactIdentifier, bool]:
     """The hotel's contact, and whether it is new. Where the hotel has it already, nothing changes.
 
-    One transaction, in the platform's context. Raises InvalidContact, HotelNotFound and ContactTaken.
+    One transaction, in the platform's context. Raises InvalidContact, HotelNotFound and ContactConflict.
     """
     new, wanted = uuid7(), normalise(kind=kind, value=value)
     with platform_context(), transaction.atomic():
         hotel = locked_hotel(hotel_id)
         [contact] = ContactIdentifier.objects.raw(_ADD, [new, hotel.id, kind, wanted])
         if contact.hotel_id != hotel.id:
-            raise ContactTaken(_("Another hotel has this contact: it can be added once it is removed there."))
+            raise ContactConflict(
+                _("Another hotel has this contact: it can be added once it is removed there.")
+            )
         is_new = contact.id == new
         if is_new:
             contact_added.send(Hotel, hotel=hotel, contact=contact)
@@ -80,12 +82,12 @@ def add_contact(*, hotel_id: UUID, kind: ContactKind, value: str) -> tuple[Conta
 
 
 def remove_contact(*, hotel_id: UUID, contact_id: UUID) -> None:
-    """From then on the contact leads nowhere. One transaction. Raises HotelNotFound and UnknownContact."""
+    """From then on the contact leads nowhere. One transaction. Raises HotelNotFound and ContactNotFound."""
     with platform_context(), transaction.atomic():
         hotel = locked_hotel(hotel_id)
         contact = ContactIdentifier.objects.filter(hotel=hotel, id=contact_id).first()
         if contact is None:
-            raise UnknownContact(_("The hotel has no such contact."))
+            raise ContactNotFound(_("The hotel has no such contact."))
         contact_removed.send(Hotel, hotel=hotel, contact=contact)
         contact.delete()
 
@@ -98,7 +100,7 @@ def resolve(*, kind: ContactKind, value: str) -> Hotel:
         .first()
     )
     if found is None:
-        raise UnknownContact
+        raise ContactNotFound
     return found.hotel
 
 

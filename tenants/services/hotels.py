@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from tenants import tasks
 from tenants.context import platform_context
 from tenants.database.connections import direct_route
-from tenants.errors import DomainTaken, HotelNotFound, InvalidDomain, SlugTaken, WrongStatus
+from tenants.errors import DomainConflict, HotelNotFound, HotelStateError, InvalidDomain, SlugConflict
 from tenants.lifecycle import naming, provisioning
 from tenants.models import Domain, Hotel, HotelStatus
 from tenants.queue import due
@@ -28,7 +28,7 @@ def create_hotel(
     """A hotel that answers on its host when this returns; nothing of it is stored when this raises.
 
     Takes the direct route, so it can't be called inside an atomic() of the runtime route.
-    Raises InvalidSlug, SlugTaken, InvalidDomain, DomainTaken, NoTemplate, ProvisioningFailed.
+    Raises InvalidSlug, SlugConflict, InvalidDomain, DomainConflict, SchemaTemplateNotFound, ProvisioningFailed.
     """
     with direct_route(), platform_context(), provisioning.told_as_provisioning(), transaction.atomic():
         hotel = _register(
@@ -134,7 +134,7 @@ def _register(
     try:
         hotel.save(force_insert=True)  # the caller's transaction ends with the error, so no savepoint
     except IntegrityError:
-        raise SlugTaken(f"Another hotel is called {wanted!r}.", slug=wanted) from None
+        raise SlugConflict(f"Another hotel is called {wanted!r}.", slug=wanted) from None
     _add_domains(hotel, domains)
     return hotel
 
@@ -146,7 +146,7 @@ def _add_domains(hotel: Hotel, hosts: Iterable[str]) -> list[Domain]:
         try:
             domain.save(force_insert=True)
         except IntegrityError:
-            raise DomainTaken(
+            raise DomainConflict(
                 f"{domain.host} leads to another hotel, or to this one already.", host=host
             ) from None
         added.append(domain)
@@ -178,7 +178,7 @@ def locked_hotel(hotel_id: UUID) -> Hotel:
 def _refuse_taken_slug(slug: str, *, but: UUID | None = None) -> None:
     others = Hotel.objects.filter(slug=slug)
     if (others.exclude(id=but) if but else others).exists():
-        raise SlugTaken(f"Another hotel is called {slug!r}.", slug=slug)
+        raise SlugConflict(f"Another hotel is called {slug!r}.", slug=slug)
 
 
 def _change_status(hotel_id: UUID, before: HotelStatus, after: HotelStatus) -> Hotel:
@@ -187,7 +187,7 @@ def _change_status(hotel_id: UUID, before: HotelStatus, after: HotelStatus) -> H
     if hotel is None:
         raise HotelNotFound
     if changed != 1:
-        raise WrongStatus(
+        raise HotelStateError(
             f"{hotel.slug} is {hotel.status}; only a hotel that is {before} can become {after}.",
             status=hotel.status,
         )

@@ -14,18 +14,18 @@ from tenants.models import User
 staff_added = Signal()
 
 
-class UnknownRole(DomainError):
+class InvalidRole(DomainError):
     """A hotel has no platform staff, the platform nothing else; `known` lists the roles of the place."""
 
-    code = "unknown-role"
+    code = "invalid-role"
     status = 422
     title = "There is no such role here"
 
 
-class UsernameTaken(DomainError):
+class UsernameConflict(DomainError):
     """Names are compared without regard to case."""
 
-    code = "username-taken"
+    code = "username-conflict"
     title = "Somebody here has this user name"
 
 
@@ -38,11 +38,11 @@ def roles() -> list[Role]:
 def add_staff(*, username: str, role: str, full_name: str = "", email: str = "") -> tuple[User, str]:
     """A member of staff of the place that is set, and the password that was made for them: nobody has it again.
 
-    Raises UnknownRole or UsernameTaken.
+    Raises InvalidRole or UsernameConflict.
     """
     known = [str(one.value) for one in roles()]
     if role not in known:
-        raise UnknownRole(f"{role} is no role here.", known=known)
+        raise InvalidRole(f"{role} is no role here.", known=known)
     password = secrets.token_urlsafe(12)
     try:
         with transaction.atomic():
@@ -51,5 +51,5 @@ def add_staff(*, username: str, role: str, full_name: str = "", email: str = "")
             )
             staff_added.send(User, user=user)
     except IntegrityError as error:
-        raise UsernameTaken(f"There is somebody called {username} here.") from error
+        raise UsernameConflict(f"There is somebody called {username} here.") from error
     return user, password

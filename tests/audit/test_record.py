@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
-from audit.errors import UnknownEvent, WrongFields
+from audit.errors import EventTypeNotFound, InvalidEventFields
 from audit.models import Event
 from audit.registry import EventType
 from audit.selectors import timeline
@@ -50,13 +50,13 @@ def test_it_stores_dates_and_ids_as_json_does(in_hotel: Hotel, lit: EventType) -
 
 @pytest.mark.django_db
 def test_it_refuses_an_unregistered_event(in_hotel: Hotel) -> None:
-    with pytest.raises(UnknownEvent):
+    with pytest.raises(EventTypeNotFound):
         record(EventType(name="never.registered", sentence="", fields=frozenset()))
 
 
 @pytest.mark.django_db
 def test_it_refuses_wrong_fields_before_anything_is_written(in_hotel: Hotel, lit: EventType) -> None:
-    with pytest.raises(WrongFields):
+    with pytest.raises(InvalidEventFields):
         record(lit, subject=("lamp", 1), color="red")
     assert not timeline(kind="lamp", identifier=1).exists()
 
@@ -164,7 +164,7 @@ def test_one_of_many_is_told_as_one_alone(in_hotel: Hotel, lit: EventType, ip: s
 
 @pytest.mark.django_db
 def test_one_wrong_row_of_many_writes_none(in_hotel: Hotel, lit: EventType) -> None:
-    with pytest.raises(WrongFields):
+    with pytest.raises(InvalidEventFields):
         record_many(lit, [(("lamp", 1), {"colour": "red"}), (("lamp", 2), {})])
     assert not Event.objects.filter(event="lamp.lit").exists()
 

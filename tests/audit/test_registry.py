@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
 from audit import checks, registry
-from audit.errors import DuplicateEvent, UnknownEvent, WrongFields, WrongName
+from audit.errors import EventTypeConflict, EventTypeNotFound, InvalidEventFields, InvalidEventType
 
 
 @pytest.fixture(autouse=True)
@@ -14,37 +14,37 @@ def _registry_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_refuses_a_second_type_of_the_same_name() -> None:
     registry.register("lamp.lit", sentence="{actor} lit it")
-    with pytest.raises(DuplicateEvent):
+    with pytest.raises(EventTypeConflict):
         registry.register("lamp.lit", sentence="{actor} lit it again")
 
 
 @pytest.mark.parametrize("name", ["lamp", "Lamp.lit", "lamp lit", "lamp.", ".lit", "lamp.lit!"])
 def test_it_refuses_a_name_that_is_not_a_thing_and_what_happened_to_it(name: str) -> None:
-    with pytest.raises(WrongName):
+    with pytest.raises(InvalidEventType):
         registry.register(name, sentence="")
 
 
 @pytest.mark.parametrize("field", ["actor", "subject", "event"])
 def test_it_refuses_a_field_that_has_a_place_of_its_own(field: str) -> None:
-    with pytest.raises(WrongName, match=field):
+    with pytest.raises(InvalidEventType, match=field):
         registry.register("lamp.lit", sentence="", fields=(field,))
 
 
 @pytest.mark.parametrize("field", ["guest_name", "email", "phone"])
 def test_it_refuses_personal_data_for_it_could_never_be_erased(field: str) -> None:
-    with pytest.raises(WrongName, match="personal"):
+    with pytest.raises(InvalidEventType, match="personal"):
         registry.register("lamp.lit", sentence="", fields=(field,))
 
 
 def test_it_does_not_know_what_nobody_registered() -> None:
-    with pytest.raises(UnknownEvent):
+    with pytest.raises(EventTypeNotFound):
         registry.get("lamp.lit")
 
 
 @pytest.mark.parametrize("given", [{}, {"room": 1, "colour": "red"}, {"colour": "red"}])
 def test_it_takes_exactly_the_registered_fields(given: dict[str, object]) -> None:
     lit = registry.register("lamp.lit", sentence="", fields=("room",))
-    with pytest.raises(WrongFields, match=r"lamp\.lit"):
+    with pytest.raises(InvalidEventFields, match=r"lamp\.lit"):
         lit.check_fields(given)
 
 

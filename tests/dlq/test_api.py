@@ -106,7 +106,7 @@ def test_a_discard_needs_a_reason(api: APIClient, hotel: Hotel, lamp: Lamp) -> N
     answer = api.post(url, {"reason": "done by hand"})
     assert (answer.json()["status"], answer.json()["discard_reason"]) == ("discarded", "done by hand")
     refused = api.post(url, {"reason": "again"})
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/failure-wrong-state")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/failure-state-error")
     assert refused.json()["state"] == "discarded"
 
 

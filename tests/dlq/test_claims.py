@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from dlq import attempts, services
-from dlq.errors import WrongState
+from dlq.errors import FailureStateError
 from dlq.models import Failure, Outcome
 from tenants.context import hotel_context
 from tenants.models import Hotel
@@ -95,7 +95,7 @@ def test_while_one_is_at_it_another_finds_nothing_to_do(hotel: Hotel, lamp: Lamp
         assert begun.wait(20)
         assert reread(failure).status == "retrying"
         attempts.retry_due(failure_id=failure.id)
-        with pytest.raises(WrongState):
+        with pytest.raises(FailureStateError):
             services.discard(failure_id=failure.id, reason="a test")
         finish.set()
         worker.join(20)
@@ -115,7 +115,7 @@ def test_of_a_retry_and_a_discard_at_the_same_moment_one_wins_and_the_other_is_t
         lambda: services.discard(failure_id=failure.id, reason="a test"),
     )
     refused = [type(result) for result in results if result is not None]
-    assert refused == [WrongState]
+    assert refused == [FailureStateError]
 
 
 def test_of_two_that_finish_the_same_attempt_one_does(hotel: Hotel, lamp: Lamp) -> None:

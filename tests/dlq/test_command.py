@@ -50,7 +50,7 @@ def test_what_is_refused_is_told_and_counted_and_the_rest_goes_on(
     missing = uuid7()
     code, told = _run(capsys, "--hotel", "alpha", str(done.id), str(missing), str(waiting.id))
     assert (code, told["planned"]) == (1, 1)
-    assert [refusal["code"] for refusal in told["refused"]] == ["failure-wrong-state", "failure-not-found"]
+    assert [refusal["code"] for refusal in told["refused"]] == ["failure-state-error", "failure-not-found"]
 
 
 def test_it_works_for_the_platform(platform: None, lamp: Lamp, capsys: Any) -> None:

@@ -6,7 +6,7 @@ from django.db.models import F
 
 from audit.selectors import timeline
 from dlq import attempts, services
-from dlq.errors import FailureNotFound, GiveUp, NoRetrier, WrongState
+from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, NonRetryableError
 from dlq.models import Failure, Outcome
 from hotelagent.core.ids import uuid7
 from tenants.context import platform_context
@@ -93,7 +93,7 @@ def test_an_unknown_id_is_nothing_to_do(in_hotel: Hotel, lamp: Lamp) -> None:
 
 def test_a_retrier_that_gives_up_ends_the_retries(in_hotel: Hotel, lamp: Lamp) -> None:
     def refuse(_failure: Failure) -> None:
-        raise GiveUp from Broken("550 no such lamp")
+        raise NonRetryableError from Broken("550 no such lamp")
 
     lamp.behave = refuse
     failure = _try(captured())
@@ -185,16 +185,16 @@ def test_what_is_not_waiting_is_neither_retried_nor_discarded(
 ) -> None:
     failure = captured()
     Failure.objects.filter(id=failure.id).update(status=status)
-    with pytest.raises(WrongState) as refused:
+    with pytest.raises(FailureStateError) as refused:
         services.retry(failure_id=failure.id)
     assert refused.value.extra == {"state": status}
-    with pytest.raises(WrongState):
+    with pytest.raises(FailureStateError):
         services.discard(failure_id=failure.id, reason="a test")
     assert reread(failure).status == status
 
 
 def test_what_nobody_here_can_send_again_says_so(in_hotel: Hotel) -> None:
-    with pytest.raises(NoRetrier):
+    with pytest.raises(FailureNotRetryable):
         services.retry(failure_id=captured().id)
 
 

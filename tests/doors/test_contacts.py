@@ -73,7 +73,7 @@ def test_it_leads_to_the_hotel_from_when_it_is_added_until_it_is_removed(
     gone = client.delete(made["Location"])
     assert (gone.status_code, gone.content) == (204, b"")
     assert resolved(client, GUEST) is None
-    assert problem(client.delete(made["Location"])) == (404, "unknown-contact")
+    assert problem(client.delete(made["Location"])) == (404, "contact-not-found")
     assert problem(client.get(made["Location"])) == (404, "not-found")
 
 
@@ -93,7 +93,7 @@ def test_a_repeated_request_gets_the_first_answer(
     assert again.json() == first.json()
     assert again["Idempotency-Replayed"] == "true"
     elsewhere = client.post(of(other_hotel), GUEST, headers={"Idempotency-Key": "one"})
-    assert problem(elsewhere) == (409, "contact-taken")
+    assert problem(elsewhere) == (409, "contact-conflict")
     with platform_context():
         assert Event.objects.filter(event="contact.added").count() == 1
 
@@ -103,7 +103,7 @@ def test_another_hotels_is_refused_without_saying_whose_it_is(
 ) -> None:
     theirs = client.post(of(other_hotel), GUEST)
     refused = client.post(of(hotel), GUEST)
-    assert problem(refused) == (409, "contact-taken")
+    assert problem(refused) == (409, "contact-conflict")
     for word in (other_hotel.slug, other_hotel.name, str(other_hotel.id), theirs.json()["id"], "guest@"):
         assert word not in refused.content.decode()
     for reach in (client.get, client.delete):  # by the other hotel's address

@@ -17,7 +17,7 @@ from tenants.errors import DomainError, HotelNotFound
 from tenants.lifecycle import deletion
 from tenants.models import ContactIdentifier, ContactKind, Hotel
 from tenants.services import contacts
-from tenants.services.contacts import ContactTaken, InvalidContact, UnknownContact
+from tenants.services.contacts import ContactConflict, ContactNotFound, InvalidContact
 
 EMAIL, PHONE = ContactKind.EMAIL, ContactKind.PHONE
 
@@ -31,7 +31,7 @@ def found(kind: ContactKind, value: str) -> str | None:
     with platform_context():
         try:
             return contacts.resolve(kind=kind, value=value).slug
-        except UnknownContact:
+        except ContactNotFound:
             return None
 
 
@@ -114,7 +114,7 @@ def test_it_finds_the_hotel_until_it_is_removed(hotel: Hotel) -> None:
     assert found(EMAIL, "guest@example.com") is None
     contacts.remove_contact(hotel_id=hotel.id, contact_id=contact.id)
     assert found(PHONE, "+34600123456") is None
-    with pytest.raises(UnknownContact):
+    with pytest.raises(ContactNotFound):
         contacts.remove_contact(hotel_id=hotel.id, contact_id=contact.id)
 
 
@@ -123,7 +123,7 @@ def test_a_suspended_hotel_is_not_found_and_keeps_its_contacts(hotel: Hotel, oth
     add(hotel, EMAIL, "guest@example.com")
     services.suspend_hotel(hotel_id=hotel.id)
     assert found(EMAIL, "guest@example.com") is None
-    with pytest.raises(ContactTaken):
+    with pytest.raises(ContactConflict):
         add(other_hotel, EMAIL, "guest@example.com")
     services.resume_hotel(hotel_id=hotel.id)
     assert found(EMAIL, "guest@example.com") == hotel.slug
@@ -140,12 +140,12 @@ def test_adding_it_again_changes_nothing_and_tells_nothing(hotel: Hotel) -> None
 @pytest.mark.django_db
 def test_another_hotels_contact_is_refused_and_nobody_is_told_whose(hotel: Hotel, other_hotel: Hotel) -> None:
     mine, _ = add(hotel, EMAIL, "guest@example.com")
-    with pytest.raises(ContactTaken) as refused:
+    with pytest.raises(ContactConflict) as refused:
         add(other_hotel, EMAIL, "Guest@Example.com")
     told = f"{refused.value.detail} {refused.value.extra}"
     for word in (hotel.slug, hotel.name, str(hotel.id), "guest@example.com"):
         assert word not in told
-    with pytest.raises(UnknownContact):
+    with pytest.raises(ContactNotFound):
         contacts.remove_contact(hotel_id=other_hotel.id, contact_id=mine.id)
     assert found(EMAIL, "guest@example.com") == hotel.slug
     assert len(events()) == 1
@@ -226,7 +226,7 @@ def test_of_two_hotels_that_add_it_at_once_one_has_it(hotel: Hotel, other_hotel:
         lambda: add(hotel, EMAIL, "guest@example.com"),
         lambda: add(other_hotel, EMAIL, "GUEST@example.com"),
     )
-    assert came_to is ContactTaken
+    assert came_to is ContactConflict
     assert found(EMAIL, "guest@example.com") == hotel.slug
     assert len(events()) == 1
 

@@ -10,7 +10,14 @@ from django.db import connection
 from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
 from tenants.database.connections import direct_route
-from tenants.errors import DomainTaken, InvalidDomain, InvalidSlug, NoTemplate, ProvisioningFailed, SlugTaken
+from tenants.errors import (
+    DomainConflict,
+    InvalidDomain,
+    InvalidSlug,
+    ProvisioningFailed,
+    SchemaTemplateNotFound,
+    SlugConflict,
+)
 from tenants.lifecycle import provisioning, template
 from tenants.lifecycle.fleet.schemas import SchemaMigrator
 from tenants.models import Hotel, HotelStatus, User
@@ -64,7 +71,7 @@ def test_it_refuses_a_slug_that_can_not_be_a_host_name(slug: str) -> None:
 
 
 def test_it_refuses_a_slug_that_differs_only_in_case() -> None:
-    with pytest.raises(SlugTaken):
+    with pytest.raises(SlugConflict):
         services.create_hotel(slug="ALPHA", name="X")
 
 
@@ -79,7 +86,7 @@ def test_it_refuses_a_domain_that_can_not_be_a_hotels(host: str) -> None:
 def test_a_taken_domain_leaves_nothing_of_the_hotel() -> None:
     services.create_hotel(slug="first", name="First", domains=["inn.example"])
     before = sql.schemas()
-    with pytest.raises(DomainTaken):
+    with pytest.raises(DomainConflict):
         services.create_hotel(slug="second", name="Second", domains=["INN.example"])
     assert sql.schemas() == before
     with platform_context():
@@ -121,7 +128,7 @@ def test_a_database_error_is_told_as_a_failure_to_provision() -> None:
 
 def test_without_a_template_it_says_to_migrate() -> None:
     sql.run("DELETE FROM tenants_template")
-    with pytest.raises(NoTemplate, match="migrate"):
+    with pytest.raises(SchemaTemplateNotFound, match="migrate"):
         services.create_hotel(slug="sol", name="Sol")
 
 

@@ -17,7 +17,7 @@ from hotelagent.core.ids import uuid7
 from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
 from tenants.database.connections import direct_route
-from tenants.errors import EraseRefused, HotelNotFound, MigrationRunning, RedisAway
+from tenants.errors import DeletionConflict, HotelNotFound, MigrationConflict, RedisUnavailable
 from tenants.lifecycle import deletion
 from tenants.lifecycle.fleet import locks
 from tenants.models import ContactIdentifier, Domain, DueItem, Hotel, User
@@ -138,7 +138,7 @@ def test_a_hotel_that_is_in_a_copy_of_the_database_too_is_refused() -> None:
     """Every worker's database is a copy of the same one, so alpha is in the template as well."""
     with platform_context():
         alpha = services.suspend_hotel(hotel_id=Hotel.objects.get(slug="alpha").id)
-    with pytest.raises(EraseRefused, match="other databases") as caught:
+    with pytest.raises(DeletionConflict, match="other databases") as caught:
         deletion.erase_hotel(hotel_id=alpha.id, confirm="alpha")
     assert caught.value.extra["databases"]
     assert "hotel_alpha" in sql.schemas()
@@ -150,7 +150,7 @@ def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel) -> None:
     def erase_it() -> None:
         try:
             deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
-        except MigrationRunning as error:
+        except MigrationConflict as error:
             caught.append(error)
 
     with direct_route(), platform_context(), locks.deploy_lock():
@@ -163,7 +163,7 @@ def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel) -> None:
 
 def test_redis_away_leaves_the_hotel_as_it_is(sol: Hotel, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    with pytest.raises(RedisAway):
+    with pytest.raises(RedisUnavailable):
         deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
     assert is_whole(sol)
 

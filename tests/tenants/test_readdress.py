@@ -56,9 +56,12 @@ def test_what_is_not_named_stays(platform_api: APIClient, hotel: Hotel) -> None:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({"slug": "beta", "domains": ["new.example"]}, (409, "/problems/slug-taken")),
-        ({"slug": "renamed", "domains": ["new.example", "taken.example"]}, (409, "/problems/domain-taken")),
-        ({"slug": "BETA"}, (409, "/problems/slug-taken")),
+        ({"slug": "beta", "domains": ["new.example"]}, (409, "/problems/slug-conflict")),
+        (
+            {"slug": "renamed", "domains": ["new.example", "taken.example"]},
+            (409, "/problems/domain-conflict"),
+        ),
+        ({"slug": "BETA"}, (409, "/problems/slug-conflict")),
         ({"slug": "admin"}, (422, "/problems/invalid-slug")),
         ({"slug": 'a"b'}, (422, "/problems/invalid-slug")),
         ({"domains": ["new.example", "evil.localhost"]}, (422, "/problems/invalid-domain")),

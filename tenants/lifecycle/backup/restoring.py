@@ -19,7 +19,7 @@ from tenants import services
 from tenants.context import platform_context
 from tenants.database import quoting, roles, scripts
 from tenants.database.connections import direct_route
-from tenants.errors import NoTemplate, SlugTaken
+from tenants.errors import SchemaTemplateNotFound, SlugConflict
 from tenants.lifecycle import naming, template
 from tenants.lifecycle.backup import archive, opening, rows, shared
 from tenants.lifecycle.backup.errors import BackupTooNew, RestoreFailed
@@ -59,8 +59,8 @@ def restore_hotel(
 
     It keeps its id where no other hotel has it here. `forget_due`: what is due by now is never done, for it was done
     after the backup was made. Takes the direct route, and the lock that `migrate` takes.
-    Raises NotABackup, BackupDamaged, BackupTooNew, InvalidSlug, SlugTaken, DomainTaken, MigrationRunning,
-    NoTemplate and RestoreFailed: nothing of it is left then.
+    Raises NotABackup, BackupDamaged, BackupTooNew, InvalidSlug, SlugConflict, DomainConflict, MigrationConflict,
+    SchemaTemplateNotFound and RestoreFailed: nothing of it is left then.
     """
     with archive.opened(path) as backup:
         _refuse_newer(backup.manifest)
@@ -131,9 +131,9 @@ def _detail(restored: Restored) -> dict[str, Any]:
 def _refuse_here(cursor: CursorWrapper, slug: str) -> None:
     cursor.execute("SELECT to_regclass('public.tenants_template') IS NOT NULL")
     if not cursor.fetchone()[0] or template.stored_version() is None:
-        raise NoTemplate
+        raise SchemaTemplateNotFound
     if Hotel.objects.filter(slug=slug).exists():
-        raise SlugTaken(
+        raise SlugConflict(
             f"There is a hotel {slug!r} here. Restore beside it, with --slug {slug}-restored; or, to put the backup "
             f"in its place, run `manage.py suspend_hotel {slug}` and `manage.py erase_hotel {slug}` first.",
             slug=slug,
@@ -206,7 +206,7 @@ def _save(hotel: Hotel) -> None:
     try:
         hotel.save(force_insert=True)
     except IntegrityError as error:
-        raise SlugTaken(f"A hotel {hotel.slug!r} was made here just now.", slug=hotel.slug) from error
+        raise SlugConflict(f"A hotel {hotel.slug!r} was made here just now.", slug=hotel.slug) from error
 
 
 def _servers(manifest: Manifest) -> str:

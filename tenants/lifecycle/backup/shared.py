@@ -4,7 +4,7 @@ from django.db.backends.utils import CursorWrapper
 
 from tenants.context import PUBLIC_SCHEMA
 from tenants.database import quoting
-from tenants.errors import DomainTaken
+from tenants.errors import DomainConflict
 from tenants.lifecycle import deletion
 from tenants.lifecycle.backup import archive, rows
 from tenants.lifecycle.backup.errors import RestoreFailed
@@ -17,7 +17,7 @@ _DOMAINS = Domain._meta.db_table
 def restore(cursor: CursorWrapper, backup: archive.Reader, hotel: Hotel, *, same_id: bool) -> dict[str, int]:
     """Table -> rows that were left out because another hotel has them. In the restore's transaction.
 
-    A hotel that comes back as itself without its address would be no restore: raises DomainTaken. A copy of a hotel
+    A hotel that comes back as itself without its address would be no restore: raises DomainConflict. A copy of a hotel
     that is still there gets none of its domains and contacts.
     """
     owners = dict(deletion.shared_tables())
@@ -61,7 +61,7 @@ def _refuse(cursor: CursorWrapper, hotel: Hotel) -> None:
     )
     taken = cursor.fetchall()
     listed = ", ".join(f"{host} ({slug})" for host, slug in taken)
-    raise DomainTaken(
+    raise DomainConflict(
         f"Other hotels have its domains now: {listed}. Take them away there first, or restore it under another slug "
         f"with --slug {hotel.slug}-restored, which leaves them out. Nothing is restored.",
         hosts=[host for host, _slug in taken],

@@ -9,7 +9,7 @@ from typing import TypeVar
 from django.db import OperationalError, connection
 from psycopg import errors
 
-from tenants.errors import MigrationRunning
+from tenants.errors import MigrationConflict
 
 T = TypeVar("T")
 
@@ -22,14 +22,14 @@ ATTEMPTS = 6
 
 @contextlib.contextmanager
 def deploy_lock() -> Iterator[None]:
-    """Hold this database's one migration lock; raises MigrationRunning at once where another does.
+    """Hold this database's one migration lock; raises MigrationConflict at once where another does.
 
     A lock of the session: call it inside `direct_route()`. It ends with the process, by kill -9 too.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", _DEPLOY)
         if not cursor.fetchone()[0]:
-            raise MigrationRunning(
+            raise MigrationConflict(
                 "Another `migrate` of this database is running. Wait for it; it is safe to run this one after it."
             )
     try:
