@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from tenants.context import current_scope
+from tenants.context import current_tenant
 from tenants.queue import due
 
 KIND = "failure"
@@ -11,10 +11,10 @@ KIND = "failure"
 
 def at(failure_id: uuid.UUID, moment: datetime) -> None:
     """Have `dlq.tasks.retry_due` look at it then; in the caller's transaction."""
-    if current_scope().id is not None:
+    if current_tenant().id is not None:
         due.schedule(kind=KIND, items=[(failure_id, moment)])
 
 
 def never(failure_id: uuid.UUID) -> None:
-    if current_scope().id is not None:
+    if current_tenant().id is not None:
         due.cancel(kind=KIND, ids=[failure_id])

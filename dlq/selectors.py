@@ -15,7 +15,7 @@ def waiting(*, fingerprint: str) -> QuerySet[Failure]:
 
 
 def due(*, limit: int) -> list[uuid.UUID]:
-    """Failures that are due, or whose claim has lapsed, of the scope that is set; the oldest first."""
+    """Failures that are due, or whose claim has lapsed, of the tenant that is set; the oldest first."""
     scheduled = Failure.objects.filter(status=Status.SCHEDULED, next_retry_at__lte=Now())
     lapsed = Failure.objects.filter(status=Status.RETRYING, claimed_until__lt=Now())
     return list((scheduled | lapsed).order_by("id").values_list("id", flat=True)[:limit])

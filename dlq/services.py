@@ -27,7 +27,7 @@ def capture(
     error: BaseException | Report,
     retry: bool = True,
 ) -> Failure:
-    """Keep something that failed, in the scope that is set; in the caller's transaction, if one is open.
+    """Keep something that failed, in the tenant that is set; in the caller's transaction, if one is open.
 
     `payload` is what sending it again needs, and no more: it may hold personal data, the error's text is
     stored without. `retry=False` says that trying again can't help: it waits for a person. The same failure

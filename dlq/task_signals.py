@@ -29,7 +29,7 @@ def gave_up(
     if not isinstance(sender, HotelTask) or sender.name in OWN_TASKS:
         return
     try:
-        with _scope_of(sender, task_id):
+        with _tenant_of(sender, task_id):
             headers = _headers(sender)
             if attempts.FAILURE_HEADER in headers:
                 attempts.failed(**_attempt(headers), error=exception)
@@ -53,7 +53,7 @@ def done(*, sender: Any, **_kwargs: Any) -> None:
         return
     headers = _headers(sender)
     if attempts.FAILURE_HEADER in headers:
-        with _scope_of(sender, str(sender.request.id)):
+        with _tenant_of(sender, str(sender.request.id)):
             attempts.succeeded(**_attempt(headers))
 
 
@@ -70,7 +70,7 @@ def _attempt(headers: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _scope_of(task: HotelTask, task_id: str) -> Iterator[None]:
+def _tenant_of(task: HotelTask, task_id: str) -> Iterator[None]:
     """Where the task ran. A hotel that was suspended meanwhile keeps its failures all the same."""
     hotel_id = _headers(task).get(HOTEL_HEADER)
     hotel = host_routing.by_id(uuid.UUID(hotel_id)) if hotel_id else None

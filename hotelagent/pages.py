@@ -4,16 +4,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
 from django.templatetags.static import static
 
-from tenants.context import current_scope
+from tenants.context import current_tenant
 
 
 def landing(request: HttpRequest) -> HttpResponse:
     """What a person finds who types the host's name: where to go from here."""
-    scope = current_scope()
+    tenant = current_tenant()
     return render(
         request,
         "hotelagent/landing.html",
-        {"name": scope.name or "hotelagent", "is_hotel": scope.id is not None},
+        {"name": tenant.name or "hotelagent", "is_hotel": tenant.id is not None},
     )
 
 

@@ -1,8 +1,8 @@
 """Which hotel the running code serves, and who asked for it.
 
-The database backend reads the scope at each statement, so what counts is where a query runs, not where it was
+The database backend reads the tenant at each statement, so what counts is where a query runs, not where it was
 written: a queryset made in one hotel's context and consumed in another's reads the other's rows.
-A new thread starts with neither scope nor actor: enter a context inside it.
+A new thread starts with neither tenant nor actor: enter a context inside it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from uuid import UUID
 T = TypeVar("T")
 
 
-class NoScope(RuntimeError):
+class TenantNotSet(RuntimeError):
     """Neither a hotel nor the platform is set. hotel_context() and platform_context() set one."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class NoScope(RuntimeError):
         )
 
 
-class NoHotel(NoScope):
+class HotelNotSet(TenantNotSet):
     """The platform's context is set where a hotel is needed."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class NoHotel(NoScope):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class Tenant:
     """What a hotel's code needs to know of it without asking the database. `id` is None for the platform."""
 
     id: UUID | None
@@ -53,9 +53,9 @@ class Scope:
     email: str = ""
 
 
-class HasScope(Protocol):
+class HasTenant(Protocol):
     @property
-    def scope(self) -> Scope: ...
+    def tenant(self) -> Tenant: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Actor:
 
 
 PUBLIC_SCHEMA = "public"
-PLATFORM = Scope(
+PLATFORM = Tenant(
     id=None,
     slug="",
     schema=PUBLIC_SCHEMA,
@@ -82,7 +82,7 @@ PLATFORM = Scope(
 )
 SYSTEM = Actor(kind="system", id="", label="system")
 
-_scope: ContextVar[Scope | None] = ContextVar("hotelagent_scope", default=None)
+_tenant: ContextVar[Tenant | None] = ContextVar("hotelagent_tenant", default=None)
 _actor: ContextVar[Actor] = ContextVar("hotelagent_actor", default=SYSTEM)
 
 
@@ -96,37 +96,37 @@ def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
         variable.reset(token)
 
 
-def hotel_context(hotel: Scope | HasScope) -> AbstractContextManager[Scope]:
-    """Statements inside go to this hotel. Nests; the scope before it comes back, by an exception too."""
-    scope = hotel if isinstance(hotel, Scope) else hotel.scope
-    if scope.schema == PUBLIC_SCHEMA:
+def hotel_context(hotel: Tenant | HasTenant) -> AbstractContextManager[Tenant]:
+    """Statements inside go to this hotel. Nests; the tenant before it comes back, by an exception too."""
+    tenant = hotel if isinstance(hotel, Tenant) else hotel.tenant
+    if tenant.schema == PUBLIC_SCHEMA:
         raise ValueError("The platform is no hotel: use platform_context().")
-    return _set(_scope, scope)
+    return _set(_tenant, tenant)
 
 
-def platform_context() -> AbstractContextManager[Scope]:
+def platform_context() -> AbstractContextManager[Tenant]:
     """Statements inside go to the shared tables. Nests like hotel_context()."""
-    return _set(_scope, PLATFORM)
+    return _set(_tenant, PLATFORM)
 
 
-def scope_or_none() -> Scope | None:
-    return _scope.get()
+def tenant_or_none() -> Tenant | None:
+    return _tenant.get()
 
 
-def current_scope() -> Scope:
-    """The hotel or the platform; raises NoScope where neither is set."""
-    scope = _scope.get()
-    if scope is None:
-        raise NoScope
-    return scope
+def current_tenant() -> Tenant:
+    """The hotel or the platform; raises TenantNotSet where neither is set."""
+    tenant = _tenant.get()
+    if tenant is None:
+        raise TenantNotSet
+    return tenant
 
 
-def current_hotel() -> Scope:
-    """The hotel; raises NoScope where nothing is set and NoHotel in the platform's context."""
-    scope = current_scope()
-    if scope.id is None and scope.schema == PUBLIC_SCHEMA:
-        raise NoHotel
-    return scope
+def current_hotel() -> Tenant:
+    """The hotel; raises TenantNotSet where nothing is set and HotelNotSet in the platform's context."""
+    tenant = current_tenant()
+    if tenant.id is None and tenant.schema == PUBLIC_SCHEMA:
+        raise HotelNotSet
+    return tenant
 
 
 def actor_context(actor: Actor) -> AbstractContextManager[Actor]:

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, connections
 
-from tenants.context import PLATFORM, Scope, platform_context
+from tenants.context import PLATFORM, Tenant, platform_context
 from tenants.models import Domain, Hotel, HotelStatus
 
 logger = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ _ROUTED = (HotelStatus.ACTIVE, HotelStatus.SUSPENDED)
 @dataclass(frozen=True, slots=True)
 class Table:
     version: int
-    by_host: dict[str, Scope] = field(default_factory=dict)
-    by_id: dict[UUID, Scope] = field(default_factory=dict)
+    by_host: dict[str, Tenant] = field(default_factory=dict)
+    by_id: dict[UUID, Tenant] = field(default_factory=dict)
     own_host: dict[UUID, str] = field(default_factory=dict)
 
 
@@ -113,8 +113,8 @@ def _version() -> int:
 
 def _read(version: int) -> Table:
     """Read after the version: what is newer than it is read again, never missed."""
-    hotels = {hotel.id: hotel.scope for hotel in Hotel.objects.filter(status__in=_ROUTED)}
-    by_host = {f"{scope.slug}.{settings.PLATFORM_HOST}": scope for scope in hotels.values()}
+    hotels = {hotel.id: hotel.tenant for hotel in Hotel.objects.filter(status__in=_ROUTED)}
+    by_host = {f"{tenant.slug}.{settings.PLATFORM_HOST}": tenant for tenant in hotels.values()}
     own_host: dict[UUID, str] = {}
     for host, hotel_id in Domain.objects.values_list("host", "hotel_id"):
         if hotel_id in hotels:
@@ -127,17 +127,17 @@ def _read(version: int) -> Table:
 routes = Routes()
 
 
-def resolve(host: str) -> Scope | None:
-    """The scope of a host name without port, in lower case: active or suspended hotel, platform, or None."""
+def resolve(host: str) -> Tenant | None:
+    """The tenant of a host name without port, in lower case: active or suspended hotel, platform, or None."""
     return routes.table().by_host.get(host)
 
 
-def by_id(hotel_id: UUID) -> Scope | None:
-    """The scope of an active or suspended hotel."""
+def by_id(hotel_id: UUID) -> Tenant | None:
+    """The tenant of an active or suspended hotel."""
     return routes.table().by_id.get(hotel_id)
 
 
-def public_url(hotel: Scope) -> str:
+def public_url(hotel: Tenant) -> str:
     """Where guests and staff reach a hotel: its own domain, the first by name, else the one below the platform's.
 
     Without a slash at the end.

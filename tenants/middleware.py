@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 
-from tenants.context import Actor, Scope, actor_context, hotel_context, platform_context
+from tenants.context import Actor, Tenant, actor_context, hotel_context, platform_context
 from tenants.host_routing import resolve
 from tenants.models import HotelStatus
 
@@ -33,17 +33,17 @@ class HotelMiddleware:
             host = split_domain_port(request.get_host())[0].removesuffix(".")
         except DisallowedHost:
             return _nothing_here()
-        scope = resolve(host)
-        if scope is None:
+        tenant = resolve(host)
+        if tenant is None:
             return _nothing_here()
-        if scope.id is None:
+        if tenant.id is None:
             with platform_context():
                 return _in_context(self.get_response(request), platform_context)
-        if scope.status == HotelStatus.SUSPENDED:
-            return _closed(request, scope)
+        if tenant.status == HotelStatus.SUSPENDED:
+            return _closed(request, tenant)
         request.urlconf = settings.HOTEL_URLCONF
-        with hotel_context(scope):
-            return _in_context(self.get_response(request), lambda: hotel_context(scope))
+        with hotel_context(tenant):
+            return _in_context(self.get_response(request), lambda: hotel_context(tenant))
 
 
 def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
@@ -77,14 +77,14 @@ def _nothing_here() -> HttpResponse:
     return HttpResponse("Not found\n", status=404, content_type="text/plain; charset=utf-8")
 
 
-def _closed(request: HttpRequest, scope: Scope) -> HttpResponse:
+def _closed(request: HttpRequest, tenant: Tenant) -> HttpResponse:
     """503 for a suspended hotel: a page for people, a problem document (RFC 9457) for clients."""
     headers = {"Retry-After": "3600", "Cache-Control": "no-store"}
     # The first of these for who takes anything, which is what clients say. Browsers ask for text/html.
     offered = ["application/problem+json", "application/json", "text/html"]
     if request.get_preferred_type(offered) == "text/html":
-        with translation.override(scope.language):
-            page = render(request, "tenants/suspended.html", {"name": scope.name}, status=503)
+        with translation.override(tenant.language):
+            page = render(request, "tenants/suspended.html", {"name": tenant.name}, status=503)
         for header, value in headers.items():
             page[header] = value
         return page

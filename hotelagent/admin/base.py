@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
 from hotelagent.admin import navigation, signals
-from tenants.context import current_scope
+from tenants.context import current_tenant
 from tenants.errors import DomainError
 
 Row = TypeVar("Row", bound=Model)
@@ -171,7 +171,7 @@ class PlatformModelAdmin(HotelModelAdmin):
     """A model in the platform's admin; asking for it in a hotel's context is a mistake of ours, and refused."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        if current_scope().id is not None:
+        if current_tenant().id is not None:
             raise RuntimeError("A platform page was opened in a hotel's context.")
         return super().get_queryset(request)
 

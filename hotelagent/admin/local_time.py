@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from tenants.context import current_scope
+from tenants.context import current_tenant
 
 PAGES = "/admin/"
 
@@ -20,5 +20,5 @@ class HotelTime:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith(PAGES):
             return self.get_response(request)
-        with timezone.override(zoneinfo.ZoneInfo(current_scope().time_zone)):
+        with timezone.override(zoneinfo.ZoneInfo(current_tenant().time_zone)):
             return self.get_response(request)

@@ -15,7 +15,7 @@ from hotelagent.admin import dashboard, navigation
 from hotelagent.admin.language import set_language
 from hotelagent.admin.login import LoginForm
 from hotelagent.admin.signals import permission_refused
-from tenants.context import current_scope
+from tenants.context import current_tenant
 
 
 class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
@@ -90,7 +90,7 @@ class HotelSite(BaseSite):
     area_titles = {**navigation.TITLES, "tenants": _("Access")}
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        name = current_scope().name
+        name = current_tenant().name
         return {
             **super().each_context(request),
             "site_title": name,

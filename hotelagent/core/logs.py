@@ -14,14 +14,14 @@ import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from hotelagent.core.redaction import redact_event
-from tenants.context import scope_or_none
+from tenants.context import tenant_or_none
 
 
 def add_hotel(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """structlog's processor: the slug of the hotel that is set, `-` for the platform."""
-    scope = scope_or_none()
-    if scope is not None:
-        event.setdefault("hotel", scope.slug or "-")
+    tenant = tenant_or_none()
+    if tenant is not None:
+        event.setdefault("hotel", tenant.slug or "-")
     return event
 
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
 from hotelagent.core.redaction import redact, redact_text
-from tenants.context import scope_or_none
+from tenants.context import tenant_or_none
 
 
 def start() -> None:
@@ -36,8 +36,8 @@ def _report_errors(dsn: str) -> None:
 
 
 def _fit_to_leave(event: Any, _hint: Any) -> Any:
-    scope = scope_or_none()
-    event.setdefault("tags", {})["hotel"] = scope.slug if scope else ""
+    tenant = tenant_or_none()
+    event.setdefault("tags", {})["hotel"] = tenant.slug if tenant else ""
     return redact(event)
 
 

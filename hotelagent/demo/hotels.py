@@ -11,7 +11,7 @@ from django.core.management import call_command
 from hotelagent.embedded.paths import write_private
 from tenants import services
 from tenants.access.scopes import Role
-from tenants.context import current_scope, hotel_context, platform_context
+from tenants.context import current_tenant, hotel_context, platform_context
 from tenants.models import Hotel, User
 
 PROGRESS = "demonstration.json"
@@ -66,7 +66,7 @@ def set_up(path: Path, say: Callable[[str], None]) -> dict[str, dict[str, str]]:
 
 def add_staff(staff: dict[str, Role], passwords: dict[str, str]) -> None:
     """Staff of the place that is set; those whose password nobody noted get a new one."""
-    place = current_scope().slug or "platform"
+    place = current_tenant().slug or "platform"
     for username, role in staff.items():
         email = f"{username}@{place}.example.com"  # for "Send me a test": the mail catcher takes any
         if username in passwords and User.objects.filter(username=username).exists():

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tenants.context import current_scope
+from tenants.context import current_tenant
 
 _CONVENTIONS = """
 ### Who you are
@@ -75,14 +75,14 @@ def describes_webhooks(describe: Callable[[], dict[str, Any]]) -> None:
 
 
 def webhooks() -> dict[str, Any]:
-    if current_scope().id is None:
+    if current_tenant().id is None:
         return {}
     return {name: entry for describe in _webhooks for name, entry in describe().items()}
 
 
 def description() -> str:
     """Markdown, for the host that is asked."""
-    about = _PLATFORM if current_scope().id is None else _HOTEL
+    about = _PLATFORM if current_tenant().id is None else _HOTEL
     return about.strip() + "\n" + _CONVENTIONS.rstrip()
 
 

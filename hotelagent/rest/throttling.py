@@ -24,7 +24,7 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
 from hotelagent.core import metrics
-from tenants.context import current_scope
+from tenants.context import current_tenant
 from tenants.middleware import client_ip
 
 if TYPE_CHECKING:  # REST framework reads this module while it makes its own views
@@ -136,7 +136,7 @@ def identify(request: Request) -> tuple[str, str]:
 def bucket(client: str) -> str:
     # Hashed: an address is personal data, and Redis keys turn up in monitors and dumps.
     digest = hashlib.sha256(client.encode()).hexdigest()[:32]
-    return f"throttle:{current_scope().schema}:{digest}"
+    return f"throttle:{current_tenant().schema}:{digest}"
 
 
 @cache

@@ -15,7 +15,7 @@ from reminders.errors import InvalidTemplate, RefusedForGood, RefusedForNow
 from reminders.events import WRONG
 from reminders.models import Reminder
 from reminders.sending.outcomes import SEND
-from tenants.context import current_scope
+from tenants.context import current_tenant
 
 NAMES[SEND] = gettext_lazy("sending a reminder")
 SOURCES["reminders"] = gettext_lazy("Reminders")
@@ -25,7 +25,7 @@ for kind in (RefusedForGood, RefusedForNow, InvalidTemplate):
 
 @subjects.of(SEND)
 def reminders_behind(failures: Sequence[Failure]) -> dict[UUID, Subject]:
-    if current_scope().id is None:  # another system's failure of this name: the platform has no reminders
+    if current_tenant().id is None:  # another system's failure of this name: the platform has no reminders
         return {}
     ids = {failure.id: _uuid(failure.payload.get("reminder")) for failure in failures}
     wanted = {reminder_id for reminder_id in ids.values() if reminder_id}

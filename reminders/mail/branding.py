@@ -7,7 +7,7 @@ from functools import cached_property
 from html import escape
 
 from reminders.models import Brand
-from tenants.context import Scope
+from tenants.context import Tenant
 from tenants.host_routing import public_url
 
 LOGO_HEIGHT = 48  # pixels on the page, at most; the picture may have more for sharp screens
@@ -19,7 +19,7 @@ _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 class Letterhead:
     """Made once for a batch. `address` is where guests reach the hotel, without a slash at the end."""
 
-    hotel: Scope
+    hotel: Tenant
     address: str
     colour: str
     logo_url: str  # empty where there is no logo
@@ -44,7 +44,7 @@ class Letterhead:
         }
 
 
-def letterhead(hotel: Scope, *, brand: Brand | None = None, address: str | None = None) -> Letterhead:
+def letterhead(hotel: Tenant, *, brand: Brand | None = None, address: str | None = None) -> Letterhead:
     """`brand`: where it is read already; else in the hotel's context. `address=""`: for a page on the hotel's own
     host, which may load nothing else."""
     brand = brand or Brand.objects.defer("logo").get()

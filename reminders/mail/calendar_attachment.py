@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from reminders.models import Reservation
-from tenants.context import Scope
+from tenants.context import Tenant
 
 _STAY = """\
 BEGIN:VCALENDAR\r
@@ -29,12 +29,12 @@ _NEEDS_NO_ESCAPE = re.compile(r"[\w@.:/ -]*", re.ASCII)
 _LINE = 74  # octets that the library puts on a line
 
 
-def hotel_key(hotel: Scope) -> str:
+def hotel_key(hotel: Tenant) -> str:
     """What tells hotels apart: their slugs may be used again once one is erased."""
     return hotel.id.hex if hotel.id else hotel.schema
 
 
-def stay_uid(reservation_id: UUID, *, hotel: Scope) -> str:
+def stay_uid(reservation_id: UUID, *, hotel: Tenant) -> str:
     """The stay's own in each mail and in the hotel's feed, so a calendar shows it once."""
     return f"{reservation_id.hex}.{hotel_key(hotel)}@{settings.PLATFORM_HOST}"
 

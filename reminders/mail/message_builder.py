@@ -20,14 +20,14 @@ from reminders.mail.calendar_attachment import hotel_key, stay_ics, stay_uid
 from reminders.mail.rendering import Rendered, one_line, preview, render
 from reminders.models import Reminder, Template
 from reminders.sending.smtp import Transport
-from tenants.context import Scope
+from tenants.context import Tenant
 
 #: Bytes of a whole mail. What is larger was no reminder, and many servers would refuse it.
 MOST_BYTES = 500_000
 _NO_REMINDER = uuid.UUID(int=0)
 
 
-def message_id(reminder: Reminder, *, hotel: Scope) -> str:
+def message_id(reminder: Reminder, *, hotel: Tenant) -> str:
     """The same for each attempt at this reminder, and no other's:
 
     a mail that went twice can be recognised.
@@ -81,7 +81,7 @@ def compose(
     return message
 
 
-def send_test(template: Template, *, recipient: str, hotel: Scope) -> None:
+def send_test(template: Template, *, recipient: str, hotel: Tenant) -> None:
     """Send a template to a member of staff, as the guest of the newest reservation would get it.
 
     Its link unsubscribes nobody. Raises InvalidTemplate, RefusedForGood, RefusedForNow or OutcomeUnknown.
@@ -95,7 +95,7 @@ def send_test(template: Template, *, recipient: str, hotel: Scope) -> None:
 
 
 def _message(
-    rendered: Rendered, *, recipient: str, hotel: Scope, headers: dict[str, str]
+    rendered: Rendered, *, recipient: str, hotel: Tenant, headers: dict[str, str]
 ) -> EmailMultiAlternatives:
     message = EmailMultiAlternatives(
         subject=rendered.subject,
@@ -109,7 +109,7 @@ def _message(
     return message
 
 
-def sender(hotel: Scope) -> str:
+def sender(hotel: Tenant) -> str:
     """The hotel's name before the deployment's address: only that may send through the mail server."""
     return _sender(hotel.name, settings.DEFAULT_FROM_EMAIL)
 

@@ -10,17 +10,17 @@ import uuid
 
 from django.core.signing import BadSignature, Signer
 
-from tenants.context import Scope
+from tenants.context import Tenant
 
 PATH = "unsubscribe"
 
 
-def link(reminder_id: uuid.UUID, *, hotel: Scope, address: str) -> str:
+def link(reminder_id: uuid.UUID, *, hotel: Tenant, address: str) -> str:
     """`address` is the hotel's, as in its letterhead."""
     return f"{address}/{PATH}/{_signer(hotel).sign(reminder_id.hex)}/"
 
 
-def reminder_behind(token: str, *, hotel: Scope) -> uuid.UUID | None:
+def reminder_behind(token: str, *, hotel: Tenant) -> uuid.UUID | None:
     """The reminder whose mail held this link; None where this hotel never sent such a one."""
     try:
         return uuid.UUID(hex=_signer(hotel).unsign(token))
@@ -33,5 +33,5 @@ def headers(url: str) -> dict[str, str]:
     return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
-def _signer(hotel: Scope) -> Signer:
+def _signer(hotel: Tenant) -> Signer:
     return Signer(sep=".", salt=f"reminders.unsubscribe.{hotel.id}")

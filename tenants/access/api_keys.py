@@ -18,7 +18,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from tenants.access.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
-from tenants.context import current_scope
+from tenants.context import current_tenant
 from tenants.errors import DomainError
 from tenants.models import ApiKey
 
@@ -52,7 +52,7 @@ class InvalidExpiry(DomainError):
 
 def known_scopes() -> dict[str, str]:
     """What a key of the hotel (or the platform) that is set can be allowed, and what it means."""
-    scopes = PLATFORM_SCOPES if current_scope().id is None else HOTEL_SCOPES
+    scopes = PLATFORM_SCOPES if current_tenant().id is None else HOTEL_SCOPES
     return {scope: str(meaning) for scope, meaning in scopes.items()}
 
 

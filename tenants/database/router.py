@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from tenants.context import PUBLIC_SCHEMA, scope_or_none
+from tenants.context import PUBLIC_SCHEMA, tenant_or_none
 from tenants.database.placement import placement_of
 
 
@@ -19,14 +19,14 @@ class PlacementRouter:
         model: type[Model] | None = None,
         **hints: Any,  # noqa: ARG002
     ) -> bool:
-        """Whether the operation runs in the scope in force; never where none is set (`makemigrations` asks so).
+        """Whether the operation runs in the current tenant; never where none is set (`makemigrations` asks so).
 
         RunPython and RunSQL of an app that lives in several places pass `hints={"model_name": ...}`.
         """
-        scope = scope_or_none()
-        if scope is None:
+        tenant = tenant_or_none()
+        if tenant is None:
             return False
         if model is not None:
             app_label, model_name = model._meta.app_label, model._meta.model_name
         placement = placement_of(app_label, model_name)
-        return placement.in_platform if scope.schema == PUBLIC_SCHEMA else placement.in_hotel
+        return placement.in_platform if tenant.schema == PUBLIC_SCHEMA else placement.in_hotel

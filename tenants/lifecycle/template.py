@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from tenants.context import Scope, hotel_context, platform_context
+from tenants.context import Tenant, hotel_context, platform_context
 from tenants.database import quoting, roles
 from tenants.lifecycle import pgtools
 from tenants.models import Template
 
 SCHEMA = "hotel_template"
-TEMPLATE = Scope(
+TEMPLATE = Tenant(
     id=None, slug="", schema=SCHEMA, role=None, name="", time_zone="UTC", language="en", status="template"
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenants.context import Actor, Scope, actor_context, hotel_context, platform_context
+from tenants.context import Actor, Tenant, actor_context, hotel_context, platform_context
 from tenants.errors import DomainError
 from tenants.models import Hotel
 from tenants.selectors import get_hotel
@@ -46,7 +46,7 @@ def add_place(parser: CommandParser, what: str) -> None:
     where.add_argument("--platform", action="store_true", help=f"The platform's own {what}.")
 
 
-def place(options: dict[str, Any]) -> AbstractContextManager[Scope]:
+def place(options: dict[str, Any]) -> AbstractContextManager[Tenant]:
     """The context that `add_place` asked for. Raises HotelNotFound."""
     return platform_context() if options["platform"] else hotel_context(get_hotel(slug=options["hotel"]))
 

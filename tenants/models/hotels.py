@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from timezone_field import TimeZoneField
 
 from hotelagent.core.ids import uuid7
-from tenants.context import Scope
+from tenants.context import Tenant
 
 
 class HotelStatus(models.TextChoices):
@@ -74,9 +74,9 @@ class Hotel(models.Model):
         return f"hotel_{self.id.hex}"
 
     @property
-    def scope(self) -> Scope:
+    def tenant(self) -> Tenant:
         """What `hotel_context` and the database backend need to know of this hotel."""
-        return Scope(
+        return Tenant(
             id=self.id,
             slug=self.slug,
             schema=self.schema,

@@ -17,10 +17,10 @@ from django.utils import timezone
 from tenants import host_routing
 from tenants.context import (
     Actor,
-    Scope,
+    Tenant,
     actor_context,
     current_actor,
-    current_scope,
+    current_tenant,
     hotel_context,
     platform_context,
 )
@@ -75,7 +75,7 @@ class HotelTask(DjangoTask[Any, Any]):
 
     def _context_headers(self) -> dict[str, str]:
         headers = {}
-        if (hotel := current_scope().id) is not None:
+        if (hotel := current_tenant().id) is not None:
             headers[HOTEL_HEADER] = str(hotel)
         if request_id := current_actor().request_id:
             headers[REQUEST_HEADER] = request_id
@@ -91,7 +91,7 @@ class HotelTask(DjangoTask[Any, Any]):
         with self.in_hotel(hotel_id) if hotel_id else platform_context(), actor_context(actor):
             yield
 
-    def in_hotel(self, hotel_id: str) -> AbstractContextManager[Scope]:
+    def in_hotel(self, hotel_id: str) -> AbstractContextManager[Tenant]:
         """The context of a hotel that the task is to run in. Raises Ignore where that is no longer active."""
         hotel = host_routing.by_id(UUID(hotel_id))
         if hotel is None or hotel.status != HotelStatus.ACTIVE:

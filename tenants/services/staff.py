@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from django.dispatch import Signal
 
 from tenants.access.scopes import Role
-from tenants.context import current_scope
+from tenants.context import current_tenant
 from tenants.errors import DomainError
 from tenants.models import User
 
@@ -31,7 +31,7 @@ class UsernameConflict(DomainError):
 
 def roles() -> list[Role]:
     """The roles there are in the hotel, or the platform, that is set."""
-    of_platform = current_scope().id is None
+    of_platform = current_tenant().id is None
     return [role for role in Role if (role is Role.PLATFORM) is of_platform]
 
 

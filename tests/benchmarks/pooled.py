@@ -66,7 +66,7 @@ def _plain_login(world: World) -> str:
     with psycopg.connect(world.superuser_url, autocommit=True) as owner:
         login = sql.Identifier(PLAIN_LOGIN)
         owner.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(login, sql.Literal(PLAIN_PASSWORD)))
-        for schema in ["public", *(world.scope(n).schema for n in range(world.hotels))]:
+        for schema in ["public", *(world.tenant(n).schema for n in range(world.hotels))]:
             owner.execute(
                 sql.SQL(
                     "GRANT USAGE ON SCHEMA {0} TO {1}; GRANT ALL ON ALL TABLES IN SCHEMA {0} TO {1};"
@@ -120,16 +120,16 @@ def _configure(world: World, bouncer: PgBouncer, plain_url: str, slow_port: int)
 
 def _in_a_hotel(world: World, work: Callable[[str], object], prefix: str = "") -> Contestants:
     """`work` by alias, each engine in its own way in hotel 1, entered anew for every call."""
-    scope = world.scope(1)
+    tenant = world.tenant(1)
     ours, plain, peer = f"{prefix}ours", f"{prefix}plain", f"{prefix}peer"
 
     def by_ours() -> None:
-        with hotel_context(scope):
+        with hotel_context(tenant):
             work(ours)
 
     def by_peer() -> None:
         theirs: Any = connections[peer]
-        theirs.set_schema(scope.schema)
+        theirs.set_schema(tenant.schema)
         work(peer)
 
     return {"ours": by_ours, "plain": lambda: work(plain), "peer": by_peer}

@@ -22,7 +22,7 @@ from django.db import connection
 from locks import selectors, services
 from locks.nights import Nights
 from tenants.access import api_keys
-from tenants.context import Scope, hotel_context, platform_context
+from tenants.context import Tenant, hotel_context, platform_context
 from tenants.models import Hotel
 from tenants.services import create_hotel
 
@@ -34,13 +34,13 @@ ROOMS_OF_CALLER = 20
 
 def make_hotel(slug: str, rooms: int) -> None:
     create_hotel(slug=slug, name="Bench")
-    with hotel_context(_scope(slug)):
+    with hotel_context(_tenant(slug)):
         services.ensure_rooms({"double": rooms})
 
 
 def make_keys(slug: str, number: int, file: str) -> None:
     """Write down that many keys and the hotel's rooms, for who asks over HTTP."""
-    with hotel_context(_scope(slug)):
+    with hotel_context(_tenant(slug)):
         keys = [api_keys.make(name="bench", scopes=["locks:write"])[1] for _ in range(number)]
         rooms = services.ensure_rooms({})["double"]
     Path(file).write_text(json.dumps({"keys": keys, "rooms": rooms}))
@@ -51,7 +51,7 @@ def make_keys(slug: str, number: int, file: str) -> None:
 
 def hold(slug: str, caller: int, seconds: float) -> float:
     """How many rooms were held and released again in these seconds."""
-    with hotel_context(_scope(slug)):
+    with hotel_context(_tenant(slug)):
         free = _free(slug, caller)
 
         def once() -> None:
@@ -89,7 +89,7 @@ def _count(once: Callable[[], None], seconds: float) -> float:
 def acquire(slug: str, times: int) -> float:
     """Seconds an acquire; giving the room back is not counted."""
     took = 0.0
-    with hotel_context(_scope(slug)):
+    with hotel_context(_tenant(slug)):
         free = _free(slug, 0)
         for _ in range(times):
             room, nights = next(free)
@@ -138,7 +138,7 @@ async def _original(times: int) -> float:
 
 def messages(slug: str) -> float:
     """How many messages libpq itself says it sent to the server for one acquire."""
-    with hotel_context(_scope(slug)), tempfile.TemporaryFile("w+") as trace:
+    with hotel_context(_tenant(slug)), tempfile.TemporaryFile("w+") as trace:
         room, nights = next(_free(slug, 0))
         connection.ensure_connection()
         raw = connection.connection.pgconn
@@ -155,7 +155,7 @@ def messages(slug: str) -> float:
 
 
 def availability(slug: str, times: int) -> float:
-    with hotel_context(_scope(slug)):
+    with hotel_context(_tenant(slug)):
         nights = _soon(slug)
         began = time.perf_counter()
         for _ in range(times):
@@ -167,7 +167,7 @@ def availability_bare(slug: str, times: int) -> float:
     """The same rooms from the same tables by a session that is the hotel's own."""
     nights = _soon(slug)
     with psycopg.connect(os.environ["BENCH_SUPERUSER_URL"], autocommit=True) as plain:
-        plain.execute(f'SET search_path TO "{_scope(slug).schema}"')
+        plain.execute(f'SET search_path TO "{_tenant(slug).schema}"')
         # What reads least: the stays of these nights by the index that the constraint keeps, then all rooms but theirs.
         statement = f"""
             SELECT id, number, room_type, floor, capacity FROM locks_room WHERE id NOT IN (
@@ -184,14 +184,14 @@ def availability_bare(slug: str, times: int) -> float:
 
 
 @cache
-def _scope(slug: str) -> Scope:
+def _tenant(slug: str) -> Tenant:
     with platform_context():
-        return Hotel.objects.get(slug=slug).scope
+        return Hotel.objects.get(slug=slug).tenant
 
 
 @cache
 def _soon(slug: str) -> Nights:
-    with hotel_context(_scope(slug)):
+    with hotel_context(_tenant(slug)):
         today = selectors.today()
     return Nights(today + datetime.timedelta(days=30), today + datetime.timedelta(days=33))
 

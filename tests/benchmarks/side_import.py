@@ -13,7 +13,7 @@ from django.conf import settings
 
 from reminders.reservations.importing.importer import Importer, Wishes
 from reminders.reservations.importing.reading import Source
-from tenants.context import Scope, hotel_context, platform_context
+from tenants.context import Tenant, hotel_context, platform_context
 from tenants.models import Hotel
 from tenants.services import create_hotel
 
@@ -46,7 +46,7 @@ def write(folder: str, rows: int) -> None:
 def bring_in(folder: str) -> float:
     """Seconds that the import took, from opening the file to its last commit."""
     _empty()
-    with hotel_context(_scope()):
+    with hotel_context(_tenant()):
         began = time.perf_counter()
         importer = Importer(
             Source(Path(folder, "bookings.csv")),
@@ -97,11 +97,11 @@ def _empty() -> None:
 def _plain() -> "psycopg.Connection[tuple[object, ...]]":
     """A session that is the hotel's own."""
     plain = psycopg.connect(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"])
-    plain.execute(f'SET search_path TO "{_scope().schema}", public')
+    plain.execute(f'SET search_path TO "{_tenant().schema}", public')
     return plain
 
 
 @cache
-def _scope() -> Scope:
+def _tenant() -> Tenant:
     with platform_context():
-        return Hotel.objects.get(slug=SLUG).scope
+        return Hotel.objects.get(slug=SLUG).tenant

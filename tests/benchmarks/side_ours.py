@@ -42,7 +42,7 @@ def relations() -> float:
 
 
 def resolve() -> float:
-    """Seconds a request from the host to the hotel's scope and back, on a warm process."""
+    """Seconds a request from the host to the hotel and back, on a warm process."""
     middleware = HotelMiddleware(lambda _request: HttpResponse())
     requests = [RequestFactory().get("/", headers={"host": "bench-3.localhost"}) for _ in range(HOSTS)]
     began = time.perf_counter()

@@ -21,18 +21,18 @@ from tests.isolation.world import PLATFORM_NAME, World
 
 def run(plan: Plan) -> Result:
     world = World(**plan.world)
-    scopes = {world.name(n): world.scope(n) for n in range(world.hotels)}
+    tenant_of = {world.name(n): world.tenant(n) for n in range(world.hotels)}
 
     @contextmanager
     def enter_ours(name: str) -> Iterator[None]:
-        with platform_context() if name == PLATFORM_NAME else hotel_context(scopes[name]):
+        with platform_context() if name == PLATFORM_NAME else hotel_context(tenant_of[name]):
             yield
 
     @contextmanager
     def enter_peers(name: str) -> Iterator[None]:
         peer: Any = connection
         before = peer.tenant
-        peer.set_schema("public" if name == PLATFORM_NAME else scopes[name].schema)
+        peer.set_schema("public" if name == PLATFORM_NAME else tenant_of[name].schema)
         try:
             yield
         finally:
@@ -42,7 +42,7 @@ def run(plan: Plan) -> Result:
     web.entrance.append(enter)
     chosen = [op for op in operations.ALL if not plan.kinds or op.__name__ in plan.kinds]
     result, lock = Result(), threading.Lock()
-    names = list(scopes)
+    names = list(tenant_of)
 
     def thread(number: int, operations_each: int, pool: ThreadPoolExecutor) -> None:
         dice = random.Random(plan.seed * 1000 + number)  # noqa: S311 - a seed repeats the run

@@ -275,7 +275,7 @@ def lock_rows(here: Here) -> int:
 
 
 def lazy(here: Here) -> int:
-    """It runs in the scope where it is consumed."""
+    """It runs in the tenant where it is consumed."""
     with here.enter(here.other):
         queryset = Marker.objects.values_list("hotel", flat=True)
     here.only(queryset)

@@ -13,7 +13,7 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 from psycopg import sql
 
-from tenants.context import NoScope, hotel_context, platform_context
+from tenants.context import TenantNotSet, hotel_context, platform_context
 from tenants.database.backend.base import UTC_NAMES
 from tenants.database.connections import (
     RouteError,
@@ -90,7 +90,7 @@ def test_a_url_that_is_none_names_its_variable() -> None:
 
 
 def test_the_direct_route_keeps_a_session_as_the_owner(connected: World) -> None:
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         (runtime_user,) = ask("SELECT session_user")
         with direct_route() as direct:
             assert direct.direct
@@ -124,14 +124,14 @@ def test_the_direct_route_nests_and_refuses_an_open_transaction(connected: World
 
 def test_the_direct_route_wants_a_scope_too(connected: World) -> None:
     with direct_route():
-        with pytest.raises(NoScope):
+        with pytest.raises(TenantNotSet):
             ask("SELECT hotel FROM marker")
-        with pytest.raises(NoScope):
+        with pytest.raises(TenantNotSet):
             ask("CREATE INDEX CONCURRENTLY never ON marker (n)")
 
 
 def test_what_may_not_run_in_a_transaction_runs_alone_in_the_hotels_schema(connected: World) -> None:
-    with hotel_context(connected.scope(1)), direct_route():
+    with hotel_context(connected.tenant(1)), direct_route():
         ask("CREATE INDEX CONCURRENTLY by_n ON marker (n)")
         ask("VACUUM marker")
         ask("DROP INDEX CONCURRENTLY by_n")
@@ -151,16 +151,16 @@ def test_databases_are_made_and_dropped_with_nothing_before_the_statement(connec
 
 
 def test_ddl_over_the_direct_route_stays_in_the_hotels_schema(connected: World) -> None:
-    with hotel_context(connected.scope(2)), direct_route(), transaction.atomic():
+    with hotel_context(connected.tenant(2)), direct_route(), transaction.atomic():
         ask("CREATE TABLE made_here (id int)")
         schema = ask("SELECT schemaname FROM pg_tables WHERE tablename = 'made_here'")
         transaction.set_rollback(True)
-    assert schema == (connected.scope(2).schema,)
+    assert schema == (connected.tenant(2).schema,)
 
 
 def test_a_script_of_many_statements_is_one_message(connected: World) -> None:
     script = "CREATE TABLE script (id int);\n" + "INSERT INTO script VALUES (1);\n" * 500
-    with hotel_context(connected.scope(2)), direct_route():
+    with hotel_context(connected.tenant(2)), direct_route():
         ask(script + "DROP TABLE script")
 
 
@@ -187,7 +187,7 @@ def elsewhere(connected: World) -> Iterator[World]:
 
 def test_time_is_djangos_whatever_the_servers_is(elsewhere: World) -> None:
     noon = datetime.datetime(2026, 7, 1, 12, tzinfo=datetime.UTC)
-    with hotel_context(elsewhere.scope(0)):
+    with hotel_context(elsewhere.tenant(0)):
         assert ask("SHOW timezone")[0] in UTC_NAMES
         assert ask("SELECT '2026-07-01 12:00:00+00'::timestamptz") == (noon,)
         assert ask("SELECT %s::timestamptz::text", [noon]) == ("2026-07-01 12:00:00+00",)

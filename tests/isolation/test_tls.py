@@ -118,12 +118,12 @@ def is_encrypted() -> bool:
 
 def test_each_leg_is_encrypted_and_carries_the_hotel(connected: Encrypted) -> None:
     for number in (0, 1):
-        with hotel_context(connected.world.scope(number)), transaction.atomic():
+        with hotel_context(connected.world.tenant(number)), transaction.atomic():
             with platform_context():  # the server tells a session's TLS to its own login only
                 assert ask("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == (True,)
             assert ask("SELECT hotel FROM marker LIMIT 1") == (f"h{number}",)
     assert is_encrypted()
-    with direct_route(), hotel_context(connected.world.scope(2)):
+    with direct_route(), hotel_context(connected.world.tenant(2)):
         assert ask("SELECT hotel FROM marker LIMIT 1") == ("h2",)
         assert is_encrypted()
 

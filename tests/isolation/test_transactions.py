@@ -49,7 +49,7 @@ def messages(tmp_path: Path) -> Iterator[list[str]]:
 
 
 def test_begin_travels_with_the_first_statement(connected: World, tmp_path: Path) -> None:
-    with hotel_context(connected.scope(0)), messages(tmp_path) as sent, transaction.atomic():
+    with hotel_context(connected.tenant(0)), messages(tmp_path) as sent, transaction.atomic():
         ask("UPDATE marker SET n = n")
     assert len(sent) == 2
     assert "BEGIN" in sent[0]
@@ -65,21 +65,21 @@ def test_an_empty_transaction_sends_nothing(connected: World, tmp_path: Path) ->
 
 
 def test_a_savepoint_is_no_round_trip_more_than_djangos(connected: World, tmp_path: Path) -> None:
-    scope = connected.scope(0)
-    with hotel_context(scope), messages(tmp_path) as sent, transaction.atomic(), transaction.atomic():
+    tenant = connected.tenant(0)
+    with hotel_context(tenant), messages(tmp_path) as sent, transaction.atomic(), transaction.atomic():
         ask("SELECT 1")
     assert len(sent) == 4  # BEGIN; SAVEPOINT - SELECT - RELEASE - COMMIT
     assert "SAVEPOINT" in sent[0]
 
 
 def test_connecting_sends_no_statement(connected: World, tmp_path: Path) -> None:
-    with messages(tmp_path) as sent, hotel_context(connected.scope(0)):
+    with messages(tmp_path) as sent, hotel_context(connected.tenant(0)):
         ask("SELECT 1")
     assert len(sent) == 1
 
 
 def test_a_syntax_error_in_the_first_statement_leaves_no_transaction_open(connected: World) -> None:
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         with pytest.raises(ProgrammingError), transaction.atomic():
             ask("SELEKT")
         assert connection.connection.pgconn.transaction_status == TransactionStatus.IDLE
@@ -90,17 +90,17 @@ def test_a_syntax_error_in_the_first_statement_leaves_no_transaction_open(connec
 
 
 def test_the_isolation_level_can_be_said_first_in_a_transaction(connected: World) -> None:
-    with hotel_context(connected.scope(0)), transaction.atomic():
+    with hotel_context(connected.tenant(0)), transaction.atomic():
         ask("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
         assert ask("SELECT current_setting('transaction_isolation')") == ("serializable",)
     connection.close()
     connection.settings_dict["OPTIONS"]["isolation_level"] = psycopg.IsolationLevel.REPEATABLE_READ
-    with hotel_context(connected.scope(0)), transaction.atomic():
+    with hotel_context(connected.tenant(0)), transaction.atomic():
         assert ask("SELECT current_setting('transaction_isolation')") == ("repeatable read",)
 
 
 def test_other_settings_may_be_set_for_the_transaction(connected: World) -> None:
-    with hotel_context(connected.scope(0)), transaction.atomic():
+    with hotel_context(connected.tenant(0)), transaction.atomic():
         ask("SET LOCAL lock_timeout = '123ms'")
         assert ask("SHOW lock_timeout") == ("123ms",)
     with platform_context():
@@ -108,7 +108,7 @@ def test_other_settings_may_be_set_for_the_transaction(connected: World) -> None
 
 
 def test_transaction_control_by_hand_keeps_the_hotel(connected: World) -> None:
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         for end in ("COMMIT", "ROLLBACK"):
             ask("BEGIN")
             assert connection.connection.pgconn.transaction_status == TransactionStatus.INTRANS
@@ -118,7 +118,7 @@ def test_transaction_control_by_hand_keeps_the_hotel(connected: World) -> None:
 
 
 def test_an_error_points_into_the_statement_that_was_written(connected: World) -> None:
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         with pytest.raises(ProgrammingError) as error:
             ask("SELECT 1,\n  no_such\nFROM marker")
         assert "LINE 2:   no_such\n" in str(error.value)
@@ -130,7 +130,7 @@ def test_an_error_points_into_the_statement_that_was_written(connected: World) -
 
 
 def test_errors_come_as_djangos(connected: World) -> None:
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         with pytest.raises(IntegrityError) as error:
             ask("INSERT INTO marker (hotel) VALUES (NULL)")
         assert error.value.__cause__.diag.column_name == "hotel"  # type: ignore[union-attr]
@@ -141,7 +141,7 @@ def test_errors_come_as_djangos(connected: World) -> None:
 def test_what_only_the_server_knows_to_need_no_transaction_names_the_direct_route(connected: World) -> None:
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
         owner.execute("CREATE OR REPLACE PROCEDURE public.commits() LANGUAGE plpgsql AS 'BEGIN COMMIT; END'")
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         with pytest.raises(Exception, match="invalid transaction termination"):
             ask("CALL public.commits()")
         with pytest.raises(NotSupportedError, match="direct_route"):
@@ -149,7 +149,7 @@ def test_what_only_the_server_knows_to_need_no_transaction_names_the_direct_rout
 
 
 def test_a_statement_that_is_cancelled_leaves_no_wrong_hotel(connected: World) -> None:
-    with hotel_context(connected.scope(1)):
+    with hotel_context(connected.tenant(1)):
         with pytest.raises(OperationalError, match="statement timeout"), transaction.atomic():
             ask("SET LOCAL statement_timeout = '50ms'; SELECT pg_sleep(10)")
         assert ask("SELECT hotel FROM marker LIMIT 1") == ("h1",)
@@ -164,19 +164,19 @@ def interruptible() -> Iterator[None]:
 
 
 def test_an_interruption_leaves_no_wrong_hotel(connected: World, interruptible: None) -> None:
-    with hotel_context(connected.scope(1)):
+    with hotel_context(connected.tenant(1)):
         ask("SELECT 1")
         timer = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT])
         timer.start()
         with pytest.raises(KeyboardInterrupt), transaction.atomic():
             ask("SELECT pg_sleep(10)")
         timer.join()
-        with hotel_context(connected.scope(2)):
+        with hotel_context(connected.tenant(2)):
             assert ask("SELECT hotel FROM marker LIMIT 1") == ("h2",)
 
 
 def test_a_server_that_hangs_up_is_felt_and_forgotten(connected: World) -> None:
-    with hotel_context(connected.scope(1)):
+    with hotel_context(connected.tenant(1)):
         (pid,) = ask("SELECT pg_backend_pid()")
         with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
             owner.execute("SELECT pg_terminate_backend(%s)", [pid])

@@ -13,7 +13,7 @@ from django.db import IntegrityError, InternalError, ProgrammingError, connectio
 from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
-from tenants.context import NoScope, hotel_context
+from tenants.context import TenantNotSet, hotel_context
 from tenants.database.backend import cursors
 from tenants.database.backend.base import REFUSED_OPTIONS, DatabaseWrapper
 from tenants.database.functions import call
@@ -24,14 +24,14 @@ INSERT = "INSERT INTO marker (hotel, n) VALUES (%s, %s)"
 
 @pytest.fixture
 def cursor(connected: World) -> Iterator[Any]:
-    with hotel_context(connected.scope(0)), transaction.atomic(), connection.cursor() as made:
+    with hotel_context(connected.tenant(0)), transaction.atomic(), connection.cursor() as made:
         yield made
         transaction.set_rollback(True)
 
 
 @pytest.fixture
 def committing(connected: World) -> Iterator[Any]:
-    with hotel_context(connected.scope(0)), connection.cursor() as made:
+    with hotel_context(connected.tenant(0)), connection.cursor() as made:
         yield made
         made.execute("DELETE FROM marker WHERE n > 5")
 
@@ -168,7 +168,7 @@ def test_copy_by_execute_is_refused_before_it_begins(committing: Any) -> None:
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_stream_reads_row_by_row(connected: World, size: int) -> None:
-    with hotel_context(connected.scope(0)), connection.cursor() as made:
+    with hotel_context(connected.tenant(0)), connection.cursor() as made:
         query = "SELECT hotel FROM marker WHERE n <= %s"
         assert list(made.stream(query, [5], size=size)) == [("h0",)] * 5
         for row in made.stream("SELECT n FROM generate_series(1, 100000) n", size=size):
@@ -191,7 +191,7 @@ def test_callproc_carries_the_hotel(cursor: Any) -> None:
 
 
 def test_a_call_of_a_function_carries_the_hotel_and_commits_by_itself(connected: World) -> None:
-    with hotel_context(connected.scope(1)):
+    with hotel_context(connected.tenant(1)):
         assert call("write_marker", {"hotel": "h1", "n": 2}) == ["h1"] * 6
         with connection.cursor() as other:
             other.execute("DELETE FROM marker WHERE id = (SELECT max(id) FROM marker) RETURNING hotel")
@@ -218,9 +218,9 @@ def test_what_a_call_is_given_is_data(cursor: Any) -> None:
 
 
 def test_a_call_raises_the_errors_of_a_cursor(connected: World) -> None:
-    with pytest.raises(NoScope):
+    with pytest.raises(TenantNotSet):
         call("write_marker", {})
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         with pytest.raises(
             ProgrammingError, match=r"function no_such\(unknown\) does not exist\nLINE 1: "
         ) as error:
@@ -237,7 +237,7 @@ def test_a_call_raises_the_errors_of_a_cursor(connected: World) -> None:
 
 
 def test_a_call_is_seen_by_who_watches(connected: World) -> None:
-    with hotel_context(connected.scope(0)), CaptureQueriesContext(connection) as seen, transaction.atomic():
+    with hotel_context(connected.tenant(0)), CaptureQueriesContext(connection) as seen, transaction.atomic():
         assert call("write_marker", {"hotel": "h0", "n": 2}) == ["h0"] * 6
         transaction.set_rollback(True)
     assert any(query["sql"].startswith("SELECT write_marker('{") for query in seen)
@@ -246,16 +246,16 @@ def test_a_call_is_seen_by_who_watches(connected: World) -> None:
 def test_a_procedure_by_psycopgs_own_connection_carries_it_too(connected: World) -> None:
     connection.ensure_connection()
     raw = connection.connection
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         assert raw.execute("SELECT hotel FROM marker LIMIT 1").fetchone() == ("h0",)
-        with raw.transaction(), hotel_context(connected.scope(1)):
+        with raw.transaction(), hotel_context(connected.tenant(1)):
             assert raw.execute("SELECT hotel FROM marker LIMIT 1").fetchone() == ("h1",)
 
 
 def test_what_cannot_carry_the_hotel_is_refused(connected: World) -> None:
     connection.ensure_connection()
     raw = connection.connection
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         with pytest.raises(psycopg.NotSupportedError, match=r"stream\(\)"):
             raw.cursor("named")
         with pytest.raises(psycopg.NotSupportedError, match="server-side"):
@@ -277,7 +277,7 @@ def test_what_cannot_carry_the_hotel_is_refused(connected: World) -> None:
 
 
 def test_an_iterator_reads_through_an_ordinary_cursor(connected: World) -> None:
-    with hotel_context(connected.scope(0)), connection.chunked_cursor() as chunked:
+    with hotel_context(connected.tenant(0)), connection.chunked_cursor() as chunked:
         chunked.execute("SELECT hotel FROM marker")
         assert chunked.fetchmany(2) == [("h0",), ("h0",)]
 

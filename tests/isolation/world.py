@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from psycopg import sql
 
-from tenants.context import Scope
+from tenants.context import Tenant
 from tests.servers import with_database
 
 # What every schema holds. The tables' names are those of the models in tests/isolation/app.
@@ -59,9 +59,9 @@ class World:
     def name(self, number: int) -> str:
         return f"h{number}"
 
-    def scope(self, number: int) -> Scope:
+    def tenant(self, number: int) -> Tenant:
         name = self.name(number)
-        return Scope(
+        return Tenant(
             id=uuid.UUID(int=number + 1),
             slug=name,
             schema=f"hotel_{name}",
@@ -98,7 +98,7 @@ def make_world(
         finally:
             server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
             for number in range(hotels):
-                server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(str(world.scope(number).role))))
+                server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(str(world.tenant(number).role))))
 
 
 def _furnish(inside: psycopg.Connection, world: World, runtime: sql.Identifier) -> None:
@@ -109,8 +109,8 @@ def _furnish(inside: psycopg.Connection, world: World, runtime: sql.Identifier) 
     inside.execute(sql.SQL("GRANT ALL ON ALL TABLES IN SCHEMA public TO {}").format(runtime))
     inside.execute(sql.SQL("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {}").format(runtime))
     for number in range(world.hotels):
-        scope = world.scope(number)
-        schema, role = sql.Identifier(scope.schema), sql.Identifier(str(scope.role))
+        tenant = world.tenant(number)
+        schema, role = sql.Identifier(tenant.schema), sql.Identifier(str(tenant.role))
         inside.execute(
             sql.SQL(
                 "CREATE ROLE {role} NOLOGIN; CREATE SCHEMA {schema}; SET LOCAL search_path TO {schema};"
@@ -121,9 +121,9 @@ def _furnish(inside: psycopg.Connection, world: World, runtime: sql.Identifier) 
         inside.execute(sql.SQL("GRANT {} TO {}" + how).format(role, runtime))
         inside.execute(TABLES)
         inside.execute(
-            "INSERT INTO marker (hotel, n) SELECT %s, n FROM generate_series(1, 5) n", [scope.name]
+            "INSERT INTO marker (hotel, n) SELECT %s, n FROM generate_series(1, 5) n", [tenant.name]
         )
-        inside.execute("INSERT INTO guest (hotel) VALUES (%s)", [scope.name])
+        inside.execute("INSERT INTO guest (hotel) VALUES (%s)", [tenant.name])
         inside.execute(
             sql.SQL(
                 "GRANT USAGE ON SCHEMA {schema}, public TO {role};"
@@ -139,7 +139,7 @@ def strays(world: World) -> list[str]:
     found: list[str] = []
     with psycopg.connect(world.superuser_url) as inside:
         schemas = {"public": PLATFORM_NAME} | {
-            world.scope(n).schema: world.name(n) for n in range(world.hotels)
+            world.tenant(n).schema: world.name(n) for n in range(world.hotels)
         }
         for schema, name in schemas.items():
             for table in ("marker", "guest"):
@@ -160,7 +160,7 @@ def written(world: World) -> int:
         for number in range(world.hotels):
             row = inside.execute(
                 sql.SQL("SELECT count(*) FROM {} WHERE n >= 1000").format(
-                    sql.Identifier(world.scope(number).schema, "marker")
+                    sql.Identifier(world.tenant(number).schema, "marker")
                 )
             ).fetchone()
             total += row[0] if row else 0

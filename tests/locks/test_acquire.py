@@ -170,8 +170,8 @@ def test_today_is_the_hotels_and_not_the_servers(in_hotel: Hotel, nights: SomeNi
     services.ensure_rooms({"double": 1})
     [room] = services.ensure_rooms({})["double"]
     # 25 hours apart, so these two never have the same date.
-    east = dataclasses.replace(in_hotel.scope, time_zone="Pacific/Kiritimati")
-    west = dataclasses.replace(in_hotel.scope, time_zone="Pacific/Pago_Pago")
+    east = dataclasses.replace(in_hotel.tenant, time_zone="Pacific/Kiritimati")
+    west = dataclasses.replace(in_hotel.tenant, time_zone="Pacific/Pago_Pago")
     with connection.cursor() as cursor:
         cursor.execute("SELECT (now() AT TIME ZONE 'Pacific/Pago_Pago')::date")
         [day] = cursor.fetchone()

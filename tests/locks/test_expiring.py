@@ -32,7 +32,7 @@ def hold(rooms: list[int], nights: SomeNights) -> Hold:
 @contextmanager
 def other_session(hotel: Hotel) -> Iterator["psycopg.Connection[Any]"]:
     with psycopg.connect(settings.DATABASE_DIRECT_URL) as other:
-        other.execute(f'SET search_path TO "{hotel.scope.schema}"')
+        other.execute(f'SET search_path TO "{hotel.tenant.schema}"')
         yield other
 
 
@@ -57,7 +57,7 @@ def meanwhile(hotel: Hotel, act: Callable[[], Hold]) -> "Future[Hold]":
 def until(question: str, hotel: Hotel, *params: object) -> None:
     """Ask the database until it says yes; the test's time limit ends it."""
     with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as asking:
-        asking.execute(f'SET search_path TO "{hotel.scope.schema}"')
+        asking.execute(f'SET search_path TO "{hotel.tenant.schema}"')
         while asking.execute(question, params).fetchone() != (True,):
             time.sleep(0.01)
 

@@ -129,7 +129,7 @@ def test_a_wrong_upload_is_told_beside_the_field(staff: Client, hotel: Hotel) ->
 def test_the_logo_is_served_to_anybody_and_kept_for_ever(hotel: Hotel) -> None:
     with hotel_context(hotel):
         set_logo(logo=read_logo(jpeg(480, 120)))
-        url = letterhead(hotel.scope, address="").logo_url
+        url = letterhead(hotel.tenant, address="").logo_url
     answer = Client(SERVER_NAME=ALPHA_HOST).get(url)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg")
     assert answer.content == jpeg(480, 120)

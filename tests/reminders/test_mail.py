@@ -16,9 +16,9 @@ from reminders.mail.branding import letterhead
 from reminders.mail.calendar_attachment import stay_ics
 from reminders.mail.message_builder import compose, message_id
 from reminders.models import Brand, Reminder, Reservation, Rule, Template
-from tenants.context import Scope
+from tenants.context import Tenant
 
-HOTEL = Scope(
+HOTEL = Tenant(
     id=uuid.UUID(int=7), slug="sol", schema="hotel_sol", role=None, name='Hotel "Sol" & Mar\r\nBcc: x@example.com',
     time_zone="Europe/Lisbon", language="en", status="active",
 )  # fmt: skip

@@ -113,7 +113,7 @@ def test_a_link_of_one_hotel_means_nothing_at_another(
     elsewhere = Client(SERVER_NAME="beta.localhost")
     assert elsewhere.post(path).status_code == 404
     reminder = Reminder.objects.exclude(recipient="").get()
-    forged = unsubscribe_links.link(reminder.id, hotel=other_hotel.scope, address="")
+    forged = unsubscribe_links.link(reminder.id, hotel=other_hotel.tenant, address="")
     assert guest.post(forged).status_code == 404
     assert not Suppression.objects.exists()
     with hotel_context(other_hotel):
@@ -175,7 +175,7 @@ def test_the_address_that_the_mail_went_to_counts(mailed: Callable[..., str], gu
 def test_the_link_of_a_test_mail_unsubscribes_nobody(
     hotel: Hotel, in_hotel: Hotel, smtp: MailServer, guest: Client
 ) -> None:
-    send_test(Template.objects.all()[0], recipient="manager@example.com", hotel=hotel.scope)
+    send_test(Template.objects.all()[0], recipient="manager@example.com", hotel=hotel.tenant)
     body = smtp.accepted[0].get_body(["plain"])
     assert body is not None
     [path] = re.findall(rf"http://{ALPHA_HOST}:8000(\S+)", body.get_content())
@@ -194,7 +194,7 @@ def test_an_earlier_reason_stays(mailed: Callable[..., str], guest: Client) -> N
 def test_links_lead_to_the_hotels_own_domain_with_tls(hotel: Hotel, settings: Any) -> None:
 
     settings.SECURE_SSL_REDIRECT = True  # as in production
-    assert public_url(hotel.scope) == "https://alpha.localhost"
+    assert public_url(hotel.tenant) == "https://alpha.localhost"
     hotels.add_domain(hotel_id=hotel.id, host="www.alpha.example")
     hotels.add_domain(hotel_id=hotel.id, host="guests.alpha.example")
-    assert public_url(hotel.scope) == "https://guests.alpha.example"
+    assert public_url(hotel.tenant) == "https://guests.alpha.example"

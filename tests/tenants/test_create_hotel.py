@@ -30,8 +30,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_it_answers_when_the_service_returns() -> None:
     hotel = services.create_hotel(slug="Sol", name="Hotel Sol", domains=["Hotel-Sol.example."])
     assert hotel.status == HotelStatus.ACTIVE
-    assert host_routing.resolve("sol.localhost") == hotel.scope
-    assert host_routing.resolve("hotel-sol.example") == hotel.scope
+    assert host_routing.resolve("sol.localhost") == hotel.tenant
+    assert host_routing.resolve("hotel-sol.example") == hotel.tenant
     with hotel_context(hotel):
         User.objects.create_user(username="ana", password=None, role="manager")
         assert User.objects.count() == 1
@@ -46,7 +46,7 @@ def test_a_replayed_schema_is_a_migrated_one_to_the_letter() -> None:
             cursor.execute("CREATE SCHEMA hotel_migrated")
         with hotel_context(migrated), connection.cursor() as cursor:
             cursor.execute(template.MIGRATIONS_TABLE)
-        SchemaMigrator(migrated.scope).migrate(migrated.scope)
+        SchemaMigrator(migrated.tenant).migrate(migrated.tenant)
     assert sql.dump(hotel.schema) == sql.dump("hotel_migrated")
 
 

@@ -7,7 +7,7 @@ import pytest
 from celery import shared_task
 
 from tenants import services, tasks
-from tenants.context import current_actor, current_scope, platform_context
+from tenants.context import current_actor, current_tenant, platform_context
 from tenants.models import Hotel
 from tenants.queue import due
 from tenants.queue.celery_task import HotelTask
@@ -23,7 +23,7 @@ def handler(ids: list[str]) -> None:
     assert current_actor().label == "tests.handler"
     if "bad" in ids:
         raise ZeroDivisionError
-    done.append((current_scope().slug, ids))
+    done.append((current_tenant().slug, ids))
 
 
 @pytest.fixture(autouse=True)

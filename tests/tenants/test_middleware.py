@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from django.utils.functional import SimpleLazyObject
 
 from tenants import services
-from tenants.context import NoScope, current_actor, current_scope, platform_context, scope_or_none
+from tenants.context import TenantNotSet, current_actor, current_tenant, platform_context, tenant_or_none
 from tenants.middleware import ActorMiddleware, HotelMiddleware, client_ip
 from tenants.models import Hotel, User
 
@@ -40,12 +40,12 @@ def test_the_host_sets_the_hotel_and_its_addresses(hotel: Hotel) -> None:
     seen = []
 
     def view(request: HttpRequest) -> HttpResponse:
-        seen.append((current_scope(), request.urlconf, schema()))
+        seen.append((current_tenant(), request.urlconf, schema()))
         return HttpResponse()
 
     HotelMiddleware(view)(request_for("Alpha.localhost.:8000"))
-    assert seen == [(hotel.scope, django_settings.HOTEL_URLCONF, hotel.schema)]
-    assert scope_or_none() is None
+    assert seen == [(hotel.tenant, django_settings.HOTEL_URLCONF, hotel.schema)]
+    assert tenant_or_none() is None
 
 
 def test_the_platforms_host_sets_the_platform(hotel: Hotel) -> None:
@@ -110,8 +110,8 @@ def test_the_hotel_is_kept_until_the_last_byte_is_made(hotel: Hotel) -> None:
     assert isinstance(response, StreamingHttpResponse)
     seen = []
     for chunk in response:
-        with pytest.raises(NoScope):
-            current_scope()  # the server between two chunks, which may be serving another hotel
+        with pytest.raises(TenantNotSet):
+            current_tenant()  # the server between two chunks, which may be serving another hotel
         seen.append(chunk)
     assert seen == [hotel.schema.encode()] * 3
     assert closed == [hotel.schema]
@@ -151,7 +151,7 @@ def test_an_error_in_the_view_gives_the_scope_back(hotel: Hotel) -> None:
 
     with pytest.raises(ValueError, match="no luck"):
         HotelMiddleware(fail)(request_for("alpha.localhost"))
-    assert scope_or_none() is None
+    assert tenant_or_none() is None
 
 
 def test_the_actor_is_looked_up_when_somebody_asks(in_hotel: Hotel) -> None:

@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from waffle.models import Flag, Switch
 
 from locks.models import Room
-from tenants.context import NoScope, hotel_context, platform_context, scope_or_none
+from tenants.context import TenantNotSet, hotel_context, platform_context, tenant_or_none
 from tenants.management.commands.list_hotels import Command as ListHotels
 from tenants.models import Hotel, User
 
@@ -40,7 +40,7 @@ def test_a_cached_value_is_its_hotels(hotel: Hotel, other_hotel: Hotel) -> None:
 
 
 def test_a_cache_without_a_hotel_is_refused() -> None:
-    with pytest.raises(NoScope):
+    with pytest.raises(TenantNotSet):
         cache.get("rate")
 
 
@@ -135,13 +135,13 @@ def test_a_command_of_ours_runs_for_the_platform_and_leaves_nothing_set(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    monkeypatch.setattr(ListHotels, "work", lambda _self, **_options: seen.append(scope_or_none()))
+    monkeypatch.setattr(ListHotels, "work", lambda _self, **_options: seen.append(tenant_or_none()))
     call_command("list_hotels")
     with hotel_context(hotel):
         call_command("list_hotels")
-        assert scope_or_none() == hotel.scope
-    assert [scope.schema for scope in seen if scope] == ["public", "public"]
-    assert scope_or_none() is None
+        assert tenant_or_none() == hotel.tenant
+    assert [tenant.schema for tenant in seen if tenant] == ["public", "public"]
+    assert tenant_or_none() is None
 
 
 def test_a_command_that_sets_no_hotel_is_told_so(hotel: Hotel) -> None:
@@ -149,5 +149,5 @@ def test_a_command_that_sets_no_hotel_is_told_so(hotel: Hotel) -> None:
         def handle(self, *_args: Any, **_options: Any) -> None:
             self.stdout.write(str(Room.objects.count()))
 
-    with pytest.raises(NoScope, match="hotel_context"):
+    with pytest.raises(TenantNotSet, match="hotel_context"):
         call_command(Careless())

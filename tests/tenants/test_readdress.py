@@ -75,7 +75,7 @@ def test_what_can_not_be_changes_nothing(
     services.add_domain(hotel_id=other_hotel.id, host="taken.example")
     response = patch(platform_api, hotel, **body)
     assert (response.status_code, response.json()["type"]) == expected
-    assert host_routing.resolve("alpha.localhost") == hotel.scope
+    assert host_routing.resolve("alpha.localhost") == hotel.tenant
     assert host_routing.resolve("renamed.localhost") is None
     assert host_routing.resolve("new.example") is None
 

@@ -159,7 +159,7 @@ def test_a_runtime_login_that_is_missing_is_named_with_the_statement_that_makes_
 def test_without_roles_a_hotel_is_made_and_a_check_warns(settings: Settings) -> None:
     settings.DATABASE_ROLES = False
     hotel = services.create_hotel(slug="walless", name="No Walls")
-    assert hotel.scope.role is None
+    assert hotel.tenant.role is None
     assert hotel.role not in sql.hotel_roles()
     # Two logins, and nobody grants the one what the other makes.
     assert [found.id for found in configuration.check_roles_setting(None)] == ["tenants.W010", "tenants.W013"]

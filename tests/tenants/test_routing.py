@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tenants import host_routing, services
-from tenants.context import PLATFORM, Scope, platform_context
+from tenants.context import PLATFORM, Tenant, platform_context
 from tenants.models import Domain, Hotel, HotelStatus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +34,7 @@ def felt_within(seconds: float, question: Callable[[], bool]) -> float:
     return time.monotonic() - started
 
 
-def lookup(routes: host_routing.Routes, host: str) -> Scope | None:
+def lookup(routes: host_routing.Routes, host: str) -> Tenant | None:
     return routes.table().by_host.get(host)
 
 
@@ -42,7 +42,7 @@ def test_a_warm_process_asks_the_database_nothing(routes: host_routing.Routes, h
     lookup(routes, "alpha.localhost")
     with CaptureQueriesContext(connection) as queries:
         for _ in range(1000):
-            assert lookup(routes, "alpha.localhost") == hotel.scope
+            assert lookup(routes, "alpha.localhost") == hotel.tenant
             assert lookup(routes, "localhost") is PLATFORM
             assert lookup(routes, "nobody.localhost") is None
     assert len(queries) == 0
@@ -69,7 +69,7 @@ def test_a_change_is_felt_within_a_second(
 
 def test_a_removed_domain_is_unknown_within_a_second(routes: host_routing.Routes, hotel: Hotel) -> None:
     services.add_domain(hotel_id=hotel.id, host="inn.example")
-    assert lookup(routes, "inn.example") == hotel.scope
+    assert lookup(routes, "inn.example") == hotel.tenant
     services.remove_domain(hotel_id=hotel.id, host="inn.example")
     felt_within(1, lambda: lookup(routes, "inn.example") is None)
 
@@ -80,9 +80,9 @@ def test_a_change_that_no_service_made_is_felt_too(routes: host_routing.Routes, 
         Hotel.objects.filter(id=hotel.id).update(status=HotelStatus.SUSPENDED)
         Domain.objects.create(hotel=hotel, host="inn.example")
     felt_within(1, lambda: lookup(routes, "inn.example") is not None)
-    scope = lookup(routes, "alpha.localhost")
-    assert scope is not None
-    assert scope.status == "suspended"
+    tenant = lookup(routes, "alpha.localhost")
+    assert tenant is not None
+    assert tenant.status == "suspended"
 
 
 def test_a_request_asks_for_itself_when_the_thread_is_late(routes: host_routing.Routes, hotel: Hotel) -> None:
@@ -115,7 +115,7 @@ def test_a_forked_process_reads_for_itself(routes: host_routing.Routes, hotel: H
     lookup(routes, "alpha.localhost")
     parent = routes._thread
     routes._pid = os.getpid() + 1  # what a child finds
-    assert lookup(routes, "alpha.localhost") == hotel.scope
+    assert lookup(routes, "alpha.localhost") == hotel.tenant
     assert routes._thread is not parent
     assert parent is not None
     routes._asked_at = 0
@@ -149,4 +149,4 @@ def test_many_threads_may_ask_at_once(routes: host_routing.Routes, hotel: Hotel)
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [hotel.scope] * 16
+    assert answers == [hotel.tenant] * 16

@@ -21,10 +21,10 @@ from hotelagent.celery import app
 from tenants import host_routing, services
 from tenants.context import (
     Actor,
-    NoScope,
+    TenantNotSet,
     actor_context,
     current_actor,
-    current_scope,
+    current_tenant,
     hotel_context,
     platform_context,
 )
@@ -37,7 +37,7 @@ seen: list[Any] = []
 
 @shared_task(base=HotelTask, name="tests.note")
 def note(value: str = "") -> None:
-    seen.append((current_scope().slug, current_actor().kind, current_actor().request_id, value))
+    seen.append((current_tenant().slug, current_actor().kind, current_actor().request_id, value))
 
 
 @shared_task(base=HotelTask, name="tests.fail_then_note", bind=True)
@@ -112,7 +112,7 @@ def test_no_task_of_a_suspended_hotel_runs(worker: Any, hotel: Hotel, other_hote
 
 
 def test_sending_without_a_hotel_or_the_platform_is_refused() -> None:
-    with pytest.raises(NoScope):
+    with pytest.raises(TenantNotSet):
         note.delay()
 
 
@@ -129,14 +129,14 @@ def test_threads_do_not_share_a_tasks_hotel(hotel: Hotel, other_hotel: Hotel) ->
     @shared_task(base=HotelTask, name="tests.meet")
     def meet() -> None:
         barrier.wait(5)
-        results.append(current_scope().slug)
+        results.append(current_tenant().slug)
 
     def run(one: Hotel) -> None:
         with hotel_context(one):
             meet.apply()
 
     original = host_routing.by_id
-    known = {hotel.id: hotel.scope, other_hotel.id: other_hotel.scope}
+    known = {hotel.id: hotel.tenant, other_hotel.id: other_hotel.tenant}
     host_routing.by_id = known.get  # type: ignore[assignment]
     try:
         threads = [threading.Thread(target=run, args=(one,)) for one in (hotel, other_hotel)]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from reminders.mail.calendar_attachment import sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning.schedule import local_day, zone_of
-from tenants.context import Scope, current_hotel
+from tenants.context import Tenant, current_hotel
 
 #: So long after the departure a stay is still shown, a cancelled one too: long enough for every reader to see it.
 KEPT = timedelta(days=31)
@@ -29,7 +29,7 @@ def version(stays: QuerySet[Reservation]) -> str:
     return f"{found['number']}-{found['newest']:%Y%m%dT%H%M%S.%f}" if found["number"] else "0"
 
 
-def calendar(stays: Iterable[Reservation], *, hotel: Scope) -> bytes:
+def calendar(stays: Iterable[Reservation], *, hotel: Tenant) -> bytes:
     """RFC 5545: lines of 75 octets that end in CRLF. An event keeps its UID, and SEQUENCE grows with changes."""
     import icalendar  # noqa: PLC0415 - a tenth of a second that only who writes a calendar pays
 

@@ -17,7 +17,7 @@ from django_tenants.postgresql_backend import base as tenants_base
 from psycopg import Error, IsolationLevel
 from psycopg.types.datetime import TimestamptzLoader
 
-from tenants.context import NoScope, platform_context, scope_or_none
+from tenants.context import TenantNotSet, platform_context, tenant_or_none
 from tenants.database.backend.connection import HotelConnection
 from tenants.database.backend.cursors import HotelCursor
 from tenants.database.backend.introspection import HotelIntrospection
@@ -125,7 +125,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
         """Set the schema of statements that run in no context. It gets no hotel's role, so on the runtime
         route the database refuses it what only hotels may see."""
-        if scope_or_none() is not None:
+        if tenant_or_none() is not None:
             raise RuntimeError(
                 "set_tenant() or set_schema() inside a context would be ignored: "
                 "nest hotel_context() or platform_context() (tenants.context) instead."
@@ -134,8 +134,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 
     @property
     def schema_name(self) -> str | None:
-        scope = scope_or_none()
-        return scope.schema if scope else self._schema_name
+        tenant = tenant_or_none()
+        return tenant.schema if tenant else self._schema_name
 
     @schema_name.setter
     def schema_name(self, name: str | None) -> None:
@@ -143,7 +143,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 
     def _explicit_path(self) -> tuple[str, ...]:
         if not self._schema_name:
-            raise NoScope
+            raise TenantNotSet
         return tuple(self._get_cursor_search_paths())
 
     def _handle_search_path(self, cursor: Any = None) -> None:

@@ -11,7 +11,7 @@ from psycopg.abc import PQGen
 from psycopg.generators import execute
 from psycopg.pq import Escaping, ExecStatus, TransactionStatus
 
-from tenants.context import PUBLIC_SCHEMA, scope_or_none
+from tenants.context import PUBLIC_SCHEMA, tenant_or_none
 from tenants.database.backend.errors import of_statement
 from tenants.database.backend.prefix import END, NO_ROLE, NOTHING, Prefix, settings_of
 from tenants.database.backend.statements import PLAIN, Kind, Statement
@@ -19,7 +19,7 @@ from tenants.database.backend.statements import PLAIN, Kind, Statement
 IDLE = TransactionStatus.IDLE
 INERROR = TransactionStatus.INERROR
 
-# These touch no relation, or may have nothing before them: they go as they are, and need no scope.
+# These touch no relation, or may have nothing before them: they go as they are, and need no tenant.
 _BARE = {Kind.CONTROL, Kind.DEFERRED, Kind.CLUSTER, Kind.ALONE, Kind.EMPTY}
 NOT_IN_TRANSACTION = (
     "`{}` may not run in a transaction block. Run it in `with direct_route():` "
@@ -37,7 +37,7 @@ _REFUSED = {
 
 
 class HotelConnection(psycopg.Connection[Any]):
-    """Refuses each way of sending a statement that can't carry its scope."""
+    """Refuses each way of sending a statement that can't carry its tenant."""
 
     direct = False
     roles = True
@@ -45,7 +45,7 @@ class HotelConnection(psycopg.Connection[Any]):
     own_schema_only = False
     # Set where the server's own time zone is another than Django's.
     local_time_zone: str | None = None
-    # Asked where no context is set: what django-tenants' set_tenant() said, or NoScope.
+    # Asked where no context is set: what django-tenants' set_tenant() said, or TenantNotSet.
     explicit_path: Callable[[], tuple[str, ...]]
 
     def before(self, statement: Statement) -> Prefix:
@@ -62,11 +62,11 @@ class HotelConnection(psycopg.Connection[Any]):
         return prefix
 
     def settings(self, how: str = "LOCAL") -> Prefix:
-        scope = scope_or_none()
-        if scope is None:
+        tenant = tenant_or_none()
+        if tenant is None:
             path, role = self.explicit_path(), None
         else:
-            role, schema = scope.role, scope.schema
+            role, schema = tenant.role, tenant.schema
             path = (schema,) if schema == PUBLIC_SCHEMA else (schema, PUBLIC_SCHEMA)
         if self.own_schema_only:
             path = path[:1]
@@ -93,7 +93,7 @@ class HotelConnection(psycopg.Connection[Any]):
         return self._exec_command(words)
 
     def ping(self) -> None:
-        """Prove the connection alive. It reads nothing, so it needs no scope."""
+        """Prove the connection alive. It reads nothing, so it needs no tenant."""
         with self.lock:
             self.wait(self.command("SELECT 1"))
 
@@ -113,7 +113,7 @@ class HotelConnection(psycopg.Connection[Any]):
         answer: bytes | None = own[0].get_value(0, 0)
         return None if answer is None else answer.decode()
 
-    # What can't carry a scope.
+    # What can't carry a tenant.
 
     def _start_query(self) -> PQGen[None]:
         # psycopg's own cursors pass here before they send; ours do not.

@@ -1,4 +1,4 @@
-"""The cursor that sends each statement with its scope, as one message, and steps over what the scope answers.
+"""The cursor that sends each statement with its tenant, as one message, and steps over what the tenant answers.
 
 It replaces the generators of psycopg's ClientCursor that send (3.3: execute, executemany, copy, stream) and
 leaves alone what reads results. psycopg would send BEGIN on a round trip of its own; here it rides with the
@@ -66,7 +66,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._last_query = query
 
     def _alone_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
-        """What may not run in a transaction block (direct route): its scope is the session's meanwhile."""
+        """What may not run in a transaction block (direct route): its tenant is the session's meanwhile."""
         prefix = self._conn.before(statement)
         if self._pgconn.transaction_status == IDLE and self._conn.autocommit:
             yield from self._send_gen(NOTHING, self._conn.settings("SESSION").message)

@@ -1,4 +1,4 @@
-"""Introspection of the one schema in scope, without the shared tables that stand behind it on the path.
+"""Introspection of the one schema of the current tenant, without the shared tables that stand behind it on the path.
 
 `migrate` asks it which tables exist: a hotel's own django_migrations must not be found in `public`.
 """

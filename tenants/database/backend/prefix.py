@@ -1,4 +1,4 @@
-"""The settings that every statement carries, as one run of bytes a scope.
+"""The settings that every statement carries, as one run of bytes a tenant.
 
 `SET LOCAL` inside a message of several statements ends with the message's implicit transaction, or with the
 transaction that is open: nothing stays on the server connection.

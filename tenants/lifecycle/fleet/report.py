@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from tenants.context import Scope, hotel_context, platform_context
+from tenants.context import Tenant, hotel_context, platform_context
 from tenants.lifecycle import template as template_schema
 from tenants.lifecycle.fleet.schemas import Plan
 from tenants.lifecycle.fleet.states import behind, grouped
@@ -53,7 +53,7 @@ def fleet(slugs: list[str] | None) -> list[Step]:
     for group in groups:
         shown = ", ".join(hotel.slug for hotel in group.hotels[:10])
         more = f" and {len(group.hotels) - 10} more" if len(group.hotels) > 10 else ""
-        steps.append(Step(f"Hotels: {shown}{more}", _plan(group.hotels[0].scope)))
+        steps.append(Step(f"Hotels: {shown}{more}", _plan(group.hotels[0].tenant)))
     return steps
 
 
@@ -66,8 +66,8 @@ def _newest() -> str:
     return template_schema.fingerprint(applied | {(m.app_label, m.name) for m, _backwards in plan})
 
 
-def _plan(scope: Scope) -> Plan:
-    with hotel_context(scope):
+def _plan(tenant: Tenant) -> Plan:
+    with hotel_context(tenant):
         executor = MigrationExecutor(connection)
         plan: Plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         return plan

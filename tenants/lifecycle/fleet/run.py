@@ -48,7 +48,7 @@ def migrate(hotels: list[Hotel], *, jobs: int, progress: Progress) -> Result:
 
 
 def _migrate_group(group: Group, *, jobs: int) -> Iterator[tuple[Hotel, str | None]]:
-    migrator = SchemaMigrator(group.hotels[0].scope)
+    migrator = SchemaMigrator(group.hotels[0].tenant)
     if not migrator.plan:
         for hotel in group.hotels:
             yield hotel, _attempt(partial(_mark, hotel, template.fingerprint(group.state)))
@@ -75,9 +75,9 @@ class Lesson:
 
 def _teach(migrator: SchemaMigrator, hotel: Hotel, lesson: list[Lesson]) -> None:
     """Migrate this hotel by Django, and add to `lesson` what the others of its group need: one message."""
-    before = migrator.applied(hotel.scope)
-    sent = patiently(lambda: migrator.migrate(hotel.scope))
-    after = migrator.applied(hotel.scope)
+    before = migrator.applied(hotel.tenant)
+    sent = patiently(lambda: migrator.migrate(hotel.tenant))
+    after = migrator.applied(hotel.tenant)
     state = template.fingerprint(after)
     _mark(hotel, state)
     makes = settings.DATABASE_ROLES and any("CREATE " in text.upper() for text in sent)
@@ -118,13 +118,13 @@ class _ByDjango:
 
     def __call__(self, hotel: Hotel) -> None:
         # Made from the first hotel that this thread gets: one that another thread has migrated lacks nothing.
-        self.migrator = self.migrator or SchemaMigrator(hotel.scope)
+        self.migrator = self.migrator or SchemaMigrator(hotel.tenant)
         _mark(hotel, "")  # until it is through: killed here, it counts as behind
         migrator = self.migrator
-        patiently(lambda: migrator.migrate(hotel.scope))
+        patiently(lambda: migrator.migrate(hotel.tenant))
         if settings.DATABASE_ROLES:
             _grant(hotel)
-        _mark(hotel, template.fingerprint(migrator.applied(hotel.scope)))
+        _mark(hotel, template.fingerprint(migrator.applied(hotel.tenant)))
 
 
 def _in_parallel(

@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.migration import Migration
 from django.db.migrations.operations.base import Operation
 
-from tenants.context import Scope, hotel_context
+from tenants.context import Tenant, hotel_context
 from tenants.lifecycle.fleet.locks import LOCK_TIMEOUT
 from tenants.lifecycle.fleet.states import State
 
@@ -20,8 +20,8 @@ Plan = list[tuple[Migration, bool]]
 class SchemaMigrator:
     """Brings schemas of one state to the newest one. Made once for many schemas, in the thread that uses it."""
 
-    def __init__(self, scope: Scope) -> None:
-        with hotel_context(scope):
+    def __init__(self, tenant: Tenant) -> None:
+        with hotel_context(tenant):
             self.executor = MigrationExecutor(connection)
             self.executor.loader.check_consistent_history(connection)
             self.targets = self.executor.loader.graph.leaf_nodes()
@@ -43,17 +43,17 @@ class SchemaMigrator:
         """Whether what Django sends to one schema can be sent to the others as text."""
         return self.atomic and not self.runs_python
 
-    def applied(self, scope: Scope) -> State:
-        with hotel_context(scope):
+    def applied(self, tenant: Tenant) -> State:
+        with hotel_context(tenant):
             return frozenset(self.executor.recorder.applied_migrations())
 
-    def migrate(self, scope: Scope) -> list[str]:
+    def migrate(self, tenant: Tenant) -> list[str]:
         """Run the plan in the schema, with the hotel set. The SQL that changed the schema, in order.
 
         One transaction: the schema is at the newest state, or as it was. But where a migration is not atomic
         (CREATE INDEX CONCURRENTLY): then the schema is at the last migration that went through.
         """
-        with hotel_context(scope), _recorded() as sent:
+        with hotel_context(tenant), _recorded() as sent:
             if not self.atomic:
                 self._run()
                 return sent
@@ -89,7 +89,7 @@ def _runs_python(operation: Operation, app_label: str) -> bool:
     if operation.reduces_to_sql:
         return False
     if isinstance(operation, RunPython):
-        # What the router keeps out of the schema in scope is nothing to run there.
+        # What the router keeps out of the current schema is nothing to run there.
         return router.allow_migrate(connection.alias, app_label, **operation.hints)
     return True
 

@@ -11,7 +11,7 @@ from django.core.management.commands import migrate as django_migrate
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 
 from tenants.checks.database import check_direct_route
-from tenants.context import Scope, hotel_context, platform_context
+from tenants.context import Tenant, hotel_context, platform_context
 from tenants.database import roles, shared_roles
 from tenants.database.connections import direct_route
 from tenants.errors import DomainError
@@ -212,13 +212,13 @@ class Command(django_migrate.Command):
 
     # What Django's own command does, in each schema.
 
-    def _schemas(self) -> list[Scope]:
+    def _schemas(self) -> list[Tenant]:
         with platform_context():
             slugs = self._chosen()
             if slugs:
-                return [hotel.scope for hotel in Hotel.objects.filter(slug__in=slugs)]
+                return [hotel.tenant for hotel in Hotel.objects.filter(slug__in=slugs)]
             hotels = Hotel.objects.exclude(status="provisioning")
-            return [template.TEMPLATE, *(hotel.scope for hotel in hotels)]
+            return [template.TEMPLATE, *(hotel.tenant for hotel in hotels)]
 
     def _one_by_one(self) -> None:
         if not self.options["hotel"]:
@@ -226,29 +226,29 @@ class Command(django_migrate.Command):
                 super().handle(**self.options)
             template.ensure_schema()
         failed = {}
-        for scope in self._schemas():
-            self._say(f"Schema {scope.schema}")
+        for tenant in self._schemas():
+            self._say(f"Schema {tenant.schema}")
             with platform_context():
-                Hotel.objects.filter(schema=scope.schema).update(migrated="")
+                Hotel.objects.filter(schema=tenant.schema).update(migrated="")
             try:
-                with hotel_context(scope):
+                with hotel_context(tenant):
                     super().handle(**{**self.options, "verbosity": 0})
             except (CommandError, LookupError):
                 raise
             except Exception as problem:  # noqa: BLE001 - the other hotels go on
-                failed[scope.schema] = f"{type(problem).__name__}: {problem}"
-            self._mark(scope)
+                failed[tenant.schema] = f"{type(problem).__name__}: {problem}"
+            self._mark(tenant)
         for schema, error in failed.items():
             self.stderr.write(self.style.ERROR(f"{schema}: {error}"))
         if failed:
             sys.exit(1)
 
-    def _mark(self, scope: Scope) -> None:
-        state = template.fingerprint(SchemaMigrator(scope).applied(scope))
-        if scope == template.TEMPLATE:
+    def _mark(self, tenant: Tenant) -> None:
+        state = template.fingerprint(SchemaMigrator(tenant).applied(tenant))
+        if tenant == template.TEMPLATE:
             template.store(state)
         with platform_context():
-            Hotel.objects.filter(schema=scope.schema).update(migrated=state)
+            Hotel.objects.filter(schema=tenant.schema).update(migrated=state)
 
     # --plan and --check
 

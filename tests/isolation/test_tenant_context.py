@@ -15,12 +15,12 @@ from django.db.backends.signals import connection_created
 from tenants.context import (
     PLATFORM,
     Actor,
-    NoHotel,
-    NoScope,
+    HotelNotSet,
+    TenantNotSet,
     actor_context,
     current_actor,
     current_hotel,
-    current_scope,
+    current_tenant,
     hotel_context,
     platform_context,
 )
@@ -39,20 +39,20 @@ def whose() -> str:
 
 
 def test_contexts_nest_and_come_back_after_an_exception(small_world: World) -> None:
-    first, second = small_world.scope(0), small_world.scope(1)
+    first, second = small_world.tenant(0), small_world.tenant(1)
     with hotel_context(first):
         with suppress(ZeroDivisionError), hotel_context(second), platform_context():
-            assert current_scope() is PLATFORM
+            assert current_tenant() is PLATFORM
             raise ZeroDivisionError
         assert current_hotel() is first
-    with pytest.raises(NoScope):
-        current_scope()
+    with pytest.raises(TenantNotSet):
+        current_tenant()
 
 
 def test_a_hotel_where_none_is_set_is_an_error_that_says_what_to_do() -> None:
-    with pytest.raises(NoScope, match="hotel_context"):
+    with pytest.raises(TenantNotSet, match="hotel_context"):
         current_hotel()
-    with platform_context(), pytest.raises(NoHotel, match="hotel_context"):
+    with platform_context(), pytest.raises(HotelNotSet, match="hotel_context"):
         current_hotel()
     with pytest.raises(ValueError, match="platform_context"), hotel_context(PLATFORM):
         pass
@@ -63,15 +63,15 @@ def test_a_thread_starts_without_a_hotel(small_world: World) -> None:
 
     def look() -> None:
         try:
-            seen.append(current_scope())
-        except NoScope as error:
+            seen.append(current_tenant())
+        except TenantNotSet as error:
             seen.append(error)
 
-    with hotel_context(small_world.scope(0)):
+    with hotel_context(small_world.tenant(0)):
         thread = threading.Thread(target=look)
         thread.start()
         thread.join()
-    assert isinstance(seen[0], NoScope)
+    assert isinstance(seen[0], TenantNotSet)
 
 
 def test_the_actor_comes_back() -> None:
@@ -81,49 +81,49 @@ def test_the_actor_comes_back() -> None:
 
 
 def test_no_scope_is_an_error_and_never_the_platform(connected: World) -> None:
-    with pytest.raises(NoScope):
+    with pytest.raises(TenantNotSet):
         ask("SELECT hotel FROM marker")
-    with transaction.atomic(), pytest.raises(NoScope):
+    with transaction.atomic(), pytest.raises(TenantNotSet):
         ask("SELECT hotel FROM marker")
 
 
 def test_a_statement_goes_as_its_hotel_and_leaves_nothing(connected: World) -> None:
-    scope = connected.scope(1)
-    with hotel_context(scope):
+    tenant = connected.tenant(1)
+    with hotel_context(tenant):
         assert ask("SELECT current_user, current_setting('search_path')") == [
-            (scope.role, f"{scope.schema}, public")
+            (tenant.role, f"{tenant.schema}, public")
         ]
     with psycopg.connect(connected.runtime_url, autocommit=True) as other:
-        assert other.execute("SELECT current_user <> %s", [scope.role]).fetchone() == (True,)
+        assert other.execute("SELECT current_user <> %s", [tenant.role]).fetchone() == (True,)
 
 
 def test_the_platform_after_a_hotel_in_one_transaction_has_no_hotels_rights(connected: World) -> None:
     with transaction.atomic():
-        with hotel_context(connected.scope(0)):
+        with hotel_context(connected.tenant(0)):
             assert whose() == "h0"
         with platform_context():
             assert whose() == "platform"
             assert ask("SELECT current_user = session_user") == [(True,)]
             with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
-                ask(f"SELECT * FROM {connected.scope(0).schema}.marker")
+                ask(f"SELECT * FROM {connected.tenant(0).schema}.marker")
 
 
 def test_a_hotel_may_not_read_anothers_schema_by_name(connected: World) -> None:
-    with hotel_context(connected.scope(0)), pytest.raises(ProgrammingError, match="permission denied"):
-        ask(f"SELECT * FROM {connected.scope(1).schema}.marker")
+    with hotel_context(connected.tenant(0)), pytest.raises(ProgrammingError, match="permission denied"):
+        ask(f"SELECT * FROM {connected.tenant(1).schema}.marker")
 
 
 def test_the_login_without_a_prefix_sees_nothing(connected: World) -> None:
     """What a forgotten prefix would meet: the database's own answer."""
     with psycopg.connect(connected.runtime_url, autocommit=True) as bare, pytest.raises(psycopg.Error):
-        bare.execute(f"SELECT * FROM {connected.scope(0).schema}.marker")
+        bare.execute(f"SELECT * FROM {connected.tenant(0).schema}.marker")
 
 
 def test_a_lazy_queryset_is_read_where_it_is_consumed(connected: World) -> None:
     cursor = connection.cursor()
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         cursor.execute("SELECT hotel FROM marker")
-    with hotel_context(connected.scope(1)):
+    with hotel_context(connected.tenant(1)):
         # Rows that were fetched stay those of the hotel that they were read in.
         assert cursor.fetchone() == ("h0",)
         cursor.execute("SELECT hotel FROM marker")
@@ -132,7 +132,7 @@ def test_a_lazy_queryset_is_read_where_it_is_consumed(connected: World) -> None:
 
 def test_a_transaction_may_begin_and_end_without_a_hotel(connected: World) -> None:
     with transaction.atomic():
-        with transaction.atomic(), hotel_context(connected.scope(0)):
+        with transaction.atomic(), hotel_context(connected.tenant(0)):
             assert whose() == "h0"
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             raise ZeroDivisionError
@@ -143,11 +143,11 @@ def test_rolling_back_to_a_savepoint_of_another_hotel_does_not_bring_that_hotel_
     connected: World,
 ) -> None:
     with transaction.atomic():
-        with hotel_context(connected.scope(0)):
+        with hotel_context(connected.tenant(0)):
             assert whose() == "h0"
             with connection.cursor() as cursor:
                 cursor.execute("SAVEPOINT here")
-        with hotel_context(connected.scope(1)):
+        with hotel_context(connected.tenant(1)):
             assert whose() == "h1"
             with connection.cursor() as cursor:
                 cursor.execute("ROLLBACK TO SAVEPOINT here")
@@ -155,7 +155,7 @@ def test_rolling_back_to_a_savepoint_of_another_hotel_does_not_bring_that_hotel_
 
 
 def test_after_an_error_only_a_rollback_passes_and_the_hotel_is_right_again(connected: World) -> None:
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         connection.set_autocommit(False)
         try:
             with pytest.raises(DatabaseError):
@@ -172,35 +172,35 @@ def test_after_an_error_only_a_rollback_passes_and_the_hotel_is_right_again(conn
 
 
 def test_a_schema_that_is_gone_is_not_answered_from_public(connected: World) -> None:
-    gone = replace(connected.scope(0), schema="hotel_gone")
+    gone = replace(connected.tenant(0), schema="hotel_gone")
     with hotel_context(gone), pytest.raises(ProgrammingError, match=r"permission denied|does not exist"):
         ask("SELECT hotel FROM marker")
 
 
 def test_a_role_that_is_gone_is_an_error_that_says_so(connected: World) -> None:
-    gone = replace(connected.scope(0), role="hotel_gone")
+    gone = replace(connected.tenant(0), role="hotel_gone")
     with hotel_context(gone), pytest.raises(DatabaseError, match="role or schema could not be set"):
         ask("SELECT 1")
 
 
 @pytest.mark.parametrize("name", ['x", public; DROP TABLE marker; --', "pg_catalog", "", "a\nb", "a;b"])
 def test_a_schema_with_a_name_that_breaks_out_is_refused(connected: World, name: str) -> None:
-    with hotel_context(replace(connected.scope(0), schema=name)), pytest.raises(ValueError, match="schema"):
+    with hotel_context(replace(connected.tenant(0), schema=name)), pytest.raises(ValueError, match="schema"):
         ask("SELECT 1")
 
 
 def test_django_tenants_api_sets_a_schema_where_no_context_is(connected: World) -> None:
     explicit: Any = connection
     try:
-        explicit.set_schema(connected.scope(0).schema)
-        assert explicit.schema_name == connected.scope(0).schema
+        explicit.set_schema(connected.tenant(0).schema)
+        assert explicit.schema_name == connected.tenant(0).schema
         # It names no role, so the database refuses what only the hotel may see.
         with pytest.raises(ProgrammingError, match=r"permission denied|does not exist"):
-            ask(f"SELECT hotel FROM {connected.scope(0).schema}.marker")
+            ask(f"SELECT hotel FROM {connected.tenant(0).schema}.marker")
         explicit.set_schema_to_public()
         assert whose() == "platform"
-        with hotel_context(connected.scope(1)):
-            assert explicit.schema_name == connected.scope(1).schema
+        with hotel_context(connected.tenant(1)):
+            assert explicit.schema_name == connected.tenant(1).schema
             assert whose() == "h1"
             with pytest.raises(RuntimeError, match="hotel_context"):
                 explicit.set_schema_to_public()
@@ -212,7 +212,7 @@ def test_django_tenants_api_sets_a_schema_where_no_context_is(connected: World) 
 def test_introspection_sees_the_hotels_tables_and_not_the_platforms(connected: World) -> None:
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
         owner.execute("CREATE TABLE IF NOT EXISTS public.shared_only (id int)")
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         tables = connection.introspection.table_names()
         assert sorted(tables) == ["django_session", "guest", "marker"]
         with connection.cursor() as cursor:
@@ -266,7 +266,7 @@ def test_the_health_check_needs_no_hotel(connected: World) -> None:
 def test_what_needs_a_session_is_refused_and_pointed_to_the_direct_route(
     connected: World, statement: str
 ) -> None:
-    with hotel_context(connected.scope(0)):
+    with hotel_context(connected.tenant(0)):
         with pytest.raises(NotSupportedError, match=r"direct_route\(\)"):
             ask(statement)
         with transaction.atomic(), pytest.raises(NotSupportedError):
@@ -279,5 +279,5 @@ def test_what_needs_a_session_is_refused_and_pointed_to_the_direct_route(
 def test_the_end_of_a_transaction_among_other_statements_is_refused(
     connected: World, statements: str
 ) -> None:
-    with hotel_context(connected.scope(0)), pytest.raises(ProgrammingError, match="without its hotel"):
+    with hotel_context(connected.tenant(0)), pytest.raises(ProgrammingError, match="without its hotel"):
         ask(statements)
