@@ -1,119 +1,146 @@
-"""What can go wrong with reservations and reminders, said so that a person and a client can act on it."""
+"""The errors of reservations, calendars and reminders. `code` is the last part of the problem type."""
+
+from django.utils.translation import gettext_lazy as _
 
 from tenants.errors import DomainError
 
 
 class ReservationNotFound(DomainError):
+    """No reservation of this hotel has this id or number."""
+
     code = "reservation-not-found"
     status = 404
-    title = "There is no such reservation"
+    title = _("Reservation not found")
 
 
 class InvalidReservation(DomainError):
-    """`extra["errors"]` says which fields are wrong and why."""
+    """Some fields are not valid. `errors` maps each of these fields to its error messages."""
 
     code = "invalid-reservation"
     status = 422
-    title = "The reservation can't be stored as it is"
+    title = _("The reservation is not valid")
 
 
-class ReservationChanged(DomainError):
-    """Somebody changed it since the version that the caller has seen; `version` is the one it has now."""
+class ReservationConflict(DomainError):
+    """The reservation no longer has the version that the client sent in `If-Match`."""
 
-    code = "reservation-changed"
+    code = "reservation-conflict"
     status = 412
-    title = "The reservation is not as you have seen it"
+    title = _("The reservation was changed by someone else")
 
 
-class WrongReservationState(DomainError):
-    """The reservation is not in a state that the act starts from."""
+class ReservationStateError(DomainError):
+    """The operation is not allowed in the current status of the reservation (`status_now`)."""
 
-    code = "wrong-reservation-state"
-    title = "The reservation's status does not allow this"
+    code = "reservation-state-error"
+    title = _("Not allowed in this reservation status")
 
 
 class ReminderNotFound(DomainError):
+    """No reminder of this hotel has this id."""
+
     code = "reminder-not-found"
     status = 404
-    title = "There is no such reminder"
+    title = _("Reminder not found")
 
 
-class WrongReminderState(DomainError):
-    """The reminder is not in a state that the act starts from."""
+class ReminderStateError(DomainError):
+    """The operation is not allowed in the current status of the reminder (`status_now`)."""
 
-    code = "wrong-reminder-state"
-    title = "The reminder's status does not allow this"
+    code = "reminder-state-error"
+    title = _("Not allowed in this reminder status")
 
 
 class InvalidTemplate(DomainError):
+    """The template has a syntax error or uses an unknown variable. `part` is `subject`, `text` or `html`."""
+
     code = "invalid-template"
     status = 422
-    title = "The template can't be used as it is"
+    title = _("The template is not valid")
 
 
 class InvalidLogo(DomainError):
+    """The file is not a PNG or JPEG image within the limits of size and dimensions."""
+
     code = "invalid-logo"
     status = 422
-    title = "The picture can't be used as a logo"
+    title = _("The image can't be used as a logo")
 
 
 class InvalidColour(DomainError):
+    """The colour is not written as `#rrggbb`."""
+
     code = "invalid-colour"
     status = 422
-    title = "This is no colour"
+    title = _("The colour is not valid")
 
 
 class SuppressionNotFound(DomainError):
+    """The address is not on the hotel's suppression list."""
+
     code = "suppression-not-found"
     status = 404
-    title = "The address is not on the suppression list"
+    title = _("The address is not on the suppression list")
 
 
-class RefusedForGood(DomainError):
-    """The mail server said no, and will say so again: the address or the mail has to change."""
+class MailRejected(DomainError):
+    """The mail server rejected the message permanently. The address or the message must be corrected."""
 
-    code = "refused-for-good"
+    code = "mail-rejected"
     status = 502
-    title = "The mail server refused it for good"
+    title = _("The mail server rejected the message")
 
 
-class RefusedForNow(DomainError):
-    """The mail server could not be reached, or said "not now": nothing was sent."""
+class MailDeferred(DomainError):
+    """The mail server could not be reached or refused temporarily. The message was not sent."""
 
-    code = "refused-for-now"
+    code = "mail-deferred"
     status = 503
-    title = "The mail server can't take it now"
+    title = _("The mail server can't accept the message at the moment")
 
 
-class OutcomeUnknown(DomainError):
-    """The connection broke after the mail was handed over and before the server said whether it took it."""
+class MailOutcomeUnknown(DomainError):
+    """The connection was lost after the message was sent and before the mail server replied."""
 
-    code = "outcome-unknown"
+    code = "mail-outcome-unknown"
     status = 502
-    title = "The mail server may or may not have taken it"
+    title = _("The mail server may have accepted the message")
 
 
-class UnreadableFile(DomainError):
-    code = "unreadable-file"
+class InvalidFile(DomainError):
+    """The file can't be read as a CSV file of bookings or as an iCalendar file."""
+
+    code = "invalid-file"
     status = 422
-    title = "The file can't be imported"
+    title = _("The file can't be imported")
 
 
-class CalendarNotRead(DomainError):
-    """The channel's calendar could not be had at its address. The detail says what to do, and not the address."""
+class InvalidCalendarUrl(DomainError):
+    """The text is not a public `https` or `webcal` URL."""
 
-    code = "calendar-not-read"
+    code = "invalid-calendar-url"
     status = 422
-    title = "The calendar can't be read at this address"
+    title = _("The calendar URL is not valid")
 
 
-class CalendarKnown(DomainError):
-    code = "calendar-known"
-    status = 409
-    title = "The hotel reads this calendar already"
+class CalendarUnavailable(DomainError):
+    """The calendar could not be fetched. The detail says what to do and never contains the secret URL."""
+
+    code = "calendar-unavailable"
+    status = 502
+    title = _("The calendar can't be fetched")
+
+
+class CalendarConflict(DomainError):
+    """The URL is already linked to a room of this hotel."""
+
+    code = "calendar-conflict"
+    title = _("The calendar is already linked")
 
 
 class CalendarNotFound(DomainError):
+    """No linked calendar of this hotel has this id."""
+
     code = "calendar-not-found"
     status = 404
-    title = "There is no such calendar address"
+    title = _("Linked calendar not found")

@@ -16,10 +16,10 @@ RETURNED = {
 }
 #: These, and the codes of `reminders.errors`.
 WRONG = {
-    "refused-for-good": _("the mail server refused it"),
-    "refused-for-now": _("the mail server did not take it in time"),
+    "mail-rejected": _("the mail server refused it"),
+    "mail-deferred": _("the mail server did not take it in time"),
     "invalid-template": _("its template has a mistake"),
-    "outcome-unknown": _("the connection broke after the mail was handed over"),
+    "mail-outcome-unknown": _("the connection broke after the mail was handed over"),
     "worker-lost": _("the worker was lost after it handed the mail over"),
     **{what: _(words) for what, words in RETURNED.items()},
 }

@@ -11,7 +11,7 @@ from dlq import subjects
 from dlq.events import ERRORS, NAMES, SOURCES
 from dlq.models import Failure
 from dlq.subjects import Subject
-from reminders.errors import InvalidTemplate, RefusedForGood, RefusedForNow
+from reminders.errors import InvalidTemplate, MailDeferred, MailRejected
 from reminders.events import WRONG
 from reminders.models import Reminder
 from reminders.sending.outcomes import SEND
@@ -19,7 +19,7 @@ from tenants.context import current_tenant
 
 NAMES[SEND] = gettext_lazy("sending a reminder")
 SOURCES["reminders"] = gettext_lazy("Reminders")
-for kind in (RefusedForGood, RefusedForNow, InvalidTemplate):
+for kind in (MailRejected, MailDeferred, InvalidTemplate):
     ERRORS[f"{kind.__module__}.{kind.__qualname__}"] = WRONG[kind.code]
 
 

@@ -29,7 +29,7 @@ from reminders.serializers import (
 )
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 
-_STATE = problem_responses((409, "Its status does not allow this (`/problems/wrong-reminder-state`)."))
+_STATE = problem_responses((409, "Its status does not allow this (`/problems/reminder-state-error`)."))
 
 
 class ReservationFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -62,7 +62,7 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
         request=None,
         responses={
             200: ReservationSerializer,
-            **problem_responses((409, "The stay is over (`/problems/wrong-reservation-state`).")),
+            **problem_responses((409, "The stay is over (`/problems/reservation-state-error`).")),
         },
     )
     @action(detail=True, methods=["post"])
@@ -111,7 +111,7 @@ class ReservationByNumberView(HotelAPIView):
             200: ReservationSerializer,
             201: ReservationSerializer,
             **problem_responses(
-                (412, "It is not as in `If-Match` (`/problems/reservation-changed`)."),
+                (412, "It is not as in `If-Match` (`/problems/reservation-conflict`)."),
                 (422, "`/problems/invalid-reservation`."),
             ),
         },

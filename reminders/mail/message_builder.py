@@ -13,7 +13,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage
-from reminders.errors import RefusedForGood
+from reminders.errors import MailRejected
 from reminders.mail import unsubscribe_links
 from reminders.mail.branding import Letterhead, letterhead
 from reminders.mail.calendar_attachment import hotel_key, stay_ics, stay_uid
@@ -38,11 +38,11 @@ def message_id(reminder: Reminder, *, hotel: Tenant) -> str:
 def compose(
     reminder: Reminder, *, template: Template, recipient: str, letterhead: Letterhead
 ) -> EmailMultiAlternatives:
-    """Raises InvalidTemplate, or RefusedForGood for an address or a size that no server would take."""
+    """Raises InvalidTemplate, or MailRejected for an address or a size that no server would take."""
     try:
         validate_email(recipient)
     except ValidationError as error:
-        raise RefusedForGood(
+        raise MailRejected(
             TranslatableMessage(
                 _("The reservation's e-mail address is not valid: correct it, then send this again.")
             )
@@ -71,7 +71,7 @@ def compose(
     message.attach("stay.ics", calendar, "text/calendar")
     size = sum(len(part.encode()) for part in (rendered.text, rendered.html, calendar))
     if size > MOST_BYTES:
-        raise RefusedForGood(
+        raise MailRejected(
             TranslatableMessage(
                 _("The mail has {size} kB with its attachment; {most} kB are the most."),
                 size=size // 1000,
@@ -84,7 +84,7 @@ def compose(
 def send_test(template: Template, *, recipient: str, hotel: Tenant) -> None:
     """Send a template to a member of staff, as the guest of the newest reservation would get it.
 
-    Its link unsubscribes nobody. Raises InvalidTemplate, RefusedForGood, RefusedForNow or OutcomeUnknown.
+    Its link unsubscribes nobody. Raises InvalidTemplate, MailRejected, MailDeferred or MailOutcomeUnknown.
     """
     head = letterhead(hotel)
     nobody = unsubscribe_links.link(_NO_REMINDER, hotel=hotel, address=head.address)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from audit.services import record
 from hotelagent.core.messages import TranslatableMessage, message_to_json
 from reminders import events
-from reminders.errors import RefusedForGood
+from reminders.errors import MailRejected
 from reminders.models import Reminder, ReminderStatus
 from reminders.providers import event_mapping
 from reminders.sending.outcomes import keep_failure
@@ -68,7 +68,7 @@ def _return(reminder: Reminder, event: AnymailTrackingEvent) -> None:
     """It did not reach the guest."""
     what, said = event_mapping.kind(event), event_mapping.said(event)
     words = TranslatableMessage(events.RETURNED[what])
-    error = RefusedForGood(TranslatableMessage("{words}: {said}", words=words, said=said) if said else words)
+    error = MailRejected(TranslatableMessage("{words}: {said}", words=words, said=said) if said else words)
     waiting = Reminder.objects.filter(id=reminder.id, status__in=_GONE_OUT)
     if not waiting.update(status=ReminderStatus.FAILED, last_error=message_to_json(error.detail)):
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.mail import EmailMessage
 
-from reminders.errors import OutcomeUnknown, RefusedForGood, RefusedForNow
+from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 
 _FOR_GOOD = frozenset({400, 404, 410, 413, 422})
 _FOR_NOW = frozenset({401, 403, 429, 503})
@@ -62,15 +62,15 @@ def name(backend: Any, message: EmailMessage) -> None:
         message.extra_headers["X-PM-KeepID"] = "true"
 
 
-def fate(error: Exception) -> RefusedForGood | RefusedForNow | OutcomeUnknown:
+def fate(error: Exception) -> MailRejected | MailDeferred | MailOutcomeUnknown:
     """What an error says of the mail: only an answer with a status is known not to have been taken."""
     said = str(error)[:500]
     status, code = _answer(error)
     if code in _AMAZON_FOR_NOW or status in _FOR_NOW or _has_not_left(error.__cause__):
-        return RefusedForNow(said)
+        return MailDeferred(said)
     if type(error).__name__ == "AnymailRecipientsRefused" or status in _FOR_GOOD:
-        return RefusedForGood(said)
-    return OutcomeUnknown(said)
+        return MailRejected(said)
+    return MailOutcomeUnknown(said)
 
 
 def _has_not_left(cause: BaseException | None) -> bool:

@@ -17,9 +17,9 @@ from audit.services import record
 from reminders import events
 from reminders.errors import (
     InvalidReservation,
-    ReservationChanged,
+    ReservationConflict,
     ReservationNotFound,
-    WrongReservationState,
+    ReservationStateError,
 )
 from reminders.mail.rendering import one_line
 from reminders.models import Reservation, ReservationStatus
@@ -60,7 +60,7 @@ def upsert_reservation(
     """Store the reservation that the hotel's system calls `external_id`, or bring it to these values.
 
     With `version` (`Reservation.version` or ANY_VERSION) it must be there, and be at that version. Returns it and
-    whether it is new. The same values again change nothing. Raises InvalidReservation or ReservationChanged.
+    whether it is new. The same values again change nothing. Raises InvalidReservation or ReservationConflict.
     """
     wanted = _validated(Reservation(**_tidied({**fields, "external_id": external_id})))
     with transaction.atomic():
@@ -79,9 +79,9 @@ def upsert_reservation(
             Reservation.objects.select_for_update(of=("self",)).filter(external_id=wanted.external_id).first()
         )
         if stored is None:
-            raise ReservationChanged(f"There is no reservation {wanted.external_id} here any more.")
+            raise ReservationConflict(f"There is no reservation {wanted.external_id} here any more.")
         if version not in {None, ANY_VERSION, stored.version}:
-            raise ReservationChanged(
+            raise ReservationConflict(
                 "Somebody has changed it since. Read it again, and put your change into what it says now."
             )
         return _bring_to(stored, wanted), False
@@ -90,7 +90,7 @@ def upsert_reservation(
 def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
     """Cancel it, and with it every reminder that has not gone. Cancelling again changes nothing.
 
-    Raises ReservationNotFound, or WrongReservationState for a stay that is over.
+    Raises ReservationNotFound, or ReservationStateError for a stay that is over.
     """
     with transaction.atomic():
         stored = Reservation.objects.select_for_update(of=("self",)).filter(id=reservation_id).first()
@@ -99,7 +99,7 @@ def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
         if stored.status == ReservationStatus.CANCELLED:
             return stored
         if stored.status == ReservationStatus.CHECKED_OUT:
-            raise WrongReservationState(
+            raise ReservationStateError(
                 _("The guest has checked out: there is nothing to cancel."), status_now=stored.status
             )
         today = local_day(timezone.now(), zone=zone_of(current_hotel().time_zone))

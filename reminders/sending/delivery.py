@@ -21,7 +21,7 @@ from audit.services import record_many
 from audit.sql import acting
 from hotelagent.core.messages import TranslatableMessage, message_to_json
 from reminders import events
-from reminders.errors import InvalidTemplate, OutcomeUnknown, RefusedForGood, RefusedForNow
+from reminders.errors import InvalidTemplate, MailDeferred, MailOutcomeUnknown, MailRejected
 from reminders.mail.branding import letterhead
 from reminders.mail.message_builder import compose
 from reminders.mail.rendering import choose
@@ -121,10 +121,10 @@ def send_again(reminder: Reminder, *, recipient: str = "") -> None:
         except ClaimLost:
             claims.finish(reminder, status=ReminderStatus.FAILED)
             raise
-        except (RefusedForGood, RefusedForNow, InvalidTemplate) as error:
+        except (MailRejected, MailDeferred, InvalidTemplate) as error:
             claims.finish(reminder, status=ReminderStatus.FAILED, last_error=message_to_json(error.detail))
             raise
-        except OutcomeUnknown as error:
+        except MailOutcomeUnknown as error:
             outcomes.unknown(reminder, error)
 
 
@@ -156,12 +156,12 @@ class _Batch:
             self.mark()
         if reason == SkipReason.WINDOW_PASSED and reminder.last_error:
             why = TranslatableMessage(_("Its window passed. The last answer: {answer}"), answer=reminder.why)
-            return outcomes.fail(reminder, RefusedForNow(why))
+            return outcomes.fail(reminder, MailDeferred(why))
         if reason is not None:
             return outcomes.skip(reminder, reason)
         try:
             self.send(reminder, transport, recipient=recipient)
-        except (ClaimLost, RefusedForGood, RefusedForNow, InvalidTemplate, OutcomeUnknown) as error:
+        except (ClaimLost, MailRejected, MailDeferred, InvalidTemplate, MailOutcomeUnknown) as error:
             self.mark()
             return outcomes.went_wrong(reminder, error)
         return "sent"

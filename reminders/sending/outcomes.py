@@ -17,7 +17,7 @@ from audit.services import record
 from dlq.services import capture
 from hotelagent.core.messages import message_to_json
 from reminders import events
-from reminders.errors import InvalidTemplate, OutcomeUnknown, RefusedForGood, RefusedForNow
+from reminders.errors import InvalidTemplate, MailDeferred, MailOutcomeUnknown, MailRejected
 from reminders.models import Reminder, ReminderStatus, SkipReason
 from reminders.planning.planner import KIND
 from reminders.sending import claims, metrics
@@ -31,7 +31,7 @@ SEND = "reminders.send"  # the name of its failures, and of what sends them agai
 AT_ONCE = timedelta(0)
 FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=60), timedelta(minutes=15)
 
-Trouble = ClaimLost | RefusedForGood | RefusedForNow | InvalidTemplate | OutcomeUnknown
+Trouble = ClaimLost | MailRejected | MailDeferred | InvalidTemplate | MailOutcomeUnknown
 
 
 def went_wrong(reminder: Reminder, error: Trouble) -> str:
@@ -39,9 +39,9 @@ def went_wrong(reminder: Reminder, error: Trouble) -> str:
     if isinstance(error, ClaimLost):
         # The reservation changed under our hands, or the claim went stale: look at it afresh.
         return put_back([reminder], delay=AT_ONCE)
-    if isinstance(error, OutcomeUnknown):
+    if isinstance(error, MailOutcomeUnknown):
         return unknown(reminder, error)
-    if isinstance(error, RefusedForNow):
+    if isinstance(error, MailDeferred):
         put_back([reminder], delay=_backoff(reminder.attempts), error=error.detail)
         return "server_away" if error.extra.get("smtp_code", 421) == 421 else "put_back"
     return fail(reminder, error)
@@ -61,7 +61,7 @@ def skip(reminder: Reminder, reason: SkipReason) -> str:
     return "skipped"
 
 
-def fail(reminder: Reminder, error: RefusedForGood | RefusedForNow | InvalidTemplate) -> str:
+def fail(reminder: Reminder, error: MailRejected | MailDeferred | InvalidTemplate) -> str:
     with transaction.atomic():
         if claims.finish(reminder, status=ReminderStatus.FAILED, last_error=message_to_json(error.detail)):
             recipient = reminder.reservation.guest_email
@@ -83,7 +83,7 @@ def keep_failure(reminder: Reminder, *, recipient: str, error: DomainError) -> N
     capture(kind="message", source="reminders", name=SEND, payload=payload, error=error, retry=False)
 
 
-def unknown(reminder: Reminder, error: OutcomeUnknown) -> str:
+def unknown(reminder: Reminder, error: MailOutcomeUnknown) -> str:
     with transaction.atomic():
         if claims.finish(reminder, status=ReminderStatus.UNKNOWN, last_error=message_to_json(error.detail)):
             what = {"error": error.code, **events.naming(reminder)}

@@ -1,7 +1,7 @@
 """Hands one mail to the mail server over a kept connection and says what is certain about its fate.
 
-Three answers: it returns (the server took it), it raises RefusedForGood or RefusedForNow (it certainly did
-not), or it raises OutcomeUnknown. For SMTP the line between them is the mail's first byte: until the server
+Three answers: it returns (the server took it), it raises MailRejected or MailDeferred (it certainly did
+not), or it raises MailOutcomeUnknown. For SMTP the line between them is the mail's first byte: until the server
 has answered 354 to DATA nothing can have been sent (RFC 5321, 4.1.1.4), and after the last byte only its
 answer tells.
 """
@@ -25,7 +25,7 @@ from django.core.mail.message import sanitize_address
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage
-from reminders.errors import OutcomeUnknown, RefusedForGood, RefusedForNow
+from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 from reminders.mail.mime import as_bytes
 from reminders.providers import requests
 
@@ -58,7 +58,7 @@ class Transport:
     def send(self, message: EmailMessage, *, before_data: BeforeData) -> None:
         """Send one mail. `before_data` is called once, before any byte of it leaves.
 
-        Raises RefusedForGood, RefusedForNow or OutcomeUnknown, and whatever `before_data` raises.
+        Raises MailRejected, MailDeferred or MailOutcomeUnknown, and whatever `before_data` raises.
         """
         if not isinstance(self._backend, SmtpBackend):
             self._send_by_other(message, before_data)
@@ -74,7 +74,7 @@ class Transport:
         is_new = _open(backend)
         try:
             self._converse(backend, message, before_data)
-        except RefusedForNow as error:
+        except MailDeferred as error:
             # A server may have had enough of a connection, by its age or its mails: that says nothing of a new one.
             if is_new or error.extra.get("smtp_code", 421) != 421:
                 raise
@@ -94,17 +94,17 @@ class Transport:
         except smtplib.SMTPResponseException as error:  # MAIL FROM or DATA answered with an error
             self._recover(backend)
             if session.has_begun and not 400 <= error.smtp_code < 600:
-                raise OutcomeUnknown(_said(error.smtp_code, error.smtp_error)) from error
+                raise MailOutcomeUnknown(_said(error.smtp_code, error.smtp_error)) from error
             raise _refusal(error.smtp_code, error.smtp_error) from error
         except (smtplib.SMTPException, OSError) as error:
             backend.drop()
             if session.has_begun:
-                raise OutcomeUnknown(
+                raise MailOutcomeUnknown(
                     TranslatableMessage(
                         _("The connection broke after the mail was handed over: {why}"), why=str(error)
                     )
                 ) from error
-            raise RefusedForNow(
+            raise MailDeferred(
                 TranslatableMessage(
                     _("The connection broke before the mail was handed over: {why}"), why=str(error)
                 )
@@ -144,9 +144,9 @@ def _open(backend: SmtpBackend) -> bool:
     try:
         return bool(backend.open())
     except smtplib.SMTPResponseException as error:  # greeting, login: our fault or its mood, not the mail's
-        raise RefusedForNow(_said(error.smtp_code, error.smtp_error)) from error
+        raise MailDeferred(_said(error.smtp_code, error.smtp_error)) from error
     except (smtplib.SMTPException, OSError) as error:
-        raise RefusedForNow(
+        raise MailDeferred(
             TranslatableMessage(_("The mail server can't be reached: {why}"), why=str(error))
         ) from error
 
@@ -267,8 +267,8 @@ class SmtpBackend(EmailBackend):
             self.connection = None
 
 
-def _refusal(code: int, text: bytes | str) -> RefusedForGood | RefusedForNow:
-    return (RefusedForGood if 500 <= code < 600 else RefusedForNow)(_said(code, text), smtp_code=code)
+def _refusal(code: int, text: bytes | str) -> MailRejected | MailDeferred:
+    return (MailRejected if 500 <= code < 600 else MailDeferred)(_said(code, text), smtp_code=code)
 
 
 def _said(code: int, text: bytes | str) -> str:

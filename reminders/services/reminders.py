@@ -19,7 +19,7 @@ from dlq.models import Failure
 from dlq.registry import retrier
 from hotelagent.core.messages import TranslatableMessage
 from reminders import events
-from reminders.errors import RefusedForGood, RefusedForNow, ReminderNotFound, WrongReminderState
+from reminders.errors import MailDeferred, MailRejected, ReminderNotFound, ReminderStateError
 from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason
 from reminders.planning.planner import KIND
 from reminders.planning.schedule import applies, last_call, zone_of
@@ -50,7 +50,7 @@ _STANDS = {
 def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
     """Keep one from going; later changes of the reservation don't revive it.
 
-    Raises ReminderNotFound, or WrongReminderState unless it is scheduled.
+    Raises ReminderNotFound, or ReminderStateError unless it is scheduled.
     """
     with transaction.atomic():
         reminder = _locked(reminder_id, expected=[Status.SCHEDULED])
@@ -66,7 +66,7 @@ def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
 def send_now(*, reminder_id: uuid.UUID) -> Reminder:
     """Have one go with the next tick, whatever its window said. A failed one goes by its failure, so that both end.
 
-    Raises ReminderNotFound, or WrongReminderState for one that is being sent, was sent or may have been sent, and
+    Raises ReminderNotFound, or ReminderStateError for one that is being sent, was sent or may have been sent, and
     for one that would only be skipped: its stay has begun or no longer calls for it, its guest gets no mails.
     """
     now = timezone.now()
@@ -74,7 +74,7 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
         reminder = _locked(reminder_id, expected=SENDABLE)
         until = _last_call(reminder, now=now)
         if obstacle := _obstacle(reminder, until=until, now=now):
-            raise WrongReminderState(obstacle, status_now=reminder.status)
+            raise ReminderStateError(obstacle, status_now=reminder.status)
         was = reminder.status
         if was == Status.FAILED and (failure := _open_failure(reminder)):
             failures.retry(failure_id=failure.id)
@@ -92,7 +92,7 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
 def settle_unknown(*, reminder_id: uuid.UUID, was_sent: bool) -> Reminder:
     """Say what became of an `unknown` one: it was sent, or it was not and may be sent by `send_now`.
 
-    Raises ReminderNotFound, or WrongReminderState unless it is unknown.
+    Raises ReminderNotFound, or ReminderStateError unless it is unknown.
     """
     with transaction.atomic():
         reminder = _locked(reminder_id, expected=[Status.UNKNOWN])
@@ -124,7 +124,7 @@ def send_failed_again(failure: Failure) -> None:
         return
     if not _claim_failed(reminder):
         if Reminder.objects.filter(id=reminder_id, status=Status.SENDING).exists():
-            raise RefusedForNow(
+            raise MailDeferred(
                 TranslatableMessage(
                     gettext_noop(
                         "It is being sent at this moment: what comes of that is seen at the next try."
@@ -135,7 +135,7 @@ def send_failed_again(failure: Failure) -> None:
     corrected = failure.payload.get("to", "")
     try:
         delivery.send_again(reminder, recipient="" if corrected == reminder.recipient else corrected)
-    except RefusedForGood as error:
+    except MailRejected as error:
         raise NonRetryableError(str(error)) from error
 
 
@@ -175,7 +175,7 @@ def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
     if reminder is None:
         raise ReminderNotFound
     if reminder.status not in expected:
-        raise WrongReminderState(str(_STANDS[Status(reminder.status)]), status_now=reminder.status)
+        raise ReminderStateError(str(_STANDS[Status(reminder.status)]), status_now=reminder.status)
     return reminder
 
 

@@ -79,7 +79,7 @@ def test_cancelling_takes_the_reminders_along(api: APIClient) -> None:
 def test_a_stay_that_is_over_is_not_cancelled(api: APIClient) -> None:
     made = put(api, status="checked_out").json()
     refused = api.post(f"/api/v1/reservations/{made['id']}/cancel/")
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/wrong-reservation-state")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/reservation-state-error")
     assert "nothing to cancel" in refused.json()["detail"]
     assert api.get(ADDRESS).json()["status"] == "checked_out"
     assert (
@@ -94,7 +94,7 @@ def test_reminders_are_listed_cancelled_and_sent_now(api: APIClient, hotel: Hote
     address = f"/api/v1/reminders/{listed[0]['id']}"
     assert api.post(f"{address}/cancel/").json()["status"] == "cancelled"
     refused = api.post(f"{address}/cancel/")
-    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "wrong-reminder-state")
+    assert (refused.status_code, refused.json()["type"].rpartition("/")[2]) == (409, "reminder-state-error")
     now = api.post(f"{address}/send-now/")
     assert (now.status_code, now.json()["status"]) == (202, "scheduled")
     with hotel_context(hotel):

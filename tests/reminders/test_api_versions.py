@@ -53,7 +53,7 @@ def test_a_change_from_an_old_version_is_refused(put: Put, hotel: Hotel) -> None
     assert (second.status_code, second.json()["adults"]) == (200, 3)
     assert second["ETag"] != first
     refused = put(if_match=first, guest_name="Eva Sol")
-    assert (refused.status_code, refused.json()["type"]) == (412, "/problems/reservation-changed")
+    assert (refused.status_code, refused.json()["type"]) == (412, "/problems/reservation-conflict")
     assert put(if_match=second["ETag"], guest_name="Eva Sol").json()["guest_name"] == "Eva Sol"
     with hotel_context(hotel):
         assert Reservation.objects.get().adults == 1  # what is left out goes back to its default

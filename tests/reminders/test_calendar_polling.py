@@ -19,7 +19,7 @@ from locks import services
 from locks.errors import RoomTaken
 from locks.models import Room, Stay
 from locks.nights import Nights
-from reminders.errors import CalendarKnown, CalendarNotFound, CalendarNotRead
+from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable, InvalidCalendarUrl
 from reminders.models import Reservation
 from reminders.reservations.calendars import fetching
 from reminders.reservations.calendars import services as calendar_services
@@ -70,7 +70,7 @@ def held(address: CalendarAddress) -> dict[str, Any]:
 
 
 def failed(address: CalendarAddress) -> str:
-    with pytest.raises(CalendarNotRead) as refused:
+    with pytest.raises(CalendarUnavailable) as refused:
         calendar_services.read_calendar(address.id)
     address.refresh_from_db()
     assert address.why == refused.value.detail
@@ -283,14 +283,14 @@ def test_a_redirect_is_followed_and_what_it_leads_to_is_judged(
         "https://169.254.169.254/latest",
         "https://[::1]/",
     ):
-        with pytest.raises(CalendarNotRead):
+        with pytest.raises(CalendarUnavailable):
             fetching.fetch(url)
 
     def lookup(_host: str, port: int, *_how: Any, **_named: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
-    with pytest.raises(CalendarNotRead, match="not on the public internet"):
+    with pytest.raises(CalendarUnavailable, match="not on the public internet"):
         fetching.fetch("https://channel.example/x")
     assert len(channel.asked) == 2
 
@@ -335,7 +335,7 @@ def test_another_secret_key_is_said_so(added: CalendarAddress, settings: Any) ->
 def test_an_address_is_one_rooms_and_its_end_is_the_end(
     added: CalendarAddress, channel: Channel, room: Room
 ) -> None:
-    with pytest.raises(CalendarKnown):
+    with pytest.raises(CalendarConflict):
         calendar_services.add_calendar(room=room.id, name="Again", url=channel.url)
     calendar_services.remove_calendar(added.id)
     assert not DueItem.objects.filter(kind="calendar").exists()
@@ -354,7 +354,7 @@ def test_an_address_is_one_rooms_and_its_end_is_the_end(
     "url", ["", "airbnb", "ftp://x.example/", "https://user:pw@x.example/", "https://x y/"]
 )
 def test_what_can_be_no_address_is_refused(room: Room, url: str) -> None:
-    with pytest.raises(CalendarNotRead):
+    with pytest.raises(InvalidCalendarUrl):
         calendar_services.add_calendar(room=room.id, name="x", url=url)
 
 
@@ -382,7 +382,7 @@ def test_over_rest_it_is_added_seen_and_removed(
     assert api.post(f"{PAGE}{body['id']}/read/").status_code == 202
     assert api.post(PAGE, {"room": 999, "name": "x", "url": channel.url}).status_code == 404
     refused = api.post(PAGE, {"room": room.id, "name": "x", "url": channel.url})
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/calendar-known")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/calendar-conflict")
     with hotel_context(hotel):
         _key, secret = api_keys.make(name="reader", scopes=["reservations:read"])
     reader = APIClient(SERVER_NAME="alpha.localhost")

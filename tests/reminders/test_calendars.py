@@ -162,7 +162,7 @@ def test_the_latest_of_one_uid_counts(api: APIClient, hotel: Hotel) -> None:
 def test_what_is_no_calendar_is_said_so(api: APIClient, text: str) -> None:
     answer = api.post(IMPORT, text, content_type="text/calendar")
     assert (answer.status_code, answer.json()["type"]) in {
-        (422, "/problems/unreadable-file"),
+        (422, "/problems/invalid-file"),
         (400, "/problems/invalid"),
     }
 

@@ -6,7 +6,7 @@ from datetime import time
 import pytest
 from celery import current_app
 
-from reminders.errors import WrongReminderState
+from reminders.errors import ReminderStateError
 from reminders.models import Reminder, Reservation, Rule, Suppression
 from reminders.reservations.services import cancel_reservation
 from reminders.sending import delivery
@@ -149,7 +149,7 @@ def test_a_family_with_three_rooms_gets_one_mail(book: Book, clock: Clock, smtp:
 def test_who_asks_for_one_mail_too_many_is_told_at_once(book: Book, clock: Clock, smtp: MailServer) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
     went(clock)
-    with pytest.raises(WrongReminderState, match="as many mails today as the rule allows"):
+    with pytest.raises(ReminderStateError, match="as many mails today as the rule allows"):
         send_now(reminder_id=Reminder.objects.get(rule__name="A").id)
 
 

@@ -10,7 +10,7 @@ import icalendar
 import pytest
 from django.utils.html import escape
 
-from reminders.errors import InvalidTemplate, RefusedForGood
+from reminders.errors import InvalidTemplate, MailRejected
 from reminders.mail import rendering, variables
 from reminders.mail.branding import letterhead
 from reminders.mail.calendar_attachment import stay_ics
@@ -68,7 +68,7 @@ def test_any_name_makes_a_correct_mail(name: str) -> None:
     "address", ["ana", "ana@", "@example.com", "ana@example.com\nBcc: x@example.com", "a b@example.com"]
 )
 def test_an_address_that_can_not_be_is_refused_before_any_server_sees_it(address: str) -> None:
-    with pytest.raises(RefusedForGood):
+    with pytest.raises(MailRejected):
         composed(reminder(), recipient=address)
 
 

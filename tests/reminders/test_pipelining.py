@@ -13,7 +13,7 @@ import pytest
 from django.core.mail import EmailMessage
 
 from hotelagent.embedded import ports
-from reminders.errors import OutcomeUnknown, RefusedForGood, RefusedForNow
+from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 from reminders.sending.smtp import Transport
 
 HANG_UP = ""
@@ -124,17 +124,17 @@ def test_the_envelope_is_one_message_and_the_mail_another(server: Scripted, post
 @pytest.mark.parametrize(
     ("answers", "error"),
     [
-        ({"RCPT": ["550 no such mailbox"], "DATA": ["503 nobody to write to"]}, RefusedForGood),
-        ({"RCPT": ["550 no such mailbox"]}, RefusedForGood),  # and 354 all the same
-        ({"RCPT": ["451 greylisted"], "DATA": ["503 nobody to write to"]}, RefusedForNow),
-        ({"MAIL": ["552 too large"], "RCPT": ["503 no sender"], "DATA": ["503 no sender"]}, RefusedForGood),
-        ({"MAIL": ["550 not you"]}, RefusedForGood),
-        ({"DATA": ["554 no mail today"]}, RefusedForGood),
-        ({"DATA": ["452 no room"]}, RefusedForNow),
-        ({"MAIL": [HANG_UP]}, RefusedForNow),
-        ({"DATA": [HANG_UP]}, RefusedForNow),
-        ({"MAIL": ["421 closing"]}, RefusedForNow),
-        ({"RCPT": ["421 closing"]}, RefusedForNow),
+        ({"RCPT": ["550 no such mailbox"], "DATA": ["503 nobody to write to"]}, MailRejected),
+        ({"RCPT": ["550 no such mailbox"]}, MailRejected),  # and 354 all the same
+        ({"RCPT": ["451 greylisted"], "DATA": ["503 nobody to write to"]}, MailDeferred),
+        ({"MAIL": ["552 too large"], "RCPT": ["503 no sender"], "DATA": ["503 no sender"]}, MailRejected),
+        ({"MAIL": ["550 not you"]}, MailRejected),
+        ({"DATA": ["554 no mail today"]}, MailRejected),
+        ({"DATA": ["452 no room"]}, MailDeferred),
+        ({"MAIL": [HANG_UP]}, MailDeferred),
+        ({"DATA": [HANG_UP]}, MailDeferred),
+        ({"MAIL": ["421 closing"]}, MailDeferred),
+        ({"RCPT": ["421 closing"]}, MailDeferred),
     ],
 )
 def test_what_is_refused_before_the_go_ahead_never_left(
@@ -168,7 +168,7 @@ def test_an_old_connection_that_is_closed_is_opened_again(server: Scripted, post
 
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [("554 spam", RefusedForGood), ("451 try later", RefusedForNow), (HANG_UP, OutcomeUnknown)],
+    [("554 spam", MailRejected), ("451 try later", MailDeferred), (HANG_UP, MailOutcomeUnknown)],
 )
 def test_after_the_last_byte_only_the_answer_tells(
     server: Scripted, post: Post, answer: str, error: type[Exception]

@@ -9,7 +9,7 @@ from django.utils import translation
 
 from dlq.attempts import retry_due
 from dlq.services import capture
-from reminders.errors import RefusedForNow, WrongReminderState
+from reminders.errors import MailDeferred, ReminderStateError
 from reminders.models import Reminder, Reservation, Rule
 from reminders.sending import claims, delivery
 from reminders.services.reminders import cancel_reminder, send_failed_again, send_now, settle_unknown
@@ -45,7 +45,7 @@ def test_one_that_would_be_skipped_is_refused(
 ) -> None:
     Reservation.objects.update(**of_reservation or {"guest_name": "Ana"})
     Rule.objects.update(**of_rule or {"order": 10})
-    with pytest.raises(WrongReminderState, match=said):
+    with pytest.raises(ReminderStateError, match=said):
         send_now(reminder_id=waiting.id)
     waiting.refresh_from_db()
     assert waiting.planned_for.isoformat() == "2030-05-03T09:00:00+00:00"
@@ -53,7 +53,7 @@ def test_one_that_would_be_skipped_is_refused(
 
 def test_a_suppressed_guest_is_named_as_the_reason(waiting: Reminder) -> None:
     suppress_by_hand(email="R1@example.com")
-    with pytest.raises(WrongReminderState, match="suppression list: take it off"):
+    with pytest.raises(ReminderStateError, match="suppression list: take it off"):
         send_now(reminder_id=waiting.id)
 
 
@@ -71,13 +71,13 @@ def test_a_status_that_does_not_allow_it_is_said_in_the_readers_language(
 ) -> None:
     Reminder.objects.update(status=status)
     for language, said in (("en", english), ("es", spanish)):
-        with translation.override(language), pytest.raises(WrongReminderState, match=said) as refused:
+        with translation.override(language), pytest.raises(ReminderStateError, match=said) as refused:
             act(reminder_id=waiting.id)
         assert refused.value.extra == {"status_now": status}
 
 
 def test_only_an_unknown_one_is_settled(waiting: Reminder) -> None:
-    with pytest.raises(WrongReminderState, match="It is still to go"):
+    with pytest.raises(ReminderStateError, match="It is still to go"):
         settle_unknown(reminder_id=waiting.id, was_sent=True)
 
 
@@ -122,7 +122,7 @@ def test_a_failed_one_whose_worker_dies_while_it_is_sent_again_is_not_lost(
             send_failed_again(failure)
     waiting.refresh_from_db()
     assert waiting.status == "sending"
-    with pytest.raises(RefusedForNow, match="being sent at this moment"):  # so its failure stays open
+    with pytest.raises(MailDeferred, match="being sent at this moment"):  # so its failure stays open
         send_failed_again(failure)
     [item] = DueItem.objects.filter(item_id=waiting.id)
     assert waiting.claimed_at

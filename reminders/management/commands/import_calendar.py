@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from django.core.management.base import CommandParser
 
-from reminders.errors import CalendarNotRead, UnreadableFile
+from reminders.errors import CalendarUnavailable, InvalidFile
 from reminders.reservations.calendars.fetching import fetch
 from reminders.reservations.calendars.importing import bring_in
 from tenants.context import hotel_context
@@ -61,7 +61,7 @@ def _fetch(where: str) -> bytes:
         if urlsplit(where).scheme in {"http", "https"}:
             return fetch(where).content or b""
         return Path(where).read_bytes()
-    except CalendarNotRead as error:  # an address may hold a secret: it is not repeated
-        raise UnreadableFile(f"The calendar can't be read: {error.detail}") from None
+    except CalendarUnavailable as error:  # an address may hold a secret: it is not repeated
+        raise InvalidFile(f"The calendar can't be read: {error.detail}") from None
     except (OSError, ValueError) as error:
-        raise UnreadableFile(f"The calendar can't be read: {error}") from error
+        raise InvalidFile(f"The calendar can't be read: {error}") from error

@@ -91,7 +91,7 @@ class ImportCalendarView(IdempotentMixin, HotelAPIView):
         request={"application/json": CalendarSerializer, "text/calendar": OpenApiTypes.STR},
         responses={
             200: CalendarReportSerializer,
-            **problem_responses((422, "It is no calendar (`/problems/unreadable-file`).")),
+            **problem_responses((422, "It is no calendar (`/problems/invalid-file`).")),
         },
     )
     def post(self, request: Request) -> Response:

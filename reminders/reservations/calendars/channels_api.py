@@ -97,8 +97,8 @@ class CalendarViewSet(
             201: CalendarAddressSerializer,
             **problem_responses(
                 (404, "`/problems/unknown-room`."),
-                (409, "`/problems/calendar-known`."),
-                (422, "It can be no address (`/problems/calendar-not-read`)."),
+                (409, "`/problems/calendar-conflict`."),
+                (422, "The URL is not valid (`/problems/invalid-calendar-url`)."),
             ),
         },
     )

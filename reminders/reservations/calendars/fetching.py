@@ -15,7 +15,7 @@ from hotelagent.core import public_addresses
 from hotelagent.core.http_client import Answer, ask
 from hotelagent.core.messages import TranslatableMessage
 from locks.errors import AddressRefused, NotDelivered
-from reminders.errors import CalendarNotRead
+from reminders.errors import CalendarUnavailable, InvalidCalendarUrl
 from reminders.reservations.calendars.parsing import MOST_BYTES
 
 AGENT = "hotelagent-calendars/1"
@@ -43,19 +43,19 @@ class Fetched:
 
 
 def tidied(url: str) -> str:
-    """Channels also write webcal:, which is https: by another name. Raises CalendarNotRead for what is no address."""
+    """Return the URL with its `webcal` scheme replaced by `https`. Raises InvalidCalendarUrl."""
     url = url.strip()
     scheme, _colon, rest = url.partition(":")
     url = f"https:{rest}" if scheme.lower() in {"webcal", "webcals"} else url
     try:
         public_addresses.target(url)
     except AddressRefused as refused:
-        raise CalendarNotRead(refused.detail) from None
+        raise InvalidCalendarUrl(refused.detail) from None
     return url
 
 
 def fetch(url: str, *, seen: Seen | None = None) -> Fetched:
-    """Raises CalendarNotRead, which says what to do."""
+    """Raises CalendarUnavailable, which says what to do."""
     seen = seen or Seen()
     headers = {"Accept": "text/calendar, */*;q=0.1", "Accept-Encoding": "identity", "User-Agent": AGENT}
     headers |= {"If-None-Match": seen.etag} if seen.etag else {}
@@ -64,14 +64,14 @@ def fetch(url: str, *, seen: Seen | None = None) -> Fetched:
     if answer.status == 304:
         return Fetched(None, seen)
     if answer.status in _WITHDRAWN:
-        raise CalendarNotRead(
+        raise CalendarUnavailable(
             TranslatableMessage(
                 _("The channel answered {status}: the address was withdrawn. Copy it anew from the channel."),
                 status=answer.status,
             )
         )
     if answer.status != 200:
-        raise CalendarNotRead(
+        raise CalendarUnavailable(
             TranslatableMessage(
                 _("The channel answered {status}. It will be asked again."), status=answer.status
             )
@@ -87,16 +87,16 @@ def _follow(url: str, headers: dict[str, str]) -> Answer:
         try:
             answer = ask("GET", url, headers=headers, seconds=left, most_bytes=MOST_BYTES)
         except (AddressRefused, NotDelivered) as refused:
-            raise CalendarNotRead(refused.detail) from None
+            raise CalendarUnavailable(refused.detail) from None
         if answer.status not in _REDIRECTING:
             return answer
         try:
             url = urljoin(url, answer.headers.get("location", ""))
         except ValueError:
-            raise CalendarNotRead(
+            raise CalendarUnavailable(
                 TranslatableMessage(_("The channel leads on to what is no address."))
             ) from None
-    raise CalendarNotRead(
+    raise CalendarUnavailable(
         TranslatableMessage(
             _("The address leads on more than {times} times. Copy it anew from the channel."),
             times=_REDIRECTS,

@@ -41,7 +41,7 @@ class CalendarReport:
 
 
 def bring_in(content: bytes) -> CalendarReport:
-    """Make the hotel's reservations what the calendar says: see `bring_in_events`. Raises UnreadableFile.
+    """Make the hotel's reservations what the calendar says: see `bring_in_events`. Raises InvalidFile.
 
     An event that is no longer in the calendar changes nothing: a feed also leaves out what is past.
     """

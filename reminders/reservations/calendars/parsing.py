@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage
-from reminders.errors import UnreadableFile
+from reminders.errors import InvalidFile
 
 MOST_BYTES = 5_000_000
 _NUMBER = 64  # characters of a reservation's number
@@ -45,12 +45,12 @@ class Refused:
 def read(content: bytes, *, zone: ZoneInfo) -> list[Event | Refused]:
     """Every event once, the latest of those with one UID; moments become days by the clock of `zone`.
 
-    Raises UnreadableFile.
+    Raises InvalidFile.
     """
     import icalendar  # noqa: PLC0415 - a tenth of a second that only who reads a calendar pays
 
     if len(content) > MOST_BYTES:
-        raise UnreadableFile(
+        raise InvalidFile(
             TranslatableMessage(
                 _("The calendar has {bytes:,} bytes; {most:,} are the most."),
                 bytes=len(content),
@@ -60,11 +60,11 @@ def read(content: bytes, *, zone: ZoneInfo) -> list[Event | Refused]:
     try:
         calendars = icalendar.Calendar.from_ical(content, multiple=True)
     except (ValueError, IndexError, KeyError) as error:
-        raise UnreadableFile(
+        raise InvalidFile(
             TranslatableMessage(_("This is no iCalendar: {why}"), why=str(error)[:200])
         ) from error
     if not calendars or any(calendar.name != "VCALENDAR" for calendar in calendars):
-        raise UnreadableFile(TranslatableMessage(_("This is no iCalendar: it has no BEGIN:VCALENDAR.")))
+        raise InvalidFile(TranslatableMessage(_("This is no iCalendar: it has no BEGIN:VCALENDAR.")))
     latest: dict[str, tuple[int, Event | Refused]] = {}
     for calendar in calendars:
         calls_off = str(calendar.get("METHOD", "")).upper() == "CANCEL"

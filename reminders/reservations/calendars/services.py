@@ -26,7 +26,7 @@ from locks.errors import UnknownRoom
 from locks.models import Room
 from locks.services import keep_closed
 from reminders import events
-from reminders.errors import CalendarKnown, CalendarNotFound, CalendarNotRead
+from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning.schedule import local_day, zone_of
 from reminders.reservations.calendars.fetching import Seen, fetch, tidied
@@ -50,7 +50,7 @@ _PURPOSE = b"calendar address"
 def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) -> CalendarAddress:
     """Have the calendar at this address read for a room, from now on. The address is not shown again.
 
-    Raises CalendarNotRead for what can be no address, UnknownRoom or CalendarKnown. A name is looked up when the
+    Raises InvalidCalendarUrl, UnknownRoom or CalendarConflict. A name is looked up when the
     calendar is read, not here.
     """
     url = tidied(url)
@@ -74,7 +74,7 @@ def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) ->
             with transaction.atomic():
                 address.save(force_insert=True)
         except IntegrityError:
-            raise CalendarKnown(gettext("An address is one room's. Remove it there first.")) from None
+            raise CalendarConflict(gettext("An address is one room's. Remove it there first.")) from None
         due.schedule(kind=KIND, items=[(key, timezone.now())])
         record(events.CALENDAR_ADDED, subject=("calendar", key), **_naming(address))
     return address
@@ -117,7 +117,7 @@ def poll(address_id: UUID) -> bool:
 def read_calendar(address_id: UUID) -> None:
     """Read it now and bring in what it says. Outside of any transaction, for it may take seconds.
 
-    Raises CalendarNotFound, CalendarNotRead or UnreadableFile: what it was is kept with the address.
+    Raises CalendarNotFound, CalendarUnavailable or InvalidFile: what it was is kept with the address.
     """
     address = CalendarAddress.objects.filter(id=address_id).first()
     if address is None:
@@ -204,7 +204,7 @@ def _unsealed(address: CalendarAddress) -> str:
             bytes(address.sealed_url), key=encryption.derive_key(_PURPOSE), associated_data=address.id.bytes
         ).decode()
     except InvalidTag:
-        raise CalendarNotRead(
+        raise CalendarUnavailable(
             TranslatableMessage(
                 _(
                     "The address was sealed with another SECRET_KEY. Remove it, and add it anew from the channel."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reminders.errors import UnreadableFile
+from reminders.errors import InvalidFile
 
 #: What a booking has, and the names under which files have it. The first four must be there.
 KNOWN = {
@@ -30,12 +30,12 @@ REQUIRED = ("number", "arrival", "departure", "adults")
 
 
 def find(header: Sequence[str], *, given: Mapping[str, str]) -> dict[str, int]:
-    """Field -> the column's place. `given` maps fields to column names. Raises UnreadableFile."""
+    """Field -> the column's place. `given` maps fields to column names. Raises InvalidFile."""
     places = {name.strip().lower(): place for place, name in enumerate(header)}
     if unknown := sorted(given.keys() - KNOWN.keys()):
-        raise UnreadableFile(f"There is no field {', '.join(unknown)}. Fields: {', '.join(KNOWN)}.")
+        raise InvalidFile(f"There is no field {', '.join(unknown)}. Fields: {', '.join(KNOWN)}.")
     if absent := sorted(name for name in given.values() if name.strip().lower() not in places):
-        raise UnreadableFile(f"The file has no column {', '.join(absent)}. It has: {', '.join(header)}.")
+        raise InvalidFile(f"The file has no column {', '.join(absent)}. It has: {', '.join(header)}.")
     found = {}
     for field, names in KNOWN.items():
         candidates = (given[field].strip().lower(),) if field in given else names
@@ -43,7 +43,7 @@ def find(header: Sequence[str], *, given: Mapping[str, str]) -> dict[str, int]:
         if place is not None:
             found[field] = place
     if missing := [field for field in REQUIRED if field not in found]:
-        raise UnreadableFile(
+        raise InvalidFile(
             f"No column for {', '.join(missing)}. The file has: {', '.join(header)}. "
             f"Say which it is: --map {missing[0]}=<column>."
         )

@@ -14,7 +14,7 @@ from audit.services import record
 from hotelagent.demo import shifting
 from locks.services import ensure_rooms
 from reminders import events
-from reminders.errors import UnreadableFile
+from reminders.errors import InvalidFile
 from reminders.planning.replan import replan_all
 from reminders.planning.schedule import local_day, zone_of
 from reminders.reservations import guests
@@ -73,7 +73,7 @@ class Importer:
         self._rooms_before = 0
 
     def run(self) -> Report:
-        """Raises UnreadableFile. Committed chunk by chunk; what the file does not hold is left as it is."""
+        """Raises InvalidFile. Committed chunk by chunk; what the file does not hold is left as it is."""
         started = time.monotonic()
         survey = self._look()
         self._total = survey.rows
@@ -110,7 +110,7 @@ class Importer:
             elif "hotel" in self._columns:
                 hotels.add(self._parser.hotel(row))
                 if len(hotels) > 1:
-                    raise UnreadableFile(
+                    raise InvalidFile(
                         f"The file holds several hotels: {', '.join(sorted(hotels))} ... "
                         "Say whose bookings these are: --only-hotel-column 'Name in the file'."
                     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from reminders.errors import UnreadableFile
+from reminders.errors import InvalidFile
 
 _GZIP = b"\x1f\x8b"
 _DELIMITERS = ",;\t|"
@@ -27,7 +27,7 @@ class Format:
 
 
 class Source:
-    """A file that may be read several times, a row at a time. Raises UnreadableFile."""
+    """A file that may be read several times, a row at a time. Raises InvalidFile."""
 
     def __init__(self, path: Path, *, encoding: str = "", delimiter: str = "") -> None:
         self.path = path
@@ -35,11 +35,11 @@ class Source:
             try:
                 sample = stream.read(_SAMPLE)
             except (OSError, EOFError) as error:
-                raise UnreadableFile(f"{path}: {error}") from error
+                raise InvalidFile(f"{path}: {error}") from error
         self.format = _format(sample, encoding=encoding, delimiter=delimiter)
         self.header = next((row for _line, row in self._lines()), [])
         if not self.header:
-            raise UnreadableFile(f"{path}: the file is empty; its first line should name the columns.")
+            raise InvalidFile(f"{path}: the file is empty; its first line should name the columns.")
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Every row after the header with the number of its last line; empty lines are passed over."""
@@ -55,7 +55,7 @@ class Source:
                 for row in reader:
                     yield reader.line_num, row
             except (csv.Error, OSError, EOFError) as error:
-                raise UnreadableFile(f"{self.path}, line {reader.line_num}: {error}") from error
+                raise InvalidFile(f"{self.path}, line {reader.line_num}: {error}") from error
 
     @contextlib.contextmanager
     def _bytes(self) -> Iterator[IO[bytes] | gzip.GzipFile]:
@@ -69,7 +69,7 @@ class Source:
                 else:
                     yield stream
         except OSError as error:
-            raise UnreadableFile(f"{self.path}: {error.strerror or error}") from error
+            raise InvalidFile(f"{self.path}: {error.strerror or error}") from error
 
 
 def _format(sample: bytes, *, encoding: str, delimiter: str) -> Format:
@@ -77,7 +77,7 @@ def _format(sample: bytes, *, encoding: str, delimiter: str) -> Format:
     try:
         first_line = sample.decode(found, errors="replace").partition("\n")[0]
     except LookupError as error:
-        raise UnreadableFile(f"There is no encoding {found!r}. Say utf-8, cp1252, latin-1 ...") from error
+        raise InvalidFile(f"There is no encoding {found!r}. Say utf-8, cp1252, latin-1 ...") from error
     return Format(found, delimiter or max(_DELIMITERS, key=first_line.count))
 
 
