@@ -1,6 +1,6 @@
 """Sending a failure again.
 
-The claim is committed before the work begins, and the number it gave is the fence: whoever finishes must
+The claim is committed before the work begins, and the number it gave is the fencing token: whoever finishes must
 still hold it. So of N workers one does the work, and one says how it ended.
 """
 

@@ -28,7 +28,7 @@ class Failure(models.Model):
     """A task or message that was given up, with all that is needed to send it again.
 
     The error is the latest one; the first, and each between, stands with its attempt. `attempts` counts the
-    retries, and is the fence of the one that runs: whoever finishes must still hold the number it was given.
+    retries, and is the fencing token of the one that runs: whoever finishes must still hold the number it was given.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

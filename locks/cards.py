@@ -8,26 +8,26 @@ from django.utils.translation import gettext as _
 
 from hotelagent.admin import dashboard
 from hotelagent.admin.dashboard import Card
-from locks.models import Room, Stay, StayStatus
+from locks.models import Allocation, AllocationStatus, Room
 from locks.selectors import today
 
 
 @dashboard.register(scope="locks:read", order=10)
 def rooms_occupied(_request: HttpRequest) -> Card:
     tonight = dict(
-        Stay.objects.filter(
-            nights__contains=today(), status__in=[StayStatus.CONFIRMED, StayStatus.OUT_OF_SERVICE]
+        Allocation.objects.filter(
+            nights__contains=today(), status__in=[AllocationStatus.CONFIRMED, AllocationStatus.OUT_OF_SERVICE]
         )
         .values_list("status")
         .annotate(rooms=Count("room"))
     )
-    out_of_service = tonight.get(StayStatus.OUT_OF_SERVICE, 0)
+    out_of_service = tonight.get(AllocationStatus.OUT_OF_SERVICE, 0)
     note = _("of %(rooms)d") % {"rooms": Room.objects.count()}
     if out_of_service:
         note += ", " + _("%(rooms)d out of service") % {"rooms": out_of_service}
     return Card(
         title=_("Rooms occupied tonight"),
-        value=tonight.get(StayStatus.CONFIRMED, 0),
+        value=tonight.get(AllocationStatus.CONFIRMED, 0),
         note=note,
         url=reverse("admin:locks_board"),
         icon="bed",
@@ -36,11 +36,11 @@ def rooms_occupied(_request: HttpRequest) -> Card:
 
 @dashboard.register(scope="locks:read", order=20)
 def live_holds(_request: HttpRequest) -> Card:
-    live = Stay.objects.filter(status=StayStatus.HELD, expires_at__gt=Now())
+    live = Allocation.objects.filter(status=AllocationStatus.HELD, expires_at__gt=Now())
     return Card(
         title=_("Live holds"),
         value=live.count(),
         note=_("rooms that guests are booking now"),
-        url=reverse("admin:locks_stay_changelist") + "?status__exact=held",
+        url=reverse("admin:locks_allocation_changelist") + "?status__exact=held",
         icon="timer",
     )

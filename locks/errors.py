@@ -99,11 +99,11 @@ class WrongToken(DomainError):
     title = _("The token is not this hold's")
 
 
-class StaleFence(DomainError):
-    """The fence is an earlier hold's: whoever sent it has lost the room in between."""
+class StaleFencingToken(DomainError):
+    """The fencing_token is an earlier hold's: whoever sent it has lost the room in between."""
 
-    code = "stale-fence"
-    title = _("The fence is not this hold's")
+    code = "stale-fencing-token"
+    title = _("The fencing token is not this hold's")
 
 
 class HoldExpired(DomainError):
@@ -202,7 +202,7 @@ class UnknownWebhook(DomainError):
     title = "There is no such webhook"
 
 
-class UnknownNotice(DomainError):
+class WebhookDeliveryNotFound(DomainError):
     """What was to be told is forgotten, or its webhook was deleted: there is nobody to tell."""
 
     code = "unknown-notice"

@@ -29,7 +29,7 @@ ROOMS_ADDED = register(
 HOLD_ACQUIRED = register(
     "hold.acquired",
     sentence=_("{actor} held room {room} from {check_in} to {check_out}, until {expires_at}"),
-    fields=(*_STAY, "expires_at", "fence", "reference"),
+    fields=(*_STAY, "expires_at", "fencing_token", "reference"),
 )
 HOLD_REFUSED = register(
     "hold.refused",
@@ -53,7 +53,7 @@ HOLD_EXPIRED = register(
 HOLD_CONFIRMED = register(
     "hold.confirmed",
     sentence=_("{actor} confirmed room {room} from {check_in} to {check_out}"),
-    fields=(*_STAY, "fence", "reference"),
+    fields=(*_STAY, "fencing_token", "reference"),
 )
 
 STAY_MOVED = register(
@@ -91,7 +91,7 @@ WAITING_JOINED = register(
 WAITING_OFFERED = register(
     "waiting.offered",
     sentence=_("Room {room} was offered from the waiting list, until {expires_at}"),
-    fields=(*_STAY, "waiting", "expires_at", "fence"),
+    fields=(*_STAY, "waiting", "expires_at", "fencing_token"),
 )
 WAITING_MISSED = register(
     "waiting.missed", sentence=_("The offer to who waited was not taken up in time"), fields=("hold",)

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from django.db import connection
 
-from locks.models import Stay, StayStatus
+from locks.models import Allocation, AllocationStatus
 
 
 @dataclass(frozen=True, slots=True)
-class HeldRoom:
+class AllocatedRoom:
     """One room of a hold, or the stay that it has become. Times are the database's."""
 
     id: UUID
@@ -22,8 +22,8 @@ class HeldRoom:
     room_type: str
     check_in: datetime.date
     check_out: datetime.date
-    status: StayStatus
-    fence: int | None
+    status: AllocationStatus
+    fencing_token: int | None
     expires_at: datetime.datetime | None
     extensions_left: int
     seconds_left: int | None
@@ -49,7 +49,7 @@ def moved_dates(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str
 
 
 # What JSON has no type for, by its place.
-_NAMES = [field.name for field in fields(HeldRoom)]
+_NAMES = [field.name for field in fields(AllocatedRoom)]
 _READ: dict[int, Callable[[Any], Any]] = {
     _NAMES.index(name): read
     for name, read in {
@@ -57,7 +57,7 @@ _READ: dict[int, Callable[[Any], Any]] = {
         "group_id": lambda group: group and UUID(group),
         "check_in": datetime.date.fromisoformat,
         "check_out": datetime.date.fromisoformat,
-        "status": StayStatus,
+        "status": AllocationStatus,
         "expires_at": datetime.datetime.fromisoformat,
         "created_at": datetime.datetime.fromisoformat,
     }.items()
@@ -66,18 +66,18 @@ _READ: dict[int, Callable[[Any], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One room, or several that were taken together and have one token, one fence and one end.
+    """One room, or several that were taken together and have one token, one fencing token and one end.
 
     `id` is what extends, releases and confirms all of it; each room's own id does so for that room alone.
     `token` is known only where the hold was just made.
     """
 
-    rooms: tuple[HeldRoom, ...]
+    rooms: tuple[AllocatedRoom, ...]
     id: UUID
     token: str | None = None
 
     @classmethod
-    def of(cls, rooms: Sequence[HeldRoom], *, token: str | None = None) -> "Hold":
+    def of(cls, rooms: Sequence[AllocatedRoom], *, token: str | None = None) -> "Hold":
         first = rooms[0]
         return cls(
             rooms=tuple(rooms),
@@ -86,7 +86,7 @@ class Hold:
         )
 
     @property
-    def status(self) -> StayStatus:
+    def status(self) -> AllocationStatus:
         return self.rooms[0].status
 
     @property
@@ -98,8 +98,8 @@ class Hold:
         return self.rooms[0].check_out
 
     @property
-    def fence(self) -> int | None:
-        return self.rooms[0].fence
+    def fencing_token(self) -> int | None:
+        return self.rooms[0].fencing_token
 
     @property
     def expires_at(self) -> datetime.datetime | None:
@@ -107,7 +107,7 @@ class Hold:
 
     @property
     def seconds_left(self) -> int:
-        return (self.rooms[0].seconds_left or 0) if self.status is StayStatus.HELD else 0
+        return (self.rooms[0].seconds_left or 0) if self.status is AllocationStatus.HELD else 0
 
     @property
     def extensions_left(self) -> int:
@@ -126,10 +126,10 @@ class Hold:
         return self.rooms[0].group_id
 
 
-def listed(stay: Stay) -> HeldRoom:
+def listed(stay: Allocation) -> AllocatedRoom:
     """A row of `locks.listing.stays()`."""
     state: Any = stay
-    return HeldRoom(
+    return AllocatedRoom(
         id=stay.id,
         group_id=stay.group_id,
         room_id=stay.room_id,
@@ -137,8 +137,8 @@ def listed(stay: Stay) -> HeldRoom:
         room_type=stay.room.room_type,
         check_in=stay.check_in,
         check_out=stay.check_out,
-        status=StayStatus(state.state),
-        fence=stay.fence,
+        status=AllocationStatus(state.state),
+        fencing_token=stay.fencing_token,
         expires_at=stay.expires_at,
         extensions_left=stay.extensions_left,
         seconds_left=state.seconds_left,
@@ -158,18 +158,18 @@ def rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def held_rooms(statement: str, params: Mapping[str, Any]) -> list[HeldRoom]:
+def held_rooms(statement: str, params: Mapping[str, Any]) -> list[AllocatedRoom]:
     """The same for a statement that answers `locks.sql.COLUMNS` and nothing else."""
     return [held_room(row) for row in rows(statement, params)]
 
 
-def answered_room(said: Sequence[Any]) -> HeldRoom:
+def answered_room(said: Sequence[Any]) -> AllocatedRoom:
     """The hold in an answer that has all of it, in the order of the fields above."""
     values = list(said)
     for place, read in _READ.items():
         values[place] = read(values[place])
-    return HeldRoom(*values)
+    return AllocatedRoom(*values)
 
 
-def held_room(row: Mapping[str, Any]) -> HeldRoom:
-    return HeldRoom(**{**row, "status": StayStatus(row["status"])})
+def held_room(row: Mapping[str, Any]) -> AllocatedRoom:
+    return AllocatedRoom(**{**row, "status": AllocationStatus(row["status"])})

@@ -16,12 +16,12 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from locks.models import Stay, StayStatus, WaitingEntry, WaitingStatus
+from locks.models import Allocation, AllocationStatus, WaitingEntry, WaitingStatus
 
 _NOW = Func(function="clock_timestamp", output_field=DateTimeField())
 
 _STATE = Case(
-    When(status=StayStatus.HELD, expires_at__lte=_NOW, then=Value(StayStatus.EXPIRED)),
+    When(status=AllocationStatus.HELD, expires_at__lte=_NOW, then=Value(AllocationStatus.EXPIRED)),
     default=F("status"),
     output_field=CharField(),
 )
@@ -33,9 +33,9 @@ _SECONDS_LEFT = Func(
 )
 
 
-def stays() -> QuerySet[Stay]:
+def stays() -> QuerySet[Allocation]:
     """All that takes or took a room, with `state` and `seconds_left` by the database's clock."""
-    return Stay.objects.select_related("room").annotate(state=_STATE, seconds_left=_SECONDS_LEFT)
+    return Allocation.objects.select_related("room").annotate(state=_STATE, seconds_left=_SECONDS_LEFT)
 
 
 _BEFORE = Subquery(

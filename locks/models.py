@@ -23,7 +23,7 @@ class Room(models.Model):
     capacity = models.PositiveSmallIntegerField(
         _("capacity"), default=2, help_text=_("How many may sleep in it.")
     )
-    fence = models.BigIntegerField(default=0, editable=False)
+    fencing_token = models.BigIntegerField(default=0, editable=False)
     """The number of the last hold that this room was given to; it only grows."""
 
     class Meta:
@@ -39,7 +39,7 @@ class Room(models.Model):
         return self.number
 
 
-class StayStatus(models.TextChoices):
+class AllocationStatus(models.TextChoices):
     HELD = "held", _("held")
     CONFIRMED = "confirmed", _("confirmed")
     OUT_OF_SERVICE = "out_of_service", _("out of service")
@@ -49,10 +49,10 @@ class StayStatus(models.TextChoices):
 
 
 #: What keeps others out of a room. A held row does so until somebody notices that it has lapsed.
-BLOCKING = [StayStatus.HELD, StayStatus.CONFIRMED, StayStatus.OUT_OF_SERVICE]
+BLOCKING = [AllocationStatus.HELD, AllocationStatus.CONFIRMED, AllocationStatus.OUT_OF_SERVICE]
 
 
-class Stay(models.Model):
+class Allocation(models.Model):
     """A room taken for some nights: a hold, the stay it becomes, or a time out of service.
 
     One table, so that one constraint judges them all. `nights` is `[arrival, departure)`: a guest who leaves
@@ -64,12 +64,12 @@ class Stay(models.Model):
         Room, models.PROTECT, related_name="stays", db_index=False, verbose_name=_("room")
     )  # asked by room and nights: the constraint's index answers
     nights = DateRangeField(_("nights"))
-    status = models.CharField(_("status"), max_length=14, choices=StayStatus)
+    status = models.CharField(_("status"), max_length=14, choices=AllocationStatus)
     group_id = models.UUIDField(_("group"), null=True, editable=False)
     """Shared by the holds of several rooms that were made together."""
     token_digest = models.BinaryField(max_length=32, null=True, editable=False)
     """SHA-256 of the owner's token, which has 256 random bits."""
-    fence = models.BigIntegerField(_("fence"), null=True, editable=False)
+    fencing_token = models.BigIntegerField(_("fencing token"), null=True, editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, editable=False)
     max_expires_at = models.DateTimeField(null=True, editable=False)
     extensions_left = models.PositiveSmallIntegerField(_("extensions left"), default=0, editable=False)
@@ -91,7 +91,7 @@ class Stay(models.Model):
             # (0.4 ms where room-first takes 3.5, 500 rooms with 200,000 stays) and one room's nights
             # as fast as room-first would. Core GiST compares ranges with =, so no extension is needed.
             ExclusionConstraint(
-                name="locks_stay_no_overlap",
+                name="locks_allocation_no_overlap",
                 expressions=[
                     ("nights", RangeOperators.OVERLAPS),
                     (
@@ -109,19 +109,25 @@ class Stay(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(nights__isempty=False, nights__lower_inf=False, nights__upper_inf=False),
-                name="locks_stay_nights_check",
+                name="locks_allocation_nights_check",
             ),
-            models.CheckConstraint(condition=Q(status__in=StayStatus.values), name="locks_stay_status_check"),
             models.CheckConstraint(
-                condition=~Q(status=StayStatus.HELD)
-                | Q(token_digest__isnull=False, expires_at__isnull=False, fence__isnull=False),
-                name="locks_stay_held_check",
+                condition=Q(status__in=AllocationStatus.values), name="locks_allocation_status_check"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=AllocationStatus.HELD)
+                | Q(token_digest__isnull=False, expires_at__isnull=False, fencing_token__isnull=False),
+                name="locks_allocation_held_check",
             ),
         ]
         indexes = [
             # What one client holds now (limits, lists); small, because holds end.
-            models.Index(fields=["holder"], condition=Q(status=StayStatus.HELD), name="locks_stay_held"),
-            models.Index(fields=["group_id"], condition=Q(group_id__isnull=False), name="locks_stay_group"),
+            models.Index(
+                fields=["holder"], condition=Q(status=AllocationStatus.HELD), name="locks_allocation_held"
+            ),
+            models.Index(
+                fields=["group_id"], condition=Q(group_id__isnull=False), name="locks_allocation_group"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -221,7 +227,7 @@ class Webhook(models.Model):
         return self.url
 
 
-class NoticeStatus(models.TextChoices):
+class WebhookDeliveryStatus(models.TextChoices):
     PENDING = "pending", _("pending")
     PAUSED = "paused", _("paused")
     """Its webhook was switched off before it was sent: it waits until that is on again."""
@@ -229,14 +235,16 @@ class NoticeStatus(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
-class Notice(models.Model):
+class WebhookDelivery(models.Model):
     """One change that one webhook is told of, written in the transaction of the change. No token, no guest."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     webhook = models.ForeignKey(Webhook, models.CASCADE, db_index=False, verbose_name=_("webhook"))
     event = models.CharField(_("event"), max_length=40)
     data = models.JSONField(_("data"))
-    status = models.CharField(_("status"), max_length=7, choices=NoticeStatus, default=NoticeStatus.PENDING)
+    status = models.CharField(
+        _("status"), max_length=7, choices=WebhookDeliveryStatus, default=WebhookDeliveryStatus.PENDING
+    )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     error = models.JSONField(_("error"), null=True)
     """As `hotelagent.core.messages` keeps it."""

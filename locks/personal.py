@@ -4,7 +4,7 @@ from tenants.personal import declare, leave_empty, secret, token, words
 
 declare("locks_room", kept=("number", "room_type"))
 declare(
-    "locks_stay",
+    "locks_allocation",
     masked={"token_digest": secret, "session": token, "reference": token, "reason": words},
     kept=("status", "holder"),
 )
@@ -14,4 +14,4 @@ declare(
     kept=("room_type", "status", "holder"),
 )
 # They would tell real systems of invented guests.
-leave_empty("locks_webhook", "locks_notice")
+leave_empty("locks_webhook", "locks_webhookdelivery")

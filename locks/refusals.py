@@ -22,7 +22,7 @@ SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
     count(*) AS by_client,
     count(*) FILTER (WHERE %(session)s <> '' AND mine.session = %(session)s) AS by_session
 FROM (
-    SELECT stay.session FROM locks_stay stay
+    SELECT stay.session FROM locks_allocation stay
     WHERE stay.holder = %(holder)s AND stay.status = 'held' AND stay.expires_at > clock_timestamp()
     LIMIT %(per_client)s) AS mine
 """

@@ -87,7 +87,7 @@ SELECT room.room_type, count(*) AS rooms,
         ORDER BY length(room.number), room.number) FILTER (WHERE room.free), '[]') AS free
 FROM (
     SELECT room.*, room.id NOT IN (
-        SELECT stay.room_id FROM locks_stay stay
+        SELECT stay.room_id FROM locks_allocation stay
         WHERE stay.nights && daterange(%(check_in)s, %(check_out)s) AND {TAKES_ROOM}) AS free
     FROM locks_room room
     WHERE (%(room_type)s = '' OR room.room_type = %(room_type)s) AND room.capacity >= %(guests)s) AS room
@@ -98,7 +98,7 @@ _CLASHES = f"""
 SELECT room.id AS room_id, room.number, stay.status,
     lower(stay.nights * daterange(%(check_in)s, %(check_out)s)) AS check_in,
     upper(stay.nights * daterange(%(check_in)s, %(check_out)s)) AS check_out
-FROM locks_room room JOIN locks_stay stay
+FROM locks_room room JOIN locks_allocation stay
     ON {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(check_out)s) AND {TAKES_ROOM}
 WHERE room.id = ANY(%(rooms)s::int[]) AND stay.id IS DISTINCT FROM %(but)s::uuid
 ORDER BY room.id, check_in
@@ -106,7 +106,7 @@ ORDER BY room.id, check_in
 
 _TAKEN_BETWEEN = f"""
 SELECT room.id AS room_id, lower(stay.nights) AS check_in, upper(stay.nights) AS check_out
-FROM locks_room room LEFT JOIN locks_stay stay
+FROM locks_room room LEFT JOIN locks_allocation stay
     ON {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(until)s) AND {TAKES_ROOM}
 WHERE room.id = ANY(%(rooms)s::int[]) OR (room.room_type = %(room_type)s AND room.capacity >= %(guests)s)
 ORDER BY room.id, check_in
@@ -117,7 +117,7 @@ SELECT room.id AS room, room.number, room.room_type FROM locks_room room
 WHERE room.room_type IN (SELECT room_type FROM locks_room WHERE id = ANY(%(rooms)s::int[]))
   AND room.id <> ALL(%(rooms)s::int[])
   AND room.id NOT IN (
-      SELECT stay.room_id FROM locks_stay stay
+      SELECT stay.room_id FROM locks_allocation stay
       WHERE stay.nights && daterange(%(check_in)s, %(check_out)s) AND {TAKES_ROOM})
 ORDER BY room.room_type, length(room.number), room.number
 LIMIT %(limit)s

@@ -7,8 +7,8 @@ from rest_framework import serializers
 
 from hotelagent.rest.serializers import ShownSerializer, StrictMixin, StrictSerializer
 from locks import policy
-from locks.holds import HeldRoom, Hold
-from locks.models import Room, StayStatus
+from locks.holds import AllocatedRoom, Hold
+from locks.models import AllocationStatus, Room
 from locks.nights import Nights
 
 _ROOM_ID = "0198b7d2-6c1e-7c52-9a53-0c1f2f6d8a11"
@@ -18,7 +18,7 @@ _HOLD: dict[str, Any] = {
     "status": "held",
     "check_in": "2031-07-01",
     "check_out": "2031-07-04",
-    "fence": 8,
+    "fencing_token": 8,
     "expires_at": "2031-05-12T10:20:00Z",
     "seconds_left": 1200,
     "extensions_left": 2,
@@ -130,8 +130,8 @@ class TokenSerializer(StrictSerializer):
 
 
 class ConfirmSerializer(TokenSerializer):
-    fence = serializers.IntegerField(
-        min_value=0, max_value=2**63 - 1, help_text="The fence that came with the hold."
+    fencing_token = serializers.IntegerField(
+        min_value=0, max_value=2**63 - 1, help_text="The fencing token that came with the hold."
     )
     reference = serializers.CharField(
         default="", allow_blank=True, max_length=64, help_text="Your number for the booking, where it is new."
@@ -158,7 +158,7 @@ class MoveSerializer(NightsSerializer):
     room = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="The room to move to.")
 
 
-class HeldRoomSerializer(ShownSerializer[HeldRoom]):
+class HeldRoomSerializer(ShownSerializer[AllocatedRoom]):
     id = serializers.UUIDField(help_text="Extends, releases or confirms this room alone.")
     room = serializers.IntegerField(source="room_id")
     number = serializers.CharField()
@@ -173,10 +173,10 @@ class HoldSerializer(ShownSerializer[Hold]):
     group = serializers.UUIDField(
         allow_null=True, help_text="What this was taken together with, where it was several rooms."
     )
-    status = serializers.ChoiceField(choices=StayStatus.choices)
+    status = serializers.ChoiceField(choices=AllocationStatus.choices)
     check_in = serializers.DateField()
     check_out = serializers.DateField()
-    fence = serializers.IntegerField(
+    fencing_token = serializers.IntegerField(
         allow_null=True,
         help_text="Larger than that of any earlier hold of these rooms: send it along when you write to "
         "another system about the room, and let that refuse what is smaller than what it has seen.",

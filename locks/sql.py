@@ -16,17 +16,17 @@ TAKES_ROOM = """
 #: The constraint's index knows a room as a range: asked by `room_id`, it would not be used.
 OF_ROOM = "int4range(stay.room_id, stay.room_id, '[]') = int4range(room.id, room.id, '[]')"
 
-#: One row of an answer, from `stay` and `room`: what `locks.holds.HeldRoom` is made of.
+#: One row of an answer, from `stay` and `room`: what `locks.holds.AllocatedRoom` is made of.
 COLUMNS = """
     stay.id, stay.group_id, stay.room_id, room.number, room.room_type, lower(stay.nights) AS check_in,
-    upper(stay.nights) AS check_out, stay.status, stay.fence, stay.expires_at, stay.extensions_left,
+    upper(stay.nights) AS check_out, stay.status, stay.fencing_token, stay.expires_at, stay.extensions_left,
     greatest(0, floor(extract(epoch FROM stay.expires_at - clock_timestamp())))::int AS seconds_left,
     stay.holder, stay.session, stay.reference, stay.reason, stay.created_at
 """
 
 _ROOM_IS_FREE = f"""
     NOT EXISTS (
-        SELECT FROM locks_stay stay
+        SELECT FROM locks_allocation stay
         WHERE {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(check_out)s) AND {TAKES_ROOM}
     )
 """
@@ -36,50 +36,50 @@ _OF_TYPE = "room.room_type = %(room_type)s AND room.capacity >= %(guests)s"
 # Several rooms, all or none.
 # 1. `wanted` looks for rooms that seem free and locks them: a rival for the same room waits here, and one
 #    that could not win in any case writes nothing and waits for nobody.
-# 2. `numbered` gives them their next fence, one number for all of a group: the largest any had, plus one.
+# 2. `numbered` gives them their next fencing token, one number for all of a group: the largest any had, plus one.
 # 3. `expired` ends what has lapsed on them. The constraint still counts it, for `now()` can't stand in one.
 # 4. `taken` reads `expired` to its end before it inserts, and the constraint judges. ON CONFLICT, because a
 #    bare INSERT that waits for its rival's transaction can deadlock with it.
 _ACQUIRE = f"""
 WITH wanted AS MATERIALIZED (
-    SELECT room.id, room.fence FROM locks_room room
+    SELECT room.id, room.fencing_token FROM locks_room room
     WHERE {{choice}}
       AND %(check_in)s >= (clock_timestamp() AT TIME ZONE %(time_zone)s)::date
       AND %(count)s <= %(per_client)s - (
           SELECT count(*) FROM (
-              SELECT FROM locks_stay stay
+              SELECT FROM locks_allocation stay
               WHERE stay.holder = %(holder)s AND stay.status = 'held' AND stay.expires_at > clock_timestamp()
               LIMIT %(per_client)s) AS mine)
       AND (%(session)s = '' OR %(count)s <= %(per_session)s - (
           SELECT count(*) FROM (
-              SELECT FROM locks_stay stay
+              SELECT FROM locks_allocation stay
               WHERE stay.holder = %(holder)s AND stay.status = 'held' AND stay.expires_at > clock_timestamp()
                 AND stay.session = %(session)s
               LIMIT %(per_session)s) AS mine))
       AND {_ROOM_IS_FREE}
     {{order}}
 ), numbered AS (
-    UPDATE locks_room room SET fence = (SELECT max(fence) FROM wanted) + 1
+    UPDATE locks_room room SET fencing_token = (SELECT max(fencing_token) FROM wanted) + 1
     FROM wanted WHERE room.id = wanted.id AND (SELECT count(*) FROM wanted) = %(count)s
-    RETURNING room.id, room.fence
+    RETURNING room.id, room.fencing_token
 ), lapsed AS (
-    SELECT stay.id FROM numbered room JOIN locks_stay stay
+    SELECT stay.id FROM numbered room JOIN locks_allocation stay
         ON {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(check_out)s)
     WHERE stay.status = 'held' AND stay.expires_at <= clock_timestamp()
     ORDER BY stay.id FOR NO KEY UPDATE OF stay
 ), expired AS (
-    UPDATE locks_stay stay SET status = 'expired'
+    UPDATE locks_allocation stay SET status = 'expired'
     FROM lapsed WHERE stay.id = lapsed.id AND stay.status = 'held'
     RETURNING stay.*
 ), taken AS (
-    INSERT INTO locks_stay AS stay (
-        id, group_id, room_id, nights, status, fence, token_digest, holder, session, reference, reason,
+    INSERT INTO locks_allocation AS stay (
+        id, group_id, room_id, nights, status, fencing_token, token_digest, holder, session, reference, reason,
         created_at, expires_at, max_expires_at, extensions_left)
-    SELECT keys.id, %(group_id)s::uuid, room.id, daterange(%(check_in)s, %(check_out)s), 'held', room.fence,
+    SELECT keys.id, %(group_id)s::uuid, room.id, daterange(%(check_in)s, %(check_out)s), 'held', room.fencing_token,
         %(digest)s, %(holder)s, %(session)s, %(reference)s, '',
         clock.now, clock.now + make_interval(secs => %(seconds)s),
         clock.now + make_interval(secs => %(life)s), %(extensions)s
-    FROM (SELECT id, fence, row_number() OVER (ORDER BY id) AS place FROM numbered) AS room
+    FROM (SELECT id, fencing_token, row_number() OVER (ORDER BY id) AS place FROM numbered) AS room
     JOIN unnest(%(ids)s::uuid[]) WITH ORDINALITY AS keys (id, place) USING (place)
     CROSS JOIN (SELECT clock_timestamp() AS now) AS clock
     WHERE (SELECT count(*) FROM expired) >= 0
@@ -115,19 +115,19 @@ ACQUIRE_ANY_WAITING = _ACQUIRE.format(
 # member of staff who made them. `members` says how many there should be: a group is changed whole or not at all.
 _OWNED = f"""
 WITH target AS MATERIALIZED (
-    SELECT stay.id FROM locks_stay stay
+    SELECT stay.id FROM locks_allocation stay
     WHERE (stay.id = %(id)s OR stay.group_id = %(id)s)
       AND stay.status = {{state}}
       AND (stay.token_digest = %(digest)s OR stay.holder = %(staff)s)
       AND {{condition}}
     ORDER BY stay.id FOR NO KEY UPDATE
 ), changed AS (
-    UPDATE locks_stay stay SET {{change}}
+    UPDATE locks_allocation stay SET {{change}}
     FROM target WHERE stay.id = target.id AND stay.status = {{state}}
     RETURNING stay.*
 )
 SELECT {COLUMNS}, (
-    SELECT count(*) FROM locks_stay other
+    SELECT count(*) FROM locks_allocation other
     WHERE (other.id = %(id)s OR other.group_id = %(id)s) AND other.status IN ({{members}})) AS members
 FROM changed stay JOIN locks_room room ON room.id = stay.room_id
 ORDER BY room.id
@@ -147,7 +147,7 @@ CANCEL = _OWNED.format(
 )
 CONFIRM = _OWNED.format(
     state="'held'",
-    condition="stay.expires_at > clock_timestamp() AND stay.fence = %(fence)s",
+    condition="stay.expires_at > clock_timestamp() AND stay.fencing_token = %(fencing_token)s",
     members="'held', 'expired'",
     change="status = 'confirmed', reference = coalesce(nullif(%(reference)s, ''), reference)",
 )
@@ -155,7 +155,7 @@ CONFIRM = _OWNED.format(
 #: A hold or a group as it stands, with what the answer to its owner depends on.
 FIND = f"""
 SELECT {COLUMNS}, stay.token_digest, stay.expires_at <= clock_timestamp() AS lapsed
-FROM locks_stay stay JOIN locks_room room ON room.id = stay.room_id
+FROM locks_allocation stay JOIN locks_room room ON room.id = stay.room_id
 WHERE stay.id = %(id)s OR stay.group_id = %(id)s
 ORDER BY room.id
 """
@@ -163,9 +163,9 @@ ORDER BY room.id
 #: Staff end another's hold, lapsed or not.
 FORCE_RELEASE = f"""
 WITH changed AS (
-    UPDATE locks_stay stay SET status = 'released', reason = %(reason)s
+    UPDATE locks_allocation stay SET status = 'released', reason = %(reason)s
     FROM (
-        SELECT id FROM locks_stay WHERE (id = %(id)s OR group_id = %(id)s) AND status = 'held'
+        SELECT id FROM locks_allocation WHERE (id = %(id)s OR group_id = %(id)s) AND status = 'held'
         ORDER BY id FOR NO KEY UPDATE) AS target
     WHERE stay.id = target.id AND stay.status = 'held'
     RETURNING stay.*
@@ -177,7 +177,7 @@ _EXPIRE = f"""
 WITH lapsed AS (
     {{lapsed}}
 ), expired AS (
-    UPDATE locks_stay stay SET status = 'expired'
+    UPDATE locks_allocation stay SET status = 'expired'
     FROM lapsed WHERE stay.id = lapsed.id AND stay.status = 'held'
     RETURNING stay.*
 )
@@ -186,14 +186,14 @@ SELECT {COLUMNS} FROM expired stay JOIN locks_room room ON room.id = stay.room_i
 
 #: What has lapsed of these. Rows that someone is at work on are left to them, or to the next time.
 EXPIRE = _EXPIRE.format(
-    lapsed="""SELECT stay.id FROM locks_stay stay
+    lapsed="""SELECT stay.id FROM locks_allocation stay
     WHERE stay.id = ANY(%(ids)s::uuid[]) AND stay.status = 'held' AND stay.expires_at <= clock_timestamp()
     ORDER BY stay.id FOR NO KEY UPDATE SKIP LOCKED"""
 )
 
 #: Ends what has lapsed on one room, so that the constraint no longer counts it; the room is locked first.
 EXPIRE_ROOM = _EXPIRE.format(
-    lapsed=f"""SELECT stay.id FROM locks_room room JOIN locks_stay stay
+    lapsed=f"""SELECT stay.id FROM locks_room room JOIN locks_allocation stay
         ON {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(check_out)s)
     WHERE room.id = %(room)s AND stay.status = 'held' AND stay.expires_at <= clock_timestamp()
     ORDER BY stay.id FOR NO KEY UPDATE OF stay"""
@@ -206,21 +206,21 @@ LOCK_ROOMS = (
 
 #: One row, locked.
 LOCK_STAY = f"""
-SELECT {COLUMNS} FROM locks_stay stay JOIN locks_room room ON room.id = stay.room_id
+SELECT {COLUMNS} FROM locks_allocation stay JOIN locks_room room ON room.id = stay.room_id
 WHERE stay.id = %(id)s FOR NO KEY UPDATE OF stay
 """
 
 #: The row stays the same: whoever refers to the stay goes on doing so. The constraint judges the new place.
-#: The new fence is larger than the room's last and than the hold's own.
+#: The new fencing_token is larger than the room's last and than the hold's own.
 MOVE = f"""
 WITH numbered AS (
-    UPDATE locks_room SET fence = 1 + greatest(
-        fence, (SELECT stay.fence FROM locks_stay stay WHERE stay.id = %(id)s))
+    UPDATE locks_room SET fencing_token = 1 + greatest(
+        fencing_token, (SELECT stay.fencing_token FROM locks_allocation stay WHERE stay.id = %(id)s))
     WHERE id = %(room)s
-    RETURNING id, fence
+    RETURNING id, fencing_token
 ), moved AS (
-    UPDATE locks_stay stay SET room_id = numbered.id, nights = daterange(%(check_in)s, %(check_out)s),
-        fence = CASE WHEN stay.status = 'held' THEN numbered.fence ELSE stay.fence END
+    UPDATE locks_allocation stay SET room_id = numbered.id, nights = daterange(%(check_in)s, %(check_out)s),
+        fencing_token = CASE WHEN stay.status = 'held' THEN numbered.fencing_token ELSE stay.fencing_token END
     FROM numbered
     WHERE stay.id = %(id)s AND stay.status = %(status)s
     RETURNING stay.*
@@ -231,7 +231,7 @@ SELECT {COLUMNS} FROM moved stay JOIN locks_room room ON room.id = stay.room_id
 #: Stays, or times out of service, that are over before their nights are.
 END = f"""
 WITH ended AS (
-    UPDATE locks_stay stay SET status = 'cancelled'
+    UPDATE locks_allocation stay SET status = 'cancelled'
     WHERE stay.id = ANY(%(ids)s::uuid[]) AND stay.status = %(status)s
     RETURNING stay.*
 )
@@ -241,7 +241,7 @@ SELECT {COLUMNS} FROM ended stay JOIN locks_room room ON room.id = stay.room_id
 #: Nights on which a room is out of service: the constraint judges each range like any other.
 TAKE_OUT_OF_SERVICE = f"""
 WITH taken AS (
-    INSERT INTO locks_stay AS stay (
+    INSERT INTO locks_allocation AS stay (
         id, room_id, nights, status, extensions_left, holder, session, reference, reason)
     SELECT new.id, %(room)s, daterange(new.check_in, new.check_out), 'out_of_service', 0,
         %(holder)s, '', %(reference)s, %(reason)s
@@ -254,7 +254,7 @@ SELECT {COLUMNS} FROM taken stay JOIN locks_room room ON room.id = stay.room_id
 
 #: Confirmed stays by the thousand, in the order of their nights: the index is filled where it was last.
 PLACE = """
-INSERT INTO locks_stay (
+INSERT INTO locks_allocation (
     id, room_id, nights, status, extensions_left, holder, session, reference, reason)
 SELECT new.id, new.room_id, daterange(new.check_in, new.check_out), 'confirmed', 0,
     %(holder)s, '', new.reference, ''

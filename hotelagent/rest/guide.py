@@ -31,10 +31,10 @@ Rooms, holds, reservations, reminders, failures and the audit trail of **one hot
 ### Book a room in four steps
 1. `GET /api/v1/availability/?check_in=2031-07-01&check_out=2031-07-04` says which rooms are free on all nights.
 2. `POST /api/v1/locks/` with `{"check_in": "2031-07-01", "check_out": "2031-07-04", "rooms": [12]}` holds one for
-   twenty minutes. Keep `id`, `token` and `fence`: the token is shown this once. Somebody was faster? 409 says
+   twenty minutes. Keep `id`, `token` and `fencing_token`: the token is shown this once. Somebody was faster? 409 says
    which nights clash, and what else is free.
 3. `POST /api/v1/locks/{id}/extend/` with the token if the guest needs longer, `.../release/` if they go away.
-4. `POST /api/v1/locks/{id}/confirm/` with the token and the fence, once it is paid, turns the hold into the stay.
+4. `POST /api/v1/locks/{id}/confirm/` with the token and the fencing token turns the hold into the stay.
 
 Nothing free? `POST /api/v1/waiting-list/` waits for a room, first come, first offered, and `webhooks` tell when it is.
 

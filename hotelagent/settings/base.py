@@ -222,7 +222,7 @@ SPECTACULAR_SETTINGS = {
         "HotelStatus": "tenants.models.HotelStatus",
         "ReminderStatus": "reminders.models.ReminderStatus",
         "ReservationStatus": "reminders.models.ReservationStatus",
-        "StayStatus": "locks.models.StayStatus",
+        "AllocationStatus": "locks.models.AllocationStatus",
         "WaitingStatus": "locks.models.WaitingStatus",
     },
 }

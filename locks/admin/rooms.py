@@ -18,15 +18,15 @@ from locks import services
 from locks.admin.holders import NamesHolder, with_names
 from locks.board.pages import board_page
 from locks.listing import stays
-from locks.models import Room, Stay, StayStatus
+from locks.models import Allocation, AllocationStatus, Room
 
 COLOURS = {
-    StayStatus.HELD: "warning",
-    StayStatus.CONFIRMED: "success",
-    StayStatus.OUT_OF_SERVICE: "danger",
-    StayStatus.RELEASED: "default",
-    StayStatus.EXPIRED: "default",
-    StayStatus.CANCELLED: "default",
+    AllocationStatus.HELD: "warning",
+    AllocationStatus.CONFIRMED: "success",
+    AllocationStatus.OUT_OF_SERVICE: "danger",
+    AllocationStatus.RELEASED: "default",
+    AllocationStatus.EXPIRED: "default",
+    AllocationStatus.CANCELLED: "default",
 }
 
 
@@ -62,11 +62,11 @@ class RoomAdmin(ToldByServices, HotelModelAdmin):
         return (
             super().has_delete_permission(request, obj)
             and obj is not None
-            and not Stay.objects.filter(room=obj).exists()
+            and not Allocation.objects.filter(room=obj).exists()
         )
 
 
-@admin.register(Stay, site=hotel_site)
+@admin.register(Allocation, site=hotel_site)
 class StayAdmin(NamesHolder, LookedAtModelAdmin):
     """To look at. What can be done with a stay is done on the board."""
 
@@ -78,28 +78,28 @@ class StayAdmin(NamesHolder, LookedAtModelAdmin):
     search_fields = ["reference", "room__number", "holder"]
     ordering = ["-id"]
     readonly_fields = [
-        "room", "check_in", "check_out", "status_now", "reference", "session", "made_by", "fence",
+        "room", "check_in", "check_out", "status_now", "reference", "session", "made_by", "fencing_token",
         "expires_at", "extensions_left", "reason", "created_at", "id", "group_id",
     ]  # fmt: skip
     fields = readonly_fields
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Stay]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Allocation]:
         return with_names(stays())
 
     @display(description=_("check-in"), ordering="nights")
-    def check_in(self, stay: Stay) -> str:
+    def check_in(self, stay: Allocation) -> str:
         return date_format(stay.check_in)
 
     @display(description=_("check-out"))
-    def check_out(self, stay: Stay) -> str:
+    def check_out(self, stay: Allocation) -> str:
         return date_format(stay.check_out)
 
     @display(description=_("status"), label=COLOURS, ordering="status")
-    def shown_status(self, stay: Stay) -> tuple[str, str]:
-        state = StayStatus(getattr(stay, "state", stay.status))
+    def shown_status(self, stay: Allocation) -> tuple[str, str]:
+        state = AllocationStatus(getattr(stay, "state", stay.status))
         return state, str(state.label)
 
     @display(description=_("status"))
-    def status_now(self, stay: Stay) -> str:
+    def status_now(self, stay: Allocation) -> str:
         _state, label = self.shown_status(stay)
         return str(label)

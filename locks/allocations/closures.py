@@ -14,7 +14,7 @@ from locks import events, sql
 from locks.allocations.locked_rooms import who_is_where
 from locks.allocations.occupancy import Span, merged
 from locks.holds import held_rooms, rows
-from locks.models import StayStatus
+from locks.models import AllocationStatus
 from locks.owner import holder
 from locks.selectors import today
 from locks.services.desk import lock_rooms
@@ -23,7 +23,7 @@ from locks.webhooks.publish import announce
 # All of them, those that have begun too: the nights that are over are not counted.
 _CLOSED = """
 SELECT stay.id, greatest(lower(stay.nights), %(today)s) AS check_in, upper(stay.nights) AS check_out
-FROM locks_stay stay
+FROM locks_allocation stay
 WHERE stay.room_id = %(room)s AND stay.status = 'out_of_service' AND stay.reference = %(reference)s
   AND upper(stay.nights) > %(today)s
 FOR NO KEY UPDATE
@@ -64,7 +64,7 @@ def _nights(spans: Iterable[Span]) -> int:
 def _open(ids: Sequence[UUID]) -> None:
     if not ids:
         return
-    ended = held_rooms(sql.END, {"ids": ids, "status": StayStatus.OUT_OF_SERVICE})
+    ended = held_rooms(sql.END, {"ids": ids, "status": AllocationStatus.OUT_OF_SERVICE})
     record_many(events.OUT_OF_SERVICE_ENDED, [(("hold", stay.id), stay.dates) for stay in ended])
     announce(events.OUT_OF_SERVICE_ENDED.name, ids)
 

@@ -24,7 +24,7 @@ ORDER BY room.id FOR NO KEY UPDATE
 """
 
 _LAPSED = """
-SELECT stay.id FROM locks_stay stay
+SELECT stay.id FROM locks_allocation stay
 WHERE stay.status = 'held' AND stay.expires_at <= clock_timestamp() AND stay.nights && daterange(%(first)s, %(last)s)
   AND stay.room_id = ANY(%(rooms)s::int[])
 """
@@ -34,7 +34,7 @@ WHERE stay.status = 'held' AND stay.expires_at <= clock_timestamp() AND stay.nig
 _TAKEN = """
 SELECT stay.room_id AS room, array_agg(greatest(lower(stay.nights) - %(first)s, 0)) AS begins,
     array_agg(upper(stay.nights) - %(first)s) AS ends
-FROM locks_stay stay
+FROM locks_allocation stay
 WHERE stay.status IN ('held', 'confirmed', 'out_of_service') AND stay.nights && daterange(%(first)s, %(last)s)
   AND stay.room_id = ANY(%(rooms)s::int[]) AND stay.id <> ALL(%(but)s::uuid[])
 GROUP BY stay.room_id

@@ -19,17 +19,17 @@ from locks.allocations.locked_rooms import House, choose, who_is_where
 from locks.allocations.occupancy import Span
 from locks.errors import RoomContended
 from locks.holds import dates, moved_dates, rows
-from locks.models import StayStatus
+from locks.models import AllocationStatus
 from locks.webhooks.publish import announce, moving
 
 _FIND = """
 SELECT stay.id, stay.room_id AS room, lower(stay.nights) AS check_in, upper(stay.nights) AS check_out
-FROM locks_stay stay WHERE stay.id = ANY(%(ids)s::uuid[]) AND stay.status = 'confirmed'
+FROM locks_allocation stay WHERE stay.id = ANY(%(ids)s::uuid[]) AND stay.status = 'confirmed'
 """
 _FIND_LOCKED = f"{_FIND} ORDER BY stay.id FOR NO KEY UPDATE"
 
 _ARRIVE = """
-UPDATE locks_stay stay
+UPDATE locks_allocation stay
 SET status = 'confirmed', room_id = new.room_id, nights = daterange(new.check_in, new.check_out)
 FROM unnest(%(ids)s::uuid[], %(rooms)s::int[], %(check_ins)s::date[], %(check_outs)s::date[])
     AS new (id, room_id, check_in, check_out)
@@ -106,7 +106,7 @@ def _change(
     with moving(list(to)):
         # The constraint judges row by row, and stays that change places would stand in each other's way: all leave
         # first.
-        rows(sql.END, {"ids": [*to, *ended], "status": StayStatus.CONFIRMED})
+        rows(sql.END, {"ids": [*to, *ended], "status": AllocationStatus.CONFIRMED})
         rows(
             _ARRIVE,
             {

@@ -19,7 +19,7 @@ from locks import selectors, services
 from locks.api.rooms import DATES
 from locks.holds import Hold, listed
 from locks.listing import stays
-from locks.models import Stay, StayStatus
+from locks.models import Allocation, AllocationStatus
 from locks.serializers import (
     ConfirmSerializer,
     ForceReleaseSerializer,
@@ -40,13 +40,13 @@ _TAKEN = (
 _OWNER = (
     (403, "`/problems/wrong-token`."),
     (404, "`/problems/unknown-hold`."),
-    (409, "`/problems/hold-released`, `hold-confirmed`, `no-extensions-left` or `stale-fence`."),
+    (409, "`/problems/hold-released`, `hold-confirmed`, `no-extensions-left` or `stale-fencing-token`."),
     (410, "`/problems/hold-expired`."),
 )
 
 
 class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
-    status = django_filters.MultipleChoiceFilter(field_name="state", choices=StayStatus.choices)
+    status = django_filters.MultipleChoiceFilter(field_name="state", choices=AllocationStatus.choices)
     since = django_filters.DateFilter(
         field_name="nights__endswith", lookup_expr="gt", label="Leaves after this day."
     )
@@ -55,20 +55,20 @@ class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
     )
 
     class Meta:
-        model = Stay
+        model = Allocation
         fields = ["room", "reference", "session"]
 
 
 class HoldViewSet(IdempotentMixin, HotelViewSet):
     """Holds, the stays they become, and rooms out of service."""
 
-    queryset = Stay.objects.all()
+    queryset = Allocation.objects.all()
     serializer_class = HoldSerializer
     filterset_class = HoldFilter
     lookup_value_regex = UUID_REGEX
     required_scopes = {"GET": "locks:read", "POST": "locks:write"}
 
-    def get_queryset(self) -> QuerySet[Stay]:
+    def get_queryset(self) -> QuerySet[Allocation]:
         return stays()
 
     @extend_schema(responses={200: HoldSerializer(many=True)})
@@ -125,7 +125,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     @extend_schema(request=ConfirmSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: str) -> Response:
-        """Turn a hold into the stay. Again with the same token and fence gives the same answer."""
+        """Turn a hold into the stay. Again with the same token and fencing token gives the same answer."""
         return _answer(services.confirm(UUID(pk), **_given(ConfirmSerializer, request)))
 
     @extend_schema(
@@ -172,7 +172,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     def move(self, request: Request, pk: str) -> Response:
         """Move a hold or a stay to another room, other nights or both. Staff only.
 
-        A hold gets a new fence: its owner reads it again before confirming.
+        A hold gets a new fencing token: its owner reads it again before confirming.
         """
         _staff_only()
         asked = MoveSerializer(data=request.data)

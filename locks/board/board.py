@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from locks.board.guests import Guest, guests
 from locks.holds import rows
-from locks.models import StayStatus
+from locks.models import AllocationStatus
 from locks.owner import holder
 from locks.sql import TAKES_ROOM
 
@@ -25,7 +25,7 @@ class Bar:
 
     id: UUID
     group_id: UUID | None
-    status: StayStatus
+    status: AllocationStatus
     check_in: datetime.date
     check_out: datetime.date
     first: int
@@ -34,7 +34,7 @@ class Bar:
     goes_on: bool
     reference: str
     reason: str
-    fence: int | None
+    fencing_token: int | None
     seconds_left: int | None
     extensions_left: int
     own: bool
@@ -61,7 +61,7 @@ class Bar:
             "extensions": self.extensions_left,
             "reference": self.reference,
             "reason": self.reason,
-            "fence": self.fence,
+            "fencing_token": self.fencing_token,
             "left": self.seconds_left,
             "guest": self.guest and self.guest.name,
             "page": self.guest and self.guest.page,
@@ -98,10 +98,10 @@ ORDER BY floor NULLS LAST, length(number), number
 
 _STAYS = f"""
 SELECT stay.id, stay.group_id, stay.room_id, stay.status, lower(stay.nights) AS check_in,
-    upper(stay.nights) AS check_out, stay.reference, stay.reason, stay.fence, stay.extensions_left, stay.holder,
+    upper(stay.nights) AS check_out, stay.reference, stay.reason, stay.fencing_token, stay.extensions_left, stay.holder,
     CASE WHEN stay.status = 'held'
         THEN floor(extract(epoch FROM stay.expires_at - clock_timestamp()))::int END AS seconds_left
-FROM locks_stay stay
+FROM locks_allocation stay
 WHERE stay.nights && daterange(%(first)s, %(last)s) AND {TAKES_ROOM}
 ORDER BY stay.room_id, check_in
 """
@@ -147,7 +147,7 @@ def _bar(
     return Bar(
         id=stay["id"],
         group_id=stay["group_id"],
-        status=StayStatus(stay["status"]),
+        status=AllocationStatus(stay["status"]),
         check_in=stay["check_in"],
         check_out=stay["check_out"],
         first=(begins - first).days + 1,
@@ -156,7 +156,7 @@ def _bar(
         goes_on=stay["check_out"] > last,
         reference=stay["reference"],
         reason=stay["reason"],
-        fence=stay["fence"],
+        fencing_token=stay["fencing_token"],
         seconds_left=stay["seconds_left"],
         extensions_left=stay["extensions_left"],
         own=stay["holder"] == me,

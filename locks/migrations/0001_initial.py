@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                         default=2, help_text="How many may sleep in it.", verbose_name="capacity"
                     ),
                 ),
-                ("fence", models.BigIntegerField(default=0, editable=False)),
+                ("fencing_token", models.BigIntegerField(default=0, editable=False)),
             ],
             options={
                 "verbose_name": "room",
@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Stay",
+            name="Allocation",
             fields=[
                 (
                     "id",
@@ -67,7 +67,10 @@ class Migration(migrations.Migration):
                 ),
                 ("group_id", models.UUIDField(editable=False, null=True, verbose_name="group")),
                 ("token_digest", models.BinaryField(max_length=32, null=True)),
-                ("fence", models.BigIntegerField(editable=False, null=True, verbose_name="fence")),
+                (
+                    "fencing_token",
+                    models.BigIntegerField(editable=False, null=True, verbose_name="fencing_token"),
+                ),
                 ("expires_at", models.DateTimeField(editable=False, null=True, verbose_name="expires")),
                 ("max_expires_at", models.DateTimeField(editable=False, null=True)),
                 (
@@ -107,12 +110,14 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "stays",
                 "indexes": [
                     models.Index(
-                        condition=models.Q(("status", "held")), fields=["holder"], name="locks_stay_held"
+                        condition=models.Q(("status", "held")),
+                        fields=["holder"],
+                        name="locks_allocation_held",
                     ),
                     models.Index(
                         condition=models.Q(("group_id__isnull", False)),
                         fields=["group_id"],
-                        name="locks_stay_group",
+                        name="locks_allocation_group",
                     ),
                 ],
                 "constraints": [
@@ -131,7 +136,7 @@ class Migration(migrations.Migration):
                                 "=",
                             ),
                         ],
-                        name="locks_stay_no_overlap",
+                        name="locks_allocation_no_overlap",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -139,7 +144,7 @@ class Migration(migrations.Migration):
                             ("nights__lower_inf", False),
                             ("nights__upper_inf", False),
                         ),
-                        name="locks_stay_nights_check",
+                        name="locks_allocation_nights_check",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -148,19 +153,19 @@ class Migration(migrations.Migration):
                                 ["held", "confirmed", "out_of_service", "released", "expired", "cancelled"],
                             )
                         ),
-                        name="locks_stay_status_check",
+                        name="locks_allocation_status_check",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("status", "held"), _negated=True),
                             models.Q(
                                 ("expires_at__isnull", False),
-                                ("fence__isnull", False),
+                                ("fencing_token__isnull", False),
                                 ("token_digest__isnull", False),
                             ),
                             _connector="OR",
                         ),
-                        name="locks_stay_held_check",
+                        name="locks_allocation_held_check",
                     ),
                 ],
             },

@@ -44,13 +44,13 @@ _EXPIRED = event_insert(
 )
 _ACQUIRED = _event(
     "hold.acquired",
-    data="""'room', taken.number, 'check_in', lower(wanted), 'check_out', upper(wanted), 'fence', taken.fence,
+    data="""'room', taken.number, 'check_in', lower(wanted), 'check_out', upper(wanted), 'fencing_token', taken.fencing_token,
         'expires_at', ends, 'reference', given -> 'reference'""",
 )
 
 # 1. What cannot win is told so before it writes anything or waits for anybody: the first statement looks at the
 #    hotel's date, at what the client and the session hold and at what stands in the room, and only then takes the
-#    room's next fence, which locks the room.
+#    room's next fencing token, which locks the room.
 # 2. What has lapsed in it is ended, for the constraint still counts it.
 # 3. The constraint judges. ON CONFLICT, because a bare INSERT that waits for its rival's transaction can deadlock
 #    with it.
@@ -68,37 +68,37 @@ DECLARE
     per_client int := given -> 'per_client';
     taken record; old record; lapsed int := 0; begins timestamptz; ends timestamptz;
 BEGIN
-    UPDATE locks_room room SET fence = room.fence + 1
+    UPDATE locks_room room SET fencing_token = room.fencing_token + 1
     FROM (
         SELECT count(*) AS held, count(*) FILTER (WHERE one.session = visit) AS of_visit FROM (
-            SELECT stay.session FROM locks_stay stay
+            SELECT stay.session FROM locks_allocation stay
             WHERE stay.holder = client AND stay.status = 'held' AND stay.expires_at > clock_timestamp()
             LIMIT per_client) AS one
     ) AS mine, (
         SELECT count(*) AS standing,
             count(*) FILTER (WHERE stay.status <> 'held' OR stay.expires_at > clock_timestamp()) AS live
-        FROM locks_stay stay
+        FROM locks_allocation stay
         WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(wanted_room, wanted_room, '[]')
           AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service')
     ) AS there
     WHERE room.id = wanted_room AND there.live = 0
       AND lower(wanted) >= (clock_timestamp() AT TIME ZONE (given ->> 'time_zone'))::date
       AND mine.held < per_client AND (visit = '' OR mine.of_visit < (given -> 'per_session')::int)
-    RETURNING room.number, room.room_type, room.fence, there.standing,
+    RETURNING room.number, room.room_type, room.fencing_token, there.standing,
         {_HEARD} AS heard INTO taken;
     IF NOT FOUND THEN
         RETURN '[0]';
     END IF;
     IF taken.standing > 0 THEN
         FOR old IN
-            SELECT stay.id, stay.status, stay.expires_at, stay.nights, stay.holder FROM locks_stay stay
+            SELECT stay.id, stay.status, stay.expires_at, stay.nights, stay.holder FROM locks_allocation stay
             WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(wanted_room, wanted_room, '[]')
               AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service')
             FOR NO KEY UPDATE
         LOOP
             CONTINUE WHEN old.status <> 'held' OR old.expires_at > clock_timestamp();
             lapsed := lapsed + 1;
-            UPDATE locks_stay stay SET status = 'expired' WHERE stay.id = old.id;
+            UPDATE locks_allocation stay SET status = 'expired' WHERE stay.id = old.id;
             DELETE FROM public.tenants_dueitem item
             WHERE item.hotel_id = hotel AND item.kind = 'hold' AND item.item_id = old.id;
         {_EXPIRED}
@@ -113,9 +113,9 @@ BEGIN
 
     begins := clock_timestamp();
     ends := begins + make_interval(secs => (given -> 'seconds')::int);
-    INSERT INTO locks_stay (id, room_id, nights, status, fence, token_digest, holder, session, reference,
+    INSERT INTO locks_allocation (id, room_id, nights, status, fencing_token, token_digest, holder, session, reference,
         reason, created_at, expires_at, max_expires_at, extensions_left)
-    VALUES (hold, wanted_room, wanted, 'held', taken.fence, decode(given ->> 'digest', 'hex'), client, visit,
+    VALUES (hold, wanted_room, wanted, 'held', taken.fencing_token, decode(given ->> 'digest', 'hex'), client, visit,
         given ->> 'reference', '', begins, ends, begins + make_interval(secs => (given -> 'life')::int),
         (given -> 'extensions')::int)
     ON CONFLICT DO NOTHING;
@@ -128,7 +128,7 @@ BEGIN
     IF taken.heard THEN
         PERFORM locks_changed(hotel, 'hold.created', ARRAY[hold]);
     END IF;
-    RETURN jsonb_build_array(lapsed, wanted_room, taken.number, taken.room_type, taken.fence, begins, ends);
+    RETURN jsonb_build_array(lapsed, wanted_room, taken.number, taken.room_type, taken.fencing_token, begins, ends);
 """,
 )
 
@@ -138,7 +138,7 @@ BEGIN
 _OF_TYPE = """
     room.room_type = given ->> 'room_type' AND room.capacity >= (given -> 'guests')::int
     AND NOT EXISTS (
-        SELECT FROM locks_stay stay
+        SELECT FROM locks_allocation stay
         WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(room.id, room.id, '[]')
           AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service')
           AND (stay.status <> 'held' OR stay.expires_at > clock_timestamp()))
@@ -170,13 +170,13 @@ DECLARE
     changed record;
 BEGIN
     {locked}
-    UPDATE locks_stay stay SET {change}
+    UPDATE locks_allocation stay SET {change}
     FROM locks_room room
     WHERE stay.id = hold AND stay.status = held AND room.id = stay.room_id
       AND (stay.token_digest = decode(given ->> 'digest', 'hex') OR stay.holder = given ->> 'staff')
       {condition}
     RETURNING stay.id, stay.group_id, stay.room_id, room.number, room.room_type, lower(stay.nights) AS check_in,
-        upper(stay.nights) AS check_out, stay.status, stay.fence, stay.expires_at, stay.extensions_left,
+        upper(stay.nights) AS check_out, stay.status, stay.fencing_token, stay.expires_at, stay.extensions_left,
         greatest(0, floor(extract(epoch FROM stay.expires_at - clock_timestamp())))::int AS seconds_left,
         stay.holder, stay.session, stay.reference, stay.reason, stay.created_at,
         {heard} AS heard INTO changed;
@@ -187,12 +187,12 @@ BEGIN
     {event}
     {told}
     RETURN jsonb_build_array(changed.id, changed.group_id, changed.room_id, changed.number, changed.room_type,
-        changed.check_in, changed.check_out, changed.status, changed.fence, changed.expires_at,
+        changed.check_in, changed.check_out, changed.status, changed.fencing_token, changed.expires_at,
         changed.extensions_left, changed.seconds_left, changed.holder, changed.session, changed.reference,
         changed.reason, changed.created_at);
 """
 
-_LOCKED = "PERFORM FROM locks_stay stay WHERE stay.id = hold FOR NO KEY UPDATE;"
+_LOCKED = "PERFORM FROM locks_allocation stay WHERE stay.id = hold FOR NO KEY UPDATE;"
 _NOT_DUE = """
     DELETE FROM public.tenants_dueitem item
     WHERE item.hotel_id = hotel AND item.kind = 'hold' AND item.item_id = hold;
@@ -248,9 +248,12 @@ CONFIRM = _owned(
     locked=_LOCKED,
     change="""status = 'confirmed',
         reference = coalesce(nullif(given ->> 'reference', ''), stay.reference)""",
-    condition="AND stay.expires_at > clock_timestamp() AND stay.fence = (given -> 'fence')::bigint",
+    condition="AND stay.expires_at > clock_timestamp() AND stay.fencing_token = (given -> 'fencing_token')::bigint",
     due=_NOT_DUE,
-    event=_event("hold.confirmed", data=f"{_DATES}, 'fence', changed.fence, 'reference', changed.reference"),
+    event=_event(
+        "hold.confirmed",
+        data=f"{_DATES}, 'fencing_token', changed.fencing_token, 'reference', changed.reference",
+    ),
     told=_told("hold.confirmed"),
 )
 

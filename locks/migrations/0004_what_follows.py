@@ -37,7 +37,7 @@ _OFFERED = event_insert(
     actor=NOBODY,
     subject=("hold", "hold"),
     data="""jsonb_build_object('waiting', next_one.id, 'room', place.number, 'check_in', lower(next_one.nights),
-        'check_out', upper(next_one.nights), 'expires_at', until, 'fence', given)""",
+        'check_out', upper(next_one.nights), 'expires_at', until, 'fencing_token', given)""",
 )
 
 # `happened` to these stays, which are as they were or as they have become: rooms and nights are the same.
@@ -56,18 +56,18 @@ DECLARE
 BEGIN
     IF EXISTS (SELECT FROM locks_webhook WHERE active) THEN
         WITH written AS (
-            INSERT INTO locks_notice (id, webhook_id, event, data, status, attempts)
+            INSERT INTO locks_webhookdelivery (id, webhook_id, event, data, status, attempts)
             SELECT locks_new_id(), webhook.id, happened, jsonb_build_object(
                     'hold', stay.id, 'group', stay.group_id, 'room', stay.room_id, 'number', room.number,
                     'room_type', room.room_type, 'check_in', lower(stay.nights),
-                    'check_out', upper(stay.nights), 'status', stay.status, 'fence', stay.fence,
+                    'check_out', upper(stay.nights), 'status', stay.status, 'fencing_token', stay.fencing_token,
                     'expires_at', stay.expires_at, 'session', stay.session, 'reference', stay.reference)
                 || CASE WHEN happened = 'waiting.offered' THEN jsonb_build_object('waiting', (
                     SELECT entry.id FROM locks_waitingentry entry
                     WHERE entry.hold_id = stay.id AND entry.status = 'offered')) ELSE '{{}}' END,
                 'pending', 0
             FROM locks_webhook webhook
-            JOIN locks_stay stay ON stay.id = ANY(ids)
+            JOIN locks_allocation stay ON stay.id = ANY(ids)
             JOIN locks_room room ON room.id = stay.room_id
             WHERE webhook.active AND happened = ANY(webhook.events)
             ORDER BY stay.id, webhook.id
@@ -91,13 +91,13 @@ BEGIN
     END IF;
     IF happened = 'hold.created' THEN
         RETURN EXISTS (
-            SELECT FROM locks_stay taken
+            SELECT FROM locks_allocation taken
             JOIN locks_room room ON room.id = taken.room_id
             JOIN locks_waitingentry entry ON entry.status = 'waiting' AND entry.nights && taken.nights
                 AND (entry.room_id = room.id OR (entry.room_id IS NULL
                     AND entry.room_type = room.room_type AND entry.guests <= room.capacity))
             WHERE taken.id = ANY(ids) AND NOT EXISTS (
-                SELECT FROM locks_stay stay
+                SELECT FROM locks_allocation stay
                 WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(room.id, room.id, '[]')
                   AND stay.nights && entry.nights AND stay.status IN ('held', 'confirmed', 'out_of_service')
                   AND stay.id <> ALL(ids)));
@@ -119,7 +119,7 @@ BEGIN
     SELECT of_hotel, 'waiting', entry.id, clock_timestamp(), clock_timestamp(), 0
     FROM locks_waitingentry entry
     WHERE entry.status = 'waiting' AND EXISTS (
-        SELECT FROM locks_stay stay JOIN locks_room room ON room.id = stay.room_id
+        SELECT FROM locks_allocation stay JOIN locks_room room ON room.id = stay.room_id
         WHERE stay.id = ANY(ids) AND stay.nights && entry.nights
           AND (entry.room_id = room.id OR (entry.room_id IS NULL
               AND entry.room_type = room.room_type AND entry.guests <= room.capacity)))
@@ -158,20 +158,20 @@ BEGIN
         ORDER BY entry.joined_at, entry.id
     LOOP
         CONTINUE WHEN EXISTS (
-            SELECT FROM locks_stay stay
+            SELECT FROM locks_allocation stay
             WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(wanted_room, wanted_room, '[]')
               AND stay.nights && next_one.nights AND stay.status IN ('held', 'confirmed', 'out_of_service'));
         PERFORM FROM locks_waitingentry entry
         WHERE entry.id = next_one.id AND entry.status = 'waiting' FOR NO KEY UPDATE SKIP LOCKED;
         CONTINUE WHEN NOT FOUND;
 
-        UPDATE locks_room room SET fence = room.fence + 1 WHERE room.id = wanted_room
-        RETURNING room.fence INTO given;
+        UPDATE locks_room room SET fencing_token = room.fencing_token + 1 WHERE room.id = wanted_room
+        RETURNING room.fencing_token INTO given;
         hold := locks_new_id();
         made := clock_timestamp();
         until := made + make_interval(secs => next_one.offer_seconds);
         -- Nobody has the token whose digest this is: who claims the offer gets one.
-        INSERT INTO locks_stay (id, room_id, nights, status, fence, token_digest, holder, session, reference,
+        INSERT INTO locks_allocation (id, room_id, nights, status, fencing_token, token_digest, holder, session, reference,
             reason, created_at, expires_at, max_expires_at, extensions_left)
         VALUES (hold, wanted_room, next_one.nights, 'held', given,
             sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), next_one.holder,

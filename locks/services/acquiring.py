@@ -11,8 +11,8 @@ from audit.sql import acting
 from hotelagent.core.ids import uuid7
 from locks import events, metrics, policy, refusals, sql
 from locks.errors import NoRooms, RoomContended
-from locks.holds import HeldRoom, Hold, held_rooms
-from locks.models import StayStatus
+from locks.holds import AllocatedRoom, Hold, held_rooms
+from locks.models import AllocationStatus
 from locks.nights import Nights
 from locks.owner import digest, new_token
 from locks.services.expiry import after_expiry, expire
@@ -108,8 +108,8 @@ def _hold_one(wanted: Wanted, *, waiting: bool) -> Hold | None:
         metrics.ENDED.labels(how="expired").inc(lapsed)
     if not taken:
         return None
-    room, number, room_type, fence, begins, ends = taken
-    held = HeldRoom(
+    room, number, room_type, fencing_token, begins, ends = taken
+    held = AllocatedRoom(
         id=key,
         group_id=None,
         room_id=room,
@@ -117,8 +117,8 @@ def _hold_one(wanted: Wanted, *, waiting: bool) -> Hold | None:
         room_type=room_type,
         check_in=wanted.nights.check_in,
         check_out=wanted.nights.check_out,
-        status=StayStatus.HELD,
-        fence=fence,
+        status=AllocationStatus.HELD,
+        fencing_token=fencing_token,
         expires_at=datetime.datetime.fromisoformat(ends),
         extensions_left=policy.EXTENSIONS,
         seconds_left=policy.HOLD_SECONDS,
@@ -142,8 +142,8 @@ def _hold_several(wanted: Wanted, *, waiting: bool) -> Hold | None:
     }
     with transaction.atomic():
         found = held_rooms(sql.ACQUIRE_ROOMS if wanted.rooms else of_type, params)
-        taken = [room for room in found if room.status is StayStatus.HELD]
-        lapsed = [room for room in found if room.status is StayStatus.EXPIRED]
+        taken = [room for room in found if room.status is AllocationStatus.HELD]
+        lapsed = [room for room in found if room.status is AllocationStatus.EXPIRED]
         if taken and len(taken) < wanted.count:
             transaction.set_rollback(True)
             return None
@@ -162,7 +162,7 @@ def _hold_several(wanted: Wanted, *, waiting: bool) -> Hold | None:
     return Hold.of(taken, token=token)
 
 
-def _after_taking(taken: Sequence[HeldRoom]) -> None:
+def _after_taking(taken: Sequence[AllocatedRoom]) -> None:
     due.schedule(kind="hold", items=[(room.id, room.expires_at) for room in taken if room.expires_at])
     record_many(
         events.HOLD_ACQUIRED,
@@ -172,7 +172,7 @@ def _after_taking(taken: Sequence[HeldRoom]) -> None:
                 {
                     **room.dates,
                     "expires_at": room.expires_at,
-                    "fence": room.fence,
+                    "fencing_token": room.fencing_token,
                     "reference": room.reference,
                 },
             )

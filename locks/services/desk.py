@@ -10,8 +10,8 @@ from audit.services import record, record_many
 from hotelagent.core.ids import uuid7
 from locks import events, metrics, sql
 from locks.errors import HoldExpired, NotAStay, RoomContended, UnknownHold, UnknownRoom
-from locks.holds import HeldRoom, Hold, held_rooms, moved_dates, rows
-from locks.models import BLOCKING, StayStatus
+from locks.holds import AllocatedRoom, Hold, held_rooms, moved_dates, rows
+from locks.models import BLOCKING, AllocationStatus
 from locks.nights import Nights
 from locks.owner import holder
 from locks.refusals import room_taken
@@ -41,10 +41,10 @@ def force_release(hold_id: UUID, *, reason: str) -> Hold:
     return Hold.of(changed)
 
 
-def move_stay(stay_id: UUID, *, room: int, nights: Nights) -> HeldRoom:
+def move_stay(stay_id: UUID, *, room: int, nights: Nights) -> AllocatedRoom:
     """Give a hold, a stay or a time out of service another room or other nights, or both, in one transaction.
 
-    It keeps its id, its end and its token. A hold gets the room's next fence, so that its owner can't
+    It keeps its id, its end and its token. A hold gets the room's next fencing token, so that its owner can't
     confirm what they have not seen. Raises UnknownHold, NotAStay, HoldExpired, UnknownRoom or RoomTaken.
     """
     with transaction.atomic():
@@ -73,7 +73,7 @@ def move_stay(stay_id: UUID, *, room: int, nights: Nights) -> HeldRoom:
     return after
 
 
-def take_out_of_service(*, room: int, nights: Nights, reason: str) -> HeldRoom:
+def take_out_of_service(*, room: int, nights: Nights, reason: str) -> AllocatedRoom:
     """Keep everybody out of a room for some nights. Raises UnknownRoom or RoomTaken."""
     with transaction.atomic():
         lock_rooms([room])
@@ -96,22 +96,22 @@ def take_out_of_service(*, room: int, nights: Nights, reason: str) -> HeldRoom:
     return taken[0]
 
 
-def put_back_in_service(stay_id: UUID) -> HeldRoom:
+def put_back_in_service(stay_id: UUID) -> AllocatedRoom:
     """End a time out of service. Raises NotAStay."""
-    return _end(stay_id, status=StayStatus.OUT_OF_SERVICE)
+    return _end(stay_id, status=AllocationStatus.OUT_OF_SERVICE)
 
 
-def cancel_stay(stay_id: UUID) -> HeldRoom:
+def cancel_stay(stay_id: UUID) -> AllocatedRoom:
     """Free the room of a confirmed stay, for its booking was cancelled. Raises NotAStay."""
-    return _end(stay_id, status=StayStatus.CONFIRMED)
+    return _end(stay_id, status=AllocationStatus.CONFIRMED)
 
 
-def _end(stay_id: UUID, *, status: StayStatus) -> HeldRoom:
+def _end(stay_id: UUID, *, status: AllocationStatus) -> AllocatedRoom:
     with transaction.atomic():
         ended = held_rooms(sql.END, {"ids": [stay_id], "status": status})
         if not ended:
             raise NotAStay
-        event = events.STAY_CANCELLED if status is StayStatus.CONFIRMED else events.OUT_OF_SERVICE_ENDED
+        event = events.STAY_CANCELLED if status is AllocationStatus.CONFIRMED else events.OUT_OF_SERVICE_ENDED
         record(event, subject=("hold", stay_id), **ended[0].dates)
         announce(event.name, [stay_id])
     return ended[0]
@@ -124,13 +124,13 @@ def lock_rooms(ids: Collection[int]) -> None:
         raise UnknownRoom(f"No room has the id {', '.join(map(str, missing))}.", rooms=missing)
 
 
-def _locked(stay_id: UUID) -> HeldRoom:
+def _locked(stay_id: UUID) -> AllocatedRoom:
     found = held_rooms(sql.LOCK_STAY, {"id": stay_id})
     if not found:
         raise UnknownHold(f"There is no hold or stay {stay_id}.")
     [stay] = found
     if stay.status not in BLOCKING:
         raise NotAStay
-    if stay.status is StayStatus.HELD and not stay.seconds_left:
+    if stay.status is AllocationStatus.HELD and not stay.seconds_left:
         raise HoldExpired
     return stay

@@ -7,13 +7,15 @@ from django.db import transaction
 
 from audit.services import record_many
 from locks import events, metrics, sql
-from locks.holds import HeldRoom, held_rooms, rows
+from locks.holds import AllocatedRoom, held_rooms, rows
 from locks.nights import Nights
 from locks.webhooks.publish import announce
 from tenants.queue import due
 
 # What of these is still to be looked at, and when: holds that were extended or that someone was at work on.
-_STILL_HELD = "SELECT id, expires_at FROM locks_stay WHERE id = ANY(%(ids)s::uuid[]) AND status = 'held'"
+_STILL_HELD = (
+    "SELECT id, expires_at FROM locks_allocation WHERE id = ANY(%(ids)s::uuid[]) AND status = 'held'"
+)
 
 
 def expire(*, ids: Sequence[UUID]) -> list[UUID]:
@@ -37,7 +39,7 @@ def expire_room(*, room: int, nights: Nights) -> None:
     )
 
 
-def after_expiry(expired: Sequence[HeldRoom]) -> None:
+def after_expiry(expired: Sequence[AllocatedRoom]) -> None:
     """What follows when holds were found to have lapsed, in the transaction that ended them."""
     if not expired:
         return

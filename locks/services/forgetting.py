@@ -7,7 +7,14 @@ from django.db import transaction
 from django.db.models import Q
 
 from locks import policy
-from locks.models import Notice, NoticeStatus, Stay, StayStatus, WaitingEntry, Webhook
+from locks.models import (
+    Allocation,
+    AllocationStatus,
+    WaitingEntry,
+    Webhook,
+    WebhookDelivery,
+    WebhookDeliveryStatus,
+)
 from tenants.database.clock import database_now
 
 BATCH = 1000
@@ -26,8 +33,8 @@ def forget() -> int:
     Webhook.objects.filter(old_secret_until__lt=now).update(sealed_old_secret=None, old_secret_until=None)
     before = now - datetime.timedelta(days=policy.KEEP_ENDED_DAYS)
     forgotten = WaitingEntry.objects.filter(ended_at__lt=before).delete()[0]
-    forgotten += Notice.objects.filter(
-        Q(status=NoticeStatus.SENT) | Q(created_at__lt=before - KEEP_FAILED), created_at__lt=before
+    forgotten += WebhookDelivery.objects.filter(
+        Q(status=WebhookDeliveryStatus.SENT) | Q(created_at__lt=before - KEEP_FAILED), created_at__lt=before
     ).delete()[0]
     while batch := _forget_holds(before):
         forgotten += batch
@@ -37,15 +44,15 @@ def forget() -> int:
 def _forget_holds(before: datetime.datetime) -> int:
     """Their keys are the time they were made at, and no hold lives for an hour: the key's index finds them."""
     with transaction.atomic():
-        ended = Stay.objects.filter(
+        ended = Allocation.objects.filter(
             id__gte=_first_key(before - REACH),
             id__lt=_first_key(before),
-            status__in=[StayStatus.RELEASED, StayStatus.EXPIRED],
+            status__in=[AllocationStatus.RELEASED, AllocationStatus.EXPIRED],
         )
         ids = list(
             ended.order_by("id").select_for_update(skip_locked=True).values_list("id", flat=True)[:BATCH]
         )
-        Stay.objects.filter(id__in=ids).delete()
+        Allocation.objects.filter(id__in=ids).delete()
     return len(ids)
 
 

@@ -15,12 +15,12 @@ from locks.errors import (
     HoldNotConfirmed,
     HoldReleased,
     NoExtensionsLeft,
-    StaleFence,
+    StaleFencingToken,
     UnknownHold,
     WrongToken,
 )
-from locks.holds import HeldRoom, Hold, answered_room, held_room, rows
-from locks.models import StayStatus
+from locks.holds import AllocatedRoom, Hold, answered_room, held_room, rows
+from locks.models import AllocationStatus
 from locks.owner import digest, staff_holder
 from locks.webhooks.publish import announce
 from tenants.context import current_hotel
@@ -61,7 +61,7 @@ def release(hold_id: UUID, *, token: str | None) -> Hold:
         changed, _all = _change(sql.RELEASE, hold_id, token, {})
         if not changed:
             found = _find(hold_id, token)
-            if any(room.status is StayStatus.CONFIRMED for room in found):
+            if any(room.status is AllocationStatus.CONFIRMED for room in found):
                 raise HoldConfirmed
             return Hold.of(found)
         due.cancel(kind="hold", ids=[room.id for room in changed])
@@ -71,14 +71,14 @@ def release(hold_id: UUID, *, token: str | None) -> Hold:
     return Hold.of(changed)
 
 
-def confirm(hold_id: UUID, *, token: str | None, fence: int, reference: str = "") -> Hold:
+def confirm(hold_id: UUID, *, token: str | None, fencing_token: int, reference: str = "") -> Hold:
     """Turn the hold into the stay: the same row, so that there is no moment in which the room is free.
 
-    `fence` is the number that was given out with the hold. A group is confirmed whole or not at all. Again
-    with the same token and fence: the same answer. Raises UnknownHold, WrongToken, StaleFence, HoldExpired
-    or HoldReleased.
+    `fencing_token` is the number that was given out with the hold. A group is confirmed whole or not at all. Again
+    with the same token and fencing token: the same answer. Raises UnknownHold, WrongToken, StaleFencingToken,
+    HoldExpired or HoldReleased.
     """
-    given = {"fence": fence, "reference": reference}
+    given = {"fencing_token": fencing_token, "reference": reference}
     if room := _change_one("locks_confirm", hold_id, token, given):
         metrics.ENDED.labels(how="confirmed").inc()
         return Hold.of([room])
@@ -86,9 +86,9 @@ def confirm(hold_id: UUID, *, token: str | None, fence: int, reference: str = ""
         changed, all_of_it = _change(sql.CONFIRM, hold_id, token, given)
         if not all_of_it:
             found = _find(hold_id, token, but=changed)
-            if any(room.fence != fence for room in found):
-                raise StaleFence
-            if not changed and all(room.status is StayStatus.CONFIRMED for room in found):
+            if any(room.fencing_token != fencing_token for room in found):
+                raise StaleFencingToken
+            if not changed and all(room.status is AllocationStatus.CONFIRMED for room in found):
                 return Hold.of(found)
             raise _refusal(found) or HoldExpired()
         due.cancel(kind="hold", ids=[room.id for room in changed])
@@ -107,7 +107,7 @@ def cancel(hold_id: UUID, *, token: str | None) -> Hold:
         changed, _all = _change(sql.CANCEL, hold_id, token, {})
         if not changed:
             found = _find(hold_id, token)
-            if any(room.status is not StayStatus.CANCELLED for room in found):
+            if any(room.status is not AllocationStatus.CANCELLED for room in found):
                 raise HoldNotConfirmed
             return Hold.of(found)
         record_many(events.STAY_CANCELLED, [(("hold", room.id), room.dates) for room in changed])
@@ -115,17 +115,17 @@ def cancel(hold_id: UUID, *, token: str | None) -> Hold:
     return Hold.of(changed)
 
 
-def _extension(room: HeldRoom) -> dict[str, Any]:
+def _extension(room: AllocatedRoom) -> dict[str, Any]:
     return {**room.dates, "expires_at": room.expires_at, "extensions_left": room.extensions_left}
 
 
-def _confirmation(room: HeldRoom) -> dict[str, Any]:
-    return {**room.dates, "fence": room.fence, "reference": room.reference}
+def _confirmation(room: AllocatedRoom) -> dict[str, Any]:
+    return {**room.dates, "fencing_token": room.fencing_token, "reference": room.reference}
 
 
 def _change_one(
     function: LiteralString, hold_id: UUID, token: str | None, params: Mapping[str, Any]
-) -> HeldRoom | None:
+) -> AllocatedRoom | None:
     """The hold of one room, changed with all that follows by a function of migration 0002, in one message.
 
     None for a group's, or a refusal.
@@ -150,14 +150,14 @@ def _owner(hold_id: UUID, token: str | None) -> dict[str, Any]:
 
 def _change(
     statement: str, hold_id: UUID, token: str | None, params: Mapping[str, Any]
-) -> tuple[list[HeldRoom], bool]:
+) -> tuple[list[AllocatedRoom], bool]:
     """The rooms that were changed, and whether they are all of the hold's; else the caller has to raise."""
     found = rows(statement, {**_owner(hold_id, token), **params})
     members = {row.pop("members") for row in found}
     return [held_room(row) for row in found], members == {len(found)}
 
 
-def _find(hold_id: UUID, token: str | None, *, but: Sequence[HeldRoom] = ()) -> list[HeldRoom]:
+def _find(hold_id: UUID, token: str | None, *, but: Sequence[AllocatedRoom] = ()) -> list[AllocatedRoom]:
     """The hold as it stands, if it is the caller's, without these rooms; what has lapsed reads as expired."""
     found = rows(sql.FIND, {"id": hold_id})
     if not found:
@@ -167,18 +167,18 @@ def _find(hold_id: UUID, token: str | None, *, but: Sequence[HeldRoom] = ()) -> 
         owner_digest, lapsed = row.pop("token_digest"), row.pop("lapsed")
         if bytes(owner_digest or b"") != digest(token or "") and row["holder"] != staff_holder():
             raise WrongToken
-        if lapsed and row["status"] == StayStatus.HELD:
-            row["status"] = StayStatus.EXPIRED
+        if lapsed and row["status"] == AllocationStatus.HELD:
+            row["status"] = AllocationStatus.EXPIRED
         rooms.append(held_room(row))
     changed = {room.id for room in but}
     return [room for room in rooms if room.id not in changed]
 
 
-def _refusal(found: list[HeldRoom]) -> DomainError | None:
+def _refusal(found: list[AllocatedRoom]) -> DomainError | None:
     """Why a hold in this state can't go on; None where its state is no reason."""
     statuses = {room.status for room in found}
-    if StayStatus.EXPIRED in statuses:
+    if AllocationStatus.EXPIRED in statuses:
         return HoldExpired()
-    if StayStatus.HELD in statuses:
+    if AllocationStatus.HELD in statuses:
         return None
-    return HoldConfirmed() if StayStatus.CONFIRMED in statuses else HoldReleased()
+    return HoldConfirmed() if AllocationStatus.CONFIRMED in statuses else HoldReleased()

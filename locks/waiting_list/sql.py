@@ -11,7 +11,7 @@ FREE_FOR_ENTRY = f"""
 SELECT room.id FROM locks_room room
 WHERE (room.id = %(room)s::int OR (%(room)s::int IS NULL AND {_FITS}))
   AND NOT EXISTS (
-      SELECT FROM locks_stay stay
+      SELECT FROM locks_allocation stay
       WHERE {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(check_out)s)
         AND stay.status IN ('held', 'confirmed', 'out_of_service'))
 ORDER BY room.capacity, room.id LIMIT 10
@@ -36,7 +36,7 @@ WHERE entry.holder = %(holder)s AND entry.status IN ('waiting', 'offered')
 #: An offer becomes its owner's hold: with a token, and what any hold may do.
 CLAIM = f"""
 WITH claimed AS (
-    UPDATE locks_stay stay SET token_digest = %(digest)s, extensions_left = %(extensions)s,
+    UPDATE locks_allocation stay SET token_digest = %(digest)s, extensions_left = %(extensions)s,
         max_expires_at = clock_timestamp() + make_interval(secs => %(life)s)
     WHERE stay.id = %(id)s::uuid AND stay.status = 'held' AND stay.expires_at > clock_timestamp()
     RETURNING stay.*

@@ -20,16 +20,16 @@ from hotelagent.admin.base import DeletedByServices, HotelModelAdmin, LookedAtMo
 from hotelagent.admin.sites import hotel_site
 from hotelagent.core import public_addresses
 from locks import policy, services
-from locks.models import Notice, NoticeStatus, Webhook
+from locks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
 from locks.webhooks.services import host_of
 from locks.webhooks.topics import TOPICS
 from tenants.errors import DomainError
 
 COLOURS = {
-    NoticeStatus.PENDING: "info",
-    NoticeStatus.PAUSED: "warning",
-    NoticeStatus.SENT: "success",
-    NoticeStatus.FAILED: "danger",
+    WebhookDeliveryStatus.PENDING: "info",
+    WebhookDeliveryStatus.PAUSED: "warning",
+    WebhookDeliveryStatus.SENT: "success",
+    WebhookDeliveryStatus.FAILED: "danger",
 }
 
 
@@ -150,7 +150,7 @@ class WebhookAdmin(DeletedByServices, HotelModelAdmin):
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """Its notices go with it, though nobody may delete one by itself."""
         shown, counts, forbidden, protected = super().get_deleted_objects(objs, request)
-        return shown, counts, forbidden - {str(Notice._meta.verbose_name)}, protected
+        return shown, counts, forbidden - {str(WebhookDelivery._meta.verbose_name)}, protected
 
     def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
         services.delete_webhook(obj)
@@ -184,7 +184,7 @@ class WebhookAdmin(DeletedByServices, HotelModelAdmin):
         return self._show_secret(request, webhook, secret=secret, title=_now("The new secret"))
 
 
-@admin.register(Notice, site=hotel_site)
+@admin.register(WebhookDelivery, site=hotel_site)
 class NoticeAdmin(LookedAtModelAdmin):
     """What webhooks were told, for some days. What failed is sent again from the failures."""
 
@@ -201,10 +201,10 @@ class NoticeAdmin(LookedAtModelAdmin):
     fields = readonly_fields
 
     @display(description=_("state"), label=COLOURS, ordering="status")
-    def state(self, notice: Notice) -> tuple[str, str]:
-        state = NoticeStatus(notice.status)
+    def state(self, notice: WebhookDelivery) -> tuple[str, str]:
+        state = WebhookDeliveryStatus(notice.status)
         return state, str(state.label)
 
     @display(description=_("error"), ordering="error", empty_value="-")
-    def why(self, notice: Notice) -> str:
+    def why(self, notice: WebhookDelivery) -> str:
         return notice.why

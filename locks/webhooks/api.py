@@ -112,7 +112,7 @@ class WebhookViewSet(
 
         Each notice is a POST as [Standard Webhooks](https://www.standardwebhooks.com) has it: verify it with one of
         its libraries, or see `webhooks` in this description. It comes at least once, so keep the `webhook-id`s that
-        you have dealt with; and it may come late or after a later one, so compare `fence` and `timestamp`.
+        you have dealt with; and it may come late or after a later one, so compare `fencing_token` and `timestamp`.
         """
         new = WebhookSerializer(data=request.data)
         new.is_valid(raise_exception=True)

@@ -17,9 +17,9 @@ from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage, message_to_json
 from locks import events, metrics, policy
-from locks.errors import NotDelivered, UnknownNotice
+from locks.errors import NotDelivered, WebhookDeliveryNotFound
 from locks.holds import rows
-from locks.models import Notice, NoticeStatus, Webhook
+from locks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
 from locks.webhooks.pausing import pause
 from locks.webhooks.publish import announce
 from locks.webhooks.services import is_taken, send, switch_off
@@ -59,23 +59,23 @@ def deliver(notice_id: UUID) -> bool:
 
 
 def deliver_last(notice_id: UUID) -> None:
-    """Send a notice whatever was tried before. Raises NotDelivered, or UnknownNotice for one that is forgotten.
+    """Send a notice whatever was tried before. Raises NotDelivered or WebhookDeliveryNotFound.
 
     Where its webhook was switched off before it ever failed for good, it waits as the others do.
     """
-    notice = Notice.objects.select_related("webhook").filter(id=notice_id).first()
+    notice = WebhookDelivery.objects.select_related("webhook").filter(id=notice_id).first()
     if notice is None:
         due.cancel(kind="webhook", ids=[notice_id])
-        raise UnknownNotice(
+        raise WebhookDeliveryNotFound(
             TranslatableMessage(
                 _("The notice {id} is forgotten, or its webhook was deleted."), id=str(notice_id)
             )
         )
     active = notice.webhook.active
-    if notice.status == NoticeStatus.PENDING and not active:
+    if notice.status == WebhookDeliveryStatus.PENDING and not active:
         pause(notice.webhook_id)
         return
-    if notice.status in {NoticeStatus.SENT, NoticeStatus.PAUSED}:
+    if notice.status in {WebhookDeliveryStatus.SENT, WebhookDeliveryStatus.PAUSED}:
         return
     error = _send(notice) if active else TranslatableMessage(_OFF)
     if error is not None:
@@ -91,7 +91,7 @@ def warn(ids: Sequence[UUID]) -> None:
     warning = datetime.timedelta(seconds=policy.WARNING_SECONDS)
     with transaction.atomic():
         held = rows(
-            "SELECT id, expires_at, clock_timestamp() AS now FROM locks_stay "
+            "SELECT id, expires_at, clock_timestamp() AS now FROM locks_allocation "
             "WHERE id = ANY(%(ids)s::uuid[]) AND status = 'held' AND expires_at > clock_timestamp()",
             {"ids": list(ids)},
         )
@@ -105,14 +105,16 @@ def warn(ids: Sequence[UUID]) -> None:
         due.cancel(kind="expiring", ids=[hold for hold in ids if hold not in still])
 
 
-def _pending(notice_id: UUID) -> Notice | None:
-    found = Notice.objects.select_related("webhook").filter(id=notice_id, status=NoticeStatus.PENDING)
+def _pending(notice_id: UUID) -> WebhookDelivery | None:
+    found = WebhookDelivery.objects.select_related("webhook").filter(
+        id=notice_id, status=WebhookDeliveryStatus.PENDING
+    )
     return found.first()
 
 
-def _send(notice: Notice) -> str | None:
+def _send(notice: WebhookDelivery) -> str | None:
     """One attempt, counted before it is made; why it failed, or None. Outside of any transaction."""
-    Notice.objects.filter(id=notice.id).update(attempts=F("attempts") + 1)
+    WebhookDelivery.objects.filter(id=notice.id).update(attempts=F("attempts") + 1)
     try:
         status = send(
             notice.webhook,
@@ -132,16 +134,18 @@ def _send(notice: Notice) -> str | None:
             _succeeded(notice)
         else:
             _failed(notice.webhook, status=status)
-            Notice.objects.filter(id=notice.id).update(error=message_to_json(error))
+            WebhookDelivery.objects.filter(id=notice.id).update(error=message_to_json(error))
     return error
 
 
-def _succeeded(notice: Notice) -> None:
+def _succeeded(notice: WebhookDelivery) -> None:
     # The webhook's row first, as whoever switches it off does (`pausing`).
     Webhook.objects.filter(id=notice.webhook_id, failing_since__isnull=False).update(
         failing_since=None, quiet_until=None
     )
-    Notice.objects.filter(id=notice.id).update(status=NoticeStatus.SENT, sent_at=Now(), error=None)
+    WebhookDelivery.objects.filter(id=notice.id).update(
+        status=WebhookDeliveryStatus.SENT, sent_at=Now(), error=None
+    )
     due.cancel(kind="webhook", ids=[notice.id])
 
 
@@ -157,13 +161,13 @@ def _failed(webhook: Webhook, *, status: int) -> None:
         switch_off(webhook, why=events.FAILING)
 
 
-def _fail(notice: Notice, *, error: str) -> None:
+def _fail(notice: WebhookDelivery, *, error: str) -> None:
     with transaction.atomic():
-        Notice.objects.filter(id=notice.id).exclude(status=NoticeStatus.SENT).update(
-            status=NoticeStatus.FAILED, error=message_to_json(error)
+        WebhookDelivery.objects.filter(id=notice.id).exclude(status=WebhookDeliveryStatus.SENT).update(
+            status=WebhookDeliveryStatus.FAILED, error=message_to_json(error)
         )
         due.cancel(kind="webhook", ids=[notice.id])
 
 
-def _later(notice: Notice, moment: datetime.datetime, *, seconds: float) -> None:
+def _later(notice: WebhookDelivery, moment: datetime.datetime, *, seconds: float) -> None:
     due.schedule(kind="webhook", items=[(notice.id, moment + datetime.timedelta(seconds=seconds))])

@@ -19,8 +19,9 @@ A POST as [Standard Webhooks](https://www.standardwebhooks.com) has it; verify i
 
 Answer with 2xx within ten seconds. Anything else, a redirect too, and it comes again for about a day with the same
 `webhook-id`; 410 switches the webhook off, and what was still to come waits until it is on again. It may come twice,
-late, or after a later one: `timestamp` is when it happened, and of two notices about a room the larger `fence` is the
-newer hold's. While a secret is rotated two signatures come, with the new secret and with the old: one that fits is
+late, or after a later one: `timestamp` is when it happened, and of two notices about a room the larger
+`fencing_token` is the newer hold's.
+While a secret is rotated two signatures come, with the new secret and with the old: one that fits is
 enough.
 """
 
@@ -39,7 +40,7 @@ _DATA = {
     "check_in": _DAY,
     "check_out": _DAY,
     "status": _TEXT,
-    "fence": _NUMBER,
+    "fencing_token": _NUMBER,
     "expires_at": {"type": ["string", "null"], "format": "date-time"},
     "session": _TEXT,
     "reference": _TEXT,

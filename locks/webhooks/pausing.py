@@ -12,10 +12,10 @@ from locks.models import Webhook
 from tenants.queue import due
 
 _PAUSE = """
-UPDATE locks_notice SET status = 'paused' WHERE webhook_id = %(webhook)s AND status = 'pending' RETURNING id
+UPDATE locks_webhookdelivery SET status = 'paused' WHERE webhook_id = %(webhook)s AND status = 'pending' RETURNING id
 """
 _RESUME = """
-UPDATE locks_notice SET status = 'pending', attempts = 0, error = NULL
+UPDATE locks_webhookdelivery SET status = 'pending', attempts = 0, error = NULL
 WHERE webhook_id = %(webhook)s AND status = 'paused' RETURNING id, clock_timestamp() AS now
 """
 

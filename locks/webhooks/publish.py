@@ -11,14 +11,14 @@ from tenants.context import current_hotel
 # now. Those without it are of this transaction, for nobody commits one; keys begin with the time, so that no others
 # than those since its start are read.
 _COMPLETE = """
-UPDATE locks_notice notice
+UPDATE locks_webhookdelivery notice
 SET data = notice.data || jsonb_build_object(
     'room', room.id, 'number', room.number, 'room_type', room.room_type, 'check_in', lower(stay.nights),
-    'check_out', upper(stay.nights), 'status', stay.status, 'fence', stay.fence,
+    'check_out', upper(stay.nights), 'status', stay.status, 'fencing_token', stay.fencing_token,
     'moved_from', jsonb_build_object(
         'room', notice.data -> 'room', 'number', notice.data -> 'number', 'room_type', notice.data -> 'room_type',
         'check_in', notice.data -> 'check_in', 'check_out', notice.data -> 'check_out'))
-FROM locks_stay stay JOIN locks_room room ON room.id = stay.room_id
+FROM locks_allocation stay JOIN locks_room room ON room.id = stay.room_id
 WHERE notice.id >= (lpad(to_hex(floor(extract(epoch FROM now()) * 1000)::bigint), 12, '0')
         || '70008000000000000000')::uuid
   AND notice.event = 'stay.moved' AND NOT notice.data ? 'moved_from'

@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="reservation",
-                        to="locks.stay",
+                        to="locks.allocation",
                         verbose_name="stay",
                     ),
                 ),

@@ -7,7 +7,7 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
-from locks.models import Stay
+from locks.models import Allocation
 from reminders.reservations.validation import flaw_of_days, is_language
 
 
@@ -45,7 +45,7 @@ class Reservation(models.Model):
     #: The day from which the status holds; for a cancelled one, the day of cancelling.
     status_date = models.DateField(_("status since"), null=True, blank=True)
     stay = models.OneToOneField(
-        Stay, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
+        Allocation, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
     )
     updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
 

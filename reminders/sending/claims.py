@@ -1,4 +1,4 @@
-"""Who may send a reminder: claims, their fence, and what becomes of one whose worker died.
+"""Who may send a reminder: claims, their fencing_token, and what becomes of one whose worker died.
 
 A worker moves `scheduled` to `sending` and holds the claim under the number in `attempts`. Just before a mail's
 first byte leaves it commits `handed_over_at`, and that same statement looks at the reservation's version once
@@ -33,7 +33,7 @@ from tenants.context import current_hotel
 from tenants.database.functions import call
 
 #: After this long without a sign a claim is stale. A worker starts no mail later than BUDGET after its claim,
-#: and the fence covers the one that does.
+#: and the fencing token covers the one that does.
 STALE_AFTER = timedelta(seconds=180)
 
 _CLAIM: Final = "reminders_claim"  # migration 0004_handing_over

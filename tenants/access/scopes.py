@@ -68,9 +68,9 @@ _ROLE_SCOPES: dict[str, frozenset[str]] = {
 #: Models whose scope is not the name of their app: `<app>.<model>` -> the scope's first half.
 _AREAS = {
     "locks.room": "rooms",
-    "locks.stay": "locks",
+    "locks.allocation": "locks",
     "locks.webhook": "webhooks",
-    "locks.notice": "webhooks",
+    "locks.webhookdelivery": "webhooks",
     "reminders.reservation": "reservations",
     "reminders.calendaraddress": "reservations",
     "tenants.user": "staff",

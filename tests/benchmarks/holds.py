@@ -89,8 +89,8 @@ def _hotel(owner: psycopg.Connection, caller: Contestant, slug: str, *, holds: i
             current_date + 2 * night AS check_in, room.number AS room_number
         FROM locks_room room CROSS JOIN generate_series(0, {NIGHTS} - 1) AS night
         ORDER BY night, room.id LIMIT {holds};
-        INSERT INTO locks_stay (id, room_id, nights, status, token_digest, fence, expires_at, max_expires_at,
-            extensions_left, holder, session, reference, reason)
+        INSERT INTO locks_allocation (id, room_id, nights, status, token_digest, fencing_token,
+            expires_at, max_expires_at, extensions_left, holder, session, reference, reason)
         SELECT id, room_id, daterange(check_in, check_in + 1), 'held', sha256(id::text::bytea), 1,
             now() + interval '1 day', now() + interval '1 day', 2, 'key:' || number / {OF_CLIENT}, '', '', ''
         FROM made;
@@ -102,7 +102,7 @@ def _hotel(owner: psycopg.Connection, caller: Contestant, slug: str, *, holds: i
         SELECT uuidv7(), 'hold.acquired', 'key', number / {OF_CLIENT}, 'Bench', '', 'hold', id,
             jsonb_build_object('room', room_number, 'check_in', check_in) FROM made;
         DROP TABLE made;
-        ANALYZE locks_room, locks_stay, tenants_dueitem, audit_event
+        ANALYZE locks_room, locks_allocation, tenants_dueitem, audit_event
         """
     )
     _settle(owner)
@@ -187,12 +187,12 @@ def _availability(owner: psycopg.Connection, caller: Contestant) -> list[Row]:
         owner.execute(
             f"""
             SET search_path TO "hotel_{slug.replace("-", "_")}", public;
-            INSERT INTO locks_stay (id, room_id, nights, status, extensions_left, holder, session, reference,
+            INSERT INTO locks_allocation (id, room_id, nights, status, extensions_left, holder, session, reference,
                 reason)
             SELECT uuidv7(), room.id, daterange(arrival, arrival + 3), 'confirmed', 0, 'user:1', '', '', ''
             FROM generate_series({first}, 49) AS turn, locks_room room,
                 LATERAL (SELECT current_date + 4 * turn + room.id % 4 AS arrival) AS day;
-            ANALYZE locks_room, locks_stay
+            ANALYZE locks_room, locks_allocation
             """
         )
     _settle(owner)

@@ -88,7 +88,7 @@ def measure(ids: list[str]) -> list[Row]:
                 list(pool.map(turn, clients))
                 took = time.perf_counter() - began
                 owner.execute(
-                    f"UPDATE hotel_{SLUG.replace('-', '_')}.locks_stay SET status = 'released' "
+                    f"UPDATE hotel_{SLUG.replace('-', '_')}.locks_allocation SET status = 'released' "
                     "WHERE status = 'held'; TRUNCATE tenants_dueitem"
                 )
                 return CLIENTS * EACH / took

@@ -171,7 +171,7 @@ def availability_bare(slug: str, times: int) -> float:
         # What reads least: the stays of these nights by the index that the constraint keeps, then all rooms but theirs.
         statement = f"""
             SELECT id, number, room_type, floor, capacity FROM locks_room WHERE id NOT IN (
-                SELECT room_id FROM locks_stay
+                SELECT room_id FROM locks_allocation
                 WHERE nights && daterange('{nights.check_in}', '{nights.check_out}')
                 AND status IN ('held', 'confirmed', 'out_of_service')
                 AND (status <> 'held' OR expires_at > clock_timestamp()))

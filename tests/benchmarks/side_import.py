@@ -20,7 +20,7 @@ from tenants.services import create_hotel
 SHIPPED = Path(settings.BASE_DIR) / "data" / "hotel_bookings.csv.gz"
 SLUG = "bench-import"
 #: In the order of their foreign keys.
-TABLES = ("locks_room", "locks_stay", "reminders_reservation", "reminders_reminder", "tenants_dueitem")
+TABLES = ("locks_room", "locks_allocation", "reminders_reservation", "reminders_reminder", "tenants_dueitem")
 #: Whole weeks into the future: every guest is still to come, so both rules plan a mail for each.
 _LATER = datetime.timedelta(weeks=52 * 20)
 

@@ -14,7 +14,7 @@ def lapse(*ids: UUID) -> None:
     """Let these holds have ended a second ago."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE locks_stay SET expires_at = clock_timestamp() - interval '1 second' WHERE id = ANY(%s)",
+            "UPDATE locks_allocation SET expires_at = clock_timestamp() - interval '1 second' WHERE id = ANY(%s)",
             [list(ids)],
         )
 

@@ -17,7 +17,7 @@ from locks.errors import (
     TooManyHolds,
     UnknownRoom,
 )
-from locks.models import Stay, StayStatus
+from locks.models import Allocation, AllocationStatus
 from locks.nights import Nights
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 def test_it_holds_a_room_and_stores_no_token(rooms: list[int], nights: SomeNights) -> None:
     hold = services.acquire(rooms=rooms[:1], nights=nights(1, 2), reference="B-1")
-    stay = Stay.objects.get(id=hold.id)
+    stay = Allocation.objects.get(id=hold.id)
     assert (stay.status, stay.check_in, stay.check_out) == ("held", hold.check_in, hold.check_out)
     assert hold.token
     assert hold.token.encode() not in bytes(stay.token_digest or b"")
@@ -66,14 +66,14 @@ def test_it_refuses_an_overlap_and_names_the_clashing_nights(
 def test_it_lets_one_arrive_on_the_day_another_leaves(rooms: list[int], nights: SomeNights) -> None:
     for start in (3, 1, 5):
         services.acquire(rooms=rooms[:1], nights=nights(start, 2))
-    assert Stay.objects.count() == 3
+    assert Allocation.objects.count() == 3
 
 
 def test_the_database_refuses_an_overlap_whoever_writes_it(rooms: list[int], nights: SomeNights) -> None:
     hold = services.acquire(rooms=rooms[:1], nights=nights(3, 4))
-    for status in (StayStatus.CONFIRMED, StayStatus.OUT_OF_SERVICE):
-        with pytest.raises(IntegrityError, match="locks_stay_no_overlap"), transaction.atomic():
-            Stay.objects.create(room_id=rooms[0], nights=(hold.check_in, hold.check_out), status=status)
+    for status in (AllocationStatus.CONFIRMED, AllocationStatus.OUT_OF_SERVICE):
+        with pytest.raises(IntegrityError, match="locks_allocation_no_overlap"), transaction.atomic():
+            Allocation.objects.create(room_id=rooms[0], nights=(hold.check_in, hold.check_out), status=status)
 
 
 @pytest.mark.parametrize("nothing", ["empty", "[2031-01-01,)", "(,2031-01-01)"])
@@ -81,11 +81,11 @@ def test_the_database_refuses_a_range_that_blocks_nothing_or_everything(
     rooms: list[int], nothing: str
 ) -> None:
     insert = (
-        "INSERT INTO locks_stay (id, room_id, nights, status, extensions_left, holder, session, "
+        "INSERT INTO locks_allocation (id, room_id, nights, status, extensions_left, holder, session, "
         "reference, reason) VALUES (gen_random_uuid(), %s, %s, 'confirmed', 0, '', '', '', '')"
     )
     with connection.cursor() as cursor, transaction.atomic():
-        with pytest.raises(IntegrityError, match="locks_stay_nights_check"):
+        with pytest.raises(IntegrityError, match="locks_allocation_nights_check"):
             cursor.execute(insert, [rooms[0], nothing])
         transaction.set_rollback(True)
 
@@ -113,8 +113,8 @@ def test_a_lapsed_hold_gives_way_and_leaves_its_event(rooms: list[int], nights: 
     first = services.acquire(rooms=rooms[:1], nights=nights(3, 2))
     lapse(first.id)
     second = services.acquire(rooms=rooms[:1], nights=nights(4, 2))
-    assert Stay.objects.get(id=first.id).status == "expired"
-    assert Stay.objects.get(id=second.id).status == "held"
+    assert Allocation.objects.get(id=first.id).status == "expired"
+    assert Allocation.objects.get(id=second.id).status == "held"
     assert [event.subject_id for event in events_of("hold.expired")] == [str(first.id)]
 
 
@@ -122,7 +122,7 @@ def test_several_rooms_are_held_together_or_not_at_all(rooms: list[int], nights:
     services.acquire(rooms=rooms[1:2], nights=nights(3, 2))
     with pytest.raises(RoomTaken):
         services.acquire(rooms=rooms, nights=nights(4, 2))
-    assert Stay.objects.count() == 1
+    assert Allocation.objects.count() == 1
     group = services.acquire(rooms=rooms, nights=nights(5, 2))
     assert {room.group_id for room in group.rooms} == {group.id}
     assert len(group.rooms) == 3
@@ -133,10 +133,10 @@ def test_the_fence_of_a_room_only_grows_and_a_group_has_one(rooms: list[int], ni
     for _ in range(3):
         hold = services.acquire(rooms=rooms[:1], nights=nights(1))
         services.release(hold.id, token=hold.token)
-        seen.append(hold.fence)
+        seen.append(hold.fencing_token)
     group = services.acquire(rooms=rooms, nights=nights(1))
-    assert len({room.fence for room in group.rooms}) == 1
-    assert [*seen, group.fence] == [1, 2, 3, 4]
+    assert len({room.fencing_token for room in group.rooms}) == 1
+    assert [*seen, group.fencing_token] == [1, 2, 3, 4]
 
 
 def test_any_room_of_a_type_is_the_smallest_that_will_do(in_hotel: Hotel, nights: SomeNights) -> None:

@@ -8,7 +8,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from locks import services
-from locks.models import Room, Stay
+from locks.models import Allocation, Room
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import events_of, lapse
 
@@ -56,12 +56,12 @@ def test_the_life_of_a_hold(api: APIClient, rooms: list[int], nights: SomeNights
     extended = api.post(f"{LOCKS}{hold['id']}/extend/", own)
     assert (extended.status_code, extended.json()["extensions_left"]) == (200, 1)
     assert api.post(f"{LOCKS}{hold['id']}/extend/", {"token": "x"}).status_code == 403
-    fence = {**own, "fence": hold["fence"]}
-    stale = api.post(f"{LOCKS}{hold['id']}/confirm/", {**own, "fence": hold["fence"] - 1})
-    assert stale.json()["type"] == "/problems/stale-fence"
-    confirmed = api.post(f"{LOCKS}{hold['id']}/confirm/", fence)
+    fencing_token = {**own, "fencing_token": hold["fencing_token"]}
+    stale = api.post(f"{LOCKS}{hold['id']}/confirm/", {**own, "fencing_token": hold["fencing_token"] - 1})
+    assert stale.json()["type"] == "/problems/stale-fencing-token"
+    confirmed = api.post(f"{LOCKS}{hold['id']}/confirm/", fencing_token)
     assert (confirmed.status_code, confirmed.json()["status"]) == (200, "confirmed")
-    assert api.post(f"{LOCKS}{hold['id']}/confirm/", fence).json() == confirmed.json()
+    assert api.post(f"{LOCKS}{hold['id']}/confirm/", fencing_token).json() == confirmed.json()
     assert len(api.get(f"{LOCKS}{hold['id']}/").json()["rooms"]) == 2
     assert api.post(f"{LOCKS}{hold['id']}/release/", own).status_code == 409
 
@@ -79,7 +79,7 @@ def test_the_same_idempotency_key_gives_the_same_hold(
     first = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}, headers=key)
     again = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}, headers=key)
     assert again.json() == first.json()
-    assert Stay.objects.count() == 1
+    assert Allocation.objects.count() == 1
     other = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 2)}, headers=key)
     assert other.status_code == 422
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from locks import services
-from locks.models import Notice, Room, Stay
+from locks.models import Allocation, Room, WebhookDelivery
 from locks.nights import Nights
 from locks.services import Placement, StayChange, Wish, arrange
 from tenants.models import Hotel
@@ -42,7 +42,7 @@ def span(nights: Nights) -> tuple[datetime.date, datetime.date]:
 
 
 def stands(stay: UUID) -> tuple[int, datetime.date]:
-    found = Stay.objects.get(id=stay, status="confirmed")
+    found = Allocation.objects.get(id=stay, status="confirmed")
     return found.room_id, found.check_in
 
 
@@ -69,7 +69,7 @@ def test_one_whose_room_is_taken_ends_or_gets_another_of_the_type(
     assert (done.standing, done.moved, done.ended) == (frozenset({flexible}), 1, 1)
     assert stands(flexible) == (rooms[1], nights(5).check_in)
     assert stands(sitting)[0] == rooms[0]
-    assert Stay.objects.get(id=for_good).status == "cancelled"
+    assert Allocation.objects.get(id=for_good).status == "cancelled"
     assert [event.subject_id for event in events_of("stay.cancelled")] == [str(for_good)]
 
 
@@ -119,7 +119,7 @@ def test_what_has_lapsed_is_in_nobodys_way_and_what_is_held_is(
     services.acquire(rooms=rooms[:1], nights=nights(5))
     lapse(lapsed.id)
     assert arrange(changes=[StayChange(stay, span(nights(3)))]).moved == 1
-    assert Stay.objects.get(id=lapsed.id).status == "expired"
+    assert Allocation.objects.get(id=lapsed.id).status == "expired"
     assert arrange(changes=[StayChange(stay, span(nights(5)))]).ended == 1
 
 
@@ -135,7 +135,7 @@ def test_webhooks_and_who_waits_learn_of_it(place: Place, rooms: list[int], nigh
     moving, ending = place(0, 1), place(1, 1)
     entry = services.join(Wish(nights=nights(1), room=rooms[1]))
     arrange(changes=[StayChange(moving, span(nights(4))), StayChange(ending, None)])
-    told = {notice.event: notice.data for notice in Notice.objects.all()}
+    told = {notice.event: notice.data for notice in WebhookDelivery.objects.all()}
     assert told["stay.moved"]["check_in"] == nights(4).check_in.isoformat()
     assert told["stay.moved"]["moved_from"]["check_in"] == nights(1).check_in.isoformat()
     assert told["stay.cancelled"]["hold"] == str(ending)
@@ -165,7 +165,7 @@ def test_rivals_for_the_same_rooms_get_each_night_once(in_hotel: Hotel, nights: 
     Crowd(in_hotel).run(
         [partial(bring_in, 1), partial(bring_in, 2), rival(nights(3, 2), rooms), rival(nights(9, 3), rooms)]
     )
-    confirmed = set(Stay.objects.filter(status="confirmed").values_list("id", flat=True))
+    confirmed = set(Allocation.objects.filter(status="confirmed").values_list("id", flat=True))
     assert confirmed == set(standing)
     assert len(standing) == 2 * 8 * 20
     with connection.cursor() as cursor:

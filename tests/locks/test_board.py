@@ -84,7 +84,7 @@ def test_a_room_made_in_the_admin_is_told_to_the_trail_once(staff: Client, in_ho
     assert changed.data["changes"] == {"capacity": 3}
 
 
-@pytest.mark.parametrize("page", ["room/board/", "room/", "room/add/", "stay/"])
+@pytest.mark.parametrize("page", ["room/board/", "room/", "room/add/", "allocation/"])
 def test_the_pages_open(staff: Client, rooms: list[int], nights: SomeNights, page: str) -> None:
     services.acquire(rooms=rooms[:1], nights=nights(1))
     assert staff.get(f"/admin/locks/{page}").status_code == 200
@@ -92,7 +92,7 @@ def test_the_pages_open(staff: Client, rooms: list[int], nights: SomeNights, pag
 
 def test_staff_cancel_a_stay_that_a_client_made(staff: Client, rooms: list[int], nights: SomeNights) -> None:
     hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+    services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     address = f"/api/v1/locks/{hold.id}/cancel/"
     assert staff.post(address, {}, "application/json").json()["status"] == "cancelled"
     assert staff.post(address, {}, "application/json").json()["type"] == "/problems/not-a-stay"

@@ -12,7 +12,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from locks import services
-from locks.models import Stay
+from locks.models import Allocation
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import fill_200_rooms
@@ -77,7 +77,7 @@ def test_a_click_holds_a_free_room_and_another_confirms_it(rooms: list[int], pag
     bar.click()
     page.click("[data-act=confirm]")
     row.locator(".hb-confirmed").wait_for()
-    assert Stay.objects.get().status == "confirmed"
+    assert Allocation.objects.get().status == "confirmed"
 
 
 def test_the_keyboard_is_enough(rooms: list[int], nights: SomeNights, page: Page) -> None:
@@ -88,7 +88,7 @@ def test_the_keyboard_is_enough(rooms: list[int], nights: SomeNights, page: Page
     page.focus("[data-act=out-of-service]")
     page.keyboard.press("Enter")
     page.locator(".hb-row[data-number='102'] .hb-out_of_service").wait_for()
-    stay = Stay.objects.get()
+    stay = Allocation.objects.get()
     assert (stay.check_in, stay.reason) == (nights(2).check_in, "paint")
 
 
@@ -99,7 +99,7 @@ def test_a_refusal_is_read_in_the_dialog(rooms: list[int], nights: SomeNights, p
     page.fill("[name=reason]", "guest called")
     page.click("[data-act=force-release]")
     page.locator("#board-dialog").wait_for(state="hidden")
-    assert Stay.objects.get(id=hold.id).status == "released"
+    assert Allocation.objects.get(id=hold.id).status == "released"
     expect(page.locator("#board-says")).to_contain_text("✓")  # the board was read anew
     page.locator(".hb-row[data-number='101']").click(position={"x": 9 * 16 + 3 * 52 + 32, "y": 15})
     # Only while the dialog is open does the board surely not read it: it would show the bar.

@@ -52,14 +52,17 @@ def test_a_wrong_clock_of_ours_changes_nothing(
     lapse(hold.id)
     assert selectors.hold(hold.id).status == "expired"
     with pytest.raises(HoldExpired):
-        services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
 
 
 def test_a_wrong_clock_of_ours_confirms_what_is_held(
     wrong_clock: None, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    assert services.confirm(hold.id, token=hold.token, fence=hold.fence or 0).status == "confirmed"
+    assert (
+        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0).status
+        == "confirmed"
+    )
 
 
 def test_a_wrong_clock_of_ours_counts_the_same_seconds_over_rest(

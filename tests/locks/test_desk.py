@@ -5,8 +5,8 @@ import uuid
 import pytest
 
 from locks import services
-from locks.errors import HoldExpired, HoldReleased, NotAStay, RoomTaken, StaleFence, UnknownHold
-from locks.models import Stay
+from locks.errors import HoldExpired, HoldReleased, NotAStay, RoomTaken, StaleFencingToken, UnknownHold
+from locks.models import Allocation
 from locks.services import Placement
 from tenants.models import DueItem
 from tests.locks.conftest import SomeNights
@@ -20,7 +20,7 @@ def test_staff_end_anothers_hold_with_a_reason(rooms: list[int], nights: SomeNig
     services.force_release(hold.id, reason="guest called")
     [event] = events_of("hold.forced")
     assert event.data["reason"] == "guest called"
-    assert Stay.objects.get(id=hold.id).reason == "guest called"
+    assert Allocation.objects.get(id=hold.id).reason == "guest called"
     with pytest.raises(HoldReleased):
         services.extend(hold.id, token=hold.token)
     with pytest.raises(NotAStay):
@@ -33,9 +33,9 @@ def test_a_hold_that_is_moved_must_be_read_again_before_it_is_confirmed(
     hold = services.acquire(rooms=rooms[:1], nights=nights(1))
     moved = services.move_stay(hold.id, room=rooms[1], nights=nights(4, 2))
     assert (moved.id, moved.number, moved.check_in) == (hold.id, "102", nights(4).check_in)
-    with pytest.raises(StaleFence):
-        services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
-    services.confirm(hold.id, token=hold.token, fence=moved.fence or 0)
+    with pytest.raises(StaleFencingToken):
+        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+    services.confirm(hold.id, token=hold.token, fencing_token=moved.fencing_token or 0)
 
 
 def test_a_stay_may_move_over_nights_of_its_own(rooms: list[int], nights: SomeNights) -> None:
@@ -50,7 +50,7 @@ def test_a_stay_is_not_moved_onto_another(rooms: list[int], nights: SomeNights) 
     services.acquire(rooms=rooms[1:2], nights=nights(4))
     with pytest.raises(RoomTaken):
         services.move_stay(stay.id, room=rooms[1], nights=nights(1, 4))
-    assert Stay.objects.get(id=stay.id).room_id == rooms[0]
+    assert Allocation.objects.get(id=stay.id).room_id == rooms[0]
 
 
 def test_a_stay_moves_onto_what_has_lapsed(rooms: list[int], nights: SomeNights) -> None:
@@ -59,7 +59,7 @@ def test_a_stay_moves_onto_what_has_lapsed(rooms: list[int], nights: SomeNights)
     hold = services.acquire(rooms=rooms[1:2], nights=nights(4))
     lapse(hold.id)
     services.move_stay(stay.id, room=rooms[1], nights=nights(1, 4))
-    assert Stay.objects.get(id=hold.id).status == "expired"
+    assert Allocation.objects.get(id=hold.id).status == "expired"
 
 
 def test_what_has_ended_is_not_moved(rooms: list[int], nights: SomeNights) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 
 from locks import services
-from locks.models import Stay
+from locks.models import Allocation
 from locks.tasks import expire_holds, look_after_waiting, warn_expiring
 from tenants import tasks
 from tenants.context import hotel_context, platform_context
@@ -52,18 +52,18 @@ def handle(kind: str, *batches: tuple[Hotel, UUID]) -> None:
 
 def status(hotel: Hotel, hold: UUID) -> str:
     with hotel_context(hotel):
-        return str(Stay.objects.get(id=hold).status)
+        return str(Allocation.objects.get(id=hold).status)
 
 
 @contextmanager
 def broken(hotel: Hotel) -> Iterator[None]:
     """Its stays can't be read: what a hotel looks like whose migration went wrong."""
     with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as owner:
-        owner.execute(f'ALTER TABLE "{hotel.schema}".locks_stay RENAME TO gone')
+        owner.execute(f'ALTER TABLE "{hotel.schema}".locks_allocation RENAME TO gone')
         try:
             yield
         finally:
-            owner.execute(f'ALTER TABLE "{hotel.schema}".gone RENAME TO locks_stay')
+            owner.execute(f'ALTER TABLE "{hotel.schema}".gone RENAME TO locks_allocation')
 
 
 @pytest.mark.parametrize("kind", ["hold", "expiring", "waiting"])

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from locks import services
 from locks.errors import HoldExpired, RoomTaken
 from locks.holds import Hold
-from locks.models import Stay
+from locks.models import Allocation
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
@@ -67,7 +67,7 @@ WAITS = (
     "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) "
     "WHERE NOT granted AND datname = current_database())"
 )
-LAPSED = "SELECT expires_at <= clock_timestamp() FROM locks_stay WHERE id = %s"
+LAPSED = "SELECT expires_at <= clock_timestamp() FROM locks_allocation WHERE id = %s"
 
 
 @pytest.mark.parametrize("what", ["extend", "confirm"])
@@ -76,13 +76,13 @@ def test_who_waits_for_the_row_is_judged_by_the_time_when_they_have_it(
 ) -> None:
     last_moment()
     with other_session(in_hotel) as other:
-        other.execute("SELECT FROM locks_stay WHERE id = %s FOR UPDATE", (hold.id,))
+        other.execute("SELECT FROM locks_allocation WHERE id = %s FOR UPDATE", (hold.id,))
         waiting = meanwhile(in_hotel, act(what, hold))
         until(LAPSED, in_hotel, hold.id)
         other.rollback()  # whoever had it did nothing to it
     with pytest.raises(HoldExpired):
         waiting.result(30)
-    assert Stay.objects.get(id=hold.id).status == "held"
+    assert Allocation.objects.get(id=hold.id).status == "held"
 
 
 @pytest.mark.parametrize("what", ["extend", "confirm"])
@@ -96,7 +96,7 @@ def test_a_hold_that_is_being_expired_is_expired_for_its_owner(
         waiting = meanwhile(in_hotel, act(what, hold))
     with pytest.raises(HoldExpired):
         waiting.result(30)
-    assert Stay.objects.get(id=hold.id).status == "expired"
+    assert Allocation.objects.get(id=hold.id).status == "expired"
     assert events_of("hold.confirmed") == []
 
 
@@ -105,21 +105,21 @@ def test_a_rival_who_sees_the_hold_lapse_waits_for_its_confirmation_and_is_refus
 ) -> None:
     last_moment()
     with transaction.atomic():
-        services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
         until(LAPSED, in_hotel, hold.id)
         waiting = meanwhile(in_hotel, lambda: services.acquire(rooms=rooms[:1], nights=nights(3, 2)))
     with pytest.raises(RoomTaken):
         waiting.result(30)
-    assert Stay.objects.get(id=hold.id).status == "confirmed"
+    assert Allocation.objects.get(id=hold.id).status == "confirmed"
     assert events_of("hold.expired") == []
 
 
 def last_moment() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE locks_stay SET expires_at = clock_timestamp() + interval '2 seconds'")
+        cursor.execute("UPDATE locks_allocation SET expires_at = clock_timestamp() + interval '2 seconds'")
 
 
 def act(what: str, hold: Hold) -> Callable[[], Hold]:
     if what == "extend":
         return lambda: services.extend(hold.id, token=hold.token)
-    return lambda: services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+    return lambda: services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)

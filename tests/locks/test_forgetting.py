@@ -8,7 +8,7 @@ from django.db import connection
 
 from hotelagent.core.ids import uuid7
 from locks import policy, services
-from locks.models import Notice, Stay, WaitingEntry
+from locks.models import Allocation, WaitingEntry, WebhookDelivery
 from locks.services import Wish
 from locks.services.forgetting import _first_key
 from locks.tasks import forget_ended
@@ -27,7 +27,7 @@ def age(stay: UUID, days: float) -> UUID:
     now = datetime.datetime.now(datetime.UTC)
     key = UUID(int=_first_key(now - days * DAY).int + (uuid7().int & 0xFFFF_FFFF))
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE locks_stay SET id = %s WHERE id = %s", [key, stay])
+        cursor.execute("UPDATE locks_allocation SET id = %s WHERE id = %s", [key, stay])
     return key
 
 
@@ -39,12 +39,12 @@ def test_ended_holds_go_after_their_days_and_nothing_else(rooms: list[int], nigh
     for hold in (released, recent):
         services.release(hold.id, token=hold.token)
     for hold in (confirmed, cancelled):
-        services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     services.cancel_stay(cancelled.id)
     age(released.id, old)
     kept = {age(recent.id, young), *(age(hold.id, old) for hold in (confirmed, cancelled, held))}
     assert services.forget() == 1
-    assert set(Stay.objects.values_list("id", flat=True)) == kept
+    assert set(Allocation.objects.values_list("id", flat=True)) == kept
 
 
 def test_it_goes_on_until_all_that_is_due_is_gone(
@@ -65,14 +65,14 @@ def test_waits_and_notices_go_too(rooms: list[int], nights: SomeNights) -> None:
         services.acquire(rooms=rooms[:1], nights=nights(start))
     entry = services.join(Wish(nights=nights(0), room=rooms[0]))
     services.leave(entry.id)
-    sent, failed, ancient = Notice.objects.order_by("id")
+    sent, failed, ancient = WebhookDelivery.objects.order_by("id")
     now = datetime.datetime.now(datetime.UTC)
-    Notice.objects.filter(id=sent.id).update(status="sent", created_at=now - 8 * DAY)
-    Notice.objects.filter(id=failed.id).update(status="failed", created_at=now - 8 * DAY)
-    Notice.objects.filter(id=ancient.id).update(status="failed", created_at=now - 40 * DAY)
+    WebhookDelivery.objects.filter(id=sent.id).update(status="sent", created_at=now - 8 * DAY)
+    WebhookDelivery.objects.filter(id=failed.id).update(status="failed", created_at=now - 8 * DAY)
+    WebhookDelivery.objects.filter(id=ancient.id).update(status="failed", created_at=now - 40 * DAY)
     WaitingEntry.objects.update(ended_at=now - 8 * DAY)
     assert services.forget() == 3
-    assert list(Notice.objects.values_list("id", flat=True)) == [failed.id]
+    assert list(WebhookDelivery.objects.values_list("id", flat=True)) == [failed.id]
 
 
 def test_each_active_hotel_has_its_turn_once_a_day(hotel: Hotel, other_hotel: Hotel) -> None:

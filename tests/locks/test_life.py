@@ -26,11 +26,11 @@ from locks.errors import (
     NoExtensionsLeft,
     NotAStay,
     RoomTaken,
-    StaleFence,
+    StaleFencingToken,
     WrongToken,
 )
 from locks.holds import Hold
-from locks.models import StayStatus
+from locks.models import AllocationStatus
 from locks.nights import Nights
 from tenants.errors import DomainError
 from tests.locks.helpers import lapse
@@ -50,14 +50,14 @@ class Expected:
     room: int
     first: int
     last: int
-    status: StayStatus = StayStatus.HELD
+    status: AllocationStatus = AllocationStatus.HELD
     extensions: int = policy.EXTENSIONS
     lapsed: bool = False
 
     @property
     def blocks(self) -> bool:
-        return self.status in {StayStatus.CONFIRMED, StayStatus.OUT_OF_SERVICE} or (
-            self.status is StayStatus.HELD and not self.lapsed
+        return self.status in {AllocationStatus.CONFIRMED, AllocationStatus.OUT_OF_SERVICE} or (
+            self.status is AllocationStatus.HELD and not self.lapsed
         )
 
     def overlaps(self, room: int, first: int, last: int) -> bool:
@@ -65,12 +65,12 @@ class Expected:
 
     def ended(self) -> type[DomainError] | None:
         """Why its owner can't go on with it."""
-        if self.status is StayStatus.HELD:
+        if self.status is AllocationStatus.HELD:
             return HoldExpired if self.lapsed else None
         return {
-            StayStatus.CONFIRMED: HoldConfirmed,
-            StayStatus.RELEASED: HoldReleased,
-            StayStatus.EXPIRED: HoldExpired,
+            AllocationStatus.CONFIRMED: HoldConfirmed,
+            AllocationStatus.RELEASED: HoldReleased,
+            AllocationStatus.EXPIRED: HoldExpired,
         }[self.status]
 
 
@@ -123,11 +123,11 @@ class Life(RuleBasedStateMachine):
             return None
         [hold] = made
         for other in self.expected.values():
-            if other.status is StayStatus.HELD and other.lapsed and other.overlaps(room, first, last):
-                other.status = StayStatus.EXPIRED
+            if other.status is AllocationStatus.HELD and other.lapsed and other.overlaps(room, first, last):
+                other.status = AllocationStatus.EXPIRED
         self.expected[hold] = Expected(room, first, last)
-        assert (hold.fence or 0) > self.fences[room]
-        self.fences[room] = hold.fence or 0
+        assert (hold.fencing_token or 0) > self.fences[room]
+        self.fences[room] = hold.fencing_token or 0
         return hold
 
     @rule(hold=holds)
@@ -144,22 +144,22 @@ class Life(RuleBasedStateMachine):
         if hold is None:
             return
         expected = self.expected[hold]
-        error = HoldConfirmed if expected.status is StayStatus.CONFIRMED else None
+        error = HoldConfirmed if expected.status is AllocationStatus.CONFIRMED else None
         if self.refused_or_done(error, lambda: services.release(hold.id, token=hold.token)) and (
-            expected.status is StayStatus.HELD
+            expected.status is AllocationStatus.HELD
         ):
-            expected.status = StayStatus.RELEASED
+            expected.status = AllocationStatus.RELEASED
 
     @rule(hold=holds)
     def confirm(self, hold: Hold | None) -> None:
         if hold is None:
             return
         expected = self.expected[hold]
-        error = None if expected.status is StayStatus.CONFIRMED else expected.ended()
+        error = None if expected.status is AllocationStatus.CONFIRMED else expected.ended()
         if self.refused_or_done(
-            error, lambda: services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+            error, lambda: services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
         ):
-            expected.status = StayStatus.CONFIRMED
+            expected.status = AllocationStatus.CONFIRMED
 
     @rule(hold=holds, act=st.sampled_from([services.extend, services.release]))
     def act_without_the_token(self, hold: Hold | None, act: Callable[..., object]) -> None:
@@ -169,8 +169,11 @@ class Life(RuleBasedStateMachine):
     @rule(hold=holds)
     def confirm_with_an_old_fence(self, hold: Hold | None) -> None:
         if hold is not None:
-            fence = (hold.fence or 0) - 1
-            self.refused_or_done(StaleFence, lambda: services.confirm(hold.id, token=hold.token, fence=fence))
+            fencing_token = (hold.fencing_token or 0) - 1
+            self.refused_or_done(
+                StaleFencingToken,
+                lambda: services.confirm(hold.id, token=hold.token, fencing_token=fencing_token),
+            )
 
     @rule(hold=holds)
     def let_it_lapse(self, hold: Hold | None) -> None:
@@ -183,22 +186,22 @@ class Life(RuleBasedStateMachine):
         lapsed = {
             hold.id: expected
             for hold, expected in self.expected.items()
-            if expected.status is StayStatus.HELD and expected.lapsed
+            if expected.status is AllocationStatus.HELD and expected.lapsed
         }
         assert set(services.expire(ids=[hold.id for hold in self.expected])) == set(lapsed)
         for expected in lapsed.values():
-            expected.status = StayStatus.EXPIRED
+            expected.status = AllocationStatus.EXPIRED
 
     @rule(hold=consumes(holds), room=ROOM_NUMBERS, wish=NIGHT_RANGES)
     def move(self, hold: Hold | None, room: int, wish: tuple[int, int]) -> None:
-        """By staff; its owner has the old fence from then on, so the hold is not used again."""
+        """By staff; its owner has the old fencing token from then on, so the hold is not used again."""
         if hold is None:
             return
         expected, first, last = self.expected[hold], wish[0], wish[0] + wish[1]
         error: type[DomainError] | None = None
-        if expected.status not in {StayStatus.HELD, StayStatus.CONFIRMED}:
+        if expected.status not in {AllocationStatus.HELD, AllocationStatus.CONFIRMED}:
             error = NotAStay
-        elif expected.status is StayStatus.HELD and expected.lapsed:
+        elif expected.status is AllocationStatus.HELD and expected.lapsed:
             error = HoldExpired
         elif self.taken(room, first, last, but=expected):
             error = RoomTaken
@@ -210,15 +213,15 @@ class Life(RuleBasedStateMachine):
             expected.room, expected.first, expected.last = room, first, last
             self.fences[room] = max(self.fences[room], self.fence_of(room))
             for other in self.expected.values():
-                lapsed = other.status is StayStatus.HELD and other.lapsed
+                lapsed = other.status is AllocationStatus.HELD and other.lapsed
                 if lapsed and other.overlaps(room, first, last):
-                    other.status = StayStatus.EXPIRED
+                    other.status = AllocationStatus.EXPIRED
 
     def fence_of(self, room: int) -> int:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT fence FROM locks_room WHERE id = %s", [self.rooms[room]])
-            [fence] = cursor.fetchone()
-        return int(fence)
+            cursor.execute("SELECT fencing_token FROM locks_room WHERE id = %s", [self.rooms[room]])
+            [fencing_token] = cursor.fetchone()
+        return int(fencing_token)
 
     @invariant()
     def nothing_overlaps(self) -> None:

@@ -14,12 +14,12 @@ from locks.errors import (
     HoldNotConfirmed,
     HoldReleased,
     NoExtensionsLeft,
-    StaleFence,
+    StaleFencingToken,
     UnknownHold,
     WrongToken,
 )
 from locks.holds import Hold
-from locks.models import Stay
+from locks.models import Allocation
 from locks.nights import Nights
 from tenants.context import Actor, actor_context, hotel_context
 from tenants.models import DueItem, Hotel
@@ -39,9 +39,9 @@ def group(rooms: list[int], nights: SomeNights) -> Hold:
     return services.acquire(rooms=rooms, nights=nights(10, 2))
 
 
-def fence(hold: Hold) -> int:
-    assert hold.fence is not None
-    return hold.fence
+def fencing_token(hold: Hold) -> int:
+    assert hold.fencing_token is not None
+    return hold.fencing_token
 
 
 def test_extending_adds_to_the_end_until_there_are_no_extensions_left(hold: Hold) -> None:
@@ -59,7 +59,7 @@ def test_extending_adds_to_the_end_until_there_are_no_extensions_left(hold: Hold
 
 def test_no_extension_outlives_the_cap(hold: Hold) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE locks_stay SET max_expires_at = expires_at + interval '5 seconds'")
+        cursor.execute("UPDATE locks_allocation SET max_expires_at = expires_at + interval '5 seconds'")
     extended = services.extend(hold.id, token=hold.token)
     assert extended.expires_at
     assert hold.expires_at
@@ -69,9 +69,9 @@ def test_no_extension_outlives_the_cap(hold: Hold) -> None:
 
 
 def test_confirming_keeps_the_row_and_is_done_once(hold: Hold) -> None:
-    services.confirm(hold.id, token=hold.token, fence=fence(hold), reference="B-7")
-    again = services.confirm(hold.id, token=hold.token, fence=fence(hold))
-    stay = Stay.objects.get(id=hold.id)
+    services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold), reference="B-7")
+    again = services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
+    stay = Allocation.objects.get(id=hold.id)
     assert (stay.status, stay.reference, again.status) == ("confirmed", "B-7", "confirmed")
     assert len(events_of("hold.confirmed")) == 1
     assert not DueItem.objects.filter(item_id=hold.id).exists()
@@ -91,8 +91,8 @@ def test_nobody_acts_on_a_hold_without_its_token(hold: Hold) -> None:
         with pytest.raises(WrongToken):
             services.release(hold.id, token=token)
         with pytest.raises(WrongToken):
-            services.confirm(hold.id, token=token, fence=fence(hold))
-    assert Stay.objects.get(id=hold.id).status == "held"
+            services.confirm(hold.id, token=token, fencing_token=fencing_token(hold))
+    assert Allocation.objects.get(id=hold.id).status == "held"
 
 
 def test_the_member_of_staff_who_made_a_hold_needs_no_token(rooms: list[int], nights: SomeNights) -> None:
@@ -110,7 +110,7 @@ def test_the_member_of_staff_who_made_a_hold_needs_no_token(rooms: list[int], ni
 
 def test_a_token_of_another_hotel_means_nothing(hold: Hold, other_hotel: Hotel) -> None:
     with hotel_context(other_hotel), pytest.raises(UnknownHold):
-        services.confirm(hold.id, token=hold.token, fence=fence(hold))
+        services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
 
 
 def test_an_id_that_is_none_is_unknown(rooms: list[int]) -> None:
@@ -119,9 +119,9 @@ def test_an_id_that_is_none_is_unknown(rooms: list[int]) -> None:
 
 
 def test_a_fence_from_before_is_stale(hold: Hold) -> None:
-    with pytest.raises(StaleFence):
-        services.confirm(hold.id, token=hold.token, fence=fence(hold) - 1)
-    assert Stay.objects.get(id=hold.id).status == "held"
+    with pytest.raises(StaleFencingToken):
+        services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold) - 1)
+    assert Allocation.objects.get(id=hold.id).status == "held"
 
 
 def test_a_lapsed_hold_can_only_be_released(hold: Hold) -> None:
@@ -129,12 +129,12 @@ def test_a_lapsed_hold_can_only_be_released(hold: Hold) -> None:
     with pytest.raises(HoldExpired):
         services.extend(hold.id, token=hold.token)
     with pytest.raises(HoldExpired):
-        services.confirm(hold.id, token=hold.token, fence=fence(hold))
+        services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     services.release(hold.id, token=hold.token)
 
 
 def test_a_token_that_was_used_up_is_told_what_became_of_the_hold(hold: Hold, group: Hold) -> None:
-    services.confirm(hold.id, token=hold.token, fence=fence(hold))
+    services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     for act in (services.extend, services.release):
         with pytest.raises(HoldConfirmed):
             act(hold.id, token=hold.token)
@@ -142,26 +142,26 @@ def test_a_token_that_was_used_up_is_told_what_became_of_the_hold(hold: Hold, gr
     with pytest.raises(HoldReleased):
         services.extend(group.id, token=group.token)
     with pytest.raises(HoldReleased):
-        services.confirm(group.id, token=group.token, fence=fence(group))
+        services.confirm(group.id, token=group.token, fencing_token=fencing_token(group))
 
 
 def test_a_group_is_confirmed_whole_or_not_at_all(group: Hold) -> None:
     lapse(group.rooms[1].id)
     with pytest.raises(HoldExpired):
-        services.confirm(group.id, token=group.token, fence=fence(group))
-    assert not Stay.objects.filter(status="confirmed").exists()
+        services.confirm(group.id, token=group.token, fencing_token=fencing_token(group))
+    assert not Allocation.objects.filter(status="confirmed").exists()
 
 
 def test_a_room_can_be_let_go_from_a_group(group: Hold) -> None:
     services.release(group.rooms[0].id, token=group.token)
-    confirmed = services.confirm(group.id, token=group.token, fence=fence(group))
+    confirmed = services.confirm(group.id, token=group.token, fencing_token=fencing_token(group))
     assert [room.number for room in confirmed.rooms] == ["102", "103"]
 
 
 def test_a_cancelled_stay_frees_its_room_and_says_so_again(
     hold: Hold, rooms: list[int], nights: SomeNights
 ) -> None:
-    services.confirm(hold.id, token=hold.token, fence=fence(hold))
+    services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     assert services.cancel(hold.id, token=hold.token).status == "cancelled"
     assert services.cancel(hold.id, token=hold.token).status == "cancelled"
     assert len(events_of("stay.cancelled")) == 1
@@ -169,18 +169,18 @@ def test_a_cancelled_stay_frees_its_room_and_says_so_again(
 
 
 def test_a_group_of_stays_is_cancelled_whole(group: Hold) -> None:
-    services.confirm(group.id, token=group.token, fence=fence(group))
+    services.confirm(group.id, token=group.token, fencing_token=fencing_token(group))
     assert len(services.cancel(group.id, token=group.token).rooms) == len(group.rooms)
-    assert not Stay.objects.filter(status="confirmed").exists()
+    assert not Allocation.objects.filter(status="confirmed").exists()
 
 
 def test_only_the_owner_cancels_and_only_what_is_confirmed(hold: Hold) -> None:
     with pytest.raises(HoldNotConfirmed):
         services.cancel(hold.id, token=hold.token)
-    services.confirm(hold.id, token=hold.token, fence=fence(hold))
+    services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     with pytest.raises(WrongToken):
         services.cancel(hold.id, token="another's")
-    assert Stay.objects.get().status == "confirmed"
+    assert Allocation.objects.get().status == "confirmed"
 
 
 def test_what_the_database_tells_the_trail_is_registered(rooms: list[int], nights: SomeNights) -> None:
@@ -189,7 +189,7 @@ def test_what_the_database_tells_the_trail_is_registered(rooms: list[int], night
     services.release(first.id, token=first.token)
     lapse(services.acquire(rooms=rooms[:1], nights=nights(1)).id)
     second = services.acquire(rooms=rooms[:1], nights=nights(1), reference="B-1")
-    services.confirm(second.id, token=second.token, fence=fence(second))
+    services.confirm(second.id, token=second.token, fencing_token=fencing_token(second))
     told = list(Event.objects.filter(event__startswith="hold."))
     assert {event.event.removeprefix("hold.") for event in told} == {
         "acquired", "extended", "released", "expired", "confirmed"

@@ -8,7 +8,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from locks import policy
-from locks.models import Stay
+from locks.models import Allocation
 from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import ApiKey, Hotel
@@ -36,18 +36,24 @@ def hold(api: APIClient, rooms: list[int], nights: SomeNights) -> dict[str, Any]
 
 
 def test_a_token_that_was_used_up(api: APIClient, hold: dict[str, Any], rooms: list[int]) -> None:
-    own, fence = {"token": hold["token"]}, {"token": hold["token"], "fence": hold["fence"]}
+    own, fencing_token = (
+        {"token": hold["token"]},
+        {"token": hold["token"], "fencing_token": hold["fencing_token"]},
+    )
     address = f"{LOCKS}{hold['id']}/"
     assert api.post(f"{address}release/", own).status_code == 200
     assert api.post(f"{address}release/", own).status_code == 200  # again is no error
     assert problem(api.post(f"{address}extend/", own)) == (409, "hold-released")
-    assert problem(api.post(f"{address}confirm/", fence)) == (409, "hold-released")
+    assert problem(api.post(f"{address}confirm/", fencing_token)) == (409, "hold-released")
 
 
 def test_a_token_of_a_hold_that_is_a_stay(api: APIClient, hold: dict[str, Any]) -> None:
-    own, fence = {"token": hold["token"]}, {"token": hold["token"], "fence": hold["fence"]}
+    own, fencing_token = (
+        {"token": hold["token"]},
+        {"token": hold["token"], "fencing_token": hold["fencing_token"]},
+    )
     address = f"{LOCKS}{hold['id']}/"
-    assert api.post(f"{address}confirm/", fence).status_code == 200
+    assert api.post(f"{address}confirm/", fencing_token).status_code == 200
     assert problem(api.post(f"{address}extend/", own)) == (409, "hold-confirmed")
     assert problem(api.post(f"{address}release/", own)) == (409, "hold-confirmed")
 
@@ -57,7 +63,11 @@ def test_the_token_of_another_hold(
 ) -> None:
     other = api.post(LOCKS, {"rooms": rooms[1:2], **dates(nights, 3)}).json()
     address = f"{LOCKS}{hold['id']}/"
-    for what, more in (("extend", {}), ("release", {}), ("confirm", {"fence": hold["fence"]})):
+    for what, more in (
+        ("extend", {}),
+        ("release", {}),
+        ("confirm", {"fencing_token": hold["fencing_token"]}),
+    ):
         body = {"token": other["token"], **more}
         assert problem(api.post(f"{address}{what}/", body)) == (403, "wrong-token")
 
@@ -68,7 +78,11 @@ def test_a_token_of_another_hotel(api: APIClient, hold: dict[str, Any], other_ho
     there = APIClient(SERVER_NAME=f"{other_hotel.slug}.{ALPHA_HOST.partition('.')[2]}")
     there.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     address = f"{LOCKS}{hold['id']}/"
-    for what, more in (("extend", {}), ("release", {}), ("confirm", {"fence": hold["fence"]})):
+    for what, more in (
+        ("extend", {}),
+        ("release", {}),
+        ("confirm", {"fencing_token": hold["fencing_token"]}),
+    ):
         body = {"token": hold["token"], **more}
         assert problem(there.post(f"{address}{what}/", body)) == (404, "unknown-hold")
     assert api.get(address).json()["status"] == "held"
@@ -79,9 +93,9 @@ def test_a_fence_from_before(
 ) -> None:
     api.post(f"{LOCKS}{hold['id']}/release/", {"token": hold["token"]})
     again = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 3)}).json()
-    assert again["fence"] > hold["fence"]
-    stale = {"token": again["token"], "fence": hold["fence"]}
-    assert problem(api.post(f"{LOCKS}{again['id']}/confirm/", stale)) == (409, "stale-fence")
+    assert again["fencing_token"] > hold["fencing_token"]
+    stale = {"token": again["token"], "fencing_token": hold["fencing_token"]}
+    assert problem(api.post(f"{LOCKS}{again['id']}/confirm/", stale)) == (409, "stale-fencing-token")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +126,7 @@ def test_dates_that_are_none(
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"room": "; DROP TABLE locks_stay"},
+        {"room": "; DROP TABLE locks_allocation"},
         {"room": 1.5},
         {"room": True, "rooms": None},
         {"room": 0},
@@ -140,7 +154,7 @@ def test_rooms_that_are_none(
     answer = api.post(LOCKS, {**wrong, **dates(nights, 1)})
     assert problem(answer) == (400, "invalid")
     assert answer.json()["errors"]
-    assert not Stay.objects.exists()
+    assert not Allocation.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -152,15 +166,19 @@ def test_a_body_that_is_no_object(api: APIClient, rooms: list[int], body: str) -
     assert answer.json()["type"].startswith("/problems/")
 
 
-@pytest.mark.parametrize("fence", ["x", -1, 2**63, 1.5, None, [1], True])
-def test_a_fence_that_is_none(api: APIClient, hold: dict[str, Any], fence: Any) -> None:
-    answer = api.post(f"{LOCKS}{hold['id']}/confirm/", {"token": hold["token"], "fence": fence})
+@pytest.mark.parametrize("fencing_token", ["x", -1, 2**63, 1.5, None, [1], True])
+def test_a_fence_that_is_none(api: APIClient, hold: dict[str, Any], fencing_token: Any) -> None:
+    answer = api.post(
+        f"{LOCKS}{hold['id']}/confirm/", {"token": hold["token"], "fencing_token": fencing_token}
+    )
     assert answer.status_code in {400, 409}
-    assert Stay.objects.get(id=hold["id"]).status == "held"
+    assert Allocation.objects.get(id=hold["id"]).status == "held"
 
 
 @pytest.mark.parametrize("key", [str(uuid.UUID(int=1)), "-" * 36, "f" * 36])
-@pytest.mark.parametrize(("what", "more"), [("extend", {}), ("release", {}), ("confirm", {"fence": 1})])
+@pytest.mark.parametrize(
+    ("what", "more"), [("extend", {}), ("release", {}), ("confirm", {"fencing_token": 1})]
+)
 def test_an_id_that_is_none(
     api: APIClient, rooms: list[int], what: str, more: dict[str, Any], key: str
 ) -> None:
@@ -178,7 +196,7 @@ def test_several_rooms_are_held_or_none(
     assert problem(api.post(LOCKS, {"room_type": "double", "count": 3, **dates(nights, 3)})) == (
         409, "no-room-free"
     )  # fmt: skip
-    assert Stay.objects.count() == 1
+    assert Allocation.objects.count() == 1
 
 
 def test_who_holds_10_000_rooms_is_refused_at_the_cost_of_the_limit(
@@ -188,8 +206,8 @@ def test_who_holds_10_000_rooms_is_refused_at_the_cost_of_the_limit(
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO locks_stay (id, room_id, nights, status, token_digest, fence, expires_at, max_expires_at,
-                extensions_left, holder, session, reference, reason)
+            INSERT INTO locks_allocation (id, room_id, nights, status, token_digest, fencing_token,
+                expires_at, max_expires_at, extensions_left, holder, session, reference, reason)
             SELECT gen_random_uuid(), %s, daterange(current_date + day, current_date + day + 1), 'held', '', 1,
                 now() + interval '1 hour', now() + interval '1 hour', 0, %s, '', '', ''
             FROM generate_series(1, 10000) AS day
@@ -209,7 +227,7 @@ def rows_read() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables "
-            "WHERE relid = 'locks_stay'::regclass"
+            "WHERE relid = 'locks_allocation'::regclass"
         )
         [read] = cursor.fetchone()
     return int(read)

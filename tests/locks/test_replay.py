@@ -29,7 +29,7 @@ _OVERLAPS = """
 SELECT count(*) FROM (
     SELECT lower(nights) < max(upper(nights)) OVER (
         PARTITION BY room_id ORDER BY lower(nights), id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS clashes
-    FROM locks_stay WHERE status IN ('held', 'confirmed', 'out_of_service')) AS stays
+    FROM locks_allocation WHERE status IN ('held', 'confirmed', 'out_of_service')) AS stays
 WHERE clashes
 """
 
@@ -66,7 +66,9 @@ class Engine:
         assert self.house.types[number] == booking.room_type
         assert self.house.is_free(number, booking.nights), (booking, number)
         own = {"token": said["token"]}
-        confirmed = self.api.post(f"{LOCKS}{said['id']}/confirm/", {**own, "fence": said["fence"]})
+        confirmed = self.api.post(
+            f"{LOCKS}{said['id']}/confirm/", {**own, "fencing_token": said["fencing_token"]}
+        )
         assert (confirmed.status_code, confirmed.json()["status"]) == (200, "confirmed"), confirmed.json()
         self.house.taken[number].update(booking.nights)
         self.tokens[booking.number] = {"id": said["id"], "room": number, **own}
@@ -123,5 +125,5 @@ def test_the_real_bookings_clash_nowhere_and_every_refusal_is_explained(
     with hotel_context(hotel), connection.cursor() as cursor:
         cursor.execute(_OVERLAPS)
         assert cursor.fetchone() == (0,)
-        cursor.execute("SELECT count(*) FROM locks_stay WHERE status = 'confirmed'")
+        cursor.execute("SELECT count(*) FROM locks_allocation WHERE status = 'confirmed'")
         assert cursor.fetchone() == (booked - engine.outcomes["cancelled"],)

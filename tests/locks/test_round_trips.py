@@ -31,7 +31,9 @@ def test_a_hold_s_whole_life_is_one_round_trip_a_step(rooms: list[int], nights: 
     any_room = statements(lambda: made.append(services.acquire_any(room_type="double", nights=nights(1))))
     assert any_room == ["SELECT locks_acquire_any"]
     hold = made[-1]
-    confirm = statements(lambda: services.confirm(hold.id, token=hold.token, fence=hold.fence or 0))
+    confirm = statements(
+        lambda: services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+    )
     assert confirm == ["SELECT locks_confirm"]
 
 

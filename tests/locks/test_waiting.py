@@ -17,7 +17,7 @@ from locks.errors import (
     UnknownRoom,
 )
 from locks.holds import Hold
-from locks.models import Room, Stay, StayStatus, WaitingEntry, WaitingStatus
+from locks.models import Allocation, AllocationStatus, Room, WaitingEntry, WaitingStatus
 from locks.nights import Nights
 from locks.services import Wish
 from tenants.context import Actor, actor_context
@@ -81,7 +81,7 @@ def test_a_rival_for_several_rooms_serves_the_line_too(full: list[Hold], nights:
     with actor_context(RIVAL), pytest.raises(RoomTaken):
         services.acquire(rooms=[hold.rooms[0].room_id for hold in full[:2]], nights=nights(1, 3))
     assert state(entry) == "offered"
-    assert Stay.objects.filter(status=StayStatus.HELD).count() == 2
+    assert Allocation.objects.filter(status=AllocationStatus.HELD).count() == 2
 
 
 def test_a_rival_who_finds_a_lapsed_hold_serves_the_line(full: list[Hold], nights: SomeNights) -> None:
@@ -114,7 +114,7 @@ def test_whatever_frees_a_room_is_an_offer(rooms: list[int], nights: SomeNights,
         hold = services.acquire(rooms=rooms[:2] if by == "group" else rooms[:1], nights=some)
         taken = hold.id
         if by in {"cancel", "move", "owner's cancel"}:
-            services.confirm(taken, token=hold.token, fence=hold.fence or 0)
+            services.confirm(taken, token=hold.token, fencing_token=hold.fencing_token or 0)
     entry = join(some, room=rooms[0])
     match by:
         case "release" | "group":
@@ -168,7 +168,10 @@ def test_a_claim_gives_the_token_once_and_a_hold_like_any_other(full: list[Hold]
         with pytest.raises(AlreadyClaimed):
             services.claim(entry.id)
         services.extend(hold.id, token=hold.token)
-        assert services.confirm(hold.id, token=hold.token, fence=hold.fence or 0).status == "confirmed"
+        assert (
+            services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0).status
+            == "confirmed"
+        )
     assert state(entry) == "claimed"
 
 
@@ -252,7 +255,7 @@ def test_the_entry_of_a_confirmed_offer_is_claimed(full: list[Hold], nights: Som
         work()
         state(entry)
         offer = selectors.hold(entry.hold_id)  # type: ignore[arg-type]
-        services.confirm(offer.id, token=None, fence=offer.fence or 0)
+        services.confirm(offer.id, token=None, fencing_token=offer.fencing_token or 0)
     assert state(entry) == WaitingStatus.CLAIMED
 
 

@@ -59,7 +59,7 @@ def test_from_the_line_to_the_stay(
     assert api.post(f"{LIST}{first['id']}/claim/", headers=once).json() == hold
     assert (hold["id"], hold["reference"], hold["extensions_left"]) == (offered["hold"], "WEB-1", 2)
     assert api.post(f"{LIST}{first['id']}/claim/").json()["type"] == "/problems/already-claimed"
-    own = {"token": hold["token"], "fence": hold["fence"]}
+    own = {"token": hold["token"], "fencing_token": hold["fencing_token"]}
     assert api.post(f"/api/v1/locks/{hold['id']}/confirm/", own).json()["status"] == "confirmed"
 
 

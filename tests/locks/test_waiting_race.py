@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from locks import services
 from locks.errors import NoRoomFree, RoomContended, RoomTaken
 from locks.holds import Hold
-from locks.models import Stay, StayStatus, WaitingEntry
+from locks.models import Allocation, AllocationStatus, WaitingEntry
 from locks.nights import Nights
 from locks.services import Wish
 from tenants.context import Actor, actor_context, hotel_context
@@ -98,7 +98,9 @@ def test_the_first_in_line_have_the_rooms_whoever_asks_meanwhile(
             services.look(entry)
         states = dict(WaitingEntry.objects.filter(id__in=entries).values_list("id", "status"))
         assert [states[entry] for entry in entries] == ["offered"] * 3 + ["waiting"] * 2, number
-        live = Stay.objects.filter(nights__overlap=(some.check_in, some.check_out), status=StayStatus.HELD)
+        live = Allocation.objects.filter(
+            nights__overlap=(some.check_in, some.check_out), status=AllocationStatus.HELD
+        )
         assert not live.filter(holder__startswith="key:rival").exists()
         assert live.count() == len(rooms)
     with connection.cursor() as cursor:

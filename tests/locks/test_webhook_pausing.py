@@ -8,7 +8,7 @@ from django.test import Client
 
 from dlq.models import Failure
 from locks import policy, services
-from locks.models import Notice, Webhook
+from locks.models import Webhook, WebhookDelivery
 from locks.tasks import send_last
 from locks.webhooks.topics import TOPICS
 from tenants.context import hotel_context
@@ -39,7 +39,7 @@ def switch(webhook: Webhook, *, on: bool) -> None:
 
 
 def statuses() -> list[str]:
-    return sorted(Notice.objects.values_list("status", flat=True))
+    return sorted(WebhookDelivery.objects.values_list("status", flat=True))
 
 
 def test_what_is_pending_waits_and_is_sent_once_it_is_on_again(receiver: Receiver, webhook: Webhook) -> None:
@@ -48,7 +48,7 @@ def test_what_is_pending_waits_and_is_sent_once_it_is_on_again(receiver: Receive
     assert not DueItem.objects.filter(kind="webhook").exists()
     assert not Failure.objects.exists()
     switch(webhook, on=True)
-    assert set(Notice.objects.values_list("attempts", "error")) == {(0, None)}
+    assert set(WebhookDelivery.objects.values_list("attempts", "error")) == {(0, None)}
     send_due()
     assert statuses() == ["sent", "sent"]
     assert receiver.kinds == ["hold.created", "hold.created"]
@@ -74,7 +74,7 @@ def test_a_notice_that_was_written_at_that_moment_waits_too(receiver: Receiver, 
 
 def test_the_last_try_waits_as_well(receiver: Receiver, webhook: Webhook) -> None:
     Webhook.objects.update(active=False)
-    last = Notice.objects.order_by("id")[0]
+    last = WebhookDelivery.objects.order_by("id")[0]
     send_last.apply(args=[str(last.id)])
     assert (receiver.requests, statuses()) == ([], ["paused", "paused"])
     send_last.apply(args=[str(last.id)])
@@ -83,8 +83,8 @@ def test_the_last_try_waits_as_well(receiver: Receiver, webhook: Webhook) -> Non
 
 def test_what_failed_for_good_before_stays_with_the_failures(receiver: Receiver, webhook: Webhook) -> None:
     receiver.answers = [503]
-    Notice.objects.update(attempts=len(policy.NOTICE_WAITS))
-    last = Notice.objects.order_by("id")[0]
+    WebhookDelivery.objects.update(attempts=len(policy.NOTICE_WAITS))
+    last = WebhookDelivery.objects.order_by("id")[0]
     send_last.apply(args=[str(last.id)])
     switch(webhook, on=False)
     assert statuses() == ["failed", "paused"]
@@ -99,7 +99,7 @@ def test_what_failed_for_good_before_stays_with_the_failures(receiver: Receiver,
 
 def test_the_page_shows_what_waits(staff: Client, webhook: Webhook) -> None:
     switch(webhook, on=False)
-    assert b"paused" in staff.get("/admin/locks/notice/?status__exact=paused").content
+    assert b"paused" in staff.get("/admin/locks/webhookdelivery/?status__exact=paused").content
 
 
 @pytest.mark.django_db(transaction=True)
@@ -109,7 +109,7 @@ def test_one_that_is_switched_on_at_that_moment_leaves_none_behind(
     """A worker has seen the webhook off and is about to let its notice wait, while somebody switches it on."""
     Webhook.objects.update(active=False)
     due_now()
-    [notice, _other] = Notice.objects.order_by("id")
+    [notice, _other] = WebhookDelivery.objects.order_by("id")
 
     def work() -> None:
         try:

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from locks import policy, services
 from locks.errors import RoomTaken
-from locks.models import Notice, Webhook
+from locks.models import Webhook, WebhookDelivery
 from locks.services import Wish
 from locks.webhooks.described import described
 from locks.webhooks.topics import TOPICS
@@ -31,7 +31,7 @@ def test_the_life_of_a_hold_is_told_in_signed_notices(
     _webhook, secret = made
     hold = services.acquire(rooms=rooms[:1], nights=nights(1, 2), session="c7f1", reference="WEB-1")
     send_due()  # what happens within a millisecond is told in any order
-    services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+    services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     send_due()
     assert receiver.kinds == ["hold.created", "hold.confirmed"]
     assert all(verify(secret, headers, body) for headers, body in receiver.requests)
@@ -48,7 +48,7 @@ def test_the_life_of_a_hold_is_told_in_signed_notices(
         "check_in": nights(1).check_in.isoformat(),
         "check_out": nights(3).check_in.isoformat(),
         "status": "held",
-        "fence": hold.fence,
+        "fencing_token": hold.fencing_token,
         "expires_at": told["expires_at"],
         "session": "c7f1",
         "reference": "WEB-1",
@@ -84,7 +84,9 @@ def test_a_group_an_expiry_and_staff_s_release_are_told_too(
     services.force_release(forced.id, reason="no-show")
     lapsed = services.acquire(rooms=rooms[:1], nights=nights(5))
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE locks_stay SET expires_at = now() - interval '1 s' WHERE id = %s", [lapsed.id])
+        cursor.execute(
+            "UPDATE locks_allocation SET expires_at = now() - interval '1 s' WHERE id = %s", [lapsed.id]
+        )
     services.expire(ids=[lapsed.id])
     send_due()
     assert sorted(receiver.kinds) == ["hold.created"] * 4 + ["hold.expired"] + ["hold.released"] * 3
@@ -99,7 +101,7 @@ def test_a_move_says_where_from_and_where_to(
     send_due()
     first, second = (body["data"] for body in receiver.bodies if body["type"] == "stay.moved")
     assert (first["hold"], first["reference"], first["status"]) == (str(hold.id), "WEB-1", "held")
-    assert (first["room"], first["number"], first["fence"]) == (rooms[1], "102", moved.fence)
+    assert (first["room"], first["number"], first["fencing_token"]) == (rooms[1], "102", moved.fencing_token)
     assert (first["check_in"], first["check_out"]) == (
         nights(4).check_in.isoformat(),
         nights(5).check_in.isoformat(),
@@ -131,7 +133,7 @@ def test_a_stay_that_is_cancelled_is_told_whoever_cancels_it(
 ) -> None:
     for room in rooms[:2]:
         hold = services.acquire(rooms=[room], nights=nights(1))
-        services.confirm(hold.id, token=hold.token, fence=hold.fence or 0)
+        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
         if room == rooms[0]:
             services.cancel(hold.id, token=hold.token)
         else:
@@ -148,7 +150,7 @@ def test_what_is_rolled_back_is_told_to_nobody(
         services.acquire(rooms=rooms[:1], nights=nights(1))
         transaction.set_rollback(True)
     send_due()
-    assert (receiver.requests, Notice.objects.count()) == ([], 0)
+    assert (receiver.requests, WebhookDelivery.objects.count()) == ([], 0)
 
 
 def test_it_is_told_only_of_what_it_asked_for(
@@ -181,12 +183,12 @@ def test_a_hold_that_ends_soon_is_told_once_and_again_after_an_extension(
     hold = services.acquire(rooms=rooms[:1], nights=nights(1))
 
     def warned() -> int:
-        return Notice.objects.filter(event="hold.expiring_soon").count()
+        return WebhookDelivery.objects.filter(event="hold.expiring_soon").count()
 
     def ends_in(seconds: int) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE locks_stay SET expires_at = now() + make_interval(secs => %s) WHERE id = %s",
+                "UPDATE locks_allocation SET expires_at = now() + make_interval(secs => %s) WHERE id = %s",
                 [seconds, hold.id],
             )
 

@@ -10,7 +10,7 @@ from django.utils import translation
 
 from dlq.models import Failure
 from locks import policy, services
-from locks.models import Notice, Webhook
+from locks.models import Webhook, WebhookDelivery
 from locks.tasks import send_last, send_notices
 from locks.webhooks import sealing, sending
 from locks.webhooks.topics import TOPICS
@@ -38,7 +38,7 @@ def test_what_is_not_taken_comes_again_later_with_the_same_id(
     receiver.answers = [answer, 200]
     services.acquire(rooms=rooms[:1], nights=nights(1))
     send_due()
-    [notice] = Notice.objects.all()
+    [notice] = WebhookDelivery.objects.all()
     assert (notice.status, notice.attempts, len(receiver.requests)) == ("pending", 1, 1)
     assert notice.error
     webhook.refresh_from_db()
@@ -74,7 +74,7 @@ def test_a_webhook_that_just_failed_is_left_alone(
         services.acquire(rooms=[room], nights=nights(1))
     send_due()
     assert len(receiver.requests) == 1
-    assert sorted(Notice.objects.values_list("attempts", flat=True)) == [0, 0, 1]
+    assert sorted(WebhookDelivery.objects.values_list("attempts", flat=True)) == [0, 0, 1]
     assert due("webhook") == []
     assert DueItem.objects.filter(kind="webhook").count() == 3
 
@@ -84,7 +84,7 @@ def test_waits_grow_to_a_day_and_then_people_have_it(
 ) -> None:
     receiver.answers = [500]
     services.acquire(rooms=rooms[:1], nights=nights(1))
-    [notice] = Notice.objects.all()
+    [notice] = WebhookDelivery.objects.all()
     waits = []
     for _ in policy.NOTICE_WAITS:
         assert services.deliver(notice.id)
@@ -104,8 +104,8 @@ def test_the_last_failure_is_in_the_dlq_and_sent_again_from_there(
 ) -> None:
     receiver.answers = [500]
     services.acquire(rooms=rooms[:1], nights=nights(1))
-    [notice] = Notice.objects.all()
-    Notice.objects.update(attempts=len(policy.NOTICE_WAITS))
+    [notice] = WebhookDelivery.objects.all()
+    WebhookDelivery.objects.update(attempts=len(policy.NOTICE_WAITS))
     send_last.apply(args=[str(notice.id)])
     notice.refresh_from_db()
     assert (notice.status, due("webhook")) == ("failed", [])
@@ -127,7 +127,7 @@ def test_the_worker_hands_the_last_try_to_a_task_of_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services.acquire(rooms=rooms[:1], nights=nights(1))
-    Notice.objects.update(attempts=len(policy.NOTICE_WAITS))
+    WebhookDelivery.objects.update(attempts=len(policy.NOTICE_WAITS))
     handed: list[str] = []
     monkeypatch.setattr(send_last, "delay", handed.append)
     ids = [str(notice) for notice in due("webhook")]
@@ -148,7 +148,7 @@ def test_gone_switches_it_off(
     assert not made[0].active
     [event] = events_of("webhook.switched_off")
     assert event.data == {"host": "127.0.0.1", "why": "it answered 410 Gone"}
-    assert set(Notice.objects.values_list("status", flat=True)) == {"paused"}
+    assert set(WebhookDelivery.objects.values_list("status", flat=True)) == {"paused"}
     due_now()
     send_due()
     assert len(receiver.requests) == 1

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from locks import services
 from locks.errors import NotDelivered
-from locks.models import Notice, WaitingEntry, Webhook
+from locks.models import WaitingEntry, Webhook, WebhookDelivery
 from locks.services import Wish
 from locks.webhooks.topics import TOPICS
 from tenants.access.scopes import Role
@@ -68,12 +68,12 @@ def test_a_webhook_is_deleted_with_what_it_was_told(
 ) -> None:
     webhook, _secret = services.make_webhook(url=receiver.url, topics=["hold.created"])
     services.acquire(rooms=rooms[:1], nights=nights(1))
-    assert Notice.objects.exists()
+    assert WebhookDelivery.objects.exists()
     address = f"{HOOKS}{webhook.id}/delete/"
     assert b'name="post"' in staff.get(address).content
     assert staff.post(address, {"post": "yes"}).status_code == 302
     assert not Webhook.objects.exists()
-    assert not Notice.objects.exists()
+    assert not WebhookDelivery.objects.exists()
 
 
 def test_the_address_is_judged_in_the_form(staff: Client, in_hotel: Hotel) -> None:
@@ -95,7 +95,7 @@ def test_what_was_told_and_who_waits_can_be_looked_at(
     for room in rooms:
         services.acquire(rooms=[room], nights=nights(1))
     entry = services.join(Wish(nights=nights(1), room_type="double", reference="WEB-9"))
-    assert b"hold.created" in staff.get("/admin/locks/notice/").content
+    assert b"hold.created" in staff.get("/admin/locks/webhookdelivery/").content
     waiting = "/admin/locks/waitingentry/"
     assert b"WEB-9" in staff.get(waiting).content
     assert b"WEB-9" in staff.get(f"{waiting}{entry.id}/change/").content
@@ -119,7 +119,7 @@ def test_who_waits_and_what_state_a_thing_is_in_are_said_in_words(
         "check_out": nights(1).check_out.isoformat(),
     }
     assert api.post("/api/v1/waiting-list/", wish).status_code == 201
-    entry, notice = WaitingEntry.objects.get(), Notice.objects.get()
+    entry, notice = WaitingEntry.objects.get(), WebhookDelivery.objects.get()
     for address in ("waitingentry/", f"waitingentry/{entry.id}/change/", f"notice/{notice.id}/change/"):
         page = staff.get(f"/admin/locks/{address}").content.decode()
         assert "key:" not in page
@@ -149,9 +149,9 @@ def held(receiver: Receiver, rooms: list[int], nights: SomeNights) -> None:
 def test_why_a_notice_was_not_taken_is_said_in_the_reader_s_language(
     staff: Client, receiver: Receiver, held: None, answer: int | str, in_words: dict[str, str]
 ) -> None:
-    notice = Notice.objects.get()
+    notice = WebhookDelivery.objects.get()
     if answer == "off":
-        Notice.objects.update(status="failed")
+        WebhookDelivery.objects.update(status="failed")
         Webhook.objects.update(active=False)
         with pytest.raises(NotDelivered, match=in_words["en"]):
             services.deliver_last(notice.id)
@@ -160,7 +160,7 @@ def test_why_a_notice_was_not_taken_is_said_in_the_reader_s_language(
         send_due()
     for language, text in in_words.items():
         for page in ("", f"{notice.id}/change/"):
-            shown = staff.get(f"/admin/locks/notice/{page}", headers={"Accept-Language": language})
+            shown = staff.get(f"/admin/locks/webhookdelivery/{page}", headers={"Accept-Language": language})
             assert text in shown.content.decode(), page
 
 

@@ -8,7 +8,7 @@ from tests.races.crowd import Granted
 #: Comparing dates, where the constraint compares ranges.
 OVERLAPS = """
 SELECT count(*)
-FROM locks_stay one JOIN locks_stay other ON one.room_id = other.room_id AND one.id < other.id
+FROM locks_allocation one JOIN locks_allocation other ON one.room_id = other.room_id AND one.id < other.id
 WHERE one.status IN ('held', 'confirmed', 'out_of_service')
   AND other.status IN ('held', 'confirmed', 'out_of_service')
   AND lower(one.nights) < upper(other.nights) AND lower(other.nights) < upper(one.nights)

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection
 
 from locks import selectors, services
-from locks.models import Stay
+from locks.models import Allocation
 from tenants.models import Hotel
 from tests.races import overlaps
 from tests.races.crowd import Granted, Plan
@@ -94,7 +94,7 @@ def test_no_two_callers_ever_get_the_same_night(plan: Plan, pooler: PgBouncer) -
         cursor.execute(overlaps.OVERLAPS)
         assert cursor.fetchone() == (0,)
     assert overlaps.among(granted) == 0
-    held = {str(key) for key in Stay.objects.filter(status="held").values_list("id", flat=True)}
+    held = {str(key) for key in Allocation.objects.filter(status="held").values_list("id", flat=True)}
     assert {given.id for given in granted} <= held
     # They were in each other's way: far fewer got a room than asked for one.
     assert plan.rounds < len(held) < plan.processes * plan.callers * plan.rounds / 2

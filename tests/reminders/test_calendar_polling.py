@@ -17,7 +17,7 @@ from audit.models import Event
 from dlq.models import Failure
 from locks import services
 from locks.errors import RoomTaken
-from locks.models import Room, Stay
+from locks.models import Allocation, Room
 from locks.nights import Nights
 from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable, InvalidCalendarUrl
 from reminders.models import Reservation
@@ -87,7 +87,7 @@ def test_what_it_says_is_booked_in_its_room_and_follows(
 ) -> None:
     assert due_at() <= datetime.now(UTC)
     assert calendar_services.poll(added.id) is True
-    stay = Stay.objects.get(status="confirmed")
+    stay = Allocation.objects.get(status="confirmed")
     assert (stay.room_id, f"{stay.check_in}", f"{stay.check_out}") == (room.id, "2030-05-10", "2030-05-12")
     assert Reservation.objects.get().stay_id == stay.id
     channel.content = calendar(STAY.replace("20300512", "20300513")).encode()
@@ -137,7 +137,7 @@ def test_a_booking_that_is_gone_twice_is_cancelled_and_comes_back(
     publish(OTHER)
     assert publish(OTHER)["vanished"] == 1
     assert booked() == {"other", "past"}  # a guest who is in the house stays
-    assert Stay.objects.filter(status="confirmed").count() == 2
+    assert Allocation.objects.filter(status="confirmed").count() == 2
     assert publish(STAY, OTHER)["changed"] == 1
     assert booked() == {"1418fb94e984-1", "other", "past"}
 
@@ -151,16 +151,16 @@ def test_nights_that_the_channel_closed_are_closed_here_as_far_as_they_are_free(
     def publish(*events: str) -> set[tuple[str, str]]:
         channel.content = calendar(*events).encode()
         nights = held(added)["closed"]
-        closed = Stay.objects.filter(status="out_of_service", room=room, reason="Airbnb")
+        closed = Allocation.objects.filter(status="out_of_service", room=room, reason="Airbnb")
         assert nights == sum((stay.check_out - stay.check_in).days for stay in closed)
         return {(f"{stay.check_in:%m-%d}", f"{stay.check_out:%m-%d}") for stay in closed}
 
     # The stay from the 10th to the 12th lies within what is closed.
     block = BLOCK.format("20300508", "20300515")
     assert publish(STAY, block) == {("05-08", "05-10"), ("05-12", "05-15")}
-    before = set(Stay.objects.values_list("id", flat=True))
+    before = set(Allocation.objects.values_list("id", flat=True))
     assert publish(STAY, block) == {("05-08", "05-10"), ("05-12", "05-15")}
-    assert set(Stay.objects.values_list("id", flat=True)) == before
+    assert set(Allocation.objects.values_list("id", flat=True)) == before
     # The guest cancels, and the channel goes on selling to somebody else: the nights are closed now.
     assert publish(f"{STAY}\nSTATUS:CANCELLED", block) == {("05-08", "05-15")}
     assert publish(BLOCK.format("20300509", "20300511")) == {("05-09", "05-11")}
@@ -169,7 +169,7 @@ def test_nights_that_the_channel_closed_are_closed_here_as_far_as_they_are_free(
     with pytest.raises(RoomTaken):
         services.acquire(rooms=[room.id], nights=Nights(date(2030, 5, 10), date(2030, 5, 11)))
     calendar_services.remove_calendar(added.id)
-    assert not Stay.objects.filter(status="out_of_service").exists()
+    assert not Allocation.objects.filter(status="out_of_service").exists()
     numbers = Counter(Event.objects.values_list("event", flat=True))
     assert (numbers["room.out_of_service"], numbers["room.back_in_service"]) == (4, 4)
 
@@ -179,7 +179,7 @@ def test_closed_nights_close_nothing_where_nobody_wants_it(channel: Channel, roo
     channel.content = calendar(BLOCK.format("20300508", "20300515")).encode()
     report = held(address)
     assert (report["blocks"], report["closed"]) == (1, 0)
-    assert not Stay.objects.exists()
+    assert not Allocation.objects.exists()
 
 
 def test_a_hotel_that_is_restored_goes_on_reading(added: CalendarAddress, hotel: Hotel) -> None:

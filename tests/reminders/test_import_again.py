@@ -18,7 +18,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from audit.models import Event
-from locks.models import Room, Stay
+from locks.models import Allocation, Room
 from locks.nights import Nights
 from locks.services import cancel_stay, move_stay
 from reminders.models import Reminder, Reservation
@@ -143,7 +143,9 @@ def check_all(rows: Sequence[Row]) -> None:
     waiting_ids = set(Reminder.objects.filter(status="scheduled").values_list("id", flat=True))
     assert len(waiting_ids) == sum(len(live_mails(row)) for row in rows)
     assert waiting_ids == set(DueItem.objects.filter(kind="reminder").values_list("item_id", flat=True))
-    assert Stay.objects.filter(status="confirmed").count() == sum(row["status"] != "Canceled" for row in rows)
+    assert Allocation.objects.filter(status="confirmed").count() == sum(
+        row["status"] != "Canceled" for row in rows
+    )
 
 
 @pytest.mark.parametrize("hotel_value", ["Resort Hotel", "City Hotel"])
@@ -197,14 +199,14 @@ def small(path: Path, *lines: str, header: str = HEADER) -> Path:
 def test_stays_that_change_places_do_not_stand_in_each_others_way(in_hotel: Hotel, tmp_path: Path) -> None:
     first = ["A,2030-05-10,2030-05-12,2,S,,Ana,,", "B,2030-05-12,2030-05-14,2,S,,Eva,,"]
     run(small(tmp_path / "1.csv", *first))
-    room = Stay.objects.values_list("room", flat=True).distinct().get()
-    stays = set(Stay.objects.values_list("id", flat=True))
+    room = Allocation.objects.values_list("room", flat=True).distinct().get()
+    stays = set(Allocation.objects.values_list("id", flat=True))
     report = run(
         small(tmp_path / "2.csv", "A,2030-05-12,2030-05-14,2,S,,Ana,,", "B,2030-05-10,2030-05-12,2,S,,Eva,,")
     )
     assert (report["stays_moved"], report["stays_in_another_room"], Room.objects.count()) == (2, 0, 1)
-    assert set(Stay.objects.filter(room=room).values_list("id", flat=True)) == stays
-    assert {(s.reference, s.check_in.day) for s in Stay.objects.all()} == {("A", 12), ("B", 10)}
+    assert set(Allocation.objects.filter(room=room).values_list("id", flat=True)) == stays
+    assert {(s.reference, s.check_in.day) for s in Allocation.objects.all()} == {("A", 12), ("B", 10)}
 
 
 def test_the_file_overrules_what_staff_changed_and_an_empty_cell_does_not(
@@ -247,10 +249,11 @@ def test_a_room_that_staff_gave_is_kept_and_one_that_was_lost_is_given_anew(
     report = run(small(tmp_path / "2.csv", *(f"{n},2030-05-10,2030-05-13,2,S,,Ana,," for n in "ABC")))
     assert (report["updated"], report["stays_moved"], report["stays"]) == (3, 2, 1)
     rooms = {
-        s.reference: s.room.room_type for s in Stay.objects.filter(status="confirmed").select_related("room")
+        s.reference: s.room.room_type
+        for s in Allocation.objects.filter(status="confirmed").select_related("room")
     }
     assert rooms == {"A": "Suite", "B": "S", "C": "S"}
-    assert {s.check_out.day for s in Stay.objects.filter(status="confirmed")} == {13}
+    assert {s.check_out.day for s in Allocation.objects.filter(status="confirmed")} == {13}
 
 
 def test_of_rows_with_one_number_the_first_counts_every_time(in_hotel: Hotel, tmp_path: Path) -> None:

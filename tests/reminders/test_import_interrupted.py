@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from locks.models import Stay
+from locks.models import Allocation
 from reminders.models import Reminder, Reservation
 from tenants.models import DueItem, Hotel
 
@@ -71,13 +71,13 @@ def test_one_that_is_killed_is_finished_by_the_next_run(in_hotel: Hotel, tmp_pat
     killed.communicate()
     stored = Reservation.objects.count()
     assert 0 < stored < rows  # it died in the middle, between whole chunks
-    assert (Stay.objects.count(), Reminder.objects.count()) == (stored, 2 * stored)
+    assert (Allocation.objects.count(), Reminder.objects.count()) == (stored, 2 * stored)
 
     report = finish(command(file))
     assert (report["rows"], report["unchanged"], report["stored"]) == (rows, stored, rows - stored)
     assert report["stays_in_another_room"] == 0
     assert Reservation.objects.count() == Reservation.objects.values("external_id").distinct().count() == rows
-    assert Stay.objects.count() == rows
+    assert Allocation.objects.count() == rows
     assert Reminder.objects.count() == DueItem.objects.filter(kind="reminder").count() == 2 * rows
 
 
@@ -117,6 +117,6 @@ def test_five_times_the_rows_take_no_more_memory(tmp_path: Path) -> None:
 
 def test_a_clerk_reads_who_took_the_room(in_hotel: Hotel, staff: Client, tmp_path: Path) -> None:
     finish(command(write(tmp_path / "bookings.csv", 1)))
-    page = staff.get("/admin/locks/stay/").content.decode()
+    page = staff.get("/admin/locks/allocation/").content.decode()
     assert "command:import_reservations" not in page
     assert ">import<" in re.sub(r"\s+", "", page)

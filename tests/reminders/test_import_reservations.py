@@ -17,7 +17,7 @@ from django.db.models import Count, F
 
 from audit.models import Event
 from hotelagent.demo import guests, shifting
-from locks.models import Room, Stay
+from locks.models import Allocation, Room
 from reminders.models import Reminder, Reservation, Rule
 from reminders.reservations.importing.rooming import Rooming
 from tenants.models import DueItem, Hotel
@@ -80,7 +80,7 @@ def test_its_numbers_are_those_of_the_file(
     assert len((tmp_path / "rejects.csv").read_text().splitlines()) == report["rejected"] + 1
 
     stays = [row for row in sound if row["status"] != "Canceled"]
-    assert report["stays"] == Stay.objects.filter(status="confirmed").count() == len(stays)
+    assert report["stays"] == Allocation.objects.filter(status="confirmed").count() == len(stays)
     assert Reservation.objects.filter(stay=None).count() == len(sound) - len(stays)
     assert not Reservation.objects.exclude(stay=None).exclude(stay__nights__startswith=F("arrival")).exists()
     types = Counter(row["assigned_room_type"] for row in stays)
@@ -108,7 +108,9 @@ def test_running_it_again_changes_nothing(slice_: Path, in_hotel: Hotel, clock: 
     first = run(slice_, only_hotel_column="Resort Hotel")
 
     def all_rows() -> list[Any]:
-        return [list(model.objects.order_by("pk").values()) for model in (Reservation, Stay, Room, Reminder)]
+        return [
+            list(model.objects.order_by("pk").values()) for model in (Reservation, Allocation, Room, Reminder)
+        ]
 
     before = all_rows()
     again = run(slice_, only_hotel_column="Resort Hotel")

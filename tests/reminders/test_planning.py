@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from locks.models import Room, Stay
+from locks.models import Allocation, Room
 from locks.services import Placement, place_stays
 from reminders.errors import InvalidReservation
 from reminders.models import Reminder, Reservation, Rule
@@ -171,9 +171,9 @@ def test_the_room_follows_the_reservation(book: Book, clock: Clock, in_hotel: Ho
     place_stays([stay])
     Reservation.objects.update(stay=stay.id)
     book("R1", "2030-05-11", "2030-05-14")
-    assert f"{Stay.objects.get(id=stay.id).check_in}" == "2030-05-11"
+    assert f"{Allocation.objects.get(id=stay.id).check_in}" == "2030-05-11"
     cancel_reservation(reservation_id=reservation.id)
-    assert Stay.objects.get(id=stay.id).status == "cancelled"
+    assert Allocation.objects.get(id=stay.id).status == "cancelled"
     assert Reservation.objects.get().stay is None
 
 

@@ -70,7 +70,7 @@ def test_nothing_in_the_file_tells_who_anybody_is(lived: LivedIn, file: Path, tm
             "SELECT guest_name, guest_email, guest_phone, external_id FROM hotel_sol.reminders_reservation "
             "UNION ALL SELECT username, full_name, email, password FROM hotel_sol.tenants_user "
             "UNION ALL SELECT prefix, encode(digest, 'hex'), '', '' FROM hotel_sol.tenants_apikey "
-            "UNION ALL SELECT encode(token_digest, 'hex'), session, reference, reason FROM hotel_sol.locks_stay"
+            "UNION ALL SELECT encode(token_digest, 'hex'), session, reference, reason FROM hotel_sol.locks_allocation"
         )
         for value in values
         if value
@@ -91,7 +91,13 @@ def test_a_masked_copy_is_a_working_hotel(lived: LivedIn, file: Path, smtp: Mail
     assert (trial.status, trial.email.endswith("@example.com")) == ("suspended", True)
     before = lived_in.everything("hotel_sol")
     after = lived_in.everything("hotel_trial")
-    for table in ("reminders_reservation", "reminders_reminder", "locks_room", "locks_stay", "dlq_failure"):
+    for table in (
+        "reminders_reservation",
+        "reminders_reminder",
+        "locks_room",
+        "locks_allocation",
+        "dlq_failure",
+    ):
         assert len(after[table]) == len(before[table]) > 0
     services.resume_hotel(hotel_id=trial.id)
     with hotel_context(trial):

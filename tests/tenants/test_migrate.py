@@ -121,7 +121,7 @@ def test_one_hotels_failure_leaves_it_as_it_was_and_the_others_go_on(add_migrati
     services.create_hotel(slug="third", name="Third")
     # Twice the same floor: the unique index can't be made there. `alpha` comes first and teaches nothing.
     sql.run(
-        "INSERT INTO hotel_alpha.locks_room (number, room_type, floor, capacity, fence) "
+        "INSERT INTO hotel_alpha.locks_room (number, room_type, floor, capacity, fencing_token) "
         "VALUES ('1', 'A', 1, 2, 0), ('2', 'A', 1, 2, 0)"
     )
     add_migration("locks", [ADD_FLOOR_NOTE])

@@ -42,7 +42,7 @@ def test_a_hotel_comes_back_row_by_row(smtp: MailServer, file: Path, tmp_path: P
         before[table]
         for table in (
             "locks_room",
-            "locks_stay",
+            "locks_allocation",
             "reminders_reminder",
             "dlq_failure",
             "audit_event",

@@ -94,7 +94,7 @@ function dayAfter(day) {
 const ACTS = {
   hold: () => ["", { rooms: [Number(chosen.row.dataset.room)], ...dates(), reference: field("reference").value }],
   "out-of-service": () => ["out-of-service/", { room: Number(chosen.row.dataset.room), ...dates(), reason: field("reason").value }],
-  confirm: () => [`${chosen.bar.dataset.id}/confirm/`, { fence: Number(chosen.bar.dataset.fence) }],
+  confirm: () => [`${chosen.bar.dataset.id}/confirm/`, { fencing_token: Number(chosen.bar.dataset.fencing_token) }],
   extend: () => [`${chosen.bar.dataset.id}/extend/`, {}],
   release: () => [`${chosen.bar.dataset.id}/release/`, {}],
   "force-release": () => [`${chosen.bar.dataset.id}/force-release/`, { reason: field("reason").value }],
