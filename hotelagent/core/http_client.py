@@ -1,8 +1,9 @@
-"""One question to another system at a checked address: no redirect, no proxy, no second try, and an end to it.
+"""An HTTP client for URLs that hotels enter: only public addresses, no redirects, no proxy, no retries, one deadline.
 
-With the standard library's client on a connection of our own making, for that connection is the point: it goes to
-the address that was judged, while TLS still asks for the name's certificate; and it can be cut while the other side
-sends a byte every few seconds, which a timeout for each read would allow for ever.
+It uses the standard library's client on a connection that we open ourselves, for two reasons. The connection goes to
+an IP address that `public_addresses` has checked, while TLS still verifies the certificate of the host name. And it is
+closed at the deadline: a socket timeout applies to each read, so a server that sends one byte every few seconds would
+keep a worker busy forever.
 """
 
 import http.client
@@ -18,113 +19,142 @@ from django.utils.translation import gettext_noop as _
 
 from hotelagent.core import public_addresses
 from hotelagent.core.messages import TranslatableMessage
-from hotelagent.core.public_addresses import Target
-from locks.errors import NotDelivered
+from hotelagent.core.public_addresses import Endpoint, HostNotFound, URLNotAllowed
+
+__all__ = ["RequestFailed", "Response", "URLNotAllowed", "send_request"]
+
+
+class RequestFailed(Exception):
+    """The server sent no usable response. `detail` names the host and never the path, which may hold a secret."""
+
+    def __init__(self, detail: TranslatableMessage) -> None:
+        self.detail = detail
+        super().__init__(detail)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """`headers` by their names in small letters; `body` is empty where none was asked for."""
+class Response:
+    """An HTTP response. Header names are in lower case. `body` is empty if no body was requested."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-def ask(
+def send_request(
     method: str,
     url: str,
     *,
     headers: Mapping[str, str],
     body: bytes | None = None,
-    seconds: float,
-    most_bytes: int = 0,
-) -> Answer:
-    """`seconds` are from the first packet to the last byte that is read; of the body no more than `most_bytes` is.
+    timeout: float,
+    max_bytes: int = 0,
+) -> Response:
+    """Send one request and return the response.
 
-    Raises AddressRefused, or NotDelivered where the other side gives no answer or too long a one.
+    `timeout` is the number of seconds from the first packet to the last byte of the response. Of the response body at
+    most `max_bytes` are read, and none by default. Raises URLNotAllowed, or RequestFailed if there is no response, if
+    it takes too long or if its body is too large.
     """
-    to = public_addresses.target(url)
-    ends = time.monotonic() + seconds
-    connection = (http.client.HTTPSConnection if to.secure else http.client.HTTPConnection)(to.host, to.port)
-    with _told(to.host, seconds=seconds, ends=ends):
-        with closing(connection), closing(_Wire(_connect(to, ends))) as wire:
-            cut = threading.Timer(max(0.0, ends - time.monotonic()), wire.cut)
-            cut.daemon = True
-            cut.start()
+    endpoint = public_addresses.parse_url(url)
+    deadline = time.monotonic() + timeout
+    connection_class = http.client.HTTPSConnection if endpoint.is_https else http.client.HTTPConnection
+    connection = connection_class(endpoint.host, endpoint.port)
+    with _errors_as_request_failed(endpoint.host, timeout=timeout, deadline=deadline):
+        with closing(connection), closing(_AbortableSocket(_connect(endpoint, deadline))) as abortable:
+            timer = threading.Timer(max(0.0, deadline - time.monotonic()), abortable.abort)
+            timer.daemon = True
+            timer.start()
             try:
-                connection.sock = wire.secured(to.host) if to.secure else wire.socket
-                connection.request(method, to.path, body=body, headers=dict(headers))
-                with connection.getresponse() as response:
-                    answer = _read(to, response, most_bytes)
+                connection.sock = (
+                    abortable.start_tls(endpoint.host) if endpoint.is_https else abortable.socket
+                )
+                connection.request(method, endpoint.path, body=body, headers=dict(headers))
+                with connection.getresponse() as reply:
+                    response = _read_response(endpoint, reply, max_bytes)
             finally:
-                cut.cancel()
-        if wire.is_cut:  # to who reads until the other side hangs up, this was the end
+                timer.cancel()
+        if abortable.is_aborted:  # a body without a length then looks complete, although it was cut off
             raise TimeoutError
-    return answer
+    return response
 
 
 @contextmanager
-def _told(host: str, *, seconds: float, ends: float) -> Iterator[None]:
-    """What goes wrong on the way, as what is kept of it."""
+def _errors_as_request_failed(host: str, *, timeout: float, deadline: float) -> Iterator[None]:
     try:
         yield
+    except HostNotFound as error:
+        raise RequestFailed(error.detail) from error
     except ssl.SSLCertVerificationError as error:
-        why = TranslatableMessage(
-            _("The certificate of {host} is not valid: {why}."), host=host, why=error.verify_message
-        )
-        raise NotDelivered(why) from error
-    except (OSError, http.client.HTTPException) as error:
-        if time.monotonic() >= ends:
-            late = TranslatableMessage(
-                _("{host} did not answer within {seconds} seconds."), host=host, seconds=round(seconds)
+        raise RequestFailed(
+            TranslatableMessage(
+                _("The TLS certificate of {host} is not valid: {reason}."),
+                host=host,
+                reason=error.verify_message,
             )
-            raise NotDelivered(late) from error
-        why = TranslatableMessage(_("{host} gave no answer: {why}."), host=host, why=type(error).__name__)
-        raise NotDelivered(why) from error
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        if time.monotonic() >= deadline:
+            message = TranslatableMessage(
+                _("{host} did not respond within {seconds} seconds."), host=host, seconds=round(timeout)
+            )
+        else:
+            message = TranslatableMessage(
+                _("The request to {host} failed: {reason}."), host=host, reason=type(error).__name__
+            )
+        raise RequestFailed(message) from error
 
 
-class _Wire:
-    """What is cut when the time is up. The client forgets its socket once an answer has begun that ends with it."""
+class _AbortableSocket:
+    """A socket that another thread can shut down at the deadline.
+
+    The HTTP connection drops its reference to the socket when a response ends with the connection, so the timer needs
+    a reference of its own.
+    """
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
-        self.is_cut = False
+        self.is_aborted = False
 
-    def secured(self, host: str) -> socket.socket:
-        # The handshake comes after: until there is an object to cut, nothing is read.
-        tls = ssl.create_default_context().wrap_socket(
+    def start_tls(self, host: str) -> socket.socket:
+        # The handshake runs after the assignment, because `abort` must be able to interrupt it.
+        tls_socket = ssl.create_default_context().wrap_socket(
             self.socket, server_hostname=host, do_handshake_on_connect=False
         )
-        self.socket = tls
-        tls.do_handshake()
-        return tls
+        self.socket = tls_socket
+        tls_socket.do_handshake()
+        return tls_socket
 
     def close(self) -> None:
         self.socket.close()
 
-    def cut(self) -> None:
-        self.is_cut = True
-        with suppress(OSError):  # it has ended by itself
+    def abort(self) -> None:
+        self.is_aborted = True
+        with suppress(OSError):  # the socket is closed already
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
 
 
-def _connect(to: Target, ends: float) -> socket.socket:
-    refused: OSError | None = None
-    for address in public_addresses.resolve(to):
+def _connect(endpoint: Endpoint, deadline: float) -> socket.socket:
+    """Return a connection to the first address of the host that accepts one."""
+    last_error: OSError | None = None
+    for address in public_addresses.resolve(endpoint):
         try:
-            return socket.create_connection((address, to.port), timeout=max(0.1, ends - time.monotonic()))
+            return socket.create_connection(
+                (address, endpoint.port), timeout=max(0.1, deadline - time.monotonic())
+            )
         except OSError as error:
-            refused = error
-    raise refused or public_addresses.nowhere(to)
+            last_error = error
+    raise last_error or HostNotFound(endpoint.host)
 
 
-def _read(to: Target, response: http.client.HTTPResponse, most_bytes: int) -> Answer:
-    body = response.read(most_bytes + 1) if most_bytes else b""
-    if len(body) > most_bytes:
-        raise NotDelivered(
-            TranslatableMessage(_("{host} sent more than {most:,} bytes."), host=to.host, most=most_bytes)
+def _read_response(endpoint: Endpoint, reply: http.client.HTTPResponse, max_bytes: int) -> Response:
+    body = reply.read(max_bytes + 1) if max_bytes else b""
+    if len(body) > max_bytes:
+        raise RequestFailed(
+            TranslatableMessage(
+                _("{host} sent more than {limit:,} bytes."), host=endpoint.host, limit=max_bytes
+            )
         )
-    if most_bytes and response.length:  # what it promised and did not send
-        raise http.client.IncompleteRead(body, response.length)
-    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+    if max_bytes and reply.length:  # the server closed the connection before the announced length
+        raise http.client.IncompleteRead(body, reply.length)
+    return Response(reply.status, {name.lower(): value for name, value in reply.getheaders()}, body)

@@ -1,8 +1,9 @@
-"""Where we may connect to for a hotel: to a public address over TLS, so that nobody looks through us into our network.
+"""Validation of URLs that hotels enter, so that nobody reaches our private network through us (SSRF).
 
-A name is looked up once, all its addresses are judged, and the connection goes to one of those: a name that leads
-elsewhere a moment later leads nowhere. `WEBHOOK_PRIVATE_ADDRESSES` lifts this for development, and for a
-deployment whose hotels' systems stand in its own network.
+A URL must use https and its host must resolve to public IP addresses only. The host name is resolved once, all its
+addresses are checked, and the connection is made to one of the checked addresses, so a DNS record that changes in
+between (DNS rebinding) has no effect. The setting ALLOW_PRIVATE_ADDRESSES turns these checks off, for development and
+for deployments whose hotels run systems in the same private network.
 """
 
 import ipaddress
@@ -14,89 +15,109 @@ from django.conf import settings
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage
-from locks.errors import AddressRefused, NotDelivered
 
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: IPv6 addresses that a gateway turns into the IPv4 address in their last four bytes (RFC 6052).
+#: IPv6 addresses that a NAT64 gateway translates into the IPv4 address in their last four bytes (RFC 6052).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
+class URLNotAllowed(Exception):
+    """The URL is malformed, or leads to an address that is not public. `detail` never contains the URL."""
+
+    def __init__(self, detail: TranslatableMessage) -> None:
+        self.detail = detail
+        super().__init__(detail)
+
+
+class HostNotFound(Exception):
+    """The host name has no IP address."""
+
+    def __init__(self, host: str) -> None:
+        self.detail = TranslatableMessage(_("The host name {host} can't be resolved."), host=host)
+        super().__init__(self.detail)
+
+
 @dataclass(frozen=True, slots=True)
-class Target:
+class Endpoint:
+    """The parts of a URL that a connection and a request need. `path` includes the query string."""
+
     host: str
     port: int
-    secure: bool
+    is_https: bool
     path: str
 
 
-def target(url: str) -> Target:
-    """What an address says, without looking up its name. Raises AddressRefused."""
+def parse_url(url: str) -> Endpoint:
+    """Return the endpoint of a URL without resolving its host name. Raises URLNotAllowed."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise AddressRefused(TranslatableMessage(_("This is no address."))) from None  # it may hold a secret
-    secure = parts.scheme == "https"
-    if not secure and not (parts.scheme == "http" and settings.WEBHOOK_PRIVATE_ADDRESSES):
-        raise AddressRefused(TranslatableMessage(_("The address must begin with https://.")))
-    if not parts.hostname or not url.isascii() or any(sign <= " " for sign in url):
-        raise AddressRefused(
-            TranslatableMessage(_("The address has no host, or a sign that must be written as %XX."))
+        # `from None`: the message of the ValueError contains the URL, which may hold a secret.
+        raise URLNotAllowed(TranslatableMessage(_("Enter a valid URL."))) from None
+    is_https = parts.scheme == "https"
+    if not is_https and not (parts.scheme == "http" and settings.ALLOW_PRIVATE_ADDRESSES):
+        raise URLNotAllowed(TranslatableMessage(_("The URL must start with https://.")))
+    if not parts.hostname or not url.isascii() or any(character <= " " for character in url):
+        raise URLNotAllowed(
+            TranslatableMessage(
+                _("The URL has no host name or contains characters that must be percent-encoded.")
+            )
         )
     if parts.username is not None or parts.password is not None or parts.fragment:
-        raise AddressRefused(
-            TranslatableMessage(_("The address may have no user name, no password and no #fragment."))
+        raise URLNotAllowed(
+            TranslatableMessage(_("The URL must not contain a user name, a password or a #fragment."))
         )
-    found = Target(
+    endpoint = Endpoint(
         host=parts.hostname,
-        port=port or (443 if secure else 80),
-        secure=secure,
+        port=port or (443 if is_https else 80),
+        is_https=is_https,
         path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
     )
-    if (literal := _literal(found.host)) is not None:
-        _judge(found.host, [literal])
-    return found
+    if (address := _ip_address(endpoint.host)) is not None:
+        _check_addresses(endpoint.host, [address])
+    return endpoint
 
 
-def resolve(to: Target) -> list[str]:
-    """The addresses of the target's name, all of them fit to be connected to. Raises AddressRefused or NotDelivered."""
+def resolve(endpoint: Endpoint) -> list[str]:
+    """Return the IP addresses of the endpoint's host. Raises URLNotAllowed if one is not public, or HostNotFound."""
     try:
-        found = socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
+        results = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise nowhere(to) from None
-    addresses = list(dict.fromkeys(str(info[4][0]).partition("%")[0] for info in found))
-    _judge(to.host, [ipaddress.ip_address(address) for address in addresses])
+        raise HostNotFound(endpoint.host) from None
+    addresses = list(dict.fromkeys(str(result[4][0]).partition("%")[0] for result in results))
+    _check_addresses(endpoint.host, [ipaddress.ip_address(address) for address in addresses])
     return addresses
 
 
-def nowhere(to: Target) -> NotDelivered:
-    return NotDelivered(TranslatableMessage(_("The name {host} has no address."), host=to.host))
+def is_public(address: IPAddress) -> bool:
+    """Return whether the address is globally routable.
+
+    An IPv6 address that embeds an IPv4 address (mapped, 6to4, Teredo, NAT64) is public only if the IPv4 address is.
+    """
+    if isinstance(address, ipaddress.IPv6Address) and (embedded := _embedded_addresses(address)):
+        return all(is_public(ipv4_address) for ipv4_address in embedded)
+    return address.is_global and not address.is_multicast
 
 
-def _judge(host: str, addresses: list[_Address]) -> None:
-    if not settings.WEBHOOK_PRIVATE_ADDRESSES and not all(is_public(address) for address in addresses):
-        raise AddressRefused(
+def _embedded_addresses(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    candidates = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if address in _NAT64:
+        candidates.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
+    return [candidate for candidate in candidates if candidate is not None]
+
+
+def _check_addresses(host: str, addresses: list[IPAddress]) -> None:
+    if not settings.ALLOW_PRIVATE_ADDRESSES and not all(is_public(address) for address in addresses):
+        raise URLNotAllowed(
             TranslatableMessage(
-                _("{host} leads to an address that is not on the public internet."), host=host
+                _("{host} resolves to an address that is not on the public internet."), host=host
             )
         )
 
 
-def is_public(address: _Address) -> bool:
-    """Whether it belongs to the internet at large, the IPv4 address inside of an IPv6 one too."""
-    inner: list[_Address | None] = []
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in _NAT64:
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-        inner = [one for one in inner if one is not None]
-        if inner:
-            return all(one is not None and is_public(one) for one in inner)
-    return address.is_global and not address.is_multicast
-
-
-def _literal(host: str) -> _Address | None:
+def _ip_address(host: str) -> IPAddress | None:
     try:
         return ipaddress.ip_address(host)
     except ValueError:

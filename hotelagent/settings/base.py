@@ -174,7 +174,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".hotelagent" / "static"
 
 # Webhooks and calendars: whether they may be at http and at addresses that are not on the public internet
-WEBHOOK_PRIVATE_ADDRESSES = env.bool("WEBHOOK_PRIVATE_ADDRESSES", default=False)
+ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=False)
 
 # Minutes from one reading of a channel's calendar to the next
 CALENDAR_POLL_MINUTES = env.int("CALENDAR_POLL_MINUTES", default=30)

@@ -11,7 +11,7 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", ".localhost", "1
 LOGGING = logs.settings(json=False, level=base.LOG_LEVEL)
 WHITENOISE_AUTOREFRESH = True  # straight from the apps' folders: nothing to collect on this machine
 WHITENOISE_USE_FINDERS = True
-WEBHOOK_PRIVATE_ADDRESSES = env.bool("WEBHOOK_PRIVATE_ADDRESSES", default=True)
+ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=True)
 MAIL_PORT = env.int("MAIL_PORT", default=8025)
 
 

@@ -18,9 +18,9 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from hotelagent.admin.base import DeletedByServices, HotelModelAdmin, LookedAtModelAdmin
 from hotelagent.admin.sites import hotel_site
-from hotelagent.core import public_addresses
 from locks import policy, services
 from locks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
+from locks.webhooks.sending import check_url
 from locks.webhooks.services import host_of
 from locks.webhooks.topics import TOPICS
 from tenants.errors import DomainError
@@ -62,7 +62,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
         try:
-            public_addresses.target(url)
+            check_url(url)
         except DomainError as refused:
             raise forms.ValidationError(refused.detail) from None
         return url

@@ -1,13 +1,28 @@
-"""One POST of a notice. See `hotelagent.core.http_client` for how it goes out."""
+"""The HTTP request of a webhook delivery, through the client that only connects to public addresses."""
 
 from collections.abc import Mapping
 
-from hotelagent.core.http_client import ask
+from hotelagent.core import http_client, public_addresses
+from locks.errors import AddressRefused, NotDelivered
 
-#: From the first packet to the status line.
+#: Maximum duration of a request in seconds, from the first packet to the status line.
 SECONDS = 10.0
 
 
+def check_url(url: str) -> str:
+    """Return the host of a webhook's URL, without resolving it. Raises AddressRefused if the URL is not allowed."""
+    try:
+        return public_addresses.parse_url(url).host
+    except public_addresses.URLNotAllowed as error:
+        raise AddressRefused(error.detail) from None
+
+
 def post(url: str, *, headers: Mapping[str, str], body: bytes) -> int:
-    """The status that the other side answers with. Raises AddressRefused, or NotDelivered where it gives none."""
-    return ask("POST", url, headers=headers, body=body, seconds=SECONDS).status
+    """Send a POST request and return the status of the response. Raises AddressRefused or NotDelivered."""
+    try:
+        response = http_client.send_request("POST", url, headers=headers, body=body, timeout=SECONDS)
+    except http_client.URLNotAllowed as error:
+        raise AddressRefused(error.detail) from None
+    except http_client.RequestFailed as error:
+        raise NotDelivered(error.detail) from error
+    return response.status

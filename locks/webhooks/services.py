@@ -11,14 +11,13 @@ from uuid import UUID
 from django.db import transaction
 
 from audit.services import record
-from hotelagent.core import public_addresses
 from hotelagent.core.ids import uuid7
 from locks import events, policy
 from locks.errors import NotDelivered, TooManyWebhooks, UnknownWebhook
 from locks.models import Webhook
 from locks.webhooks import sealing, signing
 from locks.webhooks.pausing import pause, resume
-from locks.webhooks.sending import post
+from locks.webhooks.sending import check_url, post
 from locks.webhooks.topics import PING
 from tenants.database.clock import database_now
 from tenants.errors import DomainError
@@ -41,7 +40,7 @@ def make_webhook(*, url: str, topics: Sequence[str], active: bool = True) -> tup
 
     Raises AddressRefused or TooManyWebhooks. A name is looked up when something is sent, not here.
     """
-    public_addresses.target(url)
+    check_url(url)
     secret, key = sealing.new_secret(), uuid7()
     with transaction.atomic():
         if Webhook.objects.count() >= policy.WEBHOOKS:
@@ -65,7 +64,7 @@ def change_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
     having failed, and what waits is sent. Raises AddressRefused.
     """
     if "url" in changes:
-        public_addresses.target(changes["url"])
+        check_url(changes["url"])
     values = dict(changes)
     if "events" in values:
         values["events"] = sorted(set(values["events"]))
@@ -177,7 +176,7 @@ def is_taken(status: int) -> bool:
 
 def host_of(webhook: Webhook) -> str:
     try:
-        return public_addresses.target(webhook.url).host
+        return check_url(webhook.url)
     except DomainError:  # it was allowed when it was made
         return "?"
 

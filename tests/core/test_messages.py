@@ -16,31 +16,30 @@ def store(message: str) -> dict[str, object]:
 
 
 def test_message_with_parameters_is_translated_after_it_was_stored() -> None:
-    message = DomainError(TranslatableMessage("The rule {rule} has no template.", rule="R1")).detail
-    assert message == "The rule R1 has no template."
+    message = DomainError(TranslatableMessage("The host name {host} can't be resolved.", host="R1")).detail
+    assert message == "The host name R1 can't be resolved."
     stored = store(message)
     with translation.override("es"):
-        assert message_from_json(stored) == "La regla R1 no tiene plantilla."
+        assert message_from_json(stored) == "No se puede resolver el nombre de host R1."
     assert message_from_json(stored) == message
 
 
 def test_parameter_with_braces_is_not_formatted() -> None:
-    message = TranslatableMessage("The rule {rule} has no template.", rule="{x} {0.__class__}")
-    assert message == "The rule {x} {0.__class__} has no template."
+    message = TranslatableMessage("The host name {host} can't be resolved.", host="{x} {0.__class__}")
+    assert message == "The host name {x} {0.__class__} can't be resolved."
     assert message_from_json(store(copy.deepcopy(message))) == message
 
 
 def test_message_as_a_parameter_is_translated_too() -> None:
-    rule = TranslatableMessage("1 day before arrival")
-    inner = message_from_json(store(TranslatableMessage("The rule {rule} has no template.", rule=rule)))
+    inner = TranslatableMessage("The host name {host} can't be resolved.", host="R1")
     stored = store(TranslatableMessage("{outer}: {inner}", outer="SMTP", inner=inner))
     with translation.override("es"):
-        assert message_from_json(stored) == "SMTP: La regla 1 día antes de la llegada no tiene plantilla."
+        assert message_from_json(stored) == "SMTP: No se puede resolver el nombre de host R1."
 
 
 def test_parameter_with_characters_that_jsonb_rejects_is_stored_without_them() -> None:
-    stored = store(TranslatableMessage("It answered {status}.", status="\0\ud800" + "x" * MAX_LENGTH))
-    assert message_from_json(stored) == f"It answered \N{REPLACEMENT CHARACTER}?{'x' * (MAX_LENGTH - 2)}."
+    stored = store(TranslatableMessage("{host} sent it.", host="\0\ud800" + "x" * MAX_LENGTH))
+    assert message_from_json(stored) == f"\N{REPLACEMENT CHARACTER}?{'x' * (MAX_LENGTH - 2)} sent it."
 
 
 def test_long_text_is_cut_to_the_maximum_length() -> None:
@@ -52,9 +51,9 @@ def test_plain_string_with_braces_is_stored_unchanged() -> None:
 
 
 def test_plain_string_that_is_a_msgid_is_translated() -> None:
-    stored = store("1 day before arrival")
+    stored = store("Enter a valid URL.")
     with translation.override("es"):
-        assert message_from_json(stored) == "1 día antes de la llegada"
+        assert message_from_json(stored) == "Introduzca una URL válida."
 
 
 def test_empty_message_is_an_empty_string() -> None:

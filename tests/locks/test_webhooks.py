@@ -62,7 +62,7 @@ def test_who_takes_too_long_is_cut_off(
     monkeypatch.setattr(sending, "SECONDS", 0.4)
     tested = services.ping(made[0].id)
     assert not tested.delivered
-    assert "did not answer within" in tested.error
+    assert "did not respond within" in tested.error
     assert 300 < tested.milliseconds < 5000
 
 

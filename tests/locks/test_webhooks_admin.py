@@ -78,7 +78,7 @@ def test_a_webhook_is_deleted_with_what_it_was_told(
 
 def test_the_address_is_judged_in_the_form(staff: Client, in_hotel: Hotel) -> None:
     page = staff.post(f"{HOOKS}add/", {"url": "ftp://pms.example.com/", "events": ["hold.created"]})
-    assert b"must begin with https://" in page.content
+    assert b"must start with https://" in page.content
 
 
 def test_the_front_desk_sees_no_webhooks(hotel: Hotel) -> None:
@@ -142,7 +142,7 @@ def held(receiver: Receiver, rooms: list[int], nights: SomeNights) -> None:
     ("answer", "in_words"),
     [
         (500, {"en": "It answered 500.", "es": "Respondió 500."}),
-        ("drop", {"en": "127.0.0.1 gave no answer: ", "es": "127.0.0.1 no dio respuesta: "}),
+        ("drop", {"en": "The request to 127.0.0.1 failed: ", "es": "La solicitud a 127.0.0.1 ha fallado: "}),
         ("off", {"en": "The webhook is switched off: switch", "es": "El webhook está desactivado: actívelo"}),
     ],
 )

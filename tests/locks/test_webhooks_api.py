@@ -91,7 +91,7 @@ def test_an_overlap_has_bounds(api: APIClient, in_hotel: Hotel, receiver: Receiv
     ],
 )
 def test_what_can_t_be_a_webhook(api: APIClient, settings: Any, body: dict[str, Any], status: int) -> None:
-    settings.WEBHOOK_PRIVATE_ADDRESSES = False
+    settings.ALLOW_PRIVATE_ADDRESSES = False
     assert api.post(HOOKS, body).status_code == status
 
 

@@ -217,12 +217,12 @@ def test_a_taken_room_is_named_and_looked_at_again(
     [
         ([404], "withdrawn"),
         ([500], "answered 500"),
-        (["hang"], "did not answer within"),
-        (["drip"], "did not answer within"),
-        (["short"], "no answer: IncompleteRead"),
+        (["hang"], "did not respond within"),
+        (["drip"], "did not respond within"),
+        (["short"], "failed: IncompleteRead"),
         (["endless"], "more than 5,000,000 bytes"),
         (["/export.ics"], "leads on more than 3 times"),
-        (["ftp://channel.example/"], "must begin with https"),
+        (["ftp://channel.example/"], "must start with https"),
         (["http://[broken"], "no address"),
     ],
 )
@@ -276,7 +276,7 @@ def test_a_redirect_is_followed_and_what_it_leads_to_is_judged(
     channel.answers = ["/other.ics", 200]
     assert held(added)["stored"] == 1
     assert [asked["path"] for asked in channel.asked] == [f"/export.ics?s={TOKEN}", "/other.ics"]
-    settings.WEBHOOK_PRIVATE_ADDRESSES = False
+    settings.ALLOW_PRIVATE_ADDRESSES = False
     for url in (
         "http://channel.example/x",
         "https://127.0.0.1/x",
@@ -398,7 +398,7 @@ def test_staff_add_one_and_see_how_it_goes(
 ) -> None:
     assert staff.get(f"{ADMIN}add/").status_code == 200
     wrong = staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": "vrbo"})
-    assert b"must begin with https" in wrong.content
+    assert b"must start with https" in wrong.content
     assert (
         staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": channel.url}).status_code == 302
     )

@@ -12,9 +12,9 @@ from urllib.parse import urljoin
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core import public_addresses
-from hotelagent.core.http_client import Answer, ask
+from hotelagent.core.http_client import RequestFailed, Response, send_request
 from hotelagent.core.messages import TranslatableMessage
-from locks.errors import AddressRefused, NotDelivered
+from hotelagent.core.public_addresses import URLNotAllowed
 from reminders.errors import CalendarUnavailable, InvalidCalendarUrl
 from reminders.reservations.calendars.parsing import MOST_BYTES
 
@@ -48,9 +48,9 @@ def tidied(url: str) -> str:
     scheme, _colon, rest = url.partition(":")
     url = f"https:{rest}" if scheme.lower() in {"webcal", "webcals"} else url
     try:
-        public_addresses.target(url)
-    except AddressRefused as refused:
-        raise InvalidCalendarUrl(refused.detail) from None
+        public_addresses.parse_url(url)
+    except URLNotAllowed as error:
+        raise InvalidCalendarUrl(error.detail) from None
     return url
 
 
@@ -80,14 +80,14 @@ def fetch(url: str, *, seen: Seen | None = None) -> Fetched:
     return Fetched(answer.body, named)
 
 
-def _follow(url: str, headers: dict[str, str]) -> Answer:
+def _follow(url: str, headers: dict[str, str]) -> Response:
     ends = time.monotonic() + SECONDS
     for _hop in range(_REDIRECTS + 1):
         left = max(0.1, ends - time.monotonic())
         try:
-            answer = ask("GET", url, headers=headers, seconds=left, most_bytes=MOST_BYTES)
-        except (AddressRefused, NotDelivered) as refused:
-            raise CalendarUnavailable(refused.detail) from None
+            answer = send_request("GET", url, headers=headers, timeout=left, max_bytes=MOST_BYTES)
+        except (URLNotAllowed, RequestFailed) as error:
+            raise CalendarUnavailable(error.detail) from None
         if answer.status not in _REDIRECTING:
             return answer
         try:

@@ -63,7 +63,7 @@ def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) ->
         room=found,
         name=name,
         closes_room=closes_room,
-        host=public_addresses.target(url).host,
+        host=public_addresses.parse_url(url).host,
         sealed_url=encryption.encrypt(
             url.encode(), key=encryption.derive_key(_PURPOSE), associated_data=key.bytes
         ),
