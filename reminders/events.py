@@ -112,8 +112,8 @@ ADDRESS_REPORTED = register(
 SUPPRESSION_ADDED = register(
     "suppression.added", sentence=_("{actor} put an address on the suppression list")
 )
-SUPPRESSION_LIFTED = register(
-    "suppression.lifted",
+SUPPRESSION_REMOVED = register(
+    "suppression.removed",
     sentence=_("{actor} took an address off the suppression list, where it stood as {reason}"),
     fields=("reason",),
     words={"reason": _SUPPRESSED},

@@ -11,8 +11,8 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from hotelagent.core.text import single_line
 from reminders.errors import ReservationNotFound
-from reminders.mail.rendering import one_line
 from reminders.models import Reminder, Reservation
 from reminders.planning.schedule import zone_of
 from tenants.context import current_hotel
@@ -24,7 +24,7 @@ def reminders() -> QuerySet[Reminder]:
 
 def reservation_by_number(external_id: str) -> Reservation:
     """`external_id` as it was given when it was stored. Raises ReservationNotFound."""
-    external_id = one_line(external_id)
+    external_id = single_line(external_id)
     found = Reservation.objects.select_related("stay__room").filter(external_id=external_id).first()
     if found is None:
         raise ReservationNotFound(f"There is no reservation {external_id} here.")

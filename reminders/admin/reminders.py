@@ -76,7 +76,7 @@ class ReminderAdmin(LookedAtModelAdmin):
     actions = ["send_now", "cancel", "was_sent", "was_not_sent"]
     change_form_outer_before_template = "reminders/reminder_acts.html"
     fields = ["guest", "rule", "arrival", "status", "skip_reason", "planned_for", "send_until", "sent_at", "opened_at",
-              "recipient", "attempts", "handed_over_at", "error"]  # fmt: skip
+              "recipient", "attempts", "transmission_started_at", "error"]  # fmt: skip
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         """What waits for somebody, then what is to go, soonest first; then what is done with, latest first."""

@@ -15,7 +15,7 @@ from hotelagent.admin.base import DeletedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders.models import Suppression, SuppressionReason
 from reminders.reservations.guests import is_suppressed
-from reminders.services.suppressions import lift_suppression, suppress_by_hand
+from reminders.services.suppressions import add_suppression, remove_suppression
 
 COLOURS = {
     SuppressionReason.BOUNCED: "warning",
@@ -50,14 +50,14 @@ class SuppressionAdmin(DeletedByServices, HotelModelAdmin):
         return listed.reason, listed.get_reason_display()
 
     def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
-        suppress_by_hand(email=obj.email)
+        add_suppression(email=obj.email)
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
-        lift_suppression(suppression_id=obj.id)
+        remove_suppression(suppression_id=obj.id)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
         for listed in queryset:
-            lift_suppression(suppression_id=listed.id)
+            remove_suppression(suppression_id=listed.id)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -13,11 +13,12 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage
+from hotelagent.core.text import single_line
 from reminders.errors import MailRejected
 from reminders.mail import unsubscribe_links
 from reminders.mail.branding import Letterhead, letterhead
 from reminders.mail.calendar_attachment import hotel_key, stay_ics, stay_uid
-from reminders.mail.rendering import Rendered, one_line, preview, render
+from reminders.mail.rendering import Rendered, preview, render
 from reminders.models import Reminder, Template
 from reminders.sending.smtp import Transport
 from tenants.context import Tenant
@@ -116,4 +117,4 @@ def sender(hotel: Tenant) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _sender(name: str, deployment: str) -> str:
-    return formataddr((one_line(name), parseaddr(deployment)[1]))
+    return formataddr((single_line(name), parseaddr(deployment)[1]))

@@ -24,6 +24,7 @@ from django.template.loader import get_template
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
+from hotelagent.core.text import single_line
 from reminders.errors import InvalidTemplate
 from reminders.mail import variables
 from reminders.mail.branding import Letterhead
@@ -47,7 +48,6 @@ _TEXT = StaffEngine(autoescape=False)
 _FORBIDDEN = re.compile(
     r"\{%\s*(include|extends|load|debug|lorem|now|url|autoescape)\b|\|\s*(safe|safeseq)\b"
 )
-_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # Persian words and families of emoji need them
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
 
 
@@ -74,7 +74,7 @@ def render(
     template: StoredTemplate, *, reservation: Reservation, letterhead: Letterhead, unsubscribe: str
 ) -> Rendered:
     """The mail's three parts. Raises InvalidTemplate."""
-    hotel_name = one_line(letterhead.hotel.name)
+    hotel_name = single_line(letterhead.hotel.name)
     subject, text, body = _filled(template, reservation=reservation, hotel_name=hotel_name)
     layout = _layout(template.language, has_logo=bool(letterhead.logo_url))
     why = layout.why % {"hotel": hotel_name}
@@ -134,7 +134,7 @@ def _filled(template: StoredTemplate, *, reservation: Reservation, hotel_name: s
     values = _values(reservation, hotel_name=hotel_name, language=template.language)
     try:
         # One line also makes it a plain string again: what was rendered without escaping counts as safe HTML.
-        subject = one_line(_part(template.subject, values, is_html=False))[:_SUBJECT_LENGTH]
+        subject = single_line(_part(template.subject, values, is_html=False))[:_SUBJECT_LENGTH]
         text = _part(template.text, values, is_html=False)
         body = _part(template.html, values, is_html=True)
     except (TemplateSyntaxError, ValueError, TypeError, LookupError, ArithmeticError) as error:
@@ -224,19 +224,6 @@ def check(*, subject: str, text: str, html: str) -> None:
             _filled(trial, reservation=_invented(), hotel_name="")
         except InvalidTemplate as error:
             raise InvalidTemplate(f"{part}: {error}", part=part) from error
-
-
-def one_line(text: str) -> str:
-    """Without line breaks and control characters: what may stand in a header (RFC 5322, 2.2)."""
-    if not text.isprintable():
-        text = "".join(map(_shown, text))
-    return " ".join(text.split())
-
-
-def _shown(character: str) -> str:
-    if character.isprintable() or character in _JOINERS:
-        return character
-    return "" if unicodedata.category(character) == "Cf" else " "  # Cf: what turns the reading direction
 
 
 @functools.lru_cache(maxsize=512)

@@ -34,12 +34,12 @@ BEGIN
         SELECT r.id, r.reservation_id FROM reminders_reminder r
         WHERE r.id = ANY ((given ->> 'ids')::uuid[])
           AND (r.status = 'scheduled' AND r.planned_for <= (given ->> 'now')::timestamptz
-            OR r.status = 'sending' AND r.handed_over_at IS NULL
+            OR r.status = 'sending' AND r.transmission_started_at IS NULL
               AND r.claimed_at < clock_timestamp() - make_interval(secs => (given -> 'stale_after')::float))
         FOR UPDATE SKIP LOCKED
     ), taken AS (
         UPDATE reminders_reminder r SET
-            status = 'sending', attempts = r.attempts + 1, claimed_at = clock_timestamp(), handed_over_at = NULL,
+            status = 'sending', attempts = r.attempts + 1, claimed_at = clock_timestamp(), transmission_started_at = NULL,
             last_error = CASE WHEN r.status = 'sending' THEN '{"msgid": "The worker was lost."}' ELSE r.last_error END
         FROM mine, reminders_reservation v
         WHERE r.id = mine.id AND v.id = mine.reservation_id
@@ -92,7 +92,7 @@ BEGIN
         RETURN NULL;
     END IF;
     UPDATE reminders_reminder r
-    SET handed_over_at = clock_timestamp(), recipient = given ->> 'recipient'
+    SET transmission_started_at = clock_timestamp(), recipient = given ->> 'recipient'
     FROM reminders_reservation v
     WHERE r.id = (given ->> 'next')::uuid AND r.attempts = (given -> 'next_attempts')::int AND r.status = 'sending'
       AND v.id = (given ->> 'reservation')::uuid AND v.id = r.reservation_id

@@ -29,14 +29,14 @@ class SkipReason(models.TextChoices):
     SUPPRESSED = "suppressed", _("the address is on the suppression list")
     RESERVATION_CHANGED = "reservation_changed", _("the reservation no longer calls for it")
     GUEST_CAP = "guest_cap", _("the guest has enough mails that day")
-    BY_HAND = "by_hand", _("somebody decided so")
+    MANUAL = "manual", _("set manually")
 
 
 class Reminder(models.Model):
     """One mail of one rule about one arrival: the unique key is what keeps it from going twice.
 
     A claim is (id, attempts): `attempts` grows with each claim, so a worker that lost its claim finds no row
-    to write to. `handed_over_at` is set, and committed, before the mail's first byte goes out: a claim that
+    to write to. `transmission_started_at` is set, and committed, before the mail's first byte goes out: a claim that
     died without it was certainly not sent, one that died with it is unknown.
     """
 
@@ -59,7 +59,7 @@ class Reminder(models.Model):
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     claimed_at = models.DateTimeField(_("claimed"), null=True)
-    handed_over_at = models.DateTimeField(_("handed to the mail server"), null=True)
+    transmission_started_at = models.DateTimeField(_("transmission started"), null=True)
     sent_at = models.DateTimeField(_("sent"), null=True)
     #: For the first time, as a provider told that counts this.
     opened_at = models.DateTimeField(_("opened"), null=True)
@@ -90,7 +90,7 @@ class SuppressionReason(models.TextChoices):
     BOUNCED = "bounced", _("bounced")
     COMPLAINED = "complained", _("complained")
     UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
-    MANUAL = "manual", _("by hand")
+    MANUAL = "manual", _("added manually")
 
 
 class Suppression(models.Model):

@@ -67,7 +67,7 @@ FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::date[], %s::timestamptz[], %
 ON CONFLICT (reservation_id, rule_id, arrival) DO UPDATE
 SET planned_for = excluded.planned_for, send_until = excluded.send_until, status = excluded.status,
     skip_reason = excluded.skip_reason
-WHERE (r.status = ANY(%s::text[]) OR r.status = 'scheduled' AND r.planned_for > %s) AND r.skip_reason <> 'by_hand'
+WHERE (r.status = ANY(%s::text[]) OR r.status = 'scheduled' AND r.planned_for > %s) AND r.skip_reason <> 'manual'
 AND (r.planned_for, r.send_until, r.status) IS DISTINCT FROM
     (excluded.planned_for, excluded.send_until, excluded.status)
 RETURNING r.id, r.planned_for, r.status

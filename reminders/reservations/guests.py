@@ -28,13 +28,13 @@ WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
 # Whatever has left, and what is still to go today and comes before this one. The index on the address finds the
 # guest's few reservations, the unique one their reminders.
 _MAILS_OF_THE_DAY = """
-SELECT r.handed_over_at IS NOT NULL AS has_left, rule.guest_cap
+SELECT r.transmission_started_at IS NOT NULL AS has_left, rule.guest_cap
 FROM reminders_reservation v JOIN reminders_reminder r ON r.reservation_id = v.id
 JOIN reminders_rule rule ON rule.id = r.rule_id
 WHERE lower(v.guest_email) = lower(%(email)s) AND r.id <> %(id)s AND (
-    r.status IN ('sent', 'unknown') AND coalesce(r.sent_at, r.handed_over_at) >= %(begins)s
-    OR r.status = 'sending' AND r.handed_over_at IS NOT NULL
-    OR r.status IN ('scheduled', 'sending') AND r.handed_over_at IS NULL
+    r.status IN ('sent', 'unknown') AND coalesce(r.sent_at, r.transmission_started_at) >= %(begins)s
+    OR r.status = 'sending' AND r.transmission_started_at IS NOT NULL
+    OR r.status IN ('scheduled', 'sending') AND r.transmission_started_at IS NULL
     AND r.planned_for < %(ends)s AND r.send_until >= %(now)s
     AND (rule."order", r.planned_for, r.id) < (%(order)s, %(planned_for)s, %(id)s)
 )

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.services import record
+from hotelagent.core.text import single_line
 from reminders import events
 from reminders.errors import (
     InvalidReservation,
@@ -21,7 +22,6 @@ from reminders.errors import (
     ReservationNotFound,
     ReservationStateError,
 )
-from reminders.mail.rendering import one_line
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.schedule import local_day, zone_of
@@ -153,7 +153,7 @@ def _tidied(fields: Mapping[str, Any]) -> dict[str, Any]:
     tidied: dict[str, Any] = dict(fields)
     for name in _TEXTS:
         if isinstance(tidied.get(name), str):
-            tidied[name] = one_line(tidied[name])
+            tidied[name] = single_line(tidied[name])
     if "language" in tidied:
         tidied["language"] = tidied["language"].lower().replace("_", "-")
     if "country" in tidied:

@@ -1,11 +1,11 @@
 """Who may send a reminder: claims, their fencing_token, and what becomes of one whose worker died.
 
 A worker moves `scheduled` to `sending` and holds the claim under the number in `attempts`. Just before a mail's
-first byte leaves it commits `handed_over_at`, and that same statement looks at the reservation's version once
+first byte leaves it commits `transmission_started_at`, and that same statement looks at the reservation's version once
 more. The message that does so also marks the mail before as sent, so a mail costs one commit and a worker has
 one mail in flight. So a claim that went stale is one of two things:
 
-- without `handed_over_at` nothing was sent: it goes back to `scheduled`;
+- without `transmission_started_at` nothing was sent: it goes back to `scheduled`;
 - with it, the mail server may have taken the mail: it is `unknown`, and is never sent again by itself.
 
 A worker that only was slow finds its number gone when it tries to hand over, and sends nothing. Should it have
@@ -44,8 +44,8 @@ _LOST: Final = _("The worker was lost.")  # the migration says it too
 _MAY_BE_SENT = """
 UPDATE reminders_reminder SET status = 'unknown', last_error = %(lost)s
 WHERE id = ANY(%(ids)s::uuid[]) AND status = 'sending'
-AND greatest(claimed_at, handed_over_at) < statement_timestamp() - make_interval(secs => %(stale_after)s)
-AND handed_over_at IS NOT NULL
+AND greatest(claimed_at, transmission_started_at) < statement_timestamp() - make_interval(secs => %(stale_after)s)
+AND transmission_started_at IS NOT NULL
 RETURNING id
 """
 
@@ -178,6 +178,6 @@ def put_back(reminders: Sequence[Reminder], *, error: str = "") -> list[uuid.UUI
         values: dict[str, object] = {"last_error": message_to_json(error)} if error else {}
         if Reminder.objects.filter(
             id=reminder.id, attempts=reminder.attempts, status=ReminderStatus.SENDING
-        ).update(status=ReminderStatus.SCHEDULED, handed_over_at=None, **values):
+        ).update(status=ReminderStatus.SCHEDULED, transmission_started_at=None, **values):
             held.append(reminder.id)
     return held

@@ -1,8 +1,8 @@
 """Sends the reminders that are due: claim, read again, render, send, mark.
 
-What is committed when: a claim before the first mail, `handed_over_at` before each mail's first byte; that it was
-sent, with its line in the trail, together with the next mail's `handed_over_at`; its place in the due queue with
-the last one's. `reminders.sending.claims` says what a worker's death in between comes to.
+What is committed when: a claim before the first mail, `transmission_started_at` before each mail's first byte; that
+it was sent, with its line in the trail, together with the next mail's `transmission_started_at`; its place in the due
+queue with the last one's. `reminders.sending.claims` says what a worker's death in between comes to.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
     """
     with transaction.atomic():
         reminder = _locked(reminder_id, expected=[Status.SCHEDULED])
-        was, reminder.status, reminder.skip_reason = reminder.status, Status.CANCELLED, SkipReason.BY_HAND
+        was, reminder.status, reminder.skip_reason = reminder.status, Status.CANCELLED, SkipReason.MANUAL
         reminder.save(update_fields=["status", "skip_reason"])
         due.cancel(kind=KIND, ids=[reminder.id])
         record(
@@ -97,9 +97,9 @@ def settle_unknown(*, reminder_id: uuid.UUID, was_sent: bool) -> Reminder:
     with transaction.atomic():
         reminder = _locked(reminder_id, expected=[Status.UNKNOWN])
         if was_sent:
-            reminder.status, reminder.sent_at = Status.SENT, reminder.handed_over_at
+            reminder.status, reminder.sent_at = Status.SENT, reminder.transmission_started_at
         else:
-            reminder.status, reminder.skip_reason = Status.CANCELLED, SkipReason.BY_HAND
+            reminder.status, reminder.skip_reason = Status.CANCELLED, SkipReason.MANUAL
         reminder.save(update_fields=["status", "sent_at", "skip_reason"])
         outcome = "was sent" if was_sent else "was not sent"
         record(
@@ -149,13 +149,13 @@ def _claim_failed(reminder: Reminder) -> bool:
             status=Status.SENDING,
             attempts=F("attempts") + 1,
             claimed_at=now,
-            handed_over_at=None,
+            transmission_started_at=None,
             send_until=reminder.send_until,
         )
         if claimed:
             due.schedule(kind=KIND, items=[(reminder.id, now + claims.STALE_AFTER + _A_MOMENT)])
             reminder.refresh_from_db(
-                fields=["status", "attempts", "claimed_at", "handed_over_at", "recipient"]
+                fields=["status", "attempts", "claimed_at", "transmission_started_at", "recipient"]
             )
     return bool(claimed)
 

@@ -18,7 +18,7 @@ ON CONFLICT (lower(email)) DO NOTHING RETURNING id
 """
 
 
-def suppress_by_hand(*, email: str) -> bool:
+def add_suppression(*, email: str) -> bool:
     """Whether the address is new on the list; the first reason stays."""
     with transaction.atomic():
         added = _add(email, SuppressionReason.MANUAL)
@@ -38,14 +38,14 @@ def suppress_recipient(reminder: Reminder, *, reason: SuppressionReason) -> bool
     return added is not None
 
 
-def lift_suppression(*, suppression_id: uuid.UUID) -> None:
+def remove_suppression(*, suppression_id: uuid.UUID) -> None:
     """Let reminders go there again. Raises SuppressionNotFound."""
     with transaction.atomic():
         listed = Suppression.objects.select_for_update().filter(id=suppression_id).first()
         if listed is None:
             raise SuppressionNotFound
         listed.delete()
-        record(events.SUPPRESSION_LIFTED, subject=("suppression", suppression_id), reason=listed.reason)
+        record(events.SUPPRESSION_REMOVED, subject=("suppression", suppression_id), reason=listed.reason)
 
 
 def _add(email: str, reason: SuppressionReason) -> uuid.UUID | None:

@@ -228,11 +228,11 @@ def test_the_suppression_list_says_why_and_is_kept_by_hand(
     assert (listed.email, listed.reason) == ("ana@example.com", "manual")
     content = staff.get(page).content.decode()
     assert "ana@example.com" in content
-    assert "by hand" in content
+    assert "added manually" in content
     staff.post(f"{page}{listed.id}/delete/", {"post": "yes"})
     assert not Suppression.objects.exists()
     told = Event.objects.filter(event__startswith="suppression.").order_by("id")
-    assert [event.event for event in told] == ["suppression.added", "suppression.lifted"]
+    assert [event.event for event in told] == ["suppression.added", "suppression.removed"]
     assert {event.actor_label for event in told} == {"manager"}
     assert not [event for event in Event.objects.all() if "ana@example.com" in str(event.data).lower()]
 

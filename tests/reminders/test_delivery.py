@@ -250,7 +250,9 @@ def kill(*_args: object, **_kwargs: object) -> None:
 def stale(reminder: Reminder) -> None:
     past = timezone.now() - timedelta(days=36_500)
     Reminder.objects.filter(id=reminder.id).update(claimed_at=past)
-    Reminder.objects.filter(id=reminder.id, handed_over_at__isnull=False).update(handed_over_at=past)
+    Reminder.objects.filter(id=reminder.id, transmission_started_at__isnull=False).update(
+        transmission_started_at=past
+    )
 
 
 def test_it_sends_after_a_worker_died_before_the_mail_left(

@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from reminders import selectors
 from reminders.models import Reminder, Reservation, Rule
 from reminders.sending import delivery
-from reminders.services.suppressions import suppress_by_hand
+from reminders.services.suppressions import add_suppression
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
@@ -67,7 +67,7 @@ def test_a_mail_that_goes_is_counted_with_how_late_it_was(booked: Reservation, c
 @pytest.mark.parametrize(
     ("reason", "spoil"),
     [
-        ("suppressed", lambda: suppress_by_hand(email="r1@example.com")),
+        ("suppressed", lambda: add_suppression(email="r1@example.com")),
         ("no_email", lambda: Reservation.objects.update(guest_email="")),
         ("reservation_changed", lambda: Reservation.objects.update(status="cancelled")),
         ("window_passed", lambda: Reminder.objects.update(send_until=datetime(2030, 5, 2, tzinfo=UTC))),

@@ -173,15 +173,15 @@ def test_another_day_counts_anew(book: Book, clock: Clock, smtp: MailServer) -> 
     Rule.objects.filter(name="A").update(offset_days=2)
     Rule.objects.filter(name="B").update(is_active=False)
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
-    Reminder.objects.filter(rule__name="A").update(status="sent", handed_over_at="2030-05-08 09:30Z")
+    Reminder.objects.filter(rule__name="A").update(status="sent", transmission_started_at="2030-05-08 09:30Z")
     assert went(clock) == {"A R1": "sent", "C R1": "sent"}
 
 
 @pytest.mark.usefixtures("three_rules")
 def test_a_mail_that_does_not_go_leaves_room_for_the_next(book: Book, clock: Clock, smtp: MailServer) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
-    Reminder.objects.filter(rule__name="C").update(status="cancelled", skip_reason="by_hand")
-    assert went(clock) == {"A R1": "sent", "B R1": "guest_cap", "C R1": "by_hand"}
+    Reminder.objects.filter(rule__name="C").update(status="cancelled", skip_reason="manual")
+    assert went(clock) == {"A R1": "sent", "B R1": "guest_cap", "C R1": "manual"}
 
 
 @pytest.mark.usefixtures("three_rules")

@@ -10,6 +10,7 @@ import icalendar
 import pytest
 from django.utils.html import escape
 
+from hotelagent.core.text import single_line
 from reminders.errors import InvalidTemplate, MailRejected
 from reminders.mail import rendering, variables
 from reminders.mail.branding import letterhead
@@ -153,9 +154,7 @@ def test_a_layout_that_is_kept_says_what_it_says_anew() -> None:
             rendering._layout.cache_clear()
             anew = rendering.render(written, reservation=one.reservation, letterhead=HEAD, unsubscribe=url)
             assert by_the_kept == anew
-            subject = (
-                f"<title>Hello {escape(rendering.one_line(anew.subject.removeprefix('Hello ')))}</title>"
-            )
+            subject = f"<title>Hello {escape(single_line(anew.subject.removeprefix('Hello ')))}</title>"
             assert subject in anew.html
             assert f'<a href="{escape(url)}"' in anew.html
             assert f"<p>{escape(anew.text.partition(chr(10))[0])} &amp; co.</p>" in anew.html

@@ -16,7 +16,7 @@ from reminders.checks import check_webhook_secret
 from reminders.models import Reminder, Reservation, Suppression
 from reminders.sending import delivery
 from reminders.services.reminders import send_failed_again
-from reminders.services.suppressions import lift_suppression, suppress_by_hand
+from reminders.services.suppressions import add_suppression, remove_suppression
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
@@ -79,7 +79,7 @@ def test_an_address_written_into_the_failure_counts_not_the_one_that_bounced(
     sent: Reminder, hotel: Hotel, smtp: MailServer
 ) -> None:
     tell("postmark", postmark(metadata(sent, hotel)))
-    suppress_by_hand(email="no-more@example.com")
+    add_suppression(email="no-more@example.com")
     failure = Failure.objects.get()
     failure.payload["to"] = "right@example.com"
     send_failed_again(failure)
@@ -164,9 +164,9 @@ def test_there_are_no_other_addresses(path: str) -> None:
 
 def test_what_stood_on_the_list_can_be_lifted(sent: Reminder, hotel: Hotel) -> None:
     tell("postmark", postmark(metadata(sent, hotel)))
-    lift_suppression(suppression_id=Suppression.objects.get().id)
+    remove_suppression(suppression_id=Suppression.objects.get().id)
     assert not Suppression.objects.exists()
-    assert Event.objects.get(event="suppression.lifted").data == {"reason": "bounced"}
+    assert Event.objects.get(event="suppression.removed").data == {"reason": "bounced"}
 
 
 @pytest.mark.parametrize(

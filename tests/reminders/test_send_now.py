@@ -13,7 +13,7 @@ from reminders.errors import MailDeferred, ReminderStateError
 from reminders.models import Reminder, Reservation, Rule
 from reminders.sending import claims, delivery
 from reminders.services.reminders import cancel_reminder, send_failed_again, send_now, settle_unknown
-from reminders.services.suppressions import suppress_by_hand
+from reminders.services.suppressions import add_suppression
 from tenants.models import DueItem
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
@@ -52,7 +52,7 @@ def test_one_that_would_be_skipped_is_refused(
 
 
 def test_a_suppressed_guest_is_named_as_the_reason(waiting: Reminder) -> None:
-    suppress_by_hand(email="R1@example.com")
+    add_suppression(email="R1@example.com")
     with pytest.raises(ReminderStateError, match="suppression list: take it off"):
         send_now(reminder_id=waiting.id)
 

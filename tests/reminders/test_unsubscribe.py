@@ -15,7 +15,7 @@ from reminders.mail import unsubscribe_links
 from reminders.mail.message_builder import send_test
 from reminders.models import Reminder, Reservation, Suppression, Template
 from reminders.sending import delivery
-from reminders.services.suppressions import suppress_by_hand
+from reminders.services.suppressions import add_suppression
 from tenants import services as hotels
 from tenants.context import hotel_context
 from tenants.host_routing import public_url
@@ -185,7 +185,7 @@ def test_the_link_of_a_test_mail_unsubscribes_nobody(
 
 def test_an_earlier_reason_stays(mailed: Callable[..., str], guest: Client) -> None:
     path = mailed("R1")
-    suppress_by_hand(email="r1@example.com")
+    add_suppression(email="r1@example.com")
     assert "<form" not in guest.get(path).content.decode()
     guest.post(path)
     assert Suppression.objects.get().reason == "manual"

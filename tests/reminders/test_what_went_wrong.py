@@ -71,7 +71,9 @@ def hung_up(_reminder: Reminder, smtp: MailServer, _settings: Any) -> None:
 
 def worker_lost(reminder: Reminder, *_: Any) -> None:
     past = timezone.now() - 2 * claims.STALE_AFTER
-    Reminder.objects.filter(id=reminder.id).update(status="sending", claimed_at=past, handed_over_at=past)
+    Reminder.objects.filter(id=reminder.id).update(
+        status="sending", claimed_at=past, transmission_started_at=past
+    )
 
 
 def refused(_reminder: Reminder, smtp: MailServer, _settings: Any) -> None:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from reminders.mail.rendering import one_line
+from hotelagent.core.text import single_line
 from reminders.models import ReservationStatus
 from reminders.reservations.validation import FIRST_DAY, LAST_DAY, MOST_NIGHTS, is_language
 
@@ -207,7 +207,7 @@ def _status(text: str) -> str:
 def _tidy(text: str) -> str:
     """One line without surplus blanks; nearly every cell is that already."""
     is_tidy = text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
-    return text if is_tidy else one_line(text)
+    return text if is_tidy else single_line(text)
 
 
 def _required(number: str) -> str:

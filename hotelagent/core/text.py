@@ -1,0 +1,24 @@
+"""Cleaning of text that other systems or people supply."""
+
+import unicodedata
+
+# Persian words and emoji of families are written with these two format characters.
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+
+
+def single_line(text: str) -> str:
+    """Return the text on one line, safe to use as the value of an e-mail header (RFC 5322, 2.2).
+
+    Line breaks, control characters and runs of spaces become one space. Characters that change the reading
+    direction are removed.
+    """
+    if not text.isprintable():
+        text = "".join(map(_printable, text))
+    return " ".join(text.split())
+
+
+def _printable(character: str) -> str:
+    if character.isprintable() or character in _JOINERS:
+        return character
+    is_format_character = unicodedata.category(character) == "Cf"
+    return "" if is_format_character else " "
