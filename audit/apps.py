@@ -10,6 +10,6 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         # The trigger refuses everybody, the owner too; who serves requests doesn't even have the right.
-        privileges.restrict("audit.event", "SELECT, INSERT")
+        privileges.declare_table_privileges("audit.event", "SELECT, INSERT")
 
         from audit import checks, history, listeners  # noqa: F401, PLC0415 - they register themselves

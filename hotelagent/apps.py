@@ -12,5 +12,5 @@ class HotelagentConfig(AppConfig):
         from hotelagent.core import telemetry  # noqa: PLC0415 - the checks register themselves
 
         telemetry.start()
-        autodiscover_modules("personal")  # what each app leaves out of a masked copy
+        autodiscover_modules("personal_data")  # what each app leaves out of a masked copy
         autodiscover_modules("cards")  # each app's figures for the first page of the admin

@@ -98,7 +98,7 @@ def handle_due(self: HotelTask, kind_name: str, batches: list[tuple[str, list[st
 @shared_task(base=HotelTask, name="tenants.tasks.provision_hotel")
 def provision_hotel(hotel_id: str) -> None:
     """Make a hotel that was asked for. Safe to run twice."""
-    provisioning.provision(UUID(hotel_id))
+    provisioning.provision_hotel(UUID(hotel_id))
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.provision_pending")

@@ -4,7 +4,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from hotelagent.settings import base
 from hotelagent.settings.environment import env
-from tenants.database.connections import goes_in_the_clear
+from tenants.database.connections import allows_plaintext
 
 CURES = {
     "SECRET_KEY": "50 or more random characters, the same on every process",
@@ -25,7 +25,7 @@ for name, route in (
     ("DATABASE_URL", base.DATABASES["default"]),
     ("DATABASE_DIRECT_URL", base.DATABASE_DIRECT),
 ):
-    if goes_in_the_clear(route):
+    if allows_plaintext(route):
         raise ImproperlyConfigured(
             f"{name} says sslmode={route['OPTIONS']['sslmode']}, so guests' data could cross the network in the "
             "clear. Say sslmode=verify-full with sslrootcert=..., or at least sslmode=require."

@@ -20,7 +20,7 @@ from locks.waiting_list.offers import serve
 from locks.wanted import Wanted
 from locks.webhooks.publish import announce
 from tenants.context import current_hotel
-from tenants.database.functions import call
+from tenants.database.functions import call_function
 from tenants.errors import DomainError
 from tenants.queue import due
 
@@ -90,7 +90,7 @@ def _acquire(wanted: Wanted) -> Hold:
 def _hold_one(wanted: Wanted, *, waiting: bool) -> Hold | None:
     """One message does it all, so there is nothing to hold together: it commits by itself where it may."""
     token, key, params = new_token(), uuid7(), wanted.params()
-    lapsed, *taken = call(
+    lapsed, *taken = call_function(
         "locks_acquire" if wanted.rooms else "locks_acquire_any",
         {
             **params,

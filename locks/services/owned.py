@@ -24,7 +24,7 @@ from locks.models import AllocationStatus
 from locks.owner import digest, staff_holder
 from locks.webhooks.publish import announce
 from tenants.context import current_hotel
-from tenants.database.functions import call
+from tenants.database.functions import call_function
 from tenants.errors import DomainError
 from tenants.queue import due
 
@@ -130,7 +130,7 @@ def _change_one(
 
     None for a group's, or a refusal.
     """
-    said = call(
+    said = call_function(
         function,
         {
             **acting(),

@@ -30,7 +30,7 @@ from reminders.sending import mail_settings_cache
 from reminders.sending.mail_settings_cache import Shared
 from reminders.sending.rows import Rows
 from tenants.context import current_hotel
-from tenants.database.functions import call
+from tenants.database.functions import call_function
 
 #: After this long without a sign a claim is stale. A worker starts no mail later than BUDGET after its claim,
 #: and the fencing token covers the one that does.
@@ -83,7 +83,7 @@ def claim(ids: Sequence[uuid.UUID], *, now: datetime) -> Claimed | None:
         "stale_after": STALE_AFTER.total_seconds(),
         "known": kept.revision if kept else None,
     }
-    found = call(_CLAIM, given)
+    found = call_function(_CLAIM, given)
     if found is None:
         return None
     same = kept.shared if kept and "revision" not in found else mail_settings_cache.keep(found)
@@ -134,7 +134,7 @@ def hand_over(reminder: Reminder, *, recipient: str, after: Sent | None = None) 
         "recipient": recipient,
         **_marking(after),
     }
-    if not call(_HAND_OVER, given):
+    if not call_function(_HAND_OVER, given):
         raise ClaimLost
 
 
@@ -142,7 +142,7 @@ def mark_sent(sent: Sent | None, *, done: Sequence[uuid.UUID]) -> None:
     """Write that it was sent, with its line in the trail, unless another has the claim; and take those of `done`
     that stand as sent out of the due queue. Doing it again does no harm."""
     given = {**_marking(sent), "hotel": str(current_hotel().id), "done": _array(done)}
-    call(_HAND_OVER, given)
+    call_function(_HAND_OVER, given)
 
 
 def _array(ids: Iterable[uuid.UUID]) -> str:

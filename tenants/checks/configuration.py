@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 
 from tenants.context import platform_context
 from tenants.database import roles, shared_roles
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.database.placement import placement_of
 
 Apps = Sequence[AppConfig] | None
@@ -92,7 +92,7 @@ def check_roles(
     if not settings.DATABASE_ROLES or not databases or DEFAULT_DB_ALIAS not in databases:
         return []
     try:
-        with direct_route(), platform_context(), connection.cursor() as cursor:
+        with direct_connection(), platform_context(), connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('public.tenants_template') IS NOT NULL")
             if not cursor.fetchone()[0]:
                 return []  # not migrated yet
@@ -105,12 +105,12 @@ _DIRECT_HINT = "DATABASE_DIRECT_URL must lead to PostgreSQL itself and log in as
 
 
 def _walls(cursor: Any) -> list[CheckMessage]:
-    who = roles.logins(cursor)
+    who = roles.get_database_logins(cursor)
     # Without a runtime login, or hotels' roles, there is nothing to ask the rest of.
     return _missing(cursor, who) or [*_logins(cursor, who), *_rights(cursor, who)]
 
 
-def _missing(cursor: Any, who: roles.Logins) -> list[CheckMessage]:
+def _missing(cursor: Any, who: roles.DatabaseLogins) -> list[CheckMessage]:
     if not shared_roles.login_exists(cursor, who.runtime):
         return [
             Error(
@@ -130,7 +130,7 @@ def _missing(cursor: Any, who: roles.Logins) -> list[CheckMessage]:
     return []
 
 
-def _logins(cursor: Any, who: roles.Logins) -> list[CheckMessage]:
+def _logins(cursor: Any, who: roles.DatabaseLogins) -> list[CheckMessage]:
     if who.same:
         return [
             Warning(
@@ -162,9 +162,9 @@ def _logins(cursor: Any, who: roles.Logins) -> list[CheckMessage]:
     return found
 
 
-def _rights(cursor: Any, who: roles.Logins) -> list[CheckMessage]:
+def _rights(cursor: Any, who: roles.DatabaseLogins) -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    if drifted := roles.drifted_hotels(cursor, who):
+    if drifted := roles.find_privilege_drift(cursor, who):
         shown = ", ".join(hotel.slug for hotel in drifted[:10])
         found.append(
             Error(

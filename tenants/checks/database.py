@@ -16,7 +16,7 @@ from django.db import Error as DatabaseError
 
 from tenants.context import platform_context
 from tenants.database.backend.base import REFUSED_OPTIONS
-from tenants.database.connections import direct_route, goes_in_the_clear, is_local
+from tenants.database.connections import allows_plaintext, direct_connection, is_local
 
 ENGINE = "tenants.database.backend"
 DIRECT = "DATABASE_DIRECT_URL"
@@ -71,7 +71,7 @@ def check_tls(**_options: Any) -> list[CheckMessage]:
             id="tenants.E023",
         )
         for variable, route in _routes()
-        if goes_in_the_clear(route)
+        if allows_plaintext(route)
     ]
 
 
@@ -92,7 +92,7 @@ def check_direct_address(**_options: Any) -> list[CheckMessage]:
 
 
 @register(Tags.database)
-def check_direct_route(*, databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
+def check_direct_connection(*, databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
     """The direct route is direct: what is set on its session stays there, and nobody else sees it."""
     if not databases or DEFAULT_DB_ALIAS not in databases:
         return []
@@ -118,7 +118,7 @@ def check_direct_route(*, databases: Sequence[str] | None = None, **_options: An
 
 def _is_pooled() -> bool:
     """Two sessions at once, several times: on a direct route each has a backend and a setting of its own."""
-    with direct_route() as first:
+    with direct_connection() as first:
         second = type(first)(first.settings_dict, first.alias)
         try:
             return any(_share(first, second, str(number)) for number in range(3))

@@ -16,20 +16,19 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, connections
-from psycopg import ProgrammingError
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from psycopg import ProgrammingError, errors
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import ExecStatus
 
 if TYPE_CHECKING:
     from tenants.database.backend.base import DatabaseWrapper
 
 #: Values of sslmode with which libpq may speak without TLS. Off this machine, no value stands for `require`.
 UNSAFE_TLS = {"disable", "allow", "prefer"}
-RUNTIME = "runtime"
-DIRECT = "direct"
 
 
-class RouteError(RuntimeError):
+class DirectConnectionError(RuntimeError):
     """The direct route can't be taken here."""
 
 
@@ -80,7 +79,7 @@ def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
         "CONN_MAX_AGE": 0 if direct else 600,
         "CONN_HEALTH_CHECKS": not direct,
         "DISABLE_SERVER_SIDE_CURSORS": True,
-        "ROUTE": DIRECT if direct else RUNTIME,
+        "DIRECT": direct,
     }
 
 
@@ -98,7 +97,7 @@ def _is_loopback(host: str) -> bool:
         return False  # a name, 127.example.com among them
 
 
-def goes_in_the_clear(route: dict[str, Any]) -> bool:
+def allows_plaintext(route: dict[str, Any]) -> bool:
     """Whether statements of this route may cross a network that others can listen to."""
     options = route.get("OPTIONS", {})
     host = options.get("hostaddr") or route.get("HOST", "")
@@ -106,11 +105,11 @@ def goes_in_the_clear(route: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def direct_route() -> Iterator[DatabaseWrapper]:
+def direct_connection() -> Iterator[DatabaseWrapper]:
     """Inside, this thread's `default` connection is a direct one, logged in as the owner; closed on leaving.
 
     Nests (the inner one changes nothing). The runtime connection is kept and comes back, by an exception too.
-    Raises RouteError inside an open atomic() of the runtime connection: the direct one would not see
+    Raises DirectConnectionError inside an open atomic() of the runtime connection: the direct one would not see
     what that has written, and could wait for its locks for ever.
     """
     runtime: Any = connections[DEFAULT_DB_ALIAS]
@@ -118,8 +117,8 @@ def direct_route() -> Iterator[DatabaseWrapper]:
         yield runtime
         return
     if runtime.in_atomic_block:
-        raise RouteError(
-            "direct_route() inside an open atomic() of the runtime connection: the direct connection would "
+        raise DirectConnectionError(
+            "direct_connection() inside an open atomic() of the runtime connection: the direct connection would "
             "not see its rows and could wait for its locks for ever. Leave atomic() first; in tests use "
             "@pytest.mark.django_db(transaction=True)."
         )
@@ -136,3 +135,17 @@ def direct_settings() -> dict[str, Any]:
     """`settings.DATABASE_DIRECT` with Django's defaults filled in."""
     direct = connections.configure_settings({DEFAULT_DB_ALIAS: deepcopy(settings.DATABASE_DIRECT)})
     return dict(direct[DEFAULT_DB_ALIAS])
+
+
+def execute_script(statements: str) -> None:
+    """Execute a script of SQL statements as one message, without a cursor.
+
+    A cursor would classify the script's text and build a Python object for each result. The script runs in the open
+    transaction, or in an implicit one. No `search_path` is set for it, so the script qualifies its names or sets the
+    path itself. Call it inside `direct_connection()`. Raises Django's database errors.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        result = connection.connection.pgconn.exec_(statements.encode())
+        if result.status not in {ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK}:
+            raise errors.error_from_result(result, encoding="utf-8")

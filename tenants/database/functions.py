@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 from django.db import DEFAULT_DB_ALIAS, connections
 
 
-def call(function: LiteralString, given: Mapping[str, Any]) -> Any:
+def call_function(function: LiteralString, given: Mapping[str, Any]) -> Any:
     """What the function of the hotel's schema answers: `SELECT function('{...}')`.
 
     For the hot ways: a cursor's bookkeeping takes as long as what such a function does. Otherwise as with a cursor:
@@ -25,5 +25,5 @@ def call(function: LiteralString, given: Mapping[str, Any]) -> Any:
         connection.validate_no_broken_transaction()
         connection.ensure_connection()
         with connection.wrap_database_errors:
-            answer = connection.connection.call(function, text)
+            answer = connection.connection.call_function(function, text)
     return None if answer is None else json.loads(answer)

@@ -1,20 +1,29 @@
-"""Names and texts inside SQL that can't take parameters (CREATE ROLE, GRANT, a message of several statements)."""
+"""Quoting of SQL identifiers and literals.
+
+For statements that cannot take parameters: CREATE ROLE, GRANT, and scripts of several statements.
+"""
 
 
-def name(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
+def identifier(name: str) -> str:
+    """Return the name as a quoted identifier."""
+    return '"' + name.replace('"', '""') + '"'
 
 
-def names(*identifiers: str) -> str:
-    return ", ".join(name(identifier) for identifier in identifiers)
+def identifiers(*names: str) -> str:
+    """Return the names as a comma-separated list of quoted identifiers."""
+    return ", ".join(identifier(name) for name in names)
 
 
-def qualified(schema: str, relation: str) -> str:
-    return f"{name(schema)}.{name(relation)}"
+def qualified_name(schema: str, relation: str) -> str:
+    """Return the quoted name of a relation with its schema."""
+    return f"{identifier(schema)}.{identifier(relation)}"
 
 
-def text(value: str) -> str:
-    """A string literal, whatever `standard_conforming_strings` says. https://www.postgresql.org/docs/current/sql-syntax-lexical.html"""
+def literal(value: str) -> str:
+    """Return the value as a string literal that does not depend on `standard_conforming_strings`.
+
+    https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+    """
     escaped = value.replace("'", "''")
     if "\\" in escaped:
         return " E'" + escaped.replace("\\", "\\\\") + "'"

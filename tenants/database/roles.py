@@ -18,7 +18,7 @@ MEMBERSHIP_OPTIONS_SINCE = 160000
 
 
 @dataclass(frozen=True, slots=True)
-class Logins:
+class DatabaseLogins:
     """Who logs in: the owner on the direct route, `runtime` on the other. They may be one and the same."""
 
     owner: str
@@ -52,26 +52,26 @@ def runtime_login(owner: str) -> str:
     return user
 
 
-def logins(cursor: CursorWrapper) -> Logins:
+def get_database_logins(cursor: CursorWrapper) -> DatabaseLogins:
     """Asked on the direct route."""
     cursor.execute("SELECT current_user::text, current_setting('server_version_num')::int")
     owner, version = cursor.fetchone()
-    return Logins(owner=owner, runtime=runtime_login(owner), server_version=version)
+    return DatabaseLogins(owner=owner, runtime=runtime_login(owner), server_version=version)
 
 
-def create_role_sql(*, role: str, who: Logins) -> str:
+def create_role_sql(*, role: str, who: DatabaseLogins) -> str:
     """A hotel's role: it can't log in, inherits what the group may read of `public`, and the runtime may take it."""
     return (
         f"{create_if_missing(role)}"
-        f"GRANT {quoting.name(group_role())} TO {quoting.name(role)};\n"
-        f"GRANT {quoting.name(role)} TO {quoting.name(who.runtime)}{who.membership};\n"
+        f"GRANT {quoting.identifier(group_role())} TO {quoting.identifier(role)};\n"
+        f"GRANT {quoting.identifier(role)} TO {quoting.identifier(who.runtime)}{who.membership};\n"
     )
 
 
 def create_if_missing(role: str) -> str:
     """There is no CREATE ROLE IF NOT EXISTS, and two may try at once: the loser finds it made."""
     return (
-        f"DO $$BEGIN CREATE ROLE {quoting.name(role)} NOLOGIN;\n"
+        f"DO $$BEGIN CREATE ROLE {quoting.identifier(role)} NOLOGIN;\n"
         "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END$$;\n"
     )
 
@@ -90,7 +90,7 @@ def relations_of(cursor: CursorWrapper, schema: str) -> Relations:
         "AND (c.relkind IN ('r', 'p') OR c.relkind = 'S' AND NOT EXISTS ("
         "SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'i')) "
         "ORDER BY 1",
-        [quoting.name(schema)],
+        [quoting.identifier(schema)],
     )
     rows = cursor.fetchall()
     return Relations(
@@ -103,16 +103,16 @@ def grants_sql(*, schema: str, role: str, relations: Relations) -> str:
 
     Each relation by its name: ON ALL TABLES reads all of pg_class six times, of every hotel there is.
     """
-    restricted = privileges.by_table()
-    grantee = quoting.name(role)
+    restricted = privileges.restricted_tables()
+    grantee = quoting.identifier(role)
 
     def on(names: list[str]) -> str:
-        return ", ".join(quoting.qualified(schema, name) for name in names)
+        return ", ".join(quoting.qualified_name(schema, name) for name in names)
 
     free = [table for table in relations.tables if table not in restricted]
-    lines = [f"GRANT USAGE ON SCHEMA {quoting.name(schema)} TO {grantee};"]
+    lines = [f"GRANT USAGE ON SCHEMA {quoting.identifier(schema)} TO {grantee};"]
     if free:
-        lines.append(f"GRANT {privileges.EVERYTHING} ON {on(free)} TO {grantee};")
+        lines.append(f"GRANT {privileges.READ_WRITE} ON {on(free)} TO {grantee};")
     if relations.sequences:
         lines.append(f"GRANT USAGE, SELECT ON {on(relations.sequences)} TO {grantee};")
     lines += [
@@ -125,7 +125,7 @@ def grants_sql(*, schema: str, role: str, relations: Relations) -> str:
 
 def drop_role_sql(*, role: str) -> str:
     """Ends a hotel's role, once its schema is gone: its rights went with the schema, and it owned nothing."""
-    return f"DROP ROLE IF EXISTS {quoting.name(role)};\n"
+    return f"DROP ROLE IF EXISTS {quoting.identifier(role)};\n"
 
 
 def other_databases(cursor: CursorWrapper, role: str) -> list[str]:
@@ -175,17 +175,17 @@ WHERE h.role IS NULL OR lent.roleid IS NULL OR grouped.member IS NULL OR coalesc
 """
 
 
-def drifted_hotels(cursor: CursorWrapper, who: Logins) -> list[Hotel]:
+def find_privilege_drift(cursor: CursorWrapper, who: DatabaseLogins) -> list[Hotel]:
     """The hotels whose role, memberships or rights differ from what they should be."""
-    tables = privileges.by_table()
+    tables = privileges.restricted_tables()
     cursor.execute(
         _DRIFTED,
         {
             "tables": list(tables),
             "allowed": [",".join(sorted(allowed.split(", "))) for allowed in tables.values()],
-            "owner": quoting.name(who.owner),
-            "runtime": quoting.name(who.runtime),
-            "group": quoting.name(group_role()),
+            "owner": quoting.identifier(who.owner),
+            "runtime": quoting.identifier(who.runtime),
+            "group": quoting.identifier(group_role()),
         },
     )
     ids = [row[0] for row in cursor.fetchall()]
@@ -203,12 +203,12 @@ SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM (
 """
 
 
-def mend_hotel(cursor: CursorWrapper, hotel: Hotel, who: Logins) -> None:
+def repair_hotel_privileges(cursor: CursorWrapper, hotel: Hotel, who: DatabaseLogins) -> None:
     """Give a hotel's role exactly what it should have, and nobody else anything."""
     cursor.execute(create_role_sql(role=hotel.role, who=who))
     cursor.execute(_STRANGERS, {"schema": hotel.schema})
     if granted := ", ".join(row[0] for row in cursor.fetchall()):
-        schema = quoting.name(hotel.schema)
+        schema = quoting.identifier(hotel.schema)
         cursor.execute(
             f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {granted};\n"
             f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {granted};\n"

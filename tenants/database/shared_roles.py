@@ -7,7 +7,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.utils import ProgrammingError
 
 from tenants.database import privileges, quoting
-from tenants.database.roles import Logins, create_if_missing, group_role
+from tenants.database.roles import DatabaseLogins, create_if_missing, group_role
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ RUNTIME_SETTINGS = SETTINGS_OF_ANY_LOGIN | {
 DATA_API_ROLES = ("anon", "authenticated")
 
 
-def ensure(cursor: CursorWrapper, who: Logins) -> list[str]:
+def ensure(cursor: CursorWrapper, who: DatabaseLogins) -> list[str]:
     """Bring the shared roles and rights to what they should be; what was right is left alone.
 
     Runs as the owner, after `public` is migrated. Returns what the owner may not do and an administrator must,
@@ -56,7 +56,7 @@ def ensure(cursor: CursorWrapper, who: Logins) -> list[str]:
     return ensure_settings(cursor, who)
 
 
-def ensure_settings(cursor: CursorWrapper, who: Logins) -> list[str]:
+def ensure_settings(cursor: CursorWrapper, who: DatabaseLogins) -> list[str]:
     """Give the runtime login the settings that it lacks. Return the statements that the owner may not run."""
     return _attempt(cursor, missing_from_runtime(cursor, who))
 
@@ -88,7 +88,7 @@ def readable_to_strangers(cursor: CursorWrapper) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _public_sql(cursor: CursorWrapper, who: Logins) -> str:
+def _public_sql(cursor: CursorWrapper, who: DatabaseLogins) -> str:
     cursor.execute(
         "SELECT c.relname, c.relkind = 'S' FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace "
         "AND c.relkind IN ('r', 'p', 'S') AND c.relowner = current_user::regrole ORDER BY 1"
@@ -97,36 +97,39 @@ def _public_sql(cursor: CursorWrapper, who: Logins) -> str:
     tables = [table for table, is_sequence in rows if not is_sequence]
     sequences = [table for table, is_sequence in rows if is_sequence]
     cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(DATA_API_ROLES)])
-    strangers = ", ".join(["PUBLIC", *(quoting.name(row[0]) for row in cursor.fetchall())])
-    group, runtime = quoting.name(group_role()), quoting.name(who.runtime)
-    listed = ", ".join(quoting.qualified("public", table) for table in tables)
-    restricted = privileges.by_table()
+    strangers = ", ".join(["PUBLIC", *(quoting.identifier(row[0]) for row in cursor.fetchall())])
+    group, runtime = quoting.identifier(group_role()), quoting.identifier(who.runtime)
+    listed = ", ".join(quoting.qualified_name("public", table) for table in tables)
+    restricted = privileges.restricted_tables()
     lines = [
         f"REVOKE ALL ON SCHEMA public FROM {strangers};",
         f"GRANT USAGE ON SCHEMA public TO {group};",
         f"REVOKE ALL ON {listed} FROM {strangers}, {group};",
-        *(f"GRANT {may} ON public.{quoting.name(table)} TO {group};" for table, may in HOTELS_MAY.items()),
+        *(
+            f"GRANT {may} ON public.{quoting.identifier(table)} TO {group};"
+            for table, may in HOTELS_MAY.items()
+        ),
     ]
     if not who.same:
         lines += [
             f"GRANT USAGE ON SCHEMA public TO {runtime};",
-            f"GRANT {privileges.EVERYTHING} ON {listed} TO {runtime};",
-            f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {privileges.EVERYTHING} ON TABLES TO {runtime};",
+            f"GRANT {privileges.READ_WRITE} ON {listed} TO {runtime};",
+            f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {privileges.READ_WRITE} ON TABLES TO {runtime};",
             f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {runtime};",
             *(
-                f"REVOKE ALL ON public.{quoting.name(table)} FROM {runtime}; "
-                f"GRANT {restricted[table]} ON public.{quoting.name(table)} TO {runtime};"
+                f"REVOKE ALL ON public.{quoting.identifier(table)} FROM {runtime}; "
+                f"GRANT {restricted[table]} ON public.{quoting.identifier(table)} TO {runtime};"
                 for table in tables
                 if table in restricted
             ),
         ]
         if sequences:
-            owned = ", ".join(quoting.qualified("public", sequence) for sequence in sequences)
+            owned = ", ".join(quoting.qualified_name("public", sequence) for sequence in sequences)
             lines.append(f"GRANT USAGE, SELECT ON {owned} TO {runtime};")
     return "\n".join(lines)
 
 
-def _ensure_policies(cursor: CursorWrapper, who: Logins) -> None:
+def _ensure_policies(cursor: CursorWrapper, who: DatabaseLogins) -> None:
     """A hotel sees its own rows; the runtime login, which serves the platform when it took no role, sees all.
 
     The owner is not held by policies. Looked up first: CREATE POLICY would lock the table against readers.
@@ -139,30 +142,30 @@ def _ensure_policies(cursor: CursorWrapper, who: Logins) -> None:
     )
     present = set(cursor.fetchall())
     for table, column in _OWN_ROWS.items():
-        target = quoting.qualified("public", table)
-        own = f"{quoting.name(column)} = substr(current_user::text, 7)::uuid"
+        target = quoting.qualified_name("public", table)
+        own = f"{quoting.identifier(column)} = substr(current_user::text, 7)::uuid"
         if (table, "own_rows") not in present:
             cursor.execute(
                 f"DROP POLICY IF EXISTS own_rows ON {target}; CREATE POLICY own_rows ON {target} "
-                f"TO {quoting.name(group_role())} USING ({own}) WITH CHECK ({own})"
+                f"TO {quoting.identifier(group_role())} USING ({own}) WITH CHECK ({own})"
             )
         if (table, "platform") not in present:
             cursor.execute(
                 f"DROP POLICY IF EXISTS platform ON {target}; CREATE POLICY platform ON {target} "
-                f"TO {quoting.name(who.runtime)} USING (true) WITH CHECK (true)"
+                f"TO {quoting.identifier(who.runtime)} USING (true) WITH CHECK (true)"
             )
         cursor.execute("SELECT relrowsecurity FROM pg_class WHERE oid = %s::regclass", [target])
         if not cursor.fetchone()[0]:
             cursor.execute(f"ALTER TABLE {target} ENABLE ROW LEVEL SECURITY")
 
 
-def missing_from_runtime(cursor: CursorWrapper, who: Logins) -> list[str]:
+def missing_from_runtime(cursor: CursorWrapper, who: DatabaseLogins) -> list[str]:
     """Return the statements that give the runtime login what it lacks.
 
     If the runtime login is the owner, it gets `SETTINGS_OF_ANY_LOGIN` only: migrations and backups may take longer
     than the time limits of requests.
     """
-    runtime = quoting.name(who.runtime)
+    runtime = quoting.identifier(who.runtime)
     cursor.execute("SELECT current_database(), rolinherit FROM pg_roles WHERE rolname = %s", [who.runtime])
     database, inherits = cursor.fetchone()
     cursor.execute(
@@ -172,7 +175,7 @@ def missing_from_runtime(cursor: CursorWrapper, who: Logins) -> list[str]:
     )
     settled = {row[0].replace('""', "") for row in cursor.fetchall()}
     statements = [
-        f"ALTER ROLE {runtime} IN DATABASE {quoting.name(database)} SET {setting} = {quoting.text(value)}"
+        f"ALTER ROLE {runtime} IN DATABASE {quoting.identifier(database)} SET {setting} = {quoting.literal(value)}"
         for setting, value in (SETTINGS_OF_ANY_LOGIN if who.same else RUNTIME_SETTINGS).items()
         if f"{setting}={value}" not in settled
     ]

@@ -17,9 +17,9 @@ from django.db.models import ForeignKey, ForeignObjectRel
 
 from tenants.context import platform_context
 from tenants.database import quoting, roles
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.errors import DeletionConflict, DeletionIncomplete, HotelNotFound, RedisUnavailable
-from tenants.lifecycle.fleet.locks import LOCK_TIMEOUT, deploy_lock, patiently
+from tenants.lifecycle.fleet.migration_lock import LOCK_TIMEOUT, hold_migration_lock, retry_on_lock_timeout
 from tenants.models import Hotel, HotelStatus
 from tenants.signals import hotel_erased
 
@@ -50,8 +50,8 @@ def erase_hotel(*, hotel_id: UUID, confirm: str) -> Certificate:
     database and to Redis, when it returns. Raises HotelNotFound, DeletionConflict, MigrationConflict, RedisUnavailable
     (nothing is removed then), and DeletionIncomplete.
     """
-    with direct_route(), platform_context(), deploy_lock():
-        certificate = patiently(lambda: _erase(hotel_id, confirm))
+    with direct_connection(), platform_context(), hold_migration_lock():
+        certificate = retry_on_lock_timeout(lambda: _erase(hotel_id, confirm))
         if left := remains(certificate):
             raise DeletionIncomplete(
                 f"{certificate.slug} is erased, but this is left: {', '.join(left)}.", left=left
@@ -94,10 +94,10 @@ def _erase(hotel_id: UUID, confirm: str) -> Certificate:
     tables = _own_rows(hotel.schema)
     shared = _shared_rows(str(hotel.id))
     with connection.cursor() as cursor:
-        cursor.execute(f"DROP SCHEMA IF EXISTS {quoting.name(hotel.schema)} CASCADE")
+        cursor.execute(f"DROP SCHEMA IF EXISTS {quoting.identifier(hotel.schema)} CASCADE")
         for table, column in shared_tables():
             cursor.execute(
-                f"DELETE FROM {quoting.qualified('public', table)} WHERE {quoting.name(column)} = %s",  # noqa: S608
+                f"DELETE FROM {quoting.qualified_name('public', table)} WHERE {quoting.identifier(column)} = %s",  # noqa: S608
                 [hotel.id],
             )
         # The role after what it has rights on, the hotel's row after what refers to it.
@@ -143,15 +143,21 @@ def _own_rows(schema: str) -> dict[str, int]:
             [schema],
         )
         tables = [row[0] for row in cursor.fetchall()]
-    return _counted((table, f"SELECT count(*) FROM {quoting.qualified(schema, table)}") for table in tables)  # noqa: S608
+    return _counted(
+        (table, f"SELECT count(*) FROM {quoting.qualified_name(schema, table)}")  # noqa: S608
+        for table in tables
+    )
 
 
 def _shared_rows(hotel_id: str) -> dict[str, int]:
-    hotel = quoting.text(hotel_id)
+    hotel = quoting.literal(hotel_id)
     return _counted(
         (
             table,
-            f"SELECT count(*) FROM {quoting.qualified('public', table)} WHERE {quoting.name(column)} = {hotel}",  # noqa: S608
+            (
+                f"SELECT count(*) FROM {quoting.qualified_name('public', table)} "  # noqa: S608
+                f"WHERE {quoting.identifier(column)} = {hotel}"
+            ),
         )
         for table, column in shared_tables()
     )

@@ -33,7 +33,7 @@ def run(program: str, *arguments: str) -> str:
 
 
 def pipe(program: str, *arguments: str, given: bytes = b"") -> bytes:
-    """What the program prints for the database that `default` is on. Call it inside `direct_route()`.
+    """What the program prints for the database that `default` is on. Call it inside `direct_connection()`.
 
     Raises ImproperlyConfigured where no program is new enough, and ProgramFailed.
 

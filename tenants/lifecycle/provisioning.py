@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import Error, connection, transaction
 
 from tenants.context import platform_context
-from tenants.database import quoting, roles, scripts
-from tenants.database.connections import direct_route
+from tenants.database import quoting, roles
+from tenants.database.connections import direct_connection, execute_script
 from tenants.errors import HotelNotFound, HotelStateError, ProvisioningFailed, SchemaTemplateNotFound
 from tenants.lifecycle import template
 from tenants.models import Hotel, HotelStatus, Template
@@ -19,13 +19,13 @@ from tenants.signals import hotel_created
 logger = logging.getLogger(__name__)
 
 
-def provision(hotel_id: UUID) -> Hotel:
+def provision_hotel(hotel_id: UUID) -> Hotel:
     """Make what a hotel that is `provisioning` still lacks, and activate it.
 
     Takes the direct route. Everything is there when it returns, or nothing is and ProvisioningFailed tells why;
     it can be called again then. Two calls at once: the second waits, and finds the hotel active.
     """
-    with direct_route(), platform_context(), told_as_provisioning(), transaction.atomic():
+    with direct_connection(), platform_context(), wrap_provisioning_errors(), transaction.atomic():
         hotel = Hotel.objects.select_for_update().filter(id=hotel_id).first()
         if hotel is None:
             raise HotelNotFound
@@ -33,18 +33,18 @@ def provision(hotel_id: UUID) -> Hotel:
             return hotel
         if hotel.status != HotelStatus.PROVISIONING:
             raise HotelStateError(f"{hotel.slug} is {hotel.get_status_display()}.", status=hotel.status)
-        return build(hotel)
+        return build_hotel(hotel)
 
 
-def build(hotel: Hotel) -> Hotel:
-    """The work of `provision` inside the caller's transaction, on the direct route: the row must be locked."""
+def build_hotel(hotel: Hotel) -> Hotel:
+    """The work of `provision_hotel` inside the caller's transaction, on the direct route: the row must be locked."""
     # FOR SHARE: a migration that changes the script waits for us, and then sees this hotel among those behind.
     source = Template.objects.raw("SELECT * FROM tenants_template FOR SHARE")
     template_row = next(iter(source), None)
     if template_row is None:
         raise SchemaTemplateNotFound
-    scripts.send(
-        f"CREATE SCHEMA {quoting.name(hotel.schema)};\n"
+    execute_script(
+        f"CREATE SCHEMA {quoting.identifier(hotel.schema)};\n"
         + template.render(template_row.script, schema=hotel.schema)
         + _walls(hotel, template.relations(template_row.script))
     )
@@ -60,14 +60,14 @@ def _walls(hotel: Hotel, relations: roles.Relations) -> str:
     if not settings.DATABASE_ROLES:
         return ""
     with connection.cursor() as cursor:
-        who = roles.logins(cursor)
+        who = roles.get_database_logins(cursor)
     return roles.create_role_sql(role=hotel.role, who=who) + roles.grants_sql(
         schema=hotel.schema, role=hotel.role, relations=relations
     )
 
 
 @contextlib.contextmanager
-def told_as_provisioning() -> Iterator[None]:
+def wrap_provisioning_errors() -> Iterator[None]:
     try:
         yield
     except Error as error:

@@ -56,7 +56,7 @@ def fingerprint(applied: Iterable[tuple[str, str]]) -> str:
 def ensure_schema() -> None:
     """Make the template's schema, empty but for django_migrations, where it is missing. Direct route."""
     with hotel_context(TEMPLATE), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoting.name(SCHEMA)}")
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoting.identifier(SCHEMA)}")
         cursor.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.django_migrations"])
         if cursor.fetchone()[0] is None:
             cursor.execute(MIGRATIONS_TABLE)

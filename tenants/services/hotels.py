@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 
 from tenants import tasks
 from tenants.context import platform_context
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.errors import DomainConflict, HotelNotFound, HotelStateError, InvalidDomain, SlugConflict
 from tenants.lifecycle import naming, provisioning
 from tenants.models import Domain, Hotel, HotelStatus
@@ -30,11 +30,16 @@ def create_hotel(
     Takes the direct route, so it can't be called inside an atomic() of the runtime route.
     Raises InvalidSlug, SlugConflict, InvalidDomain, DomainConflict, SchemaTemplateNotFound, ProvisioningFailed.
     """
-    with direct_route(), platform_context(), provisioning.told_as_provisioning(), transaction.atomic():
+    with (
+        direct_connection(),
+        platform_context(),
+        provisioning.wrap_provisioning_errors(),
+        transaction.atomic(),
+    ):
         hotel = _register(
             slug=slug, name=name, time_zone=time_zone, language=language, email=email, domains=domains
         )
-        return provisioning.build(hotel)
+        return provisioning.build_hotel(hotel)
 
 
 def register_hotel(

@@ -9,7 +9,7 @@ from audit.models import Event
 from audit.registry import EventType
 from audit.services import record
 from tenants.context import hotel_context, platform_context
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.models import Hotel
 
 CHANGES = [
@@ -24,7 +24,7 @@ CHANGES = [
 @pytest.mark.django_db(transaction=True)
 def test_nobody_changes_the_trail(hotel: Hotel, lit: EventType, route: str, refusal: str) -> None:
     for place in (hotel_context(hotel), platform_context()):
-        with place, direct_route() if route == "owner" else nullcontext():
+        with place, direct_connection() if route == "owner" else nullcontext():
             written = record(lit, subject=("lamp", 1), colour="red")
             for change in CHANGES:
                 with (
@@ -39,7 +39,7 @@ def test_nobody_changes_the_trail(hotel: Hotel, lit: EventType, route: str, refu
 @pytest.mark.django_db(transaction=True)
 def test_the_refusal_says_what_to_do_instead(hotel: Hotel) -> None:
     with (
-        direct_route(),
+        direct_connection(),
         hotel_context(hotel),
         pytest.raises(ProgrammingError, match="record another one"),
         connection.cursor() as cursor,
@@ -61,5 +61,5 @@ def test_the_orm_can_t_either(in_hotel: Hotel, lit: EventType) -> None:
 def test_a_hotel_s_trail_goes_with_its_schema(hotel: Hotel, lit: EventType) -> None:
     with hotel_context(hotel):
         record(lit, colour="red")
-    with direct_route(), platform_context(), connection.cursor() as cursor:
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
         cursor.execute(f'DROP SCHEMA "{hotel.schema}" CASCADE')

@@ -13,7 +13,7 @@ from audit.registry import EventType
 from audit.selectors import timeline
 from audit.services import record, record_apart, record_many
 from tenants.context import Actor, actor_context, hotel_context, platform_context
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.models import Hotel
 
 
@@ -94,7 +94,7 @@ def test_what_is_recorded_apart_is_seen_by_others_before_the_transaction_ends(
 @pytest.mark.django_db(transaction=True)
 def test_who_records_apart_never_waits_for_itself(hotel: Hotel, lit: EventType) -> None:
     """As behind a pool whose last connection the caller holds; here, it holds the table."""
-    with direct_route(), hotel_context(hotel):
+    with direct_connection(), hotel_context(hotel):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK TABLE audit_event IN EXCLUSIVE MODE")
             record_apart(lit, subject=("lamp", 1), colour="blue")

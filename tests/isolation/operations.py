@@ -21,7 +21,7 @@ from django.db.models import Count, F, Sum
 from django.test import Client
 from psycopg import sql
 
-from tenants.database.functions import call
+from tenants.database.functions import call_function
 from tests.isolation.app.models import Guest, Marker
 
 WRITTEN = 1000
@@ -205,19 +205,19 @@ def executemany(here: Here) -> int:
     return 5
 
 
-def call_function(here: Here) -> int:
+def call_database_function(here: Here) -> int:
     """Not by a cursor. The peer's backend has no such door."""
     if settings.DATABASES["default"]["ENGINE"] != "tenants.database.backend":
         return 0
-    here.only(call("write_marker", {"hotel": here.name, "n": WRITTEN}))
+    here.only(call_function("write_marker", {"hotel": here.name, "n": WRITTEN}))
     with suppress(DatabaseError):
-        call("write_marker", {"hotel": None})
+        call_function("write_marker", {"hotel": None})
     with transaction.atomic():
-        here.only(call("write_marker", {"hotel": here.name, "n": WRITTEN}))
+        here.only(call_function("write_marker", {"hotel": here.name, "n": WRITTEN}))
         with here.enter(here.other):
-            here.only(call("write_marker", {"hotel": here.other, "n": WRITTEN}), expected=here.other)
+            here.only(call_function("write_marker", {"hotel": here.other, "n": WRITTEN}), expected=here.other)
         with suppress(DatabaseError), transaction.atomic():
-            call("write_marker", {"hotel": None})
+            call_function("write_marker", {"hotel": None})
         here.only(_hotels())
     return 3
 
@@ -326,6 +326,6 @@ def request(here: Here) -> int:
 ALL: list[Callable[[Here], int]] = [
     read, read_one, aggregate, write, update, delete, atomic, nested, rolled_back, raw_savepoint,
     switch_inside, switch_and_fail, to_the_platform, error_in_autocommit, error_in_transaction, iterate,
-    bulk, executemany, call_function, copy_in, copy_out, stream, several_in_one, composed, lock_rows, lazy, on_commit,
-    worker_threads, request,
+    bulk, executemany, call_database_function, copy_in, copy_out, stream, several_in_one, composed, lock_rows, lazy,
+    on_commit, worker_threads, request,
 ]  # fmt: skip

@@ -24,8 +24,8 @@ def ids(messages: list[Any]) -> list[str]:
 
 
 def test_a_direct_route_is_told_from_a_pooler(connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checks.check_direct_route(databases=DEFAULT) == []
-    assert checks.check_direct_route(databases=None) == []
+    assert checks.check_direct_connection(databases=DEFAULT) == []
+    assert checks.check_direct_connection(databases=None) == []
     if servers.find_pgbouncer() is None:
         servers.demand_or_skip("pgbouncer")
     for size in (1, 3):
@@ -33,7 +33,7 @@ def test_a_direct_route_is_told_from_a_pooler(connected: World, monkeypatch: pyt
             monkeypatch.setattr(
                 django_settings, "DATABASE_DIRECT", database_settings(bouncer.url, direct=True)
             )
-            assert ids(checks.check_direct_route(databases=DEFAULT)) == ["tenants.E025"]
+            assert ids(checks.check_direct_connection(databases=DEFAULT)) == ["tenants.E025"]
             connection.close()
 
 
@@ -42,7 +42,7 @@ def test_a_direct_route_that_does_not_answer_is_told(
 ) -> None:
     nowhere = database_settings("postgresql://nobody@127.0.0.1:1/none", direct=True)
     monkeypatch.setattr(django_settings, "DATABASE_DIRECT", nowhere)
-    assert ids(checks.check_direct_route(databases=DEFAULT)) == ["tenants.E024"]
+    assert ids(checks.check_direct_connection(databases=DEFAULT)) == ["tenants.E024"]
 
 
 def test_a_runtime_login_that_nothing_holds_back_is_told(

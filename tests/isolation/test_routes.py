@@ -16,10 +16,10 @@ from psycopg import sql
 from tenants.context import TenantNotSet, hotel_context, platform_context
 from tenants.database.backend.base import UTC_NAMES
 from tenants.database.connections import (
-    RouteError,
+    DirectConnectionError,
     database_settings,
     derive_direct_url,
-    direct_route,
+    direct_connection,
     is_local,
 )
 from tests.isolation.world import World
@@ -92,7 +92,7 @@ def test_a_url_that_is_none_names_its_variable() -> None:
 def test_the_direct_route_keeps_a_session_as_the_owner(connected: World) -> None:
     with hotel_context(connected.tenant(0)):
         (runtime_user,) = ask("SELECT session_user")
-        with direct_route() as direct:
+        with direct_connection() as direct:
             assert direct.direct
             (pid,) = ask("SELECT pg_backend_pid()")
             assert (
@@ -107,23 +107,27 @@ def test_the_direct_route_keeps_a_session_as_the_owner(connected: World) -> None
             assert ask("SELECT pg_backend_pid()") == (pid,)
             assert ask("SELECT hotel FROM marker LIMIT 1") == ("h0",)
         assert ask("SELECT session_user") == (runtime_user,)
-        with pytest.raises(ZeroDivisionError), direct_route():
+        with pytest.raises(ZeroDivisionError), direct_connection():
             raise ZeroDivisionError
         assert not route().direct
 
 
 def test_the_direct_route_nests_and_refuses_an_open_transaction(connected: World) -> None:
-    with direct_route() as outer, direct_route() as inner:
+    with direct_connection() as outer, direct_connection() as inner:
         assert inner is outer
-    with platform_context(), direct_route(), transaction.atomic(), direct_route():
+    with platform_context(), direct_connection(), transaction.atomic(), direct_connection():
         assert ask("SELECT 1") == (1,)
-    with transaction.atomic(), pytest.raises(RouteError, match="Leave atomic"), direct_route():
+    with (
+        transaction.atomic(),
+        pytest.raises(DirectConnectionError, match="Leave atomic"),
+        direct_connection(),
+    ):
         pass
     assert not route().direct
 
 
 def test_the_direct_route_wants_a_scope_too(connected: World) -> None:
-    with direct_route():
+    with direct_connection():
         with pytest.raises(TenantNotSet):
             ask("SELECT hotel FROM marker")
         with pytest.raises(TenantNotSet):
@@ -131,7 +135,7 @@ def test_the_direct_route_wants_a_scope_too(connected: World) -> None:
 
 
 def test_what_may_not_run_in_a_transaction_runs_alone_in_the_hotels_schema(connected: World) -> None:
-    with hotel_context(connected.tenant(1)), direct_route():
+    with hotel_context(connected.tenant(1)), direct_connection():
         ask("CREATE INDEX CONCURRENTLY by_n ON marker (n)")
         ask("VACUUM marker")
         ask("DROP INDEX CONCURRENTLY by_n")
@@ -145,13 +149,13 @@ def test_what_may_not_run_in_a_transaction_runs_alone_in_the_hotels_schema(conne
 
 def test_databases_are_made_and_dropped_with_nothing_before_the_statement(connected: World) -> None:
     name = f"{connected.database}_made"
-    with direct_route():
+    with direct_connection():
         ask(f"CREATE DATABASE {name}")
         ask(f"DROP DATABASE {name}")
 
 
 def test_ddl_over_the_direct_route_stays_in_the_hotels_schema(connected: World) -> None:
-    with hotel_context(connected.tenant(2)), direct_route(), transaction.atomic():
+    with hotel_context(connected.tenant(2)), direct_connection(), transaction.atomic():
         ask("CREATE TABLE made_here (id int)")
         schema = ask("SELECT schemaname FROM pg_tables WHERE tablename = 'made_here'")
         transaction.set_rollback(True)
@@ -160,7 +164,7 @@ def test_ddl_over_the_direct_route_stays_in_the_hotels_schema(connected: World) 
 
 def test_a_script_of_many_statements_is_one_message(connected: World) -> None:
     script = "CREATE TABLE script (id int);\n" + "INSERT INTO script VALUES (1);\n" * 500
-    with hotel_context(connected.tenant(2)), direct_route():
+    with hotel_context(connected.tenant(2)), direct_connection():
         ask(script + "DROP TABLE script")
 
 

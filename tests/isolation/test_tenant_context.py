@@ -267,7 +267,7 @@ def test_what_needs_a_session_is_refused_and_pointed_to_the_direct_route(
     connected: World, statement: str
 ) -> None:
     with hotel_context(connected.tenant(0)):
-        with pytest.raises(NotSupportedError, match=r"direct_route\(\)"):
+        with pytest.raises(NotSupportedError, match=r"direct_connection\(\)"):
             ask(statement)
         with transaction.atomic(), pytest.raises(NotSupportedError):
             ask(statement)

@@ -20,7 +20,7 @@ from django.db import connection, connections, transaction
 from hotelagent.embedded import paths, postgres, processes
 from tenants.context import hotel_context, platform_context
 from tenants.database.backend.base import DatabaseWrapper
-from tenants.database.connections import database_settings, direct_route
+from tenants.database.connections import database_settings, direct_connection
 from tenants.lifecycle import pgtools
 from tests import folders, servers
 from tests.certificates import Certificate
@@ -123,14 +123,14 @@ def test_each_leg_is_encrypted_and_carries_the_hotel(connected: Encrypted) -> No
                 assert ask("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == (True,)
             assert ask("SELECT hotel FROM marker LIMIT 1") == (f"h{number}",)
     assert is_encrypted()
-    with direct_route(), hotel_context(connected.world.tenant(2)):
+    with direct_connection(), hotel_context(connected.world.tenant(2)):
         assert ask("SELECT hotel FROM marker LIMIT 1") == ("h2",)
         assert is_encrypted()
 
 
 def test_a_dump_goes_over_tls_too(connected: Encrypted) -> None:
     """`migrate` makes the script for new hotels of one. The wheel's pg_dump can't: another must be found."""
-    with direct_route(), platform_context():
+    with direct_connection(), platform_context():
         dumped = pgtools.run("pg_dump", "--schema=public", "--schema-only")
     assert "CREATE TABLE public.marker" in dumped
 

@@ -144,7 +144,7 @@ def test_what_only_the_server_knows_to_need_no_transaction_names_the_direct_rout
     with hotel_context(connected.tenant(0)):
         with pytest.raises(Exception, match="invalid transaction termination"):
             ask("CALL public.commits()")
-        with pytest.raises(NotSupportedError, match="direct_route"):
+        with pytest.raises(NotSupportedError, match="direct_connection"):
             ask("/* at the server */ ALTER SYSTEM SET work_mem = '4MB'")
 
 

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
 from tenants.context import TenantNotSet, hotel_context
-from tenants.database.backend import cursors
+from tenants.database.backend import cursor as cursor_module
 from tenants.database.backend.base import REFUSED_OPTIONS, DatabaseWrapper
-from tenants.database.functions import call
+from tenants.database.functions import call_function
 from tests.isolation.world import World
 
 INSERT = "INSERT INTO marker (hotel, n) VALUES (%s, %s)"
@@ -110,7 +110,7 @@ def test_executemany_returns_the_rows_of_each(cursor: Any) -> None:
 def test_executemany_over_several_messages_stands_or_falls_as_one(
     committing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cursors, "BATCH_BYTES", 100)
+    monkeypatch.setattr(cursor_module, "BATCH_BYTES", 100)
     rows = [("h0", 10 + n) for n in range(20)]
     committing.executemany(INSERT, rows)
     assert (committing.rowcount, count(committing)) == (20, 20)
@@ -192,7 +192,7 @@ def test_callproc_carries_the_hotel(cursor: Any) -> None:
 
 def test_a_call_of_a_function_carries_the_hotel_and_commits_by_itself(connected: World) -> None:
     with hotel_context(connected.tenant(1)):
-        assert call("write_marker", {"hotel": "h1", "n": 2}) == ["h1"] * 6
+        assert call_function("write_marker", {"hotel": "h1", "n": 2}) == ["h1"] * 6
         with connection.cursor() as other:
             other.execute("DELETE FROM marker WHERE id = (SELECT max(id) FROM marker) RETURNING hotel")
             assert other.fetchone() == ("h1",)
@@ -200,45 +200,45 @@ def test_a_call_of_a_function_carries_the_hotel_and_commits_by_itself(connected:
 
 def test_a_call_stands_or_falls_with_its_transaction(committing: Any) -> None:
     with transaction.atomic():
-        call("write_marker", {"hotel": "h0", "n": 6})
+        call_function("write_marker", {"hotel": "h0", "n": 6})
         transaction.set_rollback(True)
     assert count(committing) == 0
     with transaction.atomic():
-        call("write_marker", {"hotel": "h0", "n": 6})
+        call_function("write_marker", {"hotel": "h0", "n": 6})
         with pytest.raises(IntegrityError), transaction.atomic():
-            call("write_marker", {"hotel": None, "n": 6})
+            call_function("write_marker", {"hotel": None, "n": 6})
     assert count(committing) == 1
 
 
 def test_what_a_call_is_given_is_data(cursor: Any) -> None:
     for given in ("it's", '"', "\\", "'); DELETE FROM marker; --", "%s", "\u202eñ", "a\nb"):
-        call("write_marker", {"hotel": given, "n": 6})
+        call_function("write_marker", {"hotel": given, "n": 6})
         cursor.execute("SELECT hotel FROM marker WHERE n = 6 ORDER BY id DESC LIMIT 1")
         assert cursor.fetchone() == (given,)
 
 
 def test_a_call_raises_the_errors_of_a_cursor(connected: World) -> None:
     with pytest.raises(TenantNotSet):
-        call("write_marker", {})
+        call_function("write_marker", {})
     with hotel_context(connected.tenant(0)):
         with pytest.raises(
             ProgrammingError, match=r"function no_such\(unknown\) does not exist\nLINE 1: "
         ) as error:
-            call("no_such", {})
+            call_function("no_such", {})
         assert isinstance(error.value.__cause__, psycopg.errors.UndefinedFunction)
         with transaction.atomic():
             with suppress(ProgrammingError):
-                call("no_such", {})
+                call_function("no_such", {})
             with pytest.raises(InternalError, match="current transaction is aborted"):
-                call("write_marker", {})
+                call_function("write_marker", {})
             transaction.set_rollback(True)
             with pytest.raises(transaction.TransactionManagementError):
-                call("write_marker", {})
+                call_function("write_marker", {})
 
 
 def test_a_call_is_seen_by_who_watches(connected: World) -> None:
     with hotel_context(connected.tenant(0)), CaptureQueriesContext(connection) as seen, transaction.atomic():
-        assert call("write_marker", {"hotel": "h0", "n": 2}) == ["h0"] * 6
+        assert call_function("write_marker", {"hotel": "h0", "n": 2}) == ["h0"] * 6
         transaction.set_rollback(True)
     assert any(query["sql"].startswith("SELECT write_marker('{") for query in seen)
 
@@ -265,7 +265,7 @@ def test_what_cannot_carry_the_hotel_is_refused(connected: World) -> None:
         for foreign in (psycopg.Cursor(raw), psycopg.ClientCursor(raw), psycopg.RawCursor(raw)):
             with pytest.raises(psycopg.NotSupportedError, match=r"django\.db\.connection"):
                 foreign.execute("SELECT 1")
-        with pytest.raises(psycopg.NotSupportedError, match=r"direct_route\(\)"):
+        with pytest.raises(psycopg.NotSupportedError, match=r"direct_connection\(\)"):
             list(raw.notifies(timeout=0))
         with pytest.raises(psycopg.NotSupportedError, match="two-phase"):
             raw.tpc_begin("x")

@@ -27,7 +27,7 @@ from reminders.reservations.calendars.models import CalendarAddress
 from reminders.reservations.calendars.tasks import poll_calendars, read_calendar
 from tenants.access import api_keys
 from tenants.context import hotel_context
-from tenants.lifecycle.backup.opening import overdue
+from tenants.lifecycle.backup.activation import overdue_items
 from tenants.models import DueItem, Hotel
 from tests.reminders.channel import TOKEN, Channel
 from tests.reminders.conftest import Clock
@@ -185,7 +185,7 @@ def test_closed_nights_close_nothing_where_nobody_wants_it(channel: Channel, roo
 def test_a_hotel_that_is_restored_goes_on_reading(added: CalendarAddress, hotel: Hotel) -> None:
     """What was due when a backup was made is otherwise forgotten, or keeps the hotel closed."""
     assert due_at() <= datetime.now(UTC)
-    assert not overdue(hotel).exists()
+    assert not overdue_items(hotel).exists()
 
 
 def test_what_has_not_changed_is_not_sent_again(added: CalendarAddress, channel: Channel) -> None:

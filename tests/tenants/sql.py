@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 
 from tenants.context import platform_context
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.lifecycle import pgtools
 
 #: The most relations that a hotel may own: each costs half a millisecond, a lock and backend memory. Raise it
@@ -16,13 +16,13 @@ RELATIONS = 63
 
 def ask(query: str, *values: Any) -> list[tuple[Any, ...]]:
     """Rows of a query that runs as the owner."""
-    with direct_route(), platform_context(), connection.cursor() as cursor:
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
         cursor.execute(query, values or None)
         return list(cursor.fetchall())
 
 
 def run(statement: str) -> None:
-    with direct_route(), platform_context(), connection.cursor() as cursor:
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
         cursor.execute(statement)
 
 
@@ -47,7 +47,7 @@ def relations_of(schema: str) -> tuple[int, int, int]:
 
 def dump(schema: str) -> str:
     """The schema and its rows as pg_dump sees them, under the name SCHEMA, without what can't be the same twice."""
-    with direct_route(), platform_context():
+    with direct_connection(), platform_context():
         # The trail's rows stay out: an event recorded apart outlives the transaction of the test that caused it.
         text = pgtools.run(
             "pg_dump",

@@ -21,9 +21,9 @@ from django.db import connection
 from audit.models import Event
 from tenants import services
 from tenants.context import hotel_context, platform_context
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.lifecycle import pgtools
-from tenants.lifecycle.backup import targets
+from tenants.lifecycle.backup import output_file
 from tenants.models import Hotel, HotelStatus, User
 from tests.tenants import sql
 from tests.tenants.backups import backup
@@ -122,8 +122,8 @@ def test_a_hotel_in_the_middle_of_a_migration_is_refused(hotel: Hotel, file: Pat
 def test_a_migration_that_holds_a_table_is_told(
     hotel: Hotel, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tenants.lifecycle.backup.making.PATIENCE", "100ms")
-    with direct_route(), platform_context(), connection.cursor() as cursor:
+    monkeypatch.setattr("tenants.lifecycle.backup.create.PATIENCE", "100ms")
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute(f"LOCK TABLE {hotel.schema}.locks_room IN ACCESS EXCLUSIVE MODE")
         caught: list[CommandError] = []
@@ -247,7 +247,7 @@ def test_what_a_killed_one_left_goes_with_the_next_in_its_folder(hotel: Hotel, f
 
 
 def test_one_that_is_being_written_stays(hotel: Hotel, file: Path) -> None:
-    with targets.new_file(file.with_name("other.hotel")) as (_file, being_written):
+    with output_file.new_file(file.with_name("other.hotel")) as (_file, being_written):
         backup(file)
         assert left_in(file.parent) == sorted([being_written.name, "alpha.hotel"])
 
@@ -259,7 +259,7 @@ def test_one_that_another_took_for_abandoned_before_it_was_locked_is_begun_anew(
 
     def flock_later(fd: Any, operation: int) -> None:
         if rivals:
-            with targets.new_file(rivals.pop()):
+            with output_file.new_file(rivals.pop()):
                 assert len(left_in(file.parent)) == 1
         flock(fd, operation)
 

@@ -9,7 +9,7 @@ from django.db import connection
 
 from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.errors import (
     DomainConflict,
     InvalidDomain,
@@ -19,7 +19,7 @@ from tenants.errors import (
     SlugConflict,
 )
 from tenants.lifecycle import provisioning, template
-from tenants.lifecycle.fleet.schemas import SchemaMigrator
+from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
 from tenants.models import Hotel, HotelStatus, User
 from tenants.signals import hotel_created
 from tests.tenants import sql
@@ -40,7 +40,7 @@ def test_it_answers_when_the_service_returns() -> None:
 def test_a_replayed_schema_is_a_migrated_one_to_the_letter() -> None:
     hotel = services.create_hotel(slug="replayed", name="Replayed")
     migrated = Hotel(slug="migrated", name="Migrated", schema="hotel_migrated", status=HotelStatus.ACTIVE)
-    with direct_route(), platform_context():
+    with direct_connection(), platform_context():
         migrated.save()
         with connection.cursor() as cursor:
             cursor.execute("CREATE SCHEMA hotel_migrated")
@@ -136,7 +136,7 @@ def test_a_registered_hotel_is_not_routed_before_it_is_provisioned() -> None:
     with platform_context():
         hotel = Hotel.objects.create(slug="sol", name="Sol", schema="hotel_sol")
     assert host_routing.resolve("sol.localhost") is None
-    provisioning.provision(hotel.id)
+    provisioning.provision_hotel(hotel.id)
     assert host_routing.resolve("sol.localhost") is not None
 
 
@@ -147,7 +147,7 @@ def test_provisioning_twice_at_once_makes_one_hotel() -> None:
 
     def make() -> None:
         barrier.wait()
-        results.append(provisioning.provision(hotel.id).status)
+        results.append(provisioning.provision_hotel(hotel.id).status)
 
     threads = [threading.Thread(target=make) for _ in range(2)]
     for thread in threads:
@@ -160,7 +160,7 @@ def test_provisioning_twice_at_once_makes_one_hotel() -> None:
 def test_text_in_template_data_that_looks_like_the_schema_stays_as_it_is() -> None:
     row = "('tenants', 'hotel_template', now())"
     sql.run(f"INSERT INTO hotel_template.django_migrations (app, name, applied) VALUES {row}")
-    with direct_route(), platform_context():
+    with direct_connection(), platform_context():
         template.store(str(uuid4()).replace("-", ""))
     hotel = services.create_hotel(slug="sol", name="Sol")
     found = sql.ask(f"SELECT name FROM {hotel.schema}.django_migrations WHERE name LIKE 'hotel%'")

@@ -16,10 +16,10 @@ from audit.models import Event
 from hotelagent.core.ids import uuid7
 from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.errors import DeletionConflict, HotelNotFound, MigrationConflict, RedisUnavailable
 from tenants.lifecycle import deletion
-from tenants.lifecycle.fleet import locks
+from tenants.lifecycle.fleet import migration_lock
 from tenants.models import ContactIdentifier, Domain, DueItem, Hotel, User
 from tenants.signals import hotel_erased
 from tests.tenants import sql
@@ -153,7 +153,7 @@ def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel) -> None:
         except MigrationConflict as error:
             caught.append(error)
 
-    with direct_route(), platform_context(), locks.deploy_lock():
+    with direct_connection(), platform_context(), migration_lock.hold_migration_lock():
         thread = threading.Thread(target=erase_it)
         thread.start()
         thread.join()
@@ -186,7 +186,7 @@ def test_the_proof_finds_what_is_left(sol: Hotel) -> None:
     certificate = deletion.Certificate(
         hotel_id=str(sol.id), slug="sol", schema=sol.schema, role=sol.role, tables={}, shared={}, redis_keys=0
     )
-    with direct_route(), platform_context():
+    with direct_connection(), platform_context():
         assert deletion.remains(certificate) == [
             "the schema hotel_sol",
             f"the role {sol.role}",

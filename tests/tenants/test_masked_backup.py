@@ -15,10 +15,10 @@ from rest_framework.test import APIClient
 from dlq.models import Failure
 from reminders.models import Reminder, Reservation, Suppression
 from reminders.services.reminders import send_now
-from tenants import personal, services
+from tenants import personal_data, services
 from tenants.context import hotel_context, platform_context
-from tenants.database.connections import direct_route
-from tenants.lifecycle.backup import rows
+from tenants.database.connections import direct_connection
+from tenants.lifecycle.backup import table_data
 from tenants.models import Hotel, User
 from tests.servers import MailServer
 from tests.tenants import lived_in, sql
@@ -46,17 +46,17 @@ def texts(file: Path) -> str:
 
 
 def test_somebody_spoke_of_every_column_that_could_tell(hotel: Hotel) -> None:
-    """A new column of text is refused until its app's personal.py says what a masked copy has in its place."""
-    with direct_route(), platform_context(), connection.cursor() as cursor:
-        sources = rows.sources(cursor, hotel.schema)
+    """A new column of text is refused until its app's personal_data.py says what a masked copy has in its place."""
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
+        sources = table_data.find_sources(cursor, hotel.schema)
     unspoken = []
     for source in sources:
-        if not personal.is_left_empty(source.table):
+        if not personal_data.is_omitted(source.table):
             try:
-                personal.masks(
+                personal_data.masked_expressions(
                     source.table, source.names, telling=[c.name for c in source.columns if c.tells]
                 )
-            except personal.Undeclared as error:
+            except personal_data.UndeclaredColumns as error:
                 unspoken.append(str(error))
     assert "\n".join(unspoken) == ""
 

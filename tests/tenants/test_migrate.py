@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 
 from tenants import services
 from tenants.context import current_hotel, hotel_context, platform_context
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.lifecycle import template
-from tenants.lifecycle.fleet import locks
+from tenants.lifecycle.fleet import migration_lock
 from tenants.models import Hotel
 from tests.tenants import sql
 from tests.tenants.conftest import AddMigration
@@ -106,7 +106,7 @@ def test_one_shared_query_finds_that_there_is_nothing_to_do() -> None:
     """However many hotels there are: the number of statements of an idle run does not depend on it."""
 
     def statements() -> int:
-        with direct_route(), platform_context(), CaptureQueriesContext(connection) as queries:
+        with direct_connection(), platform_context(), CaptureQueriesContext(connection) as queries:
             call_command("migrate", verbosity=0)
         return len(queries)
 
@@ -201,7 +201,7 @@ def test_an_unknown_hotel_is_wrong_usage() -> None:
 
 
 def test_two_migrations_at_once_are_refused() -> None:
-    with direct_route(), platform_context(), locks.deploy_lock():
+    with direct_connection(), platform_context(), migration_lock.hold_migration_lock():
         caught: list[BaseException] = []
 
         def second() -> None:
@@ -239,11 +239,11 @@ def test_storing_the_script_waits_for_a_hotel_that_is_being_made() -> None:
     stored = threading.Event()
 
     def store() -> None:
-        with direct_route(), platform_context():
+        with direct_connection(), platform_context():
             template.store("0" * 32)
         stored.set()
 
-    with direct_route(), platform_context():
+    with direct_connection(), platform_context():
         with transaction.atomic():
             list(Hotel.objects.raw("SELECT 1 AS id FROM tenants_template FOR SHARE"))
             thread = threading.Thread(target=store)
@@ -256,12 +256,12 @@ def test_storing_the_script_waits_for_a_hotel_that_is_being_made() -> None:
 def test_a_table_that_is_in_use_makes_it_try_again_and_not_wait(
     add_migration: AddMigration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "LOCK_TIMEOUT", "100ms")
+    monkeypatch.setattr(migration_lock, "LOCK_TIMEOUT", "100ms")
     add_migration("locks", [ADD_FLOOR_NOTE])
     reading, done = threading.Event(), threading.Event()
 
     def read() -> None:
-        with direct_route(), platform_context(), connection.cursor() as cursor:
+        with direct_connection(), platform_context(), connection.cursor() as cursor:
             cursor.execute("BEGIN")
             cursor.execute("SELECT count(*) FROM hotel_beta.locks_room")
             reading.set()

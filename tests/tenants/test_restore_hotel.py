@@ -16,8 +16,8 @@ from reminders.sending import delivery
 from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
 from tenants.database import roles
-from tenants.database.connections import direct_route
-from tenants.lifecycle.fleet.locks import deploy_lock
+from tenants.database.connections import direct_connection
+from tenants.lifecycle.fleet.migration_lock import hold_migration_lock
 from tenants.models import ContactIdentifier, Domain, Hotel
 from tests.servers import MailServer
 from tests.tenants import lived_in, sql
@@ -91,8 +91,8 @@ def test_its_walls_are_those_of_any_hotel(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     erase(sol)
     restore(file)
-    with direct_route(), platform_context(), connection.cursor() as cursor:
-        assert roles.drifted_hotels(cursor, roles.logins(cursor)) == []
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
+        assert roles.find_privilege_drift(cursor, roles.get_database_logins(cursor)) == []
 
 
 def test_its_schema_is_a_provisioned_one_to_the_letter(sol: Hotel, file: Path) -> None:
@@ -147,8 +147,8 @@ def test_an_older_backup_is_migrated_before_it_opens(
     assert sql.ask(
         "SELECT 1 FROM information_schema.columns WHERE table_schema = 'hotel_sol' AND column_name = 'note'"
     )
-    with direct_route(), platform_context(), connection.cursor() as cursor:
-        assert roles.drifted_hotels(cursor, roles.logins(cursor)) == []
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
+        assert roles.find_privilege_drift(cursor, roles.get_database_logins(cursor)) == []
 
 
 def test_where_migrating_fails_it_stays_suspended_and_says_what_to_do(
@@ -249,7 +249,7 @@ def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel, file: Path) -> 
         finally:
             connection.close()
 
-    with direct_route(), platform_context(), deploy_lock():
+    with direct_connection(), platform_context(), hold_migration_lock():
         thread = threading.Thread(target=try_it)
         thread.start()
         thread.join()

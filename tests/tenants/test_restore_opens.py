@@ -14,7 +14,7 @@ from hotelagent.core.ids import uuid7
 from tenants import host_routing, services, tasks
 from tenants.context import hotel_context, platform_context
 from tenants.database import roles
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.models import DueItem, Hotel
 from tenants.queue import due
 from tests.servers import MailServer
@@ -101,8 +101,8 @@ def test_a_copy_beside_the_original_writes_to_nobody(smtp: MailServer, file: Pat
     with platform_context():
         tasks.tick()
     assert len(smtp.accepted) == already
-    with direct_route(), platform_context(), connection.cursor() as cursor:
-        assert roles.drifted_hotels(cursor, roles.logins(cursor)) == []
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
+        assert roles.find_privilege_drift(cursor, roles.get_database_logins(cursor)) == []
 
 
 def test_a_backup_of_another_deployment_stays_suspended(sol: Hotel, file: Path, settings: Any) -> None:

@@ -16,7 +16,7 @@ from tenants import services
 from tenants.checks import configuration
 from tenants.context import hotel_context, platform_context
 from tenants.database import roles, shared_roles
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.models import DueItem, Hotel
 from tenants.queue import due
 from tests.tenants import sql
@@ -100,7 +100,7 @@ def test_the_runtime_login_has_its_time_limits_and_an_empty_search_path() -> Non
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_of_public_is_readable_to_everybody() -> None:
-    with direct_route(), platform_context(), connection.cursor() as cursor:
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
         assert shared_roles.readable_to_strangers(cursor) == []
     assert sql.ask("SELECT has_schema_privilege('public', 'public', 'USAGE')") == [(False,)]
 
@@ -121,8 +121,8 @@ def test_nothing_of_public_is_readable_to_everybody() -> None:
 def test_migrate_mends_what_drifted_and_a_check_finds_it(drift: str) -> None:
     # Memberships are the whole server's: hotel Alpha's role is the same one in the other workers' databases.
     hotel = services.create_hotel(slug="drifting", name="Drifting")
-    with direct_route(), platform_context(), connection.cursor() as cursor:
-        runtime = roles.logins(cursor).runtime
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
+        runtime = roles.get_database_logins(cursor).runtime
     assert mended() == []
     sql.run(drift.format(role=hotel.role, schema=hotel.schema, group=roles.group_role(), runtime=runtime))
     assert [found.id for found in configuration.check_roles(None, databases=["default"])] == ["tenants.E010"]
@@ -185,10 +185,10 @@ def test_a_runtime_login_that_inherits_is_told_where_that_opens_every_hotel(
 @pytest.mark.django_db(transaction=True)
 def test_one_login_for_both_routes_works_and_still_keeps_hotels_apart(hotel: Hotel) -> None:
     """The owner serves requests too: it may take each hotel's role, and then has that role's rights only."""
-    with direct_route(), platform_context(), connection.cursor() as cursor:
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
         cursor.execute("SELECT current_user::text, current_setting('server_version_num')::int")
         owner, version = cursor.fetchone()
-        who = roles.Logins(owner=owner, runtime=owner, server_version=version)
+        who = roles.DatabaseLogins(owner=owner, runtime=owner, server_version=version)
         assert shared_roles.ensure(cursor, who) == []
         assert shared_roles.missing_from_runtime(cursor, who) == []
         cursor.execute(

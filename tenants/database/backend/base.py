@@ -18,9 +18,9 @@ from psycopg import Error, IsolationLevel
 from psycopg.types.datetime import TimestamptzLoader
 
 from tenants.context import TenantNotSet, platform_context, tenant_or_none
-from tenants.database.backend.connection import HotelConnection
-from tenants.database.backend.cursors import HotelCursor
+from tenants.database.backend.cursor import HotelCursor
 from tenants.database.backend.introspection import HotelIntrospection
+from tenants.database.backend.psycopg_connection import HotelConnection
 from tenants.database.backend.schema import HotelSchemaEditor
 
 # OPTIONS of the database settings that a statement with its hotel before it can't work with, and why.
@@ -45,7 +45,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         self._schema_name: str | None = None
         self.introspection = HotelIntrospection(self)
         # The database postgres, where databases are made, has no hotels.
-        self.direct = settings_dict.get("ROUTE") == "direct" or alias == NO_DB_ALIAS
+        self.direct = bool(settings_dict.get("DIRECT")) or alias == NO_DB_ALIAS
 
     # Connecting
 

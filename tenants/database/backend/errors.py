@@ -14,7 +14,10 @@ _LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
 # What SET LOCAL ROLE and SET LOCAL search_path answer where the role, the right to take it or the schema is gone.
 _OF_SETTINGS = {"22023", "3F000", "42501", "42704"}
 _HINTS = {
-    "25001": "It may not run in a transaction block: run it in `with direct_route():` (tenants.database.connections).",
+    "25001": (
+        "It cannot run in a transaction block. "
+        "Run it in `with direct_connection():` (tenants.database.connections)."
+    ),
 }
 
 

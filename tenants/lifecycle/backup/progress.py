@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tenants.lifecycle.backup.making import Progress as Told
+from tenants.lifecycle.backup.create import Progress as Told
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
 from django.db.migrations.operations.base import Operation
 
-from tenants.lifecycle.fleet import offline
+from tenants.lifecycle.fleet import migration_sql
 
 #: Each app's last migration of the first release. What came before never ran beside older code; all that comes
 #: after is judged, as is every migration of an app that is not named here.
@@ -89,7 +89,7 @@ def findings() -> list[Finding]:
     for key in _later(loader):
         migration = loader.graph.nodes[key]
         found += _without_db_default(migration)
-        texts[_path(migration)] = offline.statements(loader, key)
+        texts[_path(migration)] = migration_sql.collect_statements(loader, key)
     found += _squawk(texts)
     return sorted(found, key=lambda finding: finding.migration)
 

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from tenants.lifecycle.fleet.run import Progress as Told
+from tenants.lifecycle.fleet.migrate_hotels import Progress as Told
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from django.template.defaultfilters import filesizeformat
 
 from tenants import selectors
-from tenants.lifecycle.backup.making import backup_hotel
+from tenants.lifecycle.backup.create import backup_hotel
 from tenants.lifecycle.backup.progress import shown
 from tenants.management.hotel_command import HotelCommand
 

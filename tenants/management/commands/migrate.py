@@ -10,16 +10,16 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate as django_migrate
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 
-from tenants.checks.database import check_direct_route
+from tenants.checks.database import check_direct_connection
 from tenants.context import Tenant, hotel_context, platform_context
 from tenants.database import roles, shared_roles
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.errors import DomainError
 from tenants.lifecycle import template
-from tenants.lifecycle.fleet import report, run, states
-from tenants.lifecycle.fleet.locks import deploy_lock, patiently
+from tenants.lifecycle.fleet import migrate_hotels, migration_plan, migration_state
+from tenants.lifecycle.fleet.migration_lock import hold_migration_lock, retry_on_lock_timeout
 from tenants.lifecycle.fleet.progress import shown
-from tenants.lifecycle.fleet.schemas import SchemaMigrator
+from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
 from tenants.models import Hotel
 
 #: Django's options that mean "this, in each schema", not "everything to the newest".
@@ -64,7 +64,7 @@ class Command(django_migrate.Command):
         self.options = options
         self.verbosity = options["verbosity"]
         try:
-            with direct_route(), platform_context(), deploy_lock():
+            with direct_connection(), platform_context(), hold_migration_lock():
                 self._migrate()
         except DomainError as error:
             raise CommandError(error.detail) from error
@@ -75,7 +75,7 @@ class Command(django_migrate.Command):
         return {**kwargs, "databases": None}
 
     def _check_route(self) -> None:
-        for problem in check_direct_route(databases=[DEFAULT_DB_ALIAS]):
+        for problem in check_direct_connection(databases=[DEFAULT_DB_ALIAS]):
             raise CommandError(f"{problem.msg} ({problem.id})\n{problem.hint}")
 
     def _migrate(self) -> None:
@@ -101,7 +101,7 @@ class Command(django_migrate.Command):
     def _demand_logins(self) -> None:
         """Before anything is changed: what the walls need and only an administrator can give."""
         with connection.cursor() as cursor:
-            who = roles.logins(cursor)
+            who = roles.get_database_logins(cursor)
             if not shared_roles.login_exists(cursor, who.runtime):
                 raise CommandError(
                     f"DATABASE_URL logs in as {who.runtime!r}, and this database has no such role. Make it first:\n"
@@ -122,7 +122,7 @@ class Command(django_migrate.Command):
         If DATABASE_ROLES is off and both URLs name one login, ensure only the settings of that login.
         """
         with connection.cursor() as cursor:
-            who = roles.logins(cursor)
+            who = roles.get_database_logins(cursor)
             refused: list[str] = []
             with transaction.atomic():
                 if settings.DATABASE_ROLES:
@@ -139,20 +139,20 @@ class Command(django_migrate.Command):
         migrator = SchemaMigrator(template.TEMPLATE)
         if migrator.plan:
             self._say(f"Template: {len(migrator.plan)} migrations")
-            patiently(lambda: migrator.migrate(template.TEMPLATE))
+            retry_on_lock_timeout(lambda: migrator.migrate(template.TEMPLATE))
         self.target = template.fingerprint(migrator.applied(template.TEMPLATE))
         if migrator.plan or template.stored_version() != self.target:
             template.store(self.target)
 
     def _fleet(self) -> None:
         with platform_context():
-            hotels = states.behind(self.target, slugs=self._chosen())
-            result = run.Result()
+            hotels = migration_state.find_hotels_behind(self.target, slugs=self._chosen())
+            result = migrate_hotels.FleetResult()
             canaries = self._canaries(hotels)
             rest = [hotel for hotel in hotels if hotel not in canaries]
             with shown(len(hotels), stream=self.stdout, verbosity=self.verbosity) as progress:
                 for wave in (canaries, rest):
-                    done = run.migrate(wave, jobs=self.options["jobs"], progress=progress)
+                    done = migrate_hotels.migrate_hotels(wave, jobs=self.options["jobs"], progress=progress)
                     result.migrated += done.migrated
                     result.failed |= done.failed
                     if wave is canaries and done.failed:
@@ -165,10 +165,10 @@ class Command(django_migrate.Command):
         if not settings.DATABASE_ROLES:
             return []
         with connection.cursor() as cursor:
-            who = roles.logins(cursor)
-            drifted = roles.drifted_hotels(cursor, who)
+            who = roles.get_database_logins(cursor)
+            drifted = roles.find_privilege_drift(cursor, who)
             for hotel in drifted:
-                roles.mend_hotel(cursor, hotel, who)
+                roles.repair_hotel_privileges(cursor, hotel, who)
         return [hotel.slug for hotel in drifted]
 
     def _canaries(self, hotels: list[Hotel]) -> list[Hotel]:
@@ -190,7 +190,7 @@ class Command(django_migrate.Command):
                 f"There is no hotel {', '.join(unknown)}. See `manage.py list_hotels`.", returncode=2
             )
 
-    def _tell(self, result: run.Result, *, untouched: int, mended: list[str]) -> None:
+    def _tell(self, result: migrate_hotels.FleetResult, *, untouched: int, mended: list[str]) -> None:
         if self.options["json"]:
             told = {
                 "migrated": sorted(result.migrated),
@@ -253,7 +253,11 @@ class Command(django_migrate.Command):
     # --plan and --check
 
     def _report(self) -> None:
-        to_do = report.platform() + report.template() + report.fleet(self.options["hotel"])
+        to_do = (
+            migration_plan.plan_platform()
+            + migration_plan.plan_template()
+            + migration_plan.plan_fleet(self.options["hotel"])
+        )
         if self.options["json"]:
             self.stdout.write(json.dumps([step.as_json() for step in to_do]))
         elif self.options["plan"]:

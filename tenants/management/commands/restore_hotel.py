@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from tenants.lifecycle.backup.progress import shown
-from tenants.lifecycle.backup.restoring import Restored, restore_hotel
+from tenants.lifecycle.backup.restore import Restored, restore_hotel
 from tenants.management.hotel_command import HotelCommand, described
 from tenants.models import HotelStatus
 

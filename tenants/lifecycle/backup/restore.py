@@ -17,15 +17,15 @@ from django.db.migrations.loader import MigrationLoader
 from hotelagent.core.ids import uuid7
 from tenants import services
 from tenants.context import platform_context
-from tenants.database import quoting, roles, scripts
-from tenants.database.connections import direct_route
+from tenants.database import quoting, roles
+from tenants.database.connections import direct_connection, execute_script
 from tenants.errors import SchemaTemplateNotFound, SlugConflict
 from tenants.lifecycle import naming, template
-from tenants.lifecycle.backup import archive, opening, rows, shared
+from tenants.lifecycle.backup import activation, archive, shared_rows, table_data
+from tenants.lifecycle.backup.create import Progress
 from tenants.lifecycle.backup.errors import BackupTooNew, RestoreFailed
-from tenants.lifecycle.backup.making import Progress
 from tenants.lifecycle.backup.manifest import Manifest
-from tenants.lifecycle.fleet.locks import deploy_lock
+from tenants.lifecycle.fleet.migration_lock import hold_migration_lock
 from tenants.models import Hotel, HotelStatus
 from tenants.queue import due
 from tenants.signals import hotel_restored
@@ -65,12 +65,12 @@ def restore_hotel(
     with archive.opened(path) as backup:
         _refuse_newer(backup.manifest)
         wanted = naming.valid_slug(slug or backup.manifest.slug)
-        with direct_route(), platform_context(), deploy_lock():
+        with direct_connection(), platform_context(), hold_migration_lock():
             restored = _restore(backup, wanted, forget_due=forget_due, progress=progress)
-            restored.suspended_because = opening.against(
+            restored.suspended_because = activation.reasons_to_stay_suspended(
                 restored.hotel, backup.manifest, same_id=restored.same_id, asked=suspended
             )
-            if problem := opening.migrated(restored.hotel):
+            if problem := activation.migrate_restored_hotel(restored.hotel):
                 restored.suspended_because.append(problem)
             if not restored.suspended_because:
                 restored.hotel = services.resume_hotel(hotel_id=restored.hotel.id)
@@ -96,17 +96,17 @@ def _restore(backup: archive.Reader, slug: str, *, forget_due: bool, progress: P
     try:
         with transaction.atomic():
             cursor = connection.cursor()
-            rows.settle(cursor)
+            table_data.set_canonical_output(cursor)
             _refuse_here(cursor, slug)
             hotel, same_id = _hotel(cursor, manifest, slug)
             _schema(cursor, backup, hotel, progress)
             _compare(cursor, manifest, hotel)
             if settings.DATABASE_ROLES:
-                roles.mend_hotel(cursor, hotel, roles.logins(cursor))
+                roles.repair_hotel_privileges(cursor, hotel, roles.get_database_logins(cursor))
             # Late: its row tells every process to look at the hosts anew, and until the commit nobody else can.
             _save(hotel)
-            left_out = shared.restore(cursor, backup, hotel, same_id=same_id)
-            forgotten = opening.overdue(hotel).delete()[0] if forget_due else 0
+            left_out = shared_rows.restore_shared_rows(cursor, backup, hotel, same_id=same_id)
+            forgotten = activation.overdue_items(hotel).delete()[0] if forget_due else 0
             due.park(hotel_id=hotel.id)
             restored = Restored(hotel, manifest, backup.sha256, same_id, left_out, forgotten)
             hotel_restored.send(Hotel, hotel=hotel, detail=_detail(restored))
@@ -174,31 +174,31 @@ def _schema(cursor: CursorWrapper, backup: archive.Reader, hotel: Hotel, progres
         template.render(backup.text(f"schema/{part}.sql"), schema=hotel.schema)
         for part in ("before", "after")
     )
-    scripts.send(f"CREATE SCHEMA {quoting.name(hotel.schema)};\n{template.BEFOREHAND}{before}")
+    execute_script(f"CREATE SCHEMA {quoting.identifier(hotel.schema)};\n{template.BEFOREHAND}{before}")
     for table in backup.manifest.tables:
-        target = quoting.qualified(hotel.schema, table.name)
-        rows.copy_in(cursor, target, table.columns, backup.chunks(f"rows/{table.name}"))
+        target = quoting.qualified_name(hotel.schema, table.name)
+        table_data.copy_in(cursor, target, table.columns, backup.chunks(f"rows/{table.name}"))
         progress(table.name, table.rows)
     for sequence in backup.manifest.sequences:
-        name = quoting.text(quoting.qualified(hotel.schema, sequence.name))
+        name = quoting.literal(quoting.qualified_name(hotel.schema, sequence.name))
         cursor.execute(f"SELECT setval({name}, %s, %s)", [sequence.last_value, sequence.is_called])
-    scripts.send(after)
+    execute_script(after)
     # Until autovacuum comes by, nobody would know how large the tables are.
     cursor.execute(
         "ANALYZE "
-        + ", ".join(quoting.qualified(hotel.schema, table.name) for table in backup.manifest.tables)
+        + ", ".join(quoting.qualified_name(hotel.schema, table.name) for table in backup.manifest.tables)
     )
 
 
 def _compare(cursor: CursorWrapper, manifest: Manifest, hotel: Hotel) -> None:
     """Read every row back, and hold it against the file's own account."""
-    found = [rows.copy_out(cursor, source) for source in rows.sources(cursor, hotel.schema)]
+    found = [table_data.copy_out(cursor, source) for source in table_data.find_sources(cursor, hotel.schema)]
     if wrong := [table.name for table in manifest.tables if table not in found]:
         raise RestoreFailed(
             f"After restoring, these tables differ from the file: {', '.join(wrong)}. Nothing is restored."
             f"{_servers(manifest)}"
         )
-    if rows.sequences(cursor, hotel.schema) != manifest.sequences:
+    if table_data.read_sequences(cursor, hotel.schema) != manifest.sequences:
         raise RestoreFailed("After restoring, the sequences differ from the file. Nothing is restored.")
 
 

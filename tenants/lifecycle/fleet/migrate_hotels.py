@@ -10,17 +10,17 @@ from django.conf import settings
 from django.db import connection
 
 from tenants.context import PUBLIC_SCHEMA, platform_context
-from tenants.database import quoting, roles, scripts
-from tenants.database.connections import direct_route
+from tenants.database import quoting, roles
+from tenants.database.connections import direct_connection, execute_script
 from tenants.lifecycle import template
-from tenants.lifecycle.fleet.locks import LOCK_TIMEOUT, patiently
-from tenants.lifecycle.fleet.schemas import SchemaMigrator
-from tenants.lifecycle.fleet.states import Group, grouped
+from tenants.lifecycle.fleet.migration_lock import LOCK_TIMEOUT, retry_on_lock_timeout
+from tenants.lifecycle.fleet.migration_state import Group, group_by_state
+from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
 from tenants.models import Hotel
 
 
 @dataclass(slots=True)
-class Result:
+class FleetResult:
     """`failed`: slug -> what went wrong there. Such a hotel is as it was, and the next run tries it again."""
 
     migrated: list[str] = field(default_factory=list)
@@ -31,13 +31,13 @@ class Result:
 Progress = Callable[[str, str | None], None]
 
 
-def migrate(hotels: list[Hotel], *, jobs: int, progress: Progress) -> Result:
-    """Bring these hotels to the newest state. Direct route, platform's context, `deploy_lock` held.
+def migrate_hotels(hotels: list[Hotel], *, jobs: int, progress: Progress) -> FleetResult:
+    """Bring these hotels to the newest state. Direct route, platform's context, the migration lock held.
 
     One hotel's failure leaves it as it was, and the others go on.
     """
-    result = Result()
-    for group in grouped(hotels):
+    result = FleetResult()
+    for group in group_by_state(hotels):
         for hotel, error in _migrate_group(group, jobs=jobs):
             if error is None:
                 result.migrated.append(hotel.slug)
@@ -76,21 +76,21 @@ class Lesson:
 def _teach(migrator: SchemaMigrator, hotel: Hotel, lesson: list[Lesson]) -> None:
     """Migrate this hotel by Django, and add to `lesson` what the others of its group need: one message."""
     before = migrator.applied(hotel.tenant)
-    sent = patiently(lambda: migrator.migrate(hotel.tenant))
+    sent = retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
     after = migrator.applied(hotel.tenant)
     state = template.fingerprint(after)
     _mark(hotel, state)
     makes = settings.DATABASE_ROLES and any("CREATE " in text.upper() for text in sent)
     relations = _grant(hotel) if makes else None
     recorded = ", ".join(
-        f"({quoting.text(app)}, {quoting.text(name)}, now())" for app, name in sorted(after - before)
+        f"({quoting.literal(app)}, {quoting.literal(name)}, now())" for app, name in sorted(after - before)
     )
     statements = [
         f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'",
         *(text.rstrip().removesuffix(";") for text in sent),
         f"INSERT INTO django_migrations (app, name, applied) VALUES {recorded}",  # noqa: S608 - quoted above
         # The schema names the hotel: the text is the same for all.
-        f"UPDATE public.tenants_hotel SET migrated = {quoting.text(state)} WHERE schema = current_schema()",  # noqa: S608
+        f"UPDATE public.tenants_hotel SET migrated = {quoting.literal(state)} WHERE schema = current_schema()",  # noqa: S608
     ]
     lesson.append(Lesson(text=";\n".join(statements) + ";\n", relations=relations))
 
@@ -106,8 +106,8 @@ class _ByText:
         more = ""
         if self.relations is not None:
             more = roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=self.relations)
-        path = f"SET LOCAL search_path TO {quoting.names(hotel.schema, PUBLIC_SCHEMA)};\n"
-        patiently(lambda: scripts.send(path + self.text + more))
+        path = f"SET LOCAL search_path TO {quoting.identifiers(hotel.schema, PUBLIC_SCHEMA)};\n"
+        retry_on_lock_timeout(lambda: execute_script(path + self.text + more))
 
 
 class _ByDjango:
@@ -121,7 +121,7 @@ class _ByDjango:
         self.migrator = self.migrator or SchemaMigrator(hotel.tenant)
         _mark(hotel, "")  # until it is through: killed here, it counts as behind
         migrator = self.migrator
-        patiently(lambda: migrator.migrate(hotel.tenant))
+        retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
         if settings.DATABASE_ROLES:
             _grant(hotel)
         _mark(hotel, template.fingerprint(migrator.applied(hotel.tenant)))
@@ -138,7 +138,7 @@ def _in_parallel(
 
     def work() -> None:
         try:
-            with direct_route(), platform_context():
+            with direct_connection(), platform_context():
                 worker = make_worker()
                 while True:
                     hotel = waiting.get_nowait()

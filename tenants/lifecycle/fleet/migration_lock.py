@@ -21,10 +21,10 @@ ATTEMPTS = 6
 
 
 @contextlib.contextmanager
-def deploy_lock() -> Iterator[None]:
+def hold_migration_lock() -> Iterator[None]:
     """Hold this database's one migration lock; raises MigrationConflict at once where another does.
 
-    A lock of the session: call it inside `direct_route()`. It ends with the process, by kill -9 too.
+    A lock of the session: call it inside `direct_connection()`. It ends with the process, by kill -9 too.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", _DEPLOY)
@@ -40,7 +40,7 @@ def deploy_lock() -> Iterator[None]:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", _DEPLOY)
 
 
-def patiently(work: Callable[[], T]) -> T:
+def retry_on_lock_timeout(work: Callable[[], T]) -> T:
     """Do what may run into LOCK_TIMEOUT or a deadlock, and do it again after a pause, ATTEMPTS times in all."""
     for attempt in range(1, ATTEMPTS + 1):
         try:

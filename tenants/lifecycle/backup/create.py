@@ -14,12 +14,12 @@ from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import errors
 
-from tenants import personal, selectors
+from tenants import personal_data, selectors
 from tenants.context import PUBLIC_SCHEMA, platform_context
 from tenants.database import quoting
-from tenants.database.connections import direct_route
+from tenants.database.connections import direct_connection
 from tenants.lifecycle import deletion, pgtools, template
-from tenants.lifecycle.backup import archive, rows, targets
+from tenants.lifecycle.backup import archive, output_file, table_data
 from tenants.lifecycle.backup.errors import BackupFailed, BackupRefused
 from tenants.lifecycle.backup.manifest import Manifest, Table
 from tenants.models import Hotel, HotelStatus
@@ -48,27 +48,27 @@ def backup_hotel(
     """Write the hotel to a file that only its owner may read; it is there, whole and read back, or it is not.
 
     One snapshot of the database holds all of it: schema, rows, and its rows of the shared tables. People go on
-    working; only a migration of the hotel waits. `masked`: without personal data and secrets (tenants.personal).
+    working; only a migration of the hotel waits. `masked`: without personal data and secrets (tenants.personal_data).
     Takes the direct route. Raises HotelNotFound, BackupRefused, BackupFailed.
     """
-    targets.refuse(path, overwrite=overwrite)
-    with direct_route(), platform_context():
+    output_file.refuse_existing_file(path, overwrite=overwrite)
+    with direct_connection(), platform_context():
         hotel = selectors.get_hotel(hotel_id=hotel_id)
         if hotel.status == HotelStatus.PROVISIONING:
             raise BackupRefused(
                 f"{hotel.slug} is still being made. Wait until `list_hotels` says it is active."
             )
-        with _told(hotel, path), targets.new_file(path) as (file, written):
+        with _told(hotel, path), output_file.new_file(path) as (file, written):
             with archive.Writer(file) as writer:
                 with _snapshot(hotel) as cursor:
                     manifest = _write(cursor, hotel, writer, masked=masked, progress=progress)
                 sha256 = writer.finish(manifest)
-            targets.to_disk(file)
+            output_file.flush_to_disk(file)
             _read_back(written, sha256)
             backup = Backup(path, sha256, written.stat().st_size, manifest)
             with transaction.atomic():
                 hotel_backed_up.send(Hotel, hotel=hotel, detail=_detail(backup))
-                targets.refuse(path, overwrite=overwrite)
+                output_file.refuse_existing_file(path, overwrite=overwrite)
                 written.replace(path)
         return backup
 
@@ -85,14 +85,14 @@ def _detail(backup: Backup) -> dict[str, Any]:
 def _snapshot(hotel: Hotel) -> Iterator[CursorWrapper]:
     """A transaction that sees one moment, from before which no migration of the hotel can reach into it."""
     with connection.cursor() as cursor:
-        tables = [source.qualified for source in rows.sources(cursor, hotel.schema)]
+        tables = [source.qualified for source in table_data.find_sources(cursor, hotel.schema)]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute(f"SET LOCAL lock_timeout TO '{PATIENCE}'")
         if tables:
             # Locked before the snapshot is taken: what changed until now is seen, and nothing changes from here on.
             cursor.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE")
-        rows.settle(cursor)
+        table_data.set_canonical_output(cursor)
         yield cursor
 
 
@@ -102,11 +102,11 @@ def _write(
     cursor.execute("SELECT pg_export_snapshot(), transaction_timestamp()")
     snapshot, made_at = cursor.fetchone()
     if masked:
-        personal.unlock(cursor)
+        personal_data.set_mask_key(cursor)
     row = _row_of(cursor, hotel, masked=masked)
     migrations = _migrations(cursor, hotel, row)
     before, after = template.definitions(hotel.schema, f"--snapshot={snapshot}")
-    own = rows.sources(cursor, hotel.schema)
+    own = table_data.find_sources(cursor, hotel.schema)
     return Manifest(
         made_at=made_at.isoformat(),
         version=settings.VERSION,
@@ -120,7 +120,7 @@ def _write(
             "after": writer.text("schema/after.sql", after),
         },
         tables=[_table(cursor, source, writer, "rows", masked=masked, progress=progress) for source in own],
-        sequences=rows.sequences(cursor, hotel.schema),
+        sequences=table_data.read_sequences(cursor, hotel.schema),
         shared=[
             _table(cursor, source, writer, "shared", masked=masked, progress=progress)
             for source in _shared(cursor, hotel)
@@ -141,7 +141,7 @@ def _row_of(cursor: CursorWrapper, hotel: Hotel, *, masked: bool) -> dict[str, A
 
 
 def _migrations(cursor: CursorWrapper, hotel: Hotel, row: dict[str, Any]) -> list[str]:
-    cursor.execute(f"SELECT app, name FROM {quoting.qualified(hotel.schema, 'django_migrations')}")  # noqa: S608
+    cursor.execute(f"SELECT app, name FROM {quoting.qualified_name(hotel.schema, 'django_migrations')}")  # noqa: S608
     applied = cursor.fetchall()
     if template.fingerprint(applied) != row["migrated"]:
         raise BackupRefused(
@@ -151,20 +151,20 @@ def _migrations(cursor: CursorWrapper, hotel: Hotel, row: dict[str, Any]) -> lis
     return sorted(f"{app}.{name}" for app, name in applied)
 
 
-def _shared(cursor: CursorWrapper, hotel: Hotel) -> list[rows.Source]:
+def _shared(cursor: CursorWrapper, hotel: Hotel) -> list[table_data.Source]:
     return [_only(cursor, table, column, hotel) for table, column in deletion.shared_tables()]
 
 
-def _only(cursor: CursorWrapper, table: str, column: str, hotel: Hotel) -> rows.Source:
+def _only(cursor: CursorWrapper, table: str, column: str, hotel: Hotel) -> table_data.Source:
     """The hotel's rows of a shared table."""
-    (source,) = rows.sources(cursor, PUBLIC_SCHEMA, [table])
-    condition = f"{quoting.name(column)} = {quoting.text(str(hotel.id))}"
-    return rows.Source(source.schema, table, source.columns, source.key, only=condition)
+    (source,) = table_data.find_sources(cursor, PUBLIC_SCHEMA, [table])
+    condition = f"{quoting.identifier(column)} = {quoting.literal(str(hotel.id))}"
+    return table_data.Source(source.schema, table, source.columns, source.key, only=condition)
 
 
 def _table(
     cursor: CursorWrapper,
-    source: rows.Source,
+    source: table_data.Source,
     writer: archive.Writer,
     folder: str,
     *,
@@ -174,20 +174,20 @@ def _table(
     if masked:
         source = _masked(source)
     with writer.member(f"{folder}/{source.table}") as member:
-        table = rows.copy_out(cursor, source, member.write)
+        table = table_data.copy_out(cursor, source, member.write)
     progress(table.name, table.rows)
     return table
 
 
-def _masked(source: rows.Source) -> rows.Source:
-    empty = personal.is_left_empty(source.table)
+def _masked(source: table_data.Source) -> table_data.Source:
+    empty = personal_data.is_omitted(source.table)
     telling = [] if empty else [column.name for column in source.columns if column.tells]
     try:
-        in_place = personal.masks(source.table, source.names, telling=telling)
-    except personal.Undeclared as error:
+        in_place = personal_data.masked_expressions(source.table, source.names, telling=telling)
+    except personal_data.UndeclaredColumns as error:
         raise BackupRefused(str(error)) from error
     only = "false" if empty else source.only
-    return rows.Source(source.schema, source.table, source.columns, source.key, only, in_place)
+    return table_data.Source(source.schema, source.table, source.columns, source.key, only, in_place)
 
 
 # The file

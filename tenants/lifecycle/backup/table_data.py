@@ -50,18 +50,21 @@ class Source:
 
     @property
     def qualified(self) -> str:
-        return quoting.qualified(self.schema, self.table)
+        return quoting.qualified_name(self.schema, self.table)
 
     def query(self) -> str:
         """Its rows in the order of the key; texts by their bytes, for a collation differs from server to server."""
         values = ", ".join(
-            f"{self.in_place.get(name, quoting.name(name))} AS {quoting.name(name)}" for name in self.names
+            f"{self.in_place.get(name, quoting.identifier(name))} AS {quoting.identifier(name)}"
+            for name in self.names
         )
         texts = {column.name for column in self.columns if column.is_text}
-        order = ", ".join(quoting.name(name) + (' COLLATE "C"' if name in texts else "") for name in self.key)
+        order = ", ".join(
+            quoting.identifier(name) + (' COLLATE "C"' if name in texts else "") for name in self.key
+        )
         return (
-            f"SELECT {quoting.names(*self.names)} FROM (SELECT {values} FROM {self.qualified} WHERE {self.only}) AS r "  # noqa: S608 - names from the catalog, quoted
-            f"ORDER BY {order}"
+            f"SELECT {quoting.identifiers(*self.names)} "  # noqa: S608 - names from the catalog, quoted
+            f"FROM (SELECT {values} FROM {self.qualified} WHERE {self.only}) AS r ORDER BY {order}"
         )
 
 
@@ -78,9 +81,9 @@ ORDER BY c.relname COLLATE "C", a.attnum
 """
 
 
-def sources(cursor: CursorWrapper, schema: str, tables: list[str] | None = None) -> list[Source]:
+def find_sources(cursor: CursorWrapper, schema: str, tables: list[str] | None = None) -> list[Source]:
     """The tables of a schema, or some of them, with the columns that are stored and the primary key."""
-    cursor.execute(_CATALOG, [quoting.name(schema), tables, tables])
+    cursor.execute(_CATALOG, [quoting.identifier(schema), tables, tables])
     found: dict[str, list[tuple[Column, int | None]]] = {}
     for table, name, is_text, tells, place in cursor.fetchall():
         found.setdefault(table, []).append((Column(name, tells, is_text), place))
@@ -111,7 +114,7 @@ def copy_in(cursor: CursorWrapper, target: str, columns: list[str], chunks: Iter
     tally = Tally()
     with (
         connection.wrap_database_errors,
-        cursor.copy(f"COPY {target} ({quoting.names(*columns)}) FROM STDIN") as copy,
+        cursor.copy(f"COPY {target} ({quoting.identifiers(*columns)}) FROM STDIN") as copy,
     ):
         for chunk in chunks:
             tally.add(chunk)
@@ -119,20 +122,20 @@ def copy_in(cursor: CursorWrapper, target: str, columns: list[str], chunks: Iter
     return tally
 
 
-def sequences(cursor: CursorWrapper, schema: str) -> list[Sequence]:
+def read_sequences(cursor: CursorWrapper, schema: str) -> list[Sequence]:
     cursor.execute(
         "SELECT relname::text FROM pg_class WHERE relkind = 'S' AND relnamespace = to_regnamespace(%s) "
         'ORDER BY relname COLLATE "C"',
-        [quoting.name(schema)],
+        [quoting.identifier(schema)],
     )
     found = []
     for (name,) in cursor.fetchall():
-        cursor.execute(f"SELECT last_value, is_called FROM {quoting.qualified(schema, name)}")  # noqa: S608
+        cursor.execute(f"SELECT last_value, is_called FROM {quoting.qualified_name(schema, name)}")  # noqa: S608
         found.append(Sequence(name, *cursor.fetchone()))
     return found
 
 
-def settle(cursor: CursorWrapper) -> None:
+def set_canonical_output(cursor: CursorWrapper) -> None:
     """Until the open transaction ends, a value has one text."""
     for setting in SETTINGS:
         cursor.execute(setting)

@@ -22,14 +22,14 @@ INERROR = TransactionStatus.INERROR
 # These touch no relation, or may have nothing before them: they go as they are, and need no tenant.
 _BARE = {Kind.CONTROL, Kind.DEFERRED, Kind.CLUSTER, Kind.ALONE, Kind.EMPTY}
 NOT_IN_TRANSACTION = (
-    "`{}` may not run in a transaction block. Run it in `with direct_route():` "
+    "`{}` may not run in a transaction block. Run it in `with direct_connection():` "
     "(tenants.database.connections)."
 )
 _REFUSED = {
     Kind.SESSION: (
         "`{}` changes the session, which a pooler lends to another hotel a moment later. "
         "Use hotel_context(), SET LOCAL of another setting, pg_advisory_xact_lock(), a temporary table "
-        "ON COMMIT DROP; or run it in `with direct_route():` (tenants.database.connections)."
+        "ON COMMIT DROP; or run it in `with direct_connection():` (tenants.database.connections)."
     ),
     Kind.ALONE: NOT_IN_TRANSACTION,
     Kind.CLUSTER: NOT_IN_TRANSACTION,
@@ -97,7 +97,7 @@ class HotelConnection(psycopg.Connection[Any]):
         with self.lock:
             self.wait(self.command("SELECT 1"))
 
-    def call(self, function: LiteralString, given: str) -> str | None:
+    def call_function(self, function: LiteralString, given: str) -> str | None:
         """What a function that takes one jsonb and returns one answers, as text; one message, and no cursor."""
         with self.lock:
             return self.wait(self._call_gen(function, given))
@@ -135,7 +135,7 @@ class HotelConnection(psycopg.Connection[Any]):
 
     def notifies(self, **options: Any) -> Iterator[Any]:  # type: ignore[override]
         if not self.direct:
-            _refuse("notifies() (it needs the session that said LISTEN)", "`with direct_route():`")
+            _refuse("notifies() (it needs the session that said LISTEN)", "`with direct_connection():`")
         return super().notifies(**options)
 
     def tpc_begin(self, xid: Any) -> None:  # noqa: ARG002 - psycopg's signature

@@ -44,7 +44,7 @@ class _Offline(DatabaseWrapper):
         return 150_000  # the oldest that we run on
 
 
-def statements(loader: MigrationLoader, key: tuple[str, str]) -> list[str]:
+def collect_statements(loader: MigrationLoader, key: tuple[str, str]) -> list[str]:
     """What the migration sends to the platform's schema and to a hotel's, each statement once.
 
     `loader` was made without a connection. What runs Python sends nothing that could be known before.

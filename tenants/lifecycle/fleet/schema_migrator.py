@@ -11,8 +11,8 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.operations.base import Operation
 
 from tenants.context import Tenant, hotel_context
-from tenants.lifecycle.fleet.locks import LOCK_TIMEOUT
-from tenants.lifecycle.fleet.states import State
+from tenants.lifecycle.fleet.migration_lock import LOCK_TIMEOUT
+from tenants.lifecycle.fleet.migration_state import State
 
 Plan = list[tuple[Migration, bool]]
 

@@ -6,7 +6,7 @@ from tenants.context import PUBLIC_SCHEMA
 from tenants.database import quoting
 from tenants.errors import DomainConflict
 from tenants.lifecycle import deletion
-from tenants.lifecycle.backup import archive, rows
+from tenants.lifecycle.backup import archive, table_data
 from tenants.lifecycle.backup.errors import RestoreFailed
 from tenants.lifecycle.backup.manifest import Table
 from tenants.models import Domain, Hotel
@@ -14,7 +14,9 @@ from tenants.models import Domain, Hotel
 _DOMAINS = Domain._meta.db_table
 
 
-def restore(cursor: CursorWrapper, backup: archive.Reader, hotel: Hotel, *, same_id: bool) -> dict[str, int]:
+def restore_shared_rows(
+    cursor: CursorWrapper, backup: archive.Reader, hotel: Hotel, *, same_id: bool
+) -> dict[str, int]:
     """Table -> rows that were left out because another hotel has them. In the restore's transaction.
 
     A hotel that comes back as itself without its address would be no restore: raises DomainConflict. A copy of a hotel
@@ -37,16 +39,16 @@ def _one(
     cursor: CursorWrapper, backup: archive.Reader, hotel: Hotel, table: Table, owner: str, *, same_id: bool
 ) -> int:
     """How many rows found their place."""
-    waiting = quoting.name(f"restored_{table.name}")
-    real = quoting.qualified(PUBLIC_SCHEMA, table.name)
+    waiting = quoting.identifier(f"restored_{table.name}")
+    real = quoting.qualified_name(PUBLIC_SCHEMA, table.name)
     cursor.execute(f"CREATE TEMP TABLE {waiting} (LIKE {real} INCLUDING DEFAULTS) ON COMMIT DROP")
-    tally = rows.copy_in(cursor, waiting, table.columns, backup.chunks(f"shared/{table.name}"))
+    tally = table_data.copy_in(cursor, waiting, table.columns, backup.chunks(f"shared/{table.name}"))
     if (tally.rows, tally.sha256) != (table.rows, table.sha256):
         raise RestoreFailed(f"The rows of {table.name} are not what the manifest says. Nothing is restored.")
-    cursor.execute(f"UPDATE {waiting} SET {quoting.name(owner)} = %s", [hotel.id])  # noqa: S608
+    cursor.execute(f"UPDATE {waiting} SET {quoting.identifier(owner)} = %s", [hotel.id])  # noqa: S608
     if "id" in table.key and not same_id:
         cursor.execute(f"UPDATE {waiting} SET id = gen_random_uuid()")  # noqa: S608 - the original has theirs
-    columns = quoting.names(*table.columns)
+    columns = quoting.identifiers(*table.columns)
     cursor.execute(
         f"INSERT INTO {real} ({columns}) SELECT {columns} FROM {waiting} ON CONFLICT DO NOTHING"  # noqa: S608
     )

@@ -8,8 +8,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from tenants.context import Tenant, hotel_context, platform_context
 from tenants.lifecycle import template as template_schema
-from tenants.lifecycle.fleet.schemas import Plan
-from tenants.lifecycle.fleet.states import behind, grouped
+from tenants.lifecycle.fleet.migration_state import find_hotels_behind, group_by_state
+from tenants.lifecycle.fleet.schema_migrator import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +30,25 @@ class Step:
         return {"where": self.where, "migrations": [f"{m.app_label}.{m.name}" for m, _backwards in self.plan]}
 
 
-def platform() -> list[Step]:
+def plan_platform() -> list[Step]:
     with platform_context():
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [Step("Platform", plan)] if plan else []
 
 
-def template() -> list[Step]:
+def plan_template() -> list[Step]:
     if not _exists(f"{template_schema.SCHEMA}.django_migrations"):
         return [Step("Template: to be made", [])]
     plan = _plan(template_schema.TEMPLATE)
     return [Step("Template", plan)] if plan else []
 
 
-def fleet(slugs: list[str] | None) -> list[Step]:
+def plan_fleet(slugs: list[str] | None) -> list[Step]:
     if not _exists("public.tenants_hotel") or not _exists(f"{template_schema.SCHEMA}.django_migrations"):
         return []
     with platform_context():
-        groups = grouped(behind(_newest(), slugs=slugs))
+        groups = group_by_state(find_hotels_behind(_newest(), slugs=slugs))
     steps = []
     for group in groups:
         shown = ", ".join(hotel.slug for hotel in group.hotels[:10])

@@ -6,12 +6,12 @@ from django.db.models.functions import Now
 
 from tenants.lifecycle import template
 from tenants.lifecycle.backup.manifest import Manifest
-from tenants.lifecycle.fleet import run
+from tenants.lifecycle.fleet import migrate_hotels
 from tenants.models import DueItem, Hotel, HotelStatus
 from tenants.queue import due
 
 
-def against(hotel: Hotel, manifest: Manifest, *, same_id: bool, asked: bool) -> list[str]:
+def reasons_to_stay_suspended(hotel: Hotel, manifest: Manifest, *, same_id: bool, asked: bool) -> list[str]:
     """Why the hotel does not open by itself: nobody wants the same mails twice, or from two places."""
     if asked:
         return ["you asked for it"]
@@ -28,7 +28,7 @@ def against(hotel: Hotel, manifest: Manifest, *, same_id: bool, asked: bool) -> 
         reasons.append(
             f"it was backed up at {manifest.platform_host}: if it is open there, its guests would be written to twice"
         )
-    if count := overdue(hotel).count():
+    if count := overdue_items(hotel).count():
         reasons.append(
             f"{count} things (reminders, retries, holds) are due, and may have been done after the backup was made: "
             "open, they would be done again. restore_hotel --forget-due leaves them out"
@@ -36,17 +36,17 @@ def against(hotel: Hotel, manifest: Manifest, *, same_id: bool, asked: bool) -> 
     return reasons
 
 
-def overdue(hotel: Hotel) -> QuerySet[DueItem]:
+def overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
     """What may have been done since the backup was made, and would be done again."""
     recurring = [kind.name for kind in due.kinds().values() if kind.recurring]
     return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now()).exclude(kind__in=recurring)
 
 
-def migrated(hotel: Hotel) -> str:
+def migrate_restored_hotel(hotel: Hotel) -> str:
     """Bring it to this code's state, as `migrate` does. What went wrong, or nothing."""
     if hotel.migrated == template.stored_version():
         return ""
-    result = run.migrate([hotel], jobs=1, progress=lambda _slug, _error: None)
+    result = migrate_hotels.migrate_hotels([hotel], jobs=1, progress=lambda _slug, _error: None)
     if not result.failed:
         return ""
     return (

@@ -18,9 +18,9 @@ from psycopg.adapt import Transformer
 from psycopg.generators import execute, fetch, send
 from psycopg.pq import ExecStatus, TransactionStatus
 
-from tenants.database.backend.connection import HotelConnection
 from tenants.database.backend.errors import of_statement
 from tenants.database.backend.prefix import NOTHING, Prefix
+from tenants.database.backend.psycopg_connection import HotelConnection
 from tenants.database.backend.statements import PLAIN, Kind, Statement, classify
 
 TUPLES_OK = ExecStatus.TUPLES_OK

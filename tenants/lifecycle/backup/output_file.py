@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 _SUFFIX = ".hotelagent-part"
 
 
-def refuse(path: Path, *, overwrite: bool) -> None:
+def refuse_existing_file(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise BackupRefused(f"{path} is a folder. Name a file in it.")
     if path.exists() and not overwrite:
@@ -62,7 +62,7 @@ def _remove_abandoned(folder: Path) -> None:
             log.warning("backup.abandoned_removed", file=str(found))
 
 
-def to_disk(file: BinaryIO) -> None:
+def flush_to_disk(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
 

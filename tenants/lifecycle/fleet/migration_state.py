@@ -21,13 +21,13 @@ class Group:
     hotels: list[Hotel]
 
 
-def behind(target: str, *, slugs: list[str] | None = None) -> list[Hotel]:
+def find_hotels_behind(target: str, *, slugs: list[str] | None = None) -> list[Hotel]:
     """The hotels whose fingerprint is not `target`: one query, whatever the number of hotels."""
     hotels = Hotel.objects.exclude(status=HotelStatus.PROVISIONING).exclude(migrated=target)
     return list(hotels.filter(slug__in=slugs) if slugs else hotels)
 
 
-def grouped(hotels: list[Hotel]) -> list[Group]:
+def group_by_state(hotels: list[Hotel]) -> list[Group]:
     """Read what each hotel really has, and put the same ones together, the largest group first."""
     groups: dict[State, list[Hotel]] = {}
     for start in range(0, len(hotels), _AT_ONCE):
@@ -42,7 +42,9 @@ def _read(hotels: list[Hotel]) -> dict[str, set[tuple[str, str]]]:
     # Repeated per schema: a plan for 500 tables is made in milliseconds, 500 round trips are not.
     one = "SELECT {id}, app, name FROM {table}"
     query = " UNION ALL ".join(
-        one.format(id=quoting.text(str(hotel.id)), table=quoting.qualified(hotel.schema, "django_migrations"))
+        one.format(
+            id=quoting.literal(str(hotel.id)), table=quoting.qualified_name(hotel.schema, "django_migrations")
+        )
         for hotel in hotels
     )
     states: dict[str, set[tuple[str, str]]] = {}

@@ -1,0 +1,34 @@
+"""What a masked copy has of guests: nobody. The same address has the same mask in all three tables."""
+
+from tenants.personal_data import (
+    declare_columns,
+    mask_email,
+    mask_json,
+    mask_name,
+    mask_phone,
+    mask_token,
+    omit_rows,
+)
+
+declare_columns(
+    "reminders_reservation",
+    masked={
+        "external_id": mask_token,
+        "guest_name": mask_name,
+        "guest_email": mask_email,
+        "guest_phone": mask_phone,
+    },
+    kept=("status", "language", "country", "room_type", "assigned_room_type", "source"),
+)
+declare_columns(
+    "reminders_reminder",
+    masked={"recipient": mask_email, "last_error": mask_json},
+    kept=("status", "skip_reason"),
+)
+declare_columns("reminders_suppression", masked={"email": mask_email}, kept=("reason",))
+# The hotel's own words and looks, which its guests are sent.
+declare_columns("reminders_rule", kept=("name", "anchor", "late_policy", "room_types", "sources", "guests"))
+declare_columns("reminders_template", kept=("language", "subject", "html", "text"))
+declare_columns("reminders_brand", kept=("colour", "logo", "logo_type", "logo_digest"))
+# It would read real guests' bookings into the copy.
+omit_rows("reminders_calendaraddress")
