@@ -1,7 +1,8 @@
-"""`make bench` (all) or `make bench ONLY=id,id`: runs the modules here that have the ids, prints one table.
+"""The benchmark runner behind `make bench` (all rows) and `make bench ONLY=id,id` (the named rows).
 
-A benchmark is a module with IDS, the ids of its rows, and measure(ids), which returns them as `harness.Row`s.
-Each runs in a process of its own: some configure Django for themselves.
+A benchmark is a module of this package with IDS, the ids of its rows, and `measure(ids)`, which returns the rows as
+`harness.Row`. Each benchmark runs in a separate process, because some of them configure Django themselves. The results
+are printed as a table and written to `.bench/results.json`.
 """
 
 from __future__ import annotations
@@ -21,37 +22,38 @@ from tests import benchmarks
 from tests.benchmarks.harness import Row, measure_module
 
 RESULTS = Path(__file__).resolve().parents[2] / ".bench" / "results.json"
-SHARED = {"__main__", "harness"}
+NOT_BENCHMARKS = {"__main__", "harness"}
 
 
-def modules() -> dict[str, tuple[str, ...]]:
-    """Each benchmark's name and the ids of its rows."""
-    found = {}
+def benchmark_ids() -> dict[str, tuple[str, ...]]:
+    """Return the row ids of each benchmark module, by module name."""
+    benchmark_modules = {}
     for module in pkgutil.iter_modules(benchmarks.__path__):
         if module.name.startswith("side_"):
-            continue  # a contestant's own process imports it, with Django set up
+            continue  # imported by the process of one contestant, after Django is set up
         ids = getattr(importlib.import_module(f"{benchmarks.__name__}.{module.name}"), "IDS", ())
-        if module.name not in SHARED and ids:
-            found[module.name] = tuple(ids)
-    return found
+        if module.name not in NOT_BENCHMARKS and ids:
+            benchmark_modules[module.name] = tuple(ids)
+    return benchmark_modules
 
 
 def run(name: str, ids: list[str]) -> list[Row]:
+    """Run one benchmark in a new process. A row that could not be measured is returned as one that does not hold."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         try:
             rows = process.submit(measure_module, name, ids).result()
-        except Exception as error:  # noqa: BLE001 - a row that can't be measured is a row that does not hold
-            why, rows = f"{type(error).__name__}: {error}", []
+        except Exception as error:  # noqa: BLE001 - whatever fails, the row does not hold
+            reason, rows = f"{type(error).__name__}: {error}", []
         else:
-            why = "it was not measured"
+            reason = "the benchmark returned no such row"
     missing = [id_ for id_ in ids if id_ not in {row["id"] for row in rows}]
     return rows + [
-        Row(id=id_, what=why, ours=None, peer=None, ratio=None, bar=0, holds=False, error=why)
+        Row(id=id_, what=reason, ours=None, peer=None, ratio=None, bar=0, holds=False, error=reason)
         for id_ in missing
     ]
 
 
-def show(rows: list[Row]) -> None:
+def print_table(rows: list[Row]) -> None:
     table = Table()
     for heading in ("id", "what", "ours", "peer", "ratio", "bar", "holds"):
         table.add_column(heading, overflow="fold")
@@ -65,17 +67,17 @@ def show(rows: list[Row]) -> None:
 
 
 def main() -> int:
-    wanted = {id_ for argument in sys.argv[1:] for id_ in argument.split(",") if id_}
-    known = modules()
-    if unknown := wanted - {id_ for ids in known.values() for id_ in ids}:
-        sys.stderr.write(f"No benchmark is called {', '.join(sorted(unknown))}.\n")
+    requested = {id_ for argument in sys.argv[1:] for id_ in argument.split(",") if id_}
+    known = benchmark_ids()
+    if unknown := requested - {id_ for ids in known.values() for id_ in ids}:
+        sys.stderr.write(f"Unknown benchmark: {', '.join(sorted(unknown))}.\n")
         return 2
     rows: list[Row] = []
     for name, ids in known.items():
-        if chosen := [id_ for id_ in ids if not wanted or id_ in wanted]:
+        if chosen := [id_ for id_ in ids if not requested or id_ in requested]:
             sys.stderr.write(f"measuring {', '.join(chosen)}\n")
             rows += run(name, chosen)
-    show(rows)
+    print_table(rows)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(rows, indent=2))
     return 0 if all(row["holds"] for row in rows) else 1

@@ -1,4 +1,4 @@
-"""What the benchmarks share: servers of their own, interleaved rounds, rows with a verdict."""
+"""Shared parts of the benchmarks: separate servers, interleaved rounds, and result rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from tests.servers import Servers
 
 
 class Row(TypedDict):
-    """`ours` and `peer` in the unit that `what` says; `ratio` is ours over peer; `bar` the most it may be."""
+    """One line of the result table.
+
+    `ours` and `peer` are in the unit that `what` names. `ratio` is ours divided by peer, and `bar` is its upper limit.
+    """
 
     id: str
     what: str
@@ -26,20 +29,21 @@ class Row(TypedDict):
     error: NotRequired[str]
 
 
-def row(name: str, what: str, *, ours: float, peer: float, ratio: float | None = None, bar: float) -> Row:
-    found = ours / peer if ratio is None else ratio
-    return Row(id=name, what=what, ours=ours, peer=peer, ratio=found, bar=bar, holds=found <= bar)
+def row(id_: str, what: str, *, ours: float, peer: float, ratio: float | None = None, bar: float) -> Row:
+    """Build a row. Without `ratio` it is computed from `ours` and `peer`."""
+    actual = ours / peer if ratio is None else ratio
+    return Row(id=id_, what=what, ours=ours, peer=peer, ratio=actual, bar=bar, holds=actual <= bar)
 
 
 def measure_module(name: str, ids: list[str]) -> list[Row]:
-    """What the benchmark of that name measures; for the process that runs it."""
+    """Import the benchmark module and run it. Called in the process of that benchmark."""
     rows: list[Row] = importlib.import_module(f"tests.benchmarks.{name}").measure(ids)
     return rows
 
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """PostgreSQL and Valkey that nobody else uses, gone afterwards."""
+    """Start PostgreSQL and Valkey for this benchmark only, and delete them afterwards."""
     running = Servers()
     try:
         running.start()
@@ -51,9 +55,10 @@ def servers() -> Iterator[Servers]:
 def interleave(
     contestants: dict[str, Callable[[], object]], *, rounds: int, each: int
 ) -> dict[str, list[float]]:
-    """Seconds a call, one figure a round: in each round every contestant runs `each` times in its turn.
+    """Time the contestants in turn and return the seconds per call of each round, by contestant.
 
-    Whatever else the machine does meets all of them. Many short rounds say more than few long ones.
+    In each round every contestant runs `each` times, so a slow phase of the machine affects all of them alike. Many
+    short rounds give a more reliable median than a few long ones.
     """
     for contestant in contestants.values():
         for _ in range(max(3, each // 4)):
@@ -63,7 +68,7 @@ def interleave(
     for number in range(rounds):
         gc.collect()
         gc.disable()
-        # Each goes first as often as the others.
+        # Rotate the order, so that no contestant always runs first.
         for name in names[number % len(names) :] + names[: number % len(names)]:
             contestant = contestants[name]
             began = time.perf_counter()
@@ -75,5 +80,5 @@ def interleave(
 
 
 def median_ratio(ours: list[float], peer: list[float]) -> float:
-    """The median of the rounds' own ratios."""
+    """Return the median of ours divided by peer, computed round by round."""
     return statistics.median(a / b for a, b in zip(ours, peer, strict=True))
