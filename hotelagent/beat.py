@@ -62,7 +62,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
             self.leads = False
 
     def _lead(self) -> bool:
-        leads = leases.hold(name=LEASE, holder=self.holder, seconds=LEASE_SECONDS)
+        leads = leases.acquire(name=LEASE, holder=self.holder, seconds=LEASE_SECONDS)
         if leads and not self.leads:
             logger.info("this beat leads: %s", self.holder)
             # Read again what the one before has stored: when each task was last sent.

@@ -13,11 +13,11 @@ class LocksConfig(AppConfig):
     verbose_name = _("Rooms and holds")
 
     def ready(self) -> None:
-        due.register(kind="hold", task="locks.tasks.expire_holds", together=True)
-        due.register(kind="expiring", task="locks.tasks.warn_expiring", together=True)
-        due.register(kind="waiting", task="locks.tasks.look_after_waiting", together=True)
+        due.register(kind="hold", task="locks.tasks.expire_holds", combine_hotels=True)
+        due.register(kind="expiring", task="locks.tasks.warn_expiring", combine_hotels=True)
+        due.register(kind="waiting", task="locks.tasks.look_after_waiting", combine_hotels=True)
         # Ten seconds each, at the worst: a batch stays below the time that a task may take.
-        due.register(kind="webhook", task="locks.tasks.send_notices", batch=10)
+        due.register(kind="webhook", task="locks.tasks.send_notices", batch_size=10)
         due.register(kind="ended", task="locks.tasks.forget_ended", daily=True)
         guide.describes_webhooks(described)
         navigation.register(

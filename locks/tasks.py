@@ -46,4 +46,4 @@ def send_last(notice: str) -> None:
 def forget_ended(ids: list[str]) -> None:
     """Forget what came to nothing, once a day; the item is the hotel itself."""
     services.forget()
-    due.done(kind="ended", ids=[UUID(hotel) for hotel in ids])
+    due.complete(kind="ended", ids=[UUID(hotel) for hotel in ids])

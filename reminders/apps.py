@@ -17,12 +17,12 @@ class RemindersConfig(AppConfig):
         from reminders.reservations.calendars import tasks as calendar_tasks  # noqa: F401, PLC0415
         from reminders.services import reminders  # noqa: F401, PLC0415
 
-        due.register(kind="reminder", task="reminders.tasks.send_due", together=True)
+        due.register(kind="reminder", task="reminders.tasks.send_due", combine_hotels=True)
         due.register(kind="replan", task="reminders.tasks.replan_all")
         # Twenty seconds each, at the worst: a batch stays below the time that a task may take.
         due.register(
             kind="calendar",
             task="reminders.reservations.calendars.tasks.poll_calendars",
-            batch=5,
+            batch_size=5,
             recurring=True,
         )

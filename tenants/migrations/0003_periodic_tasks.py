@@ -5,7 +5,7 @@ from django.db import migrations
 EVERY = {
     "tenants.tasks.tick": (5, "seconds", "Hands out what is due: reminders, retries, holds that lapse"),
     "tenants.tasks.provision_pending": (60, "seconds", "Makes the hotels whose task was lost"),
-    "tenants.tasks.forget_redeliveries": (1, "days", "Drops the delivery counts of tasks that ended"),
+    "tenants.tasks.delete_old_redeliveries": (1, "days", "Drops the delivery counts of tasks that ended"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-NAME = "tenants.tasks.plan_daily"
+NAME = "tenants.tasks.schedule_daily"
 
 
 def add(apps, schema_editor):

@@ -1,4 +1,8 @@
-"""The base of all our tasks: the hotel travels in the message's headers and is set around the call (DESIGN 4.7)."""
+"""The base class of all Celery tasks of the project. The tenant travels in the message's headers.
+
+Celery's settings (`acks_late`, prefetch 1, `reject_on_worker_lost`) make the broker deliver a message again when its
+worker dies. The number of deliveries is counted in the database, because Redis does not count them.
+"""
 
 import contextlib
 import datetime
@@ -9,6 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
+from celery import current_app
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import Ignore
 from django.db import connection, transaction
@@ -30,24 +35,24 @@ from tenants.models import HotelStatus
 logger = logging.getLogger(__name__)
 
 HOTEL_HEADER = "hotel"
-REQUEST_HEADER = "request"
-#: A message is run so often at most: again after a worker that was killed, not after one that it kills each time.
-MOST_DELIVERIES = 4
-#: Redis hands a message out again after its visibility timeout, a waiting one too: what is due later than this
-#: belongs in the due queue.
-LONGEST_DELAY = datetime.timedelta(minutes=1)
+REQUEST_ID_HEADER = "request"
+#: Maximum number of deliveries per message.
+MAX_DELIVERIES = 4
+#: Maximum delay of a message in the broker. Redis delivers a message again after its visibility timeout, also while
+#: the message waits for its ETA, so longer delays belong in the due queue.
+MAX_DELAY = datetime.timedelta(minutes=1)
 
 
 class HotelTask(DjangoTask[Any, Any]):
-    """`@shared_task(base=HotelTask, name="reminders.tasks.send_due")`.
+    """A Celery task that runs in the context of the tenant that sent it: a hotel or the platform.
 
-    Sent from a hotel's context, it runs in that hotel's context; sent from the platform's, in the platform's.
-    A hotel that is no longer active: the task is not run. The task object is shared by threads and keeps no state.
+    Use `@shared_task(base=HotelTask, name="reminders.tasks.send_due")`. The task does not run if its hotel is no
+    longer active. Threads share the task object, so it holds no state.
     """
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]
-        """Refuses a delay of more than LONGEST_DELAY, and a call where neither hotel nor platform is set."""
-        self._refuse_long_delay(options)
+        """Send the task. Raises ValueError for a delay above MAX_DELAY and TenantNotSet without a context."""
+        self._check_delay(options)
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
         return super().apply_async(args, kwargs, **options)
 
@@ -61,12 +66,12 @@ class HotelTask(DjangoTask[Any, Any]):
     def apply_async_on_commit(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any
     ) -> None:
-        """Send it once the transaction is committed. The hotel is that of this call, not of the commit."""
+        """Send the task after the current transaction commits, with the tenant of this call."""
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
         transaction.on_commit(functools.partial(self.apply_async, args, kwargs, **options))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self.request.id:  # called as a function: its caller's context is the right one
+        if not self.request.id:  # a plain function call: keep the caller's context
             return super().__call__(*args, **kwargs)
         with self._context():
             if self.is_redelivered:
@@ -75,28 +80,28 @@ class HotelTask(DjangoTask[Any, Any]):
 
     def _context_headers(self) -> dict[str, str]:
         headers = {}
-        if (hotel := current_tenant().id) is not None:
-            headers[HOTEL_HEADER] = str(hotel)
+        if (hotel_id := current_tenant().id) is not None:
+            headers[HOTEL_HEADER] = str(hotel_id)
         if request_id := current_actor().request_id:
-            headers[REQUEST_HEADER] = request_id
+            headers[REQUEST_ID_HEADER] = request_id
         return headers
 
     @contextlib.contextmanager
     def _context(self) -> Iterator[None]:
         headers = {**vars(self.request), **(self.request.headers or {})}
         actor = Actor(
-            kind="task", id=str(self.request.id), label=self.name, request_id=headers.get(REQUEST_HEADER)
+            kind="task", id=str(self.request.id), label=self.name, request_id=headers.get(REQUEST_ID_HEADER)
         )
         hotel_id = headers.get(HOTEL_HEADER)
         with self.in_hotel(hotel_id) if hotel_id else platform_context(), actor_context(actor):
             yield
 
     def in_hotel(self, hotel_id: str) -> AbstractContextManager[Tenant]:
-        """The context of a hotel that the task is to run in. Raises Ignore where that is no longer active."""
+        """Return the context of the hotel. Raises celery's Ignore if the hotel is not active."""
         hotel = host_routing.by_id(UUID(hotel_id))
         if hotel is None or hotel.status != HotelStatus.ACTIVE:
             logger.warning(
-                "not run: %s, for hotel %s is %s", self.name, hotel_id, hotel.status if hotel else "gone"
+                "skipped %s: hotel %s is %s", self.name, hotel_id, hotel.status if hotel else "unknown"
             )
             raise Ignore
         return hotel_context(hotel)
@@ -106,7 +111,7 @@ class HotelTask(DjangoTask[Any, Any]):
         return bool((self.request.delivery_info or {}).get("redelivered"))
 
     def _count_delivery(self) -> None:
-        """Count in the database, for the broker does not: a message whose worker dies comes back without end."""
+        """Count a redelivery. Raises TooManyDeliveries for a message that killed its worker each time."""
         with platform_context(), connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO tenants_redelivery (task_id, deliveries, created_at) VALUES (%s, 2, now()) "
@@ -115,16 +120,27 @@ class HotelTask(DjangoTask[Any, Any]):
                 [self.request.id],
             )
             deliveries = cursor.fetchone()[0]
-        logger.warning("delivery %s of %s[%s]: a worker died", deliveries, self.name, self.request.id)
-        if deliveries > MOST_DELIVERIES:
+        logger.warning(
+            "delivery %s of %s[%s]: the previous worker died", deliveries, self.name, self.request.id
+        )
+        if deliveries > MAX_DELIVERIES:
             raise TooManyDeliveries(f"{self.name} was delivered {deliveries} times.", task=self.name)
 
-    def _refuse_long_delay(self, options: dict[str, Any]) -> None:
+    def _check_delay(self, options: dict[str, Any]) -> None:
         delay = datetime.timedelta(seconds=options.get("countdown") or 0)
         if eta := options.get("eta"):
             delay = max(delay, eta - timezone.now())
-        if delay > LONGEST_DELAY:
+        if delay > MAX_DELAY:
             raise ValueError(
-                f"{self.name} would wait {delay} in the broker, which hands waiting messages out again. "
-                "Use the due queue (tenants.queue.due.schedule) for more than a minute."
+                f"{self.name} has a delay of {delay}; the maximum is {MAX_DELAY}. Redis would deliver the message "
+                "more than once. Use the due queue (tenants.queue.due.schedule) for longer delays."
             )
+
+
+def send_on_commit(task_name: str, *args: Any) -> None:
+    """Send a registered task by name after the current transaction commits.
+
+    Services use this function: they cannot import task modules, which import services.
+    """
+    task: Any = current_app.tasks[task_name]
+    task.delay_on_commit(*args)

@@ -1,9 +1,9 @@
-"""The due queue: "hotel H has item I of kind K due at T" (DESIGN 4.6).
+"""The due queue: one row of the shared table `tenants_dueitem` per item that a hotel has to process at a given time.
 
-Time costs what is due, not how many hotels there are: one indexed table, one query a tick. Whoever makes
-something due writes its row in the same transaction; the tick hands out what is due and leases it; a handler
-that dies gets its ids again when the lease ends. So a handler claims each item by a compare-and-set of its own,
-and may find it done.
+An app registers each kind of item with the Celery task that processes it. Code that makes something due writes the
+due item in the same transaction. The dispatcher (`tenants.queue.dispatch`) hands due items to workers under a lease.
+A worker that dies loses its lease, and its items are handed out again, so a task must claim each item with a
+compare-and-set of its own, and must accept that an item is already done.
 """
 
 import datetime
@@ -19,60 +19,76 @@ LEASE = datetime.timedelta(seconds=300)
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """`task` is called as `task(ids: list[str])` in the hotel's context, with at most `batch` ids."""
+class ItemKind:
+    """A kind of due item. Celery task `task` is called as `task(ids: list[str])` in the hotel's context."""
 
     name: str
     task: str
-    batch: int
+    batch_size: int
     lease: datetime.timedelta
     daily: bool
     recurring: bool = False
-    together: bool = False
+    combine_hotels: bool = False
 
 
-_kinds: dict[str, Kind] = {}
+_kinds: dict[str, ItemKind] = {}
 
 
 def register(
     *,
     kind: str,
     task: str,
-    batch: int = 100,
+    batch_size: int = 100,
     lease: datetime.timedelta = LEASE,
     daily: bool = False,
     recurring: bool = False,
-    together: bool = False,
+    combine_hotels: bool = False,
 ) -> None:
-    """Say which task handles a kind; call it in `AppConfig.ready()`.
+    """Register the Celery task that processes a kind of due item. Call this in `AppConfig.ready()`.
 
-    `lease` is how long after handing out an item is handed out again unless it is done: longer than a batch
-    may take, queueing included. `daily`: each active hotel has one item of this kind a day, by itself. `recurring`:
-    who deals with an item makes it due again, and doing it late or twice harms nobody: a restored hotel goes on.
-    `together`: a message may hold several hotels' items, which then wait for each other: for what asks no system of
-    a hotel's own, that may be slow.
+    `batch_size` is the maximum number of items per Celery message.
+    `lease` is the time until an item that is not completed is handed out again. It must be longer than a batch
+    takes, including the time that the batch waits in Celery's queue.
+    `daily` schedules one item of this kind per active hotel and day.
+    `recurring` says that the task schedules the item again, and that it does no harm if it runs late or twice.
+    A restored hotel keeps its recurring items and loses the others.
+    `combine_hotels` lets one Celery message hold items of several hotels. They are processed one after the other,
+    so use it only for tasks that call no external system of a hotel: a slow one would delay the other hotels.
     """
-    _kinds[kind] = Kind(
-        name=kind, task=task, batch=batch, lease=lease, daily=daily, recurring=recurring, together=together
+    _kinds[kind] = ItemKind(
+        name=kind,
+        task=task,
+        batch_size=batch_size,
+        lease=lease,
+        daily=daily,
+        recurring=recurring,
+        combine_hotels=combine_hotels,
     )
 
 
-def kinds() -> dict[str, Kind]:
+def kinds() -> dict[str, ItemKind]:
+    """Return the registered kinds by name."""
     return dict(_kinds)
 
 
 def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> None:
-    """Make items of the current hotel due, in the caller's transaction. An item that is there is moved."""
-    ids, moments = [], []
+    """Schedule items of the current hotel, given as pairs of id and due time, in the caller's transaction.
+
+    An item that is already in the queue gets the new due time. Raises LookupError if the kind is not registered.
+    """
+    ids, due_times = [], []
     for item_id, due_at in items:
         ids.append(item_id)
-        moments.append(due_at)
+        due_times.append(due_at)
     if kind not in _kinds:
-        raise LookupError(f"Nobody handles {kind!r}: call due.register(kind={kind!r}, task=...) in ready().")
+        raise LookupError(
+            f"No task is registered for due items of kind {kind!r}. "
+            f"Call due.register(kind={kind!r}, task=...) in AppConfig.ready()."
+        )
     if not ids:
         return
     with connection.cursor() as cursor:
-        # Sorted, so that two that schedule the same items lock their rows in one order.
+        # The rows are sorted so that two transactions that schedule the same items lock them in the same order.
         cursor.execute(
             """
             INSERT INTO public.tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
@@ -81,98 +97,26 @@ def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> N
             ON CONFLICT (hotel_id, kind, item_id)
             DO UPDATE SET due_at = excluded.due_at, claim_at = excluded.claim_at, claims = 0
             """,
-            [current_hotel().id, kind, ids, moments],
+            [current_hotel().id, kind, ids, due_times],
         )
 
 
-def cancel(*, kind: str, ids: Iterable[UUID]) -> None:
-    """What was scheduled is not wanted any more, whenever it was due."""
-    _remove(kind, ids, "")
+def schedule_daily() -> int:
+    """Schedule one item per active hotel and daily kind, and return the number of new items.
 
-
-def done(*, kind: str, ids: Iterable[UUID]) -> None:
-    """What was due is dealt with. What was moved into the future meanwhile stays."""
-    _remove(kind, ids, "AND due_at <= clock_timestamp()")
-
-
-def _remove(kind: str, ids: Iterable[UUID], condition: str) -> None:
-    listed = list(ids)
-    if not listed:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"DELETE FROM public.tenants_dueitem WHERE hotel_id = %s AND kind = %s AND item_id = ANY(%s) {condition}",  # noqa: S608 - one of two texts above
-            [current_hotel().id, kind, listed],
-        )
-
-
-# What the platform does with the queue.
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Items of one hotel and one kind, claimed until their lease ends."""
-
-    hotel_id: UUID
-    kind: Kind
-    ids: list[str]
-
-
-#: Batches of one kind; where they are more than one, they have no more items than one may have.
-Group = list[Batch]
-
-
-def claim(*, limit: int = 5_000) -> list[Batch]:
-    """Lease what is due, of active hotels. The platform's context; committed by the caller's transaction.
-
-    SKIP LOCKED: two ticks at once share the work. The plan is a walk along the index on claim_at, and is made to
-    be: while the statistics are young the planner would rather go through the hotels one by one, or read all that
-    waits and sort it. For the same reason the hotel's status is asked for by a subquery, which is no join.
+    Needs the platform's context. Each hotel gets its own second of the next six hours, so that the items of all
+    hotels do not keep the workers from work that people wait for.
     """
-    registered = list(_kinds.values())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SET LOCAL enable_seqscan = off;
-            SET LOCAL enable_sort = off;
-            WITH kinds AS (
-                SELECT * FROM unnest(%s::text[], %s::interval[]) AS k (kind, lease)
-            ), ready AS MATERIALIZED (
-                SELECT d.hotel_id, d.kind, d.item_id FROM tenants_dueitem d
-                WHERE d.claim_at <= statement_timestamp() AND d.kind = ANY(%s)
-                  AND (SELECT h.status FROM tenants_hotel h WHERE h.id = d.hotel_id) = 'active'
-                ORDER BY d.claim_at LIMIT %s FOR UPDATE OF d SKIP LOCKED
-            )
-            UPDATE tenants_dueitem d SET claim_at = clock_timestamp() + kinds.lease, claims = d.claims + 1
-            FROM ready JOIN kinds USING (kind)
-            WHERE (d.hotel_id, d.kind, d.item_id) = (ready.hotel_id, ready.kind, ready.item_id)
-            RETURNING d.hotel_id, d.kind, d.item_id
-            """,
-            [
-                [k.name for k in registered],
-                [k.lease for k in registered],
-                [k.name for k in registered],
-                limit,
-            ],
-        )
-        while cursor.nextset():
-            pass
-        rows = sorted(cursor.fetchall())
-    return _batches(rows)
-
-
-def plan_daily() -> int:
-    """Make due what each hotel does once a day, over the next hours; the platform's context. One statement."""
     daily = [kind.name for kind in _kinds.values() if kind.daily]
     with connection.cursor() as cursor:
-        # Each hotel has its own minute: all of them at once would keep the workers from what people wait for.
         cursor.execute(
             """
             INSERT INTO tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
-            SELECT hotel.id, kind, hotel.id, moment, moment, 0
+            SELECT hotel.id, kind, hotel.id, spread.due_at, spread.due_at, 0
             FROM tenants_hotel hotel CROSS JOIN unnest(%s::text[]) AS kind
             CROSS JOIN LATERAL (
-                SELECT now() + make_interval(secs => abs(hashtext(hotel.id::text || kind) %% 21600)) AS moment) AS own
+                SELECT now() + make_interval(secs => abs(hashtext(hotel.id::text || kind) %% 21600)) AS due_at
+            ) AS spread
             WHERE hotel.status = 'active'
             ON CONFLICT DO NOTHING
             """,
@@ -181,54 +125,38 @@ def plan_daily() -> int:
         return int(cursor.rowcount)
 
 
-def _batches(rows: list[tuple[UUID, str, UUID]]) -> list[Batch]:
-    batches: list[Batch] = []
-    for hotel_id, kind_name, item_id in rows:
-        kind = _kinds[kind_name]
-        last = batches[-1] if batches else None
-        if last is None or (last.hotel_id, last.kind) != (hotel_id, kind) or len(last.ids) >= kind.batch:
-            batches.append(last := Batch(hotel_id=hotel_id, kind=kind, ids=[]))
-        last.ids.append(str(item_id))
-    return batches
+def cancel(*, kind: str, ids: Iterable[UUID]) -> None:
+    """Remove items of the current hotel from the queue, whatever their due time."""
+    _delete(kind, ids, "")
 
 
-def grouped(batches: Iterable[Batch]) -> list[Group]:
-    """What goes as one message."""
-    groups: list[Group] = []
-    last: dict[Kind, Group] = {}
-    for batch in batches:
-        group = last.get(batch.kind)
-        if not group or not batch.kind.together or _items(group) + len(batch.ids) > batch.kind.batch:
-            groups.append(group := [])
-            last[batch.kind] = group
-        group.append(batch)
-    return groups
+def complete(*, kind: str, ids: Iterable[UUID]) -> None:
+    """Remove processed items of the current hotel. An item that was rescheduled for a future time is kept."""
+    _delete(kind, ids, "AND due_at <= clock_timestamp()")
 
 
-def _items(group: Group) -> int:
-    return sum(len(batch.ids) for batch in group)
-
-
-def give_back(batch: Batch) -> None:
-    """End the lease of what could not be handed out, so that the next tick tries again."""
+def _delete(kind: str, ids: Iterable[UUID], condition: str) -> None:
+    item_ids = list(ids)
+    if not item_ids:
+        return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE tenants_dueitem SET claim_at = due_at "
-            "WHERE hotel_id = %s AND kind = %s AND item_id = ANY(%s::uuid[])",
-            [batch.hotel_id, batch.kind.name, batch.ids],
+            f"DELETE FROM public.tenants_dueitem WHERE hotel_id = %s AND kind = %s AND item_id = ANY(%s) {condition}",  # noqa: S608 - `condition` is one of the two constants above
+            [current_hotel().id, kind, item_ids],
         )
 
 
-#: So far off that the tick does not pass over a suspended hotel's items again and again.
-_PARKED = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
+#: Claim time of a suspended hotel's items. It is beyond the range that the dispatcher scans.
+_NEVER = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 
 
-def park(*, hotel_id: UUID) -> None:
-    """Keep a suspended hotel's items out of the tick's way."""
+def pause_hotel(*, hotel_id: UUID) -> None:
+    """Stop handing out a hotel's items. Needs the platform's context."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE tenants_dueitem SET claim_at = %s WHERE hotel_id = %s", [_PARKED, hotel_id])
+        cursor.execute("UPDATE tenants_dueitem SET claim_at = %s WHERE hotel_id = %s", [_NEVER, hotel_id])
 
 
-def unpark(*, hotel_id: UUID) -> None:
+def resume_hotel(*, hotel_id: UUID) -> None:
+    """Hand out a hotel's items again. Overdue items are handed out at the next tick. Needs the platform's context."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tenants_dueitem SET claim_at = due_at WHERE hotel_id = %s", [hotel_id])

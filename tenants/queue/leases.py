@@ -1,10 +1,13 @@
-"""One of several processes leads: a row with an end, so that it works through any pooler and outlives nobody."""
+"""Leader election with an expiring row. Works through a transaction pooler, unlike a session advisory lock."""
 
 from django.db import connection
 
 
-def hold(*, name: str, holder: str, seconds: int) -> bool:
-    """Take or renew the lease; False where another holds it. The platform's context; the database's clock."""
+def acquire(*, name: str, holder: str, seconds: int) -> bool:
+    """Acquire or renew a lease for `seconds`, and return False if another process holds it.
+
+    Needs the platform's context. Expiry is compared with the database's clock.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -19,5 +22,6 @@ def hold(*, name: str, holder: str, seconds: int) -> bool:
 
 
 def release(*, name: str, holder: str) -> None:
+    """Release a lease if `holder` still holds it. Needs the platform's context."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM tenants_lease WHERE name = %s AND holder = %s", [name, holder])

@@ -1,4 +1,4 @@
-"""What Prometheus sees of the due queue. No label names a hotel."""
+"""The Prometheus metrics of the due queue. They have no label per hotel, which would make one series per hotel."""
 
 from django.db import connection
 
@@ -6,16 +6,17 @@ from hotelagent.core.metrics import counter, histogram, level
 from tenants.context import platform_context
 from tenants.queue.due import LEASE
 
-HANDED_OUT = counter(
-    "hotelagent_due_handed_out_total", "Items that were due and handed out, by kind.", labels=["kind"]
+DISPATCHED = counter(
+    "hotelagent_due_dispatched_total", "Due items that were sent to their tasks, by kind.", labels=["kind"]
 )
-TICK = histogram("hotelagent_due_tick_seconds", "Seconds that a tick took to hand out what is due.")
+TICK = histogram("hotelagent_due_tick_seconds", "Duration of a tick of the due queue's dispatcher.")
 
 
 def oldest_due() -> float:
-    """Seconds since the oldest due item was due, of all that wait for a worker or are in the hands of one.
+    """Return the age in seconds of the oldest due item that is not completed, whether or not a worker has it.
 
-    By the index on `claim_at`: what is handed out is claimed for a lease, so nothing that is due is later.
+    The query uses the index on `claim_at`: a claimed item becomes claimable again within one lease, so no due item
+    has a later `claim_at`.
     """
     try:
         with platform_context(), connection.cursor() as cursor:
@@ -29,7 +30,11 @@ def oldest_due() -> float:
             )
             return float(cursor.fetchone()[0])
     finally:
-        connection.close()  # the thread is the scrape's
+        connection.close()  # Prometheus scrapes on a thread that Django does not clean up after.
 
 
-level("hotelagent_due_oldest_seconds", "Seconds since the oldest item that is not done was due.", oldest_due)
+level(
+    "hotelagent_due_oldest_seconds",
+    "Age of the oldest due item that is not completed, in seconds.",
+    oldest_due,
+)

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 
-from tenants import tasks
 from tenants.context import platform_context
 from tenants.database.connections import direct_connection
 from tenants.errors import DomainConflict, HotelNotFound, HotelStateError, InvalidDomain, SlugConflict
 from tenants.lifecycle import naming, provisioning
 from tenants.models import Domain, Hotel, HotelStatus
 from tenants.queue import due
+from tenants.queue.celery_task import send_on_commit
 from tenants.signals import domain_added, domain_removed, hotel_renamed, hotel_resumed, hotel_suspended
 
 
@@ -59,7 +59,7 @@ def register_hotel(
         hotel = _register(
             slug=slug, name=name, time_zone=time_zone, language=language, email=email, domains=domains
         )
-        tasks.provision_hotel.delay_on_commit(str(hotel.id))
+        send_on_commit("tenants.tasks.provision_hotel", str(hotel.id))
         return hotel
 
 
@@ -67,7 +67,7 @@ def suspend_hotel(*, hotel_id: UUID) -> Hotel:
     """Close an active hotel: its host answers 503 within a second and no task of it runs. Data stays."""
     with platform_context(), transaction.atomic():
         hotel = _change_status(hotel_id, HotelStatus.ACTIVE, HotelStatus.SUSPENDED)
-        due.park(hotel_id=hotel.id)
+        due.pause_hotel(hotel_id=hotel.id)
         hotel_suspended.send(Hotel, hotel=hotel, detail={})
         return hotel
 
@@ -76,7 +76,7 @@ def resume_hotel(*, hotel_id: UUID) -> Hotel:
     """Open a suspended hotel again. What became due meanwhile is handed out at the next tick."""
     with platform_context(), transaction.atomic():
         hotel = _change_status(hotel_id, HotelStatus.SUSPENDED, HotelStatus.ACTIVE)
-        due.unpark(hotel_id=hotel.id)
+        due.resume_hotel(hotel_id=hotel.id)
         hotel_resumed.send(Hotel, hotel=hotel, detail={})
         return hotel
 

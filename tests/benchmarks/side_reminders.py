@@ -21,7 +21,7 @@ from reminders.planning.choices import LatePolicy
 from tenants import services, tasks
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
-from tenants.queue import due
+from tenants.queue import dispatch
 
 GUEST = "guest{}@example.com"
 
@@ -70,12 +70,12 @@ def claim(times: int) -> float:
         for _ in range(times):
             began = time.perf_counter()
             with transaction.atomic():
-                batches = due.claim(limit=100)
+                batches = dispatch.claim(limit=100)
             took += time.perf_counter() - began
             if sum(len(batch.ids) for batch in batches) != 100:
                 raise RuntimeError("A hundred were to be due.")
             for batch in batches:
-                due.give_back(batch)
+                dispatch.release(batch)
     return took / times
 
 

@@ -57,7 +57,9 @@ def _hurry() -> None:
     settings.EMAIL_TIMEOUT = MAIL_SECONDS
     claims.STALE_AFTER, delivery.BUDGET, outcomes.FIRST_DELAY = STALE_AFTER, BATCH_SECONDS, LATER
     for kind in due.kinds().values():
-        due.register(kind=kind.name, task=kind.task, batch=BATCH, lease=LEASE, together=kind.together)
+        due.register(
+            kind=kind.name, task=kind.task, batch_size=BATCH, lease=LEASE, combine_hotels=kind.combine_hotels
+        )
 
 
 def _forked(work: Callable[[], object]) -> int:

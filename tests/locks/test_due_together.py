@@ -15,7 +15,7 @@ from locks.tasks import expire_holds, look_after_waiting, warn_expiring
 from tenants import tasks
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
-from tenants.queue import due
+from tenants.queue import dispatch, due
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import lapse
 
@@ -68,8 +68,8 @@ def broken(hotel: Hotel) -> Iterator[None]:
 
 @pytest.mark.parametrize("kind", ["hold", "expiring", "waiting"])
 def test_what_is_due_of_rooms_goes_together(kind: str) -> None:
-    batches = [due.Batch(uuid4(), due.kinds()[kind], ["x"]) for _ in range(200)]
-    assert [len(group) for group in due.grouped(batches)] == [100, 100]
+    batches = [dispatch.Batch(uuid4(), due.kinds()[kind], ["x"]) for _ in range(200)]
+    assert [len(group) for group in dispatch.group_by_message(batches)] == [100, 100]
 
 
 def test_holds_of_two_hotels_lapse_in_one_message(

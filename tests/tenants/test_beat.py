@@ -130,10 +130,10 @@ def test_an_interval_that_staff_change_counts_from_the_next_tick(sent: list[str]
 
 
 def test_a_lease_is_held_by_one(platform: None) -> None:
-    assert leases.hold(name="x", holder="a", seconds=20)
-    assert leases.hold(name="x", holder="a", seconds=20)
-    assert not leases.hold(name="x", holder="b", seconds=20)
+    assert leases.acquire(name="x", holder="a", seconds=20)
+    assert leases.acquire(name="x", holder="a", seconds=20)
+    assert not leases.acquire(name="x", holder="b", seconds=20)
     leases.release(name="x", holder="b")
-    assert not leases.hold(name="x", holder="b", seconds=20)
+    assert not leases.acquire(name="x", holder="b", seconds=20)
     leases.release(name="x", holder="a")
-    assert leases.hold(name="x", holder="b", seconds=20)
+    assert leases.acquire(name="x", holder="b", seconds=20)

@@ -16,7 +16,7 @@ from hotelagent.core.ids import uuid7
 from tenants import services, tasks
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
-from tenants.queue import due, metrics
+from tenants.queue import dispatch, due, metrics
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ Sent = list[tuple[str, list[str]]]
 @pytest.fixture(autouse=True)
 def kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(due, "_kinds", {})
-    due.register(kind="reminder", task="tests.due", batch=2)
+    due.register(kind="reminder", task="tests.due", batch_size=2)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_an_idle_tick_looks_at_no_hotel_and_at_nothing_that_waits(hotel: Hotel, 
     for _ in range(50):
         schedule(hotel, after=datetime.timedelta(hours=1))
     with transaction.atomic(), CaptureQueriesContext(connection) as queries, connection.cursor() as cursor:
-        due.claim()
+        dispatch.claim()
         settings, walk, rest = queries[-1]["sql"].partition("WITH")
         cursor.execute(f"{settings} EXPLAIN (ANALYZE, FORMAT JSON) {walk}{rest}")
         while cursor.nextset():
@@ -124,7 +124,7 @@ def test_what_is_done_is_not_handed_out_again(hotel: Hotel, sent: Sent) -> None:
     item = schedule(hotel)
     tick()
     with hotel_context(hotel):
-        due.done(kind="reminder", ids=[item])
+        due.complete(kind="reminder", ids=[item])
     with platform_context():
         assert not DueItem.objects.exists()
 
@@ -134,7 +134,7 @@ def test_done_keeps_what_was_moved_into_the_future_meanwhile(hotel: Hotel, sent:
     tick()
     schedule(hotel, item=item, after=datetime.timedelta(days=1))
     with hotel_context(hotel):
-        due.done(kind="reminder", ids=[item])
+        due.complete(kind="reminder", ids=[item])
     with platform_context():
         assert DueItem.objects.get().claims == 0
 
@@ -201,7 +201,7 @@ def test_two_ticks_at_once_share_the_work(hotel: Hotel) -> None:
     for _ in range(4):
         schedule(hotel)
     with platform_context(), transaction.atomic():
-        first = due.claim(limit=3)
+        first = dispatch.claim(limit=3)
         connection_of_first = connection.connection
         assert connection_of_first is not None
         claimed = _claim_elsewhere()
@@ -215,7 +215,7 @@ def _claim_elsewhere() -> int:
     def claim() -> None:
         try:
             with platform_context(), transaction.atomic():
-                counts.append(sum(len(batch.ids) for batch in due.claim()))
+                counts.append(sum(len(batch.ids) for batch in dispatch.claim()))
         finally:
             connection.close()
 

@@ -9,7 +9,7 @@ from celery import shared_task
 from tenants import services, tasks
 from tenants.context import current_actor, current_tenant, platform_context
 from tenants.models import Hotel
-from tenants.queue import due
+from tenants.queue import dispatch, due
 from tenants.queue.celery_task import HotelTask
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,11 +27,11 @@ def handler(ids: list[str]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def kind(monkeypatch: pytest.MonkeyPatch) -> due.Kind:
+def kind(monkeypatch: pytest.MonkeyPatch) -> due.ItemKind:
     done.clear()
     alone.clear()
     monkeypatch.setattr(due, "_kinds", {})
-    due.register(kind="thing", task="tests.handler", batch=4, together=True)
+    due.register(kind="thing", task="tests.handler", batch_size=4, combine_hotels=True)
     monkeypatch.setattr(
         handler, "apply_async", lambda args, headers: alone.append((headers["hotel"], args[0]))
     )
@@ -71,7 +71,7 @@ def test_after_a_worker_was_lost_each_goes_alone(hotel: Hotel, other_hotel: Hote
 def test_what_is_left_after_its_time_goes_alone(
     hotel: Hotel, other_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "GROUP_SECONDS", -1.0)
+    monkeypatch.setattr(dispatch, "MESSAGE_SECONDS", -1.0)
     handle((hotel, ["1"]), (other_hotel, ["2"]))
     assert [ids for _hotel, ids in alone] == [["1"], ["2"]]
 
@@ -82,22 +82,25 @@ def test_a_suspended_hotel_is_left_out(hotel: Hotel, other_hotel: Hotel) -> None
     assert (done, alone) == ([("beta", ["2"])], [])
 
 
-def test_a_message_has_as_many_items_as_one_batch(kind: due.Kind) -> None:
-    def batch(items: int) -> due.Batch:
-        return due.Batch(hotel_id=uuid4(), kind=kind, ids=["x"] * items)
+def test_a_message_has_as_many_items_as_one_batch(kind: due.ItemKind) -> None:
+    def batch(items: int) -> dispatch.Batch:
+        return dispatch.Batch(hotel_id=uuid4(), kind=kind, ids=["x"] * items)
 
-    groups = due.grouped(map(batch, (4, 1, 2, 1, 1, 3, 2)))
+    groups = dispatch.group_by_message(map(batch, (4, 1, 2, 1, 1, 3, 2)))
     assert [[len(one.ids) for one in group] for group in groups] == [[4], [1, 2, 1], [1, 3], [2]]
 
 
-def test_kinds_do_not_mix(kind: due.Kind) -> None:
-    due.register(kind="other", task="tests.other", together=True)
-    batches = [due.Batch(uuid4(), one, ["x"]) for one in due.kinds().values() for _ in range(2)]
+def test_kinds_do_not_mix(kind: due.ItemKind) -> None:
+    due.register(kind="other", task="tests.other", combine_hotels=True)
+    batches = [dispatch.Batch(uuid4(), one, ["x"]) for one in due.kinds().values() for _ in range(2)]
     batches = batches[::2] + batches[1::2]
-    assert [{batch.kind.name for batch in group} for group in due.grouped(batches)] == [{"thing"}, {"other"}]
+    assert [{batch.kind.name for batch in group} for group in dispatch.group_by_message(batches)] == [
+        {"thing"},
+        {"other"},
+    ]
 
 
 def test_what_may_be_slow_at_a_hotel_goes_hotel_by_hotel() -> None:
     due.register(kind="slow", task="tests.slow")
-    batches = [due.Batch(uuid4(), due.kinds()["slow"], ["x"]) for _ in range(3)]
-    assert [len(group) for group in due.grouped(batches)] == [1, 1, 1]
+    batches = [dispatch.Batch(uuid4(), due.kinds()["slow"], ["x"]) for _ in range(3)]
+    assert [len(group) for group in dispatch.group_by_message(batches)] == [1, 1, 1]

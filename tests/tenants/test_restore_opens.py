@@ -16,7 +16,7 @@ from tenants.context import hotel_context, platform_context
 from tenants.database import roles
 from tenants.database.connections import direct_connection
 from tenants.models import DueItem, Hotel
-from tenants.queue import due
+from tenants.queue import dispatch, due
 from tests.servers import MailServer
 from tests.tenants import lived_in, sql
 from tests.tenants.backups import backup, erase, hotel_called, restore
@@ -46,7 +46,7 @@ def test_what_became_due_since_the_backup_keeps_it_suspended(sol: Hotel, file: P
     assert "may have been done after the backup" in told["suspended_because"][0]
     assert host_routing.resolve("sol.localhost").status == "suspended"  # type: ignore[union-attr]
     with platform_context():
-        assert due.claim() == []
+        assert dispatch.claim() == []
     services.resume_hotel(hotel_id=sol.id)
     with platform_context():
         item = DueItem.objects.get(hotel_id=sol.id)

@@ -213,7 +213,7 @@ def test_dropping_a_hotels_role_leaves_nothing() -> None:
 def test_due_items_are_written_by_the_hotels_own_role(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(due._kinds, "test", due.Kind("test", "t", 10, due.LEASE, daily=False))
+    monkeypatch.setitem(due._kinds, "test", due.ItemKind("test", "t", 10, due.LEASE, daily=False))
     item = uuid7()
     due.schedule(kind="test", items=[(item, timezone.now())])
     assert DueItem.objects.get().item_id == item

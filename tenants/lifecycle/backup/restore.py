@@ -107,7 +107,7 @@ def _restore(backup: archive.Reader, slug: str, *, forget_due: bool, progress: P
             _save(hotel)
             left_out = shared_rows.restore_shared_rows(cursor, backup, hotel, same_id=same_id)
             forgotten = activation.overdue_items(hotel).delete()[0] if forget_due else 0
-            due.park(hotel_id=hotel.id)
+            due.pause_hotel(hotel_id=hotel.id)
             restored = Restored(hotel, manifest, backup.sha256, same_id, left_out, forgotten)
             hotel_restored.send(Hotel, hotel=hotel, detail=_detail(restored))
             return restored

@@ -1,0 +1,201 @@
+"""The dispatcher of the due queue: it claims due items under a lease and sends them to their Celery tasks.
+
+Its cost depends on the number of due items, not on the number of hotels: a tick that finds nothing due is one query.
+"""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from celery import current_app
+from celery.exceptions import Ignore
+from django.db import close_old_connections, connection, transaction
+from kombu.exceptions import OperationalError
+
+from tenants.context import actor_context, current_actor
+from tenants.queue import due, metrics
+from tenants.queue.celery_task import HOTEL_HEADER
+from tenants.queue.due import ItemKind
+
+logger = logging.getLogger(__name__)
+
+#: Maximum number of items that one transaction claims.
+CLAIM_LIMIT = 5_000
+#: A tick claims again while it finds CLAIM_LIMIT items, until this time is over. Ticks come every 5 seconds.
+TICK_SECONDS = 4.0
+#: A message with items of several hotels starts no further hotel after this time.
+MESSAGE_SECONDS = 60.0
+#: The Celery task that processes a message with items of several hotels.
+COMBINED_TASK = "tenants.tasks.handle_due"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Items of one hotel and one kind, claimed until the end of their lease."""
+
+    hotel_id: UUID
+    kind: ItemKind
+    ids: list[str]
+
+
+def dispatch_due_items() -> int:
+    """Send all due items to their Celery tasks and return their number. Needs the platform's context.
+
+    Each claim is committed before its items are sent. If this process dies between the two, the items are handed
+    out again when their lease ends.
+    """
+    started = time.monotonic()
+    sent = 0
+    while True:
+        with transaction.atomic():
+            batches = claim(limit=CLAIM_LIMIT)
+        sent += sum(_send_message(message) for message in group_by_message(batches))
+        claimed = sum(len(batch.ids) for batch in batches)
+        if claimed < CLAIM_LIMIT or time.monotonic() - started > TICK_SECONDS:
+            break
+    metrics.TICK.observe(time.monotonic() - started)
+    if sent:
+        logger.info("sent %s due items to their tasks", sent)
+    return sent
+
+
+def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
+    """Claim due items of active hotels, the longest due first, in the caller's transaction.
+
+    Needs the platform's context. Concurrent callers share the items (SKIP LOCKED).
+    """
+    kinds = list(due.kinds().values())
+    with connection.cursor() as cursor:
+        # The two settings and the scalar subquery force a scan of the index on claim_at. With statistics that are
+        # out of date the planner prefers to join hotel by hotel, or to sort the whole table.
+        cursor.execute(
+            """
+            SET LOCAL enable_seqscan = off;
+            SET LOCAL enable_sort = off;
+            WITH kinds AS (
+                SELECT * FROM unnest(%s::text[], %s::interval[]) AS k (kind, lease)
+            ), ready AS MATERIALIZED (
+                SELECT d.hotel_id, d.kind, d.item_id FROM tenants_dueitem d
+                WHERE d.claim_at <= statement_timestamp() AND d.kind = ANY(%s)
+                  AND (SELECT h.status FROM tenants_hotel h WHERE h.id = d.hotel_id) = 'active'
+                ORDER BY d.claim_at LIMIT %s FOR UPDATE OF d SKIP LOCKED
+            )
+            UPDATE tenants_dueitem d SET claim_at = clock_timestamp() + kinds.lease, claims = d.claims + 1
+            FROM ready JOIN kinds USING (kind)
+            WHERE (d.hotel_id, d.kind, d.item_id) = (ready.hotel_id, ready.kind, ready.item_id)
+            RETURNING d.hotel_id, d.kind, d.item_id
+            """,
+            [
+                [kind.name for kind in kinds],
+                [kind.lease for kind in kinds],
+                [kind.name for kind in kinds],
+                limit,
+            ],
+        )
+        while cursor.nextset():
+            pass
+        rows = sorted(cursor.fetchall())
+    return _batches(rows)
+
+
+def _batches(rows: list[tuple[UUID, str, UUID]]) -> list[Batch]:
+    kinds = due.kinds()
+    batches: list[Batch] = []
+    for hotel_id, kind_name, item_id in rows:
+        kind = kinds[kind_name]
+        last = batches[-1] if batches else None
+        if last is None or (last.hotel_id, last.kind) != (hotel_id, kind) or len(last.ids) >= kind.batch_size:
+            batches.append(last := Batch(hotel_id=hotel_id, kind=kind, ids=[]))
+        last.ids.append(str(item_id))
+    return batches
+
+
+def group_by_message(batches: Iterable[Batch]) -> list[list[Batch]]:
+    """Group batches into Celery messages of one kind each.
+
+    A message holds one batch, or the batches of several hotels up to the kind's batch size if the kind allows that.
+    """
+    messages: list[list[Batch]] = []
+    open_messages: dict[ItemKind, list[Batch]] = {}
+    for batch in batches:
+        message = open_messages.get(batch.kind)
+        if (
+            not message
+            or not batch.kind.combine_hotels
+            or _size(message) + len(batch.ids) > batch.kind.batch_size
+        ):
+            messages.append(message := [])
+            open_messages[batch.kind] = message
+        message.append(batch)
+    return messages
+
+
+def release(batch: Batch) -> None:
+    """End the lease of a batch that could not be sent, so that the next tick sends it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE tenants_dueitem SET claim_at = due_at "
+            "WHERE hotel_id = %s AND kind = %s AND item_id = ANY(%s::uuid[])",
+            [batch.hotel_id, batch.kind.name, batch.ids],
+        )
+
+
+def _send_message(message: list[Batch]) -> int:
+    """Send one message and return its number of items. Release its batches and return 0 if the broker is down."""
+    kind, size = message[0].kind, _size(message)
+    try:
+        if len(message) == 1:
+            _send_to_hotel(kind, str(message[0].hotel_id), message[0].ids)
+        else:
+            current_app.tasks[COMBINED_TASK].delay(
+                kind.name, [(str(batch.hotel_id), batch.ids) for batch in message]
+            )
+    except (OperationalError, ConnectionError):
+        logger.exception("could not send %s due items of kind %s to the broker", size, kind.name)
+        for batch in message:
+            release(batch)
+        return 0
+    metrics.DISPATCHED.labels(kind=kind.name).inc(size)
+    return size
+
+
+def _send_to_hotel(kind: ItemKind, hotel_id: str, ids: list[str]) -> None:
+    current_app.tasks[kind.task].apply_async(args=(ids,), headers={HOTEL_HEADER: hotel_id})
+
+
+def _size(message: list[Batch]) -> int:
+    return sum(len(batch.ids) for batch in message)
+
+
+def handle_combined_message(
+    *, kind_name: str, batches: list[tuple[str, list[str]]], redelivered: bool
+) -> None:
+    """Run a kind's task for one hotel after the other, each in its own context.
+
+    With few items per hotel, a Celery message per hotel would cost more than the work. A failure of one hotel must
+    not affect the others, so a hotel gets a message of its own if its task fails here, if this message lost its
+    worker before (`redelivered`), and if MESSAGE_SECONDS are over. The failure of that message is recorded.
+    """
+    kind = due.kinds()[kind_name]
+    task: Any = current_app.tasks[kind.task]
+    actor = dataclasses.replace(current_actor(), label=task.name)
+    started = time.monotonic()
+    for hotel_id, ids in batches:
+        if redelivered or time.monotonic() - started > MESSAGE_SECONDS:
+            _send_to_hotel(kind, hotel_id, ids)
+            continue
+        try:
+            with task.in_hotel(hotel_id), actor_context(actor):
+                task(ids)
+        except Ignore:
+            continue
+        except Exception:
+            logger.warning(
+                "%s failed in a message with other hotels; sending it on its own", task.name, exc_info=True
+            )
+            close_old_connections()
+            _send_to_hotel(kind, hotel_id, ids)
