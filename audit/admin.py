@@ -16,7 +16,7 @@ from unfold.paginator import InfinitePaginator
 
 from audit.filters import event_choices
 from audit.models import Event
-from hotelagent.admin.base import LookedAtModelAdmin
+from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 
 
@@ -33,7 +33,7 @@ class WhatHappened(DropdownFilter):  # type: ignore[misc]
 
 @admin.register(Event, site=hotel_site)
 @admin.register(Event, site=platform_site)
-class EventAdmin(LookedAtModelAdmin):
+class EventAdmin(ReadOnlyModelAdmin):
     icon = "history"
     menu_order = 0
     list_display = ["at", "what", "actor_label", "ip", "about"]

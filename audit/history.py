@@ -10,12 +10,12 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from audit.selectors import timeline_of
-from hotelagent.admin.signals import history_asked
+from hotelagent.admin.signals import history_requested
 
 SHOWN = 200
 
 
-@receiver(history_asked)
+@receiver(history_requested)
 def page(*, request: HttpRequest, model_admin: Any, object_id: str, **_kwargs: Any) -> HttpResponse:
     """Who may see the object and read the trail sees what happened to it, newest first."""
     thing = model_admin.get_object(request, unquote(object_id))

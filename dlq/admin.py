@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from dlq import services, subjects
 from dlq.models import Attempt, Failure, Status
 from dlq.subjects import Subject
-from hotelagent.admin.base import LookedAtModelAdmin
+from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 
 COLOURS = {
@@ -63,7 +63,7 @@ class AttemptInline(TabularInline):  # type: ignore[misc]
 
 @admin.register(Failure, site=hotel_site)
 @admin.register(Failure, site=platform_site)
-class FailureAdmin(LookedAtModelAdmin):
+class FailureAdmin(ReadOnlyModelAdmin):
     icon = "error"
     menu_order = 0
     list_display = [
@@ -172,7 +172,9 @@ class FailureAdmin(LookedAtModelAdmin):
 
     @admin.action(description=_("Send again"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Failure]) -> None:
-        done = len(self.each(request, queryset, lambda failure: services.retry(failure_id=failure.id)))
+        done = len(
+            self.apply_to_each(request, queryset, lambda failure: services.retry(failure_id=failure.id))
+        )
         if done:
             text = (
                 ngettext("%d will be sent again in a moment.", "%d will be sent again in a moment.", done)
@@ -187,7 +189,7 @@ class FailureAdmin(LookedAtModelAdmin):
             self.message_user(request, _("Say why: write the reason beside the action."), messages.ERROR)
             return
         done = len(
-            self.each(
+            self.apply_to_each(
                 request, queryset, lambda failure: services.discard(failure_id=failure.id, reason=reason)
             )
         )

@@ -10,7 +10,7 @@ from hotelagent.admin import dashboard
 from hotelagent.admin.dashboard import Card
 
 
-@dashboard.register(scope="dlq:read", order=40)
+@dashboard.register_card(scope="dlq:read", order=40)
 def open_failures(_request: HttpRequest) -> Card:
     counts = dict(
         Failure.objects.filter(status__in=[Status.SCHEDULED, Status.RETRYING, Status.PERMANENT])

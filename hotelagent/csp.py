@@ -4,7 +4,7 @@ Everywhere: nothing but our own files, no inline script, no frame around us, no 
 
 The admin adds two things that unfold can't do without: Alpine.js evaluates the expressions in its attributes
 (`'unsafe-eval'`; inline scripts and event handlers stay forbidden), and a few elements carry a `style` attribute
-(`style-src-attr`; style elements stay forbidden, but for those that `framed` knows to the letter). The API's
+(`style-src-attr`; style elements stay forbidden, but for those that `inline_styles` knows to the letter). The API's
 documentation needs `data:` images and the style elements that Swagger UI makes. The page behind a mail's "Unsubscribe"
 wears the hotel's own colour, in `style` attributes. What the API itself answers is never a page, so it may load nothing
 at all.
@@ -16,7 +16,7 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest, HttpResponseBase
 
-from hotelagent.admin import framed
+from hotelagent.admin import inline_styles
 
 PAGE: dict[str, Any] = {
     "default-src": [NONE],
@@ -55,5 +55,5 @@ class PolicyMiddleware(CSPMiddleware):
                 (policy for prefix, policy in BY_PREFIX if request.path_info.startswith(prefix)), None
             )
             if parts.config is ADMIN:
-                parts.config = {**ADMIN, "style-src": [*ADMIN["style-src"], *framed.styles()]}
+                parts.config = {**ADMIN, "style-src": [*ADMIN["style-src"], *inline_styles.csp_sources()]}
         return parts

@@ -19,7 +19,7 @@ class LocksConfig(AppConfig):
         # Ten seconds each, at the worst: a batch stays below the time that a task may take.
         due.register(kind="webhook", task="locks.tasks.send_notices", batch_size=10)
         due.register(kind="ended", task="locks.tasks.forget_ended", daily=True)
-        guide.describes_webhooks(described)
+        guide.register_webhooks(described)
         navigation.register(
             Page(
                 title=_("Room board"),

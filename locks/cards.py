@@ -12,7 +12,7 @@ from locks.models import Allocation, AllocationStatus, Room
 from locks.selectors import today
 
 
-@dashboard.register(scope="locks:read", order=10)
+@dashboard.register_card(scope="locks:read", order=10)
 def rooms_occupied(_request: HttpRequest) -> Card:
     tonight = dict(
         Allocation.objects.filter(
@@ -34,7 +34,7 @@ def rooms_occupied(_request: HttpRequest) -> Card:
     )
 
 
-@dashboard.register(scope="locks:read", order=20)
+@dashboard.register_card(scope="locks:read", order=20)
 def live_holds(_request: HttpRequest) -> Card:
     live = Allocation.objects.filter(status=AllocationStatus.HELD, expires_at__gt=Now())
     return Card(

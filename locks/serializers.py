@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from hotelagent.rest.serializers import ShownSerializer, StrictMixin, StrictSerializer
+from hotelagent.rest.serializers import ReadOnlySerializer, StrictMixin, StrictSerializer
 from locks import policy
 from locks.holds import AllocatedRoom, Hold
 from locks.models import AllocationStatus, Room
@@ -158,7 +158,7 @@ class MoveSerializer(NightsSerializer):
     room = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="The room to move to.")
 
 
-class HeldRoomSerializer(ShownSerializer[AllocatedRoom]):
+class HeldRoomSerializer(ReadOnlySerializer[AllocatedRoom]):
     id = serializers.UUIDField(help_text="Extends, releases or confirms this room alone.")
     room = serializers.IntegerField(source="room_id")
     number = serializers.CharField()
@@ -166,7 +166,7 @@ class HeldRoomSerializer(ShownSerializer[AllocatedRoom]):
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A hold", value=_HOLD, response_only=True)])
-class HoldSerializer(ShownSerializer[Hold]):
+class HoldSerializer(ReadOnlySerializer[Hold]):
     """One room, or several that were taken together."""
 
     id = serializers.UUIDField(help_text="Extends, releases or confirms all of its rooms.")
@@ -203,12 +203,12 @@ class AvailabilityQuerySerializer(NightsSerializer):
     )
 
 
-class TypeCountSerializer(ShownSerializer[Any]):
+class TypeCountSerializer(ReadOnlySerializer[Any]):
     room_type = serializers.CharField()
     rooms = serializers.IntegerField(help_text="How many the hotel has.")
     free = serializers.IntegerField(help_text="How many are free on all of these nights.")
 
 
-class AvailabilitySerializer(ShownSerializer[Any]):
+class AvailabilitySerializer(ReadOnlySerializer[Any]):
     types = TypeCountSerializer(many=True)
     rooms = RoomSerializer(many=True, source="free")

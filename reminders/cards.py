@@ -16,7 +16,7 @@ from reminders.models import Reservation, ReservationStatus
 ARRIVALS_SHOWN = 8
 
 
-@dashboard.register(scope="reservations:read", order=0)
+@dashboard.register_card(scope="reservations:read", order=0)
 def arrivals_today(_request: HttpRequest) -> Card:
     day = today()
     expected = Reservation.objects.filter(

@@ -1,4 +1,4 @@
-"""The base class of every admin page of ours."""
+"""The base classes of all model admins of the project."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
@@ -21,17 +21,16 @@ from tenants.errors import DomainError
 
 Row = TypeVar("Row", bound=Model)
 
-
-#: What an action does one by one, it does for no more than these: some seconds, which every proxy waits for.
-MOST_AT_ONCE = 500
+#: Maximum number of rows for actions that call a service per row. These take a few seconds, within a proxy's timeout.
+MAX_SELECTED = 500
 
 
 class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
-    """A model in a hotel's (or the platform's) admin.
+    """Base class of the model admins of both sites.
 
-    Permissions are Django's names, answered by `User.has_perm` from the role's scopes. What is done goes to the
-    audit trail through `hotelagent.admin.signals`; Django's own log is not written, and the trail answers for
-    an object's history page.
+    Permissions have Django's names; `User.has_perm` derives them from the scopes of the user's role. Changes are
+    reported to the audit trail through `hotelagent.admin.signals` instead of Django's `LogEntry`, and the history page
+    of an object shows the audit trail.
     """
 
     icon = navigation.DEFAULT_ICON
@@ -51,16 +50,16 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        [(_receiver, page)] = signals.history_asked.send(
+        [(_receiver, page)] = signals.history_requested.send(
             sender=self.model, request=request, model_admin=self, object_id=object_id
         )
         return cast("HttpResponse", page)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Under the name that the menu has: Django's title is an order ("Select reservation to change").
+        """Show the list under the model's name, which the menu uses too, and not "Select reservation to change".
 
-        What no link of ours leads to (a NUL in a filter, an id that is none) is led to the list, as Django does
-        with what it finds wrong itself.
+        Query parameters that the database rejects, such as a NUL byte or a malformed id, redirect to the unfiltered
+        list. Django does the same with invalid parameters that it detects itself.
         """
         title = capfirst(str(self.opts.verbose_name_plural))
         try:
@@ -75,47 +74,47 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """A service that refuses (its errors are `DomainError`) is told to the person, not turned into a 500."""
+        """Show the `DomainError` of a service as a message on the form instead of a server error."""
         context = {"show_history": request.user.has_perm("audit.view_event"), **(extra_context or {})}
         if object_id is not None:
             context.setdefault("title", capfirst(str(self.opts.verbose_name)))
         try:
             return super().changeform_view(request, object_id, form_url, context)
-        except DomainError as error:  # whatever was saved with it is rolled back by now
+        except DomainError as error:  # Django has rolled back the transaction of this view
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
-    def each(
+    def apply_to_each(
         self,
         request: HttpRequest,
         rows: Iterable[Row],
-        act: Callable[[Row], object],
+        operation: Callable[[Row], object],
         *,
-        called: Callable[[Row], str] = str,
+        label: Callable[[Row], str] = str,
     ) -> list[Row]:
-        """Those with which it was done. What a service refuses is told to the person and holds up no other.
+        """Run the operation on every row and return the rows for which it succeeded.
 
-        `called`: what the person knows a row by.
+        A `DomainError` is shown as a message with the row's label, and the remaining rows are still processed.
         """
-        done = []
+        succeeded = []
         for row in rows:
             try:
-                act(row)
+                operation(row)
             except DomainError as error:
-                self.message_user(request, f"{called(row)}: {error.detail}", messages.ERROR)
+                self.message_user(request, f"{label(row)}: {error.detail}", messages.ERROR)
             else:
-                done.append(row)
-        return done
+                succeeded.append(row)
+        return succeeded
 
-    def are_few(self, request: HttpRequest, chosen: QuerySet[Any]) -> bool:
-        """Whether an action may do them one by one; else the person is told."""
-        number = chosen.count()
-        if number > MOST_AT_ONCE:
+    def check_selection_size(self, request: HttpRequest, selected: QuerySet[Any]) -> bool:
+        """Return whether at most `MAX_SELECTED` rows are selected. Show an error message if there are more."""
+        count = selected.count()
+        if count > MAX_SELECTED:
             text = _(
-                "Nothing was done: %(number)d are chosen, and %(most)d at a time are the most. Filter the list."
+                "Select at most %(limit)d rows at a time. %(count)d were selected, and nothing was changed."
             )
-            self.message_user(request, text % {"number": number, "most": MOST_AT_ONCE}, messages.ERROR)
-        return number <= MOST_AT_ONCE
+            self.message_user(request, text % {"count": count, "limit": MAX_SELECTED}, messages.ERROR)
+        return count <= MAX_SELECTED
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         signals.object_added.send(
@@ -137,8 +136,11 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         return []
 
 
-class ToldByServices:
-    """Before the admin's class, where a model is stored through services: they have told the trail."""
+class ChangesAuditedByServices:
+    """Mixin for models that are saved by services, which record the audit events themselves.
+
+    Put it to the left of the model admin class.
+    """
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
         return LogEntry()
@@ -147,15 +149,15 @@ class ToldByServices:
         return LogEntry()
 
 
-class DeletedByServices(ToldByServices):
-    """The same where services delete its rows too."""
+class DeletionsAuditedByServices(ChangesAuditedByServices):
+    """Mixin for models that are saved and deleted by services, which record the audit events themselves."""
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> list[LogEntry]:
         return []
 
 
-class LookedAtModelAdmin(HotelModelAdmin):
-    """A model that is only looked at: what becomes of its rows is done elsewhere, or by actions."""
+class ReadOnlyModelAdmin(HotelModelAdmin):
+    """A model that is displayed but not edited. Its rows change through services or through admin actions."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -168,7 +170,7 @@ class LookedAtModelAdmin(HotelModelAdmin):
 
 
 class PlatformModelAdmin(HotelModelAdmin):
-    """A model in the platform's admin; asking for it in a hotel's context is a mistake of ours, and refused."""
+    """A model of the platform admin. Raises RuntimeError in the context of a hotel, which would be a bug of ours."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
         if current_tenant().id is not None:
@@ -177,7 +179,7 @@ class PlatformModelAdmin(HotelModelAdmin):
 
 
 def changed_fields(message: Any) -> list[str]:
-    """The names of the fields in Django's change message, also of inline rows."""
+    """Return the field names of Django's change message, those of inline rows included, in alphabetical order."""
     names: list[str] = []
     for part in message if isinstance(message, list) else []:
         for change in part.values():

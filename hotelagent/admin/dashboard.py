@@ -1,15 +1,15 @@
-"""The first page of an admin: a card for each figure, and below them panels, from whichever app knows it.
+"""The start page of an admin site: cards with one figure each, and panels, both registered by the apps.
 
-An app's `cards.py` registers what makes a card:
+The `cards.py` of an app registers a function for each card. It returns None when there is nothing to show:
 
-    @dashboard.register(scope="locks:read", order=20)
-    def rooms_occupied(request: HttpRequest) -> Card:
+    @dashboard.register_card(scope="locks:read", order=20)
+    def rooms_occupied(request: HttpRequest) -> Card | None:
         return Card(title=_("Rooms occupied"), value=..., note=..., url=reverse(...), icon="bed")
 
-A panel is registered with `register_panel` in the same way, and is a template with what it shows.
+`register_panel` registers a function that returns a template with its context.
 
-Either runs in the hotel's context (the platform's, where the scope is one that only platform staff hold), at each view
-of the page: one indexed query.
+The functions run in the context of the hotel, or of the platform for scopes that only platform staff have, each time
+the page is opened. Each should execute one indexed query.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,10 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One figure: `title` says what, `value` how much, `note` of how many or since when, `url` where it is shown.
+    """One figure of the start page.
 
-    `icon` is the name of a Material Symbol.
+    `value` is the figure and `title` its name. `note` is a second line, such as a total or a date. `url` is the
+    page that lists the counted rows. `icon` is the name of a Material Symbol.
     """
 
     title: str | Promise
@@ -37,60 +38,63 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A part of the page with a form of its own; `stylesheet` is the static file that it needs."""
+    """A section of the start page with its own template. `stylesheet` is the path of a static file, or empty."""
 
     template: str
     context: dict[str, Any]
     stylesheet: str = ""
 
 
-Maker = Callable[[HttpRequest], Card | None]
-PanelMaker = Callable[[HttpRequest], Panel | None]
+CardFactory = Callable[[HttpRequest], Card | None]
+PanelFactory = Callable[[HttpRequest], Panel | None]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Registered(Generic[T]):
+class _Registration(Generic[T]):
     order: int
     scope: str
-    maker: Callable[[HttpRequest], T | None]
+    factory: Callable[[HttpRequest], T | None]
 
 
-_registered: list[_Registered[Card]] = []
-_panels: list[_Registered[Panel]] = []
+_cards: list[_Registration[Card]] = []
+_panels: list[_Registration[Panel]] = []
 
 
-def register(*, scope: str, order: int = 100) -> Callable[[Maker], Maker]:
-    """Show the card that the function makes to who holds `scope`; none where it returns None."""
+def register_card(*, scope: str, order: int = 100) -> Callable[[CardFactory], CardFactory]:
+    """Register the decorated function as a card for users who have the scope. Cards are sorted by `order`."""
 
-    def add(maker: Maker) -> Maker:
-        _registered.append(_Registered(order, scope, maker))
-        return maker
+    def decorator(factory: CardFactory) -> CardFactory:
+        _cards.append(_Registration(order, scope, factory))
+        return factory
 
-    return add
-
-
-def register_panel(*, scope: str, order: int = 100) -> Callable[[PanelMaker], PanelMaker]:
-    """Show the panel that the function makes to who holds `scope`; none where it returns None."""
-
-    def add(maker: PanelMaker) -> PanelMaker:
-        _panels.append(_Registered(order, scope, maker))
-        return maker
-
-    return add
+    return decorator
 
 
-def cards(request: HttpRequest) -> list[Card]:
-    """The cards that this person may see; the others are not even made."""
-    return _made(_registered, request)
+def register_panel(*, scope: str, order: int = 100) -> Callable[[PanelFactory], PanelFactory]:
+    """Register the decorated function as a panel for users who have the scope. Panels are sorted by `order`."""
+
+    def decorator(factory: PanelFactory) -> PanelFactory:
+        _panels.append(_Registration(order, scope, factory))
+        return factory
+
+    return decorator
 
 
-def panels(request: HttpRequest) -> list[Panel]:
-    """The panels that this person may see."""
-    return _made(_panels, request)
+def cards_for(request: HttpRequest) -> list[Card]:
+    """Return the cards that the user's scopes allow. The functions of other cards are not called."""
+    return _build(_cards, request)
 
 
-def _made(registered: list[_Registered[T]], request: HttpRequest) -> list[T]:
-    allowed: frozenset[str] = getattr(request.user, "scopes", frozenset())
-    entries = sorted((entry for entry in registered if entry.scope in allowed), key=lambda entry: entry.order)
-    return [made for entry in entries if (made := entry.maker(request)) is not None]
+def panels_for(request: HttpRequest) -> list[Panel]:
+    """Return the panels that the user's scopes allow. The functions of other panels are not called."""
+    return _build(_panels, request)
+
+
+def _build(registrations: list[_Registration[T]], request: HttpRequest) -> list[T]:
+    scopes: frozenset[str] = getattr(request.user, "scopes", frozenset())
+    allowed = [registration for registration in registrations if registration.scope in scopes]
+    results = [
+        registration.factory(request) for registration in sorted(allowed, key=lambda entry: entry.order)
+    ]
+    return [result for result in results if result is not None]

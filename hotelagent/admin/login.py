@@ -23,8 +23,8 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc]
 
     def clean(self) -> dict[str, Any]:
         name = str(self.cleaned_data.get("username", "")).lower()
-        verdict = ClientThrottle.ask(policy="login", client=f"{current_actor().ip} {name}", rate=ATTEMPTS)
-        if verdict is not None and not verdict.allowed:
+        result = ClientThrottle.check(policy="login", client=f"{current_actor().ip} {name}", rate=ATTEMPTS)
+        if result is not None and not result.allowed:
             raise ValidationError(self.error_messages["throttled"], code="throttled")
         cleaned: dict[str, Any] = super().clean()
         return cleaned

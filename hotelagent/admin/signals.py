@@ -1,14 +1,22 @@
-"""What people do in the admin. This package can't import the audit trail, so the trail listens here.
+"""Signals for what staff do in the admin.
 
-Each is sent in the transaction of the change, with `request`, `obj` and `user`; `changed` has the names of the
-fields (never their values: what was typed may be personal). Django's own `user_login_failed`, `user_logged_in`
-and `user_logged_out` are sent as ever.
+The app `audit` receives them and records the events. The admin package can't call it, because `audit` is a layer above.
+
+Each signal is sent in the transaction of the change, with `request` and `user`. Those of an object also have `obj` and
+`changed`: the names of the changed fields, but not their values, which may be personal data. Logins are reported by
+Django's signals `user_logged_in`, `user_login_failed` and `user_logged_out`.
 """
 
 from django.dispatch import Signal
 
-object_added = Signal()  # sender: the model; obj, user, request, changed
+#: Sent with request, user, obj and changed. The sender is the model.
+object_added = Signal()
 object_changed = Signal()
 object_deleted = Signal()
-history_asked = Signal()  # sender: the model; request, model_admin, object_id; one receiver, answers the page
-permission_refused = Signal()  # user, request, permission: a scope, or the address of a page
+
+#: Sent with request, model_admin and object_id when the history page of an object is opened. The sender is the model.
+#: The only receiver returns the response.
+history_requested = Signal()
+
+#: Sent with request, user and permission (a missing scope, or the path of an admin page).
+permission_denied = Signal()

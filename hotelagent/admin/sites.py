@@ -14,7 +14,7 @@ from unfold.sites import UnfoldAdminSite
 from hotelagent.admin import dashboard, navigation
 from hotelagent.admin.language import set_language
 from hotelagent.admin.login import LoginForm
-from hotelagent.admin.signals import permission_refused
+from hotelagent.admin.signals import permission_denied
 from tenants.context import current_tenant
 
 
@@ -41,7 +41,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
             try:
                 return guarded(request, *args, **kwargs)
             except PermissionDenied:
-                permission_refused.send(
+                permission_denied.send(
                     sender=type(self), request=request, user=request.user, permission=request.path_info
                 )
                 raise
@@ -77,8 +77,8 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
         return HttpResponseRedirect(reverse("admin:index"))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        shown = {"cards": dashboard.cards(request), "panels": dashboard.panels(request)}
-        return super().index(request, {**(extra_context or {}), **shown})
+        dashboard_context = {"cards": dashboard.cards_for(request), "panels": dashboard.panels_for(request)}
+        return super().index(request, {**(extra_context or {}), **dashboard_context})
 
 
 class HotelSite(BaseSite):

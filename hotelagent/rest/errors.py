@@ -41,7 +41,9 @@ class MissingScope(exceptions.PermissionDenied):
         self.scope = scope
 
 
-def document(problem: Problem, *, detail: str, request_id: str | None, **members: Any) -> dict[str, Any]:
+def problem_document(
+    problem: Problem, *, detail: str, request_id: str | None, **members: Any
+) -> dict[str, Any]:
     """The problem document. `members` are the problem's own, beside those of the RFC."""
     return {
         "type": problem.type,
@@ -53,16 +55,16 @@ def document(problem: Problem, *, detail: str, request_id: str | None, **members
     }
 
 
-def problem_page(request: HttpRequest, problem: Problem) -> JsonResponse:
+def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
     """A problem document outside of REST framework's views: middleware, unknown addresses."""
     return JsonResponse(
-        document(problem, detail=problem.meaning, request_id=getattr(request, "request_id", None)),
+        problem_document(problem, detail=problem.meaning, request_id=getattr(request, "request_id", None)),
         status=problem.status,
         content_type=PROBLEM_JSON,
     )
 
 
-def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     """REST framework's `EXCEPTION_HANDLER`: total, so that a client never meets an HTML page."""
     request = context["request"]
     problem, detail, members, headers = _describe(exc)
@@ -72,7 +74,7 @@ def problem_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     if problem.status >= problems.SERVER_ERROR.status:
         # What Django does for an exception that leaves a view; the request's log line and Sentry listen to it.
         got_request_exception.send(sender=type(context.get("view")), request=request._request)
-    body = document(
+    body = problem_document(
         problem, detail=detail, request_id=getattr(request._request, "request_id", None), **members
     )
     return Response(body, status=problem.status, headers=headers, content_type=PROBLEM_JSON)

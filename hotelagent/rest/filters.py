@@ -9,13 +9,13 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-from hotelagent.rest.pagination import NewestFirst
+from hotelagent.rest.pagination import NewestFirstPagination
 
 if TYPE_CHECKING:  # REST framework reads this module while it makes its own views
     from rest_framework.viewsets import GenericViewSet
 
 
-class StrictFilters(DjangoFilterBackend):  # type: ignore[misc]
+class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
     """Lists only: who reads one thing is not told that it does not exist because a parameter does not fit it.
 
     A misspelt `statuss=cancelled` would else quietly list everything.
@@ -38,6 +38,6 @@ class StrictFilters(DjangoFilterBackend):  # type: ignore[misc]
 
 def _paging(view: "GenericViewSet[Any]") -> set[str]:
     paginator = view.paginator
-    if not isinstance(paginator, NewestFirst):
+    if not isinstance(paginator, NewestFirstPagination):
         return set()
     return {paginator.cursor_query_param, paginator.page_size_query_param}

@@ -68,7 +68,7 @@ _TAGS = {
 _webhooks: list[Callable[[], dict[str, Any]]] = []
 
 
-def describes_webhooks(describe: Callable[[], dict[str, Any]]) -> None:
+def register_webhooks(describe: Callable[[], dict[str, Any]]) -> None:
     """Register what makes entries of OpenAPI's `webhooks`, for the hotels' description."""
     if describe not in _webhooks:
         _webhooks.append(describe)

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hotelagent.rest import problems
-from hotelagent.rest.errors import document
+from hotelagent.rest.errors import problem_document
 from hotelagent.rest.problems import Problem
 from tenants.access import idempotency
 
@@ -77,7 +77,9 @@ class IdempotentMixin(APIView):
 
 
 def _refusal(request: Request, problem: Problem, *, headers: dict[str, str] | None = None) -> Response:
-    body = document(problem, detail=problem.meaning, request_id=getattr(request._request, "request_id", None))
+    body = problem_document(
+        problem, detail=problem.meaning, request_id=getattr(request._request, "request_id", None)
+    )
     return Response(body, status=problem.status, headers=headers, content_type="application/problem+json")
 
 

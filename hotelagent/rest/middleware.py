@@ -8,7 +8,7 @@ from django.middleware.common import CommonMiddleware
 
 from hotelagent.core.ids import uuid7
 from hotelagent.rest import problems
-from hotelagent.rest.errors import problem_page
+from hotelagent.rest.errors import problem_response
 
 #: What we take from others: enough for a UUID, a trace id or a proxy's own; nothing that could forge a log line.
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
@@ -49,7 +49,7 @@ class ApiProblems:
         ):
             return response
         problem = problems.BY_STATUS.get(response.status_code, problems.SERVER_ERROR)
-        answer = problem_page(request, problem)
+        answer = problem_response(request, problem)
         for header in ("Allow", "Retry-After", "WWW-Authenticate"):
             if header in response:
                 answer[header] = response[header]

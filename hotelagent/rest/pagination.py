@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # REST framework reads this module while it makes its own vie
     from rest_framework.views import APIView
 
 
-class NewestFirst(CursorPagination):
+class NewestFirstPagination(CursorPagination):
     """Rows in the order of their keys, the newest first: our keys are time-ordered (UUID version 7).
 
     A list that is read in another order derives from this and names its `ordering`, which must be unique.

@@ -34,7 +34,7 @@ class StrictSerializer(StrictMixin, serializers.Serializer[Any]):
     """The base of what is sent and is no model's own form."""
 
 
-class ShownSerializer(serializers.Serializer[T], Generic[T]):
+class ReadOnlySerializer(serializers.Serializer[T], Generic[T]):
     """The base of what is only shown. Its fields are made once: made for each answer, they were most of its cost.
 
     No field of it may look at its serializer's context. What is sent can't share its fields: a refusal's words
@@ -47,7 +47,7 @@ class ShownSerializer(serializers.Serializer[T], Generic[T]):
 
 
 @cache
-def _fields_of(kind: type[ShownSerializer[Any]]) -> BindingDict:
+def _fields_of(kind: type[ReadOnlySerializer[Any]]) -> BindingDict:
     serializer = kind()
     fields = BindingDict(serializer)
     fields.update(serializer.get_fields())

@@ -74,7 +74,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ThrottleResult:
     policy: str
     rate: Rate
     allowed: bool
@@ -99,19 +99,19 @@ class ClientThrottle(BaseThrottle):
     def allow_request(self, request: Request, _view: "APIView") -> bool:
         policy, client = identify(request)
         rate = Rate.parse(str(api_settings.DEFAULT_THROTTLE_RATES[policy]))
-        self.verdict = self.ask(policy=policy, client=client, rate=rate)
-        if self.verdict is None:
+        self.result = self.check(policy=policy, client=client, rate=rate)
+        if self.result is None:
             THROTTLE.labels(outcome="unknown").inc()
             return True
-        request._request.throttle_verdict = self.verdict  # type: ignore[attr-defined]
-        THROTTLE.labels(outcome="allowed" if self.verdict.allowed else "refused").inc()
-        return self.verdict.allowed
+        request._request.throttle_result = self.result  # type: ignore[attr-defined]
+        THROTTLE.labels(outcome="allowed" if self.result.allowed else "refused").inc()
+        return self.result.allowed
 
     def wait(self) -> float | None:
-        return self.verdict.wait_seconds if self.verdict else None
+        return self.result.wait_seconds if self.result else None
 
     @classmethod
-    def ask(cls, *, policy: str, client: str, rate: Rate) -> Verdict | None:
+    def check(cls, *, policy: str, client: str, rate: Rate) -> ThrottleResult | None:
         """The verdict on one more request, counted if it is let in; None where Redis does not answer."""
         if time.monotonic() < cls._resume_at:
             return None
@@ -123,7 +123,7 @@ class ClientThrottle(BaseThrottle):
                 cls._resume_at = time.monotonic() + REDIS_PAUSE_SECONDS
             logger.warning("throttle_without_redis", error=type(error).__name__, pause=REDIS_PAUSE_SECONDS)
             return None
-        return Verdict(policy, rate, bool(allowed), remaining, wait / 1e6, reset / 1e6)
+        return ThrottleResult(policy, rate, bool(allowed), remaining, wait / 1e6, reset / 1e6)
 
 
 def identify(request: Request) -> tuple[str, str]:

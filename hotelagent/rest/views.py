@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
-from hotelagent.admin.signals import permission_refused
+from hotelagent.admin.signals import permission_denied
 from hotelagent.rest.errors import MissingScope
 from tenants.access.authentication import actor_of
 from tenants.context import actor_context
@@ -40,7 +40,7 @@ class HotelAPIView(APIView):
         except MissingScope as refusal:
             self.check_throttles(request)  # and so is who tries doors: each try is an event in the trail
             with actor_context(actor_of(request)):
-                permission_refused.send(
+                permission_denied.send(
                     sender=type(self),
                     request=request._request,
                     user=request.user,
@@ -51,9 +51,9 @@ class HotelAPIView(APIView):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
-        verdict = getattr(request._request, "throttle_verdict", None)
-        if verdict is not None:
-            for name, value in verdict.headers.items():
+        result = getattr(request._request, "throttle_result", None)
+        if result is not None:
+            for name, value in result.headers.items():
                 response[name] = value
         # An answer belongs to who asked: no cache on the way may give it to another.
         response.setdefault("Cache-Control", "no-store")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AllValuesCheckboxFilter, ChoicesDropdownFilter, RangeNumericFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import HotelModelAdmin, LookedAtModelAdmin, ToldByServices
+from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin, ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site
 from locks import services
 from locks.admin.holders import NamesHolder, with_names
@@ -31,7 +31,7 @@ COLOURS = {
 
 
 @admin.register(Room, site=hotel_site)
-class RoomAdmin(ToldByServices, HotelModelAdmin):
+class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
     icon = "bed"
     menu_order = 10
     list_display = ["number", "room_type", "floor", "capacity"]
@@ -67,7 +67,7 @@ class RoomAdmin(ToldByServices, HotelModelAdmin):
 
 
 @admin.register(Allocation, site=hotel_site)
-class StayAdmin(NamesHolder, LookedAtModelAdmin):
+class StayAdmin(NamesHolder, ReadOnlyModelAdmin):
     """To look at. What can be done with a stay is done on the board."""
 
     icon = "hotel"

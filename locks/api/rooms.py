@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from hotelagent.rest.idempotency import IdempotentMixin
-from hotelagent.rest.pagination import NewestFirst
+from hotelagent.rest.pagination import NewestFirstPagination
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelAPIView, HotelViewSet
 from locks import selectors, services
@@ -21,7 +21,7 @@ DATES = (
 )
 
 
-class RoomsInOrder(NewestFirst):
+class RoomsInOrder(NewestFirstPagination):
     ordering = "id"
 
 

@@ -71,7 +71,7 @@ class WaitingEntryAdmin(NamesHolder, HotelModelAdmin):
 
     @admin.action(description=_("End the wait of the selected entries"), permissions=["change"])
     def end_wait(self, request: HttpRequest, queryset: QuerySet[WaitingEntry]) -> None:
-        ended = len(self.each(request, queryset, lambda entry: services.leave(entry.id)))
+        ended = len(self.apply_to_each(request, queryset, lambda entry: services.leave(entry.id)))
         text = ngettext("%(count)d entry no longer waits.", "%(count)d entries no longer wait.", ended)
         self.message_user(request, text % {"count": ended}, messages.SUCCESS)
 

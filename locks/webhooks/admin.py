@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
-from hotelagent.admin.base import DeletedByServices, HotelModelAdmin, LookedAtModelAdmin
+from hotelagent.admin.base import DeletionsAuditedByServices, HotelModelAdmin, ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site
 from locks import policy, services
 from locks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
@@ -69,7 +69,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Webhook, site=hotel_site)
-class WebhookAdmin(DeletedByServices, HotelModelAdmin):
+class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     icon = "webhook"
     menu_order = 40
     form = WebhookForm
@@ -185,7 +185,7 @@ class WebhookAdmin(DeletedByServices, HotelModelAdmin):
 
 
 @admin.register(WebhookDelivery, site=hotel_site)
-class NoticeAdmin(LookedAtModelAdmin):
+class NoticeAdmin(ReadOnlyModelAdmin):
     """What webhooks were told, for some days. What failed is sent again from the failures."""
 
     icon = "outgoing_mail"

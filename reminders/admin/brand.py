@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminFileFieldWidget, UnfoldBooleanWidget
 
-from hotelagent.admin.base import HotelModelAdmin, ToldByServices
+from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.previews import preview_of
 from reminders.errors import InvalidColour, InvalidLogo
@@ -53,7 +53,7 @@ class BrandForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Brand, site=hotel_site)
-class BrandAdmin(ToldByServices, HotelModelAdmin):
+class BrandAdmin(ChangesAuditedByServices, HotelModelAdmin):
     """One thing and no list: whoever asks for the list is shown the thing."""
 
     icon = "palette"

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from hotelagent.admin.base import HotelModelAdmin, ToldByServices
+from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders.reservations.calendars import services as calendar_services
 from reminders.reservations.calendars.fetching import tidied
@@ -40,7 +40,7 @@ class CalendarAddressForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(CalendarAddress, site=hotel_site)
-class CalendarAddressAdmin(ToldByServices, HotelModelAdmin):
+class CalendarAddressAdmin(ChangesAuditedByServices, HotelModelAdmin):
     """Added and removed, never changed: a new address is another calendar."""
 
     icon = "calendar_add_on"

@@ -7,7 +7,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from hotelagent.admin import framed
+from hotelagent.admin import inline_styles
 from reminders.mail import rendering
 from reminders.mail.branding import letterhead
 from reminders.models import Template
@@ -17,7 +17,7 @@ from tenants.errors import DomainError
 # How it looks in the dark; the page's policy would forbid it.
 _SOURCE: str = get_template("reminders/mail.html").template.source  # type: ignore[attr-defined]
 for _style in re.findall(r"<style>(.*?)</style>", _SOURCE, re.DOTALL):
-    framed.allow_style(_style)
+    inline_styles.allow(_style)
 
 
 def preview_of(template: Template) -> SafeString | str:

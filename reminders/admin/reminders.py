@@ -19,7 +19,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from hotelagent.admin import dashboard
-from hotelagent.admin.base import LookedAtModelAdmin
+from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import hotel_site
 from reminders import selectors
@@ -58,7 +58,7 @@ def _shortened(numbers: list[str]) -> str:
 
 
 @admin.register(Reminder, site=hotel_site)
-class ReminderAdmin(LookedAtModelAdmin):
+class ReminderAdmin(ReadOnlyModelAdmin):
     icon = "mail"
     menu_order = 10
     stylesheets = ("reminders/reminders.css",)
@@ -129,7 +129,7 @@ class ReminderAdmin(LookedAtModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Reminder], act: Callable[..., object]
     ) -> HttpResponse | None:
         """Each on its own: what can't be done to one doesn't hold up the others. One message a reason."""
-        if not self.are_few(request, queryset):
+        if not self.check_selection_size(request, queryset):
             return None
         refused: dict[str, list[str]] = defaultdict(list)
         chosen = list(queryset.values_list("id", "reservation__external_id"))
@@ -168,7 +168,7 @@ class ReminderAdmin(LookedAtModelAdmin):
         return bool(request.user.has_perm("reminders.change_reminder"))
 
 
-@dashboard.register(scope="reminders:read", order=30)
+@dashboard.register_card(scope="reminders:read", order=30)
 def reminders_today(_request: HttpRequest) -> Card:
     standing = selectors.standing()
     trouble = standing.unknown + standing.late

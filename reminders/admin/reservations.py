@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import HotelModelAdmin, ToldByServices
+from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from locks.selectors import today
 from reminders import selectors
@@ -30,7 +30,7 @@ GUEST = ("guest_name", "guest_email", "guest_phone", "language")
 
 
 @admin.register(Reservation, site=hotel_site)
-class ReservationAdmin(ToldByServices, HotelModelAdmin):
+class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
     icon = "event"
     menu_order = 0
     stylesheets = ("reminders/reminders.css",)
@@ -97,14 +97,14 @@ class ReservationAdmin(ToldByServices, HotelModelAdmin):
 
     @admin.action(description=_("Cancel the reservation"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
-        if not self.are_few(request, queryset):
+        if not self.check_selection_size(request, queryset):
             return
         done = len(
-            self.each(
+            self.apply_to_each(
                 request,
                 queryset,
                 lambda reservation: cancel_reservation(reservation_id=reservation.id),
-                called=lambda reservation: reservation.external_id,
+                label=lambda reservation: reservation.external_id,
             )
         )
         if done:

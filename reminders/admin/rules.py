@@ -218,7 +218,7 @@ class TemplateAdmin(HotelModelAdmin):
             self.message_user(request, _("Your account has no e-mail address."), messages.ERROR)
             return
         hotel = current_hotel()
-        for template in self.each(
+        for template in self.apply_to_each(
             request, queryset, lambda template: send_test(template, recipient=recipient, hotel=hotel)
         ):
             self.message_user(request, f"{template} → {recipient}", messages.SUCCESS)

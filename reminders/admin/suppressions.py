@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import DeletedByServices, HotelModelAdmin
+from hotelagent.admin.base import DeletionsAuditedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders.models import Suppression, SuppressionReason
 from reminders.reservations.guests import is_suppressed
@@ -34,7 +34,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Suppression, site=hotel_site)
-class SuppressionAdmin(DeletedByServices, HotelModelAdmin):
+class SuppressionAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     icon = "block"
     form = SuppressionForm
     menu_order = 40

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
-from hotelagent.admin.base import DeletedByServices, PlatformModelAdmin
+from hotelagent.admin.base import DeletionsAuditedByServices, PlatformModelAdmin
 from hotelagent.admin.sites import platform_site
 from tenants.models import ContactIdentifier, ContactKind
 from tenants.services import contacts
@@ -44,7 +44,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ContactIdentifier, site=platform_site)
-class ContactAdmin(DeletedByServices, PlatformModelAdmin):
+class ContactAdmin(DeletionsAuditedByServices, PlatformModelAdmin):
     icon = "contact_phone"
     menu_order = 5
     form = ContactForm

@@ -35,7 +35,7 @@ class DomainInline(TabularInline):  # type: ignore[misc]
         return False
 
 
-@dashboard.register(scope="hotels:read", order=0)
+@dashboard.register_card(scope="hotels:read", order=0)
 def hotels_by_status(_request: HttpRequest) -> Card:
     counts = dict(Hotel.objects.values_list("status").annotate(number=Count("id")))
     other = {status: number for status, number in counts.items() if status != HotelStatus.ACTIVE}
@@ -137,7 +137,7 @@ class HotelAdmin(PlatformModelAdmin):
     def _change(
         self, request: HttpRequest, hotels: QuerySet[Hotel], act: Callable[..., Hotel], done: Any
     ) -> None:
-        for hotel in self.each(request, hotels, lambda hotel: act(hotel_id=hotel.pk)):
+        for hotel in self.apply_to_each(request, hotels, lambda hotel: act(hotel_id=hotel.pk)):
             self.message_user(request, f"{hotel}: {done}", messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Hotel | None = None) -> bool:

@@ -115,11 +115,11 @@ def test_the_front_desk_does_not_see_staff(person: Callable[..., Client]) -> Non
     def hear(**message: Any) -> None:
         heard.append(message["permission"])
 
-    signals.permission_refused.connect(hear)
+    signals.permission_denied.connect(hear)
     try:
         assert browser.get("/admin/tenants/user/").status_code == 403
     finally:
-        signals.permission_refused.disconnect(hear)
+        signals.permission_denied.disconnect(hear)
     assert heard == ["/admin/tenants/user/"]
     assert "/admin/tenants/user/" not in page(browser, "/admin/")
 

@@ -181,14 +181,14 @@ def test_the_command_says_what_is_wrong(hotel: Hotel, arguments: list[str], said
 
 def test_a_refusal_stands_in_the_trail(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
     heard: list[dict[str, Any]] = []
-    from hotelagent.admin.signals import permission_refused  # noqa: PLC0415
+    from hotelagent.admin.signals import permission_denied  # noqa: PLC0415
 
     def hear(**message: Any) -> None:
         heard.append(message)
 
-    permission_refused.connect(hear)
+    permission_denied.connect(hear)
     try:
         client_with(hotel, "rooms:read").post(THING, {"number": 1})
     finally:
-        permission_refused.disconnect(hear)
+        permission_denied.disconnect(hear)
     assert [message["permission"] for message in heard] == ["rooms:write"]

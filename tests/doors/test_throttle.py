@@ -78,7 +78,7 @@ def test_no_more_get_in_at_once_than_the_rate_allows(in_hotel: Hotel) -> None:
     def ask() -> None:
         gate.wait(10)
         with hotel_context(in_hotel):
-            verdict = ClientThrottle.ask(policy="client", client="one", rate=Rate(5, 3600))
+            verdict = ClientThrottle.check(policy="client", client="one", rate=Rate(5, 3600))
         assert verdict is not None
         let_in.append(verdict.allowed)
 
@@ -119,5 +119,5 @@ def test_without_redis_it_does_not_ask_at_every_request(
 
     monkeypatch.setattr(throttling, "_script", lambda: counted)
     for _ in range(5):
-        assert ClientThrottle.ask(policy="client", client="one", rate=Rate(5, 60)) is None
+        assert ClientThrottle.check(policy="client", client="one", rate=Rate(5, 60)) is None
     assert len(asked) == 1

@@ -274,13 +274,13 @@ def test_an_address_is_put_on_the_list_once(staff: Client, hotel: Hotel) -> None
 def test_no_action_is_done_to_more_than_a_proxy_waits_for(
     staff: Client, booked: Reservation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(base, "MAX_SELECTED", 1)
     chosen = [str(id_) for id_ in booked.reminders.values_list("id", flat=True)]
     data = {"action": "cancel", "_selected_action": chosen}
     answer = staff.post("/admin/reminders/reminder/", data, follow=True)
-    assert "2 are chosen, and 1 at a time are the most" in str(*answer.context["messages"])
+    assert "Select at most 1 rows at a time. 2 were selected" in str(*answer.context["messages"])
     assert set(booked.reminders.values_list("status", flat=True)) == {"scheduled"}
-    monkeypatch.setattr(base, "MOST_AT_ONCE", 0)
+    monkeypatch.setattr(base, "MAX_SELECTED", 0)
     staff.post("/admin/reminders/reservation/", {"action": "cancel", "_selected_action": [str(booked.id)]})
     booked.refresh_from_db()
     assert booked.status == "booked"
