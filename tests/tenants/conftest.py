@@ -16,19 +16,20 @@ AddMigration = Callable[..., None]
 
 @pytest.fixture
 def add_migration(monkeypatch: pytest.MonkeyPatch) -> AddMigration:
-    """`add_migration("locks", [operation, ...], atomic=True)`: as if it stood in the app's folder, the last one."""
-    added: list[tuple[str, str, list[Any], bool]] = []
+    """Return a function that adds a migration to an app, as if it were the last one in the app's folder."""
+    added: list[tuple[str, str, dict[str, Any]]] = []
     load = MigrationLoader.load_disk
 
     def load_disk(self: MigrationLoader) -> None:
         load(self)
-        for app, name, operations, atomic in added:
-            last = max(found for label, found in self.disk_migrations if label == app)
-            body = {"operations": operations, "dependencies": [(app, last)], "atomic": atomic}
+        for app, name, attributes in added:
+            last = max(migration for label, migration in self.disk_migrations if label == app)
+            body = {**attributes, "dependencies": [(app, last)]}
             self.disk_migrations[app, name] = type("Migration", (Migration,), body)(name, app)
 
-    def add(app: str, operations: list[Any], *, atomic: bool = True) -> None:
-        added.append((app, f"9{len(added):03d}_added", operations, atomic))
+    def add(app: str, operations: list[Any], *, atomic: bool = True, initial: bool = False) -> None:
+        attributes = {"operations": operations, "atomic": atomic, "initial": initial}
+        added.append((app, f"9{len(added):03d}_added", attributes))
 
     monkeypatch.setattr(MigrationLoader, "load_disk", load_disk)
     return add

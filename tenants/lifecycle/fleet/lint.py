@@ -18,16 +18,6 @@ from django.db.migrations.operations.base import Operation
 
 from tenants.lifecycle.fleet import migration_sql
 
-#: Each app's last migration of the first release. What came before never ran beside older code; all that comes
-#: after is judged, as is every migration of an app that is not named here.
-FIRST_RELEASE = {
-    "tenants": "0005_hotel_email",
-    "audit": "0001_initial",
-    "dlq": "0002_platform_retries",
-    "locks": "0002_one_room_functions",
-    "reminders": "0004_handing_over",
-}
-
 #: Rules of squawk that don't fit here, and why.
 EXCLUDED = {
     "require-lock-timeout": "`migrate` sets one around every migration",
@@ -82,11 +72,11 @@ class NoSquawk(RuntimeError):
 
 
 def findings() -> list[Finding]:
-    """What is wrong with the migrations after the first release. Asks no database."""
+    """What is wrong with the migrations after the initial ones. Asks no database."""
     loader = MigrationLoader(None)
     found: list[Finding] = []
     texts = {}
-    for key in _later(loader):
+    for key in _find_judged_migrations(loader):
         migration = loader.graph.nodes[key]
         found += _without_db_default(migration)
         texts[_path(migration)] = migration_sql.collect_statements(loader, key)
@@ -94,16 +84,17 @@ def findings() -> list[Finding]:
     return sorted(found, key=lambda finding: finding.migration)
 
 
-def _later(loader: MigrationLoader) -> list[tuple[str, str]]:
-    ours = {
+def _find_judged_migrations(loader: MigrationLoader) -> list[tuple[str, str]]:
+    """Return the project's migrations except those marked `initial`, which no released code has run beside."""
+    our_apps = {
         app.label
         for app in apps.get_app_configs()
         if Path(app.path).is_relative_to(settings.BASE_DIR) and "site-packages" not in app.path
     }
     return sorted(
         (app, name)
-        for app, name in loader.disk_migrations
-        if app in ours and name > FIRST_RELEASE.get(app, "")
+        for (app, name), migration in loader.disk_migrations.items()
+        if app in our_apps and not migration.initial
     )
 
 

@@ -1,0 +1,92 @@
+"""The routing version with its triggers, an unused index, and the periodic tasks of Celery beat."""
+
+from django.db import migrations
+
+# Every process compares the routing version with its cached host table (tenants/host_routing.py). These are row
+# triggers because only a row trigger can have a WHEN condition. The condition skips hotels that are still being
+# provisioned: they have no route yet, and hotels that are created concurrently must not wait for the lock on the
+# version's one row.
+ADD_ROUTING_VERSION = """
+INSERT INTO tenants_routingversion (id, version) VALUES (1, 1);
+
+CREATE FUNCTION tenants_routing_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE public.tenants_routingversion SET version = version + 1 WHERE id = 1;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER routing_changed_insert AFTER INSERT ON tenants_hotel
+    FOR EACH ROW WHEN (NEW.status <> 'provisioning') EXECUTE FUNCTION tenants_routing_changed();
+CREATE TRIGGER routing_changed_update
+    AFTER UPDATE OF slug, name, status, schema, time_zone, language ON tenants_hotel
+    FOR EACH ROW EXECUTE FUNCTION tenants_routing_changed();
+CREATE TRIGGER routing_changed_delete AFTER DELETE ON tenants_hotel
+    FOR EACH ROW EXECUTE FUNCTION tenants_routing_changed();
+CREATE TRIGGER routing_changed AFTER INSERT OR UPDATE OR DELETE ON tenants_domain
+    FOR EACH ROW EXECUTE FUNCTION tenants_routing_changed();
+"""
+
+REMOVE_ROUTING_VERSION = """
+DROP TRIGGER routing_changed ON tenants_domain;
+DROP TRIGGER routing_changed_insert ON tenants_hotel;
+DROP TRIGGER routing_changed_update ON tenants_hotel;
+DROP TRIGGER routing_changed_delete ON tenants_hotel;
+DROP FUNCTION tenants_routing_changed();
+DELETE FROM tenants_routingversion;
+"""
+
+# Django creates this index for searches by prefix. Sessions are only looked up by their whole key, and every index
+# exists once per hotel.
+SESSION_PREFIX_INDEX = "django_session_session_key_c0390e0f_like"
+
+# task: (every, period, description in the admin). Operators can pause a task in the platform's admin.
+PERIODIC_TASKS = {
+    "tenants.tasks.tick": (5, "seconds", "Starts tasks for due items: reminders, retries, expired holds"),
+    "tenants.tasks.provision_pending": (60, "seconds", "Provisions hotels whose provisioning task was lost"),
+    "tenants.tasks.delete_old_redeliveries": (1, "days", "Deletes the delivery counts of finished tasks"),
+    "tenants.tasks.schedule_daily": (1, "days", "Schedules the daily cleanup of every hotel"),
+}
+
+
+def add_periodic_tasks(apps, schema_editor):
+    IntervalSchedule = apps.get_model("django_celery_beat", "IntervalSchedule")
+    PeriodicTask = apps.get_model("django_celery_beat", "PeriodicTask")
+    for task, (every, period, description) in PERIODIC_TASKS.items():
+        interval, _created = IntervalSchedule.objects.get_or_create(every=every, period=period)
+        PeriodicTask.objects.get_or_create(
+            name=task,
+            defaults={
+                "task": task,
+                "interval": interval,
+                "description": description,
+                # A message that waited longer than two periods for a worker expires: the next one does its work.
+                "expire_seconds": every * 2 if period == "seconds" else None,
+            },
+        )
+
+
+def remove_periodic_tasks(apps, schema_editor):
+    apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(name__in=PERIODIC_TASKS).delete()
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = [
+        ("tenants", "0001_initial"),
+        ("sessions", "0001_initial"),
+        ("django_celery_beat", "0019_alter_periodictasks_options"),
+    ]
+
+    operations = [
+        migrations.RunSQL(
+            ADD_ROUTING_VERSION, REMOVE_ROUTING_VERSION, hints={"model_name": "routingversion"}
+        ),
+        migrations.RunSQL(
+            f"DROP INDEX {SESSION_PREFIX_INDEX}",
+            f"CREATE INDEX {SESSION_PREFIX_INDEX} ON django_session (session_key varchar_pattern_ops)",
+            hints={"model_name": "user"},
+        ),
+        migrations.RunPython(add_periodic_tasks, remove_periodic_tasks, hints={"model_name": "hotel"}),
+    ]
