@@ -16,7 +16,8 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from locks.models import Allocation, AllocationStatus, WaitingEntry, WaitingStatus
+from locks.models import Allocation, AllocationStatus
+from locks.waiting_list.models import WaitingEntry, WaitingStatus
 
 _NOW = Func(function="clock_timestamp", output_field=DateTimeField())
 

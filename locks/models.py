@@ -3,14 +3,15 @@
 import datetime
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import ArrayField, DateRangeField, IntegerRangeField, RangeOperators
+from django.contrib.postgres.fields import DateRangeField, IntegerRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
-from hotelagent.core.messages import message_from_json
+from locks.waiting_list import models as _waiting_list  # noqa: F401 - Django finds an app's models here
+from locks.webhooks import models as _webhooks  # noqa: F401
 
 
 class Room(models.Model):
@@ -142,123 +143,3 @@ class Allocation(models.Model):
     def check_out(self) -> datetime.date:
         day: datetime.date = self.nights.upper
         return day
-
-
-class WaitingStatus(models.TextChoices):
-    WAITING = "waiting", _("waiting")
-    OFFERED = "offered", _("offered")
-    CLAIMED = "claimed", _("claimed")
-    LAPSED = "lapsed", _("lapsed")
-    LEFT = "left", _("left")
-
-
-#: Who may still get a room by waiting, or has one on offer. All else has ended.
-IN_LINE = [WaitingStatus.WAITING, WaitingStatus.OFFERED]
-
-
-class WaitingEntry(models.Model):
-    """Somebody who waits for a room, or for any of a type, on some nights. First come, first offered.
-
-    The offer is a hold of its own, made for the entry's `holder`. No name or address of a guest stands here.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    room = models.ForeignKey(
-        Room, models.CASCADE, null=True, db_index=False, related_name="+", verbose_name=_("room")
-    )
-    room_type = models.CharField(_("type"), max_length=40)
-    """Of the room, where one is named."""
-    guests = models.PositiveSmallIntegerField(_("guests"), default=1)
-    nights = DateRangeField(_("nights"))
-    status = models.CharField(_("status"), max_length=7, choices=WaitingStatus, default=WaitingStatus.WAITING)
-    holder = models.CharField(_("holder"), max_length=60)
-    session = models.CharField(_("guest session"), max_length=64, blank=True)
-    reference = models.CharField(_("reference"), max_length=64, blank=True)
-    offer_seconds = models.PositiveIntegerField()
-    """How long an offer to this entry stands: what was the rule when it joined."""
-    hold_id = models.UUIDField(_("offer"), null=True, editable=False)
-    """The offer. No foreign key: holds are forgotten by the thousand, and each would be looked for here."""
-    joined_at = models.DateTimeField(_("joined"), db_default=Now())
-    ended_at = models.DateTimeField(_("ended"), null=True)
-
-    class Meta:
-        verbose_name = _("waiting list entry")
-        verbose_name_plural = _("waiting list")
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(nights__isempty=False, nights__lower_inf=False, nights__upper_inf=False),
-                name="locks_waiting_nights_check",
-            ),
-            models.CheckConstraint(
-                condition=Q(status__in=WaitingStatus.values), name="locks_waiting_status_check"
-            ),
-        ]
-        indexes = [
-            # Whether anybody waits at all is asked whenever a room is taken or given back.
-            models.Index(fields=["joined_at"], condition=Q(status__in=IN_LINE), name="locks_waiting_in_line"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.room or self.room_type} {self.nights.lower:%Y-%m-%d} - {self.nights.upper:%Y-%m-%d}"
-
-
-class Webhook(models.Model):
-    """An address of another system that is told of changes, signed with a secret that it shares with us."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    url = models.CharField(_("address"), max_length=500)
-    events = ArrayField(models.CharField(max_length=40), verbose_name=_("events"))
-    sealed_secret = models.BinaryField(editable=False)
-    """The secret as `locks.webhooks.sealing` seals it: it must be readable to sign, so it can't be a digest."""
-    sealed_old_secret = models.BinaryField(null=True, editable=False)
-    old_secret_until = models.DateTimeField(_("old secret until"), null=True, editable=False)
-    """After a rotation the one before signs as well, until then: the other side takes over the new one meanwhile."""
-    active = models.BooleanField(_("active"), default=True)
-    failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
-    quiet_until = models.DateTimeField(null=True, editable=False)
-    """After a failure it is left alone until then: one that hangs must not keep the workers."""
-    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
-
-    class Meta:
-        verbose_name = _("webhook")
-        verbose_name_plural = _("webhooks")
-
-    def __str__(self) -> str:
-        return self.url
-
-
-class WebhookDeliveryStatus(models.TextChoices):
-    PENDING = "pending", _("pending")
-    PAUSED = "paused", _("paused")
-    """Its webhook was switched off before it was sent: it waits until that is on again."""
-    SENT = "sent", _("sent")
-    FAILED = "failed", _("failed")
-
-
-class WebhookDelivery(models.Model):
-    """One change that one webhook is told of, written in the transaction of the change. No token, no guest."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    webhook = models.ForeignKey(Webhook, models.CASCADE, db_index=False, verbose_name=_("webhook"))
-    event = models.CharField(_("event"), max_length=40)
-    data = models.JSONField(_("data"))
-    status = models.CharField(
-        _("status"), max_length=7, choices=WebhookDeliveryStatus, default=WebhookDeliveryStatus.PENDING
-    )
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    error = models.JSONField(_("error"), null=True)
-    """As `hotelagent.core.messages` keeps it."""
-    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
-    sent_at = models.DateTimeField(_("sent"), null=True, editable=False)
-
-    class Meta:
-        verbose_name = _("notice")
-        verbose_name_plural = _("notices")
-
-    def __str__(self) -> str:
-        return self.event
-
-    @property
-    def why(self) -> str:
-        """Why it was not taken the last time, to a reader."""
-        return message_from_json(self.error)

@@ -22,22 +22,5 @@ MAX_NIGHTS_OUT_OF_SERVICE = 3653
 HOLDS_PER_CLIENT = 500
 HOLDS_PER_SESSION = 20
 
-#: The waiting list: how long an offer stands (seconds), and how many may be waited for at once.
-OFFER_SECONDS = 600
-WAITING_PER_CLIENT = 500
-WAITING_PER_SESSION = 10
-
-#: A webhook is told so long before a hold ends (seconds).
-WARNING_SECONDS = 120
-WEBHOOKS = 20
-#: Hours for which the secret before a rotation still signs: unless told otherwise, and at most.
-SECRET_OVERLAP_HOURS = 24
-SECRET_OVERLAP_HOURS_MOST = 168
-#: Seconds before a notice is sent again, each with up to a tenth more: about a day. Then it is a failure for people.
-NOTICE_WAITS = (10, 30, 120, 600, 3600, 10_800, 21_600, 43_200)
-#: After a failure a webhook is left alone for so long (seconds); after so many days of nothing else it is switched off.
-QUIET_SECONDS = 30
-FAILING_DAYS = 3
-
 #: Days after which what came to nothing (a hold, a wait) and what was told is forgotten; the trail keeps what happened.
 KEEP_ENDED_DAYS = 7

@@ -223,7 +223,7 @@ SPECTACULAR_SETTINGS = {
         "ReminderStatus": "reminders.models.ReminderStatus",
         "ReservationStatus": "reminders.models.ReservationStatus",
         "AllocationStatus": "locks.models.AllocationStatus",
-        "WaitingStatus": "locks.models.WaitingStatus",
+        "WaitingStatus": "locks.waiting_list.models.WaitingStatus",
     },
 }
 

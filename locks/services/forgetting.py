@@ -7,14 +7,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from locks import policy
-from locks.models import (
-    Allocation,
-    AllocationStatus,
-    WaitingEntry,
-    Webhook,
-    WebhookDelivery,
-    WebhookDeliveryStatus,
-)
+from locks.models import Allocation, AllocationStatus
+from locks.waiting_list.models import WaitingEntry
+from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
 from tenants.database.clock import database_now
 
 BATCH = 1000

@@ -16,7 +16,7 @@ from hotelagent.admin.sites import hotel_site
 from locks import services
 from locks.admin.holders import NamesHolder, with_names
 from locks.listing import waiting_entries
-from locks.models import WaitingEntry, WaitingStatus
+from locks.waiting_list.models import WaitingEntry, WaitingStatus
 
 COLOURS = {
     WaitingStatus.WAITING: "info",

@@ -16,11 +16,11 @@ from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 from locks import services
 from locks.api.rooms import DATES
-from locks.errors import UnknownEntry
 from locks.listing import waiting_entries
-from locks.models import WaitingEntry, WaitingStatus
 from locks.owner import holder, staff_holder
 from locks.serializers import MadeHoldSerializer, WantedSerializer
+from locks.waiting_list.errors import UnknownEntry
+from locks.waiting_list.models import WaitingEntry, WaitingStatus
 from locks.waiting_list.services import Wish
 
 _MINE = (404, "`/problems/unknown-waiting-entry`.")

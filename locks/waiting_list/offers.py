@@ -14,11 +14,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit.services import record
-from locks import events
 from locks.holds import rows
-from locks.models import WaitingEntry, WaitingStatus
 from locks.nights import Nights
+from locks.waiting_list import events
 from locks.waiting_list import sql as waiting_sql
+from locks.waiting_list.models import WaitingEntry, WaitingStatus
 from tenants.context import current_hotel
 from tenants.database.clock import database_now
 from tenants.queue import due

@@ -9,21 +9,24 @@ from django.db.models.functions import Now
 
 from audit.services import record
 from hotelagent.core.ids import uuid7
-from locks import events, metrics, policy, sql
-from locks.errors import (
+from locks import metrics, policy, sql
+from locks.errors import DatesInPast, UnknownRoom
+from locks.events import HOLD_RELEASED
+from locks.holds import Hold, held_rooms, rows
+from locks.models import Room
+from locks.nights import Nights
+from locks.owner import digest, holder, new_token, staff_holder
+from locks.waiting_list import events
+from locks.waiting_list import policy as waiting_policy
+from locks.waiting_list import sql as waiting_sql
+from locks.waiting_list.errors import (
     AlreadyClaimed,
-    DatesInPast,
     NothingOffered,
     OfferMissed,
     TooManyWaiting,
     UnknownEntry,
-    UnknownRoom,
 )
-from locks.holds import Hold, held_rooms, rows
-from locks.models import IN_LINE, Room, WaitingEntry, WaitingStatus
-from locks.nights import Nights
-from locks.owner import digest, holder, new_token, staff_holder
-from locks.waiting_list import sql as waiting_sql
+from locks.waiting_list.models import IN_LINE, WaitingEntry, WaitingStatus
 from locks.waiting_list.offers import BUSY, offer, wanted
 from locks.webhooks.publish import announce
 from tenants.context import current_hotel
@@ -62,7 +65,7 @@ def join(wish: Wish) -> WaitingEntry:
             holder=holder(),
             session=wish.session,
             reference=wish.reference,
-            offer_seconds=policy.OFFER_SECONDS,
+            offer_seconds=waiting_policy.OFFER_SECONDS,
         )
         entry.refresh_from_db()
         record(
@@ -131,7 +134,7 @@ def leave(entry_id: UUID) -> WaitingEntry:
         if ended:
             due.cancel(kind="hold", ids=[room.id for room in ended])
             for room in ended:
-                record(events.HOLD_RELEASED, subject=("hold", room.id), **room.dates)
+                record(HOLD_RELEASED, subject=("hold", room.id), **room.dates)
             announce("hold.released", [room.id for room in ended])
             metrics.ENDED.labels(how="released").inc(len(ended))
     return entry
@@ -157,11 +160,14 @@ def _check(wish: Wish) -> None:
     if wish.nights.check_in < situation["today"]:
         today = situation["today"].isoformat()
         raise DatesInPast(f"At the hotel it is {today}.", today=today)
-    if situation["by_client"] >= policy.WAITING_PER_CLIENT:
-        raise TooManyWaiting(f"You have {situation['by_client']} entries.", limit=policy.WAITING_PER_CLIENT)
-    if wish.session and situation["by_session"] >= policy.WAITING_PER_SESSION:
+    if situation["by_client"] >= waiting_policy.WAITING_PER_CLIENT:
         raise TooManyWaiting(
-            f"This guest's session has {situation['by_session']} entries.", limit=policy.WAITING_PER_SESSION
+            f"You have {situation['by_client']} entries.", limit=waiting_policy.WAITING_PER_CLIENT
+        )
+    if wish.session and situation["by_session"] >= waiting_policy.WAITING_PER_SESSION:
+        raise TooManyWaiting(
+            f"This guest's session has {situation['by_session']} entries.",
+            limit=waiting_policy.WAITING_PER_SESSION,
         )
 
 

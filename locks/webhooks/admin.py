@@ -18,8 +18,9 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from hotelagent.admin.base import DeletionsAuditedByServices, HotelModelAdmin, ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site
-from locks import policy, services
-from locks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
+from locks import services
+from locks.webhooks import policy
+from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
 from locks.webhooks.sending import check_url
 from locks.webhooks.services import host_of
 from locks.webhooks.topics import TOPICS

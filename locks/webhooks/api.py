@@ -14,8 +14,9 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
 from hotelagent.rest.views import UUID_REGEX, HotelAPIView, HotelViewSet
-from locks import policy, services
-from locks.models import Webhook
+from locks import services
+from locks.webhooks import policy
+from locks.webhooks.models import Webhook
 from locks.webhooks.topics import TOPICS
 
 _REFUSED = (422, "`/problems/webhook-address-refused`.")

@@ -16,10 +16,11 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage, message_to_json
-from locks import events, metrics, policy
-from locks.errors import NotDelivered, WebhookDeliveryNotFound
+from locks import metrics
 from locks.holds import rows
-from locks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
+from locks.webhooks import events, policy
+from locks.webhooks.errors import NotDelivered, WebhookDeliveryNotFound
+from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
 from locks.webhooks.pausing import pause
 from locks.webhooks.publish import announce
 from locks.webhooks.services import is_taken, send, switch_off

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 
 from locks.holds import rows
-from locks.models import Webhook
+from locks.webhooks.models import Webhook
 from tenants.queue import due
 
 _PAUSE = """

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop as _
 
 from hotelagent.core import encryption
 from hotelagent.core.messages import TranslatableMessage
-from locks.errors import NotDelivered
+from locks.webhooks.errors import NotDelivered
 
 #: As Standard Webhooks writes them: this mark, then base64.
 MARK = "whsec_"

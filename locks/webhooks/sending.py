@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hotelagent.core import http_client, public_addresses
-from locks.errors import AddressRefused, NotDelivered
+from locks.webhooks.errors import AddressRefused, NotDelivered
 
 #: Maximum duration of a request in seconds, from the first packet to the status line.
 SECONDS = 10.0

@@ -12,10 +12,9 @@ from django.db import transaction
 
 from audit.services import record
 from hotelagent.core.ids import uuid7
-from locks import events, policy
-from locks.errors import NotDelivered, TooManyWebhooks, UnknownWebhook
-from locks.models import Webhook
-from locks.webhooks import sealing, signing
+from locks.webhooks import events, policy, sealing, signing
+from locks.webhooks.errors import NotDelivered, TooManyWebhooks, UnknownWebhook
+from locks.webhooks.models import Webhook
 from locks.webhooks.pausing import pause, resume
 from locks.webhooks.sending import check_url, post
 from locks.webhooks.topics import PING

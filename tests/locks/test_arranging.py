@@ -11,9 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from locks import services
-from locks.models import Allocation, Room, WebhookDelivery
+from locks.models import Allocation, Room
 from locks.nights import Nights
 from locks.services import Placement, StayChange, Wish, arrange
+from locks.webhooks.models import WebhookDelivery
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import due, events_of, lapse

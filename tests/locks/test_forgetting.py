@@ -8,10 +8,12 @@ from django.db import connection
 
 from hotelagent.core.ids import uuid7
 from locks import policy, services
-from locks.models import Allocation, WaitingEntry, WebhookDelivery
+from locks.models import Allocation
 from locks.services import Wish
 from locks.services.forgetting import _first_key
 from locks.tasks import forget_ended
+from locks.waiting_list.models import WaitingEntry
+from locks.webhooks.models import WebhookDelivery
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel, HotelStatus
 from tenants.queue import due

@@ -5,21 +5,21 @@ import datetime
 import pytest
 from django.db import connection
 
-from locks import policy, selectors, services
-from locks.errors import (
-    AlreadyClaimed,
-    DatesInPast,
-    NothingOffered,
-    OfferMissed,
-    RoomTaken,
-    TooManyWaiting,
-    UnknownEntry,
-    UnknownRoom,
-)
+from locks import selectors, services
+from locks.errors import DatesInPast, RoomTaken, UnknownRoom
 from locks.holds import Hold
-from locks.models import Allocation, AllocationStatus, Room, WaitingEntry, WaitingStatus
+from locks.models import Allocation, AllocationStatus, Room
 from locks.nights import Nights
 from locks.services import Wish
+from locks.waiting_list import policy
+from locks.waiting_list.errors import (
+    AlreadyClaimed,
+    NothingOffered,
+    OfferMissed,
+    TooManyWaiting,
+    UnknownEntry,
+)
+from locks.waiting_list.models import WaitingEntry, WaitingStatus
 from tenants.context import Actor, actor_context
 from tenants.models import DueItem
 from tests.locks.conftest import SomeNights

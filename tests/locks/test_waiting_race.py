@@ -11,9 +11,10 @@ from django.db import connection, transaction
 from locks import services
 from locks.errors import NoRoomFree, RoomContended, RoomTaken
 from locks.holds import Hold
-from locks.models import Allocation, AllocationStatus, WaitingEntry
+from locks.models import Allocation, AllocationStatus
 from locks.nights import Nights
 from locks.services import Wish
+from locks.waiting_list.models import WaitingEntry
 from tenants.context import Actor, actor_context, hotel_context
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights

@@ -7,9 +7,10 @@ from django.db import connection, transaction
 from django.test import Client
 
 from dlq.models import Failure
-from locks import policy, services
-from locks.models import Webhook, WebhookDelivery
+from locks import services
 from locks.tasks import send_last
+from locks.webhooks import policy
+from locks.webhooks.models import Webhook, WebhookDelivery
 from locks.webhooks.topics import TOPICS
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel

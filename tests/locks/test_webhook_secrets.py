@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 
 from locks import services
-from locks.errors import UnknownWebhook
-from locks.models import Webhook
+from locks.webhooks.errors import UnknownWebhook
+from locks.webhooks.models import Webhook
 from locks.webhooks.topics import TOPICS
 from tests.locks.receiver import Receiver, verify
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from locks.errors import AddressRefused, NotDelivered
 from locks.webhooks import sending
+from locks.webhooks.errors import AddressRefused, NotDelivered
 
 
 def test_post_to_a_private_address_raises_address_refused(settings: Any) -> None:

@@ -5,11 +5,12 @@ import datetime
 import pytest
 from django.db import connection, transaction
 
-from locks import policy, services
+from locks import services
 from locks.errors import RoomTaken
-from locks.models import Webhook, WebhookDelivery
 from locks.services import Wish
+from locks.webhooks import policy
 from locks.webhooks.described import described
+from locks.webhooks.models import Webhook, WebhookDelivery
 from locks.webhooks.topics import TOPICS
 from tenants.models import DueItem
 from tests.locks.conftest import SomeNights

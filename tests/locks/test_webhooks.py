@@ -9,10 +9,10 @@ from django.db import connection
 from django.utils import translation
 
 from dlq.models import Failure
-from locks import policy, services
-from locks.models import Webhook, WebhookDelivery
+from locks import services
 from locks.tasks import send_last, send_notices
-from locks.webhooks import sealing, sending
+from locks.webhooks import policy, sealing, sending
+from locks.webhooks.models import Webhook, WebhookDelivery
 from locks.webhooks.topics import TOPICS
 from tenants.context import platform_context
 from tenants.models import DueItem

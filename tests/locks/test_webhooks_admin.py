@@ -7,9 +7,10 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from locks import services
-from locks.errors import NotDelivered
-from locks.models import WaitingEntry, Webhook, WebhookDelivery
 from locks.services import Wish
+from locks.waiting_list.models import WaitingEntry
+from locks.webhooks.errors import NotDelivered
+from locks.webhooks.models import Webhook, WebhookDelivery
 from locks.webhooks.topics import TOPICS
 from tenants.access.scopes import Role
 from tenants.context import hotel_context

@@ -1,0 +1,42 @@
+"""Errors of webhooks."""
+
+from tenants.errors import DomainError
+
+
+class UnknownWebhook(DomainError):
+    """No webhook has this id."""
+
+    code = "unknown-webhook"
+    status = 404
+    title = "There is no such webhook"
+
+
+class WebhookDeliveryNotFound(DomainError):
+    """What was to be told is forgotten, or its webhook was deleted: there is nobody to tell."""
+
+    code = "unknown-notice"
+    status = 404
+    title = "There is no such notice"
+
+
+class TooManyWebhooks(DomainError):
+    """A hotel may have `limit` webhooks: delete one first."""
+
+    code = "too-many-webhooks"
+    title = "The hotel has as many webhooks as it may"
+
+
+class AddressRefused(DomainError):
+    """A webhook's address is an https address on the public internet, without a user name or a password."""
+
+    code = "webhook-address-refused"
+    status = 422
+    title = "Webhooks can't be sent to this address"
+
+
+class NotDelivered(DomainError):
+    """The other side did not answer with a status of 200 to 299 within ten seconds."""
+
+    code = "webhook-not-delivered"
+    status = 502
+    title = "The webhook did not take the notice"
