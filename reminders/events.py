@@ -118,8 +118,8 @@ SUPPRESSION_REMOVED = register(
     fields=("reason",),
     words={"reason": _SUPPRESSED},
 )
-BRAND_CHANGED = register(
-    "brand.changed",
+EMAIL_BRANDING_CHANGED = register(
+    "email_branding.changed",
     sentence=_("{actor} changed how the mails look: {changed}"),
     fields=("changed",),
     words={"changed": {"colour": _("colour"), "logo": _("logo")}},

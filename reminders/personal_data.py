@@ -29,6 +29,6 @@ declare_columns("reminders_suppression", masked={"email": mask_email}, kept=("re
 # The hotel's own words and looks, which its guests are sent.
 declare_columns("reminders_rule", kept=("name", "anchor", "late_policy", "room_types", "sources", "guests"))
 declare_columns("reminders_template", kept=("language", "subject", "html", "text"))
-declare_columns("reminders_brand", kept=("colour", "logo", "logo_type", "logo_digest"))
+declare_columns("reminders_emailbranding", kept=("colour", "logo", "logo_type", "logo_digest"))
 # It would read real guests' bookings into the copy.
 omit_rows("reminders_calendaraddress")

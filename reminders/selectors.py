@@ -40,7 +40,7 @@ class Moment:
 
     @property
     def error(self) -> str:
-        return self.reminder.why
+        return self.reminder.error_message
 
 
 def timeline(*, reservation_id: uuid.UUID) -> list[Moment]:

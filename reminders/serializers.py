@@ -75,7 +75,7 @@ class ReminderSerializer(serializers.ModelSerializer[Reminder]):
     rule_name = serializers.CharField(source="rule.name", read_only=True)
     skip_reason = serializers.ChoiceField(choices=SkipReason.choices, allow_blank=True, read_only=True)
     last_error = serializers.CharField(
-        source="why",
+        source="error_message",
         read_only=True,
         help_text="What went wrong the last time, in the language of `Accept-Language` but for what a mail server "
         "or a provider said. Empty: nothing did.",

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from hotelagent.admin import inline_styles
 from reminders.mail import rendering
-from reminders.mail.branding import letterhead
+from reminders.mail.branding import branding_context
 from reminders.models import Template
 from tenants.context import current_hotel
 from tenants.errors import DomainError
@@ -24,9 +24,9 @@ def preview_of(template: Template) -> SafeString | str:
     """As the guest of the newest reservation would get it; in a frame that runs no script."""
     # Addresses without a host: a page of the admin may load nothing from elsewhere, a domain of the hotel's own
     # included.
-    head = letterhead(current_hotel(), address="")
+    branding = branding_context(current_hotel(), base_url="")
     try:
-        rendered = rendering.preview(template, letterhead=head, unsubscribe="#")
+        rendered = rendering.render_preview(template, branding=branding, unsubscribe="#")
     except DomainError as error:
         return error.detail
     return format_html(

@@ -103,11 +103,11 @@ class ReminderAdmin(ReadOnlyModelAdmin):
 
     @display(description=_("last error"), empty_value="-")
     def error(self, reminder: Reminder) -> str:
-        return reminder.why
+        return reminder.error_message
 
     @display(description=_("why"), empty_value="")
     def why(self, reminder: Reminder) -> str:
-        return reminder.get_skip_reason_display() or reminder.why[:120]
+        return reminder.get_skip_reason_display() or reminder.error_message[:120]
 
     @admin.action(description=_("Send now"), permissions=["act"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:

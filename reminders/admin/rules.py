@@ -19,12 +19,11 @@ from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.previews import preview_of
 from reminders.mail import rendering
-from reminders.mail.message_builder import send_test
 from reminders.mail.variables import AVAILABLE
 from reminders.models import FIRST_RULES, Reservation, Rule, Template
 from reminders.planning.replan import replan_soon
 from reminders.reservations.validation import is_language
-from tenants.context import current_hotel
+from reminders.services.templates import send_test_message
 from tenants.errors import DomainError
 
 
@@ -53,7 +52,7 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned = super().clean() or {}
         parts = {name: cleaned.get(name, "") for name in ("subject", "text", "html")}
         try:
-            rendering.check(**parts)
+            rendering.validate_template(**parts)
         except DomainError as error:
             part = error.extra.get("part", "__all__")
             raise ValidationError({part: _flaw(error).removeprefix(f"{part}: ")}) from error
@@ -217,8 +216,7 @@ class TemplateAdmin(HotelModelAdmin):
         if not recipient:
             self.message_user(request, _("Your account has no e-mail address."), messages.ERROR)
             return
-        hotel = current_hotel()
         for template in self.apply_to_each(
-            request, queryset, lambda template: send_test(template, recipient=recipient, hotel=hotel)
+            request, queryset, lambda template: send_test_message(template, recipient=recipient)
         ):
             self.message_user(request, f"{template} → {recipient}", messages.SUCCESS)

@@ -1,4 +1,4 @@
-"""What all mails of a hotel share: its name, colour and logo, and the host that their links lead to."""
+"""The branding that all e-mails of a hotel share: name, colour, logo, and the base URL of the links."""
 
 from __future__ import annotations
 
@@ -6,75 +6,94 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 
-from reminders.models import Brand
+from reminders.models import EmailBranding
 from tenants.context import Tenant
 from tenants.host_routing import public_url
 
-LOGO_HEIGHT = 48  # pixels on the page, at most; the picture may have more for sharp screens
+#: Pixels. The largest size at which a logo is displayed. The image may have more pixels for sharp screens.
+LOGO_HEIGHT = 48
 LOGO_WIDTH = 240
-_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
+
+_FILE_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
+_DARK = "#111827"
+_WHITE = "#ffffff"
 
 
 @dataclass(frozen=True)
-class Letterhead:
-    """Made once for a batch. `address` is where guests reach the hotel, without a slash at the end."""
+class BrandingContext:
+    """The branding of one hotel as the templates use it. Created once per batch.
+
+    `base_url` is where guests reach the hotel, without a trailing slash. `logo_url` is empty without a logo.
+    `logo_size` is the width and height to display it at, for e-mail clients that ignore styles.
+    """
 
     hotel: Tenant
-    address: str
+    base_url: str
     colour: str
-    logo_url: str  # empty where there is no logo
-    logo_size: tuple[int, int]  # width and height to show it at: some mail programs know these and no style
+    logo_url: str
+    logo_size: tuple[int, int]
 
     @property
-    def ink(self) -> str:
-        """Black or white: whichever reads better on the colour."""
-        return ink_on(self.colour)
+    def text_colour(self) -> str:
+        return text_colour_on(self.colour)
 
     @cached_property
-    def written(self) -> dict[str, str]:
-        """As HTML, by the names of the places that a mail's page has for them."""
+    def escaped(self) -> dict[str, str]:
+        """The values for the placeholders of the layout, escaped for HTML."""
         width, height = self.logo_size
         return {
-            "hotel": escape(self.hotel.name),
+            "hotel_name": escape(self.hotel.name),
             "colour": escape(self.colour),
-            "ink": self.ink,
+            "text_colour": self.text_colour,
             "logo_url": escape(self.logo_url),
-            "width": str(width),
-            "height": str(height),
+            "logo_width": str(width),
+            "logo_height": str(height),
         }
 
 
-def letterhead(hotel: Tenant, *, brand: Brand | None = None, address: str | None = None) -> Letterhead:
-    """`brand`: where it is read already; else in the hotel's context. `address=""`: for a page on the hotel's own
-    host, which may load nothing else."""
-    brand = brand or Brand.objects.defer("logo").get()
-    address = public_url(hotel) if address is None else address
-    logo = f"/brand/{brand.logo_digest}.{_EXTENSIONS[brand.logo_type]}" if brand.logo_digest else ""
-    return Letterhead(
+def branding_context(
+    hotel: Tenant, *, branding: EmailBranding | None = None, base_url: str | None = None
+) -> BrandingContext:
+    """Return the branding of the hotel.
+
+    Without `branding`, the row is read in the current hotel's context. Without `base_url`, links lead to the
+    hotel's public URL. `base_url=""` makes relative URLs, for pages whose content security policy allows only
+    images from their own host.
+    """
+    branding = branding or EmailBranding.objects.defer("logo").get()
+    base_url = public_url(hotel) if base_url is None else base_url
+    logo_url = ""
+    if branding.logo_digest:
+        extension = _FILE_EXTENSIONS[branding.logo_type]
+        logo_url = f"{base_url}/brand/{branding.logo_digest}.{extension}"
+    return BrandingContext(
         hotel=hotel,
-        address=address,
-        colour=brand.colour,
-        logo_url=f"{address}{logo}" if logo else "",
-        logo_size=_shown_size(brand.logo_width, brand.logo_height),
+        base_url=base_url,
+        colour=branding.colour,
+        logo_url=logo_url,
+        logo_size=_display_size(branding.logo_width, branding.logo_height),
     )
 
 
-def _shown_size(width: int, height: int) -> tuple[int, int]:
+def _display_size(width: int, height: int) -> tuple[int, int]:
     scale = min(1.0, LOGO_HEIGHT / max(1, height), LOGO_WIDTH / max(1, width))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def ink_on(colour: str) -> str:
-    """`#rrggbb` -> `#ffffff` or `#111827`, by the contrast ratio of WCAG 2.2 (1.4.3)."""
-    light = _luminance(colour)
-    dark_ink = "#111827"
-    on_white, on_dark = 1.05 / (light + 0.05), (light + 0.05) / (_luminance(dark_ink) + 0.05)
-    return "#ffffff" if on_white >= on_dark else dark_ink
+def text_colour_on(background: str) -> str:
+    """Return white or a dark grey, whichever has the higher contrast ratio on `background` (WCAG 2.2, 1.4.3).
+
+    Colours are written `#rrggbb`.
+    """
+    luminance = _relative_luminance(background)
+    contrast_of_white = 1.05 / (luminance + 0.05)
+    contrast_of_dark = (luminance + 0.05) / (_relative_luminance(_DARK) + 0.05)
+    return _WHITE if contrast_of_white >= contrast_of_dark else _DARK
 
 
-def _luminance(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+def _relative_luminance(colour: str) -> float:
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
     red, green, blue = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels
     ]
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -11,9 +11,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from reminders.mail import unsubscribe_links
-from reminders.mail.branding import letterhead
+from reminders.mail.branding import branding_context
 from reminders.mail.rendering import words_language
-from reminders.models import Brand, Reminder, SuppressionReason
+from reminders.models import EmailBranding, Reminder, SuppressionReason
 from reminders.reservations import guests
 from reminders.services.suppressions import suppress_recipient
 from tenants.context import current_hotel
@@ -43,7 +43,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             {
                 "address": _shortened(reminder.recipient) if reminder else "",
                 "is_off": is_off,
-                "letterhead": letterhead(hotel, address=""),
+                "branding": branding_context(hotel, base_url=""),
             },
             status=200 if reminder else 404,
         )
@@ -55,7 +55,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 @cache_control(public=True, max_age=YEAR, immutable=True)
 def logo(request: HttpRequest, digest: str, extension: str) -> HttpResponse:  # noqa: ARG001 - the type is stored
     """Its address changes with it, so it may be kept for ever."""
-    brand = Brand.objects.filter(logo_digest=digest).first()
+    brand = EmailBranding.objects.filter(logo_digest=digest).first()
     if brand is None:
         raise Http404
     return HttpResponse(bytes(brand.logo), content_type=brand.logo_type)

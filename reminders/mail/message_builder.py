@@ -16,11 +16,10 @@ from hotelagent.core.messages import TranslatableMessage
 from hotelagent.core.text import single_line
 from reminders.errors import MailRejected
 from reminders.mail import unsubscribe_links
-from reminders.mail.branding import Letterhead, letterhead
+from reminders.mail.branding import BrandingContext
 from reminders.mail.calendar_attachment import hotel_key, stay_ics, stay_uid
-from reminders.mail.rendering import Rendered, preview, render
+from reminders.mail.rendering import Rendered, render, render_preview
 from reminders.models import Reminder, Template
-from reminders.sending.smtp import Transport
 from tenants.context import Tenant
 
 #: Bytes of a whole mail. What is larger was no reminder, and many servers would refuse it.
@@ -36,8 +35,8 @@ def message_id(reminder: Reminder, *, hotel: Tenant) -> str:
     return f"<{reminder.id.hex}.{hotel_key(hotel)}@{settings.PLATFORM_HOST}>"
 
 
-def compose(
-    reminder: Reminder, *, template: Template, recipient: str, letterhead: Letterhead
+def build_message(
+    reminder: Reminder, *, template: Template, recipient: str, branding: BrandingContext
 ) -> EmailMultiAlternatives:
     """Raises InvalidTemplate, or MailRejected for an address or a size that no server would take."""
     try:
@@ -48,11 +47,9 @@ def compose(
                 _("The reservation's e-mail address is not valid: correct it, then send this again.")
             )
         ) from error
-    hotel = letterhead.hotel
-    unsubscribe = unsubscribe_links.link(reminder.id, hotel=hotel, address=letterhead.address)
-    rendered = render(
-        template, reservation=reminder.reservation, letterhead=letterhead, unsubscribe=unsubscribe
-    )
+    hotel = branding.hotel
+    unsubscribe = unsubscribe_links.link(reminder.id, hotel=hotel, base_url=branding.base_url)
+    rendered = render(template, reservation=reminder.reservation, branding=branding, unsubscribe=unsubscribe)
     message = _message(
         rendered,
         recipient=recipient,
@@ -82,17 +79,16 @@ def compose(
     return message
 
 
-def send_test(template: Template, *, recipient: str, hotel: Tenant) -> None:
-    """Send a template to a member of staff, as the guest of the newest reservation would get it.
+def build_test_message(
+    template: Template, *, recipient: str, branding: BrandingContext
+) -> EmailMultiAlternatives:
+    """Return the template as the guest of the newest reservation would receive it, for a member of staff.
 
-    Its link unsubscribes nobody. Raises InvalidTemplate, MailRejected, MailDeferred or MailOutcomeUnknown.
+    The unsubscribe link of the message is not valid. Raises InvalidTemplate.
     """
-    head = letterhead(hotel)
-    nobody = unsubscribe_links.link(_NO_REMINDER, hotel=hotel, address=head.address)
-    rendered = preview(template, letterhead=head, unsubscribe=nobody)
-    with Transport() as transport:
-        message = _message(rendered, recipient=recipient, hotel=hotel, headers={})
-        transport.send(message, before_data=lambda: None)
+    unsubscribe = unsubscribe_links.link(_NO_REMINDER, hotel=branding.hotel, base_url=branding.base_url)
+    rendered = render_preview(template, branding=branding, unsubscribe=unsubscribe)
+    return _message(rendered, recipient=recipient, hotel=branding.hotel, headers={})
 
 
 def _message(

@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from hotelagent.core.text import single_line
 from reminders.errors import InvalidTemplate
 from reminders.mail import variables
-from reminders.mail.branding import Letterhead
+from reminders.mail.branding import BrandingContext
 from reminders.mail.string_template import Pieces
 from reminders.mail.template_sandbox import StaffEngine, check_loops
 from reminders.models import Reservation
@@ -41,7 +41,8 @@ _SUBJECT_LENGTH = 200
 _MOST = 60_000
 _LAYOUT = "reminders/mail.html"
 #: What differs on its page, by hotel or by guest.
-_PLACES = ("subject", "body", "unsubscribe", "why", "hotel", "colour", "ink", "logo_url", "width", "height")
+_PLACES = ("subject", "body", "unsubscribe", "why",
+    "hotel_name", "colour", "text_colour", "logo_url", "logo_width", "logo_height")  # fmt: skip
 _HTML = StaffEngine(autoescape=True)
 _TEXT = StaffEngine(autoescape=False)
 # What reads files, shows settings, depends on where and when it is rendered, or lets a guest's name be HTML.
@@ -59,7 +60,9 @@ class Rendered:
     language: str
 
 
-def choose(templates: Iterable[StoredTemplate], *, languages: Iterable[str]) -> StoredTemplate | None:
+def select_template(
+    templates: Iterable[StoredTemplate], *, languages: Iterable[str]
+) -> StoredTemplate | None:
     """The template in the first of `languages` that has one ("pt-br" takes "pt"), else in English, else any."""
     by_language = {template.language.lower(): template for template in templates}
     for language in (*languages, LAST_RESORT):
@@ -71,16 +74,16 @@ def choose(templates: Iterable[StoredTemplate], *, languages: Iterable[str]) -> 
 
 
 def render(
-    template: StoredTemplate, *, reservation: Reservation, letterhead: Letterhead, unsubscribe: str
+    template: StoredTemplate, *, reservation: Reservation, branding: BrandingContext, unsubscribe: str
 ) -> Rendered:
     """The mail's three parts. Raises InvalidTemplate."""
-    hotel_name = single_line(letterhead.hotel.name)
+    hotel_name = single_line(branding.hotel.name)
     subject, text, body = _filled(template, reservation=reservation, hotel_name=hotel_name)
-    layout = _layout(template.language, has_logo=bool(letterhead.logo_url))
+    layout = _layout(template.language, has_logo=bool(branding.logo_url))
     why = layout.why % {"hotel": hotel_name}
     html = layout.page.filled(
         {
-            **letterhead.written,
+            **branding.escaped,
             "subject": escape(subject),
             "body": body,
             "why": escape(why),
@@ -114,12 +117,12 @@ def _layout(language: str, *, has_logo: bool) -> _Layout:
             **place,
             "direction": "rtl" if _reads_right_to_left(language) else "ltr",
             "language": language,
-            "letterhead": {
-                "hotel": {"name": place["hotel"]},
+            "branding": {
+                "hotel": {"name": place["hotel_name"]},
                 "colour": place["colour"],
-                "ink": place["ink"],
+                "text_colour": place["text_colour"],
                 "logo_url": place["logo_url"] if has_logo else "",
-                "logo_size": (place["width"], place["height"]),
+                "logo_size": (place["logo_width"], place["logo_height"]),
             },
             "stop": stop,
             "words": words,
@@ -181,10 +184,10 @@ def _catalogues() -> frozenset[str]:
     return frozenset({LAST_RESORT, *(translation.to_language(folder.name) for folder in folders)})
 
 
-def preview(template: StoredTemplate, *, letterhead: Letterhead, unsubscribe: str) -> Rendered:
+def render_preview(template: StoredTemplate, *, branding: BrandingContext, unsubscribe: str) -> Rendered:
     """The template with the newest reservation, or with an invented one. Raises InvalidTemplate."""
     newest = Reservation.objects.order_by("-id").first()
-    return render(template, reservation=newest or _invented(), letterhead=letterhead, unsubscribe=unsubscribe)
+    return render(template, reservation=newest or _invented(), branding=branding, unsubscribe=unsubscribe)
 
 
 def _invented() -> Reservation:
@@ -198,7 +201,7 @@ def _invented() -> Reservation:
     )
 
 
-def check(*, subject: str, text: str, html: str) -> None:
+def validate_template(*, subject: str, text: str, html: str) -> None:
     """Raise InvalidTemplate unless all parts compile, render, and use no variable that does not exist."""
     for part, source, is_html in (("subject", subject, False), ("text", text, False), ("html", html, True)):
         if len(source) > _MOST:

@@ -15,9 +15,9 @@ from tenants.context import Tenant
 PATH = "unsubscribe"
 
 
-def link(reminder_id: uuid.UUID, *, hotel: Tenant, address: str) -> str:
-    """`address` is the hotel's, as in its letterhead."""
-    return f"{address}/{PATH}/{_signer(hotel).sign(reminder_id.hex)}/"
+def link(reminder_id: uuid.UUID, *, hotel: Tenant, base_url: str) -> str:
+    """Return the URL of the unsubscribe page. `base_url` is the hotel's, without a trailing slash."""
+    return f"{base_url}/{PATH}/{_signer(hotel).sign(reminder_id.hex)}/"
 
 
 def reminder_behind(token: str, *, hotel: Tenant) -> uuid.UUID | None:

@@ -1,4 +1,4 @@
-"""How a hotel's mails look, and a digest of all that its mails share, by which a worker knows whether what it keeps
+"""A hotel's e-mail branding, and a digest of all that its mails share, by which a worker knows whether what it keeps
 is still so (`reminders.sending.mail_settings_cache`)."""
 
 from django.db import migrations, models
@@ -9,7 +9,7 @@ FORWARD = """
 CREATE FUNCTION reminders_shared_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format($sql$
-        UPDATE %1$I.reminders_brand b SET revision = encode(substr(sha256(convert_to(concat(
+        UPDATE %1$I.reminders_emailbranding b SET revision = encode(substr(sha256(convert_to(concat(
             (SELECT string_agg(r::text, chr(10) ORDER BY r.id) FROM %1$I.reminders_rule r), chr(10),
             (SELECT string_agg(t::text, chr(10) ORDER BY t.id) FROM %1$I.reminders_template t), chr(10),
             ROW(b.colour, b.logo_type, b.logo_width, b.logo_height, b.logo_digest)
@@ -20,21 +20,21 @@ END
 $$;
 
 CREATE TRIGGER shared_changed
-    AFTER INSERT OR UPDATE OF colour, logo_type, logo_width, logo_height, logo_digest ON reminders_brand
+    AFTER INSERT OR UPDATE OF colour, logo_type, logo_width, logo_height, logo_digest ON reminders_emailbranding
     FOR EACH STATEMENT EXECUTE FUNCTION reminders_shared_changed();
 CREATE TRIGGER shared_changed AFTER INSERT OR UPDATE OR DELETE ON reminders_rule
     FOR EACH STATEMENT EXECUTE FUNCTION reminders_shared_changed();
 CREATE TRIGGER shared_changed AFTER INSERT OR UPDATE OR DELETE ON reminders_template
     FOR EACH STATEMENT EXECUTE FUNCTION reminders_shared_changed();
 
-INSERT INTO reminders_brand (id, colour, logo, logo_type, logo_width, logo_height, logo_digest)
+INSERT INTO reminders_emailbranding (id, colour, logo, logo_type, logo_width, logo_height, logo_digest)
 VALUES (1, '#1f4e5f', '', '', 0, 0, '');
 """
 
 BACKWARD = """
 DROP TRIGGER shared_changed ON reminders_template;
 DROP TRIGGER shared_changed ON reminders_rule;
-DROP TRIGGER shared_changed ON reminders_brand;
+DROP TRIGGER shared_changed ON reminders_emailbranding;
 DROP FUNCTION reminders_shared_changed();
 """
 
@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="Brand",
+            name="EmailBranding",
             fields=[
                 (
                     "id",
@@ -61,12 +61,15 @@ class Migration(migrations.Migration):
                 ("revision", models.UUIDField(editable=False, null=True)),
             ],
             options={
-                "verbose_name": "looks of the mails",
-                "verbose_name_plural": "looks of the mails",
+                "verbose_name": "e-mail branding",
+                "verbose_name_plural": "e-mail branding",
                 "constraints": [
-                    models.CheckConstraint(condition=models.Q(("id", 1)), name="reminders_brand_is_one"),
                     models.CheckConstraint(
-                        condition=models.Q(("colour__regex", "^#[0-9a-f]{6}$")), name="reminders_brand_colour"
+                        condition=models.Q(("id", 1)), name="reminders_emailbranding_is_single_row"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("colour__regex", "^#[0-9a-f]{6}$")),
+                        name="reminders_emailbranding_colour",
                     ),
                 ],
             },

@@ -51,15 +51,15 @@ BEGIN
         RETURN NULL;
     END IF;
     -- Read before what it stands for: a change in between is found by the next batch.
-    SELECT revision INTO current FROM reminders_brand;
+    SELECT revision INTO current FROM reminders_emailbranding;
     IF current <> (given ->> 'known')::uuid IS NOT FALSE THEN
         RETURN jsonb_build_object(
             'claimed', claimed,
             'revision', current,
             'rules', (SELECT jsonb_agg(u) FROM reminders_rule u),
             'templates', (SELECT jsonb_agg(t) FROM reminders_template t),
-            'brand', (SELECT to_jsonb(b) FROM (
-                SELECT id, colour, logo_type, logo_width, logo_height, logo_digest FROM reminders_brand) b));
+            'branding', (SELECT to_jsonb(b) FROM (
+                SELECT id, colour, logo_type, logo_width, logo_height, logo_digest FROM reminders_emailbranding) b));
     END IF;
     RETURN jsonb_build_object('claimed', claimed);
 END""",

@@ -81,8 +81,8 @@ class Reminder(models.Model):
         return f"{self.reservation.external_id}: {self.rule}"
 
     @property
-    def why(self) -> str:
-        """What went wrong the last time, to a reader; what a mail server said is in its own words."""
+    def error_message(self) -> str:
+        """The last error in the reader's language. Replies of mail servers are not translated."""
         return message_from_json(self.last_error)
 
 

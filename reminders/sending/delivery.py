@@ -22,9 +22,9 @@ from audit.sql import acting
 from hotelagent.core.messages import TranslatableMessage, message_to_json
 from reminders import events
 from reminders.errors import InvalidTemplate, MailDeferred, MailOutcomeUnknown, MailRejected
-from reminders.mail.branding import letterhead
-from reminders.mail.message_builder import compose
-from reminders.mail.rendering import choose
+from reminders.mail.branding import branding_context
+from reminders.mail.message_builder import build_message
+from reminders.mail.rendering import select_template
 from reminders.models import Reminder, ReminderStatus, SkipReason, Template
 from reminders.planning.planner import KIND
 from reminders.planning.schedule import applies
@@ -143,7 +143,7 @@ class _Batch:
         self.hotel = current_hotel()
         self.shared = shared
         self.suppressed = suppressed
-        self.letterhead = letterhead(self.hotel, brand=shared.brand)
+        self.branding = branding_context(self.hotel, branding=shared.branding)
         self.returning = guests.returning(
             [reminder.reservation for reminder in reminders], rules=[reminder.rule for reminder in reminders]
         )
@@ -155,7 +155,9 @@ class _Batch:
         if reason is not None:
             self.mark()
         if reason == SkipReason.WINDOW_PASSED and reminder.last_error:
-            why = TranslatableMessage(_("Its window passed. The last answer: {answer}"), answer=reminder.why)
+            why = TranslatableMessage(
+                _("Its window passed. The last answer: {answer}"), answer=reminder.error_message
+            )
             return outcomes.fail(reminder, MailDeferred(why))
         if reason is not None:
             return outcomes.skip(reminder, reason)
@@ -190,7 +192,7 @@ class _Batch:
                     _("The rule {rule} has no template."), rule=TranslatableMessage(reminder.rule.name)
                 )
             )
-        message = compose(reminder, template=template, recipient=recipient, letterhead=self.letterhead)
+        message = build_message(reminder, template=template, recipient=recipient, branding=self.branding)
         transport.send(message, before_data=lambda: self._hand_over(reminder, recipient=recipient))
         now = timezone.now()
         data = {"attempts": reminder.attempts, **events.naming(reminder)}
@@ -214,7 +216,7 @@ class _Batch:
             self.sent, self.done = None, []
 
     def _template(self, reminder: Reminder) -> Template | None:
-        return choose(
+        return select_template(
             self.shared.templates.get(reminder.rule_id, ()),
             languages=[reminder.reservation.language or self.hotel.language, self.hotel.language],
         )

@@ -14,14 +14,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reminders.models import Brand, Rule, Template
+from reminders.models import EmailBranding, Rule, Template
 from reminders.sending.rows import Rows
 from tenants.context import current_hotel
 
 #: Hotels of which a process keeps it, some 30 kB each. The one that was read first makes room.
 MOST_KEPT: Final = 1_000
 
-_RULES, _TEMPLATES, _BRANDS = Rows(Rule), Rows(Template), Rows(Brand)
+_RULES, _TEMPLATES, _BRANDS = Rows(Rule), Rows(Template), Rows(EmailBranding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Shared:
 
     rules: dict[uuid.UUID, Rule]
     templates: dict[uuid.UUID, list[Template]]  # by rule
-    brand: Brand
+    branding: EmailBranding
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def keep(found: Mapping[str, Any]) -> Shared:
         _shared(
             map(_RULES.made, found["rules"]),
             map(_TEMPLATES.made, found["templates"] or ()),
-            _BRANDS.made(found["brand"]),
+            _BRANDS.made(found["branding"]),
         ),
     )
     hotel = current_hotel().id
@@ -68,11 +68,11 @@ def keep(found: Mapping[str, Any]) -> Shared:
 
 
 def read() -> Shared:
-    return _shared(Rule.objects.all(), Template.objects.all(), Brand.objects.defer("logo").get())
+    return _shared(Rule.objects.all(), Template.objects.all(), EmailBranding.objects.defer("logo").get())
 
 
-def _shared(rules: Iterable[Rule], templates: Iterable[Template], brand: Brand) -> Shared:
+def _shared(rules: Iterable[Rule], templates: Iterable[Template], branding: EmailBranding) -> Shared:
     by_rule: dict[uuid.UUID, list[Template]] = defaultdict(list)
     for template in templates:
         by_rule[template.rule_id].append(template)
-    return Shared({rule.id: rule for rule in rules}, dict(by_rule), brand)
+    return Shared({rule.id: rule for rule in rules}, dict(by_rule), branding)

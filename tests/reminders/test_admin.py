@@ -243,7 +243,7 @@ def test_who_only_reads_changes_neither_list_nor_looks(hotel: Hotel) -> None:
         auditor.force_login(User.objects.create_user(username="eva", password=None, role=Role.AUDITOR))
     assert auditor.get("/admin/reminders/suppression/").status_code == 200
     assert auditor.post("/admin/reminders/suppression/add/", {"email": "a@b.example"}).status_code == 403
-    assert auditor.post("/admin/reminders/brand/1/change/", {"colour": "#000000"}).status_code == 403
+    assert auditor.post("/admin/reminders/emailbranding/1/change/", {"colour": "#000000"}).status_code == 403
 
 
 def test_a_test_mail_can_not_be_asked_for_without_an_address(

@@ -128,7 +128,7 @@ def test_one_that_is_stored_all_the_same_fails_and_says_why(
 ) -> None:
     assert mailed(stored={"guest_email": "ana"}) is None
     reminder = Reminder.objects.get(status="failed")
-    assert reminder.why.startswith("The reservation's e-mail address is not valid: correct it")
+    assert reminder.error_message.startswith("The reservation's e-mail address is not valid: correct it")
     assert Failure.objects.get().payload["to"] == "ana"
 
 
@@ -143,16 +143,16 @@ def test_a_template_that_can_not_be_filled_is_refused_and_fails_its_mail_alone(
     mailed: Callable[..., EmailMessage | None], html: str, says: str
 ) -> None:
     with pytest.raises(InvalidTemplate, match=says):
-        rendering.check(subject="a", text="b", html=html)
+        rendering.validate_template(subject="a", text="b", html=html)
     Template.objects.filter(language="en").update(html=html)  # past the check
     assert mailed() is None
-    assert says in Reminder.objects.get(status="failed").why
+    assert says in Reminder.objects.get(status="failed").error_message
     assert Failure.objects.count() == 1
 
 
 def test_a_template_that_is_too_long_is_refused_when_it_is_saved() -> None:
     with pytest.raises(InvalidTemplate, match="html: 60001 characters; 60000 are the most"):
-        rendering.check(subject="a", text="b", html="x" * 60_001)
+        rendering.validate_template(subject="a", text="b", html="x" * 60_001)
 
 
 def test_a_mail_that_is_too_large_is_not_sent_and_says_so(
@@ -160,7 +160,7 @@ def test_a_mail_that_is_too_large_is_not_sent_and_says_so(
 ) -> None:
     Template.objects.update(html="{% for x in guest_name %}" + "x" * 60_000 + "{% endfor %}")
     assert mailed(guest_name="ten chars.") is None
-    error = Reminder.objects.get(status="failed").why
+    error = Reminder.objects.get(status="failed").error_message
     assert "kB with its attachment; 500 kB are the most" in error
 
 
@@ -169,7 +169,7 @@ def test_what_the_mail_server_finds_too_large_is_not_tried_again(
 ) -> None:
     smtp.refuse("r1@example.com", "552 5.3.4 message too big for this mailbox")
     assert mailed() is None
-    assert "552 5.3.4 message too big" in Reminder.objects.get(status="failed").why
+    assert "552 5.3.4 message too big" in Reminder.objects.get(status="failed").error_message
 
 
 def test_a_language_is_added_by_adding_a_template(mailed: Callable[..., EmailMessage | None]) -> None:
@@ -223,7 +223,7 @@ def test_each_guest_reads_the_nearest_language(
 )
 def test_a_template_that_takes_the_memory_or_the_time_of_all_hotels_is_refused(html: str, says: str) -> None:
     with pytest.raises(InvalidTemplate, match=says):
-        rendering.check(subject="a", text="b", html=html)
+        rendering.validate_template(subject="a", text="b", html=html)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_template_that_takes_the_memory_or_the_time_of_all_hotels_is_refused(h
 def test_a_template_may_do_with_values_what_letters_need(
     mailed: Callable[..., EmailMessage | None], html: str, shown: str
 ) -> None:
-    rendering.check(subject="a", text="b", html=html)
+    rendering.validate_template(subject="a", text="b", html=html)
     Template.objects.filter(language="en").update(html=f"<p>{html}</p>")
     mail = mailed()
     assert mail is not None

@@ -119,13 +119,13 @@ def test_it_does_not_send_when_the_cancellation_comes_after_the_claim(
     due_one: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The hand-over looks at the reservation's version in the statement that lets the mail go."""
-    compose = message_builder.compose
+    build = message_builder.build_message
 
     def cancel_first(reminder: Reminder, **rest: Any) -> Any:
         cancel_reservation(reservation_id=reminder.reservation_id)
-        return compose(reminder, **rest)
+        return build(reminder, **rest)
 
-    monkeypatch.setattr(delivery, "compose", cancel_first)
+    monkeypatch.setattr(delivery, "build_message", cancel_first)
     assert send(due_one) == {"put_back": 1}
     assert smtp.accepted == []
     assert send(due_one) == {"skipped": 1}
@@ -160,7 +160,7 @@ def test_it_hands_a_refusal_for_good_to_the_failures_from_where_it_can_be_sent_a
     assert send(due_one) == {"failed": 1}
     due_one.refresh_from_db()
     assert due_one.status == "failed"
-    assert "550" in due_one.why
+    assert "550" in due_one.error_message
     failure = Failure.objects.get()
     assert failure.status == "permanent"
     assert failure.payload == {"reminder": str(due_one.id), "to": "r1@example.com"}

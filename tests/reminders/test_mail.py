@@ -13,10 +13,10 @@ from django.utils.html import escape
 from hotelagent.core.text import single_line
 from reminders.errors import InvalidTemplate, MailRejected
 from reminders.mail import rendering, variables
-from reminders.mail.branding import letterhead
+from reminders.mail.branding import branding_context
 from reminders.mail.calendar_attachment import stay_ics
-from reminders.mail.message_builder import compose, message_id
-from reminders.models import Brand, Reminder, Reservation, Rule, Template
+from reminders.mail.message_builder import build_message, message_id
+from reminders.models import EmailBranding, Reminder, Reservation, Rule, Template
 from tenants.context import Tenant
 
 HOTEL = Tenant(
@@ -24,7 +24,7 @@ HOTEL = Tenant(
     time_zone="Europe/Lisbon", language="en", status="active",
 )  # fmt: skip
 
-HEAD = letterhead(HOTEL, brand=Brand(), address="https://sol.hotels.example")
+HEAD = branding_context(HOTEL, branding=EmailBranding(), base_url="https://sol.hotels.example")
 
 
 def reminder(**guest: str) -> Reminder:
@@ -40,7 +40,7 @@ def template(subject: str = "Hello {{ guest_name }}", html: str = "<p>{{ guest_n
 
 
 def composed(one: Reminder, recipient: str = "ana@example.com") -> bytes:
-    message = compose(one, template=template(), recipient=recipient, letterhead=HEAD)
+    message = build_message(one, template=template(), recipient=recipient, branding=HEAD)
     return message.message().as_bytes().replace(b"\n", b"\r\n")
 
 
@@ -81,7 +81,7 @@ def test_the_message_id_is_the_reminders_own() -> None:
 def test_a_guests_answer_goes_to_the_hotel() -> None:
     hotel = dataclasses.replace(HOTEL, email="reception@sol.example")
     head = dataclasses.replace(HEAD, hotel=hotel)
-    message = compose(reminder(), template=template(), recipient="ana@example.com", letterhead=head)
+    message = build_message(reminder(), template=template(), recipient="ana@example.com", branding=head)
     assert message.message()["Reply-To"] == "reception@sol.example"
 
 
@@ -104,12 +104,12 @@ def test_a_guests_answer_goes_to_the_hotel() -> None:
 def test_a_wrong_template_is_told_when_it_is_saved(part: str, source: str) -> None:
     parts = {"subject": "a", "text": "b", "html": "c", part: source}
     with pytest.raises(InvalidTemplate) as refusal:
-        rendering.check(**parts)
+        rendering.validate_template(**parts)
     assert refusal.value.extra["part"] == part
 
 
 def test_a_sound_template_passes() -> None:
-    rendering.check(
+    rendering.validate_template(
         subject="{{ guest_name|upper }}",
         text="{% if nights > 2 and children %}{{ arrival }}{% else %}{{ departure }}{% endif %}",
         html="{% with n=nights %}{{ n }}{{ hotel_name|default:number }}{% endwith %}",
@@ -120,7 +120,7 @@ def test_the_shipped_templates_pass(in_hotel: object) -> None:
     shipped = list(Template.objects.all())
     assert len(shipped) == 6
     for one in shipped:
-        rendering.check(subject=one.subject, text=one.text, html=one.html)
+        rendering.validate_template(subject=one.subject, text=one.text, html=one.html)
 
 
 def test_dates_are_written_as_the_language_does() -> None:
@@ -149,10 +149,10 @@ def test_a_layout_that_is_kept_says_what_it_says_anew() -> None:
             written.language = language
             url = f"https://sol.hotels.example/unsubscribe/a&b{len(name)}/"
             by_the_kept = rendering.render(
-                written, reservation=one.reservation, letterhead=HEAD, unsubscribe=url
+                written, reservation=one.reservation, branding=HEAD, unsubscribe=url
             )
             rendering._layout.cache_clear()
-            anew = rendering.render(written, reservation=one.reservation, letterhead=HEAD, unsubscribe=url)
+            anew = rendering.render(written, reservation=one.reservation, branding=HEAD, unsubscribe=url)
             assert by_the_kept == anew
             subject = f"<title>Hello {escape(single_line(anew.subject.removeprefix('Hello ')))}</title>"
             assert subject in anew.html
@@ -170,7 +170,7 @@ def test_a_template_of_names_alone_is_filled_as_django_renders_it(
     written = Template(language="es", subject=every, html=f"{every}<p>{every}</p>", text=f"x {every}")
 
     def rendered() -> rendering.Rendered:
-        return rendering.render(written, reservation=one.reservation, letterhead=HEAD, unsubscribe="u")
+        return rendering.render(written, reservation=one.reservation, branding=HEAD, unsubscribe="u")
 
     filled = rendered()
     assert rendering._pieces(every, is_html=False)

@@ -221,7 +221,7 @@ def test_the_trail_and_the_list_say_in_the_reader_s_words_what_came_back(
 ) -> None:
     assert tell("postmark", payload("postmark", "hard", metadata(sent, hotel))) == 200
     sent.refresh_from_db()
-    assert sent.why.startswith("the receiving server sent it back: smtp;550 5.1.1")
+    assert sent.error_message.startswith("the receiving server sent it back: smtp;550 5.1.1")
     shown = timeline(sent)
     assert "el servidor de destino lo devolvió: smtp;550 5.1.1" in shown
     assert "bounced" not in shown

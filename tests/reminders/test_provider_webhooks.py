@@ -56,7 +56,7 @@ def test_a_bounce_takes_the_address_off_and_stands_with_the_failures(
         assert bounced() == 200
     sent.refresh_from_db()
     assert sent.status == "failed"
-    assert "5.1.1" in sent.why
+    assert "5.1.1" in sent.error_message
     assert Suppression.objects.get().reason == "bounced"
     failure = Failure.objects.get()
     assert failure.payload == {"reminder": str(sent.id), "to": "r1@example.com"}

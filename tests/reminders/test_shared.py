@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from reminders.mail.services import set_colour
-from reminders.models import Brand, Reminder, Reservation, Rule, Template
+from reminders.models import EmailBranding, Reminder, Reservation, Rule, Template
 from reminders.sending import delivery, mail_settings_cache
+from reminders.services.branding import set_colour
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
@@ -71,13 +71,13 @@ def test_the_next_mail_has_what_was_changed(
     change: str, mail: Callable[[str], EmailMessage | None], in_hotel: Hotel
 ) -> None:
     make, expected = CHANGES[change]
-    before, first = Brand.objects.get().revision, body(mail("R1"))
+    before, first = EmailBranding.objects.get().revision, body(mail("R1"))
     assert "Su habitación le espera" in first
     kept = mail_settings_cache.kept()
     assert kept is not None
     assert kept.revision == str(before)
     make()
-    assert Brand.objects.get().revision != before
+    assert EmailBranding.objects.get().revision != before
     assert expected in body(mail("R2"))
 
 
@@ -109,9 +109,9 @@ def test_what_is_taken_back_leaves_what_is_kept_as_it_was(
 def test_bookings_and_mails_change_no_revision(
     mail: Callable[[str], EmailMessage | None], in_hotel: Hotel
 ) -> None:
-    before = Brand.objects.get().revision
+    before = EmailBranding.objects.get().revision
     mail("R1")
-    assert Brand.objects.get().revision == before
+    assert EmailBranding.objects.get().revision == before
 
 
 def test_each_hotel_has_its_own(
@@ -150,7 +150,8 @@ def test_the_one_read_first_makes_room(monkeypatch: pytest.MonkeyPatch, in_hotel
     monkeypatch.setattr(mail_settings_cache, "MOST_KEPT", 2)
     found: dict[str, Any] = {
         "revision": str(uuid.uuid4()), "rules": [], "templates": None,
-        "brand": {"id": 1, "colour": "#000000", "logo_type": "", "logo_width": 0, "logo_height": 0, "logo_digest": ""},
+        "branding": {"id": 1, "colour": "#000000", "logo_type": "", "logo_width": 0, "logo_height": 0,
+                     "logo_digest": ""},
     }  # fmt: skip
     hotels = [Hotel(slug=f"h{n}", name="H", schema=f"hotel_h{n}") for n in range(3)]
     for hotel in hotels:

@@ -12,10 +12,10 @@ from django.test import Client
 
 from audit.models import Event
 from reminders.mail import unsubscribe_links
-from reminders.mail.message_builder import send_test
 from reminders.models import Reminder, Reservation, Suppression, Template
 from reminders.sending import delivery
 from reminders.services.suppressions import add_suppression
+from reminders.services.templates import send_test_message
 from tenants import services as hotels
 from tenants.context import hotel_context
 from tenants.host_routing import public_url
@@ -113,7 +113,7 @@ def test_a_link_of_one_hotel_means_nothing_at_another(
     elsewhere = Client(SERVER_NAME="beta.localhost")
     assert elsewhere.post(path).status_code == 404
     reminder = Reminder.objects.exclude(recipient="").get()
-    forged = unsubscribe_links.link(reminder.id, hotel=other_hotel.tenant, address="")
+    forged = unsubscribe_links.link(reminder.id, hotel=other_hotel.tenant, base_url="")
     assert guest.post(forged).status_code == 404
     assert not Suppression.objects.exists()
     with hotel_context(other_hotel):
@@ -175,7 +175,7 @@ def test_the_address_that_the_mail_went_to_counts(mailed: Callable[..., str], gu
 def test_the_link_of_a_test_mail_unsubscribes_nobody(
     hotel: Hotel, in_hotel: Hotel, smtp: MailServer, guest: Client
 ) -> None:
-    send_test(Template.objects.all()[0], recipient="manager@example.com", hotel=hotel.tenant)
+    send_test_message(Template.objects.all()[0], recipient="manager@example.com")
     body = smtp.accepted[0].get_body(["plain"])
     assert body is not None
     [path] = re.findall(rf"http://{ALPHA_HOST}:8000(\S+)", body.get_content())

@@ -132,15 +132,15 @@ def test_a_worker_lost_before_the_mail_left_is_told_while_it_is_sent_again(due_o
     claimed = claims.claim([due_one.id], now=timezone.now())
     assert claimed is not None
     with translation.override("es"):
-        assert claimed.reminders[0].why == "El proceso que lo enviaba se perdió."
+        assert claimed.reminders[0].error_message == "El proceso que lo enviaba se perdió."
 
 
 def test_a_mail_that_went_leaves_nothing_of_what_went_wrong(due_one: Reminder, smtp: MailServer) -> None:
     smtp.refuse("r1@example.com", times=1)
-    assert send(due_one).why.startswith("550")
+    assert send(due_one).error_message.startswith("550")
     send_failed_again(Failure.objects.get())
     due_one.refresh_from_db()
-    assert (due_one.status, due_one.last_error, due_one.why) == ("sent", None, "")
+    assert (due_one.status, due_one.last_error, due_one.error_message) == ("sent", None, "")
     with connection.cursor() as cursor:  # NULL, and not JSON's null
         cursor.execute("SELECT last_error IS NULL FROM reminders_reminder WHERE id = %s", [due_one.id])
         assert cursor.fetchone() == (True,)
@@ -152,5 +152,5 @@ def test_what_the_database_can_not_hold_of_an_answer_does_not_keep_it_from_being
     smtp.refuse("r1@example.com", "550 no\0body " + "x" * 900)
     told = send(due_one)
     assert told.status == "failed"
-    assert told.why.startswith("550 no\N{REPLACEMENT CHARACTER}body xx")
-    assert len(told.why) == MAX_LENGTH
+    assert told.error_message.startswith("550 no\N{REPLACEMENT CHARACTER}body xx")
+    assert len(told.error_message) == MAX_LENGTH

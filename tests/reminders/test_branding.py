@@ -13,11 +13,11 @@ from django.test import Client
 
 from audit.models import Event
 from reminders.errors import InvalidColour, InvalidLogo
-from reminders.mail.branding import ink_on, letterhead
+from reminders.mail.branding import branding_context, text_colour_on
 from reminders.mail.images import MOST_BYTES, read_logo
-from reminders.mail.services import set_colour, set_logo
-from reminders.models import Brand, Reminder, Reservation
+from reminders.models import EmailBranding, Reminder, Reservation
 from reminders.sending import delivery
+from reminders.services.branding import set_colour, set_logo
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.conftest import ALPHA_HOST
@@ -25,7 +25,7 @@ from tests.reminders.conftest import Clock
 from tests.servers import MailServer
 
 pytestmark = pytest.mark.django_db
-PAGE = "/admin/reminders/brand/1/change/"
+PAGE = "/admin/reminders/emailbranding/1/change/"
 
 
 def png(width: int, height: int) -> bytes:
@@ -82,39 +82,45 @@ def test_what_is_no_logo_is_refused_with_the_reason(content: bytes, says: str) -
     [("#1f4e5f", "#ffffff"), ("#000000", "#ffffff"), ("#f4b942", "#111827"), ("#ffffff", "#111827")],
 )
 def test_the_name_on_the_colour_can_be_read(colour: str, ink: str) -> None:
-    assert ink_on(colour) == ink
+    assert text_colour_on(colour) == ink
 
 
 @pytest.mark.parametrize("colour", ["red", "#12345", "#1234567", "#12345g", "#000000;display:none", ""])
 def test_what_is_no_colour_is_refused(in_hotel: Hotel, colour: str) -> None:
     with pytest.raises(InvalidColour):
         set_colour(colour=colour)
-    assert Brand.objects.get().colour == "#1f4e5f"
+    assert EmailBranding.objects.get().colour == "#1f4e5f"
 
 
 def test_the_database_takes_no_other_colour_and_no_second_row(in_hotel: Hotel) -> None:
     set_colour(colour="#ABCDEF")
-    assert Brand.objects.get().colour == "#abcdef"
-    for wrong in ("UPDATE reminders_brand SET colour = 'red'", "UPDATE reminders_brand SET id = 2"):
+    assert EmailBranding.objects.get().colour == "#abcdef"
+    for wrong in (
+        "UPDATE reminders_emailbranding SET colour = 'red'",
+        "UPDATE reminders_emailbranding SET id = 2",
+    ):
         with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(wrong)
 
 
 def test_staff_choose_them_and_the_trail_says_so(staff: Client, hotel: Hotel) -> None:
-    for page in ("/admin/reminders/brand/", PAGE):
+    for page in ("/admin/reminders/emailbranding/", PAGE):
         assert "Unsubscribe" in staff.get(page).content.decode()
     upload = SimpleUploadedFile("logo.exe", png(480, 120), "application/x-msdownload")
     answer = staff.post(PAGE, {"colour": "#F4B942", "new_logo": upload})
     assert answer.status_code == 302, answer.context["errors"]
     with hotel_context(hotel):
-        brand = Brand.objects.get()
+        brand = EmailBranding.objects.get()
         assert (brand.colour, brand.logo_type, brand.logo_width) == ("#f4b942", "image/png", 480)
-        told = [event.data["changed"] for event in Event.objects.filter(event="brand.changed").order_by("id")]
+        told = [
+            event.data["changed"]
+            for event in Event.objects.filter(event="email_branding.changed").order_by("id")
+        ]
         assert sorted(told) == ["colour", "logo"]
     assert f"/brand/{brand.logo_digest}.png" in staff.get(PAGE).content.decode()
     staff.post(PAGE, {"colour": "#f4b942", "without_logo": "on"})
     with hotel_context(hotel):
-        assert Brand.objects.get().logo_digest == ""
+        assert EmailBranding.objects.get().logo_digest == ""
 
 
 def test_a_wrong_upload_is_told_beside_the_field(staff: Client, hotel: Hotel) -> None:
@@ -123,13 +129,13 @@ def test_a_wrong_upload_is_told_beside_the_field(staff: Client, hotel: Hotel) ->
     assert page.status_code == 200
     assert "200 kB are the most" in page.content.decode()
     page = staff.post(PAGE, {"colour": "reddish", "new_logo": ""})
-    assert "is no colour" in page.content.decode()
+    assert "is not a valid colour" in page.content.decode()
 
 
 def test_the_logo_is_served_to_anybody_and_kept_for_ever(hotel: Hotel) -> None:
     with hotel_context(hotel):
         set_logo(logo=read_logo(jpeg(480, 120)))
-        url = letterhead(hotel.tenant, address="").logo_url
+        url = branding_context(hotel.tenant, base_url="").logo_url
     answer = Client(SERVER_NAME=ALPHA_HOST).get(url)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg")
     assert answer.content == jpeg(480, 120)

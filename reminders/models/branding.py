@@ -1,4 +1,4 @@
-"""How mails look."""
+"""The e-mail branding of a hotel."""
 
 from django.db import models
 from django.db.models import Q
@@ -6,8 +6,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 
-class Brand(models.Model):
-    """How the hotel's mails and its pages for guests look: one row, which comes with the hotel."""
+class EmailBranding(models.Model):
+    """The colour and the logo of the hotel's e-mails and guest pages.
+
+    Each hotel has exactly one row, with id 1. The migrations insert it.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     colour = models.CharField(_("colour"), max_length=7, default="#1f4e5f")
@@ -15,18 +18,18 @@ class Brand(models.Model):
     logo_type = models.CharField(max_length=10, blank=True, default="", editable=False)
     logo_width = models.PositiveSmallIntegerField(default=0, editable=False)
     logo_height = models.PositiveSmallIntegerField(default=0, editable=False)
-    #: In the logo's address: a new logo has a new one, so each may be cached for ever.
+    #: Part of the logo's URL. A new logo gets a new URL, so each URL can be cached without expiry.
     logo_digest = models.CharField(max_length=16, blank=True, default="", editable=False)
     #: A digest of the rules, the templates and this row, written by triggers (migration 0003_brand).
     revision = models.UUIDField(null=True, editable=False)
 
     class Meta:
-        verbose_name = _("looks of the mails")
-        verbose_name_plural = _("looks of the mails")
+        verbose_name = _("e-mail branding")
+        verbose_name_plural = _("e-mail branding")
         constraints = [
-            models.CheckConstraint(condition=Q(id=1), name="reminders_brand_is_one"),
+            models.CheckConstraint(condition=Q(id=1), name="reminders_emailbranding_is_single_row"),
             models.CheckConstraint(
-                condition=Q(colour__regex=r"^#[0-9a-f]{6}$"), name="reminders_brand_colour"
+                condition=Q(colour__regex=r"^#[0-9a-f]{6}$"), name="reminders_emailbranding_colour"
             ),
         ]
 

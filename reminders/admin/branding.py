@@ -16,13 +16,13 @@ from hotelagent.admin.sites import hotel_site
 from reminders.admin.previews import preview_of
 from reminders.errors import InvalidColour, InvalidLogo
 from reminders.mail import rendering
-from reminders.mail import services as service
 from reminders.mail.images import MOST_BYTES, Logo, read_logo
-from reminders.models import Brand, Template
+from reminders.models import EmailBranding, Template
+from reminders.services import branding as service
 from tenants.context import current_hotel
 
 
-class BrandForm(forms.ModelForm):  # type: ignore[type-arg]
+class EmailBrandingForm(forms.ModelForm):  # type: ignore[type-arg]
     new_logo = forms.FileField(
         label=_("Logo"),
         required=False,
@@ -32,13 +32,13 @@ class BrandForm(forms.ModelForm):  # type: ignore[type-arg]
     without_logo = forms.BooleanField(label=_("Without a logo"), required=False, widget=UnfoldBooleanWidget())
 
     class Meta:
-        model = Brand
+        model = EmailBranding
         fields = ["colour"]
         widgets = {"colour": UnfoldAdminColorInputWidget()}
 
     def clean_colour(self) -> str:
         try:
-            return service.valid_colour(self.cleaned_data["colour"])
+            return service.normalize_colour(self.cleaned_data["colour"])
         except InvalidColour as error:
             raise ValidationError(error.detail) from error
 
@@ -52,20 +52,20 @@ class BrandForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(error.detail) from error
 
 
-@admin.register(Brand, site=hotel_site)
-class BrandAdmin(ChangesAuditedByServices, HotelModelAdmin):
+@admin.register(EmailBranding, site=hotel_site)
+class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
     """One thing and no list: whoever asks for the list is shown the thing."""
 
     icon = "palette"
     menu_order = 35
-    form = BrandForm
+    form = EmailBrandingForm
     fields = ["colour", "new_logo", "without_logo", "preview"]
     readonly_fields = ["preview"]
 
     @display(description=_("preview"))
-    def preview(self, _brand: Brand) -> SafeString | str:
+    def preview(self, _branding: EmailBranding) -> SafeString | str:
         """The hotel's first mail, as it was saved last."""
-        template = rendering.choose(Template.objects.all(), languages=[current_hotel().language])
+        template = rendering.select_template(Template.objects.all(), languages=[current_hotel().language])
         if template is None:
             return "-"
         return preview_of(template)
@@ -74,19 +74,21 @@ class BrandAdmin(ChangesAuditedByServices, HotelModelAdmin):
         page: HttpResponse = self.change_view(request, "1", extra_context=extra_context)
         return page
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Brand | None:
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: Any = None
+    ) -> EmailBranding | None:
         if object_id != "1":
             return None
-        return Brand.objects.defer("logo").get()
+        return EmailBranding.objects.defer("logo").get()
 
-    def save_model(self, request: HttpRequest, obj: Brand, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: EmailBranding, form: Any, change: bool) -> None:
         given = form.cleaned_data
         if "colour" in form.changed_data:
             service.set_colour(colour=given["colour"])
         if given["new_logo"] or given["without_logo"]:
             service.set_logo(logo=given["new_logo"])
 
-    def response_change(self, request: HttpRequest, obj: Brand) -> HttpResponse:
+    def response_change(self, request: HttpRequest, obj: EmailBranding) -> HttpResponse:
         self.message_user(
             request, _("Saved. The mails that go from now on look like this."), messages.SUCCESS
         )

@@ -1,0 +1,55 @@
+"""Services that change the hotel's e-mail branding."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from audit.services import record
+from reminders import events
+from reminders.errors import InvalidColour
+from reminders.mail.images import Logo
+from reminders.models import EmailBranding
+
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+_NO_LOGO = {"logo": b"", "logo_type": "", "logo_width": 0, "logo_height": 0, "logo_digest": ""}
+
+
+def normalize_colour(text: str) -> str:
+    """Return the colour as `#rrggbb` in lower case. Raises InvalidColour."""
+    colour = text.strip().lower()
+    if not _COLOUR.fullmatch(colour):
+        raise InvalidColour(_("“%(text)s” is not a valid colour. Use the format #1f4e5f.") % {"text": text})
+    return colour
+
+
+def set_colour(*, colour: str) -> None:
+    """Change the colour of the hotel's e-mails. Raises InvalidColour."""
+    _update("colour", colour=normalize_colour(colour))
+
+
+def set_logo(*, logo: Logo | None) -> None:
+    """Replace the logo of the hotel's e-mails, or remove it (None).
+
+    E-mails that were sent with the previous logo show its alternative text from now on.
+    """
+    if logo is None:
+        _update("logo", **_NO_LOGO)
+        return
+    _update(
+        "logo",
+        logo=logo.content,
+        logo_type=logo.type,
+        logo_width=logo.width,
+        logo_height=logo.height,
+        logo_digest=logo.digest,
+    )
+
+
+def _update(changed: str, **values: Any) -> None:
+    with transaction.atomic():
+        EmailBranding.objects.update(**values)
+        record(events.EMAIL_BRANDING_CHANGED, changed=changed)
