@@ -17,4 +17,4 @@ control_socket_disable = True  # nobody uses it, and the file system is read-onl
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    metrics.process_died(worker.pid)
+    metrics.mark_process_dead(worker.pid)

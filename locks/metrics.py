@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from hotelagent.core.metrics import counter, histogram, level
+from hotelagent.core.metrics import counter, gauge, histogram
 from locks import policy
 from tenants.context import platform_context
 
@@ -46,4 +46,4 @@ def active_holds() -> float:
         connection.close()  # the thread is the scrape's
 
 
-level("hotelagent_holds_active", "Rooms that are held now, in all hotels.", active_holds)
+gauge("hotelagent_holds_active", "Rooms that are held now, in all hotels.", active_holds)

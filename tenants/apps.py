@@ -1,6 +1,9 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from hotelagent.core import logs
+from tenants.context import tenant_or_none
+
 
 class TenantsConfig(AppConfig):
     name = "tenants"
@@ -8,3 +11,11 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         from tenants.checks import configuration, database  # noqa: F401, PLC0415 - they register themselves
+
+        logs.add_context(tenant_log_field)
+
+
+def tenant_log_field() -> dict[str, str]:
+    """Return the log field `hotel`: the slug of the current hotel, or "-" in the platform's context."""
+    tenant = tenant_or_none()
+    return {} if tenant is None else {"hotel": tenant.slug or "-"}

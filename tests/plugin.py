@@ -29,7 +29,7 @@ LONGEST = (
     "tenants/test_migrate_killed.py",
     "isolation/test_tls.py",
     "embedded/test_postgres.py",
-    "doors/test_production_settings.py",
+    "interfaces/test_production_settings.py",
     "tenants/test_poor_owner.py",
     "chaos/test_beat.py",
     "tenants/test_roles.py",

@@ -1,4 +1,7 @@
-"""Time-ordered UUIDs (version 7, RFC 9562), made by us so that a row's key is known before it is stored."""
+"""Time-ordered UUIDs (version 7, RFC 9562) for primary keys.
+
+The application generates them, not the database, so a row's key is known before the row is inserted.
+"""
 
 import os
 import threading
@@ -6,19 +9,19 @@ import time
 import uuid
 
 _lock = threading.Lock()
-_last = 0
+_last_timestamp = 0
 
 
 def uuid7() -> uuid.UUID:
-    """A UUID of version 7: 48 bits of Unix milliseconds, 12 bits of counter, 62 random bits.
+    """Return a UUID of version 7: 48 bits of Unix time in milliseconds, a 12-bit counter and 62 random bits.
 
-    Within one process every value is larger than the one before it, also when the clock steps back: the
-    counter continues into the milliseconds (RFC 9562, 6.2, method 1), so rows sort in the order of making.
-    Between processes the order is that of their clocks, to the millisecond.
+    Within a process each value is greater than the previous one, even if the clock is set back: the counter then
+    carries over into the milliseconds (RFC 9562, section 6.2, method 1). So rows sort in the order of their creation.
+    Values from different processes sort by the clocks of these processes, with a resolution of one millisecond.
     """
-    global _last  # noqa: PLW0603 - the counter is the process's
+    global _last_timestamp  # noqa: PLW0603 - the counter is shared by all threads of the process
     now = time.time_ns() // 1_000_000 << 12
     with _lock:
-        _last = stamp = max(now, _last + 1)
+        _last_timestamp = timestamp = max(now, _last_timestamp + 1)
     random = int.from_bytes(os.urandom(8)) & 0x3FFF_FFFF_FFFF_FFFF
-    return uuid.UUID(int=stamp >> 12 << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | random)
+    return uuid.UUID(int=timestamp >> 12 << 80 | 0x7 << 76 | (timestamp & 0xFFF) << 64 | 0b10 << 62 | random)

@@ -1,35 +1,62 @@
-"""Logging: structlog for everything, Django's and Celery's own messages included.
+"""Logging with structlog, for our own log messages and for those of Django, Celery and other libraries.
 
-JSON lines in production, text for people in development; each line with its request id, hotel and user, and
-nothing that `hotelagent.core.redaction` knows as personal or secret. Settings hold a plain `LOGGING` dictionary and
-name `configure` as `LOGGING_CONFIG`, so that a deployment may still add a handler the way Django documents.
+Production writes JSON lines, development writes text. Each line has the request id, the user and the fields that apps
+add with `add_context`, and it is redacted by `hotelagent.core.redaction`.
+
+The settings contain an ordinary `LOGGING` dictionary, and `LOGGING_CONFIG` names `configure`. So a deployment can add
+a handler as Django's documentation describes.
 """
 
 import logging.config
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from hotelagent.core.redaction import redact_event
-from tenants.context import tenant_or_none
-
-
-def add_hotel(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog's processor: the slug of the hotel that is set, `-` for the platform."""
-    tenant = tenant_or_none()
-    if tenant is not None:
-        event.setdefault("hotel", tenant.slug or "-")
-    return event
-
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
-_SHARED: list[Any] = [
+_context_providers: list[Callable[[], Mapping[str, str]]] = []
+
+
+def add_context(provider: Callable[[], Mapping[str, str]]) -> None:
+    """Add the fields that the function returns to every log line. Call it in `AppConfig.ready`.
+
+    The function runs for each line and must not execute queries.
+    """
+    _context_providers.append(provider)
+
+
+def current_context() -> dict[str, str]:
+    """Return the fields that `add_context` adds at this point, such as the slug of the current hotel."""
+    return {name: value for provider in _context_providers for name, value in provider().items()}
+
+
+def add_context_fields(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Add the fields of `current_context`, as a structlog processor. Fields of the event take precedence."""
+    for name, value in current_context().items():
+        event.setdefault(name, value)
+    return event
+
+
+def drop_request_objects(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Remove the request and socket objects that Django attaches to its log records, as a structlog processor."""
+    for name in ("request", "sock", "server_time"):
+        if not isinstance(event.get(name), str | None):
+            del event[name]
+    return event
+
+
+_COMMON_PROCESSORS: list[Any] = [
     structlog.contextvars.merge_contextvars,
-    add_hotel,
+    add_context_fields,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.PositionalArgumentsFormatter(),
@@ -41,36 +68,25 @@ _SHARED: list[Any] = [
 ]
 
 
-def readable_lines() -> Any:
-    return structlog.dev.ConsoleRenderer(
+def formatter(*, json: bool) -> structlog.stdlib.ProcessorFormatter:
+    """Return the formatter that turns log records into redacted lines, JSON or text."""
+    text_renderer = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-
-
-def formatter(*, json: bool) -> structlog.stdlib.ProcessorFormatter:
-    """What turns any record, ours or a library's, into one line that holds nothing it must not."""
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*_SHARED, without_request],
+        foreign_pre_chain=[*_COMMON_PROCESSORS, drop_request_objects],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             redact_event,
-            structlog.processors.JSONRenderer() if json else readable_lines(),
+            structlog.processors.JSONRenderer() if json else text_renderer,
         ],
     )
 
 
-def without_request(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog's processor: Django hands its records the request object itself, headers and all; drop it."""
-    for name in ("request", "sock", "server_time"):
-        if not isinstance(event.get(name), str | None):
-            del event[name]
-    return event
+def logging_config(*, json: bool, level: str) -> dict[str, Any]:
+    """Return the value of the setting `LOGGING`. `level` applies to our messages and to those of libraries.
 
-
-def settings(*, json: bool, level: str) -> dict[str, Any]:
-    """The value of `LOGGING`. `level` is that of our own and of libraries' messages alike.
-
-    Raises ImproperlyConfigured where the level is none.
+    Raises ImproperlyConfigured if the level is not one of `LEVELS`.
     """
     if level not in LEVELS:
         raise ImproperlyConfigured(f"LOG_LEVEL is {level!r}. Set LOG_LEVEL to one of {', '.join(LEVELS)}.")
@@ -81,22 +97,24 @@ def settings(*, json: bool, level: str) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Their own handlers would print a second, unredacted line.
+            # Django's default handlers would print each message a second time, without redaction.
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
-            "django.request": {"level": "ERROR"},  # 4xx stand in the request's own line
-            "celery.app.trace": {"level": "ERROR"},  # the task's own lines say it
+            # The status of 4xx responses is in the line that django-structlog logs for each request.
+            "django.request": {"level": "ERROR"},
+            # django-structlog logs the start and the end of each task.
+            "celery.app.trace": {"level": "ERROR"},
         },
     }
 
 
 def configure(config: dict[str, Any]) -> None:
-    """Django's `LOGGING_CONFIG`: called once, by `django.setup()`, with `LOGGING`."""
+    """Configure logging and structlog. Django calls it once with the setting `LOGGING`, in `django.setup()`."""
     logging.config.dictConfig(config)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_SHARED,
+            *_COMMON_PROCESSORS,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

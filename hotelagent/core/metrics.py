@@ -1,12 +1,12 @@
-"""Prometheus metrics: what the house counts, and how every process's numbers reach one page.
+"""Prometheus metrics, and the page that shows those of all processes.
 
-gunicorn and Celery run several processes; with `PROMETHEUS_MULTIPROC_DIR` set before Python starts, each keeps
-its numbers in files there and any of them can answer for all. No label ever names a hotel, a room or a guest:
-at a thousand hotels each label value is a thousand series.
+gunicorn and Celery run several processes. If `PROMETHEUS_MULTIPROC_DIR` is set before Python starts, each process
+writes its values to files in that directory, and any process can serve the values of all of them. No label names a
+hotel, a room or a guest: with a thousand hotels each label value would mean a thousand time series.
 
-An app's own metrics stand in its `metrics.py`:
+The metrics of an app are defined in its `metrics.py`:
 
-    HOLDS = metrics.counter("hotelagent_holds_total", "Holds asked for, by outcome.", labels=["outcome"])
+    HOLDS = metrics.counter("hotelagent_holds_total", "Requested holds, by outcome.", labels=["outcome"])
 """
 
 import os
@@ -31,72 +31,74 @@ from prometheus_client.registry import Collector
 
 log = structlog.get_logger(__name__)
 
-#: From a cached read to the statement timeout, in seconds.
+#: Histogram buckets in seconds, from a cached read up to the statement timeout.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+#: HTTP methods that the metrics distinguish. Others count as "other", because clients can send any word.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+#: Seconds after which a gauge whose query has not returned is left out of the page.
+GAUGE_TIMEOUT_SECONDS = 2.0
 
-if (_directory := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and not os.access(_directory, os.W_OK):
+if (_path := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and not os.access(_path, os.W_OK):
     raise ImproperlyConfigured(
-        f"PROMETHEUS_MULTIPROC_DIR is {_directory!r}, where this process can't write. Make that directory, empty at "
-        "every start, or unset the variable."
+        f"PROMETHEUS_MULTIPROC_DIR is {_path!r}, and this process can't write to it. Create that directory and empty "
+        "it before each start, or unset the variable."
     )
 
 
-def counter(name: str, what: str, *, labels: Sequence[str] = ()) -> Counter:
-    return Counter(name, what, labelnames=labels)
+def counter(name: str, documentation: str, *, labels: Sequence[str] = ()) -> Counter:
+    return Counter(name, documentation, labelnames=labels)
 
 
 def histogram(
-    name: str, what: str, *, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS
+    name: str, documentation: str, *, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS
 ) -> Histogram:
-    return Histogram(name, what, labelnames=labels, buckets=buckets)
+    return Histogram(name, documentation, labelnames=labels, buckets=buckets)
 
 
-#: A database that hangs costs a scrape so many seconds and one number, not the page.
-LEVEL_SECONDS = 2.0
+class _Gauge(Collector):
+    """A gauge whose value is queried when the page is requested. It is left out if the query fails or hangs."""
 
-
-class _Level(Collector):
-    """A number that is asked for when the page is, once whichever process answers; left out where it can't be had."""
-
-    def __init__(self, name: str, what: str, read: Callable[[], float]) -> None:
-        self.name, self.what, self.read = name, what, read
-        # One thread of its own: while a read still hangs, the next waits behind it and is left out too.
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"level-{name}")
+    def __init__(self, name: str, documentation: str, read: Callable[[], float]) -> None:
+        self.name, self.documentation, self.read = name, documentation, read
+        # A single thread: while one query hangs, the next one is queued behind it and times out too.
+        self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"gauge-{name}")
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        yield GaugeMetricFamily(self.name, self.what)
+        yield GaugeMetricFamily(self.name, self.documentation)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        reading = self.thread.submit(self.read)
+        future = self.executor.submit(self.read)
         try:
-            value = reading.result(timeout=LEVEL_SECONDS)
-        except Exception as error:  # noqa: BLE001 - the page comes in any case
-            reading.cancel()
-            log.warning("metrics.level_not_read", metric=self.name, error=type(error).__name__)
+            value = future.result(timeout=GAUGE_TIMEOUT_SECONDS)
+        except Exception as error:  # noqa: BLE001 - the other metrics must be served in any case
+            future.cancel()
+            log.warning("metrics.gauge_not_read", metric=self.name, error=type(error).__name__)
             return
-        yield GaugeMetricFamily(self.name, self.what, value=value)
+        yield GaugeMetricFamily(self.name, self.documentation, value=value)
 
 
-_levels: list[_Level] = []
+_gauges: list[_Gauge] = []
 
 
-def level(name: str, what: str, read: Callable[[], float]) -> None:
-    """A level that the database knows: `read` runs at each scrape, on a thread without a hotel or an actor."""
-    made = _Level(name, what, read)
-    REGISTRY.register(made)
-    _levels.append(made)
+def gauge(name: str, documentation: str, read: Callable[[], float]) -> None:
+    """Register a gauge whose value comes from the database.
+
+    `read` runs at each scrape, in the process that serves it. Its thread has no tenant and no actor.
+    """
+    registered = _Gauge(name, documentation, read)
+    REGISTRY.register(registered)
+    _gauges.append(registered)
 
 
 REQUESTS = histogram(
     "hotelagent_request_seconds",
-    "Seconds from the first middleware to the response, by view, method and status.",
+    "Duration of requests from the first middleware to the response, by view, method and status.",
     labels=["view", "method", "status"],
 )
 
 
 class RequestMetrics:
-    """Middleware, in front of all others but the probes: every response is counted, whoever gave it."""
+    """Middleware that measures all responses, those of other middleware included, but not the health probes."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -113,24 +115,24 @@ class RequestMetrics:
         return response
 
 
-def directory() -> Path | None:
-    """Where the processes keep their numbers; None where there is one process only."""
+def multiprocess_directory() -> Path | None:
+    """Return the directory that the processes share, or None if the metrics are those of one process."""
     path = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return Path(path) if path else None
 
 
-def page() -> bytes:
-    """All processes' metrics in Prometheus's text format."""
-    if directory() is None:
+def exposition() -> bytes:
+    """Return the metrics of all processes in Prometheus' text format."""
+    if multiprocess_directory() is None:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    for made in _levels:
-        registry.register(made)
+    for registered in _gauges:
+        registry.register(registered)
     return generate_latest(registry)
 
 
-def process_died(pid: int) -> None:
-    """Drop what a dead process said about itself (its totals stay). gunicorn's `child_exit` calls this."""
-    if directory() is not None:
+def mark_process_dead(pid: int) -> None:
+    """Drop the gauges of a process that has ended. Its counters are kept. gunicorn's `child_exit` hook calls this."""
+    if multiprocess_directory() is not None:
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -1,31 +1,33 @@
-"""What a log may never hold, and how it is taken out: personal data, secrets, what people typed into an address.
+"""Removal of personal data and secrets from log lines, error reports and traces.
 
-Two nets. A value under a telling name (`password`, `guest_email`) goes whole; in every other text, whatever
-looks like an e-mail, a phone, a key, a credential or a query string goes, wherever it stands, also in tracebacks.
+There are two rules. A value whose name is sensitive (`password`, `guest_email`) is replaced completely. In all other
+texts, tracebacks included, everything that looks like an e-mail address, a phone number, an API key, a credential or
+the query string of a URL is replaced.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-HIDDEN = "[redacted]"
+REDACTED = "[redacted]"
 
-_TELLING = re.compile(
+_SENSITIVE_NAME = re.compile(
     r"password|passwd|secret|token|authorization|cookie|api_?key|signature|dsn|credential"
     r"|e_?mail|phone|guest_name|full_name|recipient|address_line|body|payload",
     re.IGNORECASE,
 )
-#: Names that a telling word stands in and that are no secret themselves.
-_HARMLESS = frozenset({"token_prefix", "template_body_length"})
+#: Names that match the pattern above and whose values are not secret.
+_HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
-# Most specific first: a DSN holds what looks like an e-mail. Each begins where its run of characters begins, or
-# is bounded: a text is others' to choose, and 20,000 letters must not take half a minute.
+# The most specific pattern comes first: the user part of a DSN also looks like an e-mail address. Each pattern starts
+# at the beginning of a run of characters or has a bounded length, because clients choose the texts: without this,
+# a run of 20,000 letters would take half a minute.
 _PATTERNS = (
-    (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]{0,30}://)[^/\s@]+@", re.IGNORECASE), rf"\g<keep>{HIDDEN}@"),
-    (re.compile(r"\bha_[A-Za-z0-9]+_[A-Za-z0-9_-]+"), HIDDEN),
+    (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]{0,30}://)[^/\s@]+@", re.IGNORECASE), rf"\g<keep>{REDACTED}@"),
+    (re.compile(r"\bha_[A-Za-z0-9]+_[A-Za-z0-9_-]+"), REDACTED),
     (
         re.compile(r"\b(?P<keep>bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
-        rf"\g<keep> {HIDDEN}",
+        rf"\g<keep> {REDACTED}",
     ),
     (
         re.compile(
@@ -33,27 +35,27 @@ _PATTERNS = (
             r"""(?:"[^"]*"|'[^']*'|(?!bearer|basic)[^\s,;&)}\]]+)""",
             re.IGNORECASE,
         ),
-        rf"\g<keep>{HIDDEN}",
+        rf"\g<keep>{REDACTED}",
     ),
-    # The question mark of an address, not of a sentence: something follows it at once.
-    (re.compile(r"(?P<keep>/[^\s?\"'<>/]*)\?[^\s\"'<>]+"), rf"\g<keep>?{HIDDEN}"),
-    (re.compile(r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"), HIDDEN),
-    # Phones: with a country code; in groups; or nine to fifteen digits that stand alone.
-    (re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[\s().-]{0,2}\d){6,14}(?!\w)"), HIDDEN),
-    (re.compile(r"(?<![\w.:-])\(?\d{2,4}\)?[ .-]\d{3,4}[ .-]\d{4}(?![\w:-])"), HIDDEN),
-    (re.compile(r"(?<![\w.:/-])\d{9,15}(?![\w.:-])"), HIDDEN),
+    # The query string of a URL. A question mark at the end of a sentence is followed by a space.
+    (re.compile(r"(?P<keep>/[^\s?\"'<>/]*)\?[^\s\"'<>]+"), rf"\g<keep>?{REDACTED}"),
+    (re.compile(r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"), REDACTED),
+    # Phone numbers: with a country code, in groups of digits, or as nine to fifteen digits in a row.
+    (re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[\s().-]{0,2}\d){6,14}(?!\w)"), REDACTED),
+    (re.compile(r"(?<![\w.:-])\(?\d{2,4}\)?[ .-]\d{3,4}[ .-]\d{4}(?![\w:-])"), REDACTED),
+    (re.compile(r"(?<![\w.:/-])\d{9,15}(?![\w.:-])"), REDACTED),
 )
 
 
 def redact_text(text: str) -> str:
-    """`text` without anything that looks like personal data or a secret."""
+    """Return the text with everything that looks like personal data or a secret replaced by `REDACTED`."""
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
 
 
 def redact(value: Any) -> Any:
-    """A copy of `value`, of the same shape, fit for a log."""
+    """Return a redacted copy of the value: mappings as dicts, sequences and sets as lists, other objects as text."""
     match value:
         case str():
             return redact_text(value)
@@ -68,15 +70,15 @@ def redact(value: Any) -> Any:
 
 
 def redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """structlog's processor: the last thing before an event becomes text."""
+    """Redact a log event, as the last structlog processor before the event is rendered."""
     return {
-        # The clock's text is digits and nothing else; it comes from us.
+        # These three are set by our own logging, and a timestamp would look like a phone number.
         key: value if key in {"timestamp", "level", "logger"} else _redact_named(key, value)
         for key, value in event.items()
     }
 
 
 def _redact_named(name: str, value: Any) -> Any:
-    if value is not None and name not in _HARMLESS and _TELLING.search(name):
-        return HIDDEN
+    if value is not None and name not in _HARMLESS_NAMES and _SENSITIVE_NAME.search(name):
+        return REDACTED
     return redact(value)

@@ -1,4 +1,7 @@
-"""Errors to Sentry and traces to an OpenTelemetry collector, where a deployment names them; guests' data to neither."""
+"""Error reports to Sentry and traces to an OpenTelemetry collector, both without personal data.
+
+Both are off by default. The settings SENTRY_DSN and OTEL_EXPORTER_OTLP_ENDPOINT turn them on.
+"""
 
 from typing import Any
 
@@ -6,43 +9,43 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
+from hotelagent.core import logs
 from hotelagent.core.redaction import redact, redact_text
-from tenants.context import tenant_or_none
 
 
 def start() -> None:
-    """Begin what SENTRY_DSN and OTEL_EXPORTER_OTLP_ENDPOINT ask for; once a process, before it serves."""
+    """Start what the settings enable. Called once per process, when Django has loaded the apps."""
     if settings.SENTRY_DSN:
-        _report_errors(settings.SENTRY_DSN)
+        _start_error_reports(settings.SENTRY_DSN)
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
-        _trace(settings.OTEL_EXPORTER_OTLP_ENDPOINT)
+        _start_traces(settings.OTEL_EXPORTER_OTLP_ENDPOINT)
 
 
-def _report_errors(dsn: str) -> None:
-    import sentry_sdk  # noqa: PLC0415 - half a second that only who asks for it pays
+def _start_error_reports(dsn: str) -> None:
+    import sentry_sdk  # noqa: PLC0415 - takes half a second, and most commands run without it
 
     try:
         sentry_sdk.utils.Dsn(dsn)
     except sentry_sdk.utils.BadDsn:
-        raise ImproperlyConfigured("SENTRY_DSN is none. It looks like https://key@host/1.") from None
+        raise ImproperlyConfigured("SENTRY_DSN is not a valid DSN. Example: https://key@host/1.") from None
     sentry_sdk.init(
         dsn=dsn,
-        before_send=_fit_to_leave,
-        before_breadcrumb=lambda crumb, _hint: redact(crumb),
+        before_send=_prepare_error_report,
+        before_breadcrumb=lambda breadcrumb, _hint: redact(breadcrumb),
         send_default_pii=False,
-        include_local_variables=False,  # a frame's variables are guests, tokens and mails
+        include_local_variables=False,  # local variables hold guests, tokens and e-mails
         max_request_body_size="never",
     )
 
 
-def _fit_to_leave(event: Any, _hint: Any) -> Any:
-    tenant = tenant_or_none()
-    event.setdefault("tags", {})["hotel"] = tenant.slug if tenant else ""
+def _prepare_error_report(event: Any, _hint: Any) -> Any:
+    event.setdefault("tags", {}).update(logs.current_context())
     return redact(event)
 
 
-def _trace(endpoint: str) -> None:
-    from opentelemetry import trace  # noqa: PLC0415 - as above
+def _start_traces(endpoint: str) -> None:
+    # Imported here for the same reason as sentry_sdk.
+    from opentelemetry import trace  # noqa: PLC0415
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.instrumentation.celery import CeleryInstrumentor  # noqa: PLC0415
     from opentelemetry.instrumentation.django import DjangoInstrumentor  # noqa: PLC0415
@@ -54,12 +57,12 @@ def _trace(endpoint: str) -> None:
     exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    DjangoInstrumentor().instrument(request_hook=_name_no_guest)
+    DjangoInstrumentor().instrument(request_hook=_redact_span)
     CeleryInstrumentor().instrument()  # type: ignore[no-untyped-call]
 
 
-def _name_no_guest(span: Any, _request: HttpRequest) -> None:
-    """An address may hold what somebody searched for."""
+def _redact_span(span: Any, _request: HttpRequest) -> None:
+    """Redact the attributes of a request's span. The URL, for example, may contain a search term."""
     for name, value in dict(span.attributes or {}).items():
         if isinstance(value, str):
             span.set_attribute(name, redact_text(value))

@@ -69,7 +69,7 @@ class HealthMiddleware:
     def metrics(self, request: HttpRequest) -> HttpResponse:
         if not may_read_metrics(request):
             return HttpResponse("Not found\n", status=404, content_type="text/plain")
-        return HttpResponse(metrics.page(), content_type=_METRICS_TYPE)
+        return HttpResponse(metrics.exposition(), content_type=_METRICS_TYPE)
 
     def no_request_hangs(self) -> str:
         oldest = min(list(self.running.values()), default=None)
@@ -98,7 +98,7 @@ def a_thread_starts() -> str:
 
 
 def the_metrics_directory_takes_a_file() -> str:
-    directory = metrics.directory()
+    directory = metrics.multiprocess_directory()
     if directory is None:
         return readiness.OK
     probe = directory / f"probe-{os.getpid()}-{threading.get_ident()}"

@@ -38,7 +38,7 @@ class HotelAPIView(APIView):
             self.check_throttles(request)  # who guesses keys is slowed down too, by address
             raise
         except MissingScope as refusal:
-            self.check_throttles(request)  # and so is who tries doors: each try is an event in the trail
+            self.check_throttles(request)  # each denied request records an audit event
             with actor_context(actor_of(request)):
                 permission_denied.send(
                     sender=type(self),

@@ -233,7 +233,7 @@ CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.PAGE}
 # Logging, metrics, errors, traces
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "hotelagent.core.logs.configure"
-LOGGING = logs.settings(json=True, level=LOG_LEVEL)
+LOGGING = logs.logging_config(json=True, level=LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG  # a tick every five seconds; failures are errors
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # RequestId has looked at it and replaced what is none

@@ -2,7 +2,7 @@
 
 from django.db import connection
 
-from hotelagent.core.metrics import counter, histogram, level
+from hotelagent.core.metrics import counter, gauge, histogram
 from tenants.context import platform_context
 from tenants.queue.due import LEASE
 
@@ -33,7 +33,7 @@ def oldest_due() -> float:
         connection.close()  # Prometheus scrapes on a thread that Django does not clean up after.
 
 
-level(
+gauge(
     "hotelagent_due_oldest_seconds",
     "Age of the oldest due item that is not completed, in seconds.",
     oldest_due,

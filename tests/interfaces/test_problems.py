@@ -10,7 +10,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from hotelagent.rest.problems import all_problems
-from tests.doors.conftest import HOST
+from tests.interfaces.conftest import HOST
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotelagent.core import logs
-from hotelagent.core.redaction import HIDDEN, redact, redact_text
+from hotelagent.core.redaction import REDACTED, redact, redact_text
 from tenants.models import Hotel
-from tests.doors.conftest import HOST
+from tests.interfaces.conftest import HOST
 
 
 @pytest.fixture(params=[True, False], ids=["json", "readable"])
@@ -64,7 +64,7 @@ def test_it_hides_what_looks_secret_wherever_it_stands(written: Callable[[], str
         log.exception("it_broke")
         logging.getLogger("a.library").exception("it broke")
     text = written()
-    assert text.count(HIDDEN) >= 5
+    assert text.count(REDACTED) >= 5
     assert not [telltale for telltale in TELLTALES if telltale in text], text
 
 
@@ -73,8 +73,8 @@ def test_it_hides_what_looks_secret_wherever_it_stands(written: Callable[[], str
     ["password", "new_password", "token", "guest_email", "email", "phone_number", "Authorization", "cookie", "api_key"],
 )  # fmt: skip
 def test_it_hides_what_has_a_telling_name(name: str) -> None:
-    assert redact({name: "short"}) == {name: HIDDEN}
-    assert redact({"inner": [{name: 12}]}) == {"inner": [{name: HIDDEN}]}
+    assert redact({name: "short"}) == {name: REDACTED}
+    assert redact({"inner": [{name: 12}]}) == {"inner": [{name: REDACTED}]}
 
 
 @pytest.mark.parametrize(
@@ -123,4 +123,4 @@ def test_a_requests_line_has_its_id_and_hotel_and_no_query(
 
 
 def test_the_settings_are_a_plain_dictionary() -> None:
-    logging.config.DictConfigurator(logs.settings(json=True, level="INFO"))
+    logging.config.DictConfigurator(logs.logging_config(json=True, level="INFO"))

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from tenants.access import idempotency
 from tenants.context import hotel_context
 from tenants.models import Hotel, IdempotencyKey
-from tests.doors.conftest import Thing
+from tests.interfaces.conftest import Thing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
 THING = "/api/v1/thing/"

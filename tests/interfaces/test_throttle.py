@@ -14,7 +14,7 @@ from hotelagent.rest import throttling
 from hotelagent.rest.throttling import ClientThrottle, Rate
 from tenants.context import hotel_context
 from tenants.models import Hotel
-from tests.doors.conftest import HOST, OTHER_HOST
+from tests.interfaces.conftest import HOST, OTHER_HOST
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
 THING = "/api/v1/thing/"

@@ -15,7 +15,7 @@ from tenants.access import api_keys
 from tenants.context import platform_context
 from tenants.models import ContactIdentifier, ContactKind, Hotel
 from tenants.services import contacts
-from tests.doors.conftest import page
+from tests.interfaces.conftest import page
 
 pytestmark = pytest.mark.django_db
 

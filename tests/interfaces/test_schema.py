@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import clear_url_caches
 
 from tenants.models import Hotel
-from tests.doors.conftest import HOST
+from tests.interfaces.conftest import HOST
 
 pytestmark = pytest.mark.django_db
 METHODS = {"get", "post", "put", "patch", "delete"}

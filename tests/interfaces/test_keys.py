@@ -17,7 +17,7 @@ from audit.selectors import timeline
 from tenants.access import api_keys
 from tenants.context import hotel_context, platform_context
 from tenants.models import ApiKey, Hotel
-from tests.doors.conftest import HOST, OTHER_HOST
+from tests.interfaces.conftest import HOST, OTHER_HOST
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
 THING = "/api/v1/thing/"

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from tenants.access.scopes import Role
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
-from tests.doors.conftest import HOST, PASSWORD, page
+from tests.interfaces.conftest import HOST, PASSWORD, page
 
 pytestmark = pytest.mark.django_db
 

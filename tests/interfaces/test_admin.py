@@ -15,7 +15,7 @@ from tenants.access.scopes import Role
 from tenants.context import hotel_context, platform_context
 from tenants.database.placement import Placement, placement_of
 from tenants.models import ApiKey, Hotel, HotelStatus, User
-from tests.doors.conftest import HOST, OTHER_HOST, PASSWORD, page
+from tests.interfaces.conftest import HOST, OTHER_HOST, PASSWORD, page
 
 pytestmark = pytest.mark.django_db
 
