@@ -9,23 +9,23 @@ from reminders.models import FIRST_RULES, Reminder, SkipReason, SuppressionReaso
 _SKIPPED = {reason.value: reason.label for reason in SkipReason}
 _SUPPRESSED = {reason.value: reason.label for reason in SuppressionReason}
 #: What providers call a mail that came back.
-RETURNED = {
+UNDELIVERED_REASONS = {
     "bounced": gettext_noop("the receiving server sent it back"),
     "rejected": gettext_noop("the provider did not send it"),
     "failed": gettext_noop("the provider could not send it"),
 }
 #: These, and the codes of `reminders.errors`.
-WRONG = {
+ERROR_LABELS = {
     "mail-rejected": _("the mail server refused it"),
     "mail-deferred": _("the mail server did not take it in time"),
     "invalid-template": _("its template has a mistake"),
     "mail-outcome-unknown": _("the connection broke after the mail was handed over"),
     "worker-lost": _("the worker was lost after it handed the mail over"),
-    **{what: _(words) for what, words in RETURNED.items()},
+    **{what: _(words) for what, words in UNDELIVERED_REASONS.items()},
 }
 
-RESERVATION_MADE = register(
-    "reservation.made",
+RESERVATION_CREATED = register(
+    "reservation.created",
     sentence=_("{actor} stored reservation {number} from {arrival} to {departure}"),
     fields=("number", "arrival", "departure"),
 )
@@ -61,13 +61,13 @@ REMINDER_FAILED = register(
     "reminder.failed",
     sentence=_("{actor} could not send reservation {number} its reminder “{rule}”: {error}"),
     fields=("number", "rule", "error"),
-    words={"rule": FIRST_RULES, "error": WRONG},
+    words={"rule": FIRST_RULES, "error": ERROR_LABELS},
 )
 REMINDER_UNKNOWN = register(
     "reminder.unknown",
     sentence=_("Nobody knows whether reservation {number} got its reminder “{rule}”: {error}"),
     fields=("number", "rule", "error"),
-    words={"rule": FIRST_RULES, "error": WRONG},
+    words={"rule": FIRST_RULES, "error": ERROR_LABELS},
 )
 REMINDER_CANCELLED = register(
     "reminder.cancelled",
@@ -75,8 +75,8 @@ REMINDER_CANCELLED = register(
     fields=("number", "rule", "was"),
     words={"rule": FIRST_RULES},
 )
-REMINDER_WANTED_NOW = register(
-    "reminder.send_now",
+REMINDER_SEND_REQUESTED = register(
+    "reminder.send_requested",
     sentence=_("{actor} asked for the reminder “{rule}” of reservation {number} to go now"),
     fields=("number", "rule", "was"),
     words={"rule": FIRST_RULES},
@@ -92,18 +92,18 @@ REMINDERS_REPLANNED = register(
     sentence=_("{actor} had all reminders planned again: {scheduled} scheduled, {cancelled} cancelled"),
     fields=("scheduled", "skipped", "cancelled"),
 )
-REMINDER_RETURNED = register(
-    "reminder.returned",
+REMINDER_UNDELIVERED = register(
+    "reminder.undelivered",
     sentence=_("{actor} could not deliver the reminder “{rule}” of reservation {number}: {reason}"),
     fields=("number", "rule", "reason"),
-    words={"rule": FIRST_RULES, "reason": WRONG},
+    words={"rule": FIRST_RULES, "reason": ERROR_LABELS},
 )
-GUEST_UNSUBSCRIBED = register(
+SUPPRESSION_UNSUBSCRIBED = register(
     "suppression.unsubscribed",
     sentence=_("The guest of reservation {number} unsubscribed from the hotel's mails"),
     fields=("number",),
 )
-ADDRESS_REPORTED = register(
+SUPPRESSION_REPORTED = register(
     "suppression.reported",
     sentence=_("{actor} reported the address of reservation {number}: {reason}"),
     fields=("number", "reason"),
@@ -136,6 +136,6 @@ CALENDAR_REMOVED = register(
 )
 
 
-def naming(reminder: Reminder) -> dict[str, str]:
+def reminder_fields(reminder: Reminder) -> dict[str, str]:
     """The fields that say which reminder it was, to a reader who knows reservations and not our ids."""
     return {"number": reminder.reservation.external_id, "rule": reminder.rule.name}

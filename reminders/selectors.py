@@ -13,13 +13,18 @@ from django.utils import timezone
 
 from hotelagent.core.text import single_line
 from reminders.errors import ReservationNotFound
-from reminders.models import Reminder, Reservation
-from reminders.planning.schedule import zone_of
+from reminders.models import Reminder, Reservation, Suppression
+from reminders.planning.schedule import hotel_time_zone
 from tenants.context import current_hotel
 
 
 def reminders() -> QuerySet[Reminder]:
     return Reminder.objects.select_related("reservation", "rule")
+
+
+def is_suppressed(address: str) -> bool:
+    """Return whether the address is on the suppression list. The list stores addresses in lower case."""
+    return Suppression.objects.filter(email=address.lower()).exists()
 
 
 def reservation_by_number(external_id: str) -> Reservation:
@@ -78,7 +83,7 @@ def by_day() -> list[Day]:
     with connection.cursor() as cursor:
         cursor.execute(_BY_DAY, values)
         found = {day: Day(day, planned, sent, troubled) for day, planned, sent, troubled in cursor.fetchall()}
-    today = now.astimezone(zone_of(current_hotel().time_zone)).date()
+    today = now.astimezone(hotel_time_zone()).date()
     days = (today + timedelta(days=n) for n in range(-_AROUND, _AROUND + 1))
     return [found.get(day, Day(day, 0, 0, 0)) for day in days]
 

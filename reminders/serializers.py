@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
 from reminders.models import Reminder, Reservation, SkipReason
-from reminders.reservations.validation import flaw_of_days, is_country
+from reminders.models.validators import stay_dates_error, validate_country
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):
@@ -58,12 +58,12 @@ class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservat
         extra_kwargs = {
             "guest_email": {"help_text": "Where the reminders go; without one none does."},
             "language": {"help_text": "Of the mails, BCP 47: `es`, `pt-br`. Empty: the hotel's."},
-            "country": {"help_text": "ISO 3166: `ESP` or `ES`.", "validators": [is_country]},
+            "country": {"help_text": "ISO 3166: `ESP` or `ES`.", "validators": [validate_country]},
             "status_date": {"help_text": "The day from which the status holds."},
         }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if flaw := flaw_of_days(attrs["arrival"], attrs["departure"]):
+        if flaw := stay_dates_error(attrs["arrival"], attrs["departure"]):
             raise serializers.ValidationError(dict([flaw]))
         if attrs.get("adults", 1) < 1:
             raise serializers.ValidationError({"adults": "At least one adult."})

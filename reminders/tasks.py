@@ -1,10 +1,12 @@
-"""What workers do: each calls one service."""
+"""The Celery tasks of reservations and reminders."""
 
 import uuid
 
 from celery import shared_task
 
+from reminders import due_kinds
 from reminders.planning import replan
+from reminders.reservations.calendars import services as calendar_services
 from reminders.sending import delivery, smtp
 from tenants.queue import due
 from tenants.queue.celery_task import HotelTask
@@ -12,18 +14,32 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="reminders.tasks.send_due")
 def send_due(ids: list[str]) -> None:
-    """The due queue's handler: at most one batch, in the hotel's context. See `delivery.send_due`."""
+    """Send the reminders that are due: see `delivery.send_due`. Handles due items of the kind `reminder`."""
     delivery.send_due([uuid.UUID(id_) for id_ in ids], transport=smtp.kept())
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_reservations")
 def replan_reservations(ids: list[str]) -> None:
-    """After another reservation of their guest has changed."""
-    replan.replan([uuid.UUID(id_) for id_ in ids])
+    """Plan the reminders of reservations again after another reservation of the same guest has changed."""
+    replan.replan_requested([uuid.UUID(id_) for id_ in ids])
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_all")
 def replan_all(ids: list[str]) -> None:
-    """After changes of the hotel's rules or time zone: the due queue's handler, once for all of them."""
+    """Plan all reminders of the hotel once, for all pending requests."""
     replan.replan_all()
-    due.cancel(kind=replan.KIND, ids=[uuid.UUID(id_) for id_ in ids])
+    due.cancel(kind=due_kinds.REPLAN_ALL, ids=[uuid.UUID(id_) for id_ in ids])
+
+
+@shared_task(base=HotelTask, name="reminders.tasks.sync_calendars")
+def sync_calendars(ids: list[str]) -> None:
+    """Import the linked calendars that are due, one after the other."""
+    for id_ in ids:
+        if not calendar_services.poll(uuid.UUID(id_)):
+            sync_calendar.delay(id_)
+
+
+@shared_task(base=HotelTask, name="reminders.tasks.sync_calendar")
+def sync_calendar(calendar_id: str) -> None:
+    """Import one linked calendar. Runs as a separate task, so that its failure is recorded and can be retried."""
+    calendar_services.read_calendar(uuid.UUID(calendar_id))

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders.reservations.calendars import services as calendar_services
-from reminders.reservations.calendars.fetching import tidied
+from reminders.reservations.calendars.fetching import normalize_url
 from reminders.reservations.calendars.models import CalendarAddress
 from tenants.errors import DomainError
 
@@ -34,7 +34,7 @@ class CalendarAddressForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_url(self) -> str:
         try:
-            return tidied(self.cleaned_data["url"])
+            return normalize_url(self.cleaned_data["url"])
         except DomainError as refused:
             raise forms.ValidationError(refused.detail) from None
 

@@ -12,7 +12,7 @@ from dlq.events import ERRORS, NAMES, SOURCES
 from dlq.models import Failure
 from dlq.subjects import Subject
 from reminders.errors import InvalidTemplate, MailDeferred, MailRejected
-from reminders.events import WRONG
+from reminders.events import ERROR_LABELS
 from reminders.models import Reminder
 from reminders.sending.outcomes import SEND
 from tenants.context import current_tenant
@@ -20,7 +20,7 @@ from tenants.context import current_tenant
 NAMES[SEND] = gettext_lazy("sending a reminder")
 SOURCES["reminders"] = gettext_lazy("Reminders")
 for kind in (MailRejected, MailDeferred, InvalidTemplate):
-    ERRORS[f"{kind.__module__}.{kind.__qualname__}"] = WRONG[kind.code]
+    ERRORS[f"{kind.__module__}.{kind.__qualname__}"] = ERROR_LABELS[kind.code]
 
 
 @subjects.of(SEND)

@@ -21,8 +21,8 @@ from reminders.admin.previews import preview_of
 from reminders.mail import rendering
 from reminders.mail.variables import AVAILABLE
 from reminders.models import FIRST_RULES, Reservation, Rule, Template
-from reminders.planning.replan import replan_soon
-from reminders.reservations.validation import is_language
+from reminders.models.validators import validate_language
+from reminders.planning.replan import schedule_full_replan
 from reminders.services.templates import send_test_message
 from tenants.errors import DomainError
 
@@ -60,7 +60,7 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_language(self) -> str:
         language = str(self.cleaned_data["language"]).strip().lower().replace("_", "-")
-        is_language(language)
+        validate_language(language)
         return language
 
 
@@ -171,7 +171,7 @@ class RuleAdmin(HotelModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        replan_soon()
+        schedule_full_replan()
         self.message_user(request, _("Reminders that have not gone yet are planned again in a moment."))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -14,7 +14,7 @@ from unfold.decorators import display
 from hotelagent.admin.base import DeletionsAuditedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders.models import Suppression, SuppressionReason
-from reminders.reservations.guests import is_suppressed
+from reminders.selectors import is_suppressed
 from reminders.services.suppressions import add_suppression, remove_suppression
 
 COLOURS = {

@@ -14,7 +14,7 @@ from reminders.mail import unsubscribe_links
 from reminders.mail.branding import branding_context
 from reminders.mail.rendering import words_language
 from reminders.models import EmailBranding, Reminder, SuppressionReason
-from reminders.reservations import guests
+from reminders.selectors import is_suppressed
 from reminders.services.suppressions import suppress_recipient
 from tenants.context import current_hotel
 
@@ -34,7 +34,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     wanted = (reminder.reservation.language if reminder else "") or hotel.language
     if reminder is not None and request.method == "POST":
         suppress_recipient(reminder, reason=SuppressionReason.UNSUBSCRIBED)
-    is_off = reminder is not None and guests.is_suppressed(reminder.recipient)
+    is_off = reminder is not None and is_suppressed(reminder.recipient)
     language = words_language(wanted)
     with translation.override(language):
         page = render(

@@ -7,7 +7,7 @@ import django.db.models.functions.text
 from django.db import migrations, models
 
 import hotelagent.core.ids
-import reminders.reservations.validation
+import reminders.models.validators
 
 
 class Migration(migrations.Migration):
@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         max_length=10,
-                        validators=[reminders.reservations.validation.is_language],
+                        validators=[reminders.models.validators.validate_language],
                         verbose_name="language",
                     ),
                 ),
@@ -136,8 +136,8 @@ class Migration(migrations.Migration):
                     "late_policy",
                     models.CharField(
                         choices=[
-                            ("send_now", "send it at once, until the day of arrival ends"),
-                            ("skip", "skip it"),
+                            ("send_now", "send immediately, until the end of the arrival day"),
+                            ("skip", "skip"),
                         ],
                         default="skip",
                         max_length=8,
@@ -175,7 +175,11 @@ class Migration(migrations.Migration):
                 (
                     "guests",
                     models.CharField(
-                        choices=[("any", "any"), ("new", "new here"), ("returning", "returning")],
+                        choices=[
+                            ("any", "all guests"),
+                            ("new", "new guests"),
+                            ("returning", "returning guests"),
+                        ],
                         default="any",
                         max_length=9,
                         verbose_name="guests",

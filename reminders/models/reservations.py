@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
 from locks.models import Allocation
-from reminders.reservations.validation import flaw_of_days, is_language
+from reminders.models.validators import stay_dates_error, validate_language
 
 
 class ReservationStatus(models.TextChoices):
@@ -32,7 +32,7 @@ class Reservation(models.Model):
     guest_email = models.EmailField(_("e-mail"), blank=True)
     guest_phone = models.CharField(_("phone"), max_length=20, blank=True)
     #: BCP 47, lower case: "es", "pt", "pt-br". Empty: the hotel's.
-    language = models.CharField(_("language"), max_length=10, blank=True, validators=[is_language])
+    language = models.CharField(_("language"), max_length=10, blank=True, validators=[validate_language])
     #: ISO 3166 alpha-3. Empty: unknown.
     country = models.CharField(_("country"), max_length=3, blank=True)
     adults = models.PositiveSmallIntegerField(_("adults"), default=1)
@@ -70,7 +70,7 @@ class Reservation(models.Model):
         return f"{self.external_id} {self.guest_name}"
 
     def clean(self) -> None:
-        if flaw := flaw_of_days(self.arrival, self.departure):
+        if flaw := stay_dates_error(self.arrival, self.departure):
             raise ValidationError(dict([flaw]))
 
     @property

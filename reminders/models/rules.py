@@ -6,9 +6,31 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
-from reminders.planning.choices import Anchor, Guests, LatePolicy
 
-#: The rules that a hotel begins with are rows, and rows speak no language: these are shown in the reader's.
+
+class RuleAnchor(models.TextChoices):
+    """The day from which a rule's offset is counted."""
+
+    ARRIVAL = "arrival", _("before arrival")
+    DEPARTURE = "departure", _("after departure")
+
+
+class LateBookingPolicy(models.TextChoices):
+    """What happens to a reminder whose window had passed when the reservation was booked."""
+
+    SEND_NOW = "send_now", _("send immediately, until the end of the arrival day")
+    SKIP = "skip", _("skip")
+
+
+class GuestFilter(models.TextChoices):
+    """The guests that a rule applies to. A returning guest has an earlier stay with the same e-mail address."""
+
+    ANY = "any", _("all guests")
+    NEW = "new", _("new guests")
+    RETURNING = "returning", _("returning guests")
+
+
+#: Names of the default rules. They are translated when they are displayed, because every hotel gets them.
 FIRST_RULES = {
     "7 days before arrival": _("7 days before arrival"),
     "1 day before arrival": _("1 day before arrival"),
@@ -21,7 +43,7 @@ class Rule(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=80)
     is_active = models.BooleanField(_("active"), default=True)
-    anchor = models.CharField(_("counts"), max_length=9, choices=Anchor, default=Anchor.ARRIVAL)
+    anchor = models.CharField(_("counts"), max_length=9, choices=RuleAnchor, default=RuleAnchor.ARRIVAL)
     offset_days = models.PositiveSmallIntegerField(_("days"), default=0)
     offset_hours = models.PositiveSmallIntegerField(
         _("hours"),
@@ -33,7 +55,7 @@ class Rule(models.Model):
         _("window, hours"), default=12, help_text=_("How long after its moment it may still go.")
     )
     late_policy = models.CharField(
-        _("late booking"), max_length=8, choices=LatePolicy, default=LatePolicy.SKIP
+        _("late booking"), max_length=8, choices=LateBookingPolicy, default=LateBookingPolicy.SKIP
     )
     room_types = ArrayField(
         models.CharField(max_length=40), verbose_name=_("only room types"), default=list, blank=True
@@ -43,7 +65,7 @@ class Rule(models.Model):
     )
     min_nights = models.PositiveSmallIntegerField(_("at least nights"), null=True, blank=True)
     max_nights = models.PositiveSmallIntegerField(_("at most nights"), null=True, blank=True)
-    guests = models.CharField(_("guests"), max_length=9, choices=Guests, default=Guests.ANY)
+    guests = models.CharField(_("guests"), max_length=9, choices=GuestFilter, default=GuestFilter.ANY)
     order = models.PositiveSmallIntegerField(
         _("order"), default=10, help_text=_("Of two rules for one day, the lower number comes first.")
     )

@@ -1,6 +1,7 @@
-"""Plans the reminders of reservations that were made or changed, in the transaction that changed them.
+"""The planner, which turns reservations and rules into reminders and due items.
 
-All statements take whole lists, so a file of bookings and a single change go the same way.
+The planner runs in the transaction that creates or changes the reservations. Every statement takes a list, so one
+changed reservation and an imported file are planned by the same code.
 """
 
 from __future__ import annotations
@@ -15,28 +16,24 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from hotelagent.core.ids import uuid7
-from reminders.models import ReminderStatus, Reservation, Rule, SkipReason
-from reminders.planning.choices import Anchor
-from reminders.planning.schedule import Moment, applies, moment, zone_of
-from reminders.reservations import guests
-from reminders.sending import metrics
-from tenants.context import current_hotel
+from reminders import due_kinds, metrics
+from reminders.models import ReminderStatus, Reservation, Rule, RuleAnchor, SkipReason
+from reminders.planning.guest_history import returning_guests
+from reminders.planning.schedule import SendWindow, hotel_time_zone, rule_applies, send_window
 from tenants.queue import due
-
-KIND = "reminder"  # in the due queue
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a call changed, by number. `due` counts what may go at once."""
+class PlanningResult:
+    """Numbers of reminders that were changed. `due` counts the scheduled ones that can be sent immediately."""
 
     scheduled: int = 0
     skipped: int = 0
     cancelled: int = 0
     due: int = 0
 
-    def __add__(self, other: Plan) -> Plan:
-        return Plan(
+    def __add__(self, other: PlanningResult) -> PlanningResult:
+        return PlanningResult(
             self.scheduled + other.scheduled,
             self.skipped + other.skipped,
             self.cancelled + other.cancelled,
@@ -44,8 +41,8 @@ class Plan:
         )
 
 
-# What is no longer wanted. A reminder that is being sent is left to its worker, which looks at the reservation
-# once more before the mail leaves. The unique index (reservation, rule, arrival) finds the rows.
+# A reminder in status `sending` is left to its worker, which checks the reservation again before it sends.
+# The unique index on (reservation, rule, arrival) finds the rows.
 _CANCEL = """
 UPDATE reminders_reminder SET status = 'cancelled'
 WHERE reservation_id = ANY(%s::uuid[]) AND status = 'scheduled'
@@ -53,10 +50,10 @@ AND (reservation_id, rule_id, arrival) NOT IN (SELECT * FROM unnest(%s::uuid[], 
 RETURNING id
 """
 
-# What was sent, failed, or may have been sent stays as it is: that is the promise of the unique key.
-# Late rows come back only from `cancelled`, for what once missed its window is not revived by a later change; and
-# they take the place of what was still ahead, by what a rule said before. What a person cancelled by hand is not
-# revived by any.
+# The unique constraint ensures that each reminder is sent once, so reminders that were sent, failed or are unknown are
+# never changed here. A late reminder only replaces a cancelled one, or a scheduled one that is still in the future:
+# otherwise a later change of the reservation would revive a reminder that had missed its window. A reminder that staff
+# cancelled stays cancelled.
 _STORE = """
 INSERT INTO reminders_reminder AS r
     (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
@@ -76,133 +73,142 @@ _COPY = """
 COPY reminders_reminder (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
     attempts, recipient) FROM STDIN
 """
-#: Whoever plans holds it, shared, to the end of its transaction, and reads the rules under it.
-_PLANNING = "SELECT pg_advisory_xact_lock_shared('reminders_rule'::regclass::oid::bigint)"
-_NOBODY_PLANS = "SELECT pg_try_advisory_xact_lock('reminders_rule'::regclass::oid::bigint)"
-_REVIVED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]
-_REVIVED_LATE = [ReminderStatus.CANCELLED]
+#: Every transaction that plans takes this lock in shared mode before it reads the rules, and holds it to its end.
+_LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared('reminders_rule'::regclass::oid::bigint)"
+_TRY_LOCK = "SELECT pg_try_advisory_xact_lock('reminders_rule'::regclass::oid::bigint)"
+_REPLACED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]
+_REPLACED_BY_LATE = [ReminderStatus.CANCELLED]
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _PlannedReminder:
     reservation: Reservation
     rule: Rule
-    moment: Moment
+    window: SendWindow
 
 
-def plan(reservations: Sequence[Reservation], *, now: datetime, are_new: bool = False) -> Plan:
-    """Bring the reminders of these reservations, and the due queue, to what the hotel's rules say.
+def plan_reminders(
+    reservations: Sequence[Reservation], *, now: datetime, are_new: bool = False
+) -> PlanningResult:
+    """Create, move and cancel the reminders and due items of these reservations as the hotel's rules require.
 
-    In the caller's transaction. `now` is when the reservations became known. `are_new` says that none of them
-    has reminders yet, which spares looking for those to cancel.
+    Runs in the caller's transaction. `now` is the time at which the reservations were booked or changed. Pass
+    `are_new` if none of them has reminders yet: this saves the comparison with existing ones.
     """
     with metrics.PLANNER.time(), transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute(_PLANNING)
+            cursor.execute(_LOCK_SHARED)
         rules = list(Rule.objects.filter(is_active=True))
-        wanted = list(_wanted(reservations, rules=rules, zone=zone_of(current_hotel().time_zone), now=now))
-        cancelled = 0 if are_new else _cancel_unwanted(reservations, wanted)
+        planned = list(_planned(reservations, rules=rules, zone=hotel_time_zone(), now=now))
+        cancelled = 0 if are_new else _cancel_others(reservations, planned)
         if are_new:
-            stored = _store_new(wanted, now=now)
+            stored = _store_new(planned, now=now)
         else:
-            ordinary = _store([w for w in wanted if not w.moment.is_late], over=_REVIVED, now=now)
-            late = _store([w for w in wanted if w.moment.is_late], over=_REVIVED_LATE, now=now)
-            stored = ordinary + late
-    done = stored + Plan(cancelled=cancelled)
+            in_time = _store([p for p in planned if not p.window.is_late], replaced=_REPLACED, now=now)
+            late = _store([p for p in planned if p.window.is_late], replaced=_REPLACED_BY_LATE, now=now)
+            stored = in_time + late
+    result = stored + PlanningResult(cancelled=cancelled)
     for status in ("scheduled", "skipped", "cancelled"):
-        metrics.PLANNED.labels(status=status).inc(getattr(done, status))
-    if done.skipped:
-        metrics.SKIPPED.labels(reason=SkipReason.LATE_BOOKING.value).inc(done.skipped)
-    return done
+        metrics.PLANNED.labels(status=status).inc(getattr(result, status))
+    if result.skipped:
+        metrics.SKIPPED.labels(reason=SkipReason.LATE_BOOKING.value).inc(result.skipped)
+    return result
 
 
-def nobody_plans() -> bool:
-    """Whether no transaction is open that has planned for this hotel: by rules, it may be, that have changed since.
+def no_planning_in_progress() -> bool:
+    """Return whether no other transaction that has planned reminders of this hotel is open.
 
-    Not inside a transaction, which would keep others from planning.
+    An open one may have used rules that have changed since. Call this outside of a transaction: the lock that it takes
+    would otherwise block all planning until the end of the transaction.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_NOBODY_PLANS)
+        cursor.execute(_TRY_LOCK)
         return bool(cursor.fetchone()[0])
 
 
-def _wanted(
+def _planned(
     reservations: Sequence[Reservation], *, rules: Sequence[Rule], zone: ZoneInfo, now: datetime
-) -> Iterable[_Wanted]:
-    # Thousands of guests share a few hundred days, and time zones are slow to ask.
-    moments: dict[tuple[uuid.UUID, date, date | None], Moment | None] = {}
-    returning = guests.returning(reservations, rules=rules)
+) -> Iterable[_PlannedReminder]:
+    # Thousands of reservations share a few hundred dates, and time zone arithmetic is slow.
+    windows: dict[tuple[uuid.UUID, date, date | None], SendWindow | None] = {}
+    returning = returning_guests(reservations, rules=rules)
     for reservation in reservations:
         for rule in rules:
-            if not applies(rule, reservation, is_returning=reservation.id in returning):
+            if not rule_applies(rule, reservation, is_returning=reservation.id in returning):
                 continue
-            departure = reservation.departure if rule.anchor == Anchor.DEPARTURE else None
+            departure = reservation.departure if rule.anchor == RuleAnchor.DEPARTURE else None
             key = (rule.id, reservation.arrival, departure)
-            if key not in moments:
-                moments[key] = moment(
+            if key not in windows:
+                windows[key] = send_window(
                     rule, arrival=reservation.arrival, departure=reservation.departure, zone=zone, now=now
                 )
-            if (at := moments[key]) is not None:
-                yield _Wanted(reservation, rule, at)
+            if (window := windows[key]) is not None:
+                yield _PlannedReminder(reservation, rule, window)
 
 
-def _cancel_unwanted(reservations: Sequence[Reservation], wanted: Sequence[_Wanted]) -> int:
+def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_PlannedReminder]) -> int:
+    """Cancel the scheduled reminders of the reservations that are not in `planned`. Return their number."""
     parameters: list[Any] = [
         [reservation.id for reservation in reservations],
-        [w.reservation.id for w in wanted],
-        [w.rule.id for w in wanted],
-        [w.reservation.arrival for w in wanted],
+        [p.reservation.id for p in planned],
+        [p.rule.id for p in planned],
+        [p.reservation.arrival for p in planned],
     ]
     with connection.cursor() as cursor:
         cursor.execute(_CANCEL, parameters)
         ids = [row[0] for row in cursor.fetchall()]
     if ids:
-        due.cancel(kind=KIND, ids=ids)
+        due.cancel(kind=due_kinds.REMINDER, ids=ids)
     return len(ids)
 
 
-def _store(wanted: Sequence[_Wanted], *, over: Sequence[str], now: datetime) -> Plan:
-    if not wanted:
-        return Plan()
+def _store(planned: Sequence[_PlannedReminder], *, replaced: Sequence[str], now: datetime) -> PlanningResult:
+    """Insert reminders, or update existing ones whose status is in `replaced`."""
+    if not planned:
+        return PlanningResult()
     with connection.cursor() as cursor:
-        columns = [list(column) for column in zip(*map(_row, wanted), strict=True)]
-        cursor.execute(_STORE, [*columns, list(over), now])
+        columns = [list(column) for column in zip(*map(_row, planned), strict=True)]
+        cursor.execute(_STORE, [*columns, list(replaced), now])
         stored = cursor.fetchall()
-    due.cancel(kind=KIND, ids=[id_ for id_, _at, status in stored if status == ReminderStatus.SKIPPED])
-    return _make_due(stored, now=now)
+    skipped = [id_ for id_, _at, status in stored if status == ReminderStatus.SKIPPED]
+    due.cancel(kind=due_kinds.REMINDER, ids=skipped)
+    return _schedule_due_items(stored, now=now)
 
 
-def _store_new(wanted: Sequence[_Wanted], *, now: datetime) -> Plan:
-    """Nothing to compare with: COPY takes a third of the time."""
-    if not wanted:
-        return Plan()
-    rows = [_row(w) for w in wanted]
+def _store_new(planned: Sequence[_PlannedReminder], *, now: datetime) -> PlanningResult:
+    """Insert reminders of new reservations. COPY takes a third of the time of an INSERT with ON CONFLICT."""
+    if not planned:
+        return PlanningResult()
+    rows = [_row(p) for p in planned]
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         for row in rows:
             copy.write_row((*row, 0, ""))
-    return _make_due([(row[0], row[4], row[6]) for row in rows], now=now)
+    return _schedule_due_items([(row[0], row[4], row[6]) for row in rows], now=now)
 
 
-def _make_due(stored: Sequence[tuple[uuid.UUID, datetime, str]], *, now: datetime) -> Plan:
+def _schedule_due_items(
+    stored: Sequence[tuple[uuid.UUID, datetime, str]], *, now: datetime
+) -> PlanningResult:
     scheduled = [(id_, max(at, now)) for id_, at, status in stored if status == ReminderStatus.SCHEDULED]
     if scheduled:
-        due.schedule(kind=KIND, items=scheduled)
-    skipped = sum(status == ReminderStatus.SKIPPED for _id, _at, status in stored)
-    return Plan(
-        scheduled=len(scheduled), skipped=skipped, due=sum(due_at <= now for _id, due_at in scheduled)
+        due.schedule(kind=due_kinds.REMINDER, items=scheduled)
+    return PlanningResult(
+        scheduled=len(scheduled),
+        skipped=sum(status == ReminderStatus.SKIPPED for _id, _at, status in stored),
+        due=sum(due_at <= now for _id, due_at in scheduled),
     )
 
 
-def _row(wanted: _Wanted) -> tuple[Any, ...]:
-    """In the order of the statements above."""
-    reservation, at = wanted.reservation, wanted.moment
+def _row(planned: _PlannedReminder) -> tuple[Any, ...]:
+    """Return the values of the columns that `_STORE` and `_COPY` share, in their order."""
+    window = planned.window
     return (
         uuid7(),
-        reservation.id,
-        wanted.rule.id,
-        reservation.arrival,
-        at.planned_for,
-        at.send_until,
-        ReminderStatus.SKIPPED.value if at.is_skipped else ReminderStatus.SCHEDULED.value,
-        SkipReason.LATE_BOOKING.value if at.is_skipped else "",
+        planned.reservation.id,
+        planned.rule.id,
+        planned.reservation.arrival,
+        window.planned_for,
+        window.send_until,
+        ReminderStatus.SKIPPED.value if window.is_skipped else ReminderStatus.SCHEDULED.value,
+        SkipReason.LATE_BOOKING.value if window.is_skipped else "",
     )

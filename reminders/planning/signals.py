@@ -1,4 +1,4 @@
-"""What happens elsewhere and moves reminders: a hotel's clock changes."""
+"""Signal receivers that plan reminders again when a hotel's time zone may have changed."""
 
 from collections.abc import Collection
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from reminders.planning.replan import replan_soon
+from reminders.planning.replan import schedule_full_replan
 from tenants.context import hotel_context
 from tenants.models import Hotel, HotelStatus
 
 
 @receiver(post_save, sender=Hotel)
-def plan_again(
+def replan_after_hotel_change(
     instance: Hotel, *, created: bool, update_fields: Collection[str] | None, **_kwargs: Any
 ) -> None:
-    """Reminders are planned by the hotel's clock; a suspended hotel's, once it is resumed.
+    """Schedule a full replan of the saved hotel. It changes nothing if the time zone is the same.
 
-    Planning again changes nothing where the clock is the same.
+    The request of a suspended hotel is processed when the hotel is resumed.
     """
     if created or instance.status not in {HotelStatus.ACTIVE, HotelStatus.SUSPENDED}:
         return
     if update_fields is None or "time_zone" in update_fields:
         with hotel_context(instance):
-            replan_soon()
+            schedule_full_replan()

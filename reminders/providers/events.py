@@ -53,7 +53,7 @@ def take(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
         if not event_mapping.concerns(event, reminder.recipient):  # corrected meanwhile, and sent anew
             return
         what = event_mapping.kind(event)
-        if what in events.RETURNED:
+        if what in events.UNDELIVERED_REASONS:
             _return(reminder, event)
         elif what in _PROVES_SENT:
             _prove_sent(reminder)
@@ -67,17 +67,17 @@ def take(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
 def _return(reminder: Reminder, event: AnymailTrackingEvent) -> None:
     """It did not reach the guest."""
     what, said = event_mapping.kind(event), event_mapping.said(event)
-    words = TranslatableMessage(events.RETURNED[what])
+    words = TranslatableMessage(events.UNDELIVERED_REASONS[what])
     error = MailRejected(TranslatableMessage("{words}: {said}", words=words, said=said) if said else words)
     waiting = Reminder.objects.filter(id=reminder.id, status__in=_GONE_OUT)
     if not waiting.update(status=ReminderStatus.FAILED, last_error=message_to_json(error.detail)):
         return
     keep_failure(reminder, recipient=reminder.recipient, error=error)
     record(
-        events.REMINDER_RETURNED,
+        events.REMINDER_UNDELIVERED,
         subject=("reminder", reminder.id),
         reason=what,
-        **events.naming(reminder),
+        **events.reminder_fields(reminder),
     )
 
 

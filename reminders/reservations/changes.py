@@ -18,7 +18,7 @@ from locks.services import Arranged, Placement, StayChange, arrange
 from reminders import events
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
-from reminders.planning.planner import Plan
+from reminders.planning.planner import PlanningResult
 
 #: What may change, by its type in the table.
 COLUMNS = {
@@ -52,12 +52,12 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    plan: Plan
+class ChangeResult:
+    planned: PlanningResult
     arranged: Sequence[Arranged]
 
 
-def bring_to(changes: Sequence[Change]) -> Written:
+def apply_changes(changes: Sequence[Change]) -> ChangeResult:
     """Write them, and tell the trail of each what has changed. In the caller's transaction."""
     written = write(changes)
     record_many(
@@ -73,17 +73,17 @@ def bring_to(changes: Sequence[Change]) -> Written:
     return written
 
 
-def write(changes: Sequence[Change]) -> Written:
+def write(changes: Sequence[Change]) -> ChangeResult:
     """Change locked rows; their rooms follow and their reminders are planned anew. In the caller's transaction."""
     if not changes:
-        return Written(Plan(), ())
+        return ChangeResult(PlanningResult(), ())
     for change in changes:
         for name, value in change.fields.items():
             setattr(change.stored, name, value)
     arranged = _rooms_follow(changes)
     reservations = [change.stored for change in changes]
     _update(reservations)
-    return Written(planner.plan(reservations, now=timezone.now()), arranged)
+    return ChangeResult(planner.plan_reminders(reservations, now=timezone.now()), arranged)
 
 
 def _rooms_follow(changes: Sequence[Change]) -> tuple[Arranged, Arranged]:

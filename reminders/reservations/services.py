@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, TypedDict, Unpack
 
@@ -24,11 +24,10 @@ from reminders.errors import (
 )
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
-from reminders.planning.schedule import local_day, zone_of
-from reminders.reservations import changes, guests
+from reminders.planning.replan import schedule_replan_of_other_stays
+from reminders.planning.schedule import hotel_time_zone, local_date
+from reminders.reservations import changes
 from reminders.reservations.changes import Change
-from reminders.tasks import replan_reservations
-from tenants.context import current_hotel
 
 
 class ReservationFields(TypedDict, total=False):
@@ -65,10 +64,10 @@ def upsert_reservation(
     wanted = _validated(Reservation(**_tidied({**fields, "external_id": external_id})))
     with transaction.atomic():
         if version is None and (new := _insert(wanted)) is not None:
-            planner.plan([new], now=timezone.now(), are_new=True)
-            _guests_follow(new, addresses=[new.guest_email])
+            planner.plan_reminders([new], now=timezone.now(), are_new=True)
+            schedule_replan_of_other_stays(new, addresses=[new.guest_email])
             record(
-                events.RESERVATION_MADE,
+                events.RESERVATION_CREATED,
                 subject=("reservation", new.id),
                 number=new.external_id,
                 arrival=new.arrival,
@@ -102,9 +101,9 @@ def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
             raise ReservationStateError(
                 _("The guest has checked out: there is nothing to cancel."), status_now=stored.status
             )
-        today = local_day(timezone.now(), zone=zone_of(current_hotel().time_zone))
+        today = local_date(timezone.now(), zone=hotel_time_zone())
         changes.write([Change(stored, {"status": ReservationStatus.CANCELLED, "status_date": today})])
-        _guests_follow(stored, addresses=[stored.guest_email])
+        schedule_replan_of_other_stays(stored, addresses=[stored.guest_email])
         record(events.RESERVATION_CANCELLED, subject=("reservation", stored.id), number=stored.external_id)
     return stored
 
@@ -192,13 +191,7 @@ def _bring_to(stored: Reservation, wanted: Reservation) -> Reservation:
     }
     if changed:
         before = stored.guest_email
-        changes.bring_to([Change(stored, changed)])
+        changes.apply_changes([Change(stored, changed)])
         if changed.keys() & {"status", "arrival", "departure", "guest_email"}:
-            _guests_follow(stored, addresses={before, stored.guest_email})
+            schedule_replan_of_other_stays(stored, addresses={before, stored.guest_email})
     return stored
-
-
-def _guests_follow(reservation: Reservation, *, addresses: Collection[str]) -> None:
-    """Their other stays may be a new or a returning guest's now. Planned apart: to lock them here could deadlock."""
-    if others := guests.other_stays(reservation, addresses=addresses):
-        replan_reservations.delay_on_commit([str(id_) for id_ in others])

@@ -20,16 +20,16 @@ from django.utils.translation import gettext_noop as _
 from audit.services import record_many
 from audit.sql import acting
 from hotelagent.core.messages import TranslatableMessage, message_to_json
-from reminders import events
+from reminders import due_kinds, events, metrics
 from reminders.errors import InvalidTemplate, MailDeferred, MailOutcomeUnknown, MailRejected
 from reminders.mail.branding import branding_context
 from reminders.mail.message_builder import build_message
 from reminders.mail.rendering import select_template
 from reminders.models import Reminder, ReminderStatus, SkipReason, Template
-from reminders.planning.planner import KIND
-from reminders.planning.schedule import applies
-from reminders.reservations import guests
-from reminders.sending import claims, mail_settings_cache, metrics, outcomes
+from reminders.planning.guest_history import has_reached_daily_cap, returning_guests
+from reminders.planning.schedule import rule_applies
+from reminders.selectors import is_suppressed
+from reminders.sending import claims, mail_settings_cache, outcomes
 from reminders.sending.claims import ClaimLost, Sent
 from reminders.sending.mail_settings_cache import Shared
 from reminders.sending.smtp import Transport
@@ -71,9 +71,9 @@ def _settle(ids: Collection[uuid.UUID]) -> int:
         lost = Reminder.objects.select_related("reservation", "rule").filter(id__in=unknown)
         record_many(
             events.REMINDER_UNKNOWN,
-            [(("reminder", one.id), {"error": "worker-lost", **events.naming(one)}) for one in lost],
+            [(("reminder", one.id), {"error": "worker-lost", **events.reminder_fields(one)}) for one in lost],
         )
-        due.cancel(kind=KIND, ids=claims.over(ids))
+        due.cancel(kind=due_kinds.REMINDER, ids=claims.over(ids))
     return len(unknown)
 
 
@@ -108,7 +108,7 @@ def send_again(reminder: Reminder, *, recipient: str = "") -> None:
     Raises what keeps it from going, and marks it failed.
     """
     recipient = recipient or reminder.reservation.guest_email
-    suppressed = {reminder.id} if guests.is_suppressed(recipient) else set()
+    suppressed = {reminder.id} if is_suppressed(recipient) else set()
     batch = _Batch([reminder], mail_settings_cache.read(), suppressed=suppressed)
     reason = batch.why_not(reminder, recipient=recipient)
     if reason is not None:
@@ -144,7 +144,7 @@ class _Batch:
         self.shared = shared
         self.suppressed = suppressed
         self.branding = branding_context(self.hotel, branding=shared.branding)
-        self.returning = guests.returning(
+        self.returning = returning_guests(
             [reminder.reservation for reminder in reminders], rules=[reminder.rule for reminder in reminders]
         )
 
@@ -172,7 +172,7 @@ class _Batch:
         """Why this must not go there, as the reservation stands now."""
         reservation = reminder.reservation
         is_returning = reservation.id in self.returning
-        if reminder.arrival != reservation.arrival or not applies(
+        if reminder.arrival != reservation.arrival or not rule_applies(
             reminder.rule, reservation, is_returning=is_returning
         ):
             return SkipReason.RESERVATION_CHANGED
@@ -182,7 +182,7 @@ class _Batch:
             return SkipReason.NO_EMAIL
         if reminder.id in self.suppressed:
             return SkipReason.SUPPRESSED
-        return SkipReason.GUEST_CAP if guests.is_over_cap(reminder, now=timezone.now()) else None
+        return SkipReason.GUEST_CAP if has_reached_daily_cap(reminder, now=timezone.now()) else None
 
     def send(self, reminder: Reminder, transport: Transport, *, recipient: str) -> None:
         template = self._template(reminder)
@@ -195,7 +195,7 @@ class _Batch:
         message = build_message(reminder, template=template, recipient=recipient, branding=self.branding)
         transport.send(message, before_data=lambda: self._hand_over(reminder, recipient=recipient))
         now = timezone.now()
-        data = {"attempts": reminder.attempts, **events.naming(reminder)}
+        data = {"attempts": reminder.attempts, **events.reminder_fields(reminder)}
         events.REMINDER_SENT.check_fields(data)
         self.sent = Sent(reminder, at=now, told={**acting(), "data": data})
         self.done.append(reminder.id)

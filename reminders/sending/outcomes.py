@@ -16,11 +16,10 @@ from django.utils import timezone
 from audit.services import record
 from dlq.services import capture
 from hotelagent.core.messages import message_to_json
-from reminders import events
+from reminders import due_kinds, events, metrics
 from reminders.errors import InvalidTemplate, MailDeferred, MailOutcomeUnknown, MailRejected
 from reminders.models import Reminder, ReminderStatus, SkipReason
-from reminders.planning.planner import KIND
-from reminders.sending import claims, metrics
+from reminders.sending import claims
 from reminders.sending.claims import ClaimLost
 from tenants.errors import DomainError
 from tenants.queue import due
@@ -54,9 +53,9 @@ def skip(reminder: Reminder, reason: SkipReason) -> str:
                 events.REMINDER_SKIPPED,
                 subject=("reminder", reminder.id),
                 reason=reason.value,
-                **events.naming(reminder),
+                **events.reminder_fields(reminder),
             )
-            due.cancel(kind=KIND, ids=[reminder.id])
+            due.cancel(kind=due_kinds.REMINDER, ids=[reminder.id])
             metrics.SKIPPED.labels(reason=reason.value).inc()
     return "skipped"
 
@@ -71,9 +70,9 @@ def fail(reminder: Reminder, error: MailRejected | MailDeferred | InvalidTemplat
                 events.REMINDER_FAILED,
                 subject=("reminder", reminder.id),
                 error=error.code,
-                **events.naming(reminder),
+                **events.reminder_fields(reminder),
             )
-            due.cancel(kind=KIND, ids=[reminder.id])
+            due.cancel(kind=due_kinds.REMINDER, ids=[reminder.id])
     return "failed"
 
 
@@ -86,9 +85,9 @@ def keep_failure(reminder: Reminder, *, recipient: str, error: DomainError) -> N
 def unknown(reminder: Reminder, error: MailOutcomeUnknown) -> str:
     with transaction.atomic():
         if claims.finish(reminder, status=ReminderStatus.UNKNOWN, last_error=message_to_json(error.detail)):
-            what = {"error": error.code, **events.naming(reminder)}
+            what = {"error": error.code, **events.reminder_fields(reminder)}
             record(events.REMINDER_UNKNOWN, subject=("reminder", reminder.id), **what)
-            due.cancel(kind=KIND, ids=[reminder.id])
+            due.cancel(kind=due_kinds.REMINDER, ids=[reminder.id])
     logger.warning("reminder_unknown", extra={"reminder": str(reminder.id)})
     return "unknown"
 
@@ -99,7 +98,10 @@ def put_back(reminders: Sequence[Reminder], *, delay: timedelta, error: str = ""
     now = timezone.now()
     with transaction.atomic():
         held = claims.put_back(reminders, error=error)
-        due.schedule(kind=KIND, items=[(id_, _due_again(by_id[id_], now + delay, now=now)) for id_ in held])
+        due.schedule(
+            kind=due_kinds.REMINDER,
+            items=[(id_, _due_again(by_id[id_], now + delay, now=now)) for id_ in held],
+        )
     return "put_back"
 
 

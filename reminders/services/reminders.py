@@ -18,14 +18,13 @@ from dlq.errors import NonRetryableError
 from dlq.models import Failure
 from dlq.registry import retrier
 from hotelagent.core.messages import TranslatableMessage
-from reminders import events
+from reminders import due_kinds, events
 from reminders.errors import MailDeferred, MailRejected, ReminderNotFound, ReminderStateError
 from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason
-from reminders.planning.planner import KIND
-from reminders.planning.schedule import applies, last_call, zone_of
-from reminders.reservations import guests
+from reminders.planning.guest_history import has_reached_daily_cap, returning_guests
+from reminders.planning.schedule import hotel_time_zone, manual_send_deadline, rule_applies
+from reminders.selectors import is_suppressed
 from reminders.sending import claims, delivery, outcomes
-from tenants.context import current_hotel
 from tenants.queue import due
 
 Status = ReminderStatus
@@ -56,9 +55,12 @@ def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
         reminder = _locked(reminder_id, expected=[Status.SCHEDULED])
         was, reminder.status, reminder.skip_reason = reminder.status, Status.CANCELLED, SkipReason.MANUAL
         reminder.save(update_fields=["status", "skip_reason"])
-        due.cancel(kind=KIND, ids=[reminder.id])
+        due.cancel(kind=due_kinds.REMINDER, ids=[reminder.id])
         record(
-            events.REMINDER_CANCELLED, subject=("reminder", reminder.id), was=was, **events.naming(reminder)
+            events.REMINDER_CANCELLED,
+            subject=("reminder", reminder.id),
+            was=was,
+            **events.reminder_fields(reminder),
         )
     return reminder
 
@@ -82,9 +84,12 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
             reminder.status, reminder.skip_reason = Status.SCHEDULED, ""
             reminder.planned_for, reminder.send_until = min(reminder.planned_for, now), until
             reminder.save(update_fields=["status", "skip_reason", "planned_for", "send_until"])
-            due.schedule(kind=KIND, items=[(reminder.id, now)])
+            due.schedule(kind=due_kinds.REMINDER, items=[(reminder.id, now)])
         record(
-            events.REMINDER_WANTED_NOW, subject=("reminder", reminder.id), was=was, **events.naming(reminder)
+            events.REMINDER_SEND_REQUESTED,
+            subject=("reminder", reminder.id),
+            was=was,
+            **events.reminder_fields(reminder),
         )
     return reminder
 
@@ -106,7 +111,7 @@ def settle_unknown(*, reminder_id: uuid.UUID, was_sent: bool) -> Reminder:
             events.REMINDER_SETTLED,
             subject=("reminder", reminder.id),
             outcome=outcome,
-            **events.naming(reminder),
+            **events.reminder_fields(reminder),
         )
     return reminder
 
@@ -153,7 +158,7 @@ def _claim_failed(reminder: Reminder) -> bool:
             send_until=reminder.send_until,
         )
         if claimed:
-            due.schedule(kind=KIND, items=[(reminder.id, now + claims.STALE_AFTER + _A_MOMENT)])
+            due.schedule(kind=due_kinds.REMINDER, items=[(reminder.id, now + claims.STALE_AFTER + _A_MOMENT)])
             reminder.refresh_from_db(
                 fields=["status", "attempts", "claimed_at", "transmission_started_at", "recipient"]
             )
@@ -161,8 +166,7 @@ def _claim_failed(reminder: Reminder) -> bool:
 
 
 def _last_call(reminder: Reminder, *, now: datetime) -> datetime:
-    zone = zone_of(current_hotel().time_zone)
-    return last_call(reminder.rule, arrival=reminder.arrival, zone=zone, now=now)
+    return manual_send_deadline(reminder.rule, arrival=reminder.arrival, zone=hotel_time_zone(), now=now)
 
 
 def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
@@ -200,8 +204,8 @@ def _uncalled_for(reminder: Reminder) -> str | None:
         return _("The arrival is another day now: what is planned for that day tells the guest so.")
     if not rule.is_active:
         return _("Its rule is not active.")
-    is_returning = reservation.id in guests.returning([reservation], rules=[rule])
-    if not applies(rule, reservation, is_returning=is_returning):
+    is_returning = reservation.id in returning_guests([reservation], rules=[rule])
+    if not rule_applies(rule, reservation, is_returning=is_returning):
         return _("Its rule does not write to this guest or stay: look at what it asks for.")
     return None
 
@@ -210,11 +214,11 @@ def _unwelcome(reminder: Reminder, *, now: datetime) -> str | None:
     address = reminder.reservation.guest_email
     if not address:
         return _("The guest has no e-mail address: write one into the reservation.")
-    if guests.is_suppressed(address):
+    if is_suppressed(address):
         return _(
             "The guest's address is on the suppression list: take it off if the guest wants mails again."
         )
-    if guests.is_over_cap(reminder, now=now):
+    if has_reached_daily_cap(reminder, now=now):
         return _(
             "The guest has as many mails today as the rule allows (%(cap)d). Send it tomorrow, or change the rule."
         ) % {"cap": reminder.rule.guest_cap}

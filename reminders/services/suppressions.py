@@ -29,7 +29,11 @@ def add_suppression(*, email: str) -> bool:
 
 def suppress_recipient(reminder: Reminder, *, reason: SuppressionReason) -> bool:
     """Write no more to the address that a reminder went to. Asking again changes nothing and tells nothing."""
-    event = events.GUEST_UNSUBSCRIBED if reason == SuppressionReason.UNSUBSCRIBED else events.ADDRESS_REPORTED
+    event = (
+        events.SUPPRESSION_UNSUBSCRIBED
+        if reason == SuppressionReason.UNSUBSCRIBED
+        else events.SUPPRESSION_REPORTED
+    )
     more = {} if reason == SuppressionReason.UNSUBSCRIBED else {"reason": reason.value}
     with transaction.atomic():
         added = _add(reminder.recipient, reason)

@@ -15,9 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from hotelagent.embedded import paths
-from reminders.models import Reminder, Reservation, Rule
+from reminders.models import LateBookingPolicy, Reminder, Reservation, Rule
 from reminders.planning import planner
-from reminders.planning.choices import LatePolicy
 from tenants import services, tasks
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
@@ -90,7 +89,7 @@ def make_hotels(start: int, stop: int) -> None:
     for hotel in mine:
         with hotel_context(hotel):
             Rule.objects.filter(offset_days=7).update(is_active=False)
-            Rule.objects.update(late_policy=LatePolicy.SEND_NOW, offset_days=3)
+            Rule.objects.update(late_policy=LateBookingPolicy.SEND_NOW, offset_days=3)
 
 
 def _hotel(number: int) -> Hotel:
@@ -115,7 +114,7 @@ def make_due(hotels: int, each: int) -> None:
                 )
                 for guest in range(number * each, (number + 1) * each)
             )  # fmt: skip
-            planner.plan(reservations, now=now, are_new=True)
+            planner.plan_reminders(reservations, now=now, are_new=True)
     with platform_context(), connection.cursor() as cursor:
         cursor.execute("ANALYZE tenants_dueitem")
 

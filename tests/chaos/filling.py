@@ -7,9 +7,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from reminders.models import Reservation, Rule
+from reminders.models import LateBookingPolicy, Reservation, Rule
 from reminders.planning import planner
-from reminders.planning.choices import LatePolicy
 from tenants import services
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
@@ -35,7 +34,7 @@ def _reminders(hotel: Hotel, number: int, count: int) -> None:
     """Each reservation was made too late for both rules, which write nevertheless."""
     now = timezone.now()
     with hotel_context(hotel), transaction.atomic():
-        Rule.objects.update(late_policy=LatePolicy.SEND_NOW)
+        Rule.objects.update(late_policy=LateBookingPolicy.SEND_NOW)
         arrival = (now + timedelta(days=1)).date()
         reservations = Reservation.objects.bulk_create(
             Reservation(
@@ -49,7 +48,7 @@ def _reminders(hotel: Hotel, number: int, count: int) -> None:
             for guest in range(count // RULES)
         )
         Rule.objects.filter(offset_days=1).update(offset_days=2)
-        planned = planner.plan(reservations, now=now, are_new=True)
+        planned = planner.plan_reminders(reservations, now=now, are_new=True)
     if planned.due != len(reservations) * RULES:
         raise RuntimeError(f"{planned.due} reminders of {len(reservations)} reservations are due.")
 

@@ -161,9 +161,9 @@ def test_a_rule_that_changes_plans_again(staff: Client, booked: Reservation) -> 
     }  # fmt: skip
     answer = staff.post(f"/admin/reminders/rule/{reminder.rule_id}/change/", data)
     assert answer.status_code == 302, answer.context["errors"]
-    [wish] = DueItem.objects.filter(kind="replan")
+    [wish] = DueItem.objects.filter(kind="replan_all")
     tasks.replan_all([str(wish.item_id)])
-    assert not DueItem.objects.filter(kind="replan").exists()
+    assert not DueItem.objects.filter(kind="replan_all").exists()
     planned_for, reminder = reminder.planned_for, booked.reminders.get(pk=reminder.pk)
     assert planned_for - reminder.planned_for == timedelta(days=1)
 

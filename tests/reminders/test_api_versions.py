@@ -213,4 +213,4 @@ def test_what_is_no_country_is_refused(put: Put, country: str) -> None:
     answer = put(country=country)
     assert answer.status_code == 400
     assert {error["pointer"] for error in answer.json()["errors"]} == {"/country"}
-    assert "A country is written as in ESP or ES" in str(answer.json()["errors"])
+    assert "Enter a country code such as ESP or ES" in str(answer.json()["errors"])

@@ -24,7 +24,7 @@ from reminders.models import Reservation
 from reminders.reservations.calendars import fetching
 from reminders.reservations.calendars import services as calendar_services
 from reminders.reservations.calendars.models import CalendarAddress
-from reminders.reservations.calendars.tasks import poll_calendars, read_calendar
+from reminders.tasks import sync_calendar, sync_calendars
 from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.lifecycle.backup.activation import overdue_items
@@ -300,13 +300,13 @@ def test_several_failures_in_a_row_are_kept_for_people_once(
 ) -> None:
     channel.answers = [404]
     last: list[str] = []
-    monkeypatch.setattr(read_calendar, "delay", last.append)
+    monkeypatch.setattr(sync_calendar, "delay", last.append)
     for _ in range(calendar_services.TRIES + 3):
-        poll_calendars([str(added.id)])
+        sync_calendars([str(added.id)])
     assert last == [str(added.id)]
-    read_calendar.apply(args=last)
+    sync_calendar.apply(args=last)
     failure = Failure.objects.get()
-    assert failure.name == "reminders.reservations.calendars.tasks.read_calendar"
+    assert failure.name == "reminders.tasks.sync_calendar"
     assert TOKEN not in json.dumps(failure.payload) + failure.error_message
     channel.answers = [200]
     assert held(added)["stored"] == 1
@@ -359,7 +359,7 @@ def test_what_can_be_no_address_is_refused(room: Room, url: str) -> None:
 
 
 def test_webcal_is_https_by_another_name() -> None:
-    assert fetching.tidied(" webcal://channel.example/1.ics ") == "https://channel.example/1.ics"
+    assert fetching.normalize_url(" webcal://channel.example/1.ics ") == "https://channel.example/1.ics"
 
 
 def test_over_rest_it_is_added_seen_and_removed(
@@ -376,7 +376,7 @@ def test_over_rest_it_is_added_seen_and_removed(
         None,
     )
     with hotel_context(hotel):
-        poll_calendars([body["id"]])
+        sync_calendars([body["id"]])
     [listed] = api.get(PAGE, {"room": room.id}).json()["results"]
     assert (listed["report"]["stored"], listed["error"]) == (1, "")
     assert api.post(f"{PAGE}{body['id']}/read/").status_code == 202

@@ -202,7 +202,7 @@ def test_the_command_takes_an_address_or_a_file(channel: str, hotel: Hotel, tmp_
     (tmp_path / "feed.ics").write_text(calendar(STAY))
     assert run(str(tmp_path / "feed.ics"))["unchanged"] == 1
     with hotel_context(hotel):
-        assert Event.objects.get(event="reservation.made").actor_label == "import_calendar"
+        assert Event.objects.get(event="reservation.created").actor_label == "import_calendar"
     for where in (f"{channel}?token=secret", str(tmp_path / "none.ics")):
         with pytest.raises(CommandError, match="can't be read") as refusal:
             call_command("import_calendar", where, hotel="alpha")

@@ -1,31 +1,23 @@
 """Rules for new or returning guests, and how many mails one guest gets on a day."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import time
 
 import pytest
-from celery import current_app
 
+from reminders import tasks
 from reminders.errors import ReminderStateError
 from reminders.models import Reminder, Reservation, Rule, Suppression
 from reminders.reservations.services import cancel_reservation
 from reminders.sending import delivery
 from reminders.services.reminders import send_now
-from tenants.models import Hotel
+from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Book = Callable[..., Reservation]
 ANA = "ana@example.com"
-
-
-@pytest.fixture(autouse=True)
-def _tasks_at_once() -> Iterator[None]:
-    before = current_app.conf.task_always_eager
-    current_app.conf.task_always_eager = True
-    yield
-    current_app.conf.task_always_eager = before
 
 
 @pytest.fixture
@@ -36,6 +28,10 @@ def welcome(in_hotel: Hotel) -> Rule:
 
 
 def planned() -> dict[str, str]:
+    """Return the status of the reminder of each reservation, after the requested replans."""
+    requested = DueItem.objects.filter(kind="replan_reservation").values_list("item_id", flat=True)
+    tasks.replan_reservations([str(id_) for id_ in requested])
+    assert not requested.all().exists()
     return dict(Reminder.objects.values_list("reservation__external_id", "status"))
 
 

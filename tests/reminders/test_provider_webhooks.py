@@ -60,8 +60,8 @@ def test_a_bounce_takes_the_address_off_and_stands_with_the_failures(
     assert Suppression.objects.get().reason == "bounced"
     failure = Failure.objects.get()
     assert failure.payload == {"reminder": str(sent.id), "to": "r1@example.com"}
-    told = Event.objects.filter(event__in=["reminder.returned", "suppression.reported"])
-    assert sorted(event.event for event in told) == ["reminder.returned", "suppression.reported"]
+    told = Event.objects.filter(event__in=["reminder.undelivered", "suppression.reported"])
+    assert sorted(event.event for event in told) == ["reminder.undelivered", "suppression.reported"]
     assert {event.actor_label for event in told} <= {"Postmark", "Mailgun", "Brevo"}
 
 

@@ -1,8 +1,8 @@
 """A rule that changes, or a hotel's clock: what has not gone follows, whatever was planned before."""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from reminders import tasks
 from reminders.models import Reminder, Reservation, Rule
+from reminders.planning import planner, replan
 from reminders.planning.replan import replan_all
 from tenants import services
 from tenants.context import hotel_context, platform_context
@@ -124,7 +125,7 @@ def test_a_clock_that_changes_while_the_hotel_is_suspended_counts_when_it_is_res
         hotel.save(update_fields=["time_zone"])
         hotel = services.resume_hotel(hotel_id=in_hotel.id)
     with hotel_context(hotel):
-        [wish] = DueItem.objects.filter(kind="replan")
+        [wish] = DueItem.objects.filter(kind="replan_all")
         assert wish.claim_at == wish.due_at
         tasks.replan_all([str(wish.item_id)])
         assert planned() == ("scheduled", "", "2030-05-13 14:00")
@@ -134,9 +135,9 @@ def test_a_wish_that_comes_meanwhile_is_kept(book: Book, week: Rule, in_hotel: H
     for _time in range(2):
         with platform_context():
             Hotel.objects.get(id=in_hotel.id).save(update_fields=["time_zone"])
-    first, second = DueItem.objects.filter(kind="replan").order_by("item_id")
+    first, second = DueItem.objects.filter(kind="replan_all").order_by("item_id")
     tasks.replan_all([str(first.item_id)])
-    assert [item.item_id for item in DueItem.objects.filter(kind="replan")] == [second.item_id]
+    assert [item.item_id for item in DueItem.objects.filter(kind="replan_all")] == [second.item_id]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -159,10 +160,53 @@ def test_what_was_being_stored_when_a_rule_changed_follows_too(
         stored = pool.submit(importing)
         assert planned_by_the_old.wait(10)
         change(week, offset_days=5)
-        [wish] = DueItem.objects.filter(kind="replan")
+        [wish] = DueItem.objects.filter(kind="replan_all")
         may_commit.set()
         stored.result(10)
     assert planned()[2] == "2030-05-13 09:00"
     tasks.replan_all([str(wish.item_id)])
     assert planned()[2] == "2030-05-15 09:00"
-    assert not DueItem.objects.filter(kind="replan").exists()
+    assert not DueItem.objects.filter(kind="replan_all").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_replan_request_during_a_replan_of_the_same_reservation_is_kept(
+    week: Rule, book: Book, in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Rule.objects.filter(id=week.id).update(guests="new")
+    changed = book("R1", "2030-05-20", "2030-05-22", guest_email="ana@example.com")
+    other = book("R2", "2030-06-20", "2030-06-22", guest_email="ana@example.com")
+    DueItem.objects.filter(kind="replan_reservation").delete()
+    replan.schedule_replan_of_other_stays(changed, addresses=["ana@example.com"])
+    is_planning, may_finish = threading.Event(), threading.Event()
+
+    def plan_slowly(reservations: Sequence[Reservation], *, now: datetime) -> None:
+        is_planning.set()
+        may_finish.wait(10)
+
+    def worker() -> None:
+        try:
+            with hotel_context(in_hotel):
+                replan.replan_requested([other.id])
+        finally:
+            connection.close()
+
+    def client() -> None:
+        try:
+            with hotel_context(in_hotel):
+                replan.schedule_replan_of_other_stays(changed, addresses=["ana@example.com"])
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(planner, "plan_reminders", plan_slowly)
+    with ThreadPoolExecutor(2) as pool:
+        replanned = pool.submit(worker)
+        assert is_planning.wait(10)
+        requested = pool.submit(client)
+        assert not wait(
+            [requested], timeout=0.5
+        ).done  # it waits for the due item that the worker has removed
+        may_finish.set()
+        replanned.result(10)
+        requested.result(10)
+    assert [item.item_id for item in DueItem.objects.filter(kind="replan_reservation")] == [other.id]

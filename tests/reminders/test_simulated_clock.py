@@ -10,8 +10,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from reminders.models import Reminder, Reservation, Rule
-from reminders.planning.choices import LatePolicy
+from reminders.models import LateBookingPolicy, Reminder, Reservation, Rule
 from reminders.reservations.services import cancel_reservation, upsert_reservation
 from reminders.sending import delivery
 from tenants.models import DueItem, Hotel
@@ -52,7 +51,7 @@ def expected(rows: list[dict[str, str]]) -> set[tuple[str, int, str]]:
 def test_exactly_what_the_file_says_goes(
     in_hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Rule.objects.update(late_policy=LatePolicy.SKIP)
+    Rule.objects.update(late_policy=LateBookingPolicy.SKIP)
     rows = bookings()
     booked, called_off = defaultdict(list), defaultdict(list)
     for row in rows:

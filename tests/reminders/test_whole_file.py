@@ -19,8 +19,7 @@ from django.conf import settings
 from django.core import mail
 from django.utils import timezone
 
-from reminders.models import Reminder, Reservation, ReservationStatus, Rule
-from reminders.planning.choices import LatePolicy
+from reminders.models import LateBookingPolicy, Reminder, Reservation, ReservationStatus, Rule
 from reminders.reservations.importing import columns, storing
 from reminders.reservations.importing.parsing import Booking, Parser, flaw
 from reminders.reservations.importing.storing import Item
@@ -136,7 +135,7 @@ def sent() -> Iterator[Mail]:
 def test_exactly_what_the_file_says_goes_once_and_on_its_morning(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    Rule.objects.update(late_policy=LatePolicy.SKIP)
+    Rule.objects.update(late_policy=LateBookingPolicy.SKIP)
     rows = rows_of(name)
     life = Life(rows, monkeypatch)
     life.live()

@@ -12,7 +12,7 @@ from django.core.management.base import CommandParser
 
 from reminders.errors import CalendarUnavailable, InvalidFile
 from reminders.reservations.calendars.fetching import fetch
-from reminders.reservations.calendars.importing import bring_in
+from reminders.reservations.calendars.importing import import_calendar
 from tenants.context import hotel_context
 from tenants.management.hotel_command import HotelCommand
 from tenants.selectors import get_hotel
@@ -44,7 +44,7 @@ Exit code 0: brought in, whatever was refused; 2: there is no such hotel, or no 
     def work(self, **options: Any) -> None:
         content = _fetch(options["calendar"])
         with hotel_context(get_hotel(slug=options["hotel"])):
-            report = bring_in(content)
+            report = import_calendar(content)
         for refused in report.refused[:10]:
             self.stderr.write(f"{refused.uid}: {refused.detail}")
         self.tell(

@@ -20,7 +20,7 @@ from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView
 from reminders.reservations.calendars import exporting
 from reminders.reservations.calendars.authentication import SCOPE, CalendarKeyAuthentication
-from reminders.reservations.calendars.importing import bring_in
+from reminders.reservations.calendars.importing import import_calendar
 from tenants.context import current_hotel
 
 
@@ -101,7 +101,7 @@ class ImportCalendarView(IdempotentMixin, HotelAPIView):
         """
         given = CalendarSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        report = bring_in(given.validated_data["calendar"].encode())
+        report = import_calendar(given.validated_data["calendar"].encode())
         return Response(asdict(report))
 
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from reminders.mail.calendar_attachment import sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
-from reminders.planning.schedule import local_day, zone_of
-from tenants.context import Tenant, current_hotel
+from reminders.planning.schedule import hotel_time_zone, local_date
+from tenants.context import Tenant
 
 #: So long after the departure a stay is still shown, a cancelled one too: long enough for every reader to see it.
 KEPT = timedelta(days=31)
@@ -19,7 +19,7 @@ KEPT = timedelta(days=31)
 
 def shown() -> QuerySet[Reservation]:
     """The stays of the calendar, by arrival."""
-    today = local_day(timezone.now(), zone=zone_of(current_hotel().time_zone))
+    today = local_date(timezone.now(), zone=hotel_time_zone())
     return Reservation.objects.filter(departure__gte=today - KEPT).order_by("arrival", "id")
 
 

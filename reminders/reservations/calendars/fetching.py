@@ -42,7 +42,7 @@ class Fetched:
     seen: Seen
 
 
-def tidied(url: str) -> str:
+def normalize_url(url: str) -> str:
     """Return the URL with its `webcal` scheme replaced by `https`. Raises InvalidCalendarUrl."""
     url = url.strip()
     scheme, _colon, rest = url.partition(":")

@@ -16,10 +16,9 @@ from locks.selectors import Clash, clashes
 from locks.services import Placement, place_stays
 from reminders.errors import InvalidReservation
 from reminders.models import Reservation, ReservationStatus
-from reminders.planning.schedule import zone_of
+from reminders.planning.schedule import hotel_time_zone
 from reminders.reservations.calendars.parsing import Event, Refused, read
 from reminders.reservations.services import ANY_VERSION, cancel_reservation, upsert_reservation
-from tenants.context import current_hotel
 
 SOURCE = "iCalendar"
 
@@ -40,15 +39,15 @@ class CalendarReport:
     closed: int = 0  # nights on which the room is closed, because its calendar says so
 
 
-def bring_in(content: bytes) -> CalendarReport:
-    """Make the hotel's reservations what the calendar says: see `bring_in_events`. Raises InvalidFile.
+def import_calendar(content: bytes) -> CalendarReport:
+    """Make the hotel's reservations what the calendar says: see `import_events`. Raises InvalidFile.
 
     An event that is no longer in the calendar changes nothing: a feed also leaves out what is past.
     """
-    return bring_in_events(read(content, zone=zone_of(current_hotel().time_zone)))
+    return import_events(read(content, zone=hotel_time_zone()))
 
 
-def bring_in_events(events: Sequence[Event | Refused], *, room: int | None = None) -> CalendarReport:
+def import_events(events: Sequence[Event | Refused], *, room: int | None = None) -> CalendarReport:
     """Make the hotel's reservations what the calendar says, each in a transaction of its own.
 
     A reservation that is there gets its days and whether it is cancelled from the calendar; what the hotel knows of

@@ -25,21 +25,19 @@ from hotelagent.core.messages import TranslatableMessage, message_to_json
 from locks.errors import UnknownRoom
 from locks.models import Room
 from locks.services import keep_closed
-from reminders import events
+from reminders import due_kinds, events
 from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable
 from reminders.models import Reservation, ReservationStatus
-from reminders.planning.schedule import local_day, zone_of
-from reminders.reservations.calendars.fetching import Seen, fetch, tidied
-from reminders.reservations.calendars.importing import bring_in_events
+from reminders.models.validators import stay_dates_error
+from reminders.planning.schedule import hotel_time_zone, local_date
+from reminders.reservations.calendars.fetching import Seen, fetch, normalize_url
+from reminders.reservations.calendars.importing import import_events
 from reminders.reservations.calendars.models import CalendarAddress
 from reminders.reservations.calendars.parsing import Event, read
 from reminders.reservations.services import cancel_reservation
-from reminders.reservations.validation import flaw_of_days
-from tenants.context import current_hotel
 from tenants.errors import DomainError
 from tenants.queue import due
 
-KIND = "calendar"  # in the due queue
 #: Failures in a row after which people are told of it, once (the dlq); it is asked again all the same.
 TRIES = 4
 #: Of the events that can't be stored so many are kept by name.
@@ -53,7 +51,7 @@ def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) ->
     Raises InvalidCalendarUrl, UnknownRoom or CalendarConflict. A name is looked up when the
     calendar is read, not here.
     """
-    url = tidied(url)
+    url = normalize_url(url)
     found = Room.objects.filter(id=room).first()
     if found is None:
         raise UnknownRoom(gettext("No room has the id {}.").format(room), rooms=[room])
@@ -75,7 +73,7 @@ def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) ->
                 address.save(force_insert=True)
         except IntegrityError:
             raise CalendarConflict(gettext("An address is one room's. Remove it there first.")) from None
-        due.schedule(kind=KIND, items=[(key, timezone.now())])
+        due.schedule(kind=due_kinds.CALENDAR, items=[(key, timezone.now())])
         record(events.CALENDAR_ADDED, subject=("calendar", key), **_naming(address))
     return address
 
@@ -90,7 +88,7 @@ def remove_calendar(address_id: UUID) -> None:
         if address is None:
             raise CalendarNotFound
         record(events.CALENDAR_REMOVED, subject=("calendar", address.id), **_naming(address))
-        due.cancel(kind=KIND, ids=[address.id])
+        due.cancel(kind=due_kinds.CALENDAR, ids=[address.id])
         _close(address, [])
         address.delete()
 
@@ -99,7 +97,7 @@ def read_soon(address_id: UUID) -> None:
     """As soon as a worker is free. Raises CalendarNotFound."""
     if not CalendarAddress.objects.filter(id=address_id).exists():
         raise CalendarNotFound
-    due.schedule(kind=KIND, items=[(address_id, timezone.now())])
+    due.schedule(kind=due_kinds.CALENDAR, items=[(address_id, timezone.now())])
 
 
 def poll(address_id: UUID) -> bool:
@@ -107,7 +105,7 @@ def poll(address_id: UUID) -> bool:
     try:
         read_calendar(address_id)
     except CalendarNotFound:
-        due.cancel(kind=KIND, ids=[address_id])
+        due.cancel(kind=due_kinds.CALENDAR, ids=[address_id])
     except DomainError:
         failures = CalendarAddress.objects.filter(id=address_id).values_list("failures", flat=True).first()
         return failures != TRIES
@@ -133,9 +131,9 @@ def read_calendar(address_id: UUID) -> None:
 
 def _bring_in(address: CalendarAddress, content: bytes, seen: Seen) -> dict[str, Any]:
     """What is to be kept with the address."""
-    zone = zone_of(current_hotel().time_zone)
+    zone = hotel_time_zone()
     found = read(content, zone=zone)
-    report = bring_in_events(found, room=address.room_id)
+    report = import_events(found, room=address.room_id)
     booked = {
         event.number
         for event in found
@@ -145,7 +143,7 @@ def _bring_in(address: CalendarAddress, content: bytes, seen: Seen) -> dict[str,
     # twice in a row is cancelled. One without any event is none that a channel makes.
     missing = set(address.held) - booked if found else set()
     over = missing & set(address.gone)
-    report.vanished = _cancel(over, today=local_day(timezone.now(), zone=zone))
+    report.vanished = _cancel(over, today=local_date(timezone.now(), zone=zone))
     taken = 0
     if address.closes_room and found:
         blocks = [event for event in found if isinstance(event, Event) and event.is_block]
@@ -169,7 +167,7 @@ def _bring_in(address: CalendarAddress, content: bytes, seen: Seen) -> dict[str,
 def _close(address: CalendarAddress, blocks: Iterable[Event]) -> tuple[int, int]:
     """Nights, closed and not: the channel's, as far as the room is not taken on them by what we know of ourselves."""
     spans = [(block.arrival, block.departure) for block in blocks if not block.is_cancelled]
-    spans = [span for span in spans if flaw_of_days(*span) is None]
+    spans = [span for span in spans if stay_dates_error(*span) is None]
     return keep_closed(
         room=address.room_id, spans=spans, reference=f"calendar:{address.id}", reason=address.name
     )
@@ -189,7 +187,7 @@ def _settle(address: CalendarAddress, **values: Any) -> None:
     """What came of it, and when it is read next, at once: an address that was removed meanwhile is not due again."""
     with transaction.atomic():
         if CalendarAddress.objects.filter(id=address.id).update(polled_at=Now(), **values):
-            due.schedule(kind=KIND, items=[(address.id, _next(address.id))])
+            due.schedule(kind=due_kinds.CALENDAR, items=[(address.id, _next(address.id))])
 
 
 def _next(address_id: UUID) -> datetime:

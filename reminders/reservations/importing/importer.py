@@ -15,9 +15,9 @@ from hotelagent.demo import shifting
 from locks.services import ensure_rooms
 from reminders import events
 from reminders.errors import InvalidFile
+from reminders.planning.guest_history import rules_filter_guests
 from reminders.planning.replan import replan_all
-from reminders.planning.schedule import local_day, zone_of
-from reminders.reservations import guests
+from reminders.planning.schedule import hotel_time_zone, local_date
 from reminders.reservations.importing import columns, storing
 from reminders.reservations.importing.parsing import Booking, Parser, Rejected, flaw
 from reminders.reservations.importing.reading import Source
@@ -25,7 +25,6 @@ from reminders.reservations.importing.repeats import Repeats
 from reminders.reservations.importing.report import Report
 from reminders.reservations.importing.rooming import Rooming
 from reminders.reservations.importing.storing import Item
-from tenants.context import current_hotel
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Importer:
         self._rejected, self._advance = rejected, advance
         self._columns = columns.find(source.header, given=wishes.mapping)
         self._parser = Parser(self._columns)
-        self._today = local_day(timezone.now(), zone=zone_of(current_hotel().time_zone))
+        self._today = local_date(timezone.now(), zone=hotel_time_zone())
         self._total = 0
         self._rooms_before = 0
 
@@ -182,7 +181,7 @@ class Importer:
             report.elsewhere += arranged.elsewhere
             report.stays_moved += arranged.moved
             report.stays_cancelled += arranged.ended
-        report.reminders += stored.plan
+        report.reminders += stored.planned
         report.statuses.update(reservation.status for reservation in stored.reservations)
         arrivals = [reservation.arrival for reservation in stored.reservations]
         report.first_arrival = min(filter(None, [report.first_arrival, *arrivals]), default=None)
@@ -193,7 +192,7 @@ class Importer:
         self.report.seconds = seconds
         self._advance(self.report.rows, self._total)
         if (self.report.stored or self.report.updated) and not self.wishes.dry_run:
-            if guests.matter():  # an earlier stay may have come after a later one
+            if rules_filter_guests():  # an earlier stay may have come after a later one
                 self.report.reminders += replan_all()
             self.report.rooms_made = _room_count() - self._rooms_before
             record(

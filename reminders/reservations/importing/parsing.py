@@ -12,7 +12,7 @@ from django.core.validators import validate_email
 
 from hotelagent.core.text import single_line
 from reminders.models import ReservationStatus
-from reminders.reservations.validation import FIRST_DAY, LAST_DAY, MOST_NIGHTS, is_language
+from reminders.models.validators import FIRST_DAY, LAST_DAY, MAX_NIGHTS, validate_language
 
 #: Property systems write the same four facts in many ways.
 _STATUSES = {
@@ -147,7 +147,7 @@ def _flaws(booking: Booking) -> Iterator[tuple[str, str]]:
         yield "no night", f"from {booking.arrival} to {booking.departure}"
     if not FIRST_DAY <= booking.arrival <= LAST_DAY:
         yield "bad date", f"{booking.arrival} is no booking's"
-    if nights > MOST_NIGHTS:
+    if nights > MAX_NIGHTS:
         yield "too many nights", f"from {booking.arrival} to {booking.departure}"
     if booking.adults < 1:
         yield "no adult", f"{booking.adults} adults, {booking.children or 0} children"
@@ -156,7 +156,7 @@ def _flaws(booking: Booking) -> Iterator[tuple[str, str]]:
             yield "too long", f"{field}: {len(getattr(booking, field))} characters, {most} fit"
     if _is_bad(booking.guest_email, validate_email):
         yield "bad e-mail", booking.guest_email
-    if _is_bad(booking.language, is_language):
+    if _is_bad(booking.language, validate_language):
         yield "unknown language", booking.language
 
 

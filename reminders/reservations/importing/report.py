@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from reminders.planning.planner import Plan
+from reminders.planning.planner import PlanningResult
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Report:
     stays_cancelled: int = 0
     rooms: int = 0
     rooms_made: int = 0
-    reminders: Plan = field(default_factory=Plan)
+    reminders: PlanningResult = field(default_factory=PlanningResult)
     shifted_days: int = 0
     first_arrival: date | None = None
     last_arrival: date | None = None

@@ -15,8 +15,8 @@ from hotelagent.demo import guests
 from locks.services import Arranged, Placement, arrange, lock_types
 from reminders.models import Reservation
 from reminders.planning import planner
-from reminders.planning.planner import Plan
-from reminders.reservations.changes import Change, bring_to
+from reminders.planning.planner import PlanningResult
+from reminders.reservations.changes import Change, apply_changes
 from reminders.reservations.importing import comparing
 from reminders.reservations.importing.parsing import Booking
 
@@ -47,7 +47,7 @@ class Stored:
     updated: int
     unchanged: int
     arranged: Sequence[Arranged]
-    plan: Plan
+    planned: PlanningResult
 
 
 def known(numbers: Sequence[str]) -> set[str]:
@@ -72,7 +72,7 @@ def store(items: Sequence[Item], *, today: date, now: datetime) -> Stored:
         if changes:
             # All in one order before any is taken: the changed and the new are given rooms one after the other.
             lock_types({item.booking.given_type for item in items})
-        changed = bring_to(changes)
+        changed = apply_changes(changes)
         new = [item for item in items if item.booking.number not in there]
         arranged = arrange(placements=_placements(new))
         stays = {placement.reference: placement.id for placement in arranged.placed}
@@ -80,8 +80,10 @@ def store(items: Sequence[Item], *, today: date, now: datetime) -> Stored:
             reservation_of(item, stay=stays.get(item.booking.number), today=today) for item in new
         ]
         _insert(reservations)
-        plan = changed.plan + planner.plan(reservations, now=now, are_new=True)
-    return Stored(reservations, len(changes), len(there) - len(changes), [*changed.arranged, arranged], plan)
+        planned = changed.planned + planner.plan_reminders(reservations, now=now, are_new=True)
+    return Stored(
+        reservations, len(changes), len(there) - len(changes), [*changed.arranged, arranged], planned
+    )
 
 
 def _changes(items: Sequence[Item], *, today: date) -> list[Change]:

@@ -1,0 +1,35 @@
+"""Validation of reservations that the REST API, the importer and the calendar sync share."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+
+#: Dates of a stay. Later dates would overflow the arithmetic with rule offsets.
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
+MAX_NIGHTS = 730
+
+#: Accepts BCP 47 language tags, also with an underscore: `pt`, `pt-BR`, `pt_br`.
+validate_language = RegexValidator(
+    r"\A[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*\Z",
+    _("Enter a language code such as es, en or pt-br."),
+    code="language",
+)
+
+#: Accepts ISO 3166-1 codes of two or three letters. Files mix both.
+validate_country = RegexValidator(
+    r"\A[A-Za-z]{2,3}\Z", _("Enter a country code such as ESP or ES (ISO 3166)."), code="country"
+)
+
+
+def stay_dates_error(arrival: date, departure: date) -> tuple[str, str] | None:
+    """Return the name of the invalid field and the error message, or None if the dates are valid."""
+    if not FIRST_DAY <= arrival <= LAST_DAY:
+        return "arrival", str(_("Arrival must be between 1970 and 2199."))
+    if departure <= arrival:
+        return "departure", str(_("Departure must be after arrival."))
+    if (departure - arrival).days > MAX_NIGHTS:
+        return "departure", str(_("A stay can have at most 730 nights."))
+    return None

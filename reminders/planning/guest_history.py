@@ -1,0 +1,105 @@
+"""Queries about a guest's other reservations: earlier stays and the e-mails of a day.
+
+A guest is identified by the e-mail address of the reservation, without regard to case.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, time
+from typing import Any
+
+from django.db import connection
+from django.db.models.functions import Lower
+
+from reminders.models import GuestFilter, Reminder, Reservation, ReservationStatus, Rule
+from reminders.planning.schedule import ONE_DAY, hotel_time_zone, local_date, local_to_utc
+
+# The comparison is strict: a booking that begins on the day on which another ends belongs to the same visit.
+_RETURNING = """
+SELECT r.id FROM reminders_reservation r
+WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
+    SELECT FROM reminders_reservation earlier
+    WHERE lower(earlier.guest_email) = lower(r.guest_email) AND earlier.departure < r.arrival
+    AND earlier.status IN ('booked', 'checked_out')
+)
+"""
+
+# E-mails that were sent today, and e-mails of today that have precedence over this reminder. The index on the address
+# finds the guest's few reservations, the unique constraint of reminders finds the reminders of these.
+_EMAILS_OF_THE_DAY = """
+SELECT r.transmission_started_at IS NOT NULL AS has_started, rule.guest_cap
+FROM reminders_reservation v JOIN reminders_reminder r ON r.reservation_id = v.id
+JOIN reminders_rule rule ON rule.id = r.rule_id
+WHERE lower(v.guest_email) = lower(%(email)s) AND r.id <> %(id)s AND (
+    r.status IN ('sent', 'unknown') AND coalesce(r.sent_at, r.transmission_started_at) >= %(day_begins)s
+    OR r.status = 'sending' AND r.transmission_started_at IS NOT NULL
+    OR r.status IN ('scheduled', 'sending') AND r.transmission_started_at IS NULL
+    AND r.planned_for < %(day_ends)s AND r.send_until >= %(now)s
+    AND (rule."order", r.planned_for, r.id) < (%(order)s, %(planned_for)s, %(id)s)
+)
+ORDER BY has_started DESC, rule."order", r.planned_for, r.id
+"""
+
+
+def returning_guests(reservations: Sequence[Reservation], *, rules: Iterable[Rule]) -> set[uuid.UUID]:
+    """Return the ids of the reservations whose guest had checked out of an earlier stay before they arrive.
+
+    If none of the rules filters by guest, the database is not queried and the set is empty.
+    """
+    if all(rule.guests == GuestFilter.ANY for rule in rules):
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_RETURNING, [[reservation.id for reservation in reservations]])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def rules_filter_guests() -> bool:
+    """Return whether an active rule of the hotel is for new or for returning guests only."""
+    return Rule.objects.filter(is_active=True).exclude(guests=GuestFilter.ANY).exists()
+
+
+def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list[uuid.UUID]:
+    """Return the ids of other reservations with these addresses whose reminders may depend on `reservation`.
+
+    If no rule filters by guest, no reminder depends on another reservation, and the list is empty.
+    """
+    if not rules_filter_guests():
+        return []
+    others = (
+        Reservation.objects.alias(address=Lower("guest_email"))
+        .filter(address__in={address.lower() for address in addresses if address})
+        .exclude(id=reservation.id)
+        .exclude(status=ReservationStatus.CANCELLED)
+    )
+    return list(others.values_list("id", flat=True))
+
+
+def has_reached_daily_cap(reminder: Reminder, *, now: datetime) -> bool:
+    """Return whether the guest receives as many other e-mails today as the reminder's rule allows.
+
+    The day is the hotel's local date. E-mails that were sent count, and pending e-mails that have precedence: a lower
+    rule order, then an earlier planned time. Two workers that check at the same time come to the same result, because
+    each sees the other's reminder. An e-mail that is planned while this one is being sent is not counted.
+    """
+    cap = reminder.rule.guest_cap
+    if cap is None:
+        return False
+    zone = hotel_time_zone()
+    today = local_date(now, zone=zone)
+    parameters: dict[str, Any] = {
+        "email": reminder.reservation.guest_email,
+        "id": reminder.id,
+        "order": reminder.rule.order,
+        "planned_for": reminder.planned_for,
+        "day_begins": local_to_utc(today, time.min, zone=zone),
+        "day_ends": local_to_utc(today + ONE_DAY, time.min, zone=zone),
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_EMAILS_OF_THE_DAY, parameters)
+        emails = 0
+        for has_started, cap_of_its_rule in cursor.fetchall():
+            emails += has_started or cap_of_its_rule is None or emails < cap_of_its_rule
+    return emails >= cap
