@@ -5,18 +5,9 @@ import django.db.models.functions.datetime
 from django.db import migrations, models
 
 import hotelagent.core.ids
+from tenants.database.function_migrations import InstallFunctions
 
-# One trigger for each statement and not for each row: a change that matches no row is refused too. The error is
-# the one that a missing privilege gives, so whoever asks need not know which of the two guards answered.
-FUNCTION = """
-CREATE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'The audit trail is append-only: % of % is refused.', TG_OP, TG_TABLE_NAME
-        USING ERRCODE = 'insufficient_privilege',
-              HINT = 'To correct an event, record another one. A hotel''s trail goes only when its schema does.';
-END
-$$
-"""
+# See audit/sql/audit_refuse_change.sql for what the trigger does and why it is one per statement.
 TRIGGER = """
 CREATE TRIGGER audit_event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_event
 FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse_change()
@@ -84,8 +75,6 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["subject_id", "id"], name="audit_event_subject")],
             },
         ),
-        migrations.RunSQL(
-            [FUNCTION, TRIGGER],
-            ["DROP TRIGGER audit_event_append_only ON audit_event", "DROP FUNCTION audit_refuse_change()"],
-        ),
+        InstallFunctions(migration="0001_initial", functions=["audit_refuse_change"]),
+        migrations.RunSQL(TRIGGER, "DROP TRIGGER audit_event_append_only ON audit_event"),
     ]

@@ -1,4 +1,5 @@
 import django.contrib.postgres.constraints
+import django.contrib.postgres.fields
 import django.contrib.postgres.fields.ranges
 import django.db.models.deletion
 import django.db.models.functions.datetime
@@ -166,6 +167,178 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="locks_allocation_held_check",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Webhook",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("url", models.CharField(max_length=500, verbose_name="address")),
+                (
+                    "events",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), size=None, verbose_name="events"
+                    ),
+                ),
+                ("sealed_secret", models.BinaryField()),
+                ("sealed_old_secret", models.BinaryField(editable=False, null=True)),
+                (
+                    "old_secret_until",
+                    models.DateTimeField(editable=False, null=True, verbose_name="old secret until"),
+                ),
+                ("active", models.BooleanField(default=True, verbose_name="active")),
+                (
+                    "failing_since",
+                    models.DateTimeField(editable=False, null=True, verbose_name="failing since"),
+                ),
+                ("quiet_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="created",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "webhook",
+                "verbose_name_plural": "webhooks",
+            },
+        ),
+        migrations.CreateModel(
+            name="WebhookDelivery",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("event", models.CharField(max_length=40, verbose_name="event")),
+                ("data", models.JSONField(verbose_name="data")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("paused", "paused"),
+                            ("sent", "sent"),
+                            ("failed", "failed"),
+                        ],
+                        default="pending",
+                        max_length=7,
+                        verbose_name="status",
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
+                ("error", models.JSONField(null=True, verbose_name="error")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="created",
+                    ),
+                ),
+                ("sent_at", models.DateTimeField(editable=False, null=True, verbose_name="sent")),
+                (
+                    "webhook",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="locks.webhook",
+                        verbose_name="webhook",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "notice",
+                "verbose_name_plural": "notices",
+            },
+        ),
+        migrations.CreateModel(
+            name="WaitingEntry",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("room_type", models.CharField(max_length=40, verbose_name="type")),
+                ("guests", models.PositiveSmallIntegerField(default=1, verbose_name="guests")),
+                ("nights", django.contrib.postgres.fields.ranges.DateRangeField(verbose_name="nights")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("offered", "offered"),
+                            ("claimed", "claimed"),
+                            ("lapsed", "lapsed"),
+                            ("left", "left"),
+                        ],
+                        default="waiting",
+                        max_length=7,
+                        verbose_name="status",
+                    ),
+                ),
+                ("holder", models.CharField(max_length=60, verbose_name="holder")),
+                ("session", models.CharField(blank=True, max_length=64, verbose_name="guest session")),
+                ("reference", models.CharField(blank=True, max_length=64, verbose_name="reference")),
+                ("offer_seconds", models.PositiveIntegerField()),
+                ("hold_id", models.UUIDField(editable=False, null=True, verbose_name="offer")),
+                (
+                    "joined_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), verbose_name="joined"
+                    ),
+                ),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
+                (
+                    "room",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="locks.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "waiting list entry",
+                "verbose_name_plural": "waiting list",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status__in", ["waiting", "offered"])),
+                        fields=["joined_at"],
+                        name="locks_waiting_in_line",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("nights__isempty", False),
+                            ("nights__lower_inf", False),
+                            ("nights__upper_inf", False),
+                        ),
+                        name="locks_waiting_nights_check",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("status__in", ["waiting", "offered", "claimed", "lapsed", "left"])
+                        ),
+                        name="locks_waiting_status_check",
                     ),
                 ],
             },

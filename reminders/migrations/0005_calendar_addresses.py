@@ -7,7 +7,7 @@ import hotelagent.core.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("locks", "0004_what_follows"),
+        ("locks", "0002_functions"),
         ("reminders", "0004_handing_over"),
     ]
 

@@ -176,7 +176,7 @@ def _rights(cursor: Any, who: roles.DatabaseLogins) -> list[CheckMessage]:
     if readable := shared_roles.readable_to_strangers(cursor):
         found.append(
             Error(
-                f"Tables of `public` that others than our logins may read: {', '.join(readable)}.",
+                f"Tables and functions of `public` that others than our logins may use: {', '.join(readable)}.",
                 hint="`manage.py migrate` takes these rights back.",
                 id="tenants.E013",
             )

@@ -78,12 +78,17 @@ def login_inherits(cursor: CursorWrapper, login: str) -> bool:
 
 
 def readable_to_strangers(cursor: CursorWrapper) -> list[str]:
-    """Tables of `public` that PUBLIC or Supabase's data API may touch."""
+    """Return the tables and functions of `public` on which PUBLIC or Supabase's data API has a privilege."""
     cursor.execute(
         "SELECT DISTINCT c.relname::text FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles r "
         "ON r.oid = a.grantee WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') "
-        "AND (a.grantee = 0 OR r.rolname = ANY(%s)) AND c.relowner = current_user::regrole ORDER BY 1",
-        [list(DATA_API_ROLES)],
+        "AND (a.grantee = 0 OR r.rolname = ANY(%(data_api)s)) AND c.relowner = current_user::regrole UNION "
+        # A function without an ACL has the default one, in which PUBLIC may execute it.
+        "SELECT p.proname::text FROM pg_proc p, "
+        "aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a LEFT JOIN pg_roles r ON r.oid = a.grantee "
+        "WHERE p.pronamespace = 'public'::regnamespace AND (a.grantee = 0 OR r.rolname = ANY(%(data_api)s)) "
+        "AND p.proowner = current_user::regrole ORDER BY 1",
+        {"data_api": list(DATA_API_ROLES)},
     )
     return [row[0] for row in cursor.fetchall()]
 
@@ -126,7 +131,21 @@ def _public_sql(cursor: CursorWrapper, who: DatabaseLogins) -> str:
         if sequences:
             owned = ", ".join(quoting.qualified_name("public", sequence) for sequence in sequences)
             lines.append(f"GRANT USAGE, SELECT ON {owned} TO {runtime};")
+    if functions := ", ".join(_functions(cursor)):
+        lines += [
+            f"REVOKE ALL ON FUNCTION {functions} FROM {strangers};",
+            f"GRANT EXECUTE ON FUNCTION {functions} TO {group};",
+        ]
     return "\n".join(lines)
+
+
+def _functions(cursor: CursorWrapper) -> list[str]:
+    """Return the owner's functions in `public`, with their arguments, as SQL."""
+    cursor.execute(
+        "SELECT format('public.%I(%s)', proname, pg_get_function_identity_arguments(oid)) FROM pg_proc "
+        "WHERE pronamespace = 'public'::regnamespace AND proowner = current_user::regrole ORDER BY 1"
+    )
+    return [row[0] for row in cursor.fetchall()]
 
 
 def _ensure_policies(cursor: CursorWrapper, who: DatabaseLogins) -> None:

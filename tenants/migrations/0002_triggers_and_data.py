@@ -2,19 +2,14 @@
 
 from django.db import migrations
 
+from tenants.database.function_migrations import InstallFunctions
+
 # Every process compares the routing version with its cached host table (tenants/host_routing.py). These are row
 # triggers because only a row trigger can have a WHEN condition. The condition skips hotels that are still being
 # provisioned: they have no route yet, and hotels that are created concurrently must not wait for the lock on the
 # version's one row.
 ADD_ROUTING_VERSION = """
 INSERT INTO tenants_routingversion (id, version) VALUES (1, 1);
-
-CREATE FUNCTION tenants_routing_changed() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE public.tenants_routingversion SET version = version + 1 WHERE id = 1;
-    RETURN NULL;
-END
-$$;
 
 CREATE TRIGGER routing_changed_insert AFTER INSERT ON tenants_hotel
     FOR EACH ROW WHEN (NEW.status <> 'provisioning') EXECUTE FUNCTION tenants_routing_changed();
@@ -32,7 +27,6 @@ DROP TRIGGER routing_changed ON tenants_domain;
 DROP TRIGGER routing_changed_insert ON tenants_hotel;
 DROP TRIGGER routing_changed_update ON tenants_hotel;
 DROP TRIGGER routing_changed_delete ON tenants_hotel;
-DROP FUNCTION tenants_routing_changed();
 DELETE FROM tenants_routingversion;
 """
 
@@ -80,6 +74,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        InstallFunctions(migration="0002_triggers_and_data", functions=["tenants_routing_changed"]),
         migrations.RunSQL(
             ADD_ROUTING_VERSION, REMOVE_ROUTING_VERSION, hints={"model_name": "routingversion"}
         ),

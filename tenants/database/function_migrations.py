@@ -1,0 +1,94 @@
+"""The migration operation that installs database functions, and the files that it installs.
+
+A function of app `locks` is written in `locks/sql/<function>.sql`. It is installed once, in the shared schema
+`public`, and serves all hotels: it runs with the rights and the search path of its caller, so it reads and writes the
+tables of the caller's hotel. `manage.py make_sql_migration locks` writes a migration that installs the changed files.
+The migration keeps a copy of them (`locks/migrations/functions/<migration>/<function>.sql`), so it installs the same
+functions when the files have changed again.
+"""
+
+# ruff: noqa: ARG002 - Django passes more to an operation than this one uses
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.db import router
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
+
+from tenants.database.placement import Placement
+
+
+class InstallFunctions(Operation):
+    """Install functions from their copies in the folder `functions/<migration>` of the app's migrations.
+
+    `replaces` maps the name of each function that an earlier migration installed to that migration. Its copy is
+    installed when the operation is reversed. Reversing the first installation of a function leaves the function in
+    the database: hotels are migrated one after the other, and their triggers may still call it.
+    """
+
+    reduces_to_sql = True
+    reversible = True
+
+    def __init__(
+        self, migration: str, functions: Sequence[str], replaces: Mapping[str, str] | None = None
+    ) -> None:
+        self.migration = migration
+        self.functions = functions
+        self.replaces = replaces or {}
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """Leave Django's models as they are."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Create the functions, or replace them, in the schema `public`."""
+        self._install(app_label, schema_editor, dict.fromkeys(self.functions, self.migration))
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Install the copies that this operation replaced."""
+        self._install(app_label, schema_editor, self.replaces)
+
+    def describe(self) -> str:
+        """Return the line that `migrate --plan` shows."""
+        return f"Install functions {', '.join(self.functions)}"
+
+    def _install(self, app_label: str, schema_editor: Any, migrations: Mapping[str, str]) -> None:
+        alias = schema_editor.connection.alias
+        if router.allow_migrate(alias, app_label, placement=Placement.PLATFORM):
+            for function, migration in migrations.items():
+                schema_editor.execute(copy_path(app_label, migration, function).read_text(), params=None)
+
+
+def sources(app_label: str) -> dict[str, str]:
+    """Return the text of each function file of the app, by the name of the function."""
+    folder = Path(apps.get_app_config(app_label).path, "sql")
+    return {file.stem: file.read_text() for file in sorted(folder.glob("*.sql"))}
+
+
+def installing_migrations(app_label: str, loader: MigrationLoader) -> dict[str, str]:
+    """Return for each function that the app's migrations install the last migration that does so."""
+    installed = {}
+    for label, name in sorted(loader.disk_migrations):
+        if label == app_label:
+            for operation in loader.disk_migrations[label, name].operations:
+                if isinstance(operation, InstallFunctions):
+                    installed.update(dict.fromkeys(operation.functions, operation.migration))
+    return installed
+
+
+def changed_functions(app_label: str, loader: MigrationLoader) -> list[str]:
+    """Return the functions whose file is new, or differs from the copy that was installed last."""
+    installed = installing_migrations(app_label, loader)
+    return [
+        function
+        for function, text in sources(app_label).items()
+        if function not in installed
+        or copy_path(app_label, installed[function], function).read_text() != text
+    ]
+
+
+def copy_path(app_label: str, migration: str, function: str) -> Path:
+    """Return the path of the copy of a function's file that belongs to a migration."""
+    return Path(apps.get_app_config(app_label).path, "migrations", "functions", migration, f"{function}.sql")
