@@ -44,7 +44,7 @@ def _staff_added(*, user: User, **_: Any) -> None:
     record(events.STAFF_ADDED, subject=("user", user.pk), role=user.role)
 
 
-@receiver(admin.permission_denied)
+@receiver(tenants.permission_denied)
 def _permission_refused(*, request: HttpRequest, permission: str, **_: Any) -> None:
     record_apart(events.ACCESS_DENIED, permission=permission, method=request.method, path=request.path_info)
 

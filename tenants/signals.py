@@ -18,3 +18,6 @@ domain_removed = Signal()
 #: With `contact`, its row, in place of `detail`.
 contact_added = Signal()
 contact_removed = Signal()
+
+#: Sent by the REST API and the admin with request, user and permission: the missing scope, or an admin page's path.
+permission_denied = Signal()

@@ -17,6 +17,3 @@ object_deleted = Signal()
 #: Sent with request, model_admin and object_id when the history page of an object is opened. The sender is the model.
 #: The only receiver returns the response.
 history_requested = Signal()
-
-#: Sent with request, user and permission (a missing scope, or the path of an admin page).
-permission_denied = Signal()

@@ -14,8 +14,8 @@ from unfold.sites import UnfoldAdminSite
 from hotelagent.admin import dashboard, navigation
 from hotelagent.admin.language import set_language
 from hotelagent.admin.login import LoginForm
-from hotelagent.admin.signals import permission_denied
 from tenants.context import current_tenant
+from tenants.signals import permission_denied
 
 
 class BaseSite(UnfoldAdminSite):  # type: ignore[misc]

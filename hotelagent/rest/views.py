@@ -9,10 +9,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
-from hotelagent.admin.signals import permission_denied
 from hotelagent.rest.errors import MissingScope
 from tenants.access.authentication import actor_of
 from tenants.context import actor_context
+from tenants.signals import permission_denied
 
 #: The `lookup_value_regex` of what has a UUID for a key: no other address leads to a view.
 UUID_REGEX = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"

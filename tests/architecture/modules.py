@@ -1,17 +1,17 @@
-"""The project's modules and what each imports when it is loaded, read from their text."""
+"""The modules of the project and their imports, read from the source text."""
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Left to right: the right may import the left.
-APPS = ("tenants", "audit", "locks", "dlq", "reminders")
-PACKAGES = (*APPS, "hotelagent")
+PACKAGES = ("hotelagent", "tenants", "audit", "locks", "dlq", "reminders")
 
 
+@cache
 def modules() -> dict[str, Path]:
-    """Dotted name -> file, of everything but migrations and tests."""
+    """Return the file of each module by its dotted name. Migrations and tests are left out."""
     found = {}
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
@@ -21,33 +21,43 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imports(module: str, path: Path, *, inner: bool) -> Iterator[str]:
-    """The names that a module imports, dotted; `inner`: those inside functions too.
+@cache
+def imported_modules(module: str, *, inside_functions: bool) -> frozenset[str]:
+    """Return the modules of the project that a module imports, itself excluded.
 
-    What stands below `if TYPE_CHECKING:` is not loaded.
+    Imports below `if TYPE_CHECKING:` are left out, because they are not executed.
     """
-    yield from _imports(ast.parse(path.read_text()).body, module, path, inner=inner)
+    path = modules()[module]
+    names = _imports(ast.parse(path.read_text()).body, module, path, inside_functions=inside_functions)
+    return frozenset(owner for name in names if (owner := module_of(name)) is not None) - {module}
 
 
-def _imports(body: list[ast.stmt], module: str, path: Path, *, inner: bool) -> Iterator[str]:
+def module_of(name: str) -> str | None:
+    """Return the module that defines a dotted name: `tenants.queue.due` for `tenants.queue.due.schedule`."""
+    while name not in modules() and "." in name:
+        name = name.rpartition(".")[0]
+    return name if name in modules() else None
+
+
+def _imports(body: list[ast.stmt], module: str, path: Path, *, inside_functions: bool) -> Iterator[str]:
     for node in body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from _from(node, module, path)
+            yield from _imported_names(node, module, path)
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            yield from _imports(node.orelse, module, path, inner=inner)
-        elif inner or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _imports(node.orelse, module, path, inside_functions=inside_functions)
+        elif inside_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for field in ("body", "orelse", "finalbody"):
-                yield from _imports(getattr(node, field, []), module, path, inner=inner)
+                yield from _imports(getattr(node, field, []), module, path, inside_functions=inside_functions)
             for handler in getattr(node, "handlers", []):
-                yield from _imports(handler.body, module, path, inner=inner)
+                yield from _imports(handler.body, module, path, inside_functions=inside_functions)
 
 
-def _from(node: ast.ImportFrom, module: str, path: Path) -> Iterator[str]:
+def _imported_names(node: ast.ImportFrom, module: str, path: Path) -> Iterator[str]:
     base = node.module or ""
     if node.level:
         parts = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
         base = ".".join([*parts[: len(parts) - node.level + 1], *([base] if base else [])])
-    # `from tenants import due` loads tenants.queue.due where that is a module.
+    # `from tenants.queue import due` imports the module tenants.queue.due and not a name of tenants.queue.
     yield from (f"{base}.{alias.name}" for alias in node.names)

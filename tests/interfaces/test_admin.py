@@ -15,6 +15,7 @@ from tenants.access.scopes import Role
 from tenants.context import hotel_context, platform_context
 from tenants.database.placement import Placement, placement_of
 from tenants.models import ApiKey, Hotel, HotelStatus, User
+from tenants.signals import permission_denied
 from tests.interfaces.conftest import HOST, OTHER_HOST, PASSWORD, page
 
 pytestmark = pytest.mark.django_db
@@ -115,11 +116,11 @@ def test_the_front_desk_does_not_see_staff(person: Callable[..., Client]) -> Non
     def hear(**message: Any) -> None:
         heard.append(message["permission"])
 
-    signals.permission_denied.connect(hear)
+    permission_denied.connect(hear)
     try:
         assert browser.get("/admin/tenants/user/").status_code == 403
     finally:
-        signals.permission_denied.disconnect(hear)
+        permission_denied.disconnect(hear)
     assert heard == ["/admin/tenants/user/"]
     assert "/admin/tenants/user/" not in page(browser, "/admin/")
 

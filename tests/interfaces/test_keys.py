@@ -181,7 +181,7 @@ def test_the_command_says_what_is_wrong(hotel: Hotel, arguments: list[str], said
 
 def test_a_refusal_stands_in_the_trail(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
     heard: list[dict[str, Any]] = []
-    from hotelagent.admin.signals import permission_denied  # noqa: PLC0415
+    from tenants.signals import permission_denied  # noqa: PLC0415
 
     def hear(**message: Any) -> None:
         heard.append(message)

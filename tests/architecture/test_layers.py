@@ -1,0 +1,249 @@
+"""Tests that imports run one way, from the interfaces down to the libraries, and that no packages import each other."""
+
+import pytest
+
+from tests.architecture.modules import imported_modules, modules
+
+#: The layers of the project from low to high. A module belongs to the layer with the longest matching prefix, and may
+#: import modules of its own layer and of lower ones.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("hotelagent.core",),
+    # tenants, except for its interfaces
+    ("tenants.errors", "tenants.context", "tenants.signals"),
+    ("tenants.models",),
+    ("tenants.database",),
+    ("tenants.cache", "tenants.host_routing", "tenants.personal_data", "tenants.selectors"),
+    ("tenants.checks", "tenants.queue"),
+    ("tenants.access", "tenants.lifecycle"),
+    ("tenants", "tenants.middleware", "tenants.services"),
+    # the conventions for interfaces
+    ("hotelagent.rest",),
+    ("hotelagent.admin",),
+    (
+        "tenants.admin",
+        "tenants.api",
+        "tenants.apps",
+        "tenants.management",
+        "tenants.queue.tasks",
+        "tenants.tasks",
+    ),
+    # the other apps, each divided into models, services and interfaces (see MODELS and INTERFACES)
+    ("audit",),
+    ("locks",),
+    ("dlq",),
+    ("reminders",),
+    ("hotelagent.pms",),
+    ("hotelagent.agent",),
+    ("hotelagent",),
+)
+
+#: Within the apps above tenants, these modules and packages, directly in the app, are the lowest layer: models, queries
+#: and the value types and constants that they need. They may not import services or interfaces.
+MODELS = frozenset(
+    {
+        "choices",
+        "errors",
+        "events",
+        "holds",
+        "models",
+        "nights",
+        "owner",
+        "policy",
+        "queries",
+        "registry",
+        "selectors",
+        "sql",
+    }
+)
+#: Modules and packages with these names are the highest layer, wherever they are in an app. Services may not import
+#: them.
+INTERFACES = frozenset(
+    {
+        "admin",
+        "api",
+        "apps",
+        "cards",
+        "channels_api",
+        "checks",
+        "guest_pages",
+        "management",
+        "pages",
+        "serializers",
+        "tasks",
+        "urls",
+    }
+)
+LAYERED_APPS = ("audit", "locks", "dlq", "reminders", "hotelagent.pms", "hotelagent.agent")
+
+#: Production code imports nothing from these packages, which need the development requirements.
+DEVELOPMENT = ("hotelagent.demo", "hotelagent.embedded")
+#: The modules that start a development server or a command in development.
+DEVELOPMENT_INTERFACES = ("hotelagent.management",)
+
+#: Imports that still break the rules. The list may only get shorter.
+EXCEPTIONS = frozenset(
+    {
+        "dlq.selectors imports dlq.services",
+        "locks.selectors imports locks.listing",
+        "reminders.reservations.importing.importer imports hotelagent.demo.shifting",
+        "reminders.reservations.importing.storing imports hotelagent.demo.guests",
+        "reminders.selectors imports reminders.planning.schedule",
+        "tenants.access.authentication imports tenants.middleware",
+        "tenants.lifecycle.backup.restore imports tenants.services",
+        "tenants.models.access imports tenants.access.scopes",
+    }
+)
+#: Packages that still import each other. The list may only get shorter.
+CYCLES = (
+    {"locks.admin", "locks.waiting_list.admin"},
+    {"locks.allocations", "locks.services"},
+    {"locks.api", "locks.waiting_list.api"},
+    {"locks.holds", "locks.models", "locks.waiting_list", "locks.webhooks"},
+    {
+        "reminders.events",
+        "reminders.mail",
+        "reminders.models",
+        "reminders.planning",
+        "reminders.providers",
+        "reminders.reservations",
+        "reminders.reservations.calendars",
+        "reminders.reservations.calendars.api",
+        "reminders.selectors",
+        "reminders.sending",
+        "reminders.services",
+        "reminders.tasks",
+    },
+    {"tenants.access", "tenants.host_routing", "tenants.middleware", "tenants.models"},
+    {"tenants.lifecycle", "tenants.lifecycle.fleet"},
+)
+
+
+def is_in(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def layer_of(module: str) -> tuple[int, int]:
+    """Return the position of a module: the index in `LAYERS`, and the layer within its app (0, 1 or 2)."""
+    matches = [
+        (len(prefix), index)
+        for index, layer in enumerate(LAYERS)
+        for prefix in layer
+        if is_in(module, prefix)
+    ]
+    _length, index = max(matches)
+    app = next((app for app in LAYERED_APPS if is_in(module, app)), None)
+    if app is None:
+        return index, 0
+    parts = module.removeprefix(app).strip(".").split(".")
+    if INTERFACES & set(parts):
+        return index, 2
+    return index, 0 if parts[0] in MODELS or parts[-1] == "models" else 1
+
+
+def imports_of(module: str) -> frozenset[str]:
+    return imported_modules(module, inside_functions=True)
+
+
+def test_modules_import_only_from_their_own_layer_and_lower_ones() -> None:
+    upward = {
+        f"{module} imports {imported}"
+        for module in modules()
+        for imported in imports_of(module)
+        if layer_of(imported) > layer_of(module)
+    }
+    assert sorted(upward - EXCEPTIONS) == []
+
+
+def test_production_code_does_not_import_development_packages() -> None:
+    importers = {
+        f"{module} imports {imported}"
+        for module in modules()
+        if not any(is_in(module, package) for package in (*DEVELOPMENT, *DEVELOPMENT_INTERFACES))
+        for imported in imports_of(module)
+        if any(is_in(imported, package) for package in DEVELOPMENT)
+    }
+    assert sorted(importers - EXCEPTIONS) == []
+
+
+def package_of(module: str) -> str:
+    """Return the node of a module in the graph of packages.
+
+    That is its package. Modules directly in an app, interfaces and `__init__` modules, which often collect the
+    interfaces of sub-packages, are nodes of their own.
+    """
+    path = modules()[module]
+    parts = module.split(".")
+    if len(parts) == 2 or path.name == "__init__.py" or parts[-1] in INTERFACES:
+        return module
+    return ".".join(parts[:-1])
+
+
+def test_packages_do_not_import_each_other() -> None:
+    graph: dict[str, set[str]] = {}
+    for module in modules():
+        graph.setdefault(package_of(module), set()).update(
+            package_of(imported) for imported in imports_of(module)
+        )
+    assert [cycle for cycle in cycles_of(graph) if not any(set(cycle) <= known for known in CYCLES)] == []
+
+
+def test_modules_do_not_import_each_other_when_they_are_loaded() -> None:
+    graph = {module: set(imported_modules(module, inside_functions=False)) for module in modules()}
+    assert cycles_of(graph) == []
+
+
+def cycles_of(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Return the groups of nodes that reach each other (the strongly connected components, by Tarjan's algorithm)."""
+    index: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    cycles: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = lowest[node] = len(index)
+        stack.append(node)
+        for target in sorted(graph.get(node, set())):
+            if target not in index:
+                visit(target)
+                lowest[node] = min(lowest[node], lowest[target])
+            elif target in stack:
+                lowest[node] = min(lowest[node], index[target])
+        if lowest[node] == index[node]:
+            component = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(component) > 1:
+                cycles.append(sorted(component))
+
+    for node in sorted(graph):
+        if node not in index:
+            visit(node)
+    return cycles
+
+
+@pytest.mark.parametrize(
+    ("graph", "cycles"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"b"}, "b": {"c"}, "c": {"b"}}, [["b", "c"]]),
+        ({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"c", "a"}}, [["a", "b"], ["c", "d"]]),
+    ],
+)
+def test_cycles_of_a_graph_are_found(graph: dict[str, set[str]], cycles: list[list[str]]) -> None:
+    assert cycles_of(graph) == cycles
+
+
+@pytest.mark.parametrize(
+    ("lower", "higher"),
+    [
+        ("hotelagent.core.ids", "tenants.context"),
+        ("tenants.services.hotels", "hotelagent.rest.views"),
+        ("hotelagent.rest.views", "tenants.api.hotels"),
+        ("tenants.api.hotels", "audit.models"),
+        ("locks.models", "locks.services.acquiring"),
+        ("locks.webhooks.delivery", "locks.webhooks.admin"),
+        ("locks.api", "reminders.models"),
+        ("reminders.api", "hotelagent.urls.hotel"),
+    ],
+)
+def test_layer_of_an_interface_is_above_the_layer_of_what_it_uses(lower: str, higher: str) -> None:
+    assert layer_of(lower) < layer_of(higher)
