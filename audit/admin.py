@@ -80,5 +80,5 @@ class EventAdmin(ReadOnlyModelAdmin):
             for model in apps.get_models()
             if self.admin_site.is_registered(model)
         }
-        other_names = {"hold": "stay", "api_key": "apikey", "waiting": "waitingentry"}
+        other_names = {"hold": "allocation", "api_key": "apikey", "waiting_list_entry": "waitinglistentry"}
         return found | {name: found[known] for name, known in other_names.items() if known in found}

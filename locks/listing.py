@@ -17,7 +17,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 
 from locks.models import Allocation, AllocationStatus
-from locks.waiting_list.models import WaitingEntry, WaitingStatus
+from locks.waiting_list.models import WaitingListEntry, WaitingStatus
 
 _NOW = Func(function="clock_timestamp", output_field=DateTimeField())
 
@@ -40,7 +40,7 @@ def stays() -> QuerySet[Allocation]:
 
 
 _BEFORE = Subquery(
-    WaitingEntry.objects.filter(
+    WaitingListEntry.objects.filter(
         status=WaitingStatus.WAITING,
         room_type=OuterRef("room_type"),
         nights__overlap=OuterRef("nights"),
@@ -53,9 +53,9 @@ _BEFORE = Subquery(
 )
 
 
-def waiting_entries() -> QuerySet[WaitingEntry]:
+def waiting_entries() -> QuerySet[WaitingListEntry]:
     """The waiting list, each who waits with a `place`: 1 + those before for rooms of the type on any of the nights."""
-    return WaitingEntry.objects.select_related("room").annotate(
+    return WaitingListEntry.objects.select_related("room").annotate(
         place=Case(
             When(status=WaitingStatus.WAITING, then=1 + Coalesce(_BEFORE, 0)), output_field=IntegerField()
         )

@@ -19,7 +19,7 @@ ENDED = counter(
 )
 EXTENDED = counter("hotelagent_holds_extended_total", "Rooms whose hold was extended.")
 NOTICES = counter(
-    "hotelagent_webhook_notices_total",
+    "hotelagent_webhook_deliveries_total",
     "Attempts to tell a webhook, by outcome: sent, failed.",
     labels=["outcome"],
 )

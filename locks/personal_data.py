@@ -9,7 +9,7 @@ declare_columns(
     kept=("status", "holder"),
 )
 declare_columns(
-    "locks_waitingentry",
+    "locks_waitinglistentry",
     masked={"session": mask_token, "reference": mask_token},
     kept=("room_type", "status", "holder"),
 )

@@ -18,7 +18,7 @@ from locks.models import AllocationStatus
 from locks.owner import holder
 from locks.selectors import today
 from locks.services.desk import lock_rooms
-from locks.webhooks.publish import announce
+from locks.webhooks.publishing import publish
 
 # All of them, those that have begun too: the nights that are over are not counted.
 _CLOSED = """
@@ -66,7 +66,7 @@ def _open(ids: Sequence[UUID]) -> None:
         return
     ended = held_rooms(sql.END, {"ids": ids, "status": AllocationStatus.OUT_OF_SERVICE})
     record_many(events.OUT_OF_SERVICE_ENDED, [(("hold", stay.id), stay.dates) for stay in ended])
-    announce(events.OUT_OF_SERVICE_ENDED.name, ids)
+    publish(events.OUT_OF_SERVICE_ENDED.name, ids)
 
 
 def _close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> None:

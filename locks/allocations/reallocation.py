@@ -20,7 +20,7 @@ from locks.allocations.occupancy import Span
 from locks.errors import RoomContended
 from locks.holds import dates, moved_dates, rows
 from locks.models import AllocationStatus
-from locks.webhooks.publish import announce, moving
+from locks.webhooks.publishing import publish, publishing_moves
 
 _FIND = """
 SELECT stay.id, stay.room_id AS room, lower(stay.nights) AS check_in, upper(stay.nights) AS check_out
@@ -103,7 +103,7 @@ def _change(
     ended = [c.stay for c in changes if c.nights is None] + [c.stay for c in movers if c.stay not in to]
     if not to and not ended:
         return 0, []
-    with moving(list(to)):
+    with publishing_moves(list(to)):
         # The constraint judges row by row, and stays that change places would stand in each other's way: all leave
         # first.
         rows(sql.END, {"ids": [*to, *ended], "status": AllocationStatus.CONFIRMED})
@@ -188,4 +188,4 @@ def _tell(
         [(("hold", id_), moved_dates(before(id_), now(id_))) for id_ in to],
     )
     record_many(events.STAY_CANCELLED, [(("hold", id_), before(id_)) for id_ in ended])
-    announce(events.STAY_CANCELLED.name, ended)
+    publish(events.STAY_CANCELLED.name, ended)

@@ -180,25 +180,27 @@ class Migration(migrations.Migration):
                         default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("url", models.CharField(max_length=500, verbose_name="address")),
+                ("url", models.CharField(max_length=500, verbose_name="URL")),
                 (
                     "events",
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.CharField(max_length=40), size=None, verbose_name="events"
                     ),
                 ),
-                ("sealed_secret", models.BinaryField()),
-                ("sealed_old_secret", models.BinaryField(editable=False, null=True)),
+                ("encrypted_secret", models.BinaryField(editable=False)),
+                ("encrypted_previous_secret", models.BinaryField(editable=False, null=True)),
                 (
-                    "old_secret_until",
-                    models.DateTimeField(editable=False, null=True, verbose_name="old secret until"),
+                    "previous_secret_expires_at",
+                    models.DateTimeField(
+                        editable=False, null=True, verbose_name="previous secret valid until"
+                    ),
                 ),
                 ("active", models.BooleanField(default=True, verbose_name="active")),
                 (
                     "failing_since",
                     models.DateTimeField(editable=False, null=True, verbose_name="failing since"),
                 ),
-                ("quiet_until", models.DateTimeField(editable=False, null=True)),
+                ("backoff_until", models.DateTimeField(editable=False, null=True)),
                 (
                     "created_at",
                     models.DateTimeField(
@@ -260,12 +262,12 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "notice",
-                "verbose_name_plural": "notices",
+                "verbose_name": "webhook delivery",
+                "verbose_name_plural": "webhook deliveries",
             },
         ),
         migrations.CreateModel(
-            name="WaitingEntry",
+            name="WaitingListEntry",
             fields=[
                 (
                     "id",
@@ -283,11 +285,11 @@ class Migration(migrations.Migration):
                             ("waiting", "waiting"),
                             ("offered", "offered"),
                             ("claimed", "claimed"),
-                            ("lapsed", "lapsed"),
-                            ("left", "left"),
+                            ("expired", "expired"),
+                            ("cancelled", "cancelled"),
                         ],
                         default="waiting",
-                        max_length=7,
+                        max_length=9,
                         verbose_name="status",
                     ),
                 ),
@@ -336,7 +338,7 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            ("status__in", ["waiting", "offered", "claimed", "lapsed", "left"])
+                            ("status__in", ["waiting", "offered", "claimed", "expired", "cancelled"])
                         ),
                         name="locks_waiting_status_check",
                     ),

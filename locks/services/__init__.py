@@ -16,10 +16,6 @@ from locks.services.expiry import expire
 from locks.services.forgetting import forget
 from locks.services.owned import cancel, confirm, extend, release
 from locks.services.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
-from locks.waiting_list.offers import look, serve
-from locks.waiting_list.services import Wish, claim, join, leave
-from locks.webhooks.delivery import deliver, deliver_last, warn
-from locks.webhooks.services import change_webhook, delete_webhook, make_webhook, ping, rotate_secret
 
 __all__ = [
     "Arranged",
@@ -27,7 +23,6 @@ __all__ = [
     "Placed",
     "Placement",
     "StayChange",
-    "Wish",
     "acquire",
     "acquire_any",
     "add_rooms",
@@ -35,31 +30,18 @@ __all__ = [
     "cancel",
     "cancel_stay",
     "change_room",
-    "change_webhook",
-    "claim",
     "confirm",
     "create_room",
-    "delete_webhook",
-    "deliver",
-    "deliver_last",
     "ensure_rooms",
     "expire",
     "extend",
     "force_release",
     "forget",
-    "join",
     "keep_closed",
-    "leave",
     "lock_types",
-    "look",
-    "make_webhook",
     "move_stay",
-    "ping",
     "place_stays",
     "put_back_in_service",
     "release",
-    "rotate_secret",
-    "serve",
     "take_out_of_service",
-    "warn",
 ]

@@ -16,9 +16,9 @@ from locks.models import AllocationStatus
 from locks.nights import Nights
 from locks.owner import digest, new_token
 from locks.services.expiry import after_expiry, expire
-from locks.waiting_list.offers import serve
+from locks.waiting_list.offers import offer_rooms
 from locks.wanted import Wanted
-from locks.webhooks.publish import announce
+from locks.webhooks.publishing import publish
 from tenants.context import current_hotel
 from tenants.database.functions import call_function
 from tenants.errors import DomainError
@@ -147,7 +147,7 @@ def _hold_several(wanted: Wanted, *, waiting: bool) -> Hold | None:
         if taken and len(taken) < wanted.count:
             transaction.set_rollback(True)
             return None
-        passed_over = announce("hold.created", [room.id for room in taken])
+        passed_over = publish("hold.created", [room.id for room in taken])
         if passed_over:
             transaction.set_rollback(True)
         else:
@@ -155,7 +155,7 @@ def _hold_several(wanted: Wanted, *, waiting: bool) -> Hold | None:
             _after_taking(taken)
     if passed_over:  # somebody waits for one of these rooms, who goes first
         expire(ids=[room.id for room in lapsed])
-        serve(rooms=[room.room_id for room in taken], nights=wanted.nights)
+        offer_rooms(rooms=[room.room_id for room in taken], nights=wanted.nights)
         return None
     if not taken:
         return None

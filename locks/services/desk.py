@@ -16,7 +16,7 @@ from locks.nights import Nights
 from locks.owner import holder
 from locks.refusals import room_taken
 from locks.services.expiry import expire_room
-from locks.webhooks.publish import announce, moving
+from locks.webhooks.publishing import publish, publishing_moves
 from tenants.queue import due
 
 
@@ -36,7 +36,7 @@ def force_release(hold_id: UUID, *, reason: str) -> Hold:
                 for room in changed
             ],
         )
-        announce("hold.released", [room.id for room in changed])
+        publish("hold.released", [room.id for room in changed])
     metrics.ENDED.labels(how="forced").inc(len(changed))
     return Hold.of(changed)
 
@@ -54,7 +54,7 @@ def move_stay(stay_id: UUID, *, room: int, nights: Nights) -> AllocatedRoom:
         # Nobody can take the room between this look and the move: whoever takes one locks it first.
         if clash := room_taken([room], nights=nights, but=stay_id):
             raise clash
-        with moving([stay_id]):
+        with publishing_moves([stay_id]):
             [after] = held_rooms(
                 sql.MOVE,
                 {
@@ -113,7 +113,7 @@ def _end(stay_id: UUID, *, status: AllocationStatus) -> AllocatedRoom:
             raise NotAStay
         event = events.STAY_CANCELLED if status is AllocationStatus.CONFIRMED else events.OUT_OF_SERVICE_ENDED
         record(event, subject=("hold", stay_id), **ended[0].dates)
-        announce(event.name, [stay_id])
+        publish(event.name, [stay_id])
     return ended[0]
 
 

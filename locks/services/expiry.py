@@ -9,7 +9,7 @@ from audit.services import record_many
 from locks import events, metrics, sql
 from locks.holds import AllocatedRoom, held_rooms, rows
 from locks.nights import Nights
-from locks.webhooks.publish import announce
+from locks.webhooks.publishing import publish
 from tenants.queue import due
 
 # What of these is still to be looked at, and when: holds that were extended or that someone was at work on.
@@ -48,5 +48,5 @@ def after_expiry(expired: Sequence[AllocatedRoom]) -> None:
         events.HOLD_EXPIRED,
         [(("hold", hold.id), {**hold.dates, "holder": hold.holder}) for hold in expired],
     )
-    announce("hold.expired", [hold.id for hold in expired])
+    publish("hold.expired", [hold.id for hold in expired])
     metrics.ENDED.labels(how="expired").inc(len(expired))

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from locks import policy
 from locks.models import Allocation, AllocationStatus
-from locks.waiting_list.models import WaitingEntry
+from locks.waiting_list.models import WaitingListEntry
 from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
 from tenants.database.clock import database_now
 
@@ -25,9 +25,11 @@ def forget() -> int:
     Secrets that were rotated out go too.
     """
     now = database_now()
-    Webhook.objects.filter(old_secret_until__lt=now).update(sealed_old_secret=None, old_secret_until=None)
+    Webhook.objects.filter(previous_secret_expires_at__lt=now).update(
+        encrypted_previous_secret=None, previous_secret_expires_at=None
+    )
     before = now - datetime.timedelta(days=policy.KEEP_ENDED_DAYS)
-    forgotten = WaitingEntry.objects.filter(ended_at__lt=before).delete()[0]
+    forgotten = WaitingListEntry.objects.filter(ended_at__lt=before).delete()[0]
     forgotten += WebhookDelivery.objects.filter(
         Q(status=WebhookDeliveryStatus.SENT) | Q(created_at__lt=before - KEEP_FAILED), created_at__lt=before
     ).delete()[0]

@@ -22,7 +22,7 @@ from locks.errors import (
 from locks.holds import AllocatedRoom, Hold, answered_room, held_room, rows
 from locks.models import AllocationStatus
 from locks.owner import digest, staff_holder
-from locks.webhooks.publish import announce
+from locks.webhooks.publishing import publish
 from tenants.context import current_hotel
 from tenants.database.functions import call_function
 from tenants.errors import DomainError
@@ -66,7 +66,7 @@ def release(hold_id: UUID, *, token: str | None) -> Hold:
             return Hold.of(found)
         due.cancel(kind="hold", ids=[room.id for room in changed])
         record_many(events.HOLD_RELEASED, [(("hold", room.id), room.dates) for room in changed])
-        announce("hold.released", [room.id for room in changed])
+        publish("hold.released", [room.id for room in changed])
     metrics.ENDED.labels(how="released").inc(len(changed))
     return Hold.of(changed)
 
@@ -93,7 +93,7 @@ def confirm(hold_id: UUID, *, token: str | None, fencing_token: int, reference: 
             raise _refusal(found) or HoldExpired()
         due.cancel(kind="hold", ids=[room.id for room in changed])
         record_many(events.HOLD_CONFIRMED, [(("hold", room.id), _confirmation(room)) for room in changed])
-        announce("hold.confirmed", [room.id for room in changed])
+        publish("hold.confirmed", [room.id for room in changed])
     metrics.ENDED.labels(how="confirmed").inc(len(changed))
     return Hold.of(changed)
 
@@ -111,7 +111,7 @@ def cancel(hold_id: UUID, *, token: str | None) -> Hold:
                 raise HoldNotConfirmed
             return Hold.of(found)
         record_many(events.STAY_CANCELLED, [(("hold", room.id), room.dates) for room in changed])
-        announce("stay.cancelled", [room.id for room in changed])
+        publish("stay.cancelled", [room.id for room in changed])
     return Hold.of(changed)
 
 

@@ -10,7 +10,7 @@ from audit.services import record
 from locks import events
 from locks.errors import NumberTaken
 from locks.models import Room
-from locks.waiting_list.offers import rooms_changed
+from locks.waiting_list.offers import schedule_entries
 
 #: Rooms on one floor where a hotel is numbered by us: 101 to 120, 201 to 220 ...
 ROOMS_PER_FLOOR = 20
@@ -38,7 +38,7 @@ def create_room(new: NewRoom) -> Room:
             floor=new.floor,
             capacity=new.capacity,
         )
-        rooms_changed([new.room_type])
+        schedule_entries([new.room_type])
     return created[0]
 
 
@@ -52,7 +52,7 @@ def change_room(room: Room, *, changes: Mapping[str, Any]) -> Room:
             setattr(room, name, value)
         room.save(update_fields=list(changes))
         record(events.ROOM_CHANGED, subject=("room", room.pk), number=room.number, changes=dict(changes))
-        rooms_changed([room.room_type])
+        schedule_entries([room.room_type])
     return room
 
 
@@ -63,7 +63,7 @@ def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
         if created:
             types = sorted({room.room_type for room in created})
             record(events.ROOMS_ADDED, count=len(created), room_types=types)
-            rooms_changed(types)
+            schedule_entries(types)
     return created
 
 

@@ -12,8 +12,8 @@ BEGIN
                     'room_type', room.room_type, 'check_in', lower(stay.nights),
                     'check_out', upper(stay.nights), 'status', stay.status, 'fencing_token', stay.fencing_token,
                     'expires_at', stay.expires_at, 'session', stay.session, 'reference', stay.reference)
-                || CASE WHEN happened = 'waiting.offered' THEN jsonb_build_object('waiting', (
-                    SELECT entry.id FROM locks_waitingentry entry
+                || CASE WHEN happened = 'waiting_list.offered' THEN jsonb_build_object('waiting_list_entry', (
+                    SELECT entry.id FROM locks_waitinglistentry entry
                     WHERE entry.hold_id = stay.id AND entry.status = 'offered')) ELSE '{}' END,
                 'pending', 0
             FROM locks_webhook webhook
@@ -34,8 +34,8 @@ BEGIN
         END IF;
     END IF;
 
-    IF happened IN ('waiting.offered', 'hold.expiring_soon')
-       OR NOT EXISTS (SELECT FROM locks_waitingentry WHERE status IN ('waiting', 'offered'))
+    IF happened IN ('waiting_list.offered', 'hold.expiring_soon')
+       OR NOT EXISTS (SELECT FROM locks_waitinglistentry WHERE status IN ('waiting', 'offered'))
     THEN
         RETURN false;
     END IF;
@@ -43,7 +43,7 @@ BEGIN
         RETURN EXISTS (
             SELECT FROM locks_allocation taken
             JOIN locks_room room ON room.id = taken.room_id
-            JOIN locks_waitingentry entry ON entry.status = 'waiting' AND entry.nights && taken.nights
+            JOIN locks_waitinglistentry entry ON entry.status = 'waiting' AND entry.nights && taken.nights
                 AND (entry.room_id = room.id OR (entry.room_id IS NULL
                     AND entry.room_type = room.room_type AND entry.guests <= room.capacity))
             WHERE taken.id = ANY(ids) AND NOT EXISTS (
@@ -53,25 +53,25 @@ BEGIN
                   AND stay.id <> ALL(ids)));
     END IF;
     IF happened = 'hold.confirmed' THEN
-        UPDATE locks_waitingentry entry SET status = 'claimed', ended_at = clock_timestamp()
+        UPDATE locks_waitinglistentry entry SET status = 'claimed', ended_at = clock_timestamp()
         WHERE entry.hold_id = ANY(ids) AND entry.status = 'offered';
         RETURN false;
     END IF;
     IF happened IN ('hold.released', 'hold.expired') THEN
         FOR missed IN
-            UPDATE locks_waitingentry entry SET status = 'lapsed', ended_at = clock_timestamp()
+            UPDATE locks_waitinglistentry entry SET status = 'expired', ended_at = clock_timestamp()
             WHERE entry.hold_id = ANY(ids) AND entry.status = 'offered' RETURNING entry.*
         LOOP
             
     INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, ip, request_id,
         subject_kind, subject_id, data)
-    VALUES (locks_new_id(), 'waiting.missed', 'system', '', 'system', NULL, '', 'waiting', missed.id::text, jsonb_build_object('hold', missed.hold_id));
+    VALUES (locks_new_id(), 'waiting_list.offer_expired', 'system', '', 'system', NULL, '', 'waiting_list_entry', missed.id::text, jsonb_build_object('hold', missed.hold_id));
 
         END LOOP;
     END IF;
     INSERT INTO public.tenants_dueitem AS item (hotel_id, kind, item_id, due_at, claim_at, claims)
     SELECT of_hotel, 'waiting', entry.id, clock_timestamp(), clock_timestamp(), 0
-    FROM locks_waitingentry entry
+    FROM locks_waitinglistentry entry
     WHERE entry.status = 'waiting' AND EXISTS (
         SELECT FROM locks_allocation stay JOIN locks_room room ON room.id = stay.room_id
         WHERE stay.id = ANY(ids) AND stay.nights && entry.nights

@@ -10,7 +10,7 @@ BEGIN
         RETURN false;
     END IF;
     FOR next_one IN
-        SELECT entry.* FROM locks_waitingentry entry
+        SELECT entry.* FROM locks_waitinglistentry entry
         WHERE entry.status = 'waiting' AND entry.nights && free
           AND lower(entry.nights) >= (clock_timestamp() AT TIME ZONE zone)::date
           AND (entry.room_id = wanted_room OR (entry.room_id IS NULL
@@ -21,7 +21,7 @@ BEGIN
             SELECT FROM locks_allocation stay
             WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(wanted_room, wanted_room, '[]')
               AND stay.nights && next_one.nights AND stay.status IN ('held', 'confirmed', 'out_of_service'));
-        PERFORM FROM locks_waitingentry entry
+        PERFORM FROM locks_waitinglistentry entry
         WHERE entry.id = next_one.id AND entry.status = 'waiting' FOR NO KEY UPDATE SKIP LOCKED;
         CONTINUE WHEN NOT FOUND;
 
@@ -40,15 +40,15 @@ BEGIN
         CONTINUE WHEN NOT FOUND;
         INSERT INTO public.tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
         VALUES (of_hotel, 'hold', hold, until, until, 0);
-        UPDATE locks_waitingentry entry SET status = 'offered', hold_id = hold WHERE entry.id = next_one.id;
+        UPDATE locks_waitinglistentry entry SET status = 'offered', hold_id = hold WHERE entry.id = next_one.id;
         
     INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, ip, request_id,
         subject_kind, subject_id, data)
-    VALUES (locks_new_id(), 'waiting.offered', 'system', '', 'system', NULL, '', 'hold', hold::text, jsonb_build_object('waiting', next_one.id, 'room', place.number, 'check_in', lower(next_one.nights),
+    VALUES (locks_new_id(), 'waiting_list.offered', 'system', '', 'system', NULL, '', 'hold', hold::text, jsonb_build_object('waiting_list_entry', next_one.id, 'room', place.number, 'check_in', lower(next_one.nights),
         'check_out', upper(next_one.nights), 'expires_at', until, 'fencing_token', given));
 
         PERFORM locks_changed(of_hotel, 'hold.created', ARRAY[hold]);
-        PERFORM locks_changed(of_hotel, 'waiting.offered', ARRAY[hold]);
+        PERFORM locks_changed(of_hotel, 'waiting_list.offered', ARRAY[hold]);
     END LOOP;
     RETURN true;
 END

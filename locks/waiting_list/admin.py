@@ -13,22 +13,22 @@ from unfold.decorators import display
 
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
-from locks import services
 from locks.admin.holders import NamesHolder, with_names
 from locks.listing import waiting_entries
-from locks.waiting_list.models import WaitingEntry, WaitingStatus
+from locks.waiting_list.models import WaitingListEntry, WaitingStatus
+from locks.waiting_list.services import cancel_entry
 
 COLOURS = {
     WaitingStatus.WAITING: "info",
     WaitingStatus.OFFERED: "warning",
     WaitingStatus.CLAIMED: "success",
-    WaitingStatus.LAPSED: "default",
-    WaitingStatus.LEFT: "default",
+    WaitingStatus.EXPIRED: "default",
+    WaitingStatus.CANCELLED: "default",
 }
 
 
-@admin.register(WaitingEntry, site=hotel_site)
-class WaitingEntryAdmin(NamesHolder, HotelModelAdmin):
+@admin.register(WaitingListEntry, site=hotel_site)
+class WaitingListEntryAdmin(NamesHolder, HotelModelAdmin):
     """To look at, and to end a wait. Clients join over REST."""
 
     icon = "hourglass_top"
@@ -45,23 +45,23 @@ class WaitingEntryAdmin(NamesHolder, HotelModelAdmin):
     ]  # fmt: skip
     fields = readonly_fields
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[WaitingEntry]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WaitingListEntry]:
         return with_names(waiting_entries())
 
     @display(description=_("wanted"), ordering="room_type")
-    def wanted(self, entry: WaitingEntry) -> str:
+    def wanted(self, entry: WaitingListEntry) -> str:
         return str(entry.room or entry.room_type)
 
     @display(description=_("check-in"), ordering="nights")
-    def check_in(self, entry: WaitingEntry) -> str:
+    def check_in(self, entry: WaitingListEntry) -> str:
         return date_format(entry.nights.lower)
 
     @display(description=_("check-out"))
-    def check_out(self, entry: WaitingEntry) -> str:
+    def check_out(self, entry: WaitingListEntry) -> str:
         return date_format(entry.nights.upper)
 
     @display(description=_("state"), label=COLOURS, ordering="status")
-    def state(self, entry: WaitingEntry) -> tuple[str, str]:
+    def state(self, entry: WaitingListEntry) -> tuple[str, str]:
         state = WaitingStatus(entry.status)
         return state, str(state.label)
 
@@ -70,8 +70,8 @@ class WaitingEntryAdmin(NamesHolder, HotelModelAdmin):
         return entry.place
 
     @admin.action(description=_("End the wait of the selected entries"), permissions=["change"])
-    def end_wait(self, request: HttpRequest, queryset: QuerySet[WaitingEntry]) -> None:
-        ended = len(self.apply_to_each(request, queryset, lambda entry: services.leave(entry.id)))
+    def end_wait(self, request: HttpRequest, queryset: QuerySet[WaitingListEntry]) -> None:
+        ended = len(self.apply_to_each(request, queryset, lambda entry: cancel_entry(entry.id)))
         text = ngettext("%(count)d entry no longer waits.", "%(count)d entries no longer wait.", ended)
         self.message_user(request, text % {"count": ended}, messages.SUCCESS)
 

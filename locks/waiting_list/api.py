@@ -14,16 +14,15 @@ from rest_framework.response import Response
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
-from locks import services
 from locks.api.rooms import DATES
 from locks.listing import waiting_entries
 from locks.owner import holder, staff_holder
 from locks.serializers import MadeHoldSerializer, WantedSerializer
-from locks.waiting_list.errors import UnknownEntry
-from locks.waiting_list.models import WaitingEntry, WaitingStatus
-from locks.waiting_list.services import Wish
+from locks.waiting_list.errors import WaitingListEntryNotFound
+from locks.waiting_list.models import WaitingListEntry, WaitingStatus
+from locks.waiting_list.services import NewEntry, cancel_entry, claim_offer, create_entry
 
-_MINE = (404, "`/problems/unknown-waiting-entry`.")
+_MINE = (404, "`/problems/waiting-list-entry-not-found`.")
 
 
 @extend_schema_serializer(
@@ -54,14 +53,14 @@ class NewEntrySerializer(WantedSerializer):
         return attrs
 
     @property
-    def wish(self) -> Wish:
+    def wish(self) -> NewEntry:
         given = {
             name: self.validated_data[name] for name in self.validated_data if not name.startswith("check")
         }
-        return Wish(nights=self.nights, **given)
+        return NewEntry(nights=self.nights, **given)
 
 
-class EntrySerializer(serializers.Serializer[WaitingEntry]):
+class EntrySerializer(serializers.Serializer[WaitingListEntry]):
     id = serializers.UUIDField()
     status = serializers.ChoiceField(
         choices=WaitingStatus.choices,
@@ -92,18 +91,18 @@ class EntryFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=WaitingStatus.choices)
 
     class Meta:
-        model = WaitingEntry
+        model = WaitingListEntry
         fields = ["reference", "session", "room_type"]
 
 
 class WaitingViewSet(IdempotentMixin, HotelViewSet):
-    queryset = WaitingEntry.objects.all()
+    queryset = WaitingListEntry.objects.all()
     serializer_class = EntrySerializer
     filterset_class = EntryFilter
     lookup_value_regex = UUID_REGEX
     required_scopes = {"GET": "locks:read", "POST": "locks:write", "DELETE": "locks:write"}
 
-    def get_queryset(self) -> QuerySet[WaitingEntry]:
+    def get_queryset(self) -> QuerySet[WaitingListEntry]:
         """A client's own; staff see all."""
         entries = waiting_entries()
         return entries if staff_holder() else entries.filter(holder=holder())
@@ -126,7 +125,7 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
             **problem_responses(
                 (404, "`/problems/unknown-room`."),
                 DATES,
-                (429, "`/problems/too-many-waiting`."),
+                (429, "`/problems/too-many-waiting-list-entries`."),
             ),
         },
     )
@@ -134,12 +133,12 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
         """Wait for a room.
 
         When a room that fits becomes free on all of the nights, it is held for who waits first, for ten minutes, and
-        webhooks that asked for `waiting.offered` are told: then `claim` it. An offer that is not claimed in time
+        webhooks that asked for `waiting_list.offered` are told: then `claim` it. An offer that is not claimed in time
         goes to the next, and the entry has lapsed: join again. Is a room free already, it is offered at once.
         """
         asked = NewEntrySerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        entry = services.join(asked.wish)
+        entry = create_entry(asked.wish)
         return self._shown(entry.id, code=status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -148,8 +147,8 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
             200: MadeHoldSerializer,
             **problem_responses(
                 _MINE,
-                (409, "`/problems/nothing-offered` or `/problems/already-claimed`."),
-                (410, "`/problems/offer-missed`."),
+                (409, "`/problems/no-open-offer` or `/problems/offer-already-claimed`."),
+                (410, "`/problems/offer-expired`."),
             ),
         },
     )
@@ -160,16 +159,18 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
         It is a hold like any other from then on: extend, confirm or release it with its token, which is shown this
         once. Send an `Idempotency-Key`: should the answer be lost on the way, the same request gets it again.
         """
-        return Response(MadeHoldSerializer(services.claim(UUID(pk))).data)
+        return Response(MadeHoldSerializer(claim_offer(UUID(pk))).data)
 
-    @extend_schema(responses={204: None, **problem_responses(_MINE, (409, "`/problems/already-claimed`."))})
+    @extend_schema(
+        responses={204: None, **problem_responses(_MINE, (409, "`/problems/offer-already-claimed`."))}
+    )
     def destroy(self, _request: Request, pk: str) -> Response:
         """Stop waiting. What was offered goes to the next."""
-        services.leave(UUID(pk))
+        cancel_entry(UUID(pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _shown(self, entry_id: UUID, *, code: int = status.HTTP_200_OK) -> Response:
         entry = self.get_queryset().filter(id=entry_id).first()
         if entry is None:
-            raise UnknownEntry(f"There is no entry {entry_id} of yours.")
+            raise WaitingListEntryNotFound(f"There is no entry {entry_id} of yours.")
         return Response(EntrySerializer(entry).data, status=code)

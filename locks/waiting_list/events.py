@@ -6,26 +6,32 @@ from audit.registry import register
 
 _STAY = ("room", "check_in", "check_out")
 
-WAITING_JOINED = register(
-    "waiting.joined",
+ENTRY_CREATED = register(
+    "waiting_list.joined",
     sentence=_("{actor} waits for {wanted} from {check_in} to {check_out}"),
     fields=("wanted", "check_in", "check_out", "reference"),
 )
 # These two are written by the functions of migration 0004.
-WAITING_OFFERED = register(
-    "waiting.offered",
+OFFER_CREATED = register(
+    "waiting_list.offered",
     sentence=_("Room {room} was offered from the waiting list, until {expires_at}"),
-    fields=(*_STAY, "waiting", "expires_at", "fencing_token"),
+    fields=(*_STAY, "waiting_list_entry", "expires_at", "fencing_token"),
 )
-WAITING_MISSED = register(
-    "waiting.missed", sentence=_("The offer to who waited was not taken up in time"), fields=("hold",)
+OFFER_EXPIRED = register(
+    "waiting_list.offer_expired",
+    sentence=_("The offer to who waited was not taken up in time"),
+    fields=("hold",),
 )
-WAITING_CLAIMED = register(
-    "waiting.claimed",
+OFFER_CLAIMED = register(
+    "waiting_list.claimed",
     sentence=_("{actor} took up the offer of room {room}, until {expires_at}"),
     fields=(*_STAY, "hold", "expires_at"),
 )
-WAITING_LEFT = register("waiting.left", sentence=_("{actor} ended the wait for {wanted}"), fields=("wanted",))
-WAITING_LAPSED = register(
-    "waiting.lapsed", sentence=_("The day of arrival passed while waiting for {wanted}"), fields=("wanted",)
+ENTRY_CANCELLED = register(
+    "waiting_list.cancelled", sentence=_("{actor} ended the wait for {wanted}"), fields=("wanted",)
+)
+ENTRY_EXPIRED = register(
+    "waiting_list.expired",
+    sentence=_("The day of arrival passed while waiting for {wanted}"),
+    fields=("wanted",),
 )

@@ -13,15 +13,15 @@ class WaitingStatus(models.TextChoices):
     WAITING = "waiting", _("waiting")
     OFFERED = "offered", _("offered")
     CLAIMED = "claimed", _("claimed")
-    LAPSED = "lapsed", _("lapsed")
-    LEFT = "left", _("left")
+    EXPIRED = "expired", _("expired")
+    CANCELLED = "cancelled", _("cancelled")
 
 
 #: Who may still get a room by waiting, or has one on offer. All else has ended.
 IN_LINE = [WaitingStatus.WAITING, WaitingStatus.OFFERED]
 
 
-class WaitingEntry(models.Model):
+class WaitingListEntry(models.Model):
     """Somebody who waits for a room, or for any of a type, on some nights. First come, first offered.
 
     The offer is a hold of its own, made for the entry's `holder`. No name or address of a guest stands here.
@@ -35,7 +35,7 @@ class WaitingEntry(models.Model):
     """Of the room, where one is named."""
     guests = models.PositiveSmallIntegerField(_("guests"), default=1)
     nights = DateRangeField(_("nights"))
-    status = models.CharField(_("status"), max_length=7, choices=WaitingStatus, default=WaitingStatus.WAITING)
+    status = models.CharField(_("status"), max_length=9, choices=WaitingStatus, default=WaitingStatus.WAITING)
     holder = models.CharField(_("holder"), max_length=60)
     session = models.CharField(_("guest session"), max_length=64, blank=True)
     reference = models.CharField(_("reference"), max_length=64, blank=True)

@@ -18,7 +18,7 @@ from locks.holds import rows
 from locks.nights import Nights
 from locks.waiting_list import events
 from locks.waiting_list import sql as waiting_sql
-from locks.waiting_list.models import WaitingEntry, WaitingStatus
+from locks.waiting_list.models import WaitingListEntry, WaitingStatus
 from tenants.context import current_hotel
 from tenants.database.clock import database_now
 from tenants.queue import due
@@ -27,10 +27,10 @@ from tenants.queue import due
 BUSY = datetime.timedelta(seconds=2)
 
 
-def look(entry_id: UUID) -> None:
+def process_entry(entry_id: UUID) -> None:
     """See whether an entry that is due can have a room by now, or its day has passed."""
     with transaction.atomic():
-        entry = WaitingEntry.objects.filter(id=entry_id).first()
+        entry = WaitingListEntry.objects.filter(id=entry_id).first()
         if entry is None or entry.status != WaitingStatus.WAITING:
             due.cancel(kind="waiting", ids=[entry_id])
             return
@@ -44,26 +44,26 @@ def look(entry_id: UUID) -> None:
         # First of all, for this row is what who frees a room writes too: either they wait for this transaction
         # and make the entry due again, or this one waits for theirs and sees the room free.
         due.schedule(kind="waiting", items=[(entry.id, clock["lapses"])])
-        if offer(entry):
+        if offer_free_rooms(entry):
             due.schedule(kind="waiting", items=[(entry.id, clock["now"] + BUSY)])
 
 
-def serve(*, rooms: Sequence[int], nights: Nights) -> None:
+def offer_rooms(*, rooms: Sequence[int], nights: Nights) -> None:
     """Offer these rooms to who waits for them on some of these nights."""
     with transaction.atomic():
         for room in sorted(rooms):
             _offer_room(room, (nights.check_in, nights.check_out))
 
 
-def rooms_changed(room_types: Collection[str]) -> None:
+def schedule_entries(room_types: Collection[str]) -> None:
     """Have who waits for rooms of these types looked at: there are more of them, or they sleep more."""
-    waiting = WaitingEntry.objects.filter(status=WaitingStatus.WAITING, room_type__in=room_types)
+    waiting = WaitingListEntry.objects.filter(status=WaitingStatus.WAITING, room_type__in=room_types)
     if ids := list(waiting.order_by("id").values_list("id", flat=True)):
         now = database_now()
         due.schedule(kind="waiting", items=[(entry, now) for entry in ids])
 
 
-def offer(entry: WaitingEntry) -> bool:
+def offer_free_rooms(entry: WaitingListEntry) -> bool:
     """Offer what is free to who comes first for it, until this entry has a room; whether a room was busy."""
     busy = False
     params = {
@@ -94,15 +94,15 @@ def _offer_room(room: int, nights: tuple[datetime.date, datetime.date]) -> bool:
     return bool(row["looked"])
 
 
-def wanted(entry: WaitingEntry) -> str:
+def describe_request(entry: WaitingListEntry) -> str:
     """For the trail."""
     return f"room {entry.room.number}" if entry.room else entry.room_type
 
 
-def _lapse(entry: WaitingEntry) -> None:
-    lapsed = WaitingEntry.objects.filter(id=entry.id, status=WaitingStatus.WAITING).update(
-        status=WaitingStatus.LAPSED, ended_at=Now()
+def _lapse(entry: WaitingListEntry) -> None:
+    lapsed = WaitingListEntry.objects.filter(id=entry.id, status=WaitingStatus.WAITING).update(
+        status=WaitingStatus.EXPIRED, ended_at=Now()
     )
     due.cancel(kind="waiting", ids=[entry.id])
     if lapsed:
-        record(events.WAITING_LAPSED, subject=("waiting", entry.id), wanted=wanted(entry))
+        record(events.ENTRY_EXPIRED, subject=("waiting_list_entry", entry.id), wanted=describe_request(entry))

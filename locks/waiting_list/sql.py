@@ -29,7 +29,7 @@ SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
         WHERE room.id = %(room)s::int OR (%(room)s::int IS NULL AND {_FITS})) AS fitting,
     count(*) AS by_client,
     count(*) FILTER (WHERE %(session)s <> '' AND entry.session = %(session)s) AS by_session
-FROM locks_waitingentry entry
+FROM locks_waitinglistentry entry
 WHERE entry.holder = %(holder)s AND entry.status IN ('waiting', 'offered')
 """
 

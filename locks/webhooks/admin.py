@@ -18,11 +18,17 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from hotelagent.admin.base import DeletionsAuditedByServices, HotelModelAdmin, ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site
-from locks import services
 from locks.webhooks import policy
 from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
 from locks.webhooks.sending import check_url
-from locks.webhooks.services import host_of
+from locks.webhooks.services import (
+    create_webhook,
+    delete_webhook,
+    host_of,
+    rotate_secret,
+    send_test_delivery,
+    update_webhook,
+)
 from locks.webhooks.topics import TOPICS
 from tenants.errors import DomainError
 
@@ -102,11 +108,9 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
         values = {name: form.cleaned_data[name] for name in self.fields}
         if change:
             changes = {name: values[name] for name in form.changed_data}
-            services.change_webhook(Webhook.objects.get(pk=obj.pk), changes=changes)
+            update_webhook(Webhook.objects.get(pk=obj.pk), changes=changes)
             return
-        made, secret = services.make_webhook(
-            url=values["url"], topics=values["events"], active=values["active"]
-        )
+        made, secret = create_webhook(url=values["url"], topics=values["events"], active=values["active"])
         obj.pk = made.pk
         request.webhook_secret = secret  # type: ignore[attr-defined]  # for the answer to this request only
 
@@ -127,7 +131,7 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
             "title": title,
             "opts": self.opts,
             "host": host_of(webhook),
-            "old_until": webhook.old_secret_until,
+            "old_until": webhook.previous_secret_expires_at,
             "secret": secret,
         }
         response = TemplateResponse(request, "locks/webhook_secret.html", context)
@@ -154,16 +158,16 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
         return shown, counts, forbidden - {str(WebhookDelivery._meta.verbose_name)}, protected
 
     def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
-        services.delete_webhook(obj)
+        delete_webhook(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         for webhook in queryset:
-            services.delete_webhook(webhook)
+            delete_webhook(webhook)
 
     @admin.action(description=_("Send a test"), permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
         for webhook in queryset:
-            tested = services.ping(webhook.id)
+            tested = send_test_delivery(webhook.id)
             if tested.status is None:
                 self.message_user(
                     request, _now("The test failed: {why}").format(why=tested.error), messages.ERROR
@@ -181,7 +185,7 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
             return None
         offered = {str(hours): hours for hours, _words in OVERLAPS}
         hours = offered.get(request.POST.get("overlap_hours", ""), policy.SECRET_OVERLAP_HOURS)
-        webhook, secret = services.rotate_secret(queryset.get().id, overlap=datetime.timedelta(hours=hours))
+        webhook, secret = rotate_secret(queryset.get().id, overlap=datetime.timedelta(hours=hours))
         return self._show_secret(request, webhook, secret=secret, title=_now("The new secret"))
 
 

@@ -14,12 +14,18 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
 from hotelagent.rest.views import UUID_REGEX, HotelAPIView, HotelViewSet
-from locks import services
 from locks.webhooks import policy
 from locks.webhooks.models import Webhook
+from locks.webhooks.services import (
+    create_webhook,
+    delete_webhook,
+    rotate_secret,
+    send_test_delivery,
+    update_webhook,
+)
 from locks.webhooks.topics import TOPICS
 
-_REFUSED = (422, "`/problems/webhook-address-refused`.")
+_REFUSED = (422, "`/problems/invalid-webhook-url`.")
 
 
 @extend_schema_serializer(
@@ -42,14 +48,24 @@ class WebhookSerializer(StrictMixin, serializers.ModelSerializer[Webhook]):
 
     class Meta:
         model = Webhook
-        fields = ("id", "url", "events", "active", "failing_since", "old_secret_until", "created_at")
-        read_only_fields = ("id", "failing_since", "old_secret_until", "created_at")
+        fields = (
+            "id",
+            "url",
+            "events",
+            "active",
+            "failing_since",
+            "previous_secret_expires_at",
+            "created_at",
+        )
+        read_only_fields = ("id", "failing_since", "previous_secret_expires_at", "created_at")
         extra_kwargs = {
             "active": {
                 "help_text": "Switched off, it is told of nothing new; what it was still to be told waits, and is "
                 "sent once it is on again."
             },
-            "old_secret_until": {"help_text": "After a rotation: until then the old secret signs too."},
+            "previous_secret_expires_at": {
+                "help_text": "After a rotation: until then the old secret signs too."
+            },
         }
 
     def to_representation(self, instance: Webhook) -> dict[str, Any]:
@@ -118,7 +134,7 @@ class WebhookViewSet(
         new = WebhookSerializer(data=request.data)
         new.is_valid(raise_exception=True)
         given = new.validated_data
-        webhook, secret = services.make_webhook(
+        webhook, secret = create_webhook(
             url=given["url"], topics=list(given["events"]), active=given.get("active", True)
         )
         shown = {**WebhookSerializer(webhook).data, "secret": secret}
@@ -131,11 +147,11 @@ class WebhookViewSet(
         """Change a webhook, or switch it on or off."""
         asked = WebhookSerializer(data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
-        webhook = services.change_webhook(self.get_object(), changes=asked.validated_data)
+        webhook = update_webhook(self.get_object(), changes=asked.validated_data)
         return Response(WebhookSerializer(webhook).data)
 
     def perform_destroy(self, instance: Webhook) -> None:
-        services.delete_webhook(instance)
+        delete_webhook(instance)
 
 
 class PingView(HotelAPIView):
@@ -143,11 +159,11 @@ class PingView(HotelAPIView):
 
     @extend_schema(
         request=None,
-        responses={200: TestedSerializer, **problem_responses((404, "`/problems/unknown-webhook`."))},
+        responses={200: TestedSerializer, **problem_responses((404, "`/problems/webhook-not-found`."))},
     )
     def post(self, _request: Request, pk: UUID) -> Response:
         """Send a test (`ping`) to a webhook now, and see what it answers."""
-        return Response(TestedSerializer(services.ping(pk)).data)
+        return Response(TestedSerializer(send_test_delivery(pk)).data)
 
 
 class RotateSecretView(IdempotentMixin, HotelAPIView):
@@ -155,16 +171,16 @@ class RotateSecretView(IdempotentMixin, HotelAPIView):
 
     @extend_schema(
         request=RotationSerializer,
-        responses={200: MadeWebhookSerializer, **problem_responses((404, "`/problems/unknown-webhook`."))},
+        responses={200: MadeWebhookSerializer, **problem_responses((404, "`/problems/webhook-not-found`."))},
     )
     def post(self, request: Request, pk: UUID) -> Response:
         """Give a webhook a new secret.
 
-        Until `old_secret_until` each notice has two signatures, with the new secret and with the old, so that you
-        can put the new one in place when you like. A rotation during that time ends the oldest at once.
+        Until `previous_secret_expires_at` each notice has two signatures, with the new secret and with the old, so that
+        you can put the new one in place when you like. A rotation during that time ends the oldest at once.
         """
         asked = RotationSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         overlap = datetime.timedelta(hours=asked.validated_data["overlap_hours"])
-        webhook, secret = services.rotate_secret(pk, overlap=overlap)
+        webhook, secret = rotate_secret(pk, overlap=overlap)
         return Response({**WebhookSerializer(webhook).data, "secret": secret})

@@ -7,7 +7,6 @@ for people, who can have it sent again.
 
 import datetime
 import random
-from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -17,14 +16,11 @@ from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage, message_to_json
 from locks import metrics
-from locks.holds import rows
 from locks.webhooks import events, policy
-from locks.webhooks.errors import NotDelivered, WebhookDeliveryNotFound
+from locks.webhooks.errors import WebhookDeliveryFailed, WebhookDeliveryNotFound
 from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
 from locks.webhooks.pausing import pause
-from locks.webhooks.publish import announce
 from locks.webhooks.services import is_taken, send, switch_off
-from locks.webhooks.topics import EXPIRING_SOON
 from tenants.database.clock import database_now
 from tenants.errors import DomainError
 from tenants.queue import due
@@ -37,7 +33,7 @@ _OFF = _("The webhook is switched off: switch it on, then have this sent again."
 
 
 def deliver(notice_id: UUID) -> bool:
-    """Send a notice that is due; False where it failed so often that the last try is to be made (`deliver_last`)."""
+    """Send a delivery that is due. Return False if only the final attempt is left (`make_final_attempt`)."""
     notice = _pending(notice_id)
     if notice is None:
         due.cancel(kind="webhook", ids=[notice_id])
@@ -47,8 +43,8 @@ def deliver(notice_id: UUID) -> bool:
         pause(webhook.id)
         return True
     now = database_now()
-    if webhook.quiet_until is not None and webhook.quiet_until > now:
-        _later(notice, webhook.quiet_until, seconds=policy.QUIET_SECONDS * random.random())  # noqa: S311
+    if webhook.backoff_until is not None and webhook.backoff_until > now:
+        _later(notice, webhook.backoff_until, seconds=policy.QUIET_SECONDS * random.random())  # noqa: S311
         return True
     if notice.attempts >= len(policy.NOTICE_WAITS):
         due.schedule(kind="webhook", items=[(notice.id, now + LAST_TRY)])
@@ -59,8 +55,8 @@ def deliver(notice_id: UUID) -> bool:
     return True
 
 
-def deliver_last(notice_id: UUID) -> None:
-    """Send a notice whatever was tried before. Raises NotDelivered or WebhookDeliveryNotFound.
+def make_final_attempt(notice_id: UUID) -> None:
+    """Send a notice whatever was tried before. Raises WebhookDeliveryFailed or WebhookDeliveryNotFound.
 
     Where its webhook was switched off before it ever failed for good, it waits as the others do.
     """
@@ -81,29 +77,7 @@ def deliver_last(notice_id: UUID) -> None:
     error = _send(notice) if active else TranslatableMessage(_OFF)
     if error is not None:
         _fail(notice, error=error)
-        raise NotDelivered(error)
-
-
-def warn(ids: Sequence[UUID]) -> None:
-    """Tell of those of these holds that end soon, and look again at the others when they do.
-
-    After it was told of, a hold is looked at once more when it ends: it may have been extended by then.
-    """
-    warning = datetime.timedelta(seconds=policy.WARNING_SECONDS)
-    with transaction.atomic():
-        held = rows(
-            "SELECT id, expires_at, clock_timestamp() AS now FROM locks_allocation "
-            "WHERE id = ANY(%(ids)s::uuid[]) AND status = 'held' AND expires_at > clock_timestamp()",
-            {"ids": list(ids)},
-        )
-        soon = [row for row in held if row["expires_at"] - warning <= row["now"]]
-        again = [
-            (row["id"], row["expires_at"] if row in soon else row["expires_at"] - warning) for row in held
-        ]
-        announce(EXPIRING_SOON, [row["id"] for row in soon])
-        due.schedule(kind="expiring", items=again)
-        still = {row["id"] for row in held}
-        due.cancel(kind="expiring", ids=[hold for hold in ids if hold not in still])
+        raise WebhookDeliveryFailed(error)
 
 
 def _pending(notice_id: UUID) -> WebhookDelivery | None:
@@ -142,7 +116,7 @@ def _send(notice: WebhookDelivery) -> str | None:
 def _succeeded(notice: WebhookDelivery) -> None:
     # The webhook's row first, as whoever switches it off does (`pausing`).
     Webhook.objects.filter(id=notice.webhook_id, failing_since__isnull=False).update(
-        failing_since=None, quiet_until=None
+        failing_since=None, backoff_until=None
     )
     WebhookDelivery.objects.filter(id=notice.id).update(
         status=WebhookDeliveryStatus.SENT, sent_at=Now(), error=None
@@ -154,7 +128,7 @@ def _failed(webhook: Webhook, *, status: int) -> None:
     now = database_now()
     Webhook.objects.filter(id=webhook.id).update(
         failing_since=Coalesce("failing_since", now),
-        quiet_until=now + datetime.timedelta(seconds=policy.QUIET_SECONDS),
+        backoff_until=now + datetime.timedelta(seconds=policy.QUIET_SECONDS),
     )
     if status == _GONE:
         switch_off(webhook, why=events.GONE)

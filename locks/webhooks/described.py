@@ -52,7 +52,7 @@ _MORE: dict[str, dict[str, Any]] = {
     "stay.moved": {
         "moved_from": {"type": "object", "required": list(_MOVED_FROM), "properties": _MOVED_FROM},
     },
-    "waiting.offered": {"waiting": _ID},
+    "waiting_list.offered": {"waiting_list_entry": _ID},
 }
 
 

@@ -3,10 +3,10 @@
 from tenants.errors import DomainError
 
 
-class UnknownWebhook(DomainError):
+class WebhookNotFound(DomainError):
     """No webhook has this id."""
 
-    code = "unknown-webhook"
+    code = "webhook-not-found"
     status = 404
     title = "There is no such webhook"
 
@@ -14,7 +14,7 @@ class UnknownWebhook(DomainError):
 class WebhookDeliveryNotFound(DomainError):
     """What was to be told is forgotten, or its webhook was deleted: there is nobody to tell."""
 
-    code = "unknown-notice"
+    code = "webhook-delivery-not-found"
     status = 404
     title = "There is no such notice"
 
@@ -26,17 +26,17 @@ class TooManyWebhooks(DomainError):
     title = "The hotel has as many webhooks as it may"
 
 
-class AddressRefused(DomainError):
+class InvalidWebhookURL(DomainError):
     """A webhook's address is an https address on the public internet, without a user name or a password."""
 
-    code = "webhook-address-refused"
+    code = "invalid-webhook-url"
     status = 422
     title = "Webhooks can't be sent to this address"
 
 
-class NotDelivered(DomainError):
+class WebhookDeliveryFailed(DomainError):
     """The other side did not answer with a status of 200 to 299 within ten seconds."""
 
-    code = "webhook-not-delivered"
+    code = "webhook-delivery-failed"
     status = 502
     title = "The webhook did not take the notice"

@@ -5,27 +5,30 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
 from locks.webhooks import policy
-from locks.webhooks.errors import AddressRefused, NotDelivered
+from locks.webhooks.errors import InvalidWebhookURL, WebhookDeliveryFailed
 
 #: Why a webhook was switched off.
 GONE = "it answered 410 Gone"
 FAILING = f"it took nothing for {policy.FAILING_DAYS} days"
 #: Why a test was not taken where no status says it; what exactly it was is told to who sent it.
-_UNTOLD = {NotDelivered.code: _("it was not delivered"), AddressRefused.code: _("the address is not allowed")}
+_UNTOLD = {
+    WebhookDeliveryFailed.code: _("it was not delivered"),
+    InvalidWebhookURL.code: _("the address is not allowed"),
+}
 
-WEBHOOK_MADE = register(
-    "webhook.made", sentence=_("{actor} made a webhook to {host}"), fields=("host", "events")
+WEBHOOK_CREATED = register(
+    "webhook.created", sentence=_("{actor} made a webhook to {host}"), fields=("host", "events")
 )
-WEBHOOK_CHANGED = register(
-    "webhook.changed",
+WEBHOOK_UPDATED = register(
+    "webhook.updated",
     sentence=_("{actor} changed the webhook to {host}: {changes}"),
     fields=("host", "changes"),
 )
 WEBHOOK_DELETED = register(
     "webhook.deleted", sentence=_("{actor} deleted the webhook to {host}"), fields=("host",)
 )
-WEBHOOK_PINGED = register(
-    "webhook.pinged",
+WEBHOOK_TESTED = register(
+    "webhook.tested",
     sentence=_("{actor} sent a test to the webhook at {host}: {outcome}"),
     fields=("host", "outcome"),
     words={"outcome": _UNTOLD},
@@ -35,8 +38,8 @@ WEBHOOK_SECRET_ROTATED = register(
     sentence=_("{actor} gave the webhook to {host} a new secret"),
     fields=("host", "old_until"),
 )
-WEBHOOK_SWITCHED_OFF = register(
-    "webhook.switched_off",
+WEBHOOK_DISABLED = register(
+    "webhook.disabled",
     sentence=_("The webhook to {host} was switched off: {why}"),
     fields=("host", "why"),
     words={

@@ -13,16 +13,18 @@ class Webhook(models.Model):
     """An address of another system that is told of changes, signed with a secret that it shares with us."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    url = models.CharField(_("address"), max_length=500)
+    url = models.CharField(_("URL"), max_length=500)
     events = ArrayField(models.CharField(max_length=40), verbose_name=_("events"))
-    sealed_secret = models.BinaryField(editable=False)
+    encrypted_secret = models.BinaryField(editable=False)
     """The secret as `locks.webhooks.sealing` seals it: it must be readable to sign, so it can't be a digest."""
-    sealed_old_secret = models.BinaryField(null=True, editable=False)
-    old_secret_until = models.DateTimeField(_("old secret until"), null=True, editable=False)
+    encrypted_previous_secret = models.BinaryField(null=True, editable=False)
+    previous_secret_expires_at = models.DateTimeField(
+        _("previous secret valid until"), null=True, editable=False
+    )
     """After a rotation the one before signs as well, until then: the other side takes over the new one meanwhile."""
     active = models.BooleanField(_("active"), default=True)
     failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
-    quiet_until = models.DateTimeField(null=True, editable=False)
+    backoff_until = models.DateTimeField(null=True, editable=False)
     """After a failure it is left alone until then: one that hangs must not keep the workers."""
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -59,8 +61,8 @@ class WebhookDelivery(models.Model):
     sent_at = models.DateTimeField(_("sent"), null=True, editable=False)
 
     class Meta:
-        verbose_name = _("notice")
-        verbose_name_plural = _("notices")
+        verbose_name = _("webhook delivery")
+        verbose_name_plural = _("webhook deliveries")
 
     def __str__(self) -> str:
         return self.event

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop as _
 
 from hotelagent.core import encryption
 from hotelagent.core.messages import TranslatableMessage
-from locks.webhooks.errors import NotDelivered
+from locks.webhooks.errors import WebhookDeliveryFailed
 
 #: As Standard Webhooks writes them: this mark, then base64.
 MARK = "whsec_"
@@ -31,11 +31,11 @@ def seal(secret: str, *, webhook: UUID) -> bytes:
 
 
 def unseal(sealed: bytes, *, webhook: UUID) -> str:
-    """Raises NotDelivered where SECRET_KEY is not the one that it was sealed with."""
+    """Raises WebhookDeliveryFailed where SECRET_KEY is not the one that it was sealed with."""
     try:
         plain = encryption.decrypt(sealed, key=encryption.derive_key(_PURPOSE), associated_data=webhook.bytes)
     except InvalidTag:
-        raise NotDelivered(
+        raise WebhookDeliveryFailed(
             TranslatableMessage(
                 _(
                     "The webhook's secret was sealed with another SECRET_KEY. "

@@ -13,7 +13,7 @@ from django.db import transaction
 from audit.services import record
 from hotelagent.core.ids import uuid7
 from locks.webhooks import events, policy, sealing, signing
-from locks.webhooks.errors import NotDelivered, TooManyWebhooks, UnknownWebhook
+from locks.webhooks.errors import TooManyWebhooks, WebhookDeliveryFailed, WebhookNotFound
 from locks.webhooks.models import Webhook
 from locks.webhooks.pausing import pause, resume
 from locks.webhooks.sending import check_url, post
@@ -34,10 +34,10 @@ class Tested:
     milliseconds: int
 
 
-def make_webhook(*, url: str, topics: Sequence[str], active: bool = True) -> tuple[Webhook, str]:
+def create_webhook(*, url: str, topics: Sequence[str], active: bool = True) -> tuple[Webhook, str]:
     """Store a webhook; returns it with its secret, which is stored sealed and shown to nobody again.
 
-    Raises AddressRefused or TooManyWebhooks. A name is looked up when something is sent, not here.
+    Raises InvalidWebhookURL or TooManyWebhooks. A name is looked up when something is sent, not here.
     """
     check_url(url)
     secret, key = sealing.new_secret(), uuid7()
@@ -49,18 +49,18 @@ def make_webhook(*, url: str, topics: Sequence[str], active: bool = True) -> tup
             url=url,
             events=sorted(set(topics)),
             active=active,
-            sealed_secret=sealing.seal(secret, webhook=key),
+            encrypted_secret=sealing.seal(secret, webhook=key),
         )
         webhook.refresh_from_db(fields=["created_at"])
-        record(events.WEBHOOK_MADE, subject=("webhook", key), host=host_of(webhook), events=webhook.events)
+        record(events.WEBHOOK_CREATED, subject=("webhook", key), host=host_of(webhook), events=webhook.events)
     return webhook, secret
 
 
-def change_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
+def update_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
     """Store a new address, other events, or that it is on or off.
 
     Switched off, it is told of nothing new, and what it was still to be told waits. Switched on, it counts as never
-    having failed, and what waits is sent. Raises AddressRefused.
+    having failed, and what waits is sent. Raises InvalidWebhookURL.
     """
     if "url" in changes:
         check_url(changes["url"])
@@ -68,7 +68,7 @@ def change_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
     if "events" in values:
         values["events"] = sorted(set(values["events"]))
     if values.get("active"):
-        values |= {"failing_since": None, "quiet_until": None}
+        values |= {"failing_since": None, "backoff_until": None}
     with transaction.atomic():
         for name, value in values.items():
             setattr(webhook, name, value)
@@ -77,7 +77,7 @@ def change_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
             (resume if values["active"] else pause)(webhook.id)
         # The address may hold a secret of the other side's, so the trail has its host alone.
         record(
-            events.WEBHOOK_CHANGED,
+            events.WEBHOOK_UPDATED,
             subject=("webhook", webhook.id),
             host=host_of(webhook),
             changes=sorted(changes),
@@ -86,23 +86,25 @@ def change_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
 
 
 def rotate_secret(webhook_id: UUID, *, overlap: datetime.timedelta) -> tuple[Webhook, str]:
-    """Give a webhook a new secret; returns it, shown to nobody again, as `make_webhook` does.
+    """Give a webhook a new secret; returns it, shown to nobody again, as `create_webhook` does.
 
     Until `overlap` has passed notices are signed with both, so that the other side may take over the new one when
     it likes. No overlap ends the old one at once: it has leaked. A third is never kept: who rotates during an overlap
-    ends the oldest. Raises UnknownWebhook.
+    ends the oldest. Raises WebhookNotFound.
     """
     secret = sealing.new_secret()
     with transaction.atomic():
         webhook = Webhook.objects.select_for_update(no_key=True).filter(id=webhook_id).first()
         if webhook is None:
-            raise UnknownWebhook(f"There is no webhook {webhook_id}.")
+            raise WebhookNotFound(f"There is no webhook {webhook_id}.")
         keeps_old = bool(overlap) and _can_sign(webhook)
-        webhook.sealed_old_secret = webhook.sealed_secret if keeps_old else None
-        webhook.old_secret_until = database_now() + overlap if keeps_old else None
-        webhook.sealed_secret = sealing.seal(secret, webhook=webhook.id)
-        webhook.save(update_fields=["sealed_secret", "sealed_old_secret", "old_secret_until"])
-        until = webhook.old_secret_until
+        webhook.encrypted_previous_secret = webhook.encrypted_secret if keeps_old else None
+        webhook.previous_secret_expires_at = database_now() + overlap if keeps_old else None
+        webhook.encrypted_secret = sealing.seal(secret, webhook=webhook.id)
+        webhook.save(
+            update_fields=["encrypted_secret", "encrypted_previous_secret", "previous_secret_expires_at"]
+        )
+        until = webhook.previous_secret_expires_at
         record(
             events.WEBHOOK_SECRET_ROTATED,
             subject=("webhook", webhook.id),
@@ -115,8 +117,8 @@ def rotate_secret(webhook_id: UUID, *, overlap: datetime.timedelta) -> tuple[Web
 def _can_sign(webhook: Webhook) -> bool:
     """Not after a change of SECRET_KEY: its secret is lost, and rotating is the way out."""
     try:
-        sealing.unseal(bytes(webhook.sealed_secret), webhook=webhook.id)
-    except NotDelivered:
+        sealing.unseal(bytes(webhook.encrypted_secret), webhook=webhook.id)
+    except WebhookDeliveryFailed:
         return False
     return True
 
@@ -128,14 +130,14 @@ def delete_webhook(webhook: Webhook) -> None:
         webhook.delete()
 
 
-def ping(webhook_id: UUID) -> Tested:
-    """Send a test now and wait for what comes of it, at most as long as for any notice. Raises UnknownWebhook.
+def send_test_delivery(webhook_id: UUID) -> Tested:
+    """Send a test now and wait for what comes of it, at most as long as for any notice. Raises WebhookNotFound.
 
     Whether the webhook is on or off, nothing else changes. Outside of any transaction, for it may take seconds.
     """
     webhook = Webhook.objects.filter(id=webhook_id).first()
     if webhook is None:
-        raise UnknownWebhook(f"There is no webhook {webhook_id}.")
+        raise WebhookNotFound(f"There is no webhook {webhook_id}.")
     status, error, code, start = None, "", "", time.perf_counter()
     try:
         status = send(webhook, message=str(uuid7()), topic=PING, happened=database_now(), data={})
@@ -143,7 +145,7 @@ def ping(webhook_id: UUID) -> Tested:
         error, code = refused.detail, refused.code
     delivered = status is not None and is_taken(status)
     record(
-        events.WEBHOOK_PINGED,
+        events.WEBHOOK_TESTED,
         subject=("webhook", webhook.id),
         host=host_of(webhook),
         outcome=str(status or code),
@@ -154,13 +156,16 @@ def ping(webhook_id: UUID) -> Tested:
 def send(
     webhook: Webhook, *, message: str, topic: str, happened: datetime.datetime, data: Mapping[str, Any]
 ) -> int:
-    """One POST of Standard Webhooks' form, signed for this moment. Raises AddressRefused or NotDelivered."""
+    """One POST of Standard Webhooks' form, signed for this moment.
+
+    Raises InvalidWebhookURL or WebhookDeliveryFailed.
+    """
     body = json.dumps(
         {"type": topic, "timestamp": happened.isoformat(), "data": data}, separators=(",", ":")
     ).encode()
     moment = database_now()
-    sealed = [webhook.sealed_secret]
-    old, until = webhook.sealed_old_secret, webhook.old_secret_until
+    sealed = [webhook.encrypted_secret]
+    old, until = webhook.encrypted_previous_secret, webhook.previous_secret_expires_at
     if old is not None and until is not None and until > moment:
         sealed.append(old)
     secrets = [sealing.unseal(bytes(one), webhook=webhook.id) for one in sealed]
@@ -184,4 +189,4 @@ def switch_off(webhook: Webhook, *, why: str) -> None:
     """Leave it alone from now on, in the caller's transaction; once, whoever else finds the same."""
     if Webhook.objects.filter(id=webhook.id, active=True).update(active=False):
         pause(webhook.id)
-        record(events.WEBHOOK_SWITCHED_OFF, subject=("webhook", webhook.id), host=host_of(webhook), why=why)
+        record(events.WEBHOOK_DISABLED, subject=("webhook", webhook.id), host=host_of(webhook), why=why)

@@ -13,5 +13,5 @@ TOPICS = {
     "hold.confirmed": _("A hold became a stay"),
     "stay.moved": _("A hold or a stay got another room or other nights"),
     "stay.cancelled": _("A stay was cancelled"),
-    "waiting.offered": _("A room is offered to who waited for it"),
+    "waiting_list.offered": _("A room is offered to who waited for it"),
 }

@@ -8,6 +8,8 @@ from django.db import connection
 from audit.models import Event
 from locks import services
 from locks.services import Placement
+from locks.waiting_list.offers import process_entry
+from locks.webhooks.delivery import deliver
 
 
 def lapse(*ids: UUID) -> None:
@@ -51,13 +53,13 @@ def work() -> None:
     """What the workers do with all that is due."""
     services.expire(ids=due("hold"))
     for entry in due("waiting"):
-        services.look(entry)
+        process_entry(entry)
 
 
 def send_due() -> None:
     """Let what webhooks are to be told be sent."""
     for notice in due("webhook"):
-        services.deliver(notice)
+        deliver(notice)
 
 
 def due_now() -> None:
@@ -66,4 +68,4 @@ def due_now() -> None:
         cursor.execute(
             "UPDATE public.tenants_dueitem SET due_at = now(), claim_at = now() WHERE kind = 'webhook'"
         )
-        cursor.execute("UPDATE locks_webhook SET quiet_until = NULL")
+        cursor.execute("UPDATE locks_webhook SET backoff_until = NULL")

@@ -13,8 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from locks import services
 from locks.models import Allocation, Room
 from locks.nights import Nights
-from locks.services import Placement, StayChange, Wish, arrange
+from locks.services import Placement, StayChange, arrange
+from locks.waiting_list.services import NewEntry, create_entry
 from locks.webhooks.models import WebhookDelivery
+from locks.webhooks.services import create_webhook
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import due, events_of, lapse
@@ -132,9 +134,9 @@ def test_what_has_ended_is_not_moved(place: Place, nights: SomeNights) -> None:
 
 
 def test_webhooks_and_who_waits_learn_of_it(place: Place, rooms: list[int], nights: SomeNights) -> None:
-    services.make_webhook(url="http://127.0.0.1:9/", topics=["stay.moved", "stay.cancelled"])
+    create_webhook(url="http://127.0.0.1:9/", topics=["stay.moved", "stay.cancelled"])
     moving, ending = place(0, 1), place(1, 1)
-    entry = services.join(Wish(nights=nights(1), room=rooms[1]))
+    entry = create_entry(NewEntry(nights=nights(1), room=rooms[1]))
     arrange(changes=[StayChange(moving, span(nights(4))), StayChange(ending, None)])
     told = {notice.event: notice.data for notice in WebhookDelivery.objects.all()}
     assert told["stay.moved"]["check_in"] == nights(4).check_in.isoformat()

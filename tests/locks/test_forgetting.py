@@ -9,11 +9,12 @@ from django.db import connection
 from hotelagent.core.ids import uuid7
 from locks import policy, services
 from locks.models import Allocation
-from locks.services import Wish
 from locks.services.forgetting import _first_key
 from locks.tasks import forget_ended
-from locks.waiting_list.models import WaitingEntry
+from locks.waiting_list.models import WaitingListEntry
+from locks.waiting_list.services import NewEntry, cancel_entry, create_entry
 from locks.webhooks.models import WebhookDelivery
+from locks.webhooks.services import create_webhook
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel, HotelStatus
 from tenants.queue import due
@@ -62,17 +63,17 @@ def test_it_goes_on_until_all_that_is_due_is_gone(
 
 
 def test_waits_and_notices_go_too(rooms: list[int], nights: SomeNights) -> None:
-    services.make_webhook(url="http://127.0.0.1:9/", topics=["hold.created"])
+    create_webhook(url="http://127.0.0.1:9/", topics=["hold.created"])
     for start in range(3):
         services.acquire(rooms=rooms[:1], nights=nights(start))
-    entry = services.join(Wish(nights=nights(0), room=rooms[0]))
-    services.leave(entry.id)
+    entry = create_entry(NewEntry(nights=nights(0), room=rooms[0]))
+    cancel_entry(entry.id)
     sent, failed, ancient = WebhookDelivery.objects.order_by("id")
     now = datetime.datetime.now(datetime.UTC)
     WebhookDelivery.objects.filter(id=sent.id).update(status="sent", created_at=now - 8 * DAY)
     WebhookDelivery.objects.filter(id=failed.id).update(status="failed", created_at=now - 8 * DAY)
     WebhookDelivery.objects.filter(id=ancient.id).update(status="failed", created_at=now - 40 * DAY)
-    WaitingEntry.objects.update(ended_at=now - 8 * DAY)
+    WaitingListEntry.objects.update(ended_at=now - 8 * DAY)
     assert services.forget() == 3
     assert list(WebhookDelivery.objects.values_list("id", flat=True)) == [failed.id]
 

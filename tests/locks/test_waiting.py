@@ -10,16 +10,17 @@ from locks.errors import DatesInPast, RoomTaken, UnknownRoom
 from locks.holds import Hold
 from locks.models import Allocation, AllocationStatus, Room
 from locks.nights import Nights
-from locks.services import Wish
 from locks.waiting_list import policy
 from locks.waiting_list.errors import (
-    AlreadyClaimed,
-    NothingOffered,
-    OfferMissed,
-    TooManyWaiting,
-    UnknownEntry,
+    NoOpenOffer,
+    OfferAlreadyClaimed,
+    OfferExpired,
+    TooManyWaitingListEntries,
+    WaitingListEntryNotFound,
 )
-from locks.waiting_list.models import WaitingEntry, WaitingStatus
+from locks.waiting_list.models import WaitingListEntry, WaitingStatus
+from locks.waiting_list.offers import process_entry
+from locks.waiting_list.services import NewEntry, cancel_entry, claim_offer, create_entry
 from tenants.context import Actor, actor_context
 from tenants.models import DueItem
 from tests.locks.conftest import SomeNights
@@ -31,12 +32,14 @@ KEY = Actor(kind="key", id="k1", label="booking engine")
 RIVAL = Actor(kind="key", id="k2", label="another")
 
 
-def join(nights: Nights, *, room: int | None = None, room_type: str = "", guests: int = 1) -> WaitingEntry:
+def join(
+    nights: Nights, *, room: int | None = None, room_type: str = "", guests: int = 1
+) -> WaitingListEntry:
     with actor_context(KEY):
-        return services.join(Wish(nights=nights, room=room, room_type=room_type, guests=guests))
+        return create_entry(NewEntry(nights=nights, room=room, room_type=room_type, guests=guests))
 
 
-def state(entry: WaitingEntry) -> str:
+def state(entry: WaitingListEntry) -> str:
     entry.refresh_from_db()
     return entry.status
 
@@ -61,7 +64,9 @@ def test_who_came_first_is_offered_first(full: list[Hold], nights: SomeNights) -
         nights(1).check_in,
     )
     assert policy.OFFER_SECONDS - 5 < offer.seconds_left <= policy.OFFER_SECONDS
-    assert [event.data["waiting"] for event in events_of("waiting.offered")] == [str(first.id)]
+    assert [event.data["waiting_list_entry"] for event in events_of("waiting_list.offered")] == [
+        str(first.id)
+    ]
 
 
 def test_a_rival_who_asks_before_the_worker_looks_serves_the_line(
@@ -148,25 +153,25 @@ def test_an_offer_that_is_not_taken_up_goes_to_the_next(full: list[Hold], nights
             [first.hold_id],
         )
     work()
-    assert [state(first), state(second)] == ["lapsed", "offered"]
-    assert len(events_of("waiting.missed")) == 1
-    with actor_context(KEY), pytest.raises(OfferMissed):
-        services.claim(first.id)
+    assert [state(first), state(second)] == ["expired", "offered"]
+    assert len(events_of("waiting_list.offer_expired")) == 1
+    with actor_context(KEY), pytest.raises(OfferExpired):
+        claim_offer(first.id)
 
 
 def test_a_claim_gives_the_token_once_and_a_hold_like_any_other(full: list[Hold], nights: SomeNights) -> None:
     entry = join(nights(1, 3), room_type="double")
-    with actor_context(KEY), pytest.raises(NothingOffered):
-        services.claim(entry.id)
+    with actor_context(KEY), pytest.raises(NoOpenOffer):
+        claim_offer(entry.id)
     services.release(full[0].id, token=full[0].token)
     work()
-    with actor_context(RIVAL), pytest.raises(UnknownEntry):
-        services.claim(entry.id)
+    with actor_context(RIVAL), pytest.raises(WaitingListEntryNotFound):
+        claim_offer(entry.id)
     with actor_context(KEY):
-        hold = services.claim(entry.id)
+        hold = claim_offer(entry.id)
         assert hold.token
-        with pytest.raises(AlreadyClaimed):
-            services.claim(entry.id)
+        with pytest.raises(OfferAlreadyClaimed):
+            claim_offer(entry.id)
         services.extend(hold.id, token=hold.token)
         assert (
             services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0).status
@@ -179,13 +184,13 @@ def test_who_leaves_gives_the_offer_to_the_next(full: list[Hold], nights: SomeNi
     first, second = (join(nights(1, 3), room_type="double") for _ in range(2))
     services.release(full[0].id, token=full[0].token)
     work()
-    with actor_context(RIVAL), pytest.raises(UnknownEntry):
-        services.leave(first.id)
+    with actor_context(RIVAL), pytest.raises(WaitingListEntryNotFound):
+        cancel_entry(first.id)
     with actor_context(KEY):
-        services.leave(first.id)
-        services.leave(first.id)
+        cancel_entry(first.id)
+        cancel_entry(first.id)
     work()
-    assert [state(first), state(second)] == ["left", "offered"]
+    assert [state(first), state(second)] == ["cancelled", "offered"]
 
 
 def test_a_room_that_is_free_already_is_offered_at_once(rooms: list[int], nights: SomeNights) -> None:
@@ -216,15 +221,15 @@ def test_who_needs_a_larger_room_is_not_offered_a_small_one(rooms: list[int], ni
 def test_whose_day_has_passed_waits_no_longer(full: list[Hold], nights: SomeNights) -> None:
     entry = join(nights(1, 3), room_type="double")
     passed = nights(-2, 3)
-    WaitingEntry.objects.filter(id=entry.id).update(nights=(passed.check_in, passed.check_out))
-    services.look(entry.id)
-    assert state(entry) == "lapsed"
+    WaitingListEntry.objects.filter(id=entry.id).update(nights=(passed.check_in, passed.check_out))
+    process_entry(entry.id)
+    assert state(entry) == "expired"
     assert not DueItem.objects.filter(kind="waiting", item_id=entry.id).exists()
 
 
 def test_it_is_due_again_at_midnight_after_its_day(full: list[Hold], nights: SomeNights) -> None:
     entry = join(nights(1, 3), room_type="double")
-    services.look(entry.id)
+    process_entry(entry.id)
     [item] = DueItem.objects.filter(kind="waiting", item_id=entry.id)
     local = item.due_at.astimezone(datetime.timezone(datetime.timedelta()))
     assert abs((local.date() - nights(2).check_in).days) <= 1
@@ -242,7 +247,7 @@ def test_what_can_t_be_waited_for(
         join(nights(-1), room_type="double")
     monkeypatch.setattr(policy, "WAITING_PER_CLIENT", 1)
     join(nights(1), room_type="double")
-    with pytest.raises(TooManyWaiting):
+    with pytest.raises(TooManyWaitingListEntries):
         join(nights(1), room_type="double")
 
 
@@ -250,7 +255,7 @@ def test_the_entry_of_a_confirmed_offer_is_claimed(full: list[Hold], nights: Som
     """Staff need no token for what is their own."""
     desk = Actor(kind="user", id="u1", label="front desk")
     with actor_context(desk):
-        entry = services.join(Wish(nights=nights(1, 3), room_type="double"))
+        entry = create_entry(NewEntry(nights=nights(1, 3), room_type="double"))
         services.release(full[0].id, token=full[0].token)
         work()
         state(entry)

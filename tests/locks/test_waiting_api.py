@@ -47,7 +47,7 @@ def test_from_the_line_to_the_stay(
         ("waiting", 2),
     ]
     early = api.post(f"{LIST}{first['id']}/claim/")
-    assert (early.status_code, early.json()["type"]) == (409, "/problems/nothing-offered")
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/no-open-offer")
     services.release(holds[0].id, token=holds[0].token)
     work()
     offered = api.get(f"{LIST}{first['id']}/").json()
@@ -58,7 +58,7 @@ def test_from_the_line_to_the_stay(
     hold = api.post(f"{LIST}{first['id']}/claim/", headers=once).json()
     assert api.post(f"{LIST}{first['id']}/claim/", headers=once).json() == hold
     assert (hold["id"], hold["reference"], hold["extensions_left"]) == (offered["hold"], "WEB-1", 2)
-    assert api.post(f"{LIST}{first['id']}/claim/").json()["type"] == "/problems/already-claimed"
+    assert api.post(f"{LIST}{first['id']}/claim/").json()["type"] == "/problems/offer-already-claimed"
     own = {"token": hold["token"], "fencing_token": hold["fencing_token"]}
     assert api.post(f"/api/v1/locks/{hold['id']}/confirm/", own).json()["status"] == "confirmed"
 
@@ -73,7 +73,7 @@ def test_each_client_sees_and_leaves_its_own(
     assert api.get(f"{LIST}?status=offered").json()["results"] == []
     assert api.delete(f"{LIST}{theirs['id']}/").status_code == 404
     assert api.delete(f"{LIST}{mine['id']}/").status_code == 204
-    assert api.get(f"{LIST}{mine['id']}/").json()["status"] == "left"
+    assert api.get(f"{LIST}{mine['id']}/").json()["status"] == "cancelled"
     assert rival.get(f"{LIST}{theirs['id']}/").json()["place"] == 1
 
 

@@ -13,8 +13,9 @@ from locks.errors import NoRoomFree, RoomContended, RoomTaken
 from locks.holds import Hold
 from locks.models import Allocation, AllocationStatus
 from locks.nights import Nights
-from locks.services import Wish
-from locks.waiting_list.models import WaitingEntry
+from locks.waiting_list.models import WaitingListEntry
+from locks.waiting_list.offers import process_entry
+from locks.waiting_list.services import NewEntry, create_entry
 from tenants.context import Actor, actor_context, hotel_context
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
@@ -59,7 +60,7 @@ def look_at(entries: list[UUID]) -> Callable[[], None]:
     def look() -> None:
         for _ in range(3):
             for entry in entries:
-                services.look(entry)
+                process_entry(entry)
 
     return look
 
@@ -89,15 +90,15 @@ def test_the_first_in_line_have_the_rooms_whoever_asks_meanwhile(
     for number in range(ROUNDS):
         some = nights(1 + 2 * number, 2)
         holds = [services.acquire(rooms=[room], nights=some) for room in rooms]
-        entries = [services.join(Wish(nights=some, room_type="double")).id for _ in range(5)]
+        entries = [create_entry(NewEntry(nights=some, room_type="double")).id for _ in range(5)]
         crowd.run(
             [release(hold) for hold in holds]
             + [look_at(entries), look_at(entries[::-1])]
             + [rival(some, rooms) for _ in range(3)]
         )
         for entry in entries:  # what is left to the workers
-            services.look(entry)
-        states = dict(WaitingEntry.objects.filter(id__in=entries).values_list("id", "status"))
+            process_entry(entry)
+        states = dict(WaitingListEntry.objects.filter(id__in=entries).values_list("id", "status"))
         assert [states[entry] for entry in entries] == ["offered"] * 3 + ["waiting"] * 2, number
         live = Allocation.objects.filter(
             nights__overlap=(some.check_in, some.check_out), status=AllocationStatus.HELD
@@ -138,9 +139,9 @@ def test_who_joins_while_the_room_is_being_given_back_is_found_when_it_is_looked
 ) -> None:
     hold = services.acquire(rooms=rooms[:1], nights=nights(1))
     with elsewhere(in_hotel, release(hold)):
-        entry = services.join(Wish(nights=nights(1), room=rooms[0]))
+        entry = create_entry(NewEntry(nights=nights(1), room=rooms[0]))
         assert entry.status == "waiting"
-    services.look(entry.id)
+    process_entry(entry.id)
     entry.refresh_from_db()
     assert entry.status == "offered"
 
@@ -149,12 +150,12 @@ def test_a_release_that_comes_while_the_worker_looks_makes_the_entry_due_again(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    entry = services.join(Wish(nights=nights(1), room=rooms[0]))
+    entry = create_entry(NewEntry(nights=nights(1), room=rooms[0]))
     with connection.cursor() as cursor:
         due = (
             "SELECT count(*) FROM public.tenants_dueitem WHERE item_id = %s AND claim_at <= clock_timestamp()"
         )
-        with elsewhere(in_hotel, lambda: services.look(entry.id)) as commit:
+        with elsewhere(in_hotel, lambda: process_entry(entry.id)) as commit:
             given_back = threading.Thread(
                 target=lambda: Crowd(in_hotel).run([release(hold)]),
             )
@@ -169,12 +170,12 @@ def test_a_worker_passes_over_a_room_that_somebody_is_at_work_on(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    entry = services.join(Wish(nights=nights(1), room=rooms[0]))
+    entry = create_entry(NewEntry(nights=nights(1), room=rooms[0]))
     services.release(hold.id, token=hold.token)
     with elsewhere(in_hotel, lambda: services.acquire(rooms=rooms[:1], nights=nights(9))):
-        services.look(entry.id)
+        process_entry(entry.id)
         entry.refresh_from_db()
         assert entry.status == "waiting"
-    services.look(entry.id)
+    process_entry(entry.id)
     entry.refresh_from_db()
     assert entry.status == "offered"

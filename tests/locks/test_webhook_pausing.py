@@ -10,7 +10,9 @@ from dlq.models import Failure
 from locks import services
 from locks.tasks import send_last
 from locks.webhooks import policy
+from locks.webhooks.delivery import deliver
 from locks.webhooks.models import Webhook, WebhookDelivery
+from locks.webhooks.services import create_webhook, update_webhook
 from locks.webhooks.topics import TOPICS
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def webhook(receiver: Receiver, rooms: list[int], nights: SomeNights) -> Webhook:
     """One that has failed once, with two notices before it."""
-    made, _secret = services.make_webhook(url=receiver.url, topics=list(TOPICS))
+    made, _secret = create_webhook(url=receiver.url, topics=list(TOPICS))
     receiver.answers = [503]
     for room in rooms[:2]:
         services.acquire(rooms=[room], nights=nights(1))
@@ -36,7 +38,7 @@ def webhook(receiver: Receiver, rooms: list[int], nights: SomeNights) -> Webhook
 
 
 def switch(webhook: Webhook, *, on: bool) -> None:
-    services.change_webhook(webhook, changes={"active": on})
+    update_webhook(webhook, changes={"active": on})
 
 
 def statuses() -> list[str]:
@@ -115,7 +117,7 @@ def test_one_that_is_switched_on_at_that_moment_leaves_none_behind(
     def work() -> None:
         try:
             with hotel_context(hotel):
-                services.deliver(notice.id)
+                deliver(notice.id)
         finally:
             connection.close()
 

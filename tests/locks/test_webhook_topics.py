@@ -7,10 +7,12 @@ from django.db import connection, transaction
 
 from locks import services
 from locks.errors import RoomTaken
-from locks.services import Wish
+from locks.waiting_list.services import NewEntry, create_entry
 from locks.webhooks import policy
 from locks.webhooks.described import described
 from locks.webhooks.models import Webhook, WebhookDelivery
+from locks.webhooks.publishing import publish_expiring_holds
+from locks.webhooks.services import create_webhook
 from locks.webhooks.topics import TOPICS
 from tenants.models import DueItem
 from tests.locks.conftest import SomeNights
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def made(receiver: Receiver, rooms: list[int]) -> tuple[Webhook, str]:
     """A webhook that is told of everything, and its secret."""
-    return services.make_webhook(url=receiver.url, topics=list(TOPICS))
+    return create_webhook(url=receiver.url, topics=list(TOPICS))
 
 
 def test_the_life_of_a_hold_is_told_in_signed_notices(
@@ -65,12 +67,12 @@ def test_what_is_sent_is_what_the_description_says(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    services.join(Wish(nights=nights(1), room=rooms[0]))
+    create_entry(NewEntry(nights=nights(1), room=rooms[0]))
     services.move_stay(hold.id, room=rooms[1], nights=nights(1))
     work()
     send_due()
     told = {body["type"]: body["data"] for body in receiver.bodies}
-    assert {"hold.created", "stay.moved", "waiting.offered"} == told.keys()
+    assert {"hold.created", "stay.moved", "waiting_list.offered"} == told.keys()
     for topic, data in told.items():
         content = described()[topic]["post"]["requestBody"]["content"]["application/json"]["schema"]
         assert data.keys() == set(content["properties"]["data"]["required"])
@@ -157,8 +159,8 @@ def test_what_is_rolled_back_is_told_to_nobody(
 def test_it_is_told_only_of_what_it_asked_for(
     receiver: Receiver, rooms: list[int], nights: SomeNights
 ) -> None:
-    services.make_webhook(url=receiver.url, topics=["hold.released"])
-    services.make_webhook(url=receiver.url, topics=["hold.created"], active=False)
+    create_webhook(url=receiver.url, topics=["hold.released"])
+    create_webhook(url=receiver.url, topics=["hold.created"], active=False)
     hold = services.acquire(rooms=rooms[:1], nights=nights(1))
     services.release(hold.id, token=hold.token)
     send_due()
@@ -169,12 +171,16 @@ def test_an_offer_to_who_waits_is_told_without_a_token(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    entry = services.join(Wish(nights=nights(1), room=rooms[0], reference="WEB-7"))
+    entry = create_entry(NewEntry(nights=nights(1), room=rooms[0], reference="WEB-7"))
     services.release(hold.id, token=hold.token)
     work()
     send_due()
-    [offer] = [body["data"] for body in receiver.bodies if body["type"] == "waiting.offered"]
-    assert (offer["waiting"], offer["reference"], offer["room"]) == (str(entry.id), "WEB-7", rooms[0])
+    [offer] = [body["data"] for body in receiver.bodies if body["type"] == "waiting_list.offered"]
+    assert (offer["waiting_list_entry"], offer["reference"], offer["room"]) == (
+        str(entry.id),
+        "WEB-7",
+        rooms[0],
+    )
     assert offer["expires_at"]
 
 
@@ -193,20 +199,20 @@ def test_a_hold_that_ends_soon_is_told_once_and_again_after_an_extension(
                 [seconds, hold.id],
             )
 
-    services.warn(due("expiring"))
+    publish_expiring_holds(due("expiring"))
     [item] = DueItem.objects.filter(kind="expiring")
     assert hold.expires_at is not None
     assert item.due_at == hold.expires_at - datetime.timedelta(seconds=policy.WARNING_SECONDS)
     assert warned() == 0
     ends_in(policy.WARNING_SECONDS - 10)
-    services.warn([hold.id])
+    publish_expiring_holds([hold.id])
     assert warned() == 1
     services.extend(hold.id, token=hold.token)
-    services.warn([hold.id])
+    publish_expiring_holds([hold.id])
     assert warned() == 1
     ends_in(10)
-    services.warn([hold.id])
+    publish_expiring_holds([hold.id])
     assert warned() == 2
     services.release(hold.id, token=hold.token)
-    services.warn([hold.id])
+    publish_expiring_holds([hold.id])
     assert not DueItem.objects.filter(kind="expiring").exists()

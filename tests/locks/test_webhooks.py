@@ -12,7 +12,9 @@ from dlq.models import Failure
 from locks import services
 from locks.tasks import send_last, send_notices
 from locks.webhooks import policy, sealing, sending
+from locks.webhooks.delivery import deliver, make_final_attempt
 from locks.webhooks.models import Webhook, WebhookDelivery
+from locks.webhooks.services import create_webhook, send_test_delivery, update_webhook
 from locks.webhooks.topics import TOPICS
 from tenants.context import platform_context
 from tenants.models import DueItem
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def made(receiver: Receiver, rooms: list[int]) -> tuple[Webhook, str]:
     """A webhook that is told of everything, and its secret."""
-    return services.make_webhook(url=receiver.url, topics=list(TOPICS))
+    return create_webhook(url=receiver.url, topics=list(TOPICS))
 
 
 @pytest.mark.parametrize("answer", [500, 404, "drop", "redirect"])
@@ -60,7 +62,7 @@ def test_who_takes_too_long_is_cut_off(
 ) -> None:
     receiver.answers = [answer]
     monkeypatch.setattr(sending, "SECONDS", 0.4)
-    tested = services.ping(made[0].id)
+    tested = send_test_delivery(made[0].id)
     assert not tested.delivered
     assert "did not respond within" in tested.error
     assert 300 < tested.milliseconds < 5000
@@ -87,7 +89,7 @@ def test_waits_grow_to_a_day_and_then_people_have_it(
     [notice] = WebhookDelivery.objects.all()
     waits = []
     for _ in policy.NOTICE_WAITS:
-        assert services.deliver(notice.id)
+        assert deliver(notice.id)
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT due_at - now() FROM public.tenants_dueitem WHERE item_id = %s", [notice.id]
@@ -95,7 +97,7 @@ def test_waits_grow_to_a_day_and_then_people_have_it(
             waits.append(cursor.fetchone()[0].total_seconds())
         due_now()
     assert all(wait <= real <= wait * 1.11 + 2 for wait, real in zip(policy.NOTICE_WAITS, waits, strict=True))
-    assert not services.deliver(notice.id)
+    assert not deliver(notice.id)
     assert len(receiver.requests) == len(policy.NOTICE_WAITS)
 
 
@@ -146,7 +148,7 @@ def test_gone_switches_it_off(
     send_due()
     made[0].refresh_from_db()
     assert not made[0].active
-    [event] = events_of("webhook.switched_off")
+    [event] = events_of("webhook.disabled")
     assert event.data == {"host": "127.0.0.1", "why": "it answered 410 Gone"}
     assert set(WebhookDelivery.objects.values_list("status", flat=True)) == {"paused"}
     due_now()
@@ -165,27 +167,27 @@ def test_days_of_nothing_but_failures_switch_it_off(
     send_due()
     made[0].refresh_from_db()
     assert not made[0].active
-    services.change_webhook(made[0], changes={"active": True})
+    update_webhook(made[0], changes={"active": True})
     assert made[0].failing_since is None
 
 
 def test_the_secret_is_sealed_where_it_is_stored(made: tuple[Webhook, str], settings: Any) -> None:
     webhook, secret = made
-    stored = bytes(Webhook.objects.get().sealed_secret)
+    stored = bytes(Webhook.objects.get().encrypted_secret)
     assert secret.encode() not in stored
     assert sealing.unseal(stored, webhook=webhook.id) == secret
     settings.SECRET_KEY = "another" * 10
     with translation.override("es"):
-        tested = services.ping(webhook.id)
+        tested = send_test_delivery(webhook.id)
     assert "otra SECRET_KEY" in tested.error
-    [told] = events_of("webhook.pinged")
-    assert told.data["outcome"] == "webhook-not-delivered"  # in no language
+    [told] = events_of("webhook.tested")
+    assert told.data["outcome"] == "webhook-delivery-failed"  # in no language
     assert told.sentence.endswith("it was not delivered")
 
 
 def test_a_notice_that_is_forgotten_says_so(rooms: list[int]) -> None:
     with pytest.raises(Exception, match="is forgotten"):
-        services.deliver_last(UUID(int=1))
+        make_final_attempt(UUID(int=1))
 
 
 def test_the_tick_hands_a_notice_to_a_worker(

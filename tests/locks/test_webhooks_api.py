@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
+from locks.webhooks.services import create_webhook
 from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel
@@ -38,9 +39,9 @@ def test_a_webhook_is_made_tested_changed_and_deleted(
     assert (changed["active"], changed["events"]) == (False, ["hold.created"])
     assert api.delete(address).status_code == 204
     assert api.get(address).status_code == 404
-    told = [len(events_of(f"webhook.{what}")) for what in ("made", "pinged", "changed", "deleted")]
+    told = [len(events_of(f"webhook.{what}")) for what in ("created", "tested", "updated", "deleted")]
     assert told == [1, 1, 1, 1]
-    [event] = events_of("webhook.made")
+    [event] = events_of("webhook.created")
     assert event.data["host"] == "127.0.0.1"
     assert "tenant=1" not in str(event.data)
 
@@ -61,7 +62,7 @@ def test_a_secret_is_rotated_and_shown_once(api: APIClient, in_hotel: Hotel, rec
     assert secret != hook["secret"]
     assert rotate().json()["secret"] == secret
     shown = api.get(address).json()
-    assert shown["old_secret_until"] == rotated.json()["old_secret_until"]
+    assert shown["previous_secret_expires_at"] == rotated.json()["previous_secret_expires_at"]
     assert "secret" not in shown
     api.post(f"{address}ping/")
     [(headers, body)] = receiver.requests
@@ -105,17 +106,15 @@ def test_who_may_hold_rooms_may_not_have_all_holds_told(hotel: Hotel) -> None:
 
 
 def test_another_hotel_s_webhook_is_none(api: APIClient, other_hotel: Hotel, receiver: Receiver) -> None:
-    from locks import services  # noqa: PLC0415
-
     with hotel_context(other_hotel):
-        theirs, _secret = services.make_webhook(url=receiver.url, topics=["hold.created"])
+        theirs, _secret = create_webhook(url=receiver.url, topics=["hold.created"])
     assert api.post(f"{HOOKS}{theirs.id}/ping/").status_code == 404
     assert receiver.requests == []
 
 
 def test_the_description_says_what_is_sent(api: APIClient) -> None:
     document = Client(SERVER_NAME=ALPHA_HOST).get("/api/schema/?format=json").json()
-    assert {"hold.created", "hold.expiring_soon", "stay.moved", "waiting.offered"} <= document[
+    assert {"hold.created", "hold.expiring_soon", "stay.moved", "waiting_list.offered"} <= document[
         "webhooks"
     ].keys()
     notice = document["webhooks"]["hold.created"]["post"]

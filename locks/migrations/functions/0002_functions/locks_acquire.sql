@@ -30,7 +30,7 @@ BEGIN
       AND mine.held < per_client AND (visit = '' OR mine.of_visit < (given -> 'per_session')::int)
     RETURNING room.number, room.room_type, room.fencing_token, there.standing,
         EXISTS (SELECT FROM locks_webhook WHERE active)
-        OR EXISTS (SELECT FROM locks_waitingentry WHERE status IN ('waiting', 'offered')) AS heard INTO taken;
+        OR EXISTS (SELECT FROM locks_waitinglistentry WHERE status IN ('waiting', 'offered')) AS heard INTO taken;
     IF NOT FOUND THEN
         RETURN '[0]';
     END IF;

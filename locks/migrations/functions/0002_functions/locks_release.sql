@@ -19,7 +19,7 @@ BEGIN
         greatest(0, floor(extract(epoch FROM stay.expires_at - clock_timestamp())))::int AS seconds_left,
         stay.holder, stay.session, stay.reference, stay.reason, stay.created_at,
         EXISTS (SELECT FROM locks_webhook WHERE active)
-        OR EXISTS (SELECT FROM locks_waitingentry WHERE status IN ('waiting', 'offered')) AS heard INTO changed;
+        OR EXISTS (SELECT FROM locks_waitinglistentry WHERE status IN ('waiting', 'offered')) AS heard INTO changed;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
