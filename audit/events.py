@@ -21,8 +21,8 @@ OBJECT_CHANGED = register(
 )
 OBJECT_DELETED = register("admin.deleted", sentence=_("{actor} deleted {subject}"), fields=("changed",))
 
-API_KEY_MADE = register(
-    "api_key.made",
+API_KEY_CREATED = register(
+    "api_key.created",
     sentence=_("{actor} made the API key {prefix} for {scopes}"),
     fields=("prefix", "scopes", "expires_at"),
 )
@@ -43,8 +43,8 @@ HOTEL_RENAMED = register(
     "hotel.renamed", sentence=_("{actor} renamed the hotel {slug}: {detail}"), fields=("slug", "detail")
 )
 # The certificate: names, and how many rows of which table went.
-HOTEL_ERASED = register(
-    "hotel.erased", sentence=_("{actor} erased the hotel {slug}"), fields=("slug", "detail")
+HOTEL_DELETED = register(
+    "hotel.deleted", sentence=_("{actor} erased the hotel {slug}"), fields=("slug", "detail")
 )
 # The file is known by its SHA-256; where it lies is nobody's business here.
 HOTEL_BACKED_UP = register(

@@ -12,10 +12,8 @@ from audit.registry import EventType
 from audit.services import record, record_apart
 from hotelagent.admin import signals as admin
 from tenants import signals as tenants
-from tenants.access import api_keys
 from tenants.context import Actor, actor_context, current_actor
 from tenants.models import ApiKey, ContactIdentifier, Hotel, User
-from tenants.services.staff import staff_added
 
 
 @receiver(user_logged_in)
@@ -39,7 +37,7 @@ def _login_failed(*, credentials: dict[str, Any], **_: Any) -> None:
     record_apart(events.LOGIN_FAILED, subject=("user", account) if account else None)
 
 
-@receiver(staff_added)
+@receiver(tenants.staff_added)
 def _staff_added(*, user: User, **_: Any) -> None:
     record(events.STAFF_ADDED, subject=("user", user.pk), role=user.role)
 
@@ -49,10 +47,10 @@ def _permission_refused(*, request: HttpRequest, permission: str, **_: Any) -> N
     record_apart(events.ACCESS_DENIED, permission=permission, method=request.method, path=request.path_info)
 
 
-@receiver(api_keys.api_key_made)
-def _key_made(*, key: ApiKey, **_: Any) -> None:
+@receiver(tenants.api_key_created)
+def _key_created(*, key: ApiKey, **_: Any) -> None:
     record(
-        events.API_KEY_MADE,
+        events.API_KEY_CREATED,
         subject=("api_key", key.pk),
         prefix=key.prefix,
         scopes=key.scopes,
@@ -60,7 +58,7 @@ def _key_made(*, key: ApiKey, **_: Any) -> None:
     )
 
 
-@receiver(api_keys.api_key_revoked)
+@receiver(tenants.api_key_revoked)
 def _key_revoked(*, key: ApiKey, **_: Any) -> None:
     record(events.API_KEY_REVOKED, subject=("api_key", key.pk), prefix=key.prefix)
 
@@ -93,7 +91,7 @@ _record_hotel(tenants.hotel_created, events.HOTEL_CREATED)
 _record_hotel(tenants.hotel_suspended, events.HOTEL_SUSPENDED)
 _record_hotel(tenants.hotel_resumed, events.HOTEL_RESUMED)
 _record_hotel(tenants.hotel_renamed, events.HOTEL_RENAMED)
-_record_hotel(tenants.hotel_erased, events.HOTEL_ERASED)
+_record_hotel(tenants.hotel_deleted, events.HOTEL_DELETED)
 _record_hotel(tenants.hotel_backed_up, events.HOTEL_BACKED_UP)
 _record_hotel(tenants.hotel_restored, events.HOTEL_RESTORED)
 _record_hotel(tenants.domain_added, events.DOMAIN_ADDED)

@@ -1,8 +1,8 @@
-"""Which hotel the running code serves, and who asked for it.
+"""The tenant (a hotel or the platform) and the actor of the running code, as context variables.
 
-The database backend reads the tenant at each statement, so what counts is where a query runs, not where it was
-written: a queryset made in one hotel's context and consumed in another's reads the other's rows.
-A new thread starts with neither tenant nor actor: enter a context inside it.
+The database backend reads the tenant at each statement. So the context in which a query runs counts, not the context
+in which it was built: a queryset that is created in one hotel's context and evaluated in another's reads the other
+hotel's rows. New threads start without a tenant and with the actor SYSTEM, so they must enter a context themselves.
 """
 
 from __future__ import annotations
@@ -18,29 +18,34 @@ T = TypeVar("T")
 
 
 class TenantNotSet(RuntimeError):
-    """Neither a hotel nor the platform is set. hotel_context() and platform_context() set one."""
+    """A statement or a lookup needs a tenant, and the running code is in no tenant's context."""
 
     def __init__(self) -> None:
         super().__init__(
-            "No hotel and not the platform: a statement would not know whose rows it may see. "
-            "Wrap the code in `with hotel_context(hotel):` or `with platform_context():` (tenants.context). "
-            "Threads, generators and lazy querysets need it where they run, not where they were made."
+            "No tenant is set, so the database statement has no schema. Wrap the code in "
+            "`with hotel_context(hotel):` or `with platform_context():` from tenants.context. "
+            "Threads, generators and lazy querysets need the context where they run, not where they are created."
         )
 
 
 class HotelNotSet(TenantNotSet):
-    """The platform's context is set where a hotel is needed."""
+    """The code needs a hotel, and the platform's context is set."""
 
     def __init__(self) -> None:
         RuntimeError.__init__(
             self,
-            "This needs a hotel, and the platform's context is set. Wrap it in `with hotel_context(hotel):`.",
+            "This code needs a hotel, but the platform's context is set. "
+            "Wrap the code in `with hotel_context(hotel):`.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """What a hotel's code needs to know of it without asking the database. `id` is None for the platform."""
+    """A hotel or the platform, with the properties that code needs at each request without a query.
+
+    `id` is None for the platform and for the template schema. Statements run as the PostgreSQL role `role`, which is
+    None if roles are disabled.
+    """
 
     id: UUID | None
     slug: str
@@ -52,6 +57,10 @@ class Tenant:
     status: str
     email: str = ""
 
+    @property
+    def is_platform(self) -> bool:
+        return self.schema == PUBLIC_SCHEMA
+
 
 class HasTenant(Protocol):
     @property
@@ -60,7 +69,10 @@ class HasTenant(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. `id` and `label` stay readable in the audit trail after the person or key is gone."""
+    """The person, API key or program that performs an operation, as the audit trail records it.
+
+    `label` is a copy of the name, so that the trail is readable after the user or key is deleted.
+    """
 
     kind: Literal["user", "key", "task", "command", "system", "anonymous"]
     id: str
@@ -88,7 +100,6 @@ _actor: ContextVar[Actor] = ContextVar("hotelagent_actor", default=SYSTEM)
 
 @contextmanager
 def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
-    """Nests; what was set before comes back, by an exception too."""
     token = variable.set(value)
     try:
         yield value
@@ -97,24 +108,25 @@ def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
 
 
 def hotel_context(hotel: Tenant | HasTenant) -> AbstractContextManager[Tenant]:
-    """Statements inside go to this hotel. Nests; the tenant before it comes back, by an exception too."""
+    """Return a context manager that sends statements to the hotel's schema. Contexts can be nested."""
     tenant = hotel if isinstance(hotel, Tenant) else hotel.tenant
-    if tenant.schema == PUBLIC_SCHEMA:
-        raise ValueError("The platform is no hotel: use platform_context().")
+    if tenant.is_platform:
+        raise ValueError("hotel_context() needs a hotel. Use platform_context() for the platform.")
     return _set(_tenant, tenant)
 
 
 def platform_context() -> AbstractContextManager[Tenant]:
-    """Statements inside go to the shared tables. Nests like hotel_context()."""
+    """Return a context manager that sends statements to the shared tables. Contexts can be nested."""
     return _set(_tenant, PLATFORM)
 
 
 def tenant_or_none() -> Tenant | None:
+    """Return the current tenant, or None if no context is set."""
     return _tenant.get()
 
 
 def current_tenant() -> Tenant:
-    """The hotel or the platform; raises TenantNotSet where neither is set."""
+    """Return the current hotel, or the platform. Raises TenantNotSet."""
     tenant = _tenant.get()
     if tenant is None:
         raise TenantNotSet
@@ -122,18 +134,28 @@ def current_tenant() -> Tenant:
 
 
 def current_hotel() -> Tenant:
-    """The hotel; raises TenantNotSet where nothing is set and HotelNotSet in the platform's context."""
+    """Return the current hotel. Raises HotelNotSet in the platform's context and TenantNotSet without a context."""
     tenant = current_tenant()
-    if tenant.id is None and tenant.schema == PUBLIC_SCHEMA:
+    if tenant.is_platform:
         raise HotelNotSet
     return tenant
 
 
 def actor_context(actor: Actor) -> AbstractContextManager[Actor]:
-    """Who acts inside; nests like hotel_context()."""
+    """Return a context manager that sets the actor. Contexts can be nested."""
     return _set(_actor, actor)
 
 
 def current_actor() -> Actor:
-    """Who acts; `SYSTEM` where nobody said."""
+    """Return the current actor, or SYSTEM if none is set."""
     return _actor.get()
+
+
+def make_cache_key(key: str, key_prefix: str, version: int) -> str:
+    """Return a cache key that contains the tenant, for Django's `KEY_FUNCTION` setting.
+
+    Caches, throttles and feature flags thus never cross tenants. Raises TenantNotSet without a context. The key
+    contains the hotel's id, because a slug can be given to another hotel.
+    """
+    tenant = current_tenant()
+    return f"{key_prefix}:{tenant.id or tenant.schema}:{version}:{key}"

@@ -1,23 +1,29 @@
-"""What can go wrong, said so that a person, a client and a script can each act on it."""
+"""The base class of the errors of all apps, and the errors of `tenants`.
+
+The REST API describes each class at `/problems/<code>`: its title, and its docstring for what the title does not say.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 
 class DomainError(Exception):
-    """The base of every app's errors.
+    """An operation that is not possible, with a message for people and a stable code for clients.
 
-    `code` is stable: it is the problem type `/problems/<code>` of the REST answer, which has `status` and `title`;
-    `detail` speaks of this one case, and `extra` holds further JSON-able members of the problem document.
+    `code` is the class name in kebab case and part of the problem type `/problems/<code>` (RFC 9457). `status` is
+    the HTTP status and `title` the title of the problem. `detail` describes the individual case. `extra` has further
+    JSON-serializable members of the problem document.
     """
 
     code = "domain-error"
     status = 409
-    title: str | StrPromise = "The request can't be carried out"
+    title: str | StrPromise = _("The operation is not possible")
 
     def __init__(self, detail: str = "", **extra: Any) -> None:
         self.detail = detail or str(self.title)
@@ -26,83 +32,143 @@ class DomainError(Exception):
 
 
 class InvalidSlug(DomainError):
+    """A slug has 1 to 40 lowercase letters, digits and hyphens, and starts and ends with a letter or digit."""
+
     code = "invalid-slug"
     status = 422
-    title = "This can't be a hotel's slug"
+    title = _("The slug is not valid")
 
 
 class SlugConflict(DomainError):
     code = "slug-conflict"
-    title = "Another hotel has this slug"
+    title = _("The slug is already in use")
 
 
 class InvalidDomain(DomainError):
     code = "invalid-domain"
     status = 422
-    title = "This can't be a hotel's domain"
+    title = _("The domain is not valid")
+
+
+class DomainNotFound(DomainError):
+    code = "domain-not-found"
+    status = 404
+    title = _("The hotel does not have this domain")
 
 
 class DomainConflict(DomainError):
     code = "domain-conflict"
-    title = "Another hotel has this domain"
+    title = _("The domain is already in use")
 
 
 class HotelNotFound(DomainError):
     code = "hotel-not-found"
     status = 404
-    title = "There is no such hotel"
+    title = _("Hotel not found")
 
 
 class HotelStateError(DomainError):
-    """A hotel is not in the status that the act starts from."""
+    """`status` is the hotel's current status. Only an active hotel can be suspended, only a suspended one resumed."""
 
     code = "hotel-state-error"
-    title = "The hotel's status does not allow this"
+    title = _("The hotel's status does not allow this operation")
 
 
 class SchemaTemplateNotFound(DomainError):
     code = "schema-template-not-found"
     status = 503
-    title = "There is no template to make hotels from: run `manage.py migrate`"
+    title = _("The schema template is missing. Run `manage.py migrate`.")
 
 
 class ProvisioningFailed(DomainError):
-    """Making a hotel failed; nothing of it is left in the database."""
+    """The database has no part of the hotel. Create it again."""
 
     code = "provisioning-failed"
     status = 503
-    title = "The hotel could not be made"
+    title = _("The hotel could not be provisioned")
 
 
 class MigrationConflict(DomainError):
     code = "migration-conflict"
-    title = "Another migration of this database is running"
+    title = _("Another migration of this database is running")
 
 
 class DeletionConflict(DomainError):
-    """Erasing has no way back, so what it starts from must be right. Nothing is removed."""
+    """Nothing was deleted. A deletion cannot be undone, so the hotel must be suspended and its slug confirmed."""
 
     code = "deletion-conflict"
-    title = "The hotel can't be erased as it is"
+    title = _("The hotel cannot be deleted in its current state")
 
 
 class DeletionIncomplete(DomainError):
-    """The hotel is gone, and the proof found something of it."""
+    """The hotel was deleted, but the verification found remains. `left` lists them."""
 
     code = "deletion-incomplete"
     status = 500
-    title = "Something of the erased hotel is left"
+    title = _("Some data of the deleted hotel remain")
 
 
 class RedisUnavailable(DomainError):
     code = "redis-unavailable"
     status = 503
-    title = "Redis does not answer"
+    title = _("Redis is not available")
 
 
 class TooManyDeliveries(DomainError):
-    """A task's message came back again and again: it takes its worker down with it."""
+    """The worker died each time it ran the task, so the task was given up."""
 
     code = "too-many-deliveries"
     status = 500
-    title = "The task was given up: its worker died each time it ran"
+    title = _("The task was delivered too many times")
+
+
+class InvalidContact(DomainError):
+    """Send a phone number with its country code (`+34 600 123 456`) or an e-mail address."""
+
+    code = "invalid-contact"
+    status = 422
+    title = _("The phone number or e-mail address is not valid")
+
+
+class ContactNotFound(DomainError):
+    """No active hotel has this contact, or the hotel in the URL has no contact with this id."""
+
+    code = "contact-not-found"
+    status = 404
+    title = _("Contact not found")
+
+
+class ContactConflict(DomainError):
+    """A contact belongs to one hotel. The response does not say to which."""
+
+    code = "contact-conflict"
+    title = _("The contact belongs to another hotel")
+
+
+class InvalidRole(DomainError):
+    """Hotels and the platform have different roles. `known` lists the valid ones."""
+
+    code = "invalid-role"
+    status = 422
+    title = _("The role is not valid")
+
+
+class UsernameConflict(DomainError):
+    """User names are compared without regard to case."""
+
+    code = "username-conflict"
+    title = _("The user name is already in use")
+
+
+class InvalidScope(DomainError):
+    """Hotels and the platform have different scopes. `known` lists the valid ones."""
+
+    code = "invalid-scope"
+    status = 422
+    title = _("The scopes are not valid")
+
+
+class InvalidExpiry(DomainError):
+    code = "invalid-expiry"
+    status = 422
+    title = _("The expiry must be in the future")

@@ -1,9 +1,10 @@
-"""Host -> hotel, without a query on a warm process, and true within a second.
+"""The routing table from host names to tenants. Each process keeps it in memory.
 
-Each process keeps the whole table in memory: an unknown host costs no query either. A thread asks the database
-every `settings.ROUTING_CHECK_SECONDS` for one number, which triggers on the tables behind it make grow. Not
-LISTEN/NOTIFY, which a transaction pooler does not pass on; not Redis, which may be down. If the thread is late, the
-request asks itself.
+A lookup needs no query, not even for an unknown host. Triggers on the tables of hotels and domains increment a version
+number. A thread reads it every `settings.ROUTING_CHECK_SECONDS` and loads the table again when it changed, so a change
+takes effect in all processes within a second. If the thread is late, the request reads the version itself.
+
+We use neither LISTEN/NOTIFY, which does not work through a transaction pooler, nor Redis, which may be unavailable.
 """
 
 import logging
@@ -21,63 +22,69 @@ from tenants.models import Domain, Hotel, HotelStatus
 
 logger = logging.getLogger(__name__)
 
-#: Older than this and whoever asks looks at the version first.
+#: Age of the last version check, in seconds, after which a lookup checks the version itself.
 STALE_AFTER = 0.9
-#: A process that nobody has asked for this long stops looking.
+#: Time without lookups, in seconds, after which the thread ends.
 IDLE_AFTER = 30.0
 _ROUTED = (HotelStatus.ACTIVE, HotelStatus.SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """The hotels that are served. `custom_host` is the first of a hotel's custom domains by name."""
+
     version: int
     by_host: dict[str, Tenant] = field(default_factory=dict)
     by_id: dict[UUID, Tenant] = field(default_factory=dict)
-    own_host: dict[UUID, str] = field(default_factory=dict)
+    custom_host: dict[UUID, str] = field(default_factory=dict)
 
 
-class Routes:
-    """The table of this process, checked every `settings.ROUTING_CHECK_SECONDS`; 0: read at each question."""
+class RoutingCache:
+    """The routing table of this process and the thread that refreshes it.
+
+    With `settings.ROUTING_CHECK_SECONDS` of 0 there is no thread, and each lookup reads the table from the database.
+    """
 
     def __init__(self) -> None:
-        self._forget()
+        self._reset()
 
     @property
-    def every(self) -> float:
+    def interval(self) -> float:
         return float(settings.ROUTING_CHECK_SECONDS)
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._table = Table(version=-1)
         self._checked_at = float("-inf")
-        self._asked_at = 0.0
+        self._used_at = 0.0
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
 
     def table(self) -> Table:
+        """Return the table, after a refresh if the last one is too old."""
         now = time.monotonic()
         if self._pid != os.getpid():
-            self._forget()  # a fork takes neither the thread nor a lock's owner along
-        self._asked_at = now
-        if now - self._checked_at > (STALE_AFTER if self.every else 0):
-            self.check()
-            if self.every:
+            self._reset()  # a forked process has no thread, and its copy of the lock may be locked
+        self._used_at = now
+        if now - self._checked_at > (STALE_AFTER if self.interval else 0):
+            self.refresh()
+            if self.interval:
                 self._ensure_thread()
         return self._table
 
-    def check(self) -> None:
-        """Look at the version, and read the table again if it grew."""
+    def refresh(self) -> None:
+        """Read the version and, if it changed, the table."""
         with self._lock, platform_context():
             started = time.monotonic()
-            version = _version()
-            if version != self._table.version or not self.every:
-                self._table = _read(version)
-            # The moment before the query: what is committed after it may be missed by it.
+            version = _read_version()
+            if version != self._table.version or not self.interval:
+                self._table = _read_table(version)
+            # The time before the query, because the query may not see what is committed after it started.
             self._checked_at = started
 
     def stop(self) -> None:
-        """End the thread and its connection; the next question starts it again."""
+        """End the thread and close its connection. The next lookup starts it again."""
         thread, self._thread = self._thread, None
         self._stop.set()
         if thread is not None:
@@ -89,60 +96,60 @@ class Routes:
             if self._thread is None or not self._thread.is_alive():
                 self._stop = threading.Event()
                 self._thread = threading.Thread(
-                    target=self._watch, args=(self._stop,), name="routes", daemon=True
+                    target=self._refresh_periodically, args=(self._stop,), name="host-routing", daemon=True
                 )
                 self._thread.start()
 
-    def _watch(self, stop: threading.Event) -> None:
+    def _refresh_periodically(self, stop: threading.Event) -> None:
         try:
-            while not stop.wait(self.every) and time.monotonic() - self._asked_at < IDLE_AFTER:
+            while not stop.wait(self.interval) and time.monotonic() - self._used_at < IDLE_AFTER:
                 try:
-                    self.check()
-                except Exception:  # the thread must outlive a database that is away
-                    logger.warning("the table of hosts could not be checked", exc_info=True)
+                    self.refresh()
+                except Exception:  # keep the thread alive while the database is unavailable
+                    logger.warning("could not check the version of the routing table", exc_info=True)
                     connection.close()
         finally:
             connections.close_all()
 
 
-def _version() -> int:
+def _read_version() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT version FROM tenants_routingversion WHERE id = 1")
         return int(cursor.fetchone()[0])
 
 
-def _read(version: int) -> Table:
-    """Read after the version: what is newer than it is read again, never missed."""
+def _read_table(version: int) -> Table:
+    """Read the table. `version` was read before, so a later change is read again but never missed."""
     hotels = {hotel.id: hotel.tenant for hotel in Hotel.objects.filter(status__in=_ROUTED)}
     by_host = {f"{tenant.slug}.{settings.PLATFORM_HOST}": tenant for tenant in hotels.values()}
-    own_host: dict[UUID, str] = {}
+    custom_host: dict[UUID, str] = {}
     for host, hotel_id in Domain.objects.values_list("host", "hotel_id"):
         if hotel_id in hotels:
             by_host[host] = hotels[hotel_id]
-            own_host.setdefault(hotel_id, host)
+            custom_host.setdefault(hotel_id, host)
     by_host[settings.PLATFORM_HOST] = PLATFORM
-    return Table(version=version, by_host=by_host, by_id=hotels, own_host=own_host)
+    return Table(version=version, by_host=by_host, by_id=hotels, custom_host=custom_host)
 
 
-routes = Routes()
+routing_cache = RoutingCache()
 
 
 def resolve(host: str) -> Tenant | None:
-    """The tenant of a host name without port, in lower case: active or suspended hotel, platform, or None."""
-    return routes.table().by_host.get(host)
+    """Return the active or suspended hotel, or the platform, of a lowercase host name without port. None if unknown."""
+    return routing_cache.table().by_host.get(host)
 
 
 def by_id(hotel_id: UUID) -> Tenant | None:
-    """The tenant of an active or suspended hotel."""
-    return routes.table().by_id.get(hotel_id)
+    """Return the active or suspended hotel with this id, or None."""
+    return routing_cache.table().by_id.get(hotel_id)
 
 
 def public_url(hotel: Tenant) -> str:
-    """Where guests and staff reach a hotel: its own domain, the first by name, else the one below the platform's.
+    """Return the base URL of a hotel for guests and staff, without a trailing slash.
 
-    Without a slash at the end.
+    It uses the hotel's first custom domain by name, or else its host name below the platform's.
     """
-    host = routes.table().own_host.get(hotel.id) if hotel.id else None
+    host = routing_cache.table().custom_host.get(hotel.id) if hotel.id else None
     host = host or f"{hotel.slug}.{settings.PLATFORM_HOST}"
     if getattr(settings, "SECURE_SSL_REDIRECT", False):
         return f"https://{host}"

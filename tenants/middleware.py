@@ -1,4 +1,4 @@
-"""Which hotel a request is for, and who makes it."""
+"""The middleware that sets the tenant and the actor of a request."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -13,8 +13,10 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 
-from tenants.context import Actor, Tenant, actor_context, hotel_context, platform_context
+from tenants.access.actors import session_actor
+from tenants.context import Tenant, actor_context, hotel_context, platform_context
 from tenants.host_routing import resolve
 from tenants.models import HotelStatus
 
@@ -23,7 +25,7 @@ _Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 class HotelMiddleware:
-    """Sets the hotel, or the platform, by the request's host, until the last byte of the answer is made."""
+    """Sets the tenant of the request's host name until the response is complete, also if it is streamed."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
@@ -32,36 +34,37 @@ class HotelMiddleware:
         try:
             host = split_domain_port(request.get_host())[0].removesuffix(".")
         except DisallowedHost:
-            return _nothing_here()
+            return _not_found()
         tenant = resolve(host)
         if tenant is None:
-            return _nothing_here()
-        if tenant.id is None:
+            return _not_found()
+        if tenant.is_platform:
             with platform_context():
                 return _in_context(self.get_response(request), platform_context)
         if tenant.status == HotelStatus.SUSPENDED:
-            return _closed(request, tenant)
+            return _suspended(request, tenant)
         request.urlconf = settings.HOTEL_URLCONF
         with hotel_context(tenant):
             return _in_context(self.get_response(request), lambda: hotel_context(tenant))
 
 
 def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
-    """A streaming answer makes its chunks after the middleware has left: give each of them the context again."""
+    """Return the response. A streaming one produces its chunks after the middleware, so each enters the context."""
     if response.streaming:
-        closers = [partial(_within, context, closer) for closer in vars(response)["_resource_closers"]]
+        closers = [partial(_call_in, context, closer) for closer in vars(response)["_resource_closers"]]
         response.streaming_content = _chunks(response.streaming_content, context)  # type: ignore[attr-defined]
         vars(response)["_resource_closers"] = closers
     return response
 
 
-def _within(context: _Context, work: Callable[[], object]) -> None:
+def _call_in(context: _Context, function: Callable[[], object]) -> None:
     with context():
-        work()
+        function()
 
 
 def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
-    # Not one `with` around the loop: a generator shares its caller's context, which would keep the hotel.
+    # One `with` around the loop would leave the tenant set in the caller between two chunks: a generator runs in the
+    # context of its caller.
     chunks = iter(content)
     end = object()
     while True:
@@ -72,17 +75,17 @@ def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
         yield chunk
 
 
-def _nothing_here() -> HttpResponse:
-    """The same for a host that nobody owns, one that is being made and one that is gone."""
+def _not_found() -> HttpResponse:
+    """Return the same 404 for unknown, provisioning and deleted hotels, so that it reveals nothing."""
     return HttpResponse("Not found\n", status=404, content_type="text/plain; charset=utf-8")
 
 
-def _closed(request: HttpRequest, tenant: Tenant) -> HttpResponse:
-    """503 for a suspended hotel: a page for people, a problem document (RFC 9457) for clients."""
+def _suspended(request: HttpRequest, tenant: Tenant) -> HttpResponse:
+    """Return the 503 of a suspended hotel: an HTML page for browsers, a problem document (RFC 9457) for clients."""
     headers = {"Retry-After": "3600", "Cache-Control": "no-store"}
-    # The first of these for who takes anything, which is what clients say. Browsers ask for text/html.
-    offered = ["application/problem+json", "application/json", "text/html"]
-    if request.get_preferred_type(offered) == "text/html":
+    # API clients send `Accept: */*`, which selects the first of these types. Browsers prefer text/html.
+    types = ["application/problem+json", "application/json", "text/html"]
+    if request.get_preferred_type(types) == "text/html":
         with translation.override(tenant.language):
             page = render(request, "tenants/suspended.html", {"name": tenant.name}, status=503)
         for header, value in headers.items():
@@ -90,48 +93,25 @@ def _closed(request: HttpRequest, tenant: Tenant) -> HttpResponse:
         return page
     problem = {
         "type": "/problems/hotel-suspended",
-        "title": "This hotel is suspended",
+        "title": _("This hotel is suspended"),
         "status": 503,
-        "detail": "Its data are kept. The platform's staff can resume it.",
+        "detail": _("The hotel's data are kept. The platform's staff can resume the hotel."),
         "request_id": getattr(request, "request_id", None),
     }
     return JsonResponse(problem, status=503, content_type="application/problem+json", headers=headers)
 
 
 class ActorMiddleware:
-    """Says who acts, once somebody asks: a request that audits nothing does not look up its session for it.
+    """Sets the actor of the request: the logged-in member of staff or an anonymous client.
 
-    A door that knows better (an API key) nests its own `actor_context`.
+    The actor is lazy, so requests that record no audit event do not load their session. The REST API sets the
+    actor of an API key in a nested context.
     """
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        actor: Any = SimpleLazyObject(lambda: _actor(request))
+        actor: Any = SimpleLazyObject(lambda: session_actor(request))
         with actor_context(actor):
             return _in_context(self.get_response(request), lambda: actor_context(actor))
-
-
-def _actor(request: HttpRequest) -> Actor:
-    user = request.user
-    where = {"ip": client_ip(request), "request_id": getattr(request, "request_id", None)}
-    if user.is_authenticated:
-        return Actor(kind="user", id=str(user.pk), label=user.get_username(), **where)
-    return Actor(kind="anonymous", id="", label="anonymous", **where)
-
-
-def client_ip(request: HttpRequest) -> str | None:
-    """The client's address, as far as we can trust it.
-
-    Each proxy appends the address that it saw; anything before our own proxies' entries is what the client
-    claims. So we count `settings.TRUSTED_PROXY_HOPS` from the end, and take no header where it is 0.
-    """
-    hops = settings.TRUSTED_PROXY_HOPS
-    if hops:
-        forwarded = [
-            part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()
-        ]
-        if forwarded:
-            return str(forwarded[-min(hops, len(forwarded))])
-    return str(request.META.get("REMOTE_ADDR") or "") or None

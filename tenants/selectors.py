@@ -1,21 +1,24 @@
-"""What can be read about hotels, in the platform's context."""
+"""Queries about hotels. They need the platform's context."""
 
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from tenants.errors import HotelNotFound
 from tenants.models import Hotel
 
 
-def hotels(*, status: str | None = None) -> QuerySet[Hotel]:
-    found = Hotel.objects.prefetch_related("domains").order_by("slug")
-    return found.filter(status=status) if status else found
+def list_hotels(*, status: str | None = None) -> QuerySet[Hotel]:
+    """Return all hotels, or those with the status, ordered by slug and with their domains."""
+    hotels = Hotel.objects.prefetch_related("domains").order_by("slug")
+    return hotels.filter(status=status) if status else hotels
 
 
 def get_hotel(*, slug: str | None = None, hotel_id: UUID | None = None) -> Hotel:
-    """Raises HotelNotFound."""
-    found = Hotel.objects.filter(**({"slug": slug.lower()} if slug is not None else {"id": hotel_id})).first()
-    if found is None:
-        raise HotelNotFound(f"There is no hotel {slug or hotel_id}. See `manage.py list_hotels`.")
-    return found
+    """Return the hotel with the slug or the id. Raises HotelNotFound."""
+    lookup = {"slug": slug.lower()} if slug is not None else {"id": hotel_id}
+    hotel = Hotel.objects.filter(**lookup).first()
+    if hotel is None:
+        raise HotelNotFound(_("There is no hotel {hotel}.").format(hotel=slug or hotel_id))
+    return hotel

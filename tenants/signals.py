@@ -1,23 +1,33 @@
-"""What happens to hotels. `tenants` is imported by all and imports none, so the audit trail listens here.
+"""The signals about hotels, their domains and contacts, and about staff and API keys.
 
-Each is sent inside the transaction of the act, in the platform's context, with `hotel` and `detail` (a dict of
-JSON-able facts). A receiver that raises undoes the act.
+`tenants` is below `audit` in the layers, so it sends signals and the audit trail listens. Each signal is sent in the
+transaction of the operation; a receiver that raises rolls the operation back.
 """
 
 from django.dispatch import Signal
 
+# Sent in the platform's context with `hotel` and `detail`, a JSON-serializable dict.
 hotel_created = Signal()
 hotel_suspended = Signal()
 hotel_resumed = Signal()
 hotel_renamed = Signal()
-hotel_erased = Signal()
+hotel_deleted = Signal()
 hotel_backed_up = Signal()
 hotel_restored = Signal()
 domain_added = Signal()
 domain_removed = Signal()
-#: With `contact`, its row, in place of `detail`.
+
+# Sent in the platform's context with `hotel` and `contact`.
 contact_added = Signal()
 contact_removed = Signal()
 
-#: Sent by the REST API and the admin with request, user and permission: the missing scope, or an admin page's path.
+# Sent by the REST API and the admin with `request`, `user` and `permission`: the missing scope, or the path of an
+# admin page.
 permission_denied = Signal()
+
+# Sent in the context of the user's tenant with `user`.
+staff_added = Signal()
+
+# Sent in the context of the key's tenant with `key`.
+api_key_created = Signal()
+api_key_revoked = Signal()

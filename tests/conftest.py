@@ -14,9 +14,9 @@ from django.utils import translation
 from rest_framework.test import APIClient
 
 from tenants.access import api_keys
-from tenants.access.scopes import HOTEL_SCOPES, Role
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
+from tenants.scopes import HOTEL_SCOPES, Role
 from tests import servers
 
 ALPHA_HOST = "alpha.localhost"
@@ -116,7 +116,7 @@ def in_hotel(hotel: Hotel) -> Iterator[Hotel]:
 def api(hotel: Hotel) -> APIClient:
     """A REST client on Hotel Alpha's host, with a key that may do everything there."""
     with hotel_context(hotel):
-        _, secret = api_keys.make(name="tests", scopes=HOTEL_SCOPES)
+        _, secret = api_keys.create(name="tests", scopes=HOTEL_SCOPES)
     client = APIClient(SERVER_NAME=ALPHA_HOST)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     return client

@@ -10,9 +10,9 @@ from django.core.management import call_command
 
 from hotelagent.embedded.paths import write_private
 from tenants import services
-from tenants.access.scopes import Role
 from tenants.context import current_tenant, hotel_context, platform_context
 from tenants.models import Hotel, User
+from tenants.scopes import Role
 
 PROGRESS = "demonstration.json"
 HOTELS = {"resort": "Hotel Resort", "city": "Hotel City"}

@@ -48,22 +48,23 @@ class IdempotentMixin(APIView):
     ) -> Response:
         if not _ACCEPTED_KEY.fullmatch(key):
             raise exceptions.ParseError(f"{HEADER} must be 1 to 255 visible ASCII characters.")
-        attempt = idempotency.Attempt.of(
-            key=key, client=str(request.user.pk), address=request.get_full_path(), body=request.data
+        idempotent_request = idempotency.IdempotentRequest.build(
+            key=key, client=str(request.user.pk), url=request.get_full_path(), body=request.data
         )
         with transaction.atomic():
-            if not idempotency.lock(attempt):
+            if not idempotency.try_lock(idempotent_request):
                 return _refusal(request, problems.IN_FLIGHT, headers={"Retry-After": "1"})
-            stored = idempotency.find(attempt)
+            try:
+                stored = idempotency.find(idempotent_request)
+            except idempotency.IdempotencyKeyReused:
+                return _refusal(request, problems.KEY_REUSED)
             if stored is not None:
-                if not stored.same_request:
-                    return _refusal(request, problems.KEY_REUSED)
-                return _replay(stored.answer)
+                return _replay(stored)
             response = self._answer(handler, request, *args, **kwargs)
             if response.status_code >= problems.SERVER_ERROR.status:
                 transaction.set_rollback(True)
             else:
-                idempotency.store(attempt, _kept(response))
+                idempotency.store(idempotent_request, _stored(response))
         return response
 
     def _answer(
@@ -83,8 +84,8 @@ def _refusal(request: Request, problem: Problem, *, headers: dict[str, str] | No
     return Response(body, status=problem.status, headers=headers, content_type="application/problem+json")
 
 
-def _kept(response: Response) -> idempotency.Answer:
-    return idempotency.Answer(
+def _stored(response: Response) -> idempotency.StoredResponse:
+    return idempotency.StoredResponse(
         status=response.status_code,
         data=response.data,
         content_type=response.content_type,
@@ -92,10 +93,10 @@ def _kept(response: Response) -> idempotency.Answer:
     )
 
 
-def _replay(answer: idempotency.Answer) -> Response:
+def _replay(stored: idempotency.StoredResponse) -> Response:
     return Response(
-        answer.data,
-        status=answer.status,
-        headers={**answer.headers, REPLAYED_HEADER: "true"},
-        content_type=answer.content_type,
+        stored.data,
+        status=stored.status,
+        headers={**stored.headers, REPLAYED_HEADER: "true"},
+        content_type=stored.content_type,
     )

@@ -24,8 +24,8 @@ from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
 from hotelagent.core import metrics
+from tenants.access.actors import client_ip
 from tenants.context import current_tenant
-from tenants.middleware import client_ip
 
 if TYPE_CHECKING:  # REST framework reads this module while it makes its own views
     from rest_framework.views import APIView

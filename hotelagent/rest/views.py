@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from hotelagent.rest.errors import MissingScope
-from tenants.access.authentication import actor_of
+from tenants.access.actors import api_actor
 from tenants.context import actor_context
 from tenants.signals import permission_denied
 
@@ -39,7 +39,7 @@ class HotelAPIView(APIView):
             raise
         except MissingScope as refusal:
             self.check_throttles(request)  # each denied request records an audit event
-            with actor_context(actor_of(request)):
+            with actor_context(api_actor(request)):
                 permission_denied.send(
                     sender=type(self),
                     request=request._request,
@@ -47,7 +47,7 @@ class HotelAPIView(APIView):
                     permission=refusal.scope,
                 )
             raise
-        self._while_handled.enter_context(actor_context(actor_of(request)))
+        self._while_handled.enter_context(actor_context(api_actor(request)))
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)

@@ -124,7 +124,7 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
-        "KEY_FUNCTION": "tenants.cache.make_key",  # a key belongs to the hotel that is set
+        "KEY_FUNCTION": "tenants.context.make_cache_key",  # a key belongs to the hotel that is set
     },
     # Flags and switches are the platform's, the same for every hotel: a change empties one key, not one a hotel.
     "flags": {

@@ -11,7 +11,7 @@ urlpatterns = [
     path("admin/", platform_site.urls),
     path("api/v1/", include("audit.api")),
     path("api/v1/", include("dlq.api")),
-    path("api/v1/", include("tenants.api.hotels")),
+    path("api/v1/", include("tenants.api.urls")),
     path("", include("reminders.providers.webhooks")),
     path("", include("hotelagent.rest.urls")),
 ]

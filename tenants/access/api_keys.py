@@ -1,8 +1,8 @@
-"""API keys: made once, shown once, looked up by their public half and compared by the digest of their secret half.
+"""API keys: creation, verification and revocation.
 
-A key reads `ha_<prefix>_<secret>`: `ha` so that scanners for leaked secrets can know it, the prefix to find it and
-to name it in logs and lists, the secret 256 random bits. So much randomness needs no slow hash: SHA-256 is enough.
-A key stands in its hotel's schema: at another hotel there is no such row, and so no such key.
+A key has the form `ha_<prefix>_<secret>`. `ha` lets secret scanners recognize it. The prefix identifies the key in the
+database, in logs and in lists. The secret has 256 random bits, so a fast hash (SHA-256) is enough to store it.
+A key is stored in the schema of its hotel, so it does not exist at other hotels.
 """
 
 import datetime
@@ -14,102 +14,87 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.dispatch import Signal
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from tenants.access.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
 from tenants.context import current_tenant
-from tenants.errors import DomainError
+from tenants.errors import InvalidExpiry, InvalidScope
 from tenants.models import ApiKey
+from tenants.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
+from tenants.signals import api_key_created, api_key_revoked
 
-MARK = "ha"
-#: How exact "last used" is. One write a minute and key, however busy the client.
-LAST_USED_EVERY = datetime.timedelta(minutes=1)
+KEY_TYPE = "ha"
+#: Resolution of `last_used_at`. It limits the writes to one per key and minute.
+LAST_USED_RESOLUTION = datetime.timedelta(minutes=1)
 
-#: Sent with `key` in the transaction that makes or ends it: the audit trail listens.
-api_key_made = Signal()
-api_key_revoked = Signal()
-
-_PREFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # what is read out over a phone: no l, o, 0, 1
+_PREFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which people confuse
 _PREFIX_LENGTH = 10
+_MAX_LENGTH = 200
 
 
-class InvalidScope(DomainError):
-    """`scopes` names something that a key of this place can't be allowed; `known` lists what it can."""
-
-    code = "invalid-scope"
-    status = 422
-    title = "There is no such scope"
+def available_scopes() -> dict[str, str]:
+    """Return the scopes that a key of the current tenant can have, with their labels."""
+    scopes = PLATFORM_SCOPES if current_tenant().is_platform else HOTEL_SCOPES
+    return {scope: str(label) for scope, label in scopes.items()}
 
 
-class InvalidExpiry(DomainError):
-    """A key's end must lie ahead."""
-
-    code = "invalid-expiry"
-    status = 422
-    title = "A key can't expire in the past"
-
-
-def known_scopes() -> dict[str, str]:
-    """What a key of the hotel (or the platform) that is set can be allowed, and what it means."""
-    scopes = PLATFORM_SCOPES if current_tenant().id is None else HOTEL_SCOPES
-    return {scope: str(meaning) for scope, meaning in scopes.items()}
-
-
-def make(
+def create(
     *, name: str, scopes: Iterable[str], expires_at: datetime.datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """Store a key for the hotel that is set; returns it with its text, which nobody can get again.
+    """Create a key of the current tenant and return it with its text, which is not stored.
 
-    Raises InvalidScope and InvalidExpiry. `expires_at` is aware; None makes a key that lasts until it is revoked.
+    `expires_at` is an aware datetime; None means that the key is valid until it is revoked.
+    Raises InvalidScope and InvalidExpiry.
     """
-    known = known_scopes()
-    wanted = sorted(set(scopes))
-    unknown = [scope for scope in wanted if scope not in known]
-    if unknown or not wanted:
-        raise InvalidScope(
-            f"Not known here: {', '.join(unknown)}." if unknown else "A key needs at least one scope.",
-            known=sorted(known),
-        )
+    available = available_scopes()
+    requested = sorted(set(scopes))
+    unknown = [scope for scope in requested if scope not in available]
+    if unknown:
+        detail = _("Unknown scopes: {scopes}.").format(scopes=", ".join(unknown))
+        raise InvalidScope(detail, known=sorted(available))
+    if not requested:
+        raise InvalidScope(_("Select at least one scope."), known=sorted(available))
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidExpiry(f"{expires_at.isoformat()} is over.")
-    prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _ in range(_PREFIX_LENGTH))
+        raise InvalidExpiry(_("{time} is in the past.").format(time=expires_at.isoformat()))
+    prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _character in range(_PREFIX_LENGTH))
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
         key = ApiKey.objects.create(
-            name=name, prefix=prefix, digest=_digest(secret), scopes=wanted, expires_at=expires_at
+            name=name, prefix=prefix, digest=_digest(secret), scopes=requested, expires_at=expires_at
         )
         key.refresh_from_db(fields=["created_at"])
-        api_key_made.send(sender=ApiKey, key=key)
-    return key, f"{MARK}_{prefix}_{secret}"
+        api_key_created.send(sender=ApiKey, key=key)
+    return key, f"{KEY_TYPE}_{prefix}_{secret}"
 
 
 def verify(text: str) -> ApiKey | None:
-    """The live key that `text` is, of the hotel that is set; None for whatever else. One query by an index."""
-    mark, _first, rest = text.partition("_")
+    """Return the active key of the current tenant with this text, or None. Runs one query, by an index."""
+    key_type, _first, rest = text.partition("_")
     prefix, _second, secret = rest.partition("_")
-    if mark != MARK or not prefix or not secret or len(text) > 200 or not text.isascii() or "\0" in text:
+    if key_type != KEY_TYPE or not prefix or not secret or len(text) > _MAX_LENGTH:
+        return None
+    if not text.isascii() or "\0" in text:
         return None
     key = ApiKey.objects.filter(prefix=prefix).first()
-    # Compared also where there is no such key: the time tells nothing about which prefixes exist.
-    right = hmac.compare_digest(bytes(key.digest) if key else bytes(32), _digest(secret))
-    if key is None or not right or not key.is_live(now=timezone.now()):
+    # Compare a digest also if no key has the prefix, so that the response time does not reveal which prefixes exist.
+    matches = hmac.compare_digest(bytes(key.digest) if key else bytes(32), _digest(secret))
+    if key is None or not matches or not key.is_active(now=timezone.now()):
         return None
     return key
 
 
-def touch(key: ApiKey) -> None:
-    """Write down that the key was used, where that is not written down for this minute already."""
-    if key.last_used_at is not None and timezone.now() - key.last_used_at < LAST_USED_EVERY:
+def record_use(key: ApiKey) -> None:
+    """Set the key's `last_used_at` to now unless it was set within the last minute."""
+    if key.last_used_at is not None and timezone.now() - key.last_used_at < LAST_USED_RESOLUTION:
         return
-    # The condition is asked again by the database: of a burst's many requests one writes.
+    # The database checks the time again, so only one of several concurrent requests writes.
     ApiKey.objects.filter(
-        Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_EVERY), pk=key.pk
+        Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_RESOLUTION), pk=key.pk
     ).update(last_used_at=Now())
 
 
 def revoke(key: ApiKey) -> bool:
-    """End the key now; whether it was live until then. Felt by the next request."""
+    """Revoke the key with immediate effect. Return False if it was already revoked."""
     with transaction.atomic():
         revoked = ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=Now()) == 1
         if revoked:

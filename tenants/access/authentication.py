@@ -1,24 +1,23 @@
-"""Who calls: a client by its key, or a member of staff by the session of the admin."""
+"""Authentication of API clients by their API key."""
 
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from tenants.access import api_keys
-from tenants.context import Actor
-from tenants.middleware import client_ip
-from tenants.models import ApiKey, User
+from tenants.models import ApiKey
 
 REALM = "hotelagent"
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """What stands in `request.user` for a client that came with a key."""
+class ApiClient:
+    """The value of `request.user` for a request with an API key."""
 
     key: ApiKey
 
@@ -40,24 +39,27 @@ class Client:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer ha_...`. Whatever is wrong with the key, the answer is the same 401."""
+    """Authentication with the header `Authorization: Bearer ha_...`.
 
-    def authenticate(self, request: Request) -> tuple[Client, ApiKey] | None:
+    The response to an unknown, expired or revoked key is the same 401, so that it tells nothing about the key.
+    """
+
+    def authenticate(self, request: Request) -> tuple[ApiClient, ApiKey] | None:
         scheme, _space, text = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() != "bearer":
             return None
         key = api_keys.verify(text.strip())
         if key is None:
-            raise AuthenticationFailed("This key is not valid here.")
-        api_keys.touch(key)
-        return Client(key), key
+            raise AuthenticationFailed(_("The API key is not valid."))
+        api_keys.record_use(key)
+        return ApiClient(key), key
 
     def authenticate_header(self, _request: Request) -> str:
         return f'Bearer realm="{REALM}"'
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the schema says it."""
+    """The description of API keys in the OpenAPI schema."""
 
     target_class = ApiKeyAuthentication
     name = "apiKey"
@@ -67,21 +69,6 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "ha_<prefix>_<secret>",
-            "description": "A key of this hotel: made in its admin or by `manage.py create_api_key`, shown once.",
+            "description": "An API key of this hotel. Create it in the hotel's admin or with "
+            "`manage.py create_api_key`. It is shown once.",
         }
-
-
-def actor_of(request: Request) -> Actor:
-    """Who acts in this request, for the audit trail."""
-    where: dict[str, Any] = {
-        "ip": client_ip(request._request),
-        "request_id": getattr(request._request, "request_id", None),
-    }
-    who: Any = request.user  # REST framework's types know users only
-    match who:
-        case Client(key=key):
-            return Actor("key", str(key.pk), str(key), **where)
-        case User():
-            return Actor("user", str(who.pk), who.username, **where)
-        case _:
-            return Actor("anonymous", "", "anonymous", **where)

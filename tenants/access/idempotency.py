@@ -1,4 +1,8 @@
-"""Stored answers to POSTs: found by client, address and key; readable only to who knows the key."""
+"""Stored responses to POST requests with an `Idempotency-Key`.
+
+A response is found by client, URL and key. It is encrypted with a key that is derived from the client's
+Idempotency-Key, which is not stored: a response can hold a token that must be readable to that client only.
+"""
 
 import hashlib
 import json
@@ -18,27 +22,27 @@ from rest_framework.utils.encoders import JSONEncoder
 from hotelagent.core.encryption import decrypt, encrypt
 from tenants.models import IdempotencyKey
 
-#: How long an answer is kept: clients repeat within seconds, people and queues within a day.
-KEPT_HOURS = 24
-#: One stored answer in so many sweeps what is too old away: the work goes with the use, and needs no schedule.
-SWEEP_EVERY = 64
-SWEEP_ROWS = 1000
+#: Clients repeat a request within seconds; people and queues do so within a day.
+RETENTION_HOURS = 24
+#: On average one of this many stored responses also deletes expired ones, so that no periodic task is needed.
+DELETE_EVERY = 64
+DELETE_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One request with a key: which stored answer is its own, and what it asks."""
+class IdempotentRequest:
+    """A request with an Idempotency-Key. `id` identifies its stored response, `body_digest` its body."""
 
     id: uuid.UUID
-    digest: bytes
-    secret: bytes
+    body_digest: bytes
+    encryption_key: bytes
 
     @classmethod
-    def of(cls, *, key: str, client: str, address: str, body: Any) -> "Attempt":
-        identity = _hash("id", client, address, key)
-        # Sorted: the same request with its members in another order is the same request.
-        canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
-        derive = HKDF(
+    def build(cls, *, key: str, client: str, url: str, body: Any) -> "IdempotentRequest":
+        identity = _hash("id", client, url, key)
+        # Sorted, so that the order of the members does not make it another request.
+        canonical_body = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
+        hkdf = HKDF(
             algorithm=SHA256(),
             length=32,
             salt=force_bytes(settings.SECRET_KEY),
@@ -46,58 +50,64 @@ class Attempt:
         )
         return cls(
             id=uuid.UUID(bytes=identity[:16]),
-            digest=_hash("body", canonical),
-            secret=derive.derive(key.encode()),
+            body_digest=_hash("body", canonical_body),
+            encryption_key=hkdf.derive(key.encode()),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     status: int
     data: Any
     content_type: str | None
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    same_request: bool
-    answer: Answer
+class IdempotencyKeyReused(Exception):
+    """The key was used before for a request with another body."""
 
 
-def lock(attempt: Attempt) -> bool:
-    """Whether this attempt is the only one now; held until the transaction ends, so it must run inside one."""
-    number = int.from_bytes(attempt.id.bytes[:8], signed=True)
+def try_lock(request: IdempotentRequest) -> bool:
+    """Lock the request until the end of the caller's transaction. Return False if another transaction holds it."""
+    number = int.from_bytes(request.id.bytes[:8], signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
         return bool(cursor.fetchone()[0])
 
 
-def find(attempt: Attempt) -> Stored | None:
-    row = IdempotencyKey.objects.filter(id=attempt.id).first()
+def find(request: IdempotentRequest) -> StoredResponse | None:
+    """Return the stored response to the same request, or None. Raises IdempotencyKeyReused."""
+    row = IdempotencyKey.objects.filter(id=request.id).first()
     if row is None:
         return None
-    if bytes(row.request_digest) != attempt.digest:
-        return Stored(same_request=False, answer=Answer(row.status_code, None, None, {}))
-    return Stored(same_request=True, answer=_decrypt(attempt, bytes(row.answer)))
+    if bytes(row.body_digest) != request.body_digest:
+        raise IdempotencyKeyReused
+    plaintext = decrypt(bytes(row.response), key=request.encryption_key, associated_data=request.id.bytes)
+    return StoredResponse(**json.loads(plaintext))
 
 
-def store(attempt: Attempt, answer: Answer) -> None:
-    """Keep the answer, in the caller's transaction: that of the effect."""
+def store(request: IdempotentRequest, response: StoredResponse) -> None:
+    """Store the response in the caller's transaction, which must be that of the request's effect."""
+    # asdict() would deep-copy the data, which fails for REST framework's ReturnDict.
+    values = {field.name: getattr(response, field.name) for field in fields(response)}
     IdempotencyKey.objects.create(
-        id=attempt.id,
-        request_digest=attempt.digest,
-        status_code=answer.status,
-        answer=_encrypt(attempt, answer),
+        id=request.id,
+        body_digest=request.body_digest,
+        status_code=response.status,
+        response=encrypt(
+            json.dumps(values, cls=JSONEncoder).encode(),
+            key=request.encryption_key,
+            associated_data=request.id.bytes,
+        ),
     )
-    if secrets.randbelow(SWEEP_EVERY) == 0:
-        sweep()
+    if secrets.randbelow(DELETE_EVERY) == 0:
+        delete_expired()
 
 
-def sweep() -> int:
-    """Delete answers past their time, at most `SWEEP_ROWS`; returns how many."""
+def delete_expired() -> int:
+    """Delete at most DELETE_LIMIT responses older than RETENTION_HOURS and return their number."""
     with connection.cursor() as cursor:
-        # SKIP LOCKED: two sweeps share the work instead of waiting for each other.
+        # SKIP LOCKED: concurrent deletions share the rows instead of waiting for each other.
         cursor.execute(
             """
             DELETE FROM tenants_idempotencykey WHERE id IN (
@@ -105,7 +115,7 @@ def sweep() -> int:
                 WHERE created_at < now() - make_interval(hours => %s)
                 ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED)
             """,
-            [KEPT_HOURS, SWEEP_ROWS],
+            [RETENTION_HOURS, DELETE_LIMIT],
         )
         return int(cursor.rowcount)
 
@@ -114,17 +124,7 @@ def _hash(*parts: str) -> bytes:
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode()
-        digest.update(len(encoded).to_bytes(8) + encoded)  # lengths: no two lists of parts run together
+        digest.update(
+            len(encoded).to_bytes(8) + encoded
+        )  # the length keeps ("ab", "c") apart from ("a", "bc")
     return digest.digest()
-
-
-def _encrypt(attempt: Attempt, answer: Answer) -> bytes:
-    # Not asdict(): it copies what it finds, and REST framework's own kind of dict can't be copied that way.
-    plain = json.dumps(
-        {field.name: getattr(answer, field.name) for field in fields(answer)}, cls=JSONEncoder
-    ).encode()
-    return encrypt(plain, key=attempt.secret, associated_data=attempt.id.bytes)
-
-
-def _decrypt(attempt: Attempt, stored: bytes) -> Answer:
-    return Answer(**json.loads(decrypt(stored, key=attempt.secret, associated_data=attempt.id.bytes)))

@@ -1,5 +1,5 @@
-"""The admin of hotels and of who may enter: staff and keys on both sites, the rest on the platform's only."""
+"""The admin of `tenants`: staff and API keys on both sites, everything else on the platform's site only."""
 
-from tenants.admin import contacts, flags, hotels, keys, schedules, staff
+from tenants.admin import api_keys, contacts, flags, hotels, schedules, staff
 
-__all__ = ["contacts", "flags", "hotels", "keys", "schedules", "staff"]
+__all__ = ["api_keys", "contacts", "flags", "hotels", "schedules", "staff"]

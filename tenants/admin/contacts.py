@@ -1,4 +1,4 @@
-"""Guests' phones and e-mails and the hotel that each leads to, for platform staff. Added and removed, never changed."""
+"""The platform admin of guest contacts. They are added and removed, but not changed."""
 
 import contextlib
 from typing import Any
@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from hotelagent.admin.base import DeletionsAuditedByServices, PlatformModelAdmin
 from hotelagent.admin.sites import platform_site
+from tenants.errors import InvalidContact
 from tenants.models import ContactIdentifier, ContactKind
 from tenants.services import contacts
 
@@ -20,25 +21,27 @@ from tenants.services import contacts
 class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         help_texts = {
-            "value": _("A phone with its country code, such as +34 600 123 456, or an e-mail address.")
+            "value": _("A phone number with its country code, such as +34 600 123 456, or an e-mail address.")
         }
 
     def clean(self) -> dict[str, Any]:
-        """The service decides; what it would refuse is told beside the field, before anything is lost."""
+        """Show beside the field why the service would reject the contact, so that the form keeps its values."""
         cleaned: dict[str, Any] = super().clean() or {}
         if not {"hotel", "kind", "value"} <= cleaned.keys():
             return cleaned
         kind = ContactKind(cleaned["kind"])
         try:
-            value = contacts.normalise(kind=kind, value=cleaned["value"])
-        except contacts.InvalidContact as error:
+            value = contacts.normalize_contact(kind=kind, value=cleaned["value"])
+        except InvalidContact as error:
             self.add_error("value", error.detail)
             return cleaned
-        known = ContactIdentifier.objects.filter(kind=kind, value=value).first()
-        if known is not None:
-            its_own = known.hotel_id == cleaned["hotel"].pk
+        existing = ContactIdentifier.objects.filter(kind=kind, value=value).first()
+        if existing is not None:
             self.add_error(
-                "value", _("The hotel has it already.") if its_own else _("Another hotel has this contact.")
+                "value",
+                _("The hotel already has this contact.")
+                if existing.hotel_id == cleaned["hotel"].pk
+                else _("The contact belongs to another hotel."),
             )
         return cleaned | {"value": value}
 
@@ -53,7 +56,7 @@ class ContactAdmin(DeletionsAuditedByServices, PlatformModelAdmin):
     list_filter = (("hotel", AutocompleteSelectFilter), ("kind", ChoicesDropdownFilter))
     list_filter_submit = True
     search_fields = ("value", "hotel__name", "hotel__slug")
-    search_help_text = _("Phone, e-mail or hotel")
+    search_help_text = _("Search by phone number, e-mail address or hotel")
     autocomplete_fields = ("hotel",)
     ordering = ("-id",)
     fields = ("hotel", "kind", "value")
@@ -69,16 +72,21 @@ class ContactAdmin(DeletionsAuditedByServices, PlatformModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ContactIdentifier], search_term: str
     ) -> tuple[QuerySet[ContactIdentifier], bool]:
-        """The one that is meant, where a whole phone or e-mail is typed: in any form, and found by its index."""
+        """Return the exact match if the term is a complete phone number or e-mail address in any notation.
+
+        The exact match uses the unique index; other terms search for parts of values and hotel names.
+        """
         for kind in ContactKind:
-            with contextlib.suppress(contacts.InvalidContact):
-                whole = queryset.filter(kind=kind, value=contacts.normalise(kind=kind, value=search_term))
-                if whole.exists():
-                    return whole, False
-        found: tuple[QuerySet[ContactIdentifier], bool] = super().get_search_results(
+            with contextlib.suppress(InvalidContact):
+                exact = queryset.filter(
+                    kind=kind, value=contacts.normalize_contact(kind=kind, value=search_term)
+                )
+                if exact.exists():
+                    return exact, False
+        results: tuple[QuerySet[ContactIdentifier], bool] = super().get_search_results(
             request, queryset, search_term
         )
-        return found
+        return results
 
     def get_fields(self, request: HttpRequest, obj: ContactIdentifier | None = None) -> Any:
         return self.fields if obj is None else (*self.fields, "created_at")

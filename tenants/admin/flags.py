@@ -1,4 +1,4 @@
-"""Feature flags, for the whole platform."""
+"""The platform admin of feature flags (django-waffle)."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class _WaffleAdmin(PlatformModelAdmin):
     readonly_fields = ("created", "modified")
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        for row in queryset:  # each one's delete() empties waffle's cache, a bulk delete would not
+        for row in queryset:  # a bulk delete would not clear waffle's cache
             row.delete()
 
 

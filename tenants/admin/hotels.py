@@ -1,6 +1,4 @@
-"""Hotels and their domains, for platform staff. What makes one, opens or closes it, and where it answers, goes
-through `tenants.services`; its name, zone, language and e-mail are plain fields.
-"""
+"""The platform admin of hotels and their domains."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,10 +26,10 @@ class DomainInline(TabularInline):  # type: ignore[misc]
     model = Domain
     extra = 0
     fields = ("host",)
-    verbose_name_plural = _("domains of its own")
+    verbose_name_plural = _("custom domains")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A domain is added or removed; changing one would be both at once."""
+        """Return False: a domain is replaced by removing it and adding another."""
         return False
 
 
@@ -52,7 +50,7 @@ def hotels_by_status(_request: HttpRequest) -> Card:
 class HotelAdmin(PlatformModelAdmin):
     icon = "hotel"
     menu_order = 0
-    list_display = ("name", "address", "status_label", "language", "time_zone", "created_at")
+    list_display = ("name", "host", "status_label", "language", "time_zone", "created_at")
     list_filter = ("status", "language")
     search_fields = ("name", "slug", "domains__host")
     ordering = ("slug",)
@@ -61,19 +59,18 @@ class HotelAdmin(PlatformModelAdmin):
     fields = ("name", "slug", "time_zone", "language", "email")
     shown = ("status_label", "contact_count", "schema", "created_at")
 
-    @display(description=_("contact identifiers"))
+    @display(description=_("guest contacts"))
     def contact_count(self, hotel: Hotel) -> SafeString:
-        """How many guests' phones and e-mails lead here, and the way to them."""
-        address = reverse("admin:tenants_contactidentifier_changelist")
+        """Return the number of guest contacts as a link to their list."""
         return format_html(
             '<a class="underline" href="{}?hotel__id__exact={}">{}</a>',
-            address,
+            reverse("admin:tenants_contactidentifier_changelist"),
             hotel.pk,
             hotel.contacts.count(),
         )
 
-    @display(description=_("address"))
-    def address(self, hotel: Hotel) -> SafeString | str:
+    @display(description=_("host"))
+    def host(self, hotel: Hotel) -> SafeString | str:
         host = f"{hotel.slug}.{settings.PLATFORM_HOST}"
         if hotel.status != HotelStatus.ACTIVE:
             return host
@@ -104,20 +101,21 @@ class HotelAdmin(PlatformModelAdmin):
         return self.inlines if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Hotel, form: Any, change: bool) -> None:
-        if not change:
-            made = services.register_hotel(
-                slug=obj.slug,
-                name=obj.name,
-                time_zone=str(obj.time_zone),
-                language=obj.language,
-                email=obj.email,
-            )
-            obj.pk, obj.schema, obj.status = made.pk, made.schema, made.status
-            self.message_user(request, _("The hotel is being made; its status says when it is ready."))
+        properties: dict[str, Any] = {
+            "slug": obj.slug,
+            "name": obj.name,
+            "time_zone": str(obj.time_zone),
+            "language": obj.language,
+            "email": obj.email,
+        }
+        if change:
+            services.update_hotel(hotel_id=obj.pk, **properties)
             return
-        if "slug" in form.changed_data:
-            services.rename_hotel(hotel_id=obj.pk, slug=obj.slug)
-        obj.save(update_fields=["name", "time_zone", "language", "email"])
+        hotel = services.register_hotel(**properties)
+        obj.pk, obj.schema, obj.status = hotel.pk, hotel.schema, hotel.status
+        self.message_user(
+            request, _("The hotel is being provisioned. Its status changes to active when it is ready.")
+        )
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         formset.save(commit=False)
@@ -128,18 +126,18 @@ class HotelAdmin(PlatformModelAdmin):
 
     @admin.action(description=_("Suspend the selected hotels"), permissions=["change"])
     def suspend(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> None:
-        self._change(request, queryset, services.suspend_hotel, _("suspended"))
+        self._change_status(request, queryset, services.suspend_hotel, _("{hotel} was suspended."))
 
     @admin.action(description=_("Resume the selected hotels"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> None:
-        self._change(request, queryset, services.resume_hotel, _("resumed"))
+        self._change_status(request, queryset, services.resume_hotel, _("{hotel} was resumed."))
 
-    def _change(
-        self, request: HttpRequest, hotels: QuerySet[Hotel], act: Callable[..., Hotel], done: Any
+    def _change_status(
+        self, request: HttpRequest, hotels: QuerySet[Hotel], service: Callable[..., Hotel], message: Any
     ) -> None:
-        for hotel in self.apply_to_each(request, hotels, lambda hotel: act(hotel_id=hotel.pk)):
-            self.message_user(request, f"{hotel}: {done}", messages.SUCCESS)
+        for hotel in self.apply_to_each(request, hotels, lambda hotel: service(hotel_id=hotel.pk)):
+            self.message_user(request, str(message).format(hotel=hotel), messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Hotel | None = None) -> bool:
-        """Erasing a hotel is `manage.py erase_hotel`: it asks twice and leaves a certificate."""
+        """Return False: `manage.py erase_hotel` deletes a hotel after it asks for confirmation."""
         return False

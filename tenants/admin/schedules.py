@@ -1,4 +1,4 @@
-"""What runs by itself, and how often. The rows are made by migrations; here they are slowed, stopped, started."""
+"""The platform admin of the schedule of Celery beat. Migrations create the tasks; staff change or disable them here."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from hotelagent.admin.sites import platform_site
 @admin.register(PeriodicTask, site=platform_site)
 class PeriodicTaskAdmin(PlatformModelAdmin):
     icon = "schedule"
-    list_display = ("name", "task", "rhythm", "enabled", "last_run_at")
+    list_display = ("name", "task", "interval_or_crontab", "enabled", "last_run_at")
     list_filter = ("enabled",)
     search_fields = ("name", "task")
     fields = (
@@ -30,8 +30,8 @@ class PeriodicTaskAdmin(PlatformModelAdmin):
     )
     readonly_fields = ("name", "task", "last_run_at", "total_run_count")
 
-    @display(description=_("rhythm"))
-    def rhythm(self, task: PeriodicTask) -> str:
+    @display(description=_("schedule"))
+    def interval_or_crontab(self, task: PeriodicTask) -> str:
         return str(task.interval or task.crontab or "")
 
     def get_queryset(self, request: HttpRequest) -> Any:

@@ -1,4 +1,4 @@
-"""Staff of the hotel, on the hotel's site; staff of the platform, on the platform's."""
+"""The admin of staff accounts: of the hotel on its site, of the platform on the platform's site."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.models import User
-from tenants.services.staff import roles
+from tenants.services.staff import available_roles
 
 
 class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
-    usable_password = None  # there is no other way in
+    usable_password = None  # accounts without a password could not log in
 
     class Meta:
         model = User
@@ -79,9 +79,9 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
 
     @display(description=_("password"))
     def password_link(self, user: User) -> SafeString:
-        """Where a new one is set; what is stored of the old one is nothing to look at."""
-        address = reverse(f"{self.admin_site.name}:auth_user_password_change", args=[user.pk])
-        return format_html('<a class="underline" href="{}">{}</a>', address, _("Set a new password"))
+        """Return a link to the page that sets a new password, in place of the password hash."""
+        url = reverse(f"{self.admin_site.name}:auth_user_password_change", args=[user.pk])
+        return format_html('<a class="underline" href="{}">{}</a>', url, _("Set a new password"))
 
     @display(description=_("role"), ordering="role", label=True)
     def role_label(self, user: User) -> str:
@@ -92,36 +92,36 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
         return user.is_active
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Who may only look has no way to the page that sets a password: it would refuse them."""
-        shown = super().get_fieldsets(request, obj)
+        """Return the fieldsets, without the password link for users who cannot change the account."""
+        fieldsets = super().get_fieldsets(request, obj)
         if obj is None or self.has_change_permission(request, obj):
-            return shown
-        return ((None, {"fields": ("username",)}), *shown[1:])
+            return fieldsets
+        return ((None, {"fields": ("username",)}), *fieldsets[1:])
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "role":
-            kwargs["choices"] = [(role.value, role.label) for role in roles()]
+            kwargs["choices"] = [(role.value, role.label) for role in available_roles()]
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
     def get_form(self, request: HttpRequest, obj: User | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
         form = super().get_form(request, obj, **kwargs)
         if obj is None or obj.pk != request.user.pk:
             return form
-        return _of_oneself(form)
+        return _own_account_form(form)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Nobody is deleted: the trail names them. An account is made inactive."""
+        """Return False: accounts are deactivated instead, because the audit trail refers to them."""
         return False
 
 
-def _of_oneself(form: "type[forms.ModelForm[User]]") -> "type[forms.ModelForm[User]]":
-    """The form for one's own account: who takes the role or the access from themselves can't give it back."""
+def _own_account_form(form: "type[forms.ModelForm[User]]") -> "type[forms.ModelForm[User]]":
+    """Return a form for the user's own account. It rejects changes that could lock the user out."""
 
     class OwnAccountForm(form):  # type: ignore[valid-type,misc]
         def clean(self) -> dict[str, Any]:
             cleaned: dict[str, Any] = super().clean() or self.cleaned_data
             if {"role", "is_active"} & set(self.changed_data):
-                raise ValidationError(_("Another manager has to change your own role or access."))
+                raise ValidationError(_("You cannot change your own role or access. Ask another manager."))
             return cleaned
 
     return OwnAccountForm

@@ -21,7 +21,7 @@ from tenants.database.connections import direct_connection
 from tenants.errors import DeletionConflict, DeletionIncomplete, HotelNotFound, RedisUnavailable
 from tenants.lifecycle.fleet.migration_lock import LOCK_TIMEOUT, hold_migration_lock, retry_on_lock_timeout
 from tenants.models import Hotel, HotelStatus
-from tenants.signals import hotel_erased
+from tenants.signals import hotel_deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _erase(hotel_id: UUID, confirm: str) -> Certificate:
         shared=shared,
         redis_keys=_forget(_redis_keys(str(hotel.id), hotel.schema)),
     )
-    hotel_erased.send(Hotel, hotel=hotel, detail=certificate.as_json())
+    hotel_deleted.send(Hotel, hotel=hotel, detail=certificate.as_json())
     return certificate
 
 
@@ -185,7 +185,7 @@ def shared_tables() -> list[tuple[str, str]]:
 
 
 def _redis_keys(hotel_id: str, schema: str) -> list[bytes]:
-    """Its cached values (`tenants.cache.make_key`) and its clients' throttles."""
+    """Its cached values (`tenants.context.make_cache_key`) and its clients' throttles."""
     with _redis() as client:
         patterns = (f"*:{hotel_id}:*", f"throttle:{schema}:*")
         return [key for pattern in patterns for key in client.scan_iter(pattern, count=1_000)]

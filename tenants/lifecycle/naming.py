@@ -1,8 +1,10 @@
 """What a hotel may be called: its slug, its schema, its domains."""
 
+import itertools
 import re
 
 from django.conf import settings
+from django.db import connection
 
 from tenants.errors import InvalidDomain, InvalidSlug
 
@@ -122,6 +124,20 @@ def valid_domain(host: str) -> str:
     return lowered
 
 
-def schema_name(slug: str) -> str:
-    """The first choice for a hotel's schema. What a slug may hold needs no quotes there."""
-    return f"hotel_{slug.replace('-', '_')}"
+def free_schema_name(slug: str) -> str:
+    """Return an unused schema name for a new hotel, with a number if needed. Needs the platform's context.
+
+    A schema without a hotel, such as that of an interrupted restore, counts as used.
+    """
+    base = f"hotel_{slug.replace('-', '_')}"  # the characters of a slug need no quoting
+    names = itertools.chain([base], (f"{base}_{number}" for number in itertools.count(2)))
+    return next(name for name in names if not _is_schema_used(name))
+
+
+def _is_schema_used(schema: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT to_regnamespace(%s) IS NOT NULL OR EXISTS (SELECT FROM tenants_hotel WHERE schema = %s)",
+            [schema, schema],
+        )
+        return bool(cursor.fetchone()[0])

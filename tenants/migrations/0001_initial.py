@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "member of staff",
+                "verbose_name": "staff member",
                 "verbose_name_plural": "staff",
                 "constraints": [
                     models.UniqueConstraint(
@@ -163,7 +163,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="Its name in the address: lower-case letters, digits and hyphens.",
+                        help_text="The first part of the hotel's host name. Use lowercase letters, digits and hyphens.",
                         max_length=40,
                         validators=[
                             django.core.validators.RegexValidator("^[a-z0-9]([a-z0-9-]*[a-z0-9])?\\Z")
@@ -212,7 +212,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="Where guests' answers to its mails go.",
+                        help_text="Guests' replies to the hotel's e-mails are sent to this address.",
                         max_length=254,
                         verbose_name="e-mail",
                     ),
@@ -241,9 +241,9 @@ class Migration(migrations.Migration):
             name="IdempotencyKey",
             fields=[
                 ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ("request_digest", models.BinaryField(max_length=32)),
+                ("body_digest", models.BinaryField(max_length=32)),
                 ("status_code", models.PositiveSmallIntegerField()),
-                ("answer", models.BinaryField()),
+                ("response", models.BinaryField()),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
@@ -336,7 +336,9 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("phone", "phone"), ("email", "e-mail")], max_length=5, verbose_name="kind"
+                        choices=[("phone", "phone number"), ("email", "e-mail address")],
+                        max_length=5,
+                        verbose_name="kind",
                     ),
                 ),
                 ("value", models.CharField(max_length=254, verbose_name="value")),
@@ -359,8 +361,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "contact identifier",
-                "verbose_name_plural": "contact identifiers",
+                "verbose_name": "guest contact",
+                "verbose_name_plural": "guest contacts",
                 "constraints": [
                     models.UniqueConstraint(fields=("kind", "value"), name="tenants_contact_unique"),
                     models.CheckConstraint(
@@ -369,7 +371,7 @@ class Migration(migrations.Migration):
                             models.Q(("kind", "email"), ("value__regex", "^[^A-Z\\s]+@[^A-Z\\s]+$")),
                             _connector="OR",
                         ),
-                        name="tenants_contact_normalised",
+                        name="tenants_contact_normalized",
                     ),
                 ],
             },

@@ -1,4 +1,7 @@
-"""What is stored about hotels, their staff and their clients. Where each table lives: `tenants.database.placement`."""
+"""The models of hotels, staff, API clients and the due queue.
+
+`tenants.database.placement` says which tables are in the platform's schema and which are in each hotel's.
+"""
 
 from tenants.models.access import ApiKey, IdempotencyKey, User
 from tenants.models.hotels import ContactIdentifier, ContactKind, Domain, Hotel, HotelStatus, Language

@@ -1,4 +1,4 @@
-"""Who enters a hotel or the platform: people and clients."""
+"""Staff, API keys and stored responses. Each hotel's schema has these tables, and so has the platform's."""
 
 import datetime
 
@@ -9,8 +9,8 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
-from tenants.access.scopes import Role, permission_scope, role_scopes
 from tenants.models.hotels import Language
+from tenants.scopes import Role, permission_scope, role_scopes
 
 
 class UserManager(BaseUserManager["User"]):
@@ -18,7 +18,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(username__iexact=username)
 
     def create_user(self, *, username: str, password: str | None, role: str, **fields: object) -> "User":
-        """Store a member of staff; `password=None` makes an account that can't log in yet."""
+        """Create a member of staff. With `password=None` the account cannot log in until a password is set."""
         user = self.model(username=username, role=role, **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -26,7 +26,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A member of staff: of the hotel in whose schema the row stands, or of the platform."""
+    """A member of staff of the hotel in whose schema the row is stored, or of the platform."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = models.CharField(_("user name"), max_length=150)
@@ -42,7 +42,7 @@ class User(AbstractBaseUser):
     USERNAME_FIELD = "username"
 
     class Meta:
-        verbose_name = _("member of staff")
+        verbose_name = _("staff member")
         verbose_name_plural = _("staff")
         constraints = [
             models.UniqueConstraint(Lower("username"), name="tenants_user_username_unique"),
@@ -60,15 +60,15 @@ class User(AbstractBaseUser):
         return self.full_name or self.username
 
     def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Whether the role holds the scope that stands for Django's permission `perm`."""
+        """Return whether the user's role has the scope that corresponds to Django's permission `perm`."""
         return self.is_active and permission_scope(perm) in self.scopes
 
-    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002
+    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002 - Django's signature
         return self.is_active
 
 
 class ApiKey(models.Model):
-    """A client's key. The secret is shown once and stored as a SHA-256 digest: it has 256 random bits."""
+    """The key of an API client. The secret has 256 random bits and is stored as its SHA-256 digest."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=100)
@@ -83,27 +83,27 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
-        # Not unique=True: that makes a second index, for LIKE, in each hotel.
+        # `unique=True` would add a second index for LIKE queries to each hotel's schema.
         constraints = [models.UniqueConstraint(fields=["prefix"], name="tenants_apikey_prefix_unique")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
 
-    def is_live(self, *, now: datetime.datetime) -> bool:
+    def is_active(self, *, now: datetime.datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class IdempotencyKey(models.Model):
-    """The stored answer to a POST, so that the same key gives the same answer.
+    """The stored response to a POST request with an `Idempotency-Key`.
 
-    `id` is made from the client, the address and the key; `answer` is encrypted with a key that only the
-    client's Idempotency-Key yields, for an answer may hold a token that is shown once.
+    `id` is a digest of the client, the URL and the key. `response` is encrypted with a key that is derived from the
+    Idempotency-Key itself, which is not stored.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    request_digest = models.BinaryField(max_length=32)
+    body_digest = models.BinaryField(max_length=32)
     status_code = models.PositiveSmallIntegerField()
-    answer = models.BinaryField()
+    response = models.BinaryField()
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Hotels, and what leads to them."""
+"""Hotels, their domains and the contacts of their guests."""
 
 from django.conf import settings
 from django.core.validators import RegexValidator
@@ -12,7 +12,7 @@ from tenants.context import Tenant
 
 
 class HotelStatus(models.TextChoices):
-    """Only an active hotel is served and scheduled; a suspended one answers that it is closed."""
+    """The status of a hotel. Only active hotels are served and have their tasks run."""
 
     PROVISIONING = "provisioning", _("provisioning")
     ACTIVE = "active", _("active")
@@ -26,14 +26,14 @@ class Language(models.TextChoices):
 
 
 class Hotel(models.Model):
-    """A tenant. Its schema and its role are named once, when it is made, and never renamed."""
+    """A tenant. Its schema and role are named when it is created and keep their names when the slug changes."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.CharField(
         _("slug"),
         max_length=40,
         validators=[RegexValidator(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z")],
-        help_text=_("Its name in the address: lower-case letters, digits and hyphens."),
+        help_text=_("The first part of the hotel's host name. Use lowercase letters, digits and hyphens."),
     )
     name = models.CharField(_("name"), max_length=200)
     status = models.CharField(
@@ -42,14 +42,14 @@ class Hotel(models.Model):
     schema = models.CharField(_("schema"), max_length=63, unique=True, editable=False)
     time_zone = TimeZoneField(_("time zone"), default="UTC", use_pytz=False)
     language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.ENGLISH)
-    #: A digest of the migrations that its schema has, empty while they change: who is behind is one query.
+    #: Digest of the migrations applied to the schema, empty while they run. It lets one query find outdated schemas.
     migrated = models.CharField(max_length=32, default="", db_default="", editable=False)
     email = models.EmailField(
         _("e-mail"),
         blank=True,
         default="",
         db_default="",
-        help_text=_("Where guests' answers to its mails go."),
+        help_text=_("Guests' replies to the hotel's e-mails are sent to this address."),
     )
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -66,16 +66,16 @@ class Hotel(models.Model):
 
     @property
     def role(self) -> str:
-        """The PostgreSQL role that may touch this hotel's schema and nothing else.
+        """The PostgreSQL role with privileges on this hotel's schema only.
 
-        Named by the hotel's id: unique in the whole cluster, and readable by the row-level policies of the
-        shared tables, which compare it with `current_user`.
+        It is named after the hotel's id, which makes it unique in the database cluster. The row-level security
+        policies of the shared tables compare it with `current_user`.
         """
         return f"hotel_{self.id.hex}"
 
     @property
     def tenant(self) -> Tenant:
-        """What `hotel_context` and the database backend need to know of this hotel."""
+        """The properties of this hotel that `hotel_context` and the database backend need."""
         return Tenant(
             id=self.id,
             slug=self.slug,
@@ -90,7 +90,7 @@ class Hotel(models.Model):
 
 
 class Domain(models.Model):
-    """A domain of a hotel's own. `<slug>.<platform host>` always works and needs no row."""
+    """A custom domain of a hotel. `<slug>.<platform host>` always works and has no row."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     hotel = models.ForeignKey(Hotel, models.CASCADE, related_name="domains", verbose_name=_("hotel"))
@@ -110,12 +110,12 @@ class Domain(models.Model):
 
 
 class ContactKind(models.TextChoices):
-    PHONE = "phone", _("phone")
-    EMAIL = "email", _("e-mail")
+    PHONE = "phone", _("phone number")
+    EMAIL = "email", _("e-mail address")
 
 
 class ContactIdentifier(models.Model):
-    """A guest's phone (E.164) or e-mail (lower case), and the hotel it belongs to."""
+    """A guest's phone number (E.164) or e-mail address (lowercase), and the hotel that it belongs to."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     hotel = models.ForeignKey(Hotel, models.CASCADE, related_name="contacts", verbose_name=_("hotel"))
@@ -124,15 +124,15 @@ class ContactIdentifier(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:
-        verbose_name = _("contact identifier")
-        verbose_name_plural = _("contact identifiers")
+        verbose_name = _("guest contact")
+        verbose_name_plural = _("guest contacts")
         constraints = [
             models.UniqueConstraint(fields=["kind", "value"], name="tenants_contact_unique"),
-            # A row in another form would be found by nobody, and could stand beside the one in the right form.
+            # Lookups use the normalized form, so a value in another form would never be found.
             models.CheckConstraint(
                 condition=models.Q(kind="phone", value__regex=r"^\+[1-9][0-9]+$")
                 | models.Q(kind="email", value__regex=r"^[^A-Z\s]+@[^A-Z\s]+$"),
-                name="tenants_contact_normalised",
+                name="tenants_contact_normalized",
             ),
         ]
 

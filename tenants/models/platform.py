@@ -1,4 +1,4 @@
-"""What the platform itself works with."""
+"""The platform's own tables: due queue, schema template, host routing and leases."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -7,15 +7,14 @@ from tenants.models.hotels import Hotel
 
 
 class DueItem(models.Model):
-    """ "Hotel H has item I of kind K due at T": the one table that the tick looks at. No personal data.
+    """An item that a hotel has to process at a given time. Has no personal data.
 
-    `due_at` is when the item is due; `claim_at` is when it may next be handed out: the same moment at
-    first, the end of the lease once it is claimed.
+    The dispatcher may claim an item from `claim_at` on: at first the time when it is due, then the end of the lease.
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")
-    # Not judged by the database: all who make something due would lock the hotel's one row at the same time, and the
-    # policy of the table lets a hotel write its own id alone.
+    # Without a foreign key constraint, which would make all writers of a hotel lock its row in tenants_hotel. The row
+    # security policy of the table already limits a hotel to its own id.
     hotel = models.ForeignKey(Hotel, models.CASCADE, db_index=False, db_constraint=False, related_name="+")
     kind = models.CharField(max_length=20)
     item_id = models.UUIDField()
@@ -28,24 +27,24 @@ class DueItem(models.Model):
 
 
 class Template(models.Model):
-    """The script that makes a hotel, kept by `migrate`: pg_dump's text of the template schema. One row."""
+    """The SQL script that creates a hotel's schema. `migrate` stores it: a pg_dump of the template schema. One row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     script = models.TextField()
-    #: What `Hotel.migrated` of a hotel made from it says.
+    #: The value of `Hotel.migrated` for hotels created from this script.
     migrated = models.CharField(max_length=32)
     updated_at = models.DateTimeField(db_default=Now())
 
 
 class RoutingVersion(models.Model):
-    """Grows with each change of what a host leads to: a trigger sees to it. One row."""
+    """A counter that triggers increment when a hotel, a slug or a domain changes. One row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     version = models.BigIntegerField()
 
 
 class Lease(models.Model):
-    """Who leads, of several processes that stand ready, and until when. The database's clock judges."""
+    """The process that currently holds a lease, such as the leading Celery beat. One row per lease."""
 
     name = models.CharField(primary_key=True, max_length=40)
     holder = models.CharField(max_length=200)
@@ -53,7 +52,7 @@ class Lease(models.Model):
 
 
 class Redelivery(models.Model):
-    """How often a task's message came back because its worker died. No row in the ordinary case."""
+    """The number of deliveries of a Celery message whose worker died. Other messages have no row."""
 
     task_id = models.UUIDField(primary_key=True)
     deliveries = models.PositiveSmallIntegerField(default=1)

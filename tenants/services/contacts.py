@@ -1,6 +1,7 @@
-"""Which hotel a guest's phone or e-mail belongs to. Strict: unknown is unknown, there is no default hotel.
+"""Guests' phone numbers and e-mail addresses, and the hotel that each belongs to.
 
-Trail, logs and errors speak of a contact by its id: what it is stands in its row alone, and goes with it.
+A contact belongs to one hotel. There is no default hotel for an unknown contact. The audit trail, logs and errors
+refer to a contact by its id: the phone number or address is stored in its row only, so deleting the row erases it.
 """
 
 from uuid import UUID
@@ -10,118 +11,97 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from hotelagent.core.ids import uuid7
 from tenants.context import platform_context
-from tenants.errors import DomainError
+from tenants.errors import ContactConflict, ContactNotFound, InvalidContact
 from tenants.models import ContactIdentifier, ContactKind, Hotel, HotelStatus
-from tenants.services.hotels import locked_hotel
+from tenants.services.hotels import get_locked_hotel
 from tenants.signals import contact_added, contact_removed
 
-#: Of the longest e-mail. https://www.rfc-editor.org/errata/eid1690
-LENGTH = 254
+#: Maximum length of an e-mail address. https://www.rfc-editor.org/errata/eid1690
+EMAIL_LENGTH = 254
 
-# Not DO NOTHING: what was there first then comes back from this very statement, locked, and nobody can have removed
-# it before it is looked at. It is written as it was.
-_ADD = """
+# DO UPDATE with the same value, because DO NOTHING would not return an existing row. The row is also locked, so
+# nobody can delete it before its hotel is checked.
+_INSERT = """
 INSERT INTO tenants_contactidentifier (id, hotel_id, kind, value) VALUES (%s, %s, %s, %s)
 ON CONFLICT (kind, value) DO UPDATE SET value = excluded.value
 RETURNING id, hotel_id, kind, value, created_at
 """
 
 
-class InvalidContact(DomainError):
-    """The phone is no number with its country code (`+34 600 123 456`), or the e-mail is none."""
+def normalize_contact(*, kind: ContactKind, value: str) -> str:
+    """Return a phone number as E.164, or an e-mail address in lowercase with its domain in ASCII (`xn--`).
 
-    code = "invalid-contact"
-    status = 422
-    title = gettext_lazy("This is no phone or e-mail")
-
-
-class ContactNotFound(DomainError):
-    """No active hotel knows this phone or e-mail; or the hotel that it was asked of has none with this id."""
-
-    code = "contact-not-found"
-    status = 404
-    title = gettext_lazy("No hotel knows this contact")
-
-
-class ContactConflict(DomainError):
-    """A phone or an e-mail leads to one hotel, and it leads to another one already. Which one is not told here."""
-
-    code = "contact-conflict"
-    title = gettext_lazy("Another hotel has this contact")
-
-
-def normalise(*, kind: ContactKind, value: str) -> str:
-    """The form in which they are stored. Raises InvalidContact.
-
-    A phone as E.164; an e-mail in lower case, its domain as it stands in the DNS (`xn--`).
+    Raises InvalidContact.
     """
-    return _phone(value) if kind == ContactKind.PHONE else _email(value)
+    return _normalize_phone(value) if kind == ContactKind.PHONE else _normalize_email(value)
 
 
 def add_contact(*, hotel_id: UUID, kind: ContactKind, value: str) -> tuple[ContactIdentifier, bool]:
-    """The hotel's contact, and whether it is new. Where the hotel has it already, nothing changes.
+    """Add a contact to a hotel and return it with True, or the hotel's existing contact with False.
 
-    One transaction, in the platform's context. Raises InvalidContact, HotelNotFound and ContactConflict.
+    One transaction in the platform's context. Raises InvalidContact, HotelNotFound, ContactConflict.
     """
-    new, wanted = uuid7(), normalise(kind=kind, value=value)
+    new_id, normalized = uuid7(), normalize_contact(kind=kind, value=value)
     with platform_context(), transaction.atomic():
-        hotel = locked_hotel(hotel_id)
-        [contact] = ContactIdentifier.objects.raw(_ADD, [new, hotel.id, kind, wanted])
+        hotel = get_locked_hotel(hotel_id)
+        [contact] = ContactIdentifier.objects.raw(_INSERT, [new_id, hotel.id, kind, normalized])
         if contact.hotel_id != hotel.id:
-            raise ContactConflict(
-                _("Another hotel has this contact: it can be added once it is removed there.")
-            )
-        is_new = contact.id == new
+            raise ContactConflict(_("The contact belongs to another hotel. Remove it there first."))
+        is_new = contact.id == new_id
         if is_new:
             contact_added.send(Hotel, hotel=hotel, contact=contact)
         return contact, is_new
 
 
 def remove_contact(*, hotel_id: UUID, contact_id: UUID) -> None:
-    """From then on the contact leads nowhere. One transaction. Raises HotelNotFound and ContactNotFound."""
+    """Remove a contact of a hotel in one transaction. Raises HotelNotFound, ContactNotFound."""
     with platform_context(), transaction.atomic():
-        hotel = locked_hotel(hotel_id)
+        hotel = get_locked_hotel(hotel_id)
         contact = ContactIdentifier.objects.filter(hotel=hotel, id=contact_id).first()
         if contact is None:
-            raise ContactNotFound(_("The hotel has no such contact."))
+            raise ContactNotFound(_("The hotel does not have this contact."))
         contact_removed.send(Hotel, hotel=hotel, contact=contact)
         contact.delete()
 
 
-def resolve(*, kind: ContactKind, value: str) -> Hotel:
-    """The active hotel that knows the contact. Needs the platform's context. Raises as named above."""
-    found = (
+def resolve_contact(*, kind: ContactKind, value: str) -> Hotel:
+    """Return the active hotel that a contact belongs to. Needs the platform's context.
+
+    Raises InvalidContact, ContactNotFound.
+    """
+    contact = (
         ContactIdentifier.objects.select_related("hotel")
-        .filter(kind=kind, value=normalise(kind=kind, value=value), hotel__status=HotelStatus.ACTIVE)
+        .filter(kind=kind, value=normalize_contact(kind=kind, value=value), hotel__status=HotelStatus.ACTIVE)
         .first()
     )
-    if found is None:
-        raise ContactNotFound
-    return found.hotel
+    if contact is None:
+        raise ContactNotFound(_("No active hotel has this contact."))
+    return contact.hotel
 
 
-def _phone(value: str) -> str:
+def _normalize_phone(value: str) -> str:
     try:
         number = phonenumbers.parse(value, None)
     except phonenumbers.NumberParseException:
-        raise InvalidContact(_("Write the phone with its country code, such as +34 600 123 456.")) from None
+        raise InvalidContact(
+            _("Enter a phone number with its country code, such as +34 600 123 456.")
+        ) from None
     if not phonenumbers.is_possible_number(number):
-        raise InvalidContact(_("No phone has this number."))
+        raise InvalidContact(_("This phone number does not exist."))
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _email(value: str) -> str:
-    name, _at, domain = value.strip().rpartition("@")
+def _normalize_email(value: str) -> str:
+    local_part, _at, domain = value.strip().rpartition("@")
     try:
-        # ASCII first: the lower case of a Kelvin sign is the letter k, and another person's address.
-        address = f"{name.encode('ascii').decode().lower()}@{domain.lower().encode('idna').decode()}"
+        # Encode before lower(): the lowercase of the Kelvin sign is the letter k, which is another mailbox.
+        address = f"{local_part.encode('ascii').decode().lower()}@{domain.lower().encode('idna').decode()}"
         validate_email(address)
     except (UnicodeError, ValidationError):
-        raise InvalidContact(_("This is no e-mail address.")) from None
-    if len(address) > LENGTH:
-        raise InvalidContact(_("This is no e-mail address."))
+        raise InvalidContact(_("Enter a valid e-mail address.")) from None
+    if len(address) > EMAIL_LENGTH:
+        raise InvalidContact(_("Enter a valid e-mail address."))
     return address

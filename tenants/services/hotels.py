@@ -1,19 +1,23 @@
-"""What can be done to hotels. Each enters the platform's context by itself and is one transaction."""
+"""Operations on hotels and their domains. Each sets the platform's context itself and is one transaction."""
 
-import itertools
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from tenants.context import platform_context
 from tenants.database.connections import direct_connection
-from tenants.errors import DomainConflict, HotelNotFound, HotelStateError, InvalidDomain, SlugConflict
+from tenants.errors import (
+    DomainConflict,
+    DomainNotFound,
+    HotelNotFound,
+    SlugConflict,
+)
 from tenants.lifecycle import naming, provisioning
-from tenants.models import Domain, Hotel, HotelStatus
-from tenants.queue import due
+from tenants.models import Domain, Hotel
 from tenants.queue.celery_task import send_on_commit
-from tenants.signals import domain_added, domain_removed, hotel_renamed, hotel_resumed, hotel_suspended
+from tenants.signals import domain_added, domain_removed, hotel_renamed
 
 
 def create_hotel(
@@ -25,9 +29,10 @@ def create_hotel(
     email: str = "",
     domains: Iterable[str] = (),
 ) -> Hotel:
-    """A hotel that answers on its host when this returns; nothing of it is stored when this raises.
+    """Create and provision a hotel. It is served at its host names when this returns.
 
-    Takes the direct route, so it can't be called inside an atomic() of the runtime route.
+    Uses the direct connection, so it cannot be called inside an atomic() block of the runtime connection. If it
+    raises, the database has no part of the hotel.
     Raises InvalidSlug, SlugConflict, InvalidDomain, DomainConflict, SchemaTemplateNotFound, ProvisioningFailed.
     """
     with (
@@ -36,7 +41,7 @@ def create_hotel(
         provisioning.wrap_provisioning_errors(),
         transaction.atomic(),
     ):
-        hotel = _register(
+        hotel = _insert_hotel(
             slug=slug, name=name, time_zone=time_zone, language=language, email=email, domains=domains
         )
         return provisioning.build_hotel(hotel)
@@ -51,149 +56,119 @@ def register_hotel(
     email: str = "",
     domains: Iterable[str] = (),
 ) -> Hotel:
-    """Ask for a hotel: its row is there with status `provisioning`, a task makes the rest.
+    """Store a hotel with the status `provisioning` and send the task that provisions it.
 
-    It is not routed before it is whole. Raises as create_hotel does, but for what making it may raise.
+    The hotel is served when the task is done. Raises InvalidSlug, SlugConflict, InvalidDomain, DomainConflict.
     """
     with platform_context(), transaction.atomic():
-        hotel = _register(
+        hotel = _insert_hotel(
             slug=slug, name=name, time_zone=time_zone, language=language, email=email, domains=domains
         )
         send_on_commit("tenants.tasks.provision_hotel", str(hotel.id))
         return hotel
 
 
-def suspend_hotel(*, hotel_id: UUID) -> Hotel:
-    """Close an active hotel: its host answers 503 within a second and no task of it runs. Data stays."""
+def update_hotel(*, hotel_id: UUID, slug: str, name: str, time_zone: str, language: str, email: str) -> Hotel:
+    """Update the hotel's properties. Raises HotelNotFound, InvalidSlug, SlugConflict."""
     with platform_context(), transaction.atomic():
-        hotel = _change_status(hotel_id, HotelStatus.ACTIVE, HotelStatus.SUSPENDED)
-        due.pause_hotel(hotel_id=hotel.id)
-        hotel_suspended.send(Hotel, hotel=hotel, detail={})
-        return hotel
-
-
-def resume_hotel(*, hotel_id: UUID) -> Hotel:
-    """Open a suspended hotel again. What became due meanwhile is handed out at the next tick."""
-    with platform_context(), transaction.atomic():
-        hotel = _change_status(hotel_id, HotelStatus.SUSPENDED, HotelStatus.ACTIVE)
-        due.resume_hotel(hotel_id=hotel.id)
-        hotel_resumed.send(Hotel, hotel=hotel, detail={})
+        hotel = get_locked_hotel(hotel_id)
+        if naming.valid_slug(slug) != hotel.slug:
+            hotel = rename_hotel(hotel_id=hotel_id, slug=slug)
+        hotel.name, hotel.time_zone, hotel.language, hotel.email = name, time_zone, language, email
+        hotel.save(update_fields=["name", "time_zone", "language", "email"])
         return hotel
 
 
 def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:
-    """Give a hotel another slug: the old host is unknown within a second. Schema and role keep their names."""
-    wanted = naming.valid_slug(slug)
+    """Change the hotel's slug. The old host name stops working within a second. Schema and role keep their names.
+
+    Raises HotelNotFound, InvalidSlug, SlugConflict.
+    """
+    new_slug = naming.valid_slug(slug)
     with platform_context(), transaction.atomic():
-        hotel = locked_hotel(hotel_id)
-        before, hotel.slug = hotel.slug, wanted
-        _refuse_taken_slug(wanted, but=hotel.id)
+        hotel = get_locked_hotel(hotel_id)
+        old_slug, hotel.slug = hotel.slug, new_slug
+        if Hotel.objects.filter(slug=new_slug).exclude(id=hotel.id).exists():
+            raise _slug_conflict(new_slug)
         hotel.save(update_fields=["slug"])
-        hotel_renamed.send(Hotel, hotel=hotel, detail={"before": before, "after": wanted})
+        hotel_renamed.send(Hotel, hotel=hotel, detail={"before": old_slug, "after": new_slug})
         return hotel
 
 
 def add_domain(*, hotel_id: UUID, host: str) -> Domain:
+    """Add a custom domain to a hotel. Raises HotelNotFound, InvalidDomain, DomainConflict."""
     with platform_context(), transaction.atomic():
-        hotel = locked_hotel(hotel_id)
-        domain = _add_domains(hotel, [host])[0]
+        hotel = get_locked_hotel(hotel_id)
+        domain = _insert_domain(hotel, host)
         domain_added.send(Hotel, hotel=hotel, detail={"host": domain.host})
         return domain
 
 
 def remove_domain(*, hotel_id: UUID, host: str) -> None:
+    """Remove a custom domain of a hotel. Raises HotelNotFound, DomainNotFound."""
     with platform_context(), transaction.atomic():
-        hotel = locked_hotel(hotel_id)
-        lowered = host.strip().lower()
-        if not Domain.objects.filter(hotel=hotel, host=lowered).delete()[0]:
-            raise InvalidDomain(f"{hotel.slug} has no domain {host!r}.", host=host)
-        domain_removed.send(Hotel, hotel=hotel, detail={"host": lowered})
+        hotel = get_locked_hotel(hotel_id)
+        host = host.strip().lower()
+        if not Domain.objects.filter(hotel=hotel, host=host).delete()[0]:
+            detail = _("{hotel} does not have the domain {domain}.").format(hotel=hotel.slug, domain=host)
+            raise DomainNotFound(detail, host=host)
+        domain_removed.send(Hotel, hotel=hotel, detail={"host": host})
 
 
-def readdress_hotel(
-    *, hotel_id: UUID, slug: str | None = None, domains: Iterable[str] | None = None
-) -> Hotel:
-    """Give a hotel another slug, exactly these domains, or both: all of it or nothing. None leaves it as it is."""
+def update_hosts(*, hotel_id: UUID, slug: str | None = None, domains: Iterable[str] | None = None) -> Hotel:
+    """Change the hotel's slug, replace its custom domains by `domains`, or both. None means no change.
+
+    Raises HotelNotFound, InvalidSlug, SlugConflict, InvalidDomain, DomainConflict; nothing is changed then.
+    """
     with platform_context(), transaction.atomic():
-        hotel = locked_hotel(hotel_id)
+        hotel = get_locked_hotel(hotel_id)
         if slug is not None and naming.valid_slug(slug) != hotel.slug:
             rename_hotel(hotel_id=hotel_id, slug=slug)
         if domains is not None:
-            wanted = {naming.valid_domain(host) for host in domains}
+            requested = {naming.valid_domain(host) for host in domains}
             present = set(hotel.domains.values_list("host", flat=True))
-            for host in sorted(present - wanted):
+            for host in sorted(present - requested):
                 remove_domain(hotel_id=hotel_id, host=host)
-            for host in sorted(wanted - present):
+            for host in sorted(requested - present):
                 add_domain(hotel_id=hotel_id, host=host)
         return Hotel.objects.prefetch_related("domains").get(id=hotel_id)
 
 
-def _register(
-    *, slug: str, name: str, time_zone: str, language: str, email: str, domains: Iterable[str]
-) -> Hotel:
-    wanted = naming.valid_slug(slug)
-    _refuse_taken_slug(wanted)
-    schema = free_schema(naming.schema_name(wanted))
-    hotel = Hotel(slug=wanted, name=name, schema=schema, time_zone=time_zone, language=language, email=email)
-    hotel.full_clean(validate_unique=False, validate_constraints=False)
-    try:
-        hotel.save(force_insert=True)  # the caller's transaction ends with the error, so no savepoint
-    except IntegrityError:
-        raise SlugConflict(f"Another hotel is called {wanted!r}.", slug=wanted) from None
-    _add_domains(hotel, domains)
-    return hotel
-
-
-def _add_domains(hotel: Hotel, hosts: Iterable[str]) -> list[Domain]:
-    added = []
-    for host in hosts:
-        domain = Domain(hotel=hotel, host=naming.valid_domain(host))
-        try:
-            domain.save(force_insert=True)
-        except IntegrityError:
-            raise DomainConflict(
-                f"{domain.host} leads to another hotel, or to this one already.", host=host
-            ) from None
-        added.append(domain)
-    return added
-
-
-def free_schema(base: str) -> str:
-    """`base`, or it with a number: a schema without a hotel (of an interrupted restore, say) is not taken over."""
-    with connection.cursor() as cursor:
-        for number in itertools.count(1):
-            schema = base if number == 1 else f"{base}_{number}"
-            cursor.execute(
-                "SELECT to_regnamespace(%s) IS NOT NULL OR EXISTS (SELECT FROM tenants_hotel WHERE schema = %s)",
-                [schema, schema],
-            )
-            if not cursor.fetchone()[0]:
-                return schema
-    raise AssertionError
-
-
-def locked_hotel(hotel_id: UUID) -> Hotel:
-    """It stays as it is until the caller's transaction ends. Raises HotelNotFound."""
+def get_locked_hotel(hotel_id: UUID) -> Hotel:
+    """Return the hotel and lock its row until the end of the caller's transaction. Raises HotelNotFound."""
     hotel = Hotel.objects.select_for_update().filter(id=hotel_id).first()
     if hotel is None:
         raise HotelNotFound
     return hotel
 
 
-def _refuse_taken_slug(slug: str, *, but: UUID | None = None) -> None:
-    others = Hotel.objects.filter(slug=slug)
-    if (others.exclude(id=but) if but else others).exists():
-        raise SlugConflict(f"Another hotel is called {slug!r}.", slug=slug)
-
-
-def _change_status(hotel_id: UUID, before: HotelStatus, after: HotelStatus) -> Hotel:
-    changed = Hotel.objects.filter(id=hotel_id, status=before).update(status=after)
-    hotel = Hotel.objects.filter(id=hotel_id).first()
-    if hotel is None:
-        raise HotelNotFound
-    if changed != 1:
-        raise HotelStateError(
-            f"{hotel.slug} is {hotel.status}; only a hotel that is {before} can become {after}.",
-            status=hotel.status,
-        )
+def _insert_hotel(
+    *, slug: str, name: str, time_zone: str, language: str, email: str, domains: Iterable[str]
+) -> Hotel:
+    slug = naming.valid_slug(slug)
+    if Hotel.objects.filter(slug=slug).exists():
+        raise _slug_conflict(slug)
+    schema = naming.free_schema_name(slug)
+    hotel = Hotel(slug=slug, name=name, schema=schema, time_zone=time_zone, language=language, email=email)
+    hotel.full_clean(validate_unique=False, validate_constraints=False)
+    try:
+        hotel.save(force_insert=True)  # without a savepoint: the error ends the caller's transaction
+    except IntegrityError:
+        raise _slug_conflict(slug) from None
+    for host in domains:
+        _insert_domain(hotel, host)
     return hotel
+
+
+def _insert_domain(hotel: Hotel, host: str) -> Domain:
+    domain = Domain(hotel=hotel, host=naming.valid_domain(host))
+    try:
+        domain.save(force_insert=True)
+    except IntegrityError:
+        detail = _("The domain {domain} is already in use.").format(domain=domain.host)
+        raise DomainConflict(detail, host=host) from None
+    return domain
+
+
+def _slug_conflict(slug: str) -> SlugConflict:
+    return SlugConflict(_("The slug {slug} is already in use.").format(slug=slug), slug=slug)

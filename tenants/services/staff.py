@@ -1,48 +1,31 @@
-"""The first members of staff: a place that nobody can log in to has nobody to add them in the admin."""
+"""Creation of staff accounts outside the admin, which needs a first account to log in."""
 
 import secrets
 
 from django.db import IntegrityError, transaction
-from django.dispatch import Signal
+from django.utils.translation import gettext as _
 
-from tenants.access.scopes import Role
 from tenants.context import current_tenant
-from tenants.errors import DomainError
+from tenants.errors import InvalidRole, UsernameConflict
 from tenants.models import User
-
-#: Sent with `user` in the transaction that adds them: the audit trail listens.
-staff_added = Signal()
-
-
-class InvalidRole(DomainError):
-    """A hotel has no platform staff, the platform nothing else; `known` lists the roles of the place."""
-
-    code = "invalid-role"
-    status = 422
-    title = "There is no such role here"
+from tenants.scopes import Role
+from tenants.signals import staff_added
 
 
-class UsernameConflict(DomainError):
-    """Names are compared without regard to case."""
-
-    code = "username-conflict"
-    title = "Somebody here has this user name"
-
-
-def roles() -> list[Role]:
-    """The roles there are in the hotel, or the platform, that is set."""
-    of_platform = current_tenant().id is None
-    return [role for role in Role if (role is Role.PLATFORM) is of_platform]
+def available_roles() -> list[Role]:
+    """Return the roles that staff of the current tenant can have."""
+    is_platform = current_tenant().is_platform
+    return [role for role in Role if (role is Role.PLATFORM) is is_platform]
 
 
-def add_staff(*, username: str, role: str, full_name: str = "", email: str = "") -> tuple[User, str]:
-    """A member of staff of the place that is set, and the password that was made for them: nobody has it again.
+def create_staff(*, username: str, role: str, full_name: str = "", email: str = "") -> tuple[User, str]:
+    """Create a staff account of the current tenant and return it with its random password, which is not stored.
 
-    Raises InvalidRole or UsernameConflict.
+    Raises InvalidRole, UsernameConflict.
     """
-    known = [str(one.value) for one in roles()]
+    known = [str(known_role.value) for known_role in available_roles()]
     if role not in known:
-        raise InvalidRole(f"{role} is no role here.", known=known)
+        raise InvalidRole(_("{role} is not a valid role here.").format(role=role), known=known)
     password = secrets.token_urlsafe(12)
     try:
         with transaction.atomic():
@@ -51,5 +34,6 @@ def add_staff(*, username: str, role: str, full_name: str = "", email: str = "")
             )
             staff_added.send(User, user=user)
     except IntegrityError as error:
-        raise UsernameConflict(f"There is somebody called {username} here.") from error
+        detail = _("The user name {username} is already in use.").format(username=username)
+        raise UsernameConflict(detail) from error
     return user, password

@@ -3,9 +3,9 @@ from django.test import Client
 
 from audit.registry import EventType
 from audit.services import record
-from tenants.access.scopes import Role
 from tenants.context import Actor, hotel_context
 from tenants.models import Hotel, User
+from tenants.scopes import Role
 
 HOST = "alpha.localhost"
 LIST = "/admin/audit/event/"

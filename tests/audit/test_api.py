@@ -56,7 +56,7 @@ def test_an_event_that_nobody_registered_is_a_mistake_and_not_an_empty_list(api:
 @pytest.mark.django_db
 def test_it_needs_the_scope(hotel: Hotel) -> None:
     with hotel_context(hotel):
-        _key, text = api_keys.make(name="rooms only", scopes=["rooms:read"])
+        _key, text = api_keys.create(name="rooms only", scopes=["rooms:read"])
     client = APIClient(SERVER_NAME="alpha.localhost")
     assert client.get(URL).status_code == 401
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")

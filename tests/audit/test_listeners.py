@@ -7,9 +7,9 @@ from audit.models import Event
 from audit.selectors import timeline
 from tenants import services
 from tenants.access import api_keys
-from tenants.access.scopes import Role
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
+from tenants.scopes import Role
 
 HOST = "alpha.localhost"
 
@@ -70,10 +70,10 @@ def test_a_failed_login_outlives_the_transaction_it_failed_in(in_hotel: Hotel, a
 
 @pytest.mark.django_db
 def test_a_key_s_life_is_recorded_without_its_secret(in_hotel: Hotel) -> None:
-    key, text = api_keys.make(name="booking engine", scopes=["locks:read"])
+    key, text = api_keys.create(name="booking engine", scopes=["locks:read"])
     api_keys.revoke(key)
     made, revoked = timeline(kind="api_key", identifier=key.pk).order_by("id")
-    assert (made.event, revoked.event) == ("api_key.made", "api_key.revoked")
+    assert (made.event, revoked.event) == ("api_key.created", "api_key.revoked")
     assert made.data["scopes"] == ["locks:read"]
     assert text.rpartition("_")[2] not in str(made.data)
 
@@ -81,7 +81,7 @@ def test_a_key_s_life_is_recorded_without_its_secret(in_hotel: Hotel) -> None:
 @pytest.mark.django_db
 def test_a_key_that_lacks_a_scope_is_on_the_trail(hotel: Hotel) -> None:
     with hotel_context(hotel):
-        key, text = api_keys.make(name="rooms only", scopes=["rooms:read"])
+        key, text = api_keys.create(name="rooms only", scopes=["rooms:read"])
     client = Client(SERVER_NAME=HOST, headers={"Authorization": f"Bearer {text}"})
     assert client.get("/api/v1/audit/").status_code == 403
     with hotel_context(hotel):

@@ -41,7 +41,7 @@ def make_hotel(slug: str, rooms: int) -> None:
 def make_keys(slug: str, number: int, file: str) -> None:
     """Write down that many keys and the hotel's rooms, for who asks over HTTP."""
     with hotel_context(_tenant(slug)):
-        keys = [api_keys.make(name="bench", scopes=["locks:write"])[1] for _ in range(number)]
+        keys = [api_keys.create(name="bench", scopes=["locks:write"])[1] for _ in range(number)]
         rooms = services.ensure_rooms({})["double"]
     Path(file).write_text(json.dumps({"keys": keys, "rooms": rooms}))
 

@@ -2,9 +2,9 @@ import pytest
 from django.test import Client
 
 from dlq.models import Failure
-from tenants.access.scopes import Role
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
+from tenants.scopes import Role
 from tests.dlq.conftest import Lamp, captured, reread
 
 pytestmark = pytest.mark.django_db

@@ -21,7 +21,7 @@ REPORT = {
 
 def _client(hotel: Hotel, *scopes: str) -> APIClient:
     with hotel_context(hotel):
-        _key, text = api_keys.make(name="tests", scopes=scopes)
+        _key, text = api_keys.create(name="tests", scopes=scopes)
     client = APIClient(SERVER_NAME=f"{hotel.slug}.localhost")
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
     return client

@@ -19,10 +19,10 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.views import HotelAPIView, HotelReadOnlyViewSet
 from hotelagent.urls import hotel as hotel_urls
 from tenants.access import api_keys
-from tenants.access.scopes import Role
 from tenants.context import current_actor, hotel_context, platform_context
 from tenants.errors import DomainError
 from tenants.models import Hotel, User
+from tenants.scopes import Role
 
 HOST = "alpha.localhost"
 OTHER_HOST = "beta.localhost"
@@ -131,7 +131,7 @@ def client_with() -> Callable[..., APIClient]:
 
     def make(hotel: Hotel, *scopes: str, host: str = HOST, **options: Any) -> APIClient:
         with hotel_context(hotel):
-            _key, text = api_keys.make(name="a client", scopes=scopes, **options)
+            _key, text = api_keys.create(name="a client", scopes=scopes, **options)
         client = APIClient(SERVER_NAME=host, raise_request_exception=False)
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
         return client

@@ -11,10 +11,10 @@ from rest_framework.test import APIClient
 from hotelagent.admin import signals
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.access import api_keys
-from tenants.access.scopes import Role
 from tenants.context import hotel_context, platform_context
 from tenants.database.placement import Placement, placement_of
 from tenants.models import ApiKey, Hotel, HotelStatus, User
+from tenants.scopes import Role
 from tenants.signals import permission_denied
 from tests.interfaces.conftest import HOST, OTHER_HOST, PASSWORD, page
 
@@ -150,7 +150,7 @@ def test_a_key_of_the_hotel_gets_no_scope_of_the_platform(staff: Client, hotel: 
 
 def test_a_revoked_key_is_refused_at_once(staff: Client, hotel: Hotel) -> None:
     with hotel_context(hotel):
-        key, text = api_keys.make(name="x", scopes=["staff:read"])
+        key, text = api_keys.create(name="x", scopes=["staff:read"])
     staff.post("/admin/tenants/apikey/", {"action": "revoke", "_selected_action": [str(key.pk)]})
     client = APIClient(SERVER_NAME=HOST)
     assert client.get("/api/v1/audit/", headers={"Authorization": f"Bearer {text}"}).status_code == 401
@@ -227,7 +227,7 @@ def test_a_hotel_is_suspended_and_resumed(operator: Client, hotel: Hotel, settin
         hotel.refresh_from_db()
     assert hotel.status == HotelStatus.SUSPENDED
     again = operator.post("/admin/tenants/hotel/", {"action": "suspend", **choice}, follow=True)
-    assert b"only a hotel that is active" in again.content
+    assert b"It must be active" in again.content
     operator.post("/admin/tenants/hotel/", {"action": "resume", **choice})
     with platform_context():
         hotel.refresh_from_db()

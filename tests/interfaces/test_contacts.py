@@ -29,7 +29,7 @@ def key_with() -> KeyWith:
 
     def make(*scopes: str) -> APIClient:
         with platform_context():
-            _key, text = api_keys.make(name="a client", scopes=scopes)
+            _key, text = api_keys.create(name="a client", scopes=scopes)
         client = APIClient(SERVER_NAME="localhost")
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
         return client
@@ -195,7 +195,7 @@ def test_nothing_of_a_contact_is_in_the_trail_or_the_logs(
         sentences = [event.sentence.partition(") ")[2] for event in by_key]
     assert "600123456" not in json.dumps([event["data"] for event in told]).replace(" ", "")
     assert sentences == [
-        "gave alpha a guest's contact: phone", "took a guest's contact from alpha: phone",
+        "gave alpha a guest's contact: phone number", "took a guest's contact from alpha: phone number",
     ]  # fmt: skip
     out, err = capfd.readouterr()
     assert "600123456" not in (out + err).replace(" ", "")
@@ -242,10 +242,10 @@ def test_those_that_are_chosen_in_the_list_are_removed(operator: Client, hotel: 
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (("email", "TAKEN@example.com"), "Another hotel has this contact."),
-        (("email", "Mine@example.com"), "The hotel has it already."),
-        (("email", "guest@example"), "This is no e-mail address."),
-        (("phone", "600123456"), "Write the phone with its country code"),
+        (("email", "TAKEN@example.com"), "The contact belongs to another hotel."),
+        (("email", "Mine@example.com"), "The hotel already has this contact."),
+        (("email", "guest@example"), "Enter a valid e-mail address."),
+        (("phone", "600123456"), "Enter a phone number with its country code"),
     ],
 )
 def test_what_can_not_be_added_is_said_beside_the_field(
@@ -290,8 +290,8 @@ def test_the_way_from_the_hotel_shows_its_own(operator: Client, hotel: Hotel, ot
 
 def test_it_speaks_spanish(operator: Client, hotel: Hotel) -> None:
     operator.cookies["django_language"] = "es"
-    assert "Identificadores de contacto" in page(operator, LIST)
-    assert "Esto no es una dirección" in send(operator, hotel, "email", "nobody").content.decode()
+    assert "Contactos de huéspedes" in page(operator, LIST)
+    assert "Introduzca una dirección de correo" in send(operator, hotel, "email", "nobody").content.decode()
 
 
 def test_a_hotels_manager_has_no_such_page(staff: Client) -> None:

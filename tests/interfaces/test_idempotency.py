@@ -96,17 +96,17 @@ def test_the_stored_answer_can_not_be_read_without_the_key(hotel: Hotel, quiet: 
     token = quiet.post(THING, {"number": 1}, headers=KEY).json()["token"]
     with hotel_context(hotel):
         row = IdempotencyKey.objects.get()
-    assert token.encode() not in bytes(row.answer)
-    assert KEY["Idempotency-Key"].encode() not in bytes(row.answer) + row.id.bytes
+    assert token.encode() not in bytes(row.response)
+    assert KEY["Idempotency-Key"].encode() not in bytes(row.response) + row.id.bytes
 
 
 def test_old_answers_are_swept(in_hotel: Hotel) -> None:
-    attempt = idempotency.Attempt.of(key="k", client="c", address="/", body={})
-    idempotency.store(attempt, idempotency.Answer(201, {}, None, {}))
-    assert idempotency.sweep() == 0
+    request = idempotency.IdempotentRequest.build(key="k", client="c", url="/", body={})
+    idempotency.store(request, idempotency.StoredResponse(201, {}, None, {}))
+    assert idempotency.delete_expired() == 0
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tenants_idempotencykey SET created_at = now() - interval '25 hours'")
-    assert idempotency.sweep() == 1
+    assert idempotency.delete_expired() == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.utils.formats import date_format
 
-from tenants.access.scopes import Role
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
+from tenants.scopes import Role
 from tests.interfaces.conftest import HOST, PASSWORD, page
 
 pytestmark = pytest.mark.django_db

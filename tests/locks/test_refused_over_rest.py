@@ -74,7 +74,7 @@ def test_the_token_of_another_hold(
 
 def test_a_token_of_another_hotel(api: APIClient, hold: dict[str, Any], other_hotel: Hotel) -> None:
     with hotel_context(other_hotel):
-        _, secret = api_keys.make(name="other", scopes=["locks:read", "locks:write"])
+        _, secret = api_keys.create(name="other", scopes=["locks:read", "locks:write"])
     there = APIClient(SERVER_NAME=f"{other_hotel.slug}.{ALPHA_HOST.partition('.')[2]}")
     there.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     address = f"{LOCKS}{hold['id']}/"

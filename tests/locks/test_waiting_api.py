@@ -23,7 +23,7 @@ LIST = "/api/v1/waiting-list/"
 @pytest.fixture
 def rival(hotel: Hotel) -> APIClient:
     with hotel_context(hotel):
-        _, secret = api_keys.make(name="rival", scopes=["locks:read", "locks:write"])
+        _, secret = api_keys.create(name="rival", scopes=["locks:read", "locks:write"])
     client = APIClient(SERVER_NAME=ALPHA_HOST)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     return client

@@ -14,9 +14,9 @@ from locks.webhooks.errors import WebhookDeliveryFailed
 from locks.webhooks.models import Webhook, WebhookDelivery
 from locks.webhooks.services import create_webhook
 from locks.webhooks.topics import TOPICS
-from tenants.access.scopes import Role
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
+from tenants.scopes import Role
 from tests.conftest import ALPHA_HOST
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import send_due

@@ -98,7 +98,7 @@ def test_what_can_t_be_a_webhook(api: APIClient, settings: Any, body: dict[str, 
 
 def test_who_may_hold_rooms_may_not_have_all_holds_told(hotel: Hotel) -> None:
     with hotel_context(hotel):
-        _, secret = api_keys.make(name="engine", scopes=["locks:write"])
+        _, secret = api_keys.create(name="engine", scopes=["locks:write"])
     client = APIClient(SERVER_NAME=ALPHA_HOST)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     refused = client.post(HOOKS, {"url": "https://pms.example.com/", "events": ["hold.created"]})

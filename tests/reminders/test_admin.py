@@ -14,9 +14,9 @@ from dlq.services import capture
 from hotelagent.admin import base
 from reminders import tasks
 from reminders.models import Reminder, Reservation, Suppression, Template
-from tenants.access.scopes import Role
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel, User
+from tenants.scopes import Role
 from tests.conftest import ALPHA_HOST
 from tests.servers import MailServer
 

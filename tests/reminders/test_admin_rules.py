@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from reminders.models import Reservation, Rule, Template
-from tenants.access.scopes import Role
 from tenants.models import User
+from tenants.scopes import Role
 
 pytestmark = pytest.mark.django_db
 

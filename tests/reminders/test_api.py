@@ -116,7 +116,7 @@ def test_what_it_answers_is_what_its_description_says(api: APIClient) -> None:
 
 def test_it_asks_for_scopes(api: APIClient, hotel: Hotel) -> None:
     with hotel_context(hotel):
-        _key, secret = api_keys.make(name="reader", scopes=["reservations:read"])
+        _key, secret = api_keys.create(name="reader", scopes=["reservations:read"])
     reader = APIClient(SERVER_NAME="alpha.localhost")
     reader.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     assert reader.get("/api/v1/reservations/").status_code == 200

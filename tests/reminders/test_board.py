@@ -9,9 +9,9 @@ from django.test import Client
 from locks import selectors, services
 from locks.services import Placement
 from reminders.models import Reservation
-from tenants.access.scopes import Role
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
+from tenants.scopes import Role
 
 pytestmark = pytest.mark.django_db
 BOARD = "/admin/locks/room/board/"

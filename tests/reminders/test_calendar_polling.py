@@ -384,7 +384,7 @@ def test_over_rest_it_is_added_seen_and_removed(
     refused = api.post(PAGE, {"room": room.id, "name": "x", "url": channel.url})
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/calendar-conflict")
     with hotel_context(hotel):
-        _key, secret = api_keys.make(name="reader", scopes=["reservations:read"])
+        _key, secret = api_keys.create(name="reader", scopes=["reservations:read"])
     reader = APIClient(SERVER_NAME="alpha.localhost")
     reader.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     assert reader.get(PAGE).status_code == 200

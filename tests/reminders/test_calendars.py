@@ -170,7 +170,7 @@ def test_what_is_no_calendar_is_said_so(api: APIClient, text: str) -> None:
 def test_it_may_stand_in_json_and_needs_the_scope(api: APIClient, hotel: Hotel) -> None:
     assert api.post(IMPORT, {"calendar": calendar(STAY)}).json()["stored"] == 1
     with hotel_context(hotel):
-        _key, secret = api_keys.make(name="reader", scopes=["reservations:read"])
+        _key, secret = api_keys.create(name="reader", scopes=["reservations:read"])
     reader = APIClient(SERVER_NAME="alpha.localhost")
     reader.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     assert reader.post(IMPORT, {"calendar": calendar(STAY)}).status_code == 403
@@ -216,7 +216,7 @@ def test_the_command_takes_an_address_or_a_file(channel: str, hotel: Hotel, tmp_
 @pytest.fixture
 def address(hotel: Hotel) -> str:
     with hotel_context(hotel):
-        _key, secret = api_keys.make(name="calendar", scopes=["calendar:read"])
+        _key, secret = api_keys.create(name="calendar", scopes=["calendar:read"])
     return f"{FEED}?token={secret}"
 
 
@@ -277,7 +277,7 @@ def test_what_goes_out_may_come_in_elsewhere(api: APIClient, address: str, other
     put(api)
     content = anybody().get(address).content.decode()
     with hotel_context(other_hotel):
-        _key, secret = api_keys.make(name="in", scopes=["reservations:write"])
+        _key, secret = api_keys.create(name="in", scopes=["reservations:write"])
     beta = APIClient(SERVER_NAME="beta.localhost")
     beta.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     assert beta.post(IMPORT, content, content_type="text/calendar").json()["stored"] == 1
@@ -292,7 +292,7 @@ def test_its_key_opens_nothing_else_and_no_other_key_may_stand_in_an_address(
     token = address.partition("token=")[2]
     assert anybody().get(f"/api/v1/reservations/?token={token}").status_code == 401
     with hotel_context(hotel):
-        _key, secret = api_keys.make(name="much", scopes=["calendar:read", "reservations:read"])
+        _key, secret = api_keys.create(name="much", scopes=["calendar:read", "reservations:read"])
     refused = anybody().get(f"{FEED}?token={secret}")
     assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")
     client = anybody()

@@ -69,7 +69,7 @@ def lived_in(slug: str, *, folder: Path, smtp: MailServer) -> LivedIn:
             full_name="Rosa Díaz",
             email="rosa@hotel-sol.example",
         )
-        _key, secret = api_keys.make(name="channel", scopes=["reservations:read", "locks:read"])
+        _key, secret = api_keys.create(name="channel", scopes=["reservations:read", "locks:read"])
         today = selectors.today()
         room = Room.objects.order_by("id").values_list("id", flat=True)[0]
         far = today.replace(year=today.year + 2, day=1)

@@ -11,10 +11,10 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from hotelagent import beat
 from hotelagent.celery import app
-from tenants.access.scopes import Role
 from tenants.context import platform_context
 from tenants.models import Lease, User
 from tenants.queue import leases
+from tenants.scopes import Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,11 +13,10 @@ from audit.models import Event
 from hotelagent.core.ids import uuid7
 from tenants import services
 from tenants.context import hotel_context, platform_context
-from tenants.errors import DomainError, HotelNotFound
+from tenants.errors import ContactConflict, ContactNotFound, DomainError, HotelNotFound, InvalidContact
 from tenants.lifecycle import deletion
 from tenants.models import ContactIdentifier, ContactKind, Hotel
 from tenants.services import contacts
-from tenants.services.contacts import ContactConflict, ContactNotFound, InvalidContact
 
 EMAIL, PHONE = ContactKind.EMAIL, ContactKind.PHONE
 
@@ -30,7 +29,7 @@ def found(kind: ContactKind, value: str) -> str | None:
     """The slug of the hotel that it leads to."""
     with platform_context():
         try:
-            return contacts.resolve(kind=kind, value=value).slug
+            return contacts.resolve_contact(kind=kind, value=value).slug
         except ContactNotFound:
             return None
 
@@ -57,8 +56,8 @@ def events() -> list[tuple[str, str, Any]]:
     ],
 )
 def test_it_is_stored_in_one_form(kind: ContactKind, written: str, stored: str) -> None:
-    assert contacts.normalise(kind=kind, value=written) == stored
-    assert contacts.normalise(kind=kind, value=stored) == stored
+    assert contacts.normalize_contact(kind=kind, value=written) == stored
+    assert contacts.normalize_contact(kind=kind, value=stored) == stored
 
 
 @pytest.mark.parametrize(
@@ -83,7 +82,7 @@ def test_it_is_stored_in_one_form(kind: ContactKind, written: str, stored: str) 
 )  # fmt: skip
 def test_what_is_no_phone_and_no_email_is_refused(kind: ContactKind, written: str) -> None:
     with pytest.raises(InvalidContact) as refused:
-        contacts.normalise(kind=kind, value=written)
+        contacts.normalize_contact(kind=kind, value=written)
     assert not written or written not in refused.value.detail
 
 
@@ -91,10 +90,10 @@ def test_what_is_no_phone_and_no_email_is_refused(kind: ContactKind, written: st
 @given(kind=st.sampled_from(ContactKind), written=st.text(max_size=40) | st.emails())
 def test_whatever_is_written_has_one_form_or_none(kind: ContactKind, written: str) -> None:
     try:
-        stored = contacts.normalise(kind=kind, value=written)
+        stored = contacts.normalize_contact(kind=kind, value=written)
     except InvalidContact:
         return
-    assert contacts.normalise(kind=kind, value=stored) == stored
+    assert contacts.normalize_contact(kind=kind, value=stored) == stored
 
 
 @pytest.mark.parametrize(
@@ -102,7 +101,7 @@ def test_whatever_is_written_has_one_form_or_none(kind: ContactKind, written: st
 )
 @pytest.mark.parametrize("kind", ContactKind)
 def test_the_database_takes_no_other_form(platform: None, hotel: Hotel, kind: str, value: str) -> None:
-    with pytest.raises(IntegrityError, match="tenants_contact_normalised"):
+    with pytest.raises(IntegrityError, match="tenants_contact_normalized"):
         ContactIdentifier.objects.create(hotel=hotel, kind=kind, value=value)
 
 

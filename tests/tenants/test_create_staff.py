@@ -50,7 +50,7 @@ def test_it_makes_the_platforms_staff(hotel: Hotel) -> None:
         (["rosa", "--platform", "--role", "manager"], "Known: platform", 2),
         (["rosa", "--hotel", "alpha", "--role", "manager", "--email", "rosa"], "email: ", 2),
         (["x" * 151, "--hotel", "alpha", "--role", "manager"], "username: ", 2),
-        (["Anna", "--hotel", "alpha", "--role", "manager"], "somebody called Anna", 1),
+        (["Anna", "--hotel", "alpha", "--role", "manager"], "user name Anna is already in use", 1),
     ],
 )
 def test_it_says_what_is_wrong_and_makes_nobody(

@@ -21,7 +21,7 @@ from tenants.errors import DeletionConflict, HotelNotFound, MigrationConflict, R
 from tenants.lifecycle import deletion
 from tenants.lifecycle.fleet import migration_lock
 from tenants.models import ContactIdentifier, Domain, DueItem, Hotel, User
-from tenants.signals import hotel_erased
+from tenants.signals import hotel_deleted
 from tests.tenants import sql
 from tests.tenants.killing import kill_where_it_waits
 
@@ -58,7 +58,7 @@ def is_whole(hotel: Hotel) -> bool:
             and hotel.role in sql.hotel_roles()
             and Hotel.objects.filter(id=hotel.id, status="suspended").exists()
             and ContactIdentifier.objects.filter(hotel=hotel).exists()
-            and not Event.objects.filter(event="hotel.erased").exists()
+            and not Event.objects.filter(event="hotel.deleted").exists()
         )
 
 
@@ -84,7 +84,7 @@ def test_nothing_is_left(sol: Hotel, redis_url: str) -> None:
 def test_the_platforms_trail_keeps_a_certificate_without_personal_data(sol: Hotel) -> None:
     told = erase(confirm="sol")
     with platform_context():
-        event = Event.objects.get(event="hotel.erased")
+        event = Event.objects.get(event="hotel.deleted")
     assert (event.actor_kind, event.actor_label) == ("command", "erase_hotel")
     assert (event.subject_kind, event.subject_id) == ("hotel", str(sol.id))
     assert event.data == {"slug": "sol", "detail": told}
@@ -172,12 +172,12 @@ def test_a_trail_that_can_not_be_written_leaves_the_hotel_as_it_is(sol: Hotel) -
     def refuse(**_: Any) -> None:
         raise RuntimeError("no trail")
 
-    hotel_erased.connect(refuse)
+    hotel_deleted.connect(refuse)
     try:
         with pytest.raises(RuntimeError, match="no trail"):
             deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
     finally:
-        hotel_erased.disconnect(refuse)
+        hotel_deleted.disconnect(refuse)
     assert is_whole(sol)
 
 

@@ -13,8 +13,9 @@ from django.test import Client, RequestFactory
 from django.utils.functional import SimpleLazyObject
 
 from tenants import services
+from tenants.access.actors import client_ip
 from tenants.context import TenantNotSet, current_actor, current_tenant, platform_context, tenant_or_none
-from tenants.middleware import ActorMiddleware, HotelMiddleware, client_ip
+from tenants.middleware import ActorMiddleware, HotelMiddleware
 from tenants.models import Hotel, User
 
 pytestmark = pytest.mark.django_db

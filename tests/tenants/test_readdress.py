@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def platform_api() -> APIClient:
     client = APIClient(SERVER_NAME="localhost")
     with platform_context():
-        _, secret = api_keys.make(name="tests", scopes=["hotels:read", "hotels:write"])
+        _, secret = api_keys.create(name="tests", scopes=["hotels:read", "hotels:write"])
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     return client
 

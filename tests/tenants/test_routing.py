@@ -17,10 +17,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def routes(settings: object) -> Iterator[host_routing.Routes]:
+def routes(settings: object) -> Iterator[host_routing.RoutingCache]:
     """As in production: with the thread."""
     settings.ROUTING_CHECK_SECONDS = 0.4  # type: ignore[attr-defined]
-    routes = host_routing.Routes()
+    routes = host_routing.RoutingCache()
     yield routes
     routes.stop()
 
@@ -34,11 +34,11 @@ def felt_within(seconds: float, question: Callable[[], bool]) -> float:
     return time.monotonic() - started
 
 
-def lookup(routes: host_routing.Routes, host: str) -> Tenant | None:
+def lookup(routes: host_routing.RoutingCache, host: str) -> Tenant | None:
     return routes.table().by_host.get(host)
 
 
-def test_a_warm_process_asks_the_database_nothing(routes: host_routing.Routes, hotel: Hotel) -> None:
+def test_a_warm_process_asks_the_database_nothing(routes: host_routing.RoutingCache, hotel: Hotel) -> None:
     lookup(routes, "alpha.localhost")
     with CaptureQueriesContext(connection) as queries:
         for _ in range(1000):
@@ -59,7 +59,11 @@ def test_a_warm_process_asks_the_database_nothing(routes: host_routing.Routes, h
     ],
 )
 def test_a_change_is_felt_within_a_second(
-    routes: host_routing.Routes, hotel: Hotel, change: Callable[[Hotel], object], host: str, expected: bool
+    routes: host_routing.RoutingCache,
+    hotel: Hotel,
+    change: Callable[[Hotel], object],
+    host: str,
+    expected: bool,
 ) -> None:
     assert (lookup(routes, host) is not None) is not expected
     with platform_context():
@@ -67,14 +71,14 @@ def test_a_change_is_felt_within_a_second(
     felt_within(1, lambda: (lookup(routes, host) is not None) is expected)
 
 
-def test_a_removed_domain_is_unknown_within_a_second(routes: host_routing.Routes, hotel: Hotel) -> None:
+def test_a_removed_domain_is_unknown_within_a_second(routes: host_routing.RoutingCache, hotel: Hotel) -> None:
     services.add_domain(hotel_id=hotel.id, host="inn.example")
     assert lookup(routes, "inn.example") == hotel.tenant
     services.remove_domain(hotel_id=hotel.id, host="inn.example")
     felt_within(1, lambda: lookup(routes, "inn.example") is None)
 
 
-def test_a_change_that_no_service_made_is_felt_too(routes: host_routing.Routes, hotel: Hotel) -> None:
+def test_a_change_that_no_service_made_is_felt_too(routes: host_routing.RoutingCache, hotel: Hotel) -> None:
     assert lookup(routes, "alpha.localhost")
     with platform_context():
         Hotel.objects.filter(id=hotel.id).update(status=HotelStatus.SUSPENDED)
@@ -85,7 +89,9 @@ def test_a_change_that_no_service_made_is_felt_too(routes: host_routing.Routes, 
     assert tenant.status == "suspended"
 
 
-def test_a_request_asks_for_itself_when_the_thread_is_late(routes: host_routing.Routes, hotel: Hotel) -> None:
+def test_a_request_asks_for_itself_when_the_thread_is_late(
+    routes: host_routing.RoutingCache, hotel: Hotel
+) -> None:
     lookup(routes, "alpha.localhost")
     routes._stop.set()  # the thread is gone, and nobody noticed
     services.rename_hotel(hotel_id=hotel.id, slug="renamed")
@@ -93,7 +99,7 @@ def test_a_request_asks_for_itself_when_the_thread_is_late(routes: host_routing.
 
 
 def test_the_thread_outlives_an_error(
-    routes: host_routing.Routes, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+    routes: host_routing.RoutingCache, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lookup(routes, "alpha.localhost")
     failed = threading.Event()
@@ -103,14 +109,14 @@ def test_the_thread_outlives_an_error(
         raise OSError("the database is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(host_routing, "_version", fail)
+        patch.setattr(host_routing, "_read_version", fail)
         assert failed.wait(2)
     services.rename_hotel(hotel_id=hotel.id, slug="renamed")
     # Nobody asks but the thread.
     felt_within(2, lambda: routes._table.by_host.get("renamed.localhost") is not None)
 
 
-def test_a_forked_process_reads_for_itself(routes: host_routing.Routes, hotel: Hotel) -> None:
+def test_a_forked_process_reads_for_itself(routes: host_routing.RoutingCache, hotel: Hotel) -> None:
     """gunicorn and Celery fork after they have loaded the application."""
     lookup(routes, "alpha.localhost")
     parent = routes._thread
@@ -118,11 +124,11 @@ def test_a_forked_process_reads_for_itself(routes: host_routing.Routes, hotel: H
     assert lookup(routes, "alpha.localhost") == hotel.tenant
     assert routes._thread is not parent
     assert parent is not None
-    routes._asked_at = 0
+    routes._used_at = 0
 
 
 def test_a_process_that_nobody_asks_stops_looking(
-    routes: host_routing.Routes, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+    routes: host_routing.RoutingCache, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host_routing, "IDLE_AFTER", 0.2)
     lookup(routes, "alpha.localhost")
@@ -135,7 +141,7 @@ def test_a_process_that_nobody_asks_stops_looking(
     assert lookup(routes, "renamed.localhost")
 
 
-def test_many_threads_may_ask_at_once(routes: host_routing.Routes, hotel: Hotel) -> None:
+def test_many_threads_may_ask_at_once(routes: host_routing.RoutingCache, hotel: Hotel) -> None:
     answers: list[object] = []
     barrier = threading.Barrier(16)
 

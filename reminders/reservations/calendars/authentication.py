@@ -9,7 +9,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from tenants.access import api_keys
-from tenants.access.authentication import ApiKeyAuthentication, Client
+from tenants.access.authentication import ApiClient, ApiKeyAuthentication
 from tenants.models import ApiKey
 
 SCOPE = "calendar:read"
@@ -18,7 +18,7 @@ SCOPE = "calendar:read"
 class CalendarKeyAuthentication(ApiKeyAuthentication):
     """`?token=ha_...`. Addresses are passed on and kept: a key that is allowed more is refused in one."""
 
-    def authenticate(self, request: Request) -> tuple[Client, ApiKey] | None:
+    def authenticate(self, request: Request) -> tuple[ApiClient, ApiKey] | None:
         text = request.query_params.get("token")
         if text is None:
             return super().authenticate(request)
@@ -27,8 +27,8 @@ class CalendarKeyAuthentication(ApiKeyAuthentication):
             raise AuthenticationFailed(
                 f"This needs a live key of this hotel with the scope {SCOPE} and no other."
             )
-        api_keys.touch(key)
-        return Client(key), key
+        api_keys.record_use(key)
+        return ApiClient(key), key
 
 
 class CalendarKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -15,12 +15,11 @@ from django.db.backends.utils import CursorWrapper
 from django.db.migrations.loader import MigrationLoader
 
 from hotelagent.core.ids import uuid7
-from tenants import services
 from tenants.context import platform_context
 from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection, execute_script
 from tenants.errors import SchemaTemplateNotFound, SlugConflict
-from tenants.lifecycle import naming, template
+from tenants.lifecycle import naming, suspension, template
 from tenants.lifecycle.backup import activation, archive, shared_rows, table_data
 from tenants.lifecycle.backup.create import Progress
 from tenants.lifecycle.backup.errors import BackupTooNew, RestoreFailed
@@ -73,7 +72,7 @@ def restore_hotel(
             if problem := activation.migrate_restored_hotel(restored.hotel):
                 restored.suspended_because.append(problem)
             if not restored.suspended_because:
-                restored.hotel = services.resume_hotel(hotel_id=restored.hotel.id)
+                restored.hotel = suspension.resume_hotel(hotel_id=restored.hotel.id)
             return restored
 
 
@@ -150,7 +149,7 @@ def _hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Hotel,
             **values,
             "id": before,
             "slug": slug,
-            "schema": services.free_schema(naming.schema_name(slug)),
+            "schema": naming.free_schema_name(slug),
             "status": HotelStatus.SUSPENDED,
             "migrated": template.fingerprint(_pairs(manifest)),
         }

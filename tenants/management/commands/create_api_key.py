@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from tenants.access import api_keys
-from tenants.access.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
 from tenants.management.hotel_command import HotelCommand, add_place, place
+from tenants.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -61,7 +61,7 @@ class Command(HotelCommand):
                 returncode=2,
             ) from None
         with place(options):
-            key, text = api_keys.make(name=options["name"], scopes=options["scopes"], expires_at=expires_at)
+            key, text = api_keys.create(name=options["name"], scopes=options["scopes"], expires_at=expires_at)
         until = f"until {key.expires_at:%Y-%m-%d %H:%M} UTC" if key.expires_at else "until it is revoked"
         self.stderr.write(f"A key for {options['hotel'] or 'the platform'}, {until}. It is shown this once:")
         self.tell(

@@ -5,10 +5,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
-from tenants.access.scopes import Role
 from tenants.management.hotel_command import HotelCommand, add_place, place
 from tenants.models import User
-from tenants.services.staff import add_staff
+from tenants.scopes import Role
+from tenants.services.staff import create_staff
 
 
 class Command(HotelCommand):
@@ -36,7 +36,7 @@ class Command(HotelCommand):
             reasons = (f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
             raise CommandError("; ".join(reasons), returncode=2) from error
         with place(options):
-            user, password = add_staff(**person)
+            user, password = create_staff(**person)
         where = options["hotel"] or "the platform"
         self.stderr.write(f"{user.username} can log in at {where}. The password is shown this once:")
         self.tell(

@@ -38,6 +38,6 @@ class Command(HotelCommand):
             f"{hotel.name} is erased: the schema {certificate.schema} with {rows} rows in {len(certificate.tables)} "
             f"tables, {shared} rows of shared tables, its role, {certificate.redis_keys} keys in Redis.\n"
             "Looked for afterwards: no schema, no role, no shared row, no key of it is left. "
-            "The platform's audit trail says so (hotel.erased)."
+            "The platform's audit trail says so (hotel.deleted)."
         )
         self.tell(text, certificate.as_json(), as_json=options["json"])

@@ -21,7 +21,7 @@ class Command(HotelCommand):
         parser.add_argument("--status", choices=HotelStatus.values, help="Only hotels in this status.")
 
     def work(self, **options: Any) -> None:
-        hotels = [described(hotel) for hotel in selectors.hotels(status=options["status"])]
+        hotels = [described(hotel) for hotel in selectors.list_hotels(status=options["status"])]
         if options["json"]:
             self.tell("", hotels, as_json=True)
             return

@@ -1,4 +1,4 @@
-"""The one vocabulary of what may be done: API keys carry scopes, staff roles stand for sets of them."""
+"""The scopes of API keys and the staff roles, each of which is a set of scopes."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -11,37 +11,37 @@ class Role(models.TextChoices):
     PLATFORM = "platform", _("platform staff")
 
 
-#: What a hotel's keys and staff can be allowed, in the order in which it is shown.
+#: The scopes of a hotel's keys and staff, with their labels, in the order in which forms list them.
 HOTEL_SCOPES = {
-    "rooms:read": _("See rooms and availability"),
-    "rooms:write": _("Make and change rooms"),
-    "locks:read": _("See holds and stays"),
+    "rooms:read": _("View rooms and availability"),
+    "rooms:write": _("Create and change rooms"),
+    "locks:read": _("View holds and stays"),
     "locks:write": _("Hold, extend, release and confirm rooms"),
-    "webhooks:read": _("See webhooks"),
-    "webhooks:write": _("Make, change and test webhooks"),
-    "reservations:read": _("See reservations"),
-    "reservations:write": _("Make, change and cancel reservations"),
+    "webhooks:read": _("View webhooks"),
+    "webhooks:write": _("Create, change and test webhooks"),
+    "reservations:read": _("View reservations"),
+    "reservations:write": _("Create, change and cancel reservations"),
     "calendar:read": _("Read the calendar of stays, without guests"),
-    "reminders:read": _("See reminders, rules and templates"),
+    "reminders:read": _("View reminders, rules and templates"),
     "reminders:write": _("Change rules and templates, send and cancel reminders"),
-    "dlq:read": _("See failures"),
+    "dlq:read": _("View failures"),
     "dlq:write": _("Report, retry and discard failures"),
     "audit:read": _("Read the audit trail"),
-    "staff:read": _("See staff and API keys"),
+    "staff:read": _("View staff and API keys"),
     "staff:write": _("Manage staff and API keys"),
 }
 
-#: What the platform's keys and staff can be allowed.
+#: The scopes of the platform's keys and staff, with their labels.
 PLATFORM_SCOPES = {
-    "hotels:read": _("See hotels"),
+    "hotels:read": _("View hotels"),
     "hotels:write": _("Create, suspend, resume and change hotels"),
-    "contacts:read": _("See the guests' phones and e-mails that lead to a hotel"),
-    "contacts:write": _("Add and remove guests' phones and e-mails"),
-    "contacts:resolve": _("Find the hotel of a phone or an e-mail"),
-    "dlq:read": _("See failures"),
+    "contacts:read": _("View guests' contacts and their hotels"),
+    "contacts:write": _("Add and remove guests' contacts"),
+    "contacts:resolve": _("Look up the hotel of a guest's phone number or e-mail address"),
+    "dlq:read": _("View failures"),
     "dlq:write": _("Report, retry and discard failures"),
     "audit:read": _("Read the audit trail"),
-    "staff:read": _("See staff and API keys"),
+    "staff:read": _("View staff and API keys"),
     "staff:write": _("Manage staff and API keys"),
 }
 
@@ -65,8 +65,8 @@ _ROLE_SCOPES: dict[str, frozenset[str]] = {
     Role.PLATFORM: frozenset(PLATFORM_SCOPES),
 }
 
-#: Models whose scope is not the name of their app: `<app>.<model>` -> the scope's first half.
-_AREAS = {
+#: The resource part of the scope for models whose app label differs from it, by `<app>.<model>` or by app label.
+_RESOURCES = {
     "locks.room": "rooms",
     "locks.allocation": "locks",
     "locks.webhook": "webhooks",
@@ -84,16 +84,17 @@ _AREAS = {
 
 
 def role_scopes(role: str) -> frozenset[str]:
+    """Return the scopes of a role. An unknown role has none."""
     return _ROLE_SCOPES.get(role, frozenset())
 
 
 def permission_scope(permission: str) -> str:
-    """The scope that stands for one of Django's permissions.
+    """Return the scope that corresponds to one of Django's permissions.
 
     >>> permission_scope("locks.view_room"), permission_scope("reminders.change_rule")
     ('rooms:read', 'reminders:write')
     """
     app_label, _dot, codename = permission.partition(".")
     action, _underscore, model = codename.partition("_")
-    area = _AREAS.get(f"{app_label}.{model}") or _AREAS.get(app_label) or app_label
-    return f"{area}:{'read' if action == 'view' else 'write'}"
+    resource = _RESOURCES.get(f"{app_label}.{model}") or _RESOURCES.get(app_label) or app_label
+    return f"{resource}:{'read' if action == 'view' else 'write'}"

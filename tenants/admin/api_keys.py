@@ -1,4 +1,4 @@
-"""API keys: made here, shown once, revoked here. They are never changed and never deleted."""
+"""The admin of API keys. Keys are created and revoked, but not changed or deleted, because the trail names them."""
 
 import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from unfold.decorators import display
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -24,22 +24,22 @@ from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.access import api_keys
 from tenants.models import ApiKey
 
-LIFETIMES = [("30", _("30 days")), ("90", _("90 days")), ("365", _("1 year")), ("", _("until it is revoked"))]
+LIFETIMES = [("30", _("30 days")), ("90", _("90 days")), ("365", _("1 year")), ("", _("No expiry"))]
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What a person decides about a new key; the rest is drawn at random."""
+    """The form for a new key. Prefix and secret are random."""
 
     name = forms.CharField(
         label=_("Name"),
         max_length=100,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("Who will use it, for what: the audit trail shows this name."),
+        help_text=_("The client that uses the key. The audit trail shows this name."),
     )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text=_("As few as the client needs."),
+        help_text=_("Select only the scopes that the client needs."),
     )
     lifetime = forms.ChoiceField(
         label=_("Lifetime"), choices=LIFETIMES, required=False, initial="90", widget=UnfoldAdminSelectWidget
@@ -51,9 +51,9 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "scopes" in self.fields:  # a key that is only looked at has no form fields
+        if "scopes" in self.fields:  # the page of an existing key has no form fields
             self.fields["scopes"].choices = [  # type: ignore[attr-defined]
-                (scope, f"{scope} - {meaning}") for scope, meaning in api_keys.known_scopes().items()
+                (scope, f"{scope} - {label}") for scope, label in api_keys.available_scopes().items()
             ]
 
     def expires_at(self) -> datetime.datetime | None:
@@ -67,7 +67,7 @@ class ApiKeyAdmin(HotelModelAdmin):
     icon = "key"
     menu_order = 20
     form = ApiKeyForm
-    list_display = ("name", "prefix", "scope_list", "state", "expires_at", "last_used_at")
+    list_display = ("name", "prefix", "scope_list", "status_badge", "expires_at", "last_used_at")
     search_fields = ("name", "prefix")
     ordering = ("-id",)
     actions = ("revoke",)
@@ -77,17 +77,19 @@ class ApiKeyAdmin(HotelModelAdmin):
     def scope_list(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
 
-    @display(description=_("state"), label={"live": "success", "revoked": "danger", "expired": "warning"})
-    def state(self, key: ApiKey) -> tuple[str, str]:
+    @display(description=_("status"), label={"active": "success", "revoked": "danger", "expired": "warning"})
+    def status_badge(self, key: ApiKey) -> tuple[str, str]:
         if key.revoked_at is not None:
             return "revoked", str(_("revoked"))
-        return ("live", str(_("live"))) if key.is_live(now=timezone.now()) else ("expired", str(_("expired")))
+        if key.is_active(now=timezone.now()):
+            return "active", pgettext("API key", "active")
+        return "expired", str(_("expired"))
 
-    @display(description=_("state"))
-    def state_now(self, key: ApiKey) -> str:
-        """On the key's own page, where there are no labels."""
-        _state, words = self.state(key)
-        return str(words)
+    @display(description=_("status"))
+    def status_text(self, key: ApiKey) -> str:
+        """Return the status without a badge, for the page of a single key."""
+        _code, text = self.status_badge(key)
+        return str(text)
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         if obj is None:
@@ -96,7 +98,7 @@ class ApiKeyAdmin(HotelModelAdmin):
             "name",
             "prefix",
             "scope_list",
-            "state_now",
+            "status_text",
             "created_at",
             "expires_at",
             "last_used_at",
@@ -107,22 +109,22 @@ class ApiKeyAdmin(HotelModelAdmin):
         return self.get_fields(request, obj) if obj else ()
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
-        view: HttpResponse = super().add_view(request, form_url, {**(extra_context or {}), **one_button})
-        return view
+        buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        response: HttpResponse = super().add_view(request, form_url, {**(extra_context or {}), **buttons})
+        return response
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
-        key, form.key_text = api_keys.make(
+        key, form.key_text = api_keys.create(
             name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"], expires_at=form.expires_at()
         )
         obj.pk, obj.prefix = key.pk, key.prefix
-        request.key_text = form.key_text  # type: ignore[attr-defined]  # for the answer to this request only
+        request.key_text = form.key_text  # type: ignore[attr-defined]  # response_add() shows it
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
-        """The one page that shows the key. It is not stored, not redirected to and not cached."""
+        """Return the page with the key's text. It is the response to the POST, so the text is not stored or cached."""
         context = {
             **self.admin_site.each_context(request),
-            "title": _("The new key"),
+            "title": _("New API key"),
             "opts": self.opts,
             "key": obj,
             "key_text": request.key_text,  # type: ignore[attr-defined]
@@ -132,7 +134,7 @@ class ApiKeyAdmin(HotelModelAdmin):
         return response
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
-        return LogEntry()  # `api_keys.make` has told the trail, with what matters of a key
+        return LogEntry()  # the event is recorded by the receiver of api_key_created
 
     @admin.action(description=_("Revoke the selected keys"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
