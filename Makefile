@@ -37,7 +37,7 @@ chaos: install tools ## Kill things while they work: 10,000 reminders over 50 ho
 	@CHAOS_REMINDERS=$(or $(REMINDERS),10000) CHAOS_HOTELS=$(or $(HOTELS),50) $(PY) -m pytest tests/chaos -s $(ARGS)
 	@RACE_ROUNDS=$(or $(ROUNDS),250) $(PY) -m pytest tests/races
 
-replay: install ## The whole file of real bookings lived through day by day, rooms and then mails (an hour)
+replay: install ## Two years of bookings, rooms and then mails, day by day (an hour; BOOKINGS_FILE=file.csv.gz for real bookings)
 	@REPLAY=whole LOG_LEVEL=ERROR $(PY) -m pytest tests/locks/test_replay.py tests/reminders/test_whole_file.py -n 2 --dist load -p no:logging -rP $(ARGS)
 
 clean: ## Forget all data of this checkout (the installed packages stay)

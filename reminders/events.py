@@ -40,10 +40,10 @@ RESERVATION_CANCELLED = register(
 RESERVATIONS_IMPORTED = register(
     "reservation.imported",
     sentence=_(
-        "{actor} imported {file}: {stored} reservations stored, {updated} updated, {unchanged} unchanged, "
+        "{actor} imported {file}: {created} reservations created, {updated} updated, {unchanged} unchanged, "
         "{rejected} rejected"
     ),
-    fields=("file", "rows", "stored", "updated", "unchanged", "rejected", "stays", "rooms", "reminders"),
+    fields=("file", "rows", "created", "updated", "unchanged", "rejected", "stays", "rooms", "reminders"),
 )
 REMINDER_SENT = register(
     "reminder.sent",

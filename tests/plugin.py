@@ -53,7 +53,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     servers = config.stash.get(SERVERS, None)
-    return [f"PostgreSQL: {servers.postgres.version}, {servers.postgres.binaries}"] if servers else []
+    if not servers:
+        return []
+    return [
+        f"PostgreSQL: {servers.postgres.version}, {servers.postgres.binaries}",
+        f"bookings: {os.environ.get('BOOKINGS_FILE') or 'generated (BOOKINGS_FILE is not set)'}",
+    ]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -1,75 +1,61 @@
-"""Guests for bookings that hold none: names plausible for the country, addresses that lead nowhere.
+"""Invented guests: names that are plausible for a country, and e-mail addresses that reach nobody.
 
-All is a function of the booking's number, so that an import made again invents the same people. Addresses are
-under example.com, which nobody can own (RFC 2606).
+All addresses are below example.com, which is reserved for documentation (RFC 2606).
 """
 
 from __future__ import annotations
 
 import functools
 import unicodedata
-import zlib
 from pathlib import Path
+from random import Random
 
 DOMAIN = "example.com"
-#: The development mail catcher refuses these for good, so that there is a failure to look at.
+#: The mail catcher of the development environment refuses this domain with a permanent error.
 REFUSED_DOMAIN = "refused.example.com"
 
-_PORTUGUESE = frozenset({"PRT", "BRA", "AGO", "MOZ", "CPV", "STP", "GNB", "TMP"})
-_SPANISH = frozenset(
-    {"ESP", "ARG", "MEX", "COL", "CHL", "PER", "VEN", "ECU", "URY", "CUB", "CRI", "DOM", "GTM", "BOL",
-     "PRY", "SLV", "HND", "NIC", "PAN", "PRI"}
-)  # fmt: skip
-_LIKE = {
-    **dict.fromkeys(_PORTUGUESE, "PRT"),
-    **dict.fromkeys(_SPANISH, "ESP"),
-    **dict.fromkeys(("FRA", "BEL", "LUX", "MAR", "DZA", "TUN", "SEN", "CIV"), "FRA"),
-    **dict.fromkeys(("DEU", "AUT", "CHE", "LIE"), "DEU"),
-    **dict.fromkeys(("CHN", "CN", "TWN", "HKG", "MAC", "SGP"), "CHN"),
-    **dict.fromkeys(("SWE", "NOR", "DNK", "FIN", "ISL", "EST"), "SWE"),
-    **dict.fromkeys(
-        ("POL", "CZE", "SVK", "HUN", "ROU", "BGR", "SRB", "HRV", "SVN", "UKR", "RUS", "BLR", "LTU", "LVA"),
-        "POL",
-    ),
-    "ITA": "ITA",
-    "NLD": "NLD",
-}  # everybody else has a name from the British list
+_PORTUGUESE_SPEAKING = frozenset({"PRT", "BRA", "AGO", "MOZ", "CPV"})
+_SPANISH_SPEAKING = frozenset({"ESP", "ARG", "MEX", "COL", "CHL", "PER", "URY"})
+#: Countries that share a list of names with another country. All others use the British list.
+_NAME_LISTS = {
+    **dict.fromkeys(_PORTUGUESE_SPEAKING, "PRT"),
+    **dict.fromkeys(_SPANISH_SPEAKING, "ESP"),
+    **dict.fromkeys(("FRA", "BEL"), "FRA"),
+    **{country: country for country in ("DEU", "ITA", "NLD", "CHN", "SWE", "POL")},
+}
 
 
+@functools.cache
 def _names() -> dict[str, tuple[list[str], list[str]]]:
+    """Return the given names and the family names by country."""
     lines = Path(__file__).with_name("names.txt").read_text(encoding="utf-8").splitlines()[1:]
-    parts = (line.split("|") for line in lines)
-    return {country: (given.split(), family.split()) for country, given, family in parts}
+    columns = (line.split("|") for line in lines)
+    return {country: (given.split(), family.split()) for country, given, family in columns}
 
 
-_NAMES = _names()
+def random_name(random: Random, *, country: str) -> str:
+    """Return a given name and a family name."""
+    given, family = _names()[_NAME_LISTS.get(country, "GBR")]
+    return f"{random.choice(given)} {random.choice(family)}".replace("_", " ")
+
+
+def email_address(name: str, *, booking_number: str, domain: str = DOMAIN) -> str:
+    """Return an address that contains the booking number, so that no other booking has it."""
+    return f"{_local_part(name)}.{_ascii(booking_number)}@{domain}"
 
 
 def language_of(country: str) -> str:
-    """The language in which a guest from there is written to; empty where the country is unknown."""
-    if not country:
-        return ""
-    if country in _PORTUGUESE:
+    """Return the language in which the hotel writes to guests from this country (BCP 47)."""
+    if country in _PORTUGUESE_SPEAKING:
         return "pt"
-    return "es" if country in _SPANISH else "en"
-
-
-def name_of(number: str, country: str) -> str:
-    given, family = _NAMES[_LIKE.get(country, "GBR")]
-    seed = zlib.crc32(number.encode())
-    return f"{given[seed % len(given)]} {family[seed // 1009 % len(family)]}".replace("_", " ")
-
-
-def email_of(number: str, name: str, *, is_refused: bool = False) -> str:
-    """An address that no other booking has."""
-    return f"{_local_part(name)}.{_plain(number)}@{REFUSED_DOMAIN if is_refused else DOMAIN}"
+    return "es" if country in _SPANISH_SPEAKING else "en"
 
 
 @functools.lru_cache(maxsize=8192)
 def _local_part(name: str) -> str:
-    return ".".join(filter(None, (_plain(part) for part in name.split())))
+    return ".".join(filter(None, (_ascii(part) for part in name.split())))
 
 
-def _plain(text: str) -> str:
+def _ascii(text: str) -> str:
     letters = unicodedata.normalize("NFKD", text.lower())
-    return "".join(c for c in letters if c.isascii() and c.isalnum())
+    return "".join(character for character in letters if character.isascii() and character.isalnum())

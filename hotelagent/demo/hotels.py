@@ -1,79 +1,111 @@
-"""Two hotels with real bookings and staff to look around with: what `make run` shows."""
+"""Setup of the two demonstration hotels that `make run` shows: staff accounts and generated bookings."""
+
+from __future__ import annotations
 
 import io
 import json
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from django.core.management import call_command
+from django.utils import timezone
 
+from hotelagent.demo.export import export_rows, write_csv
+from hotelagent.demo.generator import generate_bookings
+from hotelagent.demo.profiles import PROFILES
+from hotelagent.embedded import paths
 from hotelagent.embedded.paths import write_private
 from tenants import services
-from tenants.context import current_tenant, hotel_context, platform_context
+from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
 
-PROGRESS = "demonstration.json"
+STATE_FILE = paths.RUN / "demo.json"
+BOOKINGS_FOLDER = paths.HOME / "demo"
+#: Names by slug.
 HOTELS = {"resort": "Hotel Resort", "city": "Hotel City"}
 TIME_ZONE = "Europe/Lisbon"
 PLATFORM_STAFF = {"admin": Role.PLATFORM}
 HOTEL_STAFF = {"manager": Role.MANAGER, "frontdesk": Role.FRONT_DESK, "auditor": Role.AUDITOR}
+#: Arrivals from a week ago to three weeks ahead: they fill the room board and both default reminder rules.
+ARRIVALS_BEFORE_TODAY = timedelta(days=7)
+ARRIVALS_AFTER_TODAY = timedelta(days=21)
+
+#: Password by user name, by hotel slug. The platform has the slug "".
+Logins = dict[str, dict[str, str]]
 
 
-class Progress:
-    """What has been done, and the logins, in a file that only this user reads: a next start goes on."""
+class SetupState:
+    """Finished steps and passwords of the setup, in a file that only the current user can read."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.done: dict[str, dict[str, str]] = json.loads(path.read_text()) if path.exists() else {}
-
-    def passwords(self, place: str) -> dict[str, str]:
-        return self.done.setdefault(place, {})
+        self._path = path
+        stored = json.loads(path.read_text()) if path.exists() else {}
+        self.logins: Logins = stored.get("logins", {})
+        self.imported: list[str] = stored.get("imported", [])
 
     def save(self) -> None:
-        write_private(self.path, json.dumps(self.done, indent=1))
+        write_private(self._path, json.dumps({"logins": self.logins, "imported": self.imported}, indent=1))
 
 
-def set_up(path: Path, say: Callable[[str], None]) -> dict[str, dict[str, str]]:
-    """Make what is not there yet; place ("" for the platform, or a hotel's slug) -> user name -> password.
+def set_up(report_progress: Callable[[str], None]) -> Logins:
+    """Create the hotels, accounts and bookings that are missing, and return the logins.
 
-    Each step is finished and noted before the next, so one that was cut short is done again.
+    The state is saved after each step, so a setup that was interrupted continues with the step that was not finished.
     """
-    progress = Progress(path)
+    paths.private_folder(STATE_FILE.parent)
+    state = SetupState(STATE_FILE)
     with platform_context():
-        add_staff(PLATFORM_STAFF, progress.passwords(""))
-        known = {hotel.slug: hotel for hotel in Hotel.objects.filter(slug__in=HOTELS)}
-    progress.save()
-    imported = progress.passwords("imported")
+        _create_accounts(PLATFORM_STAFF, state.logins.setdefault("", {}), email_domain="platform.example.com")
+        hotels = {hotel.slug: hotel for hotel in Hotel.objects.filter(slug__in=HOTELS)}
+    state.save()
     for slug, name in HOTELS.items():
-        if slug not in known:
-            imported.pop(slug, None)
-            known[slug] = services.create_hotel(slug=slug, name=name, time_zone=TIME_ZONE)
-        with hotel_context(known[slug]):
-            add_staff(HOTEL_STAFF, progress.passwords(slug))
-        progress.save()
-        if slug not in imported:
-            say(f"Taking in the bookings of {name}")
-            said = io.StringIO()
-            call_command("import_reservations", hotel=slug, demonstration=True, stdout=said)
-            for line in said.getvalue().splitlines()[-2:]:  # the numbers, without the rows that were rejected
-                say(line)
-            imported[slug] = "yes"
-            progress.save()
-    return {place: progress.done[place] for place in ("", *HOTELS)}
+        if slug not in hotels:
+            state.imported = [imported for imported in state.imported if imported != slug]
+            hotels[slug] = services.create_hotel(slug=slug, name=name, time_zone=TIME_ZONE)
+        with hotel_context(hotels[slug]):
+            _create_accounts(
+                HOTEL_STAFF, state.logins.setdefault(slug, {}), email_domain=f"{slug}.example.com"
+            )
+        state.save()
+        if slug not in state.imported:
+            report_progress(f"Importing generated bookings into {name}")
+            report_progress(_import_bookings(slug))
+            state.imported.append(slug)
+            state.save()
+    return {slug: state.logins[slug] for slug in ("", *HOTELS)}
 
 
-def add_staff(staff: dict[str, Role], passwords: dict[str, str]) -> None:
-    """Staff of the place that is set; those whose password nobody noted get a new one."""
-    place = current_tenant().slug or "platform"
-    for username, role in staff.items():
-        email = f"{username}@{place}.example.com"  # for "Send me a test": the mail catcher takes any
-        if username in passwords and User.objects.filter(username=username).exists():
+def _import_bookings(slug: str) -> str:
+    """Write the hotel's bookings to a file, import the file as an operator would, and return the command's output."""
+    today = timezone.localdate(timezone=ZoneInfo(TIME_ZONE))
+    bookings = generate_bookings(
+        PROFILES[slug],
+        first_arrival=today - ARRIVALS_BEFORE_TODAY,
+        last_arrival=today + ARRIVALS_AFTER_TODAY,
+    )
+    file = paths.private_folder(BOOKINGS_FOLDER) / f"{slug}.csv"
+    write_csv(file, export_rows(bookings, today=today))
+    output = io.StringIO()
+    call_command("import_reservations", file, hotel=slug, stdout=output)
+    return output.getvalue().rstrip()
+
+
+def _create_accounts(roles: dict[str, Role], passwords: dict[str, str], *, email_domain: str) -> None:
+    """Create the accounts of the current platform or hotel, and add their passwords to `passwords`.
+
+    An account whose password is not known receives a new password.
+    """
+    for username, role in roles.items():
+        user = User.objects.filter(username=username).first()
+        if user is not None and username in passwords:
             continue
         password = passwords.setdefault(username, secrets.token_urlsafe(9))
-        user = User.objects.filter(username=username).first()
         if user is None:
+            email = f"{username}@{email_domain}"  # for test e-mails, which the mail catcher accepts
             User.objects.create_user(username=username, password=password, role=role, email=email)
         else:
             user.set_password(password)

@@ -67,9 +67,7 @@ def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
     return created
 
 
-def ensure_rooms(
-    wanted: Mapping[str, int], *, capacities: Mapping[str, int] | None = None
-) -> dict[str, list[int]]:
+def ensure_rooms(wanted: Mapping[str, int]) -> dict[str, list[int]]:
     """Make rooms until there are `wanted[type]` of each type; the ids of the types' rooms, by number.
 
     New ones are numbered floor by floor after those that are there: 101 to 120, 201 to 220 ... A second call
@@ -86,12 +84,7 @@ def ensure_rooms(
         numbers = (new for new in _numbers() if new[0] not in taken)
         add_rooms(
             [
-                NewRoom(
-                    number=number,
-                    room_type=room_type,
-                    floor=floor,
-                    capacity=(capacities or {}).get(room_type, 2),
-                )
+                NewRoom(number=number, room_type=room_type, floor=floor)
                 for room_type, (number, floor) in zip(missing, numbers, strict=False)
             ]
         )

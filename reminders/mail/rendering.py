@@ -236,7 +236,7 @@ def _compiled(source: str, *, is_html: bool) -> Template:
 
 def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict[str, Any]:
     return {
-        "guest_name": _isolated(reservation.guest_name, language=language),
+        "guest_name": _isolated(reservation.guest_name or _unnamed_guest(language), language=language),
         "hotel_name": _isolated(hotel_name, language=language),
         "arrival": spoken_date(reservation.arrival, language=language),
         "departure": spoken_date(reservation.departure, language=language),
@@ -246,6 +246,13 @@ def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict
         "room_type": reservation.room_type,
         "number": reservation.external_id,
     }
+
+
+@functools.lru_cache(maxsize=256)
+def _unnamed_guest(language: str) -> str:
+    """Return the form of address for a guest whose name the hotel does not know."""
+    with translation.override(words_language(language)):
+        return _("guest")
 
 
 def _reads_right_to_left(language: str) -> bool:

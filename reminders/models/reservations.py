@@ -28,6 +28,7 @@ class Reservation(models.Model):
     )
     arrival = models.DateField(_("arrival"))
     departure = models.DateField(_("departure"))
+    #: Required where a person or a client enters it. An imported file may have no name; then it is empty.
     guest_name = models.CharField(_("guest"), max_length=200)
     guest_email = models.EmailField(_("e-mail"), blank=True)
     guest_phone = models.CharField(_("phone"), max_length=20, blank=True)
@@ -67,7 +68,7 @@ class Reservation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.external_id} {self.guest_name}"
+        return f"{self.external_id} {self.guest_name}".rstrip()
 
     def clean(self) -> None:
         if flaw := stay_dates_error(self.arrival, self.departure):

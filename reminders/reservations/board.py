@@ -11,10 +11,12 @@ from reminders.models import Reservation
 
 @told_by
 def guests_of(stays: Collection[UUID]) -> Mapping[UUID, Guest]:
-    found = Reservation.objects.filter(stay__in=stays).values_list("stay_id", "guest_name", "pk")
+    found = Reservation.objects.filter(stay__in=stays).values_list(
+        "stay_id", "guest_name", "external_id", "pk"
+    )
     page = reverse("admin:reminders_reservation_change", args=["PK"])
     return {
-        stay: Guest(name=name, page=page.replace("PK", str(pk)))
-        for stay, name, pk in found
+        stay: Guest(name=name or number, page=page.replace("PK", str(pk)))
+        for stay, name, number, pk in found
         if stay is not None
     }

@@ -85,8 +85,6 @@ EXCEPTIONS = frozenset(
     {
         "dlq.selectors imports dlq.services",
         "locks.selectors imports locks.listing",
-        "reminders.reservations.importing.importer imports hotelagent.demo.shifting",
-        "reminders.reservations.importing.storing imports hotelagent.demo.guests",
         "reminders.selectors imports reminders.planning.schedule",
         "tenants.access.authentication imports tenants.middleware",
         "tenants.lifecycle.backup.restore imports tenants.services",

@@ -1,28 +1,31 @@
-"""Taking over bookings when it is measured, ours and a bare COPY. Run by `contestants`, with Django set up."""
+"""Import of bookings for the benchmark, and the bare COPY that it is compared with.
+
+`contestants` runs this module in a process with Django set up.
+"""
 
 import csv
 import datetime
-import gzip
 import os
 import time
+from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import psycopg
-from django.conf import settings
 
-from reminders.reservations.importing.importer import Importer, Wishes
-from reminders.reservations.importing.reading import Source
+from reminders.reservations.importing.bookings_file import BookingsFile
+from reminders.reservations.importing.importer import Importer, ImportOptions
 from tenants.context import Tenant, hotel_context, platform_context
 from tenants.models import Hotel
 from tenants.services import create_hotel
+from tests.bookings import HOTELS, Row, booking_rows, is_valid
 
-SHIPPED = Path(settings.BASE_DIR) / "data" / "hotel_bookings.csv.gz"
 SLUG = "bench-import"
 #: In the order of their foreign keys.
 TABLES = ("locks_room", "locks_allocation", "reminders_reservation", "reminders_reminder", "tenants_dueitem")
-#: Whole weeks into the future: every guest is still to come, so both rules plan a mail for each.
-_LATER = datetime.timedelta(weeks=52 * 20)
+#: Into the future by whole weeks: all guests are still to arrive, so both rules plan a reminder for each.
+_MOVED_BY = datetime.timedelta(weeks=52 * 20)
 
 
 def make_hotel() -> None:
@@ -30,33 +33,41 @@ def make_hotel() -> None:
 
 
 def write(folder: str, rows: int) -> None:
-    """So many of the real bookings that can be stored, none of them cancelled."""
-    days = ("booked_on", "check_in", "check_out", "status_date")
-    with gzip.open(SHIPPED, "rt") as packed, Path(folder, "bookings.csv").open("w") as out:
-        reader = csv.DictReader(packed)
-        writer = csv.DictWriter(out, reader.fieldnames or [])
+    """Write a file with this number of confirmed bookings."""
+    with Path(folder, "bookings.csv").open("w") as stream:
+        bookings = islice(_confirmed_bookings(), rows)
+        first = next(bookings)
+        writer = csv.DictWriter(stream, list(first))
         writer.writeheader()
-        for row in reader:
-            if row["check_in"] < row["check_out"] and row["adults"] != "0" and rows:
-                moved = {name: f"{datetime.date.fromisoformat(row[name]) + _LATER}" for name in days}
-                writer.writerow(row | moved | {"hotel": "Bench", "status": "Check-Out"})
-                rows -= 1
+        writer.writerow(first)
+        writer.writerows(bookings)
+
+
+def _confirmed_bookings() -> Iterator[Row]:
+    for hotel in HOTELS:
+        for row in booking_rows(hotel):
+            if is_valid(row):
+                dates = {
+                    name: f"{datetime.date.fromisoformat(row[name]) + _MOVED_BY}"
+                    for name in ("booked_on", "check_in", "check_out", "status_date")
+                }
+                yield row | dates | {"hotel": "Bench", "status": "Confirmed"}
 
 
 def bring_in(folder: str) -> float:
-    """Seconds that the import took, from opening the file to its last commit."""
+    """Return the seconds of an import, from opening the file to the last commit."""
     _empty()
     with hotel_context(_tenant()):
         began = time.perf_counter()
         importer = Importer(
-            Source(Path(folder, "bookings.csv")),
-            Wishes(),
-            rejected=lambda problem: None,
-            advance=lambda done, total: None,
+            BookingsFile(Path(folder, "bookings.csv")),
+            ImportOptions(),
+            on_rejected=lambda row: None,
+            on_progress=lambda done, total: None,
         )
         report = importer.run()
         took = time.perf_counter() - began
-    if report.rejected or report.stored * 2 != report.reminders.scheduled:
+    if report.rejected or report.created * 2 != report.reminders.scheduled:
         raise RuntimeError(f"{report}")
     return took
 

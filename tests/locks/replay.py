@@ -1,19 +1,17 @@
-"""The real bookings as a booking engine would have sent them, and a plain model that says what must come of each.
+"""Two years of bookings in the order in which they were made, and a plain model of the hotel's rooms.
 
-Nothing of ours is used here but the file: a room is a set of nights, and a refusal is right where every room of the
-type has one of the nights taken.
+The model uses nothing of hotelagent: a room is a set of nights, and a refusal is right if each room of the type has one
+of the nights taken.
 """
 
-import csv
-import gzip
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import groupby
-from pathlib import Path
 
-FILE = Path(__file__).parents[2] / "data" / "hotel_bookings.csv.gz"
+from tests.bookings import FIRST_ARRIVAL, LAST_ARRIVAL, booking_rows
+
 ONE_DAY = timedelta(days=1)
 
 
@@ -31,11 +29,14 @@ class Booking:
         return range(self.check_in.toordinal(), self.check_out.toordinal())
 
 
-def bookings(hotel: str, *, moved_to: date) -> list[Booking]:
-    """A hotel's bookings in the order in which they were made, all moved so that the first arrival is `moved_to`."""
-    with gzip.open(FILE, "rt", encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["hotel"] == hotel]
-    shift = moved_to - min(date.fromisoformat(row["check_in"]) for row in rows)
+def bookings(hotel: str, *, moved_to: date, days: int | None = None) -> list[Booking]:
+    """Return the bookings of a hotel in the order in which they were made.
+
+    All dates are moved by the same number of days, so that the first arrivals are on `moved_to`. With `days`, only the
+    arrivals of the first days are returned.
+    """
+    last = LAST_ARRIVAL if days is None else FIRST_ARRIVAL + timedelta(days=days - 1)
+    shift = moved_to - FIRST_ARRIVAL
 
     def day(text: str) -> date:
         return date.fromisoformat(text) + shift
@@ -49,7 +50,7 @@ def bookings(hotel: str, *, moved_to: date) -> list[Booking]:
             room_type=row["reserved_room_type"],
             cancelled_on=day(row["status_date"]) if row["status"] == "Canceled" else None,
         )
-        for row in rows
+        for row in booking_rows(hotel, last=last)
     ]
     return sorted(found, key=lambda booking: (booking.booked_on, booking.number))
 

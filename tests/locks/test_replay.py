@@ -1,6 +1,6 @@
-"""The real bookings over REST, in the order in which they were made: held, confirmed, and cancelled on their day.
+"""Tests of two years of bookings over REST: each is held and confirmed when it was made, and cancelled on its day.
 
-A few hundred of them here; `make replay` takes the whole file.
+The test takes the arrivals of a few days; `make replay` takes all bookings.
 """
 
 import os
@@ -17,13 +17,14 @@ from locks import selectors, services
 from locks.models import Room
 from tenants.context import hotel_context
 from tenants.models import Hotel
+from tests import bookings
 from tests.locks import replay
 from tests.locks.replay import Booking, House
 
 LOCKS = "/api/v1/locks/"
 IS_WHOLE = os.environ.get("REPLAY") == "whole"
-#: In the suite, those who arrive in these days: enough for the house to fill up.
-FIRST_DAYS = timedelta(days=3)
+#: Arrival dates of the sample. Their bookings fill the hotel, so that some are refused.
+SAMPLE_DAYS = 3
 
 _OVERLAPS = """
 SELECT count(*) FROM (
@@ -97,15 +98,13 @@ class Engine:
 
 @pytest.mark.timeout(7200 if IS_WHOLE else 120)
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("name", ["Resort Hotel", "City Hotel"])
-def test_the_real_bookings_clash_nowhere_and_every_refusal_is_explained(
+@pytest.mark.parametrize("name", bookings.HOTELS)
+def test_replayed_bookings_never_overlap_and_every_refusal_is_right(
     name: str, api: APIClient, hotel: Hotel
 ) -> None:
     with hotel_context(hotel):
         tomorrow = selectors.today() + timedelta(days=1)
-    wanted = replay.bookings(name, moved_to=tomorrow)
-    if not IS_WHOLE:
-        wanted = [booking for booking in wanted if booking.check_in < tomorrow + FIRST_DAYS]
+    wanted = replay.bookings(name, moved_to=tomorrow, days=None if IS_WHOLE else SAMPLE_DAYS)
     with hotel_context(hotel):
         services.ensure_rooms(replay.supply(wanted))
         house = House(dict(Room.objects.values_list("number", "room_type")))
@@ -115,7 +114,9 @@ def test_the_real_bookings_clash_nowhere_and_every_refusal_is_explained(
             engine.cancel(one)
         for one in booking:
             engine.book(one)
-    print(f"{name}: {len(wanted)} bookings in {len(house.types)} rooms: {dict(engine.outcomes)}")
+    print(
+        f"{name}, {bookings.SOURCE}: {len(wanted)} bookings in {len(house.types)} rooms: {dict(engine.outcomes)}"
+    )
     booked = engine.outcomes["booked"]
     assert booked + engine.outcomes["/problems/no-room-free"] + engine.outcomes[
         "/problems/empty-range"

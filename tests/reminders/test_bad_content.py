@@ -249,3 +249,13 @@ def test_a_template_may_do_with_values_what_letters_need(
     body = mail.get_body(("html",))
     assert body is not None
     assert f"<p>{shown}</p>" in body.get_content()
+
+
+@pytest.mark.parametrize(
+    ("language", "greeting"),
+    [("en", "Dear guest,"), ("es", "Estimado/a huésped:"), ("pt", "Caro/a hóspede,")],
+)
+def test_mail_to_a_guest_without_a_name_has_a_neutral_form_of_address(
+    mailed: Callable[..., EmailMessage | None], language: str, greeting: str
+) -> None:
+    assert greeting in part(mailed(stored={"guest_name": "", "language": language}), "plain")

@@ -1,79 +1,62 @@
-"""Real bookings lived through day by day: exactly the mails that the file says must go, each on its morning."""
+"""Tests of bookings over SMTP with a simulated clock: each reminder is sent once, on its morning."""
 
-import csv
-import gzip
 from collections import defaultdict
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 
 from reminders.models import LateBookingPolicy, Reminder, Reservation, Rule
 from reminders.reservations.services import cancel_reservation, upsert_reservation
 from reminders.sending import delivery
 from tenants.models import DueItem, Hotel
+from tests.bookings import Row, booking_rows, is_valid
 from tests.servers import MailServer
 
 pytestmark = pytest.mark.django_db
 LISBON = ZoneInfo("Europe/Lisbon")
-SHIPPED = settings.BASE_DIR / "data" / "hotel_bookings.csv.gz"
-#: Around the last Sunday of March 2016, when Lisbon's clocks went forward.
-FIRST, LAST = "2016-03-26", "2016-03-28"
+#: Around the last Sunday of March 2016, when the clocks in Lisbon went forward.
+FIRST, LAST = date(2016, 3, 26), date(2016, 3, 28)
 
 
-def bookings() -> list[dict[str, str]]:
-    with gzip.open(SHIPPED, "rt") as packed:
-        return [
-            row
-            for row in csv.DictReader(packed)
-            if FIRST <= row["check_in"] <= LAST
-            and row["hotel"] == "Resort Hotel"
-            and row["check_in"] < row["check_out"]
-            and row["adults"] != "0"
-        ]
-
-
-def expected(rows: list[dict[str, str]]) -> set[tuple[str, int, str]]:
-    """(booking, days before, day of sending), from the file alone."""
-    must_go = set()
+def expected_reminders(rows: list[Row]) -> set[tuple[str, int, str]]:
+    """Booking number, days before arrival and date of sending, computed from the rows alone."""
+    reminders = set()
     for row in rows:
         for days in (7, 1):
             day = f"{date.fromisoformat(row['check_in']) - timedelta(days=days)}"
-            known = row["booked_on"] <= day
-            called_off = row["status"] == "Canceled" and row["status_date"] <= day
-            if known and not called_off:
-                must_go.add((row["booking_id"], days, day))
-    return must_go
+            is_known = row["booked_on"] <= day
+            is_cancelled = row["status"] == "Canceled" and row["status_date"] <= day
+            if is_known and not is_cancelled:
+                reminders.add((row["booking_id"], days, day))
+    return reminders
 
 
-def test_exactly_what_the_file_says_goes(
+def test_simulated_days_send_exactly_the_expected_reminders(
     in_hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Rule.objects.update(late_policy=LateBookingPolicy.SKIP)
-    rows = bookings()
-    booked, called_off = defaultdict(list), defaultdict(list)
+    rows = [row for row in booking_rows("Resort Hotel", first=FIRST, last=LAST) if is_valid(row)]
+    booked, cancelled = defaultdict(list), defaultdict(list)
     for row in rows:
         booked[row["booked_on"]].append(row)
         if row["status"] == "Canceled":
-            called_off[row["status_date"]].append(row["booking_id"])
-    went: list[tuple[str, int, str]] = []
-    every_morning = {
-        f"{date.fromisoformat(FIRST) + timedelta(days=n)}" for n in range(-8, 6)
-    }  # those on which something may go
-    for day in sorted({*booked, *called_off, *every_morning}):
+            cancelled[row["status_date"]].append(row["booking_id"])
+    sent: list[tuple[str, int, str]] = []
+    days_of_reminders = {f"{FIRST + timedelta(days=n)}" for n in range(-8, 6)}
+    for day in sorted({*booked, *cancelled, *days_of_reminders}):
         set_clock(monkeypatch, day, time(0))
         for row in booked[day]:
             store(row)
-        for number in called_off[day]:
+        for number in cancelled[day]:
             cancel_reservation(reservation_id=Reservation.objects.get(external_id=number).id)
-        went += send(monkeypatch, day, time(9, 59))
-        assert all(sent_on != day for *_rest, sent_on in went)  # nothing before its time
-        went += send(monkeypatch, day, time(10))
-    assert len(went) == len(set(went)) == len(smtp.accepted) > 100
-    assert set(went) == expected(rows)
-    assert len({message["Message-ID"] for message in smtp.accepted}) == len(went)
+        sent += send_due(monkeypatch, day, time(9, 59))
+        assert all(sent_on != day for *_reminder, sent_on in sent)  # none before its time
+        sent += send_due(monkeypatch, day, time(10))
+    assert len(sent) == len(set(sent)) == len(smtp.accepted) > 100
+    assert set(sent) == expected_reminders(rows)
+    assert len({message["Message-ID"] for message in smtp.accepted}) == len(sent)
 
 
 def set_clock(monkeypatch: pytest.MonkeyPatch, day: str, at: time) -> datetime:
@@ -82,7 +65,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, day: str, at: time) -> datetime:
     return now
 
 
-def store(row: dict[str, str]) -> None:
+def store(row: Row) -> None:
     upsert_reservation(
         external_id=row["booking_id"],
         arrival=date.fromisoformat(row["check_in"]),
@@ -93,8 +76,8 @@ def store(row: dict[str, str]) -> None:
     )
 
 
-def send(monkeypatch: pytest.MonkeyPatch, day: str, at: time) -> list[tuple[str, int, str]]:
-    """Hand out what is due by this clock, as the tick would."""
+def send_due(monkeypatch: pytest.MonkeyPatch, day: str, at: time) -> list[tuple[str, int, str]]:
+    """Send the reminders that are due at this time, as the due tick does, and return them."""
     now = set_clock(monkeypatch, day, at)
     due = DueItem.objects.filter(kind="reminder", due_at__lte=now).values_list("item_id", flat=True)
     before = set(Reminder.objects.filter(status="sent").values_list("id", flat=True))

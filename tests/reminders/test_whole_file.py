@@ -1,13 +1,11 @@
-"""Both hotels' real bookings lived through by a simulated clock, from the first booking to the last arrival.
+"""Tests of two years of bookings with a simulated clock, from the first booking to the last arrival.
 
-What must go is computed from the file alone, in plain Python that knows nothing of ours. Bookings are stored as a
-nightly file's are and cancelled one by one; what the queue has for the clock's moment goes to the sender, which
-claims, decides, renders and hands each mail to Django's in-memory backend. A few weeks of one hotel here; `make
-replay` takes the whole file.
+The expected reminders are computed from the rows alone, by a model that uses nothing of hotelagent. Bookings are stored
+as by a nightly import, and cancelled one by one. The due reminders go to the sender, which claims, decides, renders and
+passes each message to Django's in-memory mail backend. The test takes a few days of one hotel; `make replay` takes all
+bookings of both.
 """
 
-import csv
-import gzip
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -15,139 +13,141 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.conf import settings
 from django.core import mail
 from django.utils import timezone
 
-from reminders.models import LateBookingPolicy, Reminder, Reservation, ReservationStatus, Rule
-from reminders.reservations.importing import columns, storing
-from reminders.reservations.importing.parsing import Booking, Parser, flaw
-from reminders.reservations.importing.storing import Item
+from reminders.models import LateBookingPolicy, Reminder, Reservation, Rule
+from reminders.reservations.importing import storing
+from reminders.reservations.importing.booking import Booking
+from reminders.reservations.importing.columns import map_columns
+from reminders.reservations.importing.parsing import RowParser
 from reminders.reservations.services import cancel_reservation
 from reminders.sending import delivery
 from tenants.models import DueItem, Hotel
+from tests import bookings
+from tests.bookings import Row
 
-#: Committed for good, mail by mail: a whole life in one transaction would be none, and its dead rows would pile up.
+#: Every message is committed: two years of changes in one transaction would keep all dead rows.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(7200)]
-FILE = settings.BASE_DIR / "data" / "hotel_bookings.csv.gz"
 LISBON = ZoneInfo("Europe/Lisbon")
-DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 TEN, BEFORE_TEN = time(10), time(9, 59, 59)
 IS_WHOLE = os.environ.get("REPLAY") == "whole"
-Row = dict[str, str]
-#: (booking, days before arrival, day of sending)
-Mail = tuple[str, int, str]
+#: Around the last Sunday of March 2016, when the clocks in Lisbon went forward.
+SAMPLE = {"first": date(2016, 3, 22), "last": date(2016, 3, 31)}
+#: Booking number, days before arrival, date of sending.
+SentReminder = tuple[str, int, str]
 
 
-def rows_of(hotel: str) -> list[Row]:
-    with gzip.open(FILE, "rt", newline="") as packed:
-        rows = [row for row in csv.DictReader(packed) if row["hotel"] == hotel]
-    # Nobody's night, or nobody's stay: refused at every door, see the tests of importing.
-    sound = [row for row in rows if row["check_in"] < row["check_out"] and int(row["adults"]) > 0]
-    return sound if IS_WHOLE else [row for row in sound if "2016-03-22" <= row["check_in"] <= "2016-03-31"]
+def valid_rows(hotel: str) -> list[Row]:
+    rows = bookings.booking_rows(hotel, **({} if IS_WHOLE else SAMPLE))
+    return [row for row in rows if bookings.is_valid(row)]
 
 
-def expected(rows: list[Row]) -> set[Mail]:
-    """From the file alone: known on that morning, and not called off by then."""
-    must_go = set()
+def expected_reminders(rows: list[Row]) -> set[SentReminder]:
+    """A reminder is sent if the booking is known on the morning and is not cancelled by then."""
+    reminders = set()
     for row in rows:
         for days in (7, 1):
             morning = str(date.fromisoformat(row["check_in"]) - timedelta(days=days))
             cancelled_on = row["status_date"] if row["status"] == "Canceled" else "9999-12-31"
             if row["booked_on"] <= morning < cancelled_on:
-                must_go.add((row["booking_id"], days, morning))
-    return must_go
+                reminders.add((row["booking_id"], days, morning))
+    return reminders
 
 
-class Life:
-    """One hotel's days."""
+class Simulation:
+    """The days of one hotel."""
 
     def __init__(self, rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch = monkeypatch
-        self.parser = Parser(columns.find(list(rows[0]), given={}))
+        self.parser = RowParser(map_columns(list(rows[0]), overrides={}))
         self.booked: defaultdict[str, list[Row]] = defaultdict(list)
-        self.called_off: defaultdict[str, list[str]] = defaultdict(list)
+        self.cancelled: defaultdict[str, list[str]] = defaultdict(list)
         for row in rows:
             self.booked[row["booked_on"]].append(row)
             if row["status"] == "Canceled":
-                self.called_off[row["status_date"]].append(row["booking_id"])
+                self.cancelled[row["status_date"]].append(row["booking_id"])
         self.first = date.fromisoformat(min(self.booked))
         self.last = date.fromisoformat(max(row["check_in"] for row in rows))
         self.message_ids: Counter[str] = Counter()
-        self.went_early = 0
+        self.sent_before_ten = 0
 
-    def live(self) -> None:
+    def run(self) -> None:
         day = self.first
-        while day <= self.last + DAY:
+        while day <= self.last + ONE_DAY:
             self.set_clock(day, time(0))
-            self.store(self.booked[str(day)], day)
-            numbers = self.called_off[str(day)]
+            self.store(self.booked[str(day)])
+            numbers = self.cancelled[str(day)]
             for reservation in Reservation.objects.filter(external_id__in=numbers):
                 cancel_reservation(reservation_id=reservation.id)
-            self.went_early += self.tick(day, BEFORE_TEN)
-            self.tick(day, TEN)
-            day += DAY
+            self.sent_before_ten += self.send_due(day, BEFORE_TEN)
+            self.send_due(day, TEN)
+            day += ONE_DAY
 
     def set_clock(self, day: date, at: time) -> datetime:
         now = datetime.combine(day, at, tzinfo=LISBON).astimezone(UTC)
         self.monkeypatch.setattr(timezone, "now", lambda: now)
         return now
 
-    def store(self, rows: list[Row], day: date) -> None:
-        items = []
+    def store(self, rows: list[Row]) -> None:
+        """Store the bookings of a day as an import of that day does, each with an e-mail address."""
+        batch = []
         for row in rows:
-            booking = self.parser.parse(0, list(row.values()))
+            as_booked = row | {"status": "Confirmed", "status_date": ""}
+            booking = self.parser.parse(0, list(as_booked.values()))
             assert isinstance(booking, Booking)
-            assert flaw(booking) is None
-            booking.status, booking.status_date = ReservationStatus.BOOKED, None  # what is known by then
-            items.append(Item(booking, None, is_refused=False))
-        stored = storing.store(items, today=day, now=timezone.now())
-        assert len(stored.reservations) == len(rows)
+            booking.guest_name, booking.guest_email = "Ana Lima", f"{booking.number}@example.com"
+            batch.append(booking)
+        if batch:
+            assert storing.store_batch(batch).created == len(rows)
 
-    def tick(self, day: date, at: time) -> int:
-        """Hand out what is due by this clock, in the tick's batches, until nothing is: a batch that took too long
-        by the real clock puts its rest back. The database has a clock of its own, so the queue is read here and
-        not leased."""
+    def send_due(self, day: date, at: time) -> int:
+        """Send the due reminders in batches, and return the number of messages.
+
+        A batch that takes too long returns the rest of its reminders to the queue. The simulated clock does not change
+        the clock of the database, so the queue is read here and not leased.
+        """
         now = self.set_clock(day, at)
         due = DueItem.objects.filter(kind="reminder", due_at__lte=now).order_by("due_at")
         while batch := list(due.values_list("item_id", flat=True)[:100]):
             delivery.send_due(batch)
-        found: list[mail.EmailMessage] = mail.outbox
-        self.message_ids.update(str(message.extra_headers["Message-ID"]) for message in found)
-        number = len(found)
-        found.clear()
-        return number
+        messages: list[mail.EmailMessage] = mail.outbox
+        self.message_ids.update(str(message.extra_headers["Message-ID"]) for message in messages)
+        count = len(messages)
+        messages.clear()
+        return count
 
 
-def sent() -> Iterator[Mail]:
-    """What went, by the hotel's own clock."""
-    found = Reminder.objects.filter(status="sent").values_list(
+def sent_reminders() -> Iterator[SentReminder]:
+    """Yield the reminders that were sent, with the date in the hotel's time zone."""
+    reminders = Reminder.objects.filter(status="sent").values_list(
         "reservation__external_id", "rule__offset_days", "sent_at"
     )
-    for number, days, sent_at in found.iterator():
+    for number, days, sent_at in reminders.iterator():
         assert sent_at is not None
-        at = sent_at.astimezone(LISBON)
-        assert at.time() == TEN
-        yield number, days, str(at.date())
+        local = sent_at.astimezone(LISBON)
+        assert local.time() == TEN
+        yield number, days, str(local.date())
 
 
-@pytest.mark.parametrize("name", ["Resort Hotel", "City Hotel"] if IS_WHOLE else ["Resort Hotel"])
-def test_exactly_what_the_file_says_goes_once_and_on_its_morning(
+@pytest.mark.parametrize("name", bookings.HOTELS if IS_WHOLE else ["Resort Hotel"])
+def test_simulated_hotel_sends_exactly_the_expected_reminders_on_their_mornings(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     Rule.objects.update(late_policy=LateBookingPolicy.SKIP)
-    rows = rows_of(name)
-    life = Life(rows, monkeypatch)
-    life.live()
-    went, must_go = Counter(sent()), expected(rows)
+    rows = valid_rows(name)
+    simulation = Simulation(rows, monkeypatch)
+    simulation.run()
+    sent, expected = Counter(sent_reminders()), expected_reminders(rows)
+    print(f"{name}, {bookings.SOURCE}: {len(rows):,} bookings")
     for days in (7, 1):
-        numbers = [sum(mail[1] == days for mail in mails) for mails in (must_go, went)]
-        print(
-            f"{name}, {len(rows):,} bookings, {days} days before: {numbers[0]:,} expected, {numbers[1]:,} sent"
-        )
-    assert went == Counter(must_go)
-    assert len(must_go) > 300
-    assert life.went_early == 0
-    assert (len(life.message_ids), life.message_ids.total()) == (len(must_go), len(must_go))
+        counts = [sum(reminder[1] == days for reminder in reminders) for reminders in (expected, sent)]
+        print(f"  {days} days before arrival: {counts[0]:,} reminders expected, {counts[1]:,} sent")
+    assert sent == Counter(expected)
+    assert len(expected) > 300
+    assert simulation.sent_before_ten == 0
+    messages = simulation.message_ids
+    assert (len(messages), messages.total()) == (len(expected), len(expected))
     assert not Reminder.objects.filter(status__in=["scheduled", "sending", "unknown", "failed"]).exists()
     assert not DueItem.objects.filter(kind="reminder").exists()

@@ -1,18 +1,19 @@
 """A hotel that has something everywhere: what a backup must bring back, and what a masked one must hide."""
 
-import csv
-import gzip
-import itertools
 from dataclasses import dataclass
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management import call_command
+from django.utils import timezone
 
 from dlq import services as failures
 from dlq.reports import reported
+from hotelagent.demo.export import export_rows, write_csv
+from hotelagent.demo.generator import generate_bookings
+from hotelagent.demo.profiles import RESORT
 from locks import selectors, services
 from locks.models import Room
 from locks.nights import Nights
@@ -48,7 +49,7 @@ class LivedIn:
 
 
 def lived_in(slug: str, *, folder: Path, smtp: MailServer) -> LivedIn:
-    """Real bookings, staff, a key, a session's worth of holds, a mail that went, a failure, contacts, a domain."""
+    """Bookings, staff, a key, a session's worth of holds, a mail that went, a failure, contacts, a domain."""
     hotel = hotels.create_hotel(
         slug=slug, name="Hotel Sol", time_zone="Europe/Madrid", language="es", email="sol@hotel-sol.example",
         domains=["hotel-sol.example"],
@@ -57,7 +58,6 @@ def lived_in(slug: str, *, folder: Path, smtp: MailServer) -> LivedIn:
         "import_reservations",
         _bookings(folder),
         hotel=slug,
-        shift_to_today=True,
         json=True,
         stdout=StringIO(),
     )
@@ -106,16 +106,13 @@ def _send_one(smtp: MailServer) -> Reminder:
 
 
 def _bookings(folder: Path) -> Path:
-    """Three hundred of the real ones."""
+    """Write a file with a few hundred bookings around today."""
+    today = timezone.now().date()
+    bookings = generate_bookings(
+        RESORT, first_arrival=today - timedelta(days=3), last_arrival=today + timedelta(days=7)
+    )
     path = folder / "bookings.csv"
-    with (
-        gzip.open(settings.BASE_DIR / "data" / "hotel_bookings.csv.gz", "rt") as packed,
-        path.open("w") as out,
-    ):
-        reader = csv.reader(packed)
-        writer = csv.writer(out)
-        writer.writerow(next(reader))
-        writer.writerows(itertools.islice((row for row in reader if row[3] >= "2016-09-12"), 300))
+    write_csv(path, export_rows(bookings, today=today))
     return path
 
 

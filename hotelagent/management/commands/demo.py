@@ -1,20 +1,20 @@
+"""`demo`: sets up the demonstration hotels."""
+
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from hotelagent.demo import hotels
-from hotelagent.embedded import paths
 
 
 class Command(BaseCommand):
     help = (
-        "Makes the two demonstration hotels, resort and city, with real bookings shifted so that "
-        "arrivals straddle today, and staff to log in with. Running it again makes what "
-        "is missing and prints the logins."
+        "Set up the two demonstration hotels, resort and city, with generated bookings around today and a staff "
+        "account for each role. Print the logins: hotel, user name and password, separated by tabs. "
+        "If the hotels exist, only missing parts are created. `manage.py serve` does the same at its start."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        logins_of = hotels.set_up(paths.private_folder(paths.RUN) / hotels.PROGRESS, self.stderr.write)
-        for place, logins in logins_of.items():
-            for username, password in logins.items():
-                self.stdout.write(f"{place or 'platform'}\t{username}\t{password}")
+        for slug, passwords in hotels.set_up(self.stderr.write).items():
+            for username, password in passwords.items():
+                self.stdout.write(f"{slug or 'platform'}\t{username}\t{password}")

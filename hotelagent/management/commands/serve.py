@@ -48,7 +48,7 @@ class Command(BaseCommand):
             lease = stack.enter_context(servers()) if uses_embedded_servers() else None
             self.say("Migrating the database")
             call_command("migrate", verbosity=0)
-            logins = hotels.set_up(paths.RUN / hotels.PROGRESS, self.say)
+            logins = hotels.set_up(self.say)
             connections.close_all()
             self.say("Starting web, worker, beat and the mail catcher")
             self.supervise(lease, logins)

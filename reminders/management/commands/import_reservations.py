@@ -1,191 +1,192 @@
-"""`import_reservations`: takes a file of bookings into a hotel."""
+"""`import_reservations`: imports a CSV file of bookings into a hotel."""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from reminders.reservations.importing.importer import Importer, Wishes
-from reminders.reservations.importing.parsing import Rejected
-from reminders.reservations.importing.reading import Source
-from reminders.reservations.importing.report import Report
+from reminders.reservations.importing.booking import RejectedRow
+from reminders.reservations.importing.bookings_file import BookingsFile
+from reminders.reservations.importing.importer import Importer, ImportOptions
+from reminders.reservations.importing.report import ImportReport
 from tenants import selectors
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.errors import DomainError
 
-#: The bookings that come with us, and the days around today that the demonstration takes of them.
-SHIPPED = Path(settings.BASE_DIR) / "data" / "hotel_bookings.csv.gz"
-DEMONSTRATION_DAYS = (7, 21)
-_SHOWN = 10  # rejected rows on the screen; --rejects has all
+_MAX_LISTED_REJECTS = 10
 
 
 class Command(BaseCommand):
-    help = (
-        "Take a CSV file of bookings, packed with gzip or not, into a hotel: every booking becomes a reservation, "
-        "every stay gets a room (rooms are made as the stays need them, by type), and the reminders are planned. "
-        "Rows that can't be bookings are listed with line and reason, and don't stop the rest. "
-        "Run it again with every export of the hotel's own system (PMS): that system is the source of its bookings. "
-        "A booking that the hotel has under the same number is brought to what the file says, also where staff "
-        "changed it here, and its reminders and its room follow; an empty cell, or a column that the file lacks, "
-        "leaves what is stored. The room that staff gave a stay is kept while it is free on the stay's nights, unless "
-        "the file assigns another room type than before; rooms are made as needed here, too. "
-        "A booking that is not in the file is left as it is: export cancelled ones too. "
-        "An import that was interrupted is finished by running it again. "
-        "Guests that the file does not name are invented, with addresses under example.com. "
-        "Example: import_reservations bookings.csv --hotel resort --map number=confirmation --rejects bad.csv. "
-        "Exit code 0: imported, whatever was rejected. 1: the file can't be read. 2: wrong usage."
-    )
+    help = """\
+Import a CSV file of bookings, plain or compressed with gzip, into a hotel. Every booking becomes a reservation,
+every stay gets a room (missing rooms are created, by room type), and the reminders are planned.
+
+Run the command again with every export of the hotel's property management system (PMS). The PMS is the source of the
+bookings: a reservation with the same number is updated to what the file says, also if staff changed it here, and its
+room and reminders follow. An empty cell or a missing column leaves the stored value as it is. Reservations that are
+not in the file stay as they are, so export cancelled bookings too. To finish an import that was interrupted, run it
+again.
+
+A booking without a guest name or e-mail address is stored without it. Reminders are skipped as long as the
+reservation has no e-mail address. Rows that can't be imported are listed with their line and the reason, and do not
+stop the import."""
+    epilog = """\
+examples:
+  Check a file before the first import:
+    manage.py import_reservations bookings.csv --hotel resort --dry-run --rejects rejected.csv
+  Import it. The booking number is in the column "Localizador":
+    manage.py import_reservations bookings.csv --hotel resort --map number=Localizador
+  Import the bookings of one of the hotels in a file, and print the result for a script:
+    manage.py import_reservations group.csv.gz --hotel resort --property "Resort Hotel" --json
+
+exit status:
+  0  The file was imported. Some rows may have been rejected.
+  1  The file can't be read, or an error stopped the import.
+  2  The hotel does not exist, or an option is not valid."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        return super().create_parser(prog_name, subcommand, epilog=self.epilog, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", nargs="?", type=Path, help="The file; its first line names the columns.")
-        parser.add_argument("--hotel", required=True, metavar="SLUG", help="The hotel that it goes into.")
+        parser.add_argument("file", type=Path, help="CSV file. Its first line has the column names.")
+        parser.add_argument("--hotel", required=True, metavar="SLUG", help="hotel that receives the bookings")
         parser.add_argument(
-            "--only-hotel-column", default="", metavar="VALUE",
-            help="Take only rows whose column `hotel` says this: 'Resort Hotel'.",
+            "--property", default="", metavar="NAME",
+            help='import only rows with this value in the column "hotel" or "property"',
         )  # fmt: skip
         parser.add_argument(
-            "--map", action="append", default=[], metavar="FIELD=COLUMN", dest="mapping",
-            help="Where a field stands, if its column is not found by name; repeat it for several.",
+            "--map", action="append", default=[], metavar="FIELD=COLUMN", dest="columns",
+            help="column of a field that is not recognised by its name; can be repeated",
         )  # fmt: skip
-        parser.add_argument("--encoding", default="", help="utf-8, cp1252 ... (default: found out).")
-        parser.add_argument("--delimiter", default="", help="Between the columns (default: found out).")
+        parser.add_argument("--encoding", default="", help="such as utf-8 or cp1252 (default: detected)")
+        parser.add_argument("--delimiter", default="", help="character between the cells (default: detected)")
         parser.add_argument(
-            "--shift-to-today", action="store_true",
-            help="Move all bookings by whole weeks, so that arrivals straddle today in the same season.",
-        )  # fmt: skip
-        parser.add_argument(
-            "--around-today", type=_days, metavar="BEFORE,AFTER",
-            help="Only arrivals from BEFORE days ago to AFTER days ahead, and of those what is booked by today.",
-        )  # fmt: skip
-        parser.add_argument(
-            "--demonstration", action="store_true",
-            help="The bookings that come with hotelagent, moved to today, some weeks around it; "
-            "'Resort Hotel' for the hotel `resort`, and so on.",
-        )  # fmt: skip
-        parser.add_argument(
-            "--dry-run", action="store_true", help="Read and count everything, store nothing."
+            "--dry-run", action="store_true", help="read the file and count, but store nothing"
         )
         parser.add_argument(
-            "--rejects", type=Path, metavar="FILE", help="Write the rejected rows to this CSV file."
+            "--rejects",
+            type=Path,
+            metavar="FILE",
+            help="write the rejected rows and the reasons to a CSV file",
         )
-        parser.add_argument("--json", action="store_true", help="Print the numbers as one JSON object.")
+        parser.add_argument("--json", action="store_true", help="print the result as a JSON object")
 
     def handle(self, **options: Any) -> None:
-        if options["demonstration"]:
-            options["file"] = options["file"] or SHIPPED
-            options["shift_to_today"] = True
-            options["around_today"] = options["around_today"] or DEMONSTRATION_DAYS
-            options["only_hotel_column"] = options["only_hotel_column"] or f"{options['hotel'].title()} Hotel"
-        if options["file"] is None:
-            raise CommandError("Which file? Name it, or say --demonstration.", returncode=2)
-        with ExitStack() as stack:
-            try:
-                with platform_context():
-                    hotel = selectors.get_hotel(slug=options["hotel"])
-                stack.enter_context(hotel_context(hotel))
-                stack.enter_context(
-                    actor_context(
-                        Actor(kind="command", id="import_reservations", label="import_reservations")
-                    )
-                )
-                report, shown = self._import(options, stack)
-            except DomainError as error:
-                raise CommandError(error.detail, returncode=2 if error.status == 404 else 1) from None
+        actor = Actor(kind="command", id="import_reservations", label="import_reservations")
+        try:
+            with platform_context():
+                hotel = selectors.get_hotel(slug=options["hotel"])
+            with hotel_context(hotel), actor_context(actor):
+                report, rejected = _import(options)
+        except DomainError as error:
+            raise CommandError(error.detail, returncode=2 if error.status == 404 else 1) from None
         if options["json"]:
-            self.stdout.write(
-                json.dumps({"hotel": options["hotel"], "file": str(options["file"]), **report.as_json()})
-            )
+            result = {"hotel": options["hotel"], "file": str(options["file"]), **report.as_json()}
+            self.stdout.write(json.dumps(result))
         else:
-            self._tell(report, shown, is_dry=options["dry_run"])
+            self._print(report, rejected, options)
 
-    def _import(self, options: dict[str, Any], stack: ExitStack) -> tuple[Report, list[Rejected]]:
-        source = Source(options["file"], encoding=options["encoding"], delimiter=options["delimiter"])
-        wishes = Wishes(
-            hotel_value=options["only_hotel_column"],
-            mapping=_mapping(options["mapping"]),
-            shift_to_today=options["shift_to_today"],
-            days=options["around_today"],
-            dry_run=options["dry_run"],
+    def _print(self, report: ImportReport, rejected: list[RejectedRow], options: dict[str, Any]) -> None:
+        reservations = (
+            f"{report.created} new, {report.updated} updated, {report.unchanged} unchanged, "
+            f"{report.rejected.total()} rejected"
         )
-        shown: list[Rejected] = []
-        write = stack.enter_context(_rejects(options["rejects"]))
-
-        def rejected(problem: Rejected) -> None:
-            write(problem)
-            if len(shown) < _SHOWN:
-                shown.append(problem)
-
-        advance = stack.enter_context(_progress(options["hotel"], is_quiet=options["json"]))
-        return Importer(source, wishes, rejected=rejected, advance=advance).run(), shown
-
-    def _tell(self, report: Report, shown: list[Rejected], *, is_dry: bool) -> None:
-        for problem in shown:
-            self.stdout.write(f"line {problem.line}: {problem.number}: {problem.reason} ({problem.detail})")
-        if (more := report.rejected.total() - len(shown)) > 0:
-            self.stdout.write(f"... and {more} more; --rejects FILE writes all of them.")
-        reasons = ", ".join(f"{number} {reason}" for reason, number in report.rejected.most_common())
-        would_be = "would be " if is_dry else ""
-        self.stdout.write(
-            f"{report.rows} rows = {report.stored} {would_be}stored + {report.updated} {would_be}updated + "
-            f"{report.unchanged} unchanged + {report.rejected.total()} rejected"
-            f"{f' ({reasons})' if reasons else ''} + {report.outside} outside the days asked for"
+        reminders = (
+            f"{report.reminders.scheduled} scheduled ({report.reminders.due} due now), "
+            f"{report.reminders.skipped} skipped, {report.reminders.cancelled} cancelled"
         )
-        if not is_dry:
-            plan = report.reminders
-            self.stdout.write(
-                f"{report.stays} stays in {report.rooms} rooms ({report.rooms_made} made), {report.stays_moved} moved, "
-                f"{report.stays_cancelled} cancelled; reminders: {plan.scheduled} scheduled, {plan.due} of them due "
-                f"now, {plan.skipped} skipped, {plan.cancelled} cancelled; "
-                f"{report.seconds:.1f} s"
-            )
+        verb = "Checked" if options["dry_run"] else "Imported"
+        lines = [
+            f"{verb} {options['file'].name} in {report.seconds:.1f} s: {report.rows} rows",
+            f"  reservations  {reservations}",
+        ]
+        if options["dry_run"]:
+            lines.append("  Nothing was stored. Run the command without --dry-run to import the file.")
+        else:
+            lines += [
+                f"  stays         {report.stays} new, {report.stays_moved} moved, {report.stays_cancelled} cancelled",
+                f"  rooms         {report.rooms} needed, {report.rooms_created} created",
+                f"  reminders     {reminders}",
+            ]
+        if rejected:
+            lines.append("Rejected rows:")
+            lines += [f"  line {row.line}: {row.number}: {row.reason} ({row.detail})" for row in rejected]
+        if (more := report.rejected.total() - len(rejected)) > 0:
+            lines.append(f"  and {more} more. Use --rejects FILE to save all of them.")
+        self.stdout.write("\n".join(lines))
 
 
-def _days(text: str) -> tuple[int, int]:
-    before, _comma, after = text.partition(",")
-    return int(before), int(after)
+def _import(options: dict[str, Any]) -> tuple[ImportReport, list[RejectedRow]]:
+    """Return the report and the first rejected rows."""
+    file = BookingsFile(options["file"], encoding=options["encoding"], delimiter=options["delimiter"])
+    import_options = ImportOptions(
+        property_name=options["property"],
+        columns=_columns(options["columns"]),
+        dry_run=options["dry_run"],
+    )
+    listed: list[RejectedRow] = []
+    with (
+        _rejects_writer(options["rejects"]) as write,
+        _progress_bar(options["hotel"], is_quiet=options["json"]) as advance,
+    ):
+
+        def on_rejected(row: RejectedRow) -> None:
+            write(row)
+            if len(listed) < _MAX_LISTED_REJECTS:
+                listed.append(row)
+
+        importer = Importer(file, import_options, on_rejected=on_rejected, on_progress=advance)
+        return importer.run(), listed
 
 
-def _mapping(pairs: list[str]) -> dict[str, str]:
-    mapping = dict(pair.partition("=")[::2] for pair in pairs)
-    if not all(mapping.values()):
-        raise CommandError("--map wants FIELD=COLUMN.", returncode=2)
-    return mapping
+def _columns(pairs: list[str]) -> dict[str, str]:
+    """Return the column by field. Raises CommandError."""
+    columns = dict(pair.partition("=")[::2] for pair in pairs)
+    if not all(columns.values()):
+        raise CommandError(
+            "--map needs a field and a column, such as --map number=Localizador.", returncode=2
+        )
+    return columns
 
 
 @contextmanager
-def _rejects(path: Path | None) -> Iterator[Callable[[Rejected], None]]:
+def _rejects_writer(path: Path | None) -> Iterator[Callable[[RejectedRow], None]]:
     if path is None:
-        yield lambda _problem: None
+        yield lambda _row: None
         return
-    with path.open("w", newline="", encoding="utf-8") as stream:
+    try:
+        stream = path.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{path} can't be written: {error.strerror}.", returncode=2) from error
+    with stream:
         writer = csv.writer(stream)
         writer.writerow(["line", "number", "reason", "detail"])
-        yield lambda problem: writer.writerow([problem.line, problem.number, problem.reason, problem.detail])
+        yield lambda row: writer.writerow([row.line, row.number, row.reason, row.detail])
 
 
 @contextmanager
-def _progress(what: str, *, is_quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    console = Console(stderr=True)
+def _progress_bar(label: str, *, is_quiet: bool) -> Iterator[Callable[[int, int], None]]:
     if is_quiet or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
-    bar = Progress(
+    progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=console,
+        console=Console(stderr=True),
     )
-    with bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,4 +1,1 @@
-"""Bookings from a file:
-
-read, understood, roomed, stored, in memory that does not grow with the file's width.
-"""
+"""Import of a hotel's bookings from a CSV file. See README.md."""

@@ -1,4 +1,4 @@
-"""Which column of a file holds what: found by name, or given."""
+"""Mapping of booking fields to the columns of a file by their names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from reminders.errors import InvalidFile
 
-#: What a booking has, and the names under which files have it. The first four must be there.
-KNOWN = {
+#: Column names that are recognised for each field, in lower case. The first one that the file has is used.
+COLUMN_NAMES = {
     "number": ("booking_id", "external_id", "reservation_id", "confirmation", "number", "id"),
     "arrival": ("check_in", "arrival", "arrival_date", "checkin"),
     "departure": ("check_out", "departure", "departure_date", "checkout"),
@@ -15,8 +15,8 @@ KNOWN = {
     "children": ("children",),
     "hotel": ("hotel", "property"),
     "booked_on": ("booked_on", "booking_date", "created"),
-    "booked_type": ("reserved_room_type", "room_type"),
-    "given_type": ("assigned_room_type", "room_type"),
+    "room_type": ("reserved_room_type", "room_type"),
+    "assigned_room_type": ("assigned_room_type", "room_type"),
     "country": ("country", "nationality"),
     "source": ("market_segment", "source", "channel"),
     "status": ("status", "reservation_status"),
@@ -26,25 +26,31 @@ KNOWN = {
     "guest_phone": ("guest_phone", "phone"),
     "language": ("language", "lang"),
 }
-REQUIRED = ("number", "arrival", "departure", "adults")
+REQUIRED_FIELDS = ("number", "arrival", "departure", "adults")
 
 
-def find(header: Sequence[str], *, given: Mapping[str, str]) -> dict[str, int]:
-    """Field -> the column's place. `given` maps fields to column names. Raises InvalidFile."""
-    places = {name.strip().lower(): place for place, name in enumerate(header)}
-    if unknown := sorted(given.keys() - KNOWN.keys()):
-        raise InvalidFile(f"There is no field {', '.join(unknown)}. Fields: {', '.join(KNOWN)}.")
-    if absent := sorted(name for name in given.values() if name.strip().lower() not in places):
-        raise InvalidFile(f"The file has no column {', '.join(absent)}. It has: {', '.join(header)}.")
-    found = {}
-    for field, names in KNOWN.items():
-        candidates = (given[field].strip().lower(),) if field in given else names
-        place = next((places[name] for name in candidates if name in places), None)
-        if place is not None:
-            found[field] = place
-    if missing := [field for field in REQUIRED if field not in found]:
+def map_columns(header: Sequence[str], *, overrides: Mapping[str, str]) -> dict[str, int]:
+    """Return the index of the column of each field that the file has.
+
+    `overrides` gives the column name of a field and takes precedence over `COLUMN_NAMES`. Upper and lower case are
+    treated alike. Raises InvalidFile for an unknown field or column, and if a required field has no column.
+    """
+    indexes = {name.strip().lower(): index for index, name in enumerate(header)}
+    if unknown := sorted(overrides.keys() - COLUMN_NAMES.keys()):
+        raise InvalidFile(f"Unknown field: {', '.join(unknown)}. The fields are: {', '.join(COLUMN_NAMES)}.")
+    if absent := sorted(name for name in overrides.values() if name.strip().lower() not in indexes):
         raise InvalidFile(
-            f"No column for {', '.join(missing)}. The file has: {', '.join(header)}. "
-            f"Say which it is: --map {missing[0]}=<column>."
+            f"The file has no column named {', '.join(absent)}. Its columns are: {', '.join(header)}."
         )
-    return found
+    columns = {}
+    for field, names in COLUMN_NAMES.items():
+        candidates = (overrides[field].strip().lower(),) if field in overrides else names
+        index = next((indexes[name] for name in candidates if name in indexes), None)
+        if index is not None:
+            columns[field] = index
+    if missing := [field for field in REQUIRED_FIELDS if field not in columns]:
+        raise InvalidFile(
+            f"The file has no recognised column for: {', '.join(missing)}. Its columns are: {', '.join(header)}. "
+            f"Name the column with --map {missing[0]}=COLUMN."
+        )
+    return columns

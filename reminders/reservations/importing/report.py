@@ -1,4 +1,4 @@
-"""What an import did, in numbers that add up: rows = stored + updated + unchanged + rejected + outside."""
+"""Result of an import, as numbers."""
 
 from __future__ import annotations
 
@@ -8,57 +8,70 @@ from datetime import date
 from typing import Any
 
 from reminders.planning.planner import PlanningResult
+from reminders.reservations.importing.storing import BatchResult
 
 
 @dataclass(slots=True)
-class Report:
-    """`outside` are rows of other days than were asked for; rows of other hotels are not counted at all."""
+class ImportReport:
+    """`rows` is the sum of created, updated, unchanged and rejected. It excludes the rows of other hotels."""
 
     rows: int = 0
-    stored: int = 0
+    created: int = 0
     updated: int = 0
     unchanged: int = 0
-    outside: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)  # by reason
+    created_by_status: Counter[str] = field(default_factory=Counter)
     stays: int = 0
-    elsewhere: int = 0  # stays whose own room was taken, and that got another
+    stays_in_another_room: int = 0  # The room that the import had chosen was occupied.
     stays_moved: int = 0
     stays_cancelled: int = 0
-    rooms: int = 0
-    rooms_made: int = 0
+    rooms: int = 0  # that the stays of the file need
+    rooms_created: int = 0
     reminders: PlanningResult = field(default_factory=PlanningResult)
-    shifted_days: int = 0
     first_arrival: date | None = None
     last_arrival: date | None = None
     seconds: float = 0.0
 
-    def add_up(self) -> bool:
-        return self.rows == self.stored + self.updated + self.unchanged + self.outside + self.rejected.total()
+    @property
+    def has_changes(self) -> bool:
+        return bool(self.created or self.updated)
+
+    def add(self, batch: BatchResult) -> None:
+        self.created += batch.created
+        self.updated += batch.updated
+        self.unchanged += batch.unchanged
+        for arranged in batch.arranged:
+            self.stays += len(arranged.placed)
+            self.stays_in_another_room += arranged.elsewhere
+            self.stays_moved += arranged.moved
+            self.stays_cancelled += arranged.ended
+        self.reminders += batch.reminders
+        self.created_by_status.update(reservation.status for reservation in batch.reservations)
+        arrivals = [reservation.arrival for reservation in batch.reservations]
+        self.first_arrival = min(filter(None, [self.first_arrival, *arrivals]), default=None)
+        self.last_arrival = max(filter(None, [self.last_arrival, *arrivals]), default=None)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "rows": self.rows,
-            "stored": self.stored,
+            "created": self.created,
             "updated": self.updated,
             "unchanged": self.unchanged,
             "rejected": self.rejected.total(),
             "rejected_by_reason": dict(self.rejected.most_common()),
-            "outside": self.outside,
-            "stored_by_status": dict(self.statuses.most_common()),
+            "created_by_status": dict(self.created_by_status.most_common()),
             "stays": self.stays,
-            "stays_in_another_room": self.elsewhere,
+            "stays_in_another_room": self.stays_in_another_room,
             "stays_moved": self.stays_moved,
             "stays_cancelled": self.stays_cancelled,
             "rooms": self.rooms,
-            "rooms_made": self.rooms_made,
+            "rooms_created": self.rooms_created,
             "reminders": {
                 "scheduled": self.reminders.scheduled,
                 "due": self.reminders.due,
                 "skipped": self.reminders.skipped,
                 "cancelled": self.reminders.cancelled,
             },
-            "shifted_days": self.shifted_days,
             "first_arrival": self.first_arrival and self.first_arrival.isoformat(),
             "last_arrival": self.last_arrival and self.last_arrival.isoformat(),
             "seconds": round(self.seconds, 2),

@@ -1,27 +1,31 @@
-"""Stores bookings by the thousand: stays, reservations and reminders of a chunk in one transaction."""
+"""Storing of bookings in batches. Reservations, stays and reminders of a batch are one transaction."""
 
 from __future__ import annotations
 
 import operator
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from hotelagent.core.ids import uuid7
-from hotelagent.demo import guests
 from locks.services import Arranged, Placement, arrange, lock_types
-from reminders.models import Reservation
+from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
 from reminders.reservations.changes import Change, apply_changes
-from reminders.reservations.importing import comparing
-from reminders.reservations.importing.parsing import Booking
+from reminders.reservations.importing.booking import Booking
+from reminders.reservations.importing.comparison import (
+    FieldValues,
+    changed_fields,
+    field_values,
+    find_changed,
+)
 
-#: Rows of one transaction. A killed import has stored whole chunks, and a second run goes on behind them.
-CHUNK = 2_000
+#: Rows of one transaction. An import that is killed has stored complete batches only, and the next run continues there.
+BATCH_SIZE = 2_000
 
 _COLUMNS = (
     "id", "external_id", "status", "arrival", "departure", "guest_name", "guest_email", "guest_phone", "language",
@@ -30,135 +34,138 @@ _COLUMNS = (
 _COPY = f"COPY reminders_reservation ({', '.join(_COLUMNS)}) FROM STDIN"
 
 
-@dataclass(slots=True)
-class Item:
-    """A booking and, if it takes a room, which."""
-
-    booking: Booking
-    room: int | None
-    is_refused: bool  # its invented address is one that the mail catcher refuses
-
-
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """`reservations` are the new ones."""
-
-    reservations: list[Reservation]
+class BatchResult:
+    created: int
     updated: int
     unchanged: int
-    arranged: Sequence[Arranged]
-    planned: PlanningResult
+    #: The created reservations. Empty for a dry run.
+    reservations: Sequence[Reservation] = ()
+    arranged: Sequence[Arranged] = ()
+    reminders: PlanningResult = field(default_factory=PlanningResult)
 
 
-def known(numbers: Sequence[str]) -> set[str]:
-    """Those of these numbers that the hotel has a reservation of."""
+def compare_batch(bookings: Sequence[Booking]) -> BatchResult:
+    """Return the numbers that `store_batch` would return, and store nothing."""
+    existing = find_existing([booking.number for booking in bookings])
+    changed = find_changed([field_values(booking) for booking in bookings]) if existing else set()
+    return BatchResult(
+        created=len(bookings) - len(existing),
+        updated=len(changed),
+        unchanged=len(existing) - len(changed),
+    )
+
+
+def store_batch(bookings: Sequence[Booking]) -> BatchResult:
+    """Create the reservations that the hotel does not have, and update those that differ. One transaction.
+
+    The booking numbers must be different. Raises RoomContended.
+    """
+    try:
+        return _store_batch(bookings)
+    except IntegrityError:
+        # A client has stored one of the new bookings since `find_existing`. The second attempt finds it.
+        return _store_batch(bookings)
+
+
+def _store_batch(bookings: Sequence[Booking]) -> BatchResult:
+    with transaction.atomic():
+        existing = find_existing([booking.number for booking in bookings])
+        changes = _changes([booking for booking in bookings if booking.number in existing])
+        if changes:
+            # Changed and new stays get their rooms in two steps. All rooms are locked in one order before the first.
+            lock_types({booking.assigned_room_type for booking in bookings})
+        changed = apply_changes(changes)
+        new = [booking for booking in bookings if booking.number not in existing]
+        arranged = arrange(placements=_placements(new))
+        stay_ids = {placement.reference: placement.id for placement in arranged.placed}
+        reservations = [_reservation(booking, stay_id=stay_ids.get(booking.number)) for booking in new]
+        _copy(reservations)
+        planned = planner.plan_reminders(reservations, now=timezone.now(), are_new=True)
+    return BatchResult(
+        created=len(new),
+        updated=len(changes),
+        unchanged=len(existing) - len(changes),
+        reservations=reservations,
+        arranged=[*changed.arranged, arranged],
+        reminders=changed.planned + planned,
+    )
+
+
+def find_existing(numbers: Sequence[str]) -> set[str]:
+    """Return those of these numbers that have a reservation."""
     return set(Reservation.objects.filter(external_id__in=numbers).values_list("external_id", flat=True))
 
 
-def differing(items: Sequence[Item], *, today: date) -> set[str]:
-    """The numbers of those that the hotel has otherwise than the file says."""
-    return comparing.differing(_said(items, today=today).values())
+def _changes(bookings: Sequence[Booking]) -> list[Change]:
+    """Lock the reservations that differ from the file, and return their changes.
 
-
-def store(items: Sequence[Item], *, today: date, now: datetime) -> Stored:
-    """Store what the hotel does not have yet, and bring what it has otherwise to what the file says.
-
-    `items` have different numbers. One transaction. Raises RoomContended, and IntegrityError where somebody else stores
-    the same booking at the same moment.
+    Most bookings of a nightly export have not changed, so they are neither loaded nor locked.
     """
-    with transaction.atomic():
-        there = known([item.booking.number for item in items])
-        changes = _changes([item for item in items if item.booking.number in there], today=today)
-        if changes:
-            # All in one order before any is taken: the changed and the new are given rooms one after the other.
-            lock_types({item.booking.given_type for item in items})
-        changed = apply_changes(changes)
-        new = [item for item in items if item.booking.number not in there]
-        arranged = arrange(placements=_placements(new))
-        stays = {placement.reference: placement.id for placement in arranged.placed}
-        reservations = [
-            reservation_of(item, stay=stays.get(item.booking.number), today=today) for item in new
-        ]
-        _insert(reservations)
-        planned = changed.planned + planner.plan_reminders(reservations, now=now, are_new=True)
-    return Stored(
-        reservations, len(changes), len(there) - len(changes), [*changed.arranged, arranged], planned
-    )
-
-
-def _changes(items: Sequence[Item], *, today: date) -> list[Change]:
-    """Of those that the hotel has otherwise; they are locked. Most of a nightly file is as it was."""
-    said = _said(items, today=today)
-    other = comparing.differing(said.values()) if said else set()
-    if not other:
+    values: dict[str, FieldValues] = {booking.number: field_values(booking) for booking in bookings}
+    changed = find_changed(values.values()) if values else set()
+    if not changed:
         return []
-    stored = Reservation.objects.select_for_update(of=("self",)).filter(external_id__in=other).order_by("id")
-    rows = {reservation.external_id: reservation for reservation in stored}
+    locked = (
+        Reservation.objects.select_for_update(of=("self",)).filter(external_id__in=changed).order_by("id")
+    )
+    reservations = {reservation.external_id: reservation for reservation in locked}
     return [
         Change(
-            rows[item.booking.number],
+            reservations[booking.number],
             fields,
-            room=item.room,
-            room_type=item.booking.given_type,
+            room=booking.room_id,
+            room_type=booking.assigned_room_type,
         )
-        for item in items
-        if item.booking.number in rows
-        and (fields := comparing.changes(rows[item.booking.number], said[item.booking.number]))
+        for booking in bookings
+        if booking.number in reservations
+        and (fields := changed_fields(reservations[booking.number], values[booking.number]))
     ]
 
 
-def _said(items: Sequence[Item], *, today: date) -> dict[str, comparing.Said]:
-    return {item.booking.number: comparing.said(item.booking, today=today) for item in items}
-
-
-def reservation_of(item: Item, *, stay: uuid.UUID | None, today: date) -> Reservation:
-    """The row of a booking, with a guest invented where the file names none."""
-    booking = item.booking
-    name = booking.guest_name or guests.name_of(booking.number, booking.country)
-    email = booking.guest_email
-    if not booking.guest_name and not email:
-        email = guests.email_of(booking.number, name, is_refused=item.is_refused)
+def _reservation(booking: Booking, *, stay_id: uuid.UUID | None) -> Reservation:
     return Reservation(
         id=uuid7(),
         external_id=booking.number,
-        status=comparing.status_of(booking, today=today),
+        status=booking.status or ReservationStatus.BOOKED,
         arrival=booking.arrival,
         departure=booking.departure,
-        guest_name=name,
-        guest_email=email,
+        guest_name=booking.guest_name,
+        guest_email=booking.guest_email,
         guest_phone=booking.guest_phone,
-        language=booking.language or guests.language_of(booking.country),
+        language=booking.language,
         country=booking.country,
         adults=booking.adults,
         children=booking.children or 0,
-        room_type=booking.booked_type,
-        assigned_room_type=booking.given_type,
+        room_type=booking.room_type,
+        assigned_room_type=booking.assigned_room_type,
         source=booking.source,
         booked_on=booking.booked_on,
         status_date=booking.status_date,
-        stay_id=stay,
+        stay_id=stay_id,
     )
 
 
-def _placements(items: Sequence[Item]) -> list[Placement]:
+def _placements(bookings: Sequence[Booking]) -> list[Placement]:
     return [
         Placement(
-            room=item.room,
-            check_in=item.booking.arrival,
-            check_out=item.booking.departure,
-            reference=item.booking.number,
-            room_type=item.booking.given_type,
+            room=booking.room_id,
+            check_in=booking.arrival,
+            check_out=booking.departure,
+            reference=booking.number,
+            room_type=booking.assigned_room_type,
         )
-        for item in items
-        if item.room is not None
+        for booking in bookings
+        if booking.room_id is not None
     ]
 
 
-def _insert(reservations: Sequence[Reservation]) -> None:
+def _copy(reservations: Sequence[Reservation]) -> None:
+    """Insert the reservations with COPY."""
     if not reservations:
         return
-    row = operator.attrgetter(*_COLUMNS)
-    # Django speaks of errors in its own words only where it runs the statement itself.
+    columns = operator.attrgetter(*_COLUMNS)
+    # COPY bypasses Django's cursor, so the database errors are converted to Django's here.
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         for reservation in reservations:
-            copy.write_row(row(reservation))
+            copy.write_row(columns(reservation))

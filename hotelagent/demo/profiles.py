@@ -1,0 +1,144 @@
+"""Booking patterns of the two demonstration hotels.
+
+The numbers are our own and follow common knowledge of hotel revenue management. They are not fitted to the data of a
+real hotel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Booking pattern of one market segment: the guests who book through the same kind of channel."""
+
+    #: Share of the hotel's bookings, relative to the other segments.
+    weight: float
+    #: Days between booking and arrival. Lead times are skewed to the right: half of the guests book in the last weeks,
+    #: a few a year ahead. A log-normal distribution has this shape. `lead_sigma` is the deviation of its logarithm.
+    median_lead_days: float
+    lead_sigma: float
+    #: Weight by number of nights.
+    nights: Mapping[int, float]
+    #: Weight by number of adults.
+    adults: Mapping[int, float]
+    #: Share of cancelled bookings at a lead time of about three weeks (see `generator.cancellation_probability`).
+    cancellation_rate: float
+    #: Share of guests whose e-mail address the hotel receives. Tour operators and agencies often keep it.
+    email_rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HotelProfile:
+    """Booking pattern of one hotel."""
+
+    #: Value of the column `hotel`.
+    name: str
+    #: First letter of the booking numbers.
+    prefix: str
+    #: Mean number of bookings for each arrival date, including those that are cancelled later.
+    bookings_per_arrival_date: float
+    #: Demand from January to December, relative to the mean of the year.
+    month_factors: tuple[float, ...]
+    #: Demand by the weekday of arrival from Monday to Sunday, relative to the mean of the week.
+    weekday_factors: tuple[float, ...]
+    #: Share of parties with children, from January to December. Families travel in the school holidays.
+    children_rates: tuple[float, ...]
+    segments: Mapping[str, Segment]
+    #: Weight by room type, from the cheapest to the most expensive. Hotels have few expensive rooms.
+    room_types: Mapping[str, float]
+    #: Weight by country of the guest (ISO 3166 alpha-3). One home market, some large markets and a long tail.
+    countries: Mapping[str, float]
+
+
+_COUPLES = {1: 10.0, 2: 80.0, 3: 10.0}
+_MIXED = {1: 28.0, 2: 64.0, 3: 8.0}
+_BUSINESS = {1: 85.0, 2: 15.0}
+
+# Leisure stays at a resort are weekends or whole weeks. Packages of tour operators are sold by the week.
+_RESORT_NIGHTS = {1: 14.0, 2: 20.0, 3: 15.0, 4: 10.0, 5: 8.0, 6: 4.0, 7: 20.0, 8: 2.0, 10: 4.0, 14: 3.0}
+_PACKAGE_NIGHTS = {3: 4.0, 4: 8.0, 5: 6.0, 7: 58.0, 10: 9.0, 11: 3.0, 14: 12.0}
+# City breaks take a weekend or a little more. Business guests stay for one or two nights.
+_CITY_NIGHTS = {1: 18.0, 2: 28.0, 3: 28.0, 4: 14.0, 5: 6.0, 6: 3.0, 7: 3.0}
+_BUSINESS_NIGHTS = {1: 48.0, 2: 30.0, 3: 14.0, 4: 8.0}
+
+RESORT = HotelProfile(
+    name="Resort Hotel",
+    prefix="R",
+    bookings_per_arrival_date=50,
+    # Beach holidays: the summer has two to three times the demand of the winter.
+    month_factors=(0.55, 0.65, 0.85, 1.05, 1.1, 1.2, 1.45, 1.55, 1.2, 1.0, 0.7, 0.7),
+    # Weekly packages change over on Saturday. Weekend guests arrive on Friday.
+    weekday_factors=(0.95, 0.8, 0.8, 0.9, 1.15, 1.4, 1.0),
+    children_rates=(0.05, 0.07, 0.08, 0.12, 0.08, 0.12, 0.25, 0.28, 0.08, 0.08, 0.05, 0.12),
+    segments={
+        "Online agency": Segment(
+            weight=42, median_lead_days=35, lead_sigma=1.3, nights=_RESORT_NIGHTS, adults=_COUPLES,
+            cancellation_rate=0.34, email_rate=0.95,
+        ),
+        "Tour operator": Segment(
+            weight=26, median_lead_days=90, lead_sigma=0.8, nights=_PACKAGE_NIGHTS, adults=_COUPLES,
+            cancellation_rate=0.2, email_rate=0.6,
+        ),
+        "Direct": Segment(
+            weight=20, median_lead_days=14, lead_sigma=1.5, nights=_RESORT_NIGHTS, adults=_COUPLES,
+            cancellation_rate=0.14, email_rate=0.98,
+        ),
+        "Group": Segment(
+            weight=8, median_lead_days=110, lead_sigma=0.6, nights=_RESORT_NIGHTS, adults=_MIXED,
+            cancellation_rate=0.35, email_rate=0.7,
+        ),
+        "Corporate": Segment(
+            weight=4, median_lead_days=9, lead_sigma=1.0, nights=_BUSINESS_NIGHTS, adults=_BUSINESS,
+            cancellation_rate=0.12, email_rate=0.97,
+        ),
+    },
+    room_types={"Standard": 56, "Superior": 22, "Family": 12, "Junior Suite": 7, "Suite": 3},
+    countries={
+        "PRT": 34, "GBR": 22, "ESP": 11, "DEU": 8, "IRL": 6, "FRA": 6, "NLD": 5, "SWE": 2, "BEL": 2, "POL": 2,
+        "USA": 2,
+    },
+)  # fmt: skip
+
+CITY = HotelProfile(
+    name="City Hotel",
+    prefix="C",
+    bookings_per_arrival_date=100,
+    # City tourism peaks in spring and autumn. Trade fairs and business trips fill the rest of the year.
+    month_factors=(0.65, 0.75, 0.95, 1.1, 1.25, 1.15, 1.05, 1.1, 1.25, 1.15, 0.8, 0.8),
+    # City breaks begin on Thursday and Friday, business trips on Monday. Sunday is the quietest day.
+    weekday_factors=(1.05, 0.95, 0.95, 1.1, 1.25, 1.05, 0.65),
+    children_rates=(0.03, 0.04, 0.05, 0.07, 0.05, 0.06, 0.11, 0.13, 0.05, 0.05, 0.03, 0.07),
+    segments={
+        "Online agency": Segment(
+            weight=54, median_lead_days=28, lead_sigma=1.3, nights=_CITY_NIGHTS, adults=_MIXED,
+            cancellation_rate=0.38, email_rate=0.95,
+        ),
+        "Tour operator": Segment(
+            weight=12, median_lead_days=75, lead_sigma=0.8, nights=_CITY_NIGHTS, adults=_COUPLES,
+            cancellation_rate=0.25, email_rate=0.6,
+        ),
+        "Direct": Segment(
+            weight=12, median_lead_days=9, lead_sigma=1.5, nights=_CITY_NIGHTS, adults=_MIXED,
+            cancellation_rate=0.15, email_rate=0.98,
+        ),
+        "Group": Segment(
+            weight=10, median_lead_days=120, lead_sigma=0.6, nights=_CITY_NIGHTS, adults=_MIXED,
+            cancellation_rate=0.42, email_rate=0.7,
+        ),
+        "Corporate": Segment(
+            weight=12, median_lead_days=6, lead_sigma=1.0, nights=_BUSINESS_NIGHTS, adults=_BUSINESS,
+            cancellation_rate=0.13, email_rate=0.97,
+        ),
+    },
+    room_types={"Single": 16, "Double": 48, "Twin": 22, "Superior": 10, "Suite": 4},
+    countries={
+        "PRT": 20, "FRA": 13, "DEU": 11, "ESP": 11, "GBR": 10, "ITA": 7, "BRA": 7, "USA": 7, "NLD": 4, "CHN": 3,
+        "SWE": 3, "POL": 2, "ARG": 2,
+    },
+)  # fmt: skip
+
+#: Hotels by slug.
+PROFILES = {"resort": RESORT, "city": CITY}

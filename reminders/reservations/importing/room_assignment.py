@@ -1,0 +1,75 @@
+"""Assignment of rooms to the stays of a file, with the smallest possible number of rooms.
+
+Greedy interval partitioning for each room type: stays are taken in the order of arrival, and each gets the room with
+the lowest number that is free. The result needs as many rooms as the busiest night has stays, which is the minimum
+(Kleinberg and Tardos, Algorithm Design, section 4.1). Stays are kept in arrays of integers, 20 bytes for each.
+"""
+
+from __future__ import annotations
+
+import heapq
+from array import array
+from collections import Counter
+from datetime import date
+
+
+class RoomAssignment:
+    """Add all stays in the order of the file, call `solve`, then read the room of each stay by its position."""
+
+    def __init__(self) -> None:
+        self._arrivals = array("i")
+        self._departures = array("i")
+        self._types = array("i")
+        self._rooms = array("i")
+        self._type_indexes: dict[str, int] = {}
+        self._room_counts: list[int] = []  # by type
+
+    def add(self, *, room_type: str, arrival: date, departure: date) -> None:
+        self._arrivals.append(arrival.toordinal())
+        self._departures.append(departure.toordinal())
+        self._types.append(self._type_indexes.setdefault(room_type, len(self._type_indexes)))
+
+    def solve(self) -> None:
+        self._rooms = array("i", bytes(4 * len(self._arrivals)))
+        self._room_counts = [0] * len(self._type_indexes)
+        # Heaps for each type: free rooms, and (departure, room) of the occupied rooms.
+        free: list[list[int]] = [[] for _ in self._room_counts]
+        occupied: list[list[tuple[int, int]]] = [[] for _ in self._room_counts]
+        for stay in self._by_arrival():
+            type_, arrival = self._types[stay], self._arrivals[stay]
+            # A room is free again on the day of departure.
+            while occupied[type_] and occupied[type_][0][0] <= arrival:
+                heapq.heappush(free[type_], heapq.heappop(occupied[type_])[1])
+            if free[type_]:
+                room = heapq.heappop(free[type_])
+            else:
+                room = self._room_counts[type_]
+                self._room_counts[type_] += 1
+            heapq.heappush(occupied[type_], (self._departures[stay], room))
+            self._rooms[stay] = room
+
+    def _by_arrival(self) -> array[int]:
+        """Return the positions of the stays in the order of arrival, and of the file within a day.
+
+        Counting sort in an array: the list that `sorted` returns takes ten times the memory.
+        """
+        counts = Counter(self._arrivals)
+        next_position: dict[int, int] = {}
+        position = 0
+        for day in sorted(counts):
+            next_position[day] = position
+            position += counts[day]
+        order = array("i", bytes(4 * len(self._arrivals)))
+        for stay, day in enumerate(self._arrivals):
+            order[next_position[day]] = stay
+            next_position[day] += 1
+        return order
+
+    @property
+    def required_rooms(self) -> dict[str, int]:
+        """Number of rooms by type."""
+        return {name: self._room_counts[index] for name, index in self._type_indexes.items()}
+
+    def room_index(self, stay: int) -> int:
+        """Return the index, among the rooms of its type, of the room of the stay at this position of the file."""
+        return self._rooms[stay]

@@ -1,0 +1,67 @@
+"""Bookings of a resort hotel and a city hotel for tests, as the rows of a CSV file.
+
+The environment variable `BOOKINGS_FILE` names a file of real bookings with the columns of `hotelagent.demo.export`
+(without the guest), the hotels "Resort Hotel" and "City Hotel", and arrivals from `FIRST_ARRIVAL` to `LAST_ARRIVAL`.
+If it is not set, bookings of the same period are generated, some of them with the defects that real files have.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from hotelagent.demo.export import export_rows
+from hotelagent.demo.generator import generate_bookings
+from hotelagent.demo.profiles import PROFILES
+
+Row = dict[str, str]
+
+HOTELS = [profile.name for profile in PROFILES.values()]
+FIRST_ARRIVAL, LAST_ARRIVAL = date(2015, 7, 1), date(2017, 8, 31)
+FILE = os.environ.get("BOOKINGS_FILE", "")
+#: For the output of a test: which bookings it has used.
+SOURCE = f"bookings of {FILE}" if FILE else "generated bookings (BOOKINGS_FILE is not set)"
+_ALL_ARE_OVER = date(2100, 1, 1)
+
+
+def booking_rows(hotel: str, *, first: date = FIRST_ARRIVAL, last: date = LAST_ARRIVAL) -> Iterator[Row]:
+    """Yield the bookings that arrive between two dates, both included, with their last status."""
+    if not FILE:
+        yield from map(_with_defects, _generated(hotel, first=first, last=last))
+        return
+    with gzip.open(Path(FILE), "rt", newline="") as stream:
+        for row in csv.DictReader(stream):
+            if row["hotel"] == hotel and f"{first}" <= row["check_in"] <= f"{last}":
+                yield row
+
+
+def is_valid(row: Row) -> bool:
+    """Whether the booking has a night and an adult. All others are rejected."""
+    return row["check_in"] < row["check_out"] and int(row["adults"]) > 0
+
+
+def as_exported_on(row: Row, today: str) -> Row:
+    """Return the row as an export in the morning of `today` has it: without a status that is reached later."""
+    return row if row["status_date"] < today else row | {"status": "Confirmed", "status_date": ""}
+
+
+def _generated(hotel: str, *, first: date, last: date) -> Iterator[Row]:
+    profile = next(profile for profile in PROFILES.values() if profile.name == hotel)
+    bookings = generate_bookings(profile, first_arrival=first, last_arrival=last)
+    return export_rows(bookings, today=_ALL_ARE_OVER)
+
+
+def _with_defects(row: Row) -> Row:
+    """Return some of the rows with a defect. Which ones depends on the booking number only."""
+    number = int(row["booking_id"][1:])
+    if number % 149 == 7:
+        return row | {"check_out": row["check_in"], "status_date": row["check_in"]}
+    if number % 293 == 11:
+        return row | {"adults": "0"}
+    if number % 241 == 13:
+        return row | {"country": "NULL"}
+    return row
