@@ -43,6 +43,18 @@ def record(event: EventType, *, subject: Subject | None = None, **fields: object
     return row
 
 
+def actor_as_json() -> dict[str, str | None]:
+    """Return the current actor as the database function `audit_record` takes it."""
+    actor = current_actor()
+    return {
+        "kind": actor.kind,
+        "id": actor.id,
+        "label": actor.label[:200],
+        "ip": actor.ip,
+        "request_id": actor.request_id or "",
+    }
+
+
 def record_apart(event: EventType, *, subject: Subject | None = None, **fields: object) -> None:
     """Write one event that stays whatever becomes of the caller's transaction.
 

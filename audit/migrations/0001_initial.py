@@ -75,6 +75,6 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["subject_id", "id"], name="audit_event_subject")],
             },
         ),
-        InstallFunctions(migration="0001_initial", functions=["audit_refuse_change"]),
+        InstallFunctions(migration="0001_initial", functions=["audit_record", "audit_refuse_change"]),
         migrations.RunSQL(TRIGGER, "DROP TRIGGER audit_event_append_only ON audit_event"),
     ]

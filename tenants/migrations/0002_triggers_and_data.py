@@ -74,7 +74,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        InstallFunctions(migration="0002_triggers_and_data", functions=["tenants_routing_changed"]),
+        InstallFunctions(
+            migration="0002_triggers_and_data",
+            functions=[
+                "tenants_cancel_due",
+                "tenants_routing_changed",
+                "tenants_schedule_due",
+                "tenants_uuid7",
+            ],
+        ),
         migrations.RunSQL(
             ADD_ROUTING_VERSION, REMOVE_ROUTING_VERSION, hints={"model_name": "routingversion"}
         ),

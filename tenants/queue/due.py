@@ -88,15 +88,8 @@ def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> N
     if not ids:
         return
     with connection.cursor() as cursor:
-        # The rows are sorted so that two transactions that schedule the same items lock them in the same order.
         cursor.execute(
-            """
-            INSERT INTO public.tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
-            SELECT %s, %s, item_id, due_at, due_at, 0
-            FROM unnest(%s::uuid[], %s::timestamptz[]) AS items (item_id, due_at) ORDER BY item_id
-            ON CONFLICT (hotel_id, kind, item_id)
-            DO UPDATE SET due_at = excluded.due_at, claim_at = excluded.claim_at, claims = 0
-            """,
+            "SELECT tenants_schedule_due(%s, %s, %s::uuid[], %s::timestamptz[])",
             [current_hotel().id, kind, ids, due_times],
         )
 
