@@ -44,7 +44,7 @@ HOTEL_RENAMED = register(
 )
 # The certificate: names, and how many rows of which table went.
 HOTEL_DELETED = register(
-    "hotel.deleted", sentence=_("{actor} erased the hotel {slug}"), fields=("slug", "detail")
+    "hotel.deleted", sentence=_("{actor} deleted the hotel {slug}"), fields=("slug", "detail")
 )
 # The file is known by its SHA-256; where it lies is nobody's business here.
 HOTEL_BACKED_UP = register(

@@ -1,4 +1,4 @@
-"""The database's clock: times that are due are compared there, and our own machines' clocks differ."""
+"""The database's clock. Due times are compared with it, because the clocks of our machines differ."""
 
 import datetime
 
@@ -6,6 +6,7 @@ from django.db import connection
 
 
 def database_now() -> datetime.datetime:
+    """Return the database's current time, not the start of the transaction, as an aware datetime."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime.datetime = cursor.fetchone()[0]

@@ -1,8 +1,8 @@
-"""Two routes to one database, under one alias (DESIGN 4.2).
+"""The runtime connection and the direct connection to one database, both under the alias `default`.
 
-Runtime statements go over `settings.DATABASES["default"]`, which may be a transaction-mode pooler.
-What needs a session (DDL, session advisory locks, CREATE INDEX CONCURRENTLY, dumps) goes over
-`settings.DATABASE_DIRECT`, as the owner of everything. Both say `default`: migrations need not know.
+Runtime statements use `settings.DATABASES["default"]`, which may be a pooler in transaction mode. Work that needs a
+session (DDL, session advisory locks, CREATE INDEX CONCURRENTLY, dumps) uses `settings.DATABASE_DIRECT`, which logs in
+as the owner of all objects. Because both have the alias `default`, migrations need no change.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from psycopg.pq import ExecStatus
 if TYPE_CHECKING:
     from tenants.database.backend.base import DatabaseWrapper
 
-#: Values of sslmode with which libpq may speak without TLS. Off this machine, no value stands for `require`.
-UNSAFE_TLS = {"disable", "allow", "prefer"}
+#: Values of sslmode that let libpq connect without TLS. For a remote host an absent value means `require`.
+PLAINTEXT_SSL_MODES = {"disable", "allow", "prefer"}
 
 
 class DirectConnectionError(RuntimeError):
-    """The direct route can't be taken here."""
+    """The direct connection cannot be opened inside an open transaction of the runtime connection."""
 
 
 def derive_direct_url(url: str) -> str:
-    """The direct URL of a database whose runtime URL goes to a known pooler, else the URL itself.
+    """Return the direct URL that belongs to the URL of a known pooler, or the URL itself.
 
-    Supabase serves transactions on 6543 and sessions on 5432 of the same host
-    (https://supabase.com/docs/guides/database/connecting-to-postgres); Neon's pooler is the same host with
-    `-pooler` after the endpoint's name (https://neon.com/docs/connect/connection-pooling).
+    Supabase serves transactions on port 6543 and sessions on port 5432 of the same host
+    (https://supabase.com/docs/guides/database/connecting-to-postgres). Neon's pooler has the host name of the
+    endpoint with `-pooler` added (https://neon.com/docs/connect/connection-pooling).
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
@@ -45,37 +45,38 @@ def derive_direct_url(url: str) -> str:
     if host.endswith((".supabase.com", ".supabase.co")) and address.endswith(":6543"):
         address = address.removesuffix(":6543") + ":5432"
     elif host.endswith(".neon.tech"):
-        endpoint, dot, rest = address.partition(".")
-        address = endpoint.removesuffix("-pooler") + dot + rest
+        endpoint, dot, domain = address.partition(".")
+        address = endpoint.removesuffix("-pooler") + dot + domain
     else:
         return url
     return urlunsplit(parts._replace(netloc=f"{login}{at}{address}"))
 
 
 def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
-    """Django's settings of the database behind a libpq URL; its query string may hold any libpq parameter.
+    """Return Django's settings for a libpq URL, whose query string may hold any libpq parameter.
 
-    Off this machine TLS is required unless the URL says otherwise (`?sslmode=verify-full` is better still).
+    Remote hosts require TLS unless the URL sets `sslmode`. `?sslmode=verify-full` is safer than the default.
+    Raises ImproperlyConfigured if the URL is not valid.
     """
     try:
-        given: dict[str, Any] = conninfo_to_dict(url)
+        parameters: dict[str, Any] = conninfo_to_dict(url)
     except ProgrammingError:
-        name = "DATABASE_DIRECT_URL" if direct else "DATABASE_URL"
-        # psycopg's own text quotes the URL, and with it the password.
+        variable = "DATABASE_DIRECT_URL" if direct else "DATABASE_URL"
+        # psycopg's own message contains the URL and with it the password.
         raise ImproperlyConfigured(
-            f"{name} is no PostgreSQL URL. It looks like postgresql://user:password@host:5432/name, with any other "
-            "character of the password written as %XX."
+            f"{variable} is not a valid PostgreSQL URL. Use postgresql://user:password@host:5432/name, and "
+            "percent-encode special characters in the password (%XX)."
         ) from None
-    options = {"connect_timeout": 10, **given}
-    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-    address = {name: str(options.pop(key, "")) for key, name in names.items()}
+    options = {"connect_timeout": 10, **parameters}
+    django_names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    address = {name: str(options.pop(parameter, "")) for parameter, name in django_names.items()}
     if not is_local(options.get("hostaddr") or address["HOST"]):
         options.setdefault("sslmode", "require")
     return {
         "ENGINE": "tenants.database.backend",
         **address,
         "OPTIONS": options,
-        # Seconds. Keeping it saves a connect a request; the direct route closes its own on leaving.
+        # In seconds. Requests share the runtime connection; direct_connection() closes its own connection.
         "CONN_MAX_AGE": 0 if direct else 600,
         "CONN_HEALTH_CHECKS": not direct,
         "DISABLE_SERVER_SIDE_CURSORS": True,
@@ -84,7 +85,10 @@ def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
 
 
 def is_local(hosts: str) -> bool:
-    """This machine: no host, a unix socket's folder, or a loopback name; each of several that commas part."""
+    """Return whether every host of a comma-separated list is this machine.
+
+    A local host is an empty string, the directory of a Unix socket, `localhost`, or a loopback address.
+    """
     return all(_is_loopback(host) for host in hosts.split(","))
 
 
@@ -94,23 +98,22 @@ def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return False  # a name, 127.example.com among them
+        return False  # Host names, also those that look like an address: 127.example.com
 
 
-def allows_plaintext(route: dict[str, Any]) -> bool:
-    """Whether statements of this route may cross a network that others can listen to."""
-    options = route.get("OPTIONS", {})
-    host = options.get("hostaddr") or route.get("HOST", "")
-    return not is_local(host) and options.get("sslmode") in UNSAFE_TLS
+def allows_plaintext(database: dict[str, Any]) -> bool:
+    """Return whether a connection with these settings may reach a remote host without TLS."""
+    options = database.get("OPTIONS", {})
+    host = options.get("hostaddr") or database.get("HOST", "")
+    return not is_local(host) and options.get("sslmode") in PLAINTEXT_SSL_MODES
 
 
 @contextmanager
 def direct_connection() -> Iterator[DatabaseWrapper]:
-    """Inside, this thread's `default` connection is a direct one, logged in as the owner; closed on leaving.
+    """Make this thread's `default` connection a direct one that logs in as the owner. Close it on exit.
 
-    Nests (the inner one changes nothing). The runtime connection is kept and comes back, by an exception too.
-    Raises DirectConnectionError inside an open atomic() of the runtime connection: the direct one would not see
-    what that has written, and could wait for its locks for ever.
+    Can be nested: the inner context uses the outer connection. The runtime connection is kept and restored on exit,
+    also after an exception. Raises DirectConnectionError inside an open atomic() of the runtime connection.
     """
     runtime: Any = connections[DEFAULT_DB_ALIAS]
     if runtime.direct:
@@ -118,9 +121,9 @@ def direct_connection() -> Iterator[DatabaseWrapper]:
         return
     if runtime.in_atomic_block:
         raise DirectConnectionError(
-            "direct_connection() inside an open atomic() of the runtime connection: the direct connection would "
-            "not see its rows and could wait for its locks for ever. Leave atomic() first; in tests use "
-            "@pytest.mark.django_db(transaction=True)."
+            "direct_connection() cannot be used inside an open atomic() of the runtime connection: the direct "
+            "connection would not see the rows of that transaction and could wait forever for its locks. "
+            "Leave atomic() first. In tests use @pytest.mark.django_db(transaction=True)."
         )
     direct: Any = type(runtime)(direct_settings(), DEFAULT_DB_ALIAS)
     connections[DEFAULT_DB_ALIAS] = direct
@@ -132,17 +135,17 @@ def direct_connection() -> Iterator[DatabaseWrapper]:
 
 
 def direct_settings() -> dict[str, Any]:
-    """`settings.DATABASE_DIRECT` with Django's defaults filled in."""
+    """Return `settings.DATABASE_DIRECT` with Django's defaults filled in."""
     direct = connections.configure_settings({DEFAULT_DB_ALIAS: deepcopy(settings.DATABASE_DIRECT)})
     return dict(direct[DEFAULT_DB_ALIAS])
 
 
 def execute_script(statements: str) -> None:
-    """Execute a script of SQL statements as one message, without a cursor.
+    """Execute a script of SQL statements as one message, without a cursor. Use it inside `direct_connection()`.
 
     A cursor would classify the script's text and build a Python object for each result. The script runs in the open
     transaction, or in an implicit one. No `search_path` is set for it, so the script qualifies its names or sets the
-    path itself. Call it inside `direct_connection()`. Raises Django's database errors.
+    path itself. Raises Django's database errors.
     """
     connection.ensure_connection()
     with connection.wrap_database_errors:

@@ -1,4 +1,4 @@
-"""Functions of ours in the database that take one jsonb and return one, called in one message."""
+"""Calls of our database functions, which take one jsonb argument and return one jsonb value."""
 
 import json
 from collections.abc import Mapping
@@ -7,23 +7,25 @@ from typing import Any, LiteralString
 from django.db import DEFAULT_DB_ALIAS, connections
 
 
-def call_function(function: LiteralString, given: Mapping[str, Any]) -> Any:
-    """What the function of the hotel's schema answers: `SELECT function('{...}')`.
+def call_function(function: LiteralString, argument: Mapping[str, Any]) -> Any:
+    """Run `SELECT function('{...}')` for the current tenant and return the decoded result.
 
-    For the hot ways: a cursor's bookkeeping takes as long as what such a function does. Otherwise as with a cursor:
-    in the transaction that is open or committed by itself, raising the same errors. Where somebody watches what is
-    sent (DEBUG, `execute_wrapper()`) it goes by one.
+    For hot paths: the call skips the cursor, whose overhead is as large as the time that such a function takes.
+    In all other respects it behaves like a cursor: it runs in the open transaction or commits automatically, and it
+    raises the same errors. If statements are being recorded (DEBUG, `execute_wrapper()`), it uses a cursor.
     """
-    text = json.dumps(given)
-    connection = connections[DEFAULT_DB_ALIAS]  # its proxy would look it up again for each word below
+    text = json.dumps(argument)
+    connection = connections[
+        DEFAULT_DB_ALIAS
+    ]  # django.db.connection would look it up for each attribute below
     if connection.execute_wrappers or connection.queries_logged:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {function}(%s)", [text])
-            [answer] = cursor.fetchone()
+            [result] = cursor.fetchone()
     else:
         connection.validate_thread_sharing()
         connection.validate_no_broken_transaction()
         connection.ensure_connection()
         with connection.wrap_database_errors:
-            answer = connection.connection.call_function(function, text)
-    return None if answer is None else json.loads(answer)
+            result = connection.connection.call_function(function, text)
+    return None if result is None else json.loads(result)

@@ -1,11 +1,15 @@
-"""Where a table lives: in the platform's schema, in each hotel's, or in both. The router obeys it, model by model."""
+"""The schemas in which each table lives: the platform's, each hotel's, or both. The router enforces it."""
 
 import enum
 
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import ForeignKey, ForeignObjectRel
 
 
 class Placement(enum.Enum):
+    """The schemas that have a table of the model."""
+
     PLATFORM = "platform"
     HOTEL = "hotel"
     BOTH = "both"
@@ -19,7 +23,7 @@ class Placement(enum.Enum):
         return self is not Placement.PLATFORM
 
 
-#: Whole apps. One that is missing here is refused: a table must not come to stand in a schema by accident.
+#: Placement of whole apps. An app that is not listed is an error, so that no table lands in a schema by accident.
 APPS = {
     "admin": Placement.PLATFORM,
     "auth": Placement.PLATFORM,
@@ -33,7 +37,7 @@ APPS = {
     "reminders": Placement.HOTEL,
 }
 
-#: `tenants` is split: what says which hotels there are is the platform's, who works with it is in both.
+#: Placement of the models of `tenants`. The platform and each hotel have their own users and API keys.
 MODELS = {
     "tenants.user": Placement.BOTH,
     "tenants.apikey": Placement.BOTH,
@@ -50,19 +54,32 @@ MODELS = {
 
 
 def placement_of(app_label: str, model_name: str | None = None) -> Placement:
-    """Where a model's table lives; without a model, where the whole app's tables do.
+    """Return the placement of a model, or of the whole app if no model is named.
 
-    Raises ImproperlyConfigured for what nobody placed, and for an operation of `tenants` that names no model.
+    Raises ImproperlyConfigured if the placement is not listed, and for an operation of `tenants` that names no model.
     """
     placement = APPS.get(app_label) or MODELS.get(f"{app_label}.{(model_name or '').lower()}")
     if placement is not None:
         return placement
     if model_name is None and any(label.startswith(f"{app_label}.") for label in MODELS):
         raise ImproperlyConfigured(
-            f"The tables of {app_label} live in several places, so a RunPython or RunSQL of its migrations must "
-            'say which: pass hints={"model_name": "hotel"} with the model it is about.'
+            f"The tables of {app_label} live in different schemas, so RunPython and RunSQL operations in its "
+            'migrations must name a model: pass hints={"model_name": "hotel"} with the model that they are about.'
         )
     raise ImproperlyConfigured(
-        f"Nobody said where the tables of {app_label}{'.' + model_name if model_name else ''} live. "
-        "Add it to tenants/database/placement.py."
+        f"The placement of {app_label}{'.' + model_name if model_name else ''} is not set. "
+        "Add it to APPS or MODELS in tenants/database/placement.py."
+    )
+
+
+def list_hotel_references() -> list[tuple[str, str]]:
+    """Return the shared tables with a foreign key to the hotel, each with the column of that key.
+
+    The models are the source, because not every foreign key has a constraint in the database.
+    """
+    hotel = apps.get_model("tenants.Hotel")
+    return sorted(
+        (relation.related_model._meta.db_table, relation.field.column)
+        for relation in hotel._meta.get_fields(include_hidden=True)
+        if isinstance(relation, ForeignObjectRel) and isinstance(relation.field, ForeignKey)
     )

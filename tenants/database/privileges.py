@@ -1,24 +1,26 @@
-"""What the role that serves requests may do to a table: everything, but where an app says less.
+"""Table privileges of the roles that serve requests: read and write, unless an app declares fewer.
 
-# audit/apps.py
-privileges.declare_table_privileges("audit.event", "SELECT, INSERT")
+Example, in an app's `ready()`: `privileges.declare_table_privileges("audit.event", "SELECT, INSERT")`.
 """
 
 from django.apps import apps
 
 READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 
-_restricted: dict[str, str] = {}
-#: Written by `migrate` alone.
+#: Tables that only `migrate` writes.
 _READ_ONLY_TABLES = ("django_migrations", "tenants_template")
+_declared: dict[str, str] = {}
 
 
-def declare_table_privileges(model_label: str, privileges: str) -> None:
-    """Let hotels (and the platform's runtime login) do only this to the model's table. Call it in `ready()`."""
-    _restricted[model_label] = privileges
+def declare_table_privileges(model_label: str, allowed: str) -> None:
+    """Limit the hotel roles and the runtime login to these privileges on the model's table.
+
+    Call this in `AppConfig.ready()`. `migrate` grants the privileges.
+    """
+    _declared[model_label] = allowed
 
 
 def restricted_tables() -> dict[str, str]:
-    """The tables on which less than READ_WRITE is granted."""
-    tables = {apps.get_model(label)._meta.db_table: privileges for label, privileges in _restricted.items()}
+    """Return the tables with fewer privileges than READ_WRITE, and their privileges."""
+    tables = {apps.get_model(label)._meta.db_table: allowed for label, allowed in _declared.items()}
     return {**dict.fromkeys(_READ_ONLY_TABLES, "SELECT"), **tables}

@@ -1,75 +1,41 @@
-"""The walls inside the database (DESIGN 4.3): one role a hotel, a group of them, and the runtime login's rights.
+"""The PostgreSQL role of each hotel, with its privileges in the hotel's schema.
 
-They guard against our mistakes: a statement without its hotel gets "permission denied", not another hotel's
-guests. They don't guard against injected SQL, which could RESET ROLE.
+The roles guard against our own mistakes: a statement that lost its hotel gets "permission denied" instead of another
+hotel's guests. They do not guard against injected SQL, which could run RESET ROLE.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
 from tenants.database import privileges, quoting
+from tenants.database.logins import DatabaseLogins
 from tenants.models import Hotel
-
-#: The first PostgreSQL whose memberships have INHERIT and SET of their own.
-MEMBERSHIP_OPTIONS_SINCE = 160000
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseLogins:
-    """Who logs in: the owner on the direct route, `runtime` on the other. They may be one and the same."""
-
-    owner: str
-    runtime: str
-    server_version: int
-
-    @property
-    def same(self) -> bool:
-        return self.owner == self.runtime
-
-    @property
-    def membership(self) -> str:
-        """What makes a role takeable (SET ROLE) without lending its rights to who may take it."""
-        return " WITH INHERIT FALSE, SET TRUE" if self.server_version >= MEMBERSHIP_OPTIONS_SINCE else ""
 
 
 def group_role() -> str:
+    """Return the name of the role that all hotel roles are members of. It holds their privileges on `public`."""
     return f"{settings.DATABASE_ROLE_PREFIX}_hotels"
 
 
-def runtime_login(owner: str) -> str:
-    """The role that DATABASE_URL logs in as; `owner` where it names none.
+def create_role_sql(*, role: str, logins: DatabaseLogins) -> str:
+    """Return statements that create a hotel's role, add it to the group, and let the runtime login SET ROLE to it.
 
-    Supabase's pooler takes `role.project` and logs in as `role`.
-    https://supabase.com/docs/guides/database/connecting-to-postgres
+    The role cannot log in.
     """
-    runtime: dict[str, Any] = settings.DATABASES["default"]
-    user = str(runtime.get("USER") or owner)
-    if str(runtime.get("HOST", "")).endswith(".pooler.supabase.com"):
-        user = user.partition(".")[0]
-    return user
-
-
-def get_database_logins(cursor: CursorWrapper) -> DatabaseLogins:
-    """Asked on the direct route."""
-    cursor.execute("SELECT current_user::text, current_setting('server_version_num')::int")
-    owner, version = cursor.fetchone()
-    return DatabaseLogins(owner=owner, runtime=runtime_login(owner), server_version=version)
-
-
-def create_role_sql(*, role: str, who: DatabaseLogins) -> str:
-    """A hotel's role: it can't log in, inherits what the group may read of `public`, and the runtime may take it."""
     return (
-        f"{create_if_missing(role)}"
+        f"{create_role_if_missing_sql(role)}"
         f"GRANT {quoting.identifier(group_role())} TO {quoting.identifier(role)};\n"
-        f"GRANT {quoting.identifier(role)} TO {quoting.identifier(who.runtime)}{who.membership};\n"
+        f"GRANT {quoting.identifier(role)} TO {quoting.identifier(logins.runtime)}{logins.membership_options};\n"
     )
 
 
-def create_if_missing(role: str) -> str:
-    """There is no CREATE ROLE IF NOT EXISTS, and two may try at once: the loser finds it made."""
+def create_role_if_missing_sql(role: str) -> str:
+    """Return a statement that creates a role unless it exists. PostgreSQL has no CREATE ROLE IF NOT EXISTS.
+
+    Two transactions may create the role at the same time, so the statement ignores unique_violation too.
+    """
     return (
         f"DO $$BEGIN CREATE ROLE {quoting.identifier(role)} NOLOGIN;\n"
         "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END$$;\n"
@@ -77,14 +43,15 @@ def create_if_missing(role: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Relations:
-    """What a schema has that rights are granted on. An identity's sequence is not among them: it needs none."""
+class SchemaRelations:
+    """Names of the tables and sequences of a schema that need grants. The sequence of an identity column needs none."""
 
     tables: list[str]
     sequences: list[str]
 
 
-def relations_of(cursor: CursorWrapper, schema: str) -> Relations:
+def list_relations(cursor: CursorWrapper, schema: str) -> SchemaRelations:
+    """Return the tables and sequences of the schema that need grants."""
     cursor.execute(
         "SELECT c.relname::text, c.relkind = 'S' FROM pg_class c WHERE c.relnamespace = %s::regnamespace "
         "AND (c.relkind IN ('r', 'p') OR c.relkind = 'S' AND NOT EXISTS ("
@@ -93,30 +60,32 @@ def relations_of(cursor: CursorWrapper, schema: str) -> Relations:
         [quoting.identifier(schema)],
     )
     rows = cursor.fetchall()
-    return Relations(
-        [name for name, sequence in rows if not sequence], [name for name, sequence in rows if sequence]
+    return SchemaRelations(
+        tables=[name for name, is_sequence in rows if not is_sequence],
+        sequences=[name for name, is_sequence in rows if is_sequence],
     )
 
 
-def grants_sql(*, schema: str, role: str, relations: Relations) -> str:
-    """What a hotel's role may do in its schema, and nothing more.
+def grants_sql(*, schema: str, role: str, relations: SchemaRelations) -> str:
+    """Return the GRANT statements of a hotel's role.
 
-    Each relation by its name: ON ALL TABLES reads all of pg_class six times, of every hotel there is.
+    Each relation is named, because ON ALL TABLES IN SCHEMA reads the whole of pg_class, with the relations of every
+    hotel, six times.
     """
     restricted = privileges.restricted_tables()
     grantee = quoting.identifier(role)
 
-    def on(names: list[str]) -> str:
+    def qualified(names: list[str]) -> str:
         return ", ".join(quoting.qualified_name(schema, name) for name in names)
 
-    free = [table for table in relations.tables if table not in restricted]
+    unrestricted = [table for table in relations.tables if table not in restricted]
     lines = [f"GRANT USAGE ON SCHEMA {quoting.identifier(schema)} TO {grantee};"]
-    if free:
-        lines.append(f"GRANT {privileges.READ_WRITE} ON {on(free)} TO {grantee};")
+    if unrestricted:
+        lines.append(f"GRANT {privileges.READ_WRITE} ON {qualified(unrestricted)} TO {grantee};")
     if relations.sequences:
-        lines.append(f"GRANT USAGE, SELECT ON {on(relations.sequences)} TO {grantee};")
+        lines.append(f"GRANT USAGE, SELECT ON {qualified(relations.sequences)} TO {grantee};")
     lines += [
-        f"GRANT {restricted[table]} ON {on([table])} TO {grantee};"
+        f"GRANT {restricted[table]} ON {qualified([table])} TO {grantee};"
         for table in relations.tables
         if table in restricted
     ]
@@ -124,12 +93,15 @@ def grants_sql(*, schema: str, role: str, relations: Relations) -> str:
 
 
 def drop_role_sql(*, role: str) -> str:
-    """Ends a hotel's role, once its schema is gone: its rights went with the schema, and it owned nothing."""
+    """Return a statement that drops a hotel's role.
+
+    Drop the hotel's schema first: the privileges on the schema go with it, and the role owns nothing.
+    """
     return f"DROP ROLE IF EXISTS {quoting.identifier(role)};\n"
 
 
-def other_databases(cursor: CursorWrapper, role: str) -> list[str]:
-    """The other databases of this server in which the role has rights: a copy of the hotel is there."""
+def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
+    """Return the other databases of this server in which the role has privileges: they hold a copy of the hotel."""
     cursor.execute(
         "SELECT DISTINCT d.datname::text FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid "
         "JOIN pg_roles r ON r.oid = s.refobjid "
@@ -139,10 +111,10 @@ def other_databases(cursor: CursorWrapper, role: str) -> list[str]:
     return sorted(row[0] for row in cursor.fetchall())
 
 
-#: Which hotels' rights are not what `create_role_sql` and `grants_sql` make them: one pass over the catalog for
-#: the fleet (a subquery a hotel would read pg_class once for each). %(tables)s and %(allowed)s are the restricted
-#: tables and their privileges, comma-separated.
-_DRIFTED = """
+#: Finds the hotels whose privileges differ from `create_role_sql` and `grants_sql`. It reads the catalog once for the
+#: whole fleet: a subquery per hotel would read pg_class once for each hotel. %(tables)s and %(allowed)s are the
+#: restricted tables and their comma-separated privileges.
+_PRIVILEGE_DRIFT = """
 WITH restricted AS (
     SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[]) AS r (relname, allowed)
 ), hotels AS MATERIALIZED (
@@ -166,25 +138,25 @@ WITH restricted AS (
 )
 SELECT h.id FROM hotels h
 LEFT JOIN tables USING (namespace)
-LEFT JOIN members lent ON lent.roleid = h.role AND lent.member = %(runtime)s::regrole
+LEFT JOIN members runtime ON runtime.roleid = h.role AND runtime.member = %(runtime)s::regrole
 LEFT JOIN members grouped ON grouped.member = h.role AND grouped.roleid = %(group)s::regrole
-WHERE h.role IS NULL OR lent.roleid IS NULL OR grouped.member IS NULL OR coalesce(tables.drifted, false)
+WHERE h.role IS NULL OR runtime.roleid IS NULL OR grouped.member IS NULL OR coalesce(tables.drifted, false)
    OR (SELECT array_agg(a.privilege_type) FROM aclexplode(h.nspacl) a WHERE a.grantee = h.role)
       IS DISTINCT FROM ARRAY['USAGE']
    OR EXISTS (SELECT FROM aclexplode(h.nspacl) a WHERE a.grantee NOT IN (h.role, %(owner)s::regrole))
 """
 
 
-def find_privilege_drift(cursor: CursorWrapper, who: DatabaseLogins) -> list[Hotel]:
-    """The hotels whose role, memberships or rights differ from what they should be."""
-    tables = privileges.restricted_tables()
+def find_privilege_drift(cursor: CursorWrapper, logins: DatabaseLogins) -> list[Hotel]:
+    """Return the hotels whose role, memberships or privileges differ from what provisioning creates."""
+    restricted = privileges.restricted_tables()
     cursor.execute(
-        _DRIFTED,
+        _PRIVILEGE_DRIFT,
         {
-            "tables": list(tables),
-            "allowed": [",".join(sorted(allowed.split(", "))) for allowed in tables.values()],
-            "owner": quoting.identifier(who.owner),
-            "runtime": quoting.identifier(who.runtime),
+            "tables": list(restricted),
+            "allowed": [",".join(sorted(allowed.split(", "))) for allowed in restricted.values()],
+            "owner": quoting.identifier(logins.owner),
+            "runtime": quoting.identifier(logins.runtime),
             "group": quoting.identifier(group_role()),
         },
     )
@@ -192,8 +164,8 @@ def find_privilege_drift(cursor: CursorWrapper, who: DatabaseLogins) -> list[Hot
     return list(Hotel.objects.filter(id__in=ids)) if ids else []
 
 
-#: Everybody but the owner who has a right on the schema or on something in it.
-_STRANGERS = """
+#: Finds the roles, other than the owner, that have privileges on the schema or on a relation in it.
+_GRANTEES = """
 SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM (
     SELECT n.nspowner AS owner, a.grantee FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = %(schema)s
     UNION ALL
@@ -203,16 +175,16 @@ SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM (
 """
 
 
-def repair_hotel_privileges(cursor: CursorWrapper, hotel: Hotel, who: DatabaseLogins) -> None:
-    """Give a hotel's role exactly what it should have, and nobody else anything."""
-    cursor.execute(create_role_sql(role=hotel.role, who=who))
-    cursor.execute(_STRANGERS, {"schema": hotel.schema})
-    if granted := ", ".join(row[0] for row in cursor.fetchall()):
+def repair_hotel_privileges(cursor: CursorWrapper, hotel: Hotel, logins: DatabaseLogins) -> None:
+    """Create the hotel's role if it is missing, revoke all privileges in its schema, and grant the right ones."""
+    cursor.execute(create_role_sql(role=hotel.role, logins=logins))
+    cursor.execute(_GRANTEES, {"schema": hotel.schema})
+    if grantees := ", ".join(row[0] for row in cursor.fetchall()):
         schema = quoting.identifier(hotel.schema)
         cursor.execute(
-            f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {granted};\n"
-            f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {granted};\n"
-            f"REVOKE ALL ON SCHEMA {schema} FROM {granted}"
+            f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {grantees};\n"
+            f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {grantees};\n"
+            f"REVOKE ALL ON SCHEMA {schema} FROM {grantees}"
         )
-    relations = relations_of(cursor, hotel.schema)
+    relations = list_relations(cursor, hotel.schema)
     cursor.execute(grants_sql(schema=hotel.schema, role=hotel.role, relations=relations))

@@ -1,4 +1,4 @@
-"""Lets a migration touch a table only in the schemas where the table lives."""
+"""The database router, which lets a migration create a table only in the schemas where the table lives."""
 
 from typing import Any
 
@@ -9,20 +9,21 @@ from tenants.database.placement import placement_of
 
 
 class PlacementRouter:
-    """There is one database, so only the question "does this table belong in the schema at hand?" is answered."""
+    """A router for one database. It decides by schema and leaves the choice of the database to Django."""
 
     def allow_migrate(
         self,
-        db: str,  # noqa: ARG002 - there is one
+        db: str,  # noqa: ARG002 - there is only one database
         app_label: str,
         model_name: str | None = None,
         model: type[Model] | None = None,
         **hints: Any,
     ) -> bool:
-        """Whether the operation runs in the current tenant; never where none is set (`makemigrations` asks so).
+        """Return whether the operation runs in the current tenant's schema; False if no tenant is set.
 
-        RunPython and RunSQL of an app that lives in several places pass `hints={"model_name": ...}`. An operation
-        about something else than a table passes the hint `placement`.
+        `makemigrations` calls this without a tenant. RunPython and RunSQL operations of an app whose tables live in
+        different schemas pass `hints={"model_name": ...}`. An operation that is not about a table passes the hint
+        `placement`.
         """
         tenant = tenant_or_none()
         if tenant is None:

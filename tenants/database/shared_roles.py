@@ -1,23 +1,19 @@
-"""The group of hotel roles, the runtime login and `public`: who may do what to the shared tables."""
+"""Privileges on the shared schema `public`: of the hotels' group role, of the runtime login, and of everyone else."""
 
-import logging
-
-from django.db import transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.utils import ProgrammingError
 
 from tenants.database import privileges, quoting
-from tenants.database.roles import DatabaseLogins, create_if_missing, group_role
+from tenants.database.logins import DatabaseLogins, apply_runtime_settings
+from tenants.database.roles import create_role_if_missing_sql, group_role
 
-logger = logging.getLogger(__name__)
-
-#: What a hotel may do to the shared tables; the rows are its own (`_OWN_ROWS`).
-HOTELS_MAY = {
+#: Privileges of hotel roles on the shared tables. Row-level security limits them to the hotel's own rows
+#: (`_ROW_OWNER_COLUMNS`).
+HOTEL_PRIVILEGES = {
     "django_content_type": "SELECT",
     "tenants_hotel": "SELECT",
     "tenants_dueitem": "SELECT, INSERT, UPDATE, DELETE",
     "tenants_contactidentifier": "SELECT",
-    # Flags are the platform's to set and everybody's to read; waffle looks for people and groups named by one.
+    # The platform sets the feature flags and every hotel reads them. Waffle also reads the users and groups of a flag.
     "waffle_flag": "SELECT",
     "waffle_switch": "SELECT",
     "waffle_sample": "SELECT",
@@ -25,60 +21,32 @@ HOTELS_MAY = {
     "waffle_flag_groups": "SELECT",
     "auth_group": "SELECT",
 }
-#: The column that says whose row it is.
-_OWN_ROWS = {"tenants_hotel": "id", "tenants_dueitem": "hotel_id", "tenants_contactidentifier": "hotel_id"}
-
-#: The settings that the runtime login gets even if it is the owner.
-#: `jit`: our statements read few rows, so JIT compilation saves no time. PostgreSQL compiles a statement if the
-#: estimated cost of its plan exceeds `jit_above_cost`, and `enable_seqscan = off` in our functions raises that
-#: estimate. Acquiring a room on Debian's PostgreSQL 15 took 180 ms with JIT compilation and 1 ms without it.
-SETTINGS_OF_ANY_LOGIN = {"jit": "off"}
-#: Of the runtime login in this database, for a pooler refuses start-up options.
-RUNTIME_SETTINGS = SETTINGS_OF_ANY_LOGIN | {
-    "statement_timeout": "15s",
-    "idle_in_transaction_session_timeout": "10s",
-    "search_path": "",
-    "TimeZone": "UTC",
+#: The columns that hold the id of the hotel that owns the row.
+_ROW_OWNER_COLUMNS = {
+    "tenants_hotel": "id",
+    "tenants_dueitem": "hotel_id",
+    "tenants_contactidentifier": "hotel_id",
 }
-#: Supabase serves `public` to these over its data API.
+
+#: The roles of Supabase's data API, which exposes `public` to them.
 DATA_API_ROLES = ("anon", "authenticated")
 
 
-def ensure(cursor: CursorWrapper, who: DatabaseLogins) -> list[str]:
-    """Bring the shared roles and rights to what they should be; what was right is left alone.
+def ensure_shared_privileges(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
+    """Create the group role and set the privileges, row-level policies and login settings that are missing.
 
-    Runs as the owner, after `public` is migrated. Returns what the owner may not do and an administrator must,
-    as statements. Raises where nothing works without it (the group role, the policies).
+    Runs as the owner, after the migrations of `public`. Returns the statements that the owner may not run and an
+    administrator must. Raises a database error if the group role or the policies cannot be created: nothing works
+    without them.
     """
-    cursor.execute(create_if_missing(group_role()))
-    cursor.execute(_public_sql(cursor, who))
-    _ensure_policies(cursor, who)
-    return ensure_settings(cursor, who)
+    cursor.execute(create_role_if_missing_sql(group_role()))
+    cursor.execute(_privileges_sql(cursor, logins))
+    _ensure_policies(cursor, logins)
+    return apply_runtime_settings(cursor, logins)
 
 
-def ensure_settings(cursor: CursorWrapper, who: DatabaseLogins) -> list[str]:
-    """Give the runtime login the settings that it lacks. Return the statements that the owner may not run."""
-    return _attempt(cursor, missing_from_runtime(cursor, who))
-
-
-def login_exists(cursor: CursorWrapper, login: str) -> bool:
-    cursor.execute("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", [login])
-    return bool(cursor.fetchone()[0])
-
-
-def may_create_roles(cursor: CursorWrapper) -> bool:
-    cursor.execute("SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user")
-    return bool(cursor.fetchone()[0])
-
-
-def login_inherits(cursor: CursorWrapper, login: str) -> bool:
-    """Whether the login has, before PostgreSQL 16, each right of each role that it may take."""
-    cursor.execute("SELECT rolinherit FROM pg_roles WHERE rolname = %s", [login])
-    return bool(cursor.fetchone()[0])
-
-
-def readable_to_strangers(cursor: CursorWrapper) -> list[str]:
-    """Return the tables and functions of `public` on which PUBLIC or Supabase's data API has a privilege."""
+def find_exposed_objects(cursor: CursorWrapper) -> list[str]:
+    """Return the tables and functions of `public` on which PUBLIC or a role of Supabase's data API has a privilege."""
     cursor.execute(
         "SELECT DISTINCT c.relname::text FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles r "
         "ON r.oid = a.grantee WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') "
@@ -93,32 +61,32 @@ def readable_to_strangers(cursor: CursorWrapper) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _public_sql(cursor: CursorWrapper, who: DatabaseLogins) -> str:
+def _privileges_sql(cursor: CursorWrapper, logins: DatabaseLogins) -> str:
     cursor.execute(
         "SELECT c.relname, c.relkind = 'S' FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace "
         "AND c.relkind IN ('r', 'p', 'S') AND c.relowner = current_user::regrole ORDER BY 1"
     )
     rows = cursor.fetchall()
-    tables = [table for table, is_sequence in rows if not is_sequence]
-    sequences = [table for table, is_sequence in rows if is_sequence]
+    tables = [name for name, is_sequence in rows if not is_sequence]
+    sequences = [name for name, is_sequence in rows if is_sequence]
     cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s)", [list(DATA_API_ROLES)])
-    strangers = ", ".join(["PUBLIC", *(quoting.identifier(row[0]) for row in cursor.fetchall())])
-    group, runtime = quoting.identifier(group_role()), quoting.identifier(who.runtime)
-    listed = ", ".join(quoting.qualified_name("public", table) for table in tables)
+    outsiders = ", ".join(["PUBLIC", *(quoting.identifier(row[0]) for row in cursor.fetchall())])
+    group, runtime = quoting.identifier(group_role()), quoting.identifier(logins.runtime)
+    all_tables = ", ".join(quoting.qualified_name("public", table) for table in tables)
     restricted = privileges.restricted_tables()
     lines = [
-        f"REVOKE ALL ON SCHEMA public FROM {strangers};",
+        f"REVOKE ALL ON SCHEMA public FROM {outsiders};",
         f"GRANT USAGE ON SCHEMA public TO {group};",
-        f"REVOKE ALL ON {listed} FROM {strangers}, {group};",
+        f"REVOKE ALL ON {all_tables} FROM {outsiders}, {group};",
         *(
-            f"GRANT {may} ON public.{quoting.identifier(table)} TO {group};"
-            for table, may in HOTELS_MAY.items()
+            f"GRANT {allowed} ON public.{quoting.identifier(table)} TO {group};"
+            for table, allowed in HOTEL_PRIVILEGES.items()
         ),
     ]
-    if not who.same:
+    if not logins.is_single_login:
         lines += [
             f"GRANT USAGE ON SCHEMA public TO {runtime};",
-            f"GRANT {privileges.READ_WRITE} ON {listed} TO {runtime};",
+            f"GRANT {privileges.READ_WRITE} ON {all_tables} TO {runtime};",
             f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {privileges.READ_WRITE} ON TABLES TO {runtime};",
             f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {runtime};",
             *(
@@ -129,17 +97,17 @@ def _public_sql(cursor: CursorWrapper, who: DatabaseLogins) -> str:
             ),
         ]
         if sequences:
-            owned = ", ".join(quoting.qualified_name("public", sequence) for sequence in sequences)
-            lines.append(f"GRANT USAGE, SELECT ON {owned} TO {runtime};")
-    if functions := ", ".join(_functions(cursor)):
+            all_sequences = ", ".join(quoting.qualified_name("public", sequence) for sequence in sequences)
+            lines.append(f"GRANT USAGE, SELECT ON {all_sequences} TO {runtime};")
+    if functions := ", ".join(_list_functions(cursor)):
         lines += [
-            f"REVOKE ALL ON FUNCTION {functions} FROM {strangers};",
+            f"REVOKE ALL ON FUNCTION {functions} FROM {outsiders};",
             f"GRANT EXECUTE ON FUNCTION {functions} TO {group};",
         ]
     return "\n".join(lines)
 
 
-def _functions(cursor: CursorWrapper) -> list[str]:
+def _list_functions(cursor: CursorWrapper) -> list[str]:
     """Return the owner's functions in `public`, with their arguments, as SQL."""
     cursor.execute(
         "SELECT format('public.%I(%s)', proname, pg_get_function_identity_arguments(oid)) FROM pg_proc "
@@ -148,68 +116,33 @@ def _functions(cursor: CursorWrapper) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _ensure_policies(cursor: CursorWrapper, who: DatabaseLogins) -> None:
-    """A hotel sees its own rows; the runtime login, which serves the platform when it took no role, sees all.
+def _ensure_policies(cursor: CursorWrapper, logins: DatabaseLogins) -> None:
+    """Create the row-level policies that are missing.
 
-    The owner is not held by policies. Looked up first: CREATE POLICY would lock the table against readers.
+    A hotel's role sees the rows that the hotel owns. The runtime login, which serves the platform when no role is
+    set, sees all rows. Policies do not apply to the owner.
     """
+    # Existing policies are read first, because CREATE POLICY locks the table against readers.
     cursor.execute(
         "SELECT tablename, policyname FROM pg_policies WHERE schemaname = 'public' AND tablename = ANY(%s) "
         "AND (policyname = 'own_rows' AND roles = ARRAY[%s]::name[] OR "
         "policyname = 'platform' AND roles = ARRAY[%s]::name[])",
-        [list(_OWN_ROWS), group_role(), who.runtime],
+        [list(_ROW_OWNER_COLUMNS), group_role(), logins.runtime],
     )
     present = set(cursor.fetchall())
-    for table, column in _OWN_ROWS.items():
+    for table, column in _ROW_OWNER_COLUMNS.items():
         target = quoting.qualified_name("public", table)
-        own = f"{quoting.identifier(column)} = substr(current_user::text, 7)::uuid"
+        is_own_row = f"{quoting.identifier(column)} = substr(current_user::text, 7)::uuid"
         if (table, "own_rows") not in present:
             cursor.execute(
                 f"DROP POLICY IF EXISTS own_rows ON {target}; CREATE POLICY own_rows ON {target} "
-                f"TO {quoting.identifier(group_role())} USING ({own}) WITH CHECK ({own})"
+                f"TO {quoting.identifier(group_role())} USING ({is_own_row}) WITH CHECK ({is_own_row})"
             )
         if (table, "platform") not in present:
             cursor.execute(
                 f"DROP POLICY IF EXISTS platform ON {target}; CREATE POLICY platform ON {target} "
-                f"TO {quoting.identifier(who.runtime)} USING (true) WITH CHECK (true)"
+                f"TO {quoting.identifier(logins.runtime)} USING (true) WITH CHECK (true)"
             )
         cursor.execute("SELECT relrowsecurity FROM pg_class WHERE oid = %s::regclass", [target])
         if not cursor.fetchone()[0]:
             cursor.execute(f"ALTER TABLE {target} ENABLE ROW LEVEL SECURITY")
-
-
-def missing_from_runtime(cursor: CursorWrapper, who: DatabaseLogins) -> list[str]:
-    """Return the statements that give the runtime login what it lacks.
-
-    If the runtime login is the owner, it gets `SETTINGS_OF_ANY_LOGIN` only: migrations and backups may take longer
-    than the time limits of requests.
-    """
-    runtime = quoting.identifier(who.runtime)
-    cursor.execute("SELECT current_database(), rolinherit FROM pg_roles WHERE rolname = %s", [who.runtime])
-    database, inherits = cursor.fetchone()
-    cursor.execute(
-        "SELECT unnest(s.setconfig) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole "
-        "JOIN pg_database d ON d.oid = s.setdatabase WHERE r.rolname = %s AND d.datname = current_database()",
-        [who.runtime],
-    )
-    settled = {row[0].replace('""', "") for row in cursor.fetchall()}
-    statements = [
-        f"ALTER ROLE {runtime} IN DATABASE {quoting.identifier(database)} SET {setting} = {quoting.literal(value)}"
-        for setting, value in (SETTINGS_OF_ANY_LOGIN if who.same else RUNTIME_SETTINGS).items()
-        if f"{setting}={value}" not in settled
-    ]
-    if inherits and not who.same:
-        statements.append(f"ALTER ROLE {runtime} NOINHERIT")
-    return statements
-
-
-def _attempt(cursor: CursorWrapper, statements: list[str]) -> list[str]:
-    refused = []
-    for statement in statements:
-        try:
-            with transaction.atomic():
-                cursor.execute(statement)
-        except ProgrammingError:
-            logger.warning("not allowed, an administrator must run it: %s", statement)
-            refused.append(statement)
-    return refused

@@ -1,7 +1,7 @@
-"""Takes a hotel away for good, and shows that nothing of it is left.
+"""Deletion of a hotel, and the proof that none of its data remain.
 
-One transaction removes all that the database holds of it, so whatever interrupts this leaves a suspended hotel
-that can be erased again. What its keys in Redis held goes before the commit: a cache may be empty at any time.
+One transaction deletes everything that the database holds of the hotel, so an interruption leaves a suspended hotel
+that can be deleted again. The hotel's keys in Redis are deleted before the commit: a cache may be emptied at any time.
 """
 
 import contextlib
@@ -13,11 +13,11 @@ from uuid import UUID
 import redis
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import ForeignKey, ForeignObjectRel
 
 from tenants.context import platform_context
 from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection
+from tenants.database.placement import list_hotel_references
 from tenants.errors import DeletionConflict, DeletionIncomplete, HotelNotFound, RedisUnavailable
 from tenants.lifecycle.fleet.migration_lock import LOCK_TIMEOUT, hold_migration_lock, retry_on_lock_timeout
 from tenants.models import Hotel, HotelStatus
@@ -25,16 +25,16 @@ from tenants.signals import hotel_deleted
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
-    """What was removed: names and numbers, nothing of what was in it."""
+class DeletionCertificate:
+    """The names and numbers of what was deleted, without any of the deleted data."""
 
     hotel_id: str
     slug: str
     schema: str
     role: str
-    #: Table -> rows, of the hotel's own schema.
+    #: Number of rows per table of the hotel's schema.
     tables: dict[str, int]
-    #: Table -> rows, of those that hotels share.
+    #: Number of the hotel's rows per shared table.
     shared: dict[str, int]
     redis_keys: int
 
@@ -42,100 +42,101 @@ class Certificate:
         return asdict(self)
 
 
-def erase_hotel(*, hotel_id: UUID, confirm: str) -> Certificate:
-    """Erase a suspended hotel: schema, role, shared rows, due items, contacts, keys in Redis. No way back.
+def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
+    """Delete a suspended hotel: schema, role, rows of shared tables, due items, contacts, Redis keys.
 
-    `confirm` is its slug, said again. Takes the direct route, and the lock that `migrate` takes: a migration of
-    a hotel whose schema vanishes would find the platform's tables. Committed, and proven by new questions to the
-    database and to Redis, when it returns. Raises HotelNotFound, DeletionConflict, MigrationConflict, RedisUnavailable
-    (nothing is removed then), and DeletionIncomplete.
+    Deletion cannot be undone, so `confirm` must repeat the slug. Uses the direct connection and holds the migration
+    lock: without its schema, a hotel that is being migrated would be migrated in `public`. The deletion is committed
+    on return, and new queries have found nothing left. Raises HotelNotFound, DeletionConflict, MigrationConflict or
+    RedisUnavailable, and then nothing is deleted. Raises DeletionIncomplete if data remain after the commit.
     """
     with direct_connection(), platform_context(), hold_migration_lock():
-        certificate = retry_on_lock_timeout(lambda: _erase(hotel_id, confirm))
-        if left := remains(certificate):
+        certificate = retry_on_lock_timeout(lambda: _delete(hotel_id, confirm))
+        if remaining := find_remaining_data(certificate):
             raise DeletionIncomplete(
-                f"{certificate.slug} is erased, but this is left: {', '.join(left)}.", left=left
+                f"{certificate.slug} is deleted, but some of its data remain: {', '.join(remaining)}.",
+                left=remaining,
             )
         return certificate
 
 
-def remains(certificate: Certificate) -> list[str]:
-    """What is left of an erased hotel, each thing by name. Direct route, platform's context.
+def find_remaining_data(certificate: DeletionCertificate) -> list[str]:
+    """Return descriptions of the data that remain of a deleted hotel. Uses the direct connection.
 
-    Asks the catalog and not the models: a table that no model stands for counts too.
+    The database's catalog is queried, so that schemas and roles count that no model knows.
     """
-    left = []
+    remaining = []
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = %s)", [certificate.schema])
         if cursor.fetchone()[0]:
-            left.append(f"the schema {certificate.schema}")
+            remaining.append(f"the schema {certificate.schema}")
         cursor.execute("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", [certificate.role])
         if cursor.fetchone()[0]:
-            left.append(f"the role {certificate.role}")
+            remaining.append(f"the role {certificate.role}")
         cursor.execute("SELECT count(*) FROM tenants_hotel WHERE id = %s", [certificate.hotel_id])
         if cursor.fetchone()[0]:
-            left.append("its row in tenants_hotel")
-    for table, count in _shared_rows(certificate.hotel_id).items():
+            remaining.append("its row in tenants_hotel")
+    for table, count in _count_shared_rows(certificate.hotel_id).items():
         if count:
-            left.append(f"{count} rows in {table}")
-    if keys := len(_redis_keys(certificate.hotel_id, certificate.schema)):
-        left.append(f"{keys} keys in Redis")
-    return left
+            remaining.append(f"{count} rows in {table}")
+    if keys := len(_find_redis_keys(certificate.hotel_id, certificate.schema)):
+        remaining.append(f"{keys} keys in Redis")
+    return remaining
 
 
 @transaction.atomic
-def _erase(hotel_id: UUID, confirm: str) -> Certificate:
+def _delete(hotel_id: UUID, confirm: str) -> DeletionCertificate:
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
     hotel = Hotel.objects.select_for_update().filter(id=hotel_id).first()
     if hotel is None:
         raise HotelNotFound
-    _refuse(hotel, confirm)
-    tables = _own_rows(hotel.schema)
-    shared = _shared_rows(str(hotel.id))
+    _check_deletable(hotel, confirm)
+    tables = _count_rows(hotel.schema)
+    shared = _count_shared_rows(str(hotel.id))
     with connection.cursor() as cursor:
         cursor.execute(f"DROP SCHEMA IF EXISTS {quoting.identifier(hotel.schema)} CASCADE")
-        for table, column in shared_tables():
+        for table, column in list_hotel_references():
             cursor.execute(
                 f"DELETE FROM {quoting.qualified_name('public', table)} WHERE {quoting.identifier(column)} = %s",  # noqa: S608
                 [hotel.id],
             )
-        # The role after what it has rights on, the hotel's row after what refers to it.
+        # The role is dropped after the objects that it has privileges on, the hotel's row after its references.
         if settings.DATABASE_ROLES:
             cursor.execute(roles.drop_role_sql(role=hotel.role))
         cursor.execute("DELETE FROM tenants_hotel WHERE id = %s", [hotel.id])
-    certificate = Certificate(
+    certificate = DeletionCertificate(
         hotel_id=str(hotel.id),
         slug=hotel.slug,
         schema=hotel.schema,
         role=hotel.role,
         tables=tables,
         shared=shared,
-        redis_keys=_forget(_redis_keys(str(hotel.id), hotel.schema)),
+        redis_keys=_delete_redis_keys(_find_redis_keys(str(hotel.id), hotel.schema)),
     )
     hotel_deleted.send(Hotel, hotel=hotel, detail=certificate.as_json())
     return certificate
 
 
-def _refuse(hotel: Hotel, confirm: str) -> None:
+def _check_deletable(hotel: Hotel, confirm: str) -> None:
     if confirm != hotel.slug:
-        raise DeletionConflict(f"Nothing is erased: {confirm!r} is not the slug {hotel.slug!r}.")
+        raise DeletionConflict(f"Nothing was deleted: {confirm!r} is not the hotel's slug, {hotel.slug!r}.")
     if hotel.status != HotelStatus.SUSPENDED:
         raise DeletionConflict(
-            f"{hotel.slug} is {hotel.status}; only a suspended hotel can be erased. "
+            f"{hotel.slug} is {hotel.status}. Only a suspended hotel can be deleted. "
             f"Run `manage.py suspend_hotel {hotel.slug}` first.",
             status=hotel.status,
         )
     with connection.cursor() as cursor:
-        if copies := roles.other_databases(cursor, hotel.role):
+        if databases := roles.find_other_databases(cursor, hotel.role):
             raise DeletionConflict(
-                f"{hotel.slug} is in other databases of this server too: {', '.join(copies)}. "
-                "Erase it there, or drop them, first.",
-                databases=copies,
+                f"Other databases of this server also hold {hotel.slug}: {', '.join(databases)}. "
+                "Delete the hotel there or drop these databases first.",
+                databases=databases,
             )
 
 
-def _own_rows(schema: str) -> dict[str, int]:
+def _count_rows(schema: str) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT relname::text FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
@@ -143,65 +144,48 @@ def _own_rows(schema: str) -> dict[str, int]:
             [schema],
         )
         tables = [row[0] for row in cursor.fetchall()]
-    return _counted(
+    return _run_counts(
         (table, f"SELECT count(*) FROM {quoting.qualified_name(schema, table)}")  # noqa: S608
         for table in tables
     )
 
 
-def _shared_rows(hotel_id: str) -> dict[str, int]:
-    hotel = quoting.literal(hotel_id)
-    return _counted(
-        (
-            table,
-            (
-                f"SELECT count(*) FROM {quoting.qualified_name('public', table)} "  # noqa: S608
-                f"WHERE {quoting.identifier(column)} = {hotel}"
-            ),
-        )
-        for table, column in shared_tables()
-    )
+def _count_shared_rows(hotel_id: str) -> dict[str, int]:
+    def count_query(table: str, column: str) -> str:
+        name = quoting.qualified_name("public", table)
+        return f"SELECT count(*) FROM {name} WHERE {quoting.identifier(column)} = {quoting.literal(hotel_id)}"  # noqa: S608
+
+    return _run_counts((table, count_query(table, column)) for table, column in list_hotel_references())
 
 
-def _counted(queries: Iterable[tuple[str, str]]) -> dict[str, int]:
-    asked = list(queries)
-    if not asked:
+def _run_counts(queries: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Run the count queries, given by table, in one round trip. Return the counts by table."""
+    by_table = dict(queries)
+    if not by_table:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT " + ", ".join(f"({query})" for _table, query in asked))
-        return dict(zip((table for table, _query in asked), cursor.fetchone(), strict=True))
+        cursor.execute("SELECT " + ", ".join(f"({query})" for query in by_table.values()))
+        return dict(zip(by_table, cursor.fetchone(), strict=True))
 
 
-def shared_tables() -> list[tuple[str, str]]:
-    """The shared tables that say which hotel a row belongs to, and the column that says it.
-
-    By the models: not each of these references is judged by the database.
-    """
-    return sorted(
-        (relation.related_model._meta.db_table, relation.field.column)
-        for relation in Hotel._meta.get_fields(include_hidden=True)
-        if isinstance(relation, ForeignObjectRel) and isinstance(relation.field, ForeignKey)
-    )
-
-
-def _redis_keys(hotel_id: str, schema: str) -> list[bytes]:
-    """Its cached values (`tenants.context.make_cache_key`) and its clients' throttles."""
-    with _redis() as client:
+def _find_redis_keys(hotel_id: str, schema: str) -> list[bytes]:
+    """Return the keys of the hotel's cached values (`tenants.context.make_cache_key`) and of its clients' throttles."""
+    with _redis_client() as client:
         patterns = (f"*:{hotel_id}:*", f"throttle:{schema}:*")
         return [key for pattern in patterns for key in client.scan_iter(pattern, count=1_000)]
 
 
-def _forget(keys: list[bytes]) -> int:
-    with _redis() as client:
+def _delete_redis_keys(keys: list[bytes]) -> int:
+    with _redis_client() as client:
         for start in range(0, len(keys), 1_000):
             client.unlink(*keys[start : start + 1_000])
     return len(keys)
 
 
 @contextlib.contextmanager
-def _redis() -> Iterator[redis.Redis]:
+def _redis_client() -> Iterator[redis.Redis]:
     try:
         with redis.Redis.from_url(settings.REDIS_URL) as client:
             yield client
     except redis.RedisError as error:
-        raise RedisUnavailable(f"The hotel's keys can't be looked for: {error}") from error
+        raise RedisUnavailable(f"The hotel's keys in Redis could not be deleted: {error}") from error

@@ -11,6 +11,7 @@ from django.db import Error, connection, transaction
 from tenants.context import platform_context
 from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection, execute_script
+from tenants.database.logins import get_database_logins
 from tenants.errors import HotelNotFound, HotelStateError, ProvisioningFailed, SchemaTemplateNotFound
 from tenants.lifecycle import template
 from tenants.models import Hotel, HotelStatus, Template
@@ -56,12 +57,12 @@ def build_hotel(hotel: Hotel) -> Hotel:
     return hotel
 
 
-def _walls(hotel: Hotel, relations: roles.Relations) -> str:
+def _walls(hotel: Hotel, relations: roles.SchemaRelations) -> str:
     if not settings.DATABASE_ROLES:
         return ""
     with connection.cursor() as cursor:
-        who = roles.get_database_logins(cursor)
-    return roles.create_role_sql(role=hotel.role, who=who) + roles.grants_sql(
+        logins = get_database_logins(cursor)
+    return roles.create_role_sql(role=hotel.role, logins=logins) + roles.grants_sql(
         schema=hotel.schema, role=hotel.role, relations=relations
     )
 

@@ -114,9 +114,9 @@ def _sections(schema: str, *sections: str, options: Sequence[str]) -> list[str]:
     return [_SESSION.sub("", one.decode()) for one in told]
 
 
-def relations(script: str) -> roles.Relations:
+def relations(script: str) -> roles.SchemaRelations:
     """What a hotel made from the script has."""
-    return roles.Relations(
+    return roles.SchemaRelations(
         tables=re.findall(rf'^CREATE TABLE {PLACEHOLDER}\."?(\w+)"? ', script, re.MULTILINE),
         sequences=re.findall(rf'^CREATE SEQUENCE {PLACEHOLDER}\."?(\w+)"?$', script, re.MULTILINE),
     )

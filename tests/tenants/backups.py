@@ -32,7 +32,7 @@ def erase(hotel: Hotel) -> None:
     with platform_context():
         if Hotel.objects.get(id=hotel.id).status == "active":
             services.suspend_hotel(hotel_id=hotel.id)
-    deletion.erase_hotel(hotel_id=hotel.id, confirm=hotel.slug)
+    deletion.delete_hotel(hotel_id=hotel.id, confirm=hotel.slug)
 
 
 def letters(schema: str) -> list[str]:

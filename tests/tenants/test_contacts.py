@@ -266,7 +266,7 @@ def test_with_the_hotel_its_contacts_are_erased() -> None:
     sol = services.create_hotel(slug="sol", name="Hotel Sol")
     add(sol, EMAIL, "guest@example.com")
     services.suspend_hotel(hotel_id=sol.id)
-    certificate = deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
+    certificate = deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
     assert certificate.shared["tenants_contactidentifier"] == 1
     assert found(EMAIL, "guest@example.com") is None
     with pytest.raises(HotelNotFound):

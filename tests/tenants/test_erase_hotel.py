@@ -131,7 +131,7 @@ def test_an_unknown_hotel_is_an_error() -> None:
     with pytest.raises(CommandError, match="no hotel"):
         erase(confirm="sol")
     with pytest.raises(HotelNotFound):
-        deletion.erase_hotel(hotel_id=uuid7(), confirm="sol")
+        deletion.delete_hotel(hotel_id=uuid7(), confirm="sol")
 
 
 def test_a_hotel_that_is_in_a_copy_of_the_database_too_is_refused() -> None:
@@ -139,7 +139,7 @@ def test_a_hotel_that_is_in_a_copy_of_the_database_too_is_refused() -> None:
     with platform_context():
         alpha = services.suspend_hotel(hotel_id=Hotel.objects.get(slug="alpha").id)
     with pytest.raises(DeletionConflict, match="other databases") as caught:
-        deletion.erase_hotel(hotel_id=alpha.id, confirm="alpha")
+        deletion.delete_hotel(hotel_id=alpha.id, confirm="alpha")
     assert caught.value.extra["databases"]
     assert "hotel_alpha" in sql.schemas()
 
@@ -149,7 +149,7 @@ def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel) -> None:
 
     def erase_it() -> None:
         try:
-            deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
+            deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
         except MigrationConflict as error:
             caught.append(error)
 
@@ -164,7 +164,7 @@ def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel) -> None:
 def test_redis_away_leaves_the_hotel_as_it_is(sol: Hotel, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with pytest.raises(RedisUnavailable):
-        deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
+        deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
     assert is_whole(sol)
 
 
@@ -175,7 +175,7 @@ def test_a_trail_that_can_not_be_written_leaves_the_hotel_as_it_is(sol: Hotel) -
     hotel_deleted.connect(refuse)
     try:
         with pytest.raises(RuntimeError, match="no trail"):
-            deletion.erase_hotel(hotel_id=sol.id, confirm="sol")
+            deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
     finally:
         hotel_deleted.disconnect(refuse)
     assert is_whole(sol)
@@ -183,11 +183,11 @@ def test_a_trail_that_can_not_be_written_leaves_the_hotel_as_it_is(sol: Hotel) -
 
 def test_the_proof_finds_what_is_left(sol: Hotel) -> None:
     """Asked before anything is erased, it must find everything."""
-    certificate = deletion.Certificate(
+    certificate = deletion.DeletionCertificate(
         hotel_id=str(sol.id), slug="sol", schema=sol.schema, role=sol.role, tables={}, shared={}, redis_keys=0
     )
     with direct_connection(), platform_context():
-        assert deletion.remains(certificate) == [
+        assert deletion.find_remaining_data(certificate) == [
             "the schema hotel_sol",
             f"the role {sol.role}",
             "its row in tenants_hotel",

@@ -62,7 +62,7 @@ def test_it_migrates_platform_template_and_every_hotel(add_migration: AddMigrati
     services.create_hotel(slug="third", name="Third")
     add_migration("locks", [ADD_FLOOR_NOTE])
     assert migrate() == {
-        "migrated": ["alpha", "beta", "third"], "failed": {}, "untouched": 0, "mended": [], "code": 0,
+        "migrated": ["alpha", "beta", "third"], "failed": {}, "untouched": 0, "repaired": [], "code": 0,
     }  # fmt: skip
     for schema in ("hotel_alpha", "hotel_beta", "hotel_third", template.SCHEMA):
         assert "note" in columns(schema)
@@ -93,7 +93,7 @@ def test_hotels_migrated_by_text_are_those_migrated_by_django(add_migration: Add
 
 def test_a_new_table_is_granted_to_each_hotels_own_role(add_migration: AddMigration) -> None:
     add_migration("locks", [migrations.CreateModel("Tower", [("id", models.BigAutoField(primary_key=True))])])
-    assert migrate()["mended"] == []
+    assert migrate()["repaired"] == []
     for slug in ("alpha", "beta"):
         with platform_context():
             hotel = Hotel.objects.get(slug=slug)
@@ -135,7 +135,7 @@ def test_one_hotels_failure_leaves_it_as_it_was_and_the_others_go_on(add_migrati
     assert rows_and_tables("hotel_alpha") == before
 
     sql.run("UPDATE hotel_alpha.locks_room SET floor = 2 WHERE number = '2'")
-    assert migrate() == {"migrated": ["alpha"], "failed": {}, "untouched": 0, "mended": [], "code": 0}
+    assert migrate() == {"migrated": ["alpha"], "failed": {}, "untouched": 0, "repaired": [], "code": 0}
 
 
 def test_a_data_migration_runs_in_each_hotel_with_the_hotel_set(add_migration: AddMigration) -> None:

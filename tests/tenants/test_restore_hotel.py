@@ -17,6 +17,7 @@ from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
 from tenants.database import roles
 from tenants.database.connections import direct_connection
+from tenants.database.logins import get_database_logins
 from tenants.lifecycle.fleet.migration_lock import hold_migration_lock
 from tenants.models import ContactIdentifier, Domain, Hotel
 from tests.servers import MailServer
@@ -92,7 +93,7 @@ def test_its_walls_are_those_of_any_hotel(sol: Hotel, file: Path) -> None:
     erase(sol)
     restore(file)
     with direct_connection(), platform_context(), connection.cursor() as cursor:
-        assert roles.find_privilege_drift(cursor, roles.get_database_logins(cursor)) == []
+        assert roles.find_privilege_drift(cursor, get_database_logins(cursor)) == []
 
 
 def test_its_schema_is_a_provisioned_one_to_the_letter(sol: Hotel, file: Path) -> None:
@@ -148,7 +149,7 @@ def test_an_older_backup_is_migrated_before_it_opens(
         "SELECT 1 FROM information_schema.columns WHERE table_schema = 'hotel_sol' AND column_name = 'note'"
     )
     with direct_connection(), platform_context(), connection.cursor() as cursor:
-        assert roles.find_privilege_drift(cursor, roles.get_database_logins(cursor)) == []
+        assert roles.find_privilege_drift(cursor, get_database_logins(cursor)) == []
 
 
 def test_where_migrating_fails_it_stays_suspended_and_says_what_to_do(

@@ -15,6 +15,7 @@ from tenants import host_routing, services, tasks
 from tenants.context import hotel_context, platform_context
 from tenants.database import roles
 from tenants.database.connections import direct_connection
+from tenants.database.logins import get_database_logins
 from tenants.models import DueItem, Hotel
 from tenants.queue import dispatch, due
 from tests.servers import MailServer
@@ -102,7 +103,7 @@ def test_a_copy_beside_the_original_writes_to_nobody(smtp: MailServer, file: Pat
         tasks.tick()
     assert len(smtp.accepted) == already
     with direct_connection(), platform_context(), connection.cursor() as cursor:
-        assert roles.find_privilege_drift(cursor, roles.get_database_logins(cursor)) == []
+        assert roles.find_privilege_drift(cursor, get_database_logins(cursor)) == []
 
 
 def test_a_backup_of_another_deployment_stays_suspended(sol: Hotel, file: Path, settings: Any) -> None:

@@ -1,7 +1,7 @@
-"""Django's PostgreSQL backend, where every statement carries its hotel (DESIGN 4.1).
+"""Django's PostgreSQL backend with the current tenant in every statement.
 
-Built on django-tenants' backend, whose API for an explicit schema stays (set_tenant, set_schema,
-schema_name). What it does not keep: a search_path set on the session, and the fall-back to `public`.
+It is built on django-tenants' backend and keeps its API for an explicit schema (set_tenant, set_schema, schema_name).
+It does not keep the search_path on the session, nor the fallback to `public`. See tenants/database/README.md.
 """
 
 from __future__ import annotations
@@ -23,45 +23,47 @@ from tenants.database.backend.introspection import HotelIntrospection
 from tenants.database.backend.psycopg_connection import HotelConnection
 from tenants.database.backend.schema import HotelSchemaEditor
 
-# OPTIONS of the database settings that a statement with its hotel before it can't work with, and why.
+#: OPTIONS of the database settings that do not work with a prefix before each statement, and the reasons.
 REFUSED_OPTIONS = {
     "pool": "a pool in each process would hold connections that the pooler should share",
-    "server_side_binding": "the extended protocol takes one statement a message",
+    "server_side_binding": "the extended protocol allows only one statement per message",
     "prepare_threshold": "prepared statements belong to one server connection",
-    "assume_role": "the role is the hotel's, set with each statement",
-    "cursor_factory": "this backend's own cursor sends the hotel with each statement",
+    "assume_role": "each statement sets the role of its hotel",
+    "cursor_factory": "the cursor of this backend sends the hotel with each statement",
 }
-# A server that says Etc/UTC (many do) need not be told UTC with each statement.
+#: Names of UTC. If the server's time zone is one of them (often Etc/UTC), statements need not set UTC.
 UTC_NAMES = {"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"}
 
 
 class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
+    """Django's connection object for this backend."""
+
     SchemaEditorClass = HotelSchemaEditor
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
+        # Skips the constructor of django-tenants, which would set the tenant to `public`.
         super(tenants_base.DatabaseWrapper, self).__init__(settings_dict, alias)
-        # django-tenants would begin in `public`. Here nothing is set until somebody says so.
         self.tenant: Any = None
         self._schema_name: str | None = None
         self.introspection = HotelIntrospection(self)
-        # The database postgres, where databases are made, has no hotels.
+        # Django creates databases on a connection to the database `postgres`, which has no hotels.
         self.direct = bool(settings_dict.get("DIRECT")) or alias == NO_DB_ALIAS
 
     # Connecting
 
     @async_unsafe
     def connect(self) -> None:
-        """What is asked while connecting (django.contrib.postgres looks up types) is about no hotel."""
+        """Connect in the platform's context: django.contrib.postgres queries its types right after connecting."""
         with platform_context():
             super().connect()
 
     def get_connection_params(self) -> dict[str, Any]:
         options = self.settings_dict["OPTIONS"]
-        for option, why in REFUSED_OPTIONS.items():
+        for option, reason in REFUSED_OPTIONS.items():
             if options.get(option):
                 raise ImproperlyConfigured(
-                    f"DATABASES['{self.alias}']['OPTIONS']['{option}'] can't be used with tenants.database.backend: "
-                    f"{why}. Remove it."
+                    f"Remove DATABASES['{self.alias}']['OPTIONS']['{option}']. tenants.database.backend does not "
+                    f"support it: {reason}."
                 )
         return {**super().get_connection_params(), "cursor_factory": HotelCursor}
 
@@ -72,24 +74,27 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
             self.isolation_level = IsolationLevel(level or IsolationLevel.READ_COMMITTED)
         except ValueError:
             raise ImproperlyConfigured(
-                f"{level!r} is no transaction isolation level. Use one of psycopg.IsolationLevel."
+                f"{level!r} is not a valid isolation level. Use a member of psycopg.IsolationLevel."
             ) from None
         connection = HotelConnection.connect(**conn_params)
         if level:
             connection.isolation_level = self.isolation_level
         connection.direct = self.direct
-        connection.roles = settings.DATABASE_ROLES
-        connection.explicit_path = self._explicit_path
+        connection.uses_roles = settings.DATABASE_ROLES
+        connection.explicit_search_path = self._explicit_search_path
         return connection
 
     def _configure_connection(self, connection: HotelConnection) -> bool:
-        """No SET on the session: where the server's time zone is another, it goes before each statement."""
-        wanted = self.timezone_name
-        servers = connection.info.parameter_status("TimeZone")
-        differs = bool(wanted) and servers != wanted and not {wanted, servers} <= UTC_NAMES
-        connection.local_time_zone = wanted if differs else None
+        """Configure the time zone without SET on the session.
+
+        If the server's time zone differs from Django's, each statement sets it.
+        """
+        expected = self.timezone_name
+        actual = connection.info.parameter_status("TimeZone")
+        differs = bool(expected) and actual != expected and not {expected, actual} <= UTC_NAMES
+        connection.time_zone_override = expected if differs else None
         if differs and settings.USE_TZ:
-            connection.adapters.register_loader("timestamptz", _loader_in(self.timezone))
+            connection.adapters.register_loader("timestamptz", _loader_for(self.timezone))
         else:
             register_tzloader(self.timezone, connection)
         return False
@@ -112,23 +117,25 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     def create_cursor(self, name: str | None = None) -> Any:
         if name:
             self.connection.refuse_named_cursor()
-        # Django would look up the time zone's loader for each cursor; _configure_connection() has set it.
+        # Django would register the loader of the time zone for each cursor. _configure_connection() has done it once.
         return HotelCursor(self.connection)
 
     @async_unsafe
     def chunked_cursor(self) -> Any:
-        """`.iterator()`: a server-side cursor would stay on a server connection that others use meanwhile."""
+        """Return a client-side cursor for `.iterator()`. A server-side cursor would need the session."""
         return self._cursor()
 
-    # django-tenants' API. Our own code says hotel_context() and platform_context() instead.
+    # django-tenants' API. Our own code uses hotel_context() and platform_context().
 
     def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
-        """Set the schema of statements that run in no context. It gets no hotel's role, so on the runtime
-        route the database refuses it what only hotels may see."""
+        """Set the schema of statements that run without a context.
+
+        No role is set, so on the runtime connection the database denies access to the tables of hotels.
+        """
         if tenant_or_none() is not None:
             raise RuntimeError(
-                "set_tenant() or set_schema() inside a context would be ignored: "
-                "nest hotel_context() or platform_context() (tenants.context) instead."
+                "set_tenant() or set_schema() inside a context would be ignored. "
+                "Nest hotel_context() or platform_context() (tenants.context) instead."
             )
         super().set_tenant(tenant, include_public)
 
@@ -141,17 +148,20 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     def schema_name(self, name: str | None) -> None:
         self._schema_name = name
 
-    def _explicit_path(self) -> tuple[str, ...]:
+    def _explicit_search_path(self) -> tuple[str, ...]:
         if not self._schema_name:
             raise TenantNotSet
         return tuple(self._get_cursor_search_paths())
 
     def _handle_search_path(self, cursor: Any = None) -> None:
-        """django-tenants' SET of the session. Ours goes with each statement (cursors.py)."""
+        """Do nothing. django-tenants sets the session's search_path here; our cursor sends it with each statement."""
 
 
-def _loader_in(zone: Any) -> type[BaseTzLoader]:
-    """psycopg takes the zone that the connection reports for the text's; SET LOCAL makes them differ."""
+def _loader_for(zone: Any) -> type[BaseTzLoader]:
+    """Return a loader that converts timestamps to `zone`.
+
+    psycopg assumes the time zone that the connection reports. With SET LOCAL it is another one.
+    """
 
     class Loader(BaseTzLoader):  # type: ignore[misc]
         timezone = zone

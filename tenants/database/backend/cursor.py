@@ -1,8 +1,8 @@
-"""The cursor that sends each statement with its tenant, as one message, and steps over what the tenant answers.
+"""The cursor that sends each statement together with its tenant's prefix, in one message.
 
-It replaces the generators of psycopg's ClientCursor that send (3.3: execute, executemany, copy, stream) and
-leaves alone what reads results. psycopg would send BEGIN on a round trip of its own; here it rides with the
-first statement.
+It replaces the sending generators of psycopg's ClientCursor (version 3.3: execute, executemany, copy, stream) and
+keeps the ones that read results. psycopg sends BEGIN in a separate round trip; this cursor sends it in the message of
+the first statement.
 """
 
 from __future__ import annotations
@@ -18,28 +18,26 @@ from psycopg.adapt import Transformer
 from psycopg.generators import execute, fetch, send
 from psycopg.pq import ExecStatus, TransactionStatus
 
-from tenants.database.backend.errors import of_statement
-from tenants.database.backend.prefix import NOTHING, Prefix
+from tenants.database.backend.errors import statement_error
+from tenants.database.backend.prefix import NO_PREFIX, Prefix
 from tenants.database.backend.psycopg_connection import HotelConnection
-from tenants.database.backend.statements import PLAIN, Kind, Statement, classify
+from tenants.database.backend.statements import PLAIN, Statement, StatementKind, classify
 
-TUPLES_OK = ExecStatus.TUPLES_OK
 IDLE = TransactionStatus.IDLE
-OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+OPEN_TRANSACTION = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 COMMAND_OK = ExecStatus.COMMAND_OK
-EMPTY_QUERY = ExecStatus.EMPTY_QUERY
-FINE = (TUPLES_OK, COMMAND_OK, EMPTY_QUERY)
 FATAL_ERROR = ExecStatus.FATAL_ERROR
+SUCCESS = (ExecStatus.TUPLES_OK, COMMAND_OK, ExecStatus.EMPTY_QUERY)
 
-# executemany() sends so many bytes of statements in one message before it begins another.
+#: executemany() begins a new message when the statements of one message exceed this size, in bytes.
 BATCH_BYTES = 256 * 1024
 
 
 class HotelCursor(CursorMixin, ClientCursor[Any]):
-    """psycopg's client-side binding cursor; prepared statements and binary results it refuses."""
+    """psycopg's cursor with client-side binding. It refuses prepared statements and binary results."""
 
     __slots__ = ("_prefix",)
-    _prefix: Prefix  # of the last message, so that errors can be told about what came after it
+    _prefix: Prefix  # The prefix of the last message, for the positions in its errors
     _conn: HotelConnection
 
     def _execute_gen(
@@ -51,30 +49,35 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         binary: bool | None = None,
     ) -> PQGen[None]:
         if prepare or binary or self.format:
-            raise NotSupportedError("Prepared statements and binary results don't pass through a pooler.")
+            raise NotSupportedError("Prepared statements and binary results do not work through a pooler.")
         bound = self._bind(query, params)
         statement = classify(query) if type(query) is str else _classify(query, bound)
         if statement is not PLAIN:
-            if statement.kind is Kind.COPY:
-                raise ProgrammingError("COPY from or to the client: use cursor.copy() in place of execute().")
-            if statement.kind is Kind.ALONE and self._conn.direct:
-                yield from self._alone_gen(statement, bound.query)
+            if statement.kind is StatementKind.COPY:
+                raise ProgrammingError(
+                    "Use cursor.copy() instead of execute() for COPY from or to the client."
+                )
+            if statement.kind is StatementKind.NON_TRANSACTIONAL and self._conn.direct:
+                yield from self._execute_non_transactional_gen(statement, bound.query)
                 return
-        prefix = self._conn.before(statement)
+        prefix = self._conn.prefix_for(statement)
         results = yield from self._send_gen(prefix, bound.query)
         self._set_results(results)
         self._last_query = query
 
-    def _alone_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
-        """What may not run in a transaction block (direct route): its tenant is the session's meanwhile."""
-        prefix = self._conn.before(statement)
+    def _execute_non_transactional_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
+        """Execute a statement that cannot run in a transaction block, on the direct connection.
+
+        The tenant is set for the session and reset after the statement.
+        """
+        prefix = self._conn.prefix_for(statement)
         if self._pgconn.transaction_status == IDLE and self._conn.autocommit:
-            yield from self._send_gen(NOTHING, self._conn.settings("SESSION").message)
+            yield from self._send_gen(NO_PREFIX, self._conn.tenant_prefix("SESSION").sql)
         try:
             results = yield from self._send_gen(prefix, query)
         finally:
             if self._pgconn.transaction_status == IDLE:
-                yield from self._send_gen(NOTHING, b"RESET search_path; RESET TimeZone")
+                yield from self._send_gen(NO_PREFIX, b"RESET search_path; RESET TimeZone")
         self._set_results(results)
 
     def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
@@ -82,7 +85,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
             self._conn.wait(self._executemany_gen(query, params_seq, returning))
 
     def _executemany_gen(self, query: Query, params_seq: Iterable[Params], returning: bool) -> PQGen[None]:
-        """All in one message, or in several inside one transaction: they stand or fall together."""
+        """Send all statements in one message, or in several messages inside one transaction."""
         params = iter(params_seq)
         first = next(params, None)
         bound = self._bind(query, first)
@@ -92,67 +95,75 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         if first is None:
             return
         statement = _classify(query, bound)
-        if statement.many:
+        if statement.is_script:
             raise ProgrammingError("executemany() takes one statement, not several in one string.")
-        if statement.kind in {Kind.ALONE, Kind.CLUSTER, Kind.COPY, Kind.EMPTY}:
-            raise ProgrammingError(f"executemany() can't run `{statement.offence}`.")
+        if statement.kind in {
+            StatementKind.NON_TRANSACTIONAL,
+            StatementKind.CLUSTER,
+            StatementKind.COPY,
+            StatementKind.EMPTY,
+        }:
+            raise ProgrammingError(f"executemany() cannot run `{statement.keywords}`.")
         batches = _batches(bound, params)
         batch = next(batches)
         following = next(batches, None)
-        idle = self._pgconn.transaction_status == IDLE
-        begun = following is not None and idle and self._conn.autocommit
-        if begun:
-            yield from self._conn.command("BEGIN")
+        is_idle = self._pgconn.transaction_status == IDLE
+        owns_transaction = following is not None and is_idle and self._conn.autocommit
+        if owns_transaction:
+            yield from self._conn.execute_without_prefix("BEGIN")
         try:
             yield from self._send_batch_gen(statement, batch)
             while following:
                 yield from self._send_batch_gen(statement, following)
                 following = next(batches, None)
-            if begun:
-                yield from self._conn.command("COMMIT")
+            if owns_transaction:
+                yield from self._conn.execute_without_prefix("COMMIT")
         except BaseException:
-            if begun and self._pgconn.transaction_status in OPEN:
-                yield from self._conn.command("ROLLBACK")
+            if owns_transaction and self._pgconn.transaction_status in OPEN_TRANSACTION:
+                yield from self._conn.execute_without_prefix("ROLLBACK")
             raise
         self._last_query = query
 
     def _send_batch_gen(self, statement: Statement, batch: list[bytes]) -> PQGen[None]:
-        # A newline first: the statement may end in a line comment.
-        message = b"\n;".join(batch)
-        results = yield from self._send_gen(self._conn.before(statement), message)
+        # The newline ends a line comment at the end of the statement.
+        statements = b"\n;".join(batch)
+        results = yield from self._send_gen(self._conn.prefix_for(statement), statements)
         self._set_results(results)
 
     def _start_copy_gen(self, statement: Query, params: Params | None = None) -> PQGen[None]:
-        prefix = self._send_one(statement, params or None, way="copy")
+        prefix = self._send_single(statement, params or None, method="copy")
         results = yield from execute(self._pgconn)
-        own = results[prefix.results :]
+        own = results[prefix.result_count :]
         if not own:
-            self._raise_for_settings(results[-1] if results else None)
+            self._raise_prefix_error(results[-1] if results else None)
         self._check_copy_result(own[0])
         self._set_results(own)
 
     def _stream_send_gen(
         self, query: Query, params: Params | None = None, *, binary: bool | None = None, size: int
     ) -> PQGen[None]:
-        """psycopg streams over the extended protocol, which takes one statement; here by the simple one."""
+        """Send a query whose rows are read one by one or in chunks.
+
+        psycopg uses the extended protocol here, which takes one statement per message. This uses the simple protocol.
+        """
         if size < 1:
             raise ValueError("size must be >= 1")
         if binary or self.format:
-            raise NotSupportedError("Binary results don't pass through a pooler.")
-        prefix = self._send_one(query, params, way="stream")
+            raise NotSupportedError("Binary results do not work through a pooler.")
+        prefix = self._send_single(query, params, method="stream")
         if size == 1:
             self._pgconn.set_single_row_mode()
         else:
             self._pgconn.set_chunked_rows_mode(size)
         self._last_query = query
         yield from send(self._pgconn)
-        for _ in range(prefix.results):
+        for _ in range(prefix.result_count):
             result = yield from fetch(self._pgconn)
             if result is None or result.status != COMMAND_OK:
-                self._raise_for_settings(result)
+                self._raise_prefix_error(result)
 
     def _bind(self, query: Query, params: Params | None) -> PostgresClientQuery:
-        """Begin a statement: forget the last one's results, write the parameters into the text."""
+        """Reset the cursor, and bind the parameters as literals into the query text."""
         if self._closed:
             raise InterfaceError("the cursor is closed")
         self._reset()
@@ -164,38 +175,41 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._query = bound
         return bound
 
-    def _send_one(self, query: Query, params: Params | None, *, way: str) -> Prefix:
-        """Send a message with one statement in it, whose results are read in their own way."""
+    def _send_single(self, query: Query, params: Params | None, *, method: str) -> Prefix:
+        """Send a message with one statement. The caller reads the results. Returns the prefix of the message."""
         bound = self._bind(query, params)
         statement = _classify(query, bound)
-        if statement.many:
-            raise ProgrammingError(f"{way}() takes one statement, not several in one string.")
-        self._prefix = self._conn.before(statement)
-        self._pgconn.send_query(self._prefix.message + bound.query)
+        if statement.is_script:
+            raise ProgrammingError(f"{method}() takes one statement, not several in one string.")
+        self._prefix = self._conn.prefix_for(statement)
+        self._pgconn.send_query(self._prefix.sql + bound.query)
         return self._prefix
 
     def _send_gen(self, prefix: Prefix, statements: bytes) -> PQGen[list[Any]]:
-        """Send one message; what its own statements answered. Raises their error, or that of the settings."""
+        """Send one message and return the results of its statements, without those of the prefix.
+
+        Raises the error of a statement or of the prefix.
+        """
         self._prefix = prefix
-        self._pgconn.send_query(prefix.message + statements)
+        self._pgconn.send_query(prefix.sql + statements)
         results: list[Any] = yield from execute(self._pgconn)
-        own = results[prefix.results :] if prefix.results else results
+        own = results[prefix.result_count :] if prefix.result_count else results
         for result in own:
-            if result.status not in FINE:
+            if result.status not in SUCCESS:
                 self._raise_for_result(result)
         if not own:
-            self._raise_for_settings(results[-1] if results else None)
+            self._raise_prefix_error(results[-1] if results else None)
         return own
 
-    def _raise_for_settings(self, result: Any) -> NoReturn:
-        """The message ended before its own statements: by its syntax, or by what was set before them."""
+    def _raise_prefix_error(self, result: Any) -> NoReturn:
+        """Raise the error of a message that ended before its own statements: a syntax error or one of the prefix."""
         if result is None or result.status != FATAL_ERROR:
             raise InternalError("got no result from the query")
-        raise of_statement(result, prefix=self._prefix, in_settings=True, encoding=self._encoding)
+        raise statement_error(result, prefix=self._prefix, in_prefix=True, encoding=self._encoding)
 
     def _raise_for_result(self, result: Any) -> NoReturn:
         if result.status == FATAL_ERROR:
-            raise of_statement(result, prefix=self._prefix, in_settings=False, encoding=self._encoding)
+            raise statement_error(result, prefix=self._prefix, in_prefix=False, encoding=self._encoding)
         super()._raise_for_result(result)
 
     def _check_copy_result(self, result: Any) -> None:
@@ -205,7 +219,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
 
 
 def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[list[bytes]]:
-    """The statement with each set of parameters: the one bound already, then the others."""
+    """Yield batches of the statement bound to each set of parameters. The first set is already bound."""
     batch, size = [bound.query], len(bound.query)
     for values in params:
         if size > BATCH_BYTES:

@@ -1,4 +1,4 @@
-"""PostgreSQL's errors, told about the statement the caller wrote and not about the message we sent."""
+"""PostgreSQL's errors, adjusted to the statement that the caller wrote: the caller does not see our prefix."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from psycopg import errors
 from psycopg.pq import DiagnosticField
 
-from tenants.database.backend.prefix import END, Prefix
+from tenants.database.backend.prefix import LINE_END, Prefix
 
 _LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
-# What SET LOCAL ROLE and SET LOCAL search_path answer where the role, the right to take it or the schema is gone.
-_OF_SETTINGS = {"22023", "3F000", "42501", "42704"}
+#: SQLSTATEs of SET LOCAL ROLE and SET LOCAL search_path if the role, its membership or the schema does not exist.
+_PREFIX_SQLSTATES = {"22023", "3F000", "42501", "42704"}
 _HINTS = {
     "25001": (
         "It cannot run in a transaction block. "
@@ -21,26 +21,29 @@ _HINTS = {
 }
 
 
-def of_statement(result: object, *, prefix: Prefix, in_settings: bool, encoding: str) -> errors.Error:
-    """The error of `result`, its position and lines counted from the start of the statement."""
+def statement_error(result: object, *, prefix: Prefix, in_prefix: bool, encoding: str) -> errors.Error:
+    """Return the error of `result` with its position and line numbers counted from the start of the statement.
+
+    `in_prefix` says that the message failed before its own statement ran.
+    """
     error = errors.error_from_result(result, encoding=encoding)  # type: ignore[arg-type]
-    if not prefix.results:
+    if not prefix.result_count:
         return error
     message = str(error)
     position = error.diag.statement_position
-    if position is None and in_settings and error.sqlstate in _OF_SETTINGS:
+    if position is None and in_prefix and error.sqlstate in _PREFIX_SQLSTATES:
         message = (
-            f"{message}\nThe hotel's role or schema could not be set. It may be gone, or its grants may have "
-            "drifted: `python manage.py migrate` mends them."
+            f"{message}\nThe role or the schema of the hotel could not be set. The hotel may have been deleted, or its "
+            "privileges may have changed. `python manage.py migrate` repairs privileges."
         )
     elif hint := _HINTS.get(error.sqlstate or ""):
         message = f"{message}\n{hint}"
     if position is not None:
-        lines = prefix.message.count(END)
-        message = _LINE.sub(lambda line: f"LINE {int(line[1]) - lines}: ", message)
-        before = len(prefix.message.decode())
+        prefix_lines = prefix.sql.count(LINE_END)
+        message = _LINE.sub(lambda line: f"LINE {int(line[1]) - prefix_lines}: ", message)
+        prefix_length = len(prefix.sql.decode())
         fields: Any = {field: result.error_field(field) for field in DiagnosticField}  # type: ignore[attr-defined]
-        fields[DiagnosticField.STATEMENT_POSITION] = str(int(position) - before).encode()
-        error._info = fields  # noqa: SLF001 - psycopg's own form of a pickled error
+        fields[DiagnosticField.STATEMENT_POSITION] = str(int(position) - prefix_length).encode()
+        error._info = fields  # noqa: SLF001 - psycopg stores the fields of a pickled error in this form
     error.args = (message,)
     return error

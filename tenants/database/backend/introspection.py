@@ -1,6 +1,6 @@
-"""Introspection of the one schema of the current tenant, without the shared tables that stand behind it on the path.
+"""Introspection of the current tenant's own schema, without the shared tables that follow it on the search path.
 
-`migrate` asks it which tables exist: a hotel's own django_migrations must not be found in `public`.
+`migrate` lists tables through this class: a hotel without a django_migrations table must not find the one in `public`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from django.db.backends.postgresql.introspection import DatabaseIntrospection
 
 
 class HotelIntrospection(DatabaseIntrospection):
+    """Django's introspection, limited to the first schema of the search path."""
+
     @contextmanager
     def _own_schema(self) -> Iterator[None]:
         self.connection.ensure_connection()
         connection: Any = self.connection.connection
-        before = connection.own_schema_only
+        previous = connection.own_schema_only
         connection.own_schema_only = True
         try:
             yield
         finally:
-            connection.own_schema_only = before
+            connection.own_schema_only = previous
 
     def get_table_list(self, cursor: Any) -> Any:
         with self._own_schema():

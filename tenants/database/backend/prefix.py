@@ -1,48 +1,54 @@
-"""The settings that every statement carries, as one run of bytes a tenant.
+"""The SET statements that precede every statement of a tenant, as one cached byte string.
 
-`SET LOCAL` inside a message of several statements ends with the message's implicit transaction, or with the
-transaction that is open: nothing stays on the server connection.
+`SET LOCAL` inside a message of several statements ends with the message's implicit transaction, or with the open
+transaction, so nothing stays on the server connection.
 https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from django_tenants.postgresql_backend.base import is_valid_schema_name
 from django_tenants.utils import quote_schema_name
 
-# A newline, so that PostgreSQL's "LINE 1: ..." in an error shows the statement's own line (errors.py counts).
-END = b"\n"
-NO_ROLE = ""
+#: A newline, so that "LINE 1: ..." in PostgreSQL's errors shows the line of the statement itself (errors.py).
+LINE_END = b"\n"
+#: The value of `role` that resets the session to the login's own role.
+LOGIN_ROLE = ""
 
 
 class Prefix(NamedTuple):
-    """`results`: how many results stand before the statement's own."""
+    """The SQL that precedes a statement, and the number of results that come before the statement's own."""
 
-    message: bytes
-    results: int
+    sql: bytes
+    result_count: int
 
 
-NOTHING = Prefix(b"", 0)
+NO_PREFIX = Prefix(b"", 0)
 
 
 @lru_cache(maxsize=16_384)
-def settings_of(
-    *, path: tuple[str, ...], role: str | None, time_zone: str | None, how: str = "LOCAL"
+def build_prefix(
+    *,
+    path: tuple[str, ...],
+    role: str | None,
+    time_zone: str | None,
+    level: Literal["LOCAL", "SESSION"] = "LOCAL",
 ) -> Prefix:
-    """`role`: None leaves it as it is (direct route, or a database without hotel roles), "" takes it off.
+    """Return the prefix that sets the search path, the role and the time zone. None leaves a setting unchanged.
 
-    `how`: "SESSION" is for the direct route and what may not run in a transaction block.
+    `level="SESSION"` is only for the direct connection and statements that cannot run in a transaction block.
+    Raises ValueError if a schema name is not valid.
     """
     for schema in path:
         if not is_valid_schema_name(schema):
-            raise ValueError(f"{schema!r} can't name a schema.")
+            raise ValueError(f"{schema!r} is not a valid schema name.")
     settings = []
     if role is not None:
-        settings.append(f"SET {how} ROLE {quote_schema_name(role) if role else 'NONE'}")
-    settings.append(f"SET {how} search_path TO {', '.join(quote_schema_name(s) for s in path)}")
+        settings.append(f"SET {level} ROLE {'NONE' if role == LOGIN_ROLE else quote_schema_name(role)}")
+    settings.append(f"SET {level} search_path TO {', '.join(quote_schema_name(s) for s in path)}")
     if time_zone is not None:
-        settings.append(f"SET {how} TimeZone TO '{time_zone}'")
-    return Prefix(b"; ".join(s.encode() for s in settings) + b";" + END, len(settings))
+        settings.append(f"SET {level} TimeZone TO '{time_zone}'")
+    return Prefix(b"; ".join(s.encode() for s in settings) + b";" + LINE_END, len(settings))

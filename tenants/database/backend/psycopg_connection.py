@@ -1,9 +1,9 @@
-"""The psycopg connection below Django's: it knows its route and what to send before a statement."""
+"""The psycopg connection under Django's connection. It builds the prefix of each statement."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, LiteralString, NoReturn
+from typing import Any, Literal, LiteralString, NoReturn
 
 import psycopg
 from psycopg import NotSupportedError, ProgrammingError
@@ -12,112 +12,121 @@ from psycopg.generators import execute
 from psycopg.pq import Escaping, ExecStatus, TransactionStatus
 
 from tenants.context import PUBLIC_SCHEMA, tenant_or_none
-from tenants.database.backend.errors import of_statement
-from tenants.database.backend.prefix import END, NO_ROLE, NOTHING, Prefix, settings_of
-from tenants.database.backend.statements import PLAIN, Kind, Statement
+from tenants.database.backend.errors import statement_error
+from tenants.database.backend.prefix import LINE_END, LOGIN_ROLE, NO_PREFIX, Prefix, build_prefix
+from tenants.database.backend.statements import PLAIN, Statement, StatementKind
 
 IDLE = TransactionStatus.IDLE
 INERROR = TransactionStatus.INERROR
 
-# These touch no relation, or may have nothing before them: they go as they are, and need no tenant.
-_BARE = {Kind.CONTROL, Kind.DEFERRED, Kind.CLUSTER, Kind.ALONE, Kind.EMPTY}
-NOT_IN_TRANSACTION = (
-    "`{}` may not run in a transaction block. Run it in `with direct_connection():` "
+#: Kinds of statements that are sent without a prefix and without a tenant. They read no relation, or nothing may
+#: precede them.
+_WITHOUT_PREFIX = {
+    StatementKind.TRANSACTION_CONTROL,
+    StatementKind.TRANSACTION_MODE,
+    StatementKind.CLUSTER,
+    StatementKind.NON_TRANSACTIONAL,
+    StatementKind.EMPTY,
+}
+_CANNOT_RUN_IN_TRANSACTION = (
+    "`{}` cannot run in a transaction block. Run it in `with direct_connection():` "
     "(tenants.database.connections)."
 )
-_REFUSED = {
-    Kind.SESSION: (
-        "`{}` changes the session, which a pooler lends to another hotel a moment later. "
-        "Use hotel_context(), SET LOCAL of another setting, pg_advisory_xact_lock(), a temporary table "
-        "ON COMMIT DROP; or run it in `with direct_connection():` (tenants.database.connections)."
+#: Kinds of statements that the runtime connection refuses.
+_DIRECT_ONLY = {
+    StatementKind.SESSION_STATE: (
+        "`{}` changes the session, and a pooler gives the session to another hotel afterwards. "
+        "Use hotel_context(), SET LOCAL for other settings, pg_advisory_xact_lock(), or a temporary table "
+        "with ON COMMIT DROP. Or run it in `with direct_connection():` (tenants.database.connections)."
     ),
-    Kind.ALONE: NOT_IN_TRANSACTION,
-    Kind.CLUSTER: NOT_IN_TRANSACTION,
+    StatementKind.NON_TRANSACTIONAL: _CANNOT_RUN_IN_TRANSACTION,
+    StatementKind.CLUSTER: _CANNOT_RUN_IN_TRANSACTION,
 }
 
 
 class HotelConnection(psycopg.Connection[Any]):
-    """Refuses each way of sending a statement that can't carry its tenant."""
+    """A psycopg connection that refuses every way to send a statement without its tenant."""
 
     direct = False
-    roles = True
-    # The introspection looks at one schema, without the shared tables behind it.
+    uses_roles = True
+    #: Set while Django's introspection looks at one schema, without the shared tables.
     own_schema_only = False
-    # Set where the server's own time zone is another than Django's.
-    local_time_zone: str | None = None
-    # Asked where no context is set: what django-tenants' set_tenant() said, or TenantNotSet.
-    explicit_path: Callable[[], tuple[str, ...]]
+    #: Django's time zone if the server's default is another one. It is then set with each statement.
+    time_zone_override: str | None = None
+    #: Called if no tenant context is set. Returns the path of django-tenants' set_tenant(), or raises TenantNotSet.
+    explicit_search_path: Callable[[], tuple[str, ...]]
 
-    def before(self, statement: Statement) -> Prefix:
-        """What goes out before this statement, by the connection's own state at this moment."""
+    def prefix_for(self, statement: Statement) -> Prefix:
+        """Return what must precede the statement in the connection's current state. Raises if it is not allowed."""
         status = self.pgconn.transaction_status
         if statement is not PLAIN:
-            self._refuse(statement, status)
+            self._check_allowed(statement, status)
         if status == INERROR:
-            # Only a ROLLBACK can succeed now. Settings before it would be refused in its place.
-            return NOTHING
-        prefix = NOTHING if statement.kind in _BARE else self.settings()
-        if status == IDLE and not self._autocommit and statement.kind is not Kind.EMPTY:
-            return Prefix(self._get_tx_start_command() + b";" + END + prefix.message, prefix.results + 1)
+            # Only a ROLLBACK can succeed now. A prefix would fail in its place.
+            return NO_PREFIX
+        prefix = NO_PREFIX if statement.kind in _WITHOUT_PREFIX else self.tenant_prefix()
+        if status == IDLE and not self._autocommit and statement.kind is not StatementKind.EMPTY:
+            begin = self._get_tx_start_command() + b";" + LINE_END
+            return Prefix(begin + prefix.sql, prefix.result_count + 1)
         return prefix
 
-    def settings(self, how: str = "LOCAL") -> Prefix:
+    def tenant_prefix(self, level: Literal["LOCAL", "SESSION"] = "LOCAL") -> Prefix:
+        """Return the prefix of the current tenant. Raises TenantNotSet if there is none."""
         tenant = tenant_or_none()
         if tenant is None:
-            path, role = self.explicit_path(), None
+            path, role = self.explicit_search_path(), None
         else:
             role, schema = tenant.role, tenant.schema
             path = (schema,) if schema == PUBLIC_SCHEMA else (schema, PUBLIC_SCHEMA)
         if self.own_schema_only:
             path = path[:1]
-        role = role or NO_ROLE if self.roles and not self.direct else None
-        return settings_of(path=path, role=role, time_zone=self.local_time_zone, how=how)
+        role = role or LOGIN_ROLE if self.uses_roles and not self.direct else None
+        return build_prefix(path=path, role=role, time_zone=self.time_zone_override, level=level)
 
-    def _refuse(self, statement: Statement, status: int) -> None:
+    def _check_allowed(self, statement: Statement, status: int) -> None:
         kind = statement.kind
-        if statement.many and (kind is Kind.CONTROL or status == INERROR):
+        if statement.is_script and (kind is StatementKind.TRANSACTION_CONTROL or status == INERROR):
             raise ProgrammingError(
-                f"`{statement.offence or 'several statements'}` in one string with other statements: what "
-                "follows the end of a transaction would run without its hotel. Send them one by one, "
-                "or use atomic()."
+                f"`{statement.keywords or 'Several statements'}` in one string with other statements: the statements "
+                "after the end of the transaction would run without their hotel. Send them one by one, or use atomic()."
             )
-        if not self.direct and kind in _REFUSED:
-            raise NotSupportedError(_REFUSED[kind].format(statement.offence))
-        if statement.many and kind in {Kind.ALONE, Kind.CLUSTER}:
+        if not self.direct and kind in _DIRECT_ONLY:
+            raise NotSupportedError(_DIRECT_ONLY[kind].format(statement.keywords))
+        if statement.is_script and kind in {StatementKind.NON_TRANSACTIONAL, StatementKind.CLUSTER}:
             raise ProgrammingError(
-                f"`{statement.offence}` must be sent alone: PostgreSQL refuses it beside others."
+                f"`{statement.keywords}` must be sent alone: PostgreSQL refuses it together with other statements."
             )
 
-    def command(self, words: LiteralString) -> PQGen[Any]:
-        """A statement about the transaction and nothing else, as it stands."""
-        return self._exec_command(words)
+    def execute_without_prefix(self, sql: LiteralString) -> PQGen[Any]:
+        """Execute a statement that reads no relation, such as transaction control, without a prefix."""
+        return self._exec_command(sql)
 
     def ping(self) -> None:
-        """Prove the connection alive. It reads nothing, so it needs no tenant."""
+        """Run a query that reads no relation, so it needs no tenant. Raises an error if the connection is lost."""
         with self.lock:
-            self.wait(self.command("SELECT 1"))
+            self.wait(self.execute_without_prefix("SELECT 1"))
 
-    def call_function(self, function: LiteralString, given: str) -> str | None:
-        """What a function that takes one jsonb and returns one answers, as text; one message, and no cursor."""
+    def call_function(self, function: LiteralString, argument: str) -> str | None:
+        """Call a function that takes and returns jsonb, in one message and without a cursor. Return its result."""
         with self.lock:
-            return self.wait(self._call_gen(function, given))
+            return self.wait(self._call_function_gen(function, argument))
 
-    def _call_gen(self, function: LiteralString, given: str) -> PQGen[str | None]:
-        prefix = self.before(PLAIN)
-        literal = Escaping(self.pgconn).escape_literal(given.encode())
-        self.pgconn.send_query(b"%b SELECT %b(%b)" % (prefix.message, function.encode(), literal))
+    def _call_function_gen(self, function: LiteralString, argument: str) -> PQGen[str | None]:
+        prefix = self.prefix_for(PLAIN)
+        literal = Escaping(self.pgconn).escape_literal(argument.encode())
+        self.pgconn.send_query(b"%b SELECT %b(%b)" % (prefix.sql, function.encode(), literal))
         results = yield from execute(self.pgconn)
-        own = results[prefix.results :]
+        own = results[prefix.result_count :]
         if not own or own[0].status != ExecStatus.TUPLES_OK:
-            raise of_statement(results[-1], prefix=prefix, in_settings=not own, encoding=self.info.encoding)
-        answer: bytes | None = own[0].get_value(0, 0)
-        return None if answer is None else answer.decode()
+            raise statement_error(results[-1], prefix=prefix, in_prefix=not own, encoding=self.info.encoding)
+        value: bytes | None = own[0].get_value(0, 0)
+        return None if value is None else value.decode()
 
-    # What can't carry a tenant.
+    # Ways to send statements that cannot carry a prefix.
 
     def _start_query(self) -> PQGen[None]:
-        # psycopg's own cursors pass here before they send; ours do not.
-        _refuse("a psycopg cursor of another class", "the cursor of django.db.connection")
+        # psycopg's own cursors call this before they send. Our cursor does not.
+        _refuse("Another cursor class of psycopg", "the cursor of django.db.connection")
 
     def cursor(self, name: str = "", **options: Any) -> Any:
         if name:
@@ -125,22 +134,22 @@ class HotelConnection(psycopg.Connection[Any]):
         return super().cursor(**options)
 
     def refuse_named_cursor(self) -> NoReturn:
-        _refuse("a named (server-side) cursor", "an ordinary cursor, or its stream() for many rows")
+        _refuse("A named (server-side) cursor", "a client-side cursor, or its stream() for many rows")
 
     def pipeline(self) -> NoReturn:
-        _refuse("pipeline mode", "executemany(), which sends its statements in one message")
+        _refuse("Pipeline mode", "executemany(), which sends its statements in one message")
 
     def _pipeline_nolock(self) -> NoReturn:
         self.pipeline()
 
     def notifies(self, **options: Any) -> Iterator[Any]:  # type: ignore[override]
         if not self.direct:
-            _refuse("notifies() (it needs the session that said LISTEN)", "`with direct_connection():`")
+            _refuse("notifies(), which needs the session that ran LISTEN,", "`with direct_connection():`")
         return super().notifies(**options)
 
     def tpc_begin(self, xid: Any) -> None:  # noqa: ARG002 - psycopg's signature
-        _refuse("two-phase commit", "one database transaction")
+        _refuse("Two-phase commit", "one database transaction")
 
 
-def _refuse(what: str, instead: str) -> NoReturn:
-    raise NotSupportedError(f"{what} can't carry the hotel with its statements. Use {instead}.")
+def _refuse(feature: str, alternative: str) -> NoReturn:
+    raise NotSupportedError(f"{feature} cannot set the hotel for its statements. Use {alternative}.")

@@ -1,32 +1,57 @@
-"""Indexes made concurrently, which no transaction takes back: a migration that was ended in the middle goes on."""
+"""The schema editor: records the statements it executes, and can repeat CREATE INDEX CONCURRENTLY."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 
-_UNFINISHED = (
+_HAS_INVALID_INDEX = (
     "SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
     "WHERE c.relname = %s AND c.relnamespace = current_schema()::regnamespace AND NOT i.indisvalid)"
 )
 
+_recorded: ContextVar[list[str] | None] = ContextVar("recorded_schema_statements", default=None)
+
+
+@contextmanager
+def record_schema_statements() -> Iterator[list[str]]:
+    """Collect the statements that schema editors execute in this context, with their parameters bound."""
+    statements: list[str] = []
+    token = _recorded.set(statements)
+    try:
+        yield statements
+    finally:
+        _recorded.reset(token)
+
 
 class HotelSchemaEditor(DatabaseSchemaEditor):
-    """Killed while it waited, the server ends the statement: with the index, which no migration has recorded,
-    or, where the server was ended too, with an index that is not valid and that no query uses.
+    """Django's schema editor for migrations that are replayed in other hotels and repeated after a failure.
+
+    CREATE INDEX CONCURRENTLY runs outside a transaction. If `migrate` is killed while the statement runs, the server
+    may finish the index although no migration is recorded. If the server stops, it leaves an invalid index that no
+    query uses. The next run skips a finished index and rebuilds an invalid one.
     """
 
     sql_create_index_concurrently = DatabaseSchemaEditor.sql_create_index_concurrently.replace(
         "CONCURRENTLY", "CONCURRENTLY IF NOT EXISTS"
     )
 
+    def execute(self, sql: Any, params: Any = ()) -> None:
+        super().execute(sql, params)
+        statements = _recorded.get()
+        if statements is not None and not self.collect_sql:
+            statements.append(str(sql) if not params else self.connection.ops.compose_sql(str(sql), params))
+
     def add_index(self, model: Any, index: Any, concurrently: bool = False) -> None:
-        if concurrently and not self.collect_sql and self._is_unfinished(index.name):
+        if concurrently and not self.collect_sql and self._is_invalid(index.name):
             self.remove_index(model, index, concurrently=True)
         super().add_index(model, index, concurrently=concurrently)
 
-    def _is_unfinished(self, name: str) -> bool:
+    def _is_invalid(self, index: str) -> bool:
         with self.connection.cursor() as cursor:
-            cursor.execute(_UNFINISHED, [name])
+            cursor.execute(_HAS_INVALID_INDEX, [index])
             return bool(cursor.fetchone()[0])

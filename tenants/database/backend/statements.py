@@ -1,9 +1,9 @@
-"""What a statement does to its transaction or its session, as far as its text says.
+"""Classification of SQL statements by their effect on the transaction and the session.
 
-Everything travels behind `SET LOCAL` (prefix.py), so three kinds of text need care: transaction control (it
-would end the settings), session state (it would stay on a pooled server connection for whoever comes next)
-and what may not run in a transaction block. This reads the words of the SQL, not what functions do inside: it
-guards against mistakes. Rights in the database guard the rest (DESIGN 4.3).
+Every statement is sent behind `SET LOCAL` (prefix.py), so three kinds of statements need care: transaction control,
+which would end the settings; statements that change the session, which a pooler gives to another client; and
+statements that cannot run in a transaction block. Only the text is classified, not what functions do inside. This
+guards against mistakes. Privileges in the database guard against the rest (tenants/database/roles.py).
 """
 
 from __future__ import annotations
@@ -15,38 +15,46 @@ from enum import Enum, auto
 from functools import lru_cache
 
 
-class Kind(Enum):
+class StatementKind(Enum):
+    """The effect of a statement on the transaction and the session."""
+
     PLAIN = auto()
-    CONTROL = auto()  # BEGIN, COMMIT, SAVEPOINT ...
-    DEFERRED = auto()  # SET CONSTRAINTS ALL, SET TRANSACTION: like CONTROL, and harmless beside others
-    ALONE = auto()  # may not run in a transaction block
-    CLUSTER = auto()  # ALONE, and in no schema: CREATE DATABASE, ALTER SYSTEM
-    SESSION = auto()  # leaves something on the session, or changes the settings that we send
+    TRANSACTION_CONTROL = auto()  # BEGIN, COMMIT, SAVEPOINT ...
+    TRANSACTION_MODE = (
+        auto()
+    )  # SET CONSTRAINTS ALL, SET TRANSACTION. Allowed in a script, unlike TRANSACTION_CONTROL.
+    NON_TRANSACTIONAL = auto()  # Cannot run in a transaction block
+    CLUSTER = auto()  # NON_TRANSACTIONAL and not part of a schema: CREATE DATABASE, ALTER SYSTEM
+    SESSION_STATE = auto()  # Changes the session, or the settings in our prefix
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`many`: several statements in one string. `offence`: the words that made it this kind."""
+    """The classification of a query string.
 
-    kind: Kind
-    offence: str = ""
-    many: bool = False
+    `keywords` are the words that decided the kind. `is_script` is true if the string holds several statements.
+    """
+
+    kind: StatementKind
+    keywords: str = ""
+    is_script: bool = False
 
 
-PLAIN = Statement(Kind.PLAIN)
+PLAIN = Statement(StatementKind.PLAIN)
 
 _DML = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
+#: Without any of these, a text that starts with a DML keyword is one plain statement.
 _MARKS = (";", "'", "$", "--", "/*", "TEMP", "temp")
 _OPENING = re.compile(r"""(?<![\w$])[eE]'|'|"|--|/\*|(?<![\w$])\$(?:[^\W\d]\w*)?\$|;""")
-_ESCAPED = re.compile(r"(?:[^'\\]|\\.|'')*'", re.DOTALL)
+_ESCAPE_STRING = re.compile(r"(?:[^'\\]|\\.|'')*'", re.DOTALL)
 _COMMENT = re.compile(r"/\*|\*/")
 
 _TEMPORARY = r"(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?"
-# In the order of their reading: the first that matches the beginning of a statement says its kind.
-_KINDS = {
-    Kind.SESSION: (
+#: Patterns of the beginning of a statement. The order matters: the first match decides the kind.
+_KEYWORDS = {
+    StatementKind.SESSION_STATE: (
         r"SET\s+LOCAL\s+(?:ROLE|SEARCH_PATH|SCHEMA|SESSION|\"\")",
         r"SET(?!\s+(?:LOCAL|CONSTRAINTS|TRANSACTION)\b)",
         r"RESET|DISCARD|PREPARE|EXECUTE|DEALLOCATE|(?:COMMIT|ROLLBACK)\s+PREPARED",
@@ -54,30 +62,37 @@ _KINDS = {
         rf"(?:CREATE\s+(?:OR\s+REPLACE\s+)?{_TEMPORARY}|CREATE\s.*\bpg_temp)\b(?!.*\bON\s+COMMIT\s+DROP\b)",
         rf"(?:SELECT|WITH)\b.*\bINTO\s+{_TEMPORARY}",
     ),
-    Kind.DEFERRED: (r"SET\s+CONSTRAINTS\s+ALL|SET\s+TRANSACTION",),
-    Kind.CONTROL: (r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE",),
-    Kind.CLUSTER: (
+    StatementKind.TRANSACTION_MODE: (r"SET\s+CONSTRAINTS\s+ALL|SET\s+TRANSACTION",),
+    StatementKind.TRANSACTION_CONTROL: (
+        r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE",
+    ),
+    StatementKind.CLUSTER: (
         r"(?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE|SUBSCRIPTION)|ALTER\s+(?:SYSTEM|SUBSCRIPTION)",
         r"ALTER\s+DATABASE\b.*\bTABLESPACE|REINDEX\s+(?:\([^)]*\)\s*)?(?:SYSTEM|DATABASE)",
     ),
-    Kind.ALONE: (r"VACUUM|CLUSTER(?=\s*\Z)|(?:CREATE|DROP|REINDEX|ALTER)\b.*\bCONCURRENTLY",),
-    Kind.COPY: (r"COPY\b.*\b(?:STDIN|STDOUT)",),
+    StatementKind.NON_TRANSACTIONAL: (
+        r"VACUUM|CLUSTER(?=\s*\Z)|(?:CREATE|DROP|REINDEX|ALTER)\b.*\bCONCURRENTLY",
+    ),
+    StatementKind.COPY: (r"COPY\b.*\b(?:STDIN|STDOUT)",),
 }
 _BEGINNINGS = [
-    (kind, re.compile(rf"\(*(?:{'|'.join(words)})(?:\b|(?<=\"))", re.IGNORECASE | re.DOTALL))
-    for kind, words in _KINDS.items()
+    (kind, re.compile(rf"\(*(?:{'|'.join(patterns)})(?:\b|(?<=\"))", re.IGNORECASE | re.DOTALL))
+    for kind, patterns in _KEYWORDS.items()
 ]
-_FUNCTION = re.compile(r"\b(?:set_config|pg_(?:try_)?advisory_(?:lock|unlock)\w*)(?=\s*\()", re.IGNORECASE)
+#: Functions that change the session.
+_SESSION_FUNCTION = re.compile(
+    r"\b(?:set_config|pg_(?:try_)?advisory_(?:lock|unlock)\w*)(?=\s*\()", re.IGNORECASE
+)
 
 
 def classify(text: str) -> Statement:
-    """What to know before `text` is sent. Parameters are not in it: they are bound as literals afterwards."""
-    # A longer text is a generated one (a bulk insert, a script) that does not come back.
-    return _remembered(text) if len(text) <= 4096 else _read(text)
+    """Classify a query string. It contains placeholders; parameters are bound as literals afterwards."""
+    # Longer texts are generated (bulk inserts, scripts) and rarely repeat, so they are not cached.
+    return _classify_cached(text) if len(text) <= 4096 else _classify(text)
 
 
-def split(text: str) -> Iterator[str]:
-    """The statements of `text`, their comments cut out and their quotes emptied."""
+def split_statements(text: str) -> Iterator[str]:
+    """Yield the statements of `text` without comments and with all quoted strings emptied."""
     kept: list[str] = []
     at = 0
     while opening := _OPENING.search(text, at):
@@ -90,13 +105,16 @@ def split(text: str) -> Iterator[str]:
             at = opening.end()
         else:
             kept.append({"'": "''", '"': '""'}.get(mark[-1], " "))
-            at = _closing(text, mark, opening.end())
+            at = _find_end(text, mark, opening.end())
     if statement := ("".join(kept) + text[at:]).strip():
         yield statement
 
 
-def _closing(text: str, mark: str, at: int) -> int:
-    """Where what `mark` opened ends; a doubled quote ends it and opens it again, which comes to the same."""
+def _find_end(text: str, mark: str, at: int) -> int:
+    """Return the position after the string or comment that `mark` opened.
+
+    A doubled quote counts as the end of one string and the start of another, which has the same effect.
+    """
     if mark == "/*":
         depth = 1
         while depth and (comment := _COMMENT.search(text, at)):
@@ -104,35 +122,41 @@ def _closing(text: str, mark: str, at: int) -> int:
             at = comment.end()
         return len(text) if depth else at
     if mark in {"e'", "E'"}:
-        escaped = _ESCAPED.match(text, at)
-        return escaped.end() if escaped else len(text)
+        string = _ESCAPE_STRING.match(text, at)
+        return string.end() if string else len(text)
     end = "\n" if mark == "--" else mark
-    found = text.find(end, at)
-    return found + len(end) if found >= 0 else len(text)
+    position = text.find(end, at)
+    return position + len(end) if position >= 0 else len(text)
 
 
-def _read(text: str) -> Statement:
+def _classify(text: str) -> Statement:
     if text.startswith(_DML) and not any(mark in text for mark in _MARKS):
-        return _one(text)
-    read = [_one(statement) for statement in split(text)]
-    if len(read) <= 1:
-        return read[0] if read else Statement(Kind.EMPTY)
-    for kind in (Kind.CONTROL, Kind.CLUSTER, Kind.ALONE, Kind.SESSION, Kind.COPY):
-        for statement in read:
+        return _classify_one(text)
+    statements = [_classify_one(statement) for statement in split_statements(text)]
+    if len(statements) <= 1:
+        return statements[0] if statements else Statement(StatementKind.EMPTY)
+    for kind in (
+        StatementKind.TRANSACTION_CONTROL,
+        StatementKind.CLUSTER,
+        StatementKind.NON_TRANSACTIONAL,
+        StatementKind.SESSION_STATE,
+        StatementKind.COPY,
+    ):
+        for statement in statements:
             if statement.kind is kind:
-                return Statement(kind, offence=statement.offence, many=True)
-    return Statement(Kind.PLAIN, many=True)
+                return Statement(kind, keywords=statement.keywords, is_script=True)
+    return Statement(StatementKind.PLAIN, is_script=True)
 
 
-_remembered = lru_cache(maxsize=2048)(_read)
+_classify_cached = lru_cache(maxsize=2048)(_classify)
 
 
-def _one(statement: str) -> Statement:
-    if found := _FUNCTION.search(statement):
-        return Statement(Kind.SESSION, offence=found[0])
+def _classify_one(statement: str) -> Statement:
+    if function := _SESSION_FUNCTION.search(statement):
+        return Statement(StatementKind.SESSION_STATE, keywords=function[0])
     if statement.startswith(_DML) and "TEMP" not in statement and "temp" not in statement:
         return PLAIN
     for kind, beginning in _BEGINNINGS:
         if beginning.match(statement):
-            return Statement(kind, offence=" ".join(statement.split()[:3])[:60])
+            return Statement(kind, keywords=" ".join(statement.split()[:3])[:60])
     return PLAIN

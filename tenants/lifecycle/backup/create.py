@@ -18,7 +18,8 @@ from tenants import personal_data, selectors
 from tenants.context import PUBLIC_SCHEMA, platform_context
 from tenants.database import quoting
 from tenants.database.connections import direct_connection
-from tenants.lifecycle import deletion, pgtools, template
+from tenants.database.placement import list_hotel_references
+from tenants.lifecycle import pgtools, template
 from tenants.lifecycle.backup import archive, output_file, table_data
 from tenants.lifecycle.backup.errors import BackupFailed, BackupRefused
 from tenants.lifecycle.backup.manifest import Manifest, Table
@@ -152,7 +153,7 @@ def _migrations(cursor: CursorWrapper, hotel: Hotel, row: dict[str, Any]) -> lis
 
 
 def _shared(cursor: CursorWrapper, hotel: Hotel) -> list[table_data.Source]:
-    return [_only(cursor, table, column, hotel) for table, column in deletion.shared_tables()]
+    return [_only(cursor, table, column, hotel) for table, column in list_hotel_references()]
 
 
 def _only(cursor: CursorWrapper, table: str, column: str, hotel: Hotel) -> table_data.Source:

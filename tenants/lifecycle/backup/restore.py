@@ -18,6 +18,7 @@ from hotelagent.core.ids import uuid7
 from tenants.context import platform_context
 from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection, execute_script
+from tenants.database.logins import get_database_logins
 from tenants.errors import SchemaTemplateNotFound, SlugConflict
 from tenants.lifecycle import naming, suspension, template
 from tenants.lifecycle.backup import activation, archive, shared_rows, table_data
@@ -101,7 +102,7 @@ def _restore(backup: archive.Reader, slug: str, *, forget_due: bool, progress: P
             _schema(cursor, backup, hotel, progress)
             _compare(cursor, manifest, hotel)
             if settings.DATABASE_ROLES:
-                roles.repair_hotel_privileges(cursor, hotel, roles.get_database_logins(cursor))
+                roles.repair_hotel_privileges(cursor, hotel, get_database_logins(cursor))
             # Late: its row tells every process to look at the hosts anew, and until the commit nobody else can.
             _save(hotel)
             left_out = shared_rows.restore_shared_rows(cursor, backup, hotel, same_id=same_id)
@@ -155,7 +156,9 @@ def _hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Hotel,
         }
     )
     # A role is the whole server's: where another database has the hotel too, its role must not lead here.
-    same_id = not Hotel.objects.filter(id=before).exists() and not roles.other_databases(cursor, hotel.role)
+    same_id = not Hotel.objects.filter(id=before).exists() and not roles.find_other_databases(
+        cursor, hotel.role
+    )
     if not same_id:
         hotel.id = uuid7()
     return hotel, same_id

@@ -4,8 +4,8 @@ from django.db.backends.utils import CursorWrapper
 
 from tenants.context import PUBLIC_SCHEMA
 from tenants.database import quoting
+from tenants.database.placement import list_hotel_references
 from tenants.errors import DomainConflict
-from tenants.lifecycle import deletion
 from tenants.lifecycle.backup import archive, table_data
 from tenants.lifecycle.backup.errors import RestoreFailed
 from tenants.lifecycle.backup.manifest import Table
@@ -22,7 +22,7 @@ def restore_shared_rows(
     A hotel that comes back as itself without its address would be no restore: raises DomainConflict. A copy of a hotel
     that is still there gets none of its domains and contacts.
     """
-    owners = dict(deletion.shared_tables())
+    owners = dict(list_hotel_references())
     left_out = {}
     for table in backup.manifest.shared:
         if table.name not in owners:

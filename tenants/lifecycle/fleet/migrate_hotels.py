@@ -70,7 +70,7 @@ class Lesson:
     """What Django sent to one hotel, for the others; `relations` where it made some, which want rights."""
 
     text: str
-    relations: roles.Relations | None
+    relations: roles.SchemaRelations | None
 
 
 def _teach(migrator: SchemaMigrator, hotel: Hotel, lesson: list[Lesson]) -> None:
@@ -176,8 +176,8 @@ def _mark(hotel: Hotel, state: str) -> None:
         Hotel.objects.filter(id=hotel.id).update(migrated=state)
 
 
-def _grant(hotel: Hotel) -> roles.Relations:
+def _grant(hotel: Hotel) -> roles.SchemaRelations:
     with platform_context(), connection.cursor() as cursor:
-        relations = roles.relations_of(cursor, hotel.schema)
+        relations = roles.list_relations(cursor, hotel.schema)
         cursor.execute(roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=relations))
     return relations

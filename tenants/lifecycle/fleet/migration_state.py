@@ -10,14 +10,14 @@ from tenants.models import Hotel, HotelStatus
 #: Schemas that one statement looks into: each takes a lock, and a server has 6,400 by default.
 _AT_ONCE = 500
 
-State = frozenset[tuple[str, str]]
+AppliedMigrations = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Hotels that have the same migrations: what one needs, all need."""
 
-    state: State
+    state: AppliedMigrations
     hotels: list[Hotel]
 
 
@@ -29,7 +29,7 @@ def find_hotels_behind(target: str, *, slugs: list[str] | None = None) -> list[H
 
 def group_by_state(hotels: list[Hotel]) -> list[Group]:
     """Read what each hotel really has, and put the same ones together, the largest group first."""
-    groups: dict[State, list[Hotel]] = {}
+    groups: dict[AppliedMigrations, list[Hotel]] = {}
     for start in range(0, len(hotels), _AT_ONCE):
         some = hotels[start : start + _AT_ONCE]
         states = _read(some)

@@ -1,7 +1,5 @@
-"""One schema migrated by Django itself, and what Django sent while it did."""
+"""Migration of one schema with Django's migration executor, recording the SQL for other schemas."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any, cast
 
 from django.db import connection, router, transaction
@@ -11,14 +9,15 @@ from django.db.migrations.migration import Migration
 from django.db.migrations.operations.base import Operation
 
 from tenants.context import Tenant, hotel_context
+from tenants.database.backend.schema import record_schema_statements
 from tenants.lifecycle.fleet.migration_lock import LOCK_TIMEOUT
-from tenants.lifecycle.fleet.migration_state import State
+from tenants.lifecycle.fleet.migration_state import AppliedMigrations
 
 Plan = list[tuple[Migration, bool]]
 
 
 class SchemaMigrator:
-    """Brings schemas of one state to the newest one. Made once for many schemas, in the thread that uses it."""
+    """Migrates schemas that have the same migrations applied. Create it once and use it in one thread."""
 
     def __init__(self, tenant: Tenant) -> None:
         with hotel_context(tenant):
@@ -40,47 +39,49 @@ class SchemaMigrator:
 
     @property
     def replayable(self) -> bool:
-        """Whether what Django sends to one schema can be sent to the others as text."""
+        """Return whether the SQL that Django executes in one schema can be replayed in the others."""
         return self.atomic and not self.runs_python
 
-    def applied(self, tenant: Tenant) -> State:
+    def applied(self, tenant: Tenant) -> AppliedMigrations:
+        """Return the migrations that are applied in the tenant's schema."""
         with hotel_context(tenant):
             return frozenset(self.executor.recorder.applied_migrations())
 
     def migrate(self, tenant: Tenant) -> list[str]:
-        """Run the plan in the schema, with the hotel set. The SQL that changed the schema, in order.
+        """Apply the plan to the tenant's schema, and return the statements that changed the schema, in order.
 
-        One transaction: the schema is at the newest state, or as it was. But where a migration is not atomic
-        (CREATE INDEX CONCURRENTLY): then the schema is at the last migration that went through.
+        The plan is one transaction. If a migration is not atomic (CREATE INDEX CONCURRENTLY), each migration is
+        committed separately, and after an error the schema keeps the migrations before the one that failed.
         """
-        with hotel_context(tenant), _recorded() as sent:
+        with hotel_context(tenant), record_schema_statements() as statements:
             if not self.atomic:
-                self._run()
-                return sent
-            self._settle(sent)
+                self._execute_plan()
+                return statements
+            self._check_constraints_between_migrations(statements)
             with transaction.atomic():
                 with connection.cursor() as cursor:
                     cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-                self._run()
-            return sent
+                self._execute_plan()
+            return statements
 
-    def _run(self) -> None:
+    def _execute_plan(self) -> None:
         self.executor.migrate(self.targets, plan=self.plan, state=self.state.clone())
 
-    def _settle(self, sent: list[str]) -> None:
-        """Check the foreign keys between two migrations, as the commit between them would: ALTER TABLE refuses
-        a table that still has checks to come.
+    def _check_constraints_between_migrations(self, statements: list[str]) -> None:
+        """Check deferred foreign keys between two migrations, as a commit between them would.
+
+        ALTER TABLE refuses a table with pending foreign key checks.
         """
 
-        def between(action: str, migration: Migration | None = None, _fake: bool = False) -> None:
+        def check_constraints(action: str, migration: Migration | None = None, _fake: bool = False) -> None:
             if action != "apply_success" or migration is self.plan[-1][0]:
                 return
             with connection.cursor() as cursor:
                 for statement in ("SET CONSTRAINTS ALL IMMEDIATE", "SET CONSTRAINTS ALL DEFERRED"):
                     cursor.execute(statement)
-                    sent.append(statement)
+                    statements.append(statement)
 
-        self.executor.progress_callback = cast("Any", between)
+        self.executor.progress_callback = cast("Any", check_constraints)
 
 
 def _runs_python(operation: Operation, app_label: str) -> bool:
@@ -89,24 +90,6 @@ def _runs_python(operation: Operation, app_label: str) -> bool:
     if operation.reduces_to_sql:
         return False
     if isinstance(operation, RunPython):
-        # What the router keeps out of the current schema is nothing to run there.
+        # The router may exclude the operation from the schema of the current tenant.
         return router.allow_migrate(connection.alias, app_label, **operation.hints)
     return True
-
-
-@contextlib.contextmanager
-def _recorded() -> Iterator[list[str]]:
-    """The statements that schema editors of this thread's connection execute meanwhile, with their values in."""
-    sent: list[str] = []
-    original: Any = connection.SchemaEditorClass
-
-    class Recording(original):  # type: ignore[misc]
-        def execute(self, sql: Any, params: Any = ()) -> None:
-            super().execute(sql, params)
-            sent.append(str(sql) if not params else self.connection.ops.compose_sql(str(sql), params))
-
-    connection.SchemaEditorClass = Recording
-    try:
-        yield sent
-    finally:
-        del connection.SchemaEditorClass

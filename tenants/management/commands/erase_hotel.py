@@ -32,7 +32,7 @@ class Command(HotelCommand):
             if not sys.stdin.isatty():
                 raise CommandError(f"Say --confirm {hotel.slug}: nobody can be asked here.", returncode=2)
             confirmed = input(f"All that is stored of {hotel.name} will be gone. Its slug again, to go on: ")
-        certificate = deletion.erase_hotel(hotel_id=hotel.id, confirm=confirmed)
+        certificate = deletion.delete_hotel(hotel_id=hotel.id, confirm=confirmed)
         rows, shared = sum(certificate.tables.values()), sum(certificate.shared.values())
         text = (
             f"{hotel.name} is erased: the schema {certificate.schema} with {rows} rows in {len(certificate.tables)} "

@@ -10,10 +10,16 @@ from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate as django_migrate
 from django.db import DEFAULT_DB_ALIAS, connection, transaction
 
-from tenants.checks.database import check_direct_connection
+from tenants.checks.connections import check_direct_connection
 from tenants.context import Tenant, hotel_context, platform_context
 from tenants.database import roles, shared_roles
 from tenants.database.connections import direct_connection
+from tenants.database.logins import (
+    apply_runtime_settings,
+    can_create_roles,
+    get_database_logins,
+    login_exists,
+)
 from tenants.errors import DomainError
 from tenants.lifecycle import template
 from tenants.lifecycle.fleet import migrate_hotels, migration_plan, migration_state
@@ -101,18 +107,18 @@ class Command(django_migrate.Command):
     def _demand_logins(self) -> None:
         """Before anything is changed: what the walls need and only an administrator can give."""
         with connection.cursor() as cursor:
-            who = roles.get_database_logins(cursor)
-            if not shared_roles.login_exists(cursor, who.runtime):
+            logins = get_database_logins(cursor)
+            if not login_exists(cursor, logins.runtime):
                 raise CommandError(
-                    f"DATABASE_URL logs in as {who.runtime!r}, and this database has no such role. Make it first:\n"
-                    f"  CREATE ROLE \"{who.runtime}\" LOGIN NOINHERIT PASSWORD '...';\n"
+                    f"DATABASE_URL logs in as {logins.runtime!r}, and this database has no such role. Make it first:\n"
+                    f"  CREATE ROLE \"{logins.runtime}\" LOGIN NOINHERIT PASSWORD '...';\n"
                     "or, where roles can't be made, set DATABASE_ROLES=False (DESIGN 4.3 says what that costs)."
                 )
-            if not shared_roles.may_create_roles(cursor):
+            if not can_create_roles(cursor):
                 raise CommandError(
-                    f"DATABASE_DIRECT_URL logs in as {who.owner!r}, which may not create roles, and each hotel gets "
+                    f"DATABASE_DIRECT_URL logs in as {logins.owner!r}, which may not create roles, and each hotel gets "
                     "one of its own. Let an administrator of the database run:\n"
-                    f'  ALTER ROLE "{who.owner}" CREATEROLE;\n'
+                    f'  ALTER ROLE "{logins.owner}" CREATEROLE;\n'
                     "or, where that can't be, set DATABASE_ROLES=False (DESIGN 4.3 says what that costs)."
                 )
 
@@ -122,13 +128,13 @@ class Command(django_migrate.Command):
         If DATABASE_ROLES is off and both URLs name one login, ensure only the settings of that login.
         """
         with connection.cursor() as cursor:
-            who = roles.get_database_logins(cursor)
+            logins = get_database_logins(cursor)
             refused: list[str] = []
             with transaction.atomic():
                 if settings.DATABASE_ROLES:
-                    refused = shared_roles.ensure(cursor, who)
-                elif who.same:
-                    refused = shared_roles.ensure_settings(cursor, who)
+                    refused = shared_roles.ensure_shared_privileges(cursor, logins)
+                elif logins.is_single_login:
+                    refused = apply_runtime_settings(cursor, logins)
             for statement in refused:
                 self.stderr.write(
                     self.style.WARNING(f"An administrator of the database must run: {statement};")
@@ -165,10 +171,10 @@ class Command(django_migrate.Command):
         if not settings.DATABASE_ROLES:
             return []
         with connection.cursor() as cursor:
-            who = roles.get_database_logins(cursor)
-            drifted = roles.find_privilege_drift(cursor, who)
+            logins = get_database_logins(cursor)
+            drifted = roles.find_privilege_drift(cursor, logins)
             for hotel in drifted:
-                roles.repair_hotel_privileges(cursor, hotel, who)
+                roles.repair_hotel_privileges(cursor, hotel, logins)
         return [hotel.slug for hotel in drifted]
 
     def _canaries(self, hotels: list[Hotel]) -> list[Hotel]:
@@ -196,7 +202,7 @@ class Command(django_migrate.Command):
                 "migrated": sorted(result.migrated),
                 "failed": result.failed,
                 "untouched": untouched,
-                "mended": mended,
+                "repaired": mended,
             }
             self.stdout.write(json.dumps(told))
         else:

@@ -1,4 +1,4 @@
-"""A route that is not what it should be is told by a check with an id and a cure."""
+"""System checks of the runtime and the direct connection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
-from tenants.checks import database as checks
+from tenants.checks import connections as checks
 from tenants.database.backend.base import DatabaseWrapper
 from tenants.database.connections import database_settings
 from tests import servers
@@ -23,7 +23,9 @@ def ids(messages: list[Any]) -> list[str]:
     return [message.id for message in messages]
 
 
-def test_a_direct_route_is_told_from_a_pooler(connected: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_direct_connection_check_with_a_transaction_pooler_reports_e025(
+    connected: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert checks.check_direct_connection(databases=DEFAULT) == []
     assert checks.check_direct_connection(databases=None) == []
     if servers.find_pgbouncer() is None:
@@ -37,41 +39,45 @@ def test_a_direct_route_is_told_from_a_pooler(connected: World, monkeypatch: pyt
             connection.close()
 
 
-def test_a_direct_route_that_does_not_answer_is_told(
+def test_direct_connection_check_with_an_unreachable_server_reports_e024(
     connected: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nowhere = database_settings("postgresql://nobody@127.0.0.1:1/none", direct=True)
-    monkeypatch.setattr(django_settings, "DATABASE_DIRECT", nowhere)
+    unreachable = database_settings("postgresql://nobody@127.0.0.1:1/none", direct=True)
+    monkeypatch.setattr(django_settings, "DATABASE_DIRECT", unreachable)
     assert ids(checks.check_direct_connection(databases=DEFAULT)) == ["tenants.E024"]
 
 
-def test_a_runtime_login_that_nothing_holds_back_is_told(
+def test_runtime_login_check_with_a_superuser_reports_missing_limits(
     connected: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = checks.check_runtime_login(databases=DEFAULT)
-    assert {"tenants.E027", "tenants.W022"}.isdisjoint(ids(found))
-    given = {**connection.settings_dict, **database_settings(connected.superuser_url, direct=False)}
-    mighty = DatabaseWrapper(given)
-    monkeypatch.setattr(checks, "connection", mighty)
+    messages = checks.check_runtime_login(databases=DEFAULT)
+    assert {"tenants.E027", "tenants.W022"}.isdisjoint(ids(messages))
+    superuser_settings = {
+        **connection.settings_dict,
+        **database_settings(connected.superuser_url, direct=False),
+    }
+    superuser = DatabaseWrapper(superuser_settings)
+    monkeypatch.setattr(checks, "connection", superuser)
     assert ids(checks.check_runtime_login(databases=DEFAULT)) == [
         "tenants.E027",
         "tenants.W021",
         "tenants.W021",
         "tenants.W023",
     ]
-    mighty.close()
+    superuser.close()
 
 
-def test_jit_compilation_on_the_runtime_connection_is_reported_with_the_statement_that_ends_it(
+def test_runtime_login_check_with_jit_on_reports_w023_and_the_statement_that_turns_it_off(
     connected: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [found] = [one for one in checks.check_runtime_login(databases=DEFAULT) if one.id == "tenants.W023"]
-    statement = str(found.hint).partition(";")[0]
-    # A new connection and not the pooler's, which is older than the setting.
-    given = {**connection.settings_dict, **database_settings(connected.runtime_url, direct=False)}
+    messages = checks.check_runtime_login(databases=DEFAULT)
+    [message] = [message for message in messages if message.id == "tenants.W023"]
+    statement = str(message.hint).partition("or: ")[2].partition(";")[0]
+    # The pooler's connection is older than the setting, so a new one is needed.
+    runtime_settings = {**connection.settings_dict, **database_settings(connected.runtime_url, direct=False)}
     with psycopg.connect(connected.superuser_url, autocommit=True) as superuser:
         superuser.execute(statement.encode())
-        new = DatabaseWrapper(given)
+        new = DatabaseWrapper(runtime_settings)
         monkeypatch.setattr(checks, "connection", new)
         try:
             assert "tenants.W023" not in ids(checks.check_runtime_login(databases=DEFAULT))
@@ -80,23 +86,27 @@ def test_jit_compilation_on_the_runtime_connection_is_reported_with_the_statemen
             superuser.execute(statement.replace("SET jit TO off", "RESET jit").encode())
 
 
-def test_settings_that_cannot_work_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checks.check_settings_of_routes() == []
+def test_connection_settings_check_with_another_engine_and_options_reports_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert checks.check_connection_settings() == []
     runtime = django_settings.DATABASES["default"]
     monkeypatch.setitem(runtime, "ENGINE", "django.db.backends.postgresql")
     monkeypatch.setitem(runtime, "OPTIONS", {"pool": True, "options": "-c x=y"})
-    assert ids(checks.check_settings_of_routes()) == ["tenants.E020", "tenants.E021", "tenants.E022"]
+    assert ids(checks.check_connection_settings()) == ["tenants.E020", "tenants.E021", "tenants.E022"]
 
 
-def test_a_far_database_without_tls_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_check_with_a_remote_database_without_tls_reports_e023(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.check_tls() == []
-    far = database_settings("postgresql://u:p@db.example.com/db?sslmode=prefer", direct=True)
-    monkeypatch.setattr(django_settings, "DATABASE_DIRECT", far)
+    remote = database_settings("postgresql://u:p@db.example.com/db?sslmode=prefer", direct=True)
+    monkeypatch.setattr(django_settings, "DATABASE_DIRECT", remote)
     assert ids(checks.check_tls()) == ["tenants.E023"]
 
 
-def test_supabases_session_pooler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checks.check_direct_address() == []
+def test_session_pooler_check_with_supabases_session_pooler_reports_w020(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert checks.check_session_pooler() == []
     url = "postgresql://postgres.ref:p@aws-0-eu-west-1.pooler.supabase.com:5432/postgres"
     monkeypatch.setattr(django_settings, "DATABASE_DIRECT", database_settings(url, direct=True))
-    assert ids(checks.check_direct_address()) == ["tenants.W020"]
+    assert ids(checks.check_session_pooler()) == ["tenants.W020"]

@@ -1,0 +1,53 @@
+"""System checks of the placement of models: every table has one, and no hotel table references a shared one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.exceptions import ImproperlyConfigured
+
+from tenants.database.placement import placement_of
+
+
+@register(Tags.models)
+def check_placement(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:  # noqa: ARG001
+    """Check that the placement of every model is set."""
+    messages: list[CheckMessage] = []
+    for model in apps.get_models(include_auto_created=True):
+        try:
+            placement_of(model._meta.app_label, model._meta.model_name)
+        except ImproperlyConfigured as error:
+            messages.append(Error(str(error), obj=model, id="tenants.E001"))
+    return messages
+
+
+@register(Tags.models)
+def check_hotel_foreign_keys(
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
+    **_options: Any,
+) -> list[CheckMessage]:
+    """Check that the tables of a hotel reference only each other, so that a hotel can be backed up and moved alone."""
+    messages: list[CheckMessage] = []
+    for model in apps.get_models(include_auto_created=True):
+        try:
+            if not placement_of(model._meta.app_label, model._meta.model_name).in_hotel:
+                continue
+            for field in model._meta.local_fields:
+                target = field.related_model
+                if (
+                    isinstance(target, type)
+                    and getattr(field, "db_constraint", False)
+                    and not placement_of(target._meta.app_label, target._meta.model_name).in_hotel
+                ):
+                    messages.append(
+                        Error(
+                            f"{field} is a foreign key from a hotel's table to a shared table.",
+                            hint="Store the id of the other row in a plain field without a constraint.",
+                            obj=model,
+                            id="tenants.E002",
+                        )
+                    )
+        except ImproperlyConfigured:
+            continue  # reported as tenants.E001
+    return messages
