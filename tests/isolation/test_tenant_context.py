@@ -179,7 +179,10 @@ def test_a_schema_that_is_gone_is_not_answered_from_public(connected: World) -> 
 
 def test_a_role_that_is_gone_is_an_error_that_says_so(connected: World) -> None:
     gone = replace(connected.tenant(0), role="hotel_gone")
-    with hotel_context(gone), pytest.raises(DatabaseError, match="role or schema could not be set"):
+    with (
+        hotel_context(gone),
+        pytest.raises(DatabaseError, match="role or the schema of the hotel could not be set"),
+    ):
         ask("SELECT 1")
 
 
@@ -279,5 +282,5 @@ def test_what_needs_a_session_is_refused_and_pointed_to_the_direct_route(
 def test_the_end_of_a_transaction_among_other_statements_is_refused(
     connected: World, statements: str
 ) -> None:
-    with hotel_context(connected.tenant(0)), pytest.raises(ProgrammingError, match="without its hotel"):
+    with hotel_context(connected.tenant(0)), pytest.raises(ProgrammingError, match="without their hotel"):
         ask(statements)

@@ -260,14 +260,14 @@ def test_what_cannot_carry_the_hotel_is_refused(connected: World) -> None:
             raw.cursor("named")
         with pytest.raises(psycopg.NotSupportedError, match="server-side"):
             connection.create_cursor("named")
-        with pytest.raises(psycopg.NotSupportedError, match="pipeline"), raw.pipeline():
+        with pytest.raises(psycopg.NotSupportedError, match="Pipeline"), raw.pipeline():
             pass
         for foreign in (psycopg.Cursor(raw), psycopg.ClientCursor(raw), psycopg.RawCursor(raw)):
             with pytest.raises(psycopg.NotSupportedError, match=r"django\.db\.connection"):
                 foreign.execute("SELECT 1")
         with pytest.raises(psycopg.NotSupportedError, match=r"direct_connection\(\)"):
             list(raw.notifies(timeout=0))
-        with pytest.raises(psycopg.NotSupportedError, match="two-phase"):
+        with pytest.raises(psycopg.NotSupportedError, match="Two-phase"):
             raw.tpc_begin("x")
         with pytest.raises(psycopg.NotSupportedError, match="Prepared"):
             raw.execute("SELECT 1", prepare=True)

@@ -1,4 +1,4 @@
-"""Erasing a hotel: all of it or nothing, and shown to be all."""
+"""Deletion of a hotel: everything or nothing, with proof that nothing remains."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def sol() -> Hotel:
-    """A suspended hotel that has something everywhere."""
+    """Return a suspended hotel with rows in its schema and the shared tables, and a key in Redis."""
     hotel = services.create_hotel(slug="sol", name="Sol", domains=["sol.example"])
     with hotel_context(hotel):
         User.objects.create_user(username="ana", password=None, role="manager")
@@ -44,14 +44,15 @@ def sol() -> Hotel:
     return services.suspend_hotel(hotel_id=hotel.id)
 
 
-def erase(**options: Any) -> dict[str, Any]:
+def erase_hotel(**options: Any) -> dict[str, Any]:
     out = StringIO()
     call_command("erase_hotel", "sol", json=True, stdout=out, **options)
-    told: dict[str, Any] = json.loads(out.getvalue())
-    return told
+    result: dict[str, Any] = json.loads(out.getvalue())
+    return result
 
 
-def is_whole(hotel: Hotel) -> bool:
+def is_complete(hotel: Hotel) -> bool:
+    """Return whether the hotel has everything that the fixture created, and no event of its deletion."""
     with platform_context():
         return (
             hotel.schema in sql.schemas()
@@ -62,11 +63,11 @@ def is_whole(hotel: Hotel) -> bool:
         )
 
 
-def test_nothing_is_left(sol: Hotel, redis_url: str) -> None:
+def test_erase_hotel_deletes_schema_role_rows_and_redis_keys(sol: Hotel, redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         client.set(f"throttle:{sol.schema}:0123", "1")
         client.set("throttle:hotel_alpha:0123", "1")
-        told = erase(confirm="sol")
+        certificate = erase_hotel(confirm="sol")
         assert client.keys(f"*{sol.id}*") == client.keys(f"*{sol.schema}*") == []
         assert client.exists("throttle:hotel_alpha:0123")
     assert sol.schema not in sql.schemas()
@@ -76,113 +77,116 @@ def test_nothing_is_left(sol: Hotel, redis_url: str) -> None:
             assert not model.objects.filter(hotel_id=sol.id).exists()
         assert set(Hotel.objects.values_list("slug", flat=True)) == {"alpha", "beta"}
     assert host_routing.resolve("sol.localhost") is None
-    assert told["tables"]["tenants_user"] == 1
-    assert told["shared"] == {"tenants_contactidentifier": 1, "tenants_domain": 1, "tenants_dueitem": 1}
-    assert told["redis_keys"] == 2
+    assert certificate["tables"]["tenants_user"] == 1
+    assert certificate["shared"] == {
+        "tenants_contactidentifier": 1,
+        "tenants_domain": 1,
+        "tenants_dueitem": 1,
+    }
+    assert certificate["redis_keys"] == 2
 
 
-def test_the_platforms_trail_keeps_a_certificate_without_personal_data(sol: Hotel) -> None:
-    told = erase(confirm="sol")
+def test_erase_hotel_records_the_certificate_without_personal_data(sol: Hotel) -> None:
+    certificate = erase_hotel(confirm="sol")
     with platform_context():
         event = Event.objects.get(event="hotel.deleted")
     assert (event.actor_kind, event.actor_label) == ("command", "erase_hotel")
     assert (event.subject_kind, event.subject_id) == ("hotel", str(sol.id))
-    assert event.data == {"slug": "sol", "detail": told}
+    assert event.data == {"slug": "sol", "detail": certificate}
     assert "guest@" not in json.dumps(event.data)
     assert "ana" not in json.dumps(event.data)
-    assert event.sentence.endswith("erased the hotel sol")
+    assert event.sentence.endswith("deleted the hotel sol")
 
 
-def test_the_slug_is_free_again(sol: Hotel) -> None:
-    erase(confirm="sol")
+def test_slug_of_a_deleted_hotel_can_be_used_again(sol: Hotel) -> None:
+    erase_hotel(confirm="sol")
     assert services.create_hotel(slug="sol", name="Another").schema == "hotel_sol"
 
 
-def test_an_open_hotel_is_refused(sol: Hotel) -> None:
+def test_erase_hotel_of_an_active_hotel_is_refused(sol: Hotel) -> None:
     services.resume_hotel(hotel_id=sol.id)
     with pytest.raises(CommandError, match="suspend_hotel sol"):
-        erase(confirm="sol")
+        erase_hotel(confirm="sol")
     assert host_routing.resolve("sol.localhost") is not None
 
 
-@pytest.mark.parametrize("said", ["", "SOL", "sol ", "alpha"])
-def test_another_slug_is_refused(sol: Hotel, said: str) -> None:
-    with pytest.raises(CommandError, match="is not the slug 'sol'"):
-        erase(confirm=said)
-    assert is_whole(sol)
+@pytest.mark.parametrize("slug", ["", "SOL", "sol ", "alpha"])
+def test_erase_hotel_with_another_slug_as_confirmation_is_refused(sol: Hotel, slug: str) -> None:
+    with pytest.raises(CommandError, match="is not the hotel's slug, 'sol'"):
+        erase_hotel(confirm=slug)
+    assert is_complete(sol)
 
 
-def test_a_script_must_confirm(sol: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_erase_hotel_without_a_terminal_requires_confirm(sol: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", StringIO())
     with pytest.raises(CommandError, match="--confirm sol") as caught:
-        erase()
+        erase_hotel()
     assert caught.value.returncode == 2
-    assert is_whole(sol)
+    assert is_complete(sol)
 
 
-def test_a_person_is_asked(sol: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_erase_hotel_on_a_terminal_asks_for_the_slug(sol: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = mock.Mock(isatty=lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
-    monkeypatch.setattr("builtins.input", lambda _question: "sol")
-    assert erase()["slug"] == "sol"
+    monkeypatch.setattr("builtins.input", lambda _prompt: "sol")
+    assert erase_hotel()["slug"] == "sol"
 
 
-def test_an_unknown_hotel_is_an_error() -> None:
+def test_erase_hotel_of_an_unknown_hotel_is_an_error() -> None:
     with pytest.raises(CommandError, match="no hotel"):
-        erase(confirm="sol")
+        erase_hotel(confirm="sol")
     with pytest.raises(HotelNotFound):
         deletion.delete_hotel(hotel_id=uuid7(), confirm="sol")
 
 
-def test_a_hotel_that_is_in_a_copy_of_the_database_too_is_refused() -> None:
-    """Every worker's database is a copy of the same one, so alpha is in the template as well."""
+def test_delete_hotel_that_is_also_in_another_database_raises_deletion_conflict() -> None:
+    """The databases of the test workers are copies of one template, so the template holds alpha too."""
     with platform_context():
         alpha = services.suspend_hotel(hotel_id=Hotel.objects.get(slug="alpha").id)
-    with pytest.raises(DeletionConflict, match="other databases") as caught:
+    with pytest.raises(DeletionConflict, match="Other databases") as caught:
         deletion.delete_hotel(hotel_id=alpha.id, confirm="alpha")
     assert caught.value.extra["databases"]
     assert "hotel_alpha" in sql.schemas()
 
 
-def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel) -> None:
+def test_delete_hotel_during_a_migration_raises_migration_conflict(sol: Hotel) -> None:
     caught: list[BaseException] = []
 
-    def erase_it() -> None:
+    def delete() -> None:
         try:
             deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
         except MigrationConflict as error:
             caught.append(error)
 
     with direct_connection(), platform_context(), migration_lock.hold_migration_lock():
-        thread = threading.Thread(target=erase_it)
+        thread = threading.Thread(target=delete)
         thread.start()
         thread.join()
     assert caught
-    assert is_whole(sol)
+    assert is_complete(sol)
 
 
-def test_redis_away_leaves_the_hotel_as_it_is(sol: Hotel, settings: Any) -> None:
+def test_delete_hotel_without_redis_changes_nothing(sol: Hotel, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with pytest.raises(RedisUnavailable):
         deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
-    assert is_whole(sol)
+    assert is_complete(sol)
 
 
-def test_a_trail_that_can_not_be_written_leaves_the_hotel_as_it_is(sol: Hotel) -> None:
+def test_delete_hotel_with_a_failing_audit_trail_changes_nothing(sol: Hotel) -> None:
     def refuse(**_: Any) -> None:
-        raise RuntimeError("no trail")
+        raise RuntimeError("trail failed")
 
     hotel_deleted.connect(refuse)
     try:
-        with pytest.raises(RuntimeError, match="no trail"):
+        with pytest.raises(RuntimeError, match="trail failed"):
             deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
     finally:
         hotel_deleted.disconnect(refuse)
-    assert is_whole(sol)
+    assert is_complete(sol)
 
 
-def test_the_proof_finds_what_is_left(sol: Hotel) -> None:
-    """Asked before anything is erased, it must find everything."""
+def test_find_remaining_data_before_the_deletion_finds_everything(sol: Hotel) -> None:
     certificate = deletion.DeletionCertificate(
         hotel_id=str(sol.id), slug="sol", schema=sol.schema, role=sol.role, tables={}, shared={}, redis_keys=0
     )
@@ -198,11 +202,11 @@ def test_the_proof_finds_what_is_left(sol: Hotel) -> None:
         ]
 
 
-def test_killed_in_the_middle_it_can_be_run_again(sol: Hotel) -> None:
-    """It waits, for a row that another holds, when most is removed; there it gets kill -9."""
+def test_erase_hotel_that_was_killed_can_be_run_again(sol: Hotel) -> None:
+    """The command waits for the lock of a row after it has deleted most of the data, and is killed there."""
     kill_where_it_waits(
         "erase_hotel", "sol", "--confirm", "sol",
         lock=f"SELECT FROM tenants_contactidentifier WHERE hotel_id = '{sol.id}' FOR UPDATE",
     )  # fmt: skip
-    assert is_whole(sol)
-    assert erase(confirm="sol")["slug"] == "sol"
+    assert is_complete(sol)
+    assert erase_hotel(confirm="sol")["slug"] == "sol"
