@@ -15,7 +15,7 @@ from tenants.queue.celery_task import HotelTask
 @shared_task(base=HotelTask, name="reminders.tasks.send_due")
 def send_due(ids: list[str]) -> None:
     """Send the reminders that are due: see `delivery.send_due`. Handles due items of the kind `reminder`."""
-    delivery.send_due([uuid.UUID(id_) for id_ in ids], transport=smtp.kept())
+    delivery.send_due([uuid.UUID(id_) for id_ in ids], transport=smtp.thread_transport())
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_reservations")

@@ -1,15 +1,14 @@
-"""Hands one mail to the mail server over a kept connection and says what is certain about its fate.
+"""Delivery of single messages to the mail server, with a certain result for each.
 
-Three answers: it returns (the server took it), it raises MailRejected or MailDeferred (it certainly did
-not), or it raises MailOutcomeUnknown. For SMTP the line between them is the mail's first byte: until the server
-has answered 354 to DATA nothing can have been sent (RFC 5321, 4.1.1.4), and after the last byte only its
-answer tells.
+`Transport.send` has three results: it returns (the server accepted the message), it raises MailRejected or
+MailDeferred (the server certainly did not), or it raises MailOutcomeUnknown. In SMTP the boundary is the first
+byte of the message: nothing is sent before the server replies 354 to the DATA command (RFC 5321, 4.1.1.4). From the
+first byte on, only the server's final reply tells whether it accepted the message.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import re
 import smtplib
 import threading
@@ -21,29 +20,35 @@ from typing import Any, Self
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.smtp import EmailBackend
-from django.core.mail.message import sanitize_address
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
-from reminders.mail.mime import as_bytes
 from reminders.providers import requests
 
-#: Called when the mail is about to leave, and not before: what it raises keeps the mail from leaving.
+#: Called immediately before the first byte of a message is sent. An exception keeps the message from being sent.
 BeforeData = Callable[[], None]
 
-DJANGO_SMTP = "django.core.mail.backends.smtp.EmailBackend"
+DJANGO_SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
-#: Seconds without a mail after which a kept connection is left: servers hang up after some minutes.
-LONGEST_IDLE = 20.0
+#: Seconds. A connection that was idle for longer is replaced, because servers disconnect after some minutes.
+MAX_IDLE = 20.0
+
+# Reply codes (RFC 5321, 4.2.3).
+_OK = 250
+_ACCEPTED_RECIPIENT = {250, 251}
+_START_MAIL_INPUT = 354
+_SERVICE_NOT_AVAILABLE = 421
+
+_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)  # doubled in the message data (RFC 5321, 4.5.2)
 
 
 class Transport:
-    """A kept connection: opened by the first mail, opened again after one that broke it."""
+    """A connection to the mail server that stays open between messages and is reopened after an error."""
 
     def __init__(self) -> None:
         path = settings.EMAIL_BACKEND
-        self._backend = SmtpBackend() if path == DJANGO_SMTP else get_connection(path)
+        self._backend = SmtpBackend() if path == DJANGO_SMTP_BACKEND else get_connection(path)
         self._last_used = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -52,74 +57,40 @@ class Transport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(smtplib.SMTPException, OSError):  # all that mattered was said by now
+        with contextlib.suppress(smtplib.SMTPException, OSError):
             self._backend.close()
 
     def send(self, message: EmailMessage, *, before_data: BeforeData) -> None:
-        """Send one mail. `before_data` is called once, before any byte of it leaves.
+        """Send one message.
 
-        Raises MailRejected, MailDeferred or MailOutcomeUnknown, and whatever `before_data` raises.
+        `before_data` is called once, before the first byte of the message is sent. It is not called if the server
+        refuses the sender, the recipient or the DATA command.
+
+        Raises MailRejected, MailDeferred or MailOutcomeUnknown, and any exception of `before_data`.
         """
         if not isinstance(self._backend, SmtpBackend):
-            self._send_by_other(message, before_data)
+            self._send_by_provider(message, before_data)
             return
-        if time.monotonic() - self._last_used > LONGEST_IDLE:
-            self._backend.drop()
+        if time.monotonic() - self._last_used > MAX_IDLE:
+            self._backend.drop_connection()
         try:
             self._send_by_smtp(self._backend, message, before_data)
         finally:
             self._last_used = time.monotonic()
 
     def _send_by_smtp(self, backend: SmtpBackend, message: EmailMessage, before_data: BeforeData) -> None:
-        is_new = _open(backend)
+        is_new_connection = _open(backend)
         try:
-            self._converse(backend, message, before_data)
+            _send_message(backend, message, before_data)
         except MailDeferred as error:
-            # A server may have had enough of a connection, by its age or its mails: that says nothing of a new one.
-            if is_new or error.extra.get("smtp_code", 421) != 421:
+            # Servers limit the age of a connection and the messages per connection. A new connection may succeed.
+            if is_new_connection or error.extra.get("smtp_code") not in {None, _SERVICE_NOT_AVAILABLE}:
                 raise
-            backend.drop()
+            backend.drop_connection()
             _open(backend)
-            self._converse(backend, message, before_data)
+            _send_message(backend, message, before_data)
 
-    def _converse(self, backend: SmtpBackend, message: EmailMessage, before_data: BeforeData) -> None:
-        session = backend.session
-        session.begin(before_data)
-        try:
-            backend.send_one(message)
-        except smtplib.SMTPRecipientsRefused as error:
-            code, text = next(iter(error.recipients.values()))
-            self._recover(backend)
-            raise _refusal(code, text) from error
-        except smtplib.SMTPResponseException as error:  # MAIL FROM or DATA answered with an error
-            self._recover(backend)
-            if session.has_begun and not 400 <= error.smtp_code < 600:
-                raise MailOutcomeUnknown(_said(error.smtp_code, error.smtp_error)) from error
-            raise _refusal(error.smtp_code, error.smtp_error) from error
-        except (smtplib.SMTPException, OSError) as error:
-            backend.drop()
-            if session.has_begun:
-                raise MailOutcomeUnknown(
-                    TranslatableMessage(
-                        _("The connection broke after the mail was handed over: {why}"), why=str(error)
-                    )
-                ) from error
-            raise MailDeferred(
-                TranslatableMessage(
-                    _("The connection broke before the mail was handed over: {why}"), why=str(error)
-                )
-            ) from error
-        except BaseException:
-            backend.drop()  # `before_data` said no in the middle of the dialogue
-            raise
-
-    def _recover(self, backend: SmtpBackend) -> None:
-        """smtplib resets the dialogue after a refusal; a server that refuses 421 has hung up."""
-        if not backend.session.is_open:
-            backend.drop()
-
-    def _send_by_other(self, message: EmailMessage, before_data: BeforeData) -> None:
-        """Another backend: only an answer with a status is known not to have been taken."""
+    def _send_by_provider(self, message: EmailMessage, before_data: BeforeData) -> None:
         requests.name(self._backend, message)
         before_data()
         try:
@@ -128,149 +99,168 @@ class Transport:
             raise requests.fate(error) from error
 
 
-_mine = threading.local()
+_thread_local = threading.local()
 
 
-def kept() -> Transport:
-    """This thread's, for who sends batch after batch: its connection stays open between them."""
-    if not hasattr(_mine, "transport"):
-        _mine.transport = Transport()
-    transport: Transport = _mine.transport
+def thread_transport() -> Transport:
+    """Return the transport of this thread. Its connection stays open between batches."""
+    if not hasattr(_thread_local, "transport"):
+        _thread_local.transport = Transport()
+    transport: Transport = _thread_local.transport
     return transport
 
 
 def _open(backend: SmtpBackend) -> bool:
-    """Whether there was no connection before."""
+    """Open a connection unless one is open. Return whether it is new. Raises MailDeferred."""
     try:
         return bool(backend.open())
-    except smtplib.SMTPResponseException as error:  # greeting, login: our fault or its mood, not the mail's
-        raise MailDeferred(_said(error.smtp_code, error.smtp_error)) from error
+    except smtplib.SMTPResponseException as error:
+        raise MailDeferred(_reply_text(error.smtp_code, error.smtp_error)) from error
     except (smtplib.SMTPException, OSError) as error:
         raise MailDeferred(
             TranslatableMessage(_("The mail server can't be reached: {why}"), why=str(error))
         ) from error
 
 
-class _Smtp(smtplib.SMTP):
-    """A client that tells how far the dialogue of the current mail got."""
+def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: BeforeData) -> None:
+    session = backend.session
+    session.start_message(before_data)
+    try:
+        backend.send_messages([message])
+    except smtplib.SMTPRecipientsRefused as error:
+        code, reply = next(iter(error.recipients.values()))
+        backend.reset_session()
+        raise _error_of_reply(code, reply) from error
+    except smtplib.SMTPResponseException as error:
+        backend.reset_session()
+        if session.data_started and not 400 <= error.smtp_code < 600:
+            raise MailOutcomeUnknown(_reply_text(error.smtp_code, error.smtp_error)) from error
+        raise _error_of_reply(error.smtp_code, error.smtp_error) from error
+    except (smtplib.SMTPException, OSError) as error:
+        backend.drop_connection()
+        if session.data_started:
+            raise MailOutcomeUnknown(
+                TranslatableMessage(
+                    _("The connection broke after the mail was handed over: {why}"), why=str(error)
+                )
+            ) from error
+        raise MailDeferred(
+            TranslatableMessage(
+                _("The connection broke before the mail was handed over: {why}"), why=str(error)
+            )
+        ) from error
+    except BaseException:
+        backend.drop_connection()  # `before_data` raised while the server waits for the message
+        raise
+
+
+class _SmtpSession(smtplib.SMTP):
+    """A client that calls `before_data` between the server's reply 354 and the first byte of the message."""
 
     before_data: BeforeData | None = None
-    has_begun = False
+    data_started = False
 
-    def begin(self, before_data: BeforeData) -> None:
-        self.before_data, self.has_begun = before_data, False
+    def start_message(self, before_data: BeforeData) -> None:
+        self.before_data, self.data_started = before_data, False
 
-    def deliver(self, sender: str, recipients: list[str], mail: bytes) -> None:
-        """As `sendmail`, but for its envelope in one message where the server offers that (RFC 2920)."""
+    def sendmail(
+        self, from_addr: str, to_addrs: Any, msg: Any, mail_options: Any = (), rcpt_options: Any = ()
+    ) -> dict[str, tuple[int, bytes]]:
+        """Send a message to one recipient, with two round trips instead of four if the server supports pipelining.
+
+        The commands MAIL, RCPT and DATA are sent together (RFC 2920).
+        """
         self.ehlo_or_helo_if_needed()
         if not self.has_extn("pipelining"):
-            self.sendmail(sender, recipients, mail)
-            return
-        size = f" size={len(mail)}" if self.has_extn("size") else ""
-        to = "".join(f"RCPT TO:{_in_envelope(recipient)}\r\n" for recipient in recipients)
-        self.send(f"MAIL FROM:{_in_envelope(sender)}{size}\r\n{to}DATA\r\n".encode("ascii"))
-        of_sender = self._answer()
-        of_recipients = zip(recipients, [self._answer() for _ in recipients], strict=True)
-        go_ahead = self._answer()
-        refused = {recipient: answer for recipient, answer in of_recipients if answer[0] not in {250, 251}}
-        error: smtplib.SMTPException
-        if of_sender[0] != 250:
-            error = smtplib.SMTPSenderRefused(*of_sender, sender)
-        elif len(refused) == len(recipients):
-            error = smtplib.SMTPRecipientsRefused(refused)
-        elif go_ahead[0] != 354:
-            error = smtplib.SMTPDataError(*go_ahead)
-        else:
-            code, answer = self._hand_over(mail)
-            if code == 250:
-                return
-            error = smtplib.SMTPDataError(code, answer)
-        if (go_ahead[0] == 354 and not self.has_begun) or getattr(error, "smtp_code", 0) == 421:
-            self.close()  # it waits for a mail that nobody is to get, or waits for nothing more
-        else:
-            with contextlib.suppress(smtplib.SMTPServerDisconnected):  # the next mail will meet it
-                self.rset()
-        raise error
-
-    def _answer(self) -> tuple[int, bytes]:
-        code, answer = self.getreply()
-        if code == 421:  # it hangs up, and says nothing to the rest
+            return super().sendmail(from_addr, to_addrs, msg, mail_options, rcpt_options)
+        [recipient] = to_addrs
+        size = f" size={len(msg)}" if self.has_extn("size") else ""
+        self.send(
+            f"MAIL FROM:{smtplib.quoteaddr(from_addr)}{size}\r\n"
+            f"RCPT TO:{smtplib.quoteaddr(recipient)}\r\n"
+            "DATA\r\n".encode("ascii")
+        )
+        sender_reply, recipient_reply, data_reply = [self._reply_in_group() for _command in range(3)]
+        is_refused = sender_reply[0] != _OK or recipient_reply[0] not in _ACCEPTED_RECIPIENT
+        if is_refused and data_reply[0] == _START_MAIL_INPUT:
+            self.close()  # the server waits for a message that nobody shall receive
+        if sender_reply[0] != _OK:
+            raise smtplib.SMTPSenderRefused(*sender_reply, from_addr)
+        if recipient_reply[0] not in _ACCEPTED_RECIPIENT:
+            raise smtplib.SMTPRecipientsRefused({recipient: recipient_reply})
+        if data_reply[0] != _START_MAIL_INPUT:
+            raise smtplib.SMTPDataError(*data_reply)
+        code, reply = self._send_data(msg)
+        if code == _SERVICE_NOT_AVAILABLE:
             self.close()
-            raise smtplib.SMTPResponseException(code, answer)
-        return code, answer
+        if code != _OK:
+            raise smtplib.SMTPDataError(code, reply)
+        return {}
+
+    def _reply_in_group(self) -> tuple[int, bytes]:
+        code, reply = self.getreply()
+        if code == _SERVICE_NOT_AVAILABLE:  # the server disconnects without replying to the other commands
+            self.close()
+            raise smtplib.SMTPResponseException(code, reply)
+        return code, reply
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        """As smtplib's, with a word between the server's go-ahead and the first byte."""
+        """Send the DATA command and the message. smtplib's method has no hook between the two."""
         self.putcmd("data")
-        code, answer = self.getreply()
-        if code != 354:
-            raise smtplib.SMTPDataError(code, answer)
-        return self._hand_over(msg)
+        code, reply = self.getreply()
+        if code != _START_MAIL_INPUT:
+            raise smtplib.SMTPDataError(code, reply)
+        return self._send_data(msg)
 
-    def _hand_over(self, mail: bytes) -> tuple[int, bytes]:
+    def _send_data(self, message: bytes) -> tuple[int, bytes]:
         if self.before_data is not None:
             self.before_data()
-        self.has_begun = True
-        # RFC 5321, 4.5.2; `as_bytes` gives lines that end with CRLF
-        lines = re.sub(rb"(?m)^\.", b"..", mail)
-        self.send(lines + (b".\r\n" if lines.endswith(b"\r\n") else b"\r\n.\r\n"))
+        self.data_started = True
+        message = _LEADING_DOT.sub(b"..", message)
+        self.send(message + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n"))
         return self.getreply()
 
-    @property
-    def is_open(self) -> bool:
-        return getattr(self, "sock", None) is not None
 
-
-class _SmtpOverTls(_Smtp, smtplib.SMTP_SSL):
-    """The same through TLS from the first byte."""
-
-
-_sanitized_sender = functools.lru_cache(maxsize=4096)(sanitize_address)
-_PLAIN = re.compile(r"[\w+-]{1,40}(\.[\w+-]{1,20})?@([a-z0-9-]{1,60}\.){1,3}[a-z]{2,20}", re.ASCII)
-
-
-def _sanitized(address: str, encoding: str) -> str:
-    """Django's parser takes longer to find that nothing is to be done than the rest of the mail takes."""
-    return address if _PLAIN.fullmatch(address) else sanitize_address(address, encoding)
-
-
-_quoted = functools.lru_cache(maxsize=4096)(smtplib.quoteaddr)
-
-
-def _in_envelope(address: str) -> str:
-    return f"<{address}>" if _PLAIN.fullmatch(address) else _quoted(address)
+class _SmtpOverTlsSession(_SmtpSession, smtplib.SMTP_SSL):
+    """The same client for connections that use TLS from the first byte."""
 
 
 class SmtpBackend(EmailBackend):
-    """Django's, speaking through a client that tells how far it got."""
+    """Django's SMTP backend with a client that tells how far a message got."""
 
     connection: Any
 
     @property
-    def connection_class(self) -> type[_Smtp]:
-        return _SmtpOverTls if self.use_ssl else _Smtp
+    def connection_class(self) -> type[_SmtpSession]:
+        return _SmtpOverTlsSession if self.use_ssl else _SmtpSession
 
     @property
-    def session(self) -> _Smtp:
-        session: _Smtp = self.connection
+    def session(self) -> _SmtpSession:
+        session: _SmtpSession = self.connection
         return session
 
-    def send_one(self, message: EmailMessage) -> None:
-        encoding = message.encoding or settings.DEFAULT_CHARSET
-        recipients = [_sanitized(address, encoding) for address in message.recipients()]
-        self.session.deliver(_sanitized_sender(message.from_email, encoding), recipients, as_bytes(message))
+    def reset_session(self) -> None:
+        """Prepare the connection for the next message after a refusal. Drop it if the server has disconnected."""
+        try:
+            code, _reply = self.session.rset()
+        except smtplib.SMTPException:
+            self.drop_connection()
+        else:
+            if code != _OK:
+                self.drop_connection()
 
-    def drop(self) -> None:
-        """Forget a connection that is no longer in step, without waiting for its goodbye."""
+    def drop_connection(self) -> None:
+        """Close the connection without QUIT, because the server may be waiting for something else."""
         if self.connection is not None:
             smtplib.SMTP.close(self.connection)
             self.connection = None
 
 
-def _refusal(code: int, text: bytes | str) -> MailRejected | MailDeferred:
-    return (MailRejected if 500 <= code < 600 else MailDeferred)(_said(code, text), smtp_code=code)
+def _error_of_reply(code: int, reply: bytes | str) -> MailRejected | MailDeferred:
+    error_class = MailRejected if 500 <= code < 600 else MailDeferred
+    return error_class(_reply_text(code, reply), smtp_code=code)
 
 
-def _said(code: int, text: bytes | str) -> str:
-    words = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(words.split())}"[:500]
+def _reply_text(code: int, reply: bytes | str) -> str:
+    text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
+    return f"{code} {' '.join(text.split())}"[:500]
