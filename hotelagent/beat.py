@@ -1,4 +1,8 @@
-"""Beat that may run twice: one leads, the other takes over when the leader's lease ends (DESIGN 4.7)."""
+"""The scheduler of Celery beat, with leader election. Two beats may run, and only the leader sends tasks.
+
+The leader holds a lease, a row in the database that it renews at every tick. If the leader stops, its lease expires and
+the other beat takes over within 30 seconds.
+"""
 
 import logging
 import os
@@ -15,20 +19,20 @@ logger = logging.getLogger(__name__)
 
 LEASE = "beat"
 LEASE_SECONDS = 20
-#: Between two looks at the lease. With the lease's end this makes a take-over in less than 30 s.
+#: Seconds between two renewals. A take-over takes at most LEASE_SECONDS + RENEW_SECONDS.
 RENEW_SECONDS = 5.0
 
 
 class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
-    """django-celery-beat's scheduler, which sends only while it holds the lease.
+    """django-celery-beat's scheduler that sends tasks only while it holds the lease.
 
-    A leader that was stopped and goes on after its lease ended finds that out before it sends: each tick
-    renews first. What is sent twice nevertheless does no harm: the due queue leases what it hands out.
+    A former leader that was suspended notices the loss of its lease before it sends anything, because each tick begins
+    with a renewal. If a task is sent twice nevertheless, the due queue still leases each item to one worker only.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
-        self.leads = False
+        self.is_leader = False
         super().__init__(*args, **kwargs)
         self.max_interval = RENEW_SECONDS
 
@@ -37,38 +41,39 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
             super().setup_schedule()
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send the tasks that are due if this beat leads. Return the seconds until the next tick."""
         try:
             with platform_context():
-                if not self._lead():
+                if not self._renew_lease():
                     return RENEW_SECONDS
                 return float(min(super().tick(*args, **kwargs), RENEW_SECONDS))
         except (InterfaceError, OperationalError) as error:
             logger.warning("beat waits for the database: %s", str(error).partition("\n")[0])
             connection.close()
-            self.leads = False
+            self.is_leader = False
             return RENEW_SECONDS
 
     def sync(self) -> None:
-        """Store when each task was last sent. One that doesn't lead has nothing to say about it."""
-        if self.leads:
+        """Store when each task was last sent. Only the leader knows this."""
+        if self.is_leader:
             with platform_context():
                 super().sync()
 
     def close(self) -> None:
         super().close()
-        if self.leads:
+        if self.is_leader:
             with platform_context():
                 leases.release(name=LEASE, holder=self.holder)
-            self.leads = False
+            self.is_leader = False
 
-    def _lead(self) -> bool:
-        leads = leases.acquire(name=LEASE, holder=self.holder, seconds=LEASE_SECONDS)
-        if leads and not self.leads:
-            logger.info("this beat leads: %s", self.holder)
-            # Read again what the one before has stored: when each task was last sent.
+    def _renew_lease(self) -> bool:
+        acquired = leases.acquire(name=LEASE, holder=self.holder, seconds=LEASE_SECONDS)
+        if acquired and not self.is_leader:
+            logger.info("this beat is the leader: %s", self.holder)
+            # Read the schedule again: the previous leader has stored when each task was last sent.
             self._schedule = self._heap = None
             self._initial_read = True
-        elif self.leads and not leads:
-            logger.warning("another beat leads now; this one stands by: %s", self.holder)
-        self.leads = leads
-        return leads
+        elif self.is_leader and not acquired:
+            logger.warning("another beat is the leader; this one is on standby: %s", self.holder)
+        self.is_leader = acquired
+        return acquired

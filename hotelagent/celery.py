@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A hotelagent worker`, `celery -A hotelagent beat` (DESIGN 4.7)."""
+"""The Celery application, for `celery -A hotelagent worker` and `celery -A hotelagent beat`."""
 
 import os
 from typing import Any
@@ -13,19 +13,21 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotelagent.settings.production"
 app = Celery("hotelagent")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.steps["worker"].add(DjangoStructLogInitStep)  # a task's lines carry the id of the request that sent it
+# Log lines of a task carry the id of the request that sent it.
+app.steps["worker"].add(DjangoStructLogInitStep)
 
 
 @setup_logging.connect
-def use_our_logging(**_signal: Any) -> None:
-    """Keep what Django has set up: to be connected is enough for Celery to leave it alone."""
+def keep_django_logging(**_kwargs: Any) -> None:
+    """Do nothing. Celery leaves the logging configuration alone if this signal has a receiver."""
 
 
 @task_prerun.connect
 @task_postrun.connect
-def keep_connections_as_requests_do(*, task: Any, **_signal: Any) -> None:
-    """CONN_MAX_AGE and the check of a kept connection hold for tasks as well. Celery itself would log in anew for
-    each task: see CELERY_DB_REUSE_MAX.
+def close_unusable_connections(*, task: Any, **_kwargs: Any) -> None:
+    """Close connections that are broken or older than CONN_MAX_AGE, as Django does before and after each request.
+
+    Celery itself would close every connection after each task. CELERY_DB_REUSE_MAX turns that off.
     """
     if not task.request.is_eager:
         close_old_connections()

@@ -109,7 +109,7 @@ LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]  # user names are unique without case, by a constraint it doesn't know
 
-# The database: one alias, two routes (DESIGN 4.2)
+# The database: one alias with a runtime and a direct connection
 DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="") or derive_direct_url(DATABASE_URL)
 DATABASES = {"default": database_settings(DATABASE_URL, direct=False)}
@@ -135,7 +135,7 @@ CACHES = {
 }
 WAFFLE_CACHE_NAME = "flags"
 
-# Celery (DESIGN 4.7)
+# Celery
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300}  # seconds; longer than any task may run
@@ -178,9 +178,6 @@ ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=False)
 
 # Minutes from one reading of a channel's calendar to the next
 CALENDAR_POLL_MINUTES = env.int("CALENDAR_POLL_MINUTES", default=30)
-
-# The trail
-AUDIT_SIGNING_KEY = env.str("AUDIT_SIGNING_KEY", default="")
 
 # REST
 REST_FRAMEWORK = {

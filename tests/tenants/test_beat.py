@@ -75,7 +75,7 @@ def test_the_other_takes_over_in_under_thirty_seconds_when_the_leader_dies(sent:
     assert "second:tenants.tasks.tick" in sent
     ticks(first)  # it was only stopped, and goes on
     assert not [task for task in sent if task.startswith("first")]
-    assert not first.leads
+    assert not first.is_leader
 
 
 def test_a_leader_that_ends_gives_the_lease_back_at_once(sent: list[str]) -> None:
@@ -83,7 +83,7 @@ def test_a_leader_that_ends_gives_the_lease_back_at_once(sent: list[str]) -> Non
     ticks(first)
     first.close()
     second.tick()
-    assert second.leads
+    assert second.is_leader
 
 
 def test_it_waits_for_a_database_that_went_away_and_goes_on(sent: list[str]) -> None:
@@ -93,7 +93,7 @@ def test_it_waits_for_a_database_that_went_away_and_goes_on(sent: list[str]) -> 
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     sent.clear()
     only.tick()
-    assert not only.leads
+    assert not only.is_leader
     everything_is_due()
     ticks(only)
     assert "only:tenants.tasks.tick" in sent

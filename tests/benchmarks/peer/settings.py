@@ -22,7 +22,6 @@ CELERY_BEAT_SCHEDULER = base.CELERY_BEAT_SCHEDULER
 REST_FRAMEWORK = base.REST_FRAMEWORK
 TEMPLATES = base.TEMPLATES
 SILENCED_SYSTEM_CHECKS = base.SILENCED_SYSTEM_CHECKS
-AUDIT_SIGNING_KEY = ""
 
 _apps = [app for app in base.INSTALLED_APPS if app not in {"hotelagent", "django_structlog"}]
 SHARED_APPS = ["django_tenants", "tests.benchmarks.peer", *_apps]

@@ -1,0 +1,243 @@
+"""Tests that what docstrings, comments and documentation refer to exists: files, modules, settings and commands."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import global_settings
+from django.core.management import get_commands
+
+from hotelagent.settings import base
+from tests.architecture.modules import PACKAGES, ROOT
+
+FOLDERS = (*PACKAGES, "data", "deploy", "requirements", "tests", ".ci", ".github")
+#: Suffixes of the files that are searched. Comments in the second group start with a number sign.
+SOURCES = frozenset({".css", ".html", ".js", ".md", ".py", ".sql"})
+SHELL_LIKE = frozenset({".conf", ".env", ".ini", ".sh", ".toml", ".yaml", ".yml", ""})
+
+_SUFFIX = "|".join(sorted(suffix[1:] for suffix in SOURCES | SHELL_LIKE if suffix))
+_FILE = re.compile(rf"(?<![\w./@:{{}}*<-])(?:\.\./)*((?:[\w.-]+/)*[\w.-]*[\w-]\.(?:{_SUFFIX}))\b(?![\w/])")
+_DOTTED = re.compile(rf"(?<![\w./@-])((?:{'|'.join((*PACKAGES, 'tests'))})(?:\.[A-Za-z_]\w*)+)\b(?![/@-])")
+_SETTING = re.compile(r"(?<![\w$.%-])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![\w-])")
+_COMMAND = re.compile(r"manage\.py ([a-z_]+)")
+_MAKE_TARGET = re.compile(r"`make ([a-z]+)\b")
+
+#: Files of other projects, and files inside a backup archive.
+OTHER_FILES = frozenset({"Alpine.js", "schema/after.sql", "schema/before.sql"})
+#: Names of the operating system and of other projects.
+OTHER_CONSTANTS = frozenset({"TENANT_LIMIT_SET_CALLS", "TIME_WAIT"})
+#: A Django permission, or the id of a system check.
+_PERMISSION_OR_CHECK = re.compile(r"\w+\.(?:(?:add|change|delete|view)_\w+|[EW]\d{3})")
+#: References that are still to be corrected. The list may only get shorter.
+EXCEPTIONS = frozenset({("tenants/database/backend/base.py", "cursors.py")})
+#: Folders that still refer to documents outside the repository. The list may only get shorter.
+OUTSIDE_REFERENCES_IN = ("tenants/",)
+
+#: Prefixes of the settings that libraries read.
+LIBRARIES = (
+    "ANYMAIL", "CELERY_", "CONTENT_SECURITY_POLICY", "DJANGO_STRUCTLOG", "EMAIL_", "REST_FRAMEWORK",
+    "SPECTACULAR", "UNFOLD", "WAFFLE_", "WHITENOISE_",
+)  # fmt: skip
+
+
+@cache
+def project_files() -> tuple[Path, ...]:
+    """Return the text files of the project, without the migrations and without this module."""
+    files = [path for path in ROOT.iterdir() if path.is_file()]
+    for folder in FOLDERS:
+        files += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
+    return tuple(
+        path
+        for path in sorted(files)
+        if path.suffix in SOURCES | SHELL_LIKE
+        and "__pycache__" not in path.parts
+        and "migrations" not in path.parts
+        and path != Path(__file__)
+    )
+
+
+@cache
+def prose_of(path: Path) -> str:
+    """Return the text that is written for readers: documentation, docstrings and comments."""
+    text = path.read_text()
+    if path.suffix == ".md":
+        return text
+    if path.suffix == ".py":
+        return "\n".join((*docstrings_of(text), *comments_of(text)))
+    if path.suffix in SHELL_LIKE:
+        return "\n".join(line.partition("#")[2] for line in text.splitlines() if "#" in line)
+    return ""
+
+
+def docstrings_of(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def comments_of(source: str) -> Iterator[str]:
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def references(pattern: re.Pattern[str]) -> set[tuple[str, str]]:
+    """Return each match of the pattern with the path of its file."""
+    return {
+        (str(path.relative_to(ROOT)), name)
+        for path in project_files()
+        for name in pattern.findall(prose_of(path))
+    }
+
+
+def file_exists(reference: str) -> bool:
+    """Return whether the reference is the path of a file, or the end of one."""
+    paths = {str(path.relative_to(ROOT)) for path in project_files()}
+    return reference in paths or any(path.endswith(f"/{reference}") for path in paths)
+
+
+def test_files_that_are_referred_to_exist() -> None:
+    missing = {
+        (path, name)
+        for path, name in references(_FILE)
+        if name not in OTHER_FILES and not file_exists(name) and not dotted_name_exists(name)
+    }
+    assert sorted(missing - EXCEPTIONS) == []
+
+
+@cache
+def names_in(module_path: Path) -> frozenset[str]:
+    """Return the names that a module defines, with those of its classes as `Class.name`."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module_path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name)
+    return frozenset(names)
+
+
+@cache
+def code_of_all_modules() -> str:
+    return "\n".join(path.read_text() for path in project_files() if path.suffix == ".py")
+
+
+def dotted_name_exists(name: str) -> bool:
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        base = ROOT.joinpath(*parts[:length])
+        module = base.with_suffix(".py") if base.with_suffix(".py").exists() else base / "__init__.py"
+        if module.exists() or base.is_dir():
+            attributes = parts[length:]
+            return (
+                not attributes or (module.exists() and set(attributes) <= names_in(module)) or is_label(name)
+            )
+    return False
+
+
+def is_label(name: str) -> bool:
+    """Return whether the name is that of a model (`locks.Room`) or a string in the code, such as a task's name."""
+    app, _dot, model = name.partition(".")
+    return f'"{name}"' in code_of_all_modules() or model.lower() in apps.all_models.get(app, {})
+
+
+def test_modules_and_names_that_are_referred_to_exist() -> None:
+    missing = {
+        (path, name)
+        for path, name in references(_DOTTED)
+        if not dotted_name_exists(name) and not file_exists(name) and not _PERMISSION_OR_CHECK.fullmatch(name)
+    }
+    assert sorted(missing) == []
+
+
+@cache
+def names_in_code() -> frozenset[str]:
+    """Return the upper-case names that occur in code, comments and documentation excluded."""
+    names: set[str] = set()
+    for path in project_files():
+        if path.suffix == ".md":
+            continue
+        code = path.read_text()
+        if path.suffix == ".py":
+            code = "\n".join(
+                token.string
+                for token in tokenize.generate_tokens(io.StringIO(code).readline)
+                if token.type != tokenize.COMMENT
+            )
+        elif path.suffix in SHELL_LIKE:
+            code = "\n".join(
+                line.partition(" #")[0] for line in code.splitlines() if not line.startswith("#")
+            )
+        names.update(_SETTING.findall(code))
+    return frozenset(names)
+
+
+def test_settings_that_are_referred_to_exist() -> None:
+    missing = {
+        (path, name)
+        for path, name in references(_SETTING)
+        if name not in names_in_code() | OTHER_CONSTANTS and not hasattr(global_settings, name)
+    }
+    assert sorted(missing) == []
+
+
+def test_management_commands_that_are_referred_to_exist() -> None:
+    assert (
+        sorted((path, name) for path, name in references(_COMMAND) if name not in {*get_commands(), "help"})
+        == []
+    )
+
+
+def test_make_targets_that_are_referred_to_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert sorted((path, name) for path, name in references(_MAKE_TARGET) if name not in targets) == []
+
+
+def test_nothing_refers_to_documents_outside_the_repository() -> None:
+    found = {
+        (str(path.relative_to(ROOT)), word)
+        for path in project_files()
+        if not str(path.relative_to(ROOT)).startswith(OUTSIDE_REFERENCES_IN)
+        for word in re.findall(r"\bDESIGN\b|\bLAYOUT\.md\b|\bSTYLE\.md\b|\.\./shared\b", path.read_text())
+    }
+    assert sorted(found) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        (_FILE, "See `deploy/runbook.md` and production.py.", ["deploy/runbook.md", "production.py"]),
+        (_FILE, "https://example.com/page.html", []),
+        (
+            _DOTTED,
+            "`tenants.queue.due.schedule` of tenants.example",
+            ["tenants.queue.due.schedule", "tenants.example"],
+        ),
+        (_DOTTED, "https://tenants.example/ or ana@hotelagent.example", []),
+        (_SETTING, "Set SECRET_KEY or ${DATABASE_URL}.", ["SECRET_KEY", "DATABASE_URL"]),
+        (_MAKE_TARGET, "`make run` makes it run", ["run"]),
+    ],
+)
+def test_references_are_found_in_text(pattern: re.Pattern[str], text: str, expected: list[str]) -> None:
+    assert pattern.findall(text) == expected
+
+
+def test_settings_of_the_project_are_read() -> None:
+    source = code_of_all_modules()
+    unread = {
+        name
+        for name in vars(base)
+        if name.isupper()
+        and not name.startswith(("_", *LIBRARIES))
+        and not hasattr(global_settings, name)
+        and not re.search(rf"\b(?:settings|base)\.{name}\b|getattr\(settings, \"{name}\"", source)
+    }
+    assert sorted(unread) == []
