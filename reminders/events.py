@@ -124,14 +124,14 @@ EMAIL_BRANDING_CHANGED = register(
     fields=("changed",),
     words={"changed": {"colour": _("colour"), "logo": _("logo")}},
 )
-CALENDAR_ADDED = register(
-    "calendar.added",
-    sentence=_("{actor} had the calendar “{name}” at {host} read for room {room}"),
+CALENDAR_LINKED = register(
+    "calendar.linked",
+    sentence=_("{actor} linked the calendar “{name}” at {host} to room {room}"),
     fields=("name", "host", "room"),
 )
-CALENDAR_REMOVED = register(
-    "calendar.removed",
-    sentence=_("{actor} ended the reading of the calendar “{name}” at {host} for room {room}"),
+CALENDAR_UNLINKED = register(
+    "calendar.unlinked",
+    sentence=_("{actor} unlinked the calendar “{name}” at {host} from room {room}"),
     fields=("name", "host", "room"),
 )
 

@@ -1,4 +1,7 @@
-"""What a masked copy has of guests: nobody. The same address has the same mask in all three tables."""
+"""Declaration of the personal data of guests, which a masked copy of a hotel does not contain.
+
+The same address gets the same mask in all tables.
+"""
 
 from tenants.personal_data import (
     declare_columns,
@@ -26,9 +29,9 @@ declare_columns(
     kept=("status", "skip_reason"),
 )
 declare_columns("reminders_suppression", masked={"email": mask_email}, kept=("reason",))
-# The hotel's own words and looks, which its guests are sent.
+# The texts and the branding of the hotel, which are not personal data.
 declare_columns("reminders_rule", kept=("name", "anchor", "late_policy", "room_types", "sources", "guests"))
 declare_columns("reminders_template", kept=("language", "subject", "html", "text"))
 declare_columns("reminders_emailbranding", kept=("colour", "logo", "logo_type", "logo_digest"))
-# It would read real guests' bookings into the copy.
-omit_rows("reminders_calendaraddress")
+# A linked calendar would import bookings of real guests into the copy.
+omit_rows("reminders_linkedcalendar")

@@ -35,11 +35,11 @@ def replan_all(ids: list[str]) -> None:
 def sync_calendars(ids: list[str]) -> None:
     """Import the linked calendars that are due, one after the other."""
     for id_ in ids:
-        if not calendar_services.poll(uuid.UUID(id_)):
+        if not calendar_services.sync_due_calendar(uuid.UUID(id_)):
             sync_calendar.delay(id_)
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.sync_calendar")
 def sync_calendar(calendar_id: str) -> None:
     """Import one linked calendar. Runs as a separate task, so that its failure is recorded and can be retried."""
-    calendar_services.read_calendar(uuid.UUID(calendar_id))
+    calendar_services.sync_calendar(uuid.UUID(calendar_id))

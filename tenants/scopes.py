@@ -72,7 +72,7 @@ _RESOURCES = {
     "locks.webhook": "webhooks",
     "locks.webhookdelivery": "webhooks",
     "reminders.reservation": "reservations",
-    "reminders.calendaraddress": "reservations",
+    "reminders.linkedcalendar": "reservations",
     "tenants.user": "staff",
     "tenants.apikey": "staff",
     "tenants.hotel": "hotels",

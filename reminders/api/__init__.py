@@ -1,0 +1,1 @@
+"""The REST API of reservations, reminders and calendars."""

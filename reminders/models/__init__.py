@@ -1,17 +1,17 @@
-"""What is stored about a hotel's reservations and the reminders of them."""
+"""The models of reservations, linked calendars, rules and reminders."""
 
 from reminders.models.branding import EmailBranding
+from reminders.models.calendars import LinkedCalendar
 from reminders.models.reminders import Reminder, ReminderStatus, SkipReason, Suppression, SuppressionReason
 from reminders.models.reservations import Reservation, ReservationStatus
 from reminders.models.rules import FIRST_RULES, GuestFilter, LateBookingPolicy, Rule, RuleAnchor, Template
-from reminders.reservations.calendars.models import CalendarAddress
 
 __all__ = [
     "FIRST_RULES",
-    "CalendarAddress",
     "EmailBranding",
     "GuestFilter",
     "LateBookingPolicy",
+    "LinkedCalendar",
     "Reminder",
     "ReminderStatus",
     "Reservation",

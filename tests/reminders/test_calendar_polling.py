@@ -20,10 +20,9 @@ from locks.errors import RoomTaken
 from locks.models import Allocation, Room
 from locks.nights import Nights
 from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable, InvalidCalendarUrl
-from reminders.models import Reservation
-from reminders.reservations.calendars import fetching
+from reminders.models import LinkedCalendar, Reservation
+from reminders.reservations.calendars import download
 from reminders.reservations.calendars import services as calendar_services
-from reminders.reservations.calendars.models import CalendarAddress
 from reminders.tasks import sync_calendar, sync_calendars
 from tenants.access import api_keys
 from tenants.context import hotel_context
@@ -36,7 +35,7 @@ from tests.web import serving
 
 pytestmark = pytest.mark.django_db
 PAGE = "/api/v1/calendars/"
-ADMIN = "/admin/reminders/calendaraddress/"
+ADMIN = "/admin/reminders/linkedcalendar/"
 
 
 @pytest.fixture
@@ -52,30 +51,30 @@ def room(in_hotel: Hotel) -> Room:
 
 
 @pytest.fixture
-def added(channel: Channel, room: Room) -> CalendarAddress:
-    return calendar_services.add_calendar(room=room.id, name="Airbnb", url=channel.url)
+def added(channel: Channel, room: Room) -> LinkedCalendar:
+    return calendar_services.link_calendar(room=room.id, name="Airbnb", url=channel.url)
 
 
-def read(address: CalendarAddress) -> CalendarAddress:
-    calendar_services.poll(address.id)
+def read(address: LinkedCalendar) -> LinkedCalendar:
+    calendar_services.sync_due_calendar(address.id)
     address.refresh_from_db()
     return address
 
 
-def held(address: CalendarAddress) -> dict[str, Any]:
+def held(address: LinkedCalendar) -> dict[str, Any]:
     """What the calendar held, by what is shown of it."""
-    report: dict[str, Any] | None = read(address).report
+    report: dict[str, Any] | None = read(address).last_report
     assert report is not None
     return report
 
 
-def failed(address: CalendarAddress) -> str:
+def failed(address: LinkedCalendar) -> str:
     with pytest.raises(CalendarUnavailable) as refused:
-        calendar_services.read_calendar(address.id)
+        calendar_services.sync_calendar(address.id)
     address.refresh_from_db()
-    assert address.why == refused.value.detail
-    assert TOKEN not in json.dumps(address.error)
-    return address.why
+    assert address.error_message == refused.value.detail
+    assert TOKEN not in json.dumps(address.last_error)
+    return address.error_message
 
 
 def due_at() -> datetime:
@@ -83,16 +82,16 @@ def due_at() -> datetime:
 
 
 def test_what_it_says_is_booked_in_its_room_and_follows(
-    added: CalendarAddress, channel: Channel, room: Room
+    added: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     assert due_at() <= datetime.now(UTC)
-    assert calendar_services.poll(added.id) is True
+    assert calendar_services.sync_due_calendar(added.id) is True
     stay = Allocation.objects.get(status="confirmed")
     assert (stay.room_id, f"{stay.check_in}", f"{stay.check_out}") == (room.id, "2030-05-10", "2030-05-12")
     assert Reservation.objects.get().stay_id == stay.id
     channel.content = calendar(STAY.replace("20300512", "20300513")).encode()
     report = held(added)
-    assert (report["changed"], report["without_room"]) == (1, [])
+    assert (report["updated"], report["without_room"]) == (1, [])
     stay.refresh_from_db()
     assert f"{stay.check_out}" == "2030-05-13"
     channel.content = calendar(f"{STAY}\nSTATUS:CANCELLED").encode()
@@ -102,7 +101,7 @@ def test_what_it_says_is_booked_in_its_room_and_follows(
 
 
 def test_it_is_due_again_half_an_hour_after_whatever_came_of_it(
-    added: CalendarAddress, channel: Channel
+    added: LinkedCalendar, channel: Channel
 ) -> None:
     for answer in (200, 500):
         channel.answers = [answer]
@@ -116,7 +115,7 @@ PAST = "UID:past\nDTSTART;VALUE=DATE:20300430\nDTEND;VALUE=DATE:20300502\nSUMMAR
 
 
 def test_a_booking_that_is_gone_twice_is_cancelled_and_comes_back(
-    added: CalendarAddress, channel: Channel, clock: Clock
+    added: LinkedCalendar, channel: Channel, clock: Clock
 ) -> None:
     clock("2030-05-01 12:00")
 
@@ -130,15 +129,15 @@ def test_a_booking_that_is_gone_twice_is_cancelled_and_comes_back(
 
     publish(STAY, OTHER, PAST)
     assert booked() == {"1418fb94e984-1", "other", "past"}
-    assert publish(OTHER)["vanished"] == 0  # for once
-    assert publish(STAY, OTHER)["vanished"] == 0  # and it was a mistake
-    assert publish(OTHER)["vanished"] == 0
-    assert publish()["vanished"] == 0  # no calendar that a channel makes
+    assert publish(OTHER)["removed"] == 0  # for once
+    assert publish(STAY, OTHER)["removed"] == 0  # and it was a mistake
+    assert publish(OTHER)["removed"] == 0
+    assert publish()["removed"] == 0  # no calendar that a channel makes
     publish(OTHER)
-    assert publish(OTHER)["vanished"] == 1
+    assert publish(OTHER)["removed"] == 1
     assert booked() == {"other", "past"}  # a guest who is in the house stays
     assert Allocation.objects.filter(status="confirmed").count() == 2
-    assert publish(STAY, OTHER)["changed"] == 1
+    assert publish(STAY, OTHER)["updated"] == 1
     assert booked() == {"1418fb94e984-1", "other", "past"}
 
 
@@ -146,11 +145,11 @@ BLOCK = "UID:b1\nDTSTART;VALUE=DATE:{}\nDTEND;VALUE=DATE:{}\nSUMMARY:CLOSED - No
 
 
 def test_nights_that_the_channel_closed_are_closed_here_as_far_as_they_are_free(
-    added: CalendarAddress, channel: Channel, room: Room
+    added: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     def publish(*events: str) -> set[tuple[str, str]]:
         channel.content = calendar(*events).encode()
-        nights = held(added)["closed"]
+        nights = held(added)["closed_nights"]
         closed = Allocation.objects.filter(status="out_of_service", room=room, reason="Airbnb")
         assert nights == sum((stay.check_out - stay.check_in).days for stay in closed)
         return {(f"{stay.check_in:%m-%d}", f"{stay.check_out:%m-%d}") for stay in closed}
@@ -168,38 +167,40 @@ def test_nights_that_the_channel_closed_are_closed_here_as_far_as_they_are_free(
     assert held(added)["events"] == 0
     with pytest.raises(RoomTaken):
         services.acquire(rooms=[room.id], nights=Nights(date(2030, 5, 10), date(2030, 5, 11)))
-    calendar_services.remove_calendar(added.id)
+    calendar_services.unlink_calendar(added.id)
     assert not Allocation.objects.filter(status="out_of_service").exists()
     numbers = Counter(Event.objects.values_list("event", flat=True))
     assert (numbers["room.out_of_service"], numbers["room.back_in_service"]) == (4, 4)
 
 
 def test_closed_nights_close_nothing_where_nobody_wants_it(channel: Channel, room: Room) -> None:
-    address = calendar_services.add_calendar(room=room.id, name="Airbnb", url=channel.url, closes_room=False)
+    address = calendar_services.link_calendar(
+        room=room.id, name="Airbnb", url=channel.url, import_closures=False
+    )
     channel.content = calendar(BLOCK.format("20300508", "20300515")).encode()
     report = held(address)
-    assert (report["blocks"], report["closed"]) == (1, 0)
+    assert (report["closures"], report["closed_nights"]) == (1, 0)
     assert not Allocation.objects.exists()
 
 
-def test_a_hotel_that_is_restored_goes_on_reading(added: CalendarAddress, hotel: Hotel) -> None:
+def test_a_hotel_that_is_restored_goes_on_reading(added: LinkedCalendar, hotel: Hotel) -> None:
     """What was due when a backup was made is otherwise forgotten, or keeps the hotel closed."""
     assert due_at() <= datetime.now(UTC)
     assert not overdue_items(hotel).exists()
 
 
-def test_what_has_not_changed_is_not_sent_again(added: CalendarAddress, channel: Channel) -> None:
+def test_what_has_not_changed_is_not_sent_again(added: LinkedCalendar, channel: Channel) -> None:
     read(added)
-    first = added.report
+    first = added.last_report
     read(added)
     assert channel.asked[1]["if-none-match"] == channel.etag
     assert channel.asked[1]["if-modified-since"] == "Tue, 01 May 2030"
-    assert (added.report, added.failures, added.why) == (first, 0, "")
-    assert added.read_at == added.polled_at
+    assert (added.last_report, added.consecutive_failures, added.error_message) == (first, 0, "")
+    assert added.last_success_at == added.last_attempt_at
 
 
 def test_a_taken_room_is_named_and_looked_at_again(
-    added: CalendarAddress, channel: Channel, room: Room
+    added: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     nights = Nights(date(2030, 5, 10), date(2030, 5, 11))
     closed = services.take_out_of_service(room=room.id, nights=nights, reason="paint")
@@ -215,29 +216,29 @@ def test_a_taken_room_is_named_and_looked_at_again(
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
-        ([404], "withdrawn"),
-        ([500], "answered 500"),
+        ([404], "status 404"),
+        ([500], "status 500"),
         (["hang"], "did not respond within"),
         (["drip"], "did not respond within"),
         (["short"], "failed: IncompleteRead"),
         (["endless"], "more than 5,000,000 bytes"),
-        (["/export.ics"], "leads on more than 3 times"),
+        (["/export.ics"], "Too many redirects (limit: 3)"),
         (["ftp://channel.example/"], "must start with https"),
-        (["http://[broken"], "no address"),
+        (["http://[broken"], "invalid URL"),
     ],
 )
 def test_what_goes_wrong_is_said_without_the_secret(
-    added: CalendarAddress,
+    added: LinkedCalendar,
     channel: Channel,
     monkeypatch: pytest.MonkeyPatch,
     answers: list[int | str],
     message: str,
 ) -> None:
-    monkeypatch.setattr(fetching, "SECONDS", 1.0)
+    monkeypatch.setattr(download, "TIMEOUT", 1.0)
     channel.answers = answers
     assert message in failed(added)
-    assert added.failures == 1
-    assert added.read_at is None
+    assert added.consecutive_failures == 1
+    assert added.last_success_at is None
 
 
 REFUSED = STAY.replace("UID:1418fb94e984-1", "UID:weekly") + "\nRRULE:FREQ=WEEKLY"
@@ -245,7 +246,7 @@ BACKWARDS = STAY.replace("1418fb94e984-1", "backwards").replace("20300512", "203
 
 
 def test_each_reads_in_their_own_language_what_was_kept_in_none(
-    staff: Client, api: APIClient, added: CalendarAddress, channel: Channel, room: Room
+    staff: Client, api: APIClient, added: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     nights = Nights(date(2030, 5, 10), date(2030, 5, 12))
     services.take_out_of_service(room=room.id, nights=nights, reason="paint")
@@ -256,25 +257,30 @@ def test_each_reads_in_their_own_language_what_was_kept_in_none(
     spanish = {"Accept-Language": "es"}
     page = staff.get(f"{ADMIN}{added.id}/change/", headers=spanish).content.decode()
     [listed] = api.get(PAGE, headers=spanish).json()["results"]
-    told = [event["detail"] for event in listed["report"]["refused"] + listed["report"]["without_room"]]
-    for text in (listed["error"], *told):
+    told = [
+        event["detail"] for event in listed["last_report"]["rejected"] + listed["last_report"]["without_room"]
+    ]
+    for text in (listed["last_error"], *told):
         assert text in page
-    assert listed["error"] == "El canal respondió 404: la dirección fue retirada. Cópiela de nuevo del canal."
+    assert (
+        listed["last_error"]
+        == "El canal respondió con el estado 404. Vincule el calendario de nuevo con su nueva URL."
+    )
     assert told == [
-        "Se repite, y una reserva no.",
+        "Los eventos periódicos no se pueden importar.",
         "La salida debe ser posterior a la llegada.",
-        f"La habitación {room.number} está ocupada entre el 2030-05-10 y el 2030-05-12.",
+        f"La habitación {room.number} no está disponible entre el 2030-05-10 y el 2030-05-12.",
     ]
     [listed] = api.get(PAGE).json()["results"]
-    assert "the address was withdrawn" in listed["error"]
-    assert listed["report"]["refused"][0]["detail"] == "It repeats, and a booking does not."
+    assert "Link the calendar again" in listed["last_error"]
+    assert listed["last_report"]["rejected"][0]["detail"] == "Recurring events can't be imported."
 
 
 def test_a_redirect_is_followed_and_what_it_leads_to_is_judged(
-    added: CalendarAddress, channel: Channel, settings: Any, monkeypatch: pytest.MonkeyPatch
+    added: LinkedCalendar, channel: Channel, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel.answers = ["/other.ics", 200]
-    assert held(added)["stored"] == 1
+    assert held(added)["created"] == 1
     assert [asked["path"] for asked in channel.asked] == [f"/export.ics?s={TOKEN}", "/other.ics"]
     settings.ALLOW_PRIVATE_ADDRESSES = False
     for url in (
@@ -284,24 +290,24 @@ def test_a_redirect_is_followed_and_what_it_leads_to_is_judged(
         "https://[::1]/",
     ):
         with pytest.raises(CalendarUnavailable):
-            fetching.fetch(url)
+            download.download(url)
 
     def lookup(_host: str, port: int, *_how: Any, **_named: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     with pytest.raises(CalendarUnavailable, match="not on the public internet"):
-        fetching.fetch("https://channel.example/x")
+        download.download("https://channel.example/x")
     assert len(channel.asked) == 2
 
 
 def test_several_failures_in_a_row_are_kept_for_people_once(
-    added: CalendarAddress, channel: Channel, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+    added: LinkedCalendar, channel: Channel, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel.answers = [404]
     last: list[str] = []
     monkeypatch.setattr(sync_calendar, "delay", last.append)
-    for _ in range(calendar_services.TRIES + 3):
+    for _ in range(calendar_services.FAILURES_BEFORE_ALERT + 3):
         sync_calendars([str(added.id)])
     assert last == [str(added.id)]
     sync_calendar.apply(args=last)
@@ -309,12 +315,12 @@ def test_several_failures_in_a_row_are_kept_for_people_once(
     assert failure.name == "reminders.tasks.sync_calendar"
     assert TOKEN not in json.dumps(failure.payload) + failure.error_message
     channel.answers = [200]
-    assert held(added)["stored"] == 1
-    assert (added.why, added.failures) == ("", 0)
+    assert held(added)["created"] == 1
+    assert (added.error_message, added.consecutive_failures) == ("", 0)
 
 
 def test_the_address_is_sealed_and_never_logged(
-    added: CalendarAddress, channel: Channel, caplog: pytest.LogCaptureFixture
+    added: LinkedCalendar, channel: Channel, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         read(added)
@@ -322,31 +328,31 @@ def test_the_address_is_sealed_and_never_logged(
         read(added)
     assert TOKEN not in caplog.text
     with connection.cursor() as cursor:
-        cursor.execute("SELECT c::text, encode(c.sealed_url, 'escape') FROM reminders_calendaraddress c")
+        cursor.execute("SELECT c::text, encode(c.encrypted_url, 'escape') FROM reminders_linkedcalendar c")
         assert TOKEN not in "".join(cursor.fetchone())
     assert not [event for event in Event.objects.all() if TOKEN in json.dumps(event.data)]
 
 
-def test_another_secret_key_is_said_so(added: CalendarAddress, settings: Any) -> None:
+def test_another_secret_key_is_said_so(added: LinkedCalendar, settings: Any) -> None:
     settings.SECRET_KEY = "another" * 10
-    assert "another SECRET_KEY" in failed(added)
+    assert "SECRET_KEY has changed" in failed(added)
 
 
 def test_an_address_is_one_rooms_and_its_end_is_the_end(
-    added: CalendarAddress, channel: Channel, room: Room
+    added: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     with pytest.raises(CalendarConflict):
-        calendar_services.add_calendar(room=room.id, name="Again", url=channel.url)
-    calendar_services.remove_calendar(added.id)
+        calendar_services.link_calendar(room=room.id, name="Again", url=channel.url)
+    calendar_services.unlink_calendar(added.id)
     assert not DueItem.objects.filter(kind="calendar").exists()
     with pytest.raises(CalendarNotFound):
-        calendar_services.remove_calendar(added.id)
-    assert calendar_services.poll(added.id) is True
+        calendar_services.unlink_calendar(added.id)
+    assert calendar_services.sync_due_calendar(added.id) is True
     assert list(
         Event.objects.filter(event__startswith="calendar.").order_by("id").values_list("event", flat=True)
     ) == [
-        "calendar.added",
-        "calendar.removed",
+        "calendar.linked",
+        "calendar.unlinked",
     ]
 
 
@@ -355,11 +361,11 @@ def test_an_address_is_one_rooms_and_its_end_is_the_end(
 )
 def test_what_can_be_no_address_is_refused(room: Room, url: str) -> None:
     with pytest.raises(InvalidCalendarUrl):
-        calendar_services.add_calendar(room=room.id, name="x", url=url)
+        calendar_services.link_calendar(room=room.id, name="x", url=url)
 
 
 def test_webcal_is_https_by_another_name() -> None:
-    assert fetching.normalize_url(" webcal://channel.example/1.ics ") == "https://channel.example/1.ics"
+    assert download.normalize_url(" webcal://channel.example/1.ics ") == "https://channel.example/1.ics"
 
 
 def test_over_rest_it_is_added_seen_and_removed(
@@ -369,7 +375,7 @@ def test_over_rest_it_is_added_seen_and_removed(
     assert made.status_code == 201, made.json()
     body = made.json()
     assert TOKEN not in made.content.decode()
-    assert (body["room_number"], body["host"], body["read_at"], body["report"]) == (
+    assert (body["room_number"], body["host"], body["last_success_at"], body["last_report"]) == (
         room.number,
         "127.0.0.1",
         None,
@@ -378,8 +384,8 @@ def test_over_rest_it_is_added_seen_and_removed(
     with hotel_context(hotel):
         sync_calendars([body["id"]])
     [listed] = api.get(PAGE, {"room": room.id}).json()["results"]
-    assert (listed["report"]["stored"], listed["error"]) == (1, "")
-    assert api.post(f"{PAGE}{body['id']}/read/").status_code == 202
+    assert (listed["last_report"]["created"], listed["last_error"]) == (1, "")
+    assert api.post(f"{PAGE}{body['id']}/sync/").status_code == 202
     assert api.post(PAGE, {"room": 999, "name": "x", "url": channel.url}).status_code == 404
     refused = api.post(PAGE, {"room": room.id, "name": "x", "url": channel.url})
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/calendar-conflict")
@@ -402,21 +408,21 @@ def test_staff_add_one_and_see_how_it_goes(
     assert (
         staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": channel.url}).status_code == 302
     )
-    address = CalendarAddress.objects.get()
+    address = LinkedCalendar.objects.get()
     again = staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": channel.url}, follow=True)
-    assert b"one room" in again.content
-    assert b"not asked yet" in staff.get(ADMIN).content
+    assert b"already linked" in again.content
+    assert b"not imported yet" in staff.get(ADMIN).content
     read(address)
-    assert b"1 in all: 1 new" in staff.get(ADMIN).content
+    assert b"1 events: 1 created" in staff.get(ADMIN).content
     channel.answers = [404]
     read(address)
     for page in (ADMIN, f"{ADMIN}{address.id}/change/"):
         content = staff.get(page).content.decode()
-        assert "withdrawn" in content
+        assert "status 404" in content
         assert TOKEN not in content
-    assert "1 in all: 1 new" in staff.get(f"{ADMIN}{address.id}/change/").content.decode()
-    act = {"action": "read_now", "_selected_action": [str(address.id)]}
-    assert b"1 calendar will be read at once." in staff.post(ADMIN, act, follow=True).content
+    assert "1 events: 1 created" in staff.get(f"{ADMIN}{address.id}/change/").content.decode()
+    act = {"action": "import_now", "_selected_action": [str(address.id)]}
+    assert b"1 calendar will be imported shortly." in staff.post(ADMIN, act, follow=True).content
     assert due_at() <= datetime.now(UTC)
     assert staff.post(f"{ADMIN}{address.id}/delete/", {"post": "yes"}).status_code == 302
-    assert not CalendarAddress.objects.exists()
+    assert not LinkedCalendar.objects.exists()

@@ -45,7 +45,7 @@ def bring(api: APIClient, *events: str, **more: Any) -> dict[str, Any]:
     assert answer.status_code == 200, answer.json()
     counts: dict[str, Any] = answer.json()
     numbers = {name: value for name, value in counts.items() if isinstance(value, int)}
-    assert numbers.pop("events") == sum(numbers.values()) + len(counts["refused"])
+    assert numbers.pop("events") == sum(numbers.values()) + len(counts["rejected"])
     return counts
 
 
@@ -55,7 +55,7 @@ def only(hotel: Hotel) -> Reservation:
 
 
 def test_an_event_is_a_reservation_with_its_mails(api: APIClient, hotel: Hotel) -> None:
-    assert bring(api, STAY)["stored"] == 1
+    assert bring(api, STAY)["created"] == 1
     stored = only(hotel)
     assert (stored.external_id, stored.guest_name, stored.guest_email, stored.source) == (
         "1418fb94e984-1@airbnb.com", "Reserved", "", "iCalendar"
@@ -73,12 +73,12 @@ def test_new_days_and_a_cancellation_follow_and_the_guest_stays(api: APIClient, 
             reservation_id=only(hotel).id, guest_name="Ana Lima", guest_email="ana@example.com", guest_phone="",
             language="pt",
         )  # fmt: skip
-    assert bring(api, STAY.replace("20300512", "20300514"))["changed"] == 1
+    assert bring(api, STAY.replace("20300512", "20300514"))["updated"] == 1
     assert (only(hotel).guest_name, f"{only(hotel).departure}") == ("Ana Lima", "2030-05-14")
     assert bring(api, f"{STAY}\nSTATUS:CANCELLED")["cancelled"] == 1
     assert only(hotel).status == "cancelled"
     assert bring(api, f"{STAY}\nSTATUS:CANCELLED")["unchanged"] == 1
-    assert bring(api, STAY)["changed"] == 1
+    assert bring(api, STAY)["updated"] == 1
     assert only(hotel).status == "booked"
     assert bring(api, STAY, method="CANCEL")["cancelled"] == 1
     with hotel_context(hotel):
@@ -95,7 +95,7 @@ def test_a_stay_that_is_over_is_not_cancelled_by_a_calendar(api: APIClient, hote
 
 @pytest.mark.parametrize("summary", ["Airbnb (Not available)", "CLOSED - Not available", "Blocked"])
 def test_closed_nights_are_nobodys_stay(api: APIClient, hotel: Hotel, summary: str) -> None:
-    assert bring(api, STAY.replace("Reserved", summary))["blocks"] == 1
+    assert bring(api, STAY.replace("Reserved", summary))["closures"] == 1
     with hotel_context(hotel):
         assert not Reservation.objects.exists()
 
@@ -124,8 +124,8 @@ def test_what_can_be_no_booking_is_named_and_stops_nothing(api: APIClient, hotel
         f"UID:long\nDTSTART;VALUE=DATE:20300510\nSUMMARY:{'x' * 10_000}",
         "UID:mail\nDTSTART;VALUE=DATE:20300510\nSUMMARY:x\nATTENDEE:mailto:nobody",
     )
-    assert counts["stored"] == 1
-    assert [refused["uid"] for refused in counts["refused"]] == [
+    assert counts["created"] == 1
+    assert [refused["uid"] for refused in counts["rejected"]] == [
         "", "weekly", "back", "nodate", "baddate", "long", "mail"
     ]  # fmt: skip
     assert only(hotel).external_id.startswith("1418")
@@ -168,7 +168,7 @@ def test_what_is_no_calendar_is_said_so(api: APIClient, text: str) -> None:
 
 
 def test_it_may_stand_in_json_and_needs_the_scope(api: APIClient, hotel: Hotel) -> None:
-    assert api.post(IMPORT, {"calendar": calendar(STAY)}).json()["stored"] == 1
+    assert api.post(IMPORT, {"calendar": calendar(STAY)}).json()["created"] == 1
     with hotel_context(hotel):
         _key, secret = api_keys.create(name="reader", scopes=["reservations:read"])
     reader = APIClient(SERVER_NAME="alpha.localhost")
@@ -198,7 +198,7 @@ def test_the_command_takes_an_address_or_a_file(channel: str, hotel: Hotel, tmp_
         found: dict[str, Any] = json.loads(out.getvalue())
         return found
 
-    assert run(channel)["stored"] == 1
+    assert run(channel)["created"] == 1
     (tmp_path / "feed.ics").write_text(calendar(STAY))
     assert run(str(tmp_path / "feed.ics"))["unchanged"] == 1
     with hotel_context(hotel):
@@ -280,7 +280,7 @@ def test_what_goes_out_may_come_in_elsewhere(api: APIClient, address: str, other
         _key, secret = api_keys.create(name="in", scopes=["reservations:write"])
     beta = APIClient(SERVER_NAME="beta.localhost")
     beta.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
-    assert beta.post(IMPORT, content, content_type="text/calendar").json()["stored"] == 1
+    assert beta.post(IMPORT, content, content_type="text/calendar").json()["created"] == 1
 
 
 def test_its_key_opens_nothing_else_and_no_other_key_may_stand_in_an_address(

@@ -1,4 +1,4 @@
-"""`import_calendar`: takes a channel manager's iCalendar into a hotel."""
+"""`import_calendar`: imports an iCalendar file or URL into a hotel."""
 
 from __future__ import annotations
 
@@ -11,57 +11,60 @@ from urllib.parse import urlsplit
 from django.core.management.base import CommandParser
 
 from reminders.errors import CalendarUnavailable, InvalidFile
-from reminders.reservations.calendars.fetching import fetch
-from reminders.reservations.calendars.importing import import_calendar
+from reminders.reservations.calendars.download import download
+from reminders.reservations.calendars.event_import import import_calendar
 from tenants.context import hotel_context
 from tenants.management.hotel_command import HotelCommand
 from tenants.selectors import get_hotel
 
+_MAX_PRINTED = 10
+
 
 class Command(HotelCommand):
     help = """\
-Takes a channel manager's calendar (iCalendar, .ics) into a hotel: each event becomes a reservation, its UID the
-number, its days the stay. Run it again, from cron too, and what changed in the calendar follows; what the hotel
-knows of the guests stays. Nights that a channel closed ("Not available") and events without a night are counted
-and passed over.
+Import the iCalendar file (.ics) of a channel manager into a hotel. Each event becomes a reservation without a room. The
+UID of the event is the reservation's number, and its dates are the stay.
+
+Run the command again, for example from cron, to import changed dates and cancellations. Guest data of existing
+reservations is kept. Closures ("Not available") are counted and ignored.
 
     manage.py import_calendar --hotel resort https://channel.example/export/1234.ics
     manage.py import_calendar --hotel resort bookings.ics
 
-Exit code 0: brought in, whatever was refused; 2: there is no such hotel, or no calendar at that address."""
+Exit code 0: imported, possibly with rejected events. 2: the hotel does not exist, or the calendar can't be read."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
         return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("calendar", metavar="FILE_OR_URL", help="An .ics file, or the https URL of one.")
         parser.add_argument(
-            "calendar", metavar="FILE_OR_URL", help="An .ics file, or an https address of one."
+            "--hotel", required=True, metavar="SLUG", help="The hotel into which the file is imported."
         )
-        parser.add_argument("--hotel", required=True, metavar="SLUG", help="The hotel that it goes into.")
         super().add_arguments(parser)
 
     def work(self, **options: Any) -> None:
-        content = _fetch(options["calendar"])
+        content = _read(options["calendar"])
         with hotel_context(get_hotel(slug=options["hotel"])):
             report = import_calendar(content)
-        for refused in report.refused[:10]:
-            self.stderr.write(f"{refused.uid}: {refused.detail}")
+        for event in report.rejected[:_MAX_PRINTED]:
+            self.stderr.write(f"{event.uid}: {event.detail}")
         self.tell(
-            f"{report.events} events = {report.stored} stored + {report.changed} changed + {report.cancelled} "
-            f"cancelled + {report.unchanged} unchanged + {report.blocks} closed nights + "
-            f"{len(report.refused)} refused",
+            f"{report.events} events = {report.created} created + {report.updated} updated + {report.cancelled} "
+            f"cancelled + {report.unchanged} unchanged + {report.closures} closures + "
+            f"{len(report.rejected)} rejected",
             asdict(report),
             as_json=options["json"],
         )
 
 
-def _fetch(where: str) -> bytes:
+def _read(file_or_url: str) -> bytes:
     try:
-        if urlsplit(where).scheme in {"http", "https"}:
-            return fetch(where).content or b""
-        return Path(where).read_bytes()
-    except CalendarUnavailable as error:  # an address may hold a secret: it is not repeated
+        if urlsplit(file_or_url).scheme in {"http", "https"}:
+            return download(file_or_url).content or b""
+        return Path(file_or_url).read_bytes()
+    except CalendarUnavailable as error:  # the URL may contain a secret, so it is not repeated
         raise InvalidFile(f"The calendar can't be read: {error.detail}") from None
     except (OSError, ValueError) as error:
         raise InvalidFile(f"The calendar can't be read: {error}") from error

@@ -1,1 +1,1 @@
-"""Stays as iCalendar (RFC 5545): a channel manager's calendar read, the hotel's own written."""
+"""Stays as iCalendar (RFC 5545): linked calendars of channels, calendar imports, and the hotel's own feed."""

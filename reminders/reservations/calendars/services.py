@@ -1,4 +1,4 @@
-"""The calendars that channels publish for a room: adding and removing their addresses, and reading them."""
+"""Services of linked calendars: linking, unlinking and importing them."""
 
 from __future__ import annotations
 
@@ -27,189 +27,207 @@ from locks.models import Room
 from locks.services import keep_closed
 from reminders import due_kinds, events
 from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable
-from reminders.models import Reservation, ReservationStatus
+from reminders.models import LinkedCalendar, Reservation, ReservationStatus
 from reminders.models.validators import stay_dates_error
 from reminders.planning.schedule import hotel_time_zone, local_date
-from reminders.reservations.calendars.fetching import Seen, fetch, normalize_url
-from reminders.reservations.calendars.importing import import_events
-from reminders.reservations.calendars.models import CalendarAddress
-from reminders.reservations.calendars.parsing import Event, read
+from reminders.reservations.calendars.download import Validators, download, normalize_url
+from reminders.reservations.calendars.event_import import import_events
+from reminders.reservations.calendars.ical_parser import CalendarEvent, parse_calendar
 from reminders.reservations.services import cancel_reservation
 from tenants.errors import DomainError
 from tenants.queue import due
 
-#: Failures in a row after which people are told of it, once (the dlq); it is asked again all the same.
-TRIES = 4
-#: Of the events that can't be stored so many are kept by name.
-_NAMED = 20
-_PURPOSE = b"calendar address"
+#: Number of failures in a row after which one entry is added to the dead-letter queue. Imports continue nevertheless.
+FAILURES_BEFORE_ALERT = 4
+#: Rejected events of an import that are stored with their reasons.
+_MAX_REPORTED_EVENTS = 20
+_ENCRYPTION_PURPOSE = b"calendar address"
 
 
-def add_calendar(*, room: int, name: str, url: str, closes_room: bool = True) -> CalendarAddress:
-    """Have the calendar at this address read for a room, from now on. The address is not shown again.
+def link_calendar(*, room: int, name: str, url: str, import_closures: bool = True) -> LinkedCalendar:
+    """Link a channel's calendar to a room. It is imported as soon as a worker is free, and regularly from then on.
 
-    Raises InvalidCalendarUrl, UnknownRoom or CalendarConflict. A name is looked up when the
-    calendar is read, not here.
+    The host name of the URL is not resolved here. Raises InvalidCalendarUrl, UnknownRoom or CalendarConflict.
     """
     url = normalize_url(url)
-    found = Room.objects.filter(id=room).first()
-    if found is None:
-        raise UnknownRoom(gettext("No room has the id {}.").format(room), rooms=[room])
-    key = uuid7()
-    address = CalendarAddress(
-        id=key,
-        room=found,
+    linked_room = Room.objects.filter(id=room).first()
+    if linked_room is None:
+        raise UnknownRoom(gettext("There is no room with the id {}.").format(room), rooms=[room])
+    calendar_id = uuid7()
+    calendar = LinkedCalendar(
+        id=calendar_id,
+        room=linked_room,
         name=name,
-        closes_room=closes_room,
+        import_closures=import_closures,
         host=public_addresses.parse_url(url).host,
-        sealed_url=encryption.encrypt(
-            url.encode(), key=encryption.derive_key(_PURPOSE), associated_data=key.bytes
+        encrypted_url=encryption.encrypt(
+            url.encode(),
+            key=encryption.derive_key(_ENCRYPTION_PURPOSE),
+            associated_data=calendar_id.bytes,
         ),
         url_digest=salted_hmac("calendar address", url, algorithm="sha256").digest(),
     )
     with transaction.atomic():
         try:
             with transaction.atomic():
-                address.save(force_insert=True)
+                calendar.save(force_insert=True)
         except IntegrityError:
-            raise CalendarConflict(gettext("An address is one room's. Remove it there first.")) from None
-        due.schedule(kind=due_kinds.CALENDAR, items=[(key, timezone.now())])
-        record(events.CALENDAR_ADDED, subject=("calendar", key), **_naming(address))
-    return address
+            raise CalendarConflict(
+                gettext("This calendar is already linked to a room. Unlink it there first.")
+            ) from None
+        due.schedule(kind=due_kinds.CALENDAR, items=[(calendar_id, timezone.now())])
+        record(events.CALENDAR_LINKED, subject=("calendar", calendar_id), **_event_fields(calendar))
+    return calendar
 
 
-def remove_calendar(address_id: UUID) -> None:
-    """Read it no more: the nights that it closed are open, and the bookings that it brought stay.
+def unlink_calendar(calendar_id: UUID) -> None:
+    """Delete the link and the closures that were imported. Imported reservations are kept.
 
     Raises CalendarNotFound.
     """
     with transaction.atomic():
-        address = CalendarAddress.objects.select_related("room").filter(id=address_id).first()
-        if address is None:
+        calendar = LinkedCalendar.objects.select_related("room").filter(id=calendar_id).first()
+        if calendar is None:
             raise CalendarNotFound
-        record(events.CALENDAR_REMOVED, subject=("calendar", address.id), **_naming(address))
-        due.cancel(kind=due_kinds.CALENDAR, ids=[address.id])
-        _close(address, [])
-        address.delete()
+        record(events.CALENDAR_UNLINKED, subject=("calendar", calendar.id), **_event_fields(calendar))
+        due.cancel(kind=due_kinds.CALENDAR, ids=[calendar.id])
+        _import_closures(calendar, [])
+        calendar.delete()
 
 
-def read_soon(address_id: UUID) -> None:
-    """As soon as a worker is free. Raises CalendarNotFound."""
-    if not CalendarAddress.objects.filter(id=address_id).exists():
+def request_sync(calendar_id: UUID) -> None:
+    """Schedule an import for now. Raises CalendarNotFound."""
+    if not LinkedCalendar.objects.filter(id=calendar_id).exists():
         raise CalendarNotFound
-    due.schedule(kind=due_kinds.CALENDAR, items=[(address_id, timezone.now())])
+    due.schedule(kind=due_kinds.CALENDAR, items=[(calendar_id, timezone.now())])
 
 
-def poll(address_id: UUID) -> bool:
-    """Read a calendar that is due, and say when next; False where it has failed `TRIES` times in a row just now."""
+def sync_due_calendar(calendar_id: UUID) -> bool:
+    """Import a calendar that is due. Return False if it has just failed `FAILURES_BEFORE_ALERT` times in a row."""
     try:
-        read_calendar(address_id)
+        sync_calendar(calendar_id)
     except CalendarNotFound:
-        due.cancel(kind=due_kinds.CALENDAR, ids=[address_id])
+        due.cancel(kind=due_kinds.CALENDAR, ids=[calendar_id])
     except DomainError:
-        failures = CalendarAddress.objects.filter(id=address_id).values_list("failures", flat=True).first()
-        return failures != TRIES
+        calendars = LinkedCalendar.objects.filter(id=calendar_id)
+        failures = calendars.values_list("consecutive_failures", flat=True).first()
+        return failures != FAILURES_BEFORE_ALERT
     return True
 
 
-def read_calendar(address_id: UUID) -> None:
-    """Read it now and bring in what it says. Outside of any transaction, for it may take seconds.
+def sync_calendar(calendar_id: UUID) -> None:
+    """Download and import the calendar, and schedule the next import.
 
-    Raises CalendarNotFound, CalendarUnavailable or InvalidFile: what it was is kept with the address.
+    The download may take seconds, so call this outside of a transaction. Raises CalendarNotFound, CalendarUnavailable
+    or InvalidFile. The latter two are also stored with the calendar.
     """
-    address = CalendarAddress.objects.filter(id=address_id).first()
-    if address is None:
+    calendar = LinkedCalendar.objects.filter(id=calendar_id).first()
+    if calendar is None:
         raise CalendarNotFound
     try:
-        fetched = fetch(_unsealed(address), seen=Seen(address.etag, address.modified))
-        values = {} if fetched.content is None else _bring_in(address, fetched.content, fetched.seen)
+        result = download(
+            _decrypt_url(calendar), validators=Validators(calendar.etag, calendar.last_modified)
+        )
+        values = {} if result.content is None else _import(calendar, result.content, result.validators)
     except DomainError as error:
-        _settle(address, failures=F("failures") + 1, error=message_to_json(error.detail))
+        _finish_sync(
+            calendar,
+            consecutive_failures=F("consecutive_failures") + 1,
+            last_error=message_to_json(error.detail),
+        )
         raise
-    _settle(address, read_at=Now(), failures=0, error=None, **values)
+    _finish_sync(calendar, last_success_at=Now(), consecutive_failures=0, last_error=None, **values)
 
 
-def _bring_in(address: CalendarAddress, content: bytes, seen: Seen) -> dict[str, Any]:
-    """What is to be kept with the address."""
+def _import(calendar: LinkedCalendar, content: bytes, validators: Validators) -> dict[str, Any]:
+    """Import the content. Return the new values of the calendar's fields."""
     zone = hotel_time_zone()
-    found = read(content, zone=zone)
-    report = import_events(found, room=address.room_id)
+    found = parse_calendar(content, zone=zone)
+    report = import_events(found, room=calendar.room_id)
     booked = {
         event.number
         for event in found
-        if isinstance(event, Event) and not event.is_block and not event.is_cancelled
+        if isinstance(event, CalendarEvent) and not event.is_closure and not event.is_cancelled
     }
-    # Channels take a cancelled booking out of the calendar, and a calendar may lack something for once: what is missing
-    # twice in a row is cancelled. One without any event is none that a channel makes.
-    missing = set(address.held) - booked if found else set()
-    over = missing & set(address.gone)
-    report.vanished = _cancel(over, today=local_date(timezone.now(), zone=zone))
-    taken = 0
-    if address.closes_room and found:
-        blocks = [event for event in found if isinstance(event, Event) and event.is_block]
-        report.closed, taken = _close(address, blocks)
-    shown = asdict(report)
-    for name in ("refused", "without_room"):
-        shown[name] = [
-            {**event, "detail": message_to_json(event["detail"])} for event in shown[name][:_NAMED]
+    # Channels remove a cancelled booking from the calendar. They also publish incomplete calendars sometimes, so a
+    # booking is only cancelled if it is missing twice in a row, and a calendar without any event is ignored.
+    missing = set(calendar.known_numbers) - booked if found else set()
+    missing_twice = missing & set(calendar.missing_numbers)
+    report.removed = _cancel_missing(missing_twice, today=local_date(timezone.now(), zone=zone))
+    unavailable_nights = 0
+    if calendar.import_closures and found:
+        closures = [event for event in found if isinstance(event, CalendarEvent) and event.is_closure]
+        report.closed_nights, unavailable_nights = _import_closures(calendar, closures)
+    report_json = asdict(report)
+    for name in ("rejected", "without_room"):
+        report_json[name] = [
+            {**event, "detail": message_to_json(event["detail"])}
+            for event in report_json[name][:_MAX_REPORTED_EVENTS]
         ]
-    # What lacks its room, or is missing, is looked at again though the calendar be the same.
-    seen = Seen() if report.without_room or taken or missing - over else seen
+    # While something is pending, the validators are not stored: the next import must process the same version again.
+    is_pending = report.without_room or unavailable_nights or missing - missing_twice
+    if is_pending:
+        validators = Validators()
     return {
-        "report": shown,
-        "etag": seen.etag,
-        "modified": seen.modified,
-        "held": sorted(booked | (missing - over)) if found else address.held,
-        "gone": sorted(missing - over),
+        "last_report": report_json,
+        "etag": validators.etag,
+        "last_modified": validators.last_modified,
+        "known_numbers": sorted(booked | (missing - missing_twice)) if found else calendar.known_numbers,
+        "missing_numbers": sorted(missing - missing_twice),
     }
 
 
-def _close(address: CalendarAddress, blocks: Iterable[Event]) -> tuple[int, int]:
-    """Nights, closed and not: the channel's, as far as the room is not taken on them by what we know of ourselves."""
-    spans = [(block.arrival, block.departure) for block in blocks if not block.is_cancelled]
+def _import_closures(calendar: LinkedCalendar, closures: Iterable[CalendarEvent]) -> tuple[int, int]:
+    """Make the closures of the calendar those of the room, except on nights on which the room is occupied.
+
+    Return the number of closed nights and of nights that could not be closed.
+    """
+    spans = [(closure.arrival, closure.departure) for closure in closures if not closure.is_cancelled]
     spans = [span for span in spans if stay_dates_error(*span) is None]
     return keep_closed(
-        room=address.room_id, spans=spans, reference=f"calendar:{address.id}", reason=address.name
+        room=calendar.room_id, spans=spans, reference=f"calendar:{calendar.id}", reason=calendar.name
     )
 
 
-def _cancel(numbers: Collection[str], *, today: date) -> int:
-    """Those of them who have not come: what is past leaves a calendar, too."""
-    leaving = Reservation.objects.filter(
+def _cancel_missing(numbers: Collection[str], *, today: date) -> int:
+    """Cancel these reservations, except those that have arrived: channels also remove past bookings."""
+    missing = Reservation.objects.filter(
         external_id__in=numbers, arrival__gt=today, status=ReservationStatus.BOOKED
     )
-    for reservation in leaving:
+    for reservation in missing:
         cancel_reservation(reservation_id=reservation.id)
-    return len(leaving)
+    return len(missing)
 
 
-def _settle(address: CalendarAddress, **values: Any) -> None:
-    """What came of it, and when it is read next, at once: an address that was removed meanwhile is not due again."""
+def _finish_sync(calendar: LinkedCalendar, **values: Any) -> None:
+    """Store the result and schedule the next import, unless the calendar was unlinked in the meantime."""
     with transaction.atomic():
-        if CalendarAddress.objects.filter(id=address.id).update(polled_at=Now(), **values):
-            due.schedule(kind=due_kinds.CALENDAR, items=[(address.id, _next(address.id))])
+        if LinkedCalendar.objects.filter(id=calendar.id).update(last_attempt_at=Now(), **values):
+            due.schedule(kind=due_kinds.CALENDAR, items=[(calendar.id, _next_sync(calendar.id))])
 
 
-def _next(address_id: UUID) -> datetime:
-    """Up to a tenth later than the interval, each address by its own part of it: they don't all come at once."""
+def _next_sync(calendar_id: UUID) -> datetime:
+    """Return the time of the next import: the interval plus up to a tenth of it, so that imports are spread out."""
     interval = timedelta(minutes=settings.CALENDAR_POLL_MINUTES)
-    return timezone.now() + interval * (1 + address_id.int % 100 / 1000)
+    return timezone.now() + interval * (1 + calendar_id.int % 100 / 1000)
 
 
-def _unsealed(address: CalendarAddress) -> str:
+def _decrypt_url(calendar: LinkedCalendar) -> str:
     try:
         return encryption.decrypt(
-            bytes(address.sealed_url), key=encryption.derive_key(_PURPOSE), associated_data=address.id.bytes
+            bytes(calendar.encrypted_url),
+            key=encryption.derive_key(_ENCRYPTION_PURPOSE),
+            associated_data=calendar.id.bytes,
         ).decode()
     except InvalidTag:
         raise CalendarUnavailable(
             TranslatableMessage(
                 _(
-                    "The address was sealed with another SECRET_KEY. Remove it, and add it anew from the channel."
+                    "SECRET_KEY has changed, so the URL can't be decrypted. Unlink the calendar and link it again."
                 )
             )
         ) from None
 
 
-def _naming(address: CalendarAddress) -> dict[str, str]:
-    return {"name": address.name, "host": address.host, "room": address.room.number}
+def _event_fields(calendar: LinkedCalendar) -> dict[str, str]:
+    return {"name": calendar.name, "host": calendar.host, "room": calendar.room.number}

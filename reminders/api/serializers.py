@@ -1,7 +1,8 @@
-"""How reservations and reminders look over REST."""
+"""Serializers of reservations and reminders."""
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -16,7 +17,7 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
         default=None,
         allow_null=True,
         read_only=True,
-        help_text="The room's number, once one is given.",
+        help_text="The number of the room, or null if no room is assigned.",
     )
     nights = serializers.IntegerField(read_only=True)
 
@@ -47,7 +48,7 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
     ]
 )
 class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservation]):
-    """All that the hotel's system knows of the booking; what is left out goes back to its default."""
+    """The complete booking. Fields that are omitted are reset to their default."""
 
     class Meta:
         model = Reservation
@@ -56,17 +57,23 @@ class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservat
             "children", "room_type", "source", "status", "booked_on", "status_date",
         )  # fmt: skip
         extra_kwargs = {
-            "guest_email": {"help_text": "Where the reminders go; without one none does."},
-            "language": {"help_text": "Of the mails, BCP 47: `es`, `pt-br`. Empty: the hotel's."},
-            "country": {"help_text": "ISO 3166: `ESP` or `ES`.", "validators": [validate_country]},
-            "status_date": {"help_text": "The day from which the status holds."},
+            "guest_email": {"help_text": "The address for reminders. Without an address, none are sent."},
+            "language": {
+                "help_text": "The language of e-mails as a BCP 47 tag, such as `es` or `pt-br`. Empty for the language "
+                "of the hotel."
+            },
+            "country": {
+                "help_text": "The country as an ISO 3166 code, such as `ESP` or `ES`.",
+                "validators": [validate_country],
+            },
+            "status_date": {"help_text": "The day on which the booking got its status."},
         }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if flaw := stay_dates_error(attrs["arrival"], attrs["departure"]):
-            raise serializers.ValidationError(dict([flaw]))
+        if error := stay_dates_error(attrs["arrival"], attrs["departure"]):
+            raise serializers.ValidationError(dict([error]))
         if attrs.get("adults", 1) < 1:
-            raise serializers.ValidationError({"adults": "At least one adult."})
+            raise serializers.ValidationError({"adults": _("Enter at least one adult.")})
         return attrs
 
 
@@ -77,8 +84,8 @@ class ReminderSerializer(serializers.ModelSerializer[Reminder]):
     last_error = serializers.CharField(
         source="error_message",
         read_only=True,
-        help_text="What went wrong the last time, in the language of `Accept-Language` but for what a mail server "
-        "or a provider said. Empty: nothing did.",
+        help_text="The last error, or empty. It is in the language of `Accept-Language`, except for replies of mail "
+        "servers and providers, which are quoted.",
     )
 
     class Meta:
@@ -91,6 +98,4 @@ class ReminderSerializer(serializers.ModelSerializer[Reminder]):
 
 
 class SettleSerializer(StrictSerializer):
-    was_sent = serializers.BooleanField(
-        help_text="Whether the mail reached the guest's mail server after all."
-    )
+    was_sent = serializers.BooleanField(help_text="Whether the guest's mail server has accepted the e-mail.")

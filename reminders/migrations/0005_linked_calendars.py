@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="CalendarAddress",
+            name="LinkedCalendar",
             fields=[
                 (
                     "id",
@@ -23,34 +23,42 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(max_length=60, verbose_name="channel")),
                 (
-                    "closes_room",
+                    "import_closures",
                     models.BooleanField(
                         default=True,
-                        help_text="What the channel calls “Not available” is out of service here. Booking.com calls its bookings so, too.",
-                        verbose_name="closed nights close the room",
+                        help_text="Take the room out of service on nights that the channel marks “Not available”. Booking.com marks its own bookings this way, too.",
+                        verbose_name="import closures",
                     ),
                 ),
                 ("host", models.CharField(editable=False, max_length=253, verbose_name="host")),
-                ("sealed_url", models.BinaryField()),
+                ("encrypted_url", models.BinaryField()),
                 ("url_digest", models.BinaryField(max_length=32)),
                 ("etag", models.CharField(blank=True, default="", editable=False, max_length=200)),
-                ("modified", models.CharField(blank=True, default="", editable=False, max_length=60)),
-                ("polled_at", models.DateTimeField(editable=False, null=True, verbose_name="asked")),
-                ("read_at", models.DateTimeField(editable=False, null=True, verbose_name="read")),
+                ("last_modified", models.CharField(blank=True, default="", editable=False, max_length=60)),
                 (
-                    "failures",
-                    models.PositiveSmallIntegerField(default=0, editable=False, verbose_name="failures"),
+                    "last_attempt_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last attempt"),
                 ),
-                ("error", models.JSONField(editable=False, null=True, verbose_name="last error")),
-                ("report", models.JSONField(editable=False, null=True, verbose_name="last result")),
                 (
-                    "held",
+                    "last_success_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last import"),
+                ),
+                (
+                    "consecutive_failures",
+                    models.PositiveSmallIntegerField(
+                        default=0, editable=False, verbose_name="failures in a row"
+                    ),
+                ),
+                ("last_error", models.JSONField(editable=False, null=True, verbose_name="last error")),
+                ("last_report", models.JSONField(editable=False, null=True, verbose_name="last result")),
+                (
+                    "known_numbers",
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.CharField(max_length=64), default=list, editable=False, size=None
                     ),
                 ),
                 (
-                    "gone",
+                    "missing_numbers",
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.CharField(max_length=64), default=list, editable=False, size=None
                     ),
@@ -67,10 +75,10 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "calendar address",
-                "verbose_name_plural": "calendar addresses",
+                "verbose_name": "linked calendar",
+                "verbose_name_plural": "linked calendars",
                 "constraints": [
-                    models.UniqueConstraint(fields=("url_digest",), name="reminders_calendaraddress_once")
+                    models.UniqueConstraint(fields=("url_digest",), name="reminders_linkedcalendar_url")
                 ],
             },
         ),

@@ -1,0 +1,73 @@
+"""/api/v1/reminders/: e-mails to guests."""
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from hotelagent.rest.idempotency import IdempotentMixin
+from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.views import HotelViewSet
+from reminders import selectors
+from reminders.api.serializers import ReminderSerializer, SettleSerializer
+from reminders.models import Reminder, ReminderStatus
+from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
+
+_STATE_ERROR = problem_responses(
+    (409, "Not allowed in the current status (`/problems/reminder-state-error`).")
+)
+_TIME_ZONE = "A value without an offset (`2031-07-01T09:00:00`, `2031-07-01`) is in UTC."
+
+
+class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]
+    status = django_filters.MultipleChoiceFilter(choices=ReminderStatus.choices)
+    planned_from = django_filters.IsoDateTimeFilter(
+        field_name="planned_for", lookup_expr="gte", help_text=f"Planned at or after this time. {_TIME_ZONE}"
+    )
+    planned_until = django_filters.IsoDateTimeFilter(
+        field_name="planned_for", lookup_expr="lt", help_text=f"Planned before this time. {_TIME_ZONE}"
+    )
+    # These compare ids only. A model choice filter would reject the id of a missing reservation as an invalid choice.
+    rule = django_filters.UUIDFilter(field_name="rule_id")
+    reservation = django_filters.UUIDFilter(field_name="reservation_id")
+
+    class Meta:
+        model = Reminder
+        fields = ["status", "skip_reason", "arrival"]
+
+
+class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
+    """E-mails to guests that are planned, sent, skipped or failed."""
+
+    queryset = selectors.reminders()
+    serializer_class = ReminderSerializer
+    filterset_class = ReminderFilter
+    required_scopes = {"GET": "reminders:read", "POST": "reminders:write"}
+
+    @extend_schema(request=None, responses={200: ReminderSerializer, **_STATE_ERROR})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Cancel a scheduled reminder."""
+        cancel_reminder(reminder_id=self.get_object().id)
+        return self._reminder_response()
+
+    @extend_schema(request=None, responses={202: ReminderSerializer, **_STATE_ERROR})
+    @action(detail=True, methods=["post"], url_path="send-now")
+    def send_now(self, request: Request, pk: str) -> Response:
+        """Send a reminder as soon as a worker is free."""
+        send_now(reminder_id=self.get_object().id)
+        return self._reminder_response(status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=SettleSerializer, responses={200: ReminderSerializer, **_STATE_ERROR})
+    @action(detail=True, methods=["post"])
+    def settle(self, request: Request, pk: str) -> Response:
+        """Set whether a reminder with the status `unknown` was sent."""
+        serializer = SettleSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        settle_unknown(reminder_id=self.get_object().id, was_sent=serializer.validated_data["was_sent"])
+        return self._reminder_response()
+
+    def _reminder_response(self, status_code: int = status.HTTP_200_OK) -> Response:
+        return Response(ReminderSerializer(self.get_object()).data, status=status_code)

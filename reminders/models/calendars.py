@@ -1,0 +1,74 @@
+"""The model of linked calendars."""
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from hotelagent.core.ids import uuid7
+from hotelagent.core.messages import message_from_json
+from locks.models import Room
+
+
+class LinkedCalendar(models.Model):
+    """An iCalendar URL at which a channel publishes the bookings of one room.
+
+    The calendar is imported every `CALENDAR_POLL_MINUTES`. The URL contains a secret token, so it is stored encrypted
+    and never displayed.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    room = models.ForeignKey(Room, models.CASCADE, db_index=False, related_name="+", verbose_name=_("room"))
+    name = models.CharField(_("channel"), max_length=60)
+    import_closures = models.BooleanField(
+        _("import closures"),
+        default=True,
+        help_text=_(
+            "Take the room out of service on nights that the channel marks “Not available”. Booking.com marks its own "
+            "bookings this way, too."
+        ),
+    )
+    host = models.CharField(_("host"), max_length=253, editable=False)
+    encrypted_url = models.BinaryField(editable=False)
+    #: HMAC of the URL. The unique constraint prevents that two rooms are linked to one calendar.
+    url_digest = models.BinaryField(max_length=32, editable=False)
+    #: Validators of the version that was imported last (RFC 9110, section 8.8).
+    etag = models.CharField(max_length=200, blank=True, default="", editable=False)
+    last_modified = models.CharField(max_length=60, blank=True, default="", editable=False)
+    last_attempt_at = models.DateTimeField(_("last attempt"), null=True, editable=False)
+    last_success_at = models.DateTimeField(_("last import"), null=True, editable=False)
+    consecutive_failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0, editable=False)
+    #: The translatable message of the last error, as JSON (`hotelagent.core.messages`). Null after a success.
+    last_error = models.JSONField(_("last error"), null=True, editable=False)
+    #: The `CalendarReport` of the last import. The `detail` of each event is a translatable message.
+    last_report = models.JSONField(_("last result"), null=True, editable=False)
+
+    #: Numbers of the bookings in the calendar, and of those that were missing for the first time in the last import.
+    known_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
+    missing_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
+
+    class Meta:
+        verbose_name = _("linked calendar")
+        verbose_name_plural = _("linked calendars")
+        constraints = [
+            models.UniqueConstraint(fields=["url_digest"], name="reminders_linkedcalendar_url"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.room}"
+
+    @property
+    def error_message(self) -> str:
+        """The last error in the active language, or an empty string after a success."""
+        return message_from_json(self.last_error)
+
+    @property
+    def report(self) -> dict[str, Any] | None:
+        """The last report with its messages in the active language, or None before the first import."""
+        return self.last_report and self.last_report | {
+            name: [
+                {**event, "detail": message_from_json(event["detail"])} for event in self.last_report[name]
+            ]
+            for name in ("rejected", "without_room")
+        }
