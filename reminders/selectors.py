@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from hotelagent.core.text import single_line
 from reminders.errors import ReservationNotFound
+from reminders.local_time import hotel_time_zone
 from reminders.models import Reminder, Reservation, Suppression
-from reminders.planning.schedule import hotel_time_zone
 from tenants.context import current_hotel
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from django.db import connection
 from django.db.models.functions import Lower
 
+from reminders.local_time import hotel_time_zone, local_date, local_to_utc
 from reminders.models import GuestFilter, Reminder, Reservation, ReservationStatus, Rule
-from reminders.planning.schedule import ONE_DAY, hotel_time_zone, local_date, local_to_utc
+from reminders.planning.schedule import ONE_DAY
 
 # The comparison is strict: a booking that begins on the day on which another ends belongs to the same visit.
 _RETURNING = """

@@ -17,9 +17,10 @@ from django.db import connection, transaction
 
 from hotelagent.core.ids import uuid7
 from reminders import due_kinds, metrics
+from reminders.local_time import hotel_time_zone
 from reminders.models import ReminderStatus, Reservation, Rule, RuleAnchor, SkipReason
 from reminders.planning.guest_history import returning_guests
-from reminders.planning.schedule import SendWindow, hotel_time_zone, rule_applies, send_window
+from reminders.planning.schedule import SendWindow, rule_applies, send_window
 from tenants.queue import due
 
 

@@ -1,18 +1,16 @@
 """The time rules of reminders: when a reminder is planned, how long it may be sent, and late bookings.
 
-These functions don't access the database. A local time that daylight saving time skips is moved forward by the
-length of the gap. A local time that occurs twice is the first occurrence. `zoneinfo` with `fold=0` and RFC 5545,
-section 3.3.5 do the same.
+These functions don't access the database.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from reminders.local_time import local_to_utc
 from reminders.models import GuestFilter, LateBookingPolicy, Reservation, ReservationStatus, Rule, RuleAnchor
-from tenants.context import current_hotel
 
 ONE_DAY = timedelta(days=1)
 
@@ -25,21 +23,6 @@ class SendWindow:
     send_until: datetime
     is_late: bool = False  # the ordinary window had passed when the reservation was booked
     is_skipped: bool = False
-
-
-def hotel_time_zone() -> ZoneInfo:
-    """Return the time zone of the current hotel."""
-    return ZoneInfo(current_hotel().time_zone)
-
-
-def local_to_utc(day: date, at: time, *, zone: ZoneInfo) -> datetime:
-    """Return the UTC time at which clocks in `zone` first show this date and time."""
-    return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
-
-
-def local_date(at: datetime, *, zone: ZoneInfo) -> date:
-    """Return the date in `zone` at this time."""
-    return at.astimezone(zone).date()
 
 
 def send_window(

@@ -22,10 +22,10 @@ from reminders.errors import (
     ReservationNotFound,
     ReservationStateError,
 )
+from reminders.local_time import hotel_time_zone, local_date
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.replan import schedule_replan_of_other_stays
-from reminders.planning.schedule import hotel_time_zone, local_date
 from reminders.reservations import changes
 from reminders.reservations.changes import Change
 

@@ -20,9 +20,10 @@ from dlq.registry import retrier
 from hotelagent.core.messages import TranslatableMessage
 from reminders import due_kinds, events
 from reminders.errors import MailDeferred, MailRejected, ReminderNotFound, ReminderStateError
+from reminders.local_time import hotel_time_zone
 from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason
 from reminders.planning.guest_history import has_reached_daily_cap, returning_guests
-from reminders.planning.schedule import hotel_time_zone, manual_send_deadline, rule_applies
+from reminders.planning.schedule import manual_send_deadline, rule_applies
 from reminders.selectors import is_suppressed
 from reminders.sending import claims, delivery, outcomes
 from tenants.queue import due

@@ -44,6 +44,7 @@ MODELS = frozenset(
         "errors",
         "events",
         "holds",
+        "local_time",
         "models",
         "nights",
         "owner",
@@ -84,7 +85,6 @@ EXCEPTIONS = frozenset(
     {
         "dlq.selectors imports dlq.services",
         "locks.selectors imports locks.listing",
-        "reminders.selectors imports reminders.planning.schedule",
     }
 )
 #: Packages that still import each other. The list may only get shorter.

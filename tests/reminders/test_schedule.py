@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from reminders.local_time import local_to_utc
 from reminders.models import LateBookingPolicy, Rule, RuleAnchor
-from reminders.planning.schedule import local_to_utc, manual_send_deadline, send_window
+from reminders.planning.schedule import manual_send_deadline, send_window
 
 LISBON = ZoneInfo("Europe/Lisbon")
 SANTIAGO = ZoneInfo("America/Santiago")

@@ -15,8 +15,8 @@ from locks.nights import Nights
 from locks.selectors import Clash, clashes
 from locks.services import Placement, place_stays
 from reminders.errors import InvalidReservation
+from reminders.local_time import hotel_time_zone
 from reminders.models import Reservation, ReservationStatus
-from reminders.planning.schedule import hotel_time_zone
 from reminders.reservations.calendars.ical_parser import CalendarEvent, RejectedEvent, parse_calendar
 from reminders.reservations.services import ANY_VERSION, cancel_reservation, upsert_reservation
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
+from reminders.local_time import hotel_time_zone, local_date
 from reminders.mail.calendar_attachment import sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
-from reminders.planning.schedule import hotel_time_zone, local_date
 from tenants.context import Tenant
 
 #: Stays and cancellations remain in the feed until this long after the departure, so that every reader sees them.

@@ -27,9 +27,9 @@ from locks.models import Room
 from locks.services import keep_closed
 from reminders import due_kinds, events
 from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable
+from reminders.local_time import hotel_time_zone, local_date
 from reminders.models import LinkedCalendar, Reservation, ReservationStatus
 from reminders.models.validators import stay_dates_error
-from reminders.planning.schedule import hotel_time_zone, local_date
 from reminders.reservations.calendars.download import Validators, download, normalize_url
 from reminders.reservations.calendars.event_import import import_events
 from reminders.reservations.calendars.ical_parser import CalendarEvent, parse_calendar

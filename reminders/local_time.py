@@ -1,0 +1,25 @@
+"""Conversions between UTC and the local time of a hotel.
+
+A local time that daylight saving time skips is moved forward by the length of the gap. A local time that occurs twice
+is the first occurrence. `zoneinfo` with `fold=0` and RFC 5545, section 3.3.5 do the same.
+"""
+
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+from tenants.context import current_hotel
+
+
+def hotel_time_zone() -> ZoneInfo:
+    """Return the time zone of the current hotel."""
+    return ZoneInfo(current_hotel().time_zone)
+
+
+def local_to_utc(day: date, at: time, *, zone: ZoneInfo) -> datetime:
+    """Return the UTC time at which clocks in `zone` first show this date and time."""
+    return datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+
+
+def local_date(at: datetime, *, zone: ZoneInfo) -> date:
+    """Return the date in `zone` at this time."""
+    return at.astimezone(zone).date()
