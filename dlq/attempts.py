@@ -7,7 +7,6 @@ still hold it. So of N workers one does the work, and one says how it ended.
 import uuid
 
 import structlog
-from celery import current_app
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -22,6 +21,7 @@ from dlq.reports import describe
 from dlq.services import error_fields
 from hotelagent.core.messages import TranslatableMessage
 from tenants.database.clock import database_now
+from tenants.queue.celery_task import get_task
 
 log = structlog.get_logger(__name__)
 
@@ -141,7 +141,7 @@ def failed(*, failure_id: uuid.UUID, number: int, error: BaseException) -> bool:
 
 
 def _requeue(failure: Failure) -> None:
-    current_app.tasks[failure.name].apply_async(
+    get_task(failure.name).apply_async(
         args=failure.payload["args"],
         kwargs=failure.payload["kwargs"],
         headers={FAILURE_HEADER: str(failure.id), ATTEMPT_HEADER: str(failure.attempts)},

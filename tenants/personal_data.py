@@ -127,7 +127,7 @@ def mask_json(column: str) -> str:
 declare_columns(
     "tenants_hotel",
     masked={"email": mask_email},
-    kept=("slug", "name", "status", "schema", "time_zone", "language", "migrated"),
+    kept=("slug", "name", "status", "schema", "time_zone", "language", "schema_version"),
 )
 declare_columns("tenants_dueitem", kept=("kind",))
 omit_rows("tenants_domain", "tenants_contactidentifier")

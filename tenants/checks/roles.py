@@ -64,7 +64,7 @@ def check_roles(
         return []
     try:
         with direct_connection(), platform_context(), connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass('public.tenants_template') IS NOT NULL")
+            cursor.execute("SELECT to_regclass('public.tenants_schematemplate') IS NOT NULL")
             if not cursor.fetchone()[0]:
                 return []  # the database has not been migrated yet
             logins = get_database_logins(cursor)

@@ -46,7 +46,7 @@ MODELS = {
     "tenants.domain": Placement.PLATFORM,
     "tenants.contactidentifier": Placement.PLATFORM,
     "tenants.dueitem": Placement.PLATFORM,
-    "tenants.template": Placement.PLATFORM,
+    "tenants.schematemplate": Placement.PLATFORM,
     "tenants.routingversion": Placement.PLATFORM,
     "tenants.lease": Placement.PLATFORM,
     "tenants.redelivery": Placement.PLATFORM,

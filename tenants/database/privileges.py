@@ -8,7 +8,7 @@ from django.apps import apps
 READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 
 #: Tables that only `migrate` writes.
-_READ_ONLY_TABLES = ("django_migrations", "tenants_template")
+_READ_ONLY_TABLES = ("django_migrations", "tenants_schematemplate")
 _declared: dict[str, str] = {}
 
 

@@ -14,7 +14,7 @@ from tenants.database.connections import direct_connection, execute_script
 from tenants.database.logins import get_database_logins
 from tenants.errors import HotelNotFound, HotelStateError, ProvisioningFailed, SchemaTemplateNotFound
 from tenants.lifecycle import template
-from tenants.models import Hotel, HotelStatus, Template
+from tenants.models import Hotel, HotelStatus, SchemaTemplate
 from tenants.signals import hotel_created
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def provision_hotel(hotel_id: UUID) -> Hotel:
 def build_hotel(hotel: Hotel) -> Hotel:
     """The work of `provision_hotel` inside the caller's transaction, on the direct route: the row must be locked."""
     # FOR SHARE: a migration that changes the script waits for us, and then sees this hotel among those behind.
-    source = Template.objects.raw("SELECT * FROM tenants_template FOR SHARE")
+    source = SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR SHARE")
     template_row = next(iter(source), None)
     if template_row is None:
         raise SchemaTemplateNotFound
@@ -51,8 +51,8 @@ def build_hotel(hotel: Hotel) -> Hotel:
     )
     # Last: only now is it routed and scheduled.
     hotel.status = HotelStatus.ACTIVE
-    hotel.migrated = template_row.migrated
-    hotel.save(update_fields=["status", "migrated"])
+    hotel.schema_version = template_row.schema_version
+    hotel.save(update_fields=["status", "schema_version"])
     hotel_created.send(Hotel, hotel=hotel, detail={"schema": hotel.schema})
     return hotel
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from tenants.context import Tenant, hotel_context, platform_context
 from tenants.database import quoting, roles
 from tenants.lifecycle import pgtools
-from tenants.models import Template
+from tenants.models import SchemaTemplate
 
 SCHEMA = "hotel_template"
 TEMPLATE = Tenant(
@@ -62,7 +62,7 @@ def ensure_schema() -> None:
             cursor.execute(MIGRATIONS_TABLE)
 
 
-def store(migrated: str) -> None:
+def store(schema_version: str) -> None:
     """Make the script anew from the template schema. Direct route; one transaction.
 
     Storing it waits for the hotels that are being made from the old one (they hold the row FOR SHARE), and
@@ -70,15 +70,15 @@ def store(migrated: str) -> None:
     """
     text = script()
     with platform_context(), transaction.atomic():
-        Template.objects.update_or_create(
-            id=1, defaults={"script": text, "migrated": migrated, "updated_at": Now()}
+        SchemaTemplate.objects.update_or_create(
+            id=1, defaults={"script": text, "schema_version": schema_version, "updated_at": Now()}
         )
 
 
 def stored_version() -> str | None:
     """The state that new hotels are made in; None before the first `migrate`."""
     with platform_context():
-        return Template.objects.values_list("migrated", flat=True).first()
+        return SchemaTemplate.objects.values_list("schema_version", flat=True).first()
 
 
 def script() -> str:

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="Template",
+            name="SchemaTemplate",
             fields=[
                 (
                     "id",
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("script", models.TextField()),
-                ("migrated", models.CharField(max_length=32)),
+                ("schema_version", models.CharField(max_length=32)),
                 ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
@@ -205,7 +205,10 @@ class Migration(migrations.Migration):
                         verbose_name="language",
                     ),
                 ),
-                ("migrated", models.CharField(db_default="", default="", editable=False, max_length=32)),
+                (
+                    "schema_version",
+                    models.CharField(db_default="", default="", editable=False, max_length=32),
+                ),
                 (
                     "email",
                     models.EmailField(

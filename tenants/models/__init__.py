@@ -5,7 +5,7 @@
 
 from tenants.models.access import ApiKey, IdempotencyKey, User
 from tenants.models.hotels import ContactIdentifier, ContactKind, Domain, Hotel, HotelStatus, Language
-from tenants.models.platform import DueItem, Lease, Redelivery, RoutingVersion, Template
+from tenants.models.platform import DueItem, Lease, Redelivery, RoutingVersion, SchemaTemplate
 
 __all__ = [
     "ApiKey",
@@ -20,6 +20,6 @@ __all__ = [
     "Lease",
     "Redelivery",
     "RoutingVersion",
-    "Template",
+    "SchemaTemplate",
     "User",
 ]

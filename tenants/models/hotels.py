@@ -43,7 +43,7 @@ class Hotel(models.Model):
     time_zone = TimeZoneField(_("time zone"), default="UTC", use_pytz=False)
     language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.ENGLISH)
     #: Digest of the migrations applied to the schema, empty while they run. It lets one query find outdated schemas.
-    migrated = models.CharField(max_length=32, default="", db_default="", editable=False)
+    schema_version = models.CharField(max_length=32, default="", db_default="", editable=False)
     email = models.EmailField(
         _("e-mail"),
         blank=True,

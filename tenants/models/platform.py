@@ -26,13 +26,13 @@ class DueItem(models.Model):
         indexes = [models.Index(fields=["claim_at"], name="tenants_dueitem_claim_at")]
 
 
-class Template(models.Model):
+class SchemaTemplate(models.Model):
     """The SQL script that creates a hotel's schema. `migrate` stores it: a pg_dump of the template schema. One row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     script = models.TextField()
-    #: The value of `Hotel.migrated` for hotels created from this script.
-    migrated = models.CharField(max_length=32)
+    #: The value of `Hotel.schema_version` for hotels created from this script.
+    schema_version = models.CharField(max_length=32)
     updated_at = models.DateTimeField(db_default=Now())
 
 

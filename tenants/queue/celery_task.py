@@ -137,10 +137,17 @@ class HotelTask(DjangoTask[Any, Any]):
             )
 
 
-def send_on_commit(task_name: str, *args: Any) -> None:
-    """Send a registered task by name after the current transaction commits.
+def get_task(name: str) -> Any:
+    """Return a registered task by name, after an import of all task modules if needed.
 
-    Services use this function: they cannot import task modules, which import services.
+    Services and the dispatcher use this function: they cannot import task modules, which import services. Celery
+    imports the modules when a worker starts, but not in web processes and commands. Raises celery's NotRegistered.
     """
-    task: Any = current_app.tasks[task_name]
-    task.delay_on_commit(*args)
+    if name not in current_app.tasks:
+        current_app.loader.import_default_modules()
+    return current_app.tasks[name]
+
+
+def send_on_commit(task_name: str, *args: Any) -> None:
+    """Send a task by name after the current transaction commits."""
+    get_task(task_name).delay_on_commit(*args)

@@ -8,17 +8,15 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from celery import current_app
 from celery.exceptions import Ignore
 from django.db import close_old_connections, connection, transaction
 from kombu.exceptions import OperationalError
 
 from tenants.context import actor_context, current_actor
 from tenants.queue import due, metrics
-from tenants.queue.celery_task import HOTEL_HEADER
+from tenants.queue.celery_task import HOTEL_HEADER, get_task
 from tenants.queue.due import ItemKind
 
 logger = logging.getLogger(__name__)
@@ -151,9 +149,7 @@ def _send_message(message: list[Batch]) -> int:
         if len(message) == 1:
             _send_to_hotel(kind, str(message[0].hotel_id), message[0].ids)
         else:
-            current_app.tasks[COMBINED_TASK].delay(
-                kind.name, [(str(batch.hotel_id), batch.ids) for batch in message]
-            )
+            get_task(COMBINED_TASK).delay(kind.name, [(str(batch.hotel_id), batch.ids) for batch in message])
     except (OperationalError, ConnectionError):
         logger.exception("could not send %s due items of kind %s to the broker", size, kind.name)
         for batch in message:
@@ -164,7 +160,7 @@ def _send_message(message: list[Batch]) -> int:
 
 
 def _send_to_hotel(kind: ItemKind, hotel_id: str, ids: list[str]) -> None:
-    current_app.tasks[kind.task].apply_async(args=(ids,), headers={HOTEL_HEADER: hotel_id})
+    get_task(kind.task).apply_async(args=(ids,), headers={HOTEL_HEADER: hotel_id})
 
 
 def _size(message: list[Batch]) -> int:
@@ -181,7 +177,7 @@ def handle_combined_message(
     worker before (`redelivered`), and if MESSAGE_SECONDS are over. The failure of that message is recorded.
     """
     kind = due.kinds()[kind_name]
-    task: Any = current_app.tasks[kind.task]
+    task = get_task(kind.task)
     actor = dataclasses.replace(current_actor(), label=task.name)
     started = time.monotonic()
     for hotel_id, ids in batches:

@@ -33,9 +33,6 @@ UNTRANSLATED_ERRORS = frozenset(
         "dlq.errors",
         "locks.waiting_list.errors",
         "locks.webhooks.errors",
-        "tenants.access.api_keys",
-        "tenants.errors",
-        "tenants.services.staff",
     }
 )
 #: Labels that are still to be translated. The list may only get shorter.

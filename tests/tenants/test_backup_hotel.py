@@ -113,7 +113,7 @@ def test_a_hotel_that_is_being_made_is_refused(file: Path) -> None:
 
 def test_a_hotel_in_the_middle_of_a_migration_is_refused(hotel: Hotel, file: Path) -> None:
     with platform_context():
-        Hotel.objects.filter(id=hotel.id).update(migrated="")
+        Hotel.objects.filter(id=hotel.id).update(schema_version="")
     with pytest.raises(CommandError, match="migrate --hotel alpha"):
         backup(file)
     assert left_in(file.parent) == []

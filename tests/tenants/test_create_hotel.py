@@ -121,13 +121,13 @@ def test_a_failure_leaves_nothing_and_can_be_tried_again() -> None:
 
 
 def test_a_database_error_is_told_as_a_failure_to_provision() -> None:
-    sql.run("UPDATE tenants_template SET script = 'SELECT nonsense;'")
+    sql.run("UPDATE tenants_schematemplate SET script = 'SELECT nonsense;'")
     with pytest.raises(ProvisioningFailed, match="nonsense"):
         services.create_hotel(slug="sol", name="Sol")
 
 
 def test_without_a_template_it_says_to_migrate() -> None:
-    sql.run("DELETE FROM tenants_template")
+    sql.run("DELETE FROM tenants_schematemplate")
     with pytest.raises(SchemaTemplateNotFound, match="migrate"):
         services.create_hotel(slug="sol", name="Sol")
 

@@ -55,7 +55,7 @@ def rows_and_tables(schema: str) -> str:
 
 def fingerprints() -> set[str]:
     with platform_context():
-        return set(Hotel.objects.values_list("migrated", flat=True))
+        return set(Hotel.objects.values_list("schema_version", flat=True))
 
 
 def test_it_migrates_platform_template_and_every_hotel(add_migration: AddMigration) -> None:
@@ -245,7 +245,7 @@ def test_storing_the_script_waits_for_a_hotel_that_is_being_made() -> None:
 
     with direct_connection(), platform_context():
         with transaction.atomic():
-            list(Hotel.objects.raw("SELECT 1 AS id FROM tenants_template FOR SHARE"))
+            list(Hotel.objects.raw("SELECT 1 AS id FROM tenants_schematemplate FOR SHARE"))
             thread = threading.Thread(target=store)
             thread.start()
             assert not stored.wait(2)

@@ -34,7 +34,7 @@ def test_a_hotel_comes_back_row_by_row(smtp: MailServer, file: Path, tmp_path: P
     hotel = lived.hotel
     before, shared_before = lived_in.everything(hotel.schema), lived_in.shared(hotel.id)
     row_before = sql.ask(
-        "SELECT id, slug, name, schema, time_zone, language, migrated, email, created_at "
+        "SELECT id, slug, name, schema, time_zone, language, schema_version, email, created_at "
         "FROM tenants_hotel WHERE slug = 'sol'"
     )
     schema_before = letters(hotel.schema)
@@ -63,7 +63,7 @@ def test_a_hotel_comes_back_row_by_row(smtp: MailServer, file: Path, tmp_path: P
     assert lived_in.everything(hotel.schema) == before
     assert lived_in.shared(hotel.id) == shared_before
     assert row_before == sql.ask(
-        "SELECT id, slug, name, schema, time_zone, language, migrated, email, created_at "
+        "SELECT id, slug, name, schema, time_zone, language, schema_version, email, created_at "
         "FROM tenants_hotel WHERE slug = 'sol'"
     )
     assert letters(hotel.schema) == schema_before
@@ -144,7 +144,7 @@ def test_an_older_backup_is_migrated_before_it_opens(
     add_migration("locks", [migrations.AddField("room", "note", field)])
     call_command("migrate", verbosity=0)
     assert restore(file)["status"] == "active"
-    assert hotel_called("sol").migrated == hotel_called("alpha").migrated
+    assert hotel_called("sol").schema_version == hotel_called("alpha").schema_version
     assert sql.ask(
         "SELECT 1 FROM information_schema.columns WHERE table_schema = 'hotel_sol' AND column_name = 'note'"
     )
@@ -173,8 +173,9 @@ def test_a_backup_of_newer_code_is_refused(sol: Hotel, file: Path, tmp_path: Pat
         "INSERT INTO hotel_sol.django_migrations (app, name, applied) VALUES ('locks', '0099_suites', now())"
     )
     sql.run(
-        "UPDATE tenants_hotel SET migrated = (SELECT left(encode(sha256(convert_to(string_agg(app || '.' || name, "
-        "E'\\n' ORDER BY (app || '.' || name) COLLATE \"C\"), 'UTF8')), 'hex'), 32) FROM hotel_sol.django_migrations) "
+        "UPDATE tenants_hotel SET schema_version = (SELECT left(encode(sha256(convert_to("
+        "string_agg(app || '.' || name, E'\\n' ORDER BY (app || '.' || name) COLLATE \"C\"), 'UTF8')), 'hex'), 32) "
+        "FROM hotel_sol.django_migrations) "
         "WHERE slug = 'sol'"
     )
     backup(file, "sol")
@@ -186,7 +187,7 @@ def test_a_backup_of_newer_code_is_refused(sol: Hotel, file: Path, tmp_path: Pat
 
 def test_a_database_that_was_never_migrated_is_told(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
-    sql.run("DROP TABLE tenants_template")
+    sql.run("DROP TABLE tenants_schematemplate")
     with pytest.raises(CommandError, match=r"manage\.py migrate"):
         restore(file, slug="sol-copy")
 

@@ -44,7 +44,7 @@ def overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
 
 def migrate_restored_hotel(hotel: Hotel) -> str:
     """Bring it to this code's state, as `migrate` does. What went wrong, or nothing."""
-    if hotel.migrated == template.stored_version():
+    if hotel.schema_version == template.stored_version():
         return ""
     result = migrate_hotels.migrate_hotels([hotel], jobs=1, progress=lambda _slug, _error: None)
     if not result.failed:

@@ -144,7 +144,7 @@ def _row_of(cursor: CursorWrapper, hotel: Hotel, *, masked: bool) -> dict[str, A
 def _migrations(cursor: CursorWrapper, hotel: Hotel, row: dict[str, Any]) -> list[str]:
     cursor.execute(f"SELECT app, name FROM {quoting.qualified_name(hotel.schema, 'django_migrations')}")  # noqa: S608
     applied = cursor.fetchall()
-    if template.fingerprint(applied) != row["migrated"]:
+    if template.fingerprint(applied) != row["schema_version"]:
         raise BackupRefused(
             f"{hotel.slug} is in the middle of a migration, or one was cut off there. "
             f"Run `manage.py migrate --hotel {hotel.slug}`, then back it up."

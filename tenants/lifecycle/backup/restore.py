@@ -129,7 +129,7 @@ def _detail(restored: Restored) -> dict[str, Any]:
 
 
 def _refuse_here(cursor: CursorWrapper, slug: str) -> None:
-    cursor.execute("SELECT to_regclass('public.tenants_template') IS NOT NULL")
+    cursor.execute("SELECT to_regclass('public.tenants_schematemplate') IS NOT NULL")
     if not cursor.fetchone()[0] or template.stored_version() is None:
         raise SchemaTemplateNotFound
     if Hotel.objects.filter(slug=slug).exists():
@@ -152,7 +152,7 @@ def _hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Hotel,
             "slug": slug,
             "schema": naming.free_schema_name(slug),
             "status": HotelStatus.SUSPENDED,
-            "migrated": template.fingerprint(_pairs(manifest)),
+            "schema_version": template.fingerprint(_pairs(manifest)),
         }
     )
     # A role is the whole server's: where another database has the hotel too, its role must not lead here.

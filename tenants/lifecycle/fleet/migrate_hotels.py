@@ -90,7 +90,7 @@ def _teach(migrator: SchemaMigrator, hotel: Hotel, lesson: list[Lesson]) -> None
         *(text.rstrip().removesuffix(";") for text in sent),
         f"INSERT INTO django_migrations (app, name, applied) VALUES {recorded}",  # noqa: S608 - quoted above
         # The schema names the hotel: the text is the same for all.
-        f"UPDATE public.tenants_hotel SET migrated = {quoting.literal(state)} WHERE schema = current_schema()",  # noqa: S608
+        f"UPDATE public.tenants_hotel SET schema_version = {quoting.literal(state)} WHERE schema = current_schema()",  # noqa: S608
     ]
     lesson.append(Lesson(text=";\n".join(statements) + ";\n", relations=relations))
 
@@ -173,7 +173,7 @@ def _attempt(work: Callable[[], object]) -> str | None:
 
 def _mark(hotel: Hotel, state: str) -> None:
     with platform_context():
-        Hotel.objects.filter(id=hotel.id).update(migrated=state)
+        Hotel.objects.filter(id=hotel.id).update(schema_version=state)
 
 
 def _grant(hotel: Hotel) -> roles.SchemaRelations:

@@ -23,7 +23,7 @@ class Group:
 
 def find_hotels_behind(target: str, *, slugs: list[str] | None = None) -> list[Hotel]:
     """The hotels whose fingerprint is not `target`: one query, whatever the number of hotels."""
-    hotels = Hotel.objects.exclude(status=HotelStatus.PROVISIONING).exclude(migrated=target)
+    hotels = Hotel.objects.exclude(status=HotelStatus.PROVISIONING).exclude(schema_version=target)
     return list(hotels.filter(slug__in=slugs) if slugs else hotels)
 
 

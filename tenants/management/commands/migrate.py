@@ -235,7 +235,7 @@ class Command(django_migrate.Command):
         for tenant in self._schemas():
             self._say(f"Schema {tenant.schema}")
             with platform_context():
-                Hotel.objects.filter(schema=tenant.schema).update(migrated="")
+                Hotel.objects.filter(schema=tenant.schema).update(schema_version="")
             try:
                 with hotel_context(tenant):
                     super().handle(**{**self.options, "verbosity": 0})
@@ -254,7 +254,7 @@ class Command(django_migrate.Command):
         if tenant == template.TEMPLATE:
             template.store(state)
         with platform_context():
-            Hotel.objects.filter(schema=tenant.schema).update(migrated=state)
+            Hotel.objects.filter(schema=tenant.schema).update(schema_version=state)
 
     # --plan and --check
 
