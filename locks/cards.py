@@ -16,15 +16,15 @@ from locks.selectors import today
 def rooms_occupied(_request: HttpRequest) -> Card:
     tonight = dict(
         Allocation.objects.filter(
-            nights__contains=today(), status__in=[AllocationStatus.CONFIRMED, AllocationStatus.OUT_OF_SERVICE]
+            nights__contains=today(), status__in=[AllocationStatus.CONFIRMED, AllocationStatus.CLOSED]
         )
         .values_list("status")
         .annotate(rooms=Count("room"))
     )
-    out_of_service = tonight.get(AllocationStatus.OUT_OF_SERVICE, 0)
+    closed = tonight.get(AllocationStatus.CLOSED, 0)
     note = _("of %(rooms)d") % {"rooms": Room.objects.count()}
-    if out_of_service:
-        note += ", " + _("%(rooms)d out of service") % {"rooms": out_of_service}
+    if closed:
+        note += ", " + _("%(rooms)d closed") % {"rooms": closed}
     return Card(
         title=_("Rooms occupied tonight"),
         value=tonight.get(AllocationStatus.CONFIRMED, 0),

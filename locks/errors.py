@@ -1,156 +1,136 @@
-"""Why a room could not be held, kept or moved. The code is the problem's type in the REST answer."""
+"""Errors of rooms, holds, stays and closures."""
 
 from django.utils.translation import gettext_lazy as _
 
 from tenants.errors import DomainError
 
 
-class UnknownRoom(DomainError):
-    """No room has this id, or the hotel has too few rooms of the type."""
+class RoomNotFound(DomainError):
+    """No room has this id, or the hotel has fewer rooms of the type than the request asks for."""
 
-    code = "unknown-room"
+    code = "room-not-found"
     status = 404
-    title = _("There is no such room")
+    title = _("Room not found")
 
 
-class UnknownHold(DomainError):
-    """No hold or stay has this id: also where the id is another hotel's."""
+class HoldNotFound(DomainError):
+    """No hold, stay or closure has this id."""
 
-    code = "unknown-hold"
+    code = "hold-not-found"
     status = 404
-    title = _("There is no such hold")
+    title = _("Hold not found")
 
 
-class NoRooms(DomainError):
-    """Name at least one room and at most ten, each once."""
+class InvalidRoomSelection(DomainError):
+    """A hold has one to ten rooms. No room may be listed twice."""
 
-    code = "no-rooms"
+    code = "invalid-room-selection"
     status = 422
-    title = _("A hold needs one to ten different rooms")
+    title = _("The selection of rooms is not valid")
 
 
-class EmptyRange(DomainError):
-    """`check_out` is the day of departure, so it is later than `check_in`."""
+class InvalidDateRange(DomainError):
+    """The check-out date is after the check-in date, and the stay is not longer than the limit.
 
-    code = "empty-range"
+    A hold may have up to 366 nights and a closure up to ten years.
+    """
+
+    code = "invalid-date-range"
     status = 422
-    title = _("The check-out must be after the check-in")
+    title = _("The dates are not valid")
 
 
-class DatesInPast(DomainError):
-    """Today is the hotel's own date, by the database's clock; `today` says which."""
+class InvalidCheckIn(DomainError):
+    """The check-in date is in the past in the hotel's time zone. `today` is the hotel's current date."""
 
-    code = "dates-in-past"
+    code = "invalid-check-in"
     status = 422
-    title = _("The check-in is before today at the hotel")
+    title = _("The check-in date is in the past")
 
 
-class DatesTooFar(DomainError):
-    """Nights after the year 2999 can't be held: mind the year."""
+class RoomUnavailable(DomainError):
+    """A hold, a stay or a closure occupies one of the rooms on some of the nights.
 
-    code = "dates-too-far"
-    status = 422
-    title = _("The dates are too far off")
+    `clashes` lists the nights and what occupies the room, `next_free` is the next check-in date on which the rooms are
+    free for as many nights, and `alternatives` lists other free rooms of the same types.
+    """
 
-
-class RangeTooLong(DomainError):
-    """A hold may last a year; a time out of service ten."""
-
-    code = "range-too-long"
-    status = 422
-    title = _("The range has too many nights")
+    code = "room-unavailable"
+    title = _("The room is not available on these dates")
 
 
-class RoomTaken(DomainError):
-    """Something else has the room on some of these nights; `clashes` says which nights and what kind."""
+class RoomTypeUnavailable(DomainError):
+    """Fewer rooms of this type are free on all of the nights than the request asks for.
 
-    code = "room-taken"
-    title = _("The room is taken on some of these nights")
+    `free` is their number, and `next_free` is the next check-in date on which enough rooms are free.
+    """
 
-
-class NoRoomFree(DomainError):
-    """Too few rooms of the type are free on all of these nights; `next_free` is an arrival that would do."""
-
-    code = "no-room-free"
-    title = _("Too few rooms of this type are free on these nights")
+    code = "room-type-unavailable"
+    title = _("Not enough rooms of this type are available on these dates")
 
 
-class RoomContended(DomainError):
-    """Others took and gave back the rooms faster than they could be had: asking again will do."""
+class RoomContention(DomainError):
+    """Other clients acquired the rooms at the same time, several times in a row. Try again."""
 
-    code = "room-contended"
+    code = "room-contention"
     status = 503
-    title = _("Too many others want these rooms right now")
+    title = _("Too many clients are requesting these rooms")
 
 
 class TooManyHolds(DomainError):
-    """A client, and a guest's session at it, may hold so many rooms at once: `limit`."""
+    """The client, or the guest session, holds as many rooms as it may. `limit` is the maximum."""
 
     code = "too-many-holds"
     status = 429
-    title = _("Too many holds at once")
+    title = _("Too many holds")
 
 
-class WrongToken(DomainError):
-    """The token that came with the hold is needed; it can't be had again."""
+class InvalidHoldToken(DomainError):
+    """The token is not the one that was returned with the hold."""
 
-    code = "wrong-token"
+    code = "invalid-hold-token"
     status = 403
-    title = _("The token is not this hold's")
+    title = _("The token does not belong to this hold")
 
 
 class StaleFencingToken(DomainError):
-    """The fencing_token is an earlier hold's: whoever sent it has lost the room in between."""
+    """The fencing token is not the current one of the hold. The hold was moved since it was read: read it again."""
 
     code = "stale-fencing-token"
-    title = _("The fencing token is not this hold's")
+    title = _("The fencing token is out of date")
 
 
 class HoldExpired(DomainError):
-    """Its time was up before this arrived: the room may be another's by now. Hold it again."""
+    """The hold expired, so another client may have acquired the room. Acquire the room again."""
 
     code = "hold-expired"
     status = 410
     title = _("The hold has expired")
 
 
-class HoldReleased(DomainError):
-    """Its owner, or staff, gave the room back: hold it again."""
+class HoldStateError(DomainError):
+    """The status of the hold does not allow this operation. `hold_status` is its status."""
 
-    code = "hold-released"
-    title = _("The hold was released")
-
-
-class HoldConfirmed(DomainError):
-    """What was held is a stay: it is cancelled with its booking, not released."""
-
-    code = "hold-confirmed"
-    title = _("The hold is a confirmed stay")
+    code = "hold-state-error"
+    title = _("The hold's status does not allow this")
 
 
-class HoldNotConfirmed(DomainError):
-    """Only a confirmed stay is cancelled: what is still held is released, what has ended takes no room."""
+class TooManyExtensions(DomainError):
+    """The hold has no extensions left, or has reached its maximum lifetime."""
 
-    code = "hold-not-confirmed"
-    title = _("The hold is no confirmed stay")
-
-
-class NoExtensionsLeft(DomainError):
-    """It was extended as often as it may be, or lives as long as any hold may."""
-
-    code = "no-extensions-left"
+    code = "too-many-extensions"
     title = _("The hold can't be extended again")
 
 
-class NotAStay(DomainError):
-    """Only what takes a room can be moved or ended: not what has ended already."""
+class AllocationStateError(DomainError):
+    """The hold, stay or closure has ended, so it can't be moved, cancelled or released."""
 
-    code = "not-a-stay"
-    title = _("This has ended and takes no room")
+    code = "allocation-state-error"
+    title = _("This has already ended")
 
 
-class NumberTaken(DomainError):
-    """Room numbers are unique in a hotel."""
+class RoomNumberConflict(DomainError):
+    """Another room of the hotel has this number."""
 
-    code = "room-number-taken"
-    title = _("Another room has this number")
+    code = "room-number-conflict"
+    title = _("The room number is already in use")

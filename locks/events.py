@@ -59,17 +59,15 @@ STAY_MOVED = register(
 STAY_CANCELLED = register(
     "stay.cancelled", sentence=_("{actor} cancelled the stay in room {room}"), fields=_STAY
 )
-STAYS_PLACED = register(
-    "stays.placed",
-    sentence=_("{actor} placed {placed} stays; {refused} were refused by their rooms"),
-    fields=("placed", "refused"),
+STAYS_ADDED = register(
+    "stays.added",
+    sentence=_("{actor} added {added} stays and rejected {rejected} because the room was not available"),
+    fields=("added", "rejected"),
 )
 
-OUT_OF_SERVICE_SET = register(
-    "room.out_of_service",
-    sentence=_("{actor} took room {room} out of service from {check_in} to {check_out}: {reason}"),
+ROOM_CLOSED = register(
+    "room.closed",
+    sentence=_("{actor} closed room {room} from {check_in} to {check_out}: {reason}"),
     fields=(*_STAY, "reason"),
 )
-OUT_OF_SERVICE_ENDED = register(
-    "room.back_in_service", sentence=_("{actor} put room {room} back in service"), fields=_STAY
-)
+ROOM_REOPENED = register("room.reopened", sentence=_("{actor} reopened room {room}"), fields=_STAY)

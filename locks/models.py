@@ -43,14 +43,14 @@ class Room(models.Model):
 class AllocationStatus(models.TextChoices):
     HELD = "held", _("held")
     CONFIRMED = "confirmed", _("confirmed")
-    OUT_OF_SERVICE = "out_of_service", _("out of service")
+    CLOSED = "closed", _("closed")
     RELEASED = "released", _("released")
     EXPIRED = "expired", _("expired")
     CANCELLED = "cancelled", _("cancelled")
 
 
 #: What keeps others out of a room. A held row does so until somebody notices that it has lapsed.
-BLOCKING = [AllocationStatus.HELD, AllocationStatus.CONFIRMED, AllocationStatus.OUT_OF_SERVICE]
+BLOCKING = [AllocationStatus.HELD, AllocationStatus.CONFIRMED, AllocationStatus.CLOSED]
 
 
 class Allocation(models.Model):
@@ -62,7 +62,7 @@ class Allocation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     room = models.ForeignKey(
-        Room, models.PROTECT, related_name="stays", db_index=False, verbose_name=_("room")
+        Room, models.PROTECT, related_name="allocations", db_index=False, verbose_name=_("room")
     )  # asked by room and nights: the constraint's index answers
     nights = DateRangeField(_("nights"))
     status = models.CharField(_("status"), max_length=14, choices=AllocationStatus)

@@ -1,4 +1,4 @@
-"""The nights that somebody asks for: `[check_in, check_out)`."""
+"""The nights of a hold, a stay or a closure: a range of dates `[check_in, check_out)`."""
 
 import datetime
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from locks import policy
-from locks.errors import DatesTooFar, EmptyRange, RangeTooLong
+from locks.errors import InvalidDateRange
 
 
 @dataclass(frozen=True, slots=True)
 class Nights:
-    """At least one night and not too many; whether they are past is for the database's clock to say.
+    """A valid range of at least one night and at most `limit` nights. It may be in the past.
 
-    Raises EmptyRange, DatesTooFar or RangeTooLong.
+    Raises InvalidDateRange.
     """
 
     check_in: datetime.date
@@ -22,20 +22,24 @@ class Nights:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise EmptyRange(_("From {} to {} there is no night.").format(self.check_in, self.check_out))
-        if self.check_out > policy.LAST_DAY:
-            raise DatesTooFar(
-                _("{} to {} is after {}.").format(self.check_in, self.check_out, policy.LAST_DAY)
-            )
+            raise InvalidDateRange(_("Check-out must be after check-in."))
+        if self.check_out > policy.MAX_DATE:
+            raise InvalidDateRange(_("Check-out can't be after {date}.").format(date=policy.MAX_DATE))
         if self.count > self.limit:
-            raise RangeTooLong(_("{} nights are asked for; {} are the most.").format(self.count, self.limit))
+            raise InvalidDateRange(
+                _("The dates span {nights} nights (limit: {limit}).").format(
+                    nights=self.count, limit=self.limit
+                )
+            )
 
     @property
     def count(self) -> int:
+        """The number of nights."""
         return (self.check_out - self.check_in).days
 
-    def days(self) -> list[datetime.date]:
+    def dates(self) -> list[datetime.date]:
+        """Return the date on which each night begins."""
         return [self.check_in + datetime.timedelta(days=day) for day in range(self.count)]
 
     def __str__(self) -> str:
-        return _("{} to {}").format(self.check_in, self.check_out)
+        return _("{check_in} to {check_out}").format(check_in=self.check_in, check_out=self.check_out)

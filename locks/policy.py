@@ -13,9 +13,9 @@ LIFE_SECONDS = HOLD_SECONDS + EXTENSIONS * EXTENSION_SECONDS
 MAX_NIGHTS = 366
 MAX_ROOMS = 10
 #: Who asks for later nights has mistyped a year, and counting on from the calendar's last day is an error of its own.
-LAST_DAY = datetime.date(2999, 12, 31)
+MAX_DATE = datetime.date(2999, 12, 31)
 #: A room may stand out of service longer than any guest stays: ten years.
-MAX_NIGHTS_OUT_OF_SERVICE = 3653
+MAX_CLOSURE_NIGHTS = 3653
 
 #: Against hoarding: live holds of one key or member of staff, and of one guest's session at it.
 #: Counted when a hold is asked for, so callers at the same moment may pass by as many as they are.

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from locks import policy, selectors
-from locks.errors import DatesInPast, NoRoomFree, RoomTaken, TooManyHolds, UnknownRoom
+from locks.errors import InvalidCheckIn, RoomNotFound, RoomTypeUnavailable, RoomUnavailable, TooManyHolds
 from locks.holds import rows
 from locks.nights import Nights
 from locks.wanted import Wanted
@@ -37,15 +37,15 @@ def explain(wanted: Wanted) -> DomainError | None:
 def _of_the_caller(wanted: Wanted, situation: dict[str, Any]) -> DomainError | None:
     today: datetime.date = situation["today"]
     if missing := sorted(set(wanted.rooms) - set(situation["known"])):
-        return UnknownRoom(_("No room has the id {}.").format(", ".join(map(str, missing))), rooms=missing)
+        return RoomNotFound(_("No room has the id {}.").format(", ".join(map(str, missing))), rooms=missing)
     if not wanted.rooms and situation["of_type"] < wanted.count:
-        return UnknownRoom(
+        return RoomNotFound(
             _("The hotel has {} rooms of type '{}' that sleep {}.").format(
                 situation["of_type"], wanted.room_type, wanted.guests
             )
         )
     if wanted.nights.check_in < today:
-        return DatesInPast(_("At the hotel it is {}.").format(today), today=today.isoformat())
+        return InvalidCheckIn(_("At the hotel it is {}.").format(today), today=today.isoformat())
     if situation["by_client"] + wanted.count > policy.HOLDS_PER_CLIENT:
         return TooManyHolds(
             _(
@@ -71,7 +71,7 @@ def _of_the_rooms(wanted: Wanted) -> DomainError | None:
     )
     if free >= wanted.count:
         return None
-    return NoRoomFree(
+    return RoomTypeUnavailable(
         _("{} of the {} rooms that are asked for are free from {}.").format(
             free, wanted.count, wanted.nights
         ),
@@ -82,12 +82,12 @@ def _of_the_rooms(wanted: Wanted) -> DomainError | None:
     )
 
 
-def room_taken(rooms: Sequence[int], *, nights: Nights, but: UUID | None = None) -> RoomTaken | None:
+def room_taken(rooms: Sequence[int], *, nights: Nights, but: UUID | None = None) -> RoomUnavailable | None:
     """What stands in these rooms, other than `but`, without a word on whose it is; None if nothing does."""
     clashes = selectors.clashes(rooms=rooms, nights=nights, but=but)
     if not clashes:
         return None
-    return RoomTaken(
+    return RoomUnavailable(
         "; ".join(str(clash) for clash in clashes),
         clashes=[clash.as_json() for clash in clashes],
         next_free=selectors.next_free(nights=nights, count=len(rooms), rooms=rooms),

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from locks.errors import UnknownHold
+from locks.errors import HoldNotFound
 from locks.holds import Hold, listed, rows
 from locks.listing import stays
 from locks.nights import Nights
@@ -23,7 +23,7 @@ from tenants.context import current_hotel
 HORIZON_DAYS = 180
 ALTERNATIVES = 10
 
-_KINDS = {"held": "hold", "confirmed": "stay", "out_of_service": "out_of_service"}
+_KINDS = {"held": "hold", "confirmed": "stay", "closed": "closure"}
 
 
 class FreeRoom(NamedTuple):
@@ -63,7 +63,7 @@ class Clash:
         texts = {
             "hold": _("Room {} is held from {} to {}"),
             "stay": _("Room {} has a stay from {} to {}"),
-            "out_of_service": _("Room {} is out of service from {} to {}"),
+            "closure": _("Room {} is closed from {} to {}"),
         }
         return texts[self.kind].format(self.number, self.check_in, self.check_out)
 
@@ -74,7 +74,7 @@ class Clash:
             "kind": self.kind,
             "check_in": self.check_in.isoformat(),
             "check_out": self.check_out.isoformat(),
-            "nights": [day.isoformat() for day in Nights(self.check_in, self.check_out).days()],
+            "nights": [day.isoformat() for day in Nights(self.check_in, self.check_out).dates()],
         }
 
 
@@ -142,10 +142,10 @@ def availability(*, nights: Nights, room_type: str = "", guests: int = 1) -> Ava
 
 
 def hold(hold_id: UUID) -> Hold:
-    """A hold, or a group's by the group's id. Raises UnknownHold."""
+    """A hold, or a group's by the group's id. Raises HoldNotFound."""
     found = [listed(stay) for stay in stays().filter(Q(id=hold_id) | Q(group_id=hold_id)).order_by("room_id")]
     if not found:
-        raise UnknownHold(f"There is no hold or stay {hold_id}.")
+        raise HoldNotFound(f"There is no hold or stay {hold_id}.")
     return Hold.of(found)
 
 

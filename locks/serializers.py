@@ -151,7 +151,7 @@ class OutOfServiceSerializer(NightsSerializer):
     @property
     def nights(self) -> Nights:
         given = self.validated_data
-        return Nights(given["check_in"], given["check_out"], limit=policy.MAX_NIGHTS_OUT_OF_SERVICE)
+        return Nights(given["check_in"], given["check_out"], limit=policy.MAX_CLOSURE_NIGHTS)
 
 
 class MoveSerializer(NightsSerializer):

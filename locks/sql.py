@@ -9,7 +9,7 @@ that whoever wants the same rooms waits and nobody deadlocks; holds are locked i
 
 #: What keeps others out at this moment. The first condition is that of the constraint's index, to the letter.
 TAKES_ROOM = """
-    stay.status IN ('held', 'confirmed', 'out_of_service')
+    stay.status IN ('held', 'confirmed', 'closed')
     AND (stay.status <> 'held' OR stay.expires_at > clock_timestamp())
 """
 
@@ -243,7 +243,7 @@ TAKE_OUT_OF_SERVICE = f"""
 WITH taken AS (
     INSERT INTO locks_allocation AS stay (
         id, room_id, nights, status, extensions_left, holder, session, reference, reason)
-    SELECT new.id, %(room)s, daterange(new.check_in, new.check_out), 'out_of_service', 0,
+    SELECT new.id, %(room)s, daterange(new.check_in, new.check_out), 'closed', 0,
         %(holder)s, '', %(reference)s, %(reason)s
     FROM unnest(%(ids)s::uuid[], %(check_ins)s::date[], %(check_outs)s::date[]) AS new (id, check_in, check_out)
     ON CONFLICT DO NOTHING

@@ -15,7 +15,7 @@ from tenants.queue.celery_task import HotelTask
 @shared_task(base=HotelTask, name="locks.tasks.expire_holds")
 def expire_holds(ids: list[str]) -> None:
     """Write down that these holds have lapsed, within seconds; rooms are free without it."""
-    services.expire(ids=[UUID(hold) for hold in ids])
+    services.expire_holds(ids=[UUID(hold) for hold in ids])
 
 
 @shared_task(base=HotelTask, name="locks.tasks.warn_expiring")
@@ -48,5 +48,5 @@ def send_last(notice: str) -> None:
 @shared_task(base=HotelTask, name="locks.tasks.forget_ended")
 def forget_ended(ids: list[str]) -> None:
     """Forget what came to nothing, once a day; the item is the hotel itself."""
-    services.forget()
+    services.delete_ended_records()
     due.complete(kind="ended", ids=[UUID(hotel) for hotel in ids])

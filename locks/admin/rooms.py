@@ -23,7 +23,7 @@ from locks.models import Allocation, AllocationStatus, Room
 COLOURS = {
     AllocationStatus.HELD: "warning",
     AllocationStatus.CONFIRMED: "success",
-    AllocationStatus.OUT_OF_SERVICE: "danger",
+    AllocationStatus.CLOSED: "danger",
     AllocationStatus.RELEASED: "default",
     AllocationStatus.EXPIRED: "default",
     AllocationStatus.CANCELLED: "default",

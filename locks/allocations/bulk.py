@@ -19,8 +19,8 @@ BATCH = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """A stay that is to stand in a room, or with `arrange` in another of `room_type`. `id` becomes the stay's."""
+class NewStay:
+    """A stay that is to stand in a room, or with `reallocate` in another of `room_type`. `id` becomes the stay's."""
 
     room: int
     check_in: datetime.date
@@ -31,30 +31,30 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    placed: list[Placement]
-    refused: list[Placement]
+class AddedStays:
+    added: list[NewStay]
+    rejected: list[NewStay]
 
 
-def place_stays(placements: Sequence[Placement]) -> Placed:
+def add_stays(new_stays: Sequence[NewStay]) -> AddedStays:
     """Store confirmed stays, past ones too; the constraint judges each, and those it refuses are handed back.
 
     One transaction, which locks the rooms: rivals for them wait, so hand over some thousand at a time.
-    Raises UnknownRoom, and IntegrityError for a range without a night.
+    Raises RoomNotFound, and IntegrityError for a range without a night.
     """
     placed: set[UUID] = set()
     with transaction.atomic():
-        lock_rooms({placement.room for placement in placements})
-        for start in range(0, len(placements), BATCH):
-            placed |= _place(placements[start : start + BATCH])
-        record(events.STAYS_PLACED, placed=len(placed), refused=len(placements) - len(placed))
-    return Placed(
-        placed=[placement for placement in placements if placement.id in placed],
-        refused=[placement for placement in placements if placement.id not in placed],
+        lock_rooms({placement.room for placement in new_stays})
+        for start in range(0, len(new_stays), BATCH):
+            placed |= _place(new_stays[start : start + BATCH])
+        record(events.STAYS_ADDED, added=len(placed), rejected=len(new_stays) - len(placed))
+    return AddedStays(
+        added=[placement for placement in new_stays if placement.id in placed],
+        rejected=[placement for placement in new_stays if placement.id not in placed],
     )
 
 
-def _place(batch: Sequence[Placement]) -> set[UUID]:
+def _place(batch: Sequence[NewStay]) -> set[UUID]:
     found = rows(
         sql.PLACE,
         {

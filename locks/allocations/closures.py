@@ -24,18 +24,18 @@ from locks.webhooks.publishing import publish
 _CLOSED = """
 SELECT stay.id, greatest(lower(stay.nights), %(today)s) AS check_in, upper(stay.nights) AS check_out
 FROM locks_allocation stay
-WHERE stay.room_id = %(room)s AND stay.status = 'out_of_service' AND stay.reference = %(reference)s
+WHERE stay.room_id = %(room)s AND stay.status = 'closed' AND stay.reference = %(reference)s
   AND upper(stay.nights) > %(today)s
 FOR NO KEY UPDATE
 """
 
 
-def keep_closed(*, room: int, spans: Sequence[Span], reference: str, reason: str) -> tuple[int, int]:
+def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, reason: str) -> tuple[int, int]:
     """Have a room out of service on these nights, as far as nothing else has it, and on no others.
 
     `reference` says whose nights they are: nobody else's are touched. Nights that are over are left as they are.
     Returns how many are closed, and how many something else has. One transaction; the same again changes nothing.
-    Raises UnknownRoom.
+    Raises RoomNotFound.
     """
     with transaction.atomic():
         lock_rooms([room])
@@ -64,9 +64,9 @@ def _nights(spans: Iterable[Span]) -> int:
 def _open(ids: Sequence[UUID]) -> None:
     if not ids:
         return
-    ended = held_rooms(sql.END, {"ids": ids, "status": AllocationStatus.OUT_OF_SERVICE})
-    record_many(events.OUT_OF_SERVICE_ENDED, [(("hold", stay.id), stay.dates) for stay in ended])
-    publish(events.OUT_OF_SERVICE_ENDED.name, ids)
+    ended = held_rooms(sql.END, {"ids": ids, "status": AllocationStatus.CLOSED})
+    record_many(events.ROOM_REOPENED, [(("hold", stay.id), stay.dates) for stay in ended])
+    publish(events.ROOM_REOPENED.name, ids)
 
 
 def _close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> None:
@@ -84,6 +84,4 @@ def _close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> 
             "reason": reason,
         },
     )
-    record_many(
-        events.OUT_OF_SERVICE_SET, [(("hold", stay.id), {**stay.dates, "reason": reason}) for stay in made]
-    )
+    record_many(events.ROOM_CLOSED, [(("hold", stay.id), {**stay.dates, "reason": reason}) for stay in made])

@@ -35,7 +35,7 @@ _TAKEN = """
 SELECT stay.room_id AS room, array_agg(greatest(lower(stay.nights) - %(first)s, 0)) AS begins,
     array_agg(upper(stay.nights) - %(first)s) AS ends
 FROM locks_allocation stay
-WHERE stay.status IN ('held', 'confirmed', 'out_of_service') AND stay.nights && daterange(%(first)s, %(last)s)
+WHERE stay.status IN ('held', 'confirmed', 'closed') AND stay.nights && daterange(%(first)s, %(last)s)
   AND stay.room_id = ANY(%(rooms)s::int[]) AND stay.id <> ALL(%(but)s::uuid[])
 GROUP BY stay.room_id
 """
@@ -58,7 +58,7 @@ class House:
         return sorted(found, key=lambda room: (len(self.numbers[room]), self.numbers[room]))
 
 
-def lock_types(types: Collection[str]) -> None:
+def lock_rooms_of_types(types: Collection[str]) -> None:
     """Lock all rooms of these types until the caller's transaction ends, for who arranges in several steps."""
     rows(_LOCK, {"rooms": [], "types": list(types)})
 

@@ -14,10 +14,10 @@ from django.db import transaction
 
 from audit.services import record_many
 from locks import events, sql
-from locks.allocations.bulk import Placement, place_stays
+from locks.allocations.bulk import NewStay, add_stays
 from locks.allocations.locked_rooms import House, choose, who_is_where
 from locks.allocations.occupancy import Span
-from locks.errors import RoomContended
+from locks.errors import RoomContention
 from locks.holds import dates, moved_dates, rows
 from locks.models import AllocationStatus
 from locks.webhooks.publishing import publish, publishing_moves
@@ -42,55 +42,58 @@ class StayChange:
     """What becomes of a confirmed stay. It keeps its room if that is free on the new nights.
 
     With a `room_type` it gets another room of that type if not, made for it where none is free; without one it ends
-    then. `leaves_room`: it keeps its room only if that is of the type. `nights` None: it ends.
+    then. `requires_room_type`: it keeps its room only if that is of the type. `nights` None: it ends.
     """
 
-    stay: UUID
+    stay_id: UUID
     nights: Span | None
     room_type: str | None = None
-    leaves_room: bool = False
+    requires_room_type: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Arranged:
-    """`standing`: those of the stays that were to change that are stays now. `elsewhere` counts the placements whose
-    own room was taken."""
+class Reallocation:
+    """The result of `reallocate`.
 
-    standing: frozenset[UUID] = frozenset()
+    `confirmed` has the ids of the changed stays that are still confirmed. `added_elsewhere` is the number of new stays
+    whose own room was not available.
+    """
+
+    confirmed: frozenset[UUID] = frozenset()
     moved: int = 0
-    ended: int = 0
-    placed: Sequence[Placement] = ()
-    elsewhere: int = 0
+    cancelled: int = 0
+    added: Sequence[NewStay] = ()
+    added_elsewhere: int = 0
 
 
-def arrange(*, changes: Sequence[StayChange] = (), placements: Sequence[Placement] = ()) -> Arranged:
+def reallocate(*, changes: Sequence[StayChange] = (), new_stays: Sequence[NewStay] = ()) -> Reallocation:
     """Change stays and place new ones. One transaction.
 
     A placement whose room is taken gets another of its `room_type`, made for it where none is free.
-    Raises RoomContended.
+    Raises RoomContention.
     """
-    if not changes and not placements:
-        return Arranged()
-    ids = {"ids": [change.stay for change in changes]}
+    if not changes and not new_stays:
+        return Reallocation()
+    ids = {"ids": [change.stay_id for change in changes]}
     with transaction.atomic():
         house = House()
         stand = rows(_FIND, ids) if changes else []
         house.lock(
-            rooms={row["room"] for row in stand} | {placement.room for placement in placements},
+            rooms={row["room"] for row in stand} | {placement.room for placement in new_stays},
             types={c.room_type for c in changes if c.room_type is not None}
-            | {p.room_type for p in placements},
+            | {p.room_type for p in new_stays},
         )
         found = {row["id"]: row for row in (rows(_FIND_LOCKED, ids) if stand else [])}
         if any(row["room"] not in house.types for row in found.values()):  # moved by another, just now
-            raise RoomContended
-        moved, ended = _change([change for change in changes if change.stay in found], found, house)
-        placed, elsewhere = _place(placements, house)
-    return Arranged(
-        standing=frozenset(found.keys() - set(ended)),
+            raise RoomContention
+        moved, ended = _change([change for change in changes if change.stay_id in found], found, house)
+        placed, elsewhere = _place(new_stays, house)
+    return Reallocation(
+        confirmed=frozenset(found.keys() - set(ended)),
         moved=moved,
-        ended=len(ended),
-        placed=placed,
-        elsewhere=elsewhere,
+        cancelled=len(ended),
+        added=placed,
+        added_elsewhere=elsewhere,
     )
 
 
@@ -98,9 +101,11 @@ def _change(
     changes: Sequence[StayChange], found: Mapping[UUID, Mapping[str, Any]], house: House
 ) -> tuple[int, list[UUID]]:
     """How many moved, and which ended."""
-    movers = [change for change in changes if _moves(change, found[change.stay], house)]
+    movers = [change for change in changes if _moves(change, found[change.stay_id], house)]
     to = _choose_moves(movers, found, house)
-    ended = [c.stay for c in changes if c.nights is None] + [c.stay for c in movers if c.stay not in to]
+    ended = [c.stay_id for c in changes if c.nights is None] + [
+        c.stay_id for c in movers if c.stay_id not in to
+    ]
     if not to and not ended:
         return 0, []
     with publishing_moves(list(to)):
@@ -129,7 +134,7 @@ def _moves(change: StayChange, stands: Mapping[str, Any], house: House) -> bool:
 
 
 def _is_of_wrong_type(change: StayChange, stands: Mapping[str, Any], house: House) -> bool:
-    return change.leaves_room and house.types[stands["room"]] != change.room_type
+    return change.requires_room_type and house.types[stands["room"]] != change.room_type
 
 
 def _choose_moves(
@@ -138,35 +143,35 @@ def _choose_moves(
     """Stay -> the room and nights that it gets. Those who keep their room come first, and nobody loses it to them."""
     if not movers:
         return {}
-    spans = {change.stay: change.nights for change in movers if change.nights is not None}
+    spans = {change.stay_id: change.nights for change in movers if change.nights is not None}
     occupancy = who_is_where(list(spans.values()), house.types, but=spans.keys())
     to: dict[UUID, tuple[int, Span]] = {}
     others: dict[UUID, str] = {}
-    for change in sorted(movers, key=lambda change: spans[change.stay]):
-        own, span = found[change.stay]["room"], spans[change.stay]
-        stays = not _is_of_wrong_type(change, found[change.stay], house)
+    for change in sorted(movers, key=lambda change: spans[change.stay_id]):
+        own, span = found[change.stay_id]["room"], spans[change.stay_id]
+        stays = not _is_of_wrong_type(change, found[change.stay_id], house)
         if stays and occupancy.first_free([own], span) is not None:
-            to[change.stay] = own, span
+            to[change.stay_id] = own, span
         elif change.room_type is not None:
-            others[change.stay] = change.room_type
+            others[change.stay_id] = change.room_type
     chosen = choose({id_: (spans[id_], room_type) for id_, room_type in others.items()}, occupancy, house)
     return to | {id_: (room, spans[id_]) for id_, room in chosen.items()}
 
 
-def _place(placements: Sequence[Placement], house: House) -> tuple[list[Placement], int]:
+def _place(new_stays: Sequence[NewStay], house: House) -> tuple[list[NewStay], int]:
     """What was placed, and how many of it in another room than was asked for."""
-    if not placements:
+    if not new_stays:
         return [], 0
-    first = place_stays(placements)
-    if not first.refused:
-        return first.placed, 0
-    wanted = {p.id: ((p.check_in, p.check_out), p.room_type) for p in first.refused}
+    first = add_stays(new_stays)
+    if not first.rejected:
+        return first.added, 0
+    wanted = {p.id: ((p.check_in, p.check_out), p.room_type) for p in first.rejected}
     occupancy = who_is_where([span for span, _type in wanted.values()], house.types)
     chosen = choose(wanted, occupancy, house)
-    second = place_stays([replace(placement, room=chosen[placement.id]) for placement in first.refused])
-    if second.refused:
-        raise RoomContended
-    return [*first.placed, *second.placed], len(second.placed)
+    second = add_stays([replace(placement, room=chosen[placement.id]) for placement in first.rejected])
+    if second.rejected:
+        raise RoomContention
+    return [*first.added, *second.added], len(second.added)
 
 
 def _tell(

@@ -34,13 +34,13 @@ from tenants.context import current_actor
 
 _TAKEN = (
     409,
-    """`/problems/room-taken` (`clashes`: which nights, what kind of thing; `next_free`; `alternatives`) or
-    `/problems/no-room-free` (`free`, `next_free`).""",
+    """`/problems/room-unavailable` (`clashes`: which nights, what kind of thing; `next_free`; `alternatives`) or
+    `/problems/room-type-unavailable` (`free`, `next_free`).""",
 )
 _OWNER = (
-    (403, "`/problems/wrong-token`."),
-    (404, "`/problems/unknown-hold`."),
-    (409, "`/problems/hold-released`, `hold-confirmed`, `no-extensions-left` or `stale-fencing-token`."),
+    (403, "`/problems/invalid-hold-token`."),
+    (404, "`/problems/hold-not-found`."),
+    (409, "`/problems/hold-state-error`, `too-many-extensions` or `stale-fencing-token`."),
     (410, "`/problems/hold-expired`."),
 )
 
@@ -77,7 +77,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(_shown([Hold.of([listed(stay)]) for stay in page]).data)
 
-    @extend_schema(responses={200: HoldSerializer, **problem_responses((404, "`/problems/unknown-hold`."))})
+    @extend_schema(responses={200: HoldSerializer, **problem_responses((404, "`/problems/hold-not-found`."))})
     def retrieve(self, _request: Request, pk: str) -> Response:
         """Read one hold or stay, or a group's by the group's id."""
         return _answer(selectors.hold(UUID(pk)))
@@ -87,7 +87,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         responses={
             201: MadeHoldSerializer,
             **problem_responses(
-                _TAKEN, DATES, (404, "`/problems/unknown-room`."), (429, "`/problems/too-many-holds`.")
+                _TAKEN, DATES, (404, "`/problems/room-not-found`."), (429, "`/problems/too-many-holds`.")
             ),
         },
     )
@@ -103,9 +103,9 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         given = wanted.validated_data
         common = {"nights": wanted.nights, "session": given["session"], "reference": given["reference"]}
         if "rooms" in given:
-            hold = services.acquire(rooms=given["rooms"], **common)
+            hold = services.acquire_hold(rooms=given["rooms"], **common)
         else:
-            hold = services.acquire_any(
+            hold = services.acquire_hold_of_type(
                 room_type=given["room_type"], count=given["count"], guests=given["guests"], **common
             )
         return Response(MadeHoldSerializer(hold).data, status=status.HTTP_201_CREATED)
@@ -114,25 +114,25 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, pk: str) -> Response:
         """Extend a hold by ten minutes."""
-        return _answer(services.extend(UUID(pk), token=_given(TokenSerializer, request)["token"]))
+        return _answer(services.extend_hold(UUID(pk), token=_given(TokenSerializer, request)["token"]))
 
     @extend_schema(request=TokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
         """Give the rooms back. Again, or after the hold has expired, is no error."""
-        return _answer(services.release(UUID(pk), token=_given(TokenSerializer, request)["token"]))
+        return _answer(services.release_hold(UUID(pk), token=_given(TokenSerializer, request)["token"]))
 
     @extend_schema(request=ConfirmSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: str) -> Response:
         """Turn a hold into the stay. Again with the same token and fencing token gives the same answer."""
-        return _answer(services.confirm(UUID(pk), **_given(ConfirmSerializer, request)))
+        return _answer(services.confirm_hold(UUID(pk), **_given(ConfirmSerializer, request)))
 
     @extend_schema(
         request=TokenSerializer,
         responses={
             200: HoldSerializer,
-            **problem_responses(*_OWNER[:2], (409, "`/problems/hold-not-confirmed`.")),
+            **problem_responses(*_OWNER[:2], (409, "`/problems/hold-state-error`.")),
         },
     )
     @action(detail=True, methods=["post"])
@@ -143,28 +143,32 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         """
         if current_actor().kind == "user":
             return _answer(Hold.of([services.cancel_stay(UUID(pk))]))
-        return _answer(services.cancel(UUID(pk), token=_given(TokenSerializer, request)["token"]))
+        return _answer(
+            services.cancel_confirmed_hold(UUID(pk), token=_given(TokenSerializer, request)["token"])
+        )
 
     @extend_schema(
         request=ForceReleaseSerializer,
         responses={
             200: HoldSerializer,
-            **problem_responses((404, "`/problems/unknown-hold`."), (409, "`/problems/not-a-stay`.")),
+            **problem_responses(
+                (404, "`/problems/hold-not-found`."), (409, "`/problems/allocation-state-error`.")
+            ),
         },
     )
     @action(detail=True, methods=["post"], url_path="force-release")
-    def force_release(self, request: Request, pk: str) -> Response:
+    def force_release_hold(self, request: Request, pk: str) -> Response:
         """End another's hold, with a reason. Staff only."""
         _staff_only()
         reason = _given(ForceReleaseSerializer, request)["reason"]
-        return _answer(services.force_release(UUID(pk), reason=reason))
+        return _answer(services.force_release_hold(UUID(pk), reason=reason))
 
     @extend_schema(
         request=MoveSerializer,
         responses={
             200: HoldSerializer,
             **problem_responses(
-                _TAKEN, DATES, (404, "`/problems/unknown-hold`."), (410, "`/problems/hold-expired`.")
+                _TAKEN, DATES, (404, "`/problems/hold-not-found`."), (410, "`/problems/hold-expired`.")
             ),
         },
     )
@@ -177,14 +181,14 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         _staff_only()
         asked = MoveSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        moved = services.move_stay(UUID(pk), room=asked.validated_data["room"], nights=asked.nights)
+        moved = services.move_allocation(UUID(pk), room=asked.validated_data["room"], nights=asked.nights)
         return _answer(Hold.of([moved]))
 
     @extend_schema(
         request=OutOfServiceSerializer,
         responses={
             201: HoldSerializer,
-            **problem_responses(_TAKEN, DATES, (404, "`/problems/unknown-room`.")),
+            **problem_responses(_TAKEN, DATES, (404, "`/problems/room-not-found`.")),
         },
     )
     @action(detail=False, methods=["post"], url_path="out-of-service")
@@ -193,16 +197,17 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         asked = OutOfServiceSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
-        closed = services.take_out_of_service(room=given["room"], nights=asked.nights, reason=given["reason"])
+        closed = services.close_room(room=given["room"], nights=asked.nights, reason=given["reason"])
         return Response(_shown(Hold.of([closed])).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
-        request=None, responses={200: HoldSerializer, **problem_responses((409, "`/problems/not-a-stay`."))}
+        request=None,
+        responses={200: HoldSerializer, **problem_responses((409, "`/problems/allocation-state-error`."))},
     )
     @action(detail=True, methods=["post"], url_path="back-in-service")
     def back_in_service(self, _request: Request, pk: str) -> Response:
         """Put a room back in service."""
-        return _answer(Hold.of([services.put_back_in_service(UUID(pk))]))
+        return _answer(Hold.of([services.reopen_room(UUID(pk))]))
 
 
 def _given(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:

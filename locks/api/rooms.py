@@ -17,7 +17,7 @@ from locks.serializers import AvailabilityQuerySerializer, AvailabilitySerialize
 #: What dates may be refused for.
 DATES = (
     422,
-    "`/problems/empty-range`, `/problems/range-too-long`, `/problems/dates-in-past`, `/problems/dates-too-far`.",
+    "`/problems/invalid-date-range` or `/problems/invalid-check-in`.",
 )
 
 
@@ -41,7 +41,7 @@ class RoomViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMi
     required_scopes = {"GET": "rooms:read", "POST": "rooms:write", "PATCH": "rooms:write"}
 
     @extend_schema(
-        responses={201: RoomSerializer, **problem_responses((409, "`/problems/room-number-taken`."))}
+        responses={201: RoomSerializer, **problem_responses((409, "`/problems/room-number-conflict`."))}
     )
     def create(self, request: Request) -> Response:
         """Add a room."""
@@ -51,7 +51,7 @@ class RoomViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMi
         return Response(RoomSerializer(room).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
-        responses={200: RoomSerializer, **problem_responses((409, "`/problems/room-number-taken`."))}
+        responses={200: RoomSerializer, **problem_responses((409, "`/problems/room-number-conflict`."))}
     )
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change a room."""

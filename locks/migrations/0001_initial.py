@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("held", "held"),
                             ("confirmed", "confirmed"),
-                            ("out_of_service", "out of service"),
+                            ("closed", "closed"),
                             ("released", "released"),
                             ("expired", "expired"),
                             ("cancelled", "cancelled"),
@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
-                        related_name="stays",
+                        related_name="allocations",
                         to="locks.room",
                         verbose_name="room",
                     ),
@@ -123,7 +123,7 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     django.contrib.postgres.constraints.ExclusionConstraint(
-                        condition=models.Q(("status__in", ["held", "confirmed", "out_of_service"])),
+                        condition=models.Q(("status__in", ["held", "confirmed", "closed"])),
                         expressions=[
                             ("nights", "&&"),
                             (
@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                         condition=models.Q(
                             (
                                 "status__in",
-                                ["held", "confirmed", "out_of_service", "released", "expired", "cancelled"],
+                                ["held", "confirmed", "closed", "released", "expired", "cancelled"],
                             )
                         ),
                         name="locks_allocation_status_check",

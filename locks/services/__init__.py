@@ -1,47 +1,47 @@
 """What can be done with rooms and holds: each is one transaction and leaves its event in the trail."""
 
-from locks.allocations.bulk import Placed, Placement, place_stays
-from locks.allocations.closures import keep_closed
-from locks.allocations.locked_rooms import lock_types
-from locks.allocations.reallocation import Arranged, StayChange, arrange
-from locks.services.acquiring import acquire, acquire_any
+from locks.allocations.bulk import AddedStays, NewStay, add_stays
+from locks.allocations.closures import synchronize_closures
+from locks.allocations.locked_rooms import lock_rooms_of_types
+from locks.allocations.reallocation import Reallocation, StayChange, reallocate
+from locks.services.acquiring import acquire_hold, acquire_hold_of_type
 from locks.services.desk import (
     cancel_stay,
-    force_release,
-    move_stay,
-    put_back_in_service,
-    take_out_of_service,
+    close_room,
+    force_release_hold,
+    move_allocation,
+    reopen_room,
 )
-from locks.services.expiry import expire
-from locks.services.forgetting import forget
-from locks.services.owned import cancel, confirm, extend, release
+from locks.services.expiry import expire_holds
+from locks.services.forgetting import delete_ended_records
+from locks.services.owned import cancel_confirmed_hold, confirm_hold, extend_hold, release_hold
 from locks.services.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
 
 __all__ = [
-    "Arranged",
+    "AddedStays",
     "NewRoom",
-    "Placed",
-    "Placement",
+    "NewStay",
+    "Reallocation",
     "StayChange",
-    "acquire",
-    "acquire_any",
+    "acquire_hold",
+    "acquire_hold_of_type",
     "add_rooms",
-    "arrange",
-    "cancel",
+    "add_stays",
+    "cancel_confirmed_hold",
     "cancel_stay",
     "change_room",
-    "confirm",
+    "close_room",
+    "confirm_hold",
     "create_room",
+    "delete_ended_records",
     "ensure_rooms",
-    "expire",
-    "extend",
-    "force_release",
-    "forget",
-    "keep_closed",
-    "lock_types",
-    "move_stay",
-    "place_stays",
-    "put_back_in_service",
-    "release",
-    "take_out_of_service",
+    "expire_holds",
+    "extend_hold",
+    "force_release_hold",
+    "lock_rooms_of_types",
+    "move_allocation",
+    "reallocate",
+    "release_hold",
+    "reopen_room",
+    "synchronize_closures",
 ]

@@ -10,12 +10,12 @@ from audit.services import record_apart, record_many
 from audit.sql import acting
 from hotelagent.core.ids import uuid7
 from locks import events, metrics, policy, refusals, sql
-from locks.errors import NoRooms, RoomContended
+from locks.errors import InvalidRoomSelection, RoomContention
 from locks.holds import AllocatedRoom, Hold, held_rooms
 from locks.models import AllocationStatus
 from locks.nights import Nights
 from locks.owner import digest, new_token
-from locks.services.expiry import after_expiry, expire
+from locks.services.expiry import after_expiry, expire_holds
 from locks.waiting_list.offers import offer_rooms
 from locks.wanted import Wanted
 from locks.webhooks.publishing import publish
@@ -28,28 +28,29 @@ from tenants.queue import due
 ATTEMPTS = 5
 
 
-def acquire(*, rooms: Sequence[int], nights: Nights, session: str = "", reference: str = "") -> Hold:
+def acquire_hold(*, rooms: Sequence[int], nights: Nights, session: str = "", reference: str = "") -> Hold:
     """Hold these rooms, by their ids, for these nights: all of them or none.
 
     Returns the hold with its token, which is stored hashed and can't be had again. It lives for
-    `policy.HOLD_SECONDS` by the database's clock. Raises UnknownRoom, DatesInPast, TooManyHolds, RoomTaken,
-    NoRooms or RoomContended. Rivals for the same rooms wait for the caller's transaction: keep it short.
+    `policy.HOLD_SECONDS` by the database's clock. Raises RoomNotFound, InvalidCheckIn, TooManyHolds, RoomUnavailable,
+    InvalidRoomSelection or RoomContention. Rivals for the same rooms wait for the caller's transaction: keep it short.
     """
     chosen = sorted(set(rooms))
     if len(chosen) != len(rooms):
-        raise NoRooms("A room stands in the list more than once.")
+        raise InvalidRoomSelection("A room stands in the list more than once.")
     wanted = Wanted(
         nights=nights, count=len(chosen), session=session, reference=reference, rooms=tuple(chosen)
     )
     return _timed(wanted)
 
 
-def acquire_any(
+def acquire_hold_of_type(
     *, room_type: str, nights: Nights, count: int = 1, guests: int = 1, session: str = "", reference: str = ""
 ) -> Hold:
     """Hold `count` rooms of a type that sleep `guests` each; the database picks rooms that are free.
 
-    As `acquire`, with NoRoomFree where it raises RoomTaken. Callers at the same moment get different rooms.
+    Like `acquire_hold`, but raises RoomTypeUnavailable instead of RoomUnavailable. Concurrent callers get different
+    rooms.
     """
     wanted = Wanted(
         nights=nights, count=count, session=session, reference=reference, room_type=room_type, guests=guests
@@ -73,7 +74,7 @@ def _timed(wanted: Wanted) -> Hold:
 
 def _acquire(wanted: Wanted) -> Hold:
     if not 1 <= wanted.count <= policy.MAX_ROOMS:
-        raise NoRooms(f"{wanted.count} rooms are asked for.")
+        raise InvalidRoomSelection(f"{wanted.count} rooms are asked for.")
     attempt = _hold_one if wanted.count == 1 else _hold_several
     for number in range(ATTEMPTS):
         # First past the rooms that rivals are about to take, then waiting for them.
@@ -84,7 +85,7 @@ def _acquire(wanted: Wanted) -> Hold:
         if refusal is not None:
             _record_refusal(wanted, refusal)
             raise refusal
-    raise RoomContended
+    raise RoomContention
 
 
 def _hold_one(wanted: Wanted, *, waiting: bool) -> Hold | None:
@@ -154,7 +155,7 @@ def _hold_several(wanted: Wanted, *, waiting: bool) -> Hold | None:
             after_expiry(lapsed)
             _after_taking(taken)
     if passed_over:  # somebody waits for one of these rooms, who goes first
-        expire(ids=[room.id for room in lapsed])
+        expire_holds(ids=[room.id for room in lapsed])
         offer_rooms(rooms=[room.room_id for room in taken], nights=wanted.nights)
         return None
     if not taken:

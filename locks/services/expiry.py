@@ -18,7 +18,7 @@ _STILL_HELD = (
 )
 
 
-def expire(*, ids: Sequence[UUID]) -> list[UUID]:
+def expire_holds(*, ids: Sequence[UUID]) -> list[UUID]:
     """End those of these holds that have lapsed; returns them. The others are due again at their own time."""
     with transaction.atomic():
         expired = held_rooms(sql.EXPIRE, {"ids": list(ids)})

@@ -19,7 +19,7 @@ REACH = datetime.timedelta(days=60)
 KEEP_FAILED = datetime.timedelta(days=30)
 
 
-def forget() -> int:
+def delete_ended_records() -> int:
     """Delete ended holds, waits and notices past their days, in transactions of `BATCH`; returns how many.
 
     Secrets that were rotated out go too.

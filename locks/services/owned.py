@@ -5,19 +5,18 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from audit.services import record_many
 from audit.sql import acting
 from locks import events, metrics, policy, sql
 from locks.errors import (
-    HoldConfirmed,
     HoldExpired,
-    HoldNotConfirmed,
-    HoldReleased,
-    NoExtensionsLeft,
+    HoldNotFound,
+    HoldStateError,
+    InvalidHoldToken,
     StaleFencingToken,
-    UnknownHold,
-    WrongToken,
+    TooManyExtensions,
 )
 from locks.holds import AllocatedRoom, Hold, answered_room, held_room, rows
 from locks.models import AllocationStatus
@@ -29,11 +28,11 @@ from tenants.errors import DomainError
 from tenants.queue import due
 
 
-def extend(hold_id: UUID, *, token: str | None) -> Hold:
+def extend_hold(hold_id: UUID, *, token: str | None) -> Hold:
     """Add `policy.EXTENSION_SECONDS` to the hold's end, as often as it has extensions and its life allows.
 
-    `hold_id` is a room's hold or a group's, which is extended whole or not at all. Raises UnknownHold,
-    WrongToken, HoldExpired, HoldReleased, HoldConfirmed or NoExtensionsLeft.
+    `hold_id` is a room's hold or a group's, which is extended whole or not at all. Raises HoldNotFound,
+    InvalidHoldToken, HoldExpired, HoldStateError or TooManyExtensions.
     """
     seconds = {"seconds": policy.EXTENSION_SECONDS}
     if room := _change_one("locks_extend", hold_id, token, seconds):
@@ -42,27 +41,27 @@ def extend(hold_id: UUID, *, token: str | None) -> Hold:
     with transaction.atomic():
         changed, all_of_it = _change(sql.EXTEND, hold_id, token, seconds)
         if not all_of_it:
-            raise _refusal(_find(hold_id, token, but=changed)) or NoExtensionsLeft()
+            raise _refusal(_find(hold_id, token, but=changed)) or TooManyExtensions()
         due.schedule(kind="hold", items=[(room.id, room.expires_at) for room in changed if room.expires_at])
         record_many(events.HOLD_EXTENDED, [(("hold", room.id), _extension(room)) for room in changed])
     metrics.EXTENDED.inc(len(changed))
     return Hold.of(changed)
 
 
-def release(hold_id: UUID, *, token: str | None) -> Hold:
+def release_hold(hold_id: UUID, *, token: str | None) -> Hold:
     """Give the rooms back. What was released before, or has lapsed, is free already: that is no error.
 
-    Raises UnknownHold, WrongToken or HoldConfirmed.
+    Raises HoldNotFound, InvalidHoldToken or HoldStateError.
     """
     if room := _change_one("locks_release", hold_id, token, {}):
         metrics.ENDED.labels(how="released").inc()
         return Hold.of([room])
     with transaction.atomic():
-        changed, _all = _change(sql.RELEASE, hold_id, token, {})
+        changed, _whole = _change(sql.RELEASE, hold_id, token, {})
         if not changed:
             found = _find(hold_id, token)
             if any(room.status is AllocationStatus.CONFIRMED for room in found):
-                raise HoldConfirmed
+                raise HoldStateError(_("The hold was confirmed."), hold_status=AllocationStatus.CONFIRMED)
             return Hold.of(found)
         due.cancel(kind="hold", ids=[room.id for room in changed])
         record_many(events.HOLD_RELEASED, [(("hold", room.id), room.dates) for room in changed])
@@ -71,12 +70,12 @@ def release(hold_id: UUID, *, token: str | None) -> Hold:
     return Hold.of(changed)
 
 
-def confirm(hold_id: UUID, *, token: str | None, fencing_token: int, reference: str = "") -> Hold:
+def confirm_hold(hold_id: UUID, *, token: str | None, fencing_token: int, reference: str = "") -> Hold:
     """Turn the hold into the stay: the same row, so that there is no moment in which the room is free.
 
     `fencing_token` is the number that was given out with the hold. A group is confirmed whole or not at all. Again
-    with the same token and fencing token: the same answer. Raises UnknownHold, WrongToken, StaleFencingToken,
-    HoldExpired or HoldReleased.
+    with the same token and fencing token: the same answer. Raises HoldNotFound, InvalidHoldToken, StaleFencingToken,
+    HoldExpired or HoldStateError.
     """
     given = {"fencing_token": fencing_token, "reference": reference}
     if room := _change_one("locks_confirm", hold_id, token, given):
@@ -98,17 +97,17 @@ def confirm(hold_id: UUID, *, token: str | None, fencing_token: int, reference: 
     return Hold.of(changed)
 
 
-def cancel(hold_id: UUID, *, token: str | None) -> Hold:
+def cancel_confirmed_hold(hold_id: UUID, *, token: str | None) -> Hold:
     """Free the rooms of the stay, or the group of stays, that the hold became: the booking was cancelled.
 
-    Again is no error. Raises UnknownHold, WrongToken or HoldNotConfirmed.
+    Again is no error. Raises HoldNotFound, InvalidHoldToken or HoldStateError.
     """
     with transaction.atomic():
-        changed, _all = _change(sql.CANCEL, hold_id, token, {})
+        changed, _whole = _change(sql.CANCEL, hold_id, token, {})
         if not changed:
             found = _find(hold_id, token)
             if any(room.status is not AllocationStatus.CANCELLED for room in found):
-                raise HoldNotConfirmed
+                raise HoldStateError(hold_status=found[0].status)
             return Hold.of(found)
         record_many(events.STAY_CANCELLED, [(("hold", room.id), room.dates) for room in changed])
         publish("stay.cancelled", [room.id for room in changed])
@@ -161,12 +160,12 @@ def _find(hold_id: UUID, token: str | None, *, but: Sequence[AllocatedRoom] = ()
     """The hold as it stands, if it is the caller's, without these rooms; what has lapsed reads as expired."""
     found = rows(sql.FIND, {"id": hold_id})
     if not found:
-        raise UnknownHold(f"There is no hold {hold_id}.")
+        raise HoldNotFound(f"There is no hold {hold_id}.")
     rooms = []
     for row in found:
         owner_digest, lapsed = row.pop("token_digest"), row.pop("lapsed")
         if bytes(owner_digest or b"") != digest(token or "") and row["holder"] != staff_holder():
-            raise WrongToken
+            raise InvalidHoldToken
         if lapsed and row["status"] == AllocationStatus.HELD:
             row["status"] = AllocationStatus.EXPIRED
         rooms.append(held_room(row))
@@ -181,4 +180,8 @@ def _refusal(found: list[AllocatedRoom]) -> DomainError | None:
         return HoldExpired()
     if AllocationStatus.HELD in statuses:
         return None
-    return HoldConfirmed() if AllocationStatus.CONFIRMED in statuses else HoldReleased()
+    confirmed = AllocationStatus.CONFIRMED in statuses
+    return HoldStateError(
+        _("The hold was confirmed.") if confirmed else _("The hold was released."),
+        hold_status=AllocationStatus.CONFIRMED if confirmed else AllocationStatus.RELEASED,
+    )

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from audit.services import record
 from locks import events
-from locks.errors import NumberTaken
+from locks.errors import RoomNumberConflict
 from locks.models import Room
 from locks.waiting_list.offers import schedule_entries
 
@@ -25,11 +25,11 @@ class NewRoom:
 
 
 def create_room(new: NewRoom) -> Room:
-    """Raises NumberTaken."""
+    """Raises RoomNumberConflict."""
     with transaction.atomic():
         created = _insert([new])
         if not created:
-            raise NumberTaken(f"There is a room {new.number} already.")
+            raise RoomNumberConflict(f"There is a room {new.number} already.")
         record(
             events.ROOM_CREATED,
             subject=("room", created[0].pk),
@@ -43,11 +43,11 @@ def create_room(new: NewRoom) -> Room:
 
 
 def change_room(room: Room, *, changes: Mapping[str, Any]) -> Room:
-    """Store these fields of a room. Raises NumberTaken."""
+    """Store these fields of a room. Raises RoomNumberConflict."""
     with transaction.atomic():
         number = changes.get("number", room.number)
         if number != room.number and Room.objects.filter(number=number).exists():
-            raise NumberTaken(f"There is a room {number} already.")
+            raise RoomNumberConflict(f"There is a room {number} already.")
         for name, value in changes.items():
             setattr(room, name, value)
         room.save(update_fields=list(changes))

@@ -23,7 +23,7 @@ BEGIN
             count(*) FILTER (WHERE stay.status <> 'held' OR stay.expires_at > clock_timestamp()) AS live
         FROM locks_allocation stay
         WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(wanted_room, wanted_room, '[]')
-          AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service')
+          AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'closed')
     ) AS there
     WHERE room.id = wanted_room AND there.live = 0
       AND lower(wanted) >= (clock_timestamp() AT TIME ZONE (given ->> 'time_zone'))::date
@@ -38,7 +38,7 @@ BEGIN
         FOR old IN
             SELECT stay.id, stay.status, stay.expires_at, stay.nights, stay.holder FROM locks_allocation stay
             WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(wanted_room, wanted_room, '[]')
-              AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service')
+              AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'closed')
             FOR NO KEY UPDATE
         LOOP
             CONTINUE WHEN old.status <> 'held' OR old.expires_at > clock_timestamp();

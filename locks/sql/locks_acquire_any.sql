@@ -12,7 +12,7 @@ BEGIN
     AND NOT EXISTS (
         SELECT FROM locks_allocation stay
         WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(room.id, room.id, '[]')
-          AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service')
+          AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'closed')
           AND (stay.status <> 'held' OR stay.expires_at > clock_timestamp()))
  ORDER BY random() LIMIT 1;
     ELSE
@@ -21,7 +21,7 @@ BEGIN
     AND NOT EXISTS (
         SELECT FROM locks_allocation stay
         WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(room.id, room.id, '[]')
-          AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'out_of_service')
+          AND stay.nights && wanted AND stay.status IN ('held', 'confirmed', 'closed')
           AND (stay.status <> 'held' OR stay.expires_at > clock_timestamp()))
 
         ORDER BY room.capacity, room.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;

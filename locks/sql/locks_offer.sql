@@ -20,7 +20,7 @@ BEGIN
         CONTINUE WHEN EXISTS (
             SELECT FROM locks_allocation stay
             WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(wanted_room, wanted_room, '[]')
-              AND stay.nights && next_one.nights AND stay.status IN ('held', 'confirmed', 'out_of_service'));
+              AND stay.nights && next_one.nights AND stay.status IN ('held', 'confirmed', 'closed'));
         PERFORM FROM locks_waitinglistentry entry
         WHERE entry.id = next_one.id AND entry.status = 'waiting' FOR NO KEY UPDATE SKIP LOCKED;
         CONTINUE WHEN NOT FOUND;

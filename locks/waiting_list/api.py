@@ -123,7 +123,7 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
         responses={
             201: EntrySerializer,
             **problem_responses(
-                (404, "`/problems/unknown-room`."),
+                (404, "`/problems/room-not-found`."),
                 DATES,
                 (429, "`/problems/too-many-waiting-list-entries`."),
             ),

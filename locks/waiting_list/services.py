@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from audit.services import record
 from hotelagent.core.ids import uuid7
 from locks import metrics, policy, sql
-from locks.errors import DatesInPast, UnknownRoom
+from locks.errors import InvalidCheckIn, RoomNotFound
 from locks.events import HOLD_RELEASED
 from locks.holds import Hold, held_rooms, rows
 from locks.models import Room
@@ -52,7 +52,7 @@ class NewEntry:
 def create_entry(new: NewEntry) -> WaitingListEntry:
     """Stand in line. Where a room is free already, it is offered at once to who comes first.
 
-    Raises UnknownRoom, DatesInPast or TooManyWaitingListEntries.
+    Raises RoomNotFound, InvalidCheckIn or TooManyWaitingListEntries.
     """
     _check(new)
     with transaction.atomic():
@@ -161,10 +161,10 @@ def _check(new: NewEntry) -> None:
     )
     if not situation["fitting"]:
         what = f"No room has the id {new.room}." if new.room else f"No room is of the type {new.room_type!r}"
-        raise UnknownRoom(what if new.room else f"{what} and sleeps {new.guests}.")
+        raise RoomNotFound(what if new.room else f"{what} and sleeps {new.guests}.")
     if new.nights.check_in < situation["today"]:
         today = situation["today"].isoformat()
-        raise DatesInPast(f"At the hotel it is {today}.", today=today)
+        raise InvalidCheckIn(f"At the hotel it is {today}.", today=today)
     if situation["by_client"] >= waiting_policy.WAITING_PER_CLIENT:
         raise TooManyWaitingListEntries(
             f"You have {situation['by_client']} entries.", limit=waiting_policy.WAITING_PER_CLIENT

@@ -13,7 +13,7 @@ WHERE (room.id = %(room)s::int OR (%(room)s::int IS NULL AND {_FITS}))
   AND NOT EXISTS (
       SELECT FROM locks_allocation stay
       WHERE {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(check_out)s)
-        AND stay.status IN ('held', 'confirmed', 'out_of_service'))
+        AND stay.status IN ('held', 'confirmed', 'closed'))
 ORDER BY room.capacity, room.id LIMIT 10
 """
 

@@ -98,7 +98,7 @@ class LinkedCalendarViewSet(
         responses={
             201: LinkedCalendarSerializer,
             **problem_responses(
-                (404, "There is no such room (`/problems/unknown-room`)."),
+                (404, "There is no such room (`/problems/room-not-found`)."),
                 (409, "The calendar is already linked (`/problems/calendar-conflict`)."),
                 (422, "The URL is not valid (`/problems/invalid-calendar-url`)."),
             ),

@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.services import record_many
-from locks.services import Arranged, Placement, StayChange, arrange
+from locks.services import NewStay, Reallocation, StayChange, reallocate
 from reminders import events
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
@@ -54,7 +54,7 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
     planned: PlanningResult
-    arranged: Sequence[Arranged]
+    arranged: Sequence[Reallocation]
 
 
 def apply_changes(changes: Sequence[Change]) -> ChangeResult:
@@ -86,19 +86,19 @@ def write(changes: Sequence[Change]) -> ChangeResult:
     return ChangeResult(planner.plan_reminders(reservations, now=timezone.now()), arranged)
 
 
-def _rooms_follow(changes: Sequence[Change]) -> tuple[Arranged, Arranged]:
+def _rooms_follow(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation]:
     """The room goes with new days if it is free on them; who cancelled gives it up.
 
     One who never came has paid: the room stays theirs.
     """
     stays = [_stay_change(change) for change in changes if _concerns_stay(change)]
-    followed = arrange(changes=stays)
-    lost = {stay.stay for stay in stays} - followed.standing
+    followed = reallocate(changes=stays)
+    lost = {stay.stay_id for stay in stays} - followed.confirmed
     for change in changes:
         if change.stored.stay_id in lost:
             change.stored.stay_id = None
-    given = arrange(placements=_placements(changes))
-    stays_of = {placement.reference: placement.id for placement in given.placed}
+    given = reallocate(new_stays=_placements(changes))
+    stays_of = {placement.reference: placement.id for placement in given.added}
     for change in changes:
         change.stored.stay_id = stays_of.get(change.stored.external_id, change.stored.stay_id)
     return followed, given
@@ -115,16 +115,16 @@ def _stay_change(change: Change) -> StayChange:
     stored = change.stored
     assert stored.stay_id is not None  # noqa: S101 - see above
     return StayChange(
-        stay=stored.stay_id,
+        stay_id=stored.stay_id,
         nights=None if stored.status == ReservationStatus.CANCELLED else (stored.arrival, stored.departure),
         room_type=change.room_type,
-        leaves_room="assigned_room_type" in change.fields,
+        requires_room_type="assigned_room_type" in change.fields,
     )
 
 
-def _placements(changes: Collection[Change]) -> list[Placement]:
+def _placements(changes: Collection[Change]) -> list[NewStay]:
     return [
-        Placement(
+        NewStay(
             room=change.room,
             check_in=change.stored.arrival,
             check_out=change.stored.departure,

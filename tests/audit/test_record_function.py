@@ -1,7 +1,7 @@
 """The database function that records events for other database functions."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import connection
@@ -34,7 +34,7 @@ def test_audit_record_with_two_subjects_records_an_event_of_the_actor_for_each()
     ]
     assert {
         Actor(
-            kind=event.actor_kind,
+            kind=cast("Any", event.actor_kind),
             id=event.actor_id,
             label=event.actor_label,
             ip=event.ip,

@@ -56,8 +56,8 @@ def hold(slug: str, caller: int, seconds: float) -> float:
 
         def once() -> None:
             room, nights = next(free)
-            held = services.acquire(rooms=[room], nights=nights)
-            services.release(held.id, token=held.token)
+            held = services.acquire_hold(rooms=[room], nights=nights)
+            services.release_hold(held.id, token=held.token)
 
         return _count(once, seconds)
 
@@ -94,9 +94,9 @@ def acquire(slug: str, times: int) -> float:
         for _ in range(times):
             room, nights = next(free)
             began = time.perf_counter()
-            held = services.acquire(rooms=[room], nights=nights)
+            held = services.acquire_hold(rooms=[room], nights=nights)
             took += time.perf_counter() - began
-            services.release(held.id, token=held.token)
+            services.release_hold(held.id, token=held.token)
     return took / times
 
 
@@ -143,9 +143,9 @@ def messages(slug: str) -> float:
         connection.ensure_connection()
         raw = connection.connection.pgconn
         raw.trace(trace.fileno())
-        held = services.acquire(rooms=[room], nights=nights)
+        held = services.acquire_hold(rooms=[room], nights=nights)
         raw.untrace()
-        services.release(held.id, token=held.token)
+        services.release_hold(held.id, token=held.token)
         trace.seek(0)
         fields = [line.split("\t") for line in trace]
     return float(sum("F" in line[:2] for line in fields))
@@ -173,7 +173,7 @@ def availability_bare(slug: str, times: int) -> float:
             SELECT id, number, room_type, floor, capacity FROM locks_room WHERE id NOT IN (
                 SELECT room_id FROM locks_allocation
                 WHERE nights && daterange('{nights.check_in}', '{nights.check_out}')
-                AND status IN ('held', 'confirmed', 'out_of_service')
+                AND status IN ('held', 'confirmed', 'closed')
                 AND (status <> 'held' OR expires_at > clock_timestamp()))
             ORDER BY room_type, number"""
         plain.execute(statement).fetchall()

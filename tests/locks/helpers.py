@@ -7,7 +7,7 @@ from django.db import connection
 
 from audit.models import Event
 from locks import services
-from locks.services import Placement
+from locks.services import NewStay
 from locks.waiting_list.offers import process_entry
 from locks.webhooks.delivery import deliver
 
@@ -29,9 +29,9 @@ def fill_200_rooms(today: datetime.date) -> None:
     """Stays of three nights, one after the other, for more than 60 nights."""
     ids = services.ensure_rooms({"double": 200})["double"]
     day = datetime.timedelta(days=1)
-    services.place_stays(
+    services.add_stays(
         [
-            Placement(room=room, check_in=today + 3 * step * day, check_out=today + (3 * step + 3) * day)
+            NewStay(room=room, check_in=today + 3 * step * day, check_out=today + (3 * step + 3) * day)
             for room in ids
             for step in range(21)
         ]
@@ -51,7 +51,7 @@ def due(kind: str) -> list[UUID]:
 
 def work() -> None:
     """What the workers do with all that is due."""
-    services.expire(ids=due("hold"))
+    services.expire_holds(ids=due("hold"))
     for entry in due("waiting"):
         process_entry(entry)
 

@@ -8,14 +8,13 @@ from django.db import IntegrityError, connection, transaction
 
 from locks import policy, services
 from locks.errors import (
-    DatesInPast,
-    EmptyRange,
-    NoRoomFree,
-    NoRooms,
-    RangeTooLong,
-    RoomTaken,
+    InvalidCheckIn,
+    InvalidDateRange,
+    InvalidRoomSelection,
+    RoomNotFound,
+    RoomTypeUnavailable,
+    RoomUnavailable,
     TooManyHolds,
-    UnknownRoom,
 )
 from locks.models import Allocation, AllocationStatus
 from locks.nights import Nights
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_it_holds_a_room_and_stores_no_token(rooms: list[int], nights: SomeNights) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1, 2), reference="B-1")
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2), reference="B-1")
     stay = Allocation.objects.get(id=hold.id)
     assert (stay.status, stay.check_in, stay.check_out) == ("held", hold.check_in, hold.check_out)
     assert hold.token
@@ -39,7 +38,7 @@ def test_it_holds_a_room_and_stores_no_token(rooms: list[int], nights: SomeNight
 
 
 def test_it_tells_the_trail_and_the_due_queue(rooms: list[int], nights: SomeNights) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1, 2))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2))
     [event] = events_of("hold.acquired")
     assert (event.subject_kind, event.subject_id) == ("hold", str(hold.id))
     assert event.data["room"] == "101"
@@ -55,9 +54,9 @@ def test_it_tells_the_trail_and_the_due_queue(rooms: list[int], nights: SomeNigh
 def test_it_refuses_an_overlap_and_names_the_clashing_nights(
     rooms: list[int], nights: SomeNights, asked: tuple[int, int], clashing: list[int]
 ) -> None:
-    services.acquire(rooms=rooms[:1], nights=nights(3, 4))
-    with pytest.raises(RoomTaken) as refused:
-        services.acquire(rooms=rooms[:1], nights=nights(*asked))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(3, 4))
+    with pytest.raises(RoomUnavailable) as refused:
+        services.acquire_hold(rooms=rooms[:1], nights=nights(*asked))
     [clash] = refused.value.extra["clashes"]
     assert clash["kind"] == "hold"
     assert clash["nights"] == [nights(day).check_in.isoformat() for day in clashing]
@@ -65,13 +64,13 @@ def test_it_refuses_an_overlap_and_names_the_clashing_nights(
 
 def test_it_lets_one_arrive_on_the_day_another_leaves(rooms: list[int], nights: SomeNights) -> None:
     for start in (3, 1, 5):
-        services.acquire(rooms=rooms[:1], nights=nights(start, 2))
+        services.acquire_hold(rooms=rooms[:1], nights=nights(start, 2))
     assert Allocation.objects.count() == 3
 
 
 def test_the_database_refuses_an_overlap_whoever_writes_it(rooms: list[int], nights: SomeNights) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(3, 4))
-    for status in (AllocationStatus.CONFIRMED, AllocationStatus.OUT_OF_SERVICE):
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(3, 4))
+    for status in (AllocationStatus.CONFIRMED, AllocationStatus.CLOSED):
         with pytest.raises(IntegrityError, match="locks_allocation_no_overlap"), transaction.atomic():
             Allocation.objects.create(room_id=rooms[0], nights=(hold.check_in, hold.check_out), status=status)
 
@@ -91,39 +90,39 @@ def test_the_database_refuses_a_range_that_blocks_nothing_or_everything(
 
 
 def test_a_stay_and_a_time_out_of_service_block_too(rooms: list[int], nights: SomeNights) -> None:
-    placement = services.Placement(room=rooms[0], check_in=nights(1).check_in, check_out=nights(1).check_out)
-    services.place_stays([placement])
-    services.take_out_of_service(room=rooms[0], nights=nights(2), reason="paint")
-    with pytest.raises(RoomTaken) as refused:
-        services.acquire(rooms=rooms[:1], nights=nights(1, 3))
-    assert [clash["kind"] for clash in refused.value.extra["clashes"]] == ["stay", "out_of_service"]
+    placement = services.NewStay(room=rooms[0], check_in=nights(1).check_in, check_out=nights(1).check_out)
+    services.add_stays([placement])
+    services.close_room(room=rooms[0], nights=nights(2), reason="paint")
+    with pytest.raises(RoomUnavailable) as refused:
+        services.acquire_hold(rooms=rooms[:1], nights=nights(1, 3))
+    assert [clash["kind"] for clash in refused.value.extra["clashes"]] == ["stay", "closure"]
 
 
 def test_a_refusal_says_when_the_room_is_free_and_what_else_is(rooms: list[int], nights: SomeNights) -> None:
-    services.acquire(rooms=rooms[:1], nights=nights(3, 2))
-    services.acquire(rooms=rooms[:1], nights=nights(6, 2))
-    with pytest.raises(RoomTaken) as refused:
-        services.acquire(rooms=rooms[:1], nights=nights(3, 2))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(6, 2))
+    with pytest.raises(RoomUnavailable) as refused:
+        services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
     extra = refused.value.extra
     assert extra["next_free"] == nights(8).check_in.isoformat()  # the one night in between is too short
     assert [room["number"] for room in extra["alternatives"]] == ["102", "103"]
 
 
 def test_a_lapsed_hold_gives_way_and_leaves_its_event(rooms: list[int], nights: SomeNights) -> None:
-    first = services.acquire(rooms=rooms[:1], nights=nights(3, 2))
+    first = services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
     lapse(first.id)
-    second = services.acquire(rooms=rooms[:1], nights=nights(4, 2))
+    second = services.acquire_hold(rooms=rooms[:1], nights=nights(4, 2))
     assert Allocation.objects.get(id=first.id).status == "expired"
     assert Allocation.objects.get(id=second.id).status == "held"
     assert [event.subject_id for event in events_of("hold.expired")] == [str(first.id)]
 
 
 def test_several_rooms_are_held_together_or_not_at_all(rooms: list[int], nights: SomeNights) -> None:
-    services.acquire(rooms=rooms[1:2], nights=nights(3, 2))
-    with pytest.raises(RoomTaken):
-        services.acquire(rooms=rooms, nights=nights(4, 2))
+    services.acquire_hold(rooms=rooms[1:2], nights=nights(3, 2))
+    with pytest.raises(RoomUnavailable):
+        services.acquire_hold(rooms=rooms, nights=nights(4, 2))
     assert Allocation.objects.count() == 1
-    group = services.acquire(rooms=rooms, nights=nights(5, 2))
+    group = services.acquire_hold(rooms=rooms, nights=nights(5, 2))
     assert {room.group_id for room in group.rooms} == {group.id}
     assert len(group.rooms) == 3
 
@@ -131,10 +130,10 @@ def test_several_rooms_are_held_together_or_not_at_all(rooms: list[int], nights:
 def test_the_fence_of_a_room_only_grows_and_a_group_has_one(rooms: list[int], nights: SomeNights) -> None:
     seen = []
     for _ in range(3):
-        hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-        services.release(hold.id, token=hold.token)
+        hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
+        services.release_hold(hold.id, token=hold.token)
         seen.append(hold.fencing_token)
-    group = services.acquire(rooms=rooms, nights=nights(1))
+    group = services.acquire_hold(rooms=rooms, nights=nights(1))
     assert len({room.fencing_token for room in group.rooms}) == 1
     assert [*seen, group.fencing_token] == [1, 2, 3, 4]
 
@@ -147,23 +146,24 @@ def test_any_room_of_a_type_is_the_smallest_that_will_do(in_hotel: Hotel, nights
         ]
     )
     taken = [
-        services.acquire_any(room_type="suite", nights=nights(1), guests=2).rooms[0].number for _ in range(3)
+        services.acquire_hold_of_type(room_type="suite", nights=nights(1), guests=2).rooms[0].number
+        for _ in range(3)
     ]
     assert taken == ["2", "3", "1"]
 
 
 def test_no_room_of_a_type_free_says_when_one_is(rooms: list[int], nights: SomeNights) -> None:
-    services.acquire(rooms=rooms[:2], nights=nights(1, 3))
-    services.acquire(rooms=rooms[2:], nights=nights(1, 5))
-    with pytest.raises(NoRoomFree) as refused:
-        services.acquire_any(room_type="double", nights=nights(2), count=2)
+    services.acquire_hold(rooms=rooms[:2], nights=nights(1, 3))
+    services.acquire_hold(rooms=rooms[2:], nights=nights(1, 5))
+    with pytest.raises(RoomTypeUnavailable) as refused:
+        services.acquire_hold_of_type(room_type="double", nights=nights(2), count=2)
     assert refused.value.extra == {"free": 0, "next_free": nights(4).check_in.isoformat()}
 
 
 def test_a_lapsed_hold_does_not_keep_a_type_sold_out(rooms: list[int], nights: SomeNights) -> None:
-    group = services.acquire(rooms=rooms, nights=nights(1))
+    group = services.acquire_hold(rooms=rooms, nights=nights(1))
     lapse(*(room.id for room in group.rooms))
-    assert services.acquire_any(room_type="double", nights=nights(1), count=3).rooms
+    assert services.acquire_hold_of_type(room_type="double", nights=nights(1), count=3).rooms
 
 
 def test_today_is_the_hotels_and_not_the_servers(in_hotel: Hotel, nights: SomeNights) -> None:
@@ -176,19 +176,19 @@ def test_today_is_the_hotels_and_not_the_servers(in_hotel: Hotel, nights: SomeNi
         cursor.execute("SELECT (now() AT TIME ZONE 'Pacific/Pago_Pago')::date")
         [day] = cursor.fetchone()
     tonight = Nights(day, day + datetime.timedelta(days=1))
-    with hotel_context(east), pytest.raises(DatesInPast):
-        services.acquire(rooms=[room], nights=tonight)
+    with hotel_context(east), pytest.raises(InvalidCheckIn):
+        services.acquire_hold(rooms=[room], nights=tonight)
     with hotel_context(west):
-        services.acquire(rooms=[room], nights=tonight)
+        services.acquire_hold(rooms=[room], nights=tonight)
 
 
 @pytest.mark.parametrize(
     ("check_in", "check_out", "error"),
     [
-        ("2031-05-02", "2031-05-02", EmptyRange),
-        ("2031-05-02", "2031-05-01", EmptyRange),
-        ("2031-05-01", "2041-05-01", RangeTooLong),
-        ("2031-05-01", "2032-05-02", RangeTooLong),
+        ("2031-05-02", "2031-05-02", InvalidDateRange),
+        ("2031-05-02", "2031-05-01", InvalidDateRange),
+        ("2031-05-01", "2041-05-01", InvalidDateRange),
+        ("2031-05-01", "2032-05-02", InvalidDateRange),
     ],
     ids=["empty", "reversed", "ten years", "a night too many"],
 )
@@ -198,18 +198,18 @@ def test_it_refuses_ranges_that_are_none(check_in: str, check_out: str, error: t
 
 
 def test_it_refuses_dates_in_the_past(rooms: list[int], nights: SomeNights) -> None:
-    with pytest.raises(DatesInPast):
-        services.acquire(rooms=rooms[:1], nights=nights(-1, 3))
+    with pytest.raises(InvalidCheckIn):
+        services.acquire_hold(rooms=rooms[:1], nights=nights(-1, 3))
 
 
 def test_it_refuses_rooms_that_are_none(rooms: list[int], nights: SomeNights) -> None:
-    with pytest.raises(UnknownRoom):
-        services.acquire(rooms=[rooms[0], 9999], nights=nights(1))
-    with pytest.raises(UnknownRoom):
-        services.acquire_any(room_type="castle", nights=nights(1))
+    with pytest.raises(RoomNotFound):
+        services.acquire_hold(rooms=[rooms[0], 9999], nights=nights(1))
+    with pytest.raises(RoomNotFound):
+        services.acquire_hold_of_type(room_type="castle", nights=nights(1))
     for wrong in ([], rooms[:1] * 2):
-        with pytest.raises(NoRooms):
-            services.acquire(rooms=wrong, nights=nights(1))
+        with pytest.raises(InvalidRoomSelection):
+            services.acquire_hold(rooms=wrong, nights=nights(1))
 
 
 def test_it_refuses_more_holds_than_a_client_may_have(
@@ -217,16 +217,16 @@ def test_it_refuses_more_holds_than_a_client_may_have(
 ) -> None:
     monkeypatch.setattr(policy, "HOLDS_PER_CLIENT", 3)
     for day in range(3):
-        services.acquire(rooms=rooms[:1], nights=nights(day))
+        services.acquire_hold(rooms=rooms[:1], nights=nights(day))
     with pytest.raises(TooManyHolds):
-        services.acquire(rooms=rooms[:1], nights=nights(5))
+        services.acquire_hold(rooms=rooms[:1], nights=nights(5))
 
 
 def test_it_refuses_more_holds_than_a_guests_session_may_have(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "HOLDS_PER_SESSION", 2)
-    services.acquire(rooms=rooms[:2], nights=nights(1), session="s1")
+    services.acquire_hold(rooms=rooms[:2], nights=nights(1), session="s1")
     with pytest.raises(TooManyHolds):
-        services.acquire(rooms=rooms[:1], nights=nights(5), session="s1")
-    services.acquire(rooms=rooms[:1], nights=nights(5), session="s2")
+        services.acquire_hold(rooms=rooms[:1], nights=nights(5), session="s1")
+    services.acquire_hold(rooms=rooms[:1], nights=nights(5), session="s2")

@@ -23,8 +23,8 @@ BOARD = "/admin/locks/room/board/"
 def test_it_shows_what_has_each_room_and_cuts_it_to_the_nights_shown(
     rooms: list[int], nights: SomeNights, today: datetime.date
 ) -> None:
-    services.acquire(rooms=rooms[:1], nights=nights(0, 3))
-    services.take_out_of_service(room=rooms[1], nights=nights(5, 30), reason="paint")
+    services.acquire_hold(rooms=rooms[:1], nights=nights(0, 3))
+    services.close_room(room=rooms[1], nights=nights(5, 30), reason="paint")
     shown = board(first=nights(1).check_in, nights=10)
     [held] = shown.rows[0].bars
     assert (held.first, held.length, held.began_before, held.goes_on) == (1, 2, True, False)
@@ -34,7 +34,7 @@ def test_it_shows_what_has_each_room_and_cuts_it_to_the_nights_shown(
 
 
 def test_what_has_lapsed_is_not_on_it(rooms: list[int], nights: SomeNights) -> None:
-    lapse(services.acquire(rooms=rooms[:1], nights=nights(1)).id)
+    lapse(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
     assert board(first=nights(0).check_in, nights=7).rows[0].bars == []
 
 
@@ -86,22 +86,22 @@ def test_a_room_made_in_the_admin_is_told_to_the_trail_once(staff: Client, in_ho
 
 @pytest.mark.parametrize("page", ["room/board/", "room/", "room/add/", "allocation/"])
 def test_the_pages_open(staff: Client, rooms: list[int], nights: SomeNights, page: str) -> None:
-    services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     assert staff.get(f"/admin/locks/{page}").status_code == 200
 
 
 def test_staff_cancel_a_stay_that_a_client_made(staff: Client, rooms: list[int], nights: SomeNights) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
+    services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     address = f"/api/v1/locks/{hold.id}/cancel/"
     assert staff.post(address, {}, "application/json").json()["status"] == "cancelled"
-    assert staff.post(address, {}, "application/json").json()["type"] == "/problems/not-a-stay"
+    assert staff.post(address, {}, "application/json").json()["type"] == "/problems/allocation-state-error"
 
 
 def test_a_refusal_speaks_the_clerks_language(staff: Client, rooms: list[int], nights: SomeNights) -> None:
-    services.acquire(rooms=rooms[:1], nights=nights(1, 2))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2))
     User.objects.update(language="es")
     wanted = {"rooms": rooms[:1], "check_in": str(nights(1).check_in), "check_out": str(nights(1).check_out)}
     refused = staff.post("/api/v1/locks/", wanted, "application/json").json()
     assert refused["detail"].startswith("La habitación 101 está bloqueada del ")
-    assert refused["title"] == "La habitación está ocupada alguna de esas noches"
+    assert refused["title"] == "La habitación no está disponible en estas fechas"

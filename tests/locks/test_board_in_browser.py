@@ -87,13 +87,13 @@ def test_the_keyboard_is_enough(rooms: list[int], nights: SomeNights, page: Page
     page.fill("[name=reason]", "paint")
     page.focus("[data-act=out-of-service]")
     page.keyboard.press("Enter")
-    page.locator(".hb-row[data-number='102'] .hb-out_of_service").wait_for()
+    page.locator(".hb-row[data-number='102'] .hb-closed").wait_for()
     stay = Allocation.objects.get()
     assert (stay.check_in, stay.reason) == (nights(2).check_in, "paint")
 
 
 def test_a_refusal_is_read_in_the_dialog(rooms: list[int], nights: SomeNights, page: Page) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(2, 2))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(2, 2))
     page.reload()
     page.locator(".hb-row[data-number='101'] .hb-stay").click()
     page.fill("[name=reason]", "guest called")
@@ -103,7 +103,7 @@ def test_a_refusal_is_read_in_the_dialog(rooms: list[int], nights: SomeNights, p
     expect(page.locator("#board-says")).to_contain_text("✓")  # the board was read anew
     page.locator(".hb-row[data-number='101']").click(position={"x": 9 * 16 + 3 * 52 + 32, "y": 15})
     # Only while the dialog is open does the board surely not read it: it would show the bar.
-    services.acquire(rooms=rooms[:1], nights=nights(2, 2))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(2, 2))
     page.click("[data-act=hold]")
     expect(page.locator(".hb-error")).to_contain_text("Room 101 is held")
 

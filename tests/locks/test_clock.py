@@ -43,24 +43,24 @@ def test_a_wrong_clock_of_ours_changes_nothing(
     wrong_clock: None, rooms: list[int], nights: SomeNights
 ) -> None:
     before = database_now()
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     assert hold.expires_at is not None
     assert 0 <= (hold.expires_at - before).total_seconds() - policy.HOLD_SECONDS < 5
-    assert services.expire(ids=[hold.id]) == []
+    assert services.expire_holds(ids=[hold.id]) == []
     assert selectors.hold(hold.id).status == "held"
-    assert services.extend(hold.id, token=hold.token).seconds_left > policy.HOLD_SECONDS
+    assert services.extend_hold(hold.id, token=hold.token).seconds_left > policy.HOLD_SECONDS
     lapse(hold.id)
     assert selectors.hold(hold.id).status == "expired"
     with pytest.raises(HoldExpired):
-        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+        services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
 
 
 def test_a_wrong_clock_of_ours_confirms_what_is_held(
     wrong_clock: None, rooms: list[int], nights: SomeNights
 ) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     assert (
-        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0).status
+        services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0).status
         == "confirmed"
     )
 

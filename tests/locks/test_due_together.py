@@ -34,7 +34,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def lapsed(hotel: Hotel, nights: SomeNights) -> UUID:
     with hotel_context(hotel):
         [room] = services.ensure_rooms({"double": 1})["double"]
-        hold = services.acquire(rooms=[room], nights=nights(3, 2)).rooms[0].id
+        hold = services.acquire_hold(rooms=[room], nights=nights(3, 2)).rooms[0].id
         lapse(hold)
     return hold
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from locks import services
-from locks.errors import HoldExpired, RoomTaken
+from locks.errors import HoldExpired, RoomUnavailable
 from locks.holds import Hold
 from locks.models import Allocation
 from tenants.context import hotel_context
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
 
 @pytest.fixture
 def hold(rooms: list[int], nights: SomeNights) -> Hold:
-    return services.acquire(rooms=rooms[:1], nights=nights(3, 2))
+    return services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def test_a_hold_that_is_being_expired_is_expired_for_its_owner(
 ) -> None:
     lapse(hold.id)
     with transaction.atomic():
-        assert services.expire(ids=[hold.id]) == [hold.id]
+        assert services.expire_holds(ids=[hold.id]) == [hold.id]
         # It was live when its owner asked: the row that is seen until this ends says so.
         waiting = meanwhile(in_hotel, act(what, hold))
     with pytest.raises(HoldExpired):
@@ -105,10 +105,10 @@ def test_a_rival_who_sees_the_hold_lapse_waits_for_its_confirmation_and_is_refus
 ) -> None:
     last_moment()
     with transaction.atomic():
-        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+        services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
         until(LAPSED, in_hotel, hold.id)
-        waiting = meanwhile(in_hotel, lambda: services.acquire(rooms=rooms[:1], nights=nights(3, 2)))
-    with pytest.raises(RoomTaken):
+        waiting = meanwhile(in_hotel, lambda: services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2)))
+    with pytest.raises(RoomUnavailable):
         waiting.result(30)
     assert Allocation.objects.get(id=hold.id).status == "confirmed"
     assert events_of("hold.expired") == []
@@ -121,5 +121,5 @@ def last_moment() -> None:
 
 def act(what: str, hold: Hold) -> Callable[[], Hold]:
     if what == "extend":
-        return lambda: services.extend(hold.id, token=hold.token)
-    return lambda: services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+        return lambda: services.extend_hold(hold.id, token=hold.token)
+    return lambda: services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)

@@ -37,16 +37,16 @@ def age(stay: UUID, days: float) -> UUID:
 def test_ended_holds_go_after_their_days_and_nothing_else(rooms: list[int], nights: SomeNights) -> None:
     old, young = policy.KEEP_ENDED_DAYS + 1, policy.KEEP_ENDED_DAYS - 1
     released, recent, confirmed, cancelled, held = (
-        services.acquire(rooms=rooms[:1], nights=nights(start)) for start in (1, 2, 3, 4, 5)
+        services.acquire_hold(rooms=rooms[:1], nights=nights(start)) for start in (1, 2, 3, 4, 5)
     )
     for hold in (released, recent):
-        services.release(hold.id, token=hold.token)
+        services.release_hold(hold.id, token=hold.token)
     for hold in (confirmed, cancelled):
-        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+        services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     services.cancel_stay(cancelled.id)
     age(released.id, old)
     kept = {age(recent.id, young), *(age(hold.id, old) for hold in (confirmed, cancelled, held))}
-    assert services.forget() == 1
+    assert services.delete_ended_records() == 1
     assert set(Allocation.objects.values_list("id", flat=True)) == kept
 
 
@@ -55,17 +55,17 @@ def test_it_goes_on_until_all_that_is_due_is_gone(
 ) -> None:
     monkeypatch.setattr("locks.services.forgetting.BATCH", 2)
     for start in range(5):
-        hold = services.acquire(rooms=rooms[:1], nights=nights(start))
-        services.release(hold.id, token=hold.token)
+        hold = services.acquire_hold(rooms=rooms[:1], nights=nights(start))
+        services.release_hold(hold.id, token=hold.token)
         age(hold.id, 10)
-    assert services.forget() == 5
-    assert services.forget() == 0
+    assert services.delete_ended_records() == 5
+    assert services.delete_ended_records() == 0
 
 
 def test_waits_and_notices_go_too(rooms: list[int], nights: SomeNights) -> None:
     create_webhook(url="http://127.0.0.1:9/", topics=["hold.created"])
     for start in range(3):
-        services.acquire(rooms=rooms[:1], nights=nights(start))
+        services.acquire_hold(rooms=rooms[:1], nights=nights(start))
     entry = create_entry(NewEntry(nights=nights(0), room=rooms[0]))
     cancel_entry(entry.id)
     sent, failed, ancient = WebhookDelivery.objects.order_by("id")
@@ -74,7 +74,7 @@ def test_waits_and_notices_go_too(rooms: list[int], nights: SomeNights) -> None:
     WebhookDelivery.objects.filter(id=failed.id).update(status="failed", created_at=now - 8 * DAY)
     WebhookDelivery.objects.filter(id=ancient.id).update(status="failed", created_at=now - 40 * DAY)
     WaitingListEntry.objects.update(ended_at=now - 8 * DAY)
-    assert services.forget() == 3
+    assert services.delete_ended_records() == 3
     assert list(WebhookDelivery.objects.values_list("id", flat=True)) == [failed.id]
 
 

@@ -20,14 +20,13 @@ from hypothesis.stateful import (
 from locks import policy, selectors, services
 from locks.board.board import board
 from locks.errors import (
-    HoldConfirmed,
+    AllocationStateError,
     HoldExpired,
-    HoldReleased,
-    NoExtensionsLeft,
-    NotAStay,
-    RoomTaken,
+    HoldStateError,
+    InvalidHoldToken,
+    RoomUnavailable,
     StaleFencingToken,
-    WrongToken,
+    TooManyExtensions,
 )
 from locks.holds import Hold
 from locks.models import AllocationStatus
@@ -56,7 +55,7 @@ class Expected:
 
     @property
     def blocks(self) -> bool:
-        return self.status in {AllocationStatus.CONFIRMED, AllocationStatus.OUT_OF_SERVICE} or (
+        return self.status in {AllocationStatus.CONFIRMED, AllocationStatus.CLOSED} or (
             self.status is AllocationStatus.HELD and not self.lapsed
         )
 
@@ -68,8 +67,8 @@ class Expected:
         if self.status is AllocationStatus.HELD:
             return HoldExpired if self.lapsed else None
         return {
-            AllocationStatus.CONFIRMED: HoldConfirmed,
-            AllocationStatus.RELEASED: HoldReleased,
+            AllocationStatus.CONFIRMED: HoldStateError,
+            AllocationStatus.RELEASED: HoldStateError,
             AllocationStatus.EXPIRED: HoldExpired,
         }[self.status]
 
@@ -115,10 +114,12 @@ class Life(RuleBasedStateMachine):
     def acquire(self, room: int, wish: tuple[int, int]) -> Hold | None:
         first, last = wish[0], wish[0] + wish[1]
         made: list[Hold] = []
-        error = RoomTaken if self.taken(room, first, last) else None
+        error = RoomUnavailable if self.taken(room, first, last) else None
         if not self.refused_or_done(
             error,
-            lambda: made.append(services.acquire(rooms=[self.rooms[room]], nights=self.nights(first, last))),
+            lambda: made.append(
+                services.acquire_hold(rooms=[self.rooms[room]], nights=self.nights(first, last))
+            ),
         ):
             return None
         [hold] = made
@@ -135,8 +136,8 @@ class Life(RuleBasedStateMachine):
         if hold is None:
             return
         expected = self.expected[hold]
-        error = expected.ended() or (None if expected.extensions else NoExtensionsLeft)
-        if self.refused_or_done(error, lambda: services.extend(hold.id, token=hold.token)):
+        error = expected.ended() or (None if expected.extensions else TooManyExtensions)
+        if self.refused_or_done(error, lambda: services.extend_hold(hold.id, token=hold.token)):
             expected.extensions -= 1
 
     @rule(hold=holds)
@@ -144,8 +145,8 @@ class Life(RuleBasedStateMachine):
         if hold is None:
             return
         expected = self.expected[hold]
-        error = HoldConfirmed if expected.status is AllocationStatus.CONFIRMED else None
-        if self.refused_or_done(error, lambda: services.release(hold.id, token=hold.token)) and (
+        error = HoldStateError if expected.status is AllocationStatus.CONFIRMED else None
+        if self.refused_or_done(error, lambda: services.release_hold(hold.id, token=hold.token)) and (
             expected.status is AllocationStatus.HELD
         ):
             expected.status = AllocationStatus.RELEASED
@@ -157,14 +158,15 @@ class Life(RuleBasedStateMachine):
         expected = self.expected[hold]
         error = None if expected.status is AllocationStatus.CONFIRMED else expected.ended()
         if self.refused_or_done(
-            error, lambda: services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+            error,
+            lambda: services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0),
         ):
             expected.status = AllocationStatus.CONFIRMED
 
-    @rule(hold=holds, act=st.sampled_from([services.extend, services.release]))
+    @rule(hold=holds, act=st.sampled_from([services.extend_hold, services.release_hold]))
     def act_without_the_token(self, hold: Hold | None, act: Callable[..., object]) -> None:
         if hold is not None:
-            self.refused_or_done(WrongToken, lambda: act(hold.id, token="guess"))
+            self.refused_or_done(InvalidHoldToken, lambda: act(hold.id, token="guess"))
 
     @rule(hold=holds)
     def confirm_with_an_old_fence(self, hold: Hold | None) -> None:
@@ -172,7 +174,7 @@ class Life(RuleBasedStateMachine):
             fencing_token = (hold.fencing_token or 0) - 1
             self.refused_or_done(
                 StaleFencingToken,
-                lambda: services.confirm(hold.id, token=hold.token, fencing_token=fencing_token),
+                lambda: services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token),
             )
 
     @rule(hold=holds)
@@ -188,7 +190,7 @@ class Life(RuleBasedStateMachine):
             for hold, expected in self.expected.items()
             if expected.status is AllocationStatus.HELD and expected.lapsed
         }
-        assert set(services.expire(ids=[hold.id for hold in self.expected])) == set(lapsed)
+        assert set(services.expire_holds(ids=[hold.id for hold in self.expected])) == set(lapsed)
         for expected in lapsed.values():
             expected.status = AllocationStatus.EXPIRED
 
@@ -200,14 +202,14 @@ class Life(RuleBasedStateMachine):
         expected, first, last = self.expected[hold], wish[0], wish[0] + wish[1]
         error: type[DomainError] | None = None
         if expected.status not in {AllocationStatus.HELD, AllocationStatus.CONFIRMED}:
-            error = NotAStay
+            error = AllocationStateError
         elif expected.status is AllocationStatus.HELD and expected.lapsed:
             error = HoldExpired
         elif self.taken(room, first, last, but=expected):
-            error = RoomTaken
+            error = RoomUnavailable
         nights = self.nights(first, last)
         moved = self.refused_or_done(
-            error, lambda: services.move_stay(hold.id, room=self.rooms[room], nights=nights)
+            error, lambda: services.move_allocation(hold.id, room=self.rooms[room], nights=nights)
         )
         if moved:
             expected.room, expected.first, expected.last = room, first, last

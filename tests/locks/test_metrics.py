@@ -17,10 +17,10 @@ def test_the_page_counts_the_holds_of_all_hotels(
     hotel: Hotel, other_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     for start in range(3):
-        services.acquire(rooms=rooms[:1], nights=nights(start))
-    ended = services.acquire(rooms=rooms[:1], nights=nights(4))
-    services.release(ended.id, token=ended.token)
-    lapsed = services.acquire(rooms=rooms[:1], nights=nights(5))
+        services.acquire_hold(rooms=rooms[:1], nights=nights(start))
+    ended = services.acquire_hold(rooms=rooms[:1], nights=nights(4))
+    services.release_hold(ended.id, token=ended.token)
+    lapsed = services.acquire_hold(rooms=rooms[:1], nights=nights(5))
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE public.tenants_dueitem SET due_at = now(), claim_at = now() + interval '5 min' WHERE item_id = %s",
@@ -28,7 +28,7 @@ def test_the_page_counts_the_holds_of_all_hotels(
         )
     with hotel_context(other_hotel):
         [room] = services.ensure_rooms({"suite": 1})["suite"]
-        services.acquire(rooms=[room], nights=nights(1))
+        services.acquire_hold(rooms=[room], nights=nights(1))
     page = Client(SERVER_NAME="10.0.0.1", REMOTE_ADDR="127.0.0.1").get("/metrics").content.decode()
     assert re.search(r"^hotelagent_holds_active 4\.0$", page, re.MULTILINE), page[-400:]
     assert "alpha" not in page

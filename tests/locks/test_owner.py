@@ -9,14 +9,12 @@ from audit import registry
 from audit.models import Event
 from locks import policy, services
 from locks.errors import (
-    HoldConfirmed,
     HoldExpired,
-    HoldNotConfirmed,
-    HoldReleased,
-    NoExtensionsLeft,
+    HoldNotFound,
+    HoldStateError,
+    InvalidHoldToken,
     StaleFencingToken,
-    UnknownHold,
-    WrongToken,
+    TooManyExtensions,
 )
 from locks.holds import Hold
 from locks.models import Allocation
@@ -31,12 +29,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def hold(rooms: list[int], nights: SomeNights) -> Hold:
-    return services.acquire(rooms=rooms[:1], nights=nights(3, 2))
+    return services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
 
 
 @pytest.fixture
 def group(rooms: list[int], nights: SomeNights) -> Hold:
-    return services.acquire(rooms=rooms, nights=nights(10, 2))
+    return services.acquire_hold(rooms=rooms, nights=nights(10, 2))
 
 
 def fencing_token(hold: Hold) -> int:
@@ -47,30 +45,30 @@ def fencing_token(hold: Hold) -> int:
 def test_extending_adds_to_the_end_until_there_are_no_extensions_left(hold: Hold) -> None:
     assert hold.expires_at
     for left in range(policy.EXTENSIONS - 1, -1, -1):
-        extended = services.extend(hold.id, token=hold.token)
+        extended = services.extend_hold(hold.id, token=hold.token)
         assert extended.extensions_left == left
     assert extended.expires_at
     gained = (extended.expires_at - hold.expires_at).total_seconds()
     assert gained == policy.EXTENSIONS * policy.EXTENSION_SECONDS
     assert DueItem.objects.get(item_id=hold.id).due_at == extended.expires_at
-    with pytest.raises(NoExtensionsLeft):
-        services.extend(hold.id, token=hold.token)
+    with pytest.raises(TooManyExtensions):
+        services.extend_hold(hold.id, token=hold.token)
 
 
 def test_no_extension_outlives_the_cap(hold: Hold) -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE locks_allocation SET max_expires_at = expires_at + interval '5 seconds'")
-    extended = services.extend(hold.id, token=hold.token)
+    extended = services.extend_hold(hold.id, token=hold.token)
     assert extended.expires_at
     assert hold.expires_at
     assert (extended.expires_at - hold.expires_at).total_seconds() == 5
-    with pytest.raises(NoExtensionsLeft):
-        services.extend(hold.id, token=hold.token)
+    with pytest.raises(TooManyExtensions):
+        services.extend_hold(hold.id, token=hold.token)
 
 
 def test_confirming_keeps_the_row_and_is_done_once(hold: Hold) -> None:
-    services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold), reference="B-7")
-    again = services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
+    services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold), reference="B-7")
+    again = services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     stay = Allocation.objects.get(id=hold.id)
     assert (stay.status, stay.reference, again.status) == ("confirmed", "B-7", "confirmed")
     assert len(events_of("hold.confirmed")) == 1
@@ -79,117 +77,117 @@ def test_confirming_keeps_the_row_and_is_done_once(hold: Hold) -> None:
 
 def test_releasing_frees_the_room_and_can_be_repeated(hold: Hold, rooms: list[int]) -> None:
     for _ in range(2):
-        assert services.release(hold.id, token=hold.token).status == "released"
+        assert services.release_hold(hold.id, token=hold.token).status == "released"
     assert len(events_of("hold.released")) == 1
-    services.acquire(rooms=rooms[:1], nights=Nights(hold.check_in, hold.check_out))
+    services.acquire_hold(rooms=rooms[:1], nights=Nights(hold.check_in, hold.check_out))
 
 
 def test_nobody_acts_on_a_hold_without_its_token(hold: Hold) -> None:
     for token in (None, "", "guess", str(hold.token) + "x"):
-        with pytest.raises(WrongToken):
-            services.extend(hold.id, token=token)
-        with pytest.raises(WrongToken):
-            services.release(hold.id, token=token)
-        with pytest.raises(WrongToken):
-            services.confirm(hold.id, token=token, fencing_token=fencing_token(hold))
+        with pytest.raises(InvalidHoldToken):
+            services.extend_hold(hold.id, token=token)
+        with pytest.raises(InvalidHoldToken):
+            services.release_hold(hold.id, token=token)
+        with pytest.raises(InvalidHoldToken):
+            services.confirm_hold(hold.id, token=token, fencing_token=fencing_token(hold))
     assert Allocation.objects.get(id=hold.id).status == "held"
 
 
 def test_the_member_of_staff_who_made_a_hold_needs_no_token(rooms: list[int], nights: SomeNights) -> None:
     ana = Actor(kind="user", id="1", label="Ana")
     with actor_context(ana):
-        hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    with actor_context(Actor(kind="user", id="2", label="Ben")), pytest.raises(WrongToken):
-        services.extend(hold.id, token=None)
+        hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
+    with actor_context(Actor(kind="user", id="2", label="Ben")), pytest.raises(InvalidHoldToken):
+        services.extend_hold(hold.id, token=None)
     # A key that happens to have the same id is not that person.
-    with actor_context(Actor(kind="key", id="1", label="Ana")), pytest.raises(WrongToken):
-        services.extend(hold.id, token=None)
+    with actor_context(Actor(kind="key", id="1", label="Ana")), pytest.raises(InvalidHoldToken):
+        services.extend_hold(hold.id, token=None)
     with actor_context(ana):
-        services.extend(hold.id, token=None)
+        services.extend_hold(hold.id, token=None)
 
 
 def test_a_token_of_another_hotel_means_nothing(hold: Hold, other_hotel: Hotel) -> None:
-    with hotel_context(other_hotel), pytest.raises(UnknownHold):
-        services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
+    with hotel_context(other_hotel), pytest.raises(HoldNotFound):
+        services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
 
 
 def test_an_id_that_is_none_is_unknown(rooms: list[int]) -> None:
-    with pytest.raises(UnknownHold):
-        services.release(uuid.uuid4(), token="x")
+    with pytest.raises(HoldNotFound):
+        services.release_hold(uuid.uuid4(), token="x")
 
 
 def test_a_fence_from_before_is_stale(hold: Hold) -> None:
     with pytest.raises(StaleFencingToken):
-        services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold) - 1)
+        services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold) - 1)
     assert Allocation.objects.get(id=hold.id).status == "held"
 
 
 def test_a_lapsed_hold_can_only_be_released(hold: Hold) -> None:
     lapse(hold.id)
     with pytest.raises(HoldExpired):
-        services.extend(hold.id, token=hold.token)
+        services.extend_hold(hold.id, token=hold.token)
     with pytest.raises(HoldExpired):
-        services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
-    services.release(hold.id, token=hold.token)
+        services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
+    services.release_hold(hold.id, token=hold.token)
 
 
 def test_a_token_that_was_used_up_is_told_what_became_of_the_hold(hold: Hold, group: Hold) -> None:
-    services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
-    for act in (services.extend, services.release):
-        with pytest.raises(HoldConfirmed):
+    services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
+    for act in (services.extend_hold, services.release_hold):
+        with pytest.raises(HoldStateError):
             act(hold.id, token=hold.token)
-    services.release(group.id, token=group.token)
-    with pytest.raises(HoldReleased):
-        services.extend(group.id, token=group.token)
-    with pytest.raises(HoldReleased):
-        services.confirm(group.id, token=group.token, fencing_token=fencing_token(group))
+    services.release_hold(group.id, token=group.token)
+    with pytest.raises(HoldStateError):
+        services.extend_hold(group.id, token=group.token)
+    with pytest.raises(HoldStateError):
+        services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
 
 
 def test_a_group_is_confirmed_whole_or_not_at_all(group: Hold) -> None:
     lapse(group.rooms[1].id)
     with pytest.raises(HoldExpired):
-        services.confirm(group.id, token=group.token, fencing_token=fencing_token(group))
+        services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
 def test_a_room_can_be_let_go_from_a_group(group: Hold) -> None:
-    services.release(group.rooms[0].id, token=group.token)
-    confirmed = services.confirm(group.id, token=group.token, fencing_token=fencing_token(group))
+    services.release_hold(group.rooms[0].id, token=group.token)
+    confirmed = services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert [room.number for room in confirmed.rooms] == ["102", "103"]
 
 
 def test_a_cancelled_stay_frees_its_room_and_says_so_again(
     hold: Hold, rooms: list[int], nights: SomeNights
 ) -> None:
-    services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
-    assert services.cancel(hold.id, token=hold.token).status == "cancelled"
-    assert services.cancel(hold.id, token=hold.token).status == "cancelled"
+    services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
+    assert services.cancel_confirmed_hold(hold.id, token=hold.token).status == "cancelled"
+    assert services.cancel_confirmed_hold(hold.id, token=hold.token).status == "cancelled"
     assert len(events_of("stay.cancelled")) == 1
-    services.acquire(rooms=rooms[:1], nights=nights(3, 2))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
 
 
 def test_a_group_of_stays_is_cancelled_whole(group: Hold) -> None:
-    services.confirm(group.id, token=group.token, fencing_token=fencing_token(group))
-    assert len(services.cancel(group.id, token=group.token).rooms) == len(group.rooms)
+    services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
+    assert len(services.cancel_confirmed_hold(group.id, token=group.token).rooms) == len(group.rooms)
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
 def test_only_the_owner_cancels_and_only_what_is_confirmed(hold: Hold) -> None:
-    with pytest.raises(HoldNotConfirmed):
-        services.cancel(hold.id, token=hold.token)
-    services.confirm(hold.id, token=hold.token, fencing_token=fencing_token(hold))
-    with pytest.raises(WrongToken):
-        services.cancel(hold.id, token="another's")
+    with pytest.raises(HoldStateError):
+        services.cancel_confirmed_hold(hold.id, token=hold.token)
+    services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
+    with pytest.raises(InvalidHoldToken):
+        services.cancel_confirmed_hold(hold.id, token="another's")
     assert Allocation.objects.get().status == "confirmed"
 
 
 def test_what_the_database_tells_the_trail_is_registered(rooms: list[int], nights: SomeNights) -> None:
-    first = services.acquire(rooms=rooms[:1], nights=nights(1))
-    services.extend(first.id, token=first.token)
-    services.release(first.id, token=first.token)
-    lapse(services.acquire(rooms=rooms[:1], nights=nights(1)).id)
-    second = services.acquire(rooms=rooms[:1], nights=nights(1), reference="B-1")
-    services.confirm(second.id, token=second.token, fencing_token=fencing_token(second))
+    first = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
+    services.extend_hold(first.id, token=first.token)
+    services.release_hold(first.id, token=first.token)
+    lapse(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
+    second = services.acquire_hold(rooms=rooms[:1], nights=nights(1), reference="B-1")
+    services.confirm_hold(second.id, token=second.token, fencing_token=fencing_token(second))
     told = list(Event.objects.filter(event__startswith="hold."))
     assert {event.event.removeprefix("hold.") for event in told} == {
         "acquired", "extended", "released", "expired", "confirmed"

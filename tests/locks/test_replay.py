@@ -30,7 +30,7 @@ _OVERLAPS = """
 SELECT count(*) FROM (
     SELECT lower(nights) < max(upper(nights)) OVER (
         PARTITION BY room_id ORDER BY lower(nights), id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS clashes
-    FROM locks_allocation WHERE status IN ('held', 'confirmed', 'out_of_service')) AS stays
+    FROM locks_allocation WHERE status IN ('held', 'confirmed', 'closed')) AS stays
 WHERE clashes
 """
 
@@ -78,9 +78,9 @@ class Engine:
     def explained(self, booking: Booking, status: int, problem: dict[str, Any]) -> str:
         """The problem's type; fails where the house was not as the problem says."""
         if not booking.nights:
-            assert (status, problem["type"]) == (422, "/problems/empty-range")
+            assert (status, problem["type"]) == (422, "/problems/invalid-date-range")
         else:
-            assert (status, problem["type"]) == (409, "/problems/no-room-free"), problem
+            assert (status, problem["type"]) == (409, "/problems/room-type-unavailable"), problem
             assert self.house.free(booking.room_type, booking.nights) == []
             assert problem["free"] == 0
             next_free = self.house.next_free(booking.room_type, booking.nights)
@@ -118,10 +118,10 @@ def test_replayed_bookings_never_overlap_and_every_refusal_is_right(
         f"{name}, {bookings.SOURCE}: {len(wanted)} bookings in {len(house.types)} rooms: {dict(engine.outcomes)}"
     )
     booked = engine.outcomes["booked"]
-    assert booked + engine.outcomes["/problems/no-room-free"] + engine.outcomes[
-        "/problems/empty-range"
+    assert booked + engine.outcomes["/problems/room-type-unavailable"] + engine.outcomes[
+        "/problems/invalid-date-range"
     ] == len(wanted)
-    assert engine.outcomes["/problems/no-room-free"] > 0
+    assert engine.outcomes["/problems/room-type-unavailable"] > 0
     assert engine.outcomes["cancelled"] > 0
     with hotel_context(hotel), connection.cursor() as cursor:
         cursor.execute(_OVERLAPS)

@@ -23,21 +23,23 @@ def statements(act: Callable[[], object]) -> list[str]:
 
 def test_a_hold_s_whole_life_is_one_round_trip_a_step(rooms: list[int], nights: SomeNights) -> None:
     made: list[Hold] = []
-    acquire = statements(lambda: made.append(services.acquire(rooms=rooms[:1], nights=nights(1))))
+    acquire = statements(lambda: made.append(services.acquire_hold(rooms=rooms[:1], nights=nights(1))))
     [hold] = made
     assert acquire == ["SELECT locks_acquire"]
-    assert statements(lambda: services.extend(hold.id, token=hold.token)) == ["SELECT locks_extend"]
-    assert statements(lambda: services.release(hold.id, token=hold.token)) == ["SELECT locks_release"]
-    any_room = statements(lambda: made.append(services.acquire_any(room_type="double", nights=nights(1))))
+    assert statements(lambda: services.extend_hold(hold.id, token=hold.token)) == ["SELECT locks_extend"]
+    assert statements(lambda: services.release_hold(hold.id, token=hold.token)) == ["SELECT locks_release"]
+    any_room = statements(
+        lambda: made.append(services.acquire_hold_of_type(room_type="double", nights=nights(1)))
+    )
     assert any_room == ["SELECT locks_acquire_any"]
     hold = made[-1]
     confirm = statements(
-        lambda: services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+        lambda: services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     )
     assert confirm == ["SELECT locks_confirm"]
 
 
 def test_what_has_lapsed_gives_way_in_the_same_round_trip(rooms: list[int], nights: SomeNights) -> None:
-    lapse(services.acquire(rooms=rooms[:1], nights=nights(1)).id)
-    acquire = statements(lambda: services.acquire(rooms=rooms[:1], nights=nights(1)))
+    lapse(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
+    acquire = statements(lambda: services.acquire_hold(rooms=rooms[:1], nights=nights(1)))
     assert acquire == ["SELECT locks_acquire"]

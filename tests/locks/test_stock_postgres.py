@@ -99,9 +99,9 @@ def test_runtime_connection_to_a_stock_server_has_jit_off_and_holds_take_millise
         check_in = selectors.today() + datetime.timedelta(days=number)
         nights = Nights(check_in, check_in + datetime.timedelta(days=1))
         begun = time.perf_counter()
-        hold = services.acquire(rooms=rooms, nights=nights)
+        hold = services.acquire_hold(rooms=rooms, nights=nights)
         acquired = time.perf_counter()
-        services.release(hold.id, token=hold.token)
+        services.release_hold(hold.id, token=hold.token)
         acquiring.append(acquired - begun)
         releasing.append(time.perf_counter() - acquired)
     medians = {"acquire": statistics.median(acquiring), "release": statistics.median(releasing)}

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from locks import selectors, services
-from locks.errors import DatesInPast, RoomTaken, UnknownRoom
+from locks.errors import InvalidCheckIn, RoomNotFound, RoomUnavailable
 from locks.holds import Hold
 from locks.models import Allocation, AllocationStatus, Room
 from locks.nights import Nights
@@ -47,13 +47,13 @@ def state(entry: WaitingListEntry) -> str:
 @pytest.fixture
 def full(rooms: list[int], nights: SomeNights) -> list[Hold]:
     """Each room is held for the nights 1 to 4."""
-    return [services.acquire(rooms=[room], nights=nights(1, 3)) for room in rooms]
+    return [services.acquire_hold(rooms=[room], nights=nights(1, 3)) for room in rooms]
 
 
 def test_who_came_first_is_offered_first(full: list[Hold], nights: SomeNights) -> None:
     first, second = (join(nights(1, 3), room_type="double") for _ in range(2))
     assert [state(first), state(second)] == ["waiting", "waiting"]
-    services.release(full[1].id, token=full[1].token)
+    services.release_hold(full[1].id, token=full[1].token)
     work()
     assert [state(first), state(second)] == ["offered", "waiting"]
     assert first.hold_id is not None
@@ -73,18 +73,18 @@ def test_a_rival_who_asks_before_the_worker_looks_serves_the_line(
     full: list[Hold], nights: SomeNights
 ) -> None:
     entry = join(nights(1, 3), room_type="double")
-    services.release(full[0].id, token=full[0].token)
-    with actor_context(RIVAL), pytest.raises(RoomTaken):
-        services.acquire(rooms=[full[0].rooms[0].room_id], nights=nights(2, 1))
+    services.release_hold(full[0].id, token=full[0].token)
+    with actor_context(RIVAL), pytest.raises(RoomUnavailable):
+        services.acquire_hold(rooms=[full[0].rooms[0].room_id], nights=nights(2, 1))
     assert state(entry) == "offered"
 
 
 def test_a_rival_for_several_rooms_serves_the_line_too(full: list[Hold], nights: SomeNights) -> None:
     entry = join(nights(1, 3), room_type="double")
     for hold in full[:2]:
-        services.release(hold.id, token=hold.token)
-    with actor_context(RIVAL), pytest.raises(RoomTaken):
-        services.acquire(rooms=[hold.rooms[0].room_id for hold in full[:2]], nights=nights(1, 3))
+        services.release_hold(hold.id, token=hold.token)
+    with actor_context(RIVAL), pytest.raises(RoomUnavailable):
+        services.acquire_hold(rooms=[hold.rooms[0].room_id for hold in full[:2]], nights=nights(1, 3))
     assert state(entry) == "offered"
     assert Allocation.objects.filter(status=AllocationStatus.HELD).count() == 2
 
@@ -92,18 +92,18 @@ def test_a_rival_for_several_rooms_serves_the_line_too(full: list[Hold], nights:
 def test_a_rival_who_finds_a_lapsed_hold_serves_the_line(full: list[Hold], nights: SomeNights) -> None:
     entry = join(nights(1, 3), room=full[0].rooms[0].room_id)
     lapse(full[0].id)
-    with actor_context(RIVAL), pytest.raises(RoomTaken):
-        services.acquire(rooms=[full[0].rooms[0].room_id], nights=nights(1, 3))
+    with actor_context(RIVAL), pytest.raises(RoomUnavailable):
+        services.acquire_hold(rooms=[full[0].rooms[0].room_id], nights=nights(1, 3))
     assert state(entry) == "offered"
 
 
 def test_who_can_t_have_the_room_on_all_nights_keeps_nobody_out(full: list[Hold], nights: SomeNights) -> None:
     room = full[0].rooms[0].room_id
-    services.take_out_of_service(room=room, nights=nights(4, 1), reason="paint")
+    services.close_room(room=room, nights=nights(4, 1), reason="paint")
     longer = join(nights(1, 4), room=room)
-    services.release(full[0].id, token=full[0].token)
+    services.release_hold(full[0].id, token=full[0].token)
     with actor_context(RIVAL):
-        assert services.acquire(rooms=[room], nights=nights(1, 3)).status == "held"
+        assert services.acquire_hold(rooms=[room], nights=nights(1, 3)).status == "held"
     work()
     assert state(longer) == "waiting"
 
@@ -114,36 +114,36 @@ def test_who_can_t_have_the_room_on_all_nights_keeps_nobody_out(full: list[Hold]
 def test_whatever_frees_a_room_is_an_offer(rooms: list[int], nights: SomeNights, by: str) -> None:
     some = nights(1, 3)
     if by == "service":
-        taken = services.take_out_of_service(room=rooms[0], nights=some, reason="paint").id
+        taken = services.close_room(room=rooms[0], nights=some, reason="paint").id
     else:
-        hold = services.acquire(rooms=rooms[:2] if by == "group" else rooms[:1], nights=some)
+        hold = services.acquire_hold(rooms=rooms[:2] if by == "group" else rooms[:1], nights=some)
         taken = hold.id
         if by in {"cancel", "move", "owner's cancel"}:
-            services.confirm(taken, token=hold.token, fencing_token=hold.fencing_token or 0)
+            services.confirm_hold(taken, token=hold.token, fencing_token=hold.fencing_token or 0)
     entry = join(some, room=rooms[0])
     match by:
         case "release" | "group":
-            services.release(taken, token=hold.token)
+            services.release_hold(taken, token=hold.token)
         case "expiry":
             lapse(taken)
-            services.expire(ids=[taken])
+            services.expire_holds(ids=[taken])
         case "force":
-            services.force_release(taken, reason="no-show")
+            services.force_release_hold(taken, reason="no-show")
         case "cancel":
             services.cancel_stay(taken)
         case "owner's cancel":
-            services.cancel(taken, token=hold.token)
+            services.cancel_confirmed_hold(taken, token=hold.token)
         case "move":
-            services.move_stay(taken, room=rooms[2], nights=some)
+            services.move_allocation(taken, room=rooms[2], nights=some)
         case "service":
-            services.put_back_in_service(taken)
+            services.reopen_room(taken)
     work()
     assert state(entry) == "offered"
 
 
 def test_an_offer_that_is_not_taken_up_goes_to_the_next(full: list[Hold], nights: SomeNights) -> None:
     first, second = (join(nights(1, 3), room_type="double") for _ in range(2))
-    services.release(full[0].id, token=full[0].token)
+    services.release_hold(full[0].id, token=full[0].token)
     work()
     state(first)
     lapse(first.hold_id)  # type: ignore[arg-type]
@@ -163,7 +163,7 @@ def test_a_claim_gives_the_token_once_and_a_hold_like_any_other(full: list[Hold]
     entry = join(nights(1, 3), room_type="double")
     with actor_context(KEY), pytest.raises(NoOpenOffer):
         claim_offer(entry.id)
-    services.release(full[0].id, token=full[0].token)
+    services.release_hold(full[0].id, token=full[0].token)
     work()
     with actor_context(RIVAL), pytest.raises(WaitingListEntryNotFound):
         claim_offer(entry.id)
@@ -172,9 +172,9 @@ def test_a_claim_gives_the_token_once_and_a_hold_like_any_other(full: list[Hold]
         assert hold.token
         with pytest.raises(OfferAlreadyClaimed):
             claim_offer(entry.id)
-        services.extend(hold.id, token=hold.token)
+        services.extend_hold(hold.id, token=hold.token)
         assert (
-            services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0).status
+            services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0).status
             == "confirmed"
         )
     assert state(entry) == "claimed"
@@ -182,7 +182,7 @@ def test_a_claim_gives_the_token_once_and_a_hold_like_any_other(full: list[Hold]
 
 def test_who_leaves_gives_the_offer_to_the_next(full: list[Hold], nights: SomeNights) -> None:
     first, second = (join(nights(1, 3), room_type="double") for _ in range(2))
-    services.release(full[0].id, token=full[0].token)
+    services.release_hold(full[0].id, token=full[0].token)
     work()
     with actor_context(RIVAL), pytest.raises(WaitingListEntryNotFound):
         cancel_entry(first.id)
@@ -198,9 +198,9 @@ def test_a_room_that_is_free_already_is_offered_at_once(rooms: list[int], nights
 
 
 def test_one_room_that_becomes_free_for_long_serves_several(rooms: list[int], nights: SomeNights) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1, 6))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 6))
     entries = [join(nights(start, 2), room=rooms[0]) for start in (1, 2, 3, 5)]
-    services.release(hold.id, token=hold.token)
+    services.release_hold(hold.id, token=hold.token)
     work()
     assert [state(entry) for entry in entries] == ["offered", "waiting", "offered", "offered"]
 
@@ -208,12 +208,12 @@ def test_one_room_that_becomes_free_for_long_serves_several(rooms: list[int], ni
 def test_who_needs_a_larger_room_is_not_offered_a_small_one(rooms: list[int], nights: SomeNights) -> None:
     services.create_room(services.NewRoom(number="201", room_type="double", capacity=4))
     large = Room.objects.get(number="201").pk
-    holds = {room: services.acquire(rooms=[room], nights=nights(1, 1)) for room in [*rooms, large]}
+    holds = {room: services.acquire_hold(rooms=[room], nights=nights(1, 1)) for room in [*rooms, large]}
     family = join(nights(1, 1), room_type="double", guests=4)
-    services.release(holds[rooms[0]].id, token=holds[rooms[0]].token)
+    services.release_hold(holds[rooms[0]].id, token=holds[rooms[0]].token)
     work()
     assert state(family) == "waiting"
-    services.release(holds[large].id, token=holds[large].token)
+    services.release_hold(holds[large].id, token=holds[large].token)
     work()
     assert state(family) == "offered"
 
@@ -239,11 +239,11 @@ def test_it_is_due_again_at_midnight_after_its_day(full: list[Hold], nights: Som
 def test_what_can_t_be_waited_for(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UnknownRoom):
+    with pytest.raises(RoomNotFound):
         join(nights(1), room=10**6)
-    with pytest.raises(UnknownRoom):
+    with pytest.raises(RoomNotFound):
         join(nights(1), room_type="double", guests=9)
-    with pytest.raises(DatesInPast):
+    with pytest.raises(InvalidCheckIn):
         join(nights(-1), room_type="double")
     monkeypatch.setattr(policy, "WAITING_PER_CLIENT", 1)
     join(nights(1), room_type="double")
@@ -256,11 +256,11 @@ def test_the_entry_of_a_confirmed_offer_is_claimed(full: list[Hold], nights: Som
     desk = Actor(kind="user", id="u1", label="front desk")
     with actor_context(desk):
         entry = create_entry(NewEntry(nights=nights(1, 3), room_type="double"))
-        services.release(full[0].id, token=full[0].token)
+        services.release_hold(full[0].id, token=full[0].token)
         work()
         state(entry)
         offer = selectors.hold(entry.hold_id)  # type: ignore[arg-type]
-        services.confirm(offer.id, token=None, fencing_token=offer.fencing_token or 0)
+        services.confirm_hold(offer.id, token=None, fencing_token=offer.fencing_token or 0)
     assert state(entry) == WaitingStatus.CLAIMED
 
 
@@ -269,7 +269,7 @@ def test_a_new_room_and_a_larger_one_are_for_who_waits(full: list[Hold], nights:
     new = services.create_room(services.NewRoom(number="301", room_type="double", capacity=1))
     work()
     assert [state(first), state(family)] == ["offered", "waiting"]
-    services.force_release(first.hold_id, reason="went away")  # type: ignore[arg-type]
+    services.force_release_hold(first.hold_id, reason="went away")  # type: ignore[arg-type]
     services.change_room(new, changes={"capacity": 4})
     work()
     assert state(family) == "offered"

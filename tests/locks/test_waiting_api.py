@@ -39,7 +39,7 @@ def join(client: APIClient, nights: SomeNights, **more: Any) -> dict[str, Any]:
 def test_from_the_line_to_the_stay(
     api: APIClient, rival: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
-    holds = [services.acquire(rooms=[room], nights=nights(1)) for room in rooms]
+    holds = [services.acquire_hold(rooms=[room], nights=nights(1)) for room in rooms]
     first = join(api, nights, reference="WEB-1", session="s1")
     second = join(rival, nights)
     assert [(entry["status"], entry["place"]) for entry in (first, second)] == [
@@ -48,7 +48,7 @@ def test_from_the_line_to_the_stay(
     ]
     early = api.post(f"{LIST}{first['id']}/claim/")
     assert (early.status_code, early.json()["type"]) == (409, "/problems/no-open-offer")
-    services.release(holds[0].id, token=holds[0].token)
+    services.release_hold(holds[0].id, token=holds[0].token)
     work()
     offered = api.get(f"{LIST}{first['id']}/").json()
     assert (offered["status"], offered["place"]) == ("offered", None)
@@ -67,7 +67,7 @@ def test_each_client_sees_and_leaves_its_own(
     api: APIClient, rival: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     for room in rooms:
-        services.acquire(rooms=[room], nights=nights(1))
+        services.acquire_hold(rooms=[room], nights=nights(1))
     mine, theirs = join(api, nights, session="s1"), join(rival, nights)
     assert [entry["id"] for entry in api.get(LIST).json()["results"]] == [mine["id"]]
     assert api.get(f"{LIST}?status=offered").json()["results"] == []

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from locks import services
-from locks.errors import NoRoomFree, RoomContended, RoomTaken
+from locks.errors import RoomContention, RoomTypeUnavailable, RoomUnavailable
 from locks.holds import Hold
 from locks.models import Allocation, AllocationStatus
 from locks.nights import Nights
@@ -24,7 +24,7 @@ from tests.races.overlaps import OVERLAPS
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 ROUNDS = 8
-REFUSED = (RoomTaken, NoRoomFree, RoomContended)
+REFUSED = (RoomUnavailable, RoomTypeUnavailable, RoomContention)
 
 
 class Crowd:
@@ -67,8 +67,8 @@ def look_at(entries: list[UUID]) -> Callable[[], None]:
 
 def rival(nights: Nights, rooms: list[int]) -> Callable[[], None]:
     ways: list[Callable[[], object]] = [
-        lambda: services.acquire_any(room_type="double", nights=nights),
-        lambda: services.acquire(rooms=rooms[:2], nights=nights),
+        lambda: services.acquire_hold_of_type(room_type="double", nights=nights),
+        lambda: services.acquire_hold(rooms=rooms[:2], nights=nights),
     ]
 
     def ask() -> None:
@@ -80,7 +80,7 @@ def rival(nights: Nights, rooms: list[int]) -> Callable[[], None]:
 
 
 def release(hold: Hold) -> Callable[[], object]:
-    return lambda: services.release(hold.id, token=hold.token)
+    return lambda: services.release_hold(hold.id, token=hold.token)
 
 
 def test_the_first_in_line_have_the_rooms_whoever_asks_meanwhile(
@@ -89,7 +89,7 @@ def test_the_first_in_line_have_the_rooms_whoever_asks_meanwhile(
     crowd = Crowd(in_hotel)
     for number in range(ROUNDS):
         some = nights(1 + 2 * number, 2)
-        holds = [services.acquire(rooms=[room], nights=some) for room in rooms]
+        holds = [services.acquire_hold(rooms=[room], nights=some) for room in rooms]
         entries = [create_entry(NewEntry(nights=some, room_type="double")).id for _ in range(5)]
         crowd.run(
             [release(hold) for hold in holds]
@@ -137,7 +137,7 @@ def elsewhere(hotel: Hotel, act: Callable[[], object]) -> Iterator[threading.Eve
 def test_who_joins_while_the_room_is_being_given_back_is_found_when_it_is_looked_at_again(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     with elsewhere(in_hotel, release(hold)):
         entry = create_entry(NewEntry(nights=nights(1), room=rooms[0]))
         assert entry.status == "waiting"
@@ -149,7 +149,7 @@ def test_who_joins_while_the_room_is_being_given_back_is_found_when_it_is_looked
 def test_a_release_that_comes_while_the_worker_looks_makes_the_entry_due_again(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     entry = create_entry(NewEntry(nights=nights(1), room=rooms[0]))
     with connection.cursor() as cursor:
         due = (
@@ -169,10 +169,10 @@ def test_a_release_that_comes_while_the_worker_looks_makes_the_entry_due_again(
 def test_a_worker_passes_over_a_room_that_somebody_is_at_work_on(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     entry = create_entry(NewEntry(nights=nights(1), room=rooms[0]))
-    services.release(hold.id, token=hold.token)
-    with elsewhere(in_hotel, lambda: services.acquire(rooms=rooms[:1], nights=nights(9))):
+    services.release_hold(hold.id, token=hold.token)
+    with elsewhere(in_hotel, lambda: services.acquire_hold(rooms=rooms[:1], nights=nights(9))):
         process_entry(entry.id)
         entry.refresh_from_db()
         assert entry.status == "waiting"

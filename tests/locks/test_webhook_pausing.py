@@ -29,7 +29,7 @@ def webhook(receiver: Receiver, rooms: list[int], nights: SomeNights) -> Webhook
     made, _secret = create_webhook(url=receiver.url, topics=list(TOPICS))
     receiver.answers = [503]
     for room in rooms[:2]:
-        services.acquire(rooms=[room], nights=nights(1))
+        services.acquire_hold(rooms=[room], nights=nights(1))
     send_due()
     receiver.requests.clear()
     receiver.answers = [204]
@@ -61,7 +61,7 @@ def test_it_is_told_of_nothing_that_happened_while_it_was_off(
     receiver: Receiver, webhook: Webhook, rooms: list[int], nights: SomeNights
 ) -> None:
     switch(webhook, on=False)
-    services.acquire(rooms=rooms[2:], nights=nights(1))
+    services.acquire_hold(rooms=rooms[2:], nights=nights(1))
     switch(webhook, on=True)
     send_due()
     assert len(receiver.requests) == 2

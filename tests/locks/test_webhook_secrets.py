@@ -74,13 +74,13 @@ def test_rotating_is_the_way_out_after_a_change_of_the_key(
 def test_what_was_rotated_out_is_forgotten(made: tuple[Webhook, str]) -> None:
     webhook, _old = made
     rotate_secret(webhook.id, overlap=DAY)
-    services.forget()
+    services.delete_ended_records()
     kept = Webhook.objects.filter(
         encrypted_previous_secret__isnull=False, previous_secret_expires_at__isnull=False
     )
     assert kept.exists()
     overlap_ends()
-    services.forget()
+    services.delete_ended_records()
     assert not kept.exists()
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 
 from locks import services
-from locks.errors import RoomTaken
+from locks.errors import RoomUnavailable
 from locks.waiting_list.services import NewEntry, create_entry
 from locks.webhooks import policy
 from locks.webhooks.described import described
@@ -32,9 +32,9 @@ def test_the_life_of_a_hold_is_told_in_signed_notices(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     _webhook, secret = made
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1, 2), session="c7f1", reference="WEB-1")
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2), session="c7f1", reference="WEB-1")
     send_due()  # what happens within a millisecond is told in any order
-    services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+    services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     send_due()
     assert receiver.kinds == ["hold.created", "hold.confirmed"]
     assert all(verify(secret, headers, body) for headers, body in receiver.requests)
@@ -66,9 +66,9 @@ def test_the_life_of_a_hold_is_told_in_signed_notices(
 def test_what_is_sent_is_what_the_description_says(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     create_entry(NewEntry(nights=nights(1), room=rooms[0]))
-    services.move_stay(hold.id, room=rooms[1], nights=nights(1))
+    services.move_allocation(hold.id, room=rooms[1], nights=nights(1))
     work()
     send_due()
     told = {body["type"]: body["data"] for body in receiver.bodies}
@@ -81,16 +81,16 @@ def test_what_is_sent_is_what_the_description_says(
 def test_a_group_an_expiry_and_staff_s_release_are_told_too(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    group = services.acquire(rooms=rooms[:2], nights=nights(1))
-    services.release(group.id, token=group.token)
-    forced = services.acquire(rooms=rooms[:1], nights=nights(3))
-    services.force_release(forced.id, reason="no-show")
-    lapsed = services.acquire(rooms=rooms[:1], nights=nights(5))
+    group = services.acquire_hold(rooms=rooms[:2], nights=nights(1))
+    services.release_hold(group.id, token=group.token)
+    forced = services.acquire_hold(rooms=rooms[:1], nights=nights(3))
+    services.force_release_hold(forced.id, reason="no-show")
+    lapsed = services.acquire_hold(rooms=rooms[:1], nights=nights(5))
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE locks_allocation SET expires_at = now() - interval '1 s' WHERE id = %s", [lapsed.id]
         )
-    services.expire(ids=[lapsed.id])
+    services.expire_holds(ids=[lapsed.id])
     send_due()
     assert sorted(receiver.kinds) == ["hold.created"] * 4 + ["hold.expired"] + ["hold.released"] * 3
 
@@ -98,9 +98,9 @@ def test_a_group_an_expiry_and_staff_s_release_are_told_too(
 def test_a_move_says_where_from_and_where_to(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1, 2), reference="WEB-1")
-    moved = services.move_stay(hold.id, room=rooms[1], nights=nights(4))
-    services.move_stay(hold.id, room=rooms[1], nights=nights(5))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2), reference="WEB-1")
+    moved = services.move_allocation(hold.id, room=rooms[1], nights=nights(4))
+    services.move_allocation(hold.id, room=rooms[1], nights=nights(5))
     send_due()
     first, second = (body["data"] for body in receiver.bodies if body["type"] == "stay.moved")
     assert (first["hold"], first["reference"], first["status"]) == (str(hold.id), "WEB-1", "held")
@@ -123,10 +123,10 @@ def test_a_move_says_where_from_and_where_to(
 def test_a_move_that_is_refused_is_told_to_nobody(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    services.acquire(rooms=rooms[1:2], nights=nights(1))
-    with pytest.raises(RoomTaken):
-        services.move_stay(hold.id, room=rooms[1], nights=nights(1))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[1:2], nights=nights(1))
+    with pytest.raises(RoomUnavailable):
+        services.move_allocation(hold.id, room=rooms[1], nights=nights(1))
     send_due()
     assert "stay.moved" not in receiver.kinds
 
@@ -135,10 +135,10 @@ def test_a_stay_that_is_cancelled_is_told_whoever_cancels_it(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     for room in rooms[:2]:
-        hold = services.acquire(rooms=[room], nights=nights(1))
-        services.confirm(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
+        hold = services.acquire_hold(rooms=[room], nights=nights(1))
+        services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
         if room == rooms[0]:
-            services.cancel(hold.id, token=hold.token)
+            services.cancel_confirmed_hold(hold.id, token=hold.token)
         else:
             services.cancel_stay(hold.id)
     send_due()
@@ -150,7 +150,7 @@ def test_what_is_rolled_back_is_told_to_nobody(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     with transaction.atomic():
-        services.acquire(rooms=rooms[:1], nights=nights(1))
+        services.acquire_hold(rooms=rooms[:1], nights=nights(1))
         transaction.set_rollback(True)
     send_due()
     assert (receiver.requests, WebhookDelivery.objects.count()) == ([], 0)
@@ -161,8 +161,8 @@ def test_it_is_told_only_of_what_it_asked_for(
 ) -> None:
     create_webhook(url=receiver.url, topics=["hold.released"])
     create_webhook(url=receiver.url, topics=["hold.created"], active=False)
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
-    services.release(hold.id, token=hold.token)
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
+    services.release_hold(hold.id, token=hold.token)
     send_due()
     assert receiver.kinds == ["hold.released"]
 
@@ -170,9 +170,9 @@ def test_it_is_told_only_of_what_it_asked_for(
 def test_an_offer_to_who_waits_is_told_without_a_token(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     entry = create_entry(NewEntry(nights=nights(1), room=rooms[0], reference="WEB-7"))
-    services.release(hold.id, token=hold.token)
+    services.release_hold(hold.id, token=hold.token)
     work()
     send_due()
     [offer] = [body["data"] for body in receiver.bodies if body["type"] == "waiting_list.offered"]
@@ -187,7 +187,7 @@ def test_an_offer_to_who_waits_is_told_without_a_token(
 def test_a_hold_that_ends_soon_is_told_once_and_again_after_an_extension(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    hold = services.acquire(rooms=rooms[:1], nights=nights(1))
+    hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
 
     def warned() -> int:
         return WebhookDelivery.objects.filter(event="hold.expiring_soon").count()
@@ -207,12 +207,12 @@ def test_a_hold_that_ends_soon_is_told_once_and_again_after_an_extension(
     ends_in(policy.WARNING_SECONDS - 10)
     publish_expiring_holds([hold.id])
     assert warned() == 1
-    services.extend(hold.id, token=hold.token)
+    services.extend_hold(hold.id, token=hold.token)
     publish_expiring_holds([hold.id])
     assert warned() == 1
     ends_in(10)
     publish_expiring_holds([hold.id])
     assert warned() == 2
-    services.release(hold.id, token=hold.token)
+    services.release_hold(hold.id, token=hold.token)
     publish_expiring_holds([hold.id])
     assert not DueItem.objects.filter(kind="expiring").exists()

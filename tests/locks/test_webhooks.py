@@ -38,7 +38,7 @@ def test_what_is_not_taken_comes_again_later_with_the_same_id(
 ) -> None:
     webhook, secret = made
     receiver.answers = [answer, 200]
-    services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     send_due()
     [notice] = WebhookDelivery.objects.all()
     assert (notice.status, notice.attempts, len(receiver.requests)) == ("pending", 1, 1)
@@ -73,7 +73,7 @@ def test_a_webhook_that_just_failed_is_left_alone(
 ) -> None:
     receiver.answers = [500]
     for room in rooms:
-        services.acquire(rooms=[room], nights=nights(1))
+        services.acquire_hold(rooms=[room], nights=nights(1))
     send_due()
     assert len(receiver.requests) == 1
     assert sorted(WebhookDelivery.objects.values_list("attempts", flat=True)) == [0, 0, 1]
@@ -85,7 +85,7 @@ def test_waits_grow_to_a_day_and_then_people_have_it(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.answers = [500]
-    services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     [notice] = WebhookDelivery.objects.all()
     waits = []
     for _ in policy.NOTICE_WAITS:
@@ -105,7 +105,7 @@ def test_the_last_failure_is_in_the_dlq_and_sent_again_from_there(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.answers = [500]
-    services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     [notice] = WebhookDelivery.objects.all()
     WebhookDelivery.objects.update(attempts=len(policy.NOTICE_WAITS))
     send_last.apply(args=[str(notice.id)])
@@ -128,7 +128,7 @@ def test_the_worker_hands_the_last_try_to_a_task_of_its_own(
     nights: SomeNights,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     WebhookDelivery.objects.update(attempts=len(policy.NOTICE_WAITS))
     handed: list[str] = []
     monkeypatch.setattr(send_last, "delay", handed.append)
@@ -144,7 +144,7 @@ def test_gone_switches_it_off(
 ) -> None:
     receiver.answers = [410]
     for room in rooms:
-        services.acquire(rooms=[room], nights=nights(1))
+        services.acquire_hold(rooms=[room], nights=nights(1))
     send_due()
     made[0].refresh_from_db()
     assert not made[0].active
@@ -161,7 +161,7 @@ def test_days_of_nothing_but_failures_switch_it_off(
     receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.answers = [503]
-    services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     with connection.cursor() as cursor:
         cursor.execute("UPDATE locks_webhook SET failing_since = now() - interval '4 days'")
     send_due()
@@ -199,7 +199,7 @@ def test_the_tick_hands_a_notice_to_a_worker(
 ) -> None:
     task = current_app.tasks["locks.tasks.send_notices"]
     monkeypatch.setattr(task, "apply_async", task.apply)  # the worker is this thread
-    services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     with platform_context():
         assert tick() >= 1
     assert receiver.kinds == ["hold.created"]

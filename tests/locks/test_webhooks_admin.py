@@ -70,7 +70,7 @@ def test_a_webhook_is_deleted_with_what_it_was_told(
     staff: Client, receiver: Receiver, rooms: list[int], nights: SomeNights
 ) -> None:
     webhook, _secret = create_webhook(url=receiver.url, topics=["hold.created"])
-    services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     assert WebhookDelivery.objects.exists()
     address = f"{HOOKS}{webhook.id}/delete/"
     assert b'name="post"' in staff.get(address).content
@@ -96,7 +96,7 @@ def test_what_was_told_and_who_waits_can_be_looked_at(
 ) -> None:
     create_webhook(url=receiver.url, topics=["hold.created"])
     for room in rooms:
-        services.acquire(rooms=[room], nights=nights(1))
+        services.acquire_hold(rooms=[room], nights=nights(1))
     entry = create_entry(NewEntry(nights=nights(1), room_type="double", reference="WEB-9"))
     assert b"hold.created" in staff.get("/admin/locks/webhookdelivery/").content
     waiting = "/admin/locks/waitinglistentry/"
@@ -115,7 +115,7 @@ def test_who_waits_and_what_state_a_thing_is_in_are_said_in_words(
     staff: Client, receiver: Receiver, api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     create_webhook(url=receiver.url, topics=list(TOPICS))
-    services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     wish = {
         "room": rooms[0],
         "check_in": nights(1).check_in.isoformat(),
@@ -142,7 +142,7 @@ def test_who_waits_and_what_state_a_thing_is_in_are_said_in_words(
 def held(receiver: Receiver, rooms: list[int], nights: SomeNights) -> None:
     """A webhook that is still to be told of a hold."""
     create_webhook(url=receiver.url, topics=["hold.created"])
-    services.acquire(rooms=rooms[:1], nights=nights(1))
+    services.acquire_hold(rooms=rooms[:1], nights=nights(1))
 
 
 @pytest.mark.parametrize(

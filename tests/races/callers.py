@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from locks import services
-from locks.errors import RoomContended, RoomTaken
+from locks.errors import RoomContention, RoomUnavailable
 from locks.nights import Nights
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.models import Hotel
@@ -63,8 +63,8 @@ def wish(plan: Plan, window: int, chance: random.Random) -> tuple[int, Nights]:
 def _ours() -> Take:
     def take(room: int, nights: Nights) -> str | None:
         try:
-            return str(services.acquire(rooms=[room], nights=nights).id)
-        except (RoomTaken, RoomContended):
+            return str(services.acquire_hold(rooms=[room], nights=nights).id)
+        except (RoomUnavailable, RoomContention):
             return None
 
     return take

@@ -9,8 +9,8 @@ from tests.races.crowd import Granted
 OVERLAPS = """
 SELECT count(*)
 FROM locks_allocation one JOIN locks_allocation other ON one.room_id = other.room_id AND one.id < other.id
-WHERE one.status IN ('held', 'confirmed', 'out_of_service')
-  AND other.status IN ('held', 'confirmed', 'out_of_service')
+WHERE one.status IN ('held', 'confirmed', 'closed')
+  AND other.status IN ('held', 'confirmed', 'closed')
   AND lower(one.nights) < upper(other.nights) AND lower(other.nights) < upper(one.nights)
 """
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from locks import selectors, services
-from locks.services import Placement
+from locks.services import NewStay
 from reminders.models import Reservation
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
@@ -23,7 +23,7 @@ def reservation(in_hotel: Hotel, book: Callable[..., Reservation]) -> Reservatio
     today = selectors.today()
     tomorrow = today + timedelta(days=1)
     room = services.ensure_rooms({"double": 1})["double"][0]
-    placed = services.place_stays([Placement(room=room, check_in=today, check_out=tomorrow)]).placed
+    placed = services.add_stays([NewStay(room=room, check_in=today, check_out=tomorrow)]).added
     reservation = book("R1", today.isoformat(), tomorrow.isoformat())
     Reservation.objects.filter(pk=reservation.pk).update(stay_id=placed[0].id)
     return reservation

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 from audit.models import Event
 from dlq.models import Failure
 from locks import services
-from locks.errors import RoomTaken
+from locks.errors import RoomUnavailable
 from locks.models import Allocation, Room
 from locks.nights import Nights
 from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable, InvalidCalendarUrl
@@ -150,7 +150,7 @@ def test_nights_that_the_channel_closed_are_closed_here_as_far_as_they_are_free(
     def publish(*events: str) -> set[tuple[str, str]]:
         channel.content = calendar(*events).encode()
         nights = held(added)["closed_nights"]
-        closed = Allocation.objects.filter(status="out_of_service", room=room, reason="Airbnb")
+        closed = Allocation.objects.filter(status="closed", room=room, reason="Airbnb")
         assert nights == sum((stay.check_out - stay.check_in).days for stay in closed)
         return {(f"{stay.check_in:%m-%d}", f"{stay.check_out:%m-%d}") for stay in closed}
 
@@ -165,12 +165,12 @@ def test_nights_that_the_channel_closed_are_closed_here_as_far_as_they_are_free(
     assert publish(BLOCK.format("20300509", "20300511")) == {("05-09", "05-11")}
     channel.content = calendar().encode()  # no calendar that a channel makes
     assert held(added)["events"] == 0
-    with pytest.raises(RoomTaken):
-        services.acquire(rooms=[room.id], nights=Nights(date(2030, 5, 10), date(2030, 5, 11)))
+    with pytest.raises(RoomUnavailable):
+        services.acquire_hold(rooms=[room.id], nights=Nights(date(2030, 5, 10), date(2030, 5, 11)))
     calendar_services.unlink_calendar(added.id)
-    assert not Allocation.objects.filter(status="out_of_service").exists()
+    assert not Allocation.objects.filter(status="closed").exists()
     numbers = Counter(Event.objects.values_list("event", flat=True))
-    assert (numbers["room.out_of_service"], numbers["room.back_in_service"]) == (4, 4)
+    assert (numbers["room.closed"], numbers["room.reopened"]) == (4, 4)
 
 
 def test_closed_nights_close_nothing_where_nobody_wants_it(channel: Channel, room: Room) -> None:
@@ -203,12 +203,12 @@ def test_a_taken_room_is_named_and_looked_at_again(
     added: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     nights = Nights(date(2030, 5, 10), date(2030, 5, 11))
-    closed = services.take_out_of_service(room=room.id, nights=nights, reason="paint")
+    closed = services.close_room(room=room.id, nights=nights, reason="paint")
     [missed] = held(added)["without_room"]
     assert missed["uid"].endswith("@airbnb.com")
     assert missed["detail"]["params"]["room"] == room.number
     assert Reservation.objects.get().stay is None
-    services.put_back_in_service(closed.id)
+    services.reopen_room(closed.id)
     assert held(added)["without_room"] == []
     assert Reservation.objects.get().stay is not None
 
@@ -249,7 +249,7 @@ def test_each_reads_in_their_own_language_what_was_kept_in_none(
     staff: Client, api: APIClient, added: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     nights = Nights(date(2030, 5, 10), date(2030, 5, 12))
-    services.take_out_of_service(room=room.id, nights=nights, reason="paint")
+    services.close_room(room=room.id, nights=nights, reason="paint")
     channel.content = calendar(STAY, REFUSED, BACKWARDS).encode()
     read(added)
     channel.answers = [404]

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from audit.models import Event
 from locks.models import Allocation, Room
 from locks.nights import Nights
-from locks.services import cancel_stay, move_stay
+from locks.services import cancel_stay, move_allocation
 from reminders.models import Reminder, Reservation
 from reminders.reservations.importing import storing
 from reminders.reservations.services import cancel_reservation, correct_guest, upsert_reservation
@@ -234,7 +234,7 @@ def test_stay_moved_by_staff_keeps_its_room_and_cancelled_stay_gets_a_new_one(
     suite = Room.objects.get(number="900")
     stays = {r.external_id: r.stay for r in Reservation.objects.select_related("stay")}
     assert all(stays.values())
-    move_stay(stays["A"].id, room=suite.id, nights=Nights(date(2030, 5, 10), date(2030, 5, 12)))  # type: ignore[union-attr]
+    move_allocation(stays["A"].id, room=suite.id, nights=Nights(date(2030, 5, 10), date(2030, 5, 12)))  # type: ignore[union-attr]
     cancel_stay(stays["B"].id)  # type: ignore[union-attr]
     lines = (f"{n},2030-05-10,2030-05-13,2,S,,Ana,," for n in "ABC")
     report = run(write_lines(tmp_path / "2.csv", *lines, header=HEADER))

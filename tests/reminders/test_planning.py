@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time
 import pytest
 
 from locks.models import Allocation, Room
-from locks.services import Placement, place_stays
+from locks.services import NewStay, add_stays
 from reminders.errors import InvalidReservation
 from reminders.models import Reminder, Reservation, Rule
 from reminders.planning.replan import replan_all
@@ -167,8 +167,8 @@ def test_the_room_follows_the_reservation(book: Book, clock: Clock, in_hotel: Ho
     clock("2030-05-01 12:00")
     room = Room.objects.create(number="1", room_type="A")
     reservation = book("R1", "2030-05-10", "2030-05-12")
-    stay = Placement(room=room.pk, check_in=reservation.arrival, check_out=reservation.departure)
-    place_stays([stay])
+    stay = NewStay(room=room.pk, check_in=reservation.arrival, check_out=reservation.departure)
+    add_stays([stay])
     Reservation.objects.update(stay=stay.id)
     book("R1", "2030-05-11", "2030-05-14")
     assert f"{Allocation.objects.get(id=stay.id).check_in}" == "2030-05-11"

@@ -73,11 +73,11 @@ def lived_in(slug: str, *, folder: Path, smtp: MailServer) -> LivedIn:
         today = selectors.today()
         room = Room.objects.order_by("id").values_list("id", flat=True)[0]
         far = today.replace(year=today.year + 2, day=1)
-        services.acquire(
+        services.acquire_hold(
             rooms=[room], nights=Nights(far, far.replace(day=3)), session="Zoraida", reference="Zoraida-1"
         )
-        stay = services.acquire(rooms=[room], nights=Nights(far.replace(day=5), far.replace(day=6)))
-        services.force_release(stay.id, reason="VIP knows the owner")
+        stay = services.acquire_hold(rooms=[room], nights=Nights(far.replace(day=5), far.replace(day=6)))
+        services.force_release_hold(stay.id, reason="VIP knows the owner")
         upsert_reservation(
             external_id="Zoraida-7", arrival=far, departure=far.replace(day=4), guest_name="Zoraida Ñ\\t\tÍñiguez\n🏖",
             guest_email="zoraida@guests.example", guest_phone="+34600111222", adults=2,

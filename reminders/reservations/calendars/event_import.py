@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop as _
 from hotelagent.core.messages import TranslatableMessage
 from locks.nights import Nights
 from locks.selectors import Clash, clashes
-from locks.services import Placement, place_stays
+from locks.services import NewStay, add_stays
 from reminders.errors import InvalidReservation
 from reminders.local_time import hotel_time_zone
 from reminders.models import Reservation, ReservationStatus
@@ -124,8 +124,8 @@ def _assign_room(number: str, room: int) -> str | None:
         )
         if stored is None:
             return None
-        placement = Placement(room, stored.arrival, stored.departure, reference=number)
-        if not place_stays([placement]).placed:
+        placement = NewStay(room, stored.arrival, stored.departure, reference=number)
+        if not add_stays([placement]).added:
             nights = Nights(stored.arrival, stored.departure, limit=stored.nights)
             return _conflict_message(clashes(rooms=[room], nights=nights))
         Reservation.objects.filter(id=stored.id).update(stay=placement.id, updated_at=Now())

@@ -22,9 +22,9 @@ from audit.services import record
 from hotelagent.core import encryption, public_addresses
 from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import TranslatableMessage, message_to_json
-from locks.errors import UnknownRoom
+from locks.errors import RoomNotFound
 from locks.models import Room
-from locks.services import keep_closed
+from locks.services import synchronize_closures
 from reminders import due_kinds, events
 from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable
 from reminders.local_time import hotel_time_zone, local_date
@@ -47,12 +47,12 @@ _ENCRYPTION_PURPOSE = b"calendar address"
 def link_calendar(*, room: int, name: str, url: str, import_closures: bool = True) -> LinkedCalendar:
     """Link a channel's calendar to a room. It is imported as soon as a worker is free, and regularly from then on.
 
-    The host name of the URL is not resolved here. Raises InvalidCalendarUrl, UnknownRoom or CalendarConflict.
+    The host name of the URL is not resolved here. Raises InvalidCalendarUrl, RoomNotFound or CalendarConflict.
     """
     url = normalize_url(url)
     linked_room = Room.objects.filter(id=room).first()
     if linked_room is None:
-        raise UnknownRoom(gettext("There is no room with the id {}.").format(room), rooms=[room])
+        raise RoomNotFound(gettext("There is no room with the id {}.").format(room), rooms=[room])
     calendar_id = uuid7()
     calendar = LinkedCalendar(
         id=calendar_id,
@@ -184,7 +184,7 @@ def _import_closures(calendar: LinkedCalendar, closures: Iterable[CalendarEvent]
     """
     spans = [(closure.arrival, closure.departure) for closure in closures if not closure.is_cancelled]
     spans = [span for span in spans if stay_dates_error(*span) is None]
-    return keep_closed(
+    return synchronize_closures(
         room=calendar.room_id, spans=spans, reference=f"calendar:{calendar.id}", reason=calendar.name
     )
 

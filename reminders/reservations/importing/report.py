@@ -41,10 +41,10 @@ class ImportReport:
         self.updated += batch.updated
         self.unchanged += batch.unchanged
         for arranged in batch.arranged:
-            self.stays += len(arranged.placed)
-            self.stays_in_another_room += arranged.elsewhere
+            self.stays += len(arranged.added)
+            self.stays_in_another_room += arranged.added_elsewhere
             self.stays_moved += arranged.moved
-            self.stays_cancelled += arranged.ended
+            self.stays_cancelled += arranged.cancelled
         self.reminders += batch.reminders
         self.created_by_status.update(reservation.status for reservation in batch.reservations)
         arrivals = [reservation.arrival for reservation in batch.reservations]

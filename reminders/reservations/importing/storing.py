@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from hotelagent.core.ids import uuid7
-from locks.services import Arranged, Placement, arrange, lock_types
+from locks.services import NewStay, Reallocation, lock_rooms_of_types, reallocate
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
@@ -41,7 +41,7 @@ class BatchResult:
     unchanged: int
     #: The created reservations. Empty for a dry run.
     reservations: Sequence[Reservation] = ()
-    arranged: Sequence[Arranged] = ()
+    arranged: Sequence[Reallocation] = ()
     reminders: PlanningResult = field(default_factory=PlanningResult)
 
 
@@ -59,7 +59,7 @@ def compare_batch(bookings: Sequence[Booking]) -> BatchResult:
 def store_batch(bookings: Sequence[Booking]) -> BatchResult:
     """Create the reservations that the hotel does not have, and update those that differ. One transaction.
 
-    The booking numbers must be different. Raises RoomContended.
+    The booking numbers must be different. Raises RoomContention.
     """
     try:
         return _store_batch(bookings)
@@ -74,11 +74,11 @@ def _store_batch(bookings: Sequence[Booking]) -> BatchResult:
         changes = _changes([booking for booking in bookings if booking.number in existing])
         if changes:
             # Changed and new stays get their rooms in two steps. All rooms are locked in one order before the first.
-            lock_types({booking.assigned_room_type for booking in bookings})
+            lock_rooms_of_types({booking.assigned_room_type for booking in bookings})
         changed = apply_changes(changes)
         new = [booking for booking in bookings if booking.number not in existing]
-        arranged = arrange(placements=_placements(new))
-        stay_ids = {placement.reference: placement.id for placement in arranged.placed}
+        arranged = reallocate(new_stays=_placements(new))
+        stay_ids = {placement.reference: placement.id for placement in arranged.added}
         reservations = [_reservation(booking, stay_id=stay_ids.get(booking.number)) for booking in new]
         _copy(reservations)
         planned = planner.plan_reminders(reservations, now=timezone.now(), are_new=True)
@@ -146,9 +146,9 @@ def _reservation(booking: Booking, *, stay_id: uuid.UUID | None) -> Reservation:
     )
 
 
-def _placements(bookings: Sequence[Booking]) -> list[Placement]:
+def _placements(bookings: Sequence[Booking]) -> list[NewStay]:
     return [
-        Placement(
+        NewStay(
             room=booking.room_id,
             check_in=booking.arrival,
             check_out=booking.departure,

@@ -57,7 +57,7 @@ class Command(BaseCommand):
     def _write(self, app_label: str, name: str, functions: list[str], loader: MigrationLoader) -> Path:
         last = loader.graph.leaf_nodes(app_label)[0]
         number = (MigrationAutodetector.parse_number(last[1]) or 0) + 1
-        migration = Migration(f"{number:04d}_{name}", app_label)
+        migration: Any = Migration(f"{number:04d}_{name}", app_label)
         installed = installing_migrations(app_label, loader)
         replaces = {function: installed[function] for function in functions if function in installed}
         migration.dependencies = [last]

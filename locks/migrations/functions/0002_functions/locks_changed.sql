@@ -49,7 +49,7 @@ BEGIN
             WHERE taken.id = ANY(ids) AND NOT EXISTS (
                 SELECT FROM locks_allocation stay
                 WHERE int4range(stay.room_id, stay.room_id, '[]') = int4range(room.id, room.id, '[]')
-                  AND stay.nights && entry.nights AND stay.status IN ('held', 'confirmed', 'out_of_service')
+                  AND stay.nights && entry.nights AND stay.status IN ('held', 'confirmed', 'closed')
                   AND stay.id <> ALL(ids)));
     END IF;
     IF happened = 'hold.confirmed' THEN
