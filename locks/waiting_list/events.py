@@ -8,30 +8,30 @@ _STAY = ("room", "check_in", "check_out")
 
 ENTRY_CREATED = register(
     "waiting_list.joined",
-    sentence=_("{actor} waits for {wanted} from {check_in} to {check_out}"),
+    description=_("{actor} waits for {wanted} from {check_in} to {check_out}"),
     fields=("wanted", "check_in", "check_out", "reference"),
 )
 # These two are written by the functions of migration 0004.
 OFFER_CREATED = register(
     "waiting_list.offered",
-    sentence=_("Room {room} was offered from the waiting list, until {expires_at}"),
+    description=_("Room {room} was offered from the waiting list, until {expires_at}"),
     fields=(*_STAY, "waiting_list_entry", "expires_at", "fencing_token"),
 )
 OFFER_EXPIRED = register(
     "waiting_list.offer_expired",
-    sentence=_("The offer to who waited was not taken up in time"),
+    description=_("The offer to who waited was not taken up in time"),
     fields=("hold",),
 )
 OFFER_CLAIMED = register(
     "waiting_list.claimed",
-    sentence=_("{actor} took up the offer of room {room}, until {expires_at}"),
+    description=_("{actor} took up the offer of room {room}, until {expires_at}"),
     fields=(*_STAY, "hold", "expires_at"),
 )
 ENTRY_CANCELLED = register(
-    "waiting_list.cancelled", sentence=_("{actor} ended the wait for {wanted}"), fields=("wanted",)
+    "waiting_list.cancelled", description=_("{actor} ended the wait for {wanted}"), fields=("wanted",)
 )
 ENTRY_EXPIRED = register(
     "waiting_list.expired",
-    sentence=_("The day of arrival passed while waiting for {wanted}"),
+    description=_("The day of arrival passed while waiting for {wanted}"),
     fields=("wanted",),
 )

@@ -17,32 +17,32 @@ _UNTOLD = {
 }
 
 WEBHOOK_CREATED = register(
-    "webhook.created", sentence=_("{actor} made a webhook to {host}"), fields=("host", "events")
+    "webhook.created", description=_("{actor} made a webhook to {host}"), fields=("host", "events")
 )
 WEBHOOK_UPDATED = register(
     "webhook.updated",
-    sentence=_("{actor} changed the webhook to {host}: {changes}"),
+    description=_("{actor} changed the webhook to {host}: {changes}"),
     fields=("host", "changes"),
 )
 WEBHOOK_DELETED = register(
-    "webhook.deleted", sentence=_("{actor} deleted the webhook to {host}"), fields=("host",)
+    "webhook.deleted", description=_("{actor} deleted the webhook to {host}"), fields=("host",)
 )
 WEBHOOK_TESTED = register(
     "webhook.tested",
-    sentence=_("{actor} sent a test to the webhook at {host}: {outcome}"),
+    description=_("{actor} sent a test to the webhook at {host}: {outcome}"),
     fields=("host", "outcome"),
-    words={"outcome": _UNTOLD},
+    labels={"outcome": _UNTOLD},
 )
 WEBHOOK_SECRET_ROTATED = register(
     "webhook.secret_rotated",
-    sentence=_("{actor} gave the webhook to {host} a new secret"),
+    description=_("{actor} gave the webhook to {host} a new secret"),
     fields=("host", "old_until"),
 )
 WEBHOOK_DISABLED = register(
     "webhook.disabled",
-    sentence=_("The webhook to {host} was switched off: {why}"),
+    description=_("The webhook to {host} was switched off: {why}"),
     fields=("host", "why"),
-    words={
+    labels={
         "why": {
             GONE: _("it answered 410 Gone"),
             FAILING: format_lazy(_("it took nothing for {days} days"), days=policy.FAILING_DAYS),

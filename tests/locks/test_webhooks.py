@@ -182,7 +182,7 @@ def test_the_secret_is_sealed_where_it_is_stored(made: tuple[Webhook, str], sett
     assert "otra SECRET_KEY" in tested.error
     [told] = events_of("webhook.tested")
     assert told.data["outcome"] == "webhook-delivery-failed"  # in no language
-    assert told.sentence.endswith("it was not delivered")
+    assert told.description.endswith("it was not delivered")
 
 
 def test_a_notice_that_is_forgotten_says_so(rooms: list[int]) -> None:
