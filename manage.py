@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The command line of hotelagent. `manage.py help` lists the commands.
+"""Every command of hotelagent: `manage.py help`.
 
-In development it starts the embedded servers that a command needs, unless DATABASE_URL and REDIS_URL name others.
+In development it starts the embedded servers that a command needs, unless they run or others are given.
 """
 
 import os
@@ -12,15 +12,14 @@ HOME = Path(__file__).resolve().parent / ".hotelagent"
 DEVELOPMENT = "hotelagent.settings.development"
 
 
-def uses_other_servers() -> bool:
+def has_own_servers() -> bool:
     return bool(os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))
 
 
-def store_compiled_modules() -> None:
-    """Make this process and its children store compiled modules in .hotelagent.
+def keep_compiled_modules() -> None:
+    """In .hotelagent, for this process and those it starts: compiling all of them takes seconds each time.
 
-    Without them each process spends seconds on compiling. PYTHONDONTWRITEBYTECODE, which keeps source folders clean, is
-    removed, because nothing is written to a source folder.
+    PYTHONDONTWRITEBYTECODE is for folders of sources, and nothing is written there.
     """
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(HOME / "pycache"))
     sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"]
@@ -29,28 +28,28 @@ def store_compiled_modules() -> None:
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):  # noqa: UP036 - the message is for users of an older Python
-        sys.exit("hotelagent needs Python 3.11 or later, but this is Python " + sys.version.split()[0] + ".")
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts this with an older one is to read why
+        sys.exit("hotelagent needs Python 3.11 or later, and this is " + sys.version.split()[0] + ".")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", DEVELOPMENT)
     if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT:
-        store_compiled_modules()
+        keep_compiled_modules()
     try:
-        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - Django may not be installed
+        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - may not be installed
         from django.core.management import execute_from_command_line  # noqa: PLC0415 - as above
     except ImportError:
         python = HOME / "venv" / "bin" / "python"
         if not python.exists() or Path(sys.prefix) == HOME / "venv":
-            sys.exit("Django is not installed for this Python. Run `make run`, which installs all packages.")
-        os.execv(python, [str(python), *sys.argv])  # noqa: S606 - runs the same command with the Python that has Django
+            sys.exit("Django is not installed for this Python. `make run` installs everything; try it first.")
+        os.execv(python, [str(python), *sys.argv])  # noqa: S606 - the same command, by the Python that has Django
     try:
-        if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT and not uses_other_servers():
-            from hotelagent.embedded.scripts.manage import run  # noqa: PLC0415 - not installed in production
+        if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT and not has_own_servers():
+            from hotelagent.embedded.command import run  # noqa: PLC0415 - production has no embedded servers
 
             run(sys.argv, execute_from_command_line)
         else:
             execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # The message names the wrong variable and the remedy. A traceback would add nothing.
+        # It says which variable is wrong and how to mend it; where in our code that was found helps nobody.
         sys.exit(str(error))
 
 

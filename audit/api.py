@@ -1,21 +1,18 @@
-"""The REST API of the audit trail, at /api/v1/audit/. It is read-only."""
+"""/api/v1/audit/: the trail, newest first. It is read and nothing else."""
 
 from typing import Any
 
-import django_filters
-from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.routers import SimpleRouter
 
-from audit import registry
+from audit.filters import EventFilter
 from audit.models import Event
 from hotelagent.rest.views import HotelReadOnlyViewSet
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):
-    description = serializers.CharField(
-        read_only=True,
-        help_text="What happened, in the language of the `Accept-Language` header if it is supported.",
+    sentence = serializers.CharField(
+        read_only=True, help_text="What happened, in the language of `Accept-Language` where we speak it."
     )
 
     class Meta:
@@ -24,7 +21,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "id",
             "at",
             "event",
-            "description",
+            "sentence",
             "actor_kind",
             "actor_id",
             "actor_label",
@@ -37,37 +34,8 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         read_only_fields = fields
 
 
-def event_choices() -> list[tuple[str, str]]:
-    return [(event_type.name, event_type.name) for event_type in registry.all_types()]
-
-
-class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
-    event = django_filters.MultipleChoiceFilter(
-        choices=event_choices, label=_("The event type. Repeat the parameter for several types.")
-    )
-    since = django_filters.IsoDateTimeFilter(
-        field_name="at", lookup_expr="gte", label=_("Events at this time or later.")
-    )
-    until = django_filters.IsoDateTimeFilter(
-        field_name="at", lookup_expr="lt", label=_("Events before this time.")
-    )
-
-    class Meta:
-        model = Event
-        fields = [
-            "event",
-            "actor_kind",
-            "actor_id",
-            "subject_kind",
-            "subject_id",
-            "request_id",
-            "since",
-            "until",
-        ]
-
-
 class EventViewSet(HotelReadOnlyViewSet):
-    """The audit trail, newest events first."""
+    """What was done, by whom, when and from where."""
 
     queryset = Event.objects.all()
     serializer_class = EventSerializer

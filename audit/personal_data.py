@@ -1,7 +1,4 @@
-"""Masking of the audit trail in a masked backup: the copy has no events.
-
-Events say what individual members of staff did, and a trail whose rows are changed proves nothing.
-"""
+"""The trail in a masked copy: none. A trail with changed rows would be no trail, and who did what tells of people."""
 
 from tenants.personal_data import omit_rows
 

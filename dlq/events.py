@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import Labels, register
+from audit.registry import Words, register
 from dlq.models import Status
 
 if TYPE_CHECKING:
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
 NAMES: dict[str, str | StrPromise] = {}
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}
-_STATUS: Labels = {status.value: status.label for status in Status}
+_STATUS: Words = {status.value: status.label for status in Status}
 
 CAPTURED = register(
     "failure.captured",
-    description=_("{source}: {name} failed: {error} ({status})"),
+    sentence=_("{source}: {name} failed: {error} ({status})"),
     fields=("source", "name", "error", "fingerprint", "status"),
-    labels={"name": NAMES, "source": SOURCES, "error": ERRORS, "status": _STATUS},
+    words={"name": NAMES, "source": SOURCES, "error": ERRORS, "status": _STATUS},
 )
 RETRY_REQUESTED = register(
     "failure.retry_requested",
-    description=_("{actor} asked to send {name} again"),
+    sentence=_("{actor} asked to send {name} again"),
     fields=("name", "was"),
-    labels={"name": NAMES},
+    words={"name": NAMES},
 )
 RETRY_FAILED = register(
     "failure.retry_failed",
-    description=_("Retry {attempt} of {name} failed: {error}"),
+    sentence=_("Retry {attempt} of {name} failed: {error}"),
     fields=("name", "attempt", "error", "status"),
-    labels={"name": NAMES, "error": ERRORS},
+    words={"name": NAMES, "error": ERRORS},
 )
 RESOLVED = register(
     "failure.resolved",
-    description=_("Retry {attempt} of {name} succeeded"),
+    sentence=_("Retry {attempt} of {name} succeeded"),
     fields=("name", "attempt"),
-    labels={"name": NAMES},
+    words={"name": NAMES},
 )
 EXPIRED = register(
     "failure.expired",
-    description=_("{name} could not be retried in time and waits for a person"),
+    sentence=_("{name} could not be retried in time and waits for a person"),
     fields=("name",),
-    labels={"name": NAMES},
+    words={"name": NAMES},
 )
 DISCARDED = register(
     "failure.discarded",
-    description=_("{actor} discarded {name}"),
+    sentence=_("{actor} discarded {name}"),
     fields=("name", "was"),
-    labels={"name": NAMES},
+    words={"name": NAMES},
 )

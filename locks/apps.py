@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 from hotelagent.admin import navigation
 from hotelagent.admin.navigation import Page
 from hotelagent.rest import guide
-from locks.webhooks.described import described
+from locks.webhooks.openapi import webhook_path_items
 from tenants.queue import due
 
 
@@ -14,12 +14,12 @@ class LocksConfig(AppConfig):
 
     def ready(self) -> None:
         due.register(kind="hold", task="locks.tasks.expire_holds", combine_hotels=True)
-        due.register(kind="expiring", task="locks.tasks.warn_expiring", combine_hotels=True)
-        due.register(kind="waiting", task="locks.tasks.look_after_waiting", combine_hotels=True)
-        # Ten seconds each, at the worst: a batch stays below the time that a task may take.
-        due.register(kind="webhook", task="locks.tasks.send_notices", batch_size=10)
+        due.register(kind="expiring", task="locks.tasks.publish_expiring_holds", combine_hotels=True)
+        due.register(kind="waiting", task="locks.tasks.process_waiting_list", combine_hotels=True)
+        # A delivery takes up to ten seconds, so a batch of ten stays below the time limit of a task.
+        due.register(kind="webhook", task="locks.tasks.send_webhook_deliveries", batch_size=10)
         due.register(kind="ended", task="locks.tasks.forget_ended", daily=True)
-        guide.register_webhooks(described)
+        guide.register_webhooks(webhook_path_items)
         navigation.register(
             Page(
                 title=_("Room board"),

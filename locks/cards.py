@@ -1,4 +1,4 @@
-"""Figures for the first page of the hotel's admin."""
+"""The cards of this app on the start page of a hotel's admin."""
 
 from django.db.models import Count
 from django.db.models.functions import Now
@@ -14,20 +14,25 @@ from locks.selectors import today
 
 @dashboard.register_card(scope="locks:read", order=10)
 def rooms_occupied(_request: HttpRequest) -> Card:
-    tonight = dict(
+    rooms_by_status = dict(
         Allocation.objects.filter(
             nights__contains=today(), status__in=[AllocationStatus.CONFIRMED, AllocationStatus.CLOSED]
         )
         .values_list("status")
         .annotate(rooms=Count("room"))
     )
-    closed = tonight.get(AllocationStatus.CLOSED, 0)
-    note = _("of %(rooms)d") % {"rooms": Room.objects.count()}
-    if closed:
-        note += ", " + _("%(rooms)d closed") % {"rooms": closed}
+    out_of_service = rooms_by_status.get(AllocationStatus.CLOSED, 0)
+    total = Room.objects.count()
+    if out_of_service:
+        note = _("of %(total)d rooms, %(out_of_service)d out of service") % {
+            "total": total,
+            "out_of_service": out_of_service,
+        }
+    else:
+        note = _("of %(total)d rooms") % {"total": total}
     return Card(
         title=_("Rooms occupied tonight"),
-        value=tonight.get(AllocationStatus.CONFIRMED, 0),
+        value=rooms_by_status.get(AllocationStatus.CONFIRMED, 0),
         note=note,
         url=reverse("admin:locks_board"),
         icon="bed",
@@ -35,12 +40,12 @@ def rooms_occupied(_request: HttpRequest) -> Card:
 
 
 @dashboard.register_card(scope="locks:read", order=20)
-def live_holds(_request: HttpRequest) -> Card:
-    live = Allocation.objects.filter(status=AllocationStatus.HELD, expires_at__gt=Now())
+def active_holds(_request: HttpRequest) -> Card:
+    active = Allocation.objects.filter(status=AllocationStatus.HELD, expires_at__gt=Now())
     return Card(
-        title=_("Live holds"),
-        value=live.count(),
-        note=_("rooms that guests are booking now"),
+        title=_("Active holds"),
+        value=active.count(),
+        note=_("rooms on hold right now"),
         url=reverse("admin:locks_allocation_changelist") + "?status__exact=held",
         icon="timer",
     )

@@ -8,66 +8,66 @@ _STAY = ("room", "check_in", "check_out")
 
 ROOM_CREATED = register(
     "room.created",
-    description=_("{actor} added room {number} ({room_type})"),
+    sentence=_("{actor} added room {number} ({room_type})"),
     fields=("number", "room_type", "floor", "capacity"),
 )
 ROOM_CHANGED = register(
-    "room.changed", description=_("{actor} changed room {number}: {changes}"), fields=("number", "changes")
+    "room.changed", sentence=_("{actor} changed room {number}: {changes}"), fields=("number", "changes")
 )
 ROOMS_ADDED = register(
-    "rooms.added", description=_("{actor} added {count} rooms"), fields=("count", "room_types")
+    "rooms.added", sentence=_("{actor} added {count} rooms"), fields=("count", "room_types")
 )
 
 HOLD_ACQUIRED = register(
     "hold.acquired",
-    description=_("{actor} held room {room} from {check_in} to {check_out}, until {expires_at}"),
+    sentence=_("{actor} held room {room} from {check_in} to {check_out}, until {expires_at}"),
     fields=(*_STAY, "expires_at", "fencing_token", "reference"),
 )
 HOLD_REFUSED = register(
     "hold.refused",
-    description=_("{actor} was refused {wanted} from {check_in} to {check_out}: {why}"),
+    sentence=_("{actor} was refused {wanted} from {check_in} to {check_out}: {why}"),
     fields=("wanted", "check_in", "check_out", "why", "clashes"),
 )
 HOLD_EXTENDED = register(
     "hold.extended",
-    description=_("{actor} extended the hold of room {room} to {expires_at}"),
+    sentence=_("{actor} extended the hold of room {room} to {expires_at}"),
     fields=(*_STAY, "expires_at", "extensions_left"),
 )
-HOLD_RELEASED = register("hold.released", description=_("{actor} released room {room}"), fields=_STAY)
+HOLD_RELEASED = register("hold.released", sentence=_("{actor} released room {room}"), fields=_STAY)
 HOLD_FORCED = register(
     "hold.forced",
-    description=_("{actor} ended another's hold of room {room}: {reason}"),
+    sentence=_("{actor} ended another's hold of room {room}: {reason}"),
     fields=(*_STAY, "holder", "reason"),
 )
 HOLD_EXPIRED = register(
-    "hold.expired", description=_("The hold of room {room} expired"), fields=(*_STAY, "holder")
+    "hold.expired", sentence=_("The hold of room {room} expired"), fields=(*_STAY, "holder")
 )
 HOLD_CONFIRMED = register(
     "hold.confirmed",
-    description=_("{actor} confirmed room {room} from {check_in} to {check_out}"),
+    sentence=_("{actor} confirmed room {room} from {check_in} to {check_out}"),
     fields=(*_STAY, "fencing_token", "reference"),
 )
 
 STAY_MOVED = register(
     "stay.moved",
-    description=_(
+    sentence=_(
         "{actor} moved a stay from room {from_room} ({from_check_in} to {from_check_out}) "
         "to room {room} ({check_in} to {check_out})"
     ),
     fields=(*_STAY, "from_room", "from_check_in", "from_check_out"),
 )
 STAY_CANCELLED = register(
-    "stay.cancelled", description=_("{actor} cancelled the stay in room {room}"), fields=_STAY
+    "stay.cancelled", sentence=_("{actor} cancelled the stay in room {room}"), fields=_STAY
 )
 STAYS_ADDED = register(
     "stays.added",
-    description=_("{actor} added {added} stays and rejected {rejected} because the room was not available"),
+    sentence=_("{actor} added {added} stays and rejected {rejected} because the room was not available"),
     fields=("added", "rejected"),
 )
 
 ROOM_CLOSED = register(
     "room.closed",
-    description=_("{actor} closed room {room} from {check_in} to {check_out}: {reason}"),
+    sentence=_("{actor} closed room {room} from {check_in} to {check_out}: {reason}"),
     fields=(*_STAY, "reason"),
 )
-ROOM_REOPENED = register("room.reopened", description=_("{actor} reopened room {room}"), fields=_STAY)
+ROOM_REOPENED = register("room.reopened", sentence=_("{actor} reopened room {room}"), fields=_STAY)

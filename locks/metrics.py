@@ -18,11 +18,6 @@ ENDED = counter(
     labels=["how"],
 )
 EXTENDED = counter("hotelagent_holds_extended_total", "Rooms whose hold was extended.")
-NOTICES = counter(
-    "hotelagent_webhook_deliveries_total",
-    "Attempts to tell a webhook, by outcome: sent, failed.",
-    labels=["outcome"],
-)
 
 
 def active_holds() -> float:

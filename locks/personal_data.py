@@ -1,4 +1,4 @@
-"""What a masked copy has of rooms and stays: no owner's token, and other names for guests' visits and bookings."""
+"""The columns of this app in a masked copy of a hotel. Tokens and the clients' own identifiers are replaced."""
 
 from tenants.personal_data import declare_columns, mask_secret, mask_text, mask_token, omit_rows
 
@@ -13,5 +13,5 @@ declare_columns(
     masked={"session": mask_token, "reference": mask_token},
     kept=("room_type", "status", "holder"),
 )
-# They would tell real systems of invented guests.
+# A copy with webhooks would send events about masked data to real systems.
 omit_rows("locks_webhook", "locks_webhookdelivery")

@@ -1,7 +1,8 @@
-"""How rooms, holds and what is free look over REST."""
+"""The serializers of rooms, availability and holds."""
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -11,9 +12,16 @@ from locks.holds import AllocatedRoom, Hold
 from locks.models import AllocationStatus, Room
 from locks.nights import Nights
 
-_ROOM_ID = "0198b7d2-6c1e-7c52-9a53-0c1f2f6d8a11"
+#: The problem responses of operations with check-in and check-out dates, for `problem_responses`.
+INVALID_DATES = (
+    422,
+    "`/problems/invalid-date-range` or `/problems/invalid-check-in`.",
+)
+
+_MAX_ROOM_ID = 2**31 - 1
+_HOLD_ID = "0198b7d2-6c1e-7c52-9a53-0c1f2f6d8a11"
 _HOLD: dict[str, Any] = {
-    "id": _ROOM_ID,
+    "id": _HOLD_ID,
     "group": None,
     "status": "held",
     "check_in": "2031-07-01",
@@ -24,7 +32,7 @@ _HOLD: dict[str, Any] = {
     "extensions_left": 2,
     "reference": "WEB-1042",
     "reason": "",
-    "rooms": [{"id": _ROOM_ID, "room": 12, "number": "204", "room_type": "double"}],
+    "rooms": [{"id": _HOLD_ID, "room": 12, "number": "204", "room_type": "double"}],
 }
 
 
@@ -32,36 +40,43 @@ class RoomSerializer(StrictMixin, serializers.ModelSerializer[Room]):
     class Meta:
         model = Room
         fields = ("id", "number", "room_type", "floor", "capacity")
-        # The service answers for it: a check beforehand would only be true until it is used.
-        extra_kwargs = {"number": {"validators": []}, "capacity": {"min_value": 1}}
+        # The service checks that the number is unique, and its check does not race with other requests.
+        extra_kwargs = {
+            "number": {"validators": [], "help_text": "The room number, unique in the hotel."},
+            "capacity": {"min_value": 1},
+        }
 
 
 class NightsSerializer(StrictSerializer):
-    """`[check_in, check_out)`: one may arrive on the day another leaves."""
+    """A range of nights. A guest can check in on the day on which another guest checks out."""
 
-    check_in = serializers.DateField(help_text="The first night.")
-    check_out = serializers.DateField(help_text="The day of departure: the first night not stayed.")
+    check_in = serializers.DateField(help_text="The check-in date: the first night.")
+    check_out = serializers.DateField(help_text="The check-out date: the day after the last night.")
 
     @property
     def nights(self) -> Nights:
-        """Raises what `Nights` raises: each is an answer of its own."""
+        """The validated nights. Raises the errors of `Nights`, so that each has its own problem type."""
         return Nights(self.validated_data["check_in"], self.validated_data["check_out"])
 
 
-# For one guest's visit, now or when it is free; which rooms, each says for itself.
-class WantedSerializer(NightsSerializer):
+class GuestRequestSerializer(NightsSerializer):
+    """The fields that requests to hold a room and to wait for one have in common."""
+
     guests = serializers.IntegerField(
-        default=1, min_value=1, max_value=100, help_text="How many each room must sleep, with `room_type`."
+        default=1,
+        min_value=1,
+        max_value=100,
+        help_text="The minimum capacity of each room. Used together with `room_type`.",
     )
     session = serializers.CharField(
         default="",
         allow_blank=True,
         max_length=64,
-        help_text="Your own name for one guest's visit, so that one guest can't hold the whole house. "
-        "An opaque string; never a name or an address.",
+        help_text="Your id for the guest's visit. It limits the number of rooms that one guest can hold. Must not "
+        "contain personal data such as a name or an e-mail address.",
     )
     reference = serializers.CharField(
-        default="", allow_blank=True, max_length=64, help_text="Your own number for the booking."
+        default="", allow_blank=True, max_length=64, help_text="Your booking number."
     )
 
 
@@ -90,30 +105,33 @@ class WantedSerializer(NightsSerializer):
         ),
     ]
 )
-class NewHoldSerializer(WantedSerializer):
+class NewHoldSerializer(GuestRequestSerializer):
     room = serializers.IntegerField(
         required=False,
         min_value=1,
-        max_value=2**31 - 1,
-        help_text="The id of this room. One of `room`, `rooms` and `room_type` says what is wanted.",
+        max_value=_MAX_ROOM_ID,
+        help_text="The id of a room. Provide one of `room`, `rooms` and `room_type`.",
     )
     rooms = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**31 - 1),
+        child=serializers.IntegerField(min_value=1, max_value=_MAX_ROOM_ID),
         required=False,
         allow_empty=False,
         max_length=policy.MAX_ROOMS,
-        help_text="The ids of these rooms, all of them or none.",
+        help_text="The ids of several rooms. Either all of them are held or none.",
     )
     room_type = serializers.CharField(
-        required=False, max_length=40, help_text="Any rooms of this type that are free."
+        required=False, max_length=40, help_text="A room type. Any free rooms of this type are held."
     )
     count = serializers.IntegerField(
-        default=1, min_value=1, max_value=policy.MAX_ROOMS, help_text="How many rooms, with `room_type`."
+        default=1,
+        min_value=1,
+        max_value=policy.MAX_ROOMS,
+        help_text="The number of rooms. Used together with `room_type`.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if sum(name in attrs for name in ("room", "rooms", "room_type")) != 1:
-            raise serializers.ValidationError("Give one of `room`, `rooms` and `room_type`.")
+            raise serializers.ValidationError(_("Provide one of `room`, `rooms` and `room_type`."))
         if "room" in attrs:
             attrs["rooms"] = [attrs.pop("room")]
         return attrs
@@ -125,90 +143,107 @@ class TokenSerializer(StrictSerializer):
         allow_null=True,
         default=None,
         max_length=200,
-        help_text="The token that came with the hold. Staff need none for the holds they made themselves.",
+        help_text="The token from the response that created the hold. Staff do not need it for their own holds.",
     )
 
 
 class ConfirmSerializer(TokenSerializer):
     fencing_token = serializers.IntegerField(
-        min_value=0, max_value=2**63 - 1, help_text="The fencing token that came with the hold."
+        min_value=0, max_value=2**63 - 1, help_text="The fencing token of the hold."
     )
     reference = serializers.CharField(
-        default="", allow_blank=True, max_length=64, help_text="Your number for the booking, where it is new."
+        default="",
+        allow_blank=True,
+        max_length=64,
+        help_text="Your booking number. Replaces the reference of the hold.",
     )
 
 
 class ForceReleaseSerializer(StrictSerializer):
     reason = serializers.CharField(
-        max_length=200, help_text="Why; the owner can read it, and so can the trail."
+        max_length=200, help_text="The reason. It is shown to the owner of the hold and in the audit trail."
     )
 
 
-class OutOfServiceSerializer(NightsSerializer):
-    room = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
-    reason = serializers.CharField(max_length=200)
+class NewClosureSerializer(NightsSerializer):
+    room = serializers.IntegerField(min_value=1, max_value=_MAX_ROOM_ID, help_text="The id of the room.")
+    reason = serializers.CharField(max_length=200, help_text="Why the room is out of service.")
 
     @property
     def nights(self) -> Nights:
-        given = self.validated_data
-        return Nights(given["check_in"], given["check_out"], limit=policy.MAX_CLOSURE_NIGHTS)
+        return Nights(
+            self.validated_data["check_in"],
+            self.validated_data["check_out"],
+            limit=policy.MAX_CLOSURE_NIGHTS,
+        )
 
 
 class MoveSerializer(NightsSerializer):
-    room = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="The room to move to.")
+    room = serializers.IntegerField(min_value=1, max_value=_MAX_ROOM_ID, help_text="The id of the new room.")
 
 
-class HeldRoomSerializer(ReadOnlySerializer[AllocatedRoom]):
-    id = serializers.UUIDField(help_text="Extends, releases or confirms this room alone.")
-    room = serializers.IntegerField(source="room_id")
-    number = serializers.CharField()
+class AllocatedRoomSerializer(ReadOnlySerializer[AllocatedRoom]):
+    id = serializers.UUIDField(
+        help_text="The id of the hold of this room. Use it to extend, release or confirm this room alone."
+    )
+    room = serializers.IntegerField(source="room_id", help_text="The id of the room.")
+    number = serializers.CharField(help_text="The room number.")
     room_type = serializers.CharField()
 
 
 @extend_schema_serializer(examples=[OpenApiExample("A hold", value=_HOLD, response_only=True)])
 class HoldSerializer(ReadOnlySerializer[Hold]):
-    """One room, or several that were taken together."""
+    """A hold, a stay or a closure of one room, or of several rooms that were held together."""
 
-    id = serializers.UUIDField(help_text="Extends, releases or confirms all of its rooms.")
+    id = serializers.UUIDField(
+        help_text="The id of the hold. Use it to extend, release or confirm all rooms."
+    )
     group = serializers.UUIDField(
-        allow_null=True, help_text="What this was taken together with, where it was several rooms."
+        allow_null=True, help_text="The id of the group, if several rooms were held together."
     )
     status = serializers.ChoiceField(choices=AllocationStatus.choices)
     check_in = serializers.DateField()
     check_out = serializers.DateField()
     fencing_token = serializers.IntegerField(
         allow_null=True,
-        help_text="Larger than that of any earlier hold of these rooms: send it along when you write to "
-        "another system about the room, and let that refuse what is smaller than what it has seen.",
+        help_text="A number that is larger than the fencing token of any earlier hold of these rooms. Send it along "
+        "when you write to another system about the room. That system should refuse a smaller number than the "
+        "largest it has seen, because it comes from a hold that has ended.",
     )
-    expires_at = serializers.DateTimeField(allow_null=True)
-    seconds_left = serializers.IntegerField(help_text="By the server's clock; zero unless it is held.")
-    extensions_left = serializers.IntegerField()
-    reference = serializers.CharField()
-    reason = serializers.CharField(help_text="Why staff ended it, or why the room is out of service.")
-    rooms = HeldRoomSerializer(many=True)
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="When the hold expires.")
+    seconds_left = serializers.IntegerField(
+        help_text="Seconds until the hold expires, by the server's clock. 0 unless the status is `held`."
+    )
+    extensions_left = serializers.IntegerField(help_text="How often the hold can still be extended.")
+    reference = serializers.CharField(help_text="Your booking number.")
+    reason = serializers.CharField(
+        help_text="Why staff released the hold, or why the room is out of service."
+    )
+    rooms = AllocatedRoomSerializer(many=True)
 
 
 @extend_schema_serializer(
     examples=[OpenApiExample("A new hold", value={**_HOLD, "token": "mVd0…"}, response_only=True)]
 )
-class MadeHoldSerializer(HoldSerializer):
-    token = serializers.CharField(help_text="Shown once. Whoever has it owns the hold.")
-
-
-class AvailabilityQuerySerializer(NightsSerializer):
-    type = serializers.CharField(default="", max_length=40, help_text="Rooms of this type only.")
-    adults = serializers.IntegerField(
-        default=1, min_value=1, max_value=100, help_text="Rooms that sleep so many."
+class HoldWithTokenSerializer(HoldSerializer):
+    token = serializers.CharField(
+        help_text="The token that proves ownership of the hold. It is shown only in this response."
     )
 
 
-class TypeCountSerializer(ReadOnlySerializer[Any]):
+class AvailabilityQuerySerializer(NightsSerializer):
+    type = serializers.CharField(default="", max_length=40, help_text="Return only rooms of this type.")
+    adults = serializers.IntegerField(
+        default=1, min_value=1, max_value=100, help_text="Return only rooms with at least this capacity."
+    )
+
+
+class TypeAvailabilitySerializer(ReadOnlySerializer[Any]):
     room_type = serializers.CharField()
-    rooms = serializers.IntegerField(help_text="How many the hotel has.")
-    free = serializers.IntegerField(help_text="How many are free on all of these nights.")
+    rooms = serializers.IntegerField(help_text="The number of rooms of this type.")
+    free = serializers.IntegerField(help_text="The number of these rooms that are free on all nights.")
 
 
 class AvailabilitySerializer(ReadOnlySerializer[Any]):
-    types = TypeCountSerializer(many=True)
-    rooms = RoomSerializer(many=True, source="free")
+    types = TypeAvailabilitySerializer(many=True)
+    rooms = RoomSerializer(many=True, source="free", help_text="The rooms that are free on all nights.")

@@ -1,4 +1,4 @@
-"""What runs when something of a room's is due."""
+"""The Celery tasks for due items of holds, the waiting list and webhooks."""
 
 from uuid import UUID
 
@@ -6,43 +6,43 @@ from celery import shared_task
 
 from locks import services
 from locks.waiting_list.offers import process_entry
+from locks.webhooks import publishing
 from locks.webhooks.delivery import deliver, make_final_attempt
-from locks.webhooks.publishing import publish_expiring_holds
 from tenants.queue import due
 from tenants.queue.celery_task import HotelTask
 
 
 @shared_task(base=HotelTask, name="locks.tasks.expire_holds")
 def expire_holds(ids: list[str]) -> None:
-    """Write down that these holds have lapsed, within seconds; rooms are free without it."""
+    """Mark holds as expired and record it. Their rooms are free from the expiry on, even before this task runs."""
     services.expire_holds(ids=[UUID(hold) for hold in ids])
 
 
-@shared_task(base=HotelTask, name="locks.tasks.warn_expiring")
-def warn_expiring(ids: list[str]) -> None:
-    """Tell webhooks of holds that are about to end."""
-    publish_expiring_holds([UUID(hold) for hold in ids])
+@shared_task(base=HotelTask, name="locks.tasks.publish_expiring_holds")
+def publish_expiring_holds(ids: list[str]) -> None:
+    """Send a webhook event for holds that are about to expire."""
+    publishing.publish_expiring_holds([UUID(hold) for hold in ids])
 
 
-@shared_task(base=HotelTask, name="locks.tasks.look_after_waiting")
-def look_after_waiting(ids: list[str]) -> None:
-    """See whether those who wait can have a room by now; their ids are in the order in which they joined."""
+@shared_task(base=HotelTask, name="locks.tasks.process_waiting_list")
+def process_waiting_list(ids: list[str]) -> None:
+    """Offer free rooms to the waiting list entries `ids`. The ids are in the order in which the entries were made."""
     for entry in ids:
         process_entry(UUID(entry))
 
 
-@shared_task(base=HotelTask, name="locks.tasks.send_notices")
-def send_notices(ids: list[str]) -> None:
-    """Send what webhooks are to be told, one after the other."""
-    for notice in ids:
-        if not deliver(UUID(notice)):
-            send_last.delay(notice)
+@shared_task(base=HotelTask, name="locks.tasks.send_webhook_deliveries")
+def send_webhook_deliveries(ids: list[str]) -> None:
+    """Send webhook deliveries that are due. Enqueue the final attempt of those whose retries are exhausted."""
+    for delivery_id in ids:
+        if not deliver(UUID(delivery_id)):
+            make_final_webhook_attempt.delay(delivery_id)
 
 
-@shared_task(base=HotelTask, name="locks.tasks.send_last")
-def send_last(notice: str) -> None:
-    """The last try of a notice: a task of its own, so that its failure is kept and can be sent again."""
-    make_final_attempt(UUID(notice))
+@shared_task(base=HotelTask, name="locks.tasks.make_final_webhook_attempt")
+def make_final_webhook_attempt(delivery_id: str) -> None:
+    """Make the final attempt of one webhook delivery. If it fails, the failure is kept in the dead-letter queue."""
+    make_final_attempt(UUID(delivery_id))
 
 
 @shared_task(base=HotelTask, name="locks.tasks.forget_ended")

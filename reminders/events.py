@@ -26,20 +26,20 @@ ERROR_LABELS = {
 
 RESERVATION_CREATED = register(
     "reservation.created",
-    description=_("{actor} stored reservation {number} from {arrival} to {departure}"),
+    sentence=_("{actor} stored reservation {number} from {arrival} to {departure}"),
     fields=("number", "arrival", "departure"),
 )
 RESERVATION_CHANGED = register(
     "reservation.changed",
-    description=_("{actor} changed reservation {number}: {changed}"),
+    sentence=_("{actor} changed reservation {number}: {changed}"),
     fields=("number", "changed"),
 )
 RESERVATION_CANCELLED = register(
-    "reservation.cancelled", description=_("{actor} cancelled reservation {number}"), fields=("number",)
+    "reservation.cancelled", sentence=_("{actor} cancelled reservation {number}"), fields=("number",)
 )
 RESERVATIONS_IMPORTED = register(
     "reservation.imported",
-    description=_(
+    sentence=_(
         "{actor} imported {file}: {created} reservations created, {updated} updated, {unchanged} unchanged, "
         "{rejected} rejected"
     ),
@@ -47,91 +47,91 @@ RESERVATIONS_IMPORTED = register(
 )
 REMINDER_SENT = register(
     "reminder.sent",
-    description=_("{actor} sent reservation {number} its reminder “{rule}”"),
+    sentence=_("{actor} sent reservation {number} its reminder “{rule}”"),
     fields=("number", "rule", "attempts"),
-    labels={"rule": FIRST_RULES},
+    words={"rule": FIRST_RULES},
 )
 REMINDER_SKIPPED = register(
     "reminder.skipped",
-    description=_("{actor} skipped the reminder “{rule}” of reservation {number}: {reason}"),
+    sentence=_("{actor} skipped the reminder “{rule}” of reservation {number}: {reason}"),
     fields=("number", "rule", "reason"),
-    labels={"rule": FIRST_RULES, "reason": _SKIPPED},
+    words={"rule": FIRST_RULES, "reason": _SKIPPED},
 )
 REMINDER_FAILED = register(
     "reminder.failed",
-    description=_("{actor} could not send reservation {number} its reminder “{rule}”: {error}"),
+    sentence=_("{actor} could not send reservation {number} its reminder “{rule}”: {error}"),
     fields=("number", "rule", "error"),
-    labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
+    words={"rule": FIRST_RULES, "error": ERROR_LABELS},
 )
 REMINDER_UNKNOWN = register(
     "reminder.unknown",
-    description=_("Nobody knows whether reservation {number} got its reminder “{rule}”: {error}"),
+    sentence=_("Nobody knows whether reservation {number} got its reminder “{rule}”: {error}"),
     fields=("number", "rule", "error"),
-    labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
+    words={"rule": FIRST_RULES, "error": ERROR_LABELS},
 )
 REMINDER_CANCELLED = register(
     "reminder.cancelled",
-    description=_("{actor} cancelled the reminder “{rule}” of reservation {number}"),
+    sentence=_("{actor} cancelled the reminder “{rule}” of reservation {number}"),
     fields=("number", "rule", "was"),
-    labels={"rule": FIRST_RULES},
+    words={"rule": FIRST_RULES},
 )
 REMINDER_SEND_REQUESTED = register(
     "reminder.send_requested",
-    description=_("{actor} asked for the reminder “{rule}” of reservation {number} to go now"),
+    sentence=_("{actor} asked for the reminder “{rule}” of reservation {number} to go now"),
     fields=("number", "rule", "was"),
-    labels={"rule": FIRST_RULES},
+    words={"rule": FIRST_RULES},
 )
 REMINDER_SETTLED = register(
     "reminder.settled",
-    description=_("{actor} settled the reminder “{rule}” of reservation {number}: it {outcome}"),
+    sentence=_("{actor} settled the reminder “{rule}” of reservation {number}: it {outcome}"),
     fields=("number", "rule", "outcome"),
-    labels={"rule": FIRST_RULES, "outcome": {"was sent": _("was sent"), "was not sent": _("was not sent")}},
+    words={"rule": FIRST_RULES, "outcome": {"was sent": _("was sent"), "was not sent": _("was not sent")}},
 )
 REMINDERS_REPLANNED = register(
     "reminder.replanned",
-    description=_("{actor} had all reminders planned again: {scheduled} scheduled, {cancelled} cancelled"),
+    sentence=_("{actor} had all reminders planned again: {scheduled} scheduled, {cancelled} cancelled"),
     fields=("scheduled", "skipped", "cancelled"),
 )
 REMINDER_UNDELIVERED = register(
     "reminder.undelivered",
-    description=_("{actor} could not deliver the reminder “{rule}” of reservation {number}: {reason}"),
+    sentence=_("{actor} could not deliver the reminder “{rule}” of reservation {number}: {reason}"),
     fields=("number", "rule", "reason"),
-    labels={"rule": FIRST_RULES, "reason": ERROR_LABELS},
+    words={"rule": FIRST_RULES, "reason": ERROR_LABELS},
 )
 SUPPRESSION_UNSUBSCRIBED = register(
     "suppression.unsubscribed",
-    description=_("The guest of reservation {number} unsubscribed from the hotel's mails"),
+    sentence=_("The guest of reservation {number} unsubscribed from the hotel's mails"),
     fields=("number",),
 )
 SUPPRESSION_REPORTED = register(
     "suppression.reported",
-    description=_("{actor} reported the address of reservation {number}: {reason}"),
+    sentence=_("{actor} reported the address of reservation {number}: {reason}"),
     fields=("number", "reason"),
-    labels={"reason": _SUPPRESSED},
+    words={"reason": _SUPPRESSED},
 )
 SUPPRESSION_ADDED = register(
-    "suppression.added", description=_("{actor} put an address on the suppression list")
+    "suppression.added", sentence=_("{actor} put an address on the suppression list")
 )
 SUPPRESSION_REMOVED = register(
     "suppression.removed",
-    description=_("{actor} took an address off the suppression list, where it stood as {reason}"),
+    sentence=_("{actor} took an address off the suppression list, where it stood as {reason}"),
     fields=("reason",),
-    labels={"reason": _SUPPRESSED},
+    words={"reason": _SUPPRESSED},
 )
 EMAIL_BRANDING_CHANGED = register(
     "email_branding.changed",
-    description=_("{actor} changed how the mails look: {changed}"),
+    sentence=_("{actor} changed how the mails look: {changed}"),
     fields=("changed",),
-    labels={"changed": {"colour": _("colour"), "logo": _("logo")}},
+    words={"changed": {"colour": _("colour"), "logo": _("logo")}},
 )
 CALENDAR_LINKED = register(
     "calendar.linked",
-    description=_("{actor} linked the calendar “{name}” at {host} to room {room}"),
+    sentence=_("{actor} linked the calendar “{name}” at {host} to room {room}"),
     fields=("name", "host", "room"),
 )
 CALENDAR_UNLINKED = register(
     "calendar.unlinked",
-    description=_("{actor} unlinked the calendar “{name}” at {host} from room {room}"),
+    sentence=_("{actor} unlinked the calendar “{name}” at {host} from room {room}"),
     fields=("name", "host", "room"),
 )
 

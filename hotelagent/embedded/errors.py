@@ -1,13 +1,10 @@
-"""The errors of the embedded servers. Their messages are one line that says what to do."""
-
-
 class EmbeddedError(Exception):
-    """An embedded server could not be started or stopped."""
+    """What stopped the servers of this machine, in one line that says what to do about it."""
 
     exit_code = 1
 
 
 class InUseError(EmbeddedError):
-    """A port or the whole checkout is used by another process."""
+    """Something else has what is asked for: a port, or the whole checkout."""
 
     exit_code = 2

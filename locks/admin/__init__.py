@@ -1,5 +1,5 @@
-"""The admin of rooms, stays, the waiting list and webhooks."""
+"""The admin of rooms, allocations, the waiting list and webhooks. The imported modules register the model admins."""
 
-from locks.admin import rooms  # noqa: F401 - they register themselves
-from locks.waiting_list import admin as waiting_admin  # noqa: F401 - they register themselves
-from locks.webhooks import admin as webhook_admin  # noqa: F401 - they register themselves
+from locks.admin import rooms  # noqa: F401
+from locks.waiting_list import admin as waiting_list_admin  # noqa: F401
+from locks.webhooks import admin as webhook_admin  # noqa: F401

@@ -1,4 +1,4 @@
-"""Rooms and stays in the hotel's admin, and the board that shows both."""
+"""The admin of rooms and allocations. The room board is a page of the rooms' admin."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ from unfold.decorators import display
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin, ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site
 from locks import services
-from locks.admin.holders import NamesHolder, with_names
-from locks.board.pages import board_page
+from locks.board.views import board_view
+from locks.holder_names import holder_name, with_holder_names
 from locks.listing import stays
 from locks.models import Allocation, AllocationStatus, Room
 
-COLOURS = {
+STATUS_COLORS = {
     AllocationStatus.HELD: "warning",
     AllocationStatus.CONFIRMED: "success",
     AllocationStatus.CLOSED: "danger",
@@ -41,15 +41,14 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
     fields = ["number", "room_type", "floor", "capacity"]
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """As people count: 99, 100, 101."""
+        """Return the numeric order of room numbers: 99, 100, 101."""
         return [Length("number"), "number"]
 
     def get_urls(self) -> list[URLPattern]:
-        address = path("board/", self.admin_site.admin_view(board_page), name="locks_board")
-        return [address, *super().get_urls()]
+        board = path("board/", self.admin_site.admin_view(board_view), name="locks_board")
+        return [board, *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: Room, form: Any, change: bool) -> None:
-        """Through the services, so that one sentence of the trail tells of it, whichever door it came by."""
         values = {name: form.cleaned_data[name] for name in self.fields}
         if change:
             changes = {name: values[name] for name in form.changed_data}
@@ -58,7 +57,7 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
             obj.pk = services.create_room(services.NewRoom(**values)).pk
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A room that had a guest stays: what is gone for good is out of service."""
+        """Return False for rooms with allocations, which are taken out of service instead."""
         return (
             super().has_delete_permission(request, obj)
             and obj is not None
@@ -67,39 +66,42 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
 
 @admin.register(Allocation, site=hotel_site)
-class StayAdmin(NamesHolder, ReadOnlyModelAdmin):
-    """To look at. What can be done with a stay is done on the board."""
+class AllocationAdmin(ReadOnlyModelAdmin):
+    """The list of allocations. Staff change them on the room board."""
 
     icon = "hotel"
     menu_order = 20
-    list_display = ["room", "check_in", "check_out", "shown_status", "reference", "made_by", "created_at"]
+    list_display = ["room", "check_in", "check_out", "state", "reference", "client", "created_at"]
     list_filter = [("status", ChoicesDropdownFilter)]
     list_filter_submit = True
     search_fields = ["reference", "room__number", "holder"]
     ordering = ["-id"]
     readonly_fields = [
-        "room", "check_in", "check_out", "status_now", "reference", "session", "made_by", "fencing_token",
+        "room", "check_in", "check_out", "current_status", "reference", "session", "client", "fencing_token",
         "expires_at", "extensions_left", "reason", "created_at", "id", "group_id",
     ]  # fmt: skip
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Allocation]:
-        return with_names(stays())
+        return with_holder_names(stays())
 
     @display(description=_("check-in"), ordering="nights")
-    def check_in(self, stay: Allocation) -> str:
-        return date_format(stay.check_in)
+    def check_in(self, allocation: Allocation) -> str:
+        return date_format(allocation.check_in)
 
     @display(description=_("check-out"))
-    def check_out(self, stay: Allocation) -> str:
-        return date_format(stay.check_out)
+    def check_out(self, allocation: Allocation) -> str:
+        return date_format(allocation.check_out)
 
-    @display(description=_("status"), label=COLOURS, ordering="status")
-    def shown_status(self, stay: Allocation) -> tuple[str, str]:
-        state = AllocationStatus(getattr(stay, "state", stay.status))
-        return state, str(state.label)
+    @display(description=_("status"), label=STATUS_COLORS, ordering="status")
+    def state(self, allocation: Any) -> tuple[str, str]:
+        status = AllocationStatus(allocation.state)
+        return status, str(status.label)
 
     @display(description=_("status"))
-    def status_now(self, stay: Allocation) -> str:
-        _state, label = self.shown_status(stay)
-        return str(label)
+    def current_status(self, allocation: Any) -> str:
+        return str(AllocationStatus(allocation.state).label)
+
+    @display(description=_("client"), ordering="holder")
+    def client(self, allocation: Allocation) -> str:
+        return holder_name(allocation)

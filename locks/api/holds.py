@@ -1,57 +1,66 @@
-"""/api/v1/locks/: holding rooms, and what becomes of the hold."""
+"""The REST API of holds, stays and closures: /api/v1/locks/."""
 
 from typing import Any
 from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
+from rest_framework.serializers import Serializer
 
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 from locks import selectors, services
-from locks.api.rooms import DATES
 from locks.holds import Hold, listed
 from locks.listing import stays
 from locks.models import Allocation, AllocationStatus
 from locks.serializers import (
+    INVALID_DATES,
     ConfirmSerializer,
     ForceReleaseSerializer,
     HoldSerializer,
-    MadeHoldSerializer,
+    HoldWithTokenSerializer,
     MoveSerializer,
+    NewClosureSerializer,
     NewHoldSerializer,
-    OutOfServiceSerializer,
     TokenSerializer,
 )
 from tenants.context import current_actor
 
-_TAKEN = (
+_UNAVAILABLE = (
     409,
-    """`/problems/room-unavailable` (`clashes`: which nights, what kind of thing; `next_free`; `alternatives`) or
-    `/problems/room-type-unavailable` (`free`, `next_free`).""",
+    """`/problems/room-unavailable`, with the occupied nights in `clashes`, the next possible check-in date in
+    `next_free` and other rooms in `alternatives`; or `/problems/room-type-unavailable`, with the number of free rooms
+    in `free`, and `next_free`.""",
 )
-_OWNER = (
-    (403, "`/problems/invalid-hold-token`."),
-    (404, "`/problems/hold-not-found`."),
-    (409, "`/problems/hold-state-error`, `too-many-extensions` or `stale-fencing-token`."),
-    (410, "`/problems/hold-expired`."),
+_ROOM_NOT_FOUND = (404, "`/problems/room-not-found`.")
+_HOLD_NOT_FOUND = (404, "`/problems/hold-not-found`.")
+_INVALID_TOKEN = (403, "`/problems/invalid-hold-token`.")
+_HOLD_EXPIRED = (410, "`/problems/hold-expired`.")
+_OWNER_PROBLEMS = (
+    _INVALID_TOKEN,
+    _HOLD_NOT_FOUND,
+    (
+        409,
+        "`/problems/hold-state-error`, `/problems/too-many-extensions` or `/problems/stale-fencing-token`.",
+    ),
+    _HOLD_EXPIRED,
 )
 
 
 class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(field_name="state", choices=AllocationStatus.choices)
     since = django_filters.DateFilter(
-        field_name="nights__endswith", lookup_expr="gt", label="Leaves after this day."
+        field_name="nights__endswith", lookup_expr="gt", label="Check-out after this date."
     )
     until = django_filters.DateFilter(
-        field_name="nights__startswith", lookup_expr="lte", label="Arrives on this day or before."
+        field_name="nights__startswith", lookup_expr="lte", label="Check-in on or before this date."
     )
 
     class Meta:
@@ -60,8 +69,6 @@ class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 class HoldViewSet(IdempotentMixin, HotelViewSet):
-    """Holds, the stays they become, and rooms out of service."""
-
     queryset = Allocation.objects.all()
     serializer_class = HoldSerializer
     filterset_class = HoldFilter
@@ -73,132 +80,157 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
 
     @extend_schema(responses={200: HoldSerializer(many=True)})
     def list(self, _request: Request) -> Response:
-        """List holds and stays, one entry a room, the newest first."""
-        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(_shown([Hold.of([listed(stay)]) for stay in page]).data)
+        """List holds, stays and closures, newest first.
 
-    @extend_schema(responses={200: HoldSerializer, **problem_responses((404, "`/problems/hold-not-found`."))})
+        A hold of several rooms is listed once for each room.
+        """
+        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        holds: Any = [Hold.of([listed(allocation)]) for allocation in page]
+        return self.get_paginated_response(HoldSerializer(holds, many=True).data)
+
+    @extend_schema(responses={200: HoldSerializer, **problem_responses(_HOLD_NOT_FOUND)})
     def retrieve(self, _request: Request, pk: str) -> Response:
-        """Read one hold or stay, or a group's by the group's id."""
-        return _answer(selectors.hold(UUID(pk)))
+        """Retrieve a hold, a stay or a closure.
+
+        For several rooms that were held together, use the id of the group.
+        """
+        return _hold_response(selectors.hold(UUID(pk)))
 
     @extend_schema(
         request=NewHoldSerializer,
         responses={
-            201: MadeHoldSerializer,
+            201: HoldWithTokenSerializer,
             **problem_responses(
-                _TAKEN, DATES, (404, "`/problems/room-not-found`."), (429, "`/problems/too-many-holds`.")
+                _UNAVAILABLE, INVALID_DATES, _ROOM_NOT_FOUND, (429, "`/problems/too-many-holds`.")
             ),
         },
     )
     def create(self, request: Request) -> Response:
-        """Hold rooms.
+        """Hold one or more rooms.
 
-        Nobody else can have them until the hold ends: it lives for twenty minutes and can be extended twice
-        by ten. `confirm` turns it into the stay. Send an `Idempotency-Key`: should the answer be lost on the
-        way, the same request gets it again, token included.
+        No other client can hold or book the rooms until the hold ends. A hold expires after 20 minutes and can be
+        extended twice by 10 minutes. Confirm it to turn it into a stay.
+
+        Send an `Idempotency-Key`, so that you get the same response again, including the token, if it is lost on the
+        way.
         """
-        wanted = NewHoldSerializer(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        given = wanted.validated_data
-        common = {"nights": wanted.nights, "session": given["session"], "reference": given["reference"]}
-        if "rooms" in given:
-            hold = services.acquire_hold(rooms=given["rooms"], **common)
+        serializer = NewHoldSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        fields = serializer.validated_data
+        common = {
+            "nights": serializer.nights,
+            "session": fields["session"],
+            "reference": fields["reference"],
+        }
+        if "rooms" in fields:
+            hold = services.acquire_hold(rooms=fields["rooms"], **common)
         else:
             hold = services.acquire_hold_of_type(
-                room_type=given["room_type"], count=given["count"], guests=given["guests"], **common
+                room_type=fields["room_type"], count=fields["count"], guests=fields["guests"], **common
             )
-        return Response(MadeHoldSerializer(hold).data, status=status.HTTP_201_CREATED)
+        return Response(HoldWithTokenSerializer(hold).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=TokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
+    @extend_schema(
+        request=TokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
+    )
     @action(detail=True, methods=["post"])
     def extend(self, request: Request, pk: str) -> Response:
-        """Extend a hold by ten minutes."""
-        return _answer(services.extend_hold(UUID(pk), token=_given(TokenSerializer, request)["token"]))
+        """Extend a hold by 10 minutes."""
+        token = _validated(TokenSerializer, request)["token"]
+        return _hold_response(services.extend_hold(UUID(pk), token=token))
 
-    @extend_schema(request=TokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
+    @extend_schema(
+        request=TokenSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
+    )
     @action(detail=True, methods=["post"])
     def release(self, request: Request, pk: str) -> Response:
-        """Give the rooms back. Again, or after the hold has expired, is no error."""
-        return _answer(services.release_hold(UUID(pk), token=_given(TokenSerializer, request)["token"]))
+        """Release a hold.
 
-    @extend_schema(request=ConfirmSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER)})
+        It is not an error if the hold has already been released or has expired.
+        """
+        token = _validated(TokenSerializer, request)["token"]
+        return _hold_response(services.release_hold(UUID(pk), token=token))
+
+    @extend_schema(
+        request=ConfirmSerializer, responses={200: HoldSerializer, **problem_responses(*_OWNER_PROBLEMS)}
+    )
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: str) -> Response:
-        """Turn a hold into the stay. Again with the same token and fencing token gives the same answer."""
-        return _answer(services.confirm_hold(UUID(pk), **_given(ConfirmSerializer, request)))
+        """Confirm a hold.
+
+        The hold becomes a stay. A repeated request with the same token and fencing token returns the same response.
+        """
+        return _hold_response(services.confirm_hold(UUID(pk), **_validated(ConfirmSerializer, request)))
 
     @extend_schema(
         request=TokenSerializer,
         responses={
             200: HoldSerializer,
-            **problem_responses(*_OWNER[:2], (409, "`/problems/hold-state-error`.")),
+            **problem_responses(_INVALID_TOKEN, _HOLD_NOT_FOUND, (409, "`/problems/hold-state-error`.")),
         },
     )
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
-        """Cancel a confirmed stay: its rooms are free at once. By its owner's token, or by staff.
+        """Cancel a stay.
 
-        Again with the token is no error.
+        Its rooms are free immediately. Requires the token, unless you are signed in as staff. It is not an error if
+        the stay has already been cancelled.
         """
         if current_actor().kind == "user":
-            return _answer(Hold.of([services.cancel_stay(UUID(pk))]))
-        return _answer(
-            services.cancel_confirmed_hold(UUID(pk), token=_given(TokenSerializer, request)["token"])
-        )
+            return _hold_response(Hold.of([services.cancel_stay(UUID(pk))]))
+        token = _validated(TokenSerializer, request)["token"]
+        return _hold_response(services.cancel_confirmed_hold(UUID(pk), token=token))
 
     @extend_schema(
         request=ForceReleaseSerializer,
         responses={
             200: HoldSerializer,
-            **problem_responses(
-                (404, "`/problems/hold-not-found`."), (409, "`/problems/allocation-state-error`.")
-            ),
+            **problem_responses(_HOLD_NOT_FOUND, (409, "`/problems/allocation-state-error`.")),
         },
     )
     @action(detail=True, methods=["post"], url_path="force-release")
-    def force_release_hold(self, request: Request, pk: str) -> Response:
-        """End another's hold, with a reason. Staff only."""
-        _staff_only()
-        reason = _given(ForceReleaseSerializer, request)["reason"]
-        return _answer(services.force_release_hold(UUID(pk), reason=reason))
+    def force_release(self, request: Request, pk: str) -> Response:
+        """Release the hold of another client, with a reason. Staff only."""
+        _require_staff()
+        reason = _validated(ForceReleaseSerializer, request)["reason"]
+        return _hold_response(services.force_release_hold(UUID(pk), reason=reason))
 
     @extend_schema(
         request=MoveSerializer,
         responses={
             200: HoldSerializer,
-            **problem_responses(
-                _TAKEN, DATES, (404, "`/problems/hold-not-found`."), (410, "`/problems/hold-expired`.")
-            ),
+            **problem_responses(_UNAVAILABLE, INVALID_DATES, _HOLD_NOT_FOUND, _HOLD_EXPIRED),
         },
     )
     @action(detail=True, methods=["post"])
     def move(self, request: Request, pk: str) -> Response:
-        """Move a hold or a stay to another room, other nights or both. Staff only.
+        """Move a hold, a stay or a closure to another room, other dates or both. Staff only.
 
-        A hold gets a new fencing token: its owner reads it again before confirming.
+        A moved hold gets a new fencing token. Its owner has to retrieve the hold before confirming it.
         """
-        _staff_only()
-        asked = MoveSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        moved = services.move_allocation(UUID(pk), room=asked.validated_data["room"], nights=asked.nights)
-        return _answer(Hold.of([moved]))
+        _require_staff()
+        serializer = MoveSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        moved = services.move_allocation(
+            UUID(pk), room=serializer.validated_data["room"], nights=serializer.nights
+        )
+        return _hold_response(Hold.of([moved]))
 
     @extend_schema(
-        request=OutOfServiceSerializer,
-        responses={
-            201: HoldSerializer,
-            **problem_responses(_TAKEN, DATES, (404, "`/problems/room-not-found`.")),
-        },
+        request=NewClosureSerializer,
+        responses={201: HoldSerializer, **problem_responses(_UNAVAILABLE, INVALID_DATES, _ROOM_NOT_FOUND)},
     )
     @action(detail=False, methods=["post"], url_path="out-of-service")
     def out_of_service(self, request: Request) -> Response:
-        """Take a room out of service for some nights."""
-        asked = OutOfServiceSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
-        closed = services.close_room(room=given["room"], nights=asked.nights, reason=given["reason"])
-        return Response(_shown(Hold.of([closed])).data, status=status.HTTP_201_CREATED)
+        """Take a room out of service for a range of nights."""
+        serializer = NewClosureSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        closure = services.close_room(
+            room=serializer.validated_data["room"],
+            nights=serializer.nights,
+            reason=serializer.validated_data["reason"],
+        )
+        return _hold_response(Hold.of([closure]), status_code=status.HTTP_201_CREATED)
 
     @extend_schema(
         request=None,
@@ -207,25 +239,21 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     @action(detail=True, methods=["post"], url_path="back-in-service")
     def back_in_service(self, _request: Request, pk: str) -> Response:
         """Put a room back in service."""
-        return _answer(Hold.of([services.reopen_room(UUID(pk))]))
+        return _hold_response(Hold.of([services.reopen_room(UUID(pk))]))
 
 
-def _given(serializer: type[BaseSerializer[Any]], request: Request) -> dict[str, Any]:
-    given = serializer(data=request.data)
-    given.is_valid(raise_exception=True)
-    found: dict[str, Any] = given.validated_data
-    return found
+def _validated(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    fields: dict[str, Any] = serializer.validated_data
+    return fields
 
 
-def _staff_only() -> None:
-    """An API key acts for guests, and may not decide over another's hold."""
+def _require_staff() -> None:
+    """Raise PermissionDenied for API keys, which act for guests and may not change the holds of others."""
     if current_actor().kind != "user":
-        raise exceptions.PermissionDenied("Only staff who are logged in may do this, not an API key.")
+        raise exceptions.PermissionDenied(_("Only signed-in staff can do this. API keys can't."))
 
 
-def _shown(hold: Any) -> BaseSerializer[Any]:
-    return HoldSerializer(hold, many=isinstance(hold, list))
-
-
-def _answer(hold: Hold) -> Response:
-    return Response(_shown(hold).data)
+def _hold_response(hold: Hold, *, status_code: int = status.HTTP_200_OK) -> Response:
+    return Response(HoldSerializer(hold).data, status=status_code)

@@ -1,4 +1,4 @@
-"""/api/v1/{rooms,availability}/: the rooms, and which of them are free."""
+"""The REST API of rooms and availability: /api/v1/rooms/ and /api/v1/availability/."""
 
 import django_filters
 from drf_spectacular.utils import extend_schema
@@ -12,21 +12,22 @@ from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelAPIView, HotelViewSet
 from locks import selectors, services
 from locks.models import Room
-from locks.serializers import AvailabilityQuerySerializer, AvailabilitySerializer, RoomSerializer
-
-#: What dates may be refused for.
-DATES = (
-    422,
-    "`/problems/invalid-date-range` or `/problems/invalid-check-in`.",
+from locks.serializers import (
+    INVALID_DATES,
+    AvailabilityQuerySerializer,
+    AvailabilitySerializer,
+    RoomSerializer,
 )
 
+_NUMBER_CONFLICT = (409, "`/problems/room-number-conflict`.")
 
-class RoomsInOrder(NewestFirstPagination):
+
+class OldestFirstPagination(NewestFirstPagination):
     ordering = "id"
 
 
 class RoomFilter(django_filters.FilterSet):  # type: ignore[misc]
-    capacity = django_filters.NumberFilter(lookup_expr="gte", label="Sleeps at least so many.")
+    capacity = django_filters.NumberFilter(lookup_expr="gte", label="Rooms with at least this capacity.")
 
     class Meta:
         model = Room
@@ -37,27 +38,23 @@ class RoomViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMi
     queryset = Room.objects.all()
     serializer_class = RoomSerializer
     filterset_class = RoomFilter
-    pagination_class = RoomsInOrder
+    pagination_class = OldestFirstPagination
     required_scopes = {"GET": "rooms:read", "POST": "rooms:write", "PATCH": "rooms:write"}
 
-    @extend_schema(
-        responses={201: RoomSerializer, **problem_responses((409, "`/problems/room-number-conflict`."))}
-    )
+    @extend_schema(responses={201: RoomSerializer, **problem_responses(_NUMBER_CONFLICT)})
     def create(self, request: Request) -> Response:
-        """Add a room."""
-        new = RoomSerializer(data=request.data)
-        new.is_valid(raise_exception=True)
-        room = services.create_room(services.NewRoom(**new.validated_data))
+        """Create a room."""
+        serializer = RoomSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        room = services.create_room(services.NewRoom(**serializer.validated_data))
         return Response(RoomSerializer(room).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(
-        responses={200: RoomSerializer, **problem_responses((409, "`/problems/room-number-conflict`."))}
-    )
+    @extend_schema(responses={200: RoomSerializer, **problem_responses(_NUMBER_CONFLICT)})
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a room."""
-        changes = RoomSerializer(data=request.data, partial=True)
-        changes.is_valid(raise_exception=True)
-        room = services.change_room(self.get_object(), changes=changes.validated_data)
+        """Update a room."""
+        serializer = RoomSerializer(data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        room = services.change_room(self.get_object(), changes=serializer.validated_data)
         return Response(RoomSerializer(room).data)
 
 
@@ -66,15 +63,18 @@ class AvailabilityView(HotelAPIView):
 
     @extend_schema(
         parameters=[AvailabilityQuerySerializer],
-        responses={200: AvailabilitySerializer, **problem_responses(DATES)},
+        responses={200: AvailabilitySerializer, **problem_responses(INVALID_DATES)},
     )
     def get(self, request: Request) -> Response:
-        """See which rooms are free on all of some nights, and how many of each type."""
-        asked = AvailabilityQuerySerializer(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        found = selectors.availability(
-            nights=asked.nights,
-            room_type=asked.validated_data["type"],
-            guests=asked.validated_data["adults"],
+        """Check availability.
+
+        Returns the rooms that are free on all nights, and their number for each room type.
+        """
+        query = AvailabilityQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        result = selectors.availability(
+            nights=query.nights,
+            room_type=query.validated_data["type"],
+            guests=query.validated_data["adults"],
         )
-        return Response(AvailabilitySerializer(found).data)
+        return Response(AvailabilitySerializer(result).data)

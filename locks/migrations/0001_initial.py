@@ -324,7 +324,7 @@ class Migration(migrations.Migration):
                     models.Index(
                         condition=models.Q(("status__in", ["waiting", "offered"])),
                         fields=["joined_at"],
-                        name="locks_waiting_in_line",
+                        name="locks_waiting_open",
                     )
                 ],
                 "constraints": [

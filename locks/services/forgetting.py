@@ -9,7 +9,8 @@ from django.db.models import Q
 from locks import policy
 from locks.models import Allocation, AllocationStatus
 from locks.waiting_list.models import WaitingListEntry
-from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
+from locks.webhooks.models import WebhookDelivery, WebhookDeliveryStatus
+from locks.webhooks.services import delete_expired_secrets
 from tenants.database.clock import database_now
 
 BATCH = 1000
@@ -25,9 +26,7 @@ def delete_ended_records() -> int:
     Secrets that were rotated out go too.
     """
     now = database_now()
-    Webhook.objects.filter(previous_secret_expires_at__lt=now).update(
-        encrypted_previous_secret=None, previous_secret_expires_at=None
-    )
+    delete_expired_secrets()
     before = now - datetime.timedelta(days=policy.KEEP_ENDED_DAYS)
     forgotten = WaitingListEntry.objects.filter(ended_at__lt=before).delete()[0]
     forgotten += WebhookDelivery.objects.filter(

@@ -1,4 +1,4 @@
-"""Who waits for a room."""
+"""The admin of the waiting list."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from unfold.decorators import display
 
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
-from locks.admin.holders import NamesHolder, with_names
-from locks.listing import waiting_entries
+from locks.holder_names import holder_name, with_holder_names
+from locks.waiting_list import services
 from locks.waiting_list.models import WaitingListEntry, WaitingStatus
-from locks.waiting_list.services import cancel_entry
+from locks.waiting_list.queries import entries_with_position
 
-COLOURS = {
+STATUS_COLORS = {
     WaitingStatus.WAITING: "info",
     WaitingStatus.OFFERED: "warning",
     WaitingStatus.CLAIMED: "success",
@@ -28,28 +28,30 @@ COLOURS = {
 
 
 @admin.register(WaitingListEntry, site=hotel_site)
-class WaitingListEntryAdmin(NamesHolder, HotelModelAdmin):
-    """To look at, and to end a wait. Clients join over REST."""
+class WaitingListEntryAdmin(HotelModelAdmin):
+    """The entries can be viewed and cancelled. Clients create them with the REST API."""
 
     icon = "hourglass_top"
     menu_order = 25
-    list_display = ["wanted", "check_in", "check_out", "state", "place", "reference", "made_by", "joined_at"]
+    list_display = [
+        "requested_room", "check_in", "check_out", "state", "position", "reference", "client", "joined_at",
+    ]  # fmt: skip
     list_filter = [("status", ChoicesDropdownFilter)]
     list_filter_submit = True
     search_fields = ["reference", "room__number", "room_type", "holder"]
     ordering = ["-id"]
-    actions = ["end_wait"]
+    actions = ["cancel_entries"]
     readonly_fields = [
-        "wanted", "guests", "check_in", "check_out", "status", "place", "hold_id", "reference", "session",
-        "made_by", "joined_at", "ended_at", "id",
+        "requested_room", "guests", "check_in", "check_out", "status", "position", "hold_id", "reference", "session",
+        "client", "joined_at", "ended_at", "id",
     ]  # fmt: skip
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WaitingListEntry]:
-        return with_names(waiting_entries())
+        return with_holder_names(entries_with_position())
 
-    @display(description=_("wanted"), ordering="room_type")
-    def wanted(self, entry: WaitingListEntry) -> str:
+    @display(description=_("requested room"), ordering="room_type")
+    def requested_room(self, entry: WaitingListEntry) -> str:
         return str(entry.room or entry.room_type)
 
     @display(description=_("check-in"), ordering="nights")
@@ -60,26 +62,30 @@ class WaitingListEntryAdmin(NamesHolder, HotelModelAdmin):
     def check_out(self, entry: WaitingListEntry) -> str:
         return date_format(entry.nights.upper)
 
-    @display(description=_("state"), label=COLOURS, ordering="status")
+    @display(description=_("status"), label=STATUS_COLORS, ordering="status")
     def state(self, entry: WaitingListEntry) -> tuple[str, str]:
-        state = WaitingStatus(entry.status)
-        return state, str(state.label)
+        status = WaitingStatus(entry.status)
+        return status, str(status.label)
 
-    @display(description=_("place"))
-    def place(self, entry: Any) -> Any:
-        return entry.place
+    @display(description=_("position"))
+    def position(self, entry: Any) -> Any:
+        return entry.position
 
-    @admin.action(description=_("End the wait of the selected entries"), permissions=["change"])
-    def end_wait(self, request: HttpRequest, queryset: QuerySet[WaitingListEntry]) -> None:
-        ended = len(self.apply_to_each(request, queryset, lambda entry: cancel_entry(entry.id)))
-        text = ngettext("%(count)d entry no longer waits.", "%(count)d entries no longer wait.", ended)
-        self.message_user(request, text % {"count": ended}, messages.SUCCESS)
+    @display(description=_("client"), ordering="holder")
+    def client(self, entry: WaitingListEntry) -> str:
+        return holder_name(entry)
+
+    @admin.action(description=_("Cancel selected entries"), permissions=["change"])
+    def cancel_entries(self, request: HttpRequest, queryset: QuerySet[WaitingListEntry]) -> None:
+        cancelled = self.apply_to_each(request, queryset, lambda entry: services.cancel_entry(entry.id))
+        text = ngettext("%(count)d entry was cancelled.", "%(count)d entries were cancelled.", len(cancelled))
+        self.message_user(request, text % {"count": len(cancelled)}, messages.SUCCESS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The list's action needs it; an entry's own page only shows."""
+        """Return the permission for the list, which the action needs. The page of an entry is read-only."""
         return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -1,10 +1,11 @@
-"""/api/v1/waiting-list/: who finds a room taken waits for it; first come, first offered."""
+"""The REST API of the waiting list: /api/v1/waiting-list/."""
 
 from typing import Any
 from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_serializer
 from rest_framework import serializers, status
 from rest_framework.decorators import action
@@ -14,15 +15,13 @@ from rest_framework.response import Response
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
-from locks.api.rooms import DATES
-from locks.listing import waiting_entries
 from locks.owner import holder, staff_holder
-from locks.serializers import MadeHoldSerializer, WantedSerializer
-from locks.waiting_list.errors import WaitingListEntryNotFound
+from locks.serializers import INVALID_DATES, GuestRequestSerializer, HoldWithTokenSerializer
+from locks.waiting_list import services
 from locks.waiting_list.models import WaitingListEntry, WaitingStatus
-from locks.waiting_list.services import NewEntry, cancel_entry, claim_offer, create_entry
+from locks.waiting_list.queries import entries_with_position
 
-_MINE = (404, "`/problems/waiting-list-entry-not-found`.")
+_NOT_FOUND = (404, "`/problems/waiting-list-entry-not-found`.")
 
 
 @extend_schema_serializer(
@@ -41,53 +40,65 @@ _MINE = (404, "`/problems/waiting-list-entry-not-found`.")
         )
     ]
 )
-class NewEntrySerializer(WantedSerializer):
+class NewWaitingListEntrySerializer(GuestRequestSerializer):
     room = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**31 - 1, help_text="This room. Either it or `room_type`."
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="The id of a room. Required if `room_type` is not given.",
     )
-    room_type = serializers.CharField(required=False, max_length=40, help_text="Any room of this type.")
+    room_type = serializers.CharField(
+        required=False,
+        max_length=40,
+        help_text="A room type. Any room of this type can be offered. Required if `room` is not given.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("room" in attrs) == ("room_type" in attrs):
-            raise serializers.ValidationError("Name either `room` or `room_type`.")
+            raise serializers.ValidationError(_("Provide either `room` or `room_type`."))
         return attrs
 
     @property
-    def wish(self) -> NewEntry:
-        given = {
-            name: self.validated_data[name] for name in self.validated_data if not name.startswith("check")
+    def new_entry(self) -> services.NewEntry:
+        fields = {
+            name: value
+            for name, value in self.validated_data.items()
+            if name not in {"check_in", "check_out"}
         }
-        return NewEntry(nights=self.nights, **given)
+        return services.NewEntry(nights=self.nights, **fields)
 
 
-class EntrySerializer(serializers.Serializer[WaitingListEntry]):
+class WaitingListEntrySerializer(serializers.Serializer[WaitingListEntry]):
     id = serializers.UUIDField()
     status = serializers.ChoiceField(
         choices=WaitingStatus.choices,
-        help_text="`waiting`; `offered`: claim it; `claimed`: it became your hold; `lapsed`: the offer or the day of "
-        "arrival passed; `left`.",
+        help_text="`waiting`: no room has been offered yet. `offered`: a room is held for you, claim it. `claimed`: "
+        "you have claimed the offer. `expired`: the offer or the check-in date has passed. `cancelled`: you have "
+        "cancelled the entry.",
     )
-    place = serializers.IntegerField(
+    position = serializers.IntegerField(
         allow_null=True,
-        help_text="While it waits: 1 is who is offered first. Counts who waits for rooms of the type on any of "
-        "the nights.",
+        help_text="The position among the waiting entries for rooms of this type on any of these nights. The entry "
+        "at position 1 gets the next offer. `null` if the entry is not waiting.",
     )
     check_in = serializers.DateField(source="nights.lower")
     check_out = serializers.DateField(source="nights.upper")
-    room = serializers.IntegerField(source="room_id", allow_null=True)
+    room = serializers.IntegerField(
+        source="room_id", allow_null=True, help_text="The id of the requested room, if one was requested."
+    )
     room_type = serializers.CharField()
     guests = serializers.IntegerField()
     hold = serializers.UUIDField(
         source="hold_id",
         allow_null=True,
-        help_text="What was offered: `GET /api/v1/locks/{id}/` says until when.",
+        help_text="The id of the offered hold. `GET /api/v1/locks/{id}/` returns when the offer expires.",
     )
     session = serializers.CharField()
     reference = serializers.CharField()
     joined_at = serializers.DateTimeField()
 
 
-class EntryFilter(django_filters.FilterSet):  # type: ignore[misc]
+class WaitingListFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.MultipleChoiceFilter(choices=WaitingStatus.choices)
 
     class Meta:
@@ -95,58 +106,58 @@ class EntryFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields = ["reference", "session", "room_type"]
 
 
-class WaitingViewSet(IdempotentMixin, HotelViewSet):
+class WaitingListViewSet(IdempotentMixin, HotelViewSet):
     queryset = WaitingListEntry.objects.all()
-    serializer_class = EntrySerializer
-    filterset_class = EntryFilter
+    serializer_class = WaitingListEntrySerializer
+    filterset_class = WaitingListFilter
     lookup_value_regex = UUID_REGEX
     required_scopes = {"GET": "locks:read", "POST": "locks:write", "DELETE": "locks:write"}
 
     def get_queryset(self) -> QuerySet[WaitingListEntry]:
-        """A client's own; staff see all."""
-        entries = waiting_entries()
+        """Return the client's own entries, or all entries for staff."""
+        entries = entries_with_position()
         return entries if staff_holder() else entries.filter(holder=holder())
 
-    @extend_schema(responses={200: EntrySerializer(many=True)})
+    @extend_schema(responses={200: WaitingListEntrySerializer(many=True)})
     def list(self, _request: Request) -> Response:
-        """List your entries in the waiting list, the newest first."""
+        """List your waiting list entries, newest first."""
         page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(EntrySerializer(page, many=True).data)
+        return self.get_paginated_response(WaitingListEntrySerializer(page, many=True).data)
 
-    @extend_schema(responses={200: EntrySerializer, **problem_responses(_MINE)})
+    @extend_schema(responses={200: WaitingListEntrySerializer, **problem_responses(_NOT_FOUND)})
     def retrieve(self, _request: Request, pk: str) -> Response:
-        """Read one of your entries."""
-        return self._shown(UUID(pk))
+        """Retrieve a waiting list entry."""
+        return self._entry_response(UUID(pk), status_code=status.HTTP_200_OK)
 
     @extend_schema(
-        request=NewEntrySerializer,
+        request=NewWaitingListEntrySerializer,
         responses={
-            201: EntrySerializer,
+            201: WaitingListEntrySerializer,
             **problem_responses(
                 (404, "`/problems/room-not-found`."),
-                DATES,
+                INVALID_DATES,
                 (429, "`/problems/too-many-waiting-list-entries`."),
             ),
         },
     )
     def create(self, request: Request) -> Response:
-        """Wait for a room.
+        """Join the waiting list.
 
-        When a room that fits becomes free on all of the nights, it is held for who waits first, for ten minutes, and
-        webhooks that asked for `waiting_list.offered` are told: then `claim` it. An offer that is not claimed in time
-        goes to the next, and the entry has lapsed: join again. Is a room free already, it is offered at once.
+        When a room becomes free, it is held for the oldest entry that it fits. The entry's status becomes `offered`
+        and webhooks receive the event `waiting_list.offered`. Claim the offer within ten minutes. After that it
+        expires, and the room is offered to the next entry. If a room is free already, it is offered immediately.
         """
-        asked = NewEntrySerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        entry = create_entry(asked.wish)
-        return self._shown(entry.id, code=status.HTTP_201_CREATED)
+        serializer = NewWaitingListEntrySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        entry = services.create_entry(serializer.new_entry)
+        return self._entry_response(entry.id, status_code=status.HTTP_201_CREATED)
 
     @extend_schema(
         request=None,
         responses={
-            200: MadeHoldSerializer,
+            200: HoldWithTokenSerializer,
             **problem_responses(
-                _MINE,
+                _NOT_FOUND,
                 (409, "`/problems/no-open-offer` or `/problems/offer-already-claimed`."),
                 (410, "`/problems/offer-expired`."),
             ),
@@ -154,23 +165,27 @@ class WaitingViewSet(IdempotentMixin, HotelViewSet):
     )
     @action(detail=True, methods=["post"])
     def claim(self, _request: Request, pk: str) -> Response:
-        """Take up an offer: the hold with its token.
+        """Claim an offer.
 
-        It is a hold like any other from then on: extend, confirm or release it with its token, which is shown this
-        once. Send an `Idempotency-Key`: should the answer be lost on the way, the same request gets it again.
+        Returns the hold with its token, which is shown only in this response. You can extend, confirm or release the
+        hold like any other. Send an `Idempotency-Key`, so that you get the same response again if it is lost on the
+        way.
         """
-        return Response(MadeHoldSerializer(claim_offer(UUID(pk))).data)
+        return Response(HoldWithTokenSerializer(services.claim_offer(UUID(pk))).data)
 
     @extend_schema(
-        responses={204: None, **problem_responses(_MINE, (409, "`/problems/offer-already-claimed`."))}
+        responses={204: None, **problem_responses(_NOT_FOUND, (409, "`/problems/offer-already-claimed`."))}
     )
     def destroy(self, _request: Request, pk: str) -> Response:
-        """Stop waiting. What was offered goes to the next."""
-        cancel_entry(UUID(pk))
+        """Cancel a waiting list entry.
+
+        If a room has been offered to the entry, it is offered to the next entry.
+        """
+        services.cancel_entry(UUID(pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    def _shown(self, entry_id: UUID, *, code: int = status.HTTP_200_OK) -> Response:
+    def _entry_response(self, entry_id: UUID, *, status_code: int) -> Response:
         entry = self.get_queryset().filter(id=entry_id).first()
         if entry is None:
-            raise WaitingListEntryNotFound(f"There is no entry {entry_id} of yours.")
-        return Response(EntrySerializer(entry).data, status=code)
+            raise services.entry_not_found(entry_id)
+        return Response(WaitingListEntrySerializer(entry).data, status=status_code)

@@ -1,41 +1,43 @@
-"""Errors of the waiting list."""
+"""Errors of the waiting list. The docstrings are shown to API clients at /problems/<code>."""
+
+from django.utils.translation import gettext_lazy as _
 
 from tenants.errors import DomainError
 
 
 class WaitingListEntryNotFound(DomainError):
-    """No entry of the waiting list has this id, or another client made it."""
+    """The waiting list has no entry with this id, or the entry belongs to another client."""
 
     code = "waiting-list-entry-not-found"
     status = 404
-    title = "There is no such entry in the waiting list"
+    title = _("Waiting list entry not found")
 
 
 class TooManyWaitingListEntries(DomainError):
-    """A client, and a guest's session at it, may wait for so many rooms at once: `limit`."""
+    """The client, or one guest session of the client, has reached the maximum number of open entries, `limit`."""
 
     code = "too-many-waiting-list-entries"
     status = 429
-    title = "Too many entries in the waiting list at once"
+    title = _("Too many waiting list entries")
 
 
 class NoOpenOffer(DomainError):
-    """No room that fits has become free yet; the entry's `place` says where in the line it is."""
+    """No room has been offered to this entry yet. Its `position` is its place in the waiting list."""
 
     code = "no-open-offer"
-    title = "Nothing is offered yet"
+    title = _("No room has been offered yet")
 
 
 class OfferAlreadyClaimed(DomainError):
-    """The token was given out with the first claim, and can't be had again."""
+    """The offer has been claimed. The token was returned by the first claim and can't be retrieved again."""
 
     code = "offer-already-claimed"
-    title = "The offer was taken up already"
+    title = _("The offer has already been claimed")
 
 
 class OfferExpired(DomainError):
-    """The offer ran out, the entry was left, or its day of arrival has passed. Join again."""
+    """The offer expired, the entry was cancelled, or its check-in date has passed. Join the waiting list again."""
 
     code = "offer-expired"
     status = 410
-    title = "There is no offer any more"
+    title = _("The offer has expired")

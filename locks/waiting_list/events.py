@@ -1,37 +1,40 @@
-"""Audit events of the waiting list."""
+"""The audit events of the waiting list."""
 
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
 
-_STAY = ("room", "check_in", "check_out")
+_DATES = ("check_in", "check_out")
 
-ENTRY_CREATED = register(
+WAITING_LIST_JOINED = register(
     "waiting_list.joined",
-    description=_("{actor} waits for {wanted} from {check_in} to {check_out}"),
-    fields=("wanted", "check_in", "check_out", "reference"),
+    sentence=_("{actor} joined the waiting list for {requested} from {check_in} to {check_out}"),
+    fields=("requested", *_DATES, "reference"),
 )
-# These two are written by the functions of migration 0004.
-OFFER_CREATED = register(
+# The database function that offers rooms (locks_offer) writes this event.
+OFFERED = register(
     "waiting_list.offered",
-    description=_("Room {room} was offered from the waiting list, until {expires_at}"),
-    fields=(*_STAY, "waiting_list_entry", "expires_at", "fencing_token"),
+    sentence=_("Room {room} was offered to the waiting list until {expires_at}"),
+    fields=("room", *_DATES, "waiting_list_entry", "expires_at", "fencing_token"),
 )
+# The database function that publishes changes of allocations (locks_changed) writes this event.
 OFFER_EXPIRED = register(
     "waiting_list.offer_expired",
-    description=_("The offer to who waited was not taken up in time"),
+    sentence=_("The offer to a waiting list entry expired"),
     fields=("hold",),
 )
 OFFER_CLAIMED = register(
     "waiting_list.claimed",
-    description=_("{actor} took up the offer of room {room}, until {expires_at}"),
-    fields=(*_STAY, "hold", "expires_at"),
+    sentence=_("{actor} claimed the offer of room {room} and holds it until {expires_at}"),
+    fields=("room", *_DATES, "hold", "expires_at"),
 )
 ENTRY_CANCELLED = register(
-    "waiting_list.cancelled", description=_("{actor} ended the wait for {wanted}"), fields=("wanted",)
+    "waiting_list.cancelled",
+    sentence=_("{actor} cancelled the waiting list entry for {requested}"),
+    fields=("requested",),
 )
 ENTRY_EXPIRED = register(
     "waiting_list.expired",
-    description=_("The day of arrival passed while waiting for {wanted}"),
-    fields=("wanted",),
+    sentence=_("The waiting list entry for {requested} expired because its check-in date passed"),
+    fields=("requested",),
 )

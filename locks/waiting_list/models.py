@@ -1,4 +1,4 @@
-"""Who waits for a room."""
+"""The model of waiting list entries."""
 
 from django.contrib.postgres.fields import DateRangeField
 from django.db import models
@@ -17,14 +17,15 @@ class WaitingStatus(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
-#: Who may still get a room by waiting, or has one on offer. All else has ended.
-IN_LINE = [WaitingStatus.WAITING, WaitingStatus.OFFERED]
+#: Statuses of entries that have not ended: they wait for a room, or a room is offered to them.
+OPEN_STATUSES = [WaitingStatus.WAITING, WaitingStatus.OFFERED]
 
 
 class WaitingListEntry(models.Model):
-    """Somebody who waits for a room, or for any of a type, on some nights. First come, first offered.
+    """A client that waits for a room, or for any room of a type, for a range of nights.
 
-    The offer is a hold of its own, made for the entry's `holder`. No name or address of a guest stands here.
+    A room is offered to the oldest entry first. The offer is a hold whose holder is the entry's `holder`. The entry
+    contains no personal data of a guest.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -32,7 +33,7 @@ class WaitingListEntry(models.Model):
         "locks.Room", models.CASCADE, null=True, db_index=False, related_name="+", verbose_name=_("room")
     )
     room_type = models.CharField(_("type"), max_length=40)
-    """Of the room, where one is named."""
+    """The requested type, or the type of the requested room."""
     guests = models.PositiveSmallIntegerField(_("guests"), default=1)
     nights = DateRangeField(_("nights"))
     status = models.CharField(_("status"), max_length=9, choices=WaitingStatus, default=WaitingStatus.WAITING)
@@ -40,9 +41,9 @@ class WaitingListEntry(models.Model):
     session = models.CharField(_("guest session"), max_length=64, blank=True)
     reference = models.CharField(_("reference"), max_length=64, blank=True)
     offer_seconds = models.PositiveIntegerField()
-    """How long an offer to this entry stands: what was the rule when it joined."""
+    """Seconds for which an offer to this entry is valid, as `policy.OFFER_SECONDS` was when the entry was created."""
     hold_id = models.UUIDField(_("offer"), null=True, editable=False)
-    """The offer. No foreign key: holds are forgotten by the thousand, and each would be looked for here."""
+    """The id of the offer. Not a foreign key, because each of the many deleted holds would be looked up here."""
     joined_at = models.DateTimeField(_("joined"), db_default=Now())
     ended_at = models.DateTimeField(_("ended"), null=True)
 
@@ -59,9 +60,16 @@ class WaitingListEntry(models.Model):
             ),
         ]
         indexes = [
-            # Whether anybody waits at all is asked whenever a room is taken or given back.
-            models.Index(fields=["joined_at"], condition=Q(status__in=IN_LINE), name="locks_waiting_in_line"),
+            # Each change of an allocation checks whether there are open entries.
+            models.Index(
+                fields=["joined_at"], condition=Q(status__in=OPEN_STATUSES), name="locks_waiting_open"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.room or self.room_type} {self.nights.lower:%Y-%m-%d} - {self.nights.upper:%Y-%m-%d}"
+
+    @property
+    def requested(self) -> str:
+        """The requested room or room type, for audit events."""
+        return f"room {self.room.number}" if self.room else self.room_type

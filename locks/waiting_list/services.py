@@ -1,23 +1,23 @@
-"""The waiting list, for who waits: to join it, to take up what is offered, to leave."""
+"""Services with which clients join the waiting list, claim an offer and cancel an entry."""
 
-import datetime
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from audit.services import record
 from hotelagent.core.ids import uuid7
-from locks import metrics, policy, sql
+from locks import metrics, sql
+from locks import policy as hold_policy
 from locks.errors import InvalidCheckIn, RoomNotFound
 from locks.events import HOLD_RELEASED
 from locks.holds import Hold, held_rooms, rows
 from locks.models import Room
 from locks.nights import Nights
 from locks.owner import digest, holder, new_token, staff_holder
-from locks.waiting_list import events
-from locks.waiting_list import policy as waiting_policy
+from locks.waiting_list import events, policy
 from locks.waiting_list import sql as waiting_sql
 from locks.waiting_list.errors import (
     NoOpenOffer,
@@ -26,20 +26,17 @@ from locks.waiting_list.errors import (
     TooManyWaitingListEntries,
     WaitingListEntryNotFound,
 )
-from locks.waiting_list.models import IN_LINE, WaitingListEntry, WaitingStatus
-from locks.waiting_list.offers import BUSY, describe_request, offer_free_rooms
+from locks.waiting_list.models import OPEN_STATUSES, WaitingListEntry, WaitingStatus
+from locks.waiting_list.offers import offer_free_rooms
 from locks.webhooks.publishing import publish
 from tenants.context import current_hotel
+from tenants.errors import DomainError
 from tenants.queue import due
-
-#: Joining does not see a room that is being given back at that moment, nor does the giver see who joins: so the
-#: entry is looked at once more, when both are committed.
-LOOK_AGAIN = datetime.timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """One room for some nights: this `room`, or where none is named any of `room_type` that sleeps so many."""
+    """A request for one room: `room`, or any room of `room_type` for `guests` people if no room is given."""
 
     nights: Nights
     room: int | None = None
@@ -50,104 +47,104 @@ class NewEntry:
 
 
 def create_entry(new: NewEntry) -> WaitingListEntry:
-    """Stand in line. Where a room is free already, it is offered at once to who comes first.
+    """Join the waiting list. A room that is free already is offered immediately, to the oldest entry that fits.
 
     Raises RoomNotFound, InvalidCheckIn or TooManyWaitingListEntries.
     """
-    _check(new)
+    _check_request(new)
     with transaction.atomic():
         entry = WaitingListEntry.objects.create(
             id=uuid7(),
             room_id=new.room,
-            room_type=_type_of(new),
+            room_type=_type_of_room(new.room) if new.room else new.room_type,
             guests=new.guests,
             nights=(new.nights.check_in, new.nights.check_out),
             holder=holder(),
             session=new.session,
             reference=new.reference,
-            offer_seconds=waiting_policy.OFFER_SECONDS,
+            offer_seconds=policy.OFFER_SECONDS,
         )
         entry.refresh_from_db()
         record(
-            events.ENTRY_CREATED,
+            events.WAITING_LIST_JOINED,
             subject=("waiting_list_entry", entry.id),
-            wanted=describe_request(entry),
+            requested=entry.requested,
             check_in=new.nights.check_in.isoformat(),
             check_out=new.nights.check_out.isoformat(),
             reference=new.reference,
         )
-        again = BUSY if offer_free_rooms(entry) else LOOK_AGAIN
-        due.schedule(kind="waiting", items=[(entry.id, entry.joined_at + again)])
+        delay = policy.PROCESS_AGAIN_AFTER if offer_free_rooms(entry) else policy.RETRY_LOCKED_ROOM_AFTER
+        due.schedule(kind="waiting", items=[(entry.id, entry.joined_at + delay)])
         entry.refresh_from_db()
     return entry
 
 
 def claim_offer(entry_id: UUID) -> Hold:
-    """Take up an offer: the hold with its token, once. It ends when the offer would, and can be extended.
+    """Claim the offer of an entry. Return the hold with its token, which can't be read again.
 
-    Raises WaitingListEntryNotFound, NoOpenOffer, OfferAlreadyClaimed or OfferExpired.
+    The hold expires when the offer would have expired, and can be extended like any other. Raises
+    WaitingListEntryNotFound, NoOpenOffer, OfferAlreadyClaimed or OfferExpired.
     """
     token = new_token()
     with transaction.atomic():
-        entry = _own(entry_id)
-        # The hold before the entry: so does whoever ends a hold.
-        found = held_rooms(
+        entry = _get_entry(entry_id)
+        # The hold is locked before the entry, in the order of the transactions that end holds.
+        claimed = held_rooms(
             waiting_sql.CLAIM,
             {
                 "id": entry.hold_id,
                 "digest": digest(token),
-                "extensions": policy.EXTENSIONS,
-                "life": policy.LIFE_SECONDS,
+                "extensions": hold_policy.EXTENSIONS,
+                "life": hold_policy.LIFE_SECONDS,
             },
         )
-        moved = WaitingListEntry.objects.filter(id=entry.id, status=WaitingStatus.OFFERED).update(
+        updated = WaitingListEntry.objects.filter(id=entry.id, status=WaitingStatus.OFFERED).update(
             status=WaitingStatus.CLAIMED, ended_at=Now()
         )
-        if not found or not moved:
+        if not claimed or not updated:
             entry.refresh_from_db(fields=["status"])
-            raise _no_claim(entry)
+            raise _claim_error(entry)
         record(
             events.OFFER_CLAIMED,
             subject=("waiting_list_entry", entry.id),
-            **found[0].dates,
-            hold=str(found[0].id),
-            expires_at=found[0].expires_at,
+            **claimed[0].dates,
+            hold=str(claimed[0].id),
+            expires_at=claimed[0].expires_at,
         )
-    return Hold.of(found, token=token)
+    return Hold.of(claimed, token=token)
 
 
 def cancel_entry(entry_id: UUID) -> WaitingListEntry:
-    """Stop waiting; what was offered goes to the next. Again is no error.
+    """Cancel an entry and release its offer, which makes the next entries due.
 
-    Raises WaitingListEntryNotFound or OfferAlreadyClaimed.
+    Does nothing if the entry has been cancelled or has expired. Raises WaitingListEntryNotFound, or
+    OfferAlreadyClaimed.
     """
     with transaction.atomic():
-        entry = _own(entry_id)
-        offered = entry.status == WaitingStatus.OFFERED
-        ended = held_rooms(sql.FORCE_RELEASE, {"id": entry.hold_id, "reason": ""}) if offered else []
-        left = WaitingListEntry.objects.filter(id=entry.id, status__in=IN_LINE).update(
+        entry = _get_entry(entry_id)
+        has_offer = entry.status == WaitingStatus.OFFERED
+        released = held_rooms(sql.FORCE_RELEASE, {"id": entry.hold_id, "reason": ""}) if has_offer else []
+        cancelled = WaitingListEntry.objects.filter(id=entry.id, status__in=OPEN_STATUSES).update(
             status=WaitingStatus.CANCELLED, ended_at=Now()
         )
-        if left:
+        if cancelled:
             due.cancel(kind="waiting", ids=[entry.id])
             record(
-                events.ENTRY_CANCELLED,
-                subject=("waiting_list_entry", entry.id),
-                wanted=describe_request(entry),
+                events.ENTRY_CANCELLED, subject=("waiting_list_entry", entry.id), requested=entry.requested
             )
         entry.refresh_from_db()
         if entry.status == WaitingStatus.CLAIMED:
-            raise OfferAlreadyClaimed("Release the hold that it became.")
-        if ended:
-            due.cancel(kind="hold", ids=[room.id for room in ended])
-            for room in ended:
+            raise OfferAlreadyClaimed(_("The offer has been claimed. Release its hold instead."))
+        if released:
+            due.cancel(kind="hold", ids=[room.id for room in released])
+            for room in released:
                 record(HOLD_RELEASED, subject=("hold", room.id), **room.dates)
-            publish("hold.released", [room.id for room in ended])
-            metrics.ENDED.labels(how="released").inc(len(ended))
+            publish("hold.released", [room.id for room in released])
+            metrics.ENDED.labels(how="released").inc(len(released))
     return entry
 
 
-def _check(new: NewEntry) -> None:
+def _check_request(new: NewEntry) -> None:
     [situation] = rows(
         waiting_sql.WAITING_SITUATION,
         {
@@ -160,35 +157,59 @@ def _check(new: NewEntry) -> None:
         },
     )
     if not situation["fitting"]:
-        what = f"No room has the id {new.room}." if new.room else f"No room is of the type {new.room_type!r}"
-        raise RoomNotFound(what if new.room else f"{what} and sleeps {new.guests}.")
+        raise _room_not_found(new)
     if new.nights.check_in < situation["today"]:
         today = situation["today"].isoformat()
-        raise InvalidCheckIn(f"At the hotel it is {today}.", today=today)
-    if situation["by_client"] >= waiting_policy.WAITING_PER_CLIENT:
-        raise TooManyWaitingListEntries(
-            f"You have {situation['by_client']} entries.", limit=waiting_policy.WAITING_PER_CLIENT
+        raise InvalidCheckIn(
+            _("The check-in date is in the past. At the hotel it is {today}.").format(today=today),
+            today=today,
         )
-    if new.session and situation["by_session"] >= waiting_policy.WAITING_PER_SESSION:
+    if situation["by_client"] >= policy.MAX_ENTRIES_PER_CLIENT:
         raise TooManyWaitingListEntries(
-            f"This guest's session has {situation['by_session']} entries.",
-            limit=waiting_policy.WAITING_PER_SESSION,
+            _("You have {count} open waiting list entries. The limit is {limit}.").format(
+                count=situation["by_client"], limit=policy.MAX_ENTRIES_PER_CLIENT
+            ),
+            limit=policy.MAX_ENTRIES_PER_CLIENT,
+        )
+    if new.session and situation["by_session"] >= policy.MAX_ENTRIES_PER_SESSION:
+        raise TooManyWaitingListEntries(
+            _("This guest session has {count} open waiting list entries. The limit is {limit}.").format(
+                count=situation["by_session"], limit=policy.MAX_ENTRIES_PER_SESSION
+            ),
+            limit=policy.MAX_ENTRIES_PER_SESSION,
         )
 
 
-def _type_of(new: NewEntry) -> str:
-    return Room.objects.values_list("room_type", flat=True).get(id=new.room) if new.room else new.room_type
+def _room_not_found(new: NewEntry) -> RoomNotFound:
+    if new.room:
+        return RoomNotFound(_("There is no room with the id {id}.").format(id=new.room))
+    return RoomNotFound(
+        _("The hotel has no room of type '{type}' for {guests} guests.").format(
+            type=new.room_type, guests=new.guests
+        )
+    )
 
 
-def _own(entry_id: UUID) -> WaitingListEntry:
-    """The client's own entry; staff may act for anybody."""
+def _type_of_room(room: int) -> str:
+    return Room.objects.values_list("room_type", flat=True).get(id=room)
+
+
+def _get_entry(entry_id: UUID) -> WaitingListEntry:
+    """Return an entry that the current actor may change: a client's own entry, or any entry for staff.
+
+    Raises WaitingListEntryNotFound.
+    """
     entry = WaitingListEntry.objects.select_related("room").filter(id=entry_id).first()
     if entry is None or (entry.holder != holder() and staff_holder() is None):
-        raise WaitingListEntryNotFound(f"There is no entry {entry_id} of yours.")
+        raise entry_not_found(entry_id)
     return entry
 
 
-def _no_claim(entry: WaitingListEntry) -> Exception:
+def entry_not_found(entry_id: UUID) -> WaitingListEntryNotFound:
+    return WaitingListEntryNotFound(_("You have no waiting list entry with the id {id}.").format(id=entry_id))
+
+
+def _claim_error(entry: WaitingListEntry) -> DomainError:
     match entry.status:
         case WaitingStatus.WAITING:
             return NoOpenOffer()

@@ -1,1 +1,1 @@
-"""Telling other systems: where to, sealed how, signed how. What is told, and when, is in `locks.services`."""
+"""Webhooks: signed HTTP requests that tell other systems of a hotel about changes of holds and stays."""

@@ -1,4 +1,4 @@
-"""/api/v1/webhooks/: which other systems are told of changes."""
+"""The REST API of webhooks: /api/v1/webhooks/."""
 
 import datetime
 from typing import Any
@@ -14,18 +14,12 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictMixin, StrictSerializer
 from hotelagent.rest.views import UUID_REGEX, HotelAPIView, HotelViewSet
-from locks.webhooks import policy
+from locks.webhooks import policy, services
+from locks.webhooks.event_types import WebhookEvent
 from locks.webhooks.models import Webhook
-from locks.webhooks.services import (
-    create_webhook,
-    delete_webhook,
-    rotate_secret,
-    send_test_delivery,
-    update_webhook,
-)
-from locks.webhooks.topics import TOPICS
 
-_REFUSED = (422, "`/problems/invalid-webhook-url`.")
+_INVALID_URL = (422, "`/problems/invalid-webhook-url`.")
+_NOT_FOUND = (404, "`/problems/webhook-not-found`.")
 
 
 @extend_schema_serializer(
@@ -39,11 +33,11 @@ _REFUSED = (422, "`/problems/invalid-webhook-url`.")
 )
 class WebhookSerializer(StrictMixin, serializers.ModelSerializer[Webhook]):
     events = serializers.MultipleChoiceField(
-        choices=list(TOPICS.items()), allow_empty=False, help_text="What it is told of."
+        choices=WebhookEvent.choices, allow_empty=False, help_text="The events to send to this webhook."
     )
     url = serializers.CharField(
         max_length=500,
-        help_text="An https address on the public internet. It must answer with 2xx in ten seconds.",
+        help_text="An https URL on the public internet. It must respond with a 2xx status within ten seconds.",
     )
 
     class Meta:
@@ -60,11 +54,14 @@ class WebhookSerializer(StrictMixin, serializers.ModelSerializer[Webhook]):
         read_only_fields = ("id", "failing_since", "previous_secret_expires_at", "created_at")
         extra_kwargs = {
             "active": {
-                "help_text": "Switched off, it is told of nothing new; what it was still to be told waits, and is "
-                "sent once it is on again."
+                "help_text": "Whether events are sent to this webhook. If you set it to `false`, new events are not "
+                "sent, and pending deliveries are kept until you set it to `true` again."
+            },
+            "failing_since": {
+                "help_text": "The time of the first failed attempt since the last successful one, or `null`."
             },
             "previous_secret_expires_at": {
-                "help_text": "After a rotation: until then the old secret signs too."
+                "help_text": "Until this time, requests are also signed with the secret before the last rotation."
             },
         }
 
@@ -72,29 +69,33 @@ class WebhookSerializer(StrictMixin, serializers.ModelSerializer[Webhook]):
         return {**super().to_representation(instance), "events": sorted(instance.events)}
 
 
-class MadeWebhookSerializer(WebhookSerializer):
+class WebhookWithSecretSerializer(WebhookSerializer):
     secret = serializers.CharField(
-        read_only=True, help_text="Shown once: what you verify signatures with. It begins with `whsec_`."
+        read_only=True,
+        help_text="The signing secret, with which you verify signatures. It begins with `whsec_` and is shown only "
+        "in this response.",
     )
 
     class Meta(WebhookSerializer.Meta):
         fields = (*WebhookSerializer.Meta.fields, "secret")  # type: ignore[assignment]
 
 
-class RotationSerializer(StrictSerializer):
+class RotateSecretSerializer(StrictSerializer):
     overlap_hours = serializers.IntegerField(
-        default=policy.SECRET_OVERLAP_HOURS,
+        default=policy.DEFAULT_OVERLAP_HOURS,
         min_value=0,
-        max_value=policy.SECRET_OVERLAP_HOURS_MOST,
-        help_text="For so long the old secret signs too; 0 where it has leaked.",
+        max_value=policy.MAX_OVERLAP_HOURS,
+        help_text="Number of hours for which the previous secret stays valid. Use 0 if it has leaked.",
     )
 
 
-class TestedSerializer(serializers.Serializer[Any]):
-    delivered = serializers.BooleanField(help_text="Whether it answered with a status of 200 to 299.")
-    status = serializers.IntegerField(allow_null=True, help_text="What it answered.")
-    error = serializers.CharField(help_text="Why it gave no answer.")
-    milliseconds = serializers.IntegerField()
+class WebhookTestSerializer(serializers.Serializer[Any]):
+    delivered = serializers.BooleanField(help_text="Whether your server responded with a 2xx status.")
+    status_code = serializers.IntegerField(
+        allow_null=True, help_text="The HTTP status of the response, or `null` if there was no response."
+    )
+    error = serializers.CharField(help_text="Why there was no response. Empty if there was one.")
+    duration_ms = serializers.IntegerField(help_text="Duration of the request in milliseconds.")
 
 
 class WebhookViewSet(
@@ -120,67 +121,75 @@ class WebhookViewSet(
     @extend_schema(
         request=WebhookSerializer,
         responses={
-            201: MadeWebhookSerializer,
-            **problem_responses(_REFUSED, (409, "`/problems/too-many-webhooks`.")),
+            201: WebhookWithSecretSerializer,
+            **problem_responses(_INVALID_URL, (409, "`/problems/too-many-webhooks`.")),
         },
     )
     def create(self, request: Request) -> Response:
-        """Make a webhook.
+        """Create a webhook.
 
-        Each notice is a POST as [Standard Webhooks](https://www.standardwebhooks.com) has it: verify it with one of
-        its libraries, or see `webhooks` in this description. It comes at least once, so keep the `webhook-id`s that
-        you have dealt with; and it may come late or after a later one, so compare `fencing_token` and `timestamp`.
+        Each event that you subscribe to is sent as a POST request that follows
+        [Standard Webhooks](https://www.standardwebhooks.com). Its headers and body are described under `webhooks` in
+        this document.
+
+        Events are sent at least once and may arrive late or out of order. Store the `webhook-id` of requests that you
+        have processed to detect duplicates, and compare `fencing_token` and `timestamp` to detect older events.
         """
-        new = WebhookSerializer(data=request.data)
-        new.is_valid(raise_exception=True)
-        given = new.validated_data
-        webhook, secret = create_webhook(
-            url=given["url"], topics=list(given["events"]), active=given.get("active", True)
+        serializer = WebhookSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        fields = serializer.validated_data
+        webhook, secret = services.create_webhook(
+            url=fields["url"], event_types=list(fields["events"]), active=fields.get("active", True)
         )
-        shown = {**WebhookSerializer(webhook).data, "secret": secret}
-        return Response(shown, status=status.HTTP_201_CREATED)
+        return _response_with_secret(webhook, secret, status_code=status.HTTP_201_CREATED)
 
     @extend_schema(
-        request=WebhookSerializer, responses={200: WebhookSerializer, **problem_responses(_REFUSED)}
+        request=WebhookSerializer, responses={200: WebhookSerializer, **problem_responses(_INVALID_URL)}
     )
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change a webhook, or switch it on or off."""
-        asked = WebhookSerializer(data=request.data, partial=True)
-        asked.is_valid(raise_exception=True)
-        webhook = update_webhook(self.get_object(), changes=asked.validated_data)
+        """Update a webhook."""
+        serializer = WebhookSerializer(data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        webhook = services.update_webhook(self.get_object(), changes=serializer.validated_data)
         return Response(WebhookSerializer(webhook).data)
 
     def perform_destroy(self, instance: Webhook) -> None:
-        delete_webhook(instance)
+        services.delete_webhook(instance)
 
 
-class PingView(HotelAPIView):
+class WebhookTestView(HotelAPIView):
     required_scopes = {"POST": "webhooks:write"}
 
-    @extend_schema(
-        request=None,
-        responses={200: TestedSerializer, **problem_responses((404, "`/problems/webhook-not-found`."))},
-    )
+    @extend_schema(request=None, responses={200: WebhookTestSerializer, **problem_responses(_NOT_FOUND)})
     def post(self, _request: Request, pk: UUID) -> Response:
-        """Send a test (`ping`) to a webhook now, and see what it answers."""
-        return Response(TestedSerializer(send_test_delivery(pk)).data)
+        """Send a test event to a webhook.
+
+        The event has the type `webhook.test` and empty `data`. It is sent immediately and once, even if the webhook
+        is not active. The response contains the status that your server returned.
+        """
+        return Response(WebhookTestSerializer(services.send_test_delivery(pk)).data)
 
 
 class RotateSecretView(IdempotentMixin, HotelAPIView):
     required_scopes = {"POST": "webhooks:write"}
 
     @extend_schema(
-        request=RotationSerializer,
-        responses={200: MadeWebhookSerializer, **problem_responses((404, "`/problems/webhook-not-found`."))},
+        request=RotateSecretSerializer,
+        responses={200: WebhookWithSecretSerializer, **problem_responses(_NOT_FOUND)},
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        """Give a webhook a new secret.
+        """Rotate the signing secret of a webhook.
 
-        Until `previous_secret_expires_at` each notice has two signatures, with the new secret and with the old, so that
-        you can put the new one in place when you like. A rotation during that time ends the oldest at once.
+        Until `previous_secret_expires_at`, requests are signed with both the new and the previous secret, so you can
+        switch to the new secret at any time. If you rotate again before that time, the older secret becomes invalid
+        immediately.
         """
-        asked = RotationSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        overlap = datetime.timedelta(hours=asked.validated_data["overlap_hours"])
-        webhook, secret = rotate_secret(pk, overlap=overlap)
-        return Response({**WebhookSerializer(webhook).data, "secret": secret})
+        serializer = RotateSecretSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        overlap = datetime.timedelta(hours=serializer.validated_data["overlap_hours"])
+        webhook, secret = services.rotate_secret(pk, overlap=overlap)
+        return _response_with_secret(webhook, secret, status_code=status.HTTP_200_OK)
+
+
+def _response_with_secret(webhook: Webhook, secret: str, *, status_code: int) -> Response:
+    return Response({**WebhookSerializer(webhook).data, "secret": secret}, status=status_code)

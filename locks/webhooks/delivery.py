@@ -1,8 +1,8 @@
-"""Sending what webhooks are to be told: at least once, the same `webhook-id` each time.
+"""Sending of webhook deliveries, at least once and with the same `webhook-id` for each attempt.
 
-A notice is written in the transaction of the change, with an item of the due queue; the worker sends it, and again
-after longer and longer waits. What still fails then is sent once more by a task of its own, whose failure is kept
-for people, who can have it sent again.
+A delivery is written in the transaction of the change, together with an item of the due queue. A worker sends it, and
+repeats failed attempts after the delays in `policy.RETRY_DELAYS`. The final attempt is a Celery task per delivery, so
+that its failure becomes an entry of the dead-letter queue, from which staff can retry it.
 """
 
 import datetime
@@ -15,134 +15,157 @@ from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage, message_to_json
-from locks import metrics
+from hotelagent.core.metrics import counter
 from locks.webhooks import events, policy
 from locks.webhooks.errors import WebhookDeliveryFailed, WebhookDeliveryNotFound
 from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
-from locks.webhooks.pausing import pause
-from locks.webhooks.services import is_taken, send, switch_off
+from locks.webhooks.pausing import disable_webhook, pause_deliveries
+from locks.webhooks.transport import is_success, send_event
 from tenants.database.clock import database_now
 from tenants.errors import DomainError
 from tenants.queue import due
 
-#: How long the task of the last try may wait in its queue before the notice is handed out again.
-LAST_TRY = datetime.timedelta(minutes=10)
+#: After this time the final attempt is enqueued again, because its task may be lost.
+FINAL_ATTEMPT_TIMEOUT = datetime.timedelta(minutes=10)
 
 _GONE = 410
-_OFF = _("The webhook is switched off: switch it on, then have this sent again.")
+
+_attempts = counter(
+    "hotelagent_webhook_attempts_total",
+    "Attempts to send a webhook delivery, by outcome: sent, failed.",
+    labels=["outcome"],
+)
 
 
-def deliver(notice_id: UUID) -> bool:
+def deliver(delivery_id: UUID) -> bool:
     """Send a delivery that is due. Return False if only the final attempt is left (`make_final_attempt`)."""
-    notice = _pending(notice_id)
-    if notice is None:
-        due.cancel(kind="webhook", ids=[notice_id])
+    delivery = _pending_delivery(delivery_id)
+    if delivery is None:
+        due.cancel(kind="webhook", ids=[delivery_id])
         return True
-    webhook = notice.webhook
+    webhook = delivery.webhook
     if not webhook.active:
-        pause(webhook.id)
+        pause_deliveries(webhook.id)
         return True
     now = database_now()
     if webhook.backoff_until is not None and webhook.backoff_until > now:
-        _later(notice, webhook.backoff_until, seconds=policy.QUIET_SECONDS * random.random())  # noqa: S311
+        # A random share of the backoff keeps the webhook's deliveries from being due at the same time.
+        _schedule(delivery, webhook.backoff_until, delay=policy.BACKOFF_SECONDS * random.random())  # noqa: S311
         return True
-    if notice.attempts >= len(policy.NOTICE_WAITS):
-        due.schedule(kind="webhook", items=[(notice.id, now + LAST_TRY)])
+    if delivery.attempts >= len(policy.RETRY_DELAYS):
+        due.schedule(kind="webhook", items=[(delivery.id, now + FINAL_ATTEMPT_TIMEOUT)])
         return False
-    if _send(notice) is not None and _pending(notice_id):  # not where that switched the webhook off
-        wait = policy.NOTICE_WAITS[notice.attempts] * random.uniform(1, 1.1)  # noqa: S311
-        _later(notice, database_now(), seconds=wait)
+    error = _attempt(delivery)
+    # The attempt may have disabled the webhook and paused the delivery.
+    if error is not None and _pending_delivery(delivery_id):
+        delay = policy.RETRY_DELAYS[delivery.attempts] * random.uniform(1, 1.1)  # noqa: S311
+        _schedule(delivery, database_now(), delay=delay)
     return True
 
 
-def make_final_attempt(notice_id: UUID) -> None:
-    """Send a notice whatever was tried before. Raises WebhookDeliveryFailed or WebhookDeliveryNotFound.
+def make_final_attempt(delivery_id: UUID) -> None:
+    """Send a delivery regardless of its attempts and of the backoff. Raises WebhookDeliveryFailed.
 
-    Where its webhook was switched off before it ever failed for good, it waits as the others do.
+    A pending delivery of a webhook that is off is paused instead. Raises WebhookDeliveryNotFound if the delivery was
+    deleted.
     """
-    notice = WebhookDelivery.objects.select_related("webhook").filter(id=notice_id).first()
-    if notice is None:
-        due.cancel(kind="webhook", ids=[notice_id])
+    delivery = WebhookDelivery.objects.select_related("webhook").filter(id=delivery_id).first()
+    if delivery is None:
+        due.cancel(kind="webhook", ids=[delivery_id])
         raise WebhookDeliveryNotFound(
             TranslatableMessage(
-                _("The notice {id} is forgotten, or its webhook was deleted."), id=str(notice_id)
+                _("The webhook delivery {id} or its webhook was deleted."), id=str(delivery_id)
             )
         )
-    active = notice.webhook.active
-    if notice.status == WebhookDeliveryStatus.PENDING and not active:
-        pause(notice.webhook_id)
+    active = delivery.webhook.active
+    if delivery.status == WebhookDeliveryStatus.PENDING and not active:
+        pause_deliveries(delivery.webhook_id)
         return
-    if notice.status in {WebhookDeliveryStatus.SENT, WebhookDeliveryStatus.PAUSED}:
+    if delivery.status in {WebhookDeliveryStatus.SENT, WebhookDeliveryStatus.PAUSED}:
         return
-    error = _send(notice) if active else TranslatableMessage(_OFF)
+    error = (
+        _attempt(delivery)
+        if active
+        else TranslatableMessage(_("The webhook is off. Turn it on, then retry."))
+    )
     if error is not None:
-        _fail(notice, error=error)
+        _give_up(delivery, error=error)
         raise WebhookDeliveryFailed(error)
 
 
-def _pending(notice_id: UUID) -> WebhookDelivery | None:
-    found = WebhookDelivery.objects.select_related("webhook").filter(
-        id=notice_id, status=WebhookDeliveryStatus.PENDING
+def _pending_delivery(delivery_id: UUID) -> WebhookDelivery | None:
+    return (
+        WebhookDelivery.objects.select_related("webhook")
+        .filter(id=delivery_id, status=WebhookDeliveryStatus.PENDING)
+        .first()
     )
-    return found.first()
 
 
-def _send(notice: WebhookDelivery) -> str | None:
-    """One attempt, counted before it is made; why it failed, or None. Outside of any transaction."""
-    WebhookDelivery.objects.filter(id=notice.id).update(attempts=F("attempts") + 1)
+def _attempt(delivery: WebhookDelivery) -> str | None:
+    """Send the delivery once. Return why it failed, or None if it was sent.
+
+    The attempt is counted before the request, which runs outside of any transaction.
+    """
+    WebhookDelivery.objects.filter(id=delivery.id).update(attempts=F("attempts") + 1)
     try:
-        status = send(
-            notice.webhook,
-            message=str(notice.id),
-            topic=notice.event,
-            happened=notice.created_at,
-            data=notice.data,
+        status = send_event(
+            delivery.webhook,
+            message_id=str(delivery.id),
+            event=delivery.event,
+            occurred_at=delivery.created_at,
+            data=delivery.data,
         )
-    except DomainError as refused:
-        error: str | None = refused.detail
+    except DomainError as failure:
+        error: str | None = failure.detail
         status = 0
     else:
-        error = None if is_taken(status) else TranslatableMessage(_("It answered {status}."), status=status)
-    metrics.NOTICES.labels(outcome="failed" if error else "sent").inc()
+        error = (
+            None
+            if is_success(status)
+            else TranslatableMessage(_("The server responded with HTTP status {status}."), status=status)
+        )
+    _attempts.labels(outcome="failed" if error else "sent").inc()
     with transaction.atomic():
         if error is None:
-            _succeeded(notice)
+            _mark_sent(delivery)
         else:
-            _failed(notice.webhook, status=status)
-            WebhookDelivery.objects.filter(id=notice.id).update(error=message_to_json(error))
+            _mark_webhook_failing(delivery.webhook, status=status)
+            WebhookDelivery.objects.filter(id=delivery.id).update(error=message_to_json(error))
     return error
 
 
-def _succeeded(notice: WebhookDelivery) -> None:
-    # The webhook's row first, as whoever switches it off does (`pausing`).
-    Webhook.objects.filter(id=notice.webhook_id, failing_since__isnull=False).update(
+def _mark_sent(delivery: WebhookDelivery) -> None:
+    # The webhook's row is updated before the delivery's: the lock order of `pausing`.
+    Webhook.objects.filter(id=delivery.webhook_id, failing_since__isnull=False).update(
         failing_since=None, backoff_until=None
     )
-    WebhookDelivery.objects.filter(id=notice.id).update(
+    WebhookDelivery.objects.filter(id=delivery.id).update(
         status=WebhookDeliveryStatus.SENT, sent_at=Now(), error=None
     )
-    due.cancel(kind="webhook", ids=[notice.id])
+    due.cancel(kind="webhook", ids=[delivery.id])
 
 
-def _failed(webhook: Webhook, *, status: int) -> None:
+def _mark_webhook_failing(webhook: Webhook, *, status: int) -> None:
+    """Start the backoff after a failed attempt. Disable the webhook after 410 Gone, or if it fails for days."""
     now = database_now()
     Webhook.objects.filter(id=webhook.id).update(
         failing_since=Coalesce("failing_since", now),
-        backoff_until=now + datetime.timedelta(seconds=policy.QUIET_SECONDS),
+        backoff_until=now + datetime.timedelta(seconds=policy.BACKOFF_SECONDS),
     )
+    latest_start = now - datetime.timedelta(days=policy.DISABLE_AFTER_DAYS)
     if status == _GONE:
-        switch_off(webhook, why=events.GONE)
-    elif webhook.failing_since and webhook.failing_since < now - datetime.timedelta(days=policy.FAILING_DAYS):
-        switch_off(webhook, why=events.FAILING)
+        disable_webhook(webhook, reason=events.GONE)
+    elif webhook.failing_since and webhook.failing_since < latest_start:
+        disable_webhook(webhook, reason=events.FAILING)
 
 
-def _fail(notice: WebhookDelivery, *, error: str) -> None:
+def _give_up(delivery: WebhookDelivery, *, error: str) -> None:
     with transaction.atomic():
-        WebhookDelivery.objects.filter(id=notice.id).exclude(status=WebhookDeliveryStatus.SENT).update(
+        WebhookDelivery.objects.filter(id=delivery.id).exclude(status=WebhookDeliveryStatus.SENT).update(
             status=WebhookDeliveryStatus.FAILED, error=message_to_json(error)
         )
-        due.cancel(kind="webhook", ids=[notice.id])
+        due.cancel(kind="webhook", ids=[delivery.id])
 
 
-def _later(notice: WebhookDelivery, moment: datetime.datetime, *, seconds: float) -> None:
-    due.schedule(kind="webhook", items=[(notice.id, moment + datetime.timedelta(seconds=seconds))])
+def _schedule(delivery: WebhookDelivery, start: datetime.datetime, *, delay: float) -> None:
+    due.schedule(kind="webhook", items=[(delivery.id, start + datetime.timedelta(seconds=delay))])

@@ -1,42 +1,44 @@
-"""Errors of webhooks."""
+"""Errors of webhooks. The docstrings are shown to API clients at /problems/<code>."""
+
+from django.utils.translation import gettext_lazy as _
 
 from tenants.errors import DomainError
 
 
 class WebhookNotFound(DomainError):
-    """No webhook has this id."""
+    """The hotel has no webhook with this id."""
 
     code = "webhook-not-found"
     status = 404
-    title = "There is no such webhook"
+    title = _("Webhook not found")
 
 
 class WebhookDeliveryNotFound(DomainError):
-    """What was to be told is forgotten, or its webhook was deleted: there is nobody to tell."""
+    """The delivery was deleted after its retention period, or together with its webhook."""
 
     code = "webhook-delivery-not-found"
     status = 404
-    title = "There is no such notice"
+    title = _("Webhook delivery not found")
 
 
 class TooManyWebhooks(DomainError):
-    """A hotel may have `limit` webhooks: delete one first."""
+    """The hotel has reached the maximum number of webhooks, `limit`. Delete a webhook first."""
 
     code = "too-many-webhooks"
-    title = "The hotel has as many webhooks as it may"
+    title = _("Too many webhooks")
 
 
 class InvalidWebhookURL(DomainError):
-    """A webhook's address is an https address on the public internet, without a user name or a password."""
+    """The URL must use https, point to a host on the public internet and contain no user name or password."""
 
     code = "invalid-webhook-url"
     status = 422
-    title = "Webhooks can't be sent to this address"
+    title = _("Invalid webhook URL")
 
 
 class WebhookDeliveryFailed(DomainError):
-    """The other side did not answer with a status of 200 to 299 within ten seconds."""
+    """The server did not respond with a 2xx status within ten seconds."""
 
     code = "webhook-delivery-failed"
     status = 502
-    title = "The webhook did not take the notice"
+    title = _("Webhook delivery failed")

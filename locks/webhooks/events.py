@@ -1,4 +1,7 @@
-"""Audit events of webhooks."""
+"""The audit events of webhooks.
+
+They contain the host of a webhook and not its URL, because the path may hold a secret of the other system.
+"""
 
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -7,45 +10,46 @@ from audit.registry import register
 from locks.webhooks import policy
 from locks.webhooks.errors import InvalidWebhookURL, WebhookDeliveryFailed
 
-#: Why a webhook was switched off.
-GONE = "it answered 410 Gone"
-FAILING = f"it took nothing for {policy.FAILING_DAYS} days"
-#: Why a test was not taken where no status says it; what exactly it was is told to who sent it.
-_UNTOLD = {
-    WebhookDeliveryFailed.code: _("it was not delivered"),
-    InvalidWebhookURL.code: _("the address is not allowed"),
-}
+#: Reasons for which a webhook is disabled.
+GONE = "gone"
+FAILING = "failing"
 
 WEBHOOK_CREATED = register(
-    "webhook.created", description=_("{actor} made a webhook to {host}"), fields=("host", "events")
+    "webhook.created", sentence=_("{actor} created the webhook to {host}"), fields=("host", "events")
 )
 WEBHOOK_UPDATED = register(
     "webhook.updated",
-    description=_("{actor} changed the webhook to {host}: {changes}"),
+    sentence=_("{actor} changed the webhook to {host}: {changes}"),
     fields=("host", "changes"),
 )
 WEBHOOK_DELETED = register(
-    "webhook.deleted", description=_("{actor} deleted the webhook to {host}"), fields=("host",)
+    "webhook.deleted", sentence=_("{actor} deleted the webhook to {host}"), fields=("host",)
 )
 WEBHOOK_TESTED = register(
     "webhook.tested",
-    description=_("{actor} sent a test to the webhook at {host}: {outcome}"),
+    sentence=_("{actor} sent a test event to the webhook to {host}: {outcome}"),
     fields=("host", "outcome"),
-    labels={"outcome": _UNTOLD},
+    # The outcome is the HTTP status of the response, or the code of an error.
+    words={
+        "outcome": {
+            WebhookDeliveryFailed.code: _("not delivered"),
+            InvalidWebhookURL.code: _("the URL is not allowed"),
+        }
+    },
 )
 WEBHOOK_SECRET_ROTATED = register(
     "webhook.secret_rotated",
-    description=_("{actor} gave the webhook to {host} a new secret"),
-    fields=("host", "old_until"),
+    sentence=_("{actor} rotated the signing secret of the webhook to {host}"),
+    fields=("host", "previous_secret_expires_at"),
 )
 WEBHOOK_DISABLED = register(
     "webhook.disabled",
-    description=_("The webhook to {host} was switched off: {why}"),
-    fields=("host", "why"),
-    labels={
-        "why": {
-            GONE: _("it answered 410 Gone"),
-            FAILING: format_lazy(_("it took nothing for {days} days"), days=policy.FAILING_DAYS),
+    sentence=_("The webhook to {host} was turned off: {reason}"),
+    fields=("host", "reason"),
+    words={
+        "reason": {
+            GONE: _("its server responded with 410 Gone"),
+            FAILING: format_lazy(_("all attempts failed for {days} days"), days=policy.DISABLE_AFTER_DAYS),
         }
     },
 )

@@ -1,4 +1,4 @@
-"""Webhooks and what is delivered to them."""
+"""The models of webhooks and their deliveries."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -10,22 +10,23 @@ from hotelagent.core.messages import message_from_json
 
 
 class Webhook(models.Model):
-    """An address of another system that is told of changes, signed with a secret that it shares with us."""
+    """A URL of another system to which events are sent, signed with a shared secret."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     url = models.CharField(_("URL"), max_length=500)
     events = ArrayField(models.CharField(max_length=40), verbose_name=_("events"))
     encrypted_secret = models.BinaryField(editable=False)
-    """The secret as `locks.webhooks.sealing` seals it: it must be readable to sign, so it can't be a digest."""
+    """The signing secret. Encrypted and not hashed, because signing needs its plain text."""
     encrypted_previous_secret = models.BinaryField(null=True, editable=False)
+    """The secret before the last rotation. Until `previous_secret_expires_at`, requests are signed with both."""
     previous_secret_expires_at = models.DateTimeField(
         _("previous secret valid until"), null=True, editable=False
     )
-    """After a rotation the one before signs as well, until then: the other side takes over the new one meanwhile."""
     active = models.BooleanField(_("active"), default=True)
     failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
+    """The time of the first failed attempt since the last successful one."""
     backoff_until = models.DateTimeField(null=True, editable=False)
-    """After a failure it is left alone until then: one that hangs must not keep the workers."""
+    """No requests until then, so that a server that hangs does not occupy the workers."""
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:
@@ -39,13 +40,16 @@ class Webhook(models.Model):
 class WebhookDeliveryStatus(models.TextChoices):
     PENDING = "pending", _("pending")
     PAUSED = "paused", _("paused")
-    """Its webhook was switched off before it was sent: it waits until that is on again."""
+    """The webhook is off. The delivery is sent when the webhook is turned on again."""
     SENT = "sent", _("sent")
     FAILED = "failed", _("failed")
 
 
 class WebhookDelivery(models.Model):
-    """One change that one webhook is told of, written in the transaction of the change. No token, no guest."""
+    """One event to be posted to one webhook, written in the transaction of the change.
+
+    `data` contains no token of a hold and no personal data of a guest.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     webhook = models.ForeignKey(Webhook, models.CASCADE, db_index=False, verbose_name=_("webhook"))
@@ -56,7 +60,7 @@ class WebhookDelivery(models.Model):
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     error = models.JSONField(_("error"), null=True)
-    """As `hotelagent.core.messages` keeps it."""
+    """Why the last attempt failed, in the format of `hotelagent.core.messages`."""
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     sent_at = models.DateTimeField(_("sent"), null=True, editable=False)
 
@@ -68,6 +72,6 @@ class WebhookDelivery(models.Model):
         return self.event
 
     @property
-    def why(self) -> str:
-        """Why it was not taken the last time, to a reader."""
+    def error_message(self) -> str:
+        """Why the last attempt failed, in the current language."""
         return message_from_json(self.error)

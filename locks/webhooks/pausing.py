@@ -1,14 +1,18 @@
-"""What a webhook that is switched off was still to be told: it waits, and is sent once that is on again.
+"""Pausing of a webhook's deliveries while it is off, and resuming them when it is turned on again.
 
-The webhook's row is locked first, then its notices: one that is switched on at this moment leaves none behind.
+Both lock the webhook's row before its deliveries. So no delivery stays paused if a worker pauses it while the webhook
+is being turned on.
 """
 
 from uuid import UUID
 
 from django.db import transaction
 
+from audit.services import record
 from locks.holds import rows
+from locks.webhooks import events
 from locks.webhooks.models import Webhook
+from locks.webhooks.transport import host_of
 from tenants.queue import due
 
 _PAUSE = """
@@ -20,16 +24,29 @@ WHERE webhook_id = %(webhook)s AND status = 'paused' RETURNING id, clock_timesta
 """
 
 
-def pause(webhook_id: UUID) -> None:
-    """Let what is pending wait, if the webhook is off."""
+def pause_deliveries(webhook_id: UUID) -> None:
+    """Pause the pending deliveries of the webhook if it is off."""
     with transaction.atomic():
-        off = Webhook.objects.select_for_update(no_key=True).filter(id=webhook_id, active=False)
-        if off.first() is not None:
+        inactive = Webhook.objects.select_for_update(no_key=True).filter(id=webhook_id, active=False)
+        if inactive.first() is not None:
             paused = rows(_PAUSE, {"webhook": webhook_id})
             due.cancel(kind="webhook", ids=[row["id"] for row in paused])
 
 
-def resume(webhook_id: UUID) -> None:
-    """Let what waits be sent, in the transaction that has switched the webhook on. Their tries are counted anew."""
+def resume_deliveries(webhook_id: UUID) -> None:
+    """Make the paused deliveries due, in the transaction that has turned the webhook on.
+
+    Their attempts are counted from zero again.
+    """
     resumed = rows(_RESUME, {"webhook": webhook_id})
     due.schedule(kind="webhook", items=[(row["id"], row["now"]) for row in resumed])
+
+
+def disable_webhook(webhook: Webhook, *, reason: str) -> None:
+    """Turn the webhook off and record the reason, in the caller's transaction. Do nothing if it is off already.
+
+    `reason` is `events.GONE` or `events.FAILING`.
+    """
+    if Webhook.objects.filter(id=webhook.id, active=True).update(active=False):
+        pause_deliveries(webhook.id)
+        record(events.WEBHOOK_DISABLED, subject=("webhook", webhook.id), host=host_of(webhook), reason=reason)

@@ -1,13 +1,20 @@
-"""Limits and waits of webhooks."""
+"""Limits, timeouts and the retry schedule of webhooks."""
 
-#: A webhook is told so long before a hold ends (seconds).
-WARNING_SECONDS = 120
-WEBHOOKS = 20
-#: Hours for which the secret before a rotation still signs: unless told otherwise, and at most.
-SECRET_OVERLAP_HOURS = 24
-SECRET_OVERLAP_HOURS_MOST = 168
-#: Seconds before a notice is sent again, each with up to a tenth more: about a day. Then it is a failure for people.
-NOTICE_WAITS = (10, 30, 120, 600, 3600, 10_800, 21_600, 43_200)
-#: After a failure a webhook is left alone for so long (seconds); after so many days of nothing else it is switched off.
-QUIET_SECONDS = 30
-FAILING_DAYS = 3
+#: Maximum number of webhooks of a hotel.
+MAX_WEBHOOKS = 20
+
+#: Maximum duration of a request in seconds, from the first packet to the status line.
+REQUEST_TIMEOUT_SECONDS = 10.0
+#: Seconds between the attempts of a delivery, about a day in total. Each is extended by up to a tenth at random.
+RETRY_DELAYS = (10, 30, 120, 600, 3600, 10_800, 21_600, 43_200)
+#: Seconds without requests to a webhook after a failed one.
+BACKOFF_SECONDS = 30
+#: Number of days of failed attempts only, after which a webhook is disabled.
+DISABLE_AFTER_DAYS = 3
+
+#: Seconds before its expiry at which `hold.expiring_soon` is published for a hold.
+EXPIRY_WARNING_SECONDS = 120
+
+#: Hours for which the previous secret stays valid after a rotation: the default and the maximum.
+DEFAULT_OVERLAP_HOURS = 24
+MAX_OVERLAP_HOURS = 168

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from locks.holds import rows
 from locks.webhooks import policy
-from locks.webhooks.topics import EXPIRING_SOON
+from locks.webhooks.event_types import WebhookEvent
 from tenants.context import current_hotel
 from tenants.queue import due
 
@@ -44,7 +44,7 @@ def publish(event: str, allocation_ids: Sequence[UUID]) -> bool:
     """Write the deliveries of an event to the webhooks that subscribe to it, in the caller's transaction.
 
     If the event frees rooms, the waiting list entries that these rooms could serve become due. `event` is one of
-    `topics.TOPICS`, or an audit event that frees rooms. For a move use `publishing_moves`.
+    `WebhookEvent`, or an audit event that frees rooms. For a move use `publishing_moves`.
 
     After `hold.created`, return whether the waiting list has an entry that could have had one of these rooms. For
     other events return False.
@@ -71,16 +71,16 @@ def publishing_moves(allocation_ids: Sequence[UUID]) -> Iterator[None]:
 
 
 def publish_expiring_holds(hold_ids: Sequence[UUID]) -> None:
-    """Publish `hold.expiring_soon` for the holds that expire within `policy.WARNING_SECONDS`.
+    """Publish `hold.expiring_soon` for the holds that expire within `policy.EXPIRY_WARNING_SECONDS`.
 
     A hold that has more time left is scheduled for its warning. A hold that was published is scheduled once more for
     its expiry, because it may be extended until then. Holds that have ended leave the due queue.
     """
-    warning = datetime.timedelta(seconds=policy.WARNING_SECONDS)
+    warning = datetime.timedelta(seconds=policy.EXPIRY_WARNING_SECONDS)
     with transaction.atomic():
         live = rows(_LIVE_HOLDS, {"ids": list(hold_ids)})
         expiring = [row["id"] for row in live if row["expires_at"] - warning <= row["now"]]
-        publish(EXPIRING_SOON, expiring)
+        publish(WebhookEvent.HOLD_EXPIRING_SOON.value, expiring)
         due.schedule(
             kind="expiring",
             items=[

@@ -1,33 +1,73 @@
-"""Standard Webhooks (standardwebhooks.com): the headers by which the other side knows who speaks, and when.
+"""The signing secrets of webhooks and the signatures of Standard Webhooks (standardwebhooks.com).
 
-To verify, in any language: HMAC-SHA256 over `<webhook-id>.<webhook-timestamp>.<body as it came>` with the bytes
-that the base64 after `whsec_` stands for; one of the signatures in `webhook-signature`, which a space parts, must be
-`v1,` and the base64 of that. While a secret is rotated there are two, the new one's first. Refuse a timestamp that is
-more than five minutes off, and an id that was dealt with before.
+A secret is stored encrypted with a key derived from SECRET_KEY, so a copy of the database alone does not reveal it.
 """
 
 import base64
 import datetime
 import hashlib
 import hmac
+import secrets
 from collections.abc import Sequence
+from uuid import UUID
 
-from locks.webhooks.sealing import MARK
+from cryptography.exceptions import InvalidTag
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core import encryption
+from hotelagent.core.messages import TranslatableMessage
+from locks.webhooks.errors import WebhookDeliveryFailed
+
+#: Standard Webhooks writes a secret as this prefix and the base64 form of its bytes.
+SECRET_PREFIX = "whsec_"  # noqa: S105
+_SECRET_BYTES = 32
+_KEY_PURPOSE = b"webhook secret"
 
 
-def headers(
-    *, message: str, moment: datetime.datetime, body: bytes, secrets: Sequence[str]
+def generate_secret() -> str:
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def encrypt_secret(secret: str, *, webhook_id: UUID) -> bytes:
+    return encryption.encrypt(
+        secret.encode(), key=encryption.derive_key(_KEY_PURPOSE), associated_data=webhook_id.bytes
+    )
+
+
+def decrypt_secret(encrypted: bytes, *, webhook_id: UUID) -> str:
+    """Return the secret. Raises WebhookDeliveryFailed if it was encrypted with another SECRET_KEY."""
+    try:
+        secret = encryption.decrypt(
+            encrypted, key=encryption.derive_key(_KEY_PURPOSE), associated_data=webhook_id.bytes
+        )
+    except InvalidTag:
+        raise WebhookDeliveryFailed(
+            TranslatableMessage(
+                _(
+                    "The webhook's signing secret can't be decrypted because SECRET_KEY has changed. "
+                    "Rotate the secret."
+                )
+            )
+        ) from None
+    return secret.decode()
+
+
+def signature_headers(
+    *, message_id: str, sent_at: datetime.datetime, body: bytes, secrets: Sequence[str]
 ) -> dict[str, str]:
-    """`message` stays the same each time it is sent again; `moment` is that of this attempt."""
-    timestamp = str(int(moment.timestamp()))
-    signed = b".".join((message.encode(), timestamp.encode(), body))
+    """Return the headers by which a receiver verifies a request, with one signature per secret.
+
+    `message_id` is the same for all attempts of a delivery. `sent_at` is the time of this attempt.
+    """
+    timestamp = str(int(sent_at.timestamp()))
+    signed_content = b".".join((message_id.encode(), timestamp.encode(), body))
     return {
-        "webhook-id": message,
+        "webhook-id": message_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(_signature(signed, secret) for secret in secrets),
+        "webhook-signature": " ".join(_signature(signed_content, secret) for secret in secrets),
     }
 
 
-def _signature(signed: bytes, secret: str) -> str:
-    key = base64.b64decode(secret.removeprefix(MARK))
-    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+def _signature(signed_content: bytes, secret: str) -> str:
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    return "v1," + base64.b64encode(hmac.digest(key, signed_content, hashlib.sha256)).decode()

@@ -1,4 +1,4 @@
-"""Tests of the database function that records events for other database functions."""
+"""The database function that records events for other database functions."""
 
 import json
 from typing import Any, cast

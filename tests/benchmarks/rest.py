@@ -21,8 +21,7 @@ from pathlib import Path
 
 import psycopg
 
-from hotelagent.embedded import paths, ports
-from hotelagent.embedded.servers import postgres
+from hotelagent.embedded import paths, ports, postgres
 from tests.benchmarks.contestants import Contestant
 from tests.benchmarks.harness import Row, median_ratio, row
 from tests.benchmarks.holds import keeping_servers, table_of_the_peer
@@ -136,7 +135,7 @@ def _clients(running: Servers) -> Iterator[list[Client]]:
 
 @contextmanager
 def _site(folder: Path, environment: dict[str, str]) -> Iterator[int]:
-    port = ports.find_free_port()
+    port = ports.any_free()
     figures = folder / "metrics"
     figures.mkdir()
     process = subprocess.Popen(

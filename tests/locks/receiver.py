@@ -1,4 +1,4 @@
-"""Another system's end of a webhook: a real HTTP server on loopback that keeps what comes and misbehaves on demand."""
+"""A receiver of webhooks: an HTTP server on the loopback interface that records requests and can misbehave."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ from typing import Any
 from tests.web import Peer, Quiet
 
 
-class Hook(Quiet):
+class WebhookHandler(Quiet):
     server: "Receiver"
 
     def do_POST(self) -> None:
@@ -30,10 +30,10 @@ class Hook(Quiet):
 
 
 class Receiver(Peer):
-    """An answer is a status, or `hang`, `drip`, `drop`, `redirect`."""
+    """Each item of `answers` is the status of a response, or one of `hang`, `drip`, `drop` and `redirect`."""
 
     def __init__(self) -> None:
-        super().__init__(Hook, 204)
+        super().__init__(WebhookHandler, 204)
         self.requests: list[tuple[dict[str, str], bytes]] = []
 
     @property
@@ -45,14 +45,14 @@ class Receiver(Peer):
         return [json.loads(body) for _headers, body in self.requests]
 
     @property
-    def kinds(self) -> list[str]:
+    def event_types(self) -> list[str]:
         return [body["type"] for body in self.bodies]
 
 
 def verify(secret: str, headers: dict[str, str], body: bytes) -> bool:
-    """What the other side does, by the specification's own words."""
+    """Return whether a signature of the request is valid, checked as Standard Webhooks specifies."""
     key = base64.b64decode(secret.split("_", 1)[1])
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
-    given = headers["webhook-signature"].split(" ")
-    return any(hmac.compare_digest(one, f"v1,{expected}") for one in given)
+    signatures = headers["webhook-signature"].split(" ")
+    return any(hmac.compare_digest(signature, f"v1,{expected}") for signature in signatures)

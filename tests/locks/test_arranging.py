@@ -134,7 +134,7 @@ def test_what_has_ended_is_not_moved(place: Place, nights: SomeNights) -> None:
 
 
 def test_webhooks_and_who_waits_learn_of_it(place: Place, rooms: list[int], nights: SomeNights) -> None:
-    create_webhook(url="http://127.0.0.1:9/", topics=["stay.moved", "stay.cancelled"])
+    create_webhook(url="http://127.0.0.1:9/", event_types=["stay.moved", "stay.cancelled"])
     moving, ending = place(0, 1), place(1, 1)
     entry = create_entry(NewEntry(nights=nights(1), room=rooms[1]))
     reallocate(changes=[StayChange(moving, span(nights(4))), StayChange(ending, None)])

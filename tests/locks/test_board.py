@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from locks import services
-from locks.board.board import board
+from locks.board.grid import read_grid
 from locks.models import Room
 from tenants.models import Hotel, User
 from tests.locks.conftest import SomeNights
@@ -25,17 +25,17 @@ def test_it_shows_what_has_each_room_and_cuts_it_to_the_nights_shown(
 ) -> None:
     services.acquire_hold(rooms=rooms[:1], nights=nights(0, 3))
     services.close_room(room=rooms[1], nights=nights(5, 30), reason="paint")
-    shown = board(first=nights(1).check_in, nights=10)
+    shown = read_grid(first=nights(1).check_in, nights=10)
     [held] = shown.rows[0].bars
-    assert (held.first, held.length, held.began_before, held.goes_on) == (1, 2, True, False)
+    assert (held.first, held.length, held.starts_before, held.ends_after) == (1, 2, True, False)
     [closed] = shown.rows[1].bars
-    assert (closed.first, closed.length, closed.began_before, closed.goes_on) == (5, 6, False, True)
+    assert (closed.first, closed.length, closed.starts_before, closed.ends_after) == (5, 6, False, True)
     assert shown.rows[2].bars == []
 
 
 def test_what_has_lapsed_is_not_on_it(rooms: list[int], nights: SomeNights) -> None:
     lapse(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
-    assert board(first=nights(0).check_in, nights=7).rows[0].bars == []
+    assert read_grid(first=nights(0).check_in, nights=7).rows[0].bars == []
 
 
 def test_it_is_filtered_by_type_and_floor(in_hotel: Hotel, today: datetime.date) -> None:
@@ -46,7 +46,7 @@ def test_it_is_filtered_by_type_and_floor(in_hotel: Hotel, today: datetime.date)
             services.NewRoom(number="202", room_type="suite", floor=2),
         ]
     )
-    shown = board(first=today, nights=7, room_type="double", floor=2)
+    shown = read_grid(first=today, nights=7, room_type="double", floor=2)
     assert [row.number for row in shown.rows] == ["201"]
     assert (shown.types, shown.floors) == (["double", "suite"], [1, 2])
 

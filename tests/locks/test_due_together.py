@@ -11,7 +11,7 @@ from django.conf import settings
 
 from locks import services
 from locks.models import Allocation
-from locks.tasks import expire_holds, look_after_waiting, warn_expiring
+from locks.tasks import expire_holds, process_waiting_list, publish_expiring_holds
 from tenants import tasks
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hotels whose items were sent by themselves."""
     sent: list[str] = []
-    for task in (expire_holds, warn_expiring, look_after_waiting):
+    for task in (expire_holds, publish_expiring_holds, process_waiting_list):
         monkeypatch.setattr(task, "apply_async", lambda args, headers: sent.append(headers["hotel"]))
     return sent
 

@@ -63,7 +63,7 @@ def test_it_goes_on_until_all_that_is_due_is_gone(
 
 
 def test_waits_and_notices_go_too(rooms: list[int], nights: SomeNights) -> None:
-    create_webhook(url="http://127.0.0.1:9/", topics=["hold.created"])
+    create_webhook(url="http://127.0.0.1:9/", event_types=["hold.created"])
     for start in range(3):
         services.acquire_hold(rooms=rooms[:1], nights=nights(start))
     entry = create_entry(NewEntry(nights=nights(0), room=rooms[0]))

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from locks import policy, selectors, services
-from locks.board.board import board
+from locks.board.grid import read_grid
 from locks.errors import (
     AllocationStateError,
     HoldExpired,
@@ -235,7 +235,7 @@ class Life(RuleBasedStateMachine):
     def the_board_shows_what_the_model_says(self) -> None:
         shown = {
             (self.rooms.index(row.id), bar.first - 1, bar.first - 1 + bar.length, bar.status)
-            for row in board(first=self.today, nights=HORIZON + 5).rows
+            for row in read_grid(first=self.today, nights=HORIZON + 5).rows
             for bar in row.bars
         }
         assert shown == {

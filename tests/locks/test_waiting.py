@@ -245,7 +245,7 @@ def test_what_can_t_be_waited_for(
         join(nights(1), room_type="double", guests=9)
     with pytest.raises(InvalidCheckIn):
         join(nights(-1), room_type="double")
-    monkeypatch.setattr(policy, "WAITING_PER_CLIENT", 1)
+    monkeypatch.setattr(policy, "MAX_ENTRIES_PER_CLIENT", 1)
     join(nights(1), room_type="double")
     with pytest.raises(TooManyWaitingListEntries):
         join(nights(1), room_type="double")

@@ -42,7 +42,7 @@ def test_from_the_line_to_the_stay(
     holds = [services.acquire_hold(rooms=[room], nights=nights(1)) for room in rooms]
     first = join(api, nights, reference="WEB-1", session="s1")
     second = join(rival, nights)
-    assert [(entry["status"], entry["place"]) for entry in (first, second)] == [
+    assert [(entry["status"], entry["position"]) for entry in (first, second)] == [
         ("waiting", 1),
         ("waiting", 2),
     ]
@@ -51,7 +51,7 @@ def test_from_the_line_to_the_stay(
     services.release_hold(holds[0].id, token=holds[0].token)
     work()
     offered = api.get(f"{LIST}{first['id']}/").json()
-    assert (offered["status"], offered["place"]) == ("offered", None)
+    assert (offered["status"], offered["position"]) == ("offered", None)
     assert api.get(f"/api/v1/locks/{offered['hold']}/").json()["status"] == "held"
     assert rival.post(f"{LIST}{first['id']}/claim/").status_code == 404
     once = {"Idempotency-Key": str(uuid.uuid4())}
@@ -74,7 +74,7 @@ def test_each_client_sees_and_leaves_its_own(
     assert api.delete(f"{LIST}{theirs['id']}/").status_code == 404
     assert api.delete(f"{LIST}{mine['id']}/").status_code == 204
     assert api.get(f"{LIST}{mine['id']}/").json()["status"] == "cancelled"
-    assert rival.get(f"{LIST}{theirs['id']}/").json()["place"] == 1
+    assert rival.get(f"{LIST}{theirs['id']}/").json()["position"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Webhooks: signed, sent at least once, and kept where people see what was not taken."""
+"""Tests of webhook deliveries: retries, the final attempt and disabling of webhooks that fail."""
 
 from typing import Any
 from uuid import UUID
@@ -10,12 +10,13 @@ from django.utils import translation
 
 from dlq.models import Failure
 from locks import services
-from locks.tasks import send_last, send_notices
-from locks.webhooks import policy, sealing, sending
+from locks.tasks import make_final_webhook_attempt, send_webhook_deliveries
+from locks.webhooks import policy, signing
 from locks.webhooks.delivery import deliver, make_final_attempt
+from locks.webhooks.errors import WebhookDeliveryNotFound
+from locks.webhooks.event_types import WebhookEvent
 from locks.webhooks.models import Webhook, WebhookDelivery
 from locks.webhooks.services import create_webhook, send_test_delivery, update_webhook
-from locks.webhooks.topics import TOPICS
 from tenants.context import platform_context
 from tenants.models import DueItem
 from tenants.tasks import tick
@@ -27,49 +28,53 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def made(receiver: Receiver, rooms: list[int]) -> tuple[Webhook, str]:
-    """A webhook that is told of everything, and its secret."""
-    return create_webhook(url=receiver.url, topics=list(TOPICS))
+def webhook_and_secret(receiver: Receiver, rooms: list[int]) -> tuple[Webhook, str]:
+    """A webhook that subscribes to all events, and its signing secret."""
+    return create_webhook(url=receiver.url, event_types=WebhookEvent.values)
 
 
 @pytest.mark.parametrize("answer", [500, 404, "drop", "redirect"])
-def test_what_is_not_taken_comes_again_later_with_the_same_id(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights, answer: int | str
+def test_deliver_after_a_failed_attempt_sends_the_same_webhook_id_again(
+    receiver: Receiver,
+    webhook_and_secret: tuple[Webhook, str],
+    rooms: list[int],
+    nights: SomeNights,
+    answer: int | str,
 ) -> None:
-    webhook, secret = made
+    webhook, secret = webhook_and_secret
     receiver.answers = [answer, 200]
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     send_due()
-    [notice] = WebhookDelivery.objects.all()
-    assert (notice.status, notice.attempts, len(receiver.requests)) == ("pending", 1, 1)
-    assert notice.error
+    [delivery] = WebhookDelivery.objects.all()
+    assert (delivery.status, delivery.attempts, len(receiver.requests)) == ("pending", 1, 1)
+    assert delivery.error
     webhook.refresh_from_db()
     assert Webhook.objects.get().failing_since
     due_now()
     send_due()
-    notice.refresh_from_db()
+    delivery.refresh_from_db()
     webhook.refresh_from_db()
-    assert (notice.status, notice.attempts) == ("sent", 2)
+    assert (delivery.status, delivery.attempts) == ("sent", 2)
     assert webhook.failing_since is None
     ids = {headers["webhook-id"] for headers, _body in receiver.requests}
-    assert ids == {str(notice.id)}
+    assert ids == {str(delivery.id)}
     assert all(verify(secret, headers, body) for headers, body in receiver.requests)
 
 
 @pytest.mark.parametrize("answer", ["hang", "drip"])
-def test_who_takes_too_long_is_cut_off(
-    receiver: Receiver, made: tuple[Webhook, str], monkeypatch: pytest.MonkeyPatch, answer: str
+def test_send_test_delivery_to_a_slow_server_fails_at_the_timeout(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     receiver.answers = [answer]
-    monkeypatch.setattr(sending, "SECONDS", 0.4)
-    tested = send_test_delivery(made[0].id)
-    assert not tested.delivered
-    assert "did not respond within" in tested.error
-    assert 300 < tested.milliseconds < 5000
+    monkeypatch.setattr(policy, "REQUEST_TIMEOUT_SECONDS", 0.4)
+    result = send_test_delivery(webhook_and_secret[0].id)
+    assert not result.delivered
+    assert "did not respond within" in result.error
+    assert 300 < result.duration_ms < 5000
 
 
-def test_a_webhook_that_just_failed_is_left_alone(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_deliver_during_the_backoff_sends_no_request(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.answers = [500]
     for room in rooms:
@@ -81,75 +86,81 @@ def test_a_webhook_that_just_failed_is_left_alone(
     assert DueItem.objects.filter(kind="webhook").count() == 3
 
 
-def test_waits_grow_to_a_day_and_then_people_have_it(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_deliver_follows_the_retry_schedule_until_only_the_final_attempt_is_left(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.answers = [500]
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
-    [notice] = WebhookDelivery.objects.all()
-    waits = []
-    for _ in policy.NOTICE_WAITS:
-        assert deliver(notice.id)
+    [delivery] = WebhookDelivery.objects.all()
+    delays = []
+    for _ in policy.RETRY_DELAYS:
+        assert deliver(delivery.id)
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT due_at - now() FROM public.tenants_dueitem WHERE item_id = %s", [notice.id]
+                "SELECT due_at - now() FROM public.tenants_dueitem WHERE item_id = %s", [delivery.id]
             )
-            waits.append(cursor.fetchone()[0].total_seconds())
+            delays.append(cursor.fetchone()[0].total_seconds())
         due_now()
-    assert all(wait <= real <= wait * 1.11 + 2 for wait, real in zip(policy.NOTICE_WAITS, waits, strict=True))
-    assert not deliver(notice.id)
-    assert len(receiver.requests) == len(policy.NOTICE_WAITS)
+    assert all(
+        expected <= delay <= expected * 1.11 + 2
+        for expected, delay in zip(policy.RETRY_DELAYS, delays, strict=True)
+    )
+    assert not deliver(delivery.id)
+    assert len(receiver.requests) == len(policy.RETRY_DELAYS)
 
 
-def test_the_last_failure_is_in_the_dlq_and_sent_again_from_there(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_final_attempt_that_fails_is_kept_in_the_dead_letter_queue_and_can_be_retried(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.answers = [500]
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
-    [notice] = WebhookDelivery.objects.all()
-    WebhookDelivery.objects.update(attempts=len(policy.NOTICE_WAITS))
-    send_last.apply(args=[str(notice.id)])
-    notice.refresh_from_db()
-    assert (notice.status, due("webhook")) == ("failed", [])
+    [delivery] = WebhookDelivery.objects.all()
+    WebhookDelivery.objects.update(attempts=len(policy.RETRY_DELAYS))
+    make_final_webhook_attempt.apply(args=[str(delivery.id)])
+    delivery.refresh_from_db()
+    assert (delivery.status, due("webhook")) == ("failed", [])
     [failure] = Failure.objects.all()
-    assert (failure.name, failure.payload["args"]) == ("locks.tasks.send_last", [str(notice.id)])
-    assert "answered 500" in failure.error_message
+    assert (failure.name, failure.payload["args"]) == (
+        "locks.tasks.make_final_webhook_attempt",
+        [str(delivery.id)],
+    )
+    assert "responded with HTTP status 500" in failure.error_message
     receiver.answers = [200]
-    send_last.apply(args=failure.payload["args"])
-    notice.refresh_from_db()
-    assert notice.status == "sent"
-    assert {headers["webhook-id"] for headers, _body in receiver.requests} == {str(notice.id)}
+    make_final_webhook_attempt.apply(args=failure.payload["args"])
+    delivery.refresh_from_db()
+    assert delivery.status == "sent"
+    assert {headers["webhook-id"] for headers, _body in receiver.requests} == {str(delivery.id)}
 
 
-def test_the_worker_hands_the_last_try_to_a_task_of_its_own(
+def test_send_webhook_deliveries_enqueues_the_final_attempt_as_a_separate_task(
     receiver: Receiver,
-    made: tuple[Webhook, str],
+    webhook_and_secret: tuple[Webhook, str],
     rooms: list[int],
     nights: SomeNights,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
-    WebhookDelivery.objects.update(attempts=len(policy.NOTICE_WAITS))
-    handed: list[str] = []
-    monkeypatch.setattr(send_last, "delay", handed.append)
-    ids = [str(notice) for notice in due("webhook")]
-    send_notices(ids)
-    assert handed == ids
-    assert due("webhook") == []  # but it is due again should that task be lost
+    WebhookDelivery.objects.update(attempts=len(policy.RETRY_DELAYS))
+    enqueued: list[str] = []
+    monkeypatch.setattr(make_final_webhook_attempt, "delay", enqueued.append)
+    ids = [str(delivery_id) for delivery_id in due("webhook")]
+    send_webhook_deliveries(ids)
+    assert enqueued == ids
+    assert due("webhook") == []  # It is due again later, because the task may be lost.
     assert DueItem.objects.filter(kind="webhook").count() == 1
 
 
-def test_gone_switches_it_off(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_response_410_gone_disables_the_webhook_and_pauses_its_deliveries(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.answers = [410]
     for room in rooms:
         services.acquire_hold(rooms=[room], nights=nights(1))
     send_due()
-    made[0].refresh_from_db()
-    assert not made[0].active
+    webhook_and_secret[0].refresh_from_db()
+    assert not webhook_and_secret[0].active
     [event] = events_of("webhook.disabled")
-    assert event.data == {"host": "127.0.0.1", "why": "it answered 410 Gone"}
+    assert event.data == {"host": "127.0.0.1", "reason": "gone"}
     assert set(WebhookDelivery.objects.values_list("status", flat=True)) == {"paused"}
     due_now()
     send_due()
@@ -157,50 +168,52 @@ def test_gone_switches_it_off(
     assert not DueItem.objects.filter(kind="webhook").exists()
 
 
-def test_days_of_nothing_but_failures_switch_it_off(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_webhook_that_fails_for_days_is_disabled(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     receiver.answers = [503]
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     with connection.cursor() as cursor:
         cursor.execute("UPDATE locks_webhook SET failing_since = now() - interval '4 days'")
     send_due()
-    made[0].refresh_from_db()
-    assert not made[0].active
-    update_webhook(made[0], changes={"active": True})
-    assert made[0].failing_since is None
+    webhook_and_secret[0].refresh_from_db()
+    assert not webhook_and_secret[0].active
+    update_webhook(webhook_and_secret[0], changes={"active": True})
+    assert webhook_and_secret[0].failing_since is None
 
 
-def test_the_secret_is_sealed_where_it_is_stored(made: tuple[Webhook, str], settings: Any) -> None:
-    webhook, secret = made
+def test_signing_secret_is_stored_encrypted_with_the_secret_key(
+    webhook_and_secret: tuple[Webhook, str], settings: Any
+) -> None:
+    webhook, secret = webhook_and_secret
     stored = bytes(Webhook.objects.get().encrypted_secret)
     assert secret.encode() not in stored
-    assert sealing.unseal(stored, webhook=webhook.id) == secret
+    assert signing.decrypt_secret(stored, webhook_id=webhook.id) == secret
     settings.SECRET_KEY = "another" * 10
     with translation.override("es"):
-        tested = send_test_delivery(webhook.id)
-    assert "otra SECRET_KEY" in tested.error
-    [told] = events_of("webhook.tested")
-    assert told.data["outcome"] == "webhook-delivery-failed"  # in no language
-    assert told.description.endswith("it was not delivered")
+        result = send_test_delivery(webhook.id)
+    assert "SECRET_KEY ha cambiado" in result.error
+    [event] = events_of("webhook.tested")
+    assert event.data["outcome"] == "webhook-delivery-failed"
+    assert event.sentence.endswith(": not delivered")
 
 
-def test_a_notice_that_is_forgotten_says_so(rooms: list[int]) -> None:
-    with pytest.raises(Exception, match="is forgotten"):
+def test_make_final_attempt_of_a_deleted_delivery_raises_webhook_delivery_not_found(rooms: list[int]) -> None:
+    with pytest.raises(WebhookDeliveryNotFound, match="was deleted"):
         make_final_attempt(UUID(int=1))
 
 
-def test_the_tick_hands_a_notice_to_a_worker(
+def test_tick_dispatches_due_deliveries_to_a_worker(
     receiver: Receiver,
-    made: tuple[Webhook, str],
+    webhook_and_secret: tuple[Webhook, str],
     rooms: list[int],
     nights: SomeNights,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    task = current_app.tasks["locks.tasks.send_notices"]
-    monkeypatch.setattr(task, "apply_async", task.apply)  # the worker is this thread
+    task = current_app.tasks["locks.tasks.send_webhook_deliveries"]
+    monkeypatch.setattr(task, "apply_async", task.apply)  # Run the task in this thread.
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     with platform_context():
         assert tick() >= 1
-    assert receiver.kinds == ["hold.created"]
+    assert receiver.event_types == ["hold.created"]
     assert due("webhook") == []

@@ -1,4 +1,4 @@
-"""Webhooks and the waiting list in the hotel's admin."""
+"""Tests of the admin of webhooks, webhook deliveries and the waiting list."""
 
 import re
 
@@ -11,9 +11,9 @@ from locks.waiting_list.models import WaitingListEntry
 from locks.waiting_list.services import NewEntry, create_entry
 from locks.webhooks.delivery import make_final_attempt
 from locks.webhooks.errors import WebhookDeliveryFailed
+from locks.webhooks.event_types import WebhookEvent
 from locks.webhooks.models import Webhook, WebhookDelivery
 from locks.webhooks.services import create_webhook
-from locks.webhooks.topics import TOPICS
 from tenants.context import hotel_context
 from tenants.models import Hotel, User
 from tenants.scopes import Role
@@ -24,77 +24,79 @@ from tests.locks.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 
-HOOKS = "/admin/locks/webhook/"
+WEBHOOKS = "/admin/locks/webhook/"
 
 
-def test_a_manager_makes_and_tests_a_webhook(staff: Client, in_hotel: Hotel, receiver: Receiver) -> None:
-    shown = staff.post(f"{HOOKS}add/", {"url": receiver.url, "events": ["hold.created"], "active": "on"})
+def test_manager_can_create_test_change_and_delete_a_webhook(
+    staff: Client, in_hotel: Hotel, receiver: Receiver
+) -> None:
+    shown = staff.post(f"{WEBHOOKS}add/", {"url": receiver.url, "events": ["hold.created"], "active": "on"})
     assert shown.status_code == 200
     assert b"whsec_" in shown.content
     assert "no-store" in shown["Cache-Control"]
     webhook = Webhook.objects.get()
-    assert b"whsec_" not in staff.get(f"{HOOKS}{webhook.id}/change/").content
-    act = {"action": "send_test", "_selected_action": [str(webhook.id)]}
-    answer = staff.post(HOOKS, act, follow=True)
-    assert b"127.0.0.1 answered 204" in answer.content
-    assert receiver.kinds == ["ping"]
-    changed = staff.post(f"{HOOKS}{webhook.id}/change/", {"url": receiver.url, "events": ["hold.expired"]})
+    assert b"whsec_" not in staff.get(f"{WEBHOOKS}{webhook.id}/change/").content
+    action = {"action": "send_test", "_selected_action": [str(webhook.id)]}
+    answer = staff.post(WEBHOOKS, action, follow=True)
+    assert b"127.0.0.1 responded with HTTP status 204" in answer.content
+    assert receiver.event_types == ["webhook.test"]
+    changed = staff.post(f"{WEBHOOKS}{webhook.id}/change/", {"url": receiver.url, "events": ["hold.expired"]})
     assert changed.status_code == 302
     webhook.refresh_from_db()
     assert (webhook.active, webhook.events) == (False, ["hold.expired"])
-    assert staff.post(f"{HOOKS}{webhook.id}/delete/", {"post": "yes"}).status_code == 302
+    assert staff.post(f"{WEBHOOKS}{webhook.id}/delete/", {"post": "yes"}).status_code == 302
     assert not Webhook.objects.exists()
 
 
-def test_a_manager_rotates_a_secret_from_the_webhook_s_page(
+def test_rotate_secret_on_the_webhook_page_shows_the_new_secret_once(
     staff: Client, in_hotel: Hotel, receiver: Receiver
 ) -> None:
-    webhook, old = create_webhook(url=receiver.url, topics=["hold.created"])
-    page = staff.get(f"{HOOKS}{webhook.id}/change/").content
+    webhook, old = create_webhook(url=receiver.url, event_types=["hold.created"])
+    page = staff.get(f"{WEBHOOKS}{webhook.id}/change/").content
     assert b'value="rotate_secret"' in page
     assert b'value="send_test"' in page
-    act = {"action": "rotate_secret", "_selected_action": [str(webhook.id)], "overlap_hours": "168"}
-    shown = staff.post(HOOKS, act)
+    action = {"action": "rotate_secret", "_selected_action": [str(webhook.id)], "overlap_hours": "168"}
+    shown = staff.post(WEBHOOKS, action)
     assert "no-store" in shown["Cache-Control"]
     assert b"whsec_" in shown.content
     assert old.encode() not in shown.content
     webhook.refresh_from_db()
     assert webhook.previous_secret_expires_at is not None
-    assert b"signed with the old secret too" in staff.get(f"{HOOKS}{webhook.id}/change/").content
-    other, _secret = create_webhook(url=receiver.url, topics=["hold.created"])
-    both = {**act, "_selected_action": [str(webhook.id), str(other.id)]}
-    assert b"Choose one webhook" in staff.post(HOOKS, both, follow=True).content
+    assert b"also signed with the previous secret" in staff.get(f"{WEBHOOKS}{webhook.id}/change/").content
+    other, _secret = create_webhook(url=receiver.url, event_types=["hold.created"])
+    both = {**action, "_selected_action": [str(webhook.id), str(other.id)]}
+    assert b"Select a single webhook" in staff.post(WEBHOOKS, both, follow=True).content
 
 
-def test_a_webhook_is_deleted_with_what_it_was_told(
+def test_deleting_a_webhook_deletes_its_deliveries(
     staff: Client, receiver: Receiver, rooms: list[int], nights: SomeNights
 ) -> None:
-    webhook, _secret = create_webhook(url=receiver.url, topics=["hold.created"])
+    webhook, _secret = create_webhook(url=receiver.url, event_types=["hold.created"])
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     assert WebhookDelivery.objects.exists()
-    address = f"{HOOKS}{webhook.id}/delete/"
+    address = f"{WEBHOOKS}{webhook.id}/delete/"
     assert b'name="post"' in staff.get(address).content
     assert staff.post(address, {"post": "yes"}).status_code == 302
     assert not Webhook.objects.exists()
     assert not WebhookDelivery.objects.exists()
 
 
-def test_the_address_is_judged_in_the_form(staff: Client, in_hotel: Hotel) -> None:
-    page = staff.post(f"{HOOKS}add/", {"url": "ftp://pms.example.com/", "events": ["hold.created"]})
+def test_webhook_form_with_a_url_without_https_shows_an_error(staff: Client, in_hotel: Hotel) -> None:
+    page = staff.post(f"{WEBHOOKS}add/", {"url": "ftp://pms.example.com/", "events": ["hold.created"]})
     assert b"must start with https://" in page.content
 
 
-def test_the_front_desk_sees_no_webhooks(hotel: Hotel) -> None:
+def test_front_desk_has_no_access_to_webhooks(hotel: Hotel) -> None:
     client = Client(SERVER_NAME=ALPHA_HOST)
     with hotel_context(hotel):
         client.force_login(User.objects.create_user(username="ann", password=None, role=Role.FRONT_DESK))
-    assert client.get(HOOKS).status_code == 403
+    assert client.get(WEBHOOKS).status_code == 403
 
 
-def test_what_was_told_and_who_waits_can_be_looked_at(
+def test_deliveries_and_waiting_list_pages_show_their_rows_and_entries_can_be_cancelled(
     staff: Client, receiver: Receiver, rooms: list[int], nights: SomeNights
 ) -> None:
-    create_webhook(url=receiver.url, topics=["hold.created"])
+    create_webhook(url=receiver.url, event_types=["hold.created"])
     for room in rooms:
         services.acquire_hold(rooms=[room], nights=nights(1))
     entry = create_entry(NewEntry(nights=nights(1), room_type="double", reference="WEB-9"))
@@ -103,79 +105,88 @@ def test_what_was_told_and_who_waits_can_be_looked_at(
     assert b"WEB-9" in staff.get(waiting).content
     assert b"WEB-9" in staff.get(f"{waiting}{entry.id}/change/").content
     assert f"{waiting}{entry.id}/change/".encode() in staff.get("/admin/audit/event/").content
-    act = {"action": "end_wait", "_selected_action": [str(entry.id)]}
-    assert b"1 entry no longer waits." in staff.post(waiting, act, follow=True).content
+    action = {"action": "cancel_entries", "_selected_action": [str(entry.id)]}
+    assert b"1 entry was cancelled." in staff.post(waiting, action, follow=True).content
     entry.refresh_from_db()
     assert entry.status == "cancelled"
     staff.post("/admin/language/", {"language": "es"})
     assert b"lista de espera" in staff.get(waiting).content.lower()
 
 
-def test_who_waits_and_what_state_a_thing_is_in_are_said_in_words(
+def test_pages_show_names_of_clients_and_labels_of_statuses(
     staff: Client, receiver: Receiver, api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
-    create_webhook(url=receiver.url, topics=list(TOPICS))
+    create_webhook(url=receiver.url, event_types=WebhookEvent.values)
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
-    wish = {
+    request = {
         "room": rooms[0],
         "check_in": nights(1).check_in.isoformat(),
         "check_out": nights(1).check_out.isoformat(),
     }
-    assert api.post("/api/v1/waiting-list/", wish).status_code == 201
-    entry, notice = WaitingListEntry.objects.get(), WebhookDelivery.objects.get()
+    assert api.post("/api/v1/waiting-list/", request).status_code == 201
+    entry, delivery = WaitingListEntry.objects.get(), WebhookDelivery.objects.get()
     for address in (
         "waitinglistentry/",
         f"waitinglistentry/{entry.id}/change/",
-        f"notice/{notice.id}/change/",
+        f"webhookdelivery/{delivery.id}/change/",
     ):
         page = staff.get(f"/admin/locks/{address}").content.decode()
         assert "key:" not in page
         assert "Status." not in page
-        assert "tests" in page or "notice" in address  # the key's name
+        assert "tests" in page or "webhookdelivery" in address  # the name of the API key
     staff.post("/admin/language/", {"language": "es"})
-    hooks = staff.get(HOOKS).content.decode()
-    assert "todos" in hooks
-    assert re.search(r"bg-green-[^>]*>\s*activ", hooks), hooks
+    hooks = staff.get(WEBHOOKS).content.decode()
+    assert "Todos" in hooks
+    assert re.search(r"bg-green-[^>]*>\s*Activado", hooks)
 
 
 @pytest.fixture
-def held(receiver: Receiver, rooms: list[int], nights: SomeNights) -> None:
-    """A webhook that is still to be told of a hold."""
-    create_webhook(url=receiver.url, topics=["hold.created"])
+def pending_delivery(receiver: Receiver, rooms: list[int], nights: SomeNights) -> None:
+    """A webhook with a pending delivery of a hold."""
+    create_webhook(url=receiver.url, event_types=["hold.created"])
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
 
 
 @pytest.mark.parametrize(
-    ("answer", "in_words"),
+    ("answer", "messages"),
     [
-        (500, {"en": "It answered 500.", "es": "Respondió 500."}),
+        (
+            500,
+            {
+                "en": "The server responded with HTTP status 500.",
+                "es": "El servidor respondió con el código de estado HTTP 500.",
+            },
+        ),
         ("drop", {"en": "The request to 127.0.0.1 failed: ", "es": "La solicitud a 127.0.0.1 ha fallado: "}),
-        ("off", {"en": "The webhook is switched off: switch", "es": "El webhook está desactivado: actívelo"}),
+        ("off", {"en": "The webhook is off. Turn it on", "es": "El webhook está desactivado. Actívelo"}),
     ],
 )
-def test_why_a_notice_was_not_taken_is_said_in_the_reader_s_language(
-    staff: Client, receiver: Receiver, held: None, answer: int | str, in_words: dict[str, str]
+def test_error_of_a_delivery_is_shown_in_the_language_of_the_reader(
+    staff: Client, receiver: Receiver, pending_delivery: None, answer: int | str, messages: dict[str, str]
 ) -> None:
-    notice = WebhookDelivery.objects.get()
+    delivery = WebhookDelivery.objects.get()
     if answer == "off":
         WebhookDelivery.objects.update(status="failed")
         Webhook.objects.update(active=False)
-        with pytest.raises(WebhookDeliveryFailed, match=in_words["en"]):
-            make_final_attempt(notice.id)
+        with pytest.raises(WebhookDeliveryFailed, match=messages["en"]):
+            make_final_attempt(delivery.id)
     else:
         receiver.answers = [answer]
         send_due()
-    for language, text in in_words.items():
-        for page in ("", f"{notice.id}/change/"):
+    for language, text in messages.items():
+        for page in ("", f"{delivery.id}/change/"):
             shown = staff.get(f"/admin/locks/webhookdelivery/{page}", headers={"Accept-Language": language})
             assert text in shown.content.decode(), page
 
 
-def test_the_trail_says_in_the_reader_s_language_why_a_webhook_was_switched_off(
-    staff: Client, receiver: Receiver, held: None
+def test_audit_trail_shows_in_the_language_of_the_reader_why_a_webhook_was_disabled(
+    staff: Client, receiver: Receiver, pending_delivery: None
 ) -> None:
     receiver.answers = [410]
     send_due()
-    for language, text in (("en", "was switched off: it answered 410 Gone"), ("es", "respondió 410 Gone")):
+    for language, text in (
+        ("en", "was turned off: its server responded with 410 Gone"),
+        ("es", "se desactivó: su servidor respondió 410 Gone"),
+    ):
         shown = staff.get("/admin/audit/event/", headers={"Accept-Language": language})
         assert text in shown.content.decode()

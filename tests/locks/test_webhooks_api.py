@@ -1,4 +1,4 @@
-"""Webhooks over REST and in the admin."""
+"""Tests of the REST API of webhooks."""
 
 import json
 from typing import Any
@@ -18,37 +18,39 @@ from tests.locks.receiver import Receiver, verify
 
 pytestmark = pytest.mark.django_db
 
-HOOKS = "/api/v1/webhooks/"
+WEBHOOKS = "/api/v1/webhooks/"
 
 
-def test_a_webhook_is_made_tested_changed_and_deleted(
+def test_webhook_can_be_created_tested_updated_and_deleted(
     api: APIClient, in_hotel: Hotel, receiver: Receiver
 ) -> None:
-    made = api.post(HOOKS, {"url": receiver.url, "events": ["hold.confirmed", "hold.expired"]})
-    assert made.status_code == 201, made.json()
-    hook = made.json()
+    created = api.post(WEBHOOKS, {"url": receiver.url, "events": ["hold.confirmed", "hold.expired"]})
+    assert created.status_code == 201, created.json()
+    hook = created.json()
     assert hook["secret"].startswith("whsec_")
-    address = f"{HOOKS}{hook['id']}/"
+    address = f"{WEBHOOKS}{hook['id']}/"
     assert "secret" not in api.get(address).json()
-    tested = api.post(f"{address}ping/").json()
-    assert (tested["delivered"], tested["status"]) == (True, 204)
+    tested = api.post(f"{address}test/").json()
+    assert (tested["delivered"], tested["status_code"]) == (True, 204)
     [(headers, body)] = receiver.requests
-    assert json.loads(body)["type"] == "ping"
+    assert json.loads(body)["type"] == "webhook.test"
     assert verify(hook["secret"], headers, body)
     changed = api.patch(address, {"active": False, "events": ["hold.created"]}).json()
     assert (changed["active"], changed["events"]) == (False, ["hold.created"])
     assert api.delete(address).status_code == 204
     assert api.get(address).status_code == 404
-    told = [len(events_of(f"webhook.{what}")) for what in ("created", "tested", "updated", "deleted")]
-    assert told == [1, 1, 1, 1]
+    event_counts = [len(events_of(f"webhook.{what}")) for what in ("created", "tested", "updated", "deleted")]
+    assert event_counts == [1, 1, 1, 1]
     [event] = events_of("webhook.created")
     assert event.data["host"] == "127.0.0.1"
     assert "tenant=1" not in str(event.data)
 
 
-def test_a_secret_is_rotated_and_shown_once(api: APIClient, in_hotel: Hotel, receiver: Receiver) -> None:
-    hook = api.post(HOOKS, {"url": receiver.url, "events": ["hold.created"]}).json()
-    address = f"{HOOKS}{hook['id']}/"
+def test_rotate_secret_returns_a_new_secret_only_in_its_response(
+    api: APIClient, in_hotel: Hotel, receiver: Receiver
+) -> None:
+    hook = api.post(WEBHOOKS, {"url": receiver.url, "events": ["hold.created"]}).json()
+    address = f"{WEBHOOKS}{hook['id']}/"
 
     def rotate() -> Any:
         return api.post(
@@ -64,7 +66,7 @@ def test_a_secret_is_rotated_and_shown_once(api: APIClient, in_hotel: Hotel, rec
     shown = api.get(address).json()
     assert shown["previous_secret_expires_at"] == rotated.json()["previous_secret_expires_at"]
     assert "secret" not in shown
-    api.post(f"{address}ping/")
+    api.post(f"{address}test/")
     [(headers, body)] = receiver.requests
     assert verify(secret, headers, body)
     assert verify(hook["secret"], headers, body)
@@ -74,11 +76,13 @@ def test_a_secret_is_rotated_and_shown_once(api: APIClient, in_hotel: Hotel, rec
 
 
 @pytest.mark.parametrize("hours", [-1, 169, "a day"])
-def test_an_overlap_has_bounds(api: APIClient, in_hotel: Hotel, receiver: Receiver, hours: int | str) -> None:
-    hook = api.post(HOOKS, {"url": receiver.url, "events": ["hold.created"]}).json()
-    refused = api.post(f"{HOOKS}{hook['id']}/rotate-secret/", {"overlap_hours": hours})
-    assert refused.status_code == 400
-    assert api.post(f"{HOOKS}{UUID(int=1)}/rotate-secret/").status_code == 404
+def test_rotate_secret_with_an_invalid_overlap_returns_400(
+    api: APIClient, in_hotel: Hotel, receiver: Receiver, hours: int | str
+) -> None:
+    hook = api.post(WEBHOOKS, {"url": receiver.url, "events": ["hold.created"]}).json()
+    response = api.post(f"{WEBHOOKS}{hook['id']}/rotate-secret/", {"overlap_hours": hours})
+    assert response.status_code == 400
+    assert api.post(f"{WEBHOOKS}{UUID(int=1)}/rotate-secret/").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -91,32 +95,36 @@ def test_an_overlap_has_bounds(api: APIClient, in_hotel: Hotel, receiver: Receiv
         ({"url": "https://169.254.169.254/", "events": ["hold.created"]}, 422),
     ],
 )
-def test_what_can_t_be_a_webhook(api: APIClient, settings: Any, body: dict[str, Any], status: int) -> None:
+def test_create_with_an_invalid_url_or_event_is_refused(
+    api: APIClient, settings: Any, body: dict[str, Any], status: int
+) -> None:
     settings.ALLOW_PRIVATE_ADDRESSES = False
-    assert api.post(HOOKS, body).status_code == status
+    assert api.post(WEBHOOKS, body).status_code == status
 
 
-def test_who_may_hold_rooms_may_not_have_all_holds_told(hotel: Hotel) -> None:
+def test_create_with_an_api_key_without_the_webhooks_scope_returns_403(hotel: Hotel) -> None:
     with hotel_context(hotel):
         _, secret = api_keys.create(name="engine", scopes=["locks:write"])
     client = APIClient(SERVER_NAME=ALPHA_HOST)
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
-    refused = client.post(HOOKS, {"url": "https://pms.example.com/", "events": ["hold.created"]})
-    assert (refused.status_code, refused.json()["required_scope"]) == (403, "webhooks:write")
+    response = client.post(WEBHOOKS, {"url": "https://pms.example.com/", "events": ["hold.created"]})
+    assert (response.status_code, response.json()["required_scope"]) == (403, "webhooks:write")
 
 
-def test_another_hotel_s_webhook_is_none(api: APIClient, other_hotel: Hotel, receiver: Receiver) -> None:
+def test_test_of_another_hotel_s_webhook_returns_404(
+    api: APIClient, other_hotel: Hotel, receiver: Receiver
+) -> None:
     with hotel_context(other_hotel):
-        theirs, _secret = create_webhook(url=receiver.url, topics=["hold.created"])
-    assert api.post(f"{HOOKS}{theirs.id}/ping/").status_code == 404
+        theirs, _secret = create_webhook(url=receiver.url, event_types=["hold.created"])
+    assert api.post(f"{WEBHOOKS}{theirs.id}/test/").status_code == 404
     assert receiver.requests == []
 
 
-def test_the_description_says_what_is_sent(api: APIClient) -> None:
+def test_openapi_description_of_a_hotel_contains_the_webhook_events(api: APIClient) -> None:
     document = Client(SERVER_NAME=ALPHA_HOST).get("/api/schema/?format=json").json()
     assert {"hold.created", "hold.expiring_soon", "stay.moved", "waiting_list.offered"} <= document[
         "webhooks"
     ].keys()
-    notice = document["webhooks"]["hold.created"]["post"]
-    assert "webhook-signature" in notice["description"]
+    operation = document["webhooks"]["hold.created"]["post"]
+    assert "webhook-signature" in operation["description"]
     assert "webhooks" not in Client(SERVER_NAME="localhost").get("/api/schema/?format=json").json()

@@ -1,9 +1,9 @@
-"""Rooms from a CSV file."""
+"""The command `import_rooms`: import rooms from a CSV file."""
 
 import argparse
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,18 @@ from tenants import selectors
 from tenants.context import hotel_context
 from tenants.management.hotel_command import HotelCommand
 
-HEADER = ["number", "type", "floor", "capacity"]
+COLUMNS = ["number", "type", "floor", "capacity"]
+REQUIRED_COLUMNS = {"number", "type"}
 
 
 class Command(HotelCommand):
-    help = """Add rooms to a hotel from a CSV file with the columns number, type, floor, capacity.
+    help = """Import the rooms of a hotel from a CSV file with the columns number, type, floor and capacity.
 
     manage.py import_rooms --hotel resort rooms.csv
 
-The first line names the columns; floor and capacity may be empty or missing (then the floor is unknown and
-the room sleeps 2). Rooms whose number is there already are left as they are, so running it again changes
-nothing. A row that is wrong is listed with its line, and the others are imported; the exit code is then 1."""
+The first line contains the names of the columns. The columns floor and capacity are optional; the default
+capacity is 2. Rooms whose number exists already are not changed, so the command can be repeated. Invalid
+rows are reported with their line number and skipped, and the exit code is then 1."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
@@ -36,77 +37,80 @@ nothing. A row that is wrong is listed with its line, and the others are importe
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path, help="The CSV file, UTF-8.")
-        parser.add_argument("--hotel", required=True, metavar="SLUG", help="Whose rooms they are.")
-        parser.add_argument("--dry-run", action="store_true", help="Check the file and store nothing.")
+        parser.add_argument("file", type=Path, help="Path of the CSV file, encoded in UTF-8.")
+        parser.add_argument("--hotel", required=True, metavar="SLUG", help="The hotel of the rooms.")
+        parser.add_argument("--dry-run", action="store_true", help="Check the file without storing rooms.")
 
     def work(self, **options: Any) -> None:
         hotel = selectors.get_hotel(slug=options["hotel"])
-        rooms, problems = self.read_file(options["file"])
+        rooms, errors = self.read_file(options["file"])
         with hotel_context(hotel), transaction.atomic():
             added = services.add_rooms(rooms)
             transaction.set_rollback(options["dry_run"])
         self.report(
             {
-                "rows": len(rooms) + len(problems),
+                "rows": len(rooms) + len(errors),
                 "added": len(added),
                 "already_there": len(rooms) - len(added),
-                "rejected": problems,
+                "rejected": errors,
                 "dry_run": options["dry_run"],
             },
             as_json=options["json"],
         )
-        if problems:
+        if errors:
             sys.exit(1)
 
     def read_file(self, path: Path) -> tuple[list[NewRoom], list[dict[str, Any]]]:
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                return read(file)
+                return read_rooms(file)
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}", returncode=2) from error
         except (UnicodeDecodeError, csv.Error) as error:
-            raise CommandError(f"{path} is no CSV file in UTF-8: {error}", returncode=2) from error
+            raise CommandError(f"{path} is not a CSV file in UTF-8: {error}", returncode=2) from error
 
     def report(self, result: dict[str, Any], *, as_json: bool) -> None:
-        would = "would be added" if result["dry_run"] else "added"
-        lines = [f"line {problem['line']}: {problem['reason']}" for problem in result["rejected"]]
+        added = "would be added" if result["dry_run"] else "added"
+        lines = [f"Line {error['line']}: {error['reason']}" for error in result["rejected"]]
         lines.append(
-            f"{result['rows']} rows: {result['added']} rooms {would}, {result['already_there']} were there, "
+            f"{result['rows']} rows: {result['added']} rooms {added}, {result['already_there']} existed already, "
             f"{len(result['rejected'])} rejected."
         )
         self.tell("\n".join(lines), result, as_json=as_json)
 
 
-def read(file: Iterator[str]) -> tuple[list[NewRoom], list[dict[str, Any]]]:
-    """The rooms of a CSV file, and the rows that are none: `{"line": 7, "reason": "..."}`."""
-    reader = csv.DictReader(file)
-    if missing := {"number", "type"} - set(reader.fieldnames or []):
-        names = ", ".join(HEADER)
+def read_rooms(lines: Iterable[str]) -> tuple[list[NewRoom], list[dict[str, Any]]]:
+    """Return the rooms of a CSV file, and its invalid rows as `{"line": 7, "reason": "..."}`.
+
+    Raises CommandError if a required column is missing.
+    """
+    reader = csv.DictReader(lines)
+    if missing := REQUIRED_COLUMNS - set(reader.fieldnames or []):
         raise CommandError(
-            f"The first line must name the columns {names}; missing: {', '.join(sorted(missing))}.",
+            f"The first line must contain the names of the columns ({', '.join(COLUMNS)}). "
+            f"Missing: {', '.join(sorted(missing))}.",
             returncode=2,
         )
     rooms: dict[str, NewRoom] = {}
-    problems = []
+    errors = []
     for row in reader:
         try:
-            room = parse(row)
+            room = parse_row(row)
         except ValueError as error:
-            problems.append({"line": reader.line_num, "reason": str(error)})
+            errors.append({"line": reader.line_num, "reason": str(error)})
             continue
         if room.number in rooms:
-            problems.append({"line": reader.line_num, "reason": "its number stands in the file twice"})
+            errors.append({"line": reader.line_num, "reason": f"duplicate room number {room.number}"})
         else:
             rooms[room.number] = room
-    return list(rooms.values()), problems
+    return list(rooms.values()), errors
 
 
-def parse(row: dict[str, str | None]) -> NewRoom:
-    """Raises ValueError with the reason."""
-    values = {name: (row.get(name) or "").strip() for name in HEADER}
+def parse_row(row: dict[str, str | None]) -> NewRoom:
+    """Return the room of a row. Raises ValueError with the reason if the row is not valid."""
     if None in row:
         raise ValueError("more values than columns")
+    values = {name: (row.get(name) or "").strip() for name in COLUMNS}
     room = Room(
         number=values["number"],
         room_type=values["type"],
@@ -119,5 +123,5 @@ def parse(row: dict[str, str | None]) -> NewRoom:
         reasons = (f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
         raise ValueError("; ".join(reasons)) from error
     if room.capacity < 1:
-        raise ValueError("capacity: a room sleeps at least one")
+        raise ValueError("capacity: must be at least 1")
     return NewRoom(number=room.number, room_type=room.room_type, floor=room.floor, capacity=room.capacity)

@@ -1,21 +1,21 @@
-// The room board: what is clicked or reached by the keyboard becomes one request to the hotel's own API.
+// The room board. The dialog for a free night or an allocation sends its actions to the REST API of the hotel.
 "use strict";
 
 const board = document.getElementById("board");
 const dialog = document.getElementById("board-dialog");
-const says = document.getElementById("board-says");
+const statusLine = document.getElementById("board-status");
 const error = dialog.querySelector(".hb-error");
-const field = (name) => dialog.querySelector(`[name=${name}]`);
+const field = (name) => dialog.querySelector(`[name="${name}"]`);
 const mayWrite = Boolean(board.dataset.mayWrite);
-const REFRESH = 20_000; // milliseconds
+const REFRESH_INTERVAL = 20_000; // milliseconds
 
-let days, rows, at, loaded, chosen;
+let days, rows, cursor, loadedAt, selected;
 
-// Everything is read from the page anew, for the page is replaced when something has changed.
-function look() {
+// Called after each refresh, because it replaces the content of the board.
+function initialize() {
   days = [...board.querySelectorAll(".hb-day")].map((day) => day.dataset.day);
   rows = [...board.querySelectorAll(".hb-row[data-room]")];
-  loaded = performance.now();
+  loadedAt = performance.now();
   const today = board.querySelector(".hb-today");
   if (today) {
     for (const row of rows) {
@@ -25,22 +25,26 @@ function look() {
       row.append(mark);
     }
   }
-  at = { row: Math.min(at?.row ?? 0, rows.length - 1), day: Math.min(at?.day ?? Math.max(0, days.indexOf(today?.dataset.day)), days.length - 1) };
-  tick();
+  const firstDay = Math.max(0, days.indexOf(today?.dataset.day));
+  cursor = {
+    row: Math.min(cursor?.row ?? 0, rows.length - 1),
+    day: Math.min(cursor?.day ?? firstDay, days.length - 1),
+  };
+  updateCountdowns();
 }
 
-// Seconds left were counted by the server; from there on only their passing counts, not this machine's clock.
-function left(bar) {
-  return Math.max(0, Number(bar.dataset.left) - Math.floor((performance.now() - loaded) / 1000));
+// The server sends the seconds left, so the countdown does not depend on this machine's clock being right.
+function secondsLeft(bar) {
+  return Math.max(0, Number(bar.dataset.left) - Math.floor((performance.now() - loadedAt) / 1000));
 }
 
-function tick() {
+function updateCountdowns() {
   for (const bar of board.querySelectorAll("[data-left]")) {
-    const seconds = left(bar);
+    const seconds = secondsLeft(bar);
     const text = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     bar.querySelector("time").textContent = text;
-    bar.classList.toggle("hb-lapsed", seconds === 0);
-    if (chosen?.bar === bar) dialog.querySelector(".hb-what time").textContent = text;
+    bar.classList.toggle("hb-expired", seconds === 0);
+    if (selected?.bar === bar) dialog.querySelector(".hb-state time").textContent = text;
   }
 }
 
@@ -48,26 +52,20 @@ function barAt(row, day) {
   return [...row.querySelectorAll(".hb-stay")].find((bar) => bar.dataset.in <= day && day < bar.dataset.out);
 }
 
-function open(row, day, bar) {
+// Open the dialog for a bar, or for a free night if there is none.
+function openDialog(row, day, bar) {
   if (!bar && !mayWrite) return;
-  chosen = { row, bar };
-  const status = bar ? bar.dataset.status : "free";
-  const own = Boolean(bar?.dataset.own);
+  selected = { row, bar };
+  const state = bar ? bar.dataset.status : "free";
   const checkIn = bar ? bar.dataset.in : day;
   const checkOut = bar ? bar.dataset.out : dayAfter(day);
-  dialog.querySelector("h2").textContent = `${row.dataset.number} · ${row.dataset.type} · ${spoken(checkIn)} – ${spoken(checkOut)}`;
-  for (const element of dialog.querySelectorAll("[data-when]")) {
-    const now = element.dataset.when.split(" ").includes(status);
-    const whose = status !== "held" || (element.hasAttribute("data-own") ? own : element.hasAttribute("data-not-own") ? !own : true);
-    // A guest's stay ends with the reservation, whose page the name leads to.
-    const guests = element.hasAttribute("data-no-guest") && bar?.dataset.guest;
-    element.hidden = !(now && whose) || Boolean(guests);
-  }
+  dialog.querySelector("h2").textContent = `${row.dataset.number} · ${row.dataset.type} · ${formatDay(checkIn)} – ${formatDay(checkOut)}`;
+  for (const element of dialog.querySelectorAll("[data-when]")) element.hidden = !isShown(element, state, bar);
   dialog.querySelector("[data-show=extensions]").textContent = bar?.dataset.extensions ?? "";
   dialog.querySelector("[data-show=note]").textContent = [bar?.dataset.reference, bar?.dataset.reason].filter(Boolean).join(" · ");
   const guest = dialog.querySelector("[data-show=guest]");
   guest.hidden = !bar?.dataset.guest;
-  if (!guest.hidden) [guest.textContent, guest.href] = [bar.dataset.guest, bar.dataset.page];
+  if (!guest.hidden) [guest.textContent, guest.href] = [bar.dataset.guest, bar.dataset.url];
   error.textContent = "";
   if (mayWrite) {
     field("room").value = row.dataset.room;
@@ -75,14 +73,23 @@ function open(row, day, bar) {
     field("check_out").value = checkOut;
     field("reference").value = field("reason").value = "";
   }
-  tick();
+  updateCountdowns();
   dialog.showModal();
 }
 
-const DAY = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+function isShown(element, state, bar) {
+  if (!element.dataset.when.split(" ").includes(state)) return false;
+  // The stay of a reservation is cancelled with the reservation, whose page is linked from the guest's name.
+  if (element.hasAttribute("data-no-guest") && bar?.dataset.guest) return false;
+  if (state !== "held") return true;
+  const own = Boolean(bar.dataset.own);
+  return element.hasAttribute("data-own") ? own : !(element.hasAttribute("data-not-own") && own);
+}
 
-function spoken(day) {
-  return DAY.format(new Date(`${day}T00:00:00Z`));
+const DAY_FORMAT = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "short", timeZone: "UTC" });
+
+function formatDay(day) {
+  return DAY_FORMAT.format(new Date(`${day}T00:00:00Z`));
 }
 
 function dayAfter(day) {
@@ -91,108 +98,120 @@ function dayAfter(day) {
   return next.toISOString().slice(0, 10);
 }
 
-const ACTS = {
-  hold: () => ["", { rooms: [Number(chosen.row.dataset.room)], ...dates(), reference: field("reference").value }],
-  "out-of-service": () => ["out-of-service/", { room: Number(chosen.row.dataset.room), ...dates(), reason: field("reason").value }],
-  confirm: () => [`${chosen.bar.dataset.id}/confirm/`, { fencing_token: Number(chosen.bar.dataset.fencing_token) }],
-  extend: () => [`${chosen.bar.dataset.id}/extend/`, {}],
-  release: () => [`${chosen.bar.dataset.id}/release/`, {}],
-  "force-release": () => [`${chosen.bar.dataset.id}/force-release/`, { reason: field("reason").value }],
-  move: () => [`${chosen.bar.dataset.id}/move/`, { room: Number(field("room").value), ...dates() }],
-  cancel: () => [`${chosen.bar.dataset.id}/cancel/`, {}],
-  "back-in-service": () => [`${chosen.bar.dataset.id}/back-in-service/`, {}],
+// Path below /api/v1/locks/ and body of the request of each action.
+const REQUESTS = {
+  hold: () => ["", { rooms: [Number(selected.row.dataset.room)], ...dates(), reference: field("reference").value }],
+  "out-of-service": () => ["out-of-service/", { room: Number(selected.row.dataset.room), ...dates(), reason: field("reason").value }],
+  confirm: () => [`${selected.bar.dataset.id}/confirm/`, { fencing_token: Number(selected.bar.dataset.fencing_token) }],
+  extend: () => [`${selected.bar.dataset.id}/extend/`, {}],
+  release: () => [`${selected.bar.dataset.id}/release/`, {}],
+  "force-release": () => [`${selected.bar.dataset.id}/force-release/`, { reason: field("reason").value }],
+  move: () => [`${selected.bar.dataset.id}/move/`, { room: Number(field("room").value), ...dates() }],
+  cancel: () => [`${selected.bar.dataset.id}/cancel/`, {}],
+  "back-in-service": () => [`${selected.bar.dataset.id}/back-in-service/`, {}],
 };
 
 function dates() {
   return { check_in: field("check_in").value, check_out: field("check_out").value };
 }
 
-async function act(button) {
-  const [path, body] = ACTS[button.dataset.act]();
+async function submit(button) {
+  const [path, body] = REQUESTS[button.dataset.action]();
   button.disabled = true;
   error.textContent = "";
   try {
-    const answer = await fetch(`/api/v1/locks/${path}`, {
+    const response = await fetch(`/api/v1/locks/${path}`, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-CSRFToken": field("csrfmiddlewaretoken").value },
       body: JSON.stringify(body),
     });
-    if (answer.ok) {
+    if (response.ok) {
       dialog.close();
       await refresh();
-      says.textContent = button.textContent.trim() + " ✓";
+      statusLine.textContent = button.dataset.done;
     } else {
-      const problem = await answer.json();
-      error.textContent = (problem.errors ?? [problem]).map((one) => [one.pointer, one.detail].filter(Boolean).join(": ")).join(" ").replace(/\d{4}-\d\d-\d\d/g, spoken);
+      error.textContent = problemText(await response.json());
     }
-  } catch (problem) {
-    error.textContent = String(problem);
+  } catch {
+    error.textContent = dialog.dataset.requestFailed;
   } finally {
     button.disabled = false;
   }
 }
 
+// The text of a problem document (RFC 9457), with the label of each invalid field.
+function problemText(problem) {
+  const texts = (problem.errors ?? [problem]).map(({ pointer, detail }) => {
+    const label = pointer && (field(pointer.slice(1))?.closest("label")?.firstChild.textContent.trim() ?? pointer);
+    return [label, detail].filter(Boolean).join(": ");
+  });
+  return texts.join(" ").replace(/\d{4}-\d\d-\d\d/g, formatDay);
+}
+
 async function refresh() {
-  const answer = await fetch(location.href);
-  if (!answer.ok || answer.redirected) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("board");
-  if (!fresh) return;
+  const response = await fetch(location.href);
+  if (!response.ok || response.redirected) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const content = page.getElementById("board");
+  if (!content) return;
   const { scrollLeft, scrollTop } = board;
-  board.replaceChildren(...fresh.children);
+  board.replaceChildren(...content.children);
   board.scrollTo(scrollLeft, scrollTop);
-  look();
-  if (document.activeElement === board) point();
+  initialize();
+  if (document.activeElement === board) showCursor();
 }
 
-function point() {
+function showCursor() {
   board.querySelector(".hb-cursor")?.remove();
-  const row = rows[at.row];
+  const row = rows[cursor.row];
   if (!row) return;
-  const cursor = document.createElement("div");
-  cursor.className = "hb-cursor";
-  cursor.style.gridColumn = String(at.day + 2);
-  row.append(cursor);
-  cursor.scrollIntoView({ block: "nearest", inline: "center" });
-  const bar = barAt(row, days[at.day]);
-  says.textContent = [row.dataset.number, spoken(days[at.day]), bar?.textContent.trim()].filter(Boolean).join(" · ");
+  const mark = document.createElement("div");
+  mark.className = "hb-cursor";
+  mark.style.gridColumn = String(cursor.day + 2);
+  row.append(mark);
+  mark.scrollIntoView({ block: "nearest", inline: "center" });
+  const bar = barAt(row, days[cursor.day]);
+  statusLine.textContent = [row.dataset.number, formatDay(days[cursor.day]), bar?.textContent.trim()].filter(Boolean).join(" · ");
 }
 
-const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-10, 0], PageDown: [10, 0] };
+const CURSOR_KEYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-10, 0], PageDown: [10, 0] };
 
 board.addEventListener("keydown", (event) => {
-  const move = MOVES[event.key];
-  if (move) {
-    at.row = Math.max(0, Math.min(rows.length - 1, at.row + move[0]));
-    at.day = Math.max(0, Math.min(days.length - 1, at.day + move[1]));
-    point();
-  } else if ((event.key === "Enter" || event.key === " ") && rows[at.row]) {
-    open(rows[at.row], days[at.day], barAt(rows[at.row], days[at.day]));
+  const step = CURSOR_KEYS[event.key];
+  if (step) {
+    cursor.row = Math.max(0, Math.min(rows.length - 1, cursor.row + step[0]));
+    cursor.day = Math.max(0, Math.min(days.length - 1, cursor.day + step[1]));
+    showCursor();
+  } else if ((event.key === "Enter" || event.key === " ") && rows[cursor.row]) {
+    const row = rows[cursor.row];
+    openDialog(row, days[cursor.day], barAt(row, days[cursor.day]));
   } else return;
   event.preventDefault();
 });
-board.addEventListener("focus", point);
+board.addEventListener("focus", showCursor);
 board.addEventListener("click", (event) => {
   const row = event.target.closest(".hb-row[data-room]");
   if (!row || event.target.closest(".hb-room")) return;
-  const first = board.querySelector(".hb-day");
-  // A night is drawn from the middle of its day to the middle of the next.
-  const day = Math.max(0, Math.floor((event.clientX - first.getBoundingClientRect().left) / first.offsetWidth - 0.5));
+  const firstDay = board.querySelector(".hb-day");
+  // A night is drawn from the middle of its day to the middle of the next day.
+  const column = Math.floor((event.clientX - firstDay.getBoundingClientRect().left) / firstDay.offsetWidth - 0.5);
+  const day = Math.max(0, column);
   if (!days[day]) return;
-  at = { row: rows.indexOf(row), day };
-  open(row, days[day], event.target.closest(".hb-stay"));
+  cursor = { row: rows.indexOf(row), day };
+  openDialog(row, days[day], event.target.closest(".hb-stay"));
 });
 dialog.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-act]");
-  if (button) act(button);
+  const button = event.target.closest("[data-action]");
+  if (button) submit(button);
 });
-// Enter in a field does the main thing that can be done, instead of closing the dialog as its form would.
+// Enter in a field triggers the main action. Without this, it would submit the form, which closes the dialog.
 dialog.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !event.target.matches("input")) return;
   event.preventDefault();
   dialog.querySelector(".hb-main:not([hidden])")?.click();
 });
-dialog.addEventListener("close", () => { chosen = undefined; board.focus(); });
+dialog.addEventListener("close", () => { selected = undefined; board.focus(); });
 
-look();
-setInterval(tick, 1000);
-setInterval(() => { if (!dialog.open && !document.hidden) refresh(); }, REFRESH);
+initialize();
+setInterval(updateCountdowns, 1000);
+setInterval(() => { if (!dialog.open && !document.hidden) refresh(); }, REFRESH_INTERVAL);

@@ -1,4 +1,4 @@
-"""The room board's page."""
+"""The view of the room board."""
 
 import datetime
 
@@ -10,39 +10,44 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent.admin.sites import hotel_site
 from locks import selectors
-from locks.board.board import board
+from locks.board.grid import read_grid
 
-#: How many nights can be chosen; the first is what is shown to who chooses none.
-SPANS = (30, 14, 60)
+#: Choices for the number of nights. The first one is the default.
+NIGHTS_CHOICES = (30, 14, 60)
 
 
 class BoardForm(forms.Form):
-    """What to show; whatever of it makes no sense is left out."""
+    """The query parameters of the board. Values that are not valid are ignored."""
 
     first = forms.DateField(required=False)
     nights = forms.TypedChoiceField(
-        required=False, coerce=int, choices=[(str(span), str(span)) for span in SPANS], empty_value=None
+        required=False,
+        coerce=int,
+        choices=[(str(nights), str(nights)) for nights in NIGHTS_CHOICES],
+        empty_value=None,
     )
     type = forms.CharField(required=False, max_length=40)
     floor = forms.IntegerField(required=False, min_value=-99, max_value=999)
 
 
-def board_page(request: HttpRequest) -> HttpResponse:
+def board_view(request: HttpRequest) -> HttpResponse:
     scopes: frozenset[str] = getattr(request.user, "scopes", frozenset())
     if "locks:read" not in scopes:
         raise PermissionDenied
     form = BoardForm(request.GET)
     form.is_valid()
-    asked = form.cleaned_data
+    query = form.cleaned_data
     today = selectors.today()
-    # Yesterday is on the board: who leaves today is still in the house.
-    first = asked.get("first") or today - datetime.timedelta(days=1)
-    nights = asked.get("nights") or SPANS[0]
-    shown = board(
+    # The board begins with yesterday, because guests who check out today stayed that night.
+    first = query.get("first") or today - datetime.timedelta(days=1)
+    nights = query.get("nights") or NIGHTS_CHOICES[0]
+    room_type = query.get("type") or ""
+    floor = query.get("floor")
+    grid = read_grid(
         first=first,
         nights=nights,
-        room_type=asked.get("type") or "",
-        floor=asked.get("floor"),
+        room_type=room_type,
+        floor=floor,
         with_guests="reservations:read" in scopes,
     )
     step = datetime.timedelta(days=nights // 2)
@@ -52,13 +57,13 @@ def board_page(request: HttpRequest) -> HttpResponse:
         {
             **hotel_site.each_context(request),
             "title": _("Room board"),
-            "board": shown,
+            "grid": grid,
             "today": today,
             "first": first,
             "nights": nights,
-            "spans": sorted(SPANS),
-            "room_type": asked.get("type") or "",
-            "floor": asked.get("floor"),
+            "nights_choices": sorted(NIGHTS_CHOICES),
+            "room_type": room_type,
+            "floor": floor,
             "earlier": first - step,
             "later": first + step,
             "may_write": "locks:write" in scopes,

@@ -1,6 +1,9 @@
-"""The room board: rooms down, nights across, and what has each room when. A few queries, whatever the size."""
+"""The grid of the room board: a row for each room, a column for each night, a bar for each allocation.
 
-# ruff: noqa: S608 - the statements are put together from constants; values are parameters
+It is read with two queries, or three with guest names, whatever its size.
+"""
+
+# ruff: noqa: S608 - the statements are composed of constants; values are passed as parameters
 
 import datetime
 from collections import defaultdict
@@ -12,7 +15,7 @@ from uuid import UUID
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from locks.board.guests import Guest, guests
+from locks.board.guest_names import Guest, guests_of
 from locks.holds import rows
 from locks.models import AllocationStatus
 from locks.owner import holder
@@ -21,7 +24,7 @@ from locks.sql import TAKES_ROOM
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stay as it is drawn: `first` is the column of its first night that is shown, from 1."""
+    """An allocation as it is drawn. `first` is the column of its first visible night, counted from 1."""
 
     id: UUID
     group_id: UUID | None
@@ -30,8 +33,8 @@ class Bar:
     check_out: datetime.date
     first: int
     length: int
-    began_before: bool
-    goes_on: bool
+    starts_before: bool
+    ends_after: bool
     reference: str
     reason: str
     fencing_token: int | None
@@ -46,12 +49,12 @@ class Bar:
 
     @property
     def classes(self) -> str:
-        marks = {"before": self.began_before, "after": self.goes_on, "own": self.own, self.status: True}
-        return " ".join(["hb-stay", *(f"hb-{name}" for name, is_so in marks.items() if is_so)])
+        flags = {"before": self.starts_before, "after": self.ends_after, "own": self.own, self.status: True}
+        return " ".join(["hb-stay", *(f"hb-{name}" for name, is_set in flags.items() if is_set)])
 
     @property
     def attributes(self) -> SafeString:
-        """What the page's script needs to know. Made here: a template takes five times as long for it."""
+        """The data attributes for board.js. Formatted here, because a template takes five times as long."""
         values = {
             "id": self.id,
             "status": self.status.value,
@@ -64,7 +67,7 @@ class Bar:
             "fencing_token": self.fencing_token,
             "left": self.seconds_left,
             "guest": self.guest and self.guest.name,
-            "page": self.guest and self.guest.page,
+            "url": self.guest and self.guest.url,
         }
         return format_html_join(
             " ", 'data-{}="{}"', ((name, value) for name, value in values.items() if value is not None)
@@ -82,8 +85,8 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """`rows` are those of the type and floor asked for; `types` and `floors` are all that there are."""
+class Grid:
+    """`rows` contains the rooms of the requested type and floor. `types` and `floors` are those of all rooms."""
 
     days: list[datetime.date]
     rows: list[Row]
@@ -96,7 +99,7 @@ SELECT id, number, room_type, floor, capacity FROM locks_room
 ORDER BY floor NULLS LAST, length(number), number
 """
 
-_STAYS = f"""
+_ALLOCATIONS = f"""
 SELECT stay.id, stay.group_id, stay.room_id, stay.status, lower(stay.nights) AS check_in,
     upper(stay.nights) AS check_out, stay.reference, stay.reason, stay.fencing_token, stay.extensions_left, stay.holder,
     CASE WHEN stay.status = 'held'
@@ -107,62 +110,69 @@ ORDER BY stay.room_id, check_in
 """
 
 
-def board(
+def read_grid(
     *,
     first: datetime.date,
     nights: int,
     room_type: str = "",
     floor: int | None = None,
     with_guests: bool = False,
-) -> Board:
-    """What has each room in these nights; a room without a floor is on none that can be asked for.
+) -> Grid:
+    """Return the allocations of each room for a number of nights from `first` on.
 
-    Names of guests are for who may read reservations.
+    An empty `room_type` stands for all types, and a `floor` of None for all floors. Request guest names only for
+    users who may read reservations.
     """
     rooms = rows(_ROOMS, {})
     last = first + datetime.timedelta(days=nights)
-    me = holder()
+    own_holder = holder()
     bars: dict[int, list[Bar]] = defaultdict(list)
-    stays = rows(_STAYS, {"first": first, "last": last})
-    known = guests([stay["id"] for stay in stays]) if with_guests else {}
-    for stay in stays:
-        bar = _bar(stay, first=first, last=last, me=me, guest=known.get(stay["id"]))
-        bars[stay["room_id"]].append(bar)
-    return Board(
+    allocations = rows(_ALLOCATIONS, {"first": first, "last": last})
+    guests = guests_of([row["id"] for row in allocations]) if with_guests else {}
+    for row in allocations:
+        bars[row["room_id"]].append(
+            _bar(row, first=first, last=last, own_holder=own_holder, guest=guests.get(row["id"]))
+        )
+    return Grid(
         days=[first + datetime.timedelta(days=day) for day in range(nights)],
         rows=[
             Row(**room, bars=bars[room["id"]])
             for room in rooms
             if room_type in {"", room["room_type"]} and floor in {None, room["floor"]}
         ],
-        types=sorted(_values(rooms, "room_type")),
-        floors=sorted(_values(rooms, "floor")),
+        types=sorted(_distinct(rooms, "room_type")),
+        floors=sorted(_distinct(rooms, "floor")),
     )
 
 
 def _bar(
-    stay: Mapping[str, Any], *, first: datetime.date, last: datetime.date, me: str, guest: Guest | None
+    row: Mapping[str, Any],
+    *,
+    first: datetime.date,
+    last: datetime.date,
+    own_holder: str,
+    guest: Guest | None,
 ) -> Bar:
-    begins, ends = max(stay["check_in"], first), min(stay["check_out"], last)
+    visible_start, visible_end = max(row["check_in"], first), min(row["check_out"], last)
     return Bar(
-        id=stay["id"],
-        group_id=stay["group_id"],
-        status=AllocationStatus(stay["status"]),
-        check_in=stay["check_in"],
-        check_out=stay["check_out"],
-        first=(begins - first).days + 1,
-        length=(ends - begins).days,
-        began_before=stay["check_in"] < first,
-        goes_on=stay["check_out"] > last,
-        reference=stay["reference"],
-        reason=stay["reason"],
-        fencing_token=stay["fencing_token"],
-        seconds_left=stay["seconds_left"],
-        extensions_left=stay["extensions_left"],
-        own=stay["holder"] == me,
+        id=row["id"],
+        group_id=row["group_id"],
+        status=AllocationStatus(row["status"]),
+        check_in=row["check_in"],
+        check_out=row["check_out"],
+        first=(visible_start - first).days + 1,
+        length=(visible_end - visible_start).days,
+        starts_before=row["check_in"] < first,
+        ends_after=row["check_out"] > last,
+        reference=row["reference"],
+        reason=row["reason"],
+        fencing_token=row["fencing_token"],
+        seconds_left=row["seconds_left"],
+        extensions_left=row["extensions_left"],
+        own=row["holder"] == own_holder,
         guest=guest,
     )
 
 
-def _values(rooms: Iterable[Mapping[str, Any]], name: str) -> set[Any]:
+def _distinct(rooms: Iterable[Mapping[str, Any]], name: str) -> set[Any]:
     return {room[name] for room in rooms if room[name] is not None}

@@ -1,4 +1,4 @@
-"""What webhooks are told of: written with the change, each with what the description promises."""
+"""Tests of webhook events: which changes are sent, and what their data contains."""
 
 import datetime
 
@@ -9,11 +9,11 @@ from locks import services
 from locks.errors import RoomUnavailable
 from locks.waiting_list.services import NewEntry, create_entry
 from locks.webhooks import policy
-from locks.webhooks.described import described
+from locks.webhooks.event_types import WebhookEvent
 from locks.webhooks.models import Webhook, WebhookDelivery
+from locks.webhooks.openapi import webhook_path_items
 from locks.webhooks.publishing import publish_expiring_holds
 from locks.webhooks.services import create_webhook
-from locks.webhooks.topics import TOPICS
 from tenants.models import DueItem
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import due, send_due, work
@@ -23,26 +23,26 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def made(receiver: Receiver, rooms: list[int]) -> tuple[Webhook, str]:
-    """A webhook that is told of everything, and its secret."""
-    return create_webhook(url=receiver.url, topics=list(TOPICS))
+def webhook_and_secret(receiver: Receiver, rooms: list[int]) -> tuple[Webhook, str]:
+    """A webhook that subscribes to all events, and its signing secret."""
+    return create_webhook(url=receiver.url, event_types=WebhookEvent.values)
 
 
-def test_the_life_of_a_hold_is_told_in_signed_notices(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_creation_and_confirmation_of_a_hold_are_sent_with_valid_signatures(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    _webhook, secret = made
+    _webhook, secret = webhook_and_secret
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2), session="c7f1", reference="WEB-1")
-    send_due()  # what happens within a millisecond is told in any order
+    send_due()  # Events of the same millisecond may be sent in any order.
     services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     send_due()
-    assert receiver.kinds == ["hold.created", "hold.confirmed"]
+    assert receiver.event_types == ["hold.created", "hold.confirmed"]
     assert all(verify(secret, headers, body) for headers, body in receiver.requests)
     headers, body = receiver.requests[0]
     assert not verify(secret, headers, body.replace(b"WEB-1", b"WEB-2"))
     assert not verify(secret, {**headers, "webhook-timestamp": "1"}, body)
-    told = receiver.bodies[0]["data"]
-    assert told == {
+    data = receiver.bodies[0]["data"]
+    assert data == {
         "hold": str(hold.id),
         "group": None,
         "room": rooms[0],
@@ -52,34 +52,36 @@ def test_the_life_of_a_hold_is_told_in_signed_notices(
         "check_out": nights(3).check_in.isoformat(),
         "status": "held",
         "fencing_token": hold.fencing_token,
-        "expires_at": told["expires_at"],
+        "expires_at": data["expires_at"],
         "session": "c7f1",
         "reference": "WEB-1",
     }
-    assert datetime.datetime.fromisoformat(told["expires_at"]) == hold.expires_at
+    assert datetime.datetime.fromisoformat(data["expires_at"]) == hold.expires_at
     assert hold.token is not None
     assert hold.token.encode() not in b"".join(body for _headers, body in receiver.requests)
     assert receiver.bodies[1]["data"]["status"] == "confirmed"
     assert due("webhook") == []
 
 
-def test_what_is_sent_is_what_the_description_says(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_data_of_sent_events_has_the_properties_of_the_openapi_description(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     create_entry(NewEntry(nights=nights(1), room=rooms[0]))
     services.move_allocation(hold.id, room=rooms[1], nights=nights(1))
     work()
     send_due()
-    told = {body["type"]: body["data"] for body in receiver.bodies}
-    assert {"hold.created", "stay.moved", "waiting_list.offered"} == told.keys()
-    for topic, data in told.items():
-        content = described()[topic]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    data_by_type = {body["type"]: body["data"] for body in receiver.bodies}
+    assert {"hold.created", "stay.moved", "waiting_list.offered"} == data_by_type.keys()
+    for event_type, data in data_by_type.items():
+        content = webhook_path_items()[event_type]["post"]["requestBody"]["content"]["application/json"][
+            "schema"
+        ]
         assert data.keys() == set(content["properties"]["data"]["required"])
 
 
-def test_a_group_an_expiry_and_staff_s_release_are_told_too(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_events_of_groups_expiries_and_forced_releases_are_sent(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     group = services.acquire_hold(rooms=rooms[:2], nights=nights(1))
     services.release_hold(group.id, token=group.token)
@@ -92,11 +94,11 @@ def test_a_group_an_expiry_and_staff_s_release_are_told_too(
         )
     services.expire_holds(ids=[lapsed.id])
     send_due()
-    assert sorted(receiver.kinds) == ["hold.created"] * 4 + ["hold.expired"] + ["hold.released"] * 3
+    assert sorted(receiver.event_types) == ["hold.created"] * 4 + ["hold.expired"] + ["hold.released"] * 3
 
 
-def test_a_move_says_where_from_and_where_to(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_stay_moved_contains_the_old_and_the_new_room_and_dates(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2), reference="WEB-1")
     moved = services.move_allocation(hold.id, room=rooms[1], nights=nights(4))
@@ -120,19 +122,19 @@ def test_a_move_says_where_from_and_where_to(
     assert second["check_in"] == nights(5).check_in.isoformat()
 
 
-def test_a_move_that_is_refused_is_told_to_nobody(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_move_that_fails_sends_no_event(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     services.acquire_hold(rooms=rooms[1:2], nights=nights(1))
     with pytest.raises(RoomUnavailable):
         services.move_allocation(hold.id, room=rooms[1], nights=nights(1))
     send_due()
-    assert "stay.moved" not in receiver.kinds
+    assert "stay.moved" not in receiver.event_types
 
 
-def test_a_stay_that_is_cancelled_is_told_whoever_cancels_it(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_stay_cancelled_is_sent_for_cancellations_by_the_owner_and_by_staff(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     for room in rooms[:2]:
         hold = services.acquire_hold(rooms=[room], nights=nights(1))
@@ -142,12 +144,14 @@ def test_a_stay_that_is_cancelled_is_told_whoever_cancels_it(
         else:
             services.cancel_stay(hold.id)
     send_due()
-    told = [body["data"] for body in receiver.bodies if body["type"] == "stay.cancelled"]
-    assert sorted((one["room"], one["status"]) for one in told) == [(room, "cancelled") for room in rooms[:2]]
+    cancelled = [body["data"] for body in receiver.bodies if body["type"] == "stay.cancelled"]
+    assert sorted((data["room"], data["status"]) for data in cancelled) == [
+        (room, "cancelled") for room in rooms[:2]
+    ]
 
 
-def test_what_is_rolled_back_is_told_to_nobody(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_acquire_that_is_rolled_back_sends_no_event(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     with transaction.atomic():
         services.acquire_hold(rooms=rooms[:1], nights=nights(1))
@@ -156,19 +160,19 @@ def test_what_is_rolled_back_is_told_to_nobody(
     assert (receiver.requests, WebhookDelivery.objects.count()) == ([], 0)
 
 
-def test_it_is_told_only_of_what_it_asked_for(
+def test_webhook_receives_only_the_events_it_subscribes_to(
     receiver: Receiver, rooms: list[int], nights: SomeNights
 ) -> None:
-    create_webhook(url=receiver.url, topics=["hold.released"])
-    create_webhook(url=receiver.url, topics=["hold.created"], active=False)
+    create_webhook(url=receiver.url, event_types=["hold.released"])
+    create_webhook(url=receiver.url, event_types=["hold.created"], active=False)
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     services.release_hold(hold.id, token=hold.token)
     send_due()
-    assert receiver.kinds == ["hold.released"]
+    assert receiver.event_types == ["hold.released"]
 
 
-def test_an_offer_to_who_waits_is_told_without_a_token(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_waiting_list_offered_contains_the_entry_and_no_token(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     entry = create_entry(NewEntry(nights=nights(1), room=rooms[0], reference="WEB-7"))
@@ -184,15 +188,15 @@ def test_an_offer_to_who_waits_is_told_without_a_token(
     assert offer["expires_at"]
 
 
-def test_a_hold_that_ends_soon_is_told_once_and_again_after_an_extension(
-    receiver: Receiver, made: tuple[Webhook, str], rooms: list[int], nights: SomeNights
+def test_hold_expiring_soon_is_sent_once_per_expiry_and_again_after_an_extension(
+    receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
 
-    def warned() -> int:
+    def count_warnings() -> int:
         return WebhookDelivery.objects.filter(event="hold.expiring_soon").count()
 
-    def ends_in(seconds: int) -> None:
+    def set_seconds_left(seconds: int) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "UPDATE locks_allocation SET expires_at = now() + make_interval(secs => %s) WHERE id = %s",
@@ -202,17 +206,17 @@ def test_a_hold_that_ends_soon_is_told_once_and_again_after_an_extension(
     publish_expiring_holds(due("expiring"))
     [item] = DueItem.objects.filter(kind="expiring")
     assert hold.expires_at is not None
-    assert item.due_at == hold.expires_at - datetime.timedelta(seconds=policy.WARNING_SECONDS)
-    assert warned() == 0
-    ends_in(policy.WARNING_SECONDS - 10)
+    assert item.due_at == hold.expires_at - datetime.timedelta(seconds=policy.EXPIRY_WARNING_SECONDS)
+    assert count_warnings() == 0
+    set_seconds_left(policy.EXPIRY_WARNING_SECONDS - 10)
     publish_expiring_holds([hold.id])
-    assert warned() == 1
+    assert count_warnings() == 1
     services.extend_hold(hold.id, token=hold.token)
     publish_expiring_holds([hold.id])
-    assert warned() == 1
-    ends_in(10)
+    assert count_warnings() == 1
+    set_seconds_left(10)
     publish_expiring_holds([hold.id])
-    assert warned() == 2
+    assert count_warnings() == 2
     services.release_hold(hold.id, token=hold.token)
     publish_expiring_holds([hold.id])
     assert not DueItem.objects.filter(kind="expiring").exists()

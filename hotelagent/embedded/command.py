@@ -1,13 +1,12 @@
-"""Runs a management command, with the embedded servers if it needs a database."""
+"""Runs a management command with the embedded servers around it, when it needs them."""
 
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 from hotelagent.embedded.errors import EmbeddedError
-from hotelagent.embedded.servers.access import running_servers, server_environment
+from hotelagent.embedded.servers import environment, servers
 
-#: Commands that run without a database.
 WITHOUT_SERVERS = {
     "check",
     "collectstatic",
@@ -25,21 +24,20 @@ WITHOUT_SERVERS = {
 
 
 def needs_servers(arguments: Sequence[str]) -> bool:
-    """Return whether the command needs a database. `check` needs one only with the option `--database`."""
+    """Whether a command line reads or writes data; `check` does when it is asked to look at a database."""
     if len(arguments) < 2 or arguments[1] in WITHOUT_SERVERS:
         return "--database" in arguments
     return not {"-h", "--help", "--version"} & set(arguments[1:])
 
 
 def run(arguments: list[str], execute: Callable[[list[str]], None]) -> None:
-    """Execute the command and exit with 1 or 2 if the embedded servers can't be started."""
     try:
         if not needs_servers(arguments):
-            os.environ.update(server_environment())
+            os.environ.update(environment())
             execute(arguments)
             return
-        with running_servers():
-            os.environ.update(server_environment())
+        with servers():
+            os.environ.update(environment())
             execute(arguments)
     except EmbeddedError as error:
         print(error, file=sys.stderr)

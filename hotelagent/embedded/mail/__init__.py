@@ -1,1 +1,0 @@
-"""The mail server of development, which keeps all e-mails instead of delivering them."""

@@ -1,1 +1,0 @@
-"""The scripts that the Makefile and the `manage.py` in the root folder run."""

@@ -1,0 +1,32 @@
+"""The names of guests on the room board. Allocations contain no names, so an app that knows them registers a source."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """The name of a guest, and the URL of the page with the reservation."""
+
+    name: str
+    url: str
+
+
+#: Returns the guests of those of the given allocations that have one, in one query.
+GuestSource = Callable[[Collection[UUID]], Mapping[UUID, Guest]]
+
+_sources: list[GuestSource] = []
+
+
+def register_guest_source(source: GuestSource) -> GuestSource:
+    """Register a source of guest names. Usable as a decorator; the module must be imported by `AppConfig.ready()`."""
+    _sources.append(source)
+    return source
+
+
+def guests_of(allocation_ids: Collection[UUID]) -> dict[UUID, Guest]:
+    """Return the guests of the allocations from all sources."""
+    return {
+        allocation_id: guest for source in _sources for allocation_id, guest in source(allocation_ids).items()
+    }

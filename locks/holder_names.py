@@ -1,0 +1,35 @@
+"""Display names of the holders of allocations and waiting list entries.
+
+A holder is stored as `<kind>:<id>` of an API key, a user or a command.
+"""
+
+from typing import Any
+
+from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat
+from django.utils.translation import gettext as _
+
+from tenants.models import ApiKey, User
+
+
+def with_holder_names(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """Annotate rows that have a `holder` with `holder_name`: the user's or the API key's name, or None."""
+    user_name = _name_of_holder(User.objects.all(), kind="user", field="username")
+    key_name = _name_of_holder(ApiKey.objects.all(), kind="key", field="name")
+    annotated: QuerySet[Any] = queryset.annotate(holder_name=Coalesce(user_name, key_name))
+    return annotated
+
+
+def _name_of_holder(candidates: QuerySet[Any], *, kind: str, field: str) -> Subquery:
+    holder = Concat(Value(f"{kind}:"), Cast("id", CharField()))
+    return Subquery(candidates.alias(holder=holder).filter(holder=OuterRef("holder")).values(field)[:1])
+
+
+def holder_name(row: Any) -> str:
+    """Return the display name of the holder of a row from `with_holder_names`, in the current language."""
+    if row.holder == "command:import_reservations":
+        return _("Import")
+    if row.holder.startswith("command:"):
+        return _("Operator")
+    name: str = row.holder_name or row.holder
+    return name

@@ -1,0 +1,32 @@
+"""Queries of waiting list entries."""
+
+from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
+
+from locks.waiting_list.models import WaitingListEntry, WaitingStatus
+
+_ENTRIES_AHEAD = Subquery(
+    WaitingListEntry.objects.filter(
+        status=WaitingStatus.WAITING,
+        room_type=OuterRef("room_type"),
+        nights__overlap=OuterRef("nights"),
+        joined_at__lt=OuterRef("joined_at"),
+    )
+    .order_by()
+    .values("status")
+    .annotate(number=Count("id"))
+    .values("number")
+)
+
+
+def entries_with_position() -> QuerySet[WaitingListEntry]:
+    """Return the waiting list. `position` counts waiting entries for rooms of the type on any of the nights, from 1.
+
+    It is None for entries that are not waiting.
+    """
+    return WaitingListEntry.objects.select_related("room").annotate(
+        position=Case(
+            When(status=WaitingStatus.WAITING, then=1 + Coalesce(_ENTRIES_AHEAD, 0)),
+            output_field=IntegerField(),
+        )
+    )
