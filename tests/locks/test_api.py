@@ -1,4 +1,4 @@
-"""Rooms and holds over REST."""
+"""Tests of the REST API of rooms, availability and holds."""
 
 import uuid
 from typing import Any
@@ -18,20 +18,20 @@ LOCKS = "/api/v1/locks/"
 
 
 def dates(nights: SomeNights, start: int, count: int = 1) -> dict[str, str]:
-    some = nights(start, count)
-    return {"check_in": some.check_in.isoformat(), "check_out": some.check_out.isoformat()}
+    period = nights(start, count)
+    return {"check_in": period.check_in.isoformat(), "check_out": period.check_out.isoformat()}
 
 
-def test_a_room_is_held_and_the_second_is_told_which_nights_clash(
+def test_create_for_an_occupied_room_returns_409_with_the_occupied_nights(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
-    made = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 3, 3)})
-    assert made.status_code == 201, made.json()
-    assert made.json()["status"] == "held"
-    assert made.json()["rooms"][0]["number"] == "101"
-    refused = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 5, 3)})
-    assert refused.status_code == 409
-    problem = refused.json()
+    created = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 3, 3)})
+    assert created.status_code == 201, created.json()
+    assert created.json()["status"] == "held"
+    assert created.json()["rooms"][0]["number"] == "101"
+    conflict = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 5, 3)})
+    assert conflict.status_code == 409
+    problem = conflict.json()
     assert problem["type"] == "/problems/room-unavailable"
     assert [clash["nights"] for clash in problem["clashes"]] == [[nights(5).check_in.isoformat()]]
     assert [clash["kind"] for clash in problem["clashes"]] == ["hold"]
@@ -39,10 +39,10 @@ def test_a_room_is_held_and_the_second_is_told_which_nights_clash(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_refusal_stays_in_the_trail_though_the_request_is_undone(
+def test_refused_hold_is_recorded_although_the_request_is_rolled_back(
     api: APIClient, rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("audit.services.PATIENCE_SECONDS", 30)  # the machine may be busy
+    monkeypatch.setattr("audit.services.PATIENCE_SECONDS", 30)  # for busy machines
     body = {"rooms": rooms[:1], **dates(nights, 3, 3)}
     api.post(LOCKS, body)
     assert api.post(LOCKS, body, headers={"Idempotency-Key": str(uuid.uuid4())}).status_code == 409
@@ -50,29 +50,33 @@ def test_a_refusal_stays_in_the_trail_though_the_request_is_undone(
     assert event.data["why"] == "room-unavailable"
 
 
-def test_the_life_of_a_hold(api: APIClient, rooms: list[int], nights: SomeNights) -> None:
+def test_group_hold_can_be_extended_confirmed_and_not_released_afterwards(
+    api: APIClient, rooms: list[int], nights: SomeNights
+) -> None:
     hold = api.post(LOCKS, {"room_type": "double", "count": 2, **dates(nights, 1)}).json()
-    own = {"token": hold["token"]}
-    extended = api.post(f"{LOCKS}{hold['id']}/extend/", own)
+    token = {"token": hold["token"]}
+    extended = api.post(f"{LOCKS}{hold['id']}/extend/", token)
     assert (extended.status_code, extended.json()["extensions_left"]) == (200, 1)
     assert api.post(f"{LOCKS}{hold['id']}/extend/", {"token": "x"}).status_code == 403
-    fencing_token = {**own, "fencing_token": hold["fencing_token"]}
-    stale = api.post(f"{LOCKS}{hold['id']}/confirm/", {**own, "fencing_token": hold["fencing_token"] - 1})
+    tokens = {**token, "fencing_token": hold["fencing_token"]}
+    stale = api.post(f"{LOCKS}{hold['id']}/confirm/", {**token, "fencing_token": hold["fencing_token"] - 1})
     assert stale.json()["type"] == "/problems/stale-fencing-token"
-    confirmed = api.post(f"{LOCKS}{hold['id']}/confirm/", fencing_token)
+    confirmed = api.post(f"{LOCKS}{hold['id']}/confirm/", tokens)
     assert (confirmed.status_code, confirmed.json()["status"]) == (200, "confirmed")
-    assert api.post(f"{LOCKS}{hold['id']}/confirm/", fencing_token).json() == confirmed.json()
+    assert api.post(f"{LOCKS}{hold['id']}/confirm/", tokens).json() == confirmed.json()
     assert len(api.get(f"{LOCKS}{hold['id']}/").json()["rooms"]) == 2
-    assert api.post(f"{LOCKS}{hold['id']}/release/", own).status_code == 409
+    assert api.post(f"{LOCKS}{hold['id']}/release/", token).status_code == 409
 
 
-def test_no_answer_but_the_first_has_the_token(api: APIClient, rooms: list[int], nights: SomeNights) -> None:
+def test_only_the_response_of_create_contains_the_token(
+    api: APIClient, rooms: list[int], nights: SomeNights
+) -> None:
     hold = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}).json()
     assert hold["token"] not in api.get(LOCKS).content.decode()
     assert hold["token"] not in api.get(f"{LOCKS}{hold['id']}/").content.decode()
 
 
-def test_the_same_idempotency_key_gives_the_same_hold(
+def test_create_with_the_same_idempotency_key_returns_the_same_hold(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     key = {"Idempotency-Key": str(uuid.uuid4())}
@@ -84,7 +88,7 @@ def test_the_same_idempotency_key_gives_the_same_hold(
     assert other.status_code == 422
 
 
-def test_an_expired_hold_is_gone_for_its_owner_and_listed_as_expired(
+def test_expired_hold_returns_410_to_its_owner_and_is_listed_as_expired(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}).json()
@@ -107,41 +111,43 @@ def test_an_expired_hold_is_gone_for_its_owner_and_listed_as_expired(
         ({"check_in": "2031-05-01", "check_out": "2031-05-02", "rooms": []}, 400, "invalid"),
     ],
 )
-def test_what_is_wrong_is_said(
+def test_create_with_invalid_values_returns_the_problem_type(
     api: APIClient, rooms: list[int], body: dict[str, Any], status: int, problem: str
 ) -> None:
-    answer = api.post(LOCKS, {"rooms": rooms[:1], **body})
-    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{problem}")
+    response = api.post(LOCKS, {"rooms": rooms[:1], **body})
+    assert (response.status_code, response.json()["type"]) == (status, f"/problems/{problem}")
 
 
-def test_a_name_that_it_does_not_know_is_told_and_not_passed_over(
+def test_create_with_an_unknown_field_returns_400_with_its_name(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
-    answer = api.post(LOCKS, {"room": rooms[0], "chek_in": "2031-05-01", **dates(nights, 3)})
-    assert answer.status_code == 400
-    [error] = answer.json()["errors"]
+    response = api.post(LOCKS, {"room": rooms[0], "chek_in": "2031-05-01", **dates(nights, 3)})
+    assert response.status_code == 400
+    [error] = response.json()["errors"]
     assert error["pointer"] == "/chek_in"
     assert "check_in" in error["detail"]
 
 
-def test_availability_counts_what_is_free(api: APIClient, rooms: list[int], nights: SomeNights) -> None:
+def test_availability_returns_free_rooms_and_counts_per_type(
+    api: APIClient, rooms: list[int], nights: SomeNights
+) -> None:
     services.ensure_rooms({"double": 3, "suite": 1})
     services.acquire_hold(rooms=rooms[:2], nights=nights(1, 2))
-    found = api.get("/api/v1/availability/", dates(nights, 2)).json()
-    assert found["types"] == [
+    availability = api.get("/api/v1/availability/", dates(nights, 2)).json()
+    assert availability["types"] == [
         {"room_type": "double", "rooms": 3, "free": 1},
         {"room_type": "suite", "rooms": 1, "free": 1},
     ]
-    assert [room["number"] for room in found["rooms"]] == ["103", "104"]
+    assert [room["number"] for room in availability["rooms"]] == ["103", "104"]
     assert len(api.get("/api/v1/availability/", {**dates(nights, 3), "type": "double"}).json()["rooms"]) == 3
     assert api.get("/api/v1/availability/", {**dates(nights, 3), "adults": "3"}).json()["rooms"] == []
 
 
-def test_rooms_are_made_listed_and_changed(api: APIClient, rooms: list[int]) -> None:
-    made = api.post("/api/v1/rooms/", {"number": "7A", "room_type": "suite", "floor": 7, "capacity": 4})
-    assert made.status_code == 201, made.json()
+def test_rooms_can_be_created_listed_and_updated(api: APIClient, rooms: list[int]) -> None:
+    created = api.post("/api/v1/rooms/", {"number": "7A", "room_type": "suite", "floor": 7, "capacity": 4})
+    assert created.status_code == 201, created.json()
     assert api.post("/api/v1/rooms/", {"number": "7A", "room_type": "x"}).status_code == 409
-    address = f"/api/v1/rooms/{made.json()['id']}/"
+    address = f"/api/v1/rooms/{created.json()['id']}/"
     assert api.patch(address, {"capacity": 5}).json()["capacity"] == 5
     assert api.patch(address, {"number": "101"}).status_code == 409
     assert Room.objects.get(number="7A").capacity == 5
@@ -149,7 +155,7 @@ def test_rooms_are_made_listed_and_changed(api: APIClient, rooms: list[int]) -> 
     assert [room["number"] for room in listed] == ["7A"]
 
 
-def test_a_key_may_not_decide_over_anothers_hold_and_staff_may(
+def test_force_release_and_move_are_allowed_for_staff_and_forbidden_for_api_keys(
     api: APIClient, staff: Client, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}).json()
@@ -160,23 +166,25 @@ def test_a_key_may_not_decide_over_anothers_hold_and_staff_may(
     assert api.post(move, target).status_code == 403
     moved = staff.post(move, target, content_type="application/json")
     assert (moved.status_code, moved.json()["rooms"][0]["number"]) == (200, "102")
-    ended = staff.post(force, {"reason": "guest called"}, content_type="application/json")
-    assert (ended.status_code, ended.json()["status"]) == (200, "released")
+    released = staff.post(force, {"reason": "guest called"}, content_type="application/json")
+    assert (released.status_code, released.json()["status"]) == (200, "released")
 
 
-def test_staff_own_what_they_hold(staff: Client, rooms: list[int], nights: SomeNights) -> None:
+def test_staff_extend_their_own_hold_without_a_token(
+    staff: Client, rooms: list[int], nights: SomeNights
+) -> None:
     hold = staff.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}, content_type="application/json").json()
     extended = staff.post(f"{LOCKS}{hold['id']}/extend/", {}, content_type="application/json")
     assert extended.json()["extensions_left"] == 1
 
 
-def test_a_room_goes_out_of_service_and_comes_back(
+def test_room_can_be_taken_out_of_service_and_put_back(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     body = {"room": rooms[0], "reason": "paint", **dates(nights, 0, 300)}
     closed = api.post(f"{LOCKS}out-of-service/", body)
     assert (closed.status_code, closed.json()["status"]) == (201, "closed")
-    refused = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 5)}).json()
-    assert refused["clashes"][0]["kind"] == "closure"
+    conflict = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 5)}).json()
+    assert conflict["clashes"][0]["kind"] == "closure"
     assert api.post(f"{LOCKS}{closed.json()['id']}/back-in-service/").status_code == 200
     assert api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 5)}).status_code == 201

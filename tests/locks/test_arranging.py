@@ -20,7 +20,7 @@ from locks.webhooks.services import create_webhook
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import due, events_of, lapse
-from tests.locks.test_waiting_race import Crowd, rival
+from tests.locks.test_waiting_list_races import ConcurrentCalls, acquire_repeatedly
 from tests.races.overlaps import OVERLAPS
 
 pytestmark = pytest.mark.django_db
@@ -165,8 +165,13 @@ def test_rivals_for_the_same_rooms_get_each_night_once(in_hotel: Hotel, nights: 
             ]
             standing.extend(reallocate(changes=changes).confirmed)
 
-    Crowd(in_hotel).run(
-        [partial(bring_in, 1), partial(bring_in, 2), rival(nights(3, 2), rooms), rival(nights(9, 3), rooms)]
+    ConcurrentCalls(in_hotel).run(
+        [
+            partial(bring_in, 1),
+            partial(bring_in, 2),
+            acquire_repeatedly(nights(3, 2), rooms),
+            acquire_repeatedly(nights(9, 3), rooms),
+        ]
     )
     confirmed = set(Allocation.objects.filter(status="confirmed").values_list("id", flat=True))
     assert confirmed == set(standing)

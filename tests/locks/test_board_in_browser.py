@@ -1,4 +1,4 @@
-"""The room board as a person uses it: with a mouse, with the keyboard, on a phone."""
+"""Browser tests of the room board with mouse and keyboard."""
 
 import datetime
 import os
@@ -26,8 +26,8 @@ def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         demand_or_skip("chromium")
-    # Playwright runs a loop of its own in this thread, which Django takes for asynchronous code. Inside it Django
-    # has a connection of its own, that nobody else would close; and nobody inside would close the one outside.
+    # Playwright runs an event loop in this thread, which makes Django refuse database access and use another connection
+    # inside. Therefore the connection is closed both before and after.
     connection.close()
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -38,9 +38,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, live_server: Any, staff: Client, settings: Any) -> Iterator[Page]:
-    """The board of the hotel, logged in; a broken script or a breach of the page's policy fails the test."""
+    """The board page for a signed-in user. The test fails on script errors and on violations of the CSP."""
     port = live_server.url.rpartition(":")[2]
-    complaints: list[str] = []
+    errors: list[str] = []
     with browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB") as context:
         cookie = staff.cookies[settings.SESSION_COOKIE_NAME].value
         context.add_cookies(
@@ -52,20 +52,22 @@ def page(browser: Browser, live_server: Any, staff: Client, settings: Any) -> It
                 }
             ]
         )
-        shown = context.new_page()
-        shown.on("pageerror", lambda error: complaints.append(str(error)))
-        shown.on(
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
             "console",
-            lambda line: complaints.append(line.text) if "Content Security Policy" in line.text else None,
+            lambda line: errors.append(line.text) if "Content Security Policy" in line.text else None,
         )
-        shown.goto(f"http://alpha.localhost:{port}/admin/locks/room/board/")
-        yield shown
+        page.goto(f"http://alpha.localhost:{port}/admin/locks/room/board/")
+        yield page
         if folder := os.environ.get("SCREENSHOTS"):
-            shown.screenshot(path=f"{folder}/board.png")
-    assert complaints == []
+            page.screenshot(path=f"{folder}/board.png")
+    assert errors == []
 
 
-def test_a_click_holds_a_free_room_and_another_confirms_it(rooms: list[int], page: Page) -> None:
+def test_click_on_a_free_night_holds_the_room_and_click_on_the_bar_confirms_it(
+    rooms: list[int], page: Page
+) -> None:
     row = page.locator(".hb-row[data-number='102']")
     row.click(position={"x": 400, "y": 15})
     page.fill("[name=reference]", "Walk-in")
@@ -80,7 +82,9 @@ def test_a_click_holds_a_free_room_and_another_confirms_it(rooms: list[int], pag
     assert Allocation.objects.get().status == "confirmed"
 
 
-def test_the_keyboard_is_enough(rooms: list[int], nights: SomeNights, page: Page) -> None:
+def test_room_can_be_taken_out_of_service_with_the_keyboard_only(
+    rooms: list[int], nights: SomeNights, page: Page
+) -> None:
     page.focus("#board")
     for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
         page.keyboard.press(key)
@@ -92,7 +96,7 @@ def test_the_keyboard_is_enough(rooms: list[int], nights: SomeNights, page: Page
     assert (stay.check_in, stay.reason) == (nights(2).check_in, "paint")
 
 
-def test_a_refusal_is_read_in_the_dialog(rooms: list[int], nights: SomeNights, page: Page) -> None:
+def test_problem_detail_is_shown_in_the_dialog(rooms: list[int], nights: SomeNights, page: Page) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(2, 2))
     page.reload()
     page.locator(".hb-row[data-number='101'] .hb-stay").click()
@@ -102,29 +106,31 @@ def test_a_refusal_is_read_in_the_dialog(rooms: list[int], nights: SomeNights, p
     assert Allocation.objects.get(id=hold.id).status == "released"
     expect(page.locator("#board-status")).to_have_text("The hold was released.")  # the board was refreshed
     page.locator(".hb-row[data-number='101']").click(position={"x": 9 * 16 + 3 * 52 + 32, "y": 15})
-    # Only while the dialog is open does the board surely not read it: it would show the bar.
+    # Hold the room while the dialog is open, because the board is not refreshed then and does not show the bar.
     services.acquire_hold(rooms=rooms[:1], nights=nights(2, 2))
     page.click("[data-action=hold]")
     expect(page.locator(".hb-error")).to_contain_text("Room 101 is held")
 
 
-def test_200_rooms_and_60_nights_are_drawn_within_a_second(
+def test_board_of_200_rooms_and_60_nights_is_drawn_within_a_second(
     in_hotel: Hotel, today: datetime.date, page: Page
 ) -> None:
-    """The browser's own processor time: the machine may be at other work. What the server takes: `test_board`."""
+    """Measures the CPU time of the browser. The time of the server is measured in `test_board`."""
     fill_200_rooms(today)
     browser = page.context.new_cdp_session(page)
     browser.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.goto(f"{page.url}?nights=60")
-    page.locator(".hb-mark").first.wait_for(state="attached")  # the script has run
+    page.locator(".hb-mark").first.wait_for(state="attached")  # set by the script
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    measured = browser.send("Performance.getMetrics")["metrics"]
-    [seconds] = [metric["value"] for metric in measured if metric["name"] == "TaskDuration"]
+    metrics = browser.send("Performance.getMetrics")["metrics"]
+    [seconds] = [metric["value"] for metric in metrics if metric["name"] == "TaskDuration"]
     assert page.locator(".hb-stay").count() == 200 * 20
     assert seconds < 1, f"{seconds:.2f} s"
 
 
-def test_what_has_the_focus_is_seen_and_a_dialog_gives_it_back(in_hotel: Hotel, page: Page) -> None:
+def test_cursor_stays_visible_and_focus_returns_to_the_board_after_the_dialog(
+    in_hotel: Hotel, page: Page
+) -> None:
     services.ensure_rooms({"double": 60})
     page.reload()
     page.focus("#board")
@@ -135,7 +141,7 @@ def test_what_has_the_focus_is_seen_and_a_dialog_gives_it_back(in_hotel: Hotel, 
     head, box = page.locator(".hb-head").bounding_box(), cursor.bounding_box()
     assert head is not None
     assert box is not None
-    assert box["y"] >= head["y"] + head["height"]  # not below what stays in sight
+    assert box["y"] >= head["y"] + head["height"]  # not hidden behind the sticky header
     page.keyboard.press("Enter")
     expect(page.locator("#board-dialog")).to_be_visible()
     page.keyboard.press("Escape")

@@ -1,4 +1,4 @@
-"""`manage.py import_rooms`."""
+"""Tests of the command `import_rooms`."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def count(hotel: Hotel) -> int:
         return Room.objects.count()
 
 
-def test_it_adds_rooms_and_a_second_run_changes_nothing(hotel: Hotel, tmp_path: Path) -> None:
+def test_import_rooms_adds_rooms_and_changes_nothing_when_repeated(hotel: Hotel, tmp_path: Path) -> None:
     text = "number,type,floor,capacity\n101,double,1,2\n102,suite,,\n"
     assert run(tmp_path / "rooms.csv", text) == (
         0,
@@ -43,7 +43,9 @@ def test_it_adds_rooms_and_a_second_run_changes_nothing(hotel: Hotel, tmp_path: 
     assert (suite.room_type, suite.floor, suite.capacity) == ("suite", None, 2)
 
 
-def test_a_wrong_row_is_listed_with_its_line_and_the_others_are_added(hotel: Hotel, tmp_path: Path) -> None:
+def test_import_rooms_reports_invalid_rows_with_their_line_and_adds_the_others(
+    hotel: Hotel, tmp_path: Path
+) -> None:
     rows = [
         "101,double,1,2",
         "102,double,first,2",
@@ -58,12 +60,14 @@ def test_a_wrong_row_is_listed_with_its_line_and_the_others_are_added(hotel: Hot
     assert result["added"] == count(hotel) == 1
 
 
-def test_a_dry_run_stores_nothing(hotel: Hotel, tmp_path: Path) -> None:
+def test_import_rooms_with_dry_run_stores_nothing(hotel: Hotel, tmp_path: Path) -> None:
     _code, result = run(tmp_path / "rooms.csv", "number,type\n101,double\n", "--dry-run")
     assert (result["added"], count(hotel)) == (1, 0)
 
 
-def test_what_is_no_such_file_is_wrong_usage(hotel: Hotel, tmp_path: Path) -> None:
+def test_import_rooms_of_a_missing_file_or_without_the_columns_exits_with_2(
+    hotel: Hotel, tmp_path: Path
+) -> None:
     with pytest.raises(CommandError) as error:
         run(tmp_path / "rooms.csv", "room;kind\n1;x\n")
     assert error.value.returncode == 2

@@ -30,15 +30,17 @@ WEBHOOKS = "/admin/locks/webhook/"
 def test_manager_can_create_test_change_and_delete_a_webhook(
     staff: Client, in_hotel: Hotel, receiver: Receiver
 ) -> None:
-    shown = staff.post(f"{WEBHOOKS}add/", {"url": receiver.url, "events": ["hold.created"], "active": "on"})
-    assert shown.status_code == 200
-    assert b"whsec_" in shown.content
-    assert "no-store" in shown["Cache-Control"]
+    response = staff.post(
+        f"{WEBHOOKS}add/", {"url": receiver.url, "events": ["hold.created"], "active": "on"}
+    )
+    assert response.status_code == 200
+    assert b"whsec_" in response.content
+    assert "no-store" in response["Cache-Control"]
     webhook = Webhook.objects.get()
     assert b"whsec_" not in staff.get(f"{WEBHOOKS}{webhook.id}/change/").content
     action = {"action": "send_test", "_selected_action": [str(webhook.id)]}
-    answer = staff.post(WEBHOOKS, action, follow=True)
-    assert b"127.0.0.1 responded with HTTP status 204" in answer.content
+    response = staff.post(WEBHOOKS, action, follow=True)
+    assert b"127.0.0.1 responded with HTTP status 204" in response.content
     assert receiver.event_types == ["webhook.test"]
     changed = staff.post(f"{WEBHOOKS}{webhook.id}/change/", {"url": receiver.url, "events": ["hold.expired"]})
     assert changed.status_code == 302
@@ -56,10 +58,10 @@ def test_rotate_secret_on_the_webhook_page_shows_the_new_secret_once(
     assert b'value="rotate_secret"' in page
     assert b'value="send_test"' in page
     action = {"action": "rotate_secret", "_selected_action": [str(webhook.id)], "overlap_hours": "168"}
-    shown = staff.post(WEBHOOKS, action)
-    assert "no-store" in shown["Cache-Control"]
-    assert b"whsec_" in shown.content
-    assert old.encode() not in shown.content
+    response = staff.post(WEBHOOKS, action)
+    assert "no-store" in response["Cache-Control"]
+    assert b"whsec_" in response.content
+    assert old.encode() not in response.content
     webhook.refresh_from_db()
     assert webhook.previous_secret_expires_at is not None
     assert b"also signed with the previous secret" in staff.get(f"{WEBHOOKS}{webhook.id}/change/").content
@@ -74,9 +76,9 @@ def test_deleting_a_webhook_deletes_its_deliveries(
     webhook, _secret = create_webhook(url=receiver.url, event_types=["hold.created"])
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     assert WebhookDelivery.objects.exists()
-    address = f"{WEBHOOKS}{webhook.id}/delete/"
-    assert b'name="post"' in staff.get(address).content
-    assert staff.post(address, {"post": "yes"}).status_code == 302
+    url = f"{WEBHOOKS}{webhook.id}/delete/"
+    assert b'name="post"' in staff.get(url).content
+    assert staff.post(url, {"post": "yes"}).status_code == 302
     assert not Webhook.objects.exists()
     assert not WebhookDelivery.objects.exists()
 
@@ -175,8 +177,10 @@ def test_error_of_a_delivery_is_shown_in_the_language_of_the_reader(
         send_due()
     for language, text in messages.items():
         for page in ("", f"{delivery.id}/change/"):
-            shown = staff.get(f"/admin/locks/webhookdelivery/{page}", headers={"Accept-Language": language})
-            assert text in shown.content.decode(), page
+            response = staff.get(
+                f"/admin/locks/webhookdelivery/{page}", headers={"Accept-Language": language}
+            )
+            assert text in response.content.decode(), page
 
 
 def test_audit_trail_shows_in_the_language_of_the_reader_why_a_webhook_was_disabled(
@@ -188,5 +192,5 @@ def test_audit_trail_shows_in_the_language_of_the_reader_why_a_webhook_was_disab
         ("en", "was turned off: its server responded with 410 Gone"),
         ("es", "se desactivó: su servidor respondió 410 Gone"),
     ):
-        shown = staff.get("/admin/audit/event/", headers={"Accept-Language": language})
-        assert text in shown.content.decode()
+        response = staff.get("/admin/audit/event/", headers={"Accept-Language": language})
+        assert text in response.content.decode()

@@ -1,4 +1,4 @@
-"""What a client does wrong with holds, and what it is told."""
+"""Tests of the problem documents that the REST API of holds returns for invalid requests."""
 
 import uuid
 from typing import Any
@@ -21,74 +21,80 @@ LOCKS = "/api/v1/locks/"
 
 
 def dates(nights: SomeNights, start: int, count: int = 1) -> dict[str, str]:
-    some = nights(start, count)
-    return {"check_in": some.check_in.isoformat(), "check_out": some.check_out.isoformat()}
+    period = nights(start, count)
+    return {"check_in": period.check_in.isoformat(), "check_out": period.check_out.isoformat()}
 
 
-def problem(answer: Any) -> tuple[int, str]:
-    return answer.status_code, answer.json()["type"].removeprefix("/problems/")
+def problem(response: Any) -> tuple[int, str]:
+    return response.status_code, response.json()["type"].removeprefix("/problems/")
 
 
 @pytest.fixture
 def hold(api: APIClient, rooms: list[int], nights: SomeNights) -> dict[str, Any]:
-    made: dict[str, Any] = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 3)}).json()
-    return made
+    created: dict[str, Any] = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 3)}).json()
+    return created
 
 
-def test_a_token_that_was_used_up(api: APIClient, hold: dict[str, Any], rooms: list[int]) -> None:
-    own, fencing_token = (
+def test_extend_and_confirm_of_a_released_hold_return_hold_state_error(
+    api: APIClient, hold: dict[str, Any], rooms: list[int]
+) -> None:
+    token, tokens = (
         {"token": hold["token"]},
         {"token": hold["token"], "fencing_token": hold["fencing_token"]},
     )
     address = f"{LOCKS}{hold['id']}/"
-    assert api.post(f"{address}release/", own).status_code == 200
-    assert api.post(f"{address}release/", own).status_code == 200  # again is no error
-    assert problem(api.post(f"{address}extend/", own)) == (409, "hold-state-error")
-    assert problem(api.post(f"{address}confirm/", fencing_token)) == (409, "hold-state-error")
+    assert api.post(f"{address}release/", token).status_code == 200
+    assert api.post(f"{address}release/", token).status_code == 200  # not an error
+    assert problem(api.post(f"{address}extend/", token)) == (409, "hold-state-error")
+    assert problem(api.post(f"{address}confirm/", tokens)) == (409, "hold-state-error")
 
 
-def test_a_token_of_a_hold_that_is_a_stay(api: APIClient, hold: dict[str, Any]) -> None:
-    own, fencing_token = (
+def test_extend_and_release_of_a_confirmed_hold_return_hold_state_error(
+    api: APIClient, hold: dict[str, Any]
+) -> None:
+    token, tokens = (
         {"token": hold["token"]},
         {"token": hold["token"], "fencing_token": hold["fencing_token"]},
     )
     address = f"{LOCKS}{hold['id']}/"
-    assert api.post(f"{address}confirm/", fencing_token).status_code == 200
-    assert problem(api.post(f"{address}extend/", own)) == (409, "hold-state-error")
-    assert problem(api.post(f"{address}release/", own)) == (409, "hold-state-error")
+    assert api.post(f"{address}confirm/", tokens).status_code == 200
+    assert problem(api.post(f"{address}extend/", token)) == (409, "hold-state-error")
+    assert problem(api.post(f"{address}release/", token)) == (409, "hold-state-error")
 
 
-def test_the_token_of_another_hold(
+def test_requests_with_the_token_of_another_hold_return_invalid_hold_token(
     api: APIClient, hold: dict[str, Any], rooms: list[int], nights: SomeNights
 ) -> None:
     other = api.post(LOCKS, {"rooms": rooms[1:2], **dates(nights, 3)}).json()
     address = f"{LOCKS}{hold['id']}/"
-    for what, more in (
+    for action, fields in (
         ("extend", {}),
         ("release", {}),
         ("confirm", {"fencing_token": hold["fencing_token"]}),
     ):
-        body = {"token": other["token"], **more}
-        assert problem(api.post(f"{address}{what}/", body)) == (403, "invalid-hold-token")
+        body = {"token": other["token"], **fields}
+        assert problem(api.post(f"{address}{action}/", body)) == (403, "invalid-hold-token")
 
 
-def test_a_token_of_another_hotel(api: APIClient, hold: dict[str, Any], other_hotel: Hotel) -> None:
+def test_requests_at_another_hotel_return_hold_not_found(
+    api: APIClient, hold: dict[str, Any], other_hotel: Hotel
+) -> None:
     with hotel_context(other_hotel):
         _, secret = api_keys.create(name="other", scopes=["locks:read", "locks:write"])
-    there = APIClient(SERVER_NAME=f"{other_hotel.slug}.{ALPHA_HOST.partition('.')[2]}")
-    there.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    other_api = APIClient(SERVER_NAME=f"{other_hotel.slug}.{ALPHA_HOST.partition('.')[2]}")
+    other_api.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     address = f"{LOCKS}{hold['id']}/"
-    for what, more in (
+    for action, fields in (
         ("extend", {}),
         ("release", {}),
         ("confirm", {"fencing_token": hold["fencing_token"]}),
     ):
-        body = {"token": hold["token"], **more}
-        assert problem(there.post(f"{address}{what}/", body)) == (404, "hold-not-found")
+        body = {"token": hold["token"], **fields}
+        assert problem(other_api.post(f"{address}{action}/", body)) == (404, "hold-not-found")
     assert api.get(address).json()["status"] == "held"
 
 
-def test_a_fence_from_before(
+def test_confirm_with_the_fencing_token_of_an_earlier_hold_returns_stale_fencing_token(
     api: APIClient, hold: dict[str, Any], rooms: list[int], nights: SomeNights
 ) -> None:
     api.post(f"{LOCKS}{hold['id']}/release/", {"token": hold["token"]})
@@ -114,17 +120,17 @@ def test_a_fence_from_before(
         ([], {}, (400, "invalid")),
     ],
 )
-def test_dates_that_are_none(
+def test_create_with_invalid_dates_returns_the_problem_type(
     api: APIClient, rooms: list[int], check_in: Any, check_out: Any, expected: tuple[int, str]
 ) -> None:
-    for wanted in ({"room": rooms[0]}, {"rooms": rooms}, {"room_type": "double"}):
-        answer = api.post(LOCKS, {**wanted, "check_in": check_in, "check_out": check_out})
-        assert problem(answer) == expected
-        assert answer.json()["detail"]
+    for rooms_wanted in ({"room": rooms[0]}, {"rooms": rooms}, {"room_type": "double"}):
+        response = api.post(LOCKS, {**rooms_wanted, "check_in": check_in, "check_out": check_out})
+        assert problem(response) == expected
+        assert response.json()["detail"]
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"room": "; DROP TABLE locks_allocation"},
         {"room": 1.5},
@@ -148,44 +154,48 @@ def test_dates_that_are_none(
     ],
     ids=repr,
 )
-def test_rooms_that_are_none(
-    api: APIClient, rooms: list[int], nights: SomeNights, wrong: dict[str, Any]
+def test_create_with_invalid_rooms_returns_400_and_holds_nothing(
+    api: APIClient, rooms: list[int], nights: SomeNights, invalid: dict[str, Any]
 ) -> None:
-    answer = api.post(LOCKS, {**wrong, **dates(nights, 1)})
-    assert problem(answer) == (400, "invalid")
-    assert answer.json()["errors"]
+    response = api.post(LOCKS, {**invalid, **dates(nights, 1)})
+    assert problem(response) == (400, "invalid")
+    assert response.json()["errors"]
     assert not Allocation.objects.exists()
 
 
 @pytest.mark.parametrize(
     "body", ["[]", "null", '"hold"', "1", "{", "", '{"room": NaN}', '{"reference": "\\ud800"}']
 )
-def test_a_body_that_is_no_object(api: APIClient, rooms: list[int], body: str) -> None:
-    answer = api.post(LOCKS, body, content_type="application/json")
-    assert answer.status_code == 400
-    assert answer.json()["type"].startswith("/problems/")
+def test_create_with_a_body_that_is_not_an_object_returns_400(
+    api: APIClient, rooms: list[int], body: str
+) -> None:
+    response = api.post(LOCKS, body, content_type="application/json")
+    assert response.status_code == 400
+    assert response.json()["type"].startswith("/problems/")
 
 
 @pytest.mark.parametrize("fencing_token", ["x", -1, 2**63, 1.5, None, [1], True])
-def test_a_fence_that_is_none(api: APIClient, hold: dict[str, Any], fencing_token: Any) -> None:
-    answer = api.post(
+def test_confirm_with_an_invalid_fencing_token_does_not_confirm(
+    api: APIClient, hold: dict[str, Any], fencing_token: Any
+) -> None:
+    response = api.post(
         f"{LOCKS}{hold['id']}/confirm/", {"token": hold["token"], "fencing_token": fencing_token}
     )
-    assert answer.status_code in {400, 409}
+    assert response.status_code in {400, 409}
     assert Allocation.objects.get(id=hold["id"]).status == "held"
 
 
 @pytest.mark.parametrize("key", [str(uuid.UUID(int=1)), "-" * 36, "f" * 36])
 @pytest.mark.parametrize(
-    ("what", "more"), [("extend", {}), ("release", {}), ("confirm", {"fencing_token": 1})]
+    ("action", "fields"), [("extend", {}), ("release", {}), ("confirm", {"fencing_token": 1})]
 )
-def test_an_id_that_is_none(
-    api: APIClient, rooms: list[int], what: str, more: dict[str, Any], key: str
+def test_requests_with_an_unknown_id_return_404(
+    api: APIClient, rooms: list[int], action: str, fields: dict[str, Any], key: str
 ) -> None:
-    assert api.post(f"{LOCKS}{key}/{what}/", {"token": "x", **more}).status_code == 404
+    assert api.post(f"{LOCKS}{key}/{action}/", {"token": "x", **fields}).status_code == 404
 
 
-def test_several_rooms_are_held_or_none(
+def test_create_for_several_rooms_holds_all_or_none(
     api: APIClient, hold: dict[str, Any], rooms: list[int], nights: SomeNights
 ) -> None:
     assert problem(api.post(LOCKS, {"rooms": rooms, **dates(nights, 2, 3)})) == (409, "room-unavailable")
@@ -199,7 +209,7 @@ def test_several_rooms_are_held_or_none(
     assert Allocation.objects.count() == 1
 
 
-def test_who_holds_10_000_rooms_is_refused_at_the_cost_of_the_limit(
+def test_create_by_a_client_with_10000_holds_reads_no_more_rows_than_the_limit(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     holder = f"key:{ApiKey.objects.get().pk}"
@@ -215,11 +225,11 @@ def test_who_holds_10_000_rooms_is_refused_at_the_cost_of_the_limit(
             [rooms[0], holder],
         )
         before = rows_read()
-        answer = api.post(LOCKS, {"room": rooms[1], **dates(nights, 1)})
-    assert problem(answer) == (429, "too-many-holds")
-    assert answer.json()["limit"] == policy.HOLDS_PER_CLIENT
-    assert "release" in answer.json()["detail"]
-    # Once to be refused and once to be told why.
+        response = api.post(LOCKS, {"room": rooms[1], **dates(nights, 1)})
+    assert problem(response) == (429, "too-many-holds")
+    assert response.json()["limit"] == policy.HOLDS_PER_CLIENT
+    assert "release" in response.json()["detail"]
+    # The holds are read once by the failed attempt and once to find the reason.
     assert rows_read() - before <= 2 * policy.HOLDS_PER_CLIENT + 10
 
 

@@ -1,4 +1,4 @@
-"""Rooms given back, looked at and asked for at the same moment: who waits longest has them, and nobody hangs."""
+"""Tests that rooms go to the oldest entries under concurrent releases, offers and holds, without deadlocks."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -27,79 +27,79 @@ ROUNDS = 8
 REFUSED = (RoomUnavailable, RoomTypeUnavailable, RoomContention)
 
 
-class Crowd:
-    """Acts that begin at one moment, each on a thread and a connection of its own."""
+class ConcurrentCalls:
+    """Functions that start at the same time, each in its own thread and with its own connection."""
 
     def __init__(self, hotel: Hotel) -> None:
         self.hotel = hotel
-        self.failed: list[BaseException] = []
+        self.errors: list[BaseException] = []
 
-    def run(self, acts: list[Callable[[], object]]) -> None:
-        start = threading.Barrier(len(acts))
+    def run(self, functions: list[Callable[[], object]]) -> None:
+        start = threading.Barrier(len(functions))
 
-        def one(number: int, act: Callable[[], object]) -> None:
+        def call(number: int, function: Callable[[], object]) -> None:
             try:
                 with hotel_context(self.hotel), actor_context(Actor("key", f"rival-{number}", "rival")):
                     start.wait(timeout=30)
-                    act()
-            except BaseException as error:  # noqa: BLE001 - told to the test
-                self.failed.append(error)
+                    function()
+            except BaseException as error:  # noqa: BLE001 - raised by the assertion below
+                self.errors.append(error)
             finally:
                 connection.close()
 
-        threads = [threading.Thread(target=one, args=pair) for pair in enumerate(acts)]
+        threads = [threading.Thread(target=call, args=pair) for pair in enumerate(functions)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
         assert not any(thread.is_alive() for thread in threads)
-        assert self.failed == []
+        assert self.errors == []
 
 
-def look_at(entries: list[UUID]) -> Callable[[], None]:
-    def look() -> None:
+def process_repeatedly(entries: list[UUID]) -> Callable[[], None]:
+    def process() -> None:
         for _ in range(3):
             for entry in entries:
                 process_entry(entry)
 
-    return look
+    return process
 
 
-def rival(nights: Nights, rooms: list[int]) -> Callable[[], None]:
-    ways: list[Callable[[], object]] = [
+def acquire_repeatedly(nights: Nights, rooms: list[int]) -> Callable[[], None]:
+    attempts: list[Callable[[], object]] = [
         lambda: services.acquire_hold_of_type(room_type="double", nights=nights),
         lambda: services.acquire_hold(rooms=rooms[:2], nights=nights),
     ]
 
-    def ask() -> None:
-        for attempt in ways * 3:
+    def acquire() -> None:
+        for attempt in attempts * 3:
             with suppress(*REFUSED):
                 attempt()
 
-    return ask
+    return acquire
 
 
 def release(hold: Hold) -> Callable[[], object]:
     return lambda: services.release_hold(hold.id, token=hold.token)
 
 
-def test_the_first_in_line_have_the_rooms_whoever_asks_meanwhile(
+def test_oldest_entries_get_the_rooms_while_other_clients_try_to_hold_them(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
-    crowd = Crowd(in_hotel)
+    concurrent = ConcurrentCalls(in_hotel)
     for number in range(ROUNDS):
         some = nights(1 + 2 * number, 2)
         holds = [services.acquire_hold(rooms=[room], nights=some) for room in rooms]
         entries = [create_entry(NewEntry(nights=some, room_type="double")).id for _ in range(5)]
-        crowd.run(
+        concurrent.run(
             [release(hold) for hold in holds]
-            + [look_at(entries), look_at(entries[::-1])]
-            + [rival(some, rooms) for _ in range(3)]
+            + [process_repeatedly(entries), process_repeatedly(entries[::-1])]
+            + [acquire_repeatedly(some, rooms) for _ in range(3)]
         )
-        for entry in entries:  # what is left to the workers
+        for entry in entries:  # as the worker does afterwards
             process_entry(entry)
-        states = dict(WaitingListEntry.objects.filter(id__in=entries).values_list("id", "status"))
-        assert [states[entry] for entry in entries] == ["offered"] * 3 + ["waiting"] * 2, number
+        statuses = dict(WaitingListEntry.objects.filter(id__in=entries).values_list("id", "status"))
+        assert [statuses[entry] for entry in entries] == ["offered"] * 3 + ["waiting"] * 2, number
         live = Allocation.objects.filter(
             nights__overlap=(some.check_in, some.check_out), status=AllocationStatus.HELD
         )
@@ -111,14 +111,14 @@ def test_the_first_in_line_have_the_rooms_whoever_asks_meanwhile(
 
 
 @contextmanager
-def elsewhere(hotel: Hotel, act: Callable[[], object]) -> Iterator[threading.Event]:
-    """Another transaction that did this and is not committed until it is told to be."""
+def uncommitted(hotel: Hotel, function: Callable[[], object]) -> Iterator[threading.Event]:
+    """Run the function in another transaction, which stays open until the event is set or the block ends."""
     done, commit = threading.Event(), threading.Event()
 
     def run() -> None:
         try:
             with hotel_context(hotel), transaction.atomic():
-                act()
+                function()
                 done.set()
                 commit.wait(30)
         finally:
@@ -134,11 +134,11 @@ def elsewhere(hotel: Hotel, act: Callable[[], object]) -> Iterator[threading.Eve
         thread.join(30)
 
 
-def test_who_joins_while_the_room_is_being_given_back_is_found_when_it_is_looked_at_again(
+def test_entry_created_during_a_release_gets_its_offer_when_it_is_processed_again(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
-    with elsewhere(in_hotel, release(hold)):
+    with uncommitted(in_hotel, release(hold)):
         entry = create_entry(NewEntry(nights=nights(1), room=rooms[0]))
         assert entry.status == "waiting"
     process_entry(entry.id)
@@ -146,7 +146,7 @@ def test_who_joins_while_the_room_is_being_given_back_is_found_when_it_is_looked
     assert entry.status == "offered"
 
 
-def test_a_release_that_comes_while_the_worker_looks_makes_the_entry_due_again(
+def test_release_while_the_worker_processes_the_entry_makes_the_entry_due_again(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
@@ -155,24 +155,24 @@ def test_a_release_that_comes_while_the_worker_looks_makes_the_entry_due_again(
         due = (
             "SELECT count(*) FROM public.tenants_dueitem WHERE item_id = %s AND claim_at <= clock_timestamp()"
         )
-        with elsewhere(in_hotel, lambda: process_entry(entry.id)) as commit:
-            given_back = threading.Thread(
-                target=lambda: Crowd(in_hotel).run([release(hold)]),
+        with uncommitted(in_hotel, lambda: process_entry(entry.id)) as commit:
+            releaser = threading.Thread(
+                target=lambda: ConcurrentCalls(in_hotel).run([release(hold)]),
             )
-            given_back.start()
+            releaser.start()
             commit.set()
-            given_back.join(30)
+            releaser.join(30)
         cursor.execute(due, [entry.id])
         assert cursor.fetchone() == (1,)
 
 
-def test_a_worker_passes_over_a_room_that_somebody_is_at_work_on(
+def test_process_entry_skips_a_room_that_another_transaction_has_locked(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     entry = create_entry(NewEntry(nights=nights(1), room=rooms[0]))
     services.release_hold(hold.id, token=hold.token)
-    with elsewhere(in_hotel, lambda: services.acquire_hold(rooms=rooms[:1], nights=nights(9))):
+    with uncommitted(in_hotel, lambda: services.acquire_hold(rooms=rooms[:1], nights=nights(9))):
         process_entry(entry.id)
         entry.refresh_from_db()
         assert entry.status == "waiting"
