@@ -22,17 +22,17 @@ from tenants.services import create_hotel
 from tests.bookings import HOTELS, Row, booking_rows, is_valid
 
 SLUG = "bench-import"
-#: In the order of their foreign keys.
+#: In an order that satisfies the foreign keys.
 TABLES = ("locks_room", "locks_allocation", "reminders_reservation", "reminders_reminder", "tenants_dueitem")
 #: Into the future by whole weeks: all guests are still to arrive, so both rules plan a reminder for each.
 _MOVED_BY = datetime.timedelta(weeks=52 * 20)
 
 
-def make_hotel() -> None:
+def create_bench_hotel() -> None:
     create_hotel(slug=SLUG, name="Bench")
 
 
-def write(folder: str, rows: int) -> None:
+def write_bookings(folder: str, rows: int) -> None:
     """Write a file with this number of confirmed bookings."""
     with Path(folder, "bookings.csv").open("w") as stream:
         bookings = islice(_confirmed_bookings(), rows)
@@ -54,11 +54,11 @@ def _confirmed_bookings() -> Iterator[Row]:
                 yield row | dates | {"hotel": "Bench", "status": "Confirmed"}
 
 
-def bring_in(folder: str) -> float:
+def import_bookings(folder: str) -> float:
     """Return the seconds of an import, from opening the file to the last commit."""
     _empty()
     with hotel_context(_tenant()):
-        began = time.perf_counter()
+        started = time.perf_counter()
         importer = Importer(
             BookingsFile(Path(folder, "bookings.csv")),
             ImportOptions(),
@@ -66,50 +66,50 @@ def bring_in(folder: str) -> float:
             on_progress=lambda done, total: None,
         )
         report = importer.run()
-        took = time.perf_counter() - began
+        seconds = time.perf_counter() - started
     if report.rejected or report.created * 2 != report.reminders.scheduled:
         raise RuntimeError(f"{report}")
-    return took
+    return seconds
 
 
-def copy(folder: str, *tables: str) -> float:
-    """Seconds to COPY the rows that the import stored into the same tables, emptied; one transaction."""
-    _take_out(folder)
+def copy_rows(folder: str) -> float:
+    """Return the seconds of a COPY of the imported rows into the same tables, after they were emptied.
+
+    One transaction copies all tables.
+    """
+    _save_rows(folder)
     _empty()
-    with _plain() as plain, plain.cursor() as cursor:
-        took = 0.0
+    with _connect() as connection, connection.cursor() as cursor:
+        started = time.perf_counter()
         for table in TABLES:
-            began = time.perf_counter()
-            with cursor.copy(f"COPY {table} FROM STDIN") as into, _rows(folder, table).open("rb") as stream:
+            with cursor.copy(f"COPY {table} FROM STDIN") as into, _file(folder, table).open("rb") as stream:
                 while block := stream.read(65_536):
                     into.write(block)
-            took += (time.perf_counter() - began) * (table in (tables or TABLES))
-        began = time.perf_counter()
-        plain.commit()
-        return took + time.perf_counter() - began
+        connection.commit()
+        return time.perf_counter() - started
 
 
-def _take_out(folder: str) -> None:
-    with _plain() as plain, plain.cursor() as cursor:
+def _save_rows(folder: str) -> None:
+    with _connect() as connection, connection.cursor() as cursor:
         for table in TABLES:
-            with cursor.copy(f"COPY {table} TO STDOUT") as out, _rows(folder, table).open("wb") as stream:
-                stream.writelines(out)
+            with cursor.copy(f"COPY {table} TO STDOUT") as rows, _file(folder, table).open("wb") as stream:
+                stream.writelines(rows)
 
 
-def _rows(folder: str, table: str) -> Path:
+def _file(folder: str, table: str) -> Path:
     return Path(folder, f"{table}.copy")
 
 
 def _empty() -> None:
-    with _plain() as plain:
-        plain.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+    with _connect() as connection:
+        connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
 
 
-def _plain() -> "psycopg.Connection[tuple[object, ...]]":
-    """A session that is the hotel's own."""
-    plain = psycopg.connect(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"])
-    plain.execute(f'SET search_path TO "{_tenant().schema}", public')
-    return plain
+def _connect() -> "psycopg.Connection[tuple[object, ...]]":
+    """Return a plain connection whose search path is the hotel's schema."""
+    connection = psycopg.connect(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"])
+    connection.execute(f'SET search_path TO "{_tenant().schema}", public')
+    return connection
 
 
 @cache

@@ -29,7 +29,7 @@ class Booking:
         return range(self.check_in.toordinal(), self.check_out.toordinal())
 
 
-def bookings(hotel: str, *, moved_to: date, days: int | None = None) -> list[Booking]:
+def load_bookings(hotel: str, *, moved_to: date, days: int | None = None) -> list[Booking]:
     """Return the bookings of a hotel in the order in which they were made.
 
     All dates are moved by the same number of days, so that the first arrivals are on `moved_to`. With `days`, only the
@@ -38,61 +38,64 @@ def bookings(hotel: str, *, moved_to: date, days: int | None = None) -> list[Boo
     last = LAST_ARRIVAL if days is None else FIRST_ARRIVAL + timedelta(days=days - 1)
     shift = moved_to - FIRST_ARRIVAL
 
-    def day(text: str) -> date:
+    def moved(text: str) -> date:
         return date.fromisoformat(text) + shift
 
-    found = [
+    bookings = [
         Booking(
             number=row["booking_id"],
-            booked_on=day(row["booked_on"]),
-            check_in=day(row["check_in"]),
-            check_out=day(row["check_out"]),
+            booked_on=moved(row["booked_on"]),
+            check_in=moved(row["check_in"]),
+            check_out=moved(row["check_out"]),
             room_type=row["reserved_room_type"],
-            cancelled_on=day(row["status_date"]) if row["status"] == "Canceled" else None,
+            cancelled_on=moved(row["status_date"]) if row["status"] == "Canceled" else None,
         )
         for row in booking_rows(hotel, last=last)
     ]
-    return sorted(found, key=lambda booking: (booking.booked_on, booking.number))
+    return sorted(bookings, key=lambda booking: (booking.booked_on, booking.number))
 
 
-def supply(wanted: list[Booking]) -> dict[str, int]:
-    """Rooms by type: as many as the busiest night of those who came needed, and at least one.
+def room_counts(bookings: list[Booking]) -> dict[str, int]:
+    """Return the number of rooms by type: as many as the busiest night needs without the cancelled bookings.
 
-    Those who cancelled later stood in their way when they booked: so some must be refused.
+    Bookings that are cancelled later occupy rooms at first, so some other bookings must be refused.
     """
-    busy: dict[str, Counter[int]] = defaultdict(Counter)
-    for booking in wanted:
-        busy[booking.room_type].update(booking.nights if booking.cancelled_on is None else ())
-    return {room_type: max(nights.values(), default=1) for room_type, nights in busy.items()}
+    occupied: dict[str, Counter[int]] = defaultdict(Counter)
+    for booking in bookings:
+        occupied[booking.room_type].update(booking.nights if booking.cancelled_on is None else ())
+    return {room_type: max(nights.values(), default=1) for room_type, nights in occupied.items()}
 
 
-def days(wanted: list[Booking]) -> Iterator[tuple[list[Booking], list[Booking]]]:
-    """Day by day: who cancels, then who books. Who cancels on the day of booking stands among the next day's."""
-    cancelling: dict[date, list[Booking]] = defaultdict(list)
-    for booking in wanted:
+def by_day(bookings: list[Booking]) -> Iterator[tuple[list[Booking], list[Booking]]]:
+    """Yield the cancelled and the new bookings of each day.
+
+    A booking that is cancelled on the day when it was made counts as cancelled on the next day.
+    """
+    cancelled: dict[date, list[Booking]] = defaultdict(list)
+    for booking in bookings:
         if booking.cancelled_on is not None:
-            cancelling[max(booking.cancelled_on, booking.booked_on + ONE_DAY)].append(booking)
-    booking_on = {day: list(group) for day, group in groupby(wanted, key=lambda booking: booking.booked_on)}
-    for day in sorted({*cancelling, *booking_on}):
-        yield cancelling[day], booking_on.get(day, [])
+            cancelled[max(booking.cancelled_on, booking.booked_on + ONE_DAY)].append(booking)
+    booked = {day: list(group) for day, group in groupby(bookings, key=lambda booking: booking.booked_on)}
+    for day in sorted({*cancelled, *booked}):
+        yield cancelled[day], booked.get(day, [])
 
 
 @dataclass(slots=True)
-class House:
-    """The rooms by number: which nights of each are taken."""
+class RoomModel:
+    """The type of each room and the nights on which it is occupied, by room number."""
 
     types: dict[str, str]
-    taken: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    occupied: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     def is_free(self, number: str, nights: range) -> bool:
-        return self.taken[number].isdisjoint(nights)
+        return self.occupied[number].isdisjoint(nights)
 
-    def free(self, room_type: str, nights: range) -> list[str]:
-        return [n for n, kind in self.types.items() if kind == room_type and self.is_free(n, nights)]
+    def free_rooms(self, room_type: str, nights: range) -> list[str]:
+        return [n for n, type_ in self.types.items() if type_ == room_type and self.is_free(n, nights)]
 
-    def next_free(self, room_type: str, nights: range) -> date:
-        """The first later arrival with a room of the type for as many nights."""
+    def next_free_date(self, room_type: str, nights: range) -> date:
+        """Return the first later arrival with a free room of the type for the same number of nights."""
         start = nights.start + 1
-        while not self.free(room_type, range(start, start + len(nights))):
+        while not self.free_rooms(room_type, range(start, start + len(nights))):
             start += 1
         return date.fromordinal(start)

@@ -19,19 +19,21 @@ from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests import bookings
 from tests.locks import replay
-from tests.locks.replay import Booking, House
+from tests.locks.replay import Booking, RoomModel
 
 LOCKS = "/api/v1/locks/"
+NO_NIGHT, NO_ROOM = "/problems/invalid-date-range", "/problems/room-type-unavailable"
 IS_WHOLE = os.environ.get("REPLAY") == "whole"
 #: Arrival dates of the sample. Their bookings fill the hotel, so that some are refused.
 SAMPLE_DAYS = 3
 
+#: Number of allocations that begin before an earlier one of the same room has ended.
 _OVERLAPS = """
 SELECT count(*) FROM (
     SELECT lower(nights) < max(upper(nights)) OVER (
-        PARTITION BY room_id ORDER BY lower(nights), id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS clashes
-    FROM locks_allocation WHERE status IN ('held', 'confirmed', 'closed')) AS stays
-WHERE clashes
+        PARTITION BY room_id ORDER BY lower(nights), id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS has_overlap
+    FROM locks_allocation WHERE status IN ('held', 'confirmed', 'closed')) AS allocations
+WHERE has_overlap
 """
 
 
@@ -40,16 +42,16 @@ def _no_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_settings, "DEFAULT_THROTTLE_RATES", {"client": "1000000/s"}, raising=False)
 
 
-class Engine:
-    """A booking engine: what it was told, and whether that was right."""
+class BookingEngine:
+    """A REST client that books and cancels, and checks each response against the model of the rooms."""
 
-    def __init__(self, api: APIClient, house: House) -> None:
-        self.api, self.house = api, house
-        self.tokens: dict[str, dict[str, Any]] = {}
+    def __init__(self, api: APIClient, rooms: RoomModel) -> None:
+        self.api, self.rooms = api, rooms
+        self.stays: dict[str, dict[str, Any]] = {}  # by booking number
         self.outcomes: Counter[str] = Counter()
 
     def book(self, booking: Booking) -> None:
-        answer = self.api.post(
+        response = self.api.post(
             LOCKS,
             {
                 "room_type": booking.room_type,
@@ -59,40 +61,40 @@ class Engine:
                 "reference": booking.number,
             },
         )
-        said = answer.json()
-        if answer.status_code != 201:
-            self.outcomes[self.explained(booking, answer.status_code, said)] += 1
+        body = response.json()
+        if response.status_code != 201:
+            self.outcomes[self.check_refusal(booking, response.status_code, body)] += 1
             return
-        number = said["rooms"][0]["number"]
-        assert self.house.types[number] == booking.room_type
-        assert self.house.is_free(number, booking.nights), (booking, number)
-        own = {"token": said["token"]}
+        number = body["rooms"][0]["number"]
+        assert self.rooms.types[number] == booking.room_type
+        assert self.rooms.is_free(number, booking.nights), (booking, number)
+        owner = {"token": body["token"]}
         confirmed = self.api.post(
-            f"{LOCKS}{said['id']}/confirm/", {**own, "fencing_token": said["fencing_token"]}
+            f"{LOCKS}{body['id']}/confirm/", {**owner, "fencing_token": body["fencing_token"]}
         )
         assert (confirmed.status_code, confirmed.json()["status"]) == (200, "confirmed"), confirmed.json()
-        self.house.taken[number].update(booking.nights)
-        self.tokens[booking.number] = {"id": said["id"], "room": number, **own}
+        self.rooms.occupied[number].update(booking.nights)
+        self.stays[booking.number] = {"id": body["id"], "room": number, **owner}
         self.outcomes["booked"] += 1
 
-    def explained(self, booking: Booking, status: int, problem: dict[str, Any]) -> str:
-        """The problem's type; fails where the house was not as the problem says."""
+    def check_refusal(self, booking: Booking, status: int, problem: dict[str, Any]) -> str:
+        """Return the problem type. Fails if the model has a free room or another next free date."""
         if not booking.nights:
-            assert (status, problem["type"]) == (422, "/problems/invalid-date-range")
+            assert (status, problem["type"]) == (422, NO_NIGHT)
         else:
-            assert (status, problem["type"]) == (409, "/problems/room-type-unavailable"), problem
-            assert self.house.free(booking.room_type, booking.nights) == []
+            assert (status, problem["type"]) == (409, NO_ROOM), problem
+            assert self.rooms.free_rooms(booking.room_type, booking.nights) == []
             assert problem["free"] == 0
-            next_free = self.house.next_free(booking.room_type, booking.nights)
+            next_free = self.rooms.next_free_date(booking.room_type, booking.nights)
             assert date.fromisoformat(problem["next_free"]) == next_free
         return str(problem["type"])
 
     def cancel(self, booking: Booking) -> None:
-        if (stay := self.tokens.pop(booking.number, None)) is None:
-            return  # it was refused when it was made
-        answer = self.api.post(f"{LOCKS}{stay['id']}/cancel/", {"token": stay["token"]})
-        assert (answer.status_code, answer.json()["status"]) == (200, "cancelled"), answer.json()
-        self.house.taken[stay["room"]].difference_update(booking.nights)
+        if (stay := self.stays.pop(booking.number, None)) is None:
+            return  # The booking was refused.
+        response = self.api.post(f"{LOCKS}{stay['id']}/cancel/", {"token": stay["token"]})
+        assert (response.status_code, response.json()["status"]) == (200, "cancelled"), response.json()
+        self.rooms.occupied[stay["room"]].difference_update(booking.nights)
         self.outcomes["cancelled"] += 1
 
 
@@ -104,27 +106,26 @@ def test_replayed_bookings_never_overlap_and_every_refusal_is_right(
 ) -> None:
     with hotel_context(hotel):
         tomorrow = selectors.today() + timedelta(days=1)
-    wanted = replay.bookings(name, moved_to=tomorrow, days=None if IS_WHOLE else SAMPLE_DAYS)
+    days = None if IS_WHOLE else SAMPLE_DAYS
+    all_bookings = replay.load_bookings(name, moved_to=tomorrow, days=days)
     with hotel_context(hotel):
-        services.ensure_rooms(replay.supply(wanted))
-        house = House(dict(Room.objects.values_list("number", "room_type")))
-    engine = Engine(api, house)
-    for cancelling, booking in replay.days(wanted):
-        for one in cancelling:
-            engine.cancel(one)
-        for one in booking:
-            engine.book(one)
+        services.ensure_rooms(replay.room_counts(all_bookings))
+        rooms = RoomModel(dict(Room.objects.values_list("number", "room_type")))
+    engine = BookingEngine(api, rooms)
+    for cancelled, booked in replay.by_day(all_bookings):
+        for booking in cancelled:
+            engine.cancel(booking)
+        for booking in booked:
+            engine.book(booking)
+    outcomes = engine.outcomes
     print(
-        f"{name}, {bookings.SOURCE}: {len(wanted)} bookings in {len(house.types)} rooms: {dict(engine.outcomes)}"
+        f"{name}, {bookings.SOURCE}: {len(all_bookings)} bookings in {len(rooms.types)} rooms: {dict(outcomes)}"
     )
-    booked = engine.outcomes["booked"]
-    assert booked + engine.outcomes["/problems/room-type-unavailable"] + engine.outcomes[
-        "/problems/invalid-date-range"
-    ] == len(wanted)
-    assert engine.outcomes["/problems/room-type-unavailable"] > 0
-    assert engine.outcomes["cancelled"] > 0
+    assert outcomes["booked"] + outcomes[NO_ROOM] + outcomes[NO_NIGHT] == len(all_bookings)
+    assert outcomes[NO_ROOM] > 0
+    assert outcomes["cancelled"] > 0
     with hotel_context(hotel), connection.cursor() as cursor:
         cursor.execute(_OVERLAPS)
         assert cursor.fetchone() == (0,)
         cursor.execute("SELECT count(*) FROM locks_allocation WHERE status = 'confirmed'")
-        assert cursor.fetchone() == (booked - engine.outcomes["cancelled"],)
+        assert cursor.fetchone() == (outcomes["booked"] - outcomes["cancelled"],)
