@@ -1,1 +1,1 @@
-"""Who did what, when, and from where: a trail that can be added to and never rewritten."""
+"""The audit trail: an append-only record of who did what, when and from where."""

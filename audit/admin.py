@@ -1,27 +1,37 @@
-"""The trail in both admins: a list to look through. Nothing can be changed; the database would refuse it."""
+"""The audit trail in both admin sites: the list of events, and the history page of each object. It is read-only."""
 
 from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.dispatch import receiver
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateTimeFilter
 from unfold.paginator import InfinitePaginator
 
-from audit.filters import event_choices
+from audit.api import event_choices
 from audit.models import Event
+from audit.selectors import object_timeline
 from hotelagent.admin.base import ReadOnlyModelAdmin
+from hotelagent.admin.signals import history_requested
 from hotelagent.admin.sites import hotel_site, platform_site
 
+#: Maximum number of events on a history page.
+HISTORY_LENGTH = 200
 
-class WhatHappened(DropdownFilter):  # type: ignore[misc]
-    title = _("what happened")
+
+class EventTypeFilter(DropdownFilter):  # type: ignore[misc]
+    title = _("event type")
     parameter_name = "event"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -36,17 +46,21 @@ class WhatHappened(DropdownFilter):  # type: ignore[misc]
 class EventAdmin(ReadOnlyModelAdmin):
     icon = "history"
     menu_order = 0
-    list_display = ["at", "what", "actor_label", "ip", "about"]
+    list_display = ["at", "description_column", "actor_label", "ip", "subject_link"]
     list_display_links = ["at"]
-    list_filter = [WhatHappened, ("actor_kind", ChoicesDropdownFilter), ("at", RangeDateTimeFilter)]
+    list_filter = [EventTypeFilter, ("actor_kind", ChoicesDropdownFilter), ("at", RangeDateTimeFilter)]
     list_filter_submit = True
     search_fields = ["=subject_id", "=request_id", "=actor_id", "^actor_label"]
-    search_help_text = _("An id of a thing, a request or a person, or the beginning of a name")
+    search_help_text = _(
+        "Search by the ID of a subject, request or actor, or by the beginning of an actor's name"
+    )
     ordering = ["-id"]
-    paginator = InfinitePaginator  # counting a trail takes longer than reading a page of it
+    paginator = (
+        InfinitePaginator  # the default paginator counts all events, which is slower than reading a page
+    )
     fields = [
         "at",
-        "what",
+        "description_column",
         "event",
         "actor_kind",
         "actor_id",
@@ -58,27 +72,54 @@ class EventAdmin(ReadOnlyModelAdmin):
         "data",
     ]
 
-    @admin.display(description=_("what happened"))
-    def what(self, event: Event) -> str:
-        return event.sentence
+    @admin.display(description=_("description"))
+    def description_column(self, event: Event) -> str:
+        return event.description
 
-    @admin.display(description=_("about"))
-    def about(self, event: Event) -> SafeString | str:
-        """Leads to the thing, where it has a page; whoever may read the trail may see everything."""
-        model = self._models.get(event.subject_kind)
+    @admin.display(description=pgettext_lazy("audit trail", "subject"))
+    def subject_link(self, event: Event) -> SafeString | str:
+        """Return a link to the subject's page if the site has one. Users who can read the trail can view all models."""
+        model = self._models_by_subject_kind.get(event.subject_kind)
         if model is None or not event.subject_id:
             return event.subject
         meta = model._meta
-        address = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[event.subject_id])
-        return format_html('<a class="underline" href="{}">{}</a>', address, meta.verbose_name)
+        url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[event.subject_id])
+        return format_html('<a class="underline" href="{}">{}</a>', url, meta.verbose_name)
 
     @cached_property
-    def _models(self) -> dict[str, type[Model]]:
-        """The things with a page on this site, by every name that the trail has for them."""
-        found: dict[str, type[Model]] = {
+    def _models_by_subject_kind(self) -> dict[str, type[Model]]:
+        models: dict[str, type[Model]] = {
             str(model._meta.model_name): model
             for model in apps.get_models()
             if self.admin_site.is_registered(model)
         }
-        other_names = {"hold": "allocation", "api_key": "apikey", "waiting_list_entry": "waitinglistentry"}
-        return found | {name: found[known] for name, known in other_names.items() if known in found}
+        aliases = {"hold": "allocation", "api_key": "apikey", "waiting_list_entry": "waitinglistentry"}
+        return models | {kind: models[name] for kind, name in aliases.items() if name in models}
+
+
+@receiver(history_requested)
+def history_page(*, request: HttpRequest, model_admin: Any, object_id: str, **_kwargs: Any) -> HttpResponse:
+    """Return the history page of an object of any model: its events, newest first.
+
+    The user needs the permissions to view the object and to read the trail.
+    """
+    obj = model_admin.get_object(request, unquote(object_id))
+    if obj is None:
+        raise Http404
+    can_read_trail = request.user.has_perm("audit.view_event")
+    if not (can_read_trail and model_admin.has_view_or_change_permission(request, obj)):
+        raise PermissionDenied
+    request.current_app = model_admin.admin_site.name
+    return TemplateResponse(
+        request,
+        "audit/history.html",
+        {
+            **model_admin.admin_site.each_context(request),
+            "title": _("History of %s") % obj,
+            "subtitle": None,
+            "object": obj,
+            "opts": model_admin.opts,
+            "events": object_timeline(obj)[:HISTORY_LENGTH],
+            "max_events": HISTORY_LENGTH,
+        },
+    )

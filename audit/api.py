@@ -1,18 +1,21 @@
-"""/api/v1/audit/: the trail, newest first. It is read and nothing else."""
+"""The REST API of the audit trail, at /api/v1/audit/. It is read-only."""
 
 from typing import Any
 
+import django_filters
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.routers import SimpleRouter
 
-from audit.filters import EventFilter
+from audit import registry
 from audit.models import Event
 from hotelagent.rest.views import HotelReadOnlyViewSet
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):
-    sentence = serializers.CharField(
-        read_only=True, help_text="What happened, in the language of `Accept-Language` where we speak it."
+    description = serializers.CharField(
+        read_only=True,
+        help_text="What happened, in the language of the `Accept-Language` header if it is supported.",
     )
 
     class Meta:
@@ -21,7 +24,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
             "id",
             "at",
             "event",
-            "sentence",
+            "description",
             "actor_kind",
             "actor_id",
             "actor_label",
@@ -34,8 +37,37 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         read_only_fields = fields
 
 
+def event_choices() -> list[tuple[str, str]]:
+    return [(event_type.name, event_type.name) for event_type in registry.all_types()]
+
+
+class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
+    event = django_filters.MultipleChoiceFilter(
+        choices=event_choices, label=_("The event type. Repeat the parameter for several types.")
+    )
+    since = django_filters.IsoDateTimeFilter(
+        field_name="at", lookup_expr="gte", label=_("Events at this time or later.")
+    )
+    until = django_filters.IsoDateTimeFilter(
+        field_name="at", lookup_expr="lt", label=_("Events before this time.")
+    )
+
+    class Meta:
+        model = Event
+        fields = [
+            "event",
+            "actor_kind",
+            "actor_id",
+            "subject_kind",
+            "subject_id",
+            "request_id",
+            "since",
+            "until",
+        ]
+
+
 class EventViewSet(HotelReadOnlyViewSet):
-    """What was done, by whom, when and from where."""
+    """The audit trail, newest events first."""
 
     queryset = Event.objects.all()
     serializer_class = EventSerializer

@@ -9,7 +9,7 @@ class AuditConfig(AppConfig):
     verbose_name = _("Audit trail")
 
     def ready(self) -> None:
-        # The trigger refuses everybody, the owner too; who serves requests doesn't even have the right.
+        # The trigger rejects changes by every role, also by the owner. The roles of requests also lack the privilege.
         privileges.declare_table_privileges("audit.event", "SELECT, INSERT")
 
-        from audit import checks, history, listeners  # noqa: F401, PLC0415 - they register themselves
+        from audit import checks, listeners  # noqa: F401, PLC0415 - these register themselves

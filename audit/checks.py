@@ -1,4 +1,4 @@
-"""A sentence that can't be rendered would break the page that shows it, so it is found before a deploy."""
+"""The system check of event descriptions. A page cannot display an event whose description has an unknown field."""
 
 import string
 from collections.abc import Sequence
@@ -13,26 +13,29 @@ from audit import registry
 
 
 @register
-def sentences_use_what_events_carry(
+def check_description_placeholders(
     *,
-    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - Django gives it
+    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - the signature of Django's checks
     **kwargs: Any,  # noqa: ARG001
 ) -> list[CheckMessage]:
-    problems: list[CheckMessage] = []
+    """Return an error for each description, in each language, that uses something other than the event's fields."""
+    errors: list[CheckMessage] = []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):
             for event_type in registry.all_types():
-                used = {
+                placeholders = {
                     name
-                    for _text, name, _spec, _conv in string.Formatter().parse(str(event_type.sentence))
+                    for _text, name, _spec, _conversion in string.Formatter().parse(
+                        str(event_type.description)
+                    )
                     if name
                 }
-                if unknown := sorted(used - event_type.fields - {"actor", "subject"}):
-                    problems.append(
+                if unknown := sorted(placeholders - event_type.fields - {"actor", "subject"}):
+                    errors.append(
                         Error(
-                            f"The sentence of {event_type.name} in '{language}' uses {unknown}.",
-                            hint="Use {actor}, {subject} or a field that the event is registered with.",
+                            f"The description of the event {event_type.name} in '{language}' contains {unknown}.",
+                            hint="Use {actor}, {subject} or a registered field of the event.",
                             id="audit.E001",
                         )
                     )
-    return problems
+    return errors

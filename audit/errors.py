@@ -1,21 +1,21 @@
-"""What callers of the trail can get wrong. All of them are mistakes in code, so none is shown to a client."""
+"""The errors of the audit trail. They are programming errors, so API clients never see them."""
 
 
 class AuditError(Exception):
-    """The trail refuses to write what it could not explain later."""
+    """The base class of the errors of the audit trail."""
 
 
 class EventTypeNotFound(AuditError):
-    """No event type has this name. Register it in the app's `events.py` with `audit.registry.register`."""
+    """No event type has this name. Register it with `audit.registry.register` in the `events.py` of its app."""
 
 
 class EventTypeConflict(AuditError):
-    """Two event types have the same name: a reader could not tell which sentence is meant."""
-
-
-class InvalidEventFields(AuditError):
-    """The values given are not exactly the fields that the event type was registered with."""
+    """Another event type has this name."""
 
 
 class InvalidEventType(AuditError):
-    """A name of an event or of a field that the trail does not take; the text says which and why."""
+    """An event type has an invalid name or an invalid field name."""
+
+
+class InvalidEventFields(AuditError):
+    """The fields of an event are not exactly the fields of its type."""

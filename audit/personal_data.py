@@ -1,4 +1,7 @@
-"""The trail in a masked copy: none. A trail with changed rows would be no trail, and who did what tells of people."""
+"""Masking of the audit trail in a masked backup: the copy has no events.
+
+Events say what individual members of staff did, and a trail whose rows are changed proves nothing.
+"""
 
 from tenants.personal_data import omit_rows
 

@@ -1,12 +1,12 @@
-"""The types of event that the trail knows: a name, the fields it carries, and the sentence a person reads.
+"""The registry of event types. A type has a name, the names of its fields, and a description for people.
 
-Each app registers its own in `events.py`:
+Each app registers its types in its `events.py`:
 
-    HOLD_ACQUIRED = register("hold.acquired", sentence=_("{actor} held room {room}"), fields=("room",))
+    HOLD_ACQUIRED = register("hold.acquired", description=_("{actor} held room {room}"), fields=("room",))
 
-A sentence may use `{actor}`, `{subject}` and the event's fields. It is translated when it is read, so the
-stored event speaks no language. A field that holds a code ("late_booking") names its `words`, so that a person
-reads these instead.
+A description may contain `{actor}`, `{subject}` and the fields of the event. It is translated when the event is
+displayed, so stored events have no language. A field whose values are codes ("late_booking") has `labels`, which
+are displayed in place of the codes.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ from audit.errors import EventTypeConflict, EventTypeNotFound, InvalidEventField
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-# "hold.acquired": what it is about, then what happened to it.
+#: The subject and then the verb, as in "hold.acquired".
 _NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
-_RESERVED = frozenset({"actor", "subject", "event"})
-_DAY = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")
-# The trail can't be rewritten, so a guest can't be erased from it: people are referred to by id.
-_PERSONAL = frozenset(
+_RESERVED_FIELDS = frozenset({"actor", "subject", "event"})
+_DATE_PREFIX = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")
+_DATE_LENGTH = len("2030-05-01")
+#: The trail is append-only, so personal data in it could not be erased. Events refer to people by their ids.
+_PERSONAL_FIELDS = frozenset(
     {"email", "guest", "guest_email", "guest_name", "guest_phone", "phone", "to", "recipient"}
 )
 
-#: A field's codes, and what a person reads in their place.
-Words: TypeAlias = "Mapping[str, str | StrPromise]"
+#: The label of each code of a field.
+Labels: TypeAlias = "Mapping[str, str | StrPromise]"
 
 _types: dict[str, EventType] = {}
 
@@ -43,38 +44,39 @@ _types: dict[str, EventType] = {}
 @dataclass(frozen=True, slots=True)
 class EventType:
     name: str
-    sentence: str | StrPromise
+    description: str | StrPromise
     fields: frozenset[str]
-    words: Mapping[str, Words] = field(default_factory=dict, hash=False)
+    labels: Mapping[str, Labels] = field(default_factory=dict, hash=False)
 
-    def check_fields(self, given: Iterable[str]) -> None:
-        """Raise InvalidEventFields unless `given` are the registered fields, no more and no fewer."""
-        given = frozenset(given)
-        if given != self.fields:
-            missing, unknown = sorted(self.fields - given), sorted(given - self.fields)
-            raise InvalidEventFields(f"{self.name}: missing {missing}, not registered {unknown}")
+    def check_fields(self, names: Iterable[str]) -> None:
+        """Raise InvalidEventFields unless `names` are exactly the fields of this type."""
+        names = frozenset(names)
+        if names != self.fields:
+            missing, unknown = sorted(self.fields - names), sorted(names - self.fields)
+            raise InvalidEventFields(f"{self.name}: missing fields {missing}, unknown fields {unknown}.")
 
-    def render(self, *, actor: str, subject: str, data: Mapping[str, object]) -> str:
-        """The sentence in the language that is active; a field that an older event lacks reads as `?`."""
-        shown = {
-            name: self.words.get(name, {}).get(str(value)) or _shown(value) for name, value in data.items()
+    def describe(self, *, actor: str, subject: str, data: Mapping[str, object]) -> str:
+        """Return the description in the active language. Fields that older events lack are displayed as `?`."""
+        values = {
+            name: self.labels.get(name, {}).get(str(value)) or _format_value(value)
+            for name, value in data.items()
         }
-        return str(self.sentence).format_map(_Values(shown, actor=actor, subject=subject))
+        return str(self.description).format_map(_Values(values, actor=actor, subject=subject))
 
 
-def _shown(value: object) -> object:
-    """A stored value as a person reads it: days and moments in the format and the zone that are active."""
+def _format_value(value: object) -> object:
+    """Return a stored value for display. Dates and times use the active language's format and time zone."""
     if isinstance(value, list):
-        return ", ".join(str(_shown(item)) for item in value)
-    if not isinstance(value, str) or not _DAY.match(value):
+        return ", ".join(str(_format_value(item)) for item in value)
+    if not isinstance(value, str) or not _DATE_PREFIX.match(value):
         return value
     try:
-        moment = datetime.fromisoformat(value)
+        parsed = datetime.fromisoformat(value)
     except ValueError:
         return value
-    if moment.tzinfo is not None:
-        return date_format(localtime(moment), "DATETIME_FORMAT")
-    return date_format(moment.date(), "DATE_FORMAT") if len(value) == len("2030-05-01") else value
+    if parsed.tzinfo is not None:
+        return date_format(localtime(parsed), "DATETIME_FORMAT")
+    return date_format(parsed.date(), "DATE_FORMAT") if len(value) == _DATE_LENGTH else value
 
 
 class _Values(dict[str, object]):
@@ -85,33 +87,40 @@ class _Values(dict[str, object]):
 def register(
     name: str,
     *,
-    sentence: str | StrPromise,
+    description: str | StrPromise,
     fields: Iterable[str] = (),
-    words: Mapping[str, Words] | None = None,
+    labels: Mapping[str, Labels] | None = None,
 ) -> EventType:
-    """Make an event type known. Raises EventTypeConflict or InvalidEventType: at import, so a deploy can't miss it."""
+    """Register an event type. Call this at import time. Raises EventTypeConflict, InvalidEventType."""
     if not _NAME.fullmatch(name):
         raise InvalidEventType(
-            f"{name!r}: an event is named like 'hold.acquired': lower case, a dot between the parts"
+            f"{name!r} is not a valid name. Use lowercase words with a dot between subject and verb, "
+            "such as 'hold.acquired'."
         )
     if name in _types:
-        raise EventTypeConflict(name)
+        raise EventTypeConflict(f"The event type {name!r} is already registered.")
     fields = frozenset(fields)
-    if taken := sorted(fields & _RESERVED):
-        raise InvalidEventType(f"{name}: {taken} have a place of their own on every event")
-    if personal := sorted(fields & _PERSONAL):
-        raise InvalidEventType(f"{name}: {personal} would keep personal data for ever; refer to people by id")
-    _types[name] = event_type = EventType(name=name, sentence=sentence, fields=fields, words=words or {})
+    if reserved := sorted(fields & _RESERVED_FIELDS):
+        raise InvalidEventType(f"{name}: the field names {reserved} are reserved.")
+    if personal := sorted(fields & _PERSONAL_FIELDS):
+        raise InvalidEventType(
+            f"{name}: the fields {personal} would store personal data, which cannot be erased from the trail. "
+            "Refer to people by their ids."
+        )
+    _types[name] = event_type = EventType(
+        name=name, description=description, fields=fields, labels=labels or {}
+    )
     return event_type
 
 
 def get(name: str) -> EventType:
-    """The event type of this name. Raises EventTypeNotFound."""
+    """Return the event type with this name. Raises EventTypeNotFound."""
     try:
         return _types[name]
     except KeyError:
-        raise EventTypeNotFound(name) from None
+        raise EventTypeNotFound(f"The event type {name!r} is not registered.") from None
 
 
 def all_types() -> list[EventType]:
+    """Return all event types, ordered by name."""
     return [_types[name] for name in sorted(_types)]

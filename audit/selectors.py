@@ -1,4 +1,4 @@
-"""Reading the trail."""
+"""Queries of the audit trail."""
 
 from django.db.models import Model, QuerySet
 
@@ -6,16 +6,16 @@ from audit.models import Event
 
 
 def timeline(*, kind: str, identifier: object) -> QuerySet[Event]:
-    """All that is known to have happened to one thing, newest first."""
+    """Return the events of one subject, newest first."""
     return Event.objects.filter(subject_kind=kind, subject_id=str(identifier)).order_by("-id")
 
 
-def timeline_of(thing: Model) -> QuerySet[Event]:
-    """All that is known to have happened to a stored thing, newest first.
+def object_timeline(obj: Model) -> QuerySet[Event]:
+    """Return the events of a model instance, newest first.
 
-    A UUID finds its events under every name that the thing goes by (a hold becomes a stay); a number means
-    something only beside its kind.
+    A UUID matches the events of all subject kinds, because an object can change its kind: a hold becomes a stay. An
+    integer key is unique only within its kind.
     """
-    if isinstance(thing.pk, int):
-        return timeline(kind=str(thing._meta.model_name), identifier=thing.pk)
-    return Event.objects.filter(subject_id=str(thing.pk)).order_by("-id")
+    if isinstance(obj.pk, int):
+        return timeline(kind=str(obj._meta.model_name), identifier=obj.pk)
+    return Event.objects.filter(subject_id=str(obj.pk)).order_by("-id")

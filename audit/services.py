@@ -1,10 +1,10 @@
-"""Writing to the trail. Who acts, from where and in which request comes from `tenants.context`."""
+"""Recording of events. The actor, IP address and request id come from `tenants.context`."""
 
 import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as TookTooLong
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextvars import copy_context
 
 import structlog
@@ -19,119 +19,131 @@ from tenants.context import current_actor
 
 log = structlog.get_logger(__name__)
 
-PATIENCE_SECONDS = 1.0
+#: Time that `record_in_own_transaction` waits for its second connection.
+TIMEOUT_SECONDS = 1.0
 
-# One parameter for thousands of rows: a statement with one for each column of each row takes longer to put together
-# than all else that an import does for a changed row.
+_LABEL_LENGTH = 200
+
+# One JSON parameter for thousands of rows. Building a statement with one parameter per column and row takes longer than
+# everything else that an import does for a changed row.
 _INSERT_MANY = """
 INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, ip, request_id, subject_kind, subject_id, data)
 SELECT new.id, %s, %s, %s, %s, %s::inet, %s, new.kind, new.subject, new.data
 FROM json_to_recordset(%s) AS new (id uuid, kind text, subject text, data jsonb)
 """
 
-#: What an event is about: its kind, as in the API's addresses ("hold", "room"), and its id.
+#: The kind of the object that an event is about, as in the URLs of the API ("hold", "room"), and its id.
 Subject = tuple[str, object]
 
 
-def record(event: EventType, *, subject: Subject | None = None, **fields: object) -> Event:
-    """Write one event in the caller's transaction: if that is rolled back, the event never happened.
+def record(event_type: EventType, *, subject: Subject | None = None, **fields: object) -> Event:
+    """Record an event in the caller's transaction. A rollback removes the event, too.
 
-    Raises EventTypeNotFound or InvalidEventFields before anything is written.
+    Raises EventTypeNotFound and InvalidEventFields before anything is written.
     """
-    row = _row(event, subject, fields)
-    row.save(force_insert=True)
-    return row
+    event = _build_event(event_type, subject, fields)
+    event.save(force_insert=True)
+    return event
 
 
-def actor_as_json() -> dict[str, str | None]:
-    """Return the current actor as the database function `audit_record` takes it."""
-    actor = current_actor()
-    return {
-        "kind": actor.kind,
-        "id": actor.id,
-        "label": actor.label[:200],
-        "ip": actor.ip,
-        "request_id": actor.request_id or "",
-    }
+def record_in_own_transaction(
+    event_type: EventType, *, subject: Subject | None = None, **fields: object
+) -> None:
+    """Record an event that is kept if the caller's transaction is rolled back.
 
-
-def record_apart(event: EventType, *, subject: Subject | None = None, **fields: object) -> None:
-    """Write one event that stays whatever becomes of the caller's transaction.
-
-    For what was refused: a failed login, an access denied, a clash. Committed on return; only where the caller
-    itself is what the second connection waits for (a pool with nothing left) does it return before, and the
-    event follows when the caller's transaction has ended.
+    Use it for denials: a failed login, a denied access, a conflict. The event is committed when this returns, with one
+    exception: if the connection pool has no other connection, this returns after TIMEOUT_SECONDS, and the event is
+    recorded after the caller's transaction has released its connection.
     """
-    row = _row(event, subject, fields)
+    event = _build_event(event_type, subject, fields)
     if connection.in_atomic_block:
-        _save_apart(row)
+        _save_on_thread(event)
     else:
-        row.save(force_insert=True)
+        event.save(force_insert=True)
 
 
-def _save_apart(row: Event) -> None:
-    """Insert on a thread: its connection is another one, and it can be left behind while it waits for a pool."""
+def _save_on_thread(event: Event) -> None:
+    """Save the event on a new thread, which has its own connection and can outlive this call."""
     saved: Future[None] = Future()
     context = copy_context()
 
     def save() -> None:
         try:
-            context.run(row.save, force_insert=True)
+            context.run(event.save, force_insert=True)
         except Exception as error:
-            log.exception("audit.not_recorded", audit_event=row.event)
+            log.exception("audit.not_recorded", audit_event=event.event)
             saved.set_exception(error)
         else:
             saved.set_result(None)
         finally:
             connection.close()
 
-    threading.Thread(target=save, name="audit-apart").start()
+    threading.Thread(target=save, name="audit-record").start()
     try:
-        saved.result(PATIENCE_SECONDS)
-    except TookTooLong:
-        log.warning("audit.recorded_later", audit_event=row.event)
+        saved.result(TIMEOUT_SECONDS)
+    except FutureTimeoutError:
+        log.warning("audit.recording_delayed", audit_event=event.event)
 
 
-def record_many(event: EventType, rows: Iterable[tuple[Subject | None, Mapping[str, object]]]) -> int:
-    """Write many events of one type, each `(subject, fields)`, in the caller's transaction; returns how many.
+def record_many(event_type: EventType, events: Iterable[tuple[Subject | None, Mapping[str, object]]]) -> int:
+    """Record events of one type, given as `(subject, fields)`, in the caller's transaction. Return their number.
 
-    For a change that people would look for on each thing it touched. An import of a whole file is one act:
-    record one summary.
+    Use it where people look for the event on each subject. An operation that changes very many objects, such as an
+    import, records one event with a summary instead.
     """
-    told = [
+    rows = [
         {"id": uuid7(), "kind": kind, "subject": str(identifier), "data": fields}
-        for (kind, identifier), fields in _checked(event, rows)
+        for (kind, identifier), fields in _check_events(event_type, events)
     ]
-    if told:
+    if rows:
         actor = current_actor()
-        values = [event.name, actor.kind, actor.id, actor.label[:200], actor.ip, actor.request_id or ""]
+        values = [
+            event_type.name,
+            actor.kind,
+            actor.id,
+            actor.label[:_LABEL_LENGTH],
+            actor.ip,
+            actor.request_id or "",
+        ]
         with connection.cursor() as cursor:
-            cursor.execute(_INSERT_MANY, [*values, json.dumps(told, cls=DjangoJSONEncoder)])
-    return len(told)
+            cursor.execute(_INSERT_MANY, [*values, json.dumps(rows, cls=DjangoJSONEncoder)])
+    return len(rows)
 
 
-def _checked(
-    event: EventType, rows: Iterable[tuple[Subject | None, Mapping[str, object]]]
+def _check_events(
+    event_type: EventType, events: Iterable[tuple[Subject | None, Mapping[str, object]]]
 ) -> Iterator[tuple[Subject, Mapping[str, object]]]:
-    event = registry.get(event.name)
-    for subject, fields in rows:
-        event.check_fields(fields)
+    event_type = registry.get(event_type.name)
+    for subject, fields in events:
+        event_type.check_fields(fields)
         yield subject or ("", ""), fields
 
 
-def _row(event: EventType, subject: Subject | None, fields: Mapping[str, object]) -> Event:
-    event = registry.get(event.name)
-    event.check_fields(fields)
+def _build_event(event_type: EventType, subject: Subject | None, fields: Mapping[str, object]) -> Event:
+    event_type = registry.get(event_type.name)
+    event_type.check_fields(fields)
     actor = current_actor()
     kind, identifier = subject or ("", "")
     return Event(
-        event=event.name,
+        event=event_type.name,
         actor_kind=actor.kind,
         actor_id=actor.id,
-        actor_label=actor.label[:200],
+        actor_label=actor.label[:_LABEL_LENGTH],
         ip=actor.ip,
         request_id=actor.request_id or "",
         subject_kind=kind,
         subject_id=str(identifier),
         data=fields,
     )
+
+
+def actor_as_json() -> dict[str, str | None]:
+    """Return the current actor in the form of the `actor` parameter of the database function `audit_record`."""
+    actor = current_actor()
+    return {
+        "kind": actor.kind,
+        "id": actor.id,
+        "label": actor.label[:_LABEL_LENGTH],
+        "ip": actor.ip,
+        "request_id": actor.request_id or "",
+    }

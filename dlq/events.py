@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from audit.registry import Words, register
+from audit.registry import Labels, register
 from dlq.models import Status
 
 if TYPE_CHECKING:
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
 NAMES: dict[str, str | StrPromise] = {}
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}
-_STATUS: Words = {status.value: status.label for status in Status}
+_STATUS: Labels = {status.value: status.label for status in Status}
 
 CAPTURED = register(
     "failure.captured",
-    sentence=_("{source}: {name} failed: {error} ({status})"),
+    description=_("{source}: {name} failed: {error} ({status})"),
     fields=("source", "name", "error", "fingerprint", "status"),
-    words={"name": NAMES, "source": SOURCES, "error": ERRORS, "status": _STATUS},
+    labels={"name": NAMES, "source": SOURCES, "error": ERRORS, "status": _STATUS},
 )
 RETRY_REQUESTED = register(
     "failure.retry_requested",
-    sentence=_("{actor} asked to send {name} again"),
+    description=_("{actor} asked to send {name} again"),
     fields=("name", "was"),
-    words={"name": NAMES},
+    labels={"name": NAMES},
 )
 RETRY_FAILED = register(
     "failure.retry_failed",
-    sentence=_("Retry {attempt} of {name} failed: {error}"),
+    description=_("Retry {attempt} of {name} failed: {error}"),
     fields=("name", "attempt", "error", "status"),
-    words={"name": NAMES, "error": ERRORS},
+    labels={"name": NAMES, "error": ERRORS},
 )
 RESOLVED = register(
     "failure.resolved",
-    sentence=_("Retry {attempt} of {name} succeeded"),
+    description=_("Retry {attempt} of {name} succeeded"),
     fields=("name", "attempt"),
-    words={"name": NAMES},
+    labels={"name": NAMES},
 )
 EXPIRED = register(
     "failure.expired",
-    sentence=_("{name} could not be retried in time and waits for a person"),
+    description=_("{name} could not be retried in time and waits for a person"),
     fields=("name",),
-    words={"name": NAMES},
+    labels={"name": NAMES},
 )
 DISCARDED = register(
     "failure.discarded",
-    sentence=_("{actor} discarded {name}"),
+    description=_("{actor} discarded {name}"),
     fields=("name", "was"),
-    words={"name": NAMES},
+    labels={"name": NAMES},
 )

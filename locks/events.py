@@ -8,66 +8,66 @@ _STAY = ("room", "check_in", "check_out")
 
 ROOM_CREATED = register(
     "room.created",
-    sentence=_("{actor} added room {number} ({room_type})"),
+    description=_("{actor} added room {number} ({room_type})"),
     fields=("number", "room_type", "floor", "capacity"),
 )
 ROOM_CHANGED = register(
-    "room.changed", sentence=_("{actor} changed room {number}: {changes}"), fields=("number", "changes")
+    "room.changed", description=_("{actor} changed room {number}: {changes}"), fields=("number", "changes")
 )
 ROOMS_ADDED = register(
-    "rooms.added", sentence=_("{actor} added {count} rooms"), fields=("count", "room_types")
+    "rooms.added", description=_("{actor} added {count} rooms"), fields=("count", "room_types")
 )
 
 HOLD_ACQUIRED = register(
     "hold.acquired",
-    sentence=_("{actor} held room {room} from {check_in} to {check_out}, until {expires_at}"),
+    description=_("{actor} held room {room} from {check_in} to {check_out}, until {expires_at}"),
     fields=(*_STAY, "expires_at", "fencing_token", "reference"),
 )
 HOLD_REFUSED = register(
     "hold.refused",
-    sentence=_("{actor} was refused {wanted} from {check_in} to {check_out}: {why}"),
+    description=_("{actor} was refused {wanted} from {check_in} to {check_out}: {why}"),
     fields=("wanted", "check_in", "check_out", "why", "clashes"),
 )
 HOLD_EXTENDED = register(
     "hold.extended",
-    sentence=_("{actor} extended the hold of room {room} to {expires_at}"),
+    description=_("{actor} extended the hold of room {room} to {expires_at}"),
     fields=(*_STAY, "expires_at", "extensions_left"),
 )
-HOLD_RELEASED = register("hold.released", sentence=_("{actor} released room {room}"), fields=_STAY)
+HOLD_RELEASED = register("hold.released", description=_("{actor} released room {room}"), fields=_STAY)
 HOLD_FORCED = register(
     "hold.forced",
-    sentence=_("{actor} ended another's hold of room {room}: {reason}"),
+    description=_("{actor} ended another's hold of room {room}: {reason}"),
     fields=(*_STAY, "holder", "reason"),
 )
 HOLD_EXPIRED = register(
-    "hold.expired", sentence=_("The hold of room {room} expired"), fields=(*_STAY, "holder")
+    "hold.expired", description=_("The hold of room {room} expired"), fields=(*_STAY, "holder")
 )
 HOLD_CONFIRMED = register(
     "hold.confirmed",
-    sentence=_("{actor} confirmed room {room} from {check_in} to {check_out}"),
+    description=_("{actor} confirmed room {room} from {check_in} to {check_out}"),
     fields=(*_STAY, "fencing_token", "reference"),
 )
 
 STAY_MOVED = register(
     "stay.moved",
-    sentence=_(
+    description=_(
         "{actor} moved a stay from room {from_room} ({from_check_in} to {from_check_out}) "
         "to room {room} ({check_in} to {check_out})"
     ),
     fields=(*_STAY, "from_room", "from_check_in", "from_check_out"),
 )
 STAY_CANCELLED = register(
-    "stay.cancelled", sentence=_("{actor} cancelled the stay in room {room}"), fields=_STAY
+    "stay.cancelled", description=_("{actor} cancelled the stay in room {room}"), fields=_STAY
 )
 STAYS_ADDED = register(
     "stays.added",
-    sentence=_("{actor} added {added} stays and rejected {rejected} because the room was not available"),
+    description=_("{actor} added {added} stays and rejected {rejected} because the room was not available"),
     fields=("added", "rejected"),
 )
 
 ROOM_CLOSED = register(
     "room.closed",
-    sentence=_("{actor} closed room {room} from {check_in} to {check_out}: {reason}"),
+    description=_("{actor} closed room {room} from {check_in} to {check_out}: {reason}"),
     fields=(*_STAY, "reason"),
 )
-ROOM_REOPENED = register("room.reopened", sentence=_("{actor} reopened room {room}"), fields=_STAY)
+ROOM_REOPENED = register("room.reopened", description=_("{actor} reopened room {room}"), fields=_STAY)

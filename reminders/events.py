@@ -26,20 +26,20 @@ ERROR_LABELS = {
 
 RESERVATION_CREATED = register(
     "reservation.created",
-    sentence=_("{actor} stored reservation {number} from {arrival} to {departure}"),
+    description=_("{actor} stored reservation {number} from {arrival} to {departure}"),
     fields=("number", "arrival", "departure"),
 )
 RESERVATION_CHANGED = register(
     "reservation.changed",
-    sentence=_("{actor} changed reservation {number}: {changed}"),
+    description=_("{actor} changed reservation {number}: {changed}"),
     fields=("number", "changed"),
 )
 RESERVATION_CANCELLED = register(
-    "reservation.cancelled", sentence=_("{actor} cancelled reservation {number}"), fields=("number",)
+    "reservation.cancelled", description=_("{actor} cancelled reservation {number}"), fields=("number",)
 )
 RESERVATIONS_IMPORTED = register(
     "reservation.imported",
-    sentence=_(
+    description=_(
         "{actor} imported {file}: {created} reservations created, {updated} updated, {unchanged} unchanged, "
         "{rejected} rejected"
     ),
@@ -47,91 +47,91 @@ RESERVATIONS_IMPORTED = register(
 )
 REMINDER_SENT = register(
     "reminder.sent",
-    sentence=_("{actor} sent reservation {number} its reminder “{rule}”"),
+    description=_("{actor} sent reservation {number} its reminder “{rule}”"),
     fields=("number", "rule", "attempts"),
-    words={"rule": FIRST_RULES},
+    labels={"rule": FIRST_RULES},
 )
 REMINDER_SKIPPED = register(
     "reminder.skipped",
-    sentence=_("{actor} skipped the reminder “{rule}” of reservation {number}: {reason}"),
+    description=_("{actor} skipped the reminder “{rule}” of reservation {number}: {reason}"),
     fields=("number", "rule", "reason"),
-    words={"rule": FIRST_RULES, "reason": _SKIPPED},
+    labels={"rule": FIRST_RULES, "reason": _SKIPPED},
 )
 REMINDER_FAILED = register(
     "reminder.failed",
-    sentence=_("{actor} could not send reservation {number} its reminder “{rule}”: {error}"),
+    description=_("{actor} could not send reservation {number} its reminder “{rule}”: {error}"),
     fields=("number", "rule", "error"),
-    words={"rule": FIRST_RULES, "error": ERROR_LABELS},
+    labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
 )
 REMINDER_UNKNOWN = register(
     "reminder.unknown",
-    sentence=_("Nobody knows whether reservation {number} got its reminder “{rule}”: {error}"),
+    description=_("Nobody knows whether reservation {number} got its reminder “{rule}”: {error}"),
     fields=("number", "rule", "error"),
-    words={"rule": FIRST_RULES, "error": ERROR_LABELS},
+    labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
 )
 REMINDER_CANCELLED = register(
     "reminder.cancelled",
-    sentence=_("{actor} cancelled the reminder “{rule}” of reservation {number}"),
+    description=_("{actor} cancelled the reminder “{rule}” of reservation {number}"),
     fields=("number", "rule", "was"),
-    words={"rule": FIRST_RULES},
+    labels={"rule": FIRST_RULES},
 )
 REMINDER_SEND_REQUESTED = register(
     "reminder.send_requested",
-    sentence=_("{actor} asked for the reminder “{rule}” of reservation {number} to go now"),
+    description=_("{actor} asked for the reminder “{rule}” of reservation {number} to go now"),
     fields=("number", "rule", "was"),
-    words={"rule": FIRST_RULES},
+    labels={"rule": FIRST_RULES},
 )
 REMINDER_SETTLED = register(
     "reminder.settled",
-    sentence=_("{actor} settled the reminder “{rule}” of reservation {number}: it {outcome}"),
+    description=_("{actor} settled the reminder “{rule}” of reservation {number}: it {outcome}"),
     fields=("number", "rule", "outcome"),
-    words={"rule": FIRST_RULES, "outcome": {"was sent": _("was sent"), "was not sent": _("was not sent")}},
+    labels={"rule": FIRST_RULES, "outcome": {"was sent": _("was sent"), "was not sent": _("was not sent")}},
 )
 REMINDERS_REPLANNED = register(
     "reminder.replanned",
-    sentence=_("{actor} had all reminders planned again: {scheduled} scheduled, {cancelled} cancelled"),
+    description=_("{actor} had all reminders planned again: {scheduled} scheduled, {cancelled} cancelled"),
     fields=("scheduled", "skipped", "cancelled"),
 )
 REMINDER_UNDELIVERED = register(
     "reminder.undelivered",
-    sentence=_("{actor} could not deliver the reminder “{rule}” of reservation {number}: {reason}"),
+    description=_("{actor} could not deliver the reminder “{rule}” of reservation {number}: {reason}"),
     fields=("number", "rule", "reason"),
-    words={"rule": FIRST_RULES, "reason": ERROR_LABELS},
+    labels={"rule": FIRST_RULES, "reason": ERROR_LABELS},
 )
 SUPPRESSION_UNSUBSCRIBED = register(
     "suppression.unsubscribed",
-    sentence=_("The guest of reservation {number} unsubscribed from the hotel's mails"),
+    description=_("The guest of reservation {number} unsubscribed from the hotel's mails"),
     fields=("number",),
 )
 SUPPRESSION_REPORTED = register(
     "suppression.reported",
-    sentence=_("{actor} reported the address of reservation {number}: {reason}"),
+    description=_("{actor} reported the address of reservation {number}: {reason}"),
     fields=("number", "reason"),
-    words={"reason": _SUPPRESSED},
+    labels={"reason": _SUPPRESSED},
 )
 SUPPRESSION_ADDED = register(
-    "suppression.added", sentence=_("{actor} put an address on the suppression list")
+    "suppression.added", description=_("{actor} put an address on the suppression list")
 )
 SUPPRESSION_REMOVED = register(
     "suppression.removed",
-    sentence=_("{actor} took an address off the suppression list, where it stood as {reason}"),
+    description=_("{actor} took an address off the suppression list, where it stood as {reason}"),
     fields=("reason",),
-    words={"reason": _SUPPRESSED},
+    labels={"reason": _SUPPRESSED},
 )
 EMAIL_BRANDING_CHANGED = register(
     "email_branding.changed",
-    sentence=_("{actor} changed how the mails look: {changed}"),
+    description=_("{actor} changed how the mails look: {changed}"),
     fields=("changed",),
-    words={"changed": {"colour": _("colour"), "logo": _("logo")}},
+    labels={"changed": {"colour": _("colour"), "logo": _("logo")}},
 )
 CALENDAR_LINKED = register(
     "calendar.linked",
-    sentence=_("{actor} linked the calendar “{name}” at {host} to room {room}"),
+    description=_("{actor} linked the calendar “{name}” at {host} to room {room}"),
     fields=("name", "host", "room"),
 )
 CALENDAR_UNLINKED = register(
     "calendar.unlinked",
-    sentence=_("{actor} unlinked the calendar “{name}” at {host} from room {room}"),
+    description=_("{actor} unlinked the calendar “{name}” at {host} from room {room}"),
     fields=("name", "host", "room"),
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from audit.services import record_apart, record_many
+from audit.services import record_in_own_transaction, record_many
 from audit.sql import acting
 from hotelagent.core.ids import uuid7
 from locks import events, metrics, policy, refusals, sql
@@ -183,7 +183,7 @@ def _after_taking(taken: Sequence[AllocatedRoom]) -> None:
 
 
 def _record_refusal(wanted: Wanted, refusal: DomainError) -> None:
-    record_apart(
+    record_in_own_transaction(
         events.HOLD_REFUSED,
         wanted=wanted.what(),
         check_in=wanted.nights.check_in.isoformat(),

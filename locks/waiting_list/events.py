@@ -8,33 +8,33 @@ _DATES = ("check_in", "check_out")
 
 WAITING_LIST_JOINED = register(
     "waiting_list.joined",
-    sentence=_("{actor} joined the waiting list for {requested} from {check_in} to {check_out}"),
+    description=_("{actor} joined the waiting list for {requested} from {check_in} to {check_out}"),
     fields=("requested", *_DATES, "reference"),
 )
 # The database function that offers rooms (locks_offer) writes this event.
 OFFERED = register(
     "waiting_list.offered",
-    sentence=_("Room {room} was offered to the waiting list until {expires_at}"),
+    description=_("Room {room} was offered to the waiting list until {expires_at}"),
     fields=("room", *_DATES, "waiting_list_entry", "expires_at", "fencing_token"),
 )
 # The database function that publishes changes of allocations (locks_changed) writes this event.
 OFFER_EXPIRED = register(
     "waiting_list.offer_expired",
-    sentence=_("The offer to a waiting list entry expired"),
+    description=_("The offer to a waiting list entry expired"),
     fields=("hold",),
 )
 OFFER_CLAIMED = register(
     "waiting_list.claimed",
-    sentence=_("{actor} claimed the offer of room {room} and holds it until {expires_at}"),
+    description=_("{actor} claimed the offer of room {room} and holds it until {expires_at}"),
     fields=("room", *_DATES, "hold", "expires_at"),
 )
 ENTRY_CANCELLED = register(
     "waiting_list.cancelled",
-    sentence=_("{actor} cancelled the waiting list entry for {requested}"),
+    description=_("{actor} cancelled the waiting list entry for {requested}"),
     fields=("requested",),
 )
 ENTRY_EXPIRED = register(
     "waiting_list.expired",
-    sentence=_("The waiting list entry for {requested} expired because its check-in date passed"),
+    description=_("The waiting list entry for {requested} expired because its check-in date passed"),
     fields=("requested",),
 )

@@ -15,22 +15,22 @@ GONE = "gone"
 FAILING = "failing"
 
 WEBHOOK_CREATED = register(
-    "webhook.created", sentence=_("{actor} created the webhook to {host}"), fields=("host", "events")
+    "webhook.created", description=_("{actor} created the webhook to {host}"), fields=("host", "events")
 )
 WEBHOOK_UPDATED = register(
     "webhook.updated",
-    sentence=_("{actor} changed the webhook to {host}: {changes}"),
+    description=_("{actor} changed the webhook to {host}: {changes}"),
     fields=("host", "changes"),
 )
 WEBHOOK_DELETED = register(
-    "webhook.deleted", sentence=_("{actor} deleted the webhook to {host}"), fields=("host",)
+    "webhook.deleted", description=_("{actor} deleted the webhook to {host}"), fields=("host",)
 )
 WEBHOOK_TESTED = register(
     "webhook.tested",
-    sentence=_("{actor} sent a test event to the webhook to {host}: {outcome}"),
+    description=_("{actor} sent a test event to the webhook to {host}: {outcome}"),
     fields=("host", "outcome"),
     # The outcome is the HTTP status of the response, or the code of an error.
-    words={
+    labels={
         "outcome": {
             WebhookDeliveryFailed.code: _("not delivered"),
             InvalidWebhookURL.code: _("the URL is not allowed"),
@@ -39,14 +39,14 @@ WEBHOOK_TESTED = register(
 )
 WEBHOOK_SECRET_ROTATED = register(
     "webhook.secret_rotated",
-    sentence=_("{actor} rotated the signing secret of the webhook to {host}"),
+    description=_("{actor} rotated the signing secret of the webhook to {host}"),
     fields=("host", "previous_secret_expires_at"),
 )
 WEBHOOK_DISABLED = register(
     "webhook.disabled",
-    sentence=_("The webhook to {host} was turned off: {reason}"),
+    description=_("The webhook to {host} was turned off: {reason}"),
     fields=("host", "reason"),
-    words={
+    labels={
         "reason": {
             GONE: _("its server responded with 410 Gone"),
             FAILING: format_lazy(_("all attempts failed for {days} days"), days=policy.DISABLE_AFTER_DAYS),

@@ -1,3 +1,5 @@
+"""The fixtures of the audit trail's tests: an event type and an actor."""
+
 from collections.abc import Iterator
 
 import pytest
@@ -10,10 +12,10 @@ ANA = Actor("user", "0198c0de-0000-7000-8000-000000000001", "ana", "192.0.2.7", 
 
 
 @pytest.fixture
-def lit(monkeypatch: pytest.MonkeyPatch) -> EventType:
-    """An event type that exists in this test only."""
+def lamp_lit(monkeypatch: pytest.MonkeyPatch) -> EventType:
+    """Register an event type for one test."""
     monkeypatch.setattr(registry, "_types", dict(registry._types))
-    return registry.register("lamp.lit", sentence="{actor} lit {subject} in {colour}", fields=("colour",))
+    return registry.register("lamp.lit", description="{actor} lit {subject} in {colour}", fields=("colour",))
 
 
 @pytest.fixture

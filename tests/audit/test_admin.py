@@ -1,3 +1,5 @@
+"""Tests of the audit trail in the admin."""
+
 import pytest
 from django.test import Client
 
@@ -11,7 +13,7 @@ HOST = "alpha.localhost"
 LIST = "/admin/audit/event/"
 
 
-def _as(role: str, hotel: Hotel) -> Client:
+def client_with_role(role: str, hotel: Hotel) -> Client:
     client = Client(SERVER_NAME=HOST)
     with hotel_context(hotel):
         client.force_login(User.objects.create_user(username=role, password=None, role=role))
@@ -19,41 +21,45 @@ def _as(role: str, hotel: Hotel) -> Client:
 
 
 @pytest.mark.django_db
-def test_the_list_shows_the_sentences(staff: Client, hotel: Hotel, lit: EventType, as_ana: Actor) -> None:
+def test_event_pages_show_descriptions(
+    staff: Client, hotel: Hotel, lamp_lit: EventType, as_ana: Actor
+) -> None:
     with hotel_context(hotel):
-        event = record(lit, subject=("lamp", 1), colour="red")
+        event = record(lamp_lit, subject=("lamp", 1), colour="red")
     assert "ana lit lamp 1 in red" in staff.get(LIST).content.decode()
     assert "ana lit lamp 1 in red" in staff.get(f"{LIST}{event.id}/change/").content.decode()
     assert "ana lit lamp 1 in red" not in staff.get(LIST, {"event": "staff.logged_in"}).content.decode()
 
 
 @pytest.mark.django_db
-def test_nothing_can_be_added_changed_or_deleted(staff: Client, hotel: Hotel, lit: EventType) -> None:
+def test_events_cannot_be_added_changed_or_deleted(staff: Client, hotel: Hotel, lamp_lit: EventType) -> None:
     with hotel_context(hotel):
-        event = record(lit, colour="red")
+        event = record(lamp_lit, colour="red")
     assert staff.get(f"{LIST}add/").status_code == 403
     assert staff.post(f"{LIST}{event.id}/change/", {"actor_label": "x"}).status_code == 403
     assert staff.post(f"{LIST}{event.id}/delete/", {"post": "yes"}).status_code == 403
 
 
 @pytest.mark.django_db
-def test_an_auditor_reads_it_and_the_front_desk_does_not(hotel: Hotel) -> None:
-    assert _as(Role.AUDITOR, hotel).get(LIST).status_code == 200
-    assert _as(Role.FRONT_DESK, hotel).get(LIST).status_code == 403
+def test_event_list_is_shown_to_auditors_but_not_to_the_front_desk(hotel: Hotel) -> None:
+    assert client_with_role(Role.AUDITOR, hotel).get(LIST).status_code == 200
+    assert client_with_role(Role.FRONT_DESK, hotel).get(LIST).status_code == 403
 
 
 @pytest.mark.django_db
-def test_the_history_of_an_object_is_its_timeline(staff: Client, hotel: Hotel, lit: EventType) -> None:
+def test_history_page_shows_the_events_of_the_object_only(
+    staff: Client, hotel: Hotel, lamp_lit: EventType
+) -> None:
     with hotel_context(hotel):
         ana = User.objects.create_user(username="ana", password=None, role=Role.AUDITOR)
-        record(lit, subject=("user", ana.pk), colour="red")
-        record(lit, subject=("user", "somebody else"), colour="blue")
+        record(lamp_lit, subject=("user", ana.pk), colour="red")
+        record(lamp_lit, subject=("user", "another user"), colour="blue")
     page = staff.get(f"/admin/tenants/user/{ana.pk}/history/").content.decode()
     assert "in red" in page
     assert "in blue" not in page
 
 
 @pytest.mark.django_db
-def test_there_is_no_history_of_what_is_not_there(staff: Client) -> None:
+def test_history_page_of_a_missing_object_is_not_found(staff: Client) -> None:
     missing = staff.get("/admin/tenants/user/0198c0de-0000-7000-8000-000000000001/history/")
     assert missing.status_code == 404

@@ -1,3 +1,5 @@
+"""Tests of the audit trail in the REST API."""
+
 import uuid
 
 import pytest
@@ -12,49 +14,49 @@ from tenants.models import Hotel
 URL = "/api/v1/audit/"
 
 
-def _about(answer: dict[str, list[dict[str, str]]]) -> list[str]:
-    return [event["subject_id"] for event in answer["results"]]
+def subject_ids(body: dict[str, list[dict[str, str]]]) -> list[str]:
+    return [event["subject_id"] for event in body["results"]]
 
 
 @pytest.mark.django_db
-def test_it_lists_the_newest_first_with_a_sentence(
-    api: APIClient, hotel: Hotel, lit: EventType, as_ana: Actor
+def test_list_returns_the_newest_events_first_with_descriptions(
+    api: APIClient, hotel: Hotel, lamp_lit: EventType, as_ana: Actor
 ) -> None:
     with hotel_context(hotel):
         for number in (1, 2):
-            record(lit, subject=("lamp", number), colour="red")
-    answer = api.get(URL, {"event": "lamp.lit"}).json()
-    assert _about(answer) == ["2", "1"]
-    assert answer["results"][0]["sentence"] == "ana lit lamp 2 in red"
+            record(lamp_lit, subject=("lamp", number), colour="red")
+    body = api.get(URL, {"event": "lamp.lit"}).json()
+    assert subject_ids(body) == ["2", "1"]
+    assert body["results"][0]["description"] == "ana lit lamp 2 in red"
 
 
 @pytest.mark.django_db
-def test_it_is_narrowed_by_event_actor_subject_and_time(
-    api: APIClient, hotel: Hotel, lit: EventType, as_ana: Actor
+def test_list_with_filters_returns_matching_events(
+    api: APIClient, hotel: Hotel, lamp_lit: EventType, as_ana: Actor
 ) -> None:
     with hotel_context(hotel):
-        first = record(lit, subject=("lamp", 1), colour="red")
-        second = record(lit, subject=("lamp", 2), colour="red")
-    for narrowed in (
+        first = record(lamp_lit, subject=("lamp", 1), colour="red")
+        second = record(lamp_lit, subject=("lamp", 2), colour="red")
+    for filters in (
         {"subject_kind": "lamp", "subject_id": "2"},
         {"actor_kind": "user", "actor_id": as_ana.id, "since": second.at.isoformat()},
     ):
-        assert _about(api.get(URL, narrowed).json()) == ["2"]
-    assert _about(api.get(URL, {"event": "lamp.lit", "until": second.at.isoformat()}).json()) == [
+        assert subject_ids(api.get(URL, filters).json()) == ["2"]
+    assert subject_ids(api.get(URL, {"event": "lamp.lit", "until": second.at.isoformat()}).json()) == [
         first.subject_id
     ]
-    assert _about(api.get(URL, {"request_id": "request-1"}).json()) == ["2", "1"]
+    assert subject_ids(api.get(URL, {"request_id": "request-1"}).json()) == ["2", "1"]
 
 
 @pytest.mark.django_db
-def test_an_event_that_nobody_registered_is_a_mistake_and_not_an_empty_list(api: APIClient) -> None:
-    answer = api.get(URL, {"event": "never.registered"})
-    assert answer.status_code == 400
-    assert answer.json()["type"] == "/problems/invalid"
+def test_list_with_an_unknown_event_type_is_a_bad_request(api: APIClient) -> None:
+    response = api.get(URL, {"event": "never.registered"})
+    assert response.status_code == 400
+    assert response.json()["type"] == "/problems/invalid"
 
 
 @pytest.mark.django_db
-def test_it_needs_the_scope(hotel: Hotel) -> None:
+def test_list_without_the_scope_is_forbidden(hotel: Hotel) -> None:
     with hotel_context(hotel):
         _key, text = api_keys.create(name="rooms only", scopes=["rooms:read"])
     client = APIClient(SERVER_NAME="alpha.localhost")
@@ -64,25 +66,29 @@ def test_it_needs_the_scope(hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db
-def test_it_shows_one_hotel_s_trail(api: APIClient, other_hotel: Hotel, lit: EventType) -> None:
+def test_list_excludes_events_of_other_hotels(
+    api: APIClient, other_hotel: Hotel, lamp_lit: EventType
+) -> None:
     with hotel_context(other_hotel):
-        record(lit, subject=("lamp", 1), colour="red")
-    assert _about(api.get(URL, {"event": "lamp.lit"}).json()) == []
+        record(lamp_lit, subject=("lamp", 1), colour="red")
+    assert subject_ids(api.get(URL, {"event": "lamp.lit"}).json()) == []
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_it_can_only_be_read(api: APIClient, hotel: Hotel, lit: EventType, method: str) -> None:
+def test_write_methods_are_not_allowed(
+    api: APIClient, hotel: Hotel, lamp_lit: EventType, method: str
+) -> None:
     with hotel_context(hotel):
-        event = record(lit, colour="red")
+        event = record(lamp_lit, colour="red")
     for url in (URL, f"{URL}{event.id}/"):
         assert getattr(api, method)(url, {}).status_code == 405
 
 
 @pytest.mark.django_db
-def test_one_event_can_be_read(api: APIClient, hotel: Hotel, lit: EventType) -> None:
+def test_detail_returns_the_event_or_not_found(api: APIClient, hotel: Hotel, lamp_lit: EventType) -> None:
     with hotel_context(hotel):
-        event = record(lit, colour="red")
+        event = record(lamp_lit, colour="red")
     assert api.get(f"{URL}{event.id}/").json()["data"] == {"colour": "red"}
     assert api.get(f"{URL}{uuid.uuid4()}/").status_code == 404
     assert api.get(f"{URL}not-a-uuid/").status_code == 404

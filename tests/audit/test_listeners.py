@@ -1,3 +1,5 @@
+"""Tests of the events that are recorded for signals of Django, the admin and `tenants`."""
+
 import pytest
 from django.contrib.auth import authenticate
 from django.db import transaction
@@ -20,15 +22,15 @@ def ana(hotel: Hotel) -> User:
         return User.objects.create_user(username="ana", password="right-horse", role=Role.MANAGER)
 
 
-def _log_in(password: str, username: str = "ana") -> Client:
+def log_in(password: str, username: str = "ana") -> Client:
     client = Client(SERVER_NAME=HOST)
     client.post("/admin/login/", {"username": username, "password": password}, REMOTE_ADDR="192.0.2.7")
     return client
 
 
 @pytest.mark.django_db
-def test_logging_in_is_by_the_one_who_logged_in(hotel: Hotel, ana: User) -> None:
-    _log_in("right-horse")
+def test_login_is_recorded_with_the_user_as_actor(hotel: Hotel, ana: User) -> None:
+    log_in("right-horse")
     with hotel_context(hotel):
         event = timeline(kind="user", identifier=ana.pk).get(event="staff.logged_in")
         assert (event.actor_kind, event.actor_id, event.actor_label) == ("user", str(ana.pk), "ana")
@@ -36,15 +38,15 @@ def test_logging_in_is_by_the_one_who_logged_in(hotel: Hotel, ana: User) -> None
 
 
 @pytest.mark.django_db
-def test_logging_out_is_recorded(hotel: Hotel, ana: User) -> None:
-    _log_in("right-horse").post("/admin/logout/")
+def test_logout_is_recorded(hotel: Hotel, ana: User) -> None:
+    log_in("right-horse").post("/admin/logout/")
     with hotel_context(hotel):
         assert timeline(kind="user", identifier=ana.pk).filter(event="staff.logged_out").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failed_login_names_the_account_and_not_what_was_typed(hotel: Hotel, ana: User) -> None:
-    _log_in("wrong-horse")
+def test_failed_login_is_recorded_with_the_account_but_not_the_password(hotel: Hotel, ana: User) -> None:
+    log_in("wrong-horse")
     with hotel_context(hotel):
         event = timeline(kind="user", identifier=ana.pk).get(event="staff.login_failed")
         assert event.actor_kind == "anonymous"
@@ -52,8 +54,8 @@ def test_a_failed_login_names_the_account_and_not_what_was_typed(hotel: Hotel, a
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failed_login_of_nobody_known_keeps_nothing_that_was_typed(hotel: Hotel) -> None:
-    _log_in("right-horse", username="my password by mistake")
+def test_failed_login_with_an_unknown_user_name_records_no_input(hotel: Hotel) -> None:
+    log_in("right-horse", username="my password by mistake")
     with hotel_context(hotel):
         event = Event.objects.get(event="staff.login_failed")
         assert event.subject == ""
@@ -61,7 +63,7 @@ def test_a_failed_login_of_nobody_known_keeps_nothing_that_was_typed(hotel: Hote
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failed_login_outlives_the_transaction_it_failed_in(in_hotel: Hotel, ana: User) -> None:
+def test_failed_login_is_recorded_if_the_transaction_is_rolled_back(in_hotel: Hotel, ana: User) -> None:
     with transaction.atomic():
         assert authenticate(username="ana", password="wrong-horse") is None
         transaction.set_rollback(True)
@@ -69,17 +71,17 @@ def test_a_failed_login_outlives_the_transaction_it_failed_in(in_hotel: Hotel, a
 
 
 @pytest.mark.django_db
-def test_a_key_s_life_is_recorded_without_its_secret(in_hotel: Hotel) -> None:
+def test_creation_and_revocation_of_a_key_are_recorded_without_its_secret(in_hotel: Hotel) -> None:
     key, text = api_keys.create(name="booking engine", scopes=["locks:read"])
     api_keys.revoke(key)
-    made, revoked = timeline(kind="api_key", identifier=key.pk).order_by("id")
-    assert (made.event, revoked.event) == ("api_key.created", "api_key.revoked")
-    assert made.data["scopes"] == ["locks:read"]
-    assert text.rpartition("_")[2] not in str(made.data)
+    created, revoked = timeline(kind="api_key", identifier=key.pk).order_by("id")
+    assert (created.event, revoked.event) == ("api_key.created", "api_key.revoked")
+    assert created.data["scopes"] == ["locks:read"]
+    assert text.rpartition("_")[2] not in str(created.data)
 
 
 @pytest.mark.django_db
-def test_a_key_that_lacks_a_scope_is_on_the_trail(hotel: Hotel) -> None:
+def test_denied_api_request_is_recorded(hotel: Hotel) -> None:
     with hotel_context(hotel):
         key, text = api_keys.create(name="rooms only", scopes=["rooms:read"])
     client = Client(SERVER_NAME=HOST, headers={"Authorization": f"Bearer {text}"})
@@ -90,7 +92,7 @@ def test_a_key_that_lacks_a_scope_is_on_the_trail(hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db
-def test_a_page_that_a_role_does_not_allow_is_on_the_trail(hotel: Hotel) -> None:
+def test_denied_admin_page_is_recorded(hotel: Hotel) -> None:
     client = Client(SERVER_NAME=HOST)
     with hotel_context(hotel):
         desk = User.objects.create_user(username="desk", password=None, role=Role.FRONT_DESK)
@@ -102,9 +104,7 @@ def test_a_page_that_a_role_does_not_allow_is_on_the_trail(hotel: Hotel) -> None
 
 
 @pytest.mark.django_db
-def test_what_is_written_in_the_admin_names_the_fields_and_not_what_was_typed(
-    staff: Client, hotel: Hotel
-) -> None:
+def test_object_added_in_the_admin_is_recorded_with_the_user_as_actor(staff: Client, hotel: Hotel) -> None:
     added = staff.post(
         "/admin/locks/room/add/", {"number": "777", "room_type": "A", "floor": 7, "capacity": 2}
     )
@@ -115,7 +115,7 @@ def test_what_is_written_in_the_admin_names_the_fields_and_not_what_was_typed(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_platform_s_trail_knows_when_a_hotel_is_made_suspended_and_resumed() -> None:
+def test_operations_on_a_hotel_are_recorded_in_the_trail_of_the_platform() -> None:
     sol = services.create_hotel(slug="sol", name="Hotel Sol", time_zone="America/Argentina/Buenos_Aires")
     services.suspend_hotel(hotel_id=sol.id)
     services.resume_hotel(hotel_id=sol.id)

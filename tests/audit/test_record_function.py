@@ -1,4 +1,4 @@
-"""The database function that records events for other database functions."""
+"""Tests of the database function that records events for other database functions."""
 
 import json
 from typing import Any, cast

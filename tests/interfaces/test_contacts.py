@@ -192,10 +192,10 @@ def test_nothing_of_a_contact_is_in_the_trail_or_the_logs(
     with platform_context():
         told = list(Event.objects.values("event", "subject_kind", "subject_id", "data"))
         by_key = Event.objects.filter(event__startswith="contact.").order_by("id")
-        sentences = [event.sentence.partition(") ")[2] for event in by_key]
+        descriptions = [event.description.partition(") ")[2] for event in by_key]
     assert "600123456" not in json.dumps([event["data"] for event in told]).replace(" ", "")
-    assert sentences == [
-        "gave alpha a guest's contact: phone number", "took a guest's contact from alpha: phone number",
+    assert descriptions == [
+        "added a guest contact to alpha: phone number", "removed a guest contact from alpha: phone number",
     ]  # fmt: skip
     out, err = capfd.readouterr()
     assert "600123456" not in (out + err).replace(" ", "")
@@ -221,7 +221,7 @@ def test_platform_staff_add_and_remove_them(operator: Client, hotel: Hotel) -> N
     with platform_context():
         contact = ContactIdentifier.objects.get()
     history = page(operator, f"{LIST}{contact.pk}/history/")
-    assert "operator gave alpha a guest's contact: phone" in history
+    assert "operator added a guest contact to alpha: phone" in history
     assert ">1<" in page(operator, f"/admin/tenants/hotel/{hotel.pk}/change/")
     assert operator.post(f"{LIST}{contact.pk}/delete/", {"post": "yes"}).status_code == 302
     assert stored() == []

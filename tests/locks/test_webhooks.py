@@ -195,7 +195,7 @@ def test_signing_secret_is_stored_encrypted_with_the_secret_key(
     assert "SECRET_KEY ha cambiado" in result.error
     [event] = events_of("webhook.tested")
     assert event.data["outcome"] == "webhook-delivery-failed"
-    assert event.sentence.endswith(": not delivered")
+    assert event.description.endswith(": not delivered")
 
 
 def test_make_final_attempt_of_a_deleted_delivery_raises_webhook_delivery_not_found(rooms: list[int]) -> None:

@@ -95,7 +95,7 @@ def test_erase_hotel_records_the_certificate_without_personal_data(sol: Hotel) -
     assert event.data == {"slug": "sol", "detail": certificate}
     assert "guest@" not in json.dumps(event.data)
     assert "ana" not in json.dumps(event.data)
-    assert event.sentence.endswith("deleted the hotel sol")
+    assert event.description.endswith("deleted the hotel sol")
 
 
 def test_slug_of_a_deleted_hotel_can_be_used_again(sol: Hotel) -> None:

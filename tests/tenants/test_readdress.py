@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from audit.selectors import timeline_of
+from audit.selectors import object_timeline
 from tenants import host_routing, services
 from tenants.access import api_keys
 from tenants.context import platform_context
@@ -41,7 +41,7 @@ def test_it_gives_a_slug_and_exactly_these_domains(platform_api: APIClient, hote
         assert (host_routing.resolve(host) is not None) is found
     with platform_context():
         assert {"hotel.renamed", "hotel.domain_added", "hotel.domain_removed"} <= {
-            event.event for event in timeline_of(hotel)
+            event.event for event in object_timeline(hotel)
         }
 
 

@@ -114,7 +114,7 @@ def test_the_platforms_trail_says_from_which_file(sol: Hotel, file: Path) -> Non
         event = Event.objects.get(event="hotel.restored")
     assert (event.subject_id, event.data["slug"]) == (str(sol.id), "sol")
     assert event.data["detail"]["sha256"] == digest
-    assert event.sentence.endswith("restored the hotel sol from a backup")
+    assert event.description.endswith("restored the hotel sol from a backup")
 
 
 def test_a_slug_that_is_a_word_of_the_schema_harms_nothing(file: Path) -> None:
