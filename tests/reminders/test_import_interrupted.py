@@ -82,12 +82,14 @@ def test_killed_import_is_completed_by_the_next_run(in_hotel: Hotel, tmp_path: P
     assert Reminder.objects.count() == DueItem.objects.filter(kind="reminder").count() == 2 * rows
 
 
-#: Runs a command, then prints the maximum memory of the process in KiB.
-_MEASURED_COMMAND = """
-import resource, sys
+#: Runs a command, then prints the maximum memory of the process in KiB. `ru_maxrss` would include the memory that the
+#: parent process had when it started this one; VmHWM does not.
+_MEASURED_COMMAND = r"""
+import re, sys
+from pathlib import Path
 from django.core.management import execute_from_command_line
 execute_from_command_line(sys.argv)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 
 
