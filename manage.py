@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Every command of hotelagent: `manage.py help`.
+"""The command line of hotelagent. `manage.py help` lists the commands.
 
-In development it starts the embedded servers that a command needs, unless they run or others are given.
+In development it starts the embedded servers that a command needs, unless DATABASE_URL and REDIS_URL name others.
 """
 
 import os
@@ -12,14 +12,15 @@ HOME = Path(__file__).resolve().parent / ".hotelagent"
 DEVELOPMENT = "hotelagent.settings.development"
 
 
-def has_own_servers() -> bool:
+def uses_other_servers() -> bool:
     return bool(os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"))
 
 
-def keep_compiled_modules() -> None:
-    """In .hotelagent, for this process and those it starts: compiling all of them takes seconds each time.
+def store_compiled_modules() -> None:
+    """Make this process and its children store compiled modules in .hotelagent.
 
-    PYTHONDONTWRITEBYTECODE is for folders of sources, and nothing is written there.
+    Without them each process spends seconds on compiling. PYTHONDONTWRITEBYTECODE, which keeps source folders clean, is
+    removed, because nothing is written to a source folder.
     """
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(HOME / "pycache"))
     sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"]
@@ -28,28 +29,28 @@ def keep_compiled_modules() -> None:
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts this with an older one is to read why
-        sys.exit("hotelagent needs Python 3.11 or later, and this is " + sys.version.split()[0] + ".")
+    if sys.version_info < (3, 11):  # noqa: UP036 - the message is for users of an older Python
+        sys.exit("hotelagent needs Python 3.11 or later, but this is Python " + sys.version.split()[0] + ".")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", DEVELOPMENT)
     if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT:
-        keep_compiled_modules()
+        store_compiled_modules()
     try:
-        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - may not be installed
+        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - Django may not be installed
         from django.core.management import execute_from_command_line  # noqa: PLC0415 - as above
     except ImportError:
         python = HOME / "venv" / "bin" / "python"
         if not python.exists() or Path(sys.prefix) == HOME / "venv":
-            sys.exit("Django is not installed for this Python. `make run` installs everything; try it first.")
-        os.execv(python, [str(python), *sys.argv])  # noqa: S606 - the same command, by the Python that has Django
+            sys.exit("Django is not installed for this Python. Run `make run`, which installs all packages.")
+        os.execv(python, [str(python), *sys.argv])  # noqa: S606 - runs the same command with the Python that has Django
     try:
-        if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT and not has_own_servers():
-            from hotelagent.embedded.command import run  # noqa: PLC0415 - production has no embedded servers
+        if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT and not uses_other_servers():
+            from hotelagent.embedded.scripts.manage import run  # noqa: PLC0415 - not installed in production
 
             run(sys.argv, execute_from_command_line)
         else:
             execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # It says which variable is wrong and how to mend it; where in our code that was found helps nobody.
+        # The message names the wrong variable and the remedy. A traceback would add nothing.
         sys.exit(str(error))
 
 

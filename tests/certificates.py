@@ -42,7 +42,7 @@ class Certificate:
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         made.authority.write_bytes(authority.public_bytes(Encoding.PEM))
         made.chain.write_bytes(own.public_bytes(Encoding.PEM))
-        paths.write_private(made.key, pem.decode())
+        paths.write_private_file(made.key, pem.decode())
         return made
 
 

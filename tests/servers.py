@@ -24,7 +24,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from psycopg import sql
 
-from hotelagent.embedded import paths, ports, postgres, processes, valkey
+from hotelagent.embedded import paths, ports, processes
+from hotelagent.embedded.servers import postgres, valkey
 from tests import folders
 from tests.certificates import Certificate
 
@@ -77,7 +78,7 @@ class Servers:
         self.postgres = postgres.Postgres(
             folders.in_memory(home) if in_memory else home,
             options=postgres.DURABLE if durable else postgres.THROWAWAY,
-            programs=other_postgres(),
+            binaries=other_postgres(),
         )
         self.valkey = valkey.Valkey(self.folder / "valkey", persistence=valkey.THROWAWAY)
         self.children: list[subprocess.Popen[bytes]] = []
@@ -87,13 +88,13 @@ class Servers:
             paths.private_folder(server.home)
             server.prepare()
             self.children.append(server.start(self.log))
-        self.postgres.wait(self.children[0])
-        self.valkey.wait(self.children[1])
+        self.postgres.wait_until_ready(self.children[0])
+        self.valkey.wait_until_ready(self.children[1])
 
     def stop(self) -> None:
         # PostgreSQL killed would leave the memory that it shares; told to end at once, it gives that back.
         for child, how in zip(self.children, (signal.SIGQUIT, signal.SIGKILL), strict=False):
-            processes.stop(child, signal_number=how, patience=10)
+            processes.stop(child, signal_number=how, timeout=10)
         self.log.close()
         folders.delete(self.folder)
         self._lock.close()
@@ -159,7 +160,7 @@ class PgBouncer:
             unquote(parts.username or ""): unquote(parts.password or "")
             for parts in (self.upstream, *map(urlsplit, other_urls))
         }
-        self.port = ports.any_free()
+        self.port = ports.find_free_port()
         self.folder = Path(paths.private_folder(folders.FOLDER / f"pgbouncer-{os.getpid()}-{self.port}"))
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -179,7 +180,7 @@ class PgBouncer:
             raise RuntimeError("PgBouncer is not installed: `apt-get install pgbouncer`.")
         user = processes.unprivileged_user()
         logins = "".join(f'"{login}" "{password}"\n' for login, password in self.logins.items())
-        paths.write_private(self.folder / "logins", logins)
+        paths.write_private_file(self.folder / "logins", logins)
         tls = ""
         if self.tls:
             files = [shutil.copy(file, self.folder) for file in vars(self.tls).values()]
@@ -187,7 +188,7 @@ class PgBouncer:
                 "client_tls_sslmode = require\nserver_tls_sslmode = verify-full\nserver_tls_ca_file = {}\n"
                 "client_tls_cert_file = {}\nclient_tls_key_file = {}\n"
             ).format(*files)
-        paths.write_private(
+        paths.write_private_file(
             self.folder / "pgbouncer.ini",
             f"[databases]\n* = host={self.upstream.hostname} port={self.upstream.port}\n"
             f"[pgbouncer]\nlisten_addr = {ports.LOOPBACK}\nlisten_port = {self.port}\nunix_socket_dir =\n"
@@ -202,7 +203,7 @@ class PgBouncer:
         with (self.folder / "log").open("wb") as log:
             self.process = processes.start(
                 processes.command(
-                    [program, self.folder / "pgbouncer.ini"], user=user, may_need=[self.folder]
+                    [program, self.folder / "pgbouncer.ini"], user=user, required_paths=[self.folder]
                 ),
                 output=log,
             )
@@ -211,7 +212,7 @@ class PgBouncer:
 
     def __exit__(self, *_: object) -> None:
         if self.process:
-            processes.stop(self.process, signal_number=signal.SIGTERM, patience=5)
+            processes.stop(self.process, signal_number=signal.SIGTERM, timeout=5)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -314,4 +315,4 @@ def listening(server: Handler) -> Iterator[Handler]:
 
 
 def mail_server() -> contextlib.AbstractContextManager[MailServer]:
-    return listening(MailServer(port=ports.any_free()))
+    return listening(MailServer(port=ports.find_free_port()))

@@ -17,7 +17,7 @@ from hotelagent.demo.export import export_rows, write_csv
 from hotelagent.demo.generator import generate_bookings
 from hotelagent.demo.profiles import PROFILES
 from hotelagent.embedded import paths
-from hotelagent.embedded.paths import write_private
+from hotelagent.embedded.paths import write_private_file
 from tenants import services
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
@@ -48,7 +48,9 @@ class SetupState:
         self.imported: list[str] = stored.get("imported", [])
 
     def save(self) -> None:
-        write_private(self._path, json.dumps({"logins": self.logins, "imported": self.imported}, indent=1))
+        write_private_file(
+            self._path, json.dumps({"logins": self.logins, "imported": self.imported}, indent=1)
+        )
 
 
 def set_up(report_progress: Callable[[str], None]) -> Logins:

@@ -1,4 +1,5 @@
-"""PostgreSQL, Valkey and a mail catcher of this checkout's own, for development: nothing to install.
+"""PostgreSQL, Valkey and a mail server for development, which need no installation and no configuration.
 
-Production brings its own servers and imports nothing of this package.
+They come from Python packages and keep their data in `.hotelagent`. Production uses its own servers and imports nothing
+from this package.
 """

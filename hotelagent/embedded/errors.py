@@ -1,10 +1,13 @@
+"""The errors of the embedded servers. Their messages are one line that says what to do."""
+
+
 class EmbeddedError(Exception):
-    """What stopped the servers of this machine, in one line that says what to do about it."""
+    """An embedded server could not be started or stopped."""
 
     exit_code = 1
 
 
 class InUseError(EmbeddedError):
-    """Something else has what is asked for: a port, or the whole checkout."""
+    """A port or the whole checkout is used by another process."""
 
     exit_code = 2

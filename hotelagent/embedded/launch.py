@@ -1,13 +1,13 @@
-"""Becomes another program: dies with its parent, and as root runs as another user.
+"""Replaces itself by another program that ends with its parent and, if started by root, runs as another user.
 
-It is run by path with `python -I -S`, so it uses the standard library only:
+It is run by its path with `python -I -S`, so it uses the standard library only:
 
-    launch.py --parent PID [--signal N] [--user UID:GID --may-need PATH ...] -- program argument ...
+    launch.py --parent PID [--signal N] [--user UID:GID --required-path PATH ...] -- program argument ...
 
-PostgreSQL and PgBouncer refuse to run as root. The user they run as instead may not be able to reach a
-checkout below a private folder such as /root. Widening the folders' permissions for good would be wrong, so
-the program keeps one capability where, and only where, it needs it: to read past permissions, or, where a
-container took that one away or a file may not be executed either, to ignore them.
+PostgreSQL and PgBouncer refuse to run as root. The user that they run as may not have access to a checkout in a
+private folder such as /root. Permanently changing the permissions of these folders would be wrong. So the program keeps
+one Linux capability if a required path is out of reach without it: CAP_DAC_READ_SEARCH, which ignores read permissions,
+or CAP_DAC_OVERRIDE, if the container has no CAP_DAC_READ_SEARCH or a file is not executable for others.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import signal
 import stat
 import sys
 
-# As the manual pages prctl(2) and capabilities(7) number them.
+# The numbers are from the manual pages prctl(2) and capabilities(7).
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
 PR_SET_SECUREBITS = 28
@@ -36,10 +36,10 @@ def prctl(*arguments: int) -> None:
 
 
 def set_capabilities(effective: int, permitted: int) -> None:
-    """Have these capabilities (bit masks); what is permitted may be left to the next program."""
+    """Set the capabilities of this process, as bit masks. Permitted ones can be passed on to the next program."""
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    # effective, permitted, inheritable: low words first, then high words
+    # The low words of effective, permitted and inheritable, then their high words.
     data = (ctypes.c_uint32 * 6)(effective, permitted, permitted, 0, 0, 0)
     if libc.capset(header, data):
         raise OSError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
@@ -50,25 +50,25 @@ def permitted_capabilities() -> int:
         return next(int(line.split()[1], 16) for line in status if line.startswith("CapPrm:"))
 
 
-def may_reach(path: str, uid: int, gid: int) -> bool:
-    """Whether permissions alone let this user search every folder above the path, and read and run it."""
-    wanted = stat.S_IRUSR | stat.S_IXUSR
+def is_accessible(path: str, uid: int, gid: int) -> bool:
+    """Return whether the user may read and execute the path and search the folders above it, without capabilities."""
+    required = stat.S_IRUSR | stat.S_IXUSR
     while True:
-        about = os.stat(path)  # noqa: PTH116 - pathlib takes longer to import than the rest
-        shift = 0 if about.st_uid == uid else 3 if about.st_gid == gid else 6
-        if (about.st_mode << shift) & wanted != wanted:
+        status = os.stat(path)  # noqa: PTH116 - importing pathlib takes longer than everything else here
+        shift = 0 if status.st_uid == uid else 3 if status.st_gid == gid else 6
+        if (status.st_mode << shift) & required != required:
             return False
         if path == "/":
             return True
-        path, wanted = os.path.dirname(path), stat.S_IXUSR  # noqa: PTH120
+        path, required = os.path.dirname(path), stat.S_IXUSR  # noqa: PTH120
 
 
-def become(uid: int, gid: int, may_need: list[str]) -> None:
-    """Change to the user, keeping a capability when a path would be out of reach without it."""
-    reachable = all(may_reach(os.path.realpath(path), uid, gid) for path in may_need)
+def change_user(uid: int, gid: int, required_paths: list[str]) -> None:
+    """Change to the user and keep a capability if a required path is out of reach without it."""
+    reachable = all(is_accessible(os.path.realpath(path), uid, gid) for path in required_paths)
     if not reachable:
-        # access(2), which PostgreSQL asks about its own binary, forgets capabilities of a user other than
-        # root unless this bit is set (kernel: fs/open.c, access_override_creds).
+        # PostgreSQL calls access(2) for its own binary. For users other than root, access(2) ignores capabilities
+        # unless this bit is set (Linux, fs/open.c, access_override_creds).
         prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
         prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])
@@ -80,12 +80,13 @@ def become(uid: int, gid: int, may_need: list[str]) -> None:
     for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE):
         if kept & 1 << capability:
             set_capabilities(1 << capability, kept)
-            if all(os.access(path, os.R_OK | os.X_OK) for path in may_need):
+            if all(os.access(path, os.R_OK | os.X_OK) for path in required_paths):
                 set_capabilities(1 << capability, 1 << capability)
                 prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
                 return
     sys.exit(
-        f"user {uid} cannot reach {may_need[0]}: put the checkout where other users may look, such as /srv"
+        f"User {uid} has no access to {required_paths[0]}. Move the checkout to a folder that other users can read, "
+        "such as /srv."
     )
 
 
@@ -94,16 +95,16 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--signal", type=int, default=int(signal.SIGTERM))
     parser.add_argument("--user")
-    parser.add_argument("--may-need", action="append", default=[])
+    parser.add_argument("--required-path", action="append", default=[])
     parser.add_argument("program", nargs="+")
     options = parser.parse_args()
     if options.user:
         uid, gid = (int(part) for part in options.user.split(":"))
-        become(uid, gid, options.may_need)
+        change_user(uid, gid, options.required_path)
     if sys.platform == "linux":
-        prctl(PR_SET_PDEATHSIG, options.signal)  # after the change of user, which clears it
+        prctl(PR_SET_PDEATHSIG, options.signal)  # changing the user would clear it
         if os.getppid() != options.parent:
-            sys.exit(f"{options.program[0]}: whoever started this ended at once, so it does not start")
+            sys.exit(f"{options.program[0]} was not started, because its parent process has ended.")
     os.execv(options.program[0], options.program)  # noqa: S606 - our own command line
 
 

@@ -1,4 +1,4 @@
-"""Where everything stands that this machine makes: one git-ignored folder of the checkout."""
+"""The folders of the files that development creates. All are in `.hotelagent`, which git ignores."""
 
 import os
 import shutil
@@ -11,14 +11,14 @@ HOME = CHECKOUT / ".hotelagent"
 RUN = HOME / "run"
 MAIL = HOME / "mail"
 
-# A new cluster with its first WAL segments and the demonstration's rows.
-ROOM_NEEDED = 400 * 1024 * 1024
+#: Disk space for a new database cluster, its write-ahead log and the demonstration data.
+REQUIRED_BYTES = 400 * 1024 * 1024
 
 
 def private_folder(path: Path) -> Path:
-    """The folder, made if need be; nobody else looks into it.
+    """Create the folder if it does not exist, readable by its owner only, and return it.
 
-    Raises EmbeddedError where it cannot be made or written.
+    Raises EmbeddedError if the folder can't be created or written to.
     """
     try:
         HOME.mkdir(exist_ok=True)
@@ -27,18 +27,18 @@ def private_folder(path: Path) -> Path:
             path.chmod(0o700)
     except OSError as error:
         raise EmbeddedError(
-            f"{error.filename or path} cannot be made or changed ({error.strerror}). Make the checkout "
-            "writable for this user, or delete .hotelagent if another user made it."
+            f"{error.filename or path} can't be created or changed ({error.strerror}). Make the checkout writable for "
+            "this user, or delete .hotelagent if another user created it."
         ) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise EmbeddedError(
-            f"{path} belongs to another user. Run this as that user, or delete it (its data goes with it)."
+            f"{path} belongs to another user. Run this as that user, or delete the folder and the data in it."
         )
     return path
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads; whoever reads it finds all of it or none."""
+def write_private_file(path: Path, text: str) -> None:
+    """Write a file that only its owner can read. The file is replaced atomically."""
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
@@ -46,10 +46,11 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def demand_room(path: Path) -> None:
+def require_disk_space(path: Path) -> None:
+    """Raise EmbeddedError if the disk of this path has less than `REQUIRED_BYTES` left."""
     free = shutil.disk_usage(path).free
-    if free < ROOM_NEEDED:
+    if free < REQUIRED_BYTES:
         raise EmbeddedError(
-            f"The disk of {path} has {free // 2**20} MB left and {ROOM_NEEDED // 2**20} MB are needed. "
-            "Free some, or put the checkout on another disk."
+            f"The disk of {path} has {free // 2**20} MB left, but {REQUIRED_BYTES // 2**20} MB are needed. Free disk "
+            "space or move the checkout to another disk."
         )

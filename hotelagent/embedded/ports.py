@@ -11,7 +11,8 @@ LOOPBACK = "127.0.0.1"
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: TIME_WAIT is not in use
+        # Servers set this option too. Without it a port in the state TIME_WAIT would count as used.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
@@ -21,37 +22,37 @@ def is_free(port: int) -> bool:
         return True
 
 
-def any_free() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def remembered(path: Path) -> int | None:
-    """The port that stands in a file, or None where none does."""
+def read_port(path: Path) -> int | None:
+    """Return the port that is stored in the file, or None if there is no such file."""
     try:
         return int(path.read_text())
     except (FileNotFoundError, ValueError):
         return None
 
 
-def remember(path: Path) -> int:
-    """The port in the file as long as it is free, else another, from then on in the file.
+def reserve_port(path: Path) -> int:
+    """Return the port that is stored in the file, or store and return another one if that port is not free.
 
-    So that what somebody noted yesterday (a psql session, a .pgpass line) still fits today.
+    So the port stays the same from one start to the next, and a psql command or a .pgpass entry keeps working.
     """
-    port = remembered(path)
+    port = read_port(path)
     if port is None or not is_free(port):
-        port = any_free()
+        port = find_free_port()
         path.write_text(f"{port}\n")
     return port
 
 
-def demand(port: int, *, purpose: str, variable: str) -> None:
-    """Raise InUseError when somebody else listens on the port."""
+def require_free(port: int, *, purpose: str, variable: str) -> None:
+    """Raise InUseError if another process listens on the port."""
     if not is_free(port):
         raise InUseError(
-            f"Port {port} ({purpose}) is in use. Stop what listens there, or choose another: "
+            f"Port {port} ({purpose}) is in use. Stop the program that listens on it, or choose another port: "
             f"{variable}={port + 1} make run"
         )

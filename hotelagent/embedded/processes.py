@@ -1,4 +1,4 @@
-"""Starting, recognising and stopping processes of our own, and never anybody else's."""
+"""Start, identify and stop child processes, without ever signalling a process of somebody else."""
 
 import contextlib
 import json
@@ -18,23 +18,24 @@ import psutil
 from hotelagent.embedded import launch
 
 HAS_PROC = Path("/proc/self/stat").exists()
-ORPHANS_END_WITHIN = 10  # seconds
+#: Seconds that orphaned processes get to end after SIGTERM, before they are killed.
+ORPHAN_TIMEOUT = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """A process for good: its id alone may belong to another one tomorrow."""
+class ProcessIdentity:
+    """A process id together with the start time of the process, because process ids are reused."""
 
     pid: int
     started: str
 
     @classmethod
-    def of(cls, pid: int) -> "Identity | None":
-        """None where there is no such process, or only its unreaped remains."""
+    def of(cls, pid: int) -> "ProcessIdentity | None":
+        """Return the identity of a running process, or None if there is no such process or it is a zombie."""
         try:
             if HAS_PROC:
-                # Field 22, ticks since boot, with the boot it counts from: exact, where a time of day moves
-                # with the clock. The name in field 2 may hold spaces and brackets.
+                # Field 22 is the start time in clock ticks since boot. With the id of the boot it is exact, whereas a
+                # time of day changes with the clock. Field 2, the name, may contain spaces and brackets.
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 if fields[0] in "ZX":
                     return None
@@ -47,12 +48,12 @@ class Identity:
         except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
             return None
 
-    def lives(self) -> bool:
-        return Identity.of(self.pid) == self
+    def is_running(self) -> bool:
+        return ProcessIdentity.of(self.pid) == self
 
 
 def unprivileged_user() -> tuple[int, int] | None:
-    """(uid, gid) for programs that refuse to run as root; None where we are not root."""
+    """Return the uid and gid for programs that refuse to run as root, or None if this process is not root."""
     if os.geteuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody")
@@ -63,18 +64,23 @@ def command(
     program: Sequence[str | Path],
     *,
     user: tuple[int, int] | None = None,
-    may_need: Sequence[Path] = (),
+    required_paths: Sequence[Path] = (),
     death_signal: int = signal.SIGTERM,
 ) -> list[str]:
-    """The command line that runs a program so that it ends with this process, whatever ends this process.
+    """Return the command line that runs a program as a child that ends when this process ends, even if it is killed.
 
-    The kernel binds it to the thread that starts it: start it from one that lives as long as the process.
+    The kernel ties the child to the thread that starts it, so start it from a thread that runs as long as the process.
+    `user` and `required_paths` are explained in `hotelagent.embedded.launch`.
     """
-    own = [sys.executable, "-I", "-S", str(Path(launch.__file__)), "--parent", str(os.getpid())]
-    own += ["--signal", str(int(death_signal))]
+    launcher = [sys.executable, "-I", "-S", str(Path(launch.__file__)), "--parent", str(os.getpid())]
+    launcher += ["--signal", str(int(death_signal))]
     if user:
-        own += ["--user", f"{user[0]}:{user[1]}", *(f"--may-need={path}" for path in may_need)]
-    return [*own, "--", *(str(part) for part in program)]
+        launcher += [
+            "--user",
+            f"{user[0]}:{user[1]}",
+            *(f"--required-path={path}" for path in required_paths),
+        ]
+    return [*launcher, "--", *(str(part) for part in program)]
 
 
 def start(
@@ -84,7 +90,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start it in a process group of its own: Ctrl-C is to reach only the one that stops all the others."""
+    """Start a program in its own process group, so that Ctrl-C reaches only the process that stops the others."""
     return subprocess.Popen(  # noqa: S603 - our own command line
         program,
         stdin=subprocess.DEVNULL,
@@ -97,7 +103,10 @@ def start(
 
 
 def has_ended(process: "subprocess.Popen[bytes]") -> bool:
-    """Whether our child has ended, without reaping it: until then its group's number stays its own."""
+    """Return whether a child has ended, without reaping it.
+
+    Until a child is reaped, its process group id can't be given to another process.
+    """
     if process.returncode is not None:
         return True
     try:
@@ -106,9 +115,9 @@ def has_ended(process: "subprocess.Popen[bytes]") -> bool:
         return True
 
 
-def wait_for_end(process: "subprocess.Popen[bytes]", *, patience: float) -> bool:
-    """Whether our child ends within `patience` seconds."""
-    deadline = time.monotonic() + patience
+def wait_for_end(process: "subprocess.Popen[bytes]", *, timeout: float) -> bool:
+    """Return whether the child ends within `timeout` seconds."""
+    deadline = time.monotonic() + timeout
     while not has_ended(process):
         if time.monotonic() > deadline:
             return False
@@ -116,51 +125,51 @@ def wait_for_end(process: "subprocess.Popen[bytes]", *, patience: float) -> bool
     return True
 
 
-def stop(process: "subprocess.Popen[bytes]", *, signal_number: int, patience: float) -> None:
-    """Ask our child to end; after `patience` seconds end it, and what is left of its group."""
+def stop(process: "subprocess.Popen[bytes]", *, signal_number: int, timeout: float) -> None:
+    """Send the signal to the child. After `timeout` seconds, kill what is left of its process group."""
     if not has_ended(process):
         process.send_signal(signal_number)
-    wait_for_end(process, patience=patience)
-    sweep(process)
+    wait_for_end(process, timeout=timeout)
+    kill_group(process)
 
 
-def sweep(process: "subprocess.Popen[bytes]") -> None:
-    """End whatever is left of our child's group, then reap it."""
+def kill_group(process: "subprocess.Popen[bytes]") -> None:
+    """Kill the remaining processes of the child's group and reap the child."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def write_roster(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"]) -> None:
-    """Note who our children are, for whoever has to clear up after this process was killed."""
-    known = {name: Identity.of(child.pid) for name, child in children.items()}
-    rows = [[name, who.pid, who.started] for name, who in known.items() if who]
+def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"]) -> None:
+    """Store the identities of the children, so that `stop_orphans` can stop them if this process is killed."""
+    identities = {name: ProcessIdentity.of(child.pid) for name, child in children.items()}
+    rows = [[name, identity.pid, identity.started] for name, identity in identities.items() if identity]
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps(rows))
     draft.replace(path)
 
 
 def stop_orphans(path: Path) -> list[str]:
-    """Stop children that a killed process left behind, those that are surely the same, and say which."""
+    """Stop the children that a killed process has recorded and that still run. Return their names."""
     try:
         rows = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return []
-    left = [(name, Identity(pid, started)) for name, pid, started in rows]
-    left = [(name, who) for name, who in left if who.lives()]
-    for _, who in left:
-        signal_group(who, signal.SIGTERM)
-    deadline = time.monotonic() + ORPHANS_END_WITHIN
-    while time.monotonic() < deadline and any(who.lives() for _, who in left):
+    recorded = [(name, ProcessIdentity(pid, started)) for name, pid, started in rows]
+    orphans = [(name, identity) for name, identity in recorded if identity.is_running()]
+    for _name, identity in orphans:
+        signal_group(identity, signal.SIGTERM)
+    deadline = time.monotonic() + ORPHAN_TIMEOUT
+    while time.monotonic() < deadline and any(identity.is_running() for _name, identity in orphans):
         time.sleep(0.05)
-    for _, who in left:
-        signal_group(who, signal.SIGKILL)
+    for _name, identity in orphans:
+        signal_group(identity, signal.SIGKILL)
     path.unlink(missing_ok=True)
-    return [name for name, _ in left]
+    return [name for name, _identity in orphans]
 
 
-def signal_group(who: Identity, number: int) -> None:
-    if who.lives():
+def signal_group(identity: ProcessIdentity, number: int) -> None:
+    if identity.is_running():
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(who.pid, number)
+            os.killpg(identity.pid, number)

@@ -1,4 +1,4 @@
-"""What `manage.py serve` runs beside the servers."""
+"""The programs that `manage.py serve` runs in addition to the servers: web, worker, beat and the mail server."""
 
 import os
 import shutil
@@ -11,37 +11,41 @@ from hotelagent.embedded.supervisor import Program
 WEB_PROCESSES = 2
 WORKER_PROCESSES = 2
 
-
-# Ticks every few seconds would push what somebody did out of sight; LOG_LEVEL=INFO shows them.
-QUIET = "WARNING"
-# On one's own machine root is who started it, for the web as for the worker.
-AS_ROOT = "ignore:You're running the worker with superuser privileges"
+#: Log level of worker and beat. Their ticks every few seconds would hide other lines. LOG_LEVEL=INFO shows them.
+QUIET_LEVEL = "WARNING"
+#: Celery's warning about root. In development the person at the terminal may be root, and web runs as root as well.
+IGNORED_WARNING = "ignore:You're running the worker with superuser privileges"
 
 
 def programs(*, port: int, mail_port: int, smtp_port: int, mail_folder: Path, run: Path) -> list[Program]:
+    """Return the programs in the order in which they are started. `run` is the folder for their temporary files."""
     python = (sys.executable, "-m")
     celery = (*python, "celery", "--quiet", "-A", "hotelagent.celery")
     mail = (str(mail_folder), "--smtp-port", str(smtp_port), "--web-port", str(mail_port))
-    bind = ("--bind", f"{ports.LOOPBACK}:{port}", "--workers", str(WEB_PROCESSES))
-    # What a deployment's gunicorn does, but for what a folder, a person who waits and a terminal want.
-    web = ("--config", str(paths.CHECKOUT / "deploy" / "gunicorn.conf.py"), "--worker-tmp-dir", str(run))
-    brisk = ("--preload", "--graceful-timeout", "5", "--log-level", "warning")
-    alone = ("--concurrency", str(WORKER_PROCESSES), "--without-gossip", "--without-mingle")
-    schedule = ("--pidfile=", "--schedule", str(run / "beat"))
-    loud = {
+    # The configuration of a deployment, except for what a slow disk, an impatient person and a terminal require.
+    gunicorn = (
+        *("--config", str(paths.CHECKOUT / "deploy" / "gunicorn.conf.py"), "--worker-tmp-dir", str(run)),
+        *("--bind", f"{ports.LOOPBACK}:{port}", "--workers", str(WEB_PROCESSES)),
+        *("--preload", "--graceful-timeout", "5", "--log-level", "warning"),
+    )
+    worker = ("--concurrency", str(WORKER_PROCESSES), "--without-gossip", "--without-mingle")
+    beat = ("--pidfile=", "--schedule", str(run / "beat"))
+    environment = {
         **os.environ,
         "EMAIL_URL": f"smtp://{ports.LOOPBACK}:{smtp_port}",
         "PROMETHEUS_MULTIPROC_DIR": str(empty_folder(run / "metrics")),
         "PYTHONUNBUFFERED": "1",
     }
-    calm = {"LOG_LEVEL": QUIET, **loud, "PYTHONWARNINGS": AS_ROOT}
-    level = ("--loglevel", calm["LOG_LEVEL"])
+    celery_environment = {"LOG_LEVEL": QUIET_LEVEL, **environment, "PYTHONWARNINGS": IGNORED_WARNING}
+    level = ("--loglevel", celery_environment["LOG_LEVEL"])
     return [
-        Program("mail", (*python, "hotelagent.embedded.mail", *mail), loud, patience=3),
-        Program("web", (*python, "gunicorn", "hotelagent.wsgi", *web, *bind, *brisk), loud),
-        # Celery's warm stop: tasks that run get the supervisor's patience to end, and come again where they don't.
-        Program("worker", (*celery, "worker", *alone, *level), calm),
-        Program("beat", (*celery, "beat", *schedule, *level), calm),
+        Program(
+            "mail", (*python, "hotelagent.embedded.mail.smtp_server", *mail), environment, stop_timeout=3
+        ),
+        Program("web", (*python, "gunicorn", "hotelagent.wsgi", *gunicorn), environment),
+        # SIGTERM starts Celery's warm shutdown: running tasks may finish. Tasks that don't are delivered again.
+        Program("worker", (*celery, "worker", *worker, *level), celery_environment),
+        Program("beat", (*celery, "beat", *beat, *level), celery_environment),
     ]
 
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from hotelagent.embedded import postgres
+from hotelagent.embedded.servers import postgres
 from tests.servers import Servers
 
 HOSTS = 2_000  # resolutions in one round

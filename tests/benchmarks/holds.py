@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 import psycopg
 
-from hotelagent.embedded import postgres
+from hotelagent.embedded.servers import postgres
 from tests.benchmarks.contestants import Contestant
 from tests.benchmarks.harness import Row, median_ratio, row
 from tests.servers import PgBouncer, Servers

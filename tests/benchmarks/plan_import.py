@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from tempfile import TemporaryDirectory
 
-from hotelagent.embedded import postgres
+from hotelagent.embedded.servers import postgres
 from tests import bookings
 from tests.benchmarks.contestants import Contestant
 from tests.benchmarks.harness import Row, median_ratio, row, servers

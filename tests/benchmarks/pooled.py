@@ -23,7 +23,8 @@ from django.conf import settings
 from django.db import connections, transaction
 from psycopg import sql
 
-from hotelagent.embedded import ports, postgres
+from hotelagent.embedded import ports
+from hotelagent.embedded.servers import postgres
 from tenants.context import hotel_context
 from tenants.database.connections import database_settings
 from tests.benchmarks.harness import Row, interleave, median_ratio, row, servers
@@ -190,7 +191,7 @@ def _request(world: World) -> list[Row]:
 @contextmanager
 def _slow(port: int) -> Iterator[int]:
     """A way to `port` on which everything that we send arrives DELAY later."""
-    here = ports.any_free()
+    here = ports.find_free_port()
     process = multiprocessing.get_context("spawn").Process(target=_proxy, args=(here, port), daemon=True)
     process.start()
     try:

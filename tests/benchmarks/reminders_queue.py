@@ -6,7 +6,7 @@ import statistics
 
 import psycopg
 
-from hotelagent.embedded import postgres
+from hotelagent.embedded.servers import postgres
 from tests.benchmarks.contestants import Contestant, both, create_database
 from tests.benchmarks.harness import Row, median_ratio, row, servers
 from tests.servers import Servers

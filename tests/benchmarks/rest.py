@@ -21,7 +21,8 @@ from pathlib import Path
 
 import psycopg
 
-from hotelagent.embedded import paths, ports, postgres
+from hotelagent.embedded import paths, ports
+from hotelagent.embedded.servers import postgres
 from tests.benchmarks.contestants import Contestant
 from tests.benchmarks.harness import Row, median_ratio, row
 from tests.benchmarks.holds import keeping_servers, table_of_the_peer
@@ -135,7 +136,7 @@ def _clients(running: Servers) -> Iterator[list[Client]]:
 
 @contextmanager
 def _site(folder: Path, environment: dict[str, str]) -> Iterator[int]:
-    port = ports.any_free()
+    port = ports.find_free_port()
     figures = folder / "metrics"
     figures.mkdir()
     process = subprocess.Popen(

@@ -41,7 +41,7 @@ class Sink:
 def sink(*, keep: int) -> Iterator[Sink]:
     """`keep`: so many of the first mails stay to be read."""
     context = multiprocessing.get_context("spawn")
-    port, counter = ports.any_free(), context.Value("L", 0)
+    port, counter = ports.find_free_port(), context.Value("L", 0)
     first = paths.private_folder(FOLDER) / f"sink-{port}"
     process = context.Process(target=_serve, args=(port, counter, first, keep), daemon=True)
     process.start()

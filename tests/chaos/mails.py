@@ -86,4 +86,4 @@ class Mails:
 
 def mails() -> contextlib.AbstractContextManager[Mails]:
     logging.getLogger("mail.log").setLevel(logging.ERROR)  # each line of each dialogue
-    return listening(Mails(port=ports.any_free()))
+    return listening(Mails(port=ports.find_free_port()))

@@ -16,7 +16,8 @@ import psutil
 import psycopg
 import redis
 
-from hotelagent.embedded import paths, postgres, processes
+from hotelagent.embedded import paths, processes
+from hotelagent.embedded.servers import postgres
 from tests.chaos.mails import Mails
 from tests.chaos.program import BEAT_LEASE, BEAT_RENEWS
 from tests.servers import PgBouncer, Servers
@@ -147,10 +148,10 @@ class Town:
         self._restart(0, signal.SIGQUIT)
 
     def _restart(self, number: int, how: int) -> None:
-        processes.stop(self.servers.children[number], signal_number=how, patience=30)
+        processes.stop(self.servers.children[number], signal_number=how, timeout=30)
         server = (self.servers.postgres, self.servers.valkey)[number]
         self.servers.children[number] = server.start(self.servers.log)
-        server.wait(self.servers.children[number])
+        server.wait_until_ready(self.servers.children[number])
 
     def drop_after_data(self) -> None:
         self.mails.drop += 2

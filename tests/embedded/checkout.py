@@ -1,4 +1,4 @@
-"""A copy of this checkout somewhere else, with this one's packages: what a second clone is."""
+"""A copy of this checkout in another folder that uses the installed packages of this one, like a second clone."""
 
 import os
 import shutil
@@ -15,11 +15,12 @@ import psutil
 from hotelagent.embedded import paths, ports, processes
 
 NOBODY = (65534, 65534)
-SERVE_WITHIN = 200.0  # seconds: two hotels are made and loaded
+#: Seconds until `serve` is ready, including the creation of two hotels with their bookings.
+SERVE_TIMEOUT = 200.0
 
 
 def copy(folder: Path) -> "Checkout":
-    """The files that git knows or would add, and a link to the packages."""
+    """Copy the files that git tracks or would add, and link the installed packages."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
         cwd=paths.CHECKOUT,
@@ -39,12 +40,14 @@ def copy(folder: Path) -> "Checkout":
 
 @dataclass
 class Checkout:
+    """A checkout, and the ports that its servers use."""
+
     folder: Path
-    port: int = field(default_factory=ports.any_free)
-    mail_port: int = field(default_factory=ports.any_free)
+    port: int = field(default_factory=ports.find_free_port)
+    mail_port: int = field(default_factory=ports.find_free_port)
 
     def environment(self) -> dict[str, str]:
-        own = {
+        variables = {
             name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "HOTELAGENT"))
         }
         for name in (
@@ -55,22 +58,22 @@ class Checkout:
             "DJANGO_SETTINGS_MODULE",
             "PYTHONDONTWRITEBYTECODE",
         ):
-            own.pop(name, None)
+            variables.pop(name, None)
         return {
-            **own,
+            **variables,
             "PORT": str(self.port),
             "MAIL_PORT": str(self.mail_port),
-            # The packages are compiled once, not for every copy.
+            # The packages are compiled once and not for each copy.
             "PYTHONPYCACHEPREFIX": str(paths.HOME / "pycache"),
         }
 
     def manage(self, *arguments: str, as_nobody: bool = False) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "manage.py", *arguments]
         if as_nobody:
-            # Who may write its own only, and read the packages where they stand below a private folder.
+            # The user may write to the copy only. The packages may be in a private folder, which it has to read.
             packages = Path(sysconfig.get_path("purelib"))
             python = Path(sys.executable).resolve()
-            command = processes.command(command, user=NOBODY, may_need=[python, packages])
+            command = processes.command(command, user=NOBODY, required_paths=[python, packages])
         return subprocess.run(
             command,
             cwd=self.folder,
@@ -96,27 +99,30 @@ class Checkout:
         return Serving(self, process, log)
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that runs something of this copy, whoever started it."""
-        mark = str(self.folder)
+        """Return all processes whose command line or working directory is in this copy."""
+        folder = str(self.folder)
         return [
             process
             for process in psutil.process_iter(["cmdline", "cwd"])
-            if mark in " ".join(process.info["cmdline"] or []) or (process.info["cwd"] or "").startswith(mark)
+            if folder in " ".join(process.info["cmdline"] or [])
+            or (process.info["cwd"] or "").startswith(folder)
         ]
 
 
 @dataclass
 class Serving:
+    """A running `manage.py serve`."""
+
     checkout: Checkout
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def wait_for(self, text: str, *, patience: float = SERVE_WITHIN) -> None:
-        deadline = time.monotonic() + patience
+    def wait_for(self, text: str, *, timeout: float = SERVE_TIMEOUT) -> None:
+        deadline = time.monotonic() + timeout
         while text not in self.log.read_text(errors="replace"):
-            said = self.log.read_text(errors="replace")
-            assert self.process.poll() is None, f"serve ended:\n{said}"
-            assert time.monotonic() < deadline, f"no {text!r} within {patience} s:\n{said}"
+            output = self.log.read_text(errors="replace")
+            assert self.process.poll() is None, f"serve ended:\n{output}"
+            assert time.monotonic() < deadline, f"no {text!r} within {timeout} s:\n{output}"
             time.sleep(0.1)
 
     def stop(self) -> int:
@@ -124,8 +130,8 @@ class Serving:
         return self.process.wait(timeout=40)
 
 
-def wait_until_nothing_runs(checkout: Checkout, *, patience: float = 20) -> None:
-    deadline = time.monotonic() + patience
-    while left := checkout.processes():
-        assert time.monotonic() < deadline, [process.info["cmdline"] for process in left]
+def wait_until_nothing_runs(checkout: Checkout, *, timeout: float = 20) -> None:
+    deadline = time.monotonic() + timeout
+    while remaining := checkout.processes():
+        assert time.monotonic() < deadline, [process.info["cmdline"] for process in remaining]
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What copies of this checkout leave behind."""
+"""Fixtures of the tests that run copies of this checkout."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from hotelagent.embedded import paths
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _compiled_modules_go_with_their_copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """They stand in this checkout's folder, named for where the copy was."""
+def _delete_compiled_modules_of_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Python stores them in the folder of this checkout, below the path of the copy."""
     yield
-    for folder in (tmp_path_factory.getbasetemp(), "/var/tmp"):  # noqa: S108 - where test_serve puts some
+    for folder in (tmp_path_factory.getbasetemp(), "/var/tmp"):  # noqa: S108 - test_serve creates copies there
         shutil.rmtree(paths.HOME / "pycache" / str(folder).lstrip("/"), ignore_errors=True)

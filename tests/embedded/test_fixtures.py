@@ -1,4 +1,4 @@
-"""What every app's tests rely on."""
+"""Tests of the fixtures in tests/conftest.py."""
 
 import smtplib
 from typing import Any
@@ -17,7 +17,7 @@ from tests.servers import MailServer, PgBouncer
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("turn", [1, 2])
-def test_what_a_test_commits_is_gone_in_the_next(turn: int) -> None:
+def test_committed_rows_are_gone_in_the_next_test(turn: int) -> None:
     with platform_context():
         hotel = Hotel.objects.get(slug="alpha")
         assert not Domain.objects.exists()
@@ -26,35 +26,35 @@ def test_what_a_test_commits_is_gone_in_the_next(turn: int) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("turn", [1, 2])
-def test_what_a_test_writes_is_rolled_back(turn: int, in_hotel: Hotel) -> None:
+def test_uncommitted_rows_are_gone_in_the_next_test(turn: int, in_hotel: Hotel) -> None:
     assert not User.objects.exists()
-    User.objects.create_user(username="somebody", password=None, role="manager")
+    User.objects.create_user(username="ana", password=None, role="manager")
 
 
-def test_the_two_hotels_have_schemas_of_their_own(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_rows_of_one_hotel_are_not_visible_in_the_other(hotel: Hotel, other_hotel: Hotel) -> None:
     with hotel_context(hotel):
-        User.objects.create_user(username="somebody", password=None, role="manager")
+        User.objects.create_user(username="ana", password=None, role="manager")
     with hotel_context(other_hotel):
         assert not User.objects.exists()
 
 
-def test_the_key_of_api_opens_its_hotel(api: APIClient) -> None:
+def test_api_client_is_authenticated_and_others_are_not(api: APIClient) -> None:
     assert api.get("/api/v1/rooms/").status_code == 200
     assert APIClient(SERVER_NAME="alpha.localhost").get("/api/v1/rooms/").status_code == 401
 
 
-def test_staff_is_logged_in(staff: Client) -> None:
+def test_staff_client_is_logged_in(staff: Client) -> None:
     assert staff.get("/admin/").status_code == 200
 
 
 @pytest.mark.parametrize("turn", [1, 2])
-def test_redis_is_empty_before_each_test(turn: int, redis_url: str) -> None:
+def test_redis_is_empty_at_the_start_of_each_test(turn: int, redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         assert client.dbsize() == 0
         client.set("left", "over")
 
 
-def test_smtp_takes_and_refuses_as_told(smtp: MailServer) -> None:
+def test_smtp_server_accepts_and_refuses_recipients(smtp: MailServer) -> None:
     send_mail("Hello", "Text", "desk@alpha.example", ["ana@example.com"])
     assert [message["Subject"] for message in smtp.to("ana@example.com")] == ["Hello"]
     smtp.refuse("bo@example.com", "451 4.3.2 later", times=1)
@@ -64,14 +64,14 @@ def test_smtp_takes_and_refuses_as_told(smtp: MailServer) -> None:
     assert len(smtp.accepted) == 2
 
 
-def test_smtp_can_hang_up_after_data(smtp: MailServer) -> None:
+def test_smtp_server_drops_the_connection_after_data(smtp: MailServer) -> None:
     smtp.drop()
     with pytest.raises(smtplib.SMTPServerDisconnected):
         EmailMessage("Hello", "Text", "desk@alpha.example", ["ana@example.com"]).send()
     assert len(smtp.accepted) == 1
 
 
-def test_smtp_can_hang(smtp: MailServer, settings: Any) -> None:
+def test_smtp_server_hangs_until_the_client_times_out(smtp: MailServer, settings: Any) -> None:
     settings.EMAIL_TIMEOUT = 0.3
     smtp.hang(1.0)
     with pytest.raises(smtplib.SMTPServerDisconnected, match="timed out"):
@@ -79,7 +79,7 @@ def test_smtp_can_hang(smtp: MailServer, settings: Any) -> None:
 
 
 @pytest.mark.pooler
-def test_pgbouncer_gives_each_transaction_whatever_server_is_free(pgbouncer: PgBouncer) -> None:
+def test_pgbouncer_with_one_server_connection_serves_two_clients_with_it(pgbouncer: PgBouncer) -> None:
     with (
         PgBouncer(pgbouncer.upstream.geturl(), pool_size=1) as narrow,
         psycopg.connect(narrow.url, autocommit=True) as one,

@@ -1,3 +1,5 @@
+"""Tests of the mail server of development, over SMTP and HTTP."""
+
 import json
 import smtplib
 import subprocess
@@ -17,7 +19,9 @@ from hotelagent.embedded import ports
 
 
 @dataclass
-class Catcher:
+class Mailer:
+    """A running mail server with the ports that it listens on."""
+
     smtp_port: int
     web_port: int
     folder: Path
@@ -39,124 +43,124 @@ class Catcher:
         return urllib.request.urlopen(request, timeout=5)  # noqa: S310 - our own address
 
     def messages(self, query: str = "") -> Any:
-        with self.get(f"/api/messages{query}") as answer:
-            return json.load(answer)
+        with self.get(f"/api/messages{query}") as response:
+            return json.load(response)
 
 
-def start(folder: Path) -> "tuple[Catcher, subprocess.Popen[bytes]]":
-    catcher = Catcher(ports.any_free(), ports.any_free(), folder)
-    with (folder / "said").open("w") as said:
+def start(folder: Path) -> "tuple[Mailer, subprocess.Popen[bytes]]":
+    mailer = Mailer(ports.find_free_port(), ports.find_free_port(), folder)
+    with (folder / "output").open("w") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "hotelagent.embedded.mail", str(folder)),
-                *("--smtp-port", str(catcher.smtp_port), "--web-port", str(catcher.web_port)),
+                *(sys.executable, "-m", "hotelagent.embedded.mail.smtp_server", str(folder)),
+                *("--smtp-port", str(mailer.smtp_port), "--web-port", str(mailer.web_port)),
             ],
-            stdout=said,
+            stdout=output,
         )
     deadline = time.monotonic() + 20
-    while ports.is_free(catcher.web_port):
+    while ports.is_free(mailer.web_port):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    return catcher, process
+    return mailer, process
 
 
 @pytest.fixture
-def catcher(tmp_path: Path) -> Iterator[Catcher]:
-    catcher, process = start(tmp_path)
-    yield catcher
+def mailer(tmp_path: Path) -> Iterator[Mailer]:
+    mailer, process = start(tmp_path)
+    yield mailer
     process.kill()
     process.wait()
 
 
-def test_it_shows_what_came_newest_first(catcher: Catcher) -> None:
-    catcher.send("ana@example.com", subject="First")
-    catcher.send("bo@example.com", subject="Zweite Übernachtung")
-    listed = catcher.messages()
-    assert listed["count"] == 2
-    assert [message["subject"] for message in listed["messages"]] == ["Zweite Übernachtung", "First"]
-    assert listed["messages"][0]["to"] == ["bo@example.com"]
-    assert listed["messages"][0]["hotel"] == "Hotel Alpha"
-    assert catcher.messages("?to=ana@example.com")["count"] == 1
-    assert catcher.messages("?q=zweite")["count"] == 1
+def test_received_emails_are_listed_newest_first(mailer: Mailer) -> None:
+    mailer.send("ana@example.com", subject="First")
+    mailer.send("bo@example.com", subject="Zweite Übernachtung")
+    emails = mailer.messages()
+    assert emails["count"] == 2
+    assert [message["subject"] for message in emails["messages"]] == ["Zweite Übernachtung", "First"]
+    assert emails["messages"][0]["to"] == ["bo@example.com"]
+    assert emails["messages"][0]["hotel"] == "Hotel Alpha"
+    assert mailer.messages("?to=ana@example.com")["count"] == 1
+    assert mailer.messages("?q=zweite")["count"] == 1
 
 
-def test_it_says_in_one_line_that_mails_came_and_not_for_whom(catcher: Catcher) -> None:
+def test_three_emails_are_reported_in_one_line_without_their_recipients(mailer: Mailer) -> None:
     for number in range(3):
-        catcher.send(f"guest{number}@example.com", subject="Your stay, Ms Duarte")
-    said = catcher.folder / "said"
+        mailer.send(f"guest{number}@example.com", subject="Your stay, Ms Duarte")
+    output = mailer.folder / "output"
     deadline = time.monotonic() + 20
-    while not said.read_text():
+    while not output.read_text():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert said.read_text() == f"3 mails caught: http://localhost:{catcher.web_port}/\n"
+    assert output.read_text() == f"3 e-mails received: http://localhost:{mailer.web_port}/\n"
 
 
-def test_it_keeps_mail_over_a_restart(tmp_path: Path) -> None:
-    catcher, process = start(tmp_path)
-    catcher.send("ana@example.com")
+def test_received_emails_are_kept_after_a_restart(tmp_path: Path) -> None:
+    mailer, process = start(tmp_path)
+    mailer.send("ana@example.com")
     process.kill()
     process.wait()
-    catcher, process = start(tmp_path)
+    mailer, process = start(tmp_path)
     try:
-        assert catcher.messages()["count"] == 1
+        assert mailer.messages()["count"] == 1
     finally:
         process.kill()
         process.wait()
 
 
-def test_it_refuses_for_good_who_is_refused_there(catcher: Catcher) -> None:
+def test_recipient_of_the_rejected_domain_is_always_refused(mailer: Mailer) -> None:
     for _ in range(3):
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
-            catcher.send("guest@refused.example.com")
+            mailer.send("guest@refused.example.com")
         assert refusal.value.recipients["guest@refused.example.com"] == (550, b"5.1.1 No such mailbox here")
-    assert catcher.messages()["count"] == 0
+    assert mailer.messages()["count"] == 0
 
 
-def test_it_is_busy_twice_for_each_busy_recipient(catcher: Catcher) -> None:
+def test_recipient_of_the_busy_domain_is_refused_twice(mailer: Mailer) -> None:
     for _ in range(2):
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
-            catcher.send("guest@busy.example.com")
+            mailer.send("guest@busy.example.com")
         assert refusal.value.recipients["guest@busy.example.com"][0] == 451
-    catcher.send("guest@busy.example.com")
+    mailer.send("guest@busy.example.com")
     with pytest.raises(smtplib.SMTPRecipientsRefused):
-        catcher.send("other@busy.example.com")
-    assert catcher.messages()["count"] == 1
+        mailer.send("other@busy.example.com")
+    assert mailer.messages()["count"] == 1
 
 
-def test_what_a_sender_wrote_can_do_nothing(catcher: Catcher) -> None:
-    catcher.send("ana@example.com", html="<script>alert(1)</script>", subject="<script>alert(2)</script>")
-    letter = catcher.messages()["messages"][0]["id"]
-    with catcher.get(f"/messages/{letter}") as page:
-        shown = page.read().decode()
-    assert "<script>" not in shown
-    assert "<iframe sandbox " in shown
-    with catcher.get(f"/messages/{letter}/html") as frame:
+def test_scripts_in_an_email_do_not_run_on_its_page(mailer: Mailer) -> None:
+    mailer.send("ana@example.com", html="<script>alert(1)</script>", subject="<script>alert(2)</script>")
+    email_id = mailer.messages()["messages"][0]["id"]
+    with mailer.get(f"/messages/{email_id}") as page:
+        html = page.read().decode()
+    assert "<script>" not in html
+    assert "<iframe sandbox " in html
+    with mailer.get(f"/messages/{email_id}/html") as frame:
         assert frame.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
         assert b"<script>" in frame.read()
 
 
-def test_the_source_and_the_headers_can_be_read(catcher: Catcher) -> None:
-    catcher.send("ana@example.com")
-    letter = catcher.messages()["messages"][0]["id"]
-    with catcher.get(f"/messages/{letter}/source") as source:
+def test_source_text_and_headers_of_an_email_are_served(mailer: Mailer) -> None:
+    mailer.send("ana@example.com")
+    email_id = mailer.messages()["messages"][0]["id"]
+    with mailer.get(f"/messages/{email_id}/source") as source:
         assert b"Subject: See you soon" in source.read()
-    with catcher.get(f"/api/messages/{letter}") as answer:
-        document = json.load(answer)
+    with mailer.get(f"/api/messages/{email_id}") as response:
+        document = json.load(response)
     assert document["text"].strip() == "Hello"
     assert ["Subject", "See you soon"] in document["headers"]
 
 
-def test_it_answers_to_no_other_name(catcher: Catcher) -> None:
+def test_request_with_another_host_name_is_refused(mailer: Mailer) -> None:
     with pytest.raises(urllib.error.HTTPError) as refusal:
-        catcher.get("/", host="evil.example.com")
+        mailer.get("/", host="evil.example.com")
     assert refusal.value.code == 421
     refusal.value.close()
 
 
-def test_there_is_nothing_above_its_folder(catcher: Catcher) -> None:
+def test_paths_outside_of_the_mailbox_are_not_found(mailer: Mailer) -> None:
     for path in ("/messages/..%2f..%2fetc%2fpasswd/source", "/messages/../../etc/passwd", "/nowhere"):
         with pytest.raises(urllib.error.HTTPError) as refusal:
-            catcher.get(path)
+            mailer.get(path)
         assert refusal.value.code == 404
         refusal.value.close()

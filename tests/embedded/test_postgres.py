@@ -1,3 +1,5 @@
+"""Tests of the embedded PostgreSQL server."""
+
 import os
 import shutil
 import signal
@@ -12,14 +14,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from hotelagent.embedded import launch, postgres, processes
+from hotelagent.embedded import launch, processes
+from hotelagent.embedded.servers import postgres
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="what is different for root")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="tests what only root can do")
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that other users may look into, unlike pytest's own."""
+    """A folder that other users can read, unlike pytest's `tmp_path`."""
     path = Path(tempfile.mkdtemp(prefix="hotelagent-"))
     path.chmod(0o755)
     yield path
@@ -27,7 +30,7 @@ def folder() -> Iterator[Path]:
 
 
 class Cluster:
-    """A server whose children end with the test."""
+    """A server that is stopped at the end of the test."""
 
     def __init__(self, home: Path, options: tuple[str, ...] = postgres.THROWAWAY) -> None:
         home.mkdir(parents=True)
@@ -39,7 +42,7 @@ class Cluster:
         self.server.prepare()
         with (self.server.home / "log").open("ab") as log:
             self.process = self.server.start(log)
-        self.server.wait(self.process)
+        self.server.wait_until_ready(self.process)
 
     def kill(self) -> None:
         assert self.process
@@ -51,15 +54,15 @@ class Cluster:
 
     def __exit__(self, *_: object) -> None:
         if self.process:
-            processes.stop(self.process, signal_number=signal.SIGQUIT, patience=10)
+            processes.stop(self.process, signal_number=signal.SIGQUIT, timeout=10)
 
-    def ask(self, query: str, login: str = postgres.RUNTIME) -> object:
+    def fetch_value(self, query: str, login: str = postgres.RUNTIME) -> object:
         with psycopg.connect(self.server.url(login), autocommit=True) as connection:
             row = connection.execute(query).fetchone()
         return row[0] if row else None
 
 
-def test_it_keeps_its_data_and_its_port_over_a_kill(folder: Path) -> None:
+def test_killed_server_keeps_its_data_and_its_port(folder: Path) -> None:
     with Cluster(folder / "pg", postgres.DURABLE) as cluster:
         cluster.start()
         port = cluster.server.port
@@ -69,36 +72,36 @@ def test_it_keeps_its_data_and_its_port_over_a_kill(folder: Path) -> None:
         assert (cluster.server.data / "postmaster.pid").exists()
         cluster.start()
         assert cluster.server.port == port
-        assert cluster.ask("SELECT one FROM kept", postgres.SUPERUSER) == 1
+        assert cluster.fetch_value("SELECT one FROM kept", postgres.SUPERUSER) == 1
 
 
-def test_a_stale_pid_file_that_names_somebody_elses_process_does_not_matter(folder: Path) -> None:
+def test_start_with_a_stale_pid_file_of_another_process_succeeds(folder: Path) -> None:
     with Cluster(folder / "pg") as cluster:
         cluster.start()
         cluster.kill()
         user, group = cluster.server.user or (os.geteuid(), os.getegid())
-        innocent = subprocess.Popen(["sleep", "60"], user=user, group=group)
+        bystander = subprocess.Popen(["sleep", "60"], user=user, group=group)
         try:
             pid_file = cluster.server.data / "postmaster.pid"
             lines = pid_file.read_text().splitlines()
-            pid_file.write_text("\n".join([str(innocent.pid), *lines[1:]]) + "\n")
+            pid_file.write_text("\n".join([str(bystander.pid), *lines[1:]]) + "\n")
             cluster.start()
-            assert innocent.poll() is None
+            assert bystander.poll() is None
         finally:
-            innocent.kill()
-            innocent.wait()
+            bystander.kill()
+            bystander.wait()
 
 
-def test_a_long_path_does_not_matter(folder: Path) -> None:
+def test_start_in_a_folder_with_a_long_path_succeeds(folder: Path) -> None:
     home = folder / "/".join("a folder with a long name" for _ in range(12)) / "pg"
     assert len(str(home)) > 300
     with Cluster(home) as cluster:
         cluster.start()
-        assert cluster.ask("SELECT current_user") == postgres.RUNTIME
+        assert cluster.fetch_value("SELECT current_user") == postgres.RUNTIME
 
 
 @as_root
-def test_root_may_start_it_below_a_private_folder_and_no_permission_changes(folder: Path) -> None:
+def test_start_by_root_in_a_private_folder_leaves_its_permissions_unchanged(folder: Path) -> None:
     private = folder / "private"
     private.mkdir(mode=0o700)
     with Cluster(private / "pg") as cluster:
@@ -107,21 +110,21 @@ def test_root_may_start_it_below_a_private_folder_and_no_permission_changes(fold
         status = Path(f"/proc/{cluster.process.pid}/status").read_text()
         assert "Uid:\t65534\t65534\t65534\t65534" in status
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
-        assert cluster.ask("SELECT current_user") == postgres.RUNTIME
+        assert cluster.fetch_value("SELECT current_user") == postgres.RUNTIME
 
 
 @as_root
-def test_it_has_no_capability_where_it_needs_none(folder: Path) -> None:
+def test_server_with_accessible_programs_has_no_capability(folder: Path) -> None:
     with Cluster(folder / "pg") as cluster:
-        # The packages may stand below a private folder even where the data does not.
-        reachable = launch.may_reach(str(cluster.server.binaries / "postgres"), 65534, 65534)
+        # The packages may be in a private folder even if the data is not.
+        accessible = launch.is_accessible(str(cluster.server.binaries / "postgres"), 65534, 65534)
         cluster.start()
         assert cluster.process
         status = Path(f"/proc/{cluster.process.pid}/status").read_text()
-        assert ("CapEff:\t0000000000000000" in status) == reachable
+        assert ("CapEff:\t0000000000000000" in status) == accessible
 
 
-def test_nobody_gets_in_without_the_password(folder: Path) -> None:
+def test_login_with_a_wrong_password_is_refused(folder: Path) -> None:
     with Cluster(folder / "pg") as cluster:
         cluster.start()
         for login in (postgres.SUPERUSER, postgres.OWNER, postgres.RUNTIME):
@@ -136,7 +139,7 @@ def test_nobody_gets_in_without_the_password(folder: Path) -> None:
         assert stat.S_IMODE((cluster.server.home / "passwords.json").stat().st_mode) == 0o600
 
 
-def test_the_owner_is_no_superuser_and_the_runtime_login_inherits_nothing(folder: Path) -> None:
+def test_owner_is_not_a_superuser_and_runtime_login_does_not_inherit(folder: Path) -> None:
     with Cluster(folder / "pg") as cluster:
         cluster.start()
         with psycopg.connect(cluster.server.url(postgres.OWNER)) as connection:
@@ -150,11 +153,11 @@ def test_the_owner_is_no_superuser_and_the_runtime_login_inherits_nothing(folder
         ]
 
 
-def test_it_ends_with_the_process_that_started_it(folder: Path) -> None:
+def test_server_ends_with_the_process_that_started_it(folder: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from hotelagent.embedded import postgres\n"
+        "import sys, time; from pathlib import Path; from hotelagent.embedded.servers import postgres\n"
         "server = postgres.Postgres(Path(sys.argv[1]), options=postgres.THROWAWAY); server.prepare()\n"
-        "process = server.start(2); server.wait(process); print(process.pid, flush=True); time.sleep(60)"
+        "process = server.start(2); server.wait_until_ready(process); print(process.pid, flush=True); time.sleep(60)"
     )
     home = folder / "pg"
     home.mkdir(mode=0o700)
@@ -162,12 +165,12 @@ def test_it_ends_with_the_process_that_started_it(folder: Path) -> None:
         [sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert starter.stdout
-    server = processes.Identity.of(int(starter.stdout.readline()))
+    server = processes.ProcessIdentity.of(int(starter.stdout.readline()))
     assert server
     starter.kill()
     starter.wait()
     starter.stdout.close()
     deadline = time.monotonic() + 15
-    while server.lives():
+    while server.is_running():
         assert time.monotonic() < deadline
         time.sleep(0.05)

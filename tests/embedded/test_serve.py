@@ -1,4 +1,4 @@
-"""`manage.py serve` in a second checkout: what a newcomer sees, and what happens when things are killed."""
+"""Tests of `manage.py serve` in a second checkout: its output, and its behaviour when processes are killed."""
 
 import http.client
 import os
@@ -15,18 +15,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hotelagent.embedded import command, ports
+from hotelagent.embedded import ports
+from hotelagent.embedded.scripts import manage
 from tests.embedded import checkout as checkouts
 from tests.embedded.checkout import Checkout, Serving, wait_until_nothing_runs
 
 pytestmark = pytest.mark.timeout(400)
 
 RUNNING = "hotelagent is running"
-RESTARTED_WITHIN = 90.0  # seconds; here, everything else is under test at the same time
+#: Seconds. Other tests run at the same time, so a restart takes long.
+RESTART_TIMEOUT = 90.0
 
 
-def postmaster(checkout: Checkout) -> int | None:
-    """Its process id; None while it is being started again, for its file is made anew."""
+def postmaster_pid(checkout: Checkout) -> int | None:
+    """Return the process id of PostgreSQL, or None during a restart, when the pid file is written again."""
     pid_file = checkout.folder / ".hotelagent/postgres/data/postmaster.pid"
     try:
         return int(pid_file.read_text().splitlines()[0])
@@ -34,23 +36,23 @@ def postmaster(checkout: Checkout) -> int | None:
         return None
 
 
-def by_words(checkout: Checkout, *words: str) -> list[psutil.Process]:
-    """The copy's processes with all of these words in their command line, the oldest first."""
-    found = [
+def processes_with(checkout: Checkout, *words: str) -> list[psutil.Process]:
+    """Return the processes of the copy with all these words in their command line, the oldest first."""
+    matching = [
         process
         for process in checkout.processes()
         if all(word in " ".join(process.info["cmdline"] or []) for word in words)
     ]
-    return sorted(found, key=psutil.Process.create_time)
+    return sorted(matching, key=psutil.Process.create_time)
 
 
-def status(checkout: Checkout, path: str, host: str = "localhost") -> int:
+def status_of(checkout: Checkout, path: str, host: str = "localhost") -> int:
     request = urllib.request.Request(
         f"http://127.0.0.1:{checkout.port}{path}", headers={"Host": f"{host}:{checkout.port}"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own address
-            return int(answer.status)
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - our own address
+            return int(response.status)
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
@@ -58,9 +60,9 @@ def status(checkout: Checkout, path: str, host: str = "localhost") -> int:
         return 0
 
 
-def wait_until(true: object, *, patience: float = RESTARTED_WITHIN) -> None:
-    deadline = time.monotonic() + patience
-    while not true():  # type: ignore[operator]
+def wait_until(condition: object, *, timeout: float = RESTART_TIMEOUT) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -78,15 +80,15 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         wait_until_nothing_runs(checkout)
 
 
-def test_each_host_of_the_table_answers(serving: Serving) -> None:
-    said = serving.log.read_text()
+def test_hosts_in_the_table_respond(serving: Serving) -> None:
+    output = serving.log.read_text()
     for host in ("localhost", "resort.localhost", "city.localhost"):
-        assert f"http://{host}:{serving.checkout.port}/admin/" in said
-        assert status(serving.checkout, "/admin/login/", host) == 200
+        assert f"http://{host}:{serving.checkout.port}/admin/" in output
+        assert status_of(serving.checkout, "/admin/login/", host) == 200
 
 
-def test_the_metrics_of_all_processes_are_one_page(serving: Serving) -> None:
-    def counted() -> float:
+def test_metrics_page_shows_the_requests_of_all_processes(serving: Serving) -> None:
+    def not_found_responses() -> float:
         url = f"http://127.0.0.1:{serving.checkout.port}/metrics"
         with urllib.request.urlopen(url, timeout=30) as page:
             lines = page.read().decode().splitlines()
@@ -96,14 +98,14 @@ def test_the_metrics_of_all_processes_are_one_page(serving: Serving) -> None:
             if line.startswith("hotelagent_request_seconds_count") and 'status="404"' in line
         )
 
-    before = counted()
+    before = not_found_responses()
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: status(serving.checkout, "/", "nobody.localhost"), range(40)))
-    assert answers == [404] * 40
-    assert [counted() - before for _ in range(4)] == [40] * 4
+        statuses = list(pool.map(lambda _: status_of(serving.checkout, "/", "nobody.localhost"), range(40)))
+    assert statuses == [404] * 40
+    assert [not_found_responses() - before for _ in range(4)] == [40] * 4
 
 
-def test_it_listens_on_this_machine_only(serving: Serving) -> None:
+def test_servers_listen_on_the_loopback_interface_only(serving: Serving) -> None:
     pids = {process.pid for process in serving.checkout.processes()}
     listening = {
         connection.laddr.ip
@@ -113,58 +115,60 @@ def test_it_listens_on_this_machine_only(serving: Serving) -> None:
     assert listening == {"127.0.0.1"}
 
 
-def test_a_command_beside_it_uses_its_servers_and_leaves_them(serving: Serving) -> None:
-    before = postmaster(serving.checkout)
+def test_command_during_serve_uses_the_same_servers_and_leaves_them_running(serving: Serving) -> None:
+    before = postmaster_pid(serving.checkout)
     done = serving.checkout.manage(
         "shell", "-c", "from django.conf import settings; print(settings.DATABASE_URL)"
     )
     assert done.returncode == 0, done.stderr
     assert "hotelagent_app" in done.stdout
-    assert postmaster(serving.checkout) == before
-    assert status(serving.checkout, "/health/ready") == 200
+    assert postmaster_pid(serving.checkout) == before
+    assert status_of(serving.checkout, "/health/ready") == 200
 
 
-def test_a_second_one_says_that_it_is_running_already(serving: Serving) -> None:
+def test_second_serve_exits_with_the_url_of_the_first(serving: Serving) -> None:
     done = serving.checkout.manage("serve")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert f"running already: http://localhost:{serving.checkout.port}" in done.stderr
+    assert f"already running at http://localhost:{serving.checkout.port}" in done.stderr
 
 
 @pytest.mark.parametrize(
-    "words", [("gunicorn",), ("celery", "worker"), ("celery", "beat"), ("embedded.mail",)], ids=" ".join
+    "words",
+    [("gunicorn",), ("celery", "worker"), ("celery", "beat"), ("embedded.mail.smtp_server",)],
+    ids=" ".join,
 )
-def test_a_killed_program_is_started_again(serving: Serving, words: tuple[str, ...]) -> None:
-    first = by_words(serving.checkout, *words)[0]
+def test_killed_program_is_restarted(serving: Serving, words: tuple[str, ...]) -> None:
+    first = processes_with(serving.checkout, *words)[0]
     first.kill()
-    serving.wait_for("died (SIGKILL)", patience=RESTARTED_WITHIN)
-    wait_until(lambda: (now := by_words(serving.checkout, *words)) and first not in now)
+    serving.wait_for("ended (SIGKILL)", timeout=RESTART_TIMEOUT)
+    wait_until(lambda: (now := processes_with(serving.checkout, *words)) and first not in now)
     wait_until(lambda: not ports.is_free(serving.checkout.port))
-    wait_until(lambda: status(serving.checkout, "/health/ready") == 200)
+    wait_until(lambda: status_of(serving.checkout, "/health/ready") == 200)
 
 
-def test_killed_servers_are_started_again(serving: Serving) -> None:
-    before = postmaster(serving.checkout)
+def test_killed_servers_are_restarted(serving: Serving) -> None:
+    before = postmaster_pid(serving.checkout)
     assert before is not None
     os.kill(before, signal.SIGKILL)
-    wait_until(lambda: postmaster(serving.checkout) not in {None, before})
-    wait_until(lambda: status(serving.checkout, "/health/ready") == 200)
-    by_words(serving.checkout, "embedded.keeper")[0].kill()
-    serving.wait_for("servers | died", patience=RESTARTED_WITHIN)
-    wait_until(lambda: status(serving.checkout, "/health/ready") == 200)
+    wait_until(lambda: postmaster_pid(serving.checkout) not in {None, before})
+    wait_until(lambda: status_of(serving.checkout, "/health/ready") == 200)
+    processes_with(serving.checkout, "servers.keeper")[0].kill()
+    serving.wait_for("servers | ended", timeout=RESTART_TIMEOUT)
+    wait_until(lambda: status_of(serving.checkout, "/health/ready") == 200)
 
 
-def test_nothing_runs_after_it_was_killed_and_the_next_start_goes_on(serving: Serving) -> None:
+def test_killed_serve_leaves_no_process_and_can_be_started_again(serving: Serving) -> None:
     serving.process.kill()
     serving.process.wait()
     wait_until_nothing_runs(serving.checkout)
     again = serving.checkout.serve()
-    again.wait_for(RUNNING, patience=RESTARTED_WITHIN)
+    again.wait_for(RUNNING, timeout=RESTART_TIMEOUT)
     assert again.stop() == 0
-    wait_until_nothing_runs(serving.checkout, patience=2)
+    wait_until_nothing_runs(serving.checkout, timeout=2)
 
 
-def test_a_port_in_use_is_one_line(serving: Serving) -> None:
+def test_serve_with_a_used_port_prints_one_line(serving: Serving) -> None:
     if serving.process.poll() is None:
         serving.stop()
     checkout = Checkout(serving.checkout.folder)
@@ -175,15 +179,15 @@ def test_a_port_in_use_is_one_line(serving: Serving) -> None:
         done = checkout.manage("serve")
     assert done.returncode == 2
     assert done.stderr == (
-        f"Port {checkout.port} (the site) is in use. Stop what listens there, or choose another: "
+        f"Port {checkout.port} (web) is in use. Stop the program that listens on it, or choose another port: "
         f"PORT={checkout.port + 1} make run\n"
     )
     wait_until_nothing_runs(checkout)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="root can do what an ordinary user does, not the other way")
-def test_an_ordinary_user_may_run_commands() -> None:
-    folder = Path("/var/tmp") / f"hotelagent-{os.getpid()}"  # noqa: S108 - where nobody may write
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user")
+def test_command_of_an_ordinary_user_creates_a_cluster_of_that_user() -> None:
+    folder = Path("/var/tmp") / f"hotelagent-{os.getpid()}"  # noqa: S108 - the user nobody can write there
     checkout = checkouts.copy(folder)
     try:
         subprocess.run(["chown", "-R", "-h", "nobody", folder], check=True)
@@ -194,9 +198,9 @@ def test_an_ordinary_user_may_run_commands() -> None:
         subprocess.run(["rm", "-rf", folder], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder of somebody else")
-def test_a_folder_that_is_not_writable_is_one_line() -> None:
-    folder = Path("/var/tmp") / f"hotelagent-closed-{os.getpid()}"  # noqa: S108 - where nobody may look
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder of another user")
+def test_command_in_a_read_only_checkout_prints_one_line() -> None:
+    folder = Path("/var/tmp") / f"hotelagent-closed-{os.getpid()}"  # noqa: S108 - the user nobody can read it
     checkout = checkouts.copy(folder)
     try:
         done = checkout.manage("migrate", as_nobody=True)
@@ -208,11 +212,11 @@ def test_a_folder_that_is_not_writable_is_one_line() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["help", "help migrate", "migrate --help", "--version", "check", ""])
-def test_what_reads_no_data_needs_no_servers(arguments: str) -> None:
-    assert not command.needs_servers(["manage.py", *arguments.split()])
+def test_needs_servers_for_a_command_without_database_access_is_false(arguments: str) -> None:
+    assert not manage.needs_servers(["manage.py", *arguments.split()])
 
 
-def test_help_starts_no_servers(tmp_path: Path) -> None:
+def test_help_does_not_start_servers(tmp_path: Path) -> None:
     checkout = checkouts.copy(tmp_path / "copy")
     assert checkout.manage("help").returncode == 0
     assert not (checkout.folder / ".hotelagent" / "postgres").exists()

@@ -15,7 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from hotelagent.embedded import paths, postgres
+from hotelagent.embedded import paths
+from hotelagent.embedded.servers import postgres
 from tests.servers import Servers
 
 HERE = Path(__file__).resolve().parent

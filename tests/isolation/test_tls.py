@@ -17,7 +17,8 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection, connections, transaction
 
-from hotelagent.embedded import paths, postgres, processes
+from hotelagent.embedded import paths, processes
+from hotelagent.embedded.servers import postgres
 from tenants.context import hotel_context, platform_context
 from tenants.database.backend.base import DatabaseWrapper
 from tenants.database.connections import database_settings, direct_connection
@@ -53,7 +54,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
     folder = tmp_path_factory.mktemp("tls")
     certificate = Certificate.make(folder, name="server")
     home = Path(paths.private_folder(folders.FOLDER / f"tls-{os.getpid()}"))
-    server = postgres.Postgres(home, options=postgres.THROWAWAY, programs=programs)
+    server = postgres.Postgres(home, options=postgres.THROWAWAY, binaries=programs)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         server.prepare()
@@ -66,8 +67,8 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
         server.options += (f"ssl_key_file={certificate.key.name}",)
         log = stack.enter_context((folder / "log").open("wb"))
         process = server.start(log)
-        stack.callback(processes.stop, process, signal_number=server.stop_signal, patience=10)
-        server.wait(process)
+        stack.callback(processes.stop, process, signal_number=server.stop_signal, timeout=10)
+        server.wait_until_ready(process)
         (server.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
         with psycopg.connect(server.url(postgres.SUPERUSER), autocommit=True) as superuser:
             superuser.execute("SELECT pg_reload_conf()")

@@ -17,7 +17,8 @@ import psycopg
 import pytest
 from django.db import connection, connections
 
-from hotelagent.embedded import paths, postgres, processes
+from hotelagent.embedded import paths, processes
+from hotelagent.embedded.servers import postgres
 from locks import selectors, services
 from locks.nights import Nights
 from tenants.context import hotel_context, platform_context
@@ -37,14 +38,14 @@ def stock_server(tmp_path: Path) -> Iterator[servers.StockPostgres]:
     if programs is None:
         servers.demand_or_skip("Debian's PostgreSQL (apt-get install postgresql)")
     home = Path(paths.private_folder(folders.FOLDER / f"stock-{os.getpid()}"))
-    server = servers.StockPostgres(home, programs=programs)
+    server = servers.StockPostgres(home, binaries=programs)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         server.prepare()
         log = stack.enter_context((tmp_path / "log").open("wb"))
         process = server.start(log)
-        stack.callback(processes.stop, process, signal_number=signal.SIGQUIT, patience=10)
-        server.wait(process)
+        stack.callback(processes.stop, process, signal_number=signal.SIGQUIT, timeout=10)
+        server.wait_until_ready(process)
         yield server
 
 

@@ -79,7 +79,7 @@ class ScriptedServer:
 
 @contextmanager
 def scripted_server(greeting: str) -> Iterator[ScriptedServer]:
-    server = ScriptedServer(port=ports.any_free(), greeting=greeting)
+    server = ScriptedServer(port=ports.find_free_port(), greeting=greeting)
     with socket.create_server((ports.LOOPBACK, server.port)) as listening:
         thread = threading.Thread(target=server.serve, args=(listening,))
         thread.start()

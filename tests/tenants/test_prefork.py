@@ -47,7 +47,7 @@ def test_a_forked_process_runs_each_task_in_the_hotel_that_it_was_sent_from(
             while client.llen(TOLD) < 3 * TASKS and time.monotonic() < deadline:
                 time.sleep(0.05)
         finally:
-            processes.stop(worker, signal_number=signal.SIGTERM, patience=15)
+            processes.stop(worker, signal_number=signal.SIGTERM, timeout=15)
         told = [line.decode().split("|") for line in client.lrange(TOLD, 0, -1)]
     assert len(told) == 3 * TASKS
     assert {tuple(line[:4]) for line in told} == {

@@ -1,3 +1,6 @@
+"""`serve`: runs the whole project in one terminal, for development."""
+
+import argparse
 import contextlib
 import fcntl
 import os
@@ -11,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 from rich.console import Console
 from rich.table import Table
@@ -19,49 +22,61 @@ from rich.table import Table
 from hotelagent.demo import hotels
 from hotelagent.embedded import paths, ports, processes, programs
 from hotelagent.embedded.errors import InUseError
-from hotelagent.embedded.servers import Lease, environment, servers
-from hotelagent.embedded.supervisor import Supervisor
+from hotelagent.embedded.servers.access import ServerAccess, running_servers, server_environment
+from hotelagent.embedded.supervisor import RED, Supervisor
 from hotelagent.settings.development import MAIL_PORT
 
-ROSTER = paths.RUN / "programs.json"
-READY_WITHIN = 60.0  # seconds
-GLANCE = 0.2  # seconds between two looks at the programs
+CHILDREN_FILE = paths.RUN / "programs.json"
+READY_TIMEOUT = 60.0  # seconds
+POLL_INTERVAL = 0.2  # seconds
 
 
 class Command(BaseCommand):
-    help = (
-        "Runs everything of this checkout in one terminal: web, worker, beat and a mail catcher, with the "
-        "embedded PostgreSQL and Valkey unless DATABASE_URL and REDIS_URL name others. The first time it "
-        "makes two demonstration hotels. Ctrl-C stops it all. PORT and MAIL_PORT choose other ports. It "
-        "listens on this machine only; deploy/ has what a deployment runs."
-    )
+    help = """Run the whole project in one terminal, for development.
+
+It runs web, worker, beat and a mail server that keeps all e-mails and shows them in the browser. Without DATABASE_URL
+and REDIS_URL it also runs the embedded PostgreSQL and Valkey. The first start creates two demonstration hotels. All
+ports are open on this machine only. Press Ctrl-C to stop.
+
+examples:
+  manage.py serve
+  PORT=9000 MAIL_PORT=9025 manage.py serve   use other ports than 8000 and 8025
+  LOG_LEVEL=INFO manage.py serve             show the log of worker and beat as well"""
     requires_system_checks = ()
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError("serve is for development; deploy/ has what a deployment runs.", returncode=2)
+            raise CommandError(
+                "serve is for development (DEBUG is off). See deploy/ for how to run a deployment.",
+                returncode=2,
+            )
         with contextlib.ExitStack() as stack:
-            stack.enter_context(only_one(settings.PORT))
-            processes.stop_orphans(ROSTER)
-            ports.demand(settings.PORT, purpose="the site", variable="PORT")
-            ports.demand(MAIL_PORT, purpose="the caught mail", variable="MAIL_PORT")
-            lease = stack.enter_context(servers()) if uses_embedded_servers() else None
-            self.say("Migrating the database")
+            stack.enter_context(only_instance(settings.PORT))
+            processes.stop_orphans(CHILDREN_FILE)
+            ports.require_free(settings.PORT, purpose="web", variable="PORT")
+            ports.require_free(MAIL_PORT, purpose="received e-mails", variable="MAIL_PORT")
+            access = stack.enter_context(running_servers()) if uses_embedded_servers() else None
+            self.report("Migrating the database")
             call_command("migrate", verbosity=0)
-            logins = hotels.set_up(self.say)
+            logins = hotels.set_up(self.report)
             connections.close_all()
-            self.say("Starting web, worker, beat and the mail catcher")
-            self.supervise(lease, logins)
+            self.report("Starting web, worker, beat and the mail server")
+            self.supervise(access, logins)
 
-    def say(self, text: str) -> None:
+    def report(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
 
-    def supervise(self, lease: Lease | None, logins: dict[str, dict[str, str]]) -> None:
+    def supervise(self, access: ServerAccess | None, logins: dict[str, dict[str, str]]) -> None:
+        """Run the programs until a signal arrives."""
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stopped.set())
-        smtp_port = ports.remember(paths.RUN / "smtp.port")
+        smtp_port = ports.reserve_port(paths.RUN / "smtp.port")
         supervisor = Supervisor(
             programs.programs(
                 port=settings.PORT,
@@ -70,45 +85,45 @@ class Command(BaseCommand):
                 mail_folder=paths.private_folder(paths.MAIL),
                 run=paths.RUN,
             ),
-            roster=ROSTER,
+            children_file=CHILDREN_FILE,
         )
         try:
-            # What somebody waits for comes first; beat, for which nobody does, when that is up.
+            # Beat starts last: the other programs load faster without it, and nobody waits for its first tick.
             supervisor.start("mail", "web", "worker")
             self.wait_until_ready(supervisor, stopped)
             supervisor.start()
             if not stopped.is_set():
                 print_table(logins)
-            while not stopped.wait(GLANCE):
-                supervisor.look()
-                if lease and lease.ensure():
-                    supervisor.say("servers", "died and are started again", "31")
+            while not stopped.wait(POLL_INTERVAL):
+                supervisor.restart_ended()
+                if access and access.ensure_running():
+                    supervisor.print_line("servers", "ended and were restarted", RED)
         finally:
-            supervisor.say("serve", "stopping")
+            supervisor.print_line("serve", "stopping")
             supervisor.stop()
 
     def wait_until_ready(self, supervisor: Supervisor, stopped: threading.Event) -> None:
-        deadline = time.monotonic() + READY_WITHIN
-        while not answers(settings.PORT):
+        deadline = time.monotonic() + READY_TIMEOUT
+        while not is_live(settings.PORT):
             if time.monotonic() > deadline:
-                raise CommandError("The site does not answer; the lines above say why.")
-            if stopped.wait(GLANCE):
+                raise CommandError("The web server does not respond. See the lines above for the reason.")
+            if stopped.wait(POLL_INTERVAL):
                 return
-            supervisor.look()
+            supervisor.restart_ended()
 
 
 @contextlib.contextmanager
-def only_one(port: int) -> Iterator[None]:
-    """Hold this checkout; raises InUseError where another `serve` has it."""
+def only_instance(port: int) -> Iterator[None]:
+    """Lock the checkout. Raises InUseError if another `serve` runs in it."""
     with (paths.private_folder(paths.RUN) / "serve.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            pid, _, where = lock.read().partition(" ")
+            pid, _, url = lock.read().partition(" ")
             raise InUseError(
-                f"This checkout is running already: {where.strip()}. Stop it with Ctrl-C in its terminal, "
-                f"or `kill {pid}`."
+                f"This checkout is already running at {url.strip()}. Stop it with Ctrl-C in its terminal, or with "
+                f"`kill {pid}`."
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()} http://localhost:{port}\n")
@@ -117,10 +132,11 @@ def only_one(port: int) -> Iterator[None]:
 
 
 def uses_embedded_servers() -> bool:
-    return bool(set(environment(environ={}).values()) & {settings.DATABASE_URL, settings.REDIS_URL})
+    embedded_urls = set(server_environment(environ={}).values())
+    return bool(embedded_urls & {settings.DATABASE_URL, settings.REDIS_URL})
 
 
-def answers(port: int) -> bool:
+def is_live(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://{ports.LOOPBACK}:{port}/health/live", timeout=5):
             return True
@@ -129,17 +145,20 @@ def answers(port: int) -> bool:
 
 
 def print_table(logins: dict[str, dict[str, str]]) -> None:
-    shown = Table(title="hotelagent is running. Ctrl-C stops it.", title_justify="left")
-    for heading in ("Where", "What for", "Login", "Password"):
-        shown.add_column(heading, no_wrap=True)
-    for place, staff in logins.items():
-        host = f"{place}.{settings.PLATFORM_HOST}" if place else settings.PLATFORM_HOST
-        purpose = f"{hotels.HOTELS[place]}: its admin" if place else "The platform: all hotels"
-        shown.add_row(
-            f"http://{host}:{settings.PORT}/admin/", purpose, "\n".join(staff), "\n".join(staff.values())
+    """Print the URLs with the passwords of the demonstration accounts."""
+    table = Table(title="hotelagent is running. Press Ctrl-C to stop.", title_justify="left")
+    for heading in ("URL", "Purpose", "User name", "Password"):
+        table.add_column(heading, no_wrap=True)
+    for slug, passwords in logins.items():
+        host = f"{slug}.{settings.PLATFORM_HOST}" if slug else settings.PLATFORM_HOST
+        table.add_row(
+            f"http://{host}:{settings.PORT}/admin/",
+            f"Admin of {hotels.HOTELS[slug]}" if slug else "Admin of the platform",
+            "\n".join(passwords),
+            "\n".join(passwords.values()),
         )
-        if place:
-            shown.add_row(f"http://{host}:{settings.PORT}/api/docs/", "Its REST API")
-    shown.add_row(f"http://localhost:{MAIL_PORT}/", "The mail that was sent")
-    # Wide enough for every address: one that is cut short cannot be clicked.
-    Console(width=Console(width=1000).measure(shown).maximum).print(shown)
+        if slug:
+            table.add_row(f"http://{host}:{settings.PORT}/api/docs/", f"REST API of {hotels.HOTELS[slug]}")
+    table.add_row(f"http://localhost:{MAIL_PORT}/", "Received e-mails")
+    # Wide enough for every URL, because a URL that is cut off can't be opened with a click.
+    Console(width=Console(width=1000).measure(table).maximum).print(table)

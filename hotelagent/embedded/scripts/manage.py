@@ -1,12 +1,13 @@
-"""Runs a management command with the embedded servers around it, when it needs them."""
+"""Runs a management command, with the embedded servers if it needs a database."""
 
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 from hotelagent.embedded.errors import EmbeddedError
-from hotelagent.embedded.servers import environment, servers
+from hotelagent.embedded.servers.access import running_servers, server_environment
 
+#: Commands that run without a database.
 WITHOUT_SERVERS = {
     "check",
     "collectstatic",
@@ -24,20 +25,21 @@ WITHOUT_SERVERS = {
 
 
 def needs_servers(arguments: Sequence[str]) -> bool:
-    """Whether a command line reads or writes data; `check` does when it is asked to look at a database."""
+    """Return whether the command needs a database. `check` needs one only with the option `--database`."""
     if len(arguments) < 2 or arguments[1] in WITHOUT_SERVERS:
         return "--database" in arguments
     return not {"-h", "--help", "--version"} & set(arguments[1:])
 
 
 def run(arguments: list[str], execute: Callable[[list[str]], None]) -> None:
+    """Execute the command and exit with 1 or 2 if the embedded servers can't be started."""
     try:
         if not needs_servers(arguments):
-            os.environ.update(environment())
+            os.environ.update(server_environment())
             execute(arguments)
             return
-        with servers():
-            os.environ.update(environment())
+        with running_servers():
+            os.environ.update(server_environment())
             execute(arguments)
     except EmbeddedError as error:
         print(error, file=sys.stderr)

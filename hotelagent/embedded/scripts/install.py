@@ -1,4 +1,7 @@
-"""Makes `.hotelagent/venv`. Run by path with any Python: the standard library only."""
+"""Creates the virtual environment `.hotelagent/venv` with the pinned packages.
+
+The Makefile runs this file by its path with the Python of the system, so it uses the standard library only.
+"""
 
 import fcntl
 import hashlib
@@ -8,13 +11,15 @@ import sys
 import sysconfig
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+CHECKOUT = Path(__file__).resolve().parents[3]
 HOME = CHECKOUT / ".hotelagent"
 VENV = HOME / "venv"
 PYTHON = VENV / "bin" / "python"
 REQUIREMENTS = CHECKOUT / "requirements" / "development.txt"
+#: Contains the fingerprint of the requirements that are installed.
 STAMP = VENV / "installed"
-DISK = 900 * 1024 * 1024  # bytes: packages, and pip's copies of them while it works
+#: Required disk space in bytes, for the packages and for the copies that pip makes during the installation.
+REQUIRED_BYTES = 900 * 1024 * 1024
 ATTEMPTS = 3
 
 
@@ -26,25 +31,24 @@ def is_ready() -> bool:
     return PYTHON.exists() and STAMP.exists() and STAMP.read_text() == fingerprint()
 
 
-def make_venv() -> str | None:
-    """Why there is no virtual environment, or None."""
-    made = subprocess.run(  # noqa: S603
+def create_venv() -> str | None:
+    """Create the virtual environment. Return an error message, or None."""
+    result = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False
     )
-    if made.returncode == 0:
+    if result.returncode == 0:
         return None
-    if "ensurepip" in made.stdout + made.stderr:
+    if "ensurepip" in result.stdout + result.stderr:
         version = sysconfig.get_python_version()
-        return f"Python {version} has no venv module. On Debian: `sudo apt-get install python{version}-venv`."
-    return (made.stderr or made.stdout).strip().splitlines()[-1]
+        return f"Python {version} has no venv module. On Debian, run `sudo apt-get install python{version}-venv`."
+    return (result.stderr or result.stdout).strip().splitlines()[-1]
 
 
 def install() -> str | None:
-    """Why the packages could not be installed, or None."""
+    """Install the packages. Return an error message, or None."""
     command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    command += [
-        "--no-compile"
-    ]  # our processes keep compiled modules in .hotelagent/pycache, and only what they use
+    # Modules are compiled when they are imported. The compiled files are in .hotelagent/pycache.
+    command += ["--no-compile"]
     command += ["--require-hashes", "-r", str(REQUIREMENTS)]
     for _ in range(ATTEMPTS):
         installed = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
@@ -54,7 +58,7 @@ def install() -> str | None:
         if "No space left" in installed.stderr:
             break
     problem = errors[-1] if errors else "pip failed."
-    return f"{problem} (Packages come from the network the first time; run the command again to go on.)"
+    return f"{problem} (The packages are downloaded, so this needs the network. Run the command again to continue.)"
 
 
 def main() -> int:
@@ -63,12 +67,12 @@ def main() -> int:
     try:
         HOME.mkdir(exist_ok=True)
         with (HOME / "install.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # another `make` may be installing
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another `make` may be installing packages
             return set_up()
     except OSError as error:
         print(
-            f"{error.filename or HOME}: {error.strerror}. Make the checkout writable for this user, "
-            "or delete .hotelagent if another user made it.",
+            f"{error.filename or HOME}: {error.strerror}. Make the checkout writable for this user, or delete "
+            ".hotelagent if another user created it.",
             file=sys.stderr,
         )
         return 1
@@ -79,16 +83,17 @@ def set_up() -> int:
         return 0
     problem = None
     if not PYTHON.exists():
-        if shutil.disk_usage(HOME).free < DISK:
-            problem = f"The disk of {HOME} has less than {DISK // 2**20} MB left. Free some and try again."
+        if shutil.disk_usage(HOME).free < REQUIRED_BYTES:
+            required = REQUIRED_BYTES // 2**20
+            problem = f"The disk of {HOME} has less than {required} MB left. Free disk space and try again."
         else:
             print(
-                f"Making {VENV.name} with Python {sysconfig.get_python_version()}",
+                f"Creating the virtual environment with Python {sysconfig.get_python_version()}",
                 flush=True,
             )
-            problem = make_venv()
+            problem = create_venv()
     if not problem:
-        print("Installing the pinned packages (a minute or two, only when they changed)", flush=True)
+        print("Installing the pinned packages (one or two minutes, only after they have changed)", flush=True)
         problem = install()
     if problem:
         print(problem, file=sys.stderr)

@@ -1,0 +1,156 @@
+"""Access to the embedded servers: the environment variables with their URLs, and the lock that keeps them running."""
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from hotelagent.embedded import paths, ports
+from hotelagent.embedded.errors import EmbeddedError
+from hotelagent.embedded.servers import keeper
+from hotelagent.embedded.servers.postgres import OWNER
+
+#: Seconds to wait for a lock. The first start creates a database cluster, which takes some of them.
+LOCK_TIMEOUT = 60.0
+#: An address without a server, for commands that only read settings before the servers were started once.
+UNUSED_ADDRESS = "127.0.0.1:1"
+DEFAULT_SMTP_PORT = 1025
+
+
+def server_environment(home: Path = paths.HOME, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return values for those of DATABASE_URL, DATABASE_DIRECT_URL, REDIS_URL and EMAIL_URL that are not set.
+
+    They are the URLs of the embedded servers. No server is started.
+    """
+    postgres, valkey = keeper.services(home)
+    variables: dict[str, str] = {}
+    if not environ.get("DATABASE_URL"):
+        try:
+            variables |= {"DATABASE_URL": postgres.url(), "DATABASE_DIRECT_URL": postgres.url(OWNER)}
+        except FileNotFoundError:
+            variables["DATABASE_URL"] = f"postgres://{UNUSED_ADDRESS}/hotelagent"
+    if not environ.get("REDIS_URL"):
+        try:
+            variables["REDIS_URL"] = valkey.url()
+        except FileNotFoundError:
+            variables["REDIS_URL"] = f"redis://{UNUSED_ADDRESS}/0"
+    if not environ.get("EMAIL_URL"):
+        port = ports.read_port(home / "run" / "smtp.port") or DEFAULT_SMTP_PORT
+        variables["EMAIL_URL"] = f"smtp://{ports.LOOPBACK}:{port}"
+    return variables
+
+
+@contextlib.contextmanager
+def running_servers() -> Iterator["ServerAccess"]:
+    """Keep the embedded servers running inside the `with` block. Start them if they do not run.
+
+    If no other process uses the servers, they are stopped before the block returns. Raises EmbeddedError if they can't
+    be started.
+    """
+    access = ServerAccess()
+    access.acquire()
+    try:
+        yield access
+    finally:
+        access.release()
+
+
+class ServerAccess:
+    """The use of the embedded servers by this process. See `keeper` for the locks."""
+
+    def __init__(self) -> None:
+        self.home = paths.HOME
+        self.run = paths.private_folder(self.home / "run")
+        self.users: TextIO | None = None
+        self.keeper: subprocess.Popen[bytes] | None = None
+
+    def acquire(self) -> None:
+        """Take the shared lock, after a keeper that is just stopping, and start the keeper if none runs."""
+        self.users = (self.run / keeper.USERS_LOCK).open("a")
+        lock_file(self.users, fcntl.LOCK_SH, timeout=LOCK_TIMEOUT)
+        self.ensure_running()
+
+    def ensure_running(self) -> bool:
+        """Start the keeper if none runs. Return whether it was started. Raises EmbeddedError."""
+        with (self.run / "start.lock").open("w") as start_lock:
+            lock_file(start_lock, fcntl.LOCK_EX, timeout=LOCK_TIMEOUT)
+            if self.has_keeper():
+                return False
+            if self.keeper:
+                self.keeper.wait()
+            self._start_keeper()
+            return True
+
+    def has_keeper(self) -> bool:
+        return is_locked(self.run / keeper.KEEPER_LOCK)
+
+    def _start_keeper(self) -> None:
+        if not (self.home / "postgres" / "data").exists():
+            paths.require_disk_space(self.home)
+        log = self.run / keeper.LOG
+        reader, writer = os.pipe()
+        with os.fdopen(reader, "rb") as report, log.open("ab") as output:
+            output.truncate(0)
+            self.keeper = subprocess.Popen(  # noqa: S603 - our own command line
+                [sys.executable, "-m", keeper.__name__, str(self.home), str(writer)],
+                cwd=paths.CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=(writer,),
+                start_new_session=True,
+            )
+            os.close(writer)
+            outcome = report.read().decode()
+        if outcome != "ready":
+            self.keeper.wait()
+            raise EmbeddedError(f"{outcome or 'The embedded servers did not start.'} (Log: {log})")
+
+    def release(self) -> None:
+        """Release the shared lock. If this was the last user, wait until the servers have stopped."""
+        if not self.users:
+            return
+        self.users.close()
+        deadline = time.monotonic() + LOCK_TIMEOUT
+        while self.has_keeper() and not self._has_other_users() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if self.keeper:
+            self.keeper.poll()
+
+    def _has_other_users(self) -> bool:
+        """Return whether another process holds the shared lock. Otherwise the keeper soon has the exclusive one."""
+        time.sleep(0.1)
+        return not is_locked(self.run / keeper.USERS_LOCK)
+
+
+def is_locked(path: Path) -> bool:
+    """Return whether a running process holds an exclusive lock on the file."""
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def lock_file(file: TextIO, operation: int, *, timeout: float) -> None:
+    """Lock the file, shared or exclusively. Raises EmbeddedError after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(file, operation | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise EmbeddedError(
+                    f"Another command has locked {file.name} for {timeout:.0f} seconds. Stop it and try again."
+                ) from error
+            time.sleep(0.05)
+        else:
+            return
