@@ -1,8 +1,8 @@
 """Offers of free rooms to the waiting list, to the oldest entry first.
 
-What frees a room makes the entries that it could serve due, in the same transaction, and a worker offers the room to
-them. A client that tries to hold the room before that offers it to the waiting list first, also in the same
-transaction. So no client overtakes the waiting list. Staff can, because they decide about the hotel's rooms.
+A transaction that frees a room makes the entries that the room could serve due, and a worker offers the room to them.
+A client that tries to hold the room before that offers it to the waiting list first, in the same transaction. So no
+client overtakes the waiting list. Moves and closures do not look at it, because staff decide about the hotel's rooms.
 """
 
 import datetime
