@@ -1,1 +1,1 @@
-"""The project: settings, addresses, processes, and the conventions that every app shares."""
+"""The project package: settings, URLs, processes, and the conventions that all apps share. See README.md."""

@@ -6,11 +6,12 @@ class HotelagentConfig(AppConfig):
     name = "hotelagent"
 
     def ready(self) -> None:
-        # Whoever sends a task must know our broker: without this, requests and commands would send to Celery's own
-        # default. Not in `hotelagent/__init__.py`: that runs before wsgi.py has said which settings count.
+        # Every process that sends tasks must import our Celery application, or Celery would use its default broker. The
+        # import is not in `hotelagent/__init__.py`, because that module is loaded before wsgi.py sets the settings.
         from hotelagent import celery, checks  # noqa: F401, PLC0415 - the checks register themselves
-        from hotelagent.core import telemetry  # noqa: PLC0415 - the checks register themselves
+        from hotelagent.core import telemetry  # noqa: PLC0415 - needs the settings
 
         telemetry.start()
-        autodiscover_modules("personal_data")  # what each app leaves out of a masked copy
-        autodiscover_modules("cards")  # each app's figures for the first page of the admin
+        # Modules of the apps that register what they contribute.
+        autodiscover_modules("personal_data")  # columns that a masked backup leaves out
+        autodiscover_modules("cards")  # cards and panels of the admin's start page

@@ -1,13 +1,15 @@
-"""The Content-Security-Policy of each part of the site: as little as that part needs.
+"""The Content-Security-Policy of each part of the site.
 
-Everywhere: nothing but our own files, no inline script, no frame around us, no form to elsewhere.
+All policies allow files from our own host only, and forbid inline scripts, frames around our pages and forms that post
+to other hosts. Some parts need more:
 
-The admin adds two things that unfold can't do without: Alpine.js evaluates the expressions in its attributes
-(`'unsafe-eval'`; inline scripts and event handlers stay forbidden), and a few elements carry a `style` attribute
-(`style-src-attr`; style elements stay forbidden, but for those that `inline_styles` knows to the letter). The API's
-documentation needs `data:` images and the style elements that Swagger UI makes. The page behind a mail's "Unsubscribe"
-wears the hotel's own colour, in `style` attributes. What the API itself answers is never a page, so it may load nothing
-at all.
+- The admin: Alpine.js, which unfold uses, evaluates expressions in attributes (`'unsafe-eval'`), and some elements have
+  a `style` attribute (`style-src-attr`). Inline scripts, event handlers and style elements stay forbidden, except for
+  the style elements that `hotelagent.admin.inline_styles` allows by their hash.
+- The API documentation: Swagger UI needs `data:` images and creates style elements.
+- The unsubscribe page of a reminder uses the hotel's colour in `style` attributes.
+
+Responses of the API are not pages, so they may load nothing at all.
 """
 
 from typing import Any
@@ -35,16 +37,21 @@ ADMIN = {
     "style-src-attr": [UNSAFE_INLINE],
     "img-src": [SELF, "data:"],
 }
-DOCS = {**PAGE, "style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]}
+API_DOCUMENTATION = {**PAGE, "style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]}
 API = {"default-src": [NONE], "frame-ancestors": [NONE]}
-GUEST = {**PAGE, "style-src-attr": [UNSAFE_INLINE]}
+UNSUBSCRIBE = {**PAGE, "style-src-attr": [UNSAFE_INLINE]}
 
-#: The first prefix that fits decides.
-BY_PREFIX = (("/admin/", ADMIN), ("/api/docs/", DOCS), ("/api/", API), ("/unsubscribe/", GUEST))
+#: Policies by the beginning of the path. The first match counts, and other paths have the policy PAGE.
+BY_PREFIX = (
+    ("/admin/", ADMIN),
+    ("/api/docs/", API_DOCUMENTATION),
+    ("/api/", API),
+    ("/unsubscribe/", UNSUBSCRIBE),
+)
 
 
-class PolicyMiddleware(CSPMiddleware):
-    """django-csp, with the policy chosen by address; a view's own decorators still count."""
+class ContentSecurityPolicyMiddleware(CSPMiddleware):
+    """django-csp's middleware, with the policy chosen by path. The decorators of django-csp take precedence."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

@@ -1,4 +1,4 @@
-"""The pages outside of the admin and the API."""
+"""The public pages outside of the admin and the API."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
@@ -8,7 +8,7 @@ from tenants.context import current_tenant
 
 
 def landing(request: HttpRequest) -> HttpResponse:
-    """What a person finds who types the host's name: where to go from here."""
+    """Render the page at `/`, with links to the admin and the API documentation."""
     tenant = current_tenant()
     return render(
         request,
@@ -18,5 +18,5 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 def favicon(_request: HttpRequest) -> HttpResponse:
-    """Browsers ask for it where no page names an icon: at what the API answers."""
+    """Redirect to the icon. Browsers request /favicon.ico for responses that are not HTML, such as JSON."""
     return HttpResponsePermanentRedirect(static("hotelagent/icon.svg"))

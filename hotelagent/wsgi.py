@@ -1,4 +1,4 @@
-"""What gunicorn serves: `gunicorn hotelagent.wsgi`."""
+"""The WSGI application, for `gunicorn hotelagent.wsgi`."""
 
 import os
 

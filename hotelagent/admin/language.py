@@ -34,7 +34,7 @@ OF_DJANGO = (
 )
 
 
-class PreferredLanguage:
+class PreferredLanguageMiddleware:
     """Middleware, after authentication: activates the language that the member of staff chose."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

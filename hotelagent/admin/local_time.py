@@ -11,7 +11,7 @@ from tenants.context import current_tenant
 PAGES = "/admin/"
 
 
-class HotelTime:
+class HotelTimeZoneMiddleware:
     """Middleware, inside of the hotel's context: activates its time zone for the admin's pages."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -97,7 +97,7 @@ REQUESTS = histogram(
 )
 
 
-class RequestMetrics:
+class RequestMetricsMiddleware:
     """Middleware that measures all responses, those of other middleware included, but not the health probes."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -1,0 +1,1 @@
+"""Health and readiness probes, and the endpoint for Prometheus."""

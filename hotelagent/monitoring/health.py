@@ -1,15 +1,17 @@
-"""The probes: `/health/live`, `/health/ready` and `/metrics`, answered before any hotel is looked up.
+"""The probes `/health/live` and `/health/ready`, and the metrics at `/metrics`.
 
-Probes come by address, not by a host name, so this stands in front of all other middleware.
+Probes use the IP address of a machine instead of a host name, so this middleware comes before all others.
 
-Live asks whether THIS process should be replaced. It leaves the database and Redis out on purpose: restarting
-every web process because the database is away helps nobody. What it does look at is what a restart cures: a
-request that hangs for minutes (gunicorn's threads have no watchdog of their own, a hung one is lost for good),
-no further thread to be had, and the metrics directory no longer writable.
+`/health/live` tells whether this process should be restarted. It does not look at the database or Redis, because
+restarting all web processes would not bring a database back. It checks what a restart can cure: a request that has
+hung for minutes (gunicorn does not detect a hung thread, and the thread is lost), a process that can't start a thread,
+and a metrics directory that is no longer writable.
 
-Ready asks whether to send requests here NOW: the database on the runtime route, Redis, and migrations.
+`/health/ready` tells whether this process can handle requests at the moment. It checks the database on the runtime
+connection, Redis, and whether all migrations are applied.
 
-`/metrics` answers to `Authorization: Bearer <METRICS_TOKEN>`; where no token is set, to this machine only.
+`/metrics` requires `Authorization: Bearer <METRICS_TOKEN>`. Without that setting, only requests from this machine are
+answered.
 """
 
 import hmac
@@ -26,18 +28,19 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from hotelagent.core import metrics
 from hotelagent.monitoring import readiness
 
-#: Longer than any request may take: the statement timeout is 15 s, an export may need minutes.
+#: Seconds after which a request counts as hung. A statement takes at most 15 seconds, but an export may take minutes.
 HUNG_AFTER_SECONDS = 300.0
-PROBE_SECONDS = 1.0
+THREAD_TIMEOUT_SECONDS = 1.0
 
-_METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class HealthMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.running: dict[int, float] = {}  # request -> when it began, monotonic seconds
-        self.numbers = itertools.count()
+        #: The start of each running request, in seconds of the monotonic clock.
+        self.running: dict[int, float] = {}
+        self.request_numbers = itertools.count()
         self.probes = {
             "/health/live": self.live,
             "/health/ready": self.ready,
@@ -48,7 +51,7 @@ class HealthMiddleware:
         probe = self.probes.get(request.path_info)
         if probe is not None:
             return probe(request)
-        number = next(self.numbers)
+        number = next(self.request_numbers)
         self.running[number] = time.monotonic()
         try:
             return self.get_response(request)
@@ -56,48 +59,51 @@ class HealthMiddleware:
             del self.running[number]
 
     def live(self, _request: HttpRequest) -> HttpResponse:
-        parts = {
-            "requests": self.no_request_hangs(),
-            "threads": a_thread_starts(),
-            "disk": the_metrics_directory_takes_a_file(),
-        }
-        return answer(parts)
+        return health_response(
+            {
+                "requests": self.check_running_requests(),
+                "threads": check_threads(),
+                "disk": check_metrics_directory(),
+            }
+        )
 
     def ready(self, _request: HttpRequest) -> HttpResponse:
-        return answer(readiness.parts())
+        return health_response(readiness.check_parts())
 
     def metrics(self, request: HttpRequest) -> HttpResponse:
         if not may_read_metrics(request):
             return HttpResponse("Not found\n", status=404, content_type="text/plain")
-        return HttpResponse(metrics.exposition(), content_type=_METRICS_TYPE)
+        return HttpResponse(metrics.exposition(), content_type=_METRICS_CONTENT_TYPE)
 
-    def no_request_hangs(self) -> str:
+    def check_running_requests(self) -> str:
         oldest = min(list(self.running.values()), default=None)
         if oldest is not None and time.monotonic() - oldest > HUNG_AFTER_SECONDS:
             return f"a request has been running for more than {HUNG_AFTER_SECONDS:.0f} s"
         return readiness.OK
 
 
-def answer(parts: dict[str, str]) -> HttpResponse:
-    """200 where every part is fine, else 503; never cached. Parts say what is wrong, not where or with what login."""
-    fine = all(part == readiness.OK for part in parts.values())
+def health_response(parts: dict[str, str]) -> HttpResponse:
+    """Return a response with the status 200 if all parts are ok, or 503. It contains no host names or credentials."""
+    is_ok = all(state == readiness.OK for state in parts.values())
     return JsonResponse(
-        {"status": readiness.OK if fine else "failing", "parts": parts},
-        status=200 if fine else 503,
+        {"status": readiness.OK if is_ok else "failing", "parts": parts},
+        status=200 if is_ok else 503,
         headers={"Cache-Control": "no-store"},
     )
 
 
-def a_thread_starts() -> str:
+def check_threads() -> str:
+    """Start a thread and return whether it ran."""
     ran = threading.Event()
     try:
         threading.Thread(target=ran.set, daemon=True).start()
     except RuntimeError:
-        return "no further thread can be started"
-    return readiness.OK if ran.wait(PROBE_SECONDS) else "a new thread does not get to run"
+        return "no thread can be started"
+    return readiness.OK if ran.wait(THREAD_TIMEOUT_SECONDS) else "a new thread does not run"
 
 
-def the_metrics_directory_takes_a_file() -> str:
+def check_metrics_directory() -> str:
+    """Write a file to the directory of the metrics and return whether that was possible."""
     directory = metrics.multiprocess_directory()
     if directory is None:
         return readiness.OK
@@ -106,17 +112,17 @@ def the_metrics_directory_takes_a_file() -> str:
         probe.write_bytes(b"1")
         probe.unlink()
     except OSError as error:
-        return f"PROMETHEUS_MULTIPROC_DIR takes no file: {error.strerror}"
+        return f"PROMETHEUS_MULTIPROC_DIR is not writable: {error.strerror}"
     return readiness.OK
 
 
 def may_read_metrics(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN:
-        given = request.headers.get("Authorization", "")
-        return hmac.compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
-    # A reverse proxy on this machine also comes from loopback; it says for whom it asks.
-    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+        authorization = request.headers.get("Authorization", "")
+        return hmac.compare_digest(authorization.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
+    # A reverse proxy on this machine connects from the loopback address too, but adds one of these headers.
+    is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
     try:
-        return not forwarded and ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:  # a unix socket has no address: only a proxy talks to one
+        return not is_forwarded and ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:  # connections to a Unix socket have no address, and only a proxy uses one
         return False

@@ -1,10 +1,13 @@
-"""What a process needs to answer requests, each part looked at within a bounded time."""
+"""Checks of what a process needs to handle requests: the database, its migrations and Redis.
+
+Each check has a time limit.
+"""
 
 import functools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TookTooLong
+from concurrent.futures import TimeoutError as FutureTimeoutError
 
 import redis
 from django.conf import settings
@@ -15,54 +18,54 @@ from django.db.migrations.recorder import MigrationRecorder
 from tenants.context import platform_context
 
 OK = "ok"
-PART_SECONDS = 2.0
-#: Once they are current for this code they stay so; a roll-back of the database is felt within this time.
-MIGRATIONS_SEEN_SECONDS = 60.0
+TIMEOUT_SECONDS = 2.0
+#: Seconds for which applied migrations are not checked again, so a rolled back database is noticed after this time.
+MIGRATIONS_CACHE_SECONDS = 60.0
 
-# Its own threads, so that a database that hangs costs a probe two seconds and not a worker's thread for ever.
-# One thread for each part: while one still hangs, the next probe's part waits behind it and times out too.
-_threads = {
+# One thread per check, apart from the threads of the web server. If the database hangs, a probe takes two seconds and
+# does not block a thread of the web server. The check of the next probe waits behind the one that hangs, and times out.
+_executors = {
     name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ready-{name}")
     for name in ("database", "migrations", "redis")
 }
-_migrations_seen_at = float("-inf")
+_migrations_checked_at = float("-inf")
 
 
-def parts() -> dict[str, str]:
-    """The state of each part: `ok`, or what is wrong in words that name no host, login or key."""
-    looks: dict[str, Callable[[], str]] = {
-        "database": _database,
-        "migrations": _migrations,
-        "redis": _redis,
+def check_parts() -> dict[str, str]:
+    """Return the state of each part: `ok`, or a description without host names, logins and keys."""
+    checks: dict[str, Callable[[], str]] = {
+        "database": _check_database,
+        "migrations": _check_migrations,
+        "redis": _check_redis,
     }
-    running = {name: _threads[name].submit(look) for name, look in looks.items()}
-    deadline = time.monotonic() + PART_SECONDS
+    futures = {name: _executors[name].submit(check) for name, check in checks.items()}
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     states = {}
-    for name, future in running.items():
+    for name, future in futures.items():
         try:
             states[name] = future.result(timeout=max(0.0, deadline - time.monotonic()))
-        except TookTooLong:
+        except FutureTimeoutError:
             future.cancel()
-            states[name] = f"no answer within {PART_SECONDS:g} s"
-        except Exception as error:  # noqa: BLE001 - whatever it is, this part is not ready
+            states[name] = f"no response within {TIMEOUT_SECONDS:g} s"
+        except Exception as error:  # noqa: BLE001 - whatever the error, this part is not ready
             states[name] = f"failing ({type(error).__name__})"
     return states
 
 
-def _database() -> str:
+def _check_database() -> str:
     try:
         with platform_context(), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError as error:
         return f"not reachable ({type(error).__name__})"
     finally:
-        connection.close()  # every probe asks for a new one: that is what a request will do
+        connection.close()  # each probe opens a new connection, to find out whether a request could
     return OK
 
 
-def _migrations() -> str:
-    global _migrations_seen_at  # noqa: PLW0603 - remembered for the process
-    if time.monotonic() - _migrations_seen_at < MIGRATIONS_SEEN_SECONDS:
+def _check_migrations() -> str:
+    global _migrations_checked_at  # noqa: PLW0603 - shared by the threads of the process
+    if time.monotonic() - _migrations_checked_at < MIGRATIONS_CACHE_SECONDS:
         return OK
     try:
         with platform_context():
@@ -71,22 +74,22 @@ def _migrations() -> str:
         return f"not readable ({type(error).__name__})"
     finally:
         connection.close()
-    missing = wanted_migrations() - applied.keys()
+    missing = required_migrations() - applied.keys()
     if missing:
         return f"{len(missing)} not applied; run `manage.py migrate`"
-    _migrations_seen_at = time.monotonic()
+    _migrations_checked_at = time.monotonic()
     return OK
 
 
 @functools.cache
-def wanted_migrations() -> frozenset[tuple[str, str]]:
-    """The newest migration of each app, as this code knows them."""
+def required_migrations() -> frozenset[tuple[str, str]]:
+    """Return the newest migration of each app in this version of the code."""
     return frozenset(MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes())
 
 
-def _redis() -> str:
+def _check_redis() -> str:
     client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=PART_SECONDS, socket_timeout=PART_SECONDS
+        settings.REDIS_URL, socket_connect_timeout=TIMEOUT_SECONDS, socket_timeout=TIMEOUT_SECONDS
     )
     try:
         client.ping()

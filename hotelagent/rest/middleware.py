@@ -17,7 +17,7 @@ API_PREFIX = "/api/v"
 _Handler = Callable[[HttpRequest], HttpResponse]
 
 
-class RequestId:
+class RequestIdMiddleware:
     """Sets `request.request_id`: the caller's `X-Request-ID` where it is one, else ours; answered either way."""
 
     def __init__(self, get_response: _Handler) -> None:
@@ -34,7 +34,7 @@ class RequestId:
         return response
 
 
-class ApiProblems:
+class ProblemDocumentMiddleware:
     """Turns pages of middleware and of Django (unknown host or address, CSRF, debug) into problem documents."""
 
     def __init__(self, get_response: _Handler) -> None:
@@ -56,7 +56,7 @@ class ApiProblems:
         return answer
 
 
-class Slashes(CommonMiddleware):
+class SlashMiddleware(CommonMiddleware):
     """Django's, which leads on only who reads: a PUT that is led on arrives as a GET, and looks as if it had worked."""
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:

@@ -43,7 +43,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     )
 
 
-class Operation(AutoSchema):
+class OperationSchema(AutoSchema):
     """REST framework's `DEFAULT_SCHEMA_CLASS`."""
 
     def get_summary(self) -> str | None:

@@ -1,1 +1,1 @@
-"""Settings: `base` says what all deployments share; `development` and `production` say what differs."""
+"""Django's settings. `base` has what all environments share; `development` and `production` start with a copy of it."""

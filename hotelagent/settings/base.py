@@ -1,4 +1,4 @@
-"""What every deployment shares. Values come from the environment; a wrong one raises and names its variable."""
+"""The settings that all environments share. Values come from environment variables (see deploy/example.env)."""
 
 import logging
 from pathlib import Path
@@ -13,20 +13,21 @@ from tenants.database.connections import database_settings, derive_direct_url
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
-# Who we are
+# The deployment
 VERSION = "0.1.0"
 PLATFORM_HOST = env.str("PLATFORM_HOST", default="localhost")
 PORT = env.int("PORT", default=8000)
-# How many proxies of ours stand in front: the client's address is that many from the end of X-Forwarded-For.
+# Number of trusted reverse proxies. The client's IP address is the entry of X-Forwarded-For at this position from the
+# end.
 TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
-# How often a process looks whether hosts lead elsewhere; tests: 0, at each request.
+# Seconds for which a process may use its copy of the hosts before it checks for changes. Tests use 0.
 ROUTING_CHECK_SECONDS = 0.4
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"hotelagent <no-reply@{PLATFORM_HOST}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Django
-# Not django.contrib.postgres: its fields and constraints need no app, and the app would ask the catalog twice
-# about types that we don't have on every new connection, before any hotel is set.
+# django.contrib.postgres is left out. Its fields and constraints work without the app, and the app would query the
+# catalog twice on each new connection for types that we don't use.
 INSTALLED_APPS = [
     "hotelagent",
     "tenants",
@@ -51,27 +52,29 @@ INSTALLED_APPS = [
     "waffle",
 ]
 MIDDLEWARE = [
-    "hotelagent.monitoring.health.HealthMiddleware",  # before routing: probes use the IP address
-    "hotelagent.core.metrics.RequestMetrics",
-    "hotelagent.rest.middleware.RequestId",
-    "hotelagent.rest.middleware.ApiProblems",
+    # Health probes use the IP address of the machine, so they come before the host is looked up.
+    "hotelagent.monitoring.health.HealthMiddleware",
+    "hotelagent.core.metrics.RequestMetricsMiddleware",
+    "hotelagent.rest.middleware.RequestIdMiddleware",
+    "hotelagent.rest.middleware.ProblemDocumentMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tenants.middleware.HotelMiddleware",
-    "hotelagent.csp.PolicyMiddleware",
+    "hotelagent.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "hotelagent.rest.middleware.Slashes",
+    "hotelagent.rest.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "tenants.middleware.ActorMiddleware",
-    "hotelagent.admin.language.PreferredLanguage",
-    "hotelagent.admin.local_time.HotelTime",
+    "hotelagent.admin.language.PreferredLanguageMiddleware",
+    "hotelagent.admin.local_time.HotelTimeZoneMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-ROOT_URLCONF = "hotelagent.urls.platform"  # the hotel's own is chosen by HotelMiddleware
+# HotelMiddleware replaces it by HOTEL_URLCONF for the hosts of hotels.
+ROOT_URLCONF = "hotelagent.urls.platform"
 HOTEL_URLCONF = "hotelagent.urls.hotel"
 WSGI_APPLICATION = "hotelagent.wsgi.application"
 TEMPLATES: list[dict[str, Any]] = [
@@ -107,7 +110,8 @@ SESSION_COOKIE_NAME = "hotelagent_session"
 CSRF_COOKIE_NAME = "hotelagent_csrf"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
-SILENCED_SYSTEM_CHECKS = ["auth.E003"]  # user names are unique without case, by a constraint it doesn't know
+# User names are unique regardless of case, by a constraint that the check does not recognize.
+SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 
 # The database: one alias with a runtime and a direct connection
 DATABASE_URL = env.str("DATABASE_URL", default="")
@@ -124,9 +128,10 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
-        "KEY_FUNCTION": "tenants.context.make_cache_key",  # a key belongs to the hotel that is set
+        # Each key contains the schema of the current hotel.
+        "KEY_FUNCTION": "tenants.context.make_cache_key",
     },
-    # Flags and switches are the platform's, the same for every hotel: a change empties one key, not one a hotel.
+    # Feature flags are the same for all hotels, so a change must invalidate one key and not one per hotel.
     "flags": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
@@ -138,14 +143,15 @@ WAFFLE_CACHE_NAME = "flags"
 # Celery
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300}  # seconds; longer than any task may run
+# Seconds. Must be longer than CELERY_TASK_TIME_LIMIT, or a running task would be delivered again.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_IGNORE_RESULT = True
-# Celery closes no connection around a task; hotelagent.celery does what Django does.
+# Keeps Celery from closing the database connections after each task. hotelagent.celery closes unusable ones.
 CELERY_DB_REUSE_MAX = 2**62
 CELERY_TASK_TIME_LIMIT = 240
 CELERY_TASK_SOFT_TIME_LIMIT = 200
@@ -154,12 +160,12 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "hotelagent.beat.LeadingScheduler"
 
-# Mail
-_MAIL = env.mail("EMAIL_URL")
-vars().update(_MAIL)
-EMAIL_TIMEOUT = 20
-# `user:password`, which a provider shows with what it tells of mails; none: it is not listened to.
-ANYMAIL = {**_MAIL.get("ANYMAIL", {}), "WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", default="")}
+# E-mail
+_EMAIL_SETTINGS = env.email("EMAIL_URL")
+globals().update(_EMAIL_SETTINGS)
+EMAIL_TIMEOUT = 20  # seconds
+# The basic authentication (`user:password`) of the provider's webhooks. If it is empty, they are not accepted.
+ANYMAIL = {**_EMAIL_SETTINGS.get("ANYMAIL", {}), "WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", default="")}
 
 # Language and time
 LANGUAGE_CODE = "en"
@@ -169,17 +175,17 @@ FORMAT_MODULE_PATH = ["hotelagent.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-# Files that pages need
+# Static files
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".hotelagent" / "static"
 
-# Webhooks and calendars: whether they may be at http and at addresses that are not on the public internet
+# Whether the URLs of webhooks and calendars may use http and lead to private networks
 ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=False)
 
-# Minutes from one reading of a channel's calendar to the next
+# Minutes between two imports of a linked calendar
 CALENDAR_POLL_MINUTES = env.int("CALENDAR_POLL_MINUTES", default=30)
 
-# REST
+# REST API
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "tenants.access.authentication.ApiKeyAuthentication",
@@ -190,7 +196,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["hotelagent.rest.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "hotelagent.rest.pagination.NewestFirstPagination",
     "DEFAULT_FILTER_BACKENDS": ["hotelagent.rest.filters.StrictFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "hotelagent.rest.schema.Operation",
+    "DEFAULT_SCHEMA_CLASS": "hotelagent.rest.schema.OperationSchema",
     "DEFAULT_THROTTLE_CLASSES": ["hotelagent.rest.throttling.ClientThrottle"],
     "DEFAULT_THROTTLE_RATES": {"client": "1200/min", "anonymous": "60/min"},
     "DEFAULT_VERSIONING_CLASS": None,
@@ -212,7 +218,8 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "ENUM_NAME_OVERRIDES": {  # or generated clients get names made of digests
+    # Without names, generated clients would use names that contain a digest.
+    "ENUM_NAME_OVERRIDES": {
         "ContactKind": "tenants.models.ContactKind",
         "FailureKind": "dlq.models.Kind",
         "FailureStatus": "dlq.models.Status",
@@ -224,19 +231,23 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# What pages may load
+# Content-Security-Policy. ContentSecurityPolicyMiddleware chooses another one for some paths.
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.PAGE}
 
-# Logging, metrics, errors, traces
+# Logs, metrics, error reports, traces
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "hotelagent.core.logs.configure"
 LOGGING = logs.logging_config(json=True, level=LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG  # a tick every five seconds; failures are errors
-DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # RequestId has looked at it and replaced what is none
-DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line a request: the one that has the outcome
-DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO  # a client's mistake is no warning to us
-DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # personal data; the audit trail has it where it matters
+# A tick runs every five seconds, so successful tasks are logged at DEBUG. Failed tasks are logged as errors.
+DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
+# RequestIdMiddleware has validated the id.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+# One line per request is enough: the one at the end, which has the status.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
+# IP addresses are personal data. The audit trail stores them where they are needed.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")

@@ -1,4 +1,4 @@
-"""The environment, read by type. A value that is not of its type raises an error that names the variable."""
+"""Typed access to environment variables. A value of the wrong type raises an error that names the variable."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from hotelagent.settings.providers import PROVIDERS, WrongProvider, settings_of
+from hotelagent.settings.providers import PROVIDERS, InvalidProviderURL, provider_settings
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0", ""}
@@ -20,31 +20,35 @@ class Environment(environ.Env):  # type: ignore[misc]
             raise ImproperlyConfigured(f"{var} is {self.str(var)!r}. Set it to a whole number.") from None
 
     def bool(self, var: str, default: Any = environ.Env.NOTSET) -> bool:
-        """Unlike the library's, what is neither true nor false is no quiet False: it may turn a wall off."""
-        given = self.str(var, default=str(default)).strip().lower()
-        if given not in _TRUE | _FALSE:
-            raise ImproperlyConfigured(f"{var} is {given!r}. Set it to true or false.")
-        return given in _TRUE
+        """Return a boolean. Raises ImproperlyConfigured for other words.
 
-    def mail(self, var: str) -> dict[str, Any]:
-        """Django's EMAIL_* settings, and Anymail's, of an address; none of none.
+        The library would return False for them, and so might turn a protection off.
+        """
+        value = self.str(var, default=str(default)).strip().lower()
+        if value not in _TRUE | _FALSE:
+            raise ImproperlyConfigured(f"{var} is {value!r}. Set it to true or false.")
+        return value in _TRUE
 
-        `smtp+tls://user:password@host:587` is a mail server, `postmark://key` a provider (`providers`).
+    def email(self, var: str) -> dict[str, Any]:
+        """Return Django's and Anymail's settings for the mail server or provider, or none if the variable is empty.
+
+        `smtp+tls://user:password@host:587` is a mail server, `postmark://key` is a provider (see `providers`).
         """
         if not self.str(var, default=""):
             return {}
         try:
             parts = urlsplit(self.str(var))
             if parts.scheme in PROVIDERS:
-                return settings_of(parts)
+                return provider_settings(parts)
             return dict(self.email_url_config(self.str(var)))
-        except WrongProvider as wrong:
-            raise ImproperlyConfigured(f"{var}: {wrong}") from None
+        except InvalidProviderURL as error:
+            raise ImproperlyConfigured(f"{var}: {error}") from None
         except (ImproperlyConfigured, ValueError):
+            # The message of the original error contains the URL with the password.
             raise ImproperlyConfigured(
-                f"{var} is no address of a mail server. It looks like smtp+tls://user:password@host:587 "
-                f"(or smtp, smtp+ssl, consolemail, filemail) or postmark://key (or {', '.join(PROVIDERS)}), "
-                "with any other character of the password or key as %XX."
+                f"{var} is not a valid URL of a mail server or provider. Use smtp+tls://user:password@host:587 (or "
+                f"smtp, smtp+ssl, consolemail, filemail) or postmark://key (or {', '.join(PROVIDERS)}). Special "
+                "characters in the password or key must be percent-encoded."
             ) from None
 
 

@@ -1,4 +1,4 @@
-"""Production: what must be given is asked for by name, and cookies and redirects insist on TLS."""
+"""Settings for production: required environment variables, and TLS for cookies, redirects and database connections."""
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -6,34 +6,38 @@ from hotelagent.settings import base
 from hotelagent.settings.environment import env
 from tenants.database.connections import allows_plaintext
 
-CURES = {
-    "SECRET_KEY": "50 or more random characters, the same on every process",
-    "DATABASE_URL": "the runtime login, may go to a pooler: postgres://user:password@host:6432/hotelagent",
+# Start with a copy of `base`. A star import would do the same, but would hide misspelt names from the type checker.
+globals().update({name: value for name, value in vars(base).items() if name.isupper()})
+
+_REQUIRED = {
+    "SECRET_KEY": "50 or more random characters, the same for all processes",
+    "DATABASE_URL": "the runtime login, may lead to a pooler: postgres://user:password@host:6432/hotelagent",
     "REDIS_URL": "cache and broker: rediss://:password@host:6379/0",
-    "EMAIL_URL": "where mail is handed over: smtp+tls://user:password@host:587",
-    "PLATFORM_HOST": "the platform's host; hotels answer below it: example.com -> resort.example.com",
-    "DEFAULT_FROM_EMAIL": "the sender of mail for hotels that have none of their own",
+    "EMAIL_URL": "the mail server or provider: smtp+tls://user:password@host:587",
+    "PLATFORM_HOST": "the platform's host name. Hotels are below it: example.com and resort.example.com",
+    "DEFAULT_FROM_EMAIL": "the sender of e-mails for hotels without an address of their own",
 }
-missing = [name for name in CURES if not env.str(name, default="")]
-if missing:
+_missing = [name for name in _REQUIRED if not env.str(name, default="")]
+if _missing:
     raise ImproperlyConfigured(
-        "Production needs these environment variables:\n"
-        + "\n".join(f"  {name}: {CURES[name]}" for name in missing)
+        "Production requires these environment variables:\n"
+        + "\n".join(f"  {name}: {_REQUIRED[name]}" for name in _missing)
     )
 
-for name, route in (
+for _variable, _database in (
     ("DATABASE_URL", base.DATABASES["default"]),
     ("DATABASE_DIRECT_URL", base.DATABASE_DIRECT),
 ):
-    if allows_plaintext(route):
+    if allows_plaintext(_database):
         raise ImproperlyConfigured(
-            f"{name} says sslmode={route['OPTIONS']['sslmode']}, so guests' data could cross the network in the "
-            "clear. Say sslmode=verify-full with sslrootcert=..., or at least sslmode=require."
+            f"{_variable} has sslmode={_database['OPTIONS']['sslmode']}, which allows unencrypted connections. Use "
+            "sslmode=verify-full with sslrootcert=..., or at least sslmode=require."
         )
 
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])  # HotelMiddleware answers 404 to a host nobody owns
+# HotelMiddleware responds with 404 to hosts that belong to no hotel, so Django need not know the hosts.
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
@@ -46,11 +50,3 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-
-
-def __getattr__(name: str) -> object:
-    return getattr(base, name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *vars(base)})

@@ -1,7 +1,8 @@
-"""Mail providers that are spoken to by their API: what their part of EMAIL_URL says, as Anymail's settings.
+"""E-mail providers with an HTTP API. Converts their URLs in EMAIL_URL to the settings of Anymail.
 
-`postmark://key?message_stream=guests`: the key, and after the question mark options of that provider.
-`ses://access-key:secret@eu-west-1`: Amazon's region, with a key or, without one, with the rights of the machine.
+- `postmark://key?message_stream=guests`: the API key, and options of the provider as a query string.
+- `ses://access-key:secret@eu-west-1`: the region of Amazon SES. Without an access key, the credentials of the machine
+  are used.
 """
 
 from dataclasses import dataclass
@@ -10,16 +11,20 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote
 
 
-class WrongProvider(ValueError):
-    """What is wrong with the address. It names no key."""
+class InvalidProviderURL(ValueError):
+    """The URL of a provider is wrong. The message never contains the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """`anymail` is what Anymail calls it: in its modules, in its settings, and where it listens."""
+    """A provider in Anymail.
 
-    anymail: str
-    key: str
+    `anymail_name` is its name in the modules, settings and webhook URLs of Anymail. `key_setting` is the setting that
+    takes the API key. `options` are the allowed names in the query string.
+    """
+
+    anymail_name: str
+    key_setting: str
     options: tuple[str, ...]
 
 
@@ -33,41 +38,43 @@ PROVIDERS = {
 }
 
 
-def settings_of(parts: SplitResult) -> dict[str, Any]:
-    """Django's and Anymail's settings. Raises WrongProvider."""
+def provider_settings(parts: SplitResult) -> dict[str, Any]:
+    """Return the settings EMAIL_BACKEND and ANYMAIL for a provider's URL. Raises InvalidProviderURL."""
     provider = PROVIDERS[parts.scheme]
     options = dict(parse_qsl(parts.query))
     if unknown := sorted(options.keys() - set(provider.options)):
-        raise WrongProvider(
-            f"{parts.scheme} has no option {', '.join(unknown)}. It has {', '.join(provider.options)}."
+        raise InvalidProviderURL(
+            f"{parts.scheme} has no option {', '.join(unknown)}. Its options are {', '.join(provider.options)}."
         )
     if parts.scheme == "ses":
-        given = _of_amazon(parts, options)
+        values = _ses_settings(parts, options)
     elif key := unquote(parts.netloc):
-        given = {provider.key: key, **{name.upper(): value for name, value in options.items()}}
+        values = {provider.key_setting: key, **{name.upper(): value for name, value in options.items()}}
     else:
-        raise WrongProvider(f"The key is missing: {parts.scheme}://key.")
+        raise InvalidProviderURL(f"The API key is missing. Use {parts.scheme}://key.")
     return {
-        "EMAIL_BACKEND": f"anymail.backends.{provider.anymail}.EmailBackend",
-        "ANYMAIL": {f"{provider.anymail.upper()}_{name}": value for name, value in given.items()},
+        "EMAIL_BACKEND": f"anymail.backends.{provider.anymail_name}.EmailBackend",
+        "ANYMAIL": {f"{provider.anymail_name.upper()}_{name}": value for name, value in values.items()},
     }
 
 
-def _of_amazon(parts: SplitResult, options: dict[str, str]) -> dict[str, Any]:
+def _ses_settings(parts: SplitResult, options: dict[str, str]) -> dict[str, Any]:
     if find_spec("boto3") is None:
-        raise WrongProvider(
-            "ses needs Amazon's client, which is not installed: install requirements/ses.txt in place of "
+        raise InvalidProviderURL(
+            "ses needs the package boto3, which is not installed. Install requirements/ses.txt instead of "
             "production.txt (docker build --build-arg REQUIREMENTS=ses)."
         )
     if not parts.hostname:
-        raise WrongProvider("The region is missing: ses://eu-west-1 or ses://access-key:secret@eu-west-1.")
+        raise InvalidProviderURL(
+            "The region is missing. Use ses://eu-west-1 or ses://access-key:secret@eu-west-1."
+        )
     if bool(parts.username) != bool(parts.password):
-        raise WrongProvider(
-            "Of the access key and its secret one is missing: ses://access-key:secret@eu-west-1."
+        raise InvalidProviderURL(
+            "The access key or its secret is missing. Use ses://access-key:secret@eu-west-1."
         )
     client: dict[str, Any] = {
         "region_name": parts.hostname,
-        # Amazon knows no key by which a mail that it was given before is known: a second try might be a second mail.
+        # No retries: SES has no idempotency key, so a second attempt could send the e-mail twice.
         "config": {"retries": {"total_max_attempts": 1}, "connect_timeout": 20, "read_timeout": 20},
     }
     if parts.username and parts.password:

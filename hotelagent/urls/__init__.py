@@ -1,1 +1,1 @@
-"""Addresses: the platform's host and a hotel's share none."""
+"""URL configurations: one for the host of the platform and one for the hosts of hotels."""

@@ -1,4 +1,4 @@
-"""A hotel's host: `<slug>.<platform host>` or its own domain."""
+"""URLs of a hotel's host: `<slug>.<platform host>`, or a domain of the hotel."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""The platform's host."""
+"""URLs of the platform's host."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""EMAIL_URL, as the runbook writes it, is what Django and Anymail then go by."""
+"""Tests of the settings that EMAIL_URL is converted to. The runbook's examples are used as input."""
 
 import re
 import sys
@@ -17,31 +17,33 @@ RUNBOOK = Path(settings.BASE_DIR) / "deploy" / "runbook.md"
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def mail(url: str) -> dict[str, Any]:
+def settings_for_url(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def settings_for(url: str) -> dict[str, Any]:
         monkeypatch.setenv("EMAIL_URL", url)
-        return Environment().mail("EMAIL_URL")
+        return Environment().email("EMAIL_URL")
 
-    return mail
+    return settings_for
 
 
-def test_gmail_as_the_runbook_has_it(read: Any) -> None:
+def test_gmail_url_of_the_runbook_is_an_smtp_server_with_tls(settings_for_url: Any) -> None:
     [url] = re.findall(r"^ +EMAIL_URL=(smtp\S+gmail\S+)$", RUNBOOK.read_text(), re.MULTILINE)
-    found = read(url)
-    assert found["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
-    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == ("smtp.gmail.com", 587)
-    assert found["EMAIL_USE_TLS"] is True
-    assert not found.get("EMAIL_USE_SSL")
-    assert found["EMAIL_HOST_USER"] == "reservations@hotel.example"
-    assert found["EMAIL_HOST_PASSWORD"] == "abcdefghijklmnop"
+    settings_of_url = settings_for_url(url)
+    assert settings_of_url["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+    assert (settings_of_url["EMAIL_HOST"], settings_of_url["EMAIL_PORT"]) == ("smtp.gmail.com", 587)
+    assert settings_of_url["EMAIL_USE_TLS"] is True
+    assert not settings_of_url.get("EMAIL_USE_SSL")
+    assert settings_of_url["EMAIL_HOST_USER"] == "reservations@hotel.example"
+    assert settings_of_url["EMAIL_HOST_PASSWORD"] == "abcdefghijklmnop"
 
 
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))
-def test_each_provider_is_in_the_runbook_and_opens(read: Any, settings: Any, provider: str) -> None:
+def test_provider_url_of_the_runbook_configures_a_working_backend(
+    settings_for_url: Any, settings: Any, provider: str
+) -> None:
     [url, *_more] = re.findall(rf"EMAIL_URL=({provider}://[^\s`]+)", RUNBOOK.read_text())
-    found = read(url)
-    settings.ANYMAIL = found["ANYMAIL"]
-    backend: Any = get_connection(found["EMAIL_BACKEND"])
+    settings_of_url = settings_for_url(url)
+    settings.ANYMAIL = settings_of_url["ANYMAIL"]
+    backend: Any = get_connection(settings_of_url["EMAIL_BACKEND"])
     assert backend.open()
     backend.close()
     if provider != "ses":
@@ -50,44 +52,50 @@ def test_each_provider_is_in_the_runbook_and_opens(read: Any, settings: Any, pro
         assert f"`{option}`" in RUNBOOK.read_text()
 
 
-def test_amazon_s_address_is_a_region_with_a_key_or_the_machine_s_rights(read: Any) -> None:
-    params = read("ses://AKIA:se%2Fcret@eu-west-1?configuration_set_name=hotels")["ANYMAIL"]
+def test_ses_url_with_and_without_an_access_key_sets_the_client_parameters(settings_for_url: Any) -> None:
+    params = settings_for_url("ses://AKIA:se%2Fcret@eu-west-1?configuration_set_name=hotels")["ANYMAIL"]
     assert params["AMAZON_SES_CONFIGURATION_SET_NAME"] == "hotels"
     client = params["AMAZON_SES_CLIENT_PARAMS"]
     assert (client["region_name"], client["aws_secret_access_key"]) == ("eu-west-1", "se/cret")
     assert client["config"]["retries"] == {"total_max_attempts": 1}
-    machine = read("ses://eu-west-1")["ANYMAIL"]["AMAZON_SES_CLIENT_PARAMS"]
+    machine = settings_for_url("ses://eu-west-1")["ANYMAIL"]["AMAZON_SES_CLIENT_PARAMS"]
     assert "aws_access_key_id" not in machine
 
 
-def test_amazon_s_client_that_is_not_installed_is_named(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ses_url_without_boto3_names_the_requirements_file(
+    settings_for_url: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(ImproperlyConfigured, match=r"requirements/ses\.txt"):
-        read("ses://eu-west-1")
+        settings_for_url("ses://eu-west-1")
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
-        ("postmark://", "The key is missing: postmark://key"),
+        ("postmark://", "The API key is missing. Use postmark://key"),
         ("ses://", "The region is missing"),
-        ("ses://AKIA@eu-west-1", "one is missing"),
+        ("ses://AKIA@eu-west-1", "The access key or its secret is missing"),
         (
             "mailgun://hidden?sender_domian=mg.example.com",
-            "mailgun has no option sender_domian. It has api_url, ",
+            "mailgun has no option sender_domian. Its options are api_url, ",
         ),
     ],
 )
-def test_what_a_provider_lacks_is_said_without_the_key(read: Any, url: str, said: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL: ") as refused:
-        read(url)
-    assert said in str(refused.value)
-    assert "hidden" not in str(refused.value)
+def test_incomplete_provider_url_is_reported_without_the_key(
+    settings_for_url: Any, url: str, message: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL: ") as error:
+        settings_for_url(url)
+    assert message in str(error.value)
+    assert "hidden" not in str(error.value)
 
 
-def test_what_stands_in_a_key_is_decoded_and_other_settings_follow(read: Any) -> None:
-    found = read("mailgun://a%2Fb@c?sender_domain=mg.example.com&api_url=https://api.eu.mailgun.net/v3")
-    assert found["ANYMAIL"] == {
+def test_provider_url_with_options_is_decoded_and_sets_them(settings_for_url: Any) -> None:
+    settings_of_url = settings_for_url(
+        "mailgun://a%2Fb@c?sender_domain=mg.example.com&api_url=https://api.eu.mailgun.net/v3"
+    )
+    assert settings_of_url["ANYMAIL"] == {
         "MAILGUN_API_KEY": "a/b@c",
         "MAILGUN_SENDER_DOMAIN": "mg.example.com",
         "MAILGUN_API_URL": "https://api.eu.mailgun.net/v3",
@@ -95,6 +103,6 @@ def test_what_stands_in_a_key_is_decoded_and_other_settings_follow(read: Any) ->
 
 
 @pytest.mark.parametrize("url", ["pigeon://key", "postmark"])
-def test_what_is_none_is_told_without_the_key(read: Any, url: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL is no address .* postmark://key"):
-        read(url)
+def test_invalid_url_is_reported_without_the_key(settings_for_url: Any, url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL is not a valid URL .* postmark://key"):
+        settings_for_url(url)

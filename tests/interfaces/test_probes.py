@@ -1,4 +1,4 @@
-"""The probes answer by address, say what is wrong, and tell strangers nothing."""
+"""Tests of the health probes and of the metrics endpoint."""
 
 import threading
 from collections.abc import Iterator
@@ -12,58 +12,61 @@ from django.test import Client
 from hotelagent.monitoring import health, readiness
 from tenants.context import platform_context
 
-BY_ADDRESS = "10.1.2.3"  # as Kubernetes asks: no host that we know
+#: Kubernetes sends probes to the IP address of a pod, which belongs to no hotel.
+IP_ADDRESS = "10.1.2.3"
 
 
 @pytest.fixture
 def probe() -> Client:
-    return Client(SERVER_NAME=BY_ADDRESS)
+    return Client(SERVER_NAME=IP_ADDRESS)
 
 
 @pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    readiness._migrations_seen_at = float("-inf")
+def _reset_migrations_cache() -> Iterator[None]:
+    readiness._migrations_checked_at = float("-inf")
     yield
-    readiness._migrations_seen_at = float("-inf")
+    readiness._migrations_checked_at = float("-inf")
 
 
-def test_it_lives(probe: Client) -> None:
+def test_live_returns_ok(probe: Client) -> None:
     response = probe.get("/health/live")
     assert response.status_code == 200
     assert response["Cache-Control"] == "no-store"
     assert response.json() == {"status": "ok", "parts": {"requests": "ok", "threads": "ok", "disk": "ok"}}
 
 
-def test_it_lives_without_a_database(probe: Client, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Not settings.DATABASES[...] = ...: what stands inside a setting is not put back.
+def test_live_without_a_database_returns_ok(
+    probe: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The `settings` fixture does not restore changes inside of a setting's value.
     monkeypatch.setitem(settings.DATABASES["default"], "PORT", "1")
     assert probe.get("/health/live").status_code == 200
 
 
-def test_a_hung_request_is_an_end(monkeypatch: pytest.MonkeyPatch, rf: Any) -> None:
-    inside, leave = threading.Event(), threading.Event()
+def test_live_with_a_hung_request_returns_503(monkeypatch: pytest.MonkeyPatch, rf: Any) -> None:
+    entered, finish = threading.Event(), threading.Event()
 
     def hang(_request: Any) -> Any:
-        inside.set()
-        leave.wait(10)
+        entered.set()
+        finish.wait(10)
 
     middleware = health.HealthMiddleware(hang)
     thread = threading.Thread(target=middleware, args=[rf.get("/")])
     thread.start()
-    assert inside.wait(5)
+    assert entered.wait(5)
     try:
         assert middleware(rf.get("/health/live")).status_code == 200
         monkeypatch.setattr(health, "HUNG_AFTER_SECONDS", 0.0)
         response = middleware(rf.get("/health/live"))
     finally:
-        leave.set()
+        finish.set()
         thread.join()
     assert response.status_code == 503
     assert b"running for more than" in response.content
     assert middleware(rf.get("/health/live")).status_code == 200
 
 
-def test_a_directory_that_takes_no_file_is_an_end(
+def test_live_with_an_unwritable_metrics_directory_returns_503(
     probe: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "gone"))
@@ -73,22 +76,24 @@ def test_a_directory_that_takes_no_file_is_an_end(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_ready(probe: Client) -> None:
+def test_ready_returns_ok(probe: Client) -> None:
     response = probe.get("/health/ready")
     assert response.json() == {"status": "ok", "parts": {"database": "ok", "migrations": "ok", "redis": "ok"}}
     assert response.status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_not_ready_while_a_migration_is_missing(probe: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    ahead = readiness.wanted_migrations() | {("tenants", "9999_of_tomorrow")}
-    monkeypatch.setattr(readiness, "wanted_migrations", lambda: ahead)
+def test_ready_with_an_unapplied_migration_returns_503(
+    probe: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    required = readiness.required_migrations() | {("tenants", "9999_future")}
+    monkeypatch.setattr(readiness, "required_migrations", lambda: required)
     response = probe.get("/health/ready")
     assert response.status_code == 503
     assert response.json()["parts"]["migrations"] == "1 not applied; run `manage.py migrate`"
 
 
-def test_it_is_not_ready_without_redis(probe: Client, settings: Any) -> None:
+def test_ready_without_redis_returns_503_without_the_password(probe: Client, settings: Any) -> None:
     settings.REDIS_URL = "redis://:hunter2@127.0.0.1:1/0"
     response = probe.get("/health/ready")
     assert response.status_code == 503
@@ -98,61 +103,63 @@ def test_it_is_not_ready_without_redis(probe: Client, settings: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_hangs_costs_two_seconds(probe: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    leave = threading.Event()
+def test_ready_with_a_hanging_database_returns_503_at_the_time_limit(
+    probe: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = threading.Event()
 
     def hang() -> str:
-        leave.wait(10)
+        finish.wait(10)
         return readiness.OK
 
-    monkeypatch.setattr(readiness, "_database", hang)
-    monkeypatch.setattr(readiness, "PART_SECONDS", 0.2)
+    monkeypatch.setattr(readiness, "_check_database", hang)
+    monkeypatch.setattr(readiness, "TIMEOUT_SECONDS", 0.2)
     try:
         response = probe.get("/health/ready")
     finally:
-        leave.set()
+        finish.set()
     assert response.status_code == 503
-    assert response.json()["parts"]["database"].startswith("no answer within")
+    assert response.json()["parts"]["database"].startswith("no response within")
     assert response.json()["parts"]["redis"] == "ok"
 
 
-def test_metrics_are_for_this_machine_only(settings: Any) -> None:
+def test_metrics_without_a_token_are_served_to_this_machine_only(settings: Any) -> None:
     settings.METRICS_TOKEN = ""
-    client = Client(SERVER_NAME=BY_ADDRESS)
+    client = Client(SERVER_NAME=IP_ADDRESS)
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 200
     assert client.get("/metrics", REMOTE_ADDR="::1").status_code == 200
     assert client.get("/metrics", REMOTE_ADDR="10.0.0.9").status_code == 404
     assert client.get("/metrics", REMOTE_ADDR="").status_code == 404
-    # through a proxy on this machine
+    # A request through a proxy on this machine.
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR="10.0.0.9").status_code == 404
 
 
-def test_metrics_are_for_who_has_the_token(settings: Any) -> None:
+def test_metrics_with_a_token_are_served_to_clients_that_send_it(settings: Any) -> None:
     settings.METRICS_TOKEN = "a-long-token"
-    client = Client(SERVER_NAME=BY_ADDRESS, REMOTE_ADDR="10.0.0.9")
+    client = Client(SERVER_NAME=IP_ADDRESS, REMOTE_ADDR="10.0.0.9")
     assert client.get("/metrics", headers={"Authorization": "Bearer a-long-token"}).status_code == 200
     assert client.get("/metrics", headers={"Authorization": "Bearer another"}).status_code == 404
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1").status_code == 404
 
 
 @pytest.mark.django_db
-def test_requests_are_counted_without_naming_anybody(hotel: Any, staff: Client) -> None:
+def test_metrics_of_requests_contain_no_hotel_and_no_path(hotel: Any, staff: Client) -> None:
     staff.get("/")
     staff.get("/no/such/page/for/guest@example.com")
     staff.generic("BREW", "/")
-    page = Client(SERVER_NAME=BY_ADDRESS).get("/metrics").content.decode()
+    page = Client(SERVER_NAME=IP_ADDRESS).get("/metrics").content.decode()
     assert 'hotelagent_request_seconds_count{method="GET",status="200",view="landing"}' in page
     assert 'method="other"' in page
     assert "alpha" not in page
     assert "example.com" not in page
 
 
-def test_the_probes_leave_no_connection_behind(db: None) -> None:
+def test_ready_closes_its_database_connections(db: None) -> None:
     with platform_context(), connection.cursor() as cursor:
-        readiness.parts()
+        readiness.check_parts()
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         before = cursor.fetchone()[0]
         for _ in range(3):
-            readiness.parts()
+            readiness.check_parts()
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         assert cursor.fetchone()[0] <= before

@@ -1,4 +1,4 @@
-"""A deployment's settings: what is missing is named with its cure, what is right passes Django's own checks."""
+"""Tests of the production settings, in a process with the environment of a deployment."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-RIGHT = {
+ENVIRONMENT = {
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
     "PLATFORM_HOST": "hotels.example",
     "DATABASE_URL": "postgres://app:secret-of-app@127.0.0.1:6432/hotelagent",
@@ -19,26 +19,26 @@ RIGHT = {
 }
 
 
-def check(**given: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
+def run_check(**environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
     return subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy"],
-        cwd=ROOT, env={**kept, "DJANGO_SETTINGS_MODULE": "hotelagent.settings.production", **given},
+        cwd=ROOT, env={**inherited, "DJANGO_SETTINGS_MODULE": "hotelagent.settings.production", **environment},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
 
-def test_it_is_clean_with_what_a_deployment_is_given() -> None:
-    done = check(**RIGHT)
+def test_check_with_all_required_variables_reports_no_issues() -> None:
+    done = run_check(**ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout
 
 
-def test_it_names_each_variable_that_is_missing_and_how_to_mend_it() -> None:
-    done = check(SECRET_KEY=RIGHT["SECRET_KEY"])
+def test_check_without_required_variables_names_them() -> None:
+    done = run_check(SECRET_KEY=ENVIRONMENT["SECRET_KEY"])
     assert done.returncode == 1
-    named = [line.strip().partition(":")[0] for line in done.stderr.splitlines()[1:]]
-    assert named == ["DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PLATFORM_HOST", "DEFAULT_FROM_EMAIL"]
+    variables = [line.strip().partition(":")[0] for line in done.stderr.splitlines()[1:]]
+    assert variables == ["DATABASE_URL", "REDIS_URL", "EMAIL_URL", "PLATFORM_HOST", "DEFAULT_FROM_EMAIL"]
 
 
 @pytest.mark.parametrize(
@@ -55,16 +55,16 @@ def test_it_names_each_variable_that_is_missing_and_how_to_mend_it() -> None:
         ("DEFAULT_FROM_EMAIL", "nobody"),
     ],
 )
-def test_a_wrong_value_names_its_variable(name: str, wrong: str) -> None:
-    done = check(**{**RIGHT, name: wrong})
+def test_check_with_an_invalid_value_names_the_variable_without_a_traceback(name: str, wrong: str) -> None:
+    done = run_check(**{**ENVIRONMENT, name: wrong})
     assert done.returncode == 1
     assert name in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_wrong_one_is_one_message_without_the_secret_in_it() -> None:
-    done = check(**{**RIGHT, "DATABASE_URL": "mysql://app:secret-of-app@127.0.0.1/hotelagent"})
+def test_check_with_an_invalid_database_url_does_not_print_the_password() -> None:
+    done = run_check(**{**ENVIRONMENT, "DATABASE_URL": "mysql://app:secret-of-app@127.0.0.1/hotelagent"})
     assert done.returncode == 1
-    assert "DATABASE_URL is no PostgreSQL URL" in done.stderr
+    assert "DATABASE_URL is not a valid PostgreSQL URL" in done.stderr
     assert "Traceback" not in done.stderr
     assert "secret-of-app" not in done.stderr

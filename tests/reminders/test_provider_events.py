@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from dlq.models import Failure
-from hotelagent.settings.providers import PROVIDERS, settings_of
+from hotelagent.settings.providers import PROVIDERS, provider_settings
 from reminders import selectors
 from reminders.models import Reminder, Reservation, Suppression
 from reminders.sending import delivery
@@ -109,7 +109,7 @@ def timeline(reminder: Reminder) -> str:
 
 
 def test_every_provider_is_here() -> None:
-    assert TOLD.keys() == {provider.anymail for provider in PROVIDERS.values()}
+    assert TOLD.keys() == {provider.anymail_name for provider in PROVIDERS.values()}
     must = {"hard", "deferred", "complaint", "delivered", "opened"}
     assert [provider for provider, told in TOLD.items() if not must <= told.keys()] == []
 
@@ -165,8 +165,8 @@ def sns(settings: Any) -> Iterator[list[dict[str, list[str]]]]:
             self.wfile.write(CONFIRMED)
 
     with serving(listening(Api)) as server:
-        found = PROVIDERS["ses"].anymail.upper() + "_CLIENT_PARAMS"
-        amazon = settings_of(
+        found = PROVIDERS["ses"].anymail_name.upper() + "_CLIENT_PARAMS"
+        amazon = provider_settings(
             urlsplit(f"ses://key:secret@eu-west-1?endpoint_url=http://127.0.0.1:{server.server_port}")
         )
         settings.ANYMAIL = {**ANYMAIL, found: amazon["ANYMAIL"][found]}

@@ -83,7 +83,7 @@ def use(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], 
 
     def set_to(scheme: str, address: str) -> None:
         monkeypatch.setenv("EMAIL_URL", URLS[scheme].format(server=address))
-        found = Environment().mail("EMAIL_URL")
+        found = Environment().email("EMAIL_URL")
         settings.EMAIL_BACKEND = found["EMAIL_BACKEND"]
         settings.ANYMAIL = {**found["ANYMAIL"], "WEBHOOK_SECRET": SECRET}
 
@@ -158,7 +158,7 @@ def test_what_it_tells_settles_what_nobody_knew(
     assert delivery.send_due([due.id]) == {"unknown": 1}
     [(_path, headers, body)] = server.asked  # and no second try
     metadata, _own = told_with(scheme, headers, body)
-    provider = PROVIDERS[scheme].anymail
+    provider = PROVIDERS[scheme].anymail_name
     assert tell(provider, SHAPES[provider](metadata, DELIVERED[provider])) == 200
     due.refresh_from_db()
     assert due.status == "sent"
