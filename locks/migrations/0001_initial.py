@@ -319,7 +319,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "waiting list entry",
-                "verbose_name_plural": "waiting list",
+                "verbose_name_plural": "waiting list entries",
                 "indexes": [
                     models.Index(
                         condition=models.Q(("status__in", ["waiting", "offered"])),

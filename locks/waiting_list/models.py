@@ -49,7 +49,7 @@ class WaitingListEntry(models.Model):
 
     class Meta:
         verbose_name = _("waiting list entry")
-        verbose_name_plural = _("waiting list")
+        verbose_name_plural = _("waiting list entries")
         constraints = [
             models.CheckConstraint(
                 condition=Q(nights__isempty=False, nights__lower_inf=False, nights__upper_inf=False),
@@ -71,5 +71,5 @@ class WaitingListEntry(models.Model):
 
     @property
     def requested(self) -> str:
-        """The requested room or room type, for audit events."""
-        return f"room {self.room.number}" if self.room else self.room_type
+        """The requested room type, followed by the number of the requested room if there is one: "double 204"."""
+        return f"{self.room_type} {self.room.number}" if self.room else self.room_type

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -30,6 +31,9 @@ STATUS_COLORS = {
     WebhookDeliveryStatus.FAILED: "danger",
 }
 
+#: The labels contain the type, which developers of the receiving system know.
+EVENT_CHOICES = [(event.value, format_lazy("{} ({})", event.label, event.value)) for event in WebhookEvent]
+
 #: Choices for how long the previous secret stays valid after a rotation, in hours. The first one is the default.
 OVERLAP_CHOICES = (
     (policy.DEFAULT_OVERLAP_HOURS, _("for 24 hours")),
@@ -46,7 +50,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("An https URL on the public internet."),
     )
     events = forms.MultipleChoiceField(
-        label=_("Events"), choices=WebhookEvent.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget
+        label=_("Events"), choices=EVENT_CHOICES, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
 
     class Meta:
@@ -120,7 +124,6 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": title,
-            "opts": self.opts,
             "host": host_of(webhook),
             "previous_secret_expires_at": webhook.previous_secret_expires_at,
             "secret": secret,

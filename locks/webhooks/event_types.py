@@ -7,11 +7,11 @@ from django.utils.translation import gettext_lazy as _
 class WebhookEvent(TextChoices):
     """The types of events that a webhook can subscribe to."""
 
-    HOLD_CREATED = "hold.created", _("A room was held.")
-    HOLD_EXPIRING_SOON = "hold.expiring_soon", _("A hold is about to expire.")
-    HOLD_EXPIRED = "hold.expired", _("A hold expired.")
-    HOLD_RELEASED = "hold.released", _("A hold was released by its owner or by staff.")
-    HOLD_CONFIRMED = "hold.confirmed", _("A hold was confirmed and is now a stay.")
-    STAY_MOVED = "stay.moved", _("A hold or a stay was moved to another room or other dates.")
-    STAY_CANCELLED = "stay.cancelled", _("A stay was cancelled.")
-    WAITING_LIST_OFFERED = "waiting_list.offered", _("A room was offered to an entry of the waiting list.")
+    HOLD_CREATED = "hold.created", _("A room was held")
+    HOLD_EXPIRING_SOON = "hold.expiring_soon", _("A hold is about to expire")
+    HOLD_EXPIRED = "hold.expired", _("A hold expired")
+    HOLD_RELEASED = "hold.released", _("A hold was released by its owner or by staff")
+    HOLD_CONFIRMED = "hold.confirmed", _("A hold was confirmed and is now a stay")
+    STAY_MOVED = "stay.moved", _("A hold or a stay was moved to another room or other dates")
+    STAY_CANCELLED = "stay.cancelled", _("A stay was cancelled")
+    WAITING_LIST_OFFERED = "waiting_list.offered", _("A room was offered to an entry of the waiting list")
