@@ -1,1 +1,1 @@
-"""Every message and task that failed, kept until it was sent again or someone said why it need not be."""
+"""The dead-letter queue: every message and task that failed, kept until a retry succeeds or a person discards it."""

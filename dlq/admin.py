@@ -1,4 +1,4 @@
-"""Failures in both admins: what failed and why, the attempts, and what a person can do about it."""
+"""Failures in both admin sites: the error, the attempts, and the actions to retry or discard."""
 
 from typing import Any
 
@@ -18,27 +18,27 @@ from unfold.decorators import display
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from dlq import services, subjects
-from dlq.models import Attempt, Failure, Status
-from dlq.subjects import Subject
+from dlq import services
+from dlq.models import WAITING_STATUSES, Attempt, Failure, FailureStatus
+from dlq.registry import Subject, find_subjects
 from hotelagent.admin.base import ReadOnlyModelAdmin
 from hotelagent.admin.sites import hotel_site, platform_site
 
-COLOURS = {
-    Status.SCHEDULED: "info",
-    Status.RETRYING: "warning",
-    Status.RESOLVED: "success",
-    Status.PERMANENT: "danger",
-    Status.DISCARDED: "default",
+STATUS_COLOURS = {
+    FailureStatus.SCHEDULED: "info",
+    FailureStatus.RETRYING: "warning",
+    FailureStatus.RESOLVED: "success",
+    FailureStatus.PERMANENT: "danger",
+    FailureStatus.DISCARDED: "default",
 }
 
 
-class ReasonForm(ActionForm):  # type: ignore[misc]
+class DiscardForm(ActionForm):  # type: ignore[misc]
     reason = forms.CharField(
         label=_("Reason"),
         max_length=300,
         required=False,
-        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": _("Reason, to discard")}),
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": _("Reason for discarding")}),
     )
 
 
@@ -52,7 +52,7 @@ class AttemptInline(TabularInline):  # type: ignore[misc]
 
     @display(description=_("message"))
     def message(self, attempt: Attempt) -> str:
-        return attempt.why
+        return attempt.localized_message
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -67,9 +67,9 @@ class FailureAdmin(ReadOnlyModelAdmin):
     icon = "error"
     menu_order = 0
     list_display = [
-        "what",
-        "state",
-        "why",
+        "subject_title",
+        "status_badge",
+        "error_summary",
         "group",
         "next_retry_at",
         "last_seen_at",
@@ -85,7 +85,7 @@ class FailureAdmin(ReadOnlyModelAdmin):
     ordering = ["-id"]
     inlines = [AttemptInline]
     actions = ["retry", "discard"]
-    action_form = ReasonForm
+    action_form = DiscardForm
     fieldsets = [
         (
             None,
@@ -96,13 +96,13 @@ class FailureAdmin(ReadOnlyModelAdmin):
                     "kind",
                     "source",
                     "group",
-                    "attempts",
+                    "retries",
                     "occurrences",
                     "discard_reason",
                 ]
             },
         ),
-        (_("Error"), {"fields": ["error_type", "message", "stack"]}),
+        (_("Error"), {"fields": ["error_type", "message", "formatted_traceback"]}),
         (_("Payload"), {"fields": ["payload"]}),
         (
             _("Times"),
@@ -110,54 +110,54 @@ class FailureAdmin(ReadOnlyModelAdmin):
         ),
     ]
 
-    change_form_outer_before_template = "dlq/act.html"
+    change_form_outer_before_template = "dlq/actions.html"
 
-    @display(description=_("what"), ordering="name")
-    def what(self, failure: Failure) -> str:
+    @display(description=_("name"), ordering="name")
+    def subject_title(self, failure: Failure) -> str:
         subject: Subject | None = getattr(failure, "subject", None)
         return subject.title if subject else failure.name
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        page = super().get_changelist_instance(request)
-        found = subjects.find(page.result_list)
-        for failure in page.result_list:
-            failure.subject = found.get(failure.id)
-        return page
+        changelist = super().get_changelist_instance(request)
+        subjects = find_subjects(changelist.result_list)
+        for failure in changelist.result_list:
+            failure.subject = subjects.get(failure.id)
+        return changelist
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         failure: Failure = context["original"]
-        subject = subjects.find([failure]).get(failure.id)
-        waits = failure.status in services.WAITING
-        asked_for = {
+        subject = find_subjects([failure]).get(failure.id)
+        is_waiting = failure.status in WAITING_STATUSES
+        actions_context = {
             "subject": subject,
-            "advice": _("Correct what is wrong there first, then send it again.")
-            if waits and subject
-            else "",
-            "may_act": waits and self.has_act_permission(request),
+            "advice": _("Fix the cause on this page before you retry.") if is_waiting and subject else "",
+            "may_act": is_waiting and self.has_act_permission(request),
             "list_url": reverse(f"{self.admin_site.name}:dlq_failure_changelist"),
         }
-        page: HttpResponse = super().render_change_form(request, {**context, **asked_for}, *args, **kwargs)
-        return page
+        response: HttpResponse = super().render_change_form(
+            request, {**context, **actions_context}, *args, **kwargs
+        )
+        return response
 
-    @display(description=_("status"), label=COLOURS, ordering="status")
-    def state(self, failure: Failure) -> tuple[str, str]:
+    @display(description=_("status"), label=STATUS_COLOURS, ordering="status")
+    def status_badge(self, failure: Failure) -> tuple[str, str]:
         return failure.status, failure.get_status_display()
 
-    @display(description=_("why"), ordering="error_type")
-    def why(self, failure: Failure) -> str:
-        often = f" ({failure.occurrences}x)" if failure.occurrences > 1 else ""
-        text = f"{failure.error_type.rpartition('.')[2]}: {failure.why}"
-        return Truncator(text).chars(120) + often
+    @display(description=_("error"), ordering="error_type")
+    def error_summary(self, failure: Failure) -> str:
+        occurrences = f" ({failure.occurrences}x)" if failure.occurrences > 1 else ""
+        text = f"{failure.error_type.rpartition('.')[2]}: {failure.localized_message}"
+        return Truncator(text).chars(120) + occurrences
 
     @display(description=_("message"))
     def message(self, failure: Failure) -> str:
-        return failure.why
+        return failure.localized_message
 
     @display(description=_("group"), ordering="fingerprint")
     def group(self, failure: Failure) -> SafeString:
-        """Leads to all failures that a person would call the same."""
+        """Return a link to the list of all failures of the group."""
         url = reverse(f"{self.admin_site.name}:dlq_failure_changelist")
         return format_html(
             '<a class="font-mono underline" href="{}?fingerprint={}">{}</a>',
@@ -167,36 +167,34 @@ class FailureAdmin(ReadOnlyModelAdmin):
         )
 
     @display(description=_("traceback"))
-    def stack(self, failure: Failure) -> SafeString:
+    def formatted_traceback(self, failure: Failure) -> SafeString:
         return format_html('<pre class="overflow-x-auto text-xs whitespace-pre">{}</pre>', failure.traceback)
 
-    @admin.action(description=_("Send again"), permissions=["act"])
+    @admin.action(description=_("Retry"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Failure]) -> None:
-        done = len(
+        count = len(
             self.apply_to_each(request, queryset, lambda failure: services.retry(failure_id=failure.id))
         )
-        if done:
-            text = (
-                ngettext("%d will be sent again in a moment.", "%d will be sent again in a moment.", done)
-                % done
+        if count:
+            text = ngettext(
+                "%d failure will be retried shortly.", "%d failures will be retried shortly.", count
             )
-            self.message_user(request, text, messages.SUCCESS)
+            self.message_user(request, text % count, messages.SUCCESS)
 
     @admin.action(description=_("Discard"), permissions=["act"])
     def discard(self, request: HttpRequest, queryset: QuerySet[Failure]) -> None:
         reason = request.POST.get("reason", "").strip()[:300]
         if not reason:
-            self.message_user(request, _("Say why: write the reason beside the action."), messages.ERROR)
+            self.message_user(request, _("Enter a reason for discarding."), messages.ERROR)
             return
-        done = len(
+        count = len(
             self.apply_to_each(
                 request, queryset, lambda failure: services.discard(failure_id=failure.id, reason=reason)
             )
         )
-        if done:
-            self.message_user(
-                request, ngettext("%d discarded.", "%d discarded.", done) % done, messages.SUCCESS
-            )
+        if count:
+            text = ngettext("%d failure was discarded.", "%d failures were discarded.", count)
+            self.message_user(request, text % count, messages.SUCCESS)
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("dlq.change_failure"))

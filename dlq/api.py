@@ -1,11 +1,11 @@
-"""/api/v1/dlq/: failures of this place: report one, look through them, send one again, or discard it."""
+"""The REST API of failures, at /api/v1/dlq/. Clients report, list, retry and discard failures."""
 
 from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import mixins, status
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,20 +13,99 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.serializers import BaseSerializer
 
 from dlq import services
-from dlq.models import Failure, Kind, Status
-from dlq.reports import reported
-from dlq.serializers import DiscardSerializer, FailureDetailSerializer, FailureSerializer, ReportSerializer
+from dlq.error_reports import MAX_MESSAGE_LENGTH, MAX_TRACEBACK_LENGTH, report_texts
+from dlq.models import Attempt, Failure, FailureKind, FailureStatus
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelViewSet
 
-REFUSALS = problem_responses(
-    (409, "It is being retried, resolved or discarded already (`/problems/failure-state-error`).")
+STATE_ERRORS = problem_responses(
+    (409, "`/problems/failure-state-error`: the failure is being retried, resolved or discarded.")
 )
+_MESSAGE_HELP = "The error message. Messages of this system use the language of the `Accept-Language` header."
+
+
+class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+    error_message = serializers.CharField(source="localized_message", read_only=True, help_text=_MESSAGE_HELP)
+
+    class Meta:
+        model = Attempt
+        fields: Any = [
+            "number",
+            "outcome",
+            "started_at",
+            "ended_at",
+            "error_type",
+            "error_message",
+            "traceback",
+        ]
+        read_only_fields = fields
+
+
+class FailureSerializer(serializers.ModelSerializer[Failure]):
+    error_message = serializers.CharField(source="localized_message", read_only=True, help_text=_MESSAGE_HELP)
+
+    class Meta:
+        model = Failure
+        fields: Any = [
+            "id",
+            "kind",
+            "source",
+            "name",
+            "status",
+            "error_type",
+            "error_message",
+            "fingerprint",
+            "retries",
+            "occurrences",
+            "next_retry_at",
+            "expires_at",
+            "created_at",
+            "last_seen_at",
+            "discard_reason",
+        ]
+        read_only_fields = fields
+
+
+class FailureDetailSerializer(FailureSerializer):
+    attempts = AttemptSerializer(
+        many=True, read_only=True, help_text="All attempts. Number 0 is the original failure."
+    )
+
+    class Meta(FailureSerializer.Meta):
+        fields = [*FailureSerializer.Meta.fields, "payload", "traceback", "attempts"]
+        read_only_fields = fields
+
+
+class ReportSerializer(StrictSerializer):
+    """A failure that another system reports."""
+
+    # The type checker takes this field for the attribute `source` of serializer fields.
+    source = serializers.CharField(max_length=100, help_text="The system that reports the failure.")  # type: ignore[assignment]
+    name = serializers.CharField(max_length=150, help_text="The type of the message.")
+    payload = serializers.DictField(help_text="The data that a retry needs, and no other data.")
+    error_type = serializers.CharField(
+        max_length=150, help_text="The type of the error, such as its class or code."
+    )
+    error_message = serializers.CharField(
+        max_length=MAX_MESSAGE_LENGTH,
+        help_text="The error message. E-mail addresses, phone numbers and secrets are redacted.",
+    )
+    traceback = serializers.CharField(
+        max_length=MAX_TRACEBACK_LENGTH, required=False, default="", allow_blank=True, trim_whitespace=False
+    )
+    retry = serializers.BooleanField(
+        default=True, help_text="False if a retry cannot succeed. The failure then waits for a person."
+    )
+
+
+class DiscardSerializer(StrictSerializer):
+    reason = serializers.CharField(max_length=300, help_text="Why the failure needs no retry.")
 
 
 class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
-    status = django_filters.MultipleChoiceFilter(choices=Status.choices)
+    status = django_filters.MultipleChoiceFilter(choices=FailureStatus.choices)
     since = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="gte")
     until = django_filters.IsoDateTimeFilter(field_name="last_seen_at", lookup_expr="lt")
 
@@ -36,15 +115,15 @@ class FailureFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, HotelViewSet):
-    """What failed, why, and what was tried."""
+    """Failures, with their errors and attempts."""
 
     queryset = Failure.objects.all()
     filterset_class = FailureFilter
     required_scopes = {"GET": "dlq:read", "POST": "dlq:write"}
 
     def get_queryset(self) -> QuerySet[Failure]:
-        found = super().get_queryset()
-        return found if self.action == "list" else found.prefetch_related("tries")
+        queryset = super().get_queryset()
+        return queryset if self.action == "list" else queryset.prefetch_related("attempts")
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return FailureSerializer if self.action == "list" else FailureDetailSerializer
@@ -53,46 +132,46 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
         request=ReportSerializer, responses={201: FailureDetailSerializer, 200: FailureDetailSerializer}
     )
     def create(self, request: Request) -> Response:
-        """Report a message that failed.
+        """Report a failed message.
 
-        The same failure of the same payload, while it is open, is one entry: the answer is then 200 and its
-        `occurrences` has grown.
+        If the same failure of the same payload is still open, the response has the status 200 and that failure, with
+        its `occurrences` incremented.
         """
-        report = ReportSerializer(data=request.data)
-        report.is_valid(raise_exception=True)
-        given = report.validated_data
+        serializer = ReportSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        report = serializer.validated_data
         failure = services.capture(
-            kind=Kind.MESSAGE,
-            source=given["source"],
-            name=given["name"],
-            payload=given["payload"],
-            error=reported(
-                type=given["error_type"], message=given["error_message"], traceback=given["traceback"]
+            kind=FailureKind.MESSAGE,
+            source=report["source"],
+            name=report["name"],
+            payload=report["payload"],
+            error=report_texts(
+                type=report["error_type"], message=report["error_message"], traceback=report["traceback"]
             ),
-            retry=given["retry"],
+            retry=report["retry"],
         )
-        new = failure.occurrences == 1
+        is_new = failure.occurrences == 1
         return Response(
             FailureDetailSerializer(failure).data,
-            status=status.HTTP_201_CREATED if new else status.HTTP_200_OK,
+            status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK,
         )
 
-    @extend_schema(request=None, responses={202: FailureDetailSerializer, **REFUSALS})
+    @extend_schema(request=None, responses={202: FailureDetailSerializer, **STATE_ERRORS})
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str) -> Response:
-        """Send a failure again as soon as a worker is free."""
+        """Retry a failure as soon as a worker is free."""
         failure = self.get_object()
         services.retry(failure_id=failure.id)
         return Response(FailureDetailSerializer(self.get_object()).data, status=status.HTTP_202_ACCEPTED)
 
-    @extend_schema(request=DiscardSerializer, responses={200: FailureDetailSerializer, **REFUSALS})
+    @extend_schema(request=DiscardSerializer, responses={200: FailureDetailSerializer, **STATE_ERRORS})
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
-        """Close a failure that need not be sent again, with the reason."""
+        """Discard a failure that needs no retry."""
         failure = self.get_object()
-        discard = DiscardSerializer(data=request.data)
-        discard.is_valid(raise_exception=True)
-        services.discard(failure_id=failure.id, reason=discard.validated_data["reason"])
+        serializer = DiscardSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        services.discard(failure_id=failure.id, reason=serializer.validated_data["reason"])
         return Response(FailureDetailSerializer(self.get_object()).data)
 
 

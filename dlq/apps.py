@@ -9,6 +9,7 @@ class DlqConfig(AppConfig):
     verbose_name = _("Failures")
 
     def ready(self) -> None:
-        from dlq import plan, task_signals  # noqa: F401, PLC0415 - models must be loaded first
+        from dlq import celery_signals  # noqa: F401, PLC0415 - registers itself; imports models
+        from dlq.retries import schedule  # noqa: PLC0415
 
-        due.register(kind=plan.KIND, task="dlq.tasks.retry_due")
+        due.register(kind=schedule.KIND, task="dlq.tasks.retry_due")

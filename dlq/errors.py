@@ -1,4 +1,6 @@
-"""What can stand in the way of a retry or a discard, and how a retrier says that trying again can't help."""
+"""The errors of the dead-letter queue."""
+
+from django.utils.translation import gettext_lazy as _
 
 from tenants.errors import DomainError
 
@@ -6,28 +8,26 @@ from tenants.errors import DomainError
 class FailureNotFound(DomainError):
     code = "failure-not-found"
     status = 404
-    title = "There is no such failure"
+    title = _("Failure not found")
 
 
 class FailureStateError(DomainError):
-    """The failure is not in a state that allows this; the answer's `state` says which it is in."""
+    """`state` is the failure's current status. Only scheduled and permanent failures can be retried or discarded."""
 
     code = "failure-state-error"
-    status = 409
-    title = "The failure is not in a state that allows this"
+    title = _("The failure's status does not allow this operation")
 
 
 class FailureNotRetryable(DomainError):
-    """The system that reported it must send it again."""
+    """Only the system that reported the failure can send the message again."""
 
     code = "failure-not-retryable"
-    status = 409
-    title = "Nothing here knows how to send this again"
+    title = _("The failure cannot be retried here")
 
 
 class NonRetryableError(Exception):
-    """A retrier raises this, from the error itself, when no retry can help: `raise NonRetryableError from error`."""
+    """Raised by a retry handler for an error that further retries cannot fix: `raise NonRetryableError from error`."""
 
 
 class AttemptLost(Exception):
-    """The worker that was at it never reported back: it died, or the broker lost the task."""
+    """The result of an attempt whose worker did not report back before the lease expired."""

@@ -1,7 +1,7 @@
-"""What the trail says about failures.
+"""The event types of failures.
 
-A payload may hold a guest's data, so none of it stands here; nor does the reason of a discard, which a person
-types: it stands with the failure.
+The events have neither the payload nor the reason of a discard: both may contain personal data, which cannot be
+erased from the trail.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import Labels, register
-from dlq.models import Status
+from dlq.models import FailureStatus
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-#: What people call the things of ours that fail, where, and how: an app adds its own.
+#: Labels of the names, sources and error types of failures. Each app adds those of its own failures.
 NAMES: dict[str, str | StrPromise] = {}
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}
-_STATUS: Labels = {status.value: status.label for status in Status}
+_STATUS: Labels = {status.value: status.label for status in FailureStatus}
 
 CAPTURED = register(
     "failure.captured",
@@ -30,7 +30,7 @@ CAPTURED = register(
 )
 RETRY_REQUESTED = register(
     "failure.retry_requested",
-    description=_("{actor} asked to send {name} again"),
+    description=_("{actor} requested a retry of {name}"),
     fields=("name", "was"),
     labels={"name": NAMES},
 )
@@ -48,7 +48,7 @@ RESOLVED = register(
 )
 EXPIRED = register(
     "failure.expired",
-    description=_("{name} could not be retried in time and waits for a person"),
+    description=_("{name} is too old for automatic retries and needs attention"),
     fields=("name",),
     labels={"name": NAMES},
 )

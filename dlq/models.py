@@ -1,4 +1,4 @@
-"""A failure, and every attempt at it."""
+"""Failures and their attempts."""
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -9,13 +9,13 @@ from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
 
 
-class Kind(models.TextChoices):
+class FailureKind(models.TextChoices):
     TASK = "task", _("task")
     MESSAGE = "message", _("message")
 
 
-class Status(models.TextChoices):
-    """Scheduled and retrying are live; the others stay as they are until a person acts."""
+class FailureStatus(models.TextChoices):
+    """The status of a failure. Scheduled and retrying failures change automatically, the others by a person only."""
 
     SCHEDULED = "scheduled", _("scheduled")
     RETRYING = "retrying", _("retrying")
@@ -24,35 +24,45 @@ class Status(models.TextChoices):
     DISCARDED = "discarded", _("discarded")
 
 
-class Failure(models.Model):
-    """A task or message that was given up, with all that is needed to send it again.
+#: Failures that are neither resolved nor discarded.
+OPEN_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.RETRYING, FailureStatus.PERMANENT)
+#: Open failures that no worker is retrying, so that people can retry or discard them.
+WAITING_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.PERMANENT)
 
-    The error is the latest one; the first, and each between, stands with its attempt. `attempts` counts the
-    retries, and is the fencing token of the one that runs: whoever finishes must still hold the number it was given.
+
+class Failure(models.Model):
+    """A task or message that failed, with its payload and its latest error. Earlier errors are in its attempts.
+
+    `retries` is the number of started retries. It is also the fencing token of the running attempt: an attempt can
+    record its result only while the number is still its own.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    kind = models.CharField(_("kind"), max_length=7, choices=Kind)
-    source = models.CharField(_("source"), max_length=100, help_text=_("The system that reported it."))
-    name = models.CharField(_("name"), max_length=150, help_text=_("The task, or the type of message."))
+    kind = models.CharField(_("kind"), max_length=7, choices=FailureKind)
+    source = models.CharField(
+        _("source"), max_length=100, help_text=_("The system that reported the failure.")
+    )
+    name = models.CharField(
+        _("name"), max_length=150, help_text=_("The name of the task, or the type of the message.")
+    )
     payload = models.JSONField(_("payload"), encoder=DjangoJSONEncoder)
     error_type = models.CharField(_("error"), max_length=150)
     error_message = models.TextField(_("message"))
-    #: The same as `hotelagent.core.messages` keeps it, where it is a sentence of ours.
-    error_sentence = models.JSONField(null=True, editable=False)
+    #: The message in the form of `hotelagent.core.messages`, if it is one of ours.
+    translatable_message = models.JSONField(null=True, editable=False)
     traceback = models.TextField(_("traceback"), blank=True)
     fingerprint = models.CharField(_("group"), max_length=16)
-    status = models.CharField(_("status"), max_length=9, choices=Status)
-    attempts = models.PositiveSmallIntegerField(_("retries"), default=0)
-    occurrences = models.PositiveIntegerField(_("times seen"), default=1)
+    status = models.CharField(_("status"), max_length=9, choices=FailureStatus)
+    retries = models.PositiveSmallIntegerField(_("retries"), default=0)
+    occurrences = models.PositiveIntegerField(_("occurrences"), default=1)
     next_retry_at = models.DateTimeField(_("next retry"), null=True)
     claimed_until = models.DateTimeField(_("claimed until"), null=True, editable=False)
     created_at = models.DateTimeField(_("first seen"), db_default=Now(), editable=False)
     last_seen_at = models.DateTimeField(_("last seen"), db_default=Now(), editable=False)
     expires_at = models.DateTimeField(
-        _("retried until"), help_text=_("After this it is not retried by itself.")
+        _("retried until"), help_text=_("The failure is not retried automatically after this time.")
     )
-    discard_reason = models.CharField(_("discarded because"), max_length=300, blank=True)
+    discard_reason = models.CharField(_("discard reason"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("failure")
@@ -66,12 +76,12 @@ class Failure(models.Model):
         return f"{self.name}: {self.error_type.rpartition('.')[2]}"
 
     @property
-    def why(self) -> str:
-        """What the error said, to a reader: in their language where it is a sentence of ours."""
-        return message_from_json(self.error_sentence) or self.error_message
+    def localized_message(self) -> str:
+        """The error message, translated to the active language if it is one of ours."""
+        return message_from_json(self.translatable_message) or self.error_message
 
 
-class Outcome(models.TextChoices):
+class AttemptOutcome(models.TextChoices):
     RUNNING = "running", _("running")
     SUCCEEDED = "succeeded", _("succeeded")
     FAILED = "failed", _("failed")
@@ -79,20 +89,25 @@ class Outcome(models.TextChoices):
 
 
 class Attempt(models.Model):
-    """One try. Number 0 is the one that brought the failure here; a lost one never reported back."""
+    """An attempt to process a message or task. Number 0 is the original failure, the others are retries.
+
+    The outcome is `lost` if the worker did not report back before the lease expired.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # No index of its own: the unique constraint below begins with it, and each relation costs in every hotel.
+    # Without an index of its own: the unique constraint's index starts with the same column.
     failure = models.ForeignKey(
-        Failure, models.CASCADE, db_index=False, related_name="tries", verbose_name=_("failure")
+        Failure, models.CASCADE, db_index=False, related_name="attempts", verbose_name=_("failure")
     )
     number = models.PositiveSmallIntegerField(_("number"))
     started_at = models.DateTimeField(_("started"), db_default=Now(), editable=False)
     ended_at = models.DateTimeField(_("ended"), null=True)
-    outcome = models.CharField(_("outcome"), max_length=9, choices=Outcome, default=Outcome.RUNNING)
+    outcome = models.CharField(
+        _("outcome"), max_length=9, choices=AttemptOutcome, default=AttemptOutcome.RUNNING
+    )
     error_type = models.CharField(_("error"), max_length=150, blank=True)
     error_message = models.TextField(_("message"), blank=True)
-    error_sentence = models.JSONField(null=True, editable=False)
+    translatable_message = models.JSONField(null=True, editable=False)
     traceback = models.TextField(_("traceback"), blank=True)
 
     class Meta:
@@ -107,6 +122,6 @@ class Attempt(models.Model):
         return f"{self.number}: {self.get_outcome_display()}"
 
     @property
-    def why(self) -> str:
-        """What the error said, to a reader: in their language where it is a sentence of ours."""
-        return message_from_json(self.error_sentence) or self.error_message
+    def localized_message(self) -> str:
+        """The error message, translated to the active language if it is one of ours."""
+        return message_from_json(self.translatable_message) or self.error_message

@@ -1,9 +1,10 @@
-"""What a masked copy has of failures: which they are, never what they were about. None of them is tried again."""
+"""Masking of failures in a masked backup. The copy keeps which failures there were, but not their content."""
 
 from tenants.personal_data import declare_columns, mask_json, mask_text
 
 
-def _at_rest(status: str) -> str:
+def _mask_live_status(status: str) -> str:
+    """Return SQL that makes live failures permanent, because a copy must not retry them."""
     return f"CASE WHEN {status} IN ('scheduled', 'retrying') THEN 'permanent' ELSE {status} END"
 
 
@@ -12,15 +13,15 @@ declare_columns(
     masked={
         "payload": mask_json,
         "error_message": mask_text,
-        "error_sentence": mask_json,
+        "translatable_message": mask_json,
         "traceback": mask_text,
         "discard_reason": mask_text,
-        "status": _at_rest,
+        "status": _mask_live_status,
     },
     kept=("kind", "source", "name", "error_type", "fingerprint"),
 )
 declare_columns(
     "dlq_attempt",
-    masked={"error_message": mask_text, "error_sentence": mask_json, "traceback": mask_text},
+    masked={"error_message": mask_text, "translatable_message": mask_json, "traceback": mask_text},
     kept=("outcome", "error_type"),
 )

@@ -1,35 +1,81 @@
-"""What "send again" means for the failures of one name. Each app registers its own, in `AppConfig.ready`.
+"""The registries of retry handlers and of failure subjects. Each app registers its own in `AppConfig.ready`.
 
-    @retrier("reminders.send")
+A retry handler performs the work of failed messages with one name. It returns, or raises if the retry failed:
+
+    @retry_handler("reminders.send")
     def send_again(failure: Failure) -> None: ...
 
-A retrier does the work and returns, or raises: then the retry has failed and is counted as failed. Tasks need
-none: they go back to their queue.
+Celery tasks need no handler: a retry sends the task to its queue again.
+
+A subject finder returns what failures are about, for the pages that list them. It is called once per page, so it
+should load what it needs with one query:
+
+    @subject_finder("reminders.send")
+    def find_reminders(failures: Sequence[Failure]) -> dict[UUID, Subject]: ...
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
     from dlq.models import Failure
 
-Retrier = Callable[["Failure"], None]
 
-_retriers: dict[str, Retrier] = {}
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a failure is about. `url` is the page where a person can fix the cause."""
+
+    title: str
+    url: str
 
 
-def retrier(name: str) -> Callable[[Retrier], Retrier]:
-    """Register how failures called `name` are sent again. Registering a name twice raises ValueError."""
+RetryHandler = Callable[["Failure"], None]
+SubjectFinder = Callable[[Sequence["Failure"]], dict[UUID, Subject]]
 
-    def register(function: Retrier) -> Retrier:
-        if _retriers.setdefault(name, function) is not function:
-            raise ValueError(f"{name} has a retrier already: {_retriers[name]!r}")
+_retry_handlers: dict[str, RetryHandler] = {}
+_subject_finders: dict[str, SubjectFinder] = {}
+
+
+def retry_handler(name: str) -> Callable[[RetryHandler], RetryHandler]:
+    """Register the decorated function as the retry handler of failures with this name.
+
+    Raises ValueError if another function is registered for the name.
+    """
+
+    def register(function: RetryHandler) -> RetryHandler:
+        if _retry_handlers.setdefault(name, function) is not function:
+            raise ValueError(f"{name} already has the retry handler {_retry_handlers[name]!r}.")
         return function
 
     return register
 
 
-def find(name: str) -> Retrier | None:
-    return _retriers.get(name)
+def find_retry_handler(name: str) -> RetryHandler | None:
+    """Return the retry handler of failures with this name, or None."""
+    return _retry_handlers.get(name)
+
+
+def subject_finder(name: str) -> Callable[[SubjectFinder], SubjectFinder]:
+    """Register the decorated function as the subject finder of failures with this name."""
+
+    def register(finder: SubjectFinder) -> SubjectFinder:
+        _subject_finders[name] = finder
+        return finder
+
+    return register
+
+
+def find_subjects(failures: Iterable[Failure]) -> dict[UUID, Subject]:
+    """Return the subjects by failure id. Failures without a finder or whose object was deleted have none."""
+    by_name: dict[str, list[Failure]] = {}
+    for failure in failures:
+        by_name.setdefault(failure.name, []).append(failure)
+    subjects: dict[UUID, Subject] = {}
+    for name, group in by_name.items():
+        if finder := _subject_finders.get(name):
+            subjects |= finder(group)
+    return subjects

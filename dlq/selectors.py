@@ -1,21 +1,20 @@
-"""Reading failures."""
+"""Queries of failures of the current tenant."""
 
 import uuid
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from dlq.models import Failure, Status
-from dlq.services import WAITING
+from dlq.models import WAITING_STATUSES, Failure, FailureStatus
 
 
-def waiting(*, fingerprint: str) -> QuerySet[Failure]:
-    """The failures of a group that can be retried or discarded, oldest first."""
-    return Failure.objects.filter(fingerprint=fingerprint, status__in=WAITING).order_by("id")
+def waiting_failures(*, fingerprint: str) -> QuerySet[Failure]:
+    """Return the failures of a group that can be retried or discarded, oldest first."""
+    return Failure.objects.filter(fingerprint=fingerprint, status__in=WAITING_STATUSES).order_by("id")
 
 
-def due(*, limit: int) -> list[uuid.UUID]:
-    """Failures that are due, or whose claim has lapsed, of the tenant that is set; the oldest first."""
-    scheduled = Failure.objects.filter(status=Status.SCHEDULED, next_retry_at__lte=Now())
-    lapsed = Failure.objects.filter(status=Status.RETRYING, claimed_until__lt=Now())
-    return list((scheduled | lapsed).order_by("id").values_list("id", flat=True)[:limit])
+def due_failures(*, limit: int) -> list[uuid.UUID]:
+    """Return the ids of failures whose retry is due or whose lease has expired, oldest first."""
+    scheduled = Failure.objects.filter(status=FailureStatus.SCHEDULED, next_retry_at__lte=Now())
+    expired = Failure.objects.filter(status=FailureStatus.RETRYING, claimed_until__lt=Now())
+    return list((scheduled | expired).order_by("id").values_list("id", flat=True)[:limit])

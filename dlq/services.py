@@ -1,4 +1,4 @@
-"""What can be done with a failure. Every change of state is an update whose row count is looked at."""
+"""Operations on failures. Each change of status is an UPDATE of the expected status whose row count is checked."""
 
 import uuid
 from typing import Any
@@ -6,16 +6,23 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from audit.services import record
-from dlq import events, metrics, plan, policy, registry
+from dlq import events, metrics, registry
+from dlq.error_reports import ErrorReport, report_exception, to_jsonb
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError
-from dlq.models import Attempt, Failure, Kind, Outcome, Status
-from dlq.reports import Report, describe, storable
+from dlq.models import (
+    OPEN_STATUSES,
+    WAITING_STATUSES,
+    Attempt,
+    AttemptOutcome,
+    Failure,
+    FailureKind,
+    FailureStatus,
+)
+from dlq.retries import schedule
 from tenants.database.clock import database_now
-
-OPEN = (Status.SCHEDULED, Status.RETRYING, Status.PERMANENT)
-WAITING = (Status.SCHEDULED, Status.PERMANENT)  # open, and nobody is at it
 
 
 def capture(
@@ -24,40 +31,40 @@ def capture(
     source: str,
     name: str,
     payload: dict[str, Any],
-    error: BaseException | Report,
+    error: BaseException | ErrorReport,
     retry: bool = True,
 ) -> Failure:
-    """Keep something that failed, in the tenant that is set; in the caller's transaction, if one is open.
+    """Store a failure of the current tenant, in the caller's transaction if there is one, and return it.
 
-    `payload` is what sending it again needs, and no more: it may hold personal data, the error's text is
-    stored without. `retry=False` says that trying again can't help: it waits for a person. The same failure
-    of the same work, while it is open, is one entry that was seen once more.
+    `payload` is the data that a retry needs. It may contain personal data; the stored error texts do not. `retry=False`
+    makes the failure permanent: it waits for a person. If there is an open failure with the same fingerprint and
+    payload, its `occurrences` is incremented and that failure is returned.
     """
-    report = error if isinstance(error, Report) else describe(error)
-    payload = storable(payload)
+    report = error if isinstance(error, ErrorReport) else report_exception(error)
+    payload = to_jsonb(payload)
     fingerprint = report.fingerprint(name=name)
     metrics.CAPTURED.labels(kind=kind).inc()
     with transaction.atomic():
-        if seen := _seen_again(fingerprint=fingerprint, payload=payload):
-            return seen
+        if existing := _count_occurrence(fingerprint=fingerprint, payload=payload):
+            return existing
         now = database_now()
-        wait = policy.delay(0) if retry and _can_retry(kind=kind, name=name) else None
+        delay = schedule.retry_delay(0) if retry and _is_retryable(kind=kind, name=name) else None
         failure = Failure.objects.create(
             kind=kind,
             source=source,
             name=name,
             payload=payload,
             fingerprint=fingerprint,
-            **error_fields(report),
-            status=Status.SCHEDULED if wait else Status.PERMANENT,
-            next_retry_at=now + wait if wait else None,
-            expires_at=now + policy.LIFE,
+            **report.as_fields(),
+            status=FailureStatus.SCHEDULED if delay else FailureStatus.PERMANENT,
+            next_retry_at=now + delay if delay else None,
+            expires_at=now + schedule.MAX_AGE,
         )
         Attempt.objects.create(
-            failure=failure, number=0, ended_at=now, outcome=Outcome.FAILED, **error_fields(report)
+            failure=failure, number=0, ended_at=now, outcome=AttemptOutcome.FAILED, **report.as_fields()
         )
         if failure.next_retry_at:
-            plan.at(failure.id, failure.next_retry_at)
+            schedule.schedule_check(failure.id, failure.next_retry_at)
         record(
             events.CAPTURED,
             subject=("failure", failure.id),
@@ -67,85 +74,82 @@ def capture(
             fingerprint=fingerprint,
             status=failure.status,
         )
-    if failure.status == Status.PERMANENT:
+    if failure.status == FailureStatus.PERMANENT:
         metrics.CLOSED.labels(status=failure.status).inc()
     return failure
 
 
 def retry(*, failure_id: uuid.UUID) -> None:
-    """Have a failure sent again as soon as a worker is free, whether it was scheduled or given up.
+    """Schedule an immediate retry of a scheduled or permanent failure.
 
-    Returns when that is planned, not when it is done; the entry stays until the retry has succeeded. Raises
-    FailureNotFound, FailureNotRetryable, or FailureStateError for one that is being retried, resolved or discarded.
+    Returns before the retry runs. Raises FailureNotFound, FailureNotRetryable, FailureStateError.
     """
     with transaction.atomic():
-        failure = _waiting(failure_id)
-        if not _can_retry(kind=failure.kind, name=failure.name):
+        failure = _get_waiting(failure_id)
+        if not _is_retryable(kind=failure.kind, name=failure.name):
             raise FailureNotRetryable(
-                f"{failure.name} came from {failure.source} and nothing here can send it again. "
-                "Send it again there, then discard it here with that reason."
+                _(
+                    "{name} was reported by {source}, which has to send it again itself. "
+                    "Then discard the failure here."
+                ).format(name=failure.name, source=failure.source)
             )
         now = database_now()
-        _move(failure, status=Status.SCHEDULED, next_retry_at=now, expires_at=now + policy.LIFE)
-        plan.at(failure.id, now)
+        _update_unchanged(
+            failure, status=FailureStatus.SCHEDULED, next_retry_at=now, expires_at=now + schedule.MAX_AGE
+        )
+        schedule.schedule_check(failure.id, now)
         record(events.RETRY_REQUESTED, subject=("failure", failure.id), name=failure.name, was=failure.status)
 
 
 def discard(*, failure_id: uuid.UUID, reason: str) -> None:
-    """Close a failure that need not be sent again, and say why. The entry and its attempts stay.
+    """Discard a scheduled or permanent failure. The failure and its attempts are kept.
 
-    Raises FailureNotFound, or FailureStateError for one that is being retried, resolved or discarded.
+    Raises FailureNotFound, FailureStateError.
     """
     with transaction.atomic():
-        failure = _waiting(failure_id)
-        _move(failure, status=Status.DISCARDED, next_retry_at=None, discard_reason=reason)
-        plan.never(failure.id)
+        failure = _get_waiting(failure_id)
+        _update_unchanged(failure, status=FailureStatus.DISCARDED, next_retry_at=None, discard_reason=reason)
+        schedule.cancel_check(failure.id)
         record(events.DISCARDED, subject=("failure", failure.id), name=failure.name, was=failure.status)
-    metrics.CLOSED.labels(status=Status.DISCARDED).inc()
+    metrics.CLOSED.labels(status=FailureStatus.DISCARDED).inc()
 
 
-def error_fields(report: Report) -> dict[str, Any]:
-    return {
-        "error_type": report.type,
-        "error_message": report.message,
-        "error_sentence": report.sentence,
-        "traceback": report.traceback,
-    }
+def _is_retryable(*, kind: str, name: str) -> bool:
+    return kind == FailureKind.TASK or registry.find_retry_handler(name) is not None
 
 
-def _can_retry(*, kind: str, name: str) -> bool:
-    return kind == Kind.TASK or registry.find(name) is not None
-
-
-def _seen_again(*, fingerprint: str, payload: dict[str, Any]) -> Failure | None:
-    """The open entry for the same failure of the same work, counted once more; None where there is none."""
-    same = Failure.objects.filter(fingerprint=fingerprint, payload=payload, status__in=OPEN).order_by("-id")
-    if (seen := same.first()) is None:
+def _count_occurrence(*, fingerprint: str, payload: dict[str, Any]) -> Failure | None:
+    """Return the open failure with this fingerprint and payload, with its occurrences incremented, or None."""
+    same = Failure.objects.filter(fingerprint=fingerprint, payload=payload, status__in=OPEN_STATUSES)
+    if (failure := same.order_by("-id").first()) is None:
         return None
-    counted = Failure.objects.filter(id=seen.id, status__in=OPEN).update(
+    updated = Failure.objects.filter(id=failure.id, status__in=OPEN_STATUSES).update(
         occurrences=F("occurrences") + 1, last_seen_at=Now()
     )
-    if not counted:  # it was closed a moment ago: this one is a new failure
+    if not updated:  # it was resolved or discarded in the meantime, so this is a new failure
         return None
-    seen.refresh_from_db(fields=["occurrences", "last_seen_at"])
-    return seen
+    failure.refresh_from_db(fields=["occurrences", "last_seen_at"])
+    return failure
 
 
-def _waiting(failure_id: uuid.UUID) -> Failure:
+def _get_waiting(failure_id: uuid.UUID) -> Failure:
     failure = Failure.objects.filter(id=failure_id).first()
     if failure is None:
-        raise FailureNotFound(f"There is no failure {failure_id} here.")
-    if failure.status not in WAITING:
+        raise FailureNotFound(_("There is no failure {id}.").format(id=failure_id))
+    if failure.status not in WAITING_STATUSES:
         raise _state_error(failure.status)
     return failure
 
 
-def _move(failure: Failure, **changes: object) -> None:
-    """Change it if it is still as it was read, status and attempts; else raise FailureStateError."""
-    unchanged = Failure.objects.filter(id=failure.id, status=failure.status, attempts=failure.attempts)
+def _update_unchanged(failure: Failure, **changes: object) -> None:
+    """Update the failure if its status and retries are still those of `failure`. Raises FailureStateError."""
+    unchanged = Failure.objects.filter(id=failure.id, status=failure.status, retries=failure.retries)
     if not unchanged.update(**changes):
         raise _state_error(Failure.objects.values_list("status", flat=True).get(id=failure.id))
 
 
-def _state_error(state: str) -> FailureStateError:
-    return FailureStateError(f"It is {state}; it must be {' or '.join(WAITING)}.", state=state)
+def _state_error(status: str) -> FailureStateError:
+    detail = _("The status of the failure is {status}. It must be scheduled or permanent.").format(
+        status=FailureStatus(status).label
+    )
+    return FailureStateError(detail, state=status)

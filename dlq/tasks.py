@@ -1,24 +1,25 @@
-"""What the workers do with failures. The due queue says which and when."""
+"""The Celery tasks that retry failures."""
 
 import uuid
 
 from celery import shared_task
 
-from dlq import attempts, selectors
+from dlq import selectors
+from dlq.retries import attempts
 from tenants.queue.celery_task import HotelTask
 
-PLATFORM_BATCH = 50
+PLATFORM_BATCH_SIZE = 50
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_due")
 def retry_due(ids: list[str]) -> None:
-    """Retry the failures of one hotel that the due queue handed out; it hands out again what is not done."""
+    """Retry failures of one hotel. The due queue calls this task, and again for failures that it did not reach."""
     for failure_id in ids:
         attempts.retry_due(failure_id=uuid.UUID(failure_id))
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_platform_due")
 def retry_platform_due() -> None:
-    """Retry the platform's own failures: the due queue is for hotels, so these are looked up at each beat."""
-    for failure_id in selectors.due(limit=PLATFORM_BATCH):
+    """Retry due failures of the platform. Celery beat calls this task, because the due queue is for hotels."""
+    for failure_id in selectors.due_failures(limit=PLATFORM_BATCH_SIZE):
         attempts.retry_due(failure_id=failure_id)

@@ -221,8 +221,8 @@ SPECTACULAR_SETTINGS = {
     # Without names, generated clients would use names that contain a digest.
     "ENUM_NAME_OVERRIDES": {
         "ContactKind": "tenants.models.ContactKind",
-        "FailureKind": "dlq.models.Kind",
-        "FailureStatus": "dlq.models.Status",
+        "FailureKind": "dlq.models.FailureKind",
+        "FailureStatus": "dlq.models.FailureStatus",
         "HotelStatus": "tenants.models.HotelStatus",
         "ReminderStatus": "reminders.models.ReminderStatus",
         "ReservationStatus": "reminders.models.ReservationStatus",

@@ -7,10 +7,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dlq import subjects
 from dlq.events import ERRORS, NAMES, SOURCES
 from dlq.models import Failure
-from dlq.subjects import Subject
+from dlq.registry import Subject, subject_finder
 from reminders.errors import InvalidTemplate, MailDeferred, MailRejected
 from reminders.events import ERROR_LABELS
 from reminders.models import Reminder
@@ -23,7 +22,7 @@ for kind in (MailRejected, MailDeferred, InvalidTemplate):
     ERRORS[f"{kind.__module__}.{kind.__qualname__}"] = ERROR_LABELS[kind.code]
 
 
-@subjects.of(SEND)
+@subject_finder(SEND)
 def reminders_behind(failures: Sequence[Failure]) -> dict[UUID, Subject]:
     if current_tenant().id is None:  # another system's failure of this name: the platform has no reminders
         return {}

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from audit.services import record
 from dlq import services as failures
 from dlq.errors import NonRetryableError
-from dlq.models import Failure
-from dlq.registry import retrier
+from dlq.models import WAITING_STATUSES, Failure
+from dlq.registry import retry_handler
 from hotelagent.core.messages import TranslatableMessage
 from reminders import due_kinds, events
 from reminders.errors import MailDeferred, MailRejected, ReminderNotFound, ReminderStateError
@@ -117,7 +117,7 @@ def settle_unknown(*, reminder_id: uuid.UUID, was_sent: bool) -> Reminder:
     return reminder
 
 
-@retrier(outcomes.SEND)
+@retry_handler(outcomes.SEND)
 def send_failed_again(failure: Failure) -> None:
     """Send a failed reminder again, on the spot. Raises what keeps it from going.
 
@@ -185,7 +185,7 @@ def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
 
 
 def _open_failure(reminder: Reminder) -> Failure | None:
-    waiting = Failure.objects.filter(name=outcomes.SEND, status__in=failures.WAITING)
+    waiting = Failure.objects.filter(name=outcomes.SEND, status__in=WAITING_STATUSES)
     return waiting.filter(payload__reminder=str(reminder.id)).order_by("-id").first()
 
 

@@ -84,7 +84,6 @@ DEVELOPMENT_INTERFACES = ("hotelagent.management",)
 #: Imports that still break the rules. The list may only get shorter.
 EXCEPTIONS = frozenset(
     {
-        "dlq.selectors imports dlq.services",
         "locks.selectors imports locks.listing",
     }
 )

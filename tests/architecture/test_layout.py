@@ -16,7 +16,7 @@ MERGED_BELOW_LINES = 25
 IMPORTED_BY_NAME = frozenset({"apps", "cards", "development", "personal_data", "tasks", "wsgi"})
 
 #: Folders that still have too many modules. The list may only get shorter.
-LARGE_FOLDERS = frozenset({"dlq", "locks"})
+LARGE_FOLDERS = frozenset({"locks"})
 #: Small modules that are still to be merged. The list may only get shorter.
 SMALL_MODULES = frozenset({"locks.waiting_list.policy", "reminders.mail.string_template"})
 

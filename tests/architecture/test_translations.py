@@ -30,7 +30,6 @@ _TEMPLATE_MESSAGE = re.compile(r"""{%-?\s*(?:translate|trans)\s+(?:"([^"]+)"|'([
 #: Modules whose error titles are still to be made translatable. The list may only get shorter.
 UNTRANSLATED_ERRORS = frozenset(
     {
-        "dlq.errors",
         "locks.waiting_list.errors",
         "locks.webhooks.errors",
     }

@@ -1,4 +1,4 @@
-"""A kind of message of our own, whose sending again does what the test says."""
+"""The fixtures of the dead-letter queue's tests: a message type with a retry handler, and a task that can fail."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,75 +9,77 @@ from celery import current_app, shared_task
 from django.db.models import F
 
 from dlq import registry, services
-from dlq.models import Failure, Kind
+from dlq.models import Failure, FailureKind
 from tenants.queue.celery_task import HotelTask
 
 NAME = "tests.lamp"
 
 
-class Broken(Exception):
+class LampError(Exception):
     pass
 
 
 class Lamp:
-    """Counts how often it was sent again; `behave` decides how that ends."""
+    """A retry handler that stores the payloads of retries. `behaviour` is called for each retry and may raise."""
 
     def __init__(self) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self.behave: Callable[[Failure], None] = lambda _failure: None
+        self.retried: list[dict[str, Any]] = []
+        self.behaviour: Callable[[Failure], None] = lambda _failure: None
 
-    def send_again(self, failure: Failure) -> None:
-        self.sent.append(failure.payload)
-        self.behave(failure)
+    def handle(self, failure: Failure) -> None:
+        self.retried.append(failure.payload)
+        self.behaviour(failure)
 
-    def breaks(self, text: str = "no current") -> None:
-        def behave(_failure: Failure) -> None:
-            raise Broken(text)
+    def fail(self, message: str = "no current") -> None:
+        """Make all further retries fail."""
 
-        self.behave = behave
+        def behaviour(_failure: Failure) -> None:
+            raise LampError(message)
+
+        self.behaviour = behaviour
 
 
 @pytest.fixture
 def lamp(monkeypatch: pytest.MonkeyPatch) -> Lamp:
-    made = Lamp()
-    monkeypatch.setitem(registry._retriers, NAME, made.send_again)
-    return made
+    lamp = Lamp()
+    monkeypatch.setitem(registry._retry_handlers, NAME, lamp.handle)
+    return lamp
 
 
 @shared_task(base=HotelTask, name="tests.dlq.task")
-def fragile(number: int, *, colour: str = "red") -> None:
+def failing_task(number: int, *, colour: str = "red") -> None:
     if number < 0:
-        raise Broken(f"{colour} lamp {number} is broken")
+        raise LampError(f"{colour} lamp {number} is broken")
 
 
 @pytest.fixture
 def eager() -> Iterator[None]:
-    """Tasks run where they are sent, through Celery's own tracing, signals included."""
-    before = current_app.conf.task_always_eager
+    """Run tasks in the process that sends them, with Celery's tracing and signals."""
+    previous = current_app.conf.task_always_eager
     current_app.conf.task_always_eager = True
     yield
-    current_app.conf.task_always_eager = before
+    current_app.conf.task_always_eager = previous
 
 
-def captured(*, text: str = "no current", retry: bool = True, **payload: Any) -> Failure:
-    """A failed message of the kind that `lamp` sends again."""
+def capture_failure(*, message: str = "no current", retry: bool = True, **payload: Any) -> Failure:
+    """Capture a failed message whose retries the fixture `lamp` handles."""
     return services.capture(
-        kind=Kind.MESSAGE,
+        kind=FailureKind.MESSAGE,
         source="tests",
         name=NAME,
         payload={"lamp": 1, **payload},
-        error=Broken(text),
+        error=LampError(message),
         retry=retry,
     )
 
 
 def make_due(failure: Failure) -> None:
-    """Let the time pass until its next retry."""
-    moved = Failure.objects.filter(id=failure.id, next_retry_at__isnull=False).update(
+    """Make the next retry of the failure due."""
+    updated = Failure.objects.filter(id=failure.id, next_retry_at__isnull=False).update(
         next_retry_at=F("created_at") - timedelta(seconds=1)
     )
-    assert moved == 1
+    assert updated == 1
 
 
-def reread(failure: Failure) -> Failure:
+def reload(failure: Failure) -> Failure:
     return Failure.objects.get(id=failure.id)

@@ -1,3 +1,5 @@
+"""Tests of the capture of failures."""
+
 import uuid
 from datetime import timedelta
 
@@ -5,67 +7,72 @@ import pytest
 from django.db import transaction
 
 from audit.selectors import timeline
-from dlq import policy, services
-from dlq.models import Failure, Kind, Outcome
-from dlq.reports import reported
+from dlq import services
+from dlq.error_reports import report_texts
+from dlq.models import AttemptOutcome, Failure, FailureKind
+from dlq.retries import schedule
 from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
-from tests.dlq.conftest import NAME, Broken, Lamp, captured
+from tests.dlq.conftest import NAME, Lamp, LampError, capture_failure
 
 
 @pytest.mark.django_db
-def test_it_keeps_all_that_sending_again_needs(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured(room="12", nights=["2026-03-01", "2026-03-02"])
+def test_capture_stores_payload_source_and_error(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure(room="12", nights=["2026-03-01", "2026-03-02"])
     failure.refresh_from_db()
     assert failure.payload == {"lamp": 1, "room": "12", "nights": ["2026-03-01", "2026-03-02"]}
     assert (failure.kind, failure.source, failure.name) == ("message", "tests", NAME)
-    assert failure.error_type == "tests.dlq.conftest.Broken"
+    assert failure.error_type == "tests.dlq.conftest.LampError"
     assert failure.error_message == "no current"
 
 
 @pytest.mark.django_db
-def test_the_first_failure_is_attempt_number_0(in_hotel: Hotel, lamp: Lamp) -> None:
-    [attempt] = captured().tries.all()
-    assert (attempt.number, attempt.outcome, attempt.error_message) == (0, Outcome.FAILED, "no current")
+def test_capture_stores_the_failure_as_attempt_0(in_hotel: Hotel, lamp: Lamp) -> None:
+    [attempt] = capture_failure().attempts.all()
+    assert (attempt.number, attempt.outcome, attempt.error_message) == (
+        0,
+        AttemptOutcome.FAILED,
+        "no current",
+    )
 
 
 @pytest.mark.django_db
-def test_it_is_due_in_about_a_minute_and_lives_a_week(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured()
+def test_capture_schedules_a_retry_in_a_minute_and_expires_in_a_week(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure()
     assert failure.status == "scheduled"
     assert failure.next_retry_at is not None
-    wait = (failure.next_retry_at - failure.created_at).total_seconds()
-    assert 54 <= wait <= 66.1
+    delay = (failure.next_retry_at - failure.created_at).total_seconds()
+    assert 54 <= delay <= 66.1
     assert (
         timedelta(days=6, hours=23) < failure.expires_at - failure.created_at <= timedelta(days=7, seconds=1)
     )
 
 
 @pytest.mark.django_db
-def test_the_due_queue_has_it_at_that_moment(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured()
+def test_capture_schedules_a_due_item_for_the_retry(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure()
     with platform_context():
-        due = DueItem.objects.get(hotel=in_hotel, kind="failure", item_id=failure.id)
-    assert due.due_at == failure.next_retry_at
+        item = DueItem.objects.get(hotel=in_hotel, kind="failure", item_id=failure.id)
+    assert item.due_at == failure.next_retry_at
 
 
 @pytest.mark.django_db
-def test_what_can_t_be_helped_waits_for_a_person(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured(retry=False)
+def test_capture_without_retry_is_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure(retry=False)
     assert (failure.status, failure.next_retry_at) == ("permanent", None)
     with platform_context():
         assert not DueItem.objects.filter(item_id=failure.id).exists()
 
 
 @pytest.mark.django_db
-def test_what_nobody_here_can_send_again_waits_for_a_person(in_hotel: Hotel) -> None:
-    assert captured().status == "permanent"
+def test_capture_without_a_retry_handler_is_permanent(in_hotel: Hotel) -> None:
+    assert capture_failure().status == "permanent"
 
 
 @pytest.mark.django_db
-def test_a_rollback_takes_the_failure_and_its_due_item_along(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_rollback_removes_the_failure_and_its_due_item(in_hotel: Hotel, lamp: Lamp) -> None:
     with transaction.atomic():
-        failure = captured()
+        failure = capture_failure()
         transaction.set_rollback(True)
     assert not Failure.objects.filter(id=failure.id).exists()
     with platform_context():
@@ -73,81 +80,84 @@ def test_a_rollback_takes_the_failure_and_its_due_item_along(in_hotel: Hotel, la
 
 
 @pytest.mark.django_db
-def test_the_same_failure_of_the_same_work_is_one_entry_seen_twice(in_hotel: Hotel, lamp: Lamp) -> None:
-    first = captured()
-    again = captured()
+def test_capture_of_the_same_failure_increments_its_occurrences(in_hotel: Hotel, lamp: Lamp) -> None:
+    first = capture_failure()
+    again = capture_failure()
     assert again.id == first.id
     assert again.occurrences == 2
 
 
 @pytest.mark.django_db
-def test_other_work_that_fails_alike_is_an_entry_of_its_own_in_the_same_group(
+def test_capture_with_another_payload_is_another_failure_of_the_same_group(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
-    first, other = captured(room="1"), captured(room="2")
+    first, other = capture_failure(room="1"), capture_failure(room="2")
     assert first.id != other.id
     assert first.fingerprint == other.fingerprint
 
 
 @pytest.mark.django_db
-def test_what_was_closed_and_fails_again_is_a_new_entry(in_hotel: Hotel, lamp: Lamp) -> None:
-    first = captured()
+def test_capture_after_a_discard_is_a_new_failure(in_hotel: Hotel, lamp: Lamp) -> None:
+    first = capture_failure()
     services.discard(failure_id=first.id, reason="a test")
-    assert captured().id != first.id
+    assert capture_failure().id != first.id
 
 
 @pytest.mark.django_db
-def test_ids_dates_and_long_numbers_don_t_split_a_group(in_hotel: Hotel, lamp: Lamp) -> None:
-    texts = [
+def test_fingerprint_ignores_ids_dates_and_long_numbers(in_hotel: Hotel, lamp: Lamp) -> None:
+    error_messages = [
         f"lamp {uuid.uuid4()} of booking {number} on 2026-03-0{number % 9 + 1}" for number in (10042, 90917)
     ]
-    assert len({captured(text=text, n=text).fingerprint for text in texts}) == 1
-    assert captured(text="lamp is away").fingerprint != captured(text="lamp is dark").fingerprint
+    assert len({capture_failure(message=text, n=text).fingerprint for text in error_messages}) == 1
+    assert (
+        capture_failure(message="lamp is away").fingerprint
+        != capture_failure(message="lamp is dark").fingerprint
+    )
 
 
 @pytest.mark.django_db
-def test_each_hotel_keeps_its_own(hotel: Hotel, other_hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_is_stored_in_its_hotel_only(hotel: Hotel, other_hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
-        failure = captured()
-    for elsewhere in (hotel_context(other_hotel), platform_context()):
-        with elsewhere:
+        failure = capture_failure()
+    for other_context in (hotel_context(other_hotel), platform_context()):
+        with other_context:
             assert not Failure.objects.filter(id=failure.id).exists()
 
 
 @pytest.mark.django_db
-def test_the_trail_says_that_it_arrived_and_nothing_of_its_payload(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured(guest="Ana Silva")
+def test_capture_is_recorded_in_the_trail_without_the_payload(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure(guest="Ana Silva")
     [event] = timeline(kind="failure", identifier=failure.id)
     assert event.event == "failure.captured"
     assert "Ana" not in str(event.data)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("odd", ["nul \0 inside", "half a pair \ud83d", float("nan"), float("inf")])
-def test_it_is_stored_whatever_stands_in_it(in_hotel: Hotel, lamp: Lamp, odd: object) -> None:
+@pytest.mark.parametrize("value", ["nul \0 inside", "half a pair \ud83d", float("nan"), float("inf")])
+def test_capture_replaces_values_that_jsonb_rejects(in_hotel: Hotel, lamp: Lamp, value: object) -> None:
     failure = services.capture(
-        kind=Kind.MESSAGE,
+        kind=FailureKind.MESSAGE,
         source="tests",
         name=NAME,
-        payload={"odd": [odd]},
-        error=Broken(f"because of {odd}"),
+        payload={"key": [value]},
+        error=LampError(f"because of {value}"),
     )
     failure.refresh_from_db()
-    assert list(failure.payload) == ["odd"]
+    assert list(failure.payload) == ["key"]
 
 
 @pytest.mark.django_db
-def test_a_very_long_error_is_cut_and_its_end_kept(in_hotel: Hotel, lamp: Lamp) -> None:
-    long = reported(type="X", message="m" * 10_000, traceback="t" * 100_000 + "the innermost frame")
-    failure = services.capture(kind=Kind.MESSAGE, source="tests", name=NAME, payload={}, error=long)
+def test_capture_shortens_long_messages_and_keeps_the_end_of_tracebacks(in_hotel: Hotel, lamp: Lamp) -> None:
+    report = report_texts(type="X", message="m" * 10_000, traceback="t" * 100_000 + "the innermost frame")
+    failure = services.capture(kind=FailureKind.MESSAGE, source="tests", name=NAME, payload={}, error=report)
     assert len(failure.error_message) == 2_000
     assert failure.traceback.endswith("the innermost frame")
     assert len(failure.traceback) == 20_000
 
 
-def test_the_delays_are_one_two_and_four_minutes_with_a_tenth_of_jitter() -> None:
-    for attempts, seconds in enumerate((60, 120, 240)):
-        waits = {policy.delay(attempts) for _ in range(200)}
-        assert len(waits) > 100
-        assert all(wait and 0.9 * seconds <= wait.total_seconds() <= 1.1 * seconds for wait in waits)
-    assert policy.delay(3) is None
+def test_retry_delays_are_one_two_and_four_minutes_with_jitter() -> None:
+    for retries, seconds in enumerate((60, 120, 240)):
+        delays = {schedule.retry_delay(retries) for _ in range(200)}
+        assert len(delays) > 100
+        assert all(delay and 0.9 * seconds <= delay.total_seconds() <= 1.1 * seconds for delay in delays)
+    assert schedule.retry_delay(3) is None

@@ -1,4 +1,4 @@
-"""Several workers and one failure, made to meet: a lock holds both at the claim, then lets them go."""
+"""Tests of concurrent operations on one failure. They all wait for a lock on its row, which the test then releases."""
 
 import threading
 import time
@@ -9,44 +9,45 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from dlq import attempts, services
+from dlq import services
 from dlq.errors import FailureStateError
-from dlq.models import Failure, Outcome
+from dlq.models import AttemptOutcome, Failure
+from dlq.retries import attempts
 from tenants.context import hotel_context
 from tenants.models import Hotel
-from tests.dlq.conftest import Lamp, captured, make_due, reread
+from tests.dlq.conftest import Lamp, capture_failure, make_due, reload
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WORKERS = 4
 
 
-def _together(hotel: Hotel, failure: Failure, *acts: Callable[[], Any]) -> list[Any]:
-    """Run the acts on threads that all wait for the failure's row, then give it free; results or errors."""
+def run_concurrently(hotel: Hotel, failure: Failure, *operations: Callable[[], Any]) -> list[Any]:
+    """Run the operations on threads that all wait for the failure's row, and return their results or errors."""
 
-    def run(act: Callable[[], Any]) -> Any:
+    def run(operation: Callable[[], Any]) -> Any:
         try:
             with hotel_context(hotel):
-                return act()
-        except Exception as error:  # noqa: BLE001 - the test looks at it
+                return operation()
+        except Exception as error:  # noqa: BLE001 - the test checks the error
             return error
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(len(acts)) as pool:
+    with ThreadPoolExecutor(len(operations)) as pool:
         with hotel_context(hotel), transaction.atomic():
             Failure.objects.select_for_update().get(id=failure.id)
-            futures = [pool.submit(run, act) for act in acts]
-            _wait_until_blocked(len(acts))
+            futures = [pool.submit(run, operation) for operation in operations]
+            wait_until_blocked(len(operations))
         return [future.result() for future in futures]
 
 
-def _wait_until_blocked(count: int) -> None:
+def wait_until_blocked(count: int) -> None:
     deadline = time.monotonic() + 20
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
-            # Of this worker's database: who waits for a row waits for a transaction, which belongs to none.
-            # A transaction sees who was there when it first asked, until it clears that.
+            # A wait for a row is a wait for a transaction id, which belongs to no database, so the query filters by
+            # the database of the waiting process. The statistics are a snapshot until it is cleared.
             cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(
                 "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
@@ -55,32 +56,35 @@ def _wait_until_blocked(count: int) -> None:
             if cursor.fetchone()[0] >= count:
                 return
             time.sleep(0.02)
-    pytest.fail("The workers never met at the row.")
+    pytest.fail("The operations did not reach the lock.")
 
 
-def test_of_workers_at_the_same_moment_one_sends_it(hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_by_several_workers_runs_the_handler_once(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
-        failure = captured()
+        failure = capture_failure()
         make_due(failure)
-    act = lambda: attempts.retry_due(failure_id=failure.id)  # noqa: E731
-    results = _together(hotel, failure, *[act] * WORKERS)
+    operation = lambda: attempts.retry_due(failure_id=failure.id)  # noqa: E731
+    results = run_concurrently(hotel, failure, *[operation] * WORKERS)
     assert results == [None] * WORKERS
-    assert len(lamp.sent) == 1
+    assert len(lamp.retried) == 1
     with hotel_context(hotel):
-        assert (reread(failure).status, reread(failure).attempts) == ("resolved", 1)
-        assert [attempt.outcome for attempt in failure.tries.all()] == [Outcome.FAILED, Outcome.SUCCEEDED]
+        assert (reload(failure).status, reload(failure).retries) == ("resolved", 1)
+        assert [attempt.outcome for attempt in failure.attempts.all()] == [
+            AttemptOutcome.FAILED,
+            AttemptOutcome.SUCCEEDED,
+        ]
 
 
-def test_while_one_is_at_it_another_finds_nothing_to_do(hotel: Hotel, lamp: Lamp) -> None:
-    begun, finish = threading.Event(), threading.Event()
+def test_retry_due_during_a_running_attempt_does_nothing(hotel: Hotel, lamp: Lamp) -> None:
+    started, finish = threading.Event(), threading.Event()
 
     def slow(_failure: Failure) -> None:
-        begun.set()
+        started.set()
         assert finish.wait(20)
 
-    lamp.behave = slow
+    lamp.behaviour = slow
 
-    def work() -> None:
+    def retry() -> None:
         try:
             with hotel_context(hotel):
                 attempts.retry_due(failure_id=failure.id)
@@ -88,41 +92,39 @@ def test_while_one_is_at_it_another_finds_nothing_to_do(hotel: Hotel, lamp: Lamp
             connection.close()
 
     with hotel_context(hotel):
-        failure = captured()
+        failure = capture_failure()
         make_due(failure)
-        worker = threading.Thread(target=work)
+        worker = threading.Thread(target=retry)
         worker.start()
-        assert begun.wait(20)
-        assert reread(failure).status == "retrying"
+        assert started.wait(20)
+        assert reload(failure).status == "retrying"
         attempts.retry_due(failure_id=failure.id)
         with pytest.raises(FailureStateError):
             services.discard(failure_id=failure.id, reason="a test")
         finish.set()
         worker.join(20)
-        assert reread(failure).status == "resolved"
-    assert len(lamp.sent) == 1
+        assert reload(failure).status == "resolved"
+    assert len(lamp.retried) == 1
 
 
-def test_of_a_retry_and_a_discard_at_the_same_moment_one_wins_and_the_other_is_told(
-    hotel: Hotel, lamp: Lamp
-) -> None:
+def test_concurrent_retry_and_discard_fail_for_one_of_them(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
-        failure = captured(retry=False)
-    results = _together(
+        failure = capture_failure(retry=False)
+    results = run_concurrently(
         hotel,
         failure,
         lambda: services.retry(failure_id=failure.id),
         lambda: services.discard(failure_id=failure.id, reason="a test"),
     )
-    refused = [type(result) for result in results if result is not None]
-    assert refused == [FailureStateError]
+    errors = [type(result) for result in results if result is not None]
+    assert errors == [FailureStateError]
 
 
-def test_of_two_that_finish_the_same_attempt_one_does(hotel: Hotel, lamp: Lamp) -> None:
+def test_concurrent_results_of_one_attempt_are_recorded_once(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
-        failure = captured()
+        failure = capture_failure()
         make_due(failure)
         claimed = attempts.claim(failure_id=failure.id)
         assert claimed is not None
-    act = lambda: attempts.succeeded(failure_id=failure.id, number=claimed.attempts)  # noqa: E731
-    assert sorted(_together(hotel, failure, act, act)) == [False, True]
+    operation = lambda: attempts.record_success(failure_id=failure.id, number=claimed.retries)  # noqa: E731
+    assert sorted(run_concurrently(hotel, failure, operation, operation)) == [False, True]

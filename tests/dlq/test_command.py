@@ -1,3 +1,5 @@
+"""Tests of the command dlq_retry."""
+
 import json
 from typing import Any
 
@@ -9,55 +11,57 @@ from dlq.models import Failure
 from hotelagent.core.ids import uuid7
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
-from tests.dlq.conftest import Lamp, captured, reread
+from tests.dlq.conftest import Lamp, capture_failure, reload
 
 pytestmark = pytest.mark.django_db
 
 
-def _run(capsys: Any, *arguments: str) -> tuple[int, dict[str, Any]]:
+def run_command(capsys: Any, *arguments: str) -> tuple[int, dict[str, Any]]:
     code = 0
     try:
         call_command("dlq_retry", *arguments, "--json")
-    except SystemExit as ended:
-        code = int(str(ended.code))
+    except SystemExit as error:
+        code = int(str(error.code))
     return code, json.loads(capsys.readouterr().out)
 
 
-def test_it_plans_those_that_are_named(hotel: Hotel, lamp: Lamp, capsys: Any) -> None:
+def test_dlq_retry_with_ids_schedules_these_failures(hotel: Hotel, lamp: Lamp, capsys: Any) -> None:
     with hotel_context(hotel):
-        first, second = captured(room="1", retry=False), captured(room="2", retry=False)
-    assert _run(capsys, "--hotel", "alpha", str(first.id)) == (0, {"planned": 1, "refused": []})
+        first, second = capture_failure(room="1", retry=False), capture_failure(room="2", retry=False)
+    assert run_command(capsys, "--hotel", "alpha", str(first.id)) == (0, {"scheduled": 1, "errors": []})
     with hotel_context(hotel):
-        assert (reread(first).status, reread(second).status) == ("scheduled", "permanent")
+        assert (reload(first).status, reload(second).status) == ("scheduled", "permanent")
         assert timeline(kind="failure", identifier=first.id)[0].actor_kind == "command"
 
 
-def test_it_plans_a_whole_group(hotel: Hotel, lamp: Lamp, capsys: Any) -> None:
+def test_dlq_retry_with_a_fingerprint_schedules_the_group(hotel: Hotel, lamp: Lamp, capsys: Any) -> None:
     with hotel_context(hotel):
-        group = [captured(room=str(number), retry=False) for number in range(3)]
-        other = captured(text="dark", retry=False)
-    assert _run(capsys, "--hotel", "alpha", "--fingerprint", group[0].fingerprint)[1]["planned"] == 3
+        group = [capture_failure(room=str(number), retry=False) for number in range(3)]
+        other = capture_failure(message="dark", retry=False)
+    assert run_command(capsys, "--hotel", "alpha", "--fingerprint", group[0].fingerprint)[1]["scheduled"] == 3
     with hotel_context(hotel):
-        assert reread(other).status == "permanent"
+        assert reload(other).status == "permanent"
 
 
-def test_what_is_refused_is_told_and_counted_and_the_rest_goes_on(
+def test_dlq_retry_with_invalid_ids_reports_them_and_schedules_the_others(
     hotel: Hotel, lamp: Lamp, capsys: Any
 ) -> None:
     with hotel_context(hotel):
-        done, waiting = captured(room="1"), captured(room="2")
-        Failure.objects.filter(id=done.id).update(status="resolved")
+        resolved, scheduled = capture_failure(room="1"), capture_failure(room="2")
+        Failure.objects.filter(id=resolved.id).update(status="resolved")
     missing = uuid7()
-    code, told = _run(capsys, "--hotel", "alpha", str(done.id), str(missing), str(waiting.id))
-    assert (code, told["planned"]) == (1, 1)
-    assert [refusal["code"] for refusal in told["refused"]] == ["failure-state-error", "failure-not-found"]
+    code, output = run_command(capsys, "--hotel", "alpha", str(resolved.id), str(missing), str(scheduled.id))
+    assert (code, output["scheduled"]) == (1, 1)
+    assert [error["code"] for error in output["errors"]] == ["failure-state-error", "failure-not-found"]
 
 
-def test_it_works_for_the_platform(platform: None, lamp: Lamp, capsys: Any) -> None:
-    failure = captured(retry=False)
-    assert _run(capsys, "--platform", str(failure.id))[0] == 0
+def test_dlq_retry_with_platform_schedules_failures_of_the_platform(
+    platform: None, lamp: Lamp, capsys: Any
+) -> None:
+    failure = capture_failure(retry=False)
+    assert run_command(capsys, "--platform", str(failure.id))[0] == 0
     with platform_context():
-        assert reread(failure).status == "scheduled"
+        assert reload(failure).status == "scheduled"
 
 
 @pytest.mark.parametrize(
@@ -70,6 +74,6 @@ def test_it_works_for_the_platform(platform: None, lamp: Lamp, capsys: Any) -> N
         ["--hotel", "alpha", "not-an-id"],
     ],
 )
-def test_wrong_usage_says_so(hotel: Hotel, arguments: list[str]) -> None:
+def test_dlq_retry_with_invalid_arguments_raises_command_error(hotel: Hotel, arguments: list[str]) -> None:
     with pytest.raises(CommandError):
         call_command("dlq_retry", *arguments)

@@ -1,4 +1,4 @@
-"""What our own errors say is said in the reader's language; found and grouped it is by one text, whoever was at it."""
+"""Tests of the translation of error messages. They are stored in English and displayed in the reader's language."""
 
 import pytest
 from django.test import Client
@@ -6,61 +6,67 @@ from django.utils import translation
 from rest_framework.test import APIClient
 
 from dlq import services
+from dlq.error_reports import report_exception
 from dlq.models import Failure
-from dlq.reports import describe
 from hotelagent.core.messages import TranslatableMessage, message_from_json
 from tenants.errors import DomainError
 from tenants.models import Hotel
 
 pytestmark = pytest.mark.django_db
 ADMIN, API = "/admin/dlq/failure/", "/api/v1/dlq/"
-IN_WORDS = {
+MESSAGES = {
     "en": "The mail server can't be reached: [Errno 111]",
     "es": "No se puede contactar con el servidor de correo: [Errno 111]",
 }
 
 
-def away(why: str = "[Errno 111]") -> DomainError:
+def mail_error(why: str = "[Errno 111]") -> DomainError:
     return DomainError(TranslatableMessage("The mail server can't be reached: {why}", why=why))
 
 
 @pytest.fixture
-def kept(in_hotel: Hotel) -> Failure:
-    """By somebody who reads Spanish."""
+def failure(in_hotel: Hotel) -> Failure:
+    """Capture a failure while Spanish is active."""
     with translation.override("es"):
-        return services.capture(kind="message", source="pms", name="lamp", payload={}, error=away())
+        return services.capture(kind="message", source="pms", name="lamp", payload={}, error=mail_error())
 
 
-def test_each_reader_is_told_in_their_own_language(kept: Failure, staff: Client, api: APIClient) -> None:
-    for language, text in IN_WORDS.items():
-        reader = {"Accept-Language": language}
-        [listed] = api.get(API, headers=reader).json()["results"]
-        one = api.get(f"{API}{kept.id}/", headers=reader).json()
-        assert {listed["error_message"], one["error_message"], one["tries"][0]["error_message"]} == {text}
+def test_error_message_is_displayed_in_the_language_of_the_reader(
+    failure: Failure, staff: Client, api: APIClient
+) -> None:
+    for language, text in MESSAGES.items():
+        headers = {"Accept-Language": language}
+        [summary] = api.get(API, headers=headers).json()["results"]
+        detail = api.get(f"{API}{failure.id}/", headers=headers).json()
+        assert {
+            summary["error_message"],
+            detail["error_message"],
+            detail["attempts"][0]["error_message"],
+        } == {text}
         escaped = text.replace("'", "&#x27;")
-        assert escaped in staff.get(ADMIN, headers=reader).content.decode()
-        page = staff.get(f"{ADMIN}{kept.id}/change/", headers=reader).content.decode()
-        assert page.count(escaped) >= 2  # the failure's, and its attempt's
+        assert escaped in staff.get(ADMIN, headers=headers).content.decode()
+        page = staff.get(f"{ADMIN}{failure.id}/change/", headers=headers).content.decode()
+        assert page.count(escaped) >= 2  # of the failure and of its attempt
 
 
-def test_it_is_found_and_grouped_by_one_text(kept: Failure, staff: Client) -> None:
-    assert kept.error_message == IN_WORDS["en"]
-    assert describe(away()).fingerprint(name="lamp") == kept.fingerprint
-    assert str(kept.id) in staff.get(ADMIN, {"q": "mail server"}).content.decode()
+def test_search_and_fingerprint_use_the_english_message(failure: Failure, staff: Client) -> None:
+    assert failure.error_message == MESSAGES["en"]
+    assert report_exception(mail_error()).fingerprint(name="lamp") == failure.fingerprint
+    assert str(failure.id) in staff.get(ADMIN, {"q": "mail server"}).content.decode()
 
 
-def test_what_others_said_in_it_is_kept_without_guests_and_secrets() -> None:
+def test_parameters_of_messages_are_redacted() -> None:
     inner = TranslatableMessage("ana@guests.example.com is no {mailbox}")
-    report = describe(
+    report = report_exception(
         DomainError(TranslatableMessage("Its window passed. The last answer: {answer}", answer=inner))
     )
     assert "ana@" not in f"{report}"
-    assert message_from_json(report.sentence) == report.message
+    assert message_from_json(report.translatable_message) == report.message
     assert "{mailbox}" in report.message
 
 
-def test_what_others_wrote_is_shown_as_it_is(in_hotel: Hotel) -> None:
+def test_message_of_another_system_is_displayed_unchanged(in_hotel: Hotel) -> None:
     failure = services.capture(
         kind="message", source="pms", name="lamp", payload={}, error=ValueError("100 % {sure}")
     )
-    assert (failure.why, failure.error_sentence) == ("100 % {sure}", None)
+    assert (failure.localized_message, failure.translatable_message) == ("100 % {sure}", None)

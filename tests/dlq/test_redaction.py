@@ -1,11 +1,11 @@
-"""What is stored of an error: enough to understand it, no guest and no secret."""
+"""Tests that stored errors are readable and contain neither personal data nor secrets."""
 
 import smtplib
 
 import pytest
 from django.db import DataError, IntegrityError, connection
 
-from dlq.reports import describe, reported
+from dlq.error_reports import report_exception, report_texts
 from tenants.models import Hotel
 
 SECRETS = [
@@ -28,33 +28,33 @@ SECRETS = [
         '{"api_key": "s3cr3tS3cr3t"}',
     ],
 )
-def test_neither_secret_nor_guest_is_kept_in_message_or_traceback(text: str) -> None:
-    report = reported(type="X", message=text, traceback=f"Traceback ...\n  X: {text}\n")
+def test_secrets_and_personal_data_are_redacted_in_message_and_traceback(text: str) -> None:
+    report = report_texts(type="X", message=text, traceback=f"Traceback ...\n  X: {text}\n")
     for secret in SECRETS:
         assert secret not in report.message
         assert secret not in report.traceback
 
 
-def test_what_went_wrong_is_kept() -> None:
-    refused = smtplib.SMTPRecipientsRefused(
+def test_reply_of_the_mail_server_is_kept_without_the_recipient() -> None:
+    error = smtplib.SMTPRecipientsRefused(
         {"ana.silva@guests.example.com": (550, b"5.1.1 User unknown in virtual mailbox table")}
     )
-    report = describe(refused)
+    report = report_exception(error)
     assert "550" in report.message
     assert "5.1.1 User unknown in virtual mailbox table" in report.message
     assert "ana.silva" not in report.message
 
 
-def test_two_recipients_refused_alike_are_one_group() -> None:
+def test_rejections_of_two_recipients_have_the_same_fingerprint() -> None:
     reports = [
-        describe(smtplib.SMTPRecipientsRefused({f"{name}@example.com": (550, b"5.1.1 no such user")}))
+        report_exception(smtplib.SMTPRecipientsRefused({f"{name}@example.com": (550, b"5.1.1 no such user")}))
         for name in ("ana", "bruno")
     ]
     assert len({report.fingerprint(name="reminders.send") for report in reports}) == 1
 
 
 @pytest.mark.django_db
-def test_a_row_that_postgresql_quotes_is_not_kept(in_hotel: Hotel) -> None:
+def test_row_values_in_postgresql_errors_are_redacted(in_hotel: Hotel) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE g (name text PRIMARY KEY, n int CHECK (n > 0)) ON COMMIT DROP")
         cursor.execute("INSERT INTO g VALUES ('Ana Silva', 1)")
@@ -65,19 +65,19 @@ def test_a_row_that_postgresql_quotes_is_not_kept(in_hotel: Hotel) -> None:
                     cursor.execute(f"INSERT INTO g VALUES ({values})")
                 finally:
                     cursor.execute("ROLLBACK TO SAVEPOINT s")
-            report = describe(caught.value)
+            report = report_exception(caught.value)
             assert "Ana" not in report.message + report.traceback
             assert "constraint" in report.message
 
 
 @pytest.mark.django_db
-def test_the_cause_is_told_too(in_hotel: Hotel) -> None:
+def test_traceback_includes_the_cause(in_hotel: Hotel) -> None:
     with pytest.raises(DataError) as caught, connection.cursor() as cursor:
         cursor.execute("SELECT 1/0")
-    assert "division by zero" in describe(caught.value).traceback
+    assert "division by zero" in report_exception(caught.value).traceback
 
 
-def test_local_variables_are_not_kept() -> None:
+def test_traceback_excludes_local_variables() -> None:
     def fails() -> None:
         card = "4111-1111"
         raise RuntimeError(str(len(card)))
@@ -85,5 +85,5 @@ def test_local_variables_are_not_kept() -> None:
     with pytest.raises(RuntimeError) as caught:
         fails()
     assert "4111" not in "".join(
-        line for line in describe(caught.value).traceback.splitlines() if "card =" not in line
+        line for line in report_exception(caught.value).traceback.splitlines() if "card =" not in line
     )

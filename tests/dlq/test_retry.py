@@ -1,3 +1,5 @@
+"""Tests of retries, and of the operations retry and discard."""
+
 from datetime import timedelta
 
 import pytest
@@ -5,221 +7,227 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models import F
 
 from audit.selectors import timeline
-from dlq import attempts, services
+from dlq import services
 from dlq.errors import FailureNotFound, FailureNotRetryable, FailureStateError, NonRetryableError
-from dlq.models import Failure, Outcome
+from dlq.models import AttemptOutcome, Failure
+from dlq.retries import attempts
 from hotelagent.core.ids import uuid7
 from tenants.context import platform_context
 from tenants.database.clock import database_now
 from tenants.models import DueItem, Hotel
-from tests.dlq.conftest import Broken, Lamp, captured, make_due, reread
+from tests.dlq.conftest import Lamp, LampError, capture_failure, make_due, reload
 
 pytestmark = pytest.mark.django_db
 
 
-def _try(failure: Failure) -> Failure:
+def retry_now(failure: Failure) -> Failure:
+    """Make the failure due, retry it, and return its new state."""
     make_due(failure)
     attempts.retry_due(failure_id=failure.id)
-    return reread(failure)
+    return reload(failure)
 
 
-def _due_items(failure: Failure) -> list[DueItem]:
+def due_items(failure: Failure) -> list[DueItem]:
     with platform_context():
         return list(DueItem.objects.filter(item_id=failure.id))
 
 
-def test_a_retry_that_works_resolves_it_and_keeps_it(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = _try(captured(room="12"))
-    assert lamp.sent == [{"lamp": 1, "room": "12"}]
-    assert (failure.status, failure.attempts) == ("resolved", 1)
-    assert [attempt.outcome for attempt in failure.tries.all()] == [Outcome.FAILED, Outcome.SUCCEEDED]
-    assert _due_items(failure) == []
+def test_successful_retry_resolves_the_failure(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = retry_now(capture_failure(room="12"))
+    assert lamp.retried == [{"lamp": 1, "room": "12"}]
+    assert (failure.status, failure.retries) == ("resolved", 1)
+    assert [attempt.outcome for attempt in failure.attempts.all()] == [
+        AttemptOutcome.FAILED,
+        AttemptOutcome.SUCCEEDED,
+    ]
+    assert due_items(failure) == []
 
 
-def test_a_retry_that_fails_is_counted_as_failed_and_nothing_is_deleted(in_hotel: Hotel, lamp: Lamp) -> None:
-    lamp.breaks("still no current")
-    failure = _try(captured())
-    assert (failure.status, failure.attempts, failure.error_message) == ("scheduled", 1, "still no current")
-    first, second = failure.tries.all()
+def test_failed_retry_is_recorded_and_schedules_the_next_one(in_hotel: Hotel, lamp: Lamp) -> None:
+    lamp.fail("still no current")
+    failure = retry_now(capture_failure())
+    assert (failure.status, failure.retries, failure.error_message) == ("scheduled", 1, "still no current")
+    first, second = failure.attempts.all()
     assert (first.error_message, second.error_message) == ("no current", "still no current")
-    assert second.outcome == Outcome.FAILED
+    assert second.outcome == AttemptOutcome.FAILED
     assert second.ended_at is not None
-    [due] = _due_items(failure)
-    assert due.due_at == failure.next_retry_at
+    [item] = due_items(failure)
+    assert item.due_at == failure.next_retry_at
 
 
-def test_after_three_failed_retries_it_is_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
-    lamp.breaks()
-    failure = captured()
-    statuses = [_try(failure).status for _ in range(3)]
+def test_third_failed_retry_makes_the_failure_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
+    lamp.fail()
+    failure = capture_failure()
+    statuses = [retry_now(failure).status for _ in range(3)]
     assert statuses == ["scheduled", "scheduled", "permanent"]
-    assert len(lamp.sent) == 3
-    assert reread(failure).tries.count() == 4
-    assert _due_items(failure) == []
+    assert len(lamp.retried) == 3
+    assert reload(failure).attempts.count() == 4
+    assert due_items(failure) == []
 
 
-def test_the_waits_grow(in_hotel: Hotel, lamp: Lamp) -> None:
-    lamp.breaks()
-    failure = captured()
+def test_failed_retries_double_the_delay(in_hotel: Hotel, lamp: Lamp) -> None:
+    lamp.fail()
+    failure = capture_failure()
     for seconds in (120, 240):
-        before = database_now()
-        after = _try(failure).next_retry_at
-        assert after is not None
-        assert 0.9 * seconds <= (after - before).total_seconds() <= 1.1 * seconds + 5
+        now = database_now()
+        next_retry_at = retry_now(failure).next_retry_at
+        assert next_retry_at is not None
+        assert 0.9 * seconds <= (next_retry_at - now).total_seconds() <= 1.1 * seconds + 5
 
 
-def test_it_is_not_tried_before_its_time(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured()
+def test_retry_due_before_the_due_time_does_nothing(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure()
     attempts.retry_due(failure_id=failure.id)
-    assert lamp.sent == []
-    assert reread(failure).status == "scheduled"
+    assert lamp.retried == []
+    assert reload(failure).status == "scheduled"
 
 
 @pytest.mark.parametrize("status", ["retrying", "resolved", "permanent", "discarded"])
-def test_only_what_is_scheduled_is_tried(in_hotel: Hotel, lamp: Lamp, status: str) -> None:
-    failure = captured()
+def test_retry_due_with_another_status_does_nothing(in_hotel: Hotel, lamp: Lamp, status: str) -> None:
+    failure = capture_failure()
     make_due(failure)
     Failure.objects.filter(id=failure.id).update(
         status=status, claimed_until=F("created_at") + timedelta(hours=1)
     )
     attempts.retry_due(failure_id=failure.id)
-    assert lamp.sent == []
-    assert reread(failure).status == status
+    assert lamp.retried == []
+    assert reload(failure).status == status
 
 
-def test_an_unknown_id_is_nothing_to_do(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_with_an_unknown_id_does_nothing(in_hotel: Hotel, lamp: Lamp) -> None:
     attempts.retry_due(failure_id=uuid7())
 
 
-def test_a_retrier_that_gives_up_ends_the_retries(in_hotel: Hotel, lamp: Lamp) -> None:
-    def refuse(_failure: Failure) -> None:
-        raise NonRetryableError from Broken("550 no such lamp")
+def test_non_retryable_error_makes_the_failure_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
+    def reject(_failure: Failure) -> None:
+        raise NonRetryableError from LampError("550 no such lamp")
 
-    lamp.behave = refuse
-    failure = _try(captured())
+    lamp.behaviour = reject
+    failure = retry_now(capture_failure())
     assert (failure.status, failure.error_message) == ("permanent", "550 no such lamp")
 
 
-def test_after_a_week_it_is_not_tried_by_itself_but_kept(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured()
+def test_expired_failure_becomes_permanent_without_a_retry(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure()
     Failure.objects.filter(id=failure.id).update(expires_at=F("created_at") - timedelta(seconds=1))
-    assert _try(failure).status == "permanent"
-    assert lamp.sent == []
+    assert retry_now(failure).status == "permanent"
+    assert lamp.retried == []
     assert timeline(kind="failure", identifier=failure.id)[0].event == "failure.expired"
 
 
-def test_a_worker_that_died_is_a_lost_attempt_and_the_next_one_follows(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured()
+def test_attempt_of_a_dead_worker_is_lost_and_followed_by_another(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure()
     make_due(failure)
-    assert attempts.claim(failure_id=failure.id) is not None  # and dies
-    [due] = _due_items(failure)
-    assert due.due_at == reread(failure).claimed_until
+    assert attempts.claim(failure_id=failure.id) is not None  # the worker dies here
+    [item] = due_items(failure)
+    assert item.due_at == reload(failure).claimed_until
     Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))
     attempts.retry_due(failure_id=failure.id)
-    failure = reread(failure)
+    failure = reload(failure)
     assert failure.status == "scheduled"
-    assert [attempt.outcome for attempt in failure.tries.all()] == [Outcome.FAILED, Outcome.LOST]
-    assert _try(failure).status == "resolved"
+    assert [attempt.outcome for attempt in failure.attempts.all()] == [
+        AttemptOutcome.FAILED,
+        AttemptOutcome.LOST,
+    ]
+    assert retry_now(failure).status == "resolved"
 
 
-def test_what_kills_every_worker_is_given_up(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured()
+def test_failure_whose_workers_all_die_becomes_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure()
     for _ in range(3):
         make_due(failure)
         assert attempts.claim(failure_id=failure.id) is not None
         Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))
         attempts.retry_due(failure_id=failure.id)
-    assert reread(failure).status == "permanent"
+    assert reload(failure).status == "permanent"
 
 
-def test_a_worker_that_comes_back_after_its_claim_ended_changes_nothing(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured()
+def test_result_of_an_attempt_with_an_expired_lease_is_ignored(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure()
     make_due(failure)
-    late = attempts.claim(failure_id=failure.id)
-    assert late is not None
+    claimed = attempts.claim(failure_id=failure.id)
+    assert claimed is not None
     Failure.objects.filter(id=failure.id).update(claimed_until=F("created_at") - timedelta(seconds=1))
     attempts.retry_due(failure_id=failure.id)
-    assert not attempts.succeeded(failure_id=failure.id, number=late.attempts)
-    assert not attempts.failed(failure_id=failure.id, number=late.attempts, error=Broken())
-    assert reread(failure).status == "scheduled"
+    assert not attempts.record_success(failure_id=failure.id, number=claimed.retries)
+    assert not attempts.record_failure(failure_id=failure.id, number=claimed.retries, error=LampError())
+    assert reload(failure).status == "scheduled"
 
 
-def test_running_out_of_time_is_a_failed_attempt_and_stops_the_batch(in_hotel: Hotel, lamp: Lamp) -> None:
-    def takes_for_ever(_failure: Failure) -> None:
+def test_soft_time_limit_is_a_failed_attempt_and_raised_again(in_hotel: Hotel, lamp: Lamp) -> None:
+    def exceed_time_limit(_failure: Failure) -> None:
         raise SoftTimeLimitExceeded
 
-    lamp.behave = takes_for_ever
-    failure = captured()
+    lamp.behaviour = exceed_time_limit
+    failure = capture_failure()
     make_due(failure)
     with pytest.raises(SoftTimeLimitExceeded):
         attempts.retry_due(failure_id=failure.id)
-    assert reread(failure).status == "scheduled"
+    assert reload(failure).status == "scheduled"
 
 
-def test_a_person_can_have_it_sent_again_after_it_was_given_up(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured(retry=False)
+def test_retry_of_a_permanent_failure_schedules_it_now(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure(retry=False)
     services.retry(failure_id=failure.id)
-    assert reread(failure).status == "scheduled"
-    [due] = _due_items(failure)
-    assert due.due_at <= database_now()
+    assert reload(failure).status == "scheduled"
+    [item] = due_items(failure)
+    assert item.due_at <= database_now()
     attempts.retry_due(failure_id=failure.id)
-    assert reread(failure).status == "resolved"
+    assert reload(failure).status == "resolved"
 
 
-def test_once_more_after_three_that_failed_is_one_try_and_then_permanent_again(
-    in_hotel: Hotel, lamp: Lamp
-) -> None:
-    lamp.breaks()
-    failure = captured()
+def test_failed_retry_of_a_permanent_failure_makes_it_permanent_again(in_hotel: Hotel, lamp: Lamp) -> None:
+    lamp.fail()
+    failure = capture_failure()
     for _ in range(3):
-        _try(failure)
+        retry_now(failure)
     services.retry(failure_id=failure.id)
     attempts.retry_due(failure_id=failure.id)
-    failure = reread(failure)
-    assert (failure.status, failure.attempts) == ("permanent", 4)
+    failure = reload(failure)
+    assert (failure.status, failure.retries) == ("permanent", 4)
 
 
 @pytest.mark.parametrize("status", ["retrying", "resolved", "discarded"])
-def test_what_is_not_waiting_is_neither_retried_nor_discarded(
+def test_retry_and_discard_with_another_status_raise_failure_state_error(
     in_hotel: Hotel, lamp: Lamp, status: str
 ) -> None:
-    failure = captured()
+    failure = capture_failure()
     Failure.objects.filter(id=failure.id).update(status=status)
-    with pytest.raises(FailureStateError) as refused:
+    with pytest.raises(FailureStateError) as error:
         services.retry(failure_id=failure.id)
-    assert refused.value.extra == {"state": status}
+    assert error.value.extra == {"state": status}
     with pytest.raises(FailureStateError):
         services.discard(failure_id=failure.id, reason="a test")
-    assert reread(failure).status == status
+    assert reload(failure).status == status
 
 
-def test_what_nobody_here_can_send_again_says_so(in_hotel: Hotel) -> None:
+def test_retry_without_a_retry_handler_raises_failure_not_retryable(in_hotel: Hotel) -> None:
     with pytest.raises(FailureNotRetryable):
-        services.retry(failure_id=captured().id)
+        services.retry(failure_id=capture_failure().id)
 
 
-def test_what_is_not_there_is_said_to_be_missing(in_hotel: Hotel) -> None:
+def test_retry_with_an_unknown_id_raises_failure_not_found(in_hotel: Hotel) -> None:
     with pytest.raises(FailureNotFound):
         services.retry(failure_id=uuid7())
 
 
-def test_a_discard_keeps_the_entry_and_the_reason(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured()
+def test_discard_keeps_the_failure_and_stores_the_reason(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure()
     services.discard(failure_id=failure.id, reason="the guest called")
-    failure = reread(failure)
+    failure = reload(failure)
     assert (failure.status, failure.discard_reason) == ("discarded", "the guest called")
-    assert _due_items(failure) == []
+    assert due_items(failure) == []
 
 
-def test_the_trail_tells_each_act(in_hotel: Hotel, lamp: Lamp) -> None:
-    failure = captured(retry=False)
+def test_operations_and_results_are_recorded_in_the_trail(in_hotel: Hotel, lamp: Lamp) -> None:
+    failure = capture_failure(retry=False)
     services.retry(failure_id=failure.id)
-    lamp.breaks()
+    lamp.fail()
     attempts.retry_due(failure_id=failure.id)
-    lamp.behave = lambda _failure: None
-    _try(failure)
-    told = [event.event for event in timeline(kind="failure", identifier=failure.id)]
-    assert told == [
+    lamp.behaviour = lambda _failure: None
+    retry_now(failure)
+    recorded = [event.event for event in timeline(kind="failure", identifier=failure.id)]
+    assert recorded == [
         "failure.resolved",
         "failure.retry_failed",
         "failure.retry_requested",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
-from dlq.attempts import retry_due
+from dlq.retries.attempts import retry_due
 from dlq.services import capture
 from reminders.errors import MailDeferred, ReminderStateError
 from reminders.models import Reminder, Reservation, Rule

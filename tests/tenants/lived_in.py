@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from dlq import services as failures
-from dlq.reports import reported
+from dlq.error_reports import report_texts
 from hotelagent.demo.export import export_rows, write_csv
 from hotelagent.demo.generator import generate_bookings
 from hotelagent.demo.profiles import RESORT
@@ -85,7 +85,7 @@ def lived_in(slug: str, *, folder: Path, smtp: MailServer) -> LivedIn:
         sent = _send_one(smtp)
         failures.capture(
             kind="message", source="pms", name="booking", payload={"guest": "zoraida@guests.example"},
-            error=reported(type="Refused", message="no room for Zoraida"),
+            error=report_texts(type="Refused", message="no room for Zoraida"),
         )  # fmt: skip
         Suppression.objects.create(email="zoraida@guests.example", reason="unsubscribed")
     with platform_context():

@@ -1,4 +1,4 @@
-"""Send failures again: some by id, or all that wait in a group."""
+"""The command that retries failures, by id or by group."""
 
 import uuid
 from typing import Any
@@ -12,8 +12,8 @@ from tenants.management.hotel_command import HotelCommand, add_place, place
 
 class Command(HotelCommand):
     help = (
-        "Send failures of one hotel (or of the platform) again, as soon as a worker is free. Nothing is lost "
-        "by it: a retry that fails is counted and the failure stays.  "
+        "Retry failures of one hotel or of the platform as soon as a worker is free. A retry that fails is recorded "
+        "as an attempt, and the failure is kept.  "
         "Examples: dlq_retry --hotel resort 0198c0de-...; "
         "dlq_retry --hotel resort --fingerprint 4f1c0a9be2d37781; "
         "dlq_retry --platform --fingerprint 4f1c0a9be2d37781 --json"
@@ -22,33 +22,33 @@ class Command(HotelCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         add_place(parser, "failures")
-        parser.add_argument("ids", nargs="*", type=uuid.UUID, metavar="ID", help="failures, by id")
+        parser.add_argument("ids", nargs="*", type=uuid.UUID, metavar="ID", help="The ids of failures.")
         parser.add_argument(
-            "--fingerprint", metavar="GROUP", help="all that are scheduled or permanent in a group"
+            "--fingerprint", metavar="GROUP", help="Retry the scheduled and permanent failures of this group."
         )
 
     def work(self, **options: Any) -> None:
         if bool(options["ids"]) == bool(options["fingerprint"]):
-            raise CommandError("Give either ids or --fingerprint.", returncode=2)
+            raise CommandError("Specify either ids or --fingerprint.", returncode=2)
         with place(options):
             ids = options["ids"] or list(
-                selectors.waiting(fingerprint=options["fingerprint"]).values_list("id", flat=True)
+                selectors.waiting_failures(fingerprint=options["fingerprint"]).values_list("id", flat=True)
             )
-            refused = [refusal for failure_id in ids if (refusal := _retry(failure_id))]
-        planned = len(ids) - len(refused)
-        for refusal in refused:
-            self.stderr.write(f"{refusal['id']}: {refusal['detail']}")
+            errors = [error for failure_id in ids if (error := _retry(failure_id))]
+        scheduled = len(ids) - len(errors)
+        for error in errors:
+            self.stderr.write(f"{error['id']}: {error['detail']}")
         self.tell(
-            f"{planned} to be sent again, {len(refused)} refused.",
-            {"planned": planned, "refused": refused},
+            f"{scheduled} failures will be retried, {len(errors)} cannot be retried.",
+            {"scheduled": scheduled, "errors": errors},
             as_json=options["json"],
         )
-        if refused:
+        if errors:
             raise SystemExit(1)
 
 
 def _retry(failure_id: uuid.UUID) -> dict[str, str] | None:
-    """Why it was refused; None where it was planned."""
+    """Schedule a retry. Return the error, or None."""
     try:
         services.retry(failure_id=failure_id)
     except DomainError as error:

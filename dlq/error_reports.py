@@ -1,0 +1,142 @@
+"""The stored form of errors: readable, without secrets and personal data, and with a fingerprint that groups them."""
+
+import hashlib
+import math
+import re
+import traceback as tracebacks
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.conf import settings
+from django.utils import translation
+
+from hotelagent.core.messages import TranslatableMessage, message_from_json, message_to_json
+from hotelagent.core.redaction import redact_text
+
+MAX_MESSAGE_LENGTH = 2_000
+#: The end of a traceback is kept, because the innermost frames are the most useful.
+MAX_TRACEBACK_LENGTH = 20_000
+
+# PostgreSQL quotes values of rows: "Key (email)=(a@b.c) already exists.", "Failing row contains (1, Ana, ...)."
+_ROW_VALUES = [
+    (re.compile(r"(Key \([^)]*\)=)\(.*?\)(?= |$)", re.MULTILINE), r"\1(…)"),
+    (re.compile(r"(Failing row contains )\(.*?\)\.?$", re.MULTILINE), r"\1(…)"),
+]
+
+# The parts of a message that differ between two occurrences of the same error: ids, dates and long numbers.
+_VARIABLE_PARTS = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[T ]?[\d:.+Z]*|\b[0-9a-f]{16,}\b|\d{4,}",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """An error in its stored form.
+
+    `location` is the innermost frame of the project's own code, and empty for errors that other systems reported.
+    `translatable_message` is the JSON form of the message (`hotelagent.core.messages`) if it is one of ours.
+    """
+
+    type: str
+    message: str
+    traceback: str = ""
+    location: str = ""
+    translatable_message: dict[str, Any] | None = None
+
+    def fingerprint(self, *, name: str) -> str:
+        """Return 16 hexadecimal digits that are the same for occurrences of the same error.
+
+        Type and location are not sufficient: all rejections of a mail server have the same ones. So the fingerprint
+        also includes the message without its variable parts.
+        """
+        parts = (name, self.type, self.location, _VARIABLE_PARTS.sub("*", self.message)[:300])
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    def as_fields(self) -> dict[str, Any]:
+        """Return the values of the error fields that `Failure` and `Attempt` have in common."""
+        return {
+            "error_type": self.type,
+            "error_message": self.message,
+            "translatable_message": self.translatable_message,
+            "traceback": self.traceback,
+        }
+
+
+def report_exception(error: BaseException) -> ErrorReport:
+    """Return the report of an exception and its causes, redacted and without local variables."""
+    exception = tracebacks.TracebackException.from_exception(error, capture_locals=False)
+    translatable = _translatable_message(error)
+    with translation.override(None):  # searches and fingerprints do not depend on the active language
+        message = message_from_json(translatable) or str(error)
+    report = report_texts(
+        type=_qualified_name(type(error)), message=message, traceback="".join(exception.format())
+    )
+    return replace(report, location=_location(exception.stack), translatable_message=translatable)
+
+
+def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport:  # noqa: A002
+    """Return a report of texts from another system, redacted and shortened."""
+    return ErrorReport(
+        type=type,
+        message=_redact(message)[:MAX_MESSAGE_LENGTH],
+        traceback=_redact(traceback)[-MAX_TRACEBACK_LENGTH:],
+    )
+
+
+def to_jsonb(value: Any) -> Any:
+    """Return a copy of a JSON value without the parts that `jsonb` rejects.
+
+    PostgreSQL rejects NUL, lone surrogates, NaN and infinities. They are replaced, so that no failure is lost because
+    of its content.
+    """
+    match value:
+        case str():
+            return _valid_text(value)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case dict():
+            return {_valid_text(str(key)): to_jsonb(item) for key, item in value.items()}
+        case list() | tuple():
+            return [to_jsonb(item) for item in value]
+        case _:
+            return value
+
+
+def _translatable_message(error: BaseException) -> dict[str, Any] | None:
+    message = error.args[0] if error.args else ""
+    if not isinstance(message, TranslatableMessage):
+        return None
+    return message_to_json(_redact_value(message))
+
+
+def _redact_value(value: Any) -> Any:
+    if isinstance(value, TranslatableMessage):
+        params = {name: _redact_value(param) for name, param in value.params.items()}
+        return TranslatableMessage(_redact(value.msgid), **params)
+    return _redact(value) if isinstance(value, str) else value
+
+
+def _valid_text(text: str) -> str:
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def _redact(text: str) -> str:
+    for pattern, replacement in _ROW_VALUES:
+        text = pattern.sub(replacement, text)
+    return redact_text(_valid_text(text))
+
+
+def _qualified_name(cls: type) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _location(stack: tracebacks.StackSummary) -> str:
+    root = f"{settings.BASE_DIR}/"
+    # The virtual environment can be a subfolder of the project.
+    frames = [
+        f"{frame.filename.removeprefix(root)}:{frame.name}"
+        for frame in stack
+        if frame.filename.startswith(root) and "site-packages" not in frame.filename
+    ]
+    return frames[-1] if frames else ""

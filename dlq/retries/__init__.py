@@ -1,0 +1,1 @@
+"""Retries of failures: when they are due, and the attempts."""
