@@ -1,10 +1,11 @@
-"""Which columns could tell who somebody is or let somebody in, and what a masked copy of a hotel has in their place.
+"""Declarations of personal data and secrets in tables, and their masks in a masked backup.
 
-Each app says it of its tables in its own `personal_data.py`: every column of text, JSON, bytes or addresses is either
-`masked` or `kept`, or the whole table is left empty. What nobody spoke of is refused: a new column can't slip out.
+Each app declares the columns of its tables in its own `personal_data.py`. A column that can hold personal data (text,
+JSON, bytes, network addresses) is `masked` or `kept`, or the rows of the whole table are omitted. A masked backup fails
+if a column is not declared, so a new column cannot leak.
 
-A mask is SQL, so what it hides never leaves the database. The same value has the same mask wherever it stands, and
-in the next copy too; a key of this deployment's goes into it, so nobody else can try out values.
+A mask is an SQL expression, so masked values never leave the database. Equal values have equal masks in all tables and
+in later backups. The masks use a secret key of this deployment, so nobody else can find a value by trial.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,48 +16,55 @@ from django.utils.crypto import salted_hmac
 
 from tenants.database import quoting
 
-#: Makes SQL of the quoted column.
+#: Returns the masking SQL expression for a quoted column.
 Mask = Callable[[str], str]
 
-_KEY = "hotelagent.mask_key"
+#: The PostgreSQL setting that holds the key of the masks during a backup.
+_KEY_SETTING = "hotelagent.mask_key"
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class DeclaredColumns:
+    """The declared columns of a table."""
+
     masked: Mapping[str, Mask]
     kept: frozenset[str]
 
 
-_tables: dict[str, Declared] = {}
-_emptied: set[str] = set()
+_declared: dict[str, DeclaredColumns] = {}
+_omitted: set[str] = set()
 
 
 class UndeclaredColumns(LookupError):
-    """Columns that nobody spoke of."""
+    """Columns that can hold personal data are neither masked nor kept."""
 
 
 def declare_columns(
     table: str, *, masked: Mapping[str, Mask] | None = None, kept: Iterable[str] = ()
 ) -> None:
-    _tables[table] = Declared(masked or {}, frozenset(kept))
+    """Declare which columns of the table a masked backup masks, and which it keeps."""
+    _declared[table] = DeclaredColumns(masked or {}, frozenset(kept))
 
 
 def omit_rows(*tables: str) -> None:
-    """In a masked copy these have no rows."""
-    _emptied.update(tables)
+    """Declare that a masked backup has no rows of these tables."""
+    _omitted.update(tables)
 
 
 def is_omitted(table: str) -> bool:
-    return table in _emptied
+    return table in _omitted
 
 
-def masked_expressions(table: str, columns: Iterable[str], *, telling: Iterable[str]) -> dict[str, str]:
-    """Column -> SQL, of those that are masked. Raises UndeclaredColumns for one of `telling` that nobody spoke of."""
-    declared = _tables.get(table, Declared({}, frozenset()))
-    if unknown := [name for name in telling if name not in declared.masked and name not in declared.kept]:
+def masked_expressions(table: str, columns: Iterable[str], *, sensitive: Iterable[str]) -> dict[str, str]:
+    """Return the SQL expressions of the masked columns, by column.
+
+    Raises UndeclaredColumns if one of the `sensitive` columns is not declared.
+    """
+    declared = _declared.get(table, DeclaredColumns({}, frozenset()))
+    if unknown := [name for name in sensitive if name not in declared.masked and name not in declared.kept]:
         raise UndeclaredColumns(
-            f"{table}: nobody said whether {', '.join(unknown)} may be in a masked copy. "
-            "Say so in the app's personal_data.py."
+            f"{table}: the columns {', '.join(unknown)} are not declared for masked backups. "
+            "Declare them in the personal_data.py of the app."
         )
     return {
         name: declared.masked[name](quoting.identifier(name)) for name in columns if name in declared.masked
@@ -64,39 +72,40 @@ def masked_expressions(table: str, columns: Iterable[str], *, telling: Iterable[
 
 
 def set_mask_key(cursor: CursorWrapper) -> None:
-    """Let the masks work until the open transaction ends."""
-    cursor.execute(
-        f"SET LOCAL {_KEY} TO {quoting.literal(salted_hmac('tenants.personal_data', '').hexdigest())}"
-    )
+    """Set the key of the masks until the end of the open transaction. The masks fail without it."""
+    key = salted_hmac("tenants.personal_data", "").hexdigest()
+    cursor.execute(f"SET LOCAL {_KEY_SETTING} TO {quoting.literal(key)}")
 
 
 # Masks
 
 
 def _digest(column: str) -> str:
-    return f"sha256(convert_to(current_setting('{_KEY}') || lower({column}::text), 'UTF8'))"
+    return f"sha256(convert_to(current_setting('{_KEY_SETTING}') || lower({column}::text), 'UTF8'))"
 
 
-def _unless_empty(column: str, value: str) -> str:
-    return f"CASE WHEN {column} = '' THEN '' ELSE {value} END"
+def _unless_empty(column: str, expression: str) -> str:
+    return f"CASE WHEN {column} = '' THEN '' ELSE {expression} END"
 
 
 def mask_token(column: str) -> str:
-    """Sixteen digits: another name for the same thing."""
+    """Return 16 hexadecimal digits in place of an identifier."""
     return _unless_empty(column, f"left(encode({_digest(column)}, 'hex'), 16)")
 
 
 def mask_name(column: str) -> str:
+    """Return `Guest` and 8 hexadecimal digits in place of a name."""
     return _unless_empty(column, f"'Guest ' || left(encode({_digest(column)}, 'hex'), 8)")
 
 
 def mask_email(column: str) -> str:
-    """Under example.com, where no mail is taken. https://www.rfc-editor.org/rfc/rfc2606"""
+    """Return an address under example.com, which accepts no mail. https://www.rfc-editor.org/rfc/rfc2606"""
     return _unless_empty(column, f"left(encode({_digest(column)}, 'hex'), 16) || '@example.com'")
 
 
 def mask_phone(column: str) -> str:
-    """A number that no phone has: Ofcom keeps these for films.
+    """Return a phone number from the range that Ofcom reserves for films, so it reaches nobody.
+
     https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama
     """
     return _unless_empty(
@@ -105,25 +114,26 @@ def mask_phone(column: str) -> str:
 
 
 def mask_text(column: str) -> str:
-    """For what people wrote."""
+    """Return `(masked)` in place of free text."""
     return _unless_empty(column, "'(masked)'")
 
 
 def mask_secret(column: str) -> str:
-    """Bytes that open nothing."""
+    """Return other bytes in place of a secret."""
     return f"CASE WHEN {column} IS NOT NULL THEN {_digest(column)} END"
 
 
 def mask_password(_column: str) -> str:
-    """What Django takes for a password that nobody can have."""
+    """Return Django's unusable password."""
     return "'!'"
 
 
 def mask_json(column: str) -> str:
+    """Return an empty object in place of a JSON document."""
     return f"CASE WHEN {column} IS NOT NULL THEN '{{}}'::jsonb END"
 
 
-# Of tenants' own tables. A copy is reached at its own slug, and nobody's contact leads to it.
+# The tables of tenants. A masked copy is reached by its slug, and no guest's contact leads to it.
 declare_columns(
     "tenants_hotel",
     masked={"email": mask_email},

@@ -19,7 +19,7 @@ from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection
 from tenants.database.placement import list_hotel_references
 from tenants.errors import DeletionConflict, DeletionIncomplete, HotelNotFound, RedisUnavailable
-from tenants.lifecycle.fleet.migration_lock import LOCK_TIMEOUT, hold_migration_lock, retry_on_lock_timeout
+from tenants.lifecycle.migration_lock import LOCK_TIMEOUT, hold_migration_lock, retry_on_lock_timeout
 from tenants.models import Hotel, HotelStatus
 from tenants.signals import hotel_deleted
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs (pg_dump, pg_restore), run against the direct route."""
+"""Runs of PostgreSQL's client programs (pg_dump, pg_restore) on the direct connection's database."""
 
 import os
 import re
@@ -24,53 +24,51 @@ _ENVIRONMENT = {
 
 
 class ProgramFailed(RuntimeError):
-    """The program ran and did not succeed; what it said."""
+    """The program exited with an error. The message has its standard error."""
 
 
 def run(program: str, *arguments: str) -> str:
-    """As `pipe`, where a text is printed and nothing is given."""
-    return pipe(program, *arguments).decode()
+    """Run the program like `run_binary` and return its output as text."""
+    return run_binary(program, *arguments).decode()
 
 
-def pipe(program: str, *arguments: str, given: bytes = b"") -> bytes:
-    """What the program prints for the database that `default` is on. Call it inside `direct_connection()`.
+def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
+    """Run the program for the database of the `default` connection and return its output.
 
-    Raises ImproperlyConfigured where no program is new enough, and ProgramFailed.
-
-    The password goes by environment: arguments can be read by every user of the machine.
+    Call this inside `direct_connection()`. The password is passed in the environment, because every user of the
+    machine can read the arguments. Raises ImproperlyConfigured if no suitable version is installed, and ProgramFailed.
     """
     params = connection.get_connection_params()
     environment = {variable: str(params[key]) for key, variable in _ENVIRONMENT.items() if params.get(key)}
     connection.ensure_connection()
     major = connection.connection.info.server_version // 10_000
-    done = subprocess.run(  # noqa: S603 - the program is found below, the arguments are ours
-        [find(program, major=major, tls=connection.connection.pgconn.ssl_in_use), *arguments],
+    result = subprocess.run(  # noqa: S603 - the program is found below, the arguments are ours
+        [find_program(program, major=major, tls=connection.connection.pgconn.ssl_in_use), *arguments],
         env={**os.environ, **environment, "PGOPTIONS": ""},
-        input=given,
+        input=stdin,
         capture_output=True,
         check=False,
     )
-    if done.returncode:
-        raise ProgramFailed(f"{program} failed: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout
+    if result.returncode:
+        raise ProgramFailed(f"{program} failed: {result.stderr.decode(errors='replace').strip()}")
+    return result.stdout
 
 
-def find(program: str, *, major: int, tls: bool) -> str:
-    """The first of PG_BIN, the embedded wheel and PATH whose version is the server's or newer.
+def find_program(program: str, *, major: int, tls: bool) -> str:
+    """Return the first program of PG_BIN, the embedded wheel, Debian's packages and PATH whose version is sufficient.
 
-    pg_dump refuses a server newer than itself. Debian keeps each version in a folder of its own. The wheel's
-    were built without TLS.
+    pg_dump refuses a server that is newer than itself. The programs of the embedded wheel are built without TLS.
     """
-    seen = []
+    rejected = []
     for candidate in _candidates(program, tls=tls):
         shown = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)  # noqa: S603
         version = re.search(r"\b(\d+)(?:\.\d+|devel|beta\d|rc\d)", shown.stdout)
         if version and int(version[1]) >= major:
             return candidate
-        seen.append(f"{candidate} ({version[1] if version else 'does not run'})")
+        rejected.append(f"{candidate} ({version[1] if version else 'does not run'})")
     raise ImproperlyConfigured(
-        f"{program} {major} or newer is needed for this server; found {', '.join(seen) or 'none'}. "
-        f"Install postgresql-client-{major}, or name its folder in the environment variable PG_BIN."
+        f"This server needs {program} {major} or newer. Found: {', '.join(rejected) or 'none'}. "
+        f"Install postgresql-client-{major}, or set the environment variable PG_BIN to the folder of the program."
     )
 
 
@@ -80,5 +78,5 @@ def _candidates(program: str, *, tls: bool) -> list[str]:
     if wheel and wheel.origin and not tls:
         folders.append(Path(wheel.origin).parent / "pginstall" / "bin")
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    found = [str(folder / program) for folder in folders if (folder / program).is_file()]
-    return found + [path for path in [shutil.which(program)] if path]
+    paths = [str(folder / program) for folder in folders if (folder / program).is_file()]
+    return paths + [path for path in [shutil.which(program)] if path]

@@ -1,4 +1,4 @@
-"""Makes a hotel's schema, role and rights: one message, one transaction, all or nothing (DESIGN 4.5)."""
+"""Provisioning: a hotel's schema, role and privileges are created by one message in one transaction."""
 
 import contextlib
 import logging
@@ -13,7 +13,7 @@ from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection, execute_script
 from tenants.database.logins import get_database_logins
 from tenants.errors import HotelNotFound, HotelStateError, ProvisioningFailed, SchemaTemplateNotFound
-from tenants.lifecycle import template
+from tenants.lifecycle import schema_template
 from tenants.models import Hotel, HotelStatus, SchemaTemplate
 from tenants.signals import hotel_created
 
@@ -21,10 +21,11 @@ logger = logging.getLogger(__name__)
 
 
 def provision_hotel(hotel_id: UUID) -> Hotel:
-    """Make what a hotel that is `provisioning` still lacks, and activate it.
+    """Provision and activate a hotel whose status is `provisioning`. Return an active hotel unchanged.
 
-    Takes the direct route. Everything is there when it returns, or nothing is and ProvisioningFailed tells why;
-    it can be called again then. Two calls at once: the second waits, and finds the hotel active.
+    Uses the direct connection. All changes are committed on return, or none are and ProvisioningFailed is raised; the
+    function can then be called again. A concurrent call waits and returns the active hotel. Also raises HotelNotFound,
+    HotelStateError and SchemaTemplateNotFound.
     """
     with direct_connection(), platform_context(), wrap_provisioning_errors(), transaction.atomic():
         hotel = Hotel.objects.select_for_update().filter(id=hotel_id).first()
@@ -38,26 +39,28 @@ def provision_hotel(hotel_id: UUID) -> Hotel:
 
 
 def build_hotel(hotel: Hotel) -> Hotel:
-    """The work of `provision_hotel` inside the caller's transaction, on the direct route: the row must be locked."""
-    # FOR SHARE: a migration that changes the script waits for us, and then sees this hotel among those behind.
-    source = SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR SHARE")
-    template_row = next(iter(source), None)
-    if template_row is None:
+    """Create the hotel's schema, role and privileges, and activate it, in the caller's transaction.
+
+    Needs the direct connection, and the caller must have locked or inserted the hotel's row.
+    """
+    # FOR SHARE: a migration that replaces the script waits for this transaction, and then finds this hotel behind.
+    template = next(iter(SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR SHARE")), None)
+    if template is None:
         raise SchemaTemplateNotFound
     execute_script(
         f"CREATE SCHEMA {quoting.identifier(hotel.schema)};\n"
-        + template.render(template_row.script, schema=hotel.schema)
-        + _walls(hotel, template.relations(template_row.script))
+        + schema_template.render_script(template.script, schema=hotel.schema)
+        + _role_sql(hotel, schema_template.list_script_relations(template.script))
     )
-    # Last: only now is it routed and scheduled.
+    # Last, because requests are routed and tasks are scheduled as soon as the hotel is active.
     hotel.status = HotelStatus.ACTIVE
-    hotel.schema_version = template_row.schema_version
+    hotel.schema_version = template.schema_version
     hotel.save(update_fields=["status", "schema_version"])
     hotel_created.send(Hotel, hotel=hotel, detail={"schema": hotel.schema})
     return hotel
 
 
-def _walls(hotel: Hotel, relations: roles.SchemaRelations) -> str:
+def _role_sql(hotel: Hotel, relations: roles.SchemaRelations) -> str:
     if not settings.DATABASE_ROLES:
         return ""
     with connection.cursor() as cursor:
@@ -69,8 +72,9 @@ def _walls(hotel: Hotel, relations: roles.SchemaRelations) -> str:
 
 @contextlib.contextmanager
 def wrap_provisioning_errors() -> Iterator[None]:
+    """Log a database error and raise it as ProvisioningFailed."""
     try:
         yield
     except Error as error:
-        logger.exception("a hotel could not be made")
+        logger.exception("provisioning of a hotel failed")
         raise ProvisioningFailed(str(error).strip()) from error

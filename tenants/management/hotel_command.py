@@ -1,4 +1,4 @@
-"""What the commands share: the platform's context, who acts, which hotel, and how they end."""
+"""The base class of commands that work in the platform's context or in one hotel's."""
 
 import getpass
 import json
@@ -12,46 +12,51 @@ from tenants.errors import DomainError
 from tenants.models import Hotel
 from tenants.selectors import get_hotel
 
-#: What was asked for is wrong in itself: no such hotel, a value that can't be. The rest the state refuses.
-_WRONG_USAGE = (404, 422)
+#: HTTP statuses of errors that the command line can cause: an unknown hotel or an invalid value.
+_USAGE_STATUSES = (404, 422)
 
 
 class HotelCommand(BaseCommand):
-    """Exit code 0: done; 1: a problem, said in one line; 2: wrong usage. `work` does it."""
+    """A command that runs in the platform's context, with the operating system's user as the actor.
+
+    Subclasses implement `run`. The exit code is 0 on success, 1 if the operation is not possible, with a message on
+    standard error, and 2 for wrong usage.
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="Print one JSON document.")
+        parser.add_argument("--json", action="store_true", help="Print the result as one JSON document.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         actor = Actor(kind="command", id=_login(), label=self.__module__.rpartition(".")[2])
         try:
             with platform_context(), actor_context(actor):
-                self.work(**options)
+                self.run(**options)
         except DomainError as error:
-            known = f" Known: {', '.join(error.extra['known'])}." if "known" in error.extra else ""
-            code = 2 if error.status in _WRONG_USAGE else 1
+            known = f" Valid values: {', '.join(error.extra['known'])}." if "known" in error.extra else ""
+            code = 2 if error.status in _USAGE_STATUSES else 1
             raise CommandError(f"{error.detail}{known}", returncode=code) from error
 
-    def work(self, **options: Any) -> None:
+    def run(self, **options: Any) -> None:
+        """Do the work of the command. A DomainError ends the command with its message."""
         raise NotImplementedError
 
-    def tell(self, text: str, document: Any, *, as_json: bool) -> None:
+    def write_result(self, text: str, document: Any, *, as_json: bool) -> None:
         self.stdout.write(json.dumps(document) if as_json else text)
 
 
-def add_place(parser: CommandParser, what: str) -> None:
-    """`--hotel SLUG` or `--platform`, one of them: whose `what` the command is about."""
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--hotel", metavar="SLUG", help=f"A hotel's {what}.")
-    where.add_argument("--platform", action="store_true", help=f"The platform's own {what}.")
+def add_tenant_arguments(parser: CommandParser, noun: str) -> None:
+    """Add the arguments `--hotel SLUG` and `--platform`, of which one is required. `noun` completes the help text."""
+    tenant = parser.add_mutually_exclusive_group(required=True)
+    tenant.add_argument("--hotel", metavar="SLUG", help=f"Use this hotel's {noun}.")
+    tenant.add_argument("--platform", action="store_true", help=f"Use the platform's {noun}.")
 
 
-def place(options: dict[str, Any]) -> AbstractContextManager[Tenant]:
-    """The context that `add_place` asked for. Raises HotelNotFound."""
+def tenant_context(options: dict[str, Any]) -> AbstractContextManager[Tenant]:
+    """Return the context that the arguments of `add_tenant_arguments` select. Raises HotelNotFound."""
     return platform_context() if options["platform"] else hotel_context(get_hotel(slug=options["hotel"]))
 
 
-def described(hotel: Hotel) -> dict[str, Any]:
+def hotel_as_json(hotel: Hotel) -> dict[str, Any]:
     return {
         "id": str(hotel.id),
         "slug": hotel.slug,
@@ -67,5 +72,5 @@ def described(hotel: Hotel) -> dict[str, Any]:
 def _login() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+    except (KeyError, OSError):  # the user of a container may have no name
         return ""

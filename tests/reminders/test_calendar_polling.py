@@ -26,7 +26,7 @@ from reminders.reservations.calendars import services as calendar_services
 from reminders.tasks import sync_calendar, sync_calendars
 from tenants.access import api_keys
 from tenants.context import hotel_context
-from tenants.lifecycle.backup.activation import overdue_items
+from tenants.lifecycle.backup.activation import find_overdue_items
 from tenants.models import DueItem, Hotel
 from tests.reminders.channel import TOKEN, Channel
 from tests.reminders.conftest import Clock
@@ -186,7 +186,7 @@ def test_closed_nights_close_nothing_where_nobody_wants_it(channel: Channel, roo
 def test_a_hotel_that_is_restored_goes_on_reading(added: LinkedCalendar, hotel: Hotel) -> None:
     """What was due when a backup was made is otherwise forgotten, or keeps the hotel closed."""
     assert due_at() <= datetime.now(UTC)
-    assert not overdue_items(hotel).exists()
+    assert not find_overdue_items(hotel).exists()
 
 
 def test_what_has_not_changed_is_not_sent_again(added: LinkedCalendar, channel: Channel) -> None:

@@ -81,7 +81,7 @@ def test_it_sees_one_moment_while_people_go_on_working(
     hotel: Hotel, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A member of staff and a contact that come after its snapshot are in neither part of it."""
-    pipe = pgtools.pipe
+    pipe = pgtools.run_binary
 
     def meanwhile(program: str, *arguments: str, given: bytes = b"") -> bytes:
         def come() -> None:
@@ -122,7 +122,7 @@ def test_a_hotel_in_the_middle_of_a_migration_is_refused(hotel: Hotel, file: Pat
 def test_a_migration_that_holds_a_table_is_told(
     hotel: Hotel, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tenants.lifecycle.backup.create.PATIENCE", "100ms")
+    monkeypatch.setattr("tenants.lifecycle.backup.create.LOCK_TIMEOUT", "100ms")
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute(f"LOCK TABLE {hotel.schema}.locks_room IN ACCESS EXCLUSIVE MODE")
@@ -202,7 +202,7 @@ def test_a_pg_dump_that_is_too_old_is_told(
 
 
 def test_a_pg_dump_that_fails_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pipe = pgtools.pipe
+    pipe = pgtools.run_binary
     monkeypatch.setattr(
         pgtools, "pipe", lambda program, *arguments: pipe(program, *arguments, "--no-such-option")
     )

@@ -18,7 +18,7 @@ from tenants.errors import (
     SchemaTemplateNotFound,
     SlugConflict,
 )
-from tenants.lifecycle import provisioning, template
+from tenants.lifecycle import provisioning, schema_template
 from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
 from tenants.models import Hotel, HotelStatus, User
 from tenants.signals import hotel_created
@@ -45,7 +45,7 @@ def test_a_replayed_schema_is_a_migrated_one_to_the_letter() -> None:
         with connection.cursor() as cursor:
             cursor.execute("CREATE SCHEMA hotel_migrated")
         with hotel_context(migrated), connection.cursor() as cursor:
-            cursor.execute(template.MIGRATIONS_TABLE)
+            cursor.execute(schema_template.MIGRATIONS_TABLE)
         SchemaMigrator(migrated.tenant).migrate(migrated.tenant)
     assert sql.dump(hotel.schema) == sql.dump("hotel_migrated")
 
@@ -161,7 +161,7 @@ def test_text_in_template_data_that_looks_like_the_schema_stays_as_it_is() -> No
     row = "('tenants', 'hotel_template', now())"
     sql.run(f"INSERT INTO hotel_template.django_migrations (app, name, applied) VALUES {row}")
     with direct_connection(), platform_context():
-        template.store(str(uuid4()).replace("-", ""))
+        schema_template.store_script(str(uuid4()).replace("-", ""))
     hotel = services.create_hotel(slug="sol", name="Sol")
     found = sql.ask(f"SELECT name FROM {hotel.schema}.django_migrations WHERE name LIKE 'hotel%'")
     assert found == [("hotel_template",)]

@@ -18,8 +18,7 @@ from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
 from tenants.database.connections import direct_connection
 from tenants.errors import DeletionConflict, HotelNotFound, MigrationConflict, RedisUnavailable
-from tenants.lifecycle import deletion
-from tenants.lifecycle.fleet import migration_lock
+from tenants.lifecycle import deletion, migration_lock
 from tenants.models import ContactIdentifier, Domain, DueItem, Hotel, User
 from tenants.signals import hotel_deleted
 from tests.tenants import sql

@@ -14,7 +14,7 @@ from django.db.migrations.loader import MigrationLoader
 from tenants.context import platform_context
 from tenants.database.connections import direct_connection
 from tenants.database.function_migrations import InstallFunctions, changed_functions, copy_path, sources
-from tenants.lifecycle.template import SCHEMA as TEMPLATE_SCHEMA
+from tenants.lifecycle.schema_template import SCHEMA as TEMPLATE_SCHEMA
 from tests.tenants import sql
 
 APPS = [config.label for config in apps.get_app_configs() if Path(config.path, "sql").is_dir()]

@@ -48,13 +48,15 @@ def texts(file: Path) -> str:
 def test_somebody_spoke_of_every_column_that_could_tell(hotel: Hotel) -> None:
     """A new column of text is refused until its app's personal_data.py says what a masked copy has in its place."""
     with direct_connection(), platform_context(), connection.cursor() as cursor:
-        sources = table_data.find_sources(cursor, hotel.schema)
+        sources = table_data.list_table_sources(cursor, hotel.schema)
     unspoken = []
     for source in sources:
         if not personal_data.is_omitted(source.table):
             try:
                 personal_data.masked_expressions(
-                    source.table, source.names, telling=[c.name for c in source.columns if c.tells]
+                    source.table,
+                    source.column_names,
+                    sensitive=[c.name for c in source.columns if c.is_sensitive],
                 )
             except personal_data.UndeclaredColumns as error:
                 unspoken.append(str(error))

@@ -15,8 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from tenants import services
 from tenants.context import current_hotel, hotel_context, platform_context
 from tenants.database.connections import direct_connection
-from tenants.lifecycle import template
-from tenants.lifecycle.fleet import migration_lock
+from tenants.lifecycle import migration_lock, schema_template
 from tenants.models import Hotel
 from tests.tenants import sql
 from tests.tenants.conftest import AddMigration
@@ -64,7 +63,7 @@ def test_it_migrates_platform_template_and_every_hotel(add_migration: AddMigrati
     assert migrate() == {
         "migrated": ["alpha", "beta", "third"], "failed": {}, "untouched": 0, "repaired": [], "code": 0,
     }  # fmt: skip
-    for schema in ("hotel_alpha", "hotel_beta", "hotel_third", template.SCHEMA):
+    for schema in ("hotel_alpha", "hotel_beta", "hotel_third", schema_template.SCHEMA):
         assert "note" in columns(schema)
     assert len(fingerprints()) == 1
     assert sql.dump("hotel_alpha").count("9000_added") == sql.dump("hotel_beta").count("9000_added") == 1
@@ -171,7 +170,7 @@ def test_an_index_can_be_made_concurrently(add_migration: AddMigration) -> None:
     add_migration("locks", [AddIndexConcurrently("room", index)], atomic=False)
     assert migrate()["failed"] == {}
     rows = sql.ask("SELECT schemaname FROM pg_indexes WHERE indexname = 'locks_room_floor' ORDER BY 1")
-    assert [row[0] for row in rows] == ["hotel_alpha", "hotel_beta", template.SCHEMA]
+    assert [row[0] for row in rows] == ["hotel_alpha", "hotel_beta", schema_template.SCHEMA]
 
 
 def test_a_canary_that_fails_keeps_the_others_as_they_are(add_migration: AddMigration) -> None:
@@ -221,7 +220,7 @@ def test_a_hotel_made_while_the_fleet_is_migrated_ends_up_current(
 ) -> None:
     """Made from the old script, after the migration has begun and before it looks who is behind."""
     add_migration("locks", [ADD_FLOOR_NOTE])
-    store = template.store
+    store = schema_template.store_script
 
     def create_then_store(migrated: str) -> None:
         thread = threading.Thread(target=lambda: services.create_hotel(slug="late", name="Late"))
@@ -240,7 +239,7 @@ def test_storing_the_script_waits_for_a_hotel_that_is_being_made() -> None:
 
     def store() -> None:
         with direct_connection(), platform_context():
-            template.store("0" * 32)
+            schema_template.store_script("0" * 32)
         stored.set()
 
     with direct_connection(), platform_context():
@@ -306,7 +305,7 @@ def test_one_app_goes_back_in_every_schema_and_forward_again(add_migration: AddM
     migrate()
     last = sql.ask("SELECT name FROM hotel_alpha.django_migrations WHERE app = 'locks' ORDER BY name")[-2][0]
     call_command("migrate", "locks", last, verbosity=0)
-    for schema in ("hotel_alpha", "hotel_beta", template.SCHEMA):
+    for schema in ("hotel_alpha", "hotel_beta", schema_template.SCHEMA):
         assert "note" not in columns(schema)
     assert services.create_hotel(slug="third", name="Third")
     assert "note" not in columns("hotel_third")

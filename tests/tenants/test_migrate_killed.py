@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from tenants import services
-from tenants.lifecycle import template
+from tenants.lifecycle import schema_template
 from tests.tenants import indexing, sql
 from tests.tenants.conftest import AddMigration
 from tests.tenants.killing import kill_where_it_waits
@@ -60,7 +60,7 @@ def test_the_hotel_that_django_was_migrating_is_as_it_was(behind: str) -> None:
     # What is there can be read; that it is migrated can't be written down.
     lock = "LOCK TABLE hotel_alpha.django_migrations IN EXCLUSIVE MODE"
     kill_where_it_waits("migrate", "--jobs", "1", lock=lock)
-    assert newest(template.SCHEMA) == behind
+    assert newest(schema_template.SCHEMA) == behind
     assert rows_and_tables("hotel_alpha") == before
     assert finish() == ["alpha", "beta", "third"]
 
@@ -96,6 +96,6 @@ def test_an_index_that_was_being_made_concurrently_is_there_and_valid_after_the_
     out = StringIO()
     call_command("migrate", json=True, stdout=out)
     assert json.loads(out.getvalue())["migrated"] == ["alpha", "beta"]
-    for schema in ("hotel_alpha", "hotel_beta", template.SCHEMA):
+    for schema in ("hotel_alpha", "hotel_beta", schema_template.SCHEMA):
         assert sql.ask(valid, indexing.INDEX, schema) == [(True,)]
         assert newest(schema) == "9000_added"

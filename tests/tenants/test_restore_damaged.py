@@ -12,7 +12,7 @@ from django.core.management import CommandError
 from locks import services as rooms
 from tenants.context import hotel_context
 from tenants.lifecycle.backup import archive
-from tenants.lifecycle.backup.errors import BackupDamaged, BackupTooNew, NotABackup
+from tenants.lifecycle.backup.errors import CorruptBackup, InvalidBackup, UnsupportedBackupVersion
 from tenants.models import Hotel
 from tests.tenants.backups import Traces, backup, restore
 
@@ -61,8 +61,8 @@ def test_one_flipped_bit_is_found_wherever_it_is(sol: Hotel, file: Path) -> None
         changed[place] ^= 1 << chance.randrange(8)
         file.write_bytes(changed)
         with (
-            pytest.raises((BackupDamaged, NotABackup, BackupTooNew)),
-            archive.opened(file),
+            pytest.raises((CorruptBackup, InvalidBackup, UnsupportedBackupVersion)),
+            archive.open_backup(file),
         ):
             pass
 
@@ -88,7 +88,7 @@ def forge(file: Path, change: Any) -> None:
             packed.comment = b"sha256:" + b"0" * 64
             for name, content in members.items():
                 packed.writestr(zipfile.ZipInfo(name), content)
-        seal, _whole = archive._digests(out)
+        seal, _whole = archive._compute_digests(out)
         out.seek(-64, 2)
         out.write(seal.encode())
 

@@ -81,10 +81,10 @@ def test_it_comes_up_there_row_by_row_and_suspended(
 
     manage("migrate", "--verbosity", "0")
     told: dict[str, Any] = json.loads(manage("restore_hotel", str(file), "--json"))
-    assert (told["slug"], told["status"], told["left_out"]) == ("sol", "suspended", {})
-    assert "backed up at localhost" in told["suspended_because"][-1]
+    assert (told["slug"], told["status"], told["skipped_rows"]) == ("sol", "suspended", {})
+    assert "backed up at localhost" in told["suspension_reasons"][-1]
     # It is the same server, whose roles are everybody's: the original's leads into its own database and no other.
-    assert not told["same_id"]
+    assert not told["keeps_id"]
     with psycopg.connect(elsewhere) as connection:
         there = {
             table: [row for (row,) in connection.execute(

@@ -18,7 +18,7 @@ from tenants.context import hotel_context, platform_context
 from tenants.database import roles
 from tenants.database.connections import direct_connection
 from tenants.database.logins import get_database_logins
-from tenants.lifecycle.fleet.migration_lock import hold_migration_lock
+from tenants.lifecycle.migration_lock import hold_migration_lock
 from tenants.models import ContactIdentifier, Domain, Hotel
 from tests.servers import MailServer
 from tests.tenants import lived_in, sql
@@ -58,8 +58,8 @@ def test_a_hotel_comes_back_row_by_row(smtp: MailServer, file: Path, tmp_path: P
     assert hotel.schema not in sql.schemas()
     told = restore(file, suspended=True)
 
-    assert told["same_id"]
-    assert told["left_out"] == {}
+    assert told["keeps_id"]
+    assert told["skipped_rows"] == {}
     assert lived_in.everything(hotel.schema) == before
     assert lived_in.shared(hotel.id) == shared_before
     assert row_before == sql.ask(
@@ -164,7 +164,7 @@ def test_where_migrating_fails_it_stays_suspended_and_says_what_to_do(
     call_command("migrate", verbosity=0)
     told = restore(file)
     assert told["status"] == "suspended"
-    assert "migrate --hotel sol" in told["suspended_because"][0]
+    assert "migrate --hotel sol" in told["suspension_reasons"][0]
     assert len(lived_in.everything("hotel_sol")["locks_room"]) == 2
 
 
@@ -220,7 +220,7 @@ def test_a_domain_that_another_hotel_has_is_refused(sol: Hotel, other_hotel: Hot
     with pytest.raises(CommandError, match=r"hotel-sol\.example \(beta\).*--slug sol-restored"):
         restore(file)
     assert traces.are_none()
-    assert restore(file, slug="sol-restored")["left_out"] == {"tenants_domain": 1}
+    assert restore(file, slug="sol-restored")["skipped_rows"] == {"tenants_domain": 1}
 
 
 def test_a_contact_that_another_hotel_has_stays_there(sol: Hotel, other_hotel: Hotel, file: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_contact_that_another_hotel_has_stays_there(sol: Hotel, other_hotel: H
     erase(sol)
     with platform_context():
         ContactIdentifier.objects.create(hotel=other_hotel, kind="email", value="a@example.com")
-    assert restore(file)["left_out"] == {"tenants_contactidentifier": 1}
+    assert restore(file)["skipped_rows"] == {"tenants_contactidentifier": 1}
     with platform_context():
         owners = dict(ContactIdentifier.objects.values_list("value", "hotel__slug"))
         assert owners == {"a@example.com": "beta", "b@example.com": "sol"}

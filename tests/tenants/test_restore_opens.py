@@ -44,7 +44,7 @@ def test_what_became_due_since_the_backup_keeps_it_suspended(sol: Hotel, file: P
     erase(sol)
     told = restore(file)
     assert told["status"] == "suspended"
-    assert "may have been done after the backup" in told["suspended_because"][0]
+    assert "may have been done after the backup" in told["suspension_reasons"][0]
     assert host_routing.resolve("sol.localhost").status == "suspended"  # type: ignore[union-attr]
     with platform_context():
         assert dispatch.claim() == []
@@ -62,8 +62,8 @@ def test_what_was_due_can_be_forgotten(sol: Hotel, file: Path) -> None:
         due.schedule(kind="reminder", items=[(later, timezone.now() + timedelta(hours=1))])
     backup(file, "sol")
     erase(sol)
-    told = restore(file, forget_due=True)
-    assert (told["status"], told["forgotten"]) == ("active", 1)
+    told = restore(file, discard_due=True)
+    assert (told["status"], told["discarded_items"]) == ("active", 1)
     with platform_context():
         assert DueItem.objects.get(hotel_id=sol.id).item_id == later
 
@@ -71,10 +71,10 @@ def test_what_was_due_can_be_forgotten(sol: Hotel, file: Path) -> None:
 def test_it_stays_suspended_where_asked_or_where_it_was(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     erase(sol)
-    assert restore(file, suspended=True)["suspended_because"] == ["you asked for it"]
+    assert restore(file, suspended=True)["suspension_reasons"] == ["you asked for it"]
     backup(file, "sol", force=True)
     erase(sol)
-    assert restore(file)["suspended_because"] == ["it was suspended when it was backed up"]
+    assert restore(file)["suspension_reasons"] == ["it was suspended when it was backed up"]
 
 
 def test_a_copy_beside_the_original_writes_to_nobody(smtp: MailServer, file: Path, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_backup_of_another_deployment_stays_suspended(sol: Hotel, file: Path, 
     backup(file, "sol")
     settings.PLATFORM_HOST = "localhost"
     erase(sol)
-    assert "backed up at hotels.example" in restore(file)["suspended_because"][0]
+    assert "backed up at hotels.example" in restore(file)["suspension_reasons"][0]
 
 
 def test_a_database_without_roles_takes_it_too(sol: Hotel, file: Path, settings: Any) -> None:
@@ -130,5 +130,5 @@ def test_a_role_that_leads_into_another_database_is_not_shared(hotel: Hotel, fil
         Hotel.objects.filter(id=hotel.id).delete()
     sql.run("DROP SCHEMA hotel_alpha CASCADE")
     told = restore(file)
-    assert not told["same_id"]
+    assert not told["keeps_id"]
     assert told["id"] != str(hotel.id)

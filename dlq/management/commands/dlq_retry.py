@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from dlq import selectors, services
 from tenants.errors import DomainError
-from tenants.management.hotel_command import HotelCommand, add_place, place
+from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, tenant_context
 
 
 class Command(HotelCommand):
@@ -21,16 +21,16 @@ class Command(HotelCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        add_place(parser, "failures")
+        add_tenant_arguments(parser, "failures")
         parser.add_argument("ids", nargs="*", type=uuid.UUID, metavar="ID", help="The ids of failures.")
         parser.add_argument(
             "--fingerprint", metavar="GROUP", help="Retry the scheduled and permanent failures of this group."
         )
 
-    def work(self, **options: Any) -> None:
+    def run(self, **options: Any) -> None:
         if bool(options["ids"]) == bool(options["fingerprint"]):
             raise CommandError("Specify either ids or --fingerprint.", returncode=2)
-        with place(options):
+        with tenant_context(options):
             ids = options["ids"] or list(
                 selectors.waiting_failures(fingerprint=options["fingerprint"]).values_list("id", flat=True)
             )
@@ -38,7 +38,7 @@ class Command(HotelCommand):
         scheduled = len(ids) - len(errors)
         for error in errors:
             self.stderr.write(f"{error['id']}: {error['detail']}")
-        self.tell(
+        self.write_result(
             f"{scheduled} failures will be retried, {len(errors)} cannot be retried.",
             {"scheduled": scheduled, "errors": errors},
             as_json=options["json"],

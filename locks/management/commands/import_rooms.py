@@ -41,7 +41,7 @@ rows are reported with their line number and skipped, and the exit code is then 
         parser.add_argument("--hotel", required=True, metavar="SLUG", help="The hotel of the rooms.")
         parser.add_argument("--dry-run", action="store_true", help="Check the file without storing rooms.")
 
-    def work(self, **options: Any) -> None:
+    def run(self, **options: Any) -> None:
         hotel = selectors.get_hotel(slug=options["hotel"])
         rooms, errors = self.read_file(options["file"])
         with hotel_context(hotel), transaction.atomic():
@@ -76,7 +76,7 @@ rows are reported with their line number and skipped, and the exit code is then 
             f"{result['rows']} rows: {result['added']} rooms {added}, {result['already_there']} existed already, "
             f"{len(result['rejected'])} rejected."
         )
-        self.tell("\n".join(lines), result, as_json=as_json)
+        self.write_result("\n".join(lines), result, as_json=as_json)
 
 
 def read_rooms(lines: Iterable[str]) -> tuple[list[NewRoom], list[dict[str, Any]]]:

@@ -44,13 +44,13 @@ Exit code 0: imported, possibly with rejected events. 2: the hotel does not exis
         )
         super().add_arguments(parser)
 
-    def work(self, **options: Any) -> None:
+    def run(self, **options: Any) -> None:
         content = _read(options["calendar"])
         with hotel_context(get_hotel(slug=options["hotel"])):
             report = import_calendar(content)
         for event in report.rejected[:_MAX_PRINTED]:
             self.stderr.write(f"{event.uid}: {event.detail}")
-        self.tell(
+        self.write_result(
             f"{report.events} events = {report.created} created + {report.updated} updated + {report.cancelled} "
             f"cancelled + {report.unchanged} unchanged + {report.closures} closures + "
             f"{len(report.rejected)} rejected",

@@ -1,1 +1,1 @@
-"""One hotel in one file: backed up, carried to another deployment, restored, masked for trials (DESIGN 4.14)."""
+"""Backup of one hotel to one file, and restore from it, on this or another deployment."""

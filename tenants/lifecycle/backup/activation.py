@@ -1,55 +1,62 @@
-"""Whether a restored hotel may open by itself: at this code's state, and where nothing could be done twice."""
+"""Activation of a restored hotel: only with current migrations, and only if nothing can be sent twice."""
 
 from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from tenants.lifecycle import template
+from tenants.lifecycle import schema_template
 from tenants.lifecycle.backup.manifest import Manifest
-from tenants.lifecycle.fleet import migrate_hotels
+from tenants.lifecycle.fleet.migrate_hotels import migrate_hotels
 from tenants.models import DueItem, Hotel, HotelStatus
 from tenants.queue import due
 
 
-def reasons_to_stay_suspended(hotel: Hotel, manifest: Manifest, *, same_id: bool, asked: bool) -> list[str]:
-    """Why the hotel does not open by itself: nobody wants the same mails twice, or from two places."""
-    if asked:
-        return ["you asked for it"]
+def find_suspension_reasons(
+    hotel: Hotel, manifest: Manifest, *, keeps_id: bool, requested: bool
+) -> list[str]:
+    """Return the reasons to keep the restored hotel suspended.
+
+    The original hotel, or an earlier one, may have sent the same e-mails already. `requested` says that the operator
+    asked for a suspended hotel.
+    """
+    if requested:
+        return ["you requested it"]
     reasons = []
     if manifest.hotel["status"] != HotelStatus.ACTIVE:
         reasons.append(f"it was {manifest.hotel['status']} when it was backed up")
     if manifest.masked:
-        return [*reasons, "it is a masked copy: open, it would write to invented addresses under example.com"]
-    if manifest.slug != hotel.slug or not same_id:
-        reasons.append(
-            f"it is a copy of {manifest.slug}, with the same guests: open, it would write to them too"
-        )
+        return [
+            *reasons,
+            "it is a masked copy, and would send e-mails to invented addresses under example.com",
+        ]
+    if manifest.slug != hotel.slug or not keeps_id:
+        reasons.append(f"it is a copy of {manifest.slug} and would send e-mails to the same guests")
     if manifest.platform_host != settings.PLATFORM_HOST:
         reasons.append(
-            f"it was backed up at {manifest.platform_host}: if it is open there, its guests would be written to twice"
+            f"it was backed up at {manifest.platform_host}, and if it is active there, guests would get e-mails twice"
         )
-    if count := overdue_items(hotel).count():
+    if count := find_overdue_items(hotel).count():
         reasons.append(
-            f"{count} things (reminders, retries, holds) are due, and may have been done after the backup was made: "
-            "open, they would be done again. restore_hotel --forget-due leaves them out"
+            f"{count} due items (reminders, retries, holds) may have been processed after the backup was created, and "
+            "would be processed again. Use restore_hotel --discard-due to skip them"
         )
     return reasons
 
 
-def overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
-    """What may have been done since the backup was made, and would be done again."""
+def find_overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
+    """Return the due items that may have been processed since the backup was created, without the recurring ones."""
     recurring = [kind.name for kind in due.kinds().values() if kind.recurring]
     return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now()).exclude(kind__in=recurring)
 
 
 def migrate_restored_hotel(hotel: Hotel) -> str:
-    """Bring it to this code's state, as `migrate` does. What went wrong, or nothing."""
-    if hotel.schema_version == template.stored_version():
+    """Apply the migrations that the hotel lacks. Return the reason to keep it suspended if this fails, else ""."""
+    if hotel.schema_version == schema_template.stored_version():
         return ""
-    result = migrate_hotels.migrate_hotels([hotel], jobs=1, progress=lambda _slug, _error: None)
+    result = migrate_hotels([hotel], jobs=1, progress=lambda _slug, _error: None)
     if not result.failed:
         return ""
     return (
-        f"its schema is older than this code, and migrating it failed: {result.failed[hotel.slug]}. Mend that, and "
-        f"run `manage.py migrate --hotel {hotel.slug}`"
+        f"its schema is older than this version, and its migration failed: {result.failed[hotel.slug]}. Fix the "
+        f"cause, and run `manage.py migrate --hotel {hotel.slug}`"
     )

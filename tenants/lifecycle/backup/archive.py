@@ -1,11 +1,13 @@
-"""The file itself: a ZIP whose comment ends in the SHA-256 of every byte before it.
+"""The file format of a backup: a ZIP file whose comment ends with the SHA-256 of all bytes before it.
 
-    hotelagent-backup       which format this is, in words; the first member, so that a file that is cut off tells too
-    schema/before.sql       tables, and schema/after.sql: keys, constraints, triggers
-    rows/<table>            the text of COPY, a row a line; shared/<table> as well
-    manifest.json           last: it has the digests of the others
+    hotelagent-backup       the format and version, as text. The first member, so that truncated files are recognized
+    schema/before.sql       the tables
+    schema/after.sql        keys, constraints, indexes and triggers
+    rows/<table>            the rows of a table of the hotel's schema, in COPY's text format
+    shared/<table>          the hotel's rows of a shared table
+    manifest.json           the last member, because it has the digests of the others
 
-`unzip -l` shows it, and nothing but this module can write the digest, so a byte that anything changed is found.
+`unzip -l` lists the members. Any change to the file changes its digest, so every changed byte is detected.
 """
 
 import contextlib
@@ -19,25 +21,30 @@ from typing import IO, BinaryIO, Self
 
 from django.conf import settings
 
-from tenants.lifecycle.backup.errors import BackupDamaged, BackupTooNew, NotABackup
+from tenants.lifecycle.backup.errors import CorruptBackup, InvalidBackup, UnsupportedBackupVersion
 from tenants.lifecycle.backup.manifest import Manifest
 
-#: Grows when this code could no longer read what it wrote before, or the other way round.
+#: The version of the format. Increase it with every change that makes old and new files incompatible.
 FORMAT = 1
 
-_MARK = "hotelagent-backup"
+_HEADER = "hotelagent-backup"
 _MANIFEST = "manifest.json"
-_SEAL = b"sha256:"
-_DIGITS = 64
-_BEGINNING = re.compile(
-    rb"PK\x03\x04.{26}" + _MARK.encode() + rb".*?hotel backup, format (\d+), made by hotelagent ([\w.+-]+)\n",
+_DIGEST_PREFIX = b"sha256:"
+_DIGEST_LENGTH = 64
+_FILE_START = re.compile(
+    rb"PK\x03\x04.{26}"
+    + _HEADER.encode()
+    + rb".*?hotel backup, format (\d+), made by hotelagent ([\w.+-]+)\n",
     re.DOTALL,
 )
-_CHUNK = 1 << 20
+_CHUNK_SIZE = 1 << 20
 
 
-class Tally:
-    """What passed: rows and digest. COPY's text has one line a row; a line's end inside a value is escaped."""
+class RowDigest:
+    """The number and the SHA-256 of rows in COPY's text format.
+
+    Each row is one line: COPY escapes line ends inside values.
+    """
 
     def __init__(self) -> None:
         self.rows = 0
@@ -53,132 +60,138 @@ class Tally:
 
 
 class Writer:
-    """Writes members one after another, each as it comes. A context: what fails in it leaves a file of no use."""
+    """A context manager that writes the members of a backup one after another.
+
+    Without finish() the file is not a valid backup.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4)
-        self.zip.comment = _SEAL + b"0" * _DIGITS
+        self.zip.comment = _DIGEST_PREFIX + b"0" * _DIGEST_LENGTH
         self.zip.writestr(
-            zipfile.ZipInfo(_MARK), f"hotel backup, format {FORMAT}, made by hotelagent {settings.VERSION}\n"
+            zipfile.ZipInfo(_HEADER),
+            f"hotel backup, format {FORMAT}, made by hotelagent {settings.VERSION}\n",
         )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Else it would try to end the file when it is collected, long after that was closed.
+        # Otherwise the garbage collector closes the ZIP file, and writes to a file that is closed.
         with contextlib.suppress(OSError):
             self.zip.close()
 
-    def text(self, name: str, text: str) -> str:
-        """Returns its digest."""
+    def write_text(self, name: str, text: str) -> str:
+        """Write a text member and return its SHA-256."""
         data = text.encode()
         self.zip.writestr(name, data)
         return hashlib.sha256(data).hexdigest()
 
     @contextlib.contextmanager
-    def member(self, name: str) -> Iterator[IO[bytes]]:
+    def open_member(self, name: str) -> Iterator[IO[bytes]]:
         with self.zip.open(name, "w", force_zip64=True) as stream:
             yield stream
 
     def finish(self, manifest: Manifest) -> str:
-        """Write the manifest and the seal; the SHA-256 of the whole file, as `sha256sum` says it."""
+        """Write the manifest and the digest. Return the SHA-256 of the whole file, as `sha256sum` prints it."""
         self.zip.writestr(_MANIFEST, json.dumps(manifest.as_json(), indent=1))
         self.zip.close()
         self.file.flush()
-        seal, whole = _digests(self.file)
-        self.file.seek(-_DIGITS, 2)
-        self.file.write(seal.encode())
-        whole.update(seal.encode())
+        digest, whole = _compute_digests(self.file)
+        self.file.seek(-_DIGEST_LENGTH, 2)
+        self.file.write(digest.encode())
+        whole.update(digest.encode())
         return whole.hexdigest()
 
 
 class Reader:
-    """A backup that is as it was written: `opened` has looked."""
+    """A backup whose digest `open_backup` has verified."""
 
-    def __init__(self, packed: zipfile.ZipFile, sha256: str) -> None:
-        self.zip = packed
+    def __init__(self, archive: zipfile.ZipFile, sha256: str) -> None:
+        self.zip = archive
         self.sha256 = sha256
-        self.manifest = Manifest.of(json.loads(packed.read(_MANIFEST)))
+        self.manifest = Manifest.from_json(json.loads(archive.read(_MANIFEST)))
 
-    def text(self, name: str) -> str:
+    def read_text(self, name: str) -> str:
         return self.zip.read(name).decode()
 
-    def check_members(self) -> None:
-        """Read every row once. Raises BackupDamaged where a member is not what the manifest says."""
+    def verify_rows(self) -> None:
+        """Read all rows. Raises CorruptBackup if the rows of a table differ from the manifest."""
         manifest = self.manifest
         for folder, tables in (("rows", manifest.tables), ("shared", manifest.shared)):
             for table in tables:
-                tally = Tally()
-                for chunk in self.chunks(f"{folder}/{table.name}"):
-                    tally.add(chunk)
-                if (tally.rows, tally.sha256) != (table.rows, table.sha256):
-                    raise BackupDamaged(f"The rows of {table.name} are not what the manifest says.")
+                digest = RowDigest()
+                for chunk in self.read_chunks(f"{folder}/{table.name}"):
+                    digest.add(chunk)
+                if (digest.rows, digest.sha256) != (table.rows, table.sha256):
+                    raise CorruptBackup(f"The rows of {table.name} differ from the manifest of the backup.")
 
-    def chunks(self, name: str) -> Iterator[bytes]:
+    def read_chunks(self, name: str) -> Iterator[bytes]:
         with self.zip.open(name) as stream:
-            while chunk := stream.read(_CHUNK):
+            while chunk := stream.read(_CHUNK_SIZE):
                 yield chunk
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Reader]:
-    """A backup, once every byte of it is known to be right.
+def open_backup(path: Path) -> Iterator[Reader]:
+    """Verify the digest of the file and open it.
 
-    Raises NotABackup, BackupTooNew, BackupDamaged.
+    Raises InvalidBackup, UnsupportedBackupVersion, CorruptBackup.
     """
     try:
         file = path.open("rb")
     except OSError as error:
-        raise NotABackup(f"{path} can't be read: {error.strerror}.") from error
+        raise InvalidBackup(f"{path} cannot be read: {error.strerror}.") from error
     with file:
         try:
-            _look_at_beginning(file, path)
-            whole = _look_at_seal(file, path)
+            _check_format(file, path)
+            sha256 = _verify_digest(file, path)
         except OSError as error:
-            raise NotABackup(f"{path} can't be read: {error.strerror}.") from error
-        with zipfile.ZipFile(file) as packed:
-            yield Reader(packed, whole)
+            raise InvalidBackup(f"{path} cannot be read: {error.strerror}.") from error
+        with zipfile.ZipFile(file) as archive:
+            yield Reader(archive, sha256)
 
 
-def _look_at_beginning(file: BinaryIO, path: Path) -> None:
-    beginning = _BEGINNING.match(file.read(512))
-    if beginning is None:
-        raise NotABackup(f"{path} is not a file that `backup_hotel` wrote.")
-    if int(beginning[1]) > FORMAT:
-        version = beginning[2].decode()
-        raise BackupTooNew(
-            f"{path} has format {int(beginning[1])}, and this is hotelagent {settings.VERSION}, which reads up to "
-            f"{FORMAT}. Restore it with hotelagent {version} or later.",
+def _check_format(file: BinaryIO, path: Path) -> None:
+    start = _FILE_START.match(file.read(512))
+    if start is None:
+        raise InvalidBackup(f"{path} is not a file that `backup_hotel` wrote.")
+    if int(start[1]) > FORMAT:
+        version = start[2].decode()
+        raise UnsupportedBackupVersion(
+            f"{path} has format {int(start[1])}. This version of hotelagent ({settings.VERSION}) supports formats up "
+            f"to {FORMAT}. Restore the file with hotelagent {version} or later.",
             version=version,
         )
 
 
-def _look_at_seal(file: BinaryIO, path: Path) -> str:
-    """The SHA-256 of the whole file."""
-    expected, whole = _digests(file)
-    file.seek(-(_DIGITS + len(_SEAL)), 2)
+def _verify_digest(file: BinaryIO, path: Path) -> str:
+    """Compare the digest at the end of the file with its content. Return the SHA-256 of the whole file."""
+    expected, whole = _compute_digests(file)
+    file.seek(-(_DIGEST_LENGTH + len(_DIGEST_PREFIX)), 2)
     end = file.read()
-    if not end.startswith(_SEAL) or not re.fullmatch(rb"[0-9a-f]{64}", end.removeprefix(_SEAL)):
-        raise BackupDamaged(
-            f"{path} is cut off: its end is missing. Copy it again from where it was made, or take another backup."
+    if not end.startswith(_DIGEST_PREFIX) or not re.fullmatch(
+        rb"[0-9a-f]{64}", end.removeprefix(_DIGEST_PREFIX)
+    ):
+        raise CorruptBackup(
+            f"{path} is truncated: its end is missing. Copy the file again from its source, or create a new backup."
         )
-    if end.removeprefix(_SEAL) != expected.encode():
-        raise BackupDamaged(
-            f"{path} is not as it was written: its checksum is wrong. Copy it again from where it was made, or take "
-            "another backup."
+    if end.removeprefix(_DIGEST_PREFIX) != expected.encode():
+        raise CorruptBackup(
+            f"{path} was changed after it was written: its checksum is wrong. Copy the file again from its source, or "
+            "create a new backup."
         )
     whole.update(expected.encode())
     return whole.hexdigest()
 
 
-def _digests(file: BinaryIO) -> "tuple[str, hashlib._Hash]":
-    """The digest of all but the seal's digits, and the same to go on with."""
-    left = max(file.seek(0, 2) - _DIGITS, 0)
+def _compute_digests(file: BinaryIO) -> "tuple[str, hashlib._Hash]":
+    """Return the SHA-256 of all bytes before the digest, and a hash object that continues from there."""
+    remaining = max(file.seek(0, 2) - _DIGEST_LENGTH, 0)
     file.seek(0)
     digest = hashlib.sha256()
-    while left and (chunk := file.read(min(_CHUNK, left))):
+    while remaining and (chunk := file.read(min(_CHUNK_SIZE, remaining))):
         digest.update(chunk)
-        left -= len(chunk)
+        remaining -= len(chunk)
     return digest.hexdigest(), digest.copy()

@@ -1,46 +1,48 @@
-"""What can be wrong with a backup, and with a hotel that is to be backed up or restored."""
+"""The errors of backups and restores."""
+
+from django.utils.translation import gettext_lazy as _
 
 from tenants.errors import DomainError
 
 
-class BackupRefused(DomainError):
-    """The hotel can't be backed up as it is. No file is written."""
+class BackupConflict(DomainError):
+    """The state of the hotel or of the output file does not allow a backup. No file was written."""
 
-    code = "backup-refused"
-    title = "The hotel can't be backed up as it is"
+    code = "backup-conflict"
+    title = _("The hotel cannot be backed up in its current state")
 
 
 class BackupFailed(DomainError):
-    """Writing the file, or reading it back, failed; nothing of it is left."""
+    """Writing or verifying the file failed, and the file was removed."""
 
     code = "backup-failed"
     status = 500
-    title = "The backup could not be written"
+    title = _("The backup could not be written")
 
 
-class NotABackup(DomainError):
-    code = "not-a-backup"
+class InvalidBackup(DomainError):
+    code = "invalid-backup"
     status = 422
-    title = "This is not a hotel's backup"
+    title = _("The file is not a hotel backup")
 
 
-class BackupDamaged(DomainError):
-    """The file is a hotel's backup, and not as it was written: cut off, or changed on its way."""
+class CorruptBackup(DomainError):
+    """The file was truncated or changed after it was written."""
 
-    code = "backup-damaged"
-    title = "The backup is damaged"
+    code = "corrupt-backup"
+    title = _("The backup is corrupt")
 
 
-class BackupTooNew(DomainError):
-    """The backup was made by a later version of hotelagent."""
+class UnsupportedBackupVersion(DomainError):
+    """A later version of hotelagent wrote the backup. `version` names it."""
 
-    code = "backup-too-new"
-    title = "The backup is newer than this code"
+    code = "unsupported-backup-version"
+    title = _("The backup needs a later version of hotelagent")
 
 
 class RestoreFailed(DomainError):
-    """What was restored is not what the file says, or the database refused it. Nothing of it is left."""
+    """The database refused the data, or the restored data differ from the file. Nothing was restored."""
 
     code = "restore-failed"
     status = 500
-    title = "The hotel could not be restored"
+    title = _("The hotel could not be restored")

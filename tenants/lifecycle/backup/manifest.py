@@ -1,16 +1,16 @@
-"""What a backup says of itself."""
+"""The manifest of a backup: what the file contains, with digests."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tenants.lifecycle.backup.errors import BackupDamaged
+from tenants.lifecycle.backup.errors import CorruptBackup
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table's rows: the text of COPY with these columns, in the order of the key; its digest and its length."""
+    """The rows of a table: their number, and the SHA-256 of their text in COPY format, in the order of the key."""
 
     name: str
     columns: list[str]
@@ -21,6 +21,8 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
+    """The state of a sequence."""
+
     name: str
     last_value: int
     is_called: bool
@@ -28,9 +30,13 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`hotel` is its row of the shared table, `shared` are its rows of the others; `tables` are its schema's."""
+    """The content of a backup.
 
-    made_at: str
+    `hotel` is the hotel's row of `tenants_hotel`, `tables` are the tables of its schema, and `shared` are its rows of
+    the other shared tables. `definitions` has the SHA-256 of each SQL script.
+    """
+
+    created_at: str
     version: str
     server_version: int
     platform_host: str
@@ -48,13 +54,15 @@ class Manifest:
 
     @property
     def rows(self) -> int:
+        """Return the number of rows in the hotel's schema."""
         return sum(table.rows for table in self.tables)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def of(cls, document: dict[str, Any]) -> Manifest:
+    def from_json(cls, document: dict[str, Any]) -> Manifest:
+        """Return the manifest of a JSON document. Raises CorruptBackup if a field is missing or unknown."""
         try:
             nested = {
                 "tables": [Table(**table) for table in document["tables"]],
@@ -63,4 +71,4 @@ class Manifest:
             }
             return cls(**{**document, **nested})
         except (KeyError, TypeError) as error:
-            raise BackupDamaged(f"Its manifest is not one that this version writes: {error}.") from error
+            raise CorruptBackup(f"The manifest of the backup has unexpected fields: {error}.") from error

@@ -1,4 +1,4 @@
-"""The file on disk that a backup is written to: private, whole or not there, and nobody else's."""
+"""The output file of a backup: readable by its owner only, and complete or absent."""
 
 import contextlib
 import fcntl
@@ -10,56 +10,58 @@ from typing import BinaryIO
 
 import structlog
 
-from tenants.lifecycle.backup.errors import BackupRefused
+from tenants.lifecycle.backup.errors import BackupConflict
 
 log = structlog.get_logger(__name__)
 
-#: Of a file that is being written: no other program's ends so.
+#: The suffix of unfinished files. No other program uses it.
 _SUFFIX = ".hotelagent-part"
 
 
 def refuse_existing_file(path: Path, *, overwrite: bool) -> None:
+    """Raise BackupConflict if the path is a folder, or a file that must not be overwritten."""
     if path.is_dir():
-        raise BackupRefused(f"{path} is a folder. Name a file in it.")
+        raise BackupConflict(f"{path} is a folder. Name a file in it.")
     if path.exists() and not overwrite:
-        raise BackupRefused(f"{path} is there already. Name another file, or say --force.")
+        raise BackupConflict(f"{path} already exists. Name another file, or use --force to overwrite it.")
 
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A file beside `path` that only we may read; gone at the end unless it was moved.
+    """Open a temporary file beside `path` that only its owner may read. It is deleted on exit unless it was moved.
 
-    Killed, we leave it there, with personal data in it: the next one in this folder removes it.
+    A process that is killed leaves its temporary file, which has personal data. The next backup to the same folder
+    deletes such files.
     """
-    _remove_abandoned(path.parent)
-    number, name = _made_and_locked(path)
+    _delete_abandoned_files(path.parent)
+    descriptor, name = _create_locked(path)
     try:
-        with os.fdopen(number, "w+b") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             yield file, Path(name)
-            _folder_to_disk(path.parent)
+            _flush_folder_to_disk(path.parent)
     finally:
         Path(name).unlink(missing_ok=True)
 
 
-def _made_and_locked(path: Path) -> tuple[int, str]:
+def _create_locked(path: Path) -> tuple[int, str]:
     while True:
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
-        with contextlib.suppress(
-            OSError
-        ):  # a file system without locks: nobody takes anything for abandoned there
-            fcntl.flock(number, fcntl.LOCK_EX)
-        if os.fstat(number).st_nlink:
-            return number, name
-        os.close(number)  # another removed it before it was locked
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
+        # A file system without locks raises OSError. There, no file is considered abandoned.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, name
+        os.close(descriptor)  # another process deleted the file before it was locked
 
 
-def _remove_abandoned(folder: Path) -> None:
-    """Whoever writes a file has it locked, and the lock ends with the process, however that ends."""
-    for found in folder.glob(f".*{_SUFFIX}"):
-        with contextlib.suppress(OSError), found.open("r+b") as file:  # being written, or another user's
+def _delete_abandoned_files(folder: Path) -> None:
+    """Delete unfinished files of processes that have ended: they no longer hold the lock of the file."""
+    for path in folder.glob(f".*{_SUFFIX}"):
+        # OSError: the file is being written, or it belongs to another user.
+        with contextlib.suppress(OSError), path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found.unlink()
-            log.warning("backup.abandoned_removed", file=str(found))
+            path.unlink()
+            log.warning("backup.abandoned_file_deleted", file=str(path))
 
 
 def flush_to_disk(file: BinaryIO) -> None:
@@ -67,9 +69,9 @@ def flush_to_disk(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def _folder_to_disk(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
+def _flush_folder_to_disk(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(number)
+        os.fsync(descriptor)
     finally:
-        os.close(number)
+        os.close(descriptor)

@@ -1,7 +1,8 @@
-"""Brings a hotel back from a file: whole, compared row by row, and not routed before it is both.
+"""Restore of a hotel from a backup file.
 
-One transaction makes the schema, its rows, its role and its rows of the shared tables; whatever interrupts it leaves
-nothing. The hotel is suspended when it is committed. Only what can't repeat anything opens it by itself.
+One transaction creates the schema with its rows, the role and the rows of the shared tables, and compares every row
+with the file. An interruption leaves nothing. The hotel is suspended when the transaction commits, and is activated
+afterwards if nothing can be sent twice.
 """
 
 from dataclasses import dataclass, field
@@ -20,31 +21,41 @@ from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection, execute_script
 from tenants.database.logins import get_database_logins
 from tenants.errors import SchemaTemplateNotFound, SlugConflict
-from tenants.lifecycle import naming, suspension, template
-from tenants.lifecycle.backup import activation, archive, shared_rows, table_data
-from tenants.lifecycle.backup.create import Progress
-from tenants.lifecycle.backup.errors import BackupTooNew, RestoreFailed
+from tenants.lifecycle import naming, schema_template, suspension
+from tenants.lifecycle.backup import activation
+from tenants.lifecycle.backup.archive import Reader, open_backup
+from tenants.lifecycle.backup.errors import RestoreFailed, UnsupportedBackupVersion
 from tenants.lifecycle.backup.manifest import Manifest
-from tenants.lifecycle.fleet.migration_lock import hold_migration_lock
+from tenants.lifecycle.backup.shared_rows import restore_shared_rows
+from tenants.lifecycle.backup.table_data import (
+    Progress,
+    apply_output_settings,
+    copy_in,
+    copy_out,
+    list_table_sources,
+    read_sequences,
+)
+from tenants.lifecycle.migration_lock import hold_migration_lock
 from tenants.models import Hotel, HotelStatus
 from tenants.queue import due
 from tenants.signals import hotel_restored
 
 
 @dataclass(slots=True)
-class Restored:
-    """`left_out`: shared table -> how many of its rows another hotel has; `forgotten`: how many things were due.
+class RestoreResult:
+    """The restored hotel, and what differs from the original.
 
-    `suspended_because` is empty if it is open.
+    `skipped_rows` has the number of rows by shared table that conflicted with another hotel. `discarded_items` is the
+    number of due items that were discarded. `suspension_reasons` is empty if the hotel is active.
     """
 
     hotel: Hotel
     manifest: Manifest
     sha256: str
-    same_id: bool
-    left_out: dict[str, int]
-    forgotten: int
-    suspended_because: list[str] = field(default_factory=list)
+    keeps_id: bool
+    skipped_rows: dict[str, int]
+    discarded_items: int
+    suspension_reasons: list[str] = field(default_factory=list)
 
 
 def restore_hotel(
@@ -52,38 +63,38 @@ def restore_hotel(
     path: Path,
     slug: str | None = None,
     suspended: bool = False,
-    forget_due: bool = False,
+    discard_due: bool = False,
     progress: Progress,
-) -> Restored:
-    """Make the hotel that the file has, under its own slug or another.
+) -> RestoreResult:
+    """Restore the hotel of a backup file under its own slug, or under `slug`.
 
-    It keeps its id where no other hotel has it here. `forget_due`: what is due by now is never done, for it was done
-    after the backup was made. Takes the direct route, and the lock that `migrate` takes.
-    Raises NotABackup, BackupDamaged, BackupTooNew, InvalidSlug, SlugConflict, DomainConflict, MigrationConflict,
-    SchemaTemplateNotFound and RestoreFailed: nothing of it is left then.
+    The hotel keeps its id unless another hotel has it. `suspended` keeps the hotel suspended in any case.
+    `discard_due` discards the due items that are overdue, because they may have been processed after the backup was
+    created. Uses the direct connection and holds the migration lock. Raises InvalidBackup, CorruptBackup,
+    UnsupportedBackupVersion, InvalidSlug, SlugConflict, DomainConflict, MigrationConflict, SchemaTemplateNotFound or
+    RestoreFailed, and then nothing was restored.
     """
-    with archive.opened(path) as backup:
-        _refuse_newer(backup.manifest)
-        wanted = naming.valid_slug(slug or backup.manifest.slug)
+    with open_backup(path) as backup:
+        _refuse_unknown_migrations(backup.manifest)
+        valid_slug = naming.valid_slug(slug or backup.manifest.slug)
         with direct_connection(), platform_context(), hold_migration_lock():
-            restored = _restore(backup, wanted, forget_due=forget_due, progress=progress)
-            restored.suspended_because = activation.reasons_to_stay_suspended(
-                restored.hotel, backup.manifest, same_id=restored.same_id, asked=suspended
+            result = _restore(backup, valid_slug, discard_due=discard_due, progress=progress)
+            result.suspension_reasons = activation.find_suspension_reasons(
+                result.hotel, backup.manifest, keeps_id=result.keeps_id, requested=suspended
             )
-            if problem := activation.migrate_restored_hotel(restored.hotel):
-                restored.suspended_because.append(problem)
-            if not restored.suspended_because:
-                restored.hotel = suspension.resume_hotel(hotel_id=restored.hotel.id)
-            return restored
+            if reason := activation.migrate_restored_hotel(result.hotel):
+                result.suspension_reasons.append(reason)
+            if not result.suspension_reasons:
+                result.hotel = suspension.resume_hotel(hotel_id=result.hotel.id)
+            return result
 
 
-def _refuse_newer(manifest: Manifest) -> None:
+def _refuse_unknown_migrations(manifest: Manifest) -> None:
     known = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
     if unknown := [name for name in manifest.migrations if name not in known]:
-        raise BackupTooNew(
-            f"The backup was made by hotelagent {manifest.version}, with migrations that this code "
-            f"({settings.VERSION}) does not have: {', '.join(unknown)}. Restore it with hotelagent "
-            f"{manifest.version} or later.",
+        raise UnsupportedBackupVersion(
+            f"The backup was created by hotelagent {manifest.version}, and this version ({settings.VERSION}) does not "
+            f"have its migrations {', '.join(unknown)}. Restore it with hotelagent {manifest.version} or later.",
             version=manifest.version,
         )
 
@@ -91,128 +102,131 @@ def _refuse_newer(manifest: Manifest) -> None:
 # The transaction
 
 
-def _restore(backup: archive.Reader, slug: str, *, forget_due: bool, progress: Progress) -> Restored:
+def _restore(backup: Reader, slug: str, *, discard_due: bool, progress: Progress) -> RestoreResult:
     manifest = backup.manifest
     try:
         with transaction.atomic():
             cursor = connection.cursor()
-            table_data.set_canonical_output(cursor)
-            _refuse_here(cursor, slug)
-            hotel, same_id = _hotel(cursor, manifest, slug)
-            _schema(cursor, backup, hotel, progress)
-            _compare(cursor, manifest, hotel)
+            apply_output_settings(cursor)
+            _check_target(cursor, slug)
+            hotel, keeps_id = _new_hotel(cursor, manifest, slug)
+            _create_schema(cursor, backup, hotel, progress)
+            _compare_with_manifest(cursor, manifest, hotel)
             if settings.DATABASE_ROLES:
                 roles.repair_hotel_privileges(cursor, hotel, get_database_logins(cursor))
-            # Late: its row tells every process to look at the hosts anew, and until the commit nobody else can.
-            _save(hotel)
-            left_out = shared_rows.restore_shared_rows(cursor, backup, hotel, same_id=same_id)
-            forgotten = activation.overdue_items(hotel).delete()[0] if forget_due else 0
+            # Late, because inserting the hotel updates the routing version, whose row stays locked until the commit.
+            _insert_hotel(hotel)
+            skipped_rows = restore_shared_rows(cursor, backup, hotel, keeps_id=keeps_id)
+            discarded_items = activation.find_overdue_items(hotel).delete()[0] if discard_due else 0
             due.pause_hotel(hotel_id=hotel.id)
-            restored = Restored(hotel, manifest, backup.sha256, same_id, left_out, forgotten)
-            hotel_restored.send(Hotel, hotel=hotel, detail=_detail(restored))
-            return restored
+            result = RestoreResult(hotel, manifest, backup.sha256, keeps_id, skipped_rows, discarded_items)
+            hotel_restored.send(Hotel, hotel=hotel, detail=_audit_detail(result))
+            return result
     except Error as error:
-        raise RestoreFailed(f"{str(error).strip()}\nNothing is restored.{_servers(manifest)}") from error
+        raise RestoreFailed(f"{str(error).strip()}\nNothing was restored.{_server_hint(manifest)}") from error
 
 
-def _detail(restored: Restored) -> dict[str, Any]:
-    manifest = restored.manifest
+def _audit_detail(result: RestoreResult) -> dict[str, Any]:
+    manifest = result.manifest
     return {
-        "sha256": restored.sha256,
-        "made_at": manifest.made_at,
-        "of": {"slug": manifest.slug, "id": manifest.hotel["id"]},
+        "sha256": result.sha256,
+        "created_at": manifest.created_at,
+        "original": {"slug": manifest.slug, "id": manifest.hotel["id"]},
         "rows": manifest.rows,
         "masked": manifest.masked,
-        "left_out": restored.left_out,
-        "forgotten": restored.forgotten,
+        "skipped_rows": result.skipped_rows,
+        "discarded_items": result.discarded_items,
     }
 
 
-def _refuse_here(cursor: CursorWrapper, slug: str) -> None:
+def _check_target(cursor: CursorWrapper, slug: str) -> None:
+    """Check that this database has been migrated and that the slug is free."""
     cursor.execute("SELECT to_regclass('public.tenants_schematemplate') IS NOT NULL")
-    if not cursor.fetchone()[0] or template.stored_version() is None:
+    if not cursor.fetchone()[0] or schema_template.stored_version() is None:
         raise SchemaTemplateNotFound
     if Hotel.objects.filter(slug=slug).exists():
         raise SlugConflict(
-            f"There is a hotel {slug!r} here. Restore beside it, with --slug {slug}-restored; or, to put the backup "
-            f"in its place, run `manage.py suspend_hotel {slug}` and `manage.py erase_hotel {slug}` first.",
+            f"The hotel {slug!r} already exists. To restore beside it, use --slug {slug}-restored. To replace it, run "
+            f"`manage.py suspend_hotel {slug}` and `manage.py erase_hotel {slug}` first.",
             slug=slug,
         )
 
 
-def _hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Hotel, bool]:
-    """The hotel, not saved, and whether it is the one that was backed up."""
+def _new_hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Hotel, bool]:
+    """Return the hotel, not yet saved, and whether it keeps its id."""
     fields = {f.attname: f for f in Hotel._meta.concrete_fields}
     values = {name: fields[name].to_python(value) for name, value in manifest.hotel.items() if name in fields}
-    before = UUID(manifest.hotel["id"])
+    original_id = UUID(manifest.hotel["id"])
     hotel = Hotel(
         **{
             **values,
-            "id": before,
+            "id": original_id,
             "slug": slug,
             "schema": naming.free_schema_name(slug),
             "status": HotelStatus.SUSPENDED,
-            "schema_version": template.fingerprint(_pairs(manifest)),
+            "schema_version": schema_template.compute_schema_version(_split_names(manifest.migrations)),
         }
     )
-    # A role is the whole server's: where another database has the hotel too, its role must not lead here.
-    same_id = not Hotel.objects.filter(id=before).exists() and not roles.find_other_databases(
+    # Roles belong to the server and are named after the id. If another database has this hotel too, its role must not
+    # get privileges here.
+    keeps_id = not Hotel.objects.filter(id=original_id).exists() and not roles.find_other_databases(
         cursor, hotel.role
     )
-    if not same_id:
+    if not keeps_id:
         hotel.id = uuid7()
-    return hotel, same_id
+    return hotel, keeps_id
 
 
-def _pairs(manifest: Manifest) -> list[tuple[str, str]]:
-    return [
-        (app, name) for app, _dot, name in (migration.partition(".") for migration in manifest.migrations)
-    ]
+def _split_names(migrations: list[str]) -> list[tuple[str, str]]:
+    """Return the pairs of app and name for names such as `locks.0001_initial`."""
+    return [(app, name) for app, _dot, name in (migration.partition(".") for migration in migrations)]
 
 
-def _schema(cursor: CursorWrapper, backup: archive.Reader, hotel: Hotel, progress: Progress) -> None:
-    """Tables, then rows, then what judges and finds rows: made once, of all of them."""
+def _create_schema(cursor: CursorWrapper, backup: Reader, hotel: Hotel, progress: Progress) -> None:
+    """Create the tables, insert the rows, and create keys, constraints, indexes and triggers afterwards."""
     before, after = (
-        template.render(backup.text(f"schema/{part}.sql"), schema=hotel.schema)
+        schema_template.render_script(backup.read_text(f"schema/{part}.sql"), schema=hotel.schema)
         for part in ("before", "after")
     )
-    execute_script(f"CREATE SCHEMA {quoting.identifier(hotel.schema)};\n{template.BEFOREHAND}{before}")
+    execute_script(f"CREATE SCHEMA {quoting.identifier(hotel.schema)};\n{schema_template.PREAMBLE}{before}")
     for table in backup.manifest.tables:
         target = quoting.qualified_name(hotel.schema, table.name)
-        table_data.copy_in(cursor, target, table.columns, backup.chunks(f"rows/{table.name}"))
+        copy_in(cursor, target, table.columns, backup.read_chunks(f"rows/{table.name}"))
         progress(table.name, table.rows)
     for sequence in backup.manifest.sequences:
         name = quoting.literal(quoting.qualified_name(hotel.schema, sequence.name))
         cursor.execute(f"SELECT setval({name}, %s, %s)", [sequence.last_value, sequence.is_called])
     execute_script(after)
-    # Until autovacuum comes by, nobody would know how large the tables are.
+    # Without statistics the planner would use defaults until autovacuum analyzes the tables.
     cursor.execute(
         "ANALYZE "
         + ", ".join(quoting.qualified_name(hotel.schema, table.name) for table in backup.manifest.tables)
     )
 
 
-def _compare(cursor: CursorWrapper, manifest: Manifest, hotel: Hotel) -> None:
-    """Read every row back, and hold it against the file's own account."""
-    found = [table_data.copy_out(cursor, source) for source in table_data.find_sources(cursor, hotel.schema)]
-    if wrong := [table.name for table in manifest.tables if table not in found]:
+def _compare_with_manifest(cursor: CursorWrapper, manifest: Manifest, hotel: Hotel) -> None:
+    """Read every restored row and compare the digests with the manifest."""
+    restored = [copy_out(cursor, source) for source in list_table_sources(cursor, hotel.schema)]
+    if differing := [table.name for table in manifest.tables if table not in restored]:
         raise RestoreFailed(
-            f"After restoring, these tables differ from the file: {', '.join(wrong)}. Nothing is restored."
-            f"{_servers(manifest)}"
+            f"These restored tables differ from the backup: {', '.join(differing)}. Nothing was restored."
+            f"{_server_hint(manifest)}"
         )
-    if table_data.read_sequences(cursor, hotel.schema) != manifest.sequences:
-        raise RestoreFailed("After restoring, the sequences differ from the file. Nothing is restored.")
+    if read_sequences(cursor, hotel.schema) != manifest.sequences:
+        raise RestoreFailed("The restored sequences differ from the backup. Nothing was restored.")
 
 
-def _save(hotel: Hotel) -> None:
+def _insert_hotel(hotel: Hotel) -> None:
     try:
         hotel.save(force_insert=True)
     except IntegrityError as error:
-        raise SlugConflict(f"A hotel {hotel.slug!r} was made here just now.", slug=hotel.slug) from error
+        raise SlugConflict(f"A hotel {hotel.slug!r} was created just now.", slug=hotel.slug) from error
 
 
-def _servers(manifest: Manifest) -> str:
-    then, now = manifest.server_version // 10_000, connection.connection.info.server_version // 10_000
-    if then <= now:
+def _server_hint(manifest: Manifest) -> str:
+    """Return a hint for the error message if this server is older than the backup's."""
+    source = manifest.server_version // 10_000
+    target = connection.connection.info.server_version // 10_000
+    if source <= target:
         return ""
-    return f" The backup comes from PostgreSQL {then}, and this is {now}: restore it on {then} or newer."
+    return f" The backup comes from PostgreSQL {source}, and this server is {target}. Use PostgreSQL {source} or newer."

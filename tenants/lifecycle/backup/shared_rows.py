@@ -1,4 +1,4 @@
-"""A hotel's rows of the tables that all hotels share, brought back: what another hotel has now stays that one's."""
+"""Restore of a hotel's rows in the shared tables. Rows that conflict with another hotel's rows are skipped."""
 
 from django.db.backends.utils import CursorWrapper
 
@@ -6,65 +6,70 @@ from tenants.context import PUBLIC_SCHEMA
 from tenants.database import quoting
 from tenants.database.placement import list_hotel_references
 from tenants.errors import DomainConflict
-from tenants.lifecycle.backup import archive, table_data
+from tenants.lifecycle.backup.archive import Reader
 from tenants.lifecycle.backup.errors import RestoreFailed
 from tenants.lifecycle.backup.manifest import Table
+from tenants.lifecycle.backup.table_data import copy_in
 from tenants.models import Domain, Hotel
 
 _DOMAINS = Domain._meta.db_table
 
 
 def restore_shared_rows(
-    cursor: CursorWrapper, backup: archive.Reader, hotel: Hotel, *, same_id: bool
+    cursor: CursorWrapper, backup: Reader, hotel: Hotel, *, keeps_id: bool
 ) -> dict[str, int]:
-    """Table -> rows that were left out because another hotel has them. In the restore's transaction.
+    """Insert the hotel's rows of the shared tables in the transaction of the restore.
 
-    A hotel that comes back as itself without its address would be no restore: raises DomainConflict. A copy of a hotel
-    that is still there gets none of its domains and contacts.
+    Returns the number of skipped rows by table. A hotel that is restored under its own slug needs its domains, so
+    DomainConflict is raised if another hotel has one. A copy beside the original gets neither domains nor contacts.
     """
-    owners = dict(list_hotel_references())
-    left_out = {}
+    owner_columns = dict(list_hotel_references())
+    skipped = {}
     for table in backup.manifest.shared:
-        if table.name not in owners:
-            raise RestoreFailed(f"This database has no table {table.name}. Nothing is restored.")
-        missing = table.rows - _one(cursor, backup, hotel, table, owners[table.name], same_id=same_id)
+        if table.name not in owner_columns:
+            raise RestoreFailed(f"This database has no table {table.name}. Nothing was restored.")
+        inserted = _insert_rows(cursor, backup, hotel, table, owner_columns[table.name], keeps_id=keeps_id)
+        missing = table.rows - inserted
         if missing and table.name == _DOMAINS and hotel.slug == backup.manifest.slug:
-            _refuse(cursor, hotel)
+            _raise_domain_conflict(cursor, hotel)
         if missing:
-            left_out[table.name] = missing
-    return left_out
+            skipped[table.name] = missing
+    return skipped
 
 
-def _one(
-    cursor: CursorWrapper, backup: archive.Reader, hotel: Hotel, table: Table, owner: str, *, same_id: bool
+def _insert_rows(
+    cursor: CursorWrapper, backup: Reader, hotel: Hotel, table: Table, owner_column: str, *, keeps_id: bool
 ) -> int:
-    """How many rows found their place."""
-    waiting = quoting.identifier(f"restored_{table.name}")
-    real = quoting.qualified_name(PUBLIC_SCHEMA, table.name)
-    cursor.execute(f"CREATE TEMP TABLE {waiting} (LIKE {real} INCLUDING DEFAULTS) ON COMMIT DROP")
-    tally = table_data.copy_in(cursor, waiting, table.columns, backup.chunks(f"shared/{table.name}"))
-    if (tally.rows, tally.sha256) != (table.rows, table.sha256):
-        raise RestoreFailed(f"The rows of {table.name} are not what the manifest says. Nothing is restored.")
-    cursor.execute(f"UPDATE {waiting} SET {quoting.identifier(owner)} = %s", [hotel.id])  # noqa: S608
-    if "id" in table.key and not same_id:
-        cursor.execute(f"UPDATE {waiting} SET id = gen_random_uuid()")  # noqa: S608 - the original has theirs
+    """Insert the rows through a temporary table, and return the number of rows without a conflict."""
+    temporary = quoting.identifier(f"restored_{table.name}")
+    target = quoting.qualified_name(PUBLIC_SCHEMA, table.name)
+    cursor.execute(f"CREATE TEMP TABLE {temporary} (LIKE {target} INCLUDING DEFAULTS) ON COMMIT DROP")
+    digest = copy_in(cursor, temporary, table.columns, backup.read_chunks(f"shared/{table.name}"))
+    if (digest.rows, digest.sha256) != (table.rows, table.sha256):
+        raise RestoreFailed(
+            f"The rows of {table.name} differ from the manifest of the backup. Nothing was restored."
+        )
+    cursor.execute(f"UPDATE {temporary} SET {quoting.identifier(owner_column)} = %s", [hotel.id])  # noqa: S608
+    if "id" in table.key and not keeps_id:
+        # The original hotel still has the rows with the old ids.
+        cursor.execute(f"UPDATE {temporary} SET id = gen_random_uuid()")  # noqa: S608
     columns = quoting.identifiers(*table.columns)
     cursor.execute(
-        f"INSERT INTO {real} ({columns}) SELECT {columns} FROM {waiting} ON CONFLICT DO NOTHING"  # noqa: S608
+        f"INSERT INTO {target} ({columns}) SELECT {columns} FROM {temporary} ON CONFLICT DO NOTHING"  # noqa: S608
     )
     return int(cursor.rowcount)
 
 
-def _refuse(cursor: CursorWrapper, hotel: Hotel) -> None:
+def _raise_domain_conflict(cursor: CursorWrapper, hotel: Hotel) -> None:
     cursor.execute(
-        f"SELECT w.host, h.slug FROM restored_{_DOMAINS} w JOIN {_DOMAINS} d ON lower(d.host) = lower(w.host) "  # noqa: S608
+        f"SELECT r.host, h.slug FROM restored_{_DOMAINS} r JOIN {_DOMAINS} d ON lower(d.host) = lower(r.host) "  # noqa: S608
         "JOIN tenants_hotel h ON h.id = d.hotel_id WHERE h.id <> %s ORDER BY 1",
         [hotel.id],
     )
     taken = cursor.fetchall()
     listed = ", ".join(f"{host} ({slug})" for host, slug in taken)
     raise DomainConflict(
-        f"Other hotels have its domains now: {listed}. Take them away there first, or restore it under another slug "
-        f"with --slug {hotel.slug}-restored, which leaves them out. Nothing is restored.",
+        f"Other hotels now use domains of this hotel: {listed}. Remove the domains from those hotels, or restore "
+        f"under another slug (--slug {hotel.slug}-restored), which skips the domains. Nothing was restored.",
         hosts=[host for host, _slug in taken],
     )

@@ -1,6 +1,6 @@
-"""Rows as text: COPY of a table in the order of its key, and back.
+"""The rows of a table in COPY's text format, in the order of the primary key.
 
-Masked or not, what leaves the database is what the file has: personal data that are masked never leave it.
+Masks are part of the query, so masked personal data never leave the database.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,12 +10,15 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from tenants.database import quoting
-from tenants.lifecycle.backup.archive import Tally
-from tenants.lifecycle.backup.errors import BackupRefused
+from tenants.lifecycle.backup.archive import RowDigest
+from tenants.lifecycle.backup.errors import BackupConflict
 from tenants.lifecycle.backup.manifest import Sequence, Table
 
-#: So that a value has one text, whatever this server's or this login's settings are.
-SETTINGS = (
+#: Called after each table with its name and the number of its rows.
+Progress = Callable[[str, int], None]
+
+#: Settings that give each value the same text on every server and for every login, without time limits.
+_OUTPUT_SETTINGS = (
     "SET LOCAL datestyle TO 'ISO, YMD'",
     "SET LOCAL intervalstyle TO 'postgres'",
     "SET LOCAL bytea_output TO 'hex'",
@@ -27,48 +30,58 @@ SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """A stored column. `is_sensitive` says that its type can hold personal data or secrets.
+
+    Such types are text, JSON, bytes, network addresses and arrays of them.
+    """
+
     name: str
-    #: Could hold a name, an address, a secret: text, JSON, bytes, network addresses, and lists of them.
-    tells: bool
+    is_sensitive: bool
     is_text: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A table as it stands in the database. `only` is a condition; `in_place` has SQL for columns that are masked."""
+class TableSource:
+    """A table whose rows are copied.
+
+    `condition` limits the rows. `masks` has SQL expressions that replace columns.
+    """
 
     schema: str
     table: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    only: str = "true"
-    in_place: dict[str, str] = field(default_factory=dict)
+    condition: str = "true"
+    masks: dict[str, str] = field(default_factory=dict)
 
     @property
-    def names(self) -> list[str]:
+    def column_names(self) -> list[str]:
         return [column.name for column in self.columns]
 
     @property
-    def qualified(self) -> str:
+    def qualified_name(self) -> str:
         return quoting.qualified_name(self.schema, self.table)
 
     def query(self) -> str:
-        """Its rows in the order of the key; texts by their bytes, for a collation differs from server to server."""
+        """Return the query of the rows in key order.
+
+        Texts are ordered by their bytes, because collations differ between servers.
+        """
         values = ", ".join(
-            f"{self.in_place.get(name, quoting.identifier(name))} AS {quoting.identifier(name)}"
-            for name in self.names
+            f"{self.masks.get(name, quoting.identifier(name))} AS {quoting.identifier(name)}"
+            for name in self.column_names
         )
         texts = {column.name for column in self.columns if column.is_text}
         order = ", ".join(
             quoting.identifier(name) + (' COLLATE "C"' if name in texts else "") for name in self.key
         )
         return (
-            f"SELECT {quoting.identifiers(*self.names)} "  # noqa: S608 - names from the catalog, quoted
-            f"FROM (SELECT {values} FROM {self.qualified} WHERE {self.only}) AS r ORDER BY {order}"
+            f"SELECT {quoting.identifiers(*self.column_names)} "  # noqa: S608 - names from the catalog, quoted
+            f"FROM (SELECT {values} FROM {self.qualified_name} WHERE {self.condition}) AS r ORDER BY {order}"
         )
 
 
-_CATALOG = """
+_COLUMNS = """
 SELECT c.relname::text, a.attname::text, a.attcollation <> 0,
     t.typcategory NOT IN ('N', 'B', 'D', 'T', 'R') AND t.typname <> 'uuid',
     array_position(i.indkey::int2[], a.attnum)
@@ -81,61 +94,71 @@ ORDER BY c.relname COLLATE "C", a.attnum
 """
 
 
-def find_sources(cursor: CursorWrapper, schema: str, tables: list[str] | None = None) -> list[Source]:
-    """The tables of a schema, or some of them, with the columns that are stored and the primary key."""
-    cursor.execute(_CATALOG, [quoting.identifier(schema), tables, tables])
-    found: dict[str, list[tuple[Column, int | None]]] = {}
-    for table, name, is_text, tells, place in cursor.fetchall():
-        found.setdefault(table, []).append((Column(name, tells, is_text), place))
-    made = []
-    for table, columns in found.items():
-        key = sorted((place, column.name) for column, place in columns if place is not None)
+def list_table_sources(
+    cursor: CursorWrapper, schema: str, tables: list[str] | None = None
+) -> list[TableSource]:
+    """Return the tables of a schema, or some of them, with their stored columns and primary keys.
+
+    Raises BackupConflict for a table without a primary key.
+    """
+    cursor.execute(_COLUMNS, [quoting.identifier(schema), tables, tables])
+    by_table: dict[str, list[tuple[Column, int | None]]] = {}
+    for table, name, is_text, is_sensitive, key_position in cursor.fetchall():
+        by_table.setdefault(table, []).append((Column(name, is_sensitive, is_text), key_position))
+    sources = []
+    for table, columns in by_table.items():
+        key = sorted((position, column.name) for column, position in columns if position is not None)
         if not key:
-            raise BackupRefused(
-                f"{schema}.{table} has no primary key, so its rows have no order to compare them in."
+            raise BackupConflict(
+                f"{schema}.{table} has no primary key, so its rows have no fixed order and cannot be compared."
             )
-        made.append(Source(schema, table, tuple(c for c, _ in columns), tuple(name for _, name in key)))
-    return made
+        sources.append(
+            TableSource(schema, table, tuple(column for column, _ in columns), tuple(name for _, name in key))
+        )
+    return sources
 
 
-def copy_out(cursor: CursorWrapper, source: Source, write: Callable[[bytes], object] | None = None) -> Table:
-    """Send the rows to `write`; what they are."""
-    tally = Tally()
+def copy_out(
+    cursor: CursorWrapper, source: TableSource, write: Callable[[bytes], object] | None = None
+) -> Table:
+    """Read the rows, pass them to `write`, and return their manifest entry."""
+    digest = RowDigest()
     with connection.wrap_database_errors, cursor.copy(f"COPY ({source.query()}) TO STDOUT") as copy:
         for data in copy:
-            tally.add(data)
+            digest.add(data)
             if write is not None:
                 write(data)
-    return Table(source.table, source.names, list(source.key), tally.rows, tally.sha256)
+    return Table(source.table, source.column_names, list(source.key), digest.rows, digest.sha256)
 
 
-def copy_in(cursor: CursorWrapper, target: str, columns: list[str], chunks: Iterable[bytes]) -> Tally:
-    """Store rows in the table `target`, which is qualified and quoted."""
-    tally = Tally()
+def copy_in(cursor: CursorWrapper, target: str, columns: list[str], chunks: Iterable[bytes]) -> RowDigest:
+    """Insert rows into the table `target`, a qualified and quoted name. Return their digest."""
+    digest = RowDigest()
     with (
         connection.wrap_database_errors,
         cursor.copy(f"COPY {target} ({quoting.identifiers(*columns)}) FROM STDIN") as copy,
     ):
         for chunk in chunks:
-            tally.add(chunk)
+            digest.add(chunk)
             copy.write(chunk)
-    return tally
+    return digest
 
 
 def read_sequences(cursor: CursorWrapper, schema: str) -> list[Sequence]:
+    """Return the state of the schema's sequences, ordered by name."""
     cursor.execute(
         "SELECT relname::text FROM pg_class WHERE relkind = 'S' AND relnamespace = to_regnamespace(%s) "
         'ORDER BY relname COLLATE "C"',
         [quoting.identifier(schema)],
     )
-    found = []
+    sequences = []
     for (name,) in cursor.fetchall():
         cursor.execute(f"SELECT last_value, is_called FROM {quoting.qualified_name(schema, name)}")  # noqa: S608
-        found.append(Sequence(name, *cursor.fetchone()))
-    return found
+        sequences.append(Sequence(name, *cursor.fetchone()))
+    return sequences
 
 
-def set_canonical_output(cursor: CursorWrapper) -> None:
-    """Until the open transaction ends, a value has one text."""
-    for setting in SETTINGS:
+def apply_output_settings(cursor: CursorWrapper) -> None:
+    """Set the output format of values until the end of the open transaction, and turn off its time limits."""
+    for setting in _OUTPUT_SETTINGS:
         cursor.execute(setting)

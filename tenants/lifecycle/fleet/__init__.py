@@ -1,1 +1,1 @@
-"""Migrates the fleet: every hotel's schema, in as few round trips as there are hotels (DESIGN 4.5)."""
+"""Migration of all hotels' schemas, with few round trips per hotel."""

@@ -1,4 +1,4 @@
-"""Judges what migrations will do to a database that people work with: squawk on their SQL, and one rule of ours."""
+"""Lint of migrations: squawk checks their SQL for long locks, and a rule of ours for columns without a default."""
 
 import json
 import shutil
@@ -16,76 +16,88 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.migration import Migration
 from django.db.migrations.operations.base import Operation
 
-from tenants.lifecycle.fleet import migration_sql
+from tenants.lifecycle.fleet.migration_sql import collect_statements
 
-#: Rules of squawk that don't fit here, and why.
-EXCLUDED = {
-    "require-lock-timeout": "`migrate` sets one around every migration",
-    "require-statement-timeout": "a statement that waits is ended by lock_timeout; one that works is let work",
-    "require-timeout-settings": "as the two above",
-    "prefer-robust-stmts": "a migration is one transaction with its record, so nothing runs twice",
-    "prefer-text-field": "a length is the model's to choose; growing it rewrites nothing",
-    "prefer-bigint-over-int": "the model's to choose",
-    "prefer-bigint-over-smallint": "the model's to choose",
-    "prefer-identity": "Django makes identities",
-    "ban-char-field": "Django makes varchar",
-    "ban-drop-column": "takes a moment; that no code reads it any more is the second release's business (runbook)",
-    "ban-drop-table": "as a column",
-    "ban-drop-not-null": "takes a moment, and old code writes on",
-    "require-table-schema": "the schema is the hotel's, set by the search path",
+#: Rules of squawk that are not used, and the reasons.
+EXCLUDED_RULES = {
+    "require-lock-timeout": "`migrate` sets lock_timeout for every migration",
+    "require-statement-timeout": "lock_timeout ends a statement that waits; a statement that works may take its time",
+    "require-timeout-settings": "see the two rules above",
+    "prefer-robust-stmts": "a migration and its record are one transaction, so no statement runs twice",
+    "prefer-text-field": "the model chooses the length, and increasing it rewrites nothing",
+    "prefer-bigint-over-int": "the model chooses the type",
+    "prefer-bigint-over-smallint": "the model chooses the type",
+    "prefer-identity": "Django creates identity columns",
+    "ban-char-field": "Django creates varchar columns",
+    "ban-drop-column": "it takes little time; the runbook says to drop a column one release after its last use",
+    "ban-drop-table": "see ban-drop-column",
+    "ban-drop-not-null": "it takes little time, and old code still works",
+    "require-table-schema": "the search path sets the hotel's schema",
 }
 
-#: What to do in a migration of Django's, where squawk's own words speak of bare SQL.
-CURES = {
-    "require-concurrent-index-creation": "AddIndexConcurrently (django.contrib.postgres.operations), atomic = False",
-    "require-concurrent-index-deletion": "RemoveIndexConcurrently, atomic = False",
-    "ban-concurrent-index-creation-in-transaction": "`atomic = False` on the migration, and nothing else in it",
-    "adding-field-with-default": "AddField with null=True first, then fill it in batches, then a default",
-    "adding-not-nullable-field": "a new field: db_default; an old one: AddConstraintNotValid, then ValidateConstraint",
-    "constraint-missing-not-valid": "AddConstraintNotValid, then ValidateConstraint in a later migration",
-    "disallowed-unique-constraint": (
-        "SeparateDatabaseAndState: CREATE UNIQUE INDEX CONCURRENTLY, then ADD CONSTRAINT ... USING INDEX"
+#: How to fix a finding in a Django migration. Squawk's own advice is about plain SQL.
+FIXES = {
+    "require-concurrent-index-creation": (
+        "use AddIndexConcurrently (django.contrib.postgres.operations) and atomic = False"
     ),
-    "adding-foreign-key-constraint": "SeparateDatabaseAndState: the constraint NOT VALID, then VALIDATE CONSTRAINT",
-    "changing-column-type": "a new column beside the old one, filled in batches; the old one goes a release later",
-    "renaming-column": "a new column beside the old one; old code still reads the old name",
-    "renaming-table": "keep the name in the database: `db_table`",
+    "require-concurrent-index-deletion": "use RemoveIndexConcurrently and atomic = False",
+    "ban-concurrent-index-creation-in-transaction": (
+        "set `atomic = False` on the migration, and move its other operations to another one"
+    ),
+    "adding-field-with-default": "use AddField with null=True, fill the column in batches, then set the default",
+    "adding-not-nullable-field": (
+        "new field: set db_default; existing field: use AddConstraintNotValid, then ValidateConstraint"
+    ),
+    "constraint-missing-not-valid": "use AddConstraintNotValid, then ValidateConstraint in a later migration",
+    "disallowed-unique-constraint": (
+        "use SeparateDatabaseAndState: CREATE UNIQUE INDEX CONCURRENTLY, then ADD CONSTRAINT ... USING INDEX"
+    ),
+    "adding-foreign-key-constraint": (
+        "use SeparateDatabaseAndState: add the constraint NOT VALID, then VALIDATE CONSTRAINT"
+    ),
+    "changing-column-type": (
+        "add a new column, fill it in batches, and drop the old column in the next release"
+    ),
+    "renaming-column": "add a new column, because old code still reads the old name",
+    "renaming-table": "keep the table name with `db_table`",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`statement` is the SQL, or the operation where the rule is ours."""
+    """A problem of one migration. `statement` is the SQL, or the operation for our own rule."""
 
     migration: str
     statement: str
     rule: str
     message: str
-    cure: str
+    fix: str
 
-    def text(self) -> str:
-        return f"{self.migration}: {self.rule}\n  {self.statement}\n  Why: {self.message}\n  Instead: {self.cure}"
-
-
-class NoSquawk(RuntimeError):
-    """squawk is not installed: it comes with requirements/development.txt."""
+    def as_text(self) -> str:
+        return (
+            f"{self.migration}: {self.rule}\n  {self.statement}\n  Problem: {self.message}\n  Fix: {self.fix}"
+        )
 
 
-def findings() -> list[Finding]:
-    """What is wrong with the migrations after the initial ones. Asks no database."""
+class SquawkNotInstalled(RuntimeError):
+    """squawk is not installed. Install requirements/development.txt."""
+
+
+def find_problems() -> list[Finding]:
+    """Return the findings of all migrations except the initial ones. Needs no database."""
     loader = MigrationLoader(None)
-    found: list[Finding] = []
-    texts = {}
-    for key in _find_judged_migrations(loader):
+    findings: list[Finding] = []
+    statements = {}
+    for key in _find_linted_migrations(loader):
         migration = loader.graph.nodes[key]
-        found += _without_db_default(migration)
-        texts[_path(migration)] = migration_sql.collect_statements(loader, key)
-    found += _squawk(texts)
-    return sorted(found, key=lambda finding: finding.migration)
+        findings += _find_columns_without_default(migration)
+        statements[_path(migration)] = collect_statements(loader, key)
+    findings += _run_squawk(statements)
+    return sorted(findings, key=lambda finding: finding.migration)
 
 
-def _find_judged_migrations(loader: MigrationLoader) -> list[tuple[str, str]]:
-    """Return the project's migrations except those marked `initial`, which no released code has run beside."""
+def _find_linted_migrations(loader: MigrationLoader) -> list[tuple[str, str]]:
+    """Return the project's migrations except those marked `initial`, which run when no code is running yet."""
     our_apps = {
         app.label
         for app in apps.get_app_configs()
@@ -102,9 +114,12 @@ def _path(migration: Migration) -> str:
     return f"{migration.app_label}/migrations/{migration.name}.py"
 
 
-def _without_db_default(migration: Migration) -> Iterator[Finding]:
-    """Django's `default` is taken off the column again, so an INSERT of old code, which lacks it, would fail."""
-    for operation in _operations(migration.operations):
+def _find_columns_without_default(migration: Migration) -> Iterator[Finding]:
+    """Yield the NOT NULL columns without a database default.
+
+    Django drops the `default` of a new column again, so an INSERT of old code, which does not know the column, fails.
+    """
+    for operation in _flatten(migration.operations):
         if not isinstance(operation, AddField):
             continue
         field = operation.field
@@ -114,33 +129,34 @@ def _without_db_default(migration: Migration) -> Iterator[Finding]:
             migration=_path(migration),
             statement=f"{operation.describe()} (NOT NULL)",
             rule="adding-field-without-db-default",
-            message="Old code still runs on the new schema, and its INSERT names no such column.",
-            cure="db_default=... on the field, or null=True",
+            message="Old code still runs during a rollout, and its INSERT does not set the new column.",
+            fix="set db_default on the field, or null=True",
         )
 
 
-def _operations(operations: Iterable[Operation]) -> Iterator[Operation]:
+def _flatten(operations: Iterable[Operation]) -> Iterator[Operation]:
     for operation in operations:
         yield operation
         if isinstance(operation, SeparateDatabaseAndState):
-            yield from _operations(operation.database_operations)
+            yield from _flatten(operation.database_operations)
 
 
-def _squawk(texts: dict[str, list[str]]) -> list[Finding]:
-    if not texts:
+def _run_squawk(statements: dict[str, list[str]]) -> list[Finding]:
+    """Run squawk on the statements of each migration, given by its path."""
+    if not statements:
         return []
     with TemporaryDirectory() as folder:
         files = {}
-        for number, (migration, statements) in enumerate(texts.items()):
+        for number, (migration, texts) in enumerate(statements.items()):
             file = Path(folder, f"{number}.sql")
-            file.write_text("\n".join(statements) + "\n")
+            file.write_text("\n".join(texts) + "\n")
             files[str(file)] = migration
-        done = subprocess.run(  # noqa: S603 - squawk's own program, our own files
+        result = subprocess.run(  # noqa: S603 - squawk's own program, our own files
             [
-                _program(),
+                _find_squawk(),
                 "--reporter=json",
                 "--pg-version=15",
-                *(f"--exclude={rule}" for rule in EXCLUDED),
+                *(f"--exclude={rule}" for rule in EXCLUDED_RULES),
                 *files,
             ],
             cwd=folder,
@@ -149,16 +165,16 @@ def _squawk(texts: dict[str, list[str]]) -> list[Finding]:
             check=False,
         )
     try:
-        violations = json.loads(done.stdout)
+        violations = json.loads(result.stdout)
     except ValueError:
-        raise RuntimeError(f"squawk failed: {done.stderr or done.stdout}") from None
+        raise RuntimeError(f"squawk failed: {result.stderr or result.stdout}") from None
     return [
         Finding(
             migration=files[violation["file"]],
-            statement=_at_line(texts[files[violation["file"]]], violation["line"]),
+            statement=_statement_at_line(statements[files[violation["file"]]], violation["line"]),
             rule=violation["rule_name"],
             message=violation["message"],
-            cure=CURES.get(violation["rule_name"])
+            fix=FIXES.get(violation["rule_name"])
             or violation["help"]
             or "see https://squawkhq.com/docs/rules",
         )
@@ -166,7 +182,7 @@ def _squawk(texts: dict[str, list[str]]) -> list[Finding]:
     ]
 
 
-def _at_line(statements: list[str], line: int) -> str:
+def _statement_at_line(statements: list[str], line: int) -> str:
     for statement in statements:
         line -= statement.count("\n") + 1
         if line < 0:
@@ -174,9 +190,9 @@ def _at_line(statements: list[str], line: int) -> str:
     raise AssertionError
 
 
-def _program() -> str:
-    beside = Path(sys.executable).with_name("squawk")
-    found = str(beside) if beside.exists() else shutil.which("squawk")
-    if not found:
-        raise NoSquawk
-    return found
+def _find_squawk() -> str:
+    beside_python = Path(sys.executable).with_name("squawk")
+    path = str(beside_python) if beside_python.exists() else shutil.which("squawk")
+    if not path:
+        raise SquawkNotInstalled
+    return path

@@ -1,4 +1,4 @@
-"""The fleet's migration: groups of hotels at the same state, one hotel by Django, the others by its text."""
+"""Migration of hotels in groups: Django migrates the first hotel of a group, and its SQL is replayed in the others."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,32 +12,37 @@ from django.db import connection
 from tenants.context import PUBLIC_SCHEMA, platform_context
 from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection, execute_script
-from tenants.lifecycle import template
-from tenants.lifecycle.fleet.migration_lock import LOCK_TIMEOUT, retry_on_lock_timeout
-from tenants.lifecycle.fleet.migration_state import Group, group_by_state
+from tenants.lifecycle.fleet.migration_state import HotelGroup, group_by_applied_migrations
 from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
+from tenants.lifecycle.migration_lock import LOCK_TIMEOUT, retry_on_lock_timeout
+from tenants.lifecycle.schema_template import compute_schema_version
 from tenants.models import Hotel
 
 
 @dataclass(slots=True)
 class FleetResult:
-    """`failed`: slug -> what went wrong there. Such a hotel is as it was, and the next run tries it again."""
+    """The slugs of the migrated hotels, and the error of each failed hotel by slug.
+
+    A failed hotel is unchanged, and the next run tries it again.
+    """
 
     migrated: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
-#: Told of each hotel as it is done: its slug, and the error or None.
+#: Called after each hotel with its slug, and with its error or None.
 Progress = Callable[[str, str | None], None]
+HotelOutcome = tuple[Hotel, str | None]
 
 
 def migrate_hotels(hotels: list[Hotel], *, jobs: int, progress: Progress) -> FleetResult:
-    """Bring these hotels to the newest state. Direct route, platform's context, the migration lock held.
+    """Apply the missing migrations to these hotels, with `jobs` hotels at a time.
 
-    One hotel's failure leaves it as it was, and the others go on.
+    Needs the direct connection, the platform's context and the migration lock. A hotel that fails stays unchanged, and
+    the others are migrated.
     """
     result = FleetResult()
-    for group in group_by_state(hotels):
+    for group in group_by_applied_migrations(hotels):
         for hotel, error in _migrate_group(group, jobs=jobs):
             if error is None:
                 result.migrated.append(hotel.slug)
@@ -47,133 +52,142 @@ def migrate_hotels(hotels: list[Hotel], *, jobs: int, progress: Progress) -> Fle
     return result
 
 
-def _migrate_group(group: Group, *, jobs: int) -> Iterator[tuple[Hotel, str | None]]:
+def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
     migrator = SchemaMigrator(group.hotels[0].tenant)
     if not migrator.plan:
         for hotel in group.hotels:
-            yield hotel, _attempt(partial(_mark, hotel, template.fingerprint(group.state)))
+            yield hotel, _error_of(partial(_store_version, hotel, compute_schema_version(group.applied)))
         return
     if not migrator.replayable:
-        yield from _in_parallel(group.hotels, jobs, _ByDjango)
+        yield from _run_in_parallel(group.hotels, jobs, DjangoMigration)
         return
-    waiting = list(group.hotels)
-    lesson: list[Lesson] = []
-    while waiting and not lesson:
-        # The first that succeeds shows the others how; one that fails (its data are in the way) does not.
-        first = waiting.pop(0)
-        yield first, _attempt(partial(_teach, migrator, first, lesson))
-    yield from _in_parallel(waiting, jobs, lambda: _ByText(lesson[0]))
+    remaining = list(group.hotels)
+    scripts: list[MigrationScript] = []
+    while remaining and not scripts:
+        # A hotel can fail because of its data. The first one that succeeds provides the script for the others.
+        first = remaining.pop(0)
+        yield first, _error_of(partial(_migrate_and_record, migrator, first, scripts))
+    yield from _run_in_parallel(remaining, jobs, lambda: ScriptReplay(scripts[0]))
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """What Django sent to one hotel, for the others; `relations` where it made some, which want rights."""
+class MigrationScript:
+    """The statements that migrated one hotel, for the other hotels of its group.
 
-    text: str
+    `relations` is set if the migrations created relations, which need new grants.
+    """
+
+    sql: str
     relations: roles.SchemaRelations | None
 
 
-def _teach(migrator: SchemaMigrator, hotel: Hotel, lesson: list[Lesson]) -> None:
-    """Migrate this hotel by Django, and add to `lesson` what the others of its group need: one message."""
+def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[MigrationScript]) -> None:
+    """Migrate the hotel with Django, and append the script for the other hotels of its group to `scripts`."""
     before = migrator.applied(hotel.tenant)
-    sent = retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
+    statements = retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
     after = migrator.applied(hotel.tenant)
-    state = template.fingerprint(after)
-    _mark(hotel, state)
-    makes = settings.DATABASE_ROLES and any("CREATE " in text.upper() for text in sent)
-    relations = _grant(hotel) if makes else None
-    recorded = ", ".join(
+    version = compute_schema_version(after)
+    _store_version(hotel, version)
+    creates_relations = any("CREATE " in statement.upper() for statement in statements)
+    relations = _grant(hotel) if settings.DATABASE_ROLES and creates_relations else None
+    records = ", ".join(
         f"({quoting.literal(app)}, {quoting.literal(name)}, now())" for app, name in sorted(after - before)
     )
-    statements = [
+    script = [
         f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'",
-        *(text.rstrip().removesuffix(";") for text in sent),
-        f"INSERT INTO django_migrations (app, name, applied) VALUES {recorded}",  # noqa: S608 - quoted above
-        # The schema names the hotel: the text is the same for all.
-        f"UPDATE public.tenants_hotel SET schema_version = {quoting.literal(state)} WHERE schema = current_schema()",  # noqa: S608
+        *(statement.rstrip().removesuffix(";") for statement in statements),
+        f"INSERT INTO django_migrations (app, name, applied) VALUES {records}",  # noqa: S608 - quoted above
+        # The current schema identifies the hotel, so the script is the same for all hotels.
+        (
+            f"UPDATE public.tenants_hotel SET schema_version = {quoting.literal(version)} "  # noqa: S608
+            "WHERE schema = current_schema()"
+        ),
     ]
-    lesson.append(Lesson(text=";\n".join(statements) + ";\n", relations=relations))
+    scripts.append(MigrationScript(sql=";\n".join(script) + ";\n", relations=relations))
 
 
-class _ByText:
-    """Sends the group's text to a hotel: one message, which PostgreSQL runs as one transaction."""
+class ScriptReplay:
+    """Migrates a hotel with the script of its group: one message, which PostgreSQL runs as one transaction."""
 
-    def __init__(self, lesson: Lesson) -> None:
-        self.text = lesson.text
-        self.relations = lesson.relations
+    def __init__(self, script: MigrationScript) -> None:
+        self.script = script
 
     def __call__(self, hotel: Hotel) -> None:
-        more = ""
-        if self.relations is not None:
-            more = roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=self.relations)
+        grants = ""
+        if self.script.relations is not None:
+            grants = roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=self.script.relations)
         path = f"SET LOCAL search_path TO {quoting.identifiers(hotel.schema, PUBLIC_SCHEMA)};\n"
-        retry_on_lock_timeout(lambda: execute_script(path + self.text + more))
+        retry_on_lock_timeout(lambda: execute_script(path + self.script.sql + grants))
 
 
-class _ByDjango:
-    """Migrates a hotel the ordinary way, with the hotel set: what runs Python, or may not be in a transaction."""
+class DjangoMigration:
+    """Migrates a hotel with Django: for migrations that run Python or cannot run in a transaction."""
 
     def __init__(self) -> None:
         self.migrator: SchemaMigrator | None = None
 
     def __call__(self, hotel: Hotel) -> None:
-        # Made from the first hotel that this thread gets: one that another thread has migrated lacks nothing.
+        # Created from this thread's first hotel. A hotel that another thread has migrated would have no plan left.
         self.migrator = self.migrator or SchemaMigrator(hotel.tenant)
-        _mark(hotel, "")  # until it is through: killed here, it counts as behind
+        _store_version(hotel, "")  # If the process is killed now, the hotel counts as behind.
         migrator = self.migrator
         retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
         if settings.DATABASE_ROLES:
             _grant(hotel)
-        _mark(hotel, template.fingerprint(migrator.applied(hotel.tenant)))
+        _store_version(hotel, compute_schema_version(migrator.applied(hotel.tenant)))
 
 
-def _in_parallel(
+def _run_in_parallel(
     hotels: list[Hotel], jobs: int, make_worker: Callable[[], Callable[[Hotel], None]]
-) -> Iterator[tuple[Hotel, str | None]]:
-    """Each thread has a direct connection and a worker of its own. Yields each hotel as it is done."""
-    waiting: SimpleQueue[Hotel] = SimpleQueue()
-    done: SimpleQueue[tuple[Hotel, str | None] | None] = SimpleQueue()
-    for hotel in hotels:
-        waiting.put(hotel)
+) -> Iterator[HotelOutcome]:
+    """Call a worker for each hotel in up to `jobs` threads, and yield the outcome of each hotel as it finishes.
 
-    def work() -> None:
+    Each thread has a separate direct connection and a separate worker.
+    """
+    pending: SimpleQueue[Hotel] = SimpleQueue()
+    finished: SimpleQueue[HotelOutcome | None] = SimpleQueue()
+    for hotel in hotels:
+        pending.put(hotel)
+
+    def run_thread() -> None:
         try:
             with direct_connection(), platform_context():
                 worker = make_worker()
                 while True:
-                    hotel = waiting.get_nowait()
-                    done.put((hotel, _attempt(partial(worker, hotel))))
+                    hotel = pending.get_nowait()
+                    finished.put((hotel, _error_of(partial(worker, hotel))))
         except Empty:
             pass
         finally:
-            done.put(None)
+            finished.put(None)
 
-    threads = min(jobs, len(hotels))
-    if not threads:
+    running = min(jobs, len(hotels))
+    if not running:
         return
-    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="migrate") as pool:
-        futures = [pool.submit(work) for _ in range(threads)]
-        while threads:
-            result = done.get()
-            if result is None:
-                threads -= 1
+    with ThreadPoolExecutor(max_workers=running, thread_name_prefix="migrate") as pool:
+        futures = [pool.submit(run_thread) for _ in range(running)]
+        while running:
+            outcome = finished.get()
+            if outcome is None:
+                running -= 1
             else:
-                yield result
+                yield outcome
     for future in futures:
-        future.result()  # a thread that could not even connect says so
+        future.result()  # raises the error of a thread that could not connect
 
 
-def _attempt(work: Callable[[], object]) -> str | None:
+def _error_of(work: Callable[[], object]) -> str | None:
+    """Call `work` and return its error as text, or None."""
     try:
         work()
-    except Exception as error:  # noqa: BLE001 - whatever a migration raises, the other hotels go on
+    except Exception as error:  # noqa: BLE001 - a migration may raise anything, and the other hotels must go on
         return f"{type(error).__name__}: {str(error).strip()}"
     return None
 
 
-def _mark(hotel: Hotel, state: str) -> None:
+def _store_version(hotel: Hotel, version: str) -> None:
     with platform_context():
-        Hotel.objects.filter(id=hotel.id).update(schema_version=state)
+        Hotel.objects.filter(id=hotel.id).update(schema_version=version)
 
 
 def _grant(hotel: Hotel) -> roles.SchemaRelations:

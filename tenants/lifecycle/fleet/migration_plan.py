@@ -1,4 +1,4 @@
-"""What `migrate` would do: one query for all hotels, and one plan for those at the same state."""
+"""The plan of `migrate` for `--plan` and `--check`: which schemas lack which migrations."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,63 +7,73 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from tenants.context import Tenant, hotel_context, platform_context
-from tenants.lifecycle import template as template_schema
-from tenants.lifecycle.fleet.migration_state import find_hotels_behind, group_by_state
+from tenants.lifecycle import schema_template
+from tenants.lifecycle.fleet.migration_state import find_hotels_behind, group_by_applied_migrations
 from tenants.lifecycle.fleet.schema_migrator import Plan
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Migrations that these schemas lack; none, but a step: the schema is to be made, or its state noted."""
+class PlanStep:
+    """Migrations to apply to some schemas.
 
-    where: str
+    A step without migrations creates the template schema or updates the stored schema version of hotels.
+    """
+
+    target: str
     plan: Plan
 
-    def text(self) -> str:
-        lines = [self.where]
+    def as_text(self) -> str:
+        lines = [self.target]
         for migration, _backwards in self.plan:
             lines.append(f"  {migration.app_label}.{migration.name}")
             lines += [f"    {operation.describe()}" for operation in migration.operations]
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
-        return {"where": self.where, "migrations": [f"{m.app_label}.{m.name}" for m, _backwards in self.plan]}
+        migrations = [f"{migration.app_label}.{migration.name}" for migration, _backwards in self.plan]
+        return {"target": self.target, "migrations": migrations}
 
 
-def plan_platform() -> list[Step]:
+def plan_platform() -> list[PlanStep]:
+    """Return the migrations that the schema `public` lacks, as at most one step."""
     with platform_context():
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return [Step("Platform", plan)] if plan else []
+    return [PlanStep("Platform", plan)] if plan else []
 
 
-def plan_template() -> list[Step]:
-    if not _exists(f"{template_schema.SCHEMA}.django_migrations"):
-        return [Step("Template: to be made", [])]
-    plan = _plan(template_schema.TEMPLATE)
-    return [Step("Template", plan)] if plan else []
+def plan_template() -> list[PlanStep]:
+    """Return the migrations that the template schema lacks, as at most one step."""
+    if not _relation_exists(f"{schema_template.SCHEMA}.django_migrations"):
+        return [PlanStep("Template: will be created", [])]
+    plan = _plan(schema_template.TEMPLATE_TENANT)
+    return [PlanStep("Template", plan)] if plan else []
 
 
-def plan_fleet(slugs: list[str] | None) -> list[Step]:
-    if not _exists("public.tenants_hotel") or not _exists(f"{template_schema.SCHEMA}.django_migrations"):
+def plan_fleet(slugs: list[str] | None) -> list[PlanStep]:
+    """Return a step for each group of hotels that are behind, limited to `slugs` if given."""
+    if not _relation_exists("public.tenants_hotel") or not _relation_exists(
+        f"{schema_template.SCHEMA}.django_migrations"
+    ):
         return []
     with platform_context():
-        groups = group_by_state(find_hotels_behind(_newest(), slugs=slugs))
+        groups = group_by_applied_migrations(find_hotels_behind(_target_version(), slugs=slugs))
     steps = []
     for group in groups:
-        shown = ", ".join(hotel.slug for hotel in group.hotels[:10])
+        listed = ", ".join(hotel.slug for hotel in group.hotels[:10])
         more = f" and {len(group.hotels) - 10} more" if len(group.hotels) > 10 else ""
-        steps.append(Step(f"Hotels: {shown}{more}", _plan(group.hotels[0].tenant)))
+        steps.append(PlanStep(f"Hotels: {listed}{more}", _plan(group.hotels[0].tenant)))
     return steps
 
 
-def _newest() -> str:
-    """The fingerprint of a schema that has every migration there is."""
-    with hotel_context(template_schema.TEMPLATE):
+def _target_version() -> str:
+    """Return the schema version of a schema with all migrations applied."""
+    with hotel_context(schema_template.TEMPLATE_TENANT):
         executor = MigrationExecutor(connection)
         applied = set(executor.recorder.applied_migrations())
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return template_schema.fingerprint(applied | {(m.app_label, m.name) for m, _backwards in plan})
+    missing = {(migration.app_label, migration.name) for migration, _backwards in plan}
+    return schema_template.compute_schema_version(applied | missing)
 
 
 def _plan(tenant: Tenant) -> Plan:
@@ -73,7 +83,7 @@ def _plan(tenant: Tenant) -> Plan:
         return plan
 
 
-def _exists(relation: str) -> bool:
+def _relation_exists(relation: str) -> bool:
     with platform_context(), connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [relation])
         return bool(cursor.fetchone()[0])

@@ -1,4 +1,4 @@
-"""The SQL that a migration sends, written without any database."""
+"""The SQL of a migration, collected without a database connection."""
 
 from functools import cached_property
 from typing import Any
@@ -9,16 +9,17 @@ from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 from django.db.migrations.loader import MigrationLoader
 
 from tenants.context import hotel_context, platform_context
-from tenants.lifecycle import template
+from tenants.lifecycle.schema_template import TEMPLATE_TENANT
 
 
-class _Editor(DatabaseSchemaEditor):
-    """Begins no transaction, composes values by itself, and finds no constraint: each of these would connect.
+class _OfflineSchemaEditor(DatabaseSchemaEditor):
+    """A schema editor that never connects.
 
-    So what drops a constraint by its columns is missing from the text: that takes a moment, and is not judged.
+    It begins no transaction, quotes values itself and looks up no constraints. The SQL therefore lacks DROP CONSTRAINT
+    for constraints that are found by their columns, which is acceptable: dropping a constraint takes little time.
     """
 
-    def __enter__(self) -> "_Editor":
+    def __enter__(self) -> "_OfflineSchemaEditor":
         self.deferred_sql: list[Any] = []
         return self
 
@@ -36,27 +37,27 @@ class _Editor(DatabaseSchemaEditor):
         return []
 
 
-class _Offline(DatabaseWrapper):
-    SchemaEditorClass = _Editor
+class _OfflineConnection(DatabaseWrapper):
+    SchemaEditorClass = _OfflineSchemaEditor
 
     @cached_property
     def pg_version(self) -> int:
-        return 150_000  # the oldest that we run on
+        return 150_000  # the oldest version that we support
 
 
 def collect_statements(loader: MigrationLoader, key: tuple[str, str]) -> list[str]:
-    """What the migration sends to the platform's schema and to a hotel's, each statement once.
+    """Return the statements that the migration runs in the platform's schema and in a hotel's, without duplicates.
 
-    `loader` was made without a connection. What runs Python sends nothing that could be known before.
+    `loader` must have been created without a connection. The statements of RunPython are not included.
     """
-    connection = _Offline(connections[DEFAULT_DB_ALIAS].settings_dict, DEFAULT_DB_ALIAS)
+    connection = _OfflineConnection(connections[DEFAULT_DB_ALIAS].settings_dict, DEFAULT_DB_ALIAS)
     migration = loader.graph.nodes[key]
-    sent: dict[str, None] = {}
-    for context in (platform_context(), hotel_context(template.TEMPLATE)):
+    statements: dict[str, None] = {}
+    for context in (platform_context(), hotel_context(TEMPLATE_TENANT)):
         with context, connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
             migration.apply(loader.project_state(key, at_end=False), editor, collect_sql=True)
-        # Django's spelling of a default of now(). Both are stable, and who judges the text knows but one.
-        sent |= dict.fromkeys(
+        # Django writes the default now() as STATEMENT_TIMESTAMP(). Squawk knows only now() as a stable function.
+        statements |= dict.fromkeys(
             text.replace("(STATEMENT_TIMESTAMP())", "now()") for text in editor.collected_sql
         )
-    return ["BEGIN;", *sent, "COMMIT;"] if migration.atomic else list(sent)
+    return ["BEGIN;", *statements, "COMMIT;"] if migration.atomic else list(statements)

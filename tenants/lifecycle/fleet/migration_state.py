@@ -1,4 +1,4 @@
-"""Which hotels are behind, and which migrations each has."""
+"""Queries for the hotels that are behind and for the migrations that are applied in their schemas."""
 
 from dataclasses import dataclass
 
@@ -7,49 +7,51 @@ from django.db import connection
 from tenants.database import quoting
 from tenants.models import Hotel, HotelStatus
 
-#: Schemas that one statement looks into: each takes a lock, and a server has 6,400 by default.
-_AT_ONCE = 500
+#: Number of schemas that one query reads. Each one takes a lock, and the lock table of a default server has room for
+#: 6,400.
+_SCHEMAS_PER_QUERY = 500
 
 AppliedMigrations = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Hotels that have the same migrations: what one needs, all need."""
+class HotelGroup:
+    """Hotels with the same applied migrations, which therefore need the same statements."""
 
-    state: AppliedMigrations
+    applied: AppliedMigrations
     hotels: list[Hotel]
 
 
-def find_hotels_behind(target: str, *, slugs: list[str] | None = None) -> list[Hotel]:
-    """The hotels whose fingerprint is not `target`: one query, whatever the number of hotels."""
-    hotels = Hotel.objects.exclude(status=HotelStatus.PROVISIONING).exclude(schema_version=target)
+def find_hotels_behind(target_version: str, *, slugs: list[str] | None = None) -> list[Hotel]:
+    """Return the provisioned hotels that do not have the schema version `target_version`, in one query."""
+    hotels = Hotel.objects.exclude(status=HotelStatus.PROVISIONING).exclude(schema_version=target_version)
     return list(hotels.filter(slug__in=slugs) if slugs else hotels)
 
 
-def group_by_state(hotels: list[Hotel]) -> list[Group]:
-    """Read what each hotel really has, and put the same ones together, the largest group first."""
+def group_by_applied_migrations(hotels: list[Hotel]) -> list[HotelGroup]:
+    """Read the migrations that are applied in each hotel's schema, and return the groups, the largest first."""
     groups: dict[AppliedMigrations, list[Hotel]] = {}
-    for start in range(0, len(hotels), _AT_ONCE):
-        some = hotels[start : start + _AT_ONCE]
-        states = _read(some)
-        for hotel in some:
-            groups.setdefault(frozenset(states.get(str(hotel.id), ())), []).append(hotel)
-    return sorted((Group(state, members) for state, members in groups.items()), key=lambda g: -len(g.hotels))
+    for start in range(0, len(hotels), _SCHEMAS_PER_QUERY):
+        batch = hotels[start : start + _SCHEMAS_PER_QUERY]
+        applied = _read_applied_migrations(batch)
+        for hotel in batch:
+            groups.setdefault(frozenset(applied.get(str(hotel.id), ())), []).append(hotel)
+    return sorted(
+        (HotelGroup(applied, members) for applied, members in groups.items()),
+        key=lambda group: -len(group.hotels),
+    )
 
 
-def _read(hotels: list[Hotel]) -> dict[str, set[tuple[str, str]]]:
-    # Repeated per schema: a plan for 500 tables is made in milliseconds, 500 round trips are not.
-    one = "SELECT {id}, app, name FROM {table}"
+def _read_applied_migrations(hotels: list[Hotel]) -> dict[str, set[tuple[str, str]]]:
+    # One query over all schemas: PostgreSQL plans it in milliseconds, and a query per schema is a round trip each.
     query = " UNION ALL ".join(
-        one.format(
-            id=quoting.literal(str(hotel.id)), table=quoting.qualified_name(hotel.schema, "django_migrations")
-        )
+        f"SELECT {quoting.literal(str(hotel.id))}, app, name "  # noqa: S608
+        f"FROM {quoting.qualified_name(hotel.schema, 'django_migrations')}"
         for hotel in hotels
     )
-    states: dict[str, set[tuple[str, str]]] = {}
+    applied: dict[str, set[tuple[str, str]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(query)
         for hotel_id, app, name in cursor.fetchall():
-            states.setdefault(hotel_id, set()).add((app, name))
-    return states
+            applied.setdefault(hotel_id, set()).add((app, name))
+    return applied

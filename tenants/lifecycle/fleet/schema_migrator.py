@@ -10,8 +10,8 @@ from django.db.migrations.operations.base import Operation
 
 from tenants.context import Tenant, hotel_context
 from tenants.database.backend.schema import record_schema_statements
-from tenants.lifecycle.fleet.migration_lock import LOCK_TIMEOUT
 from tenants.lifecycle.fleet.migration_state import AppliedMigrations
+from tenants.lifecycle.migration_lock import LOCK_TIMEOUT
 
 Plan = list[tuple[Migration, bool]]
 

@@ -1,4 +1,4 @@
-"""`create_hotel`: a hotel that answers on its host when the command returns."""
+"""`create_hotel`: create a hotel that is active when the command returns."""
 
 import zoneinfo
 from typing import Any
@@ -7,36 +7,39 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from tenants import services
-from tenants.management.hotel_command import HotelCommand, described
+from tenants.management.hotel_command import HotelCommand, hotel_as_json
 from tenants.models import Language
 
 
 class Command(HotelCommand):
     help = (
-        "Make a hotel: its row, its schema, its role. It answers at <slug>.<platform host> when this returns, "
-        "and nothing of it is left when this fails. Example: "
+        "Create a hotel with its schema and its role. It is active at <slug>.<platform host> when the command "
+        "returns. If the command fails, nothing was created. Example: "
         'create_hotel sol --name "Hotel Sol" --timezone America/Argentina/Buenos_Aires --language es'
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("slug", help="Its name in the address: letters a-z, digits, hyphens.")
-        parser.add_argument("--name", help="Its name for people (default: the slug, capitalised).")
+        parser.add_argument(
+            "slug", help="The first label of its host name: lowercase letters, digits, hyphens."
+        )
+        parser.add_argument("--name", help="The display name (default: the slug, capitalized).")
         parser.add_argument(
             "--timezone", default="UTC", help="An IANA time zone such as Europe/Madrid (default: UTC)."
         )
         parser.add_argument(
-            "--language", choices=Language.values, default="en", help="Of its pages and mails."
+            "--language", choices=Language.values, default="en", help="The language of its pages and e-mails."
         )
-        parser.add_argument("--email", default="", help="Where guests' answers to its mails go.")
+        parser.add_argument("--email", default="", help="The address that receives guests' replies.")
         parser.add_argument(
-            "--domain", action="append", default=[], help="A domain of its own; may be repeated."
+            "--domain", action="append", default=[], help="A custom domain. Repeat it for several."
         )
 
-    def work(self, **options: Any) -> None:
+    def run(self, **options: Any) -> None:
         if options["timezone"] not in zoneinfo.available_timezones():
             raise CommandError(
-                f"{options['timezone']!r} is no IANA time zone. Try one such as Europe/Madrid.", returncode=2
+                f"{options['timezone']!r} is not an IANA time zone. Use one such as Europe/Madrid.",
+                returncode=2,
             )
         hotel = services.create_hotel(
             slug=options["slug"],
@@ -46,5 +49,5 @@ class Command(HotelCommand):
             email=options["email"],
             domains=options["domain"],
         )
-        text = f"{hotel.name} is ready at {hotel.slug}.{settings.PLATFORM_HOST}"
-        self.tell(text, described(hotel), as_json=options["json"])
+        text = f"{hotel.name} is active at {hotel.slug}.{settings.PLATFORM_HOST}"
+        self.write_result(text, hotel_as_json(hotel), as_json=options["json"])

@@ -1,11 +1,11 @@
-"""`create_staff`: somebody who can log in, with a password that is printed once."""
+"""`create_staff`: create a staff account and print its password once."""
 
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
-from tenants.management.hotel_command import HotelCommand, add_place, place
+from tenants.management.hotel_command import HotelCommand, add_tenant_arguments, tenant_context
 from tenants.models import User
 from tenants.scopes import Role
 from tenants.services.staff import create_staff
@@ -13,34 +13,34 @@ from tenants.services.staff import create_staff
 
 class Command(HotelCommand):
     help = (
-        "Make a member of staff who can log in to the admin, and print the password made for them. It is shown this "
-        "once: they set their own after logging in. The others are then made in the admin. "
+        "Create a staff account for the admin and print its generated password. The password is shown only once; the "
+        "user can change it after logging in. Further accounts can be created in the admin. "
         "Example: create_staff rosa --hotel resort --role manager --email rosa@example.com. "
-        f"Roles of a hotel: {', '.join(role for role in Role if role is not Role.PLATFORM)}; of the platform: "
-        f"{Role.PLATFORM}. Exit code 0: made. 1: the user name is taken. 2: wrong usage."
+        f"Roles of a hotel: {', '.join(role for role in Role if role is not Role.PLATFORM)}. Role of the platform: "
+        f"{Role.PLATFORM}. Exit codes: 0 created, 1 the user name is already in use, 2 wrong usage."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        add_place(parser, "staff")
-        parser.add_argument("username", help="What they log in with.")
-        parser.add_argument("--role", required=True, help="What they may do.")
-        parser.add_argument("--full-name", default="", help="How the admin calls them.")
-        parser.add_argument("--email", default="", help="Where test mails go.")
+        add_tenant_arguments(parser, "staff")
+        parser.add_argument("username", help="The user name for the login.")
+        parser.add_argument("--role", required=True, help="The role, which decides the permissions.")
+        parser.add_argument("--full-name", default="", help="The name that the admin shows.")
+        parser.add_argument("--email", default="", help="The address that receives test e-mails.")
 
-    def work(self, **options: Any) -> None:
-        person = {name: options[name] for name in ("username", "role", "full_name", "email")}
+    def run(self, **options: Any) -> None:
+        fields = {name: options[name] for name in ("username", "role", "full_name", "email")}
         try:
-            User(**person).clean_fields(exclude=["password", "role"])
+            User(**fields).clean_fields(exclude=["password", "role"])
         except ValidationError as error:
-            reasons = (f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
+            reasons = (f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items())
             raise CommandError("; ".join(reasons), returncode=2) from error
-        with place(options):
-            user, password = create_staff(**person)
-        where = options["hotel"] or "the platform"
-        self.stderr.write(f"{user.username} can log in at {where}. The password is shown this once:")
-        self.tell(
+        with tenant_context(options):
+            user, password = create_staff(**fields)
+        tenant = options["hotel"] or "the platform"
+        self.stderr.write(f"{user.username} can log in at {tenant}. The password is shown only once:")
+        self.write_result(
             password,
-            {"id": str(user.pk), "hotel": options["hotel"], **person, "password": password},
+            {"id": str(user.pk), "hotel": options["hotel"], **fields, "password": password},
             as_json=options["json"],
         )

@@ -1,4 +1,4 @@
-"""`erase_hotel`: all that is stored of a suspended hotel, gone for good."""
+"""`erase_hotel`: delete a suspended hotel with all its data."""
 
 import sys
 from typing import Any
@@ -12,32 +12,36 @@ from tenants.management.hotel_command import HotelCommand
 
 class Command(HotelCommand):
     help = (
-        "Remove a suspended hotel for good: its schema, its role, its rows in the shared tables, what was due, "
-        "its keys in Redis. There is no way back. Asks for the slug again (--confirm for scripts), leaves a "
-        "certificate in the platform's audit trail, and shows afterwards that nothing is left. Interrupted, it "
-        "has removed nothing, or all of it: run it again."
+        "Delete a suspended hotel: its schema, its role, its rows in the shared tables, its due items and its keys in "
+        "Redis. This cannot be undone. The command asks for the slug again (scripts use --confirm), records a "
+        "certificate in the platform's audit trail, and verifies that no data remain. If it is interrupted, either "
+        "nothing or everything was deleted: run it again. Example: erase_hotel resort"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("slug", help="The hotel's slug; list_hotels shows them.")
-        parser.add_argument(
-            "--confirm", metavar="SLUG", help="The slug once more, where nobody can be asked."
-        )
+        parser.add_argument("slug", help="The hotel's slug, as shown by list_hotels.")
+        parser.add_argument("--confirm", metavar="SLUG", help="The slug again. Required without a terminal.")
 
-    def work(self, **options: Any) -> None:
+    def run(self, **options: Any) -> None:
         hotel = selectors.get_hotel(slug=options["slug"])
-        confirmed = options["confirm"]
-        if confirmed is None:
+        confirmation = options["confirm"]
+        if confirmation is None:
             if not sys.stdin.isatty():
-                raise CommandError(f"Say --confirm {hotel.slug}: nobody can be asked here.", returncode=2)
-            confirmed = input(f"All that is stored of {hotel.name} will be gone. Its slug again, to go on: ")
-        certificate = deletion.delete_hotel(hotel_id=hotel.id, confirm=confirmed)
-        rows, shared = sum(certificate.tables.values()), sum(certificate.shared.values())
+                raise CommandError(
+                    f"There is no terminal to ask for a confirmation. Use --confirm {hotel.slug}.",
+                    returncode=2,
+                )
+            confirmation = input(
+                f"All data of {hotel.name} will be deleted. Type its slug ({hotel.slug}) to continue: "
+            )
+        certificate = deletion.delete_hotel(hotel_id=hotel.id, confirm=confirmation)
+        own_rows, shared_rows = sum(certificate.tables.values()), sum(certificate.shared.values())
         text = (
-            f"{hotel.name} is erased: the schema {certificate.schema} with {rows} rows in {len(certificate.tables)} "
-            f"tables, {shared} rows of shared tables, its role, {certificate.redis_keys} keys in Redis.\n"
-            "Looked for afterwards: no schema, no role, no shared row, no key of it is left. "
-            "The platform's audit trail says so (hotel.deleted)."
+            f"{hotel.name} was deleted: the schema {certificate.schema} with {own_rows} rows in "
+            f"{len(certificate.tables)} tables, {shared_rows} rows of shared tables, its role, and "
+            f"{certificate.redis_keys} keys in Redis.\n"
+            "Verified: no schema, role, shared row or Redis key remains. "
+            "The certificate is in the platform's audit trail (hotel.deleted)."
         )
-        self.tell(text, certificate.as_json(), as_json=options["json"])
+        self.write_result(text, certificate.as_json(), as_json=options["json"])

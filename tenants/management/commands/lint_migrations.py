@@ -1,7 +1,8 @@
-"""`lint_migrations`: refuse migrations that lock a table for long, or that old code can't live with."""
+"""`lint_migrations`: find migrations that lock tables for long or break code that still runs."""
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,28 +12,27 @@ from tenants.lifecycle.fleet import lint
 
 class Command(BaseCommand):
     help = (
-        "Judge the SQL of every migration after the first release, without a database: what would lock a table of "
-        "people at work for long, and what breaks the old code that still runs during a roll-out. Each finding "
-        "names the migration, the statement and the cure; the exit code is 1 then. "
-        "deploy/runbook.md, 'A change of the schema', says how such a change is made."
+        "Check the SQL of every migration that is not marked as initial, without a database. Findings are statements "
+        "that lock a table in use for long, and changes that break the old code, which still runs during a rollout. "
+        "Each finding shows the migration, the statement and a fix. The exit code is 1 if there are findings. "
+        "deploy/runbook.md describes how to change the schema. Example: lint_migrations --json"
     )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="Print one JSON document.")
+        parser.add_argument("--json", action="store_true", help="Print the findings as one JSON document.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            found = lint.findings()
-        except lint.NoSquawk as error:
-            raise CommandError(str(lint.NoSquawk.__doc__)) from error
+            findings = lint.find_problems()
+        except lint.SquawkNotInstalled as error:
+            raise CommandError(str(lint.SquawkNotInstalled.__doc__)) from error
         if options["json"]:
-            fields = ("migration", "statement", "rule", "message", "cure")
-            self.stdout.write(json.dumps([{name: getattr(f, name) for name in fields} for f in found]))
+            self.stdout.write(json.dumps([asdict(finding) for finding in findings]))
         else:
-            for finding in found:
-                self.stdout.write(finding.text())
-            if not found:
-                self.stdout.write("The migrations lock no table for long.")
-        if found:
+            for finding in findings:
+                self.stdout.write(finding.as_text())
+            if not findings:
+                self.stdout.write("No problems found.")
+        if findings:
             sys.exit(1)

@@ -1,4 +1,4 @@
-"""`list_hotels`: every hotel, its status and where it answers."""
+"""`list_hotels`: list all hotels with their status and hosts."""
 
 import io
 from typing import Any
@@ -9,21 +9,23 @@ from rich.console import Console
 from rich.table import Table
 
 from tenants import selectors
-from tenants.management.hotel_command import HotelCommand, described
+from tenants.management.hotel_command import HotelCommand, hotel_as_json
 from tenants.models import HotelStatus
 
 
 class Command(HotelCommand):
-    help = "List the hotels with their status, hosts, time zone and schema. Scripts take --json."
+    help = (
+        "List the hotels with their status, hosts, time zone and schema. Example: list_hotels --status active"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--status", choices=HotelStatus.values, help="Only hotels in this status.")
+        parser.add_argument("--status", choices=HotelStatus.values, help="List only hotels with this status.")
 
-    def work(self, **options: Any) -> None:
-        hotels = [described(hotel) for hotel in selectors.list_hotels(status=options["status"])]
+    def run(self, **options: Any) -> None:
+        hotels = [hotel_as_json(hotel) for hotel in selectors.list_hotels(status=options["status"])]
         if options["json"]:
-            self.tell("", hotels, as_json=True)
+            self.write_result("", hotels, as_json=True)
             return
         table = Table("slug", "name", "status", "hosts", "time zone", "schema", box=None)
         for hotel in hotels:
@@ -32,6 +34,6 @@ class Command(HotelCommand):
                 hotel["slug"], hotel["name"], hotel["status"], hosts, hotel["time_zone"], hotel["schema"]
             )
         text = io.StringIO()
-        width = None if self.stdout.isatty() else 200  # a pipe has no width, and cuts nothing off
+        width = None if self.stdout.isatty() else 200  # a pipe has no width, so nothing must be cut off
         Console(file=text, width=width).print(table)
         self.stdout.write(text.getvalue())

@@ -1,4 +1,4 @@
-"""`migrate`: the platform's schema, the template of new hotels, and every hotel (DESIGN 4.5)."""
+"""`migrate`: migrate the platform's schema, the template schema and every hotel."""
 
 import json
 import os
@@ -21,40 +21,44 @@ from tenants.database.logins import (
     login_exists,
 )
 from tenants.errors import DomainError
-from tenants.lifecycle import template
-from tenants.lifecycle.fleet import migrate_hotels, migration_plan, migration_state
-from tenants.lifecycle.fleet.migration_lock import hold_migration_lock, retry_on_lock_timeout
-from tenants.lifecycle.fleet.progress import shown
+from tenants.lifecycle import schema_template
+from tenants.lifecycle.fleet import migration_plan
+from tenants.lifecycle.fleet.migrate_hotels import FleetResult, migrate_hotels
+from tenants.lifecycle.fleet.migration_state import find_hotels_behind
 from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
+from tenants.lifecycle.migration_lock import hold_migration_lock, retry_on_lock_timeout
+from tenants.management.progress import hotel_progress
 from tenants.models import Hotel
 
-#: Django's options that mean "this, in each schema", not "everything to the newest".
-_ONE_BY_ONE = ("app_label", "fake", "fake_initial", "prune")
+#: Options of Django's command that are applied to each schema separately. Without them, everything is migrated to the
+#: newest state.
+_PER_SCHEMA_OPTIONS = ("app_label", "fake", "fake_initial", "prune")
 
 
 class Command(django_migrate.Command):
     help = (
-        "Bring the database to the newest state: the platform's schema, then the template that new hotels are made "
-        "from, then every hotel. Always over the direct route (DATABASE_DIRECT_URL). One hotel's failure leaves it "
-        "as it was and the others go on; the exit code is 1 then, and the next run tries it again. "
-        "With an app label, --fake or --prune it does to each schema what Django's own command does."
+        "Migrate the platform's schema, then the template schema of new hotels, then every hotel, over the direct "
+        "connection (DATABASE_DIRECT_URL). A hotel whose migration fails stays unchanged, the other hotels are "
+        "migrated, and the exit code is 1; the next run tries it again. Privileges that have changed are repaired. "
+        "With an app label, --fake or --prune, Django's own command runs for each schema. "
+        "Example: migrate --canary resort,city --jobs 4"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--hotel", action="append", metavar="SLUG", help="Only this hotel of the fleet; may be repeated."
+            "--hotel", action="append", metavar="SLUG", help="Migrate only this hotel. Repeat it for several."
         )
         parser.add_argument(
             "--canary", metavar="SLUG,SLUG", default="",
-            help="These hotels first; the rest only if all of them went through.",
+            help="Migrate these hotels first, and the others only if all of them succeed.",
         )  # fmt: skip
         parser.add_argument(
             "--jobs", type=int, default=min(8, 2 * (os.cpu_count() or 2)),
-            help="Hotels at once, each on a connection of its own (default: %(default)s).",
+            help="The number of hotels to migrate at a time, each on a separate connection (default: %(default)s).",
         )  # fmt: skip
         parser.add_argument(
-            "--json", action="store_true", help="Print one JSON object about the fleet at the end."
+            "--json", action="store_true", help="Print the result for the hotels as one JSON document."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -64,9 +68,9 @@ class Command(django_migrate.Command):
         if options["json"]:
             options["verbosity"] = 0
         if options["jobs"] < 1:
-            raise CommandError("--jobs takes 1 or more.", returncode=2)
+            raise CommandError("--jobs must be at least 1.", returncode=2)
         if not options["skip_checks"]:
-            self._check_route()
+            self._check_direct_connection()
         self.options = options
         self.verbosity = options["verbosity"]
         try:
@@ -76,56 +80,58 @@ class Command(django_migrate.Command):
             raise CommandError(error.detail) from error
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
-        """The checks that ask no database: rights that drifted are no reason not to begin, for this mends them."""
+        """Skip the checks that query the database: they report privileges that this command repairs."""
         kwargs: Any = super().get_check_kwargs(options)
         return {**kwargs, "databases": None}
 
-    def _check_route(self) -> None:
+    def _check_direct_connection(self) -> None:
         for problem in check_direct_connection(databases=[DEFAULT_DB_ALIAS]):
             raise CommandError(f"{problem.msg} ({problem.id})\n{problem.hint}")
 
     def _migrate(self) -> None:
         if self.options["plan"] or self.options["check_unapplied"]:
-            self._report()
-        elif any(self.options[option] for option in _ONE_BY_ONE):
-            self._one_by_one()
+            self._show_plan()
+        elif any(self.options[option] for option in _PER_SCHEMA_OPTIONS):
+            self._run_django_per_schema()
         else:
-            self._platform()
-            self._template()
-            self._fleet()
+            self._migrate_platform()
+            self._migrate_template()
+            self._migrate_hotels()
 
-    # Everything to the newest.
+    # Migrating everything to the newest state
 
-    def _platform(self) -> None:
-        self._say("Platform")
+    def _migrate_platform(self) -> None:
+        self._write_heading("Platform")
         with platform_context():
             if settings.DATABASE_ROLES:
-                self._demand_logins()
+                self._require_logins()
             super().handle(**self.options)
-            self._ensure_shared_roles()
+            self._ensure_privileges()
 
-    def _demand_logins(self) -> None:
-        """Before anything is changed: what the walls need and only an administrator can give."""
+    def _require_logins(self) -> None:
+        """Raise CommandError, before anything is changed, if an administrator must create or alter a login."""
         with connection.cursor() as cursor:
             logins = get_database_logins(cursor)
             if not login_exists(cursor, logins.runtime):
                 raise CommandError(
-                    f"DATABASE_URL logs in as {logins.runtime!r}, and this database has no such role. Make it first:\n"
+                    f"DATABASE_URL logs in as {logins.runtime!r}, and this role does not exist. Create it first:\n"
                     f"  CREATE ROLE \"{logins.runtime}\" LOGIN NOINHERIT PASSWORD '...';\n"
-                    "or, where roles can't be made, set DATABASE_ROLES=False (DESIGN 4.3 says what that costs)."
+                    "If you cannot create roles, set DATABASE_ROLES=False. tenants/database/README.md describes the "
+                    "consequences."
                 )
             if not can_create_roles(cursor):
                 raise CommandError(
-                    f"DATABASE_DIRECT_URL logs in as {logins.owner!r}, which may not create roles, and each hotel gets "
-                    "one of its own. Let an administrator of the database run:\n"
+                    f"DATABASE_DIRECT_URL logs in as {logins.owner!r}, which may not create roles. Each hotel needs a "
+                    "role. As an administrator of the database, run:\n"
                     f'  ALTER ROLE "{logins.owner}" CREATEROLE;\n'
-                    "or, where that can't be, set DATABASE_ROLES=False (DESIGN 4.3 says what that costs)."
+                    "If this is not possible, set DATABASE_ROLES=False. tenants/database/README.md describes the "
+                    "consequences."
                 )
 
-    def _ensure_shared_roles(self) -> None:
-        """Ensure the shared roles and their rights.
+    def _ensure_privileges(self) -> None:
+        """Set the shared privileges and the settings of the runtime login.
 
-        If DATABASE_ROLES is off and both URLs name one login, ensure only the settings of that login.
+        If DATABASE_ROLES is off and both URLs name one login, only the settings are set.
         """
         with connection.cursor() as cursor:
             logins = get_database_logins(cursor)
@@ -137,103 +143,106 @@ class Command(django_migrate.Command):
                     refused = apply_runtime_settings(cursor, logins)
             for statement in refused:
                 self.stderr.write(
-                    self.style.WARNING(f"An administrator of the database must run: {statement};")
+                    self.style.WARNING(f"As an administrator of the database, run: {statement};")
                 )
 
-    def _template(self) -> None:
-        template.ensure_schema()
-        migrator = SchemaMigrator(template.TEMPLATE)
+    def _migrate_template(self) -> None:
+        schema_template.ensure_schema()
+        tenant = schema_template.TEMPLATE_TENANT
+        migrator = SchemaMigrator(tenant)
         if migrator.plan:
-            self._say(f"Template: {len(migrator.plan)} migrations")
-            retry_on_lock_timeout(lambda: migrator.migrate(template.TEMPLATE))
-        self.target = template.fingerprint(migrator.applied(template.TEMPLATE))
-        if migrator.plan or template.stored_version() != self.target:
-            template.store(self.target)
+            self._write_heading(f"Template: {len(migrator.plan)} migrations")
+            retry_on_lock_timeout(lambda: migrator.migrate(tenant))
+        self.target_version = schema_template.compute_schema_version(migrator.applied(tenant))
+        if migrator.plan or schema_template.stored_version() != self.target_version:
+            schema_template.store_script(self.target_version)
 
-    def _fleet(self) -> None:
+    def _migrate_hotels(self) -> None:
         with platform_context():
-            hotels = migration_state.find_hotels_behind(self.target, slugs=self._chosen())
-            result = migrate_hotels.FleetResult()
-            canaries = self._canaries(hotels)
-            rest = [hotel for hotel in hotels if hotel not in canaries]
-            with shown(len(hotels), stream=self.stdout, verbosity=self.verbosity) as progress:
-                for wave in (canaries, rest):
-                    done = migrate_hotels.migrate_hotels(wave, jobs=self.options["jobs"], progress=progress)
-                    result.migrated += done.migrated
-                    result.failed |= done.failed
-                    if wave is canaries and done.failed:
+            hotels = find_hotels_behind(self.target_version, slugs=self._selected_slugs())
+            result = FleetResult()
+            canaries = self._select_canaries(hotels)
+            others = [hotel for hotel in hotels if hotel not in canaries]
+            with hotel_progress(len(hotels), stream=self.stdout, verbosity=self.verbosity) as progress:
+                for wave in (canaries, others):
+                    wave_result = migrate_hotels(wave, jobs=self.options["jobs"], progress=progress)
+                    result.migrated += wave_result.migrated
+                    result.failed |= wave_result.failed
+                    if wave is canaries and wave_result.failed:
                         break
-            mended = self._mend()
-        self._tell(result, untouched=len(hotels) - len(result.migrated) - len(result.failed), mended=mended)
+            repaired = self._repair_privileges()
+        untouched = len(hotels) - len(result.migrated) - len(result.failed)
+        self._write_result(result, untouched=untouched, repaired=repaired)
 
-    def _mend(self) -> list[str]:
-        """Give each hotel's role the rights it should have, where they drifted."""
+    def _repair_privileges(self) -> list[str]:
+        """Repair the privileges that have changed, and return the slugs of these hotels."""
         if not settings.DATABASE_ROLES:
             return []
         with connection.cursor() as cursor:
             logins = get_database_logins(cursor)
-            drifted = roles.find_privilege_drift(cursor, logins)
-            for hotel in drifted:
+            hotels = roles.find_privilege_drift(cursor, logins)
+            for hotel in hotels:
                 roles.repair_hotel_privileges(cursor, hotel, logins)
-        return [hotel.slug for hotel in drifted]
+        return [hotel.slug for hotel in hotels]
 
-    def _canaries(self, hotels: list[Hotel]) -> list[Hotel]:
-        wanted = [slug for slug in self.options["canary"].split(",") if slug]
-        self._known(wanted)
-        return [hotel for hotel in hotels if hotel.slug in wanted]
+    def _select_canaries(self, hotels: list[Hotel]) -> list[Hotel]:
+        slugs = [slug for slug in self.options["canary"].split(",") if slug]
+        self._require_hotels(slugs)
+        return [hotel for hotel in hotels if hotel.slug in slugs]
 
-    def _chosen(self) -> list[str] | None:
-        chosen: list[str] | None = self.options["hotel"]
-        self._known(chosen or [])
-        return chosen
+    def _selected_slugs(self) -> list[str] | None:
+        slugs: list[str] | None = self.options["hotel"]
+        self._require_hotels(slugs or [])
+        return slugs
 
-    def _known(self, slugs: list[str]) -> None:
+    def _require_hotels(self, slugs: list[str]) -> None:
         if not slugs:
             return
         known = set(Hotel.objects.filter(slug__in=slugs).values_list("slug", flat=True))
         if unknown := sorted(set(slugs) - known):
             raise CommandError(
-                f"There is no hotel {', '.join(unknown)}. See `manage.py list_hotels`.", returncode=2
+                f"Hotel not found: {', '.join(unknown)}. Run `manage.py list_hotels` to see all hotels.",
+                returncode=2,
             )
 
-    def _tell(self, result: migrate_hotels.FleetResult, *, untouched: int, mended: list[str]) -> None:
+    def _write_result(self, result: FleetResult, *, untouched: int, repaired: list[str]) -> None:
         if self.options["json"]:
-            told = {
+            document = {
                 "migrated": sorted(result.migrated),
                 "failed": result.failed,
                 "untouched": untouched,
-                "repaired": mended,
+                "repaired": repaired,
             }
-            self.stdout.write(json.dumps(told))
+            self.stdout.write(json.dumps(document))
         else:
-            self._say(
+            self._write_heading(
                 f"Hotels: {len(result.migrated)} migrated, {len(result.failed)} failed, {untouched} untouched"
             )
-            if mended:
-                self._say(f"Rights mended: {', '.join(mended)}")
+            if repaired:
+                self._write_heading(f"Privileges repaired: {', '.join(repaired)}")
             for slug, error in sorted(result.failed.items()):
                 self.stderr.write(self.style.ERROR(f"{slug}: {error}"))
         if result.failed:
             sys.exit(1)
 
-    # What Django's own command does, in each schema.
+    # Running Django's own command in each schema
 
-    def _schemas(self) -> list[Tenant]:
+    def _list_tenants(self) -> list[Tenant]:
         with platform_context():
-            slugs = self._chosen()
+            slugs = self._selected_slugs()
             if slugs:
                 return [hotel.tenant for hotel in Hotel.objects.filter(slug__in=slugs)]
             hotels = Hotel.objects.exclude(status="provisioning")
-            return [template.TEMPLATE, *(hotel.tenant for hotel in hotels)]
+            return [schema_template.TEMPLATE_TENANT, *(hotel.tenant for hotel in hotels)]
 
-    def _one_by_one(self) -> None:
+    def _run_django_per_schema(self) -> None:
         if not self.options["hotel"]:
             with platform_context():
                 super().handle(**self.options)
-            template.ensure_schema()
+            schema_template.ensure_schema()
         failed = {}
-        for tenant in self._schemas():
-            self._say(f"Schema {tenant.schema}")
+        for tenant in self._list_tenants():
+            self._write_heading(f"Schema {tenant.schema}")
             with platform_context():
                 Hotel.objects.filter(schema=tenant.schema).update(schema_version="")
             try:
@@ -241,39 +250,39 @@ class Command(django_migrate.Command):
                     super().handle(**{**self.options, "verbosity": 0})
             except (CommandError, LookupError):
                 raise
-            except Exception as problem:  # noqa: BLE001 - the other hotels go on
-                failed[tenant.schema] = f"{type(problem).__name__}: {problem}"
-            self._mark(tenant)
-        for schema, error in failed.items():
-            self.stderr.write(self.style.ERROR(f"{schema}: {error}"))
+            except Exception as error:  # noqa: BLE001 - a migration may raise anything, and the others must go on
+                failed[tenant.schema] = f"{type(error).__name__}: {error}"
+            self._store_version(tenant)
+        for schema, message in failed.items():
+            self.stderr.write(self.style.ERROR(f"{schema}: {message}"))
         if failed:
             sys.exit(1)
 
-    def _mark(self, tenant: Tenant) -> None:
-        state = template.fingerprint(SchemaMigrator(tenant).applied(tenant))
-        if tenant == template.TEMPLATE:
-            template.store(state)
+    def _store_version(self, tenant: Tenant) -> None:
+        version = schema_template.compute_schema_version(SchemaMigrator(tenant).applied(tenant))
+        if tenant == schema_template.TEMPLATE_TENANT:
+            schema_template.store_script(version)
         with platform_context():
-            Hotel.objects.filter(schema=tenant.schema).update(schema_version=state)
+            Hotel.objects.filter(schema=tenant.schema).update(schema_version=version)
 
     # --plan and --check
 
-    def _report(self) -> None:
-        to_do = (
+    def _show_plan(self) -> None:
+        steps = (
             migration_plan.plan_platform()
             + migration_plan.plan_template()
             + migration_plan.plan_fleet(self.options["hotel"])
         )
         if self.options["json"]:
-            self.stdout.write(json.dumps([step.as_json() for step in to_do]))
+            self.stdout.write(json.dumps([step.as_json() for step in steps]))
         elif self.options["plan"]:
-            for step in to_do:
-                self.stdout.write(step.text())
-            if not to_do:
-                self.stdout.write("Nothing to do.")
-        if to_do and self.options["check_unapplied"]:
+            for step in steps:
+                self.stdout.write(step.as_text())
+            if not steps:
+                self.stdout.write("No migrations to apply.")
+        if steps and self.options["check_unapplied"]:
             sys.exit(1)
 
-    def _say(self, text: str) -> None:
+    def _write_heading(self, text: str) -> None:
         if self.verbosity:
             self.stdout.write(self.style.MIGRATE_HEADING(text))

@@ -1,4 +1,4 @@
-"""`restore_hotel`: a hotel from a file that `backup_hotel` wrote."""
+"""`restore_hotel`: restore a hotel from a backup file."""
 
 from pathlib import Path
 from typing import Any
@@ -6,74 +6,71 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from tenants.lifecycle.backup.progress import shown
-from tenants.lifecycle.backup.restore import Restored, restore_hotel
-from tenants.management.hotel_command import HotelCommand, described
+from tenants.lifecycle.backup.restore import RestoreResult, restore_hotel
+from tenants.management.hotel_command import HotelCommand, hotel_as_json
+from tenants.management.progress import table_progress
 from tenants.models import HotelStatus
 
 
 class Command(HotelCommand):
     help = (
-        "Make the hotel that a backup holds, here or on another deployment: under its own slug where that is free, or "
-        "beside the original with --slug. Every row is compared with the file before anything is committed; "
-        "interrupted, nothing is left. A backup of older code is migrated. It opens by itself only where nothing can "
-        "be sent twice; else it stays suspended and says why, and resume_hotel opens it. "
-        "The file's SQL runs as the database's owner: restore only files that you trust. "
-        "Example: restore_hotel resort.hotel --slug resort-trial"
+        "Restore a hotel from a file that backup_hotel wrote, here or on another deployment, under its own slug or "
+        "under another one with --slug. Every row is compared with the file before the restore is committed, and an "
+        "interruption leaves nothing. A backup of an older version is migrated. The hotel is activated only if no "
+        "e-mail can be sent twice. Otherwise it stays suspended, the reasons are printed, and resume_hotel activates "
+        "it. The SQL of the file runs as the owner of the database, so restore only files that you trust. "
+        "Example: restore_hotel resort.hotel --slug resort-test"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path, help="What backup_hotel wrote.")
-        parser.add_argument("--slug", help="Its name in the address here (default: the one in the file).")
-        parser.add_argument("--suspended", action="store_true", help="Leave it suspended in any case.")
-
+        parser.add_argument("file", type=Path, help="A file that backup_hotel wrote.")
+        parser.add_argument("--slug", help="The slug of the restored hotel (default: the slug in the file).")
+        parser.add_argument("--suspended", action="store_true", help="Keep the hotel suspended.")
         parser.add_argument(
-            "--forget-due", action="store_true",
-            help="Never do what is due by now (reminders, retries, holds): it was done after the backup was made.",
+            "--discard-due", action="store_true",
+            help="Discard overdue items (reminders, retries, holds), which were processed after the backup.",
         )  # fmt: skip
 
-    def work(self, **options: Any) -> None:
-        with shown("Restoring", stream=self.stderr, quiet=options["json"]) as progress:
-            restored = restore_hotel(
+    def run(self, **options: Any) -> None:
+        with table_progress("Restoring", stream=self.stderr, quiet=options["json"]) as progress:
+            result = restore_hotel(
                 path=options["file"],
                 slug=options["slug"],
                 suspended=options["suspended"],
-                forget_due=options["forget_due"],
+                discard_due=options["discard_due"],
                 progress=progress,
             )
         document = {
-            **described(restored.hotel),
-            "same_id": restored.same_id,
-            "rows": restored.manifest.rows,
-            "made_at": restored.manifest.made_at,
-            "left_out": restored.left_out,
-            "forgotten": restored.forgotten,
-            "suspended_because": restored.suspended_because,
+            **hotel_as_json(result.hotel),
+            "keeps_id": result.keeps_id,
+            "rows": result.manifest.rows,
+            "created_at": result.manifest.created_at,
+            "skipped_rows": result.skipped_rows,
+            "discarded_items": result.discarded_items,
+            "suspension_reasons": result.suspension_reasons,
         }
-        self.tell(_told(restored), document, as_json=options["json"])
+        self.write_result(_summary(result), document, as_json=options["json"])
 
 
-def _told(restored: Restored) -> str:
-    hotel, manifest = restored.hotel, restored.manifest
-    identity = "with its own id" if restored.same_id else "with an id of its own"
+def _summary(result: RestoreResult) -> str:
+    hotel, manifest = result.hotel, result.manifest
+    identity = "with its original id" if result.keeps_id else "with a new id"
     summary = (
-        f"{hotel.name} is restored as {hotel.slug}, {identity}: {manifest.rows} rows of {len(manifest.tables)} "
-        f"tables, each compared with the file. It is as it was at {manifest.made_at}: what was booked, cancelled or "
-        "sent since then is not in it."
+        f"{hotel.name} was restored as {hotel.slug}, {identity}: {manifest.rows} rows of {len(manifest.tables)} "
+        f"tables, each compared with the file. Its data are from {manifest.created_at}. Later bookings, "
+        "cancellations and e-mails are missing."
     )
     lines = [summary]
     lines += [
-        f"Left out, because another hotel has them: {count} rows of {table}."
-        for table, count in restored.left_out.items()
+        f"Skipped because of another hotel: {count} rows of {table}."
+        for table, count in result.skipped_rows.items()
     ]
-    if restored.forgotten:
-        lines.append(
-            f"Forgotten, because they were due by now: {restored.forgotten} reminders, retries and holds."
-        )
+    if result.discarded_items:
+        lines.append(f"Discarded as overdue: {result.discarded_items} reminders, retries and holds.")
     if hotel.status == HotelStatus.ACTIVE:
-        lines.append(f"It is open at {hotel.slug}.{settings.PLATFORM_HOST}")
+        lines.append(f"The hotel is active at {hotel.slug}.{settings.PLATFORM_HOST}")
     else:
-        lines += ["It is suspended:", *(f"- {reason}." for reason in restored.suspended_because)]
-        lines.append(f"When that is settled: manage.py resume_hotel {hotel.slug}")
+        lines += ["The hotel is suspended:", *(f"- {reason}." for reason in result.suspension_reasons)]
+        lines.append(f"When this is resolved, run: manage.py resume_hotel {hotel.slug}")
     return "\n".join(lines)

@@ -1,20 +1,23 @@
-"""`resume_hotel`: open a suspended hotel again."""
+"""`resume_hotel`: activate a suspended hotel again."""
 
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from tenants import selectors, services
-from tenants.management.hotel_command import HotelCommand, described
+from tenants.management.hotel_command import HotelCommand, hotel_as_json
 
 
 class Command(HotelCommand):
-    help = "Open a suspended hotel again: its hosts answer within a second, and what became due meanwhile is done."
+    help = (
+        "Activate a suspended hotel again. Its hosts respond within a second, and its overdue items are processed. "
+        "Example: resume_hotel resort"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("slug", help="The hotel's slug; list_hotels shows them.")
+        parser.add_argument("slug", help="The hotel's slug, as shown by list_hotels.")
 
-    def work(self, **options: Any) -> None:
+    def run(self, **options: Any) -> None:
         hotel = services.resume_hotel(hotel_id=selectors.get_hotel(slug=options["slug"]).id)
-        self.tell(f"{hotel.name} is open.", described(hotel), as_json=options["json"])
+        self.write_result(f"{hotel.name} is active.", hotel_as_json(hotel), as_json=options["json"])

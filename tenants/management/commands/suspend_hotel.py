@@ -1,23 +1,23 @@
-"""`suspend_hotel`: close a hotel, and keep all of it."""
+"""`suspend_hotel`: suspend a hotel and keep its data."""
 
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from tenants import selectors, services
-from tenants.management.hotel_command import HotelCommand, described
+from tenants.management.hotel_command import HotelCommand, hotel_as_json
 
 
 class Command(HotelCommand):
     help = (
-        "Close an active hotel: within a second its hosts answer 503 and no task of it runs. Its data stay; "
-        "resume_hotel opens it again, and what became due meanwhile is done then."
+        "Suspend an active hotel. Within a second its hosts respond with 503 and its tasks stop. Its data stay. "
+        "resume_hotel activates it again, and its overdue items are processed then. Example: suspend_hotel resort"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("slug", help="The hotel's slug; list_hotels shows them.")
+        parser.add_argument("slug", help="The hotel's slug, as shown by list_hotels.")
 
-    def work(self, **options: Any) -> None:
+    def run(self, **options: Any) -> None:
         hotel = services.suspend_hotel(hotel_id=selectors.get_hotel(slug=options["slug"]).id)
-        self.tell(f"{hotel.name} is suspended.", described(hotel), as_json=options["json"])
+        self.write_result(f"{hotel.name} is suspended.", hotel_as_json(hotel), as_json=options["json"])
