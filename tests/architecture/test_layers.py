@@ -104,7 +104,6 @@ CYCLES = (
         "reminders.services",
         "reminders.tasks",
     },
-    {"tenants.lifecycle", "tenants.lifecycle.fleet"},
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests.benchmarks.contestants import Contestant, both
 from tests.benchmarks.harness import Row, median_ratio, row, servers
-from tests.tenants.sql import RELATIONS
+from tests.tenants.sql import MAX_RELATIONS
 
 IDS = ("relations-per-hotel", "resolve-host", "create-hotel", "migrate-idle", "migrate-addfield")
 
@@ -46,8 +46,8 @@ def _relations(ours: Contestant) -> Row:
         ours=count,
         peer=None,
         ratio=None,
-        bar=RELATIONS,
-        holds=count <= RELATIONS,
+        bar=MAX_RELATIONS,
+        holds=count <= MAX_RELATIONS,
     )
 
 

@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from tenants import services
 from tenants.middleware import HotelMiddleware
 from tests.benchmarks.contestants import HOSTS, add_field
-from tests.tenants.sql import relations_of
+from tests.tenants.sql import count_relations
 
 
 def prepare() -> None:
@@ -38,7 +38,7 @@ def migrate_one_field_more(number: int) -> float:
 
 def relations() -> float:
     """How many a hotel owns."""
-    return float(sum(relations_of("hotel_bench_3")))
+    return float(sum(count_relations("hotel_bench_3")))
 
 
 def resolve() -> float:

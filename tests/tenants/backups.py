@@ -1,4 +1,4 @@
-"""A hotel that goes into a file and comes back, and what it left."""
+"""Helpers for tests of backup and restore."""
 
 import json
 from io import StringIO
@@ -15,53 +15,56 @@ from tests.tenants import sql
 
 
 def backup(file: Path, slug: str = "alpha", **options: Any) -> dict[str, Any]:
+    """Run `backup_hotel --json` and return its result."""
     out = StringIO()
     call_command("backup_hotel", slug, to=file, json=True, stdout=out, **options)
-    told: dict[str, Any] = json.loads(out.getvalue())
-    return told
+    result: dict[str, Any] = json.loads(out.getvalue())
+    return result
 
 
 def restore(file: Path, **options: Any) -> dict[str, Any]:
+    """Run `restore_hotel --json` and return its result."""
     out = StringIO()
     call_command("restore_hotel", file, json=True, stdout=out, **options)
-    told: dict[str, Any] = json.loads(out.getvalue())
-    return told
+    result: dict[str, Any] = json.loads(out.getvalue())
+    return result
 
 
-def erase(hotel: Hotel) -> None:
+def delete(hotel: Hotel) -> None:
+    """Suspend the hotel if it is active, and delete it."""
     with platform_context():
         if Hotel.objects.get(id=hotel.id).status == "active":
             services.suspend_hotel(hotel_id=hotel.id)
     deletion.delete_hotel(hotel_id=hotel.id, confirm=hotel.slug)
 
 
-def letters(schema: str) -> list[str]:
-    """Its dump, in no order: rows come back in that of their keys."""
-    return sorted(sql.dump(schema).splitlines())
+def sorted_dump(schema: str) -> list[str]:
+    """Return the sorted lines of the schema's dump: a restore inserts the rows in the order of their keys."""
+    return sorted(sql.dump_schema(schema).splitlines())
 
 
-def hotel_called(slug: str) -> Hotel:
+def get_hotel(slug: str) -> Hotel:
     with platform_context():
         return Hotel.objects.get(slug=slug)
 
 
-class Traces:
-    """What stands in the database before, so that a failed restore can be seen to have left nothing."""
+class DatabaseState:
+    """The hotels, schemas, roles and shared rows at one time, to check that a failed restore left nothing."""
 
     def __init__(self) -> None:
-        self.before = self._now()
+        self.state = self._read()
 
-    def _now(self) -> tuple[Any, ...]:
+    def _read(self) -> tuple[Any, ...]:
         tables = ("tenants_hotel", "tenants_domain", "tenants_contactidentifier", "tenants_dueitem")
-        rows = [sql.ask(f"SELECT t::text FROM {table} t ORDER BY 1") for table in tables]
-        # Roles are the whole server's, and others make hotels meanwhile.
-        roles_here = sql.ask(
+        rows = [sql.query(f"SELECT t::text FROM {table} t ORDER BY 1") for table in tables]
+        # Only roles with privileges in this database: other test workers create hotels on the same server.
+        roles = sql.query(
             "SELECT DISTINCT r.rolname FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid "
             "JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = current_database() ORDER BY 1"
         )
-        return sql.schemas(), roles_here, rows
+        return sql.list_schemas(), roles, rows
 
-    def are_none(self) -> bool:
-        return self.before == self._now() and not sql.ask(
+    def is_unchanged(self) -> bool:
+        return self.state == self._read() and not sql.query(
             "SELECT 1 FROM audit_event WHERE event = 'hotel.restored'"
         )

@@ -1,4 +1,4 @@
-"""What tests ask the database itself."""
+"""Queries that tests run directly on the database, as its owner."""
 
 import re
 from typing import Any
@@ -9,34 +9,36 @@ from tenants.context import platform_context
 from tenants.database.connections import direct_connection
 from tenants.lifecycle import pgtools
 
-#: The most relations that a hotel may own: each costs half a millisecond, a lock and backend memory. Raise it
-#: knowingly.
-RELATIONS = 63
+#: The maximum number of relations per hotel. Each one costs half a millisecond of provisioning, a lock and backend
+#: memory, so increase it only for a good reason.
+MAX_RELATIONS = 63
 
 
-def ask(query: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Rows of a query that runs as the owner."""
+def query(statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Return the rows of a query."""
     with direct_connection(), platform_context(), connection.cursor() as cursor:
-        cursor.execute(query, values or None)
+        cursor.execute(statement, values or None)
         return list(cursor.fetchall())
 
 
-def run(statement: str) -> None:
+def execute(statement: str) -> None:
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         cursor.execute(statement)
 
 
-def schemas() -> set[str]:
-    return {row[0] for row in ask("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'hotel\\_%'")}
+def list_schemas() -> set[str]:
+    """Return the names of all hotels' schemas."""
+    return {row[0] for row in query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'hotel\\_%'")}
 
 
-def hotel_roles() -> set[str]:
-    return {row[0] for row in ask("SELECT rolname FROM pg_roles WHERE rolname LIKE 'hotel\\_%'")}
+def list_hotel_roles() -> set[str]:
+    """Return the names of all hotels' roles on this server."""
+    return {row[0] for row in query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'hotel\\_%'")}
 
 
-def relations_of(schema: str) -> tuple[int, int, int]:
-    """Tables, indexes and sequences."""
-    rows = ask(
+def count_relations(schema: str) -> tuple[int, int, int]:
+    """Return the number of tables, indexes and sequences of the schema."""
+    rows = query(
         "SELECT count(*) FILTER (WHERE relkind = 'r'), count(*) FILTER (WHERE relkind = 'i'), "
         "count(*) FILTER (WHERE relkind = 'S') FROM pg_class WHERE relnamespace = %s::regnamespace",
         schema,
@@ -45,10 +47,13 @@ def relations_of(schema: str) -> tuple[int, int, int]:
     return tables, indexes, sequences
 
 
-def dump(schema: str) -> str:
-    """The schema and its rows as pg_dump sees them, under the name SCHEMA, without what can't be the same twice."""
+def dump_schema(schema: str) -> str:
+    """Return the schema and its rows as pg_dump prints them, so that two hotels can be compared.
+
+    The schema is called SCHEMA, and times and generated ids, which differ between hotels, are replaced.
+    """
     with direct_connection(), platform_context():
-        # The trail's rows stay out: an event recorded apart outlives the transaction of the test that caused it.
+        # Without the audit trail: an event that was recorded separately outlives the transaction of its test.
         text = pgtools.run(
             "pg_dump",
             f"--schema={schema}",
@@ -58,12 +63,11 @@ def dump(schema: str) -> str:
         )
     text = re.sub(rf"\b{schema}\b", "SCHEMA", text)
     text = re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)
-    # PostgreSQL writes `varchar IN (...)` one way when it was parsed from IN, and another when from its own text.
-    text = re.sub(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?", _cast_each, text)
-    # When a migration was recorded, and ids that a migration made.
-    text = re.sub(r"'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d+]*'", "MOMENT", text)
+    # PostgreSQL prints `varchar IN (...)` in two ways, depending on whether it was parsed from IN or from a dump.
+    text = re.sub(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?", _cast_elements, text)
+    text = re.sub(r"'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d+]*'", "TIME", text)
     return re.sub(r"'[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}'", "ID", text)
 
 
-def _cast_each(found: re.Match[str]) -> str:
-    return "(ARRAY[" + ", ".join(f"({value})::text" for value in found[1].split(", ")) + "])"
+def _cast_elements(match: re.Match[str]) -> str:
+    return "(ARRAY[" + ", ".join(f"({value})::text" for value in match[1].split(", ")) + "])"

@@ -46,8 +46,8 @@ def test_it_makes_the_platforms_staff(hotel: Hotel) -> None:
     ("arguments", "said", "code"),
     [
         (["rosa", "--hotel", "nowhere", "--role", "manager"], "no hotel nowhere", 2),
-        (["rosa", "--hotel", "alpha", "--role", "platform"], "Known: manager", 2),
-        (["rosa", "--platform", "--role", "manager"], "Known: platform", 2),
+        (["rosa", "--hotel", "alpha", "--role", "platform"], "Valid values: manager", 2),
+        (["rosa", "--platform", "--role", "manager"], "Valid values: platform", 2),
         (["rosa", "--hotel", "alpha", "--role", "manager", "--email", "rosa"], "email: ", 2),
         (["x" * 151, "--hotel", "alpha", "--role", "manager"], "username: ", 2),
         (["Anna", "--hotel", "alpha", "--role", "manager"], "user name Anna is already in use", 1),

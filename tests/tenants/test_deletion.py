@@ -22,7 +22,7 @@ from tenants.lifecycle import deletion, migration_lock
 from tenants.models import ContactIdentifier, Domain, DueItem, Hotel, User
 from tenants.signals import hotel_deleted
 from tests.tenants import sql
-from tests.tenants.killing import kill_where_it_waits
+from tests.tenants.kill_command import kill_while_waiting_for_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +36,7 @@ def sol() -> Hotel:
         cache.set("note", "Ana's")
     with platform_context():
         ContactIdentifier.objects.create(hotel=hotel, kind="email", value="guest@example.com")
-    sql.run(
+    sql.execute(
         "INSERT INTO tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims) "
         f"VALUES ('{hotel.id}', 'hold', '{uuid7()}', now(), now(), 0)"
     )
@@ -54,8 +54,8 @@ def is_complete(hotel: Hotel) -> bool:
     """Return whether the hotel has everything that the fixture created, and no event of its deletion."""
     with platform_context():
         return (
-            hotel.schema in sql.schemas()
-            and hotel.role in sql.hotel_roles()
+            hotel.schema in sql.list_schemas()
+            and hotel.role in sql.list_hotel_roles()
             and Hotel.objects.filter(id=hotel.id, status="suspended").exists()
             and ContactIdentifier.objects.filter(hotel=hotel).exists()
             and not Event.objects.filter(event="hotel.deleted").exists()
@@ -69,8 +69,8 @@ def test_erase_hotel_deletes_schema_role_rows_and_redis_keys(sol: Hotel, redis_u
         certificate = erase_hotel(confirm="sol")
         assert client.keys(f"*{sol.id}*") == client.keys(f"*{sol.schema}*") == []
         assert client.exists("throttle:hotel_alpha:0123")
-    assert sol.schema not in sql.schemas()
-    assert sol.role not in sql.hotel_roles()
+    assert sol.schema not in sql.list_schemas()
+    assert sol.role not in sql.list_hotel_roles()
     with platform_context():
         for model in (DueItem, ContactIdentifier, Domain):
             assert not model.objects.filter(hotel_id=sol.id).exists()
@@ -145,7 +145,7 @@ def test_delete_hotel_that_is_also_in_another_database_raises_deletion_conflict(
     with pytest.raises(DeletionConflict, match="Other databases") as caught:
         deletion.delete_hotel(hotel_id=alpha.id, confirm="alpha")
     assert caught.value.extra["databases"]
-    assert "hotel_alpha" in sql.schemas()
+    assert "hotel_alpha" in sql.list_schemas()
 
 
 def test_delete_hotel_during_a_migration_raises_migration_conflict(sol: Hotel) -> None:
@@ -203,7 +203,7 @@ def test_find_remaining_data_before_the_deletion_finds_everything(sol: Hotel) ->
 
 def test_erase_hotel_that_was_killed_can_be_run_again(sol: Hotel) -> None:
     """The command waits for the lock of a row after it has deleted most of the data, and is killed there."""
-    kill_where_it_waits(
+    kill_while_waiting_for_lock(
         "erase_hotel", "sol", "--confirm", "sol",
         lock=f"SELECT FROM tenants_contactidentifier WHERE hotel_id = '{sol.id}' FOR UPDATE",
     )  # fmt: skip

@@ -94,7 +94,7 @@ def test_installed_functions_differ_from_a_file_that_has_changed() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_schemas_of_hotels_have_no_functions_of_locks_and_audit() -> None:
-    functions = sql.ask(
+    functions = sql.query(
         "SELECT proname FROM pg_proc WHERE pronamespace = %s::regnamespace AND proname !~ '^reminders_'",
         TEMPLATE_SCHEMA,
     )
@@ -143,7 +143,7 @@ def test_installing_functions_reversed_installs_the_copy_before(
 
     def is_changed() -> bool:
         return bool(
-            sql.ask("SELECT prosrc LIKE '%%/* changed */%%' FROM pg_proc WHERE proname = %s", name)[0][0]
+            sql.query("SELECT prosrc LIKE '%%/* changed */%%' FROM pg_proc WHERE proname = %s", name)[0][0]
         )
 
     call_command("migrate", verbosity=0)

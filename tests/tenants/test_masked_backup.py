@@ -1,4 +1,4 @@
-"""A copy for trials: nothing in the file tells who anybody is, or lets anybody in."""
+"""`backup_hotel --masked`: the file has no personal data, and no credentials that work."""
 
 import json
 import zipfile
@@ -21,35 +21,35 @@ from tenants.database.connections import direct_connection
 from tenants.lifecycle.backup import table_data
 from tenants.models import Hotel, User
 from tests.servers import MailServer
-from tests.tenants import lived_in, sql
+from tests.tenants import populated_hotel, sql
 from tests.tenants.backups import backup
-from tests.tenants.lived_in import LivedIn
+from tests.tenants.populated_hotel import PopulatedHotel
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def lived(smtp: MailServer, tmp_path: Path) -> LivedIn:
-    return lived_in.lived_in("sol", folder=tmp_path, smtp=smtp)
+def populated(smtp: MailServer, tmp_path: Path) -> PopulatedHotel:
+    return populated_hotel.create_populated_hotel("sol", folder=tmp_path, smtp=smtp)
 
 
-def restored(file: Path) -> Hotel:
-    call_command("restore_hotel", file, slug="trial", json=True, stdout=StringIO())
+def restore_masked_copy(file: Path) -> Hotel:
+    call_command("restore_hotel", file, slug="copy", json=True, stdout=StringIO())
     with platform_context():
-        return Hotel.objects.get(slug="trial")
+        return Hotel.objects.get(slug="copy")
 
 
-def texts(file: Path) -> str:
-    """Everything in the file, as text."""
-    with zipfile.ZipFile(file) as packed:
-        return "\n".join(packed.read(name).decode() for name in packed.namelist())
+def read_text(file: Path) -> str:
+    """Return all members of the backup as one text."""
+    with zipfile.ZipFile(file) as archive:
+        return "\n".join(archive.read(name).decode() for name in archive.namelist())
 
 
-def test_somebody_spoke_of_every_column_that_could_tell(hotel: Hotel) -> None:
-    """A new column of text is refused until its app's personal_data.py says what a masked copy has in its place."""
+def test_every_sensitive_column_is_declared(hotel: Hotel) -> None:
+    """Declare a new column in the personal_data.py of its app."""
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         sources = table_data.list_table_sources(cursor, hotel.schema)
-    unspoken = []
+    undeclared = []
     for source in sources:
         if not personal_data.is_omitted(source.table):
             try:
@@ -59,16 +59,18 @@ def test_somebody_spoke_of_every_column_that_could_tell(hotel: Hotel) -> None:
                     sensitive=[c.name for c in source.columns if c.is_sensitive],
                 )
             except personal_data.UndeclaredColumns as error:
-                unspoken.append(str(error))
-    assert "\n".join(unspoken) == ""
+                undeclared.append(str(error))
+    assert "\n".join(undeclared) == ""
 
 
-def test_nothing_in_the_file_tells_who_anybody_is(lived: LivedIn, file: Path, tmp_path: Path) -> None:
-    whole = tmp_path / "whole.hotel"
-    backup(whole, "sol")
-    people = {
+def test_masked_backup_contains_no_personal_data(
+    populated: PopulatedHotel, file: Path, tmp_path: Path
+) -> None:
+    unmasked_file = tmp_path / "unmasked.hotel"
+    backup(unmasked_file, "sol")
+    personal_values = {
         value
-        for values in sql.ask(
+        for values in sql.query(
             "SELECT guest_name, guest_email, guest_phone, external_id FROM hotel_sol.reminders_reservation "
             "UNION ALL SELECT username, full_name, email, password FROM hotel_sol.tenants_user "
             "UNION ALL SELECT prefix, encode(digest, 'hex'), '', '' FROM hotel_sol.tenants_apikey "
@@ -76,23 +78,25 @@ def test_nothing_in_the_file_tells_who_anybody_is(lived: LivedIn, file: Path, tm
         )
         for value in values
         if value
-    } | set(lived_in.PERSONAL)
-    in_whole = texts(whole)
-    # The search finds: the file that is not masked has them (but what COPY writes with backslashes).
-    assert sum(value in in_whole for value in people) > 0.95 * len(people)
+    } | set(populated_hotel.PERSONAL_VALUES)
+    unmasked = read_text(unmasked_file)
+    # The search works: the unmasked file contains the values, except for those that COPY escapes with backslashes.
+    assert sum(value in unmasked for value in personal_values) > 0.95 * len(personal_values)
     backup(file, "sol", masked=True)
-    in_masked = texts(file)
-    assert sorted(value for value in people if value in in_masked) == []
+    masked = read_text(file)
+    assert sorted(value for value in personal_values if value in masked) == []
 
 
-def test_a_masked_copy_is_a_working_hotel(lived: LivedIn, file: Path, smtp: MailServer) -> None:
-    told = backup(file, "sol", masked=True)
-    for emptied in ("tenants_apikey", "tenants_idempotencykey", "django_session", "audit_event"):
-        assert told["tables"][emptied] == 0
-    trial = restored(file)
-    assert (trial.status, trial.email.endswith("@example.com")) == ("suspended", True)
-    before = lived_in.everything("hotel_sol")
-    after = lived_in.everything("hotel_trial")
+def test_masked_copy_is_a_working_hotel_that_sends_to_nobody(
+    populated: PopulatedHotel, file: Path, smtp: MailServer
+) -> None:
+    result = backup(file, "sol", masked=True)
+    for table in ("tenants_apikey", "tenants_idempotencykey", "django_session", "audit_event"):
+        assert result["tables"][table] == 0
+    copy = restore_masked_copy(file)
+    assert (copy.status, copy.email.endswith("@example.com")) == ("suspended", True)
+    before = populated_hotel.read_rows("hotel_sol")
+    after = populated_hotel.read_rows("hotel_copy")
     for table in (
         "reminders_reservation",
         "reminders_reminder",
@@ -101,13 +105,13 @@ def test_a_masked_copy_is_a_working_hotel(lived: LivedIn, file: Path, smtp: Mail
         "dlq_failure",
     ):
         assert len(after[table]) == len(before[table]) > 0
-    services.resume_hotel(hotel_id=trial.id)
-    with hotel_context(trial):
+    services.resume_hotel(hotel_id=copy.id)
+    with hotel_context(copy):
         guest = Reservation.objects.get(reminders__status="sent")
         assert guest.guest_name.startswith("Guest ")
         assert guest.guest_email.endswith("@example.com")
         assert guest.guest_phone.startswith("+447700900")
-        # The same address has the same mask, so what belongs together still does.
+        # Equal addresses have equal masks, so related rows still match.
         assert (
             guest.guest_email
             == Reminder.objects.get(status="sent").recipient
@@ -117,53 +121,53 @@ def test_a_masked_copy_is_a_working_hotel(lived: LivedIn, file: Path, smtp: Mail
         assert (failure.payload, failure.error_message) == ({}, "(masked)")
         assert failure.status not in {"scheduled", "retrying"}
         assert Reservation.objects.values("guest_email").distinct().count() > 100
-        # Mails go, and to nobody.
+        # E-mails are sent to masked addresses.
         Suppression.objects.all().delete()
         waiting = Reminder.objects.filter(status="scheduled").exclude(reservation__guest_email="")[0]
         send_now(reminder_id=waiting.id)
-    with hotel_context(lived.hotel):
+    with hotel_context(populated.hotel):
         assert Reservation.objects.filter(guest_email__endswith="@guests.example").exists()
 
 
-def test_nobody_gets_in_with_what_opens_the_original(lived: LivedIn, file: Path) -> None:
+def test_masked_copy_accepts_no_credentials_of_the_original(populated: PopulatedHotel, file: Path) -> None:
     backup(file, "sol", masked=True)
-    trial = restored(file)
-    services.resume_hotel(hotel_id=trial.id)
-    client = APIClient(SERVER_NAME="trial.localhost")
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {lived.key}")
+    copy = restore_masked_copy(file)
+    services.resume_hotel(hotel_id=copy.id)
+    client = APIClient(SERVER_NAME="copy.localhost")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {populated.key}")
     assert client.get("/api/v1/reservations/").status_code == 401
-    with hotel_context(trial):
+    with hotel_context(copy):
         user = User.objects.get()
         assert not user.has_usable_password()
-        assert not user.check_password(lived_in.PASSWORD)
-    browser = Client(SERVER_NAME="trial.localhost")
-    login = {"username": user.username, "password": lived_in.PASSWORD}
+        assert not user.check_password(populated_hotel.PASSWORD)
+    browser = Client(SERVER_NAME="copy.localhost")
+    login = {"username": user.username, "password": populated_hotel.PASSWORD}
     assert browser.post("/admin/login/", login).status_code == 200
 
 
-def test_the_masks_are_the_same_the_next_time_and_elsewhere_others(
-    lived: LivedIn, file: Path, settings: Any
+def test_masks_are_equal_in_later_backups_and_differ_between_deployments(
+    populated: PopulatedHotel, file: Path, settings: Any
 ) -> None:
-    def guests() -> str:
+    def masked_reservations() -> str:
         backup(file, "sol", masked=True, force=True)
-        with zipfile.ZipFile(file) as packed:
-            return packed.read("rows/reminders_reservation").decode()
+        with zipfile.ZipFile(file) as archive:
+            return archive.read("rows/reminders_reservation").decode()
 
-    first = guests()
-    assert guests() == first
+    first = masked_reservations()
+    assert masked_reservations() == first
     settings.SECRET_KEY = "another deployment's"
-    assert guests() != first
+    assert masked_reservations() != first
 
 
-def test_a_column_that_nobody_spoke_of_is_refused(hotel: Hotel, file: Path) -> None:
-    sql.run(f"ALTER TABLE {hotel.schema}.locks_room ADD COLUMN note jsonb")
-    with pytest.raises(CommandError, match="locks_room: nobody said whether note"):
+def test_masked_backup_with_an_undeclared_column_is_refused(hotel: Hotel, file: Path) -> None:
+    sql.execute(f"ALTER TABLE {hotel.schema}.locks_room ADD COLUMN note jsonb")
+    with pytest.raises(CommandError, match="locks_room: the columns note are not declared"):
         backup(file, masked=True)
     assert not file.exists()
     assert backup(file)["slug"] == "alpha"
 
 
-def test_the_trail_says_that_it_was_masked(file: Path) -> None:
+def test_masked_backup_is_recorded_as_masked(file: Path) -> None:
     backup(file, masked=True)
-    [(data,)] = sql.ask("SELECT data::text FROM audit_event WHERE event = 'hotel.backed_up'")
+    [(data,)] = sql.query("SELECT data::text FROM audit_event WHERE event = 'hotel.backed_up'")
     assert json.loads(data)["detail"]["masked"] is True

@@ -1,4 +1,4 @@
-"""A migration of the fleet that is killed in the middle: each hotel is done or as it was, and the next run goes on."""
+"""`migrate` killed while it runs: each hotel is migrated or unchanged, and the next run migrates the others."""
 
 import json
 import re
@@ -9,93 +9,96 @@ from django.core.management import call_command
 
 from tenants import services
 from tenants.lifecycle import schema_template
-from tests.tenants import indexing, sql
+from tests.tenants import manage_with_index_migration, sql
 from tests.tenants.conftest import AddMigration
-from tests.tenants.killing import kill_where_it_waits
-from tests.tenants.test_migrate import rows_and_tables
+from tests.tenants.kill_command import kill_while_waiting_for_lock
+from tests.tenants.test_migrate import dump_without_sequences
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def newest(schema: str) -> str:
-    rows = sql.ask(f"SELECT name FROM {schema}.django_migrations WHERE app = 'locks' ORDER BY name")
+def last_migration(schema: str) -> str:
+    rows = sql.query(f"SELECT name FROM {schema}.django_migrations WHERE app = 'locks' ORDER BY name")
     return str(rows[-1][0])
 
 
 @pytest.fixture
-def behind() -> str:
-    """Three hotels and the template lack the last migration of `locks`; its name."""
+def missing_migration() -> str:
+    """Return the name of the last migration of `locks`, which three hotels and the template lack."""
     services.create_hotel(slug="third", name="Third")
     call_command("migrate", verbosity=0)
-    last = newest("hotel_alpha")
-    before = sql.ask("SELECT name FROM hotel_alpha.django_migrations WHERE app = 'locks' ORDER BY name")[-2][
-        0
-    ]
+    last = last_migration("hotel_alpha")
+    before = sql.query("SELECT name FROM hotel_alpha.django_migrations WHERE app = 'locks' ORDER BY name")[
+        -2
+    ][0]
     call_command("migrate", "locks", before, verbosity=0)
-    assert {newest(f"hotel_{slug}") for slug in ("alpha", "beta", "third")} == {before}
+    assert {last_migration(f"hotel_{slug}") for slug in ("alpha", "beta", "third")} == {before}
     return last
 
 
-def state(schema: str) -> str:
-    """Without the migrations' numbers: what was rolled back used up some."""
+def comparable_dump(schema: str) -> str:
+    """Return the schema's dump without the ids of recorded migrations: a rolled-back transaction used some of them."""
     return re.sub(
         r"(django_migrations VALUES|django_migrations \([^)]*\) VALUES) \(\d+",
         r"\1 (N",
-        rows_and_tables(schema),
+        dump_without_sequences(schema),
     )
 
 
-def finish() -> list[str]:
+def migrate_again() -> list[str]:
+    """Run `migrate` and return the migrated hotels. All hotels must be equal afterwards."""
     out = StringIO()
     call_command("migrate", json=True, stdout=out)
-    told = json.loads(out.getvalue())
-    assert told["failed"] == {}
-    assert state("hotel_alpha") == state("hotel_beta") == state("hotel_third")
-    return list(told["migrated"])
+    result = json.loads(out.getvalue())
+    assert result["failed"] == {}
+    assert comparable_dump("hotel_alpha") == comparable_dump("hotel_beta") == comparable_dump("hotel_third")
+    return list(result["migrated"])
 
 
-def test_the_hotel_that_django_was_migrating_is_as_it_was(behind: str) -> None:
-    """Alpha is the first of its group, so its transaction is the client's to commit."""
-    before = rows_and_tables("hotel_alpha")
-    # What is there can be read; that it is migrated can't be written down.
+def test_migrate_killed_during_a_hotel_migrated_by_django_leaves_it_unchanged(missing_migration: str) -> None:
+    """Alpha is the first hotel of its group, so Django migrates it in a transaction that the client commits."""
+    before = dump_without_sequences("hotel_alpha")
+    # The lock allows reading django_migrations and blocks the record of the migration.
     lock = "LOCK TABLE hotel_alpha.django_migrations IN EXCLUSIVE MODE"
-    kill_where_it_waits("migrate", "--jobs", "1", lock=lock)
-    assert newest(schema_template.SCHEMA) == behind
-    assert rows_and_tables("hotel_alpha") == before
-    assert finish() == ["alpha", "beta", "third"]
+    kill_while_waiting_for_lock("migrate", "--jobs", "1", lock=lock)
+    assert last_migration(schema_template.SCHEMA) == missing_migration
+    assert dump_without_sequences("hotel_alpha") == before
+    assert migrate_again() == ["alpha", "beta", "third"]
 
 
-def test_the_hotel_that_got_its_text_is_migrated_whole(behind: str) -> None:
-    """One message is one transaction, which the server ends by itself: the state it is in is whole and written down."""
+def test_migrate_killed_during_a_script_replay_leaves_the_hotel_migrated(missing_migration: str) -> None:
+    """The script is one message and one transaction, which the server finishes without the client."""
     lock = "LOCK TABLE hotel_beta.django_migrations IN EXCLUSIVE MODE"
-    kill_where_it_waits("migrate", "--jobs", "1", lock=lock)
-    assert newest("hotel_alpha") == newest("hotel_beta") == behind
-    assert sql.dump("hotel_alpha") == sql.dump("hotel_beta")
-    assert newest("hotel_third") != behind
-    assert finish() == ["third"]
+    kill_while_waiting_for_lock("migrate", "--jobs", "1", lock=lock)
+    assert last_migration("hotel_alpha") == last_migration("hotel_beta") == missing_migration
+    assert sql.dump_schema("hotel_alpha") == sql.dump_schema("hotel_beta")
+    assert last_migration("hotel_third") != missing_migration
+    assert migrate_again() == ["third"]
 
 
 @pytest.mark.parametrize(
-    ("server_too", "left"), [(False, True), (True, False)], ids=["the server finishes it", "nobody does"]
+    ("kill_backend", "is_valid"),
+    [(False, True), (True, False)],
+    ids=["server finishes", "server is killed too"],
 )
-def test_an_index_that_was_being_made_concurrently_is_there_and_valid_after_the_next_run(
-    add_migration: AddMigration, server_too: bool, left: bool
+def test_migrate_killed_during_a_concurrent_index_creation_has_a_valid_index_after_the_next_run(
+    add_migration: AddMigration, kill_backend: bool, is_valid: bool
 ) -> None:
-    """No transaction takes it back: it is left behind whole or unfinished, and no migration has recorded it."""
-    valid = (
+    """The killed run leaves a valid or an invalid index, and no migration is recorded."""
+    validity = (
         "SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
         "WHERE c.relname = %s AND c.relnamespace = %s::regnamespace"
     )
-    kill_where_it_waits(
-        "migrate", "--jobs", "1", program=("-m", "tests.tenants.indexing"), server_too=server_too,
-        lock="LOCK TABLE hotel_alpha.locks_room IN ROW EXCLUSIVE MODE",
+    kill_while_waiting_for_lock(
+        "migrate", "--jobs", "1", program=("-m", "tests.tenants.manage_with_index_migration"),
+        kill_backend=kill_backend, lock="LOCK TABLE hotel_alpha.locks_room IN ROW EXCLUSIVE MODE",
     )  # fmt: skip
-    assert sql.ask(valid, indexing.INDEX, "hotel_alpha") == [(left,)]
-    assert newest("hotel_alpha") != "9000_added"
-    add_migration("locks", [indexing.operation()], atomic=False)
+    assert sql.query(validity, manage_with_index_migration.INDEX, "hotel_alpha") == [(is_valid,)]
+    assert last_migration("hotel_alpha") != "9000_added"
+    add_migration("locks", [manage_with_index_migration.operation()], atomic=False)
     out = StringIO()
     call_command("migrate", json=True, stdout=out)
     assert json.loads(out.getvalue())["migrated"] == ["alpha", "beta"]
     for schema in ("hotel_alpha", "hotel_beta", schema_template.SCHEMA):
-        assert sql.ask(valid, indexing.INDEX, schema) == [(True,)]
-        assert newest(schema) == "9000_added"
+        assert sql.query(validity, manage_with_index_migration.INDEX, schema) == [(True,)]
+        assert last_migration(schema) == "9000_added"

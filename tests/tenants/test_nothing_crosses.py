@@ -135,7 +135,7 @@ def test_a_command_of_ours_runs_for_the_platform_and_leaves_nothing_set(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
-    monkeypatch.setattr(ListHotels, "work", lambda _self, **_options: seen.append(tenant_or_none()))
+    monkeypatch.setattr(ListHotels, "run", lambda _self, **_options: seen.append(tenant_or_none()))
     call_command("list_hotels")
     with hotel_context(hotel):
         call_command("list_hotels")

@@ -1,4 +1,4 @@
-"""Restoring a hotel: every row as it was, or nothing at all."""
+"""`restore_hotel`: all rows are restored, or none."""
 
 import threading
 from pathlib import Path
@@ -21,23 +21,28 @@ from tenants.database.logins import get_database_logins
 from tenants.lifecycle.migration_lock import hold_migration_lock
 from tenants.models import ContactIdentifier, Domain, Hotel
 from tests.servers import MailServer
-from tests.tenants import lived_in, sql
-from tests.tenants.backups import Traces, backup, erase, hotel_called, letters, restore
+from tests.tenants import populated_hotel, sql
+from tests.tenants.backups import DatabaseState, backup, delete, get_hotel, restore, sorted_dump
 from tests.tenants.conftest import AddMigration
-from tests.tenants.killing import kill_where_it_waits
+from tests.tenants.kill_command import kill_while_waiting_for_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_hotel_comes_back_row_by_row(smtp: MailServer, file: Path, tmp_path: Path) -> None:
-    lived = lived_in.lived_in("sol", folder=tmp_path, smtp=smtp)
-    hotel = lived.hotel
-    before, shared_before = lived_in.everything(hotel.schema), lived_in.shared(hotel.id)
-    row_before = sql.ask(
+def test_restore_hotel_restores_every_row_and_a_working_hotel(
+    smtp: MailServer, file: Path, tmp_path: Path
+) -> None:
+    populated = populated_hotel.create_populated_hotel("sol", folder=tmp_path, smtp=smtp)
+    hotel = populated.hotel
+    before, shared_before = (
+        populated_hotel.read_rows(hotel.schema),
+        populated_hotel.read_shared_rows(hotel.id),
+    )
+    row_before = sql.query(
         "SELECT id, slug, name, schema, time_zone, language, schema_version, email, created_at "
         "FROM tenants_hotel WHERE slug = 'sol'"
     )
-    schema_before = letters(hotel.schema)
+    schema_before = sorted_dump(hotel.schema)
     assert len(before["reminders_reservation"]) > 250
     assert all(
         before[table]
@@ -54,61 +59,60 @@ def test_a_hotel_comes_back_row_by_row(smtp: MailServer, file: Path, tmp_path: P
     assert all(shared_before.values())
 
     backup(file, "sol")
-    erase(hotel)
-    assert hotel.schema not in sql.schemas()
-    told = restore(file, suspended=True)
+    delete(hotel)
+    assert hotel.schema not in sql.list_schemas()
+    result = restore(file, suspended=True)
 
-    assert told["keeps_id"]
-    assert told["skipped_rows"] == {}
-    assert lived_in.everything(hotel.schema) == before
-    assert lived_in.shared(hotel.id) == shared_before
-    assert row_before == sql.ask(
+    assert result["keeps_id"]
+    assert result["skipped_rows"] == {}
+    assert populated_hotel.read_rows(hotel.schema) == before
+    assert populated_hotel.read_shared_rows(hotel.id) == shared_before
+    assert row_before == sql.query(
         "SELECT id, slug, name, schema, time_zone, language, schema_version, email, created_at "
         "FROM tenants_hotel WHERE slug = 'sol'"
     )
-    assert letters(hotel.schema) == schema_before
+    assert sorted_dump(hotel.schema) == schema_before
 
-    # It is alive.
     services.resume_hotel(hotel_id=hotel.id)
     assert host_routing.resolve("sol.localhost") == host_routing.resolve("hotel-sol.example") is not None
     browser = Client(SERVER_NAME="sol.localhost")
-    login = {"username": "rosa", "password": lived_in.PASSWORD}
+    login = {"username": "rosa", "password": populated_hotel.PASSWORD}
     assert browser.post("/admin/login/", login).status_code == 302
     client = APIClient(SERVER_NAME="sol.localhost")
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {lived.key}")
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {populated.key}")
     assert client.get("/api/v1/reservations/").status_code == 200
     with hotel_context(hotel):
         highest = Room.objects.order_by("-id").values_list("id", flat=True)[0]
         rooms.ensure_rooms({"new": 1})
         assert Room.objects.get(room_type="new").id > highest
-        # What went does not go again.
-        assert delivery.send_due([lived.sent.id]).get("sent", 0) == 0
+        # The reminder was sent before the backup and is not sent again.
+        assert delivery.send_due([populated.sent.id]).get("sent", 0) == 0
     assert len(smtp.to("zoraida@guests.example")) == 1
     with pytest.raises(Exception, match="append-only"):
-        sql.run(f"DELETE FROM {hotel.schema}.audit_event")
+        sql.execute(f"DELETE FROM {hotel.schema}.audit_event")
 
 
-def test_its_walls_are_those_of_any_hotel(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_sets_the_privileges_of_a_provisioned_hotel(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
-    erase(sol)
+    delete(sol)
     restore(file)
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         assert roles.find_privilege_drift(cursor, get_database_logins(cursor)) == []
 
 
-def test_its_schema_is_a_provisioned_one_to_the_letter(sol: Hotel, file: Path) -> None:
-    provisioned = letters(services.create_hotel(slug="luna", name="Luna").schema)
+def test_restore_hotel_creates_the_same_schema_as_provisioning(sol: Hotel, file: Path) -> None:
+    provisioned = sorted_dump(services.create_hotel(slug="luna", name="Luna").schema)
     backup(file, "sol")
-    erase(sol)
+    delete(sol)
     restore(file)
-    assert letters("hotel_sol") == provisioned
+    assert sorted_dump("hotel_sol") == provisioned
     restore(file, slug="sol-again")
-    assert letters("hotel_sol_again") == provisioned
+    assert sorted_dump("hotel_sol_again") == provisioned
 
 
-def test_the_platforms_trail_says_from_which_file(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_records_the_digest_of_the_file(sol: Hotel, file: Path) -> None:
     digest = backup(file, "sol")["sha256"]
-    erase(sol)
+    delete(sol)
     restore(file)
     with platform_context():
         event = Event.objects.get(event="hotel.restored")
@@ -117,118 +121,124 @@ def test_the_platforms_trail_says_from_which_file(sol: Hotel, file: Path) -> Non
     assert event.description.endswith("restored the hotel sol from a backup")
 
 
-def test_a_slug_that_is_a_word_of_the_schema_harms_nothing(file: Path) -> None:
-    """Its schema is hotel_id, which would be a good name for a column."""
+def test_restore_hotel_keeps_a_column_named_like_the_schema(file: Path) -> None:
+    """The schema of the slug `id` is hotel_id."""
     hotel = services.create_hotel(slug="id", name="Id")
-    sql.run(
+    sql.execute(
         f"ALTER TABLE {hotel.schema}.locks_room ADD COLUMN hotel_id text DEFAULT 'hotel_id' CHECK (hotel_id <> '')"
     )
     backup(file, "id")
     restore(file, slug="other-one")
-    found = sql.ask(
+    defaults = sql.query(
         "SELECT column_default FROM information_schema.columns "
         "WHERE table_schema = 'hotel_other_one' AND column_name = 'hotel_id'"
     )
-    assert found == [("'hotel_id'::text",)]
+    assert defaults == [("'hotel_id'::text",)]
 
 
 # Migrations
 
 
-def test_an_older_backup_is_migrated_before_it_opens(
+def test_restore_hotel_of_an_older_backup_migrates_the_hotel_before_it_is_active(
     sol: Hotel, file: Path, add_migration: AddMigration
 ) -> None:
     backup(file, "sol")
-    erase(sol)
+    delete(sol)
     field = models.CharField(max_length=20, default="", db_default="")
     add_migration("locks", [migrations.AddField("room", "note", field)])
     call_command("migrate", verbosity=0)
     assert restore(file)["status"] == "active"
-    assert hotel_called("sol").schema_version == hotel_called("alpha").schema_version
-    assert sql.ask(
+    assert get_hotel("sol").schema_version == get_hotel("alpha").schema_version
+    assert sql.query(
         "SELECT 1 FROM information_schema.columns WHERE table_schema = 'hotel_sol' AND column_name = 'note'"
     )
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         assert roles.find_privilege_drift(cursor, get_database_logins(cursor)) == []
 
 
-def test_where_migrating_fails_it_stays_suspended_and_says_what_to_do(
+def test_restore_hotel_with_a_failing_migration_keeps_the_hotel_suspended(
     sol: Hotel, file: Path, add_migration: AddMigration
 ) -> None:
     with hotel_context(sol):
         rooms.ensure_rooms({"single": 2})
     backup(file, "sol")
-    erase(sol)
-    once = models.UniqueConstraint(fields=["room_type"], name="locks_room_type_once")
-    add_migration("locks", [migrations.AddConstraint("room", once)])
+    delete(sol)
+    constraint = models.UniqueConstraint(fields=["room_type"], name="locks_room_type_once")
+    add_migration("locks", [migrations.AddConstraint("room", constraint)])
     call_command("migrate", verbosity=0)
-    told = restore(file)
-    assert told["status"] == "suspended"
-    assert "migrate --hotel sol" in told["suspension_reasons"][0]
-    assert len(lived_in.everything("hotel_sol")["locks_room"]) == 2
+    result = restore(file)
+    assert result["status"] == "suspended"
+    assert "migrate --hotel sol" in result["suspension_reasons"][0]
+    assert len(populated_hotel.read_rows("hotel_sol")["locks_room"]) == 2
 
 
-def test_a_backup_of_newer_code_is_refused(sol: Hotel, file: Path, tmp_path: Path) -> None:
-    sql.run(
+def test_restore_hotel_of_a_backup_from_a_later_version_is_refused(
+    sol: Hotel, file: Path, tmp_path: Path
+) -> None:
+    sql.execute(
         "INSERT INTO hotel_sol.django_migrations (app, name, applied) VALUES ('locks', '0099_suites', now())"
     )
-    sql.run(
+    sql.execute(
         "UPDATE tenants_hotel SET schema_version = (SELECT left(encode(sha256(convert_to("
         "string_agg(app || '.' || name, E'\\n' ORDER BY (app || '.' || name) COLLATE \"C\"), 'UTF8')), 'hex'), 32) "
         "FROM hotel_sol.django_migrations) "
         "WHERE slug = 'sol'"
     )
     backup(file, "sol")
-    traces = Traces()
-    with pytest.raises(CommandError, match=r"does not have: locks\.0099_suites.*or later"):
+    state = DatabaseState()
+    with pytest.raises(CommandError, match=r"does not have its migrations locks\.0099_suites.*or later"):
         restore(file, slug="sol-copy")
-    assert traces.are_none()
+    assert state.is_unchanged()
 
 
-def test_a_database_that_was_never_migrated_is_told(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_into_an_unmigrated_database_is_refused(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
-    sql.run("DROP TABLE tenants_schematemplate")
+    sql.execute("DROP TABLE tenants_schematemplate")
     with pytest.raises(CommandError, match=r"manage\.py migrate"):
         restore(file, slug="sol-copy")
 
 
-# What stands in the way
+# Conflicts
 
 
-def test_a_slug_that_is_taken_is_refused(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_with_a_slug_in_use_is_refused(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
-    traces = Traces()
+    state = DatabaseState()
     with pytest.raises(CommandError, match=r"--slug sol-restored.*erase_hotel sol"):
         restore(file)
-    with pytest.raises(CommandError, match="There is a hotel 'alpha' here"):
+    with pytest.raises(CommandError, match="The hotel 'alpha' already exists"):
         restore(file, slug="ALPHA")
-    assert traces.are_none()
+    assert state.is_unchanged()
 
 
-def test_a_slug_that_can_not_be_is_wrong_usage(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_with_an_invalid_slug_is_wrong_usage(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     with pytest.raises(CommandError, match="reserved") as caught:
         restore(file, slug="staging")
     assert caught.value.returncode == 2
 
 
-def test_a_domain_that_another_hotel_has_is_refused(sol: Hotel, other_hotel: Hotel, file: Path) -> None:
+def test_restore_hotel_whose_domain_another_hotel_uses_is_refused(
+    sol: Hotel, other_hotel: Hotel, file: Path
+) -> None:
     backup(file, "sol")
-    erase(sol)
+    delete(sol)
     services.add_domain(hotel_id=other_hotel.id, host="hotel-sol.example")
-    traces = Traces()
+    state = DatabaseState()
     with pytest.raises(CommandError, match=r"hotel-sol\.example \(beta\).*--slug sol-restored"):
         restore(file)
-    assert traces.are_none()
+    assert state.is_unchanged()
     assert restore(file, slug="sol-restored")["skipped_rows"] == {"tenants_domain": 1}
 
 
-def test_a_contact_that_another_hotel_has_stays_there(sol: Hotel, other_hotel: Hotel, file: Path) -> None:
+def test_restore_hotel_skips_a_contact_that_another_hotel_has(
+    sol: Hotel, other_hotel: Hotel, file: Path
+) -> None:
     with platform_context():
         for value in ("a@example.com", "b@example.com"):
             ContactIdentifier.objects.create(hotel=sol, kind="email", value=value)
     backup(file, "sol")
-    erase(sol)
+    delete(sol)
     with platform_context():
         ContactIdentifier.objects.create(hotel=other_hotel, kind="email", value="a@example.com")
     assert restore(file)["skipped_rows"] == {"tenants_contactidentifier": 1}
@@ -238,12 +248,12 @@ def test_a_contact_that_another_hotel_has_stays_there(sol: Hotel, other_hotel: H
         assert Domain.objects.get(host="hotel-sol.example").hotel.slug == "sol"
 
 
-def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_during_a_migration_is_refused(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
-    traces = Traces()
+    state = DatabaseState()
     caught: list[CommandError] = []
 
-    def try_it() -> None:
+    def try_restore() -> None:
         try:
             restore(file, slug="sol-copy")
         except CommandError as error:
@@ -252,21 +262,21 @@ def test_it_waits_for_no_migration_and_disturbs_none(sol: Hotel, file: Path) -> 
             connection.close()
 
     with direct_connection(), platform_context(), hold_migration_lock():
-        thread = threading.Thread(target=try_it)
+        thread = threading.Thread(target=try_restore)
         thread.start()
         thread.join()
-    assert "`migrate`" in str(caught[0])
-    assert traces.are_none()
+    assert "Another migration" in str(caught[0])
+    assert state.is_unchanged()
 
 
-def test_killed_in_the_middle_it_leaves_nothing_and_can_be_run_again(sol: Hotel, file: Path) -> None:
-    """It waits when schema, rows and role are made, and gets kill -9 there."""
+def test_restore_hotel_that_was_killed_leaves_nothing_and_can_be_run_again(sol: Hotel, file: Path) -> None:
+    """The command waits for a lock after it has created schema, rows and role, and is killed there."""
     with hotel_context(sol):
         rooms.ensure_rooms({"single": 20})
     backup(file, "sol")
-    erase(sol)
-    traces = Traces()
-    kill_where_it_waits("restore_hotel", str(file), lock="LOCK TABLE tenants_hotel IN SHARE MODE")
-    assert traces.are_none()
+    delete(sol)
+    state = DatabaseState()
+    kill_while_waiting_for_lock("restore_hotel", str(file), lock="LOCK TABLE tenants_hotel IN SHARE MODE")
+    assert state.is_unchanged()
     assert restore(file)["status"] == "active"
-    assert len(lived_in.everything("hotel_sol")["locks_room"]) == 20
+    assert len(populated_hotel.read_rows("hotel_sol")["locks_room"]) == 20

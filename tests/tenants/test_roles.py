@@ -96,7 +96,7 @@ def test_runtime_login_without_a_role_is_denied_access_to_a_hotels_schema(hotel:
 @pytest.mark.django_db(transaction=True)
 def test_migrate_gives_the_runtime_login_its_settings() -> None:
     migrate_and_list_repaired()  # the settings belong to one database, and the test database is a copy
-    rows = sql.ask(
+    rows = sql.query(
         "SELECT unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase "
         "WHERE d.datname = current_database()"
     )
@@ -109,7 +109,7 @@ def test_migrate_gives_the_runtime_login_its_settings() -> None:
 def test_public_role_cannot_read_any_table_of_the_schema_public() -> None:
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         assert shared_roles.find_exposed_objects(cursor) == []
-    assert sql.ask("SELECT has_schema_privilege('public', 'public', 'USAGE')") == [(False,)]
+    assert sql.query("SELECT has_schema_privilege('public', 'public', 'USAGE')") == [(False,)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -131,7 +131,7 @@ def test_check_finds_privilege_drift_and_migrate_repairs_it(drift: str) -> None:
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         runtime = get_database_logins(cursor).runtime
     assert migrate_and_list_repaired() == []
-    sql.run(drift.format(role=hotel.role, schema=hotel.schema, group=roles.group_role(), runtime=runtime))
+    sql.execute(drift.format(role=hotel.role, schema=hotel.schema, group=roles.group_role(), runtime=runtime))
     assert [message.id for message in role_checks.check_roles(None, databases=["default"])] == [
         "tenants.E010"
     ]
@@ -142,11 +142,13 @@ def test_check_finds_privilege_drift_and_migrate_repairs_it(drift: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_migrate_repairs_the_policies_and_privileges_of_the_shared_tables() -> None:
-    sql.run("DROP POLICY own_rows ON tenants_dueitem; ALTER TABLE tenants_hotel DISABLE ROW LEVEL SECURITY")
-    sql.run("GRANT SELECT ON public.audit_event TO PUBLIC")
+    sql.execute(
+        "DROP POLICY own_rows ON tenants_dueitem; ALTER TABLE tenants_hotel DISABLE ROW LEVEL SECURITY"
+    )
+    sql.execute("GRANT SELECT ON public.audit_event TO PUBLIC")
     migrate_and_list_repaired()
-    assert sql.ask("SELECT count(*) FROM pg_policies WHERE policyname = 'own_rows'") == [(3,)]
-    assert sql.ask("SELECT relrowsecurity FROM pg_class WHERE oid = 'public.tenants_hotel'::regclass") == [
+    assert sql.query("SELECT count(*) FROM pg_policies WHERE policyname = 'own_rows'") == [(3,)]
+    assert sql.query("SELECT relrowsecurity FROM pg_class WHERE oid = 'public.tenants_hotel'::regclass") == [
         (True,)
     ]
     test_public_role_cannot_read_any_table_of_the_schema_public()
@@ -169,7 +171,7 @@ def test_create_hotel_without_database_roles_creates_no_role_and_checks_warn(set
     settings.DATABASE_ROLES = False
     hotel = services.create_hotel(slug="no-role", name="No Role")
     assert hotel.tenant.role is None
-    assert hotel.role not in sql.hotel_roles()
+    assert hotel.role not in sql.list_hotel_roles()
     # W013: the tests use two logins, and without roles the runtime login is granted nothing.
     assert [message.id for message in role_checks.check_roles_setting(None)] == [
         "tenants.W010",
@@ -183,12 +185,12 @@ def test_check_reports_an_inheriting_runtime_login_before_postgresql_16(
 ) -> None:
     name = f"inheriting_{os.getpid()}"
     monkeypatch.setitem(settings.DATABASES["default"], "USER", name)
-    sql.run(f"CREATE ROLE {name} LOGIN INHERIT")
+    sql.execute(f"CREATE ROLE {name} LOGIN INHERIT")
     try:
         ids = {message.id for message in role_checks.check_roles(None, databases=["default"])}
-        ((version,),) = sql.ask("SELECT current_setting('server_version_num')::int")
+        ((version,),) = sql.query("SELECT current_setting('server_version_num')::int")
     finally:
-        sql.run(f"DROP ROLE {name}")
+        sql.execute(f"DROP ROLE {name}")
     assert ("tenants.E015" in ids) is (version < MEMBERSHIP_OPTIONS_SINCE)
     assert {"tenants.E010", "tenants.W012"} <= ids
 
@@ -216,9 +218,9 @@ def test_single_login_that_set_a_hotels_role_is_denied_access_to_other_hotels(ho
 @pytest.mark.django_db(transaction=True)
 def test_drop_role_sql_after_the_schema_is_dropped_drops_the_role() -> None:
     hotel = services.create_hotel(slug="short-lived", name="Short Lived")
-    sql.run(f"DROP SCHEMA {hotel.schema} CASCADE;" + roles.drop_role_sql(role=hotel.role))
-    assert hotel.role not in sql.hotel_roles()
-    sql.run(roles.drop_role_sql(role=hotel.role))
+    sql.execute(f"DROP SCHEMA {hotel.schema} CASCADE;" + roles.drop_role_sql(role=hotel.role))
+    assert hotel.role not in sql.list_hotel_roles()
+    sql.execute(roles.drop_role_sql(role=hotel.role))
 
 
 def test_due_items_of_a_hotel_are_written_with_its_role(

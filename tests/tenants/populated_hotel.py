@@ -1,4 +1,4 @@
-"""A hotel that has something everywhere: what a backup must bring back, and what a masked one must hide."""
+"""A hotel with rows in all important tables, for tests of backups."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,8 +29,8 @@ from tests.servers import MailServer
 from tests.tenants import sql
 
 PASSWORD = "correct horse battery"
-#: What would tell who somebody is, or let somebody in. None of it stands by itself in a masked copy.
-PERSONAL = (
+#: Personal data and secrets that a masked backup must not contain.
+PERSONAL_VALUES = (
     "Zoraida",
     "zoraida",
     "+34600111222",
@@ -42,14 +42,16 @@ PERSONAL = (
 
 
 @dataclass(frozen=True, slots=True)
-class LivedIn:
+class PopulatedHotel:
+    """The hotel, the text of its API key, and a reminder that was sent."""
+
     hotel: Hotel
     key: str
     sent: Reminder
 
 
-def lived_in(slug: str, *, folder: Path, smtp: MailServer) -> LivedIn:
-    """Bookings, staff, a key, a session's worth of holds, a mail that went, a failure, contacts, a domain."""
+def create_populated_hotel(slug: str, *, folder: Path, smtp: MailServer) -> PopulatedHotel:
+    """Create a hotel with bookings, staff, an API key, holds, a sent e-mail, a failure, contacts and a domain."""
     hotel = hotels.create_hotel(
         slug=slug, name="Hotel Sol", time_zone="Europe/Madrid", language="es", email="sol@hotel-sol.example",
         domains=["hotel-sol.example"],
@@ -91,7 +93,7 @@ def lived_in(slug: str, *, folder: Path, smtp: MailServer) -> LivedIn:
     with platform_context():
         ContactIdentifier.objects.create(hotel=hotel, kind="email", value="zoraida@guests.example")
         ContactIdentifier.objects.create(hotel=hotel, kind="phone", value="+34600111222")
-    return LivedIn(hotel, secret, sent)
+    return PopulatedHotel(hotel, secret, sent)
 
 
 def _send_one(smtp: MailServer) -> Reminder:
@@ -116,21 +118,24 @@ def _bookings(folder: Path) -> Path:
     return path
 
 
-def everything(schema: str) -> dict[str, list[str]]:
-    """Table -> its rows, each as one text, by the server's own cast and not by what is being tested."""
-    tables = sql.ask("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", schema)
+def read_rows(schema: str) -> dict[str, list[str]]:
+    """Return the rows of each table as text, read with the server's cast and not with the code under test."""
+    tables = sql.query("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", schema)
     return {
         table: [
-            row for (row,) in sql.ask(f'SELECT t::text FROM {schema}.{table} t ORDER BY t::text COLLATE "C"')
+            row
+            for (row,) in sql.query(f'SELECT t::text FROM {schema}.{table} t ORDER BY t::text COLLATE "C"')
         ]
         for (table,) in tables
     }
 
 
-def shared(hotel_id: Any) -> dict[str, list[tuple[Any, ...]]]:
-    """Its rows of the shared tables, without whose they are and what the tick notes."""
+def read_shared_rows(hotel_id: Any) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the hotel's rows of the shared tables, without its id and what the dispatcher changes."""
     return {
-        table: sql.ask(f"SELECT {columns} FROM {table} WHERE hotel_id = %s ORDER BY {columns}", str(hotel_id))
+        table: sql.query(
+            f"SELECT {columns} FROM {table} WHERE hotel_id = %s ORDER BY {columns}", str(hotel_id)
+        )
         for table, columns in {
             "tenants_domain": "host, created_at",
             "tenants_contactidentifier": "kind, value, created_at",

@@ -1,0 +1,55 @@
+"""Runs of a command that is killed at a point that the test chooses."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg
+from django.conf import settings
+
+from hotelagent.embedded import paths
+from tests.tenants import sql
+
+T = TypeVar("T")
+
+
+def kill_while_waiting_for_lock(
+    *arguments: str, lock: str, program: tuple[str, ...] = ("manage.py",), kill_backend: bool = False
+) -> None:
+    """Run `manage.py` until it waits for the lock that the statement `lock` takes, and kill it with SIGKILL there.
+
+    On return the server has rolled back what the command had not committed. The server finishes a statement that it
+    already runs, unless `kill_backend` is set.
+    """
+    previous = _other_backends()
+    # This transaction only holds the lock. The queries below run in others, because CREATE INDEX CONCURRENTLY waits for
+    # every transaction with a snapshot.
+    with psycopg.connect(settings.DATABASE_DIRECT_URL) as holder:
+        holder.execute(lock)
+        with subprocess.Popen([sys.executable, *program, *arguments], cwd=paths.CHECKOUT) as process:
+            waiting = "SELECT pid FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))"
+            blocked = _wait_until(lambda: sql.query(waiting, holder.info.backend_pid))
+            process.send_signal(signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+        if kill_backend:
+            sql.query("SELECT pg_terminate_backend(%s)", blocked[0][0])
+        holder.rollback()
+    # A backend notices the lost client when it stops waiting. The command's other connections end later, and one of
+    # them holds the migration lock, which would refuse a second command.
+    _wait_until(lambda: not _other_backends() - previous)
+
+
+def _other_backends() -> set[int]:
+    others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    return {pid for (pid,) in sql.query(others)}
+
+
+def _wait_until(condition: Callable[[], T]) -> T:
+    deadline = time.monotonic() + 30
+    while not (result := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return result
