@@ -13,7 +13,6 @@ class RemindersConfig(AppConfig):
         # These modules register checks, signal receivers and handlers when they are imported.
         from reminders import checks  # noqa: F401, PLC0415
         from reminders.planning import signals  # noqa: F401, PLC0415
-        from reminders.reservations import board  # noqa: F401, PLC0415
         from reminders.services import reminders  # noqa: F401, PLC0415
 
         due.register(kind=due_kinds.REMINDER, task="reminders.tasks.send_due", combine_hotels=True)

@@ -1,4 +1,4 @@
-"""Figures for the first page of the hotel's admin."""
+"""The cards and panels of reservations and reminders on the start page of the hotel's admin."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from locks.selectors import today
 from reminders import selectors
 from reminders.models import Reservation, ReservationStatus
 
-ARRIVALS_SHOWN = 8
+_MAX_ARRIVALS = 8
 
 
 @dashboard.register_card(scope="reservations:read", order=0)
@@ -22,44 +22,59 @@ def arrivals_today(_request: HttpRequest) -> Card:
     expected = Reservation.objects.filter(
         status__in=[ReservationStatus.BOOKED, ReservationStatus.CHECKED_OUT]
     )
-    leaving = expected.filter(departure=day).count()
+    departures = expected.filter(departure=day).count()
     return Card(
         title=_("Arrivals today"),
         value=expected.filter(arrival=day).count(),
-        note=ngettext("%(count)d departure", "%(count)d departures", leaving) % {"count": leaving},
+        note=ngettext("%(count)d departure", "%(count)d departures", departures) % {"count": departures},
         url=reverse("admin:reminders_reservation_changelist")
         + f"?arrival__year={day.year}&arrival__month={day.month}&arrival__day={day.day}",
         icon="luggage",
     )
 
 
+@dashboard.register_card(scope="reminders:read", order=30)
+def reminders_today(_request: HttpRequest) -> Card:
+    summary = selectors.status_summary()
+    return Card(
+        title=_("Reminders to send today"),
+        value=summary.due_today,
+        note=_("%(sent)d sent, %(late)d late, %(unknown)d unknown")
+        % {"sent": summary.sent_today, "late": summary.late, "unknown": summary.unknown},
+        url=reverse("admin:reminders_reminder_changelist"),
+        icon="mail",
+        tone="bad" if summary.unknown or summary.late else "plain",
+    )
+
+
 @dashboard.register_panel(scope="reminders:read", order=0)
 def reminders_by_day(_request: HttpRequest) -> Panel:
-    return Panel("reminders/chart.html", chart(), stylesheet="reminders/reminders.css")
+    return Panel("reminders/chart.html", daily_chart(), stylesheet="reminders/reminders.css")
 
 
 @dashboard.register_panel(scope="reservations:read", order=10)
-def who_arrives(_request: HttpRequest) -> Panel | None:
-    """Who is expected today, by name; the list has the others."""
+def guests_arriving_today(_request: HttpRequest) -> Panel | None:
     arriving = Reservation.objects.select_related("stay__room").filter(
         arrival=today(), status=ReservationStatus.BOOKED
     )
-    shown = list(arriving.order_by("guest_name", "id")[:ARRIVALS_SHOWN])
-    if not shown:
+    reservations = list(arriving.order_by("guest_name", "id")[:_MAX_ARRIVALS])
+    if not reservations:
         return None
-    return Panel("reminders/arrivals.html", {"reservations": shown}, stylesheet="reminders/reminders.css")
+    return Panel(
+        "reminders/arrivals.html", {"reservations": reservations}, stylesheet="reminders/reminders.css"
+    )
 
 
-def chart() -> dict[str, Any]:
-    """The days of the chart; heights are per cent of the fullest day's."""
-    days = selectors.by_day()
+def daily_chart() -> dict[str, Any]:
+    """Return the bars of `chart.html`. Their heights are percentages of the day with the most reminders."""
+    days = selectors.daily_counts()
     most = max((day.planned for day in days), default=0) or 1
     bars = [
         {
-            "day": day,
+            "counts": day,
             "planned": 100 * day.planned // most,
             "sent": 100 * day.sent // most,
-            "troubled": 100 * day.troubled // most,
+            "failed_or_unknown": 100 * day.failed_or_unknown // most,
         }
         for day in days
     ]

@@ -1,4 +1,4 @@
-"""What the trail knows of reservations and reminders. People are named by id, never by name or address."""
+"""The audit events of reservations and reminders. They contain no names and addresses of guests."""
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -6,27 +6,27 @@ from django.utils.translation import gettext_noop
 from audit.registry import register
 from reminders.models import FIRST_RULES, Reminder, SkipReason, SuppressionReason
 
-_SKIPPED = {reason.value: reason.label for reason in SkipReason}
-_SUPPRESSED = {reason.value: reason.label for reason in SuppressionReason}
-#: What providers call a mail that came back.
+_SKIP_REASONS = {reason.value: reason.label for reason in SkipReason}
+_SUPPRESSION_REASONS = {reason.value: reason.label for reason in SuppressionReason}
+#: Events of e-mail providers that report that a message was not delivered.
 UNDELIVERED_REASONS = {
-    "bounced": gettext_noop("the receiving server sent it back"),
-    "rejected": gettext_noop("the provider did not send it"),
-    "failed": gettext_noop("the provider could not send it"),
+    "bounced": gettext_noop("the receiving server returned the message"),
+    "rejected": gettext_noop("the provider did not send the message"),
+    "failed": gettext_noop("the provider could not send the message"),
 }
-#: These, and the codes of `reminders.errors`.
+#: Labels of the values of `error` and `reason`: codes of `reminders.errors`, `worker-lost`, and provider events.
 ERROR_LABELS = {
-    "mail-rejected": _("the mail server refused it"),
-    "mail-deferred": _("the mail server did not take it in time"),
-    "invalid-template": _("its template has a mistake"),
-    "mail-outcome-unknown": _("the connection broke after the mail was handed over"),
-    "worker-lost": _("the worker was lost after it handed the mail over"),
-    **{what: _(words) for what, words in UNDELIVERED_REASONS.items()},
+    "mail-rejected": _("the mail server rejected the message"),
+    "mail-deferred": _("the mail server did not accept the message in time"),
+    "invalid-template": _("the template is not valid"),
+    "mail-outcome-unknown": _("the connection was lost after the transmission had started"),
+    "worker-lost": _("the worker was lost after the transmission had started"),
+    **{event: _(label) for event, label in UNDELIVERED_REASONS.items()},
 }
 
 RESERVATION_CREATED = register(
     "reservation.created",
-    description=_("{actor} stored reservation {number} from {arrival} to {departure}"),
+    description=_("{actor} created reservation {number} from {arrival} to {departure}"),
     fields=("number", "arrival", "departure"),
 )
 RESERVATION_CHANGED = register(
@@ -47,80 +47,82 @@ RESERVATIONS_IMPORTED = register(
 )
 REMINDER_SENT = register(
     "reminder.sent",
-    description=_("{actor} sent reservation {number} its reminder “{rule}”"),
+    description=_("{actor} sent the reminder “{rule}” for reservation {number}"),
     fields=("number", "rule", "attempts"),
     labels={"rule": FIRST_RULES},
 )
 REMINDER_SKIPPED = register(
     "reminder.skipped",
-    description=_("{actor} skipped the reminder “{rule}” of reservation {number}: {reason}"),
+    description=_("{actor} skipped the reminder “{rule}” for reservation {number}: {reason}"),
     fields=("number", "rule", "reason"),
-    labels={"rule": FIRST_RULES, "reason": _SKIPPED},
+    labels={"rule": FIRST_RULES, "reason": _SKIP_REASONS},
 )
 REMINDER_FAILED = register(
     "reminder.failed",
-    description=_("{actor} could not send reservation {number} its reminder “{rule}”: {error}"),
+    description=_("{actor} could not send the reminder “{rule}” for reservation {number}: {error}"),
     fields=("number", "rule", "error"),
     labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
 )
 REMINDER_UNKNOWN = register(
     "reminder.unknown",
-    description=_("Nobody knows whether reservation {number} got its reminder “{rule}”: {error}"),
+    description=_("It is unknown whether the reminder “{rule}” for reservation {number} was sent: {error}"),
     fields=("number", "rule", "error"),
     labels={"rule": FIRST_RULES, "error": ERROR_LABELS},
 )
 REMINDER_CANCELLED = register(
     "reminder.cancelled",
-    description=_("{actor} cancelled the reminder “{rule}” of reservation {number}"),
+    description=_("{actor} cancelled the reminder “{rule}” for reservation {number}"),
     fields=("number", "rule", "was"),
     labels={"rule": FIRST_RULES},
 )
 REMINDER_SEND_REQUESTED = register(
     "reminder.send_requested",
-    description=_("{actor} asked for the reminder “{rule}” of reservation {number} to go now"),
+    description=_("{actor} requested to send the reminder “{rule}” for reservation {number} now"),
     fields=("number", "rule", "was"),
     labels={"rule": FIRST_RULES},
 )
 REMINDER_SETTLED = register(
     "reminder.settled",
-    description=_("{actor} settled the reminder “{rule}” of reservation {number}: it {outcome}"),
+    description=_("{actor} settled the reminder “{rule}” for reservation {number}: it {outcome}"),
     fields=("number", "rule", "outcome"),
     labels={"rule": FIRST_RULES, "outcome": {"was sent": _("was sent"), "was not sent": _("was not sent")}},
 )
 REMINDERS_REPLANNED = register(
     "reminder.replanned",
-    description=_("{actor} had all reminders planned again: {scheduled} scheduled, {cancelled} cancelled"),
+    description=_("{actor} planned all reminders again: {scheduled} scheduled, {cancelled} cancelled"),
     fields=("scheduled", "skipped", "cancelled"),
 )
 REMINDER_UNDELIVERED = register(
     "reminder.undelivered",
-    description=_("{actor} could not deliver the reminder “{rule}” of reservation {number}: {reason}"),
+    description=_(
+        "{actor} reported that the reminder “{rule}” for reservation {number} was not delivered: {reason}"
+    ),
     fields=("number", "rule", "reason"),
     labels={"rule": FIRST_RULES, "reason": ERROR_LABELS},
 )
 SUPPRESSION_UNSUBSCRIBED = register(
     "suppression.unsubscribed",
-    description=_("The guest of reservation {number} unsubscribed from the hotel's mails"),
+    description=_("The guest of reservation {number} unsubscribed from the hotel's e-mails"),
     fields=("number",),
 )
 SUPPRESSION_REPORTED = register(
     "suppression.reported",
     description=_("{actor} reported the address of reservation {number}: {reason}"),
     fields=("number", "reason"),
-    labels={"reason": _SUPPRESSED},
+    labels={"reason": _SUPPRESSION_REASONS},
 )
 SUPPRESSION_ADDED = register(
-    "suppression.added", description=_("{actor} put an address on the suppression list")
+    "suppression.added", description=_("{actor} added an address to the suppression list")
 )
 SUPPRESSION_REMOVED = register(
     "suppression.removed",
-    description=_("{actor} took an address off the suppression list, where it stood as {reason}"),
+    description=_("{actor} removed an address from the suppression list (reason: {reason})"),
     fields=("reason",),
-    labels={"reason": _SUPPRESSED},
+    labels={"reason": _SUPPRESSION_REASONS},
 )
 EMAIL_BRANDING_CHANGED = register(
     "email_branding.changed",
-    description=_("{actor} changed how the mails look: {changed}"),
+    description=_("{actor} changed the e-mail branding: {changed}"),
     fields=("changed",),
     labels={"changed": {"colour": _("colour"), "logo": _("logo")}},
 )
@@ -137,5 +139,5 @@ CALENDAR_UNLINKED = register(
 
 
 def reminder_fields(reminder: Reminder) -> dict[str, str]:
-    """The fields that say which reminder it was, to a reader who knows reservations and not our ids."""
+    """Return the event fields that identify a reminder for staff, who don't know our ids."""
     return {"number": reminder.reservation.external_id, "rule": reminder.rule.name}

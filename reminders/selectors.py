@@ -1,4 +1,4 @@
-"""What can be read about reservations and reminders."""
+"""Queries about reservations and reminders."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from hotelagent.core.text import single_line
 from reminders.errors import ReservationNotFound
-from reminders.local_time import hotel_time_zone
+from reminders.local_time import hotel_time_zone, local_date
 from reminders.models import Reminder, Reservation, Suppression
 from tenants.context import current_hotel
 
 
 def reminders() -> QuerySet[Reminder]:
+    """Return all reminders with their reservations and rules."""
     return Reminder.objects.select_related("reservation", "rule")
 
 
@@ -28,69 +30,68 @@ def is_suppressed(address: str) -> bool:
 
 
 def reservation_by_number(external_id: str) -> Reservation:
-    """`external_id` as it was given when it was stored. Raises ReservationNotFound."""
-    external_id = single_line(external_id)
-    found = Reservation.objects.select_related("stay__room").filter(external_id=external_id).first()
-    if found is None:
-        raise ReservationNotFound(f"There is no reservation {external_id} here.")
-    return found
+    """Return the reservation with this PMS number. Raises ReservationNotFound."""
+    external_id = single_line(external_id)  # as when it was stored
+    reservation = Reservation.objects.select_related("stay__room").filter(external_id=external_id).first()
+    if reservation is None:
+        raise ReservationNotFound(_("There is no reservation {number}.").format(number=external_id))
+    return reservation
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """One line of a reservation's timeline; the time is UTC."""
+class TimelineEntry:
+    """A reminder in the timeline of a reservation, at the time at which it was or will be sent (UTC)."""
 
     at: datetime
     reminder: Reminder
 
-    @property
-    def error(self) -> str:
-        return self.reminder.error_message
 
-
-def timeline(*, reservation_id: uuid.UUID) -> list[Moment]:
-    """What went, what will go and what does not, in the order of time."""
-    found = reminders().filter(reservation_id=reservation_id)
-    return sorted((Moment(r.sent_at or r.planned_for, r) for r in found), key=lambda moment: moment.at)
+def timeline(*, reservation_id: uuid.UUID) -> list[TimelineEntry]:
+    """Return all reminders of a reservation, ordered by time."""
+    entries = (
+        TimelineEntry(reminder.sent_at or reminder.planned_for, reminder)
+        for reminder in reminders().filter(reservation_id=reservation_id)
+    )
+    return sorted(entries, key=lambda entry: entry.at)
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """How many reminders were to go on a day at the hotel (not those skipped), and what became of them."""
+class DailyCounts:
+    """Numbers of reminders that were planned for one local date. Skipped and cancelled ones are not counted."""
 
     day: date
     planned: int
     sent: int
-    troubled: int  # failed or unknown
+    failed_or_unknown: int
 
 
-_AROUND = 7  # days
-_BY_DAY = """
+_DAYS_AROUND_TODAY = 7
+_DAILY_COUNTS = """
 SELECT (planned_for AT TIME ZONE %(zone)s)::date AS day, count(*) FILTER (WHERE status NOT IN ('cancelled', 'skipped')),
     count(*) FILTER (WHERE status = 'sent'), count(*) FILTER (WHERE status IN ('failed', 'unknown'))
 FROM reminders_reminder WHERE planned_for >= %(since)s AND planned_for < %(until)s GROUP BY day
 """
 
 
-def by_day() -> list[Day]:
-    """Every day from a week ago to a week ahead. One walk along the index on planned_for."""
+def daily_counts() -> list[DailyCounts]:
+    """Return the counts of every day from a week ago to a week ahead. Scans the index on `planned_for` once."""
     now = timezone.now()
-    values: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "zone": current_hotel().time_zone,
-        "since": now - timedelta(days=_AROUND + 1),
-        "until": now + timedelta(days=_AROUND + 1),
+        "since": now - timedelta(days=_DAYS_AROUND_TODAY + 1),
+        "until": now + timedelta(days=_DAYS_AROUND_TODAY + 1),
     }
     with connection.cursor() as cursor:
-        cursor.execute(_BY_DAY, values)
-        found = {day: Day(day, planned, sent, troubled) for day, planned, sent, troubled in cursor.fetchall()}
-    today = now.astimezone(hotel_time_zone()).date()
-    days = (today + timedelta(days=n) for n in range(-_AROUND, _AROUND + 1))
-    return [found.get(day, Day(day, 0, 0, 0)) for day in days]
+        cursor.execute(_DAILY_COUNTS, parameters)
+        counts = {row[0]: DailyCounts(*row) for row in cursor.fetchall()}
+    today = local_date(now, zone=hotel_time_zone())
+    days = (today + timedelta(days=n) for n in range(-_DAYS_AROUND_TODAY, _DAYS_AROUND_TODAY + 1))
+    return [counts.get(day, DailyCounts(day, 0, 0, 0)) for day in days]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How reminders stand now. `late` are scheduled ones whose moment passed more than five minutes ago."""
+class StatusSummary:
+    """Numbers of reminders by status. `late` ones are scheduled and were planned for more than five minutes ago."""
 
     due_today: int
     sent_today: int
@@ -98,7 +99,7 @@ class Standing:
     unknown: int
 
 
-_STANDING = """
+_STATUS_SUMMARY = """
 SELECT count(*) FILTER (WHERE status IN ('scheduled', 'sending')),
     count(*) FILTER (WHERE status = 'sent'),
     count(*) FILTER (WHERE status = 'scheduled' AND planned_for < %(now)s - interval '5 minutes'),
@@ -109,8 +110,8 @@ WHERE planned_for >= %(now)s - interval '3 days' AND (planned_for AT TIME ZONE %
 """
 
 
-def standing() -> Standing:
-    """Of the last three days, up to the end of today at the hotel."""
+def status_summary() -> StatusSummary:
+    """Return the summary of the reminders planned between three days ago and the end of the hotel's local day."""
     with connection.cursor() as cursor:
-        cursor.execute(_STANDING, {"now": timezone.now(), "zone": current_hotel().time_zone})
-        return Standing(*cursor.fetchone())
+        cursor.execute(_STATUS_SUMMARY, {"now": timezone.now(), "zone": current_hotel().time_zone})
+        return StatusSummary(*cursor.fetchone())

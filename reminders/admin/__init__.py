@@ -1,3 +1,12 @@
-"""Reservations and reminders in the hotel's admin."""
+"""Admin pages of reservations and reminders. Each module registers its pages when it is imported."""
 
-from reminders.admin import branding, calendars, failures, reminders, reservations, rules, suppressions  # noqa: F401 - each registers its pages
+from reminders.admin import (  # noqa: F401
+    branding,
+    calendars,
+    failures,
+    reminders,
+    reservations,
+    rules,
+    suppressions,
+    templates,
+)

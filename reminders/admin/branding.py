@@ -1,4 +1,4 @@
-"""How the hotel's mails look: its colour and its logo, with the mail beside them."""
+"""The admin page of the e-mail branding: colour, logo and a preview."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminFileFieldWidg
 
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
-from reminders.admin.previews import preview_of
+from reminders.admin.previews import render_preview_frame
 from reminders.errors import InvalidColour, InvalidLogo
 from reminders.mail import rendering
 from reminders.mail.images import MOST_BYTES, Logo, read_logo
@@ -27,9 +27,9 @@ class EmailBrandingForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Logo"),
         required=False,
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": "image/png,image/jpeg"}),
-        help_text=_("PNG or JPEG, up to 200 kB. It is shown 48 pixels high, on white."),
+        help_text=_("PNG or JPEG, up to 200 kB. The logo is displayed 48 pixels high on a white background."),
     )
-    without_logo = forms.BooleanField(label=_("Without a logo"), required=False, widget=UnfoldBooleanWidget())
+    remove_logo = forms.BooleanField(label=_("Remove the logo"), required=False, widget=UnfoldBooleanWidget())
 
     class Meta:
         model = EmailBranding
@@ -43,32 +43,32 @@ class EmailBrandingForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(error.detail) from error
 
     def clean_new_logo(self) -> Logo | None:
-        given = self.cleaned_data["new_logo"]
-        if given is None:
+        upload = self.cleaned_data["new_logo"]
+        if upload is None:
             return None
         try:
-            return read_logo(given.read(MOST_BYTES + 1))
+            return read_logo(upload.read(MOST_BYTES + 1))
         except InvalidLogo as error:
             raise ValidationError(error.detail) from error
 
 
 @admin.register(EmailBranding, site=hotel_site)
 class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
-    """One thing and no list: whoever asks for the list is shown the thing."""
+    """The page of the only branding of the hotel. It takes the place of the list."""
 
     icon = "palette"
     menu_order = 35
     form = EmailBrandingForm
-    fields = ["colour", "new_logo", "without_logo", "preview"]
+    fields = ["colour", "new_logo", "remove_logo", "preview"]
     readonly_fields = ["preview"]
 
     @display(description=_("preview"))
     def preview(self, _branding: EmailBranding) -> SafeString | str:
-        """The hotel's first mail, as it was saved last."""
+        """Return the last saved version of one of the hotel's e-mails."""
         template = rendering.select_template(Template.objects.all(), languages=[current_hotel().language])
         if template is None:
             return "-"
-        return preview_of(template)
+        return render_preview_frame(template)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         page: HttpResponse = self.change_view(request, "1", extra_context=extra_context)
@@ -82,16 +82,14 @@ class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
         return EmailBranding.objects.defer("logo").get()
 
     def save_model(self, request: HttpRequest, obj: EmailBranding, form: Any, change: bool) -> None:
-        given = form.cleaned_data
+        cleaned = form.cleaned_data
         if "colour" in form.changed_data:
-            service.set_colour(colour=given["colour"])
-        if given["new_logo"] or given["without_logo"]:
-            service.set_logo(logo=given["new_logo"])
+            service.set_colour(colour=cleaned["colour"])
+        if cleaned["new_logo"] or cleaned["remove_logo"]:
+            service.set_logo(logo=cleaned["new_logo"])
 
     def response_change(self, request: HttpRequest, obj: EmailBranding) -> HttpResponse:
-        self.message_user(
-            request, _("Saved. The mails that go from now on look like this."), messages.SUCCESS
-        )
+        self.message_user(request, _("Saved. E-mails sent from now on use this branding."), messages.SUCCESS)
         return HttpResponseRedirect(request.path)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -1,4 +1,4 @@
-"""What a failed reminder is about: shown with the failure, with the way to the guest's address."""
+"""Labels and subjects of failed reminders in the dead-letter queue."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -18,26 +18,28 @@ from tenants.context import current_tenant
 
 NAMES[SEND] = gettext_lazy("sending a reminder")
 SOURCES["reminders"] = gettext_lazy("Reminders")
-for kind in (MailRejected, MailDeferred, InvalidTemplate):
-    ERRORS[f"{kind.__module__}.{kind.__qualname__}"] = ERROR_LABELS[kind.code]
+for error in (MailRejected, MailDeferred, InvalidTemplate):
+    ERRORS[f"{error.__module__}.{error.__qualname__}"] = ERROR_LABELS[error.code]
 
 
 @subject_finder(SEND)
-def reminders_behind(failures: Sequence[Failure]) -> dict[UUID, Subject]:
-    if current_tenant().id is None:  # another system's failure of this name: the platform has no reminders
+def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
+    """Return the reminder of each failure, with a link to the reservation, where the address can be corrected."""
+    if current_tenant().id is None:  # failures of the platform come from other systems and have no reminder
         return {}
-    ids = {failure.id: _uuid(failure.payload.get("reminder")) for failure in failures}
-    wanted = {reminder_id for reminder_id in ids.values() if reminder_id}
-    by_id = Reminder.objects.select_related("rule", "reservation").in_bulk(wanted)
+    reminder_ids = {failure.id: _parse_uuid(failure.payload.get("reminder")) for failure in failures}
+    reminders = Reminder.objects.select_related("rule", "reservation").in_bulk(
+        {reminder_id for reminder_id in reminder_ids.values() if reminder_id}
+    )
     return {
-        failure_id: _subject(by_id[reminder_id])
-        for failure_id, reminder_id in ids.items()
-        if reminder_id in by_id
+        failure_id: _subject(reminders[reminder_id])
+        for failure_id, reminder_id in reminder_ids.items()
+        if reminder_id in reminders
     }
 
 
-def _uuid(value: object) -> UUID | None:
-    """None for what is none: other systems may post failures under any name."""
+def _parse_uuid(value: object) -> UUID | None:
+    """Return the UUID, or None if the value is not one: other systems may post failures with any payload."""
     try:
         return UUID(str(value))
     except ValueError:
@@ -46,7 +48,7 @@ def _uuid(value: object) -> UUID | None:
 
 def _subject(reminder: Reminder) -> Subject:
     return Subject(
-        title=_("Reminder “%(rule)s” to %(reservation)s")
+        title=_("Reminder “%(rule)s” for %(reservation)s")
         % {"rule": reminder.rule, "reservation": reminder.reservation},
         url=reverse("admin:reminders_reservation_change", args=[reminder.reservation_id]),
     )

@@ -1,4 +1,4 @@
-"""A mail as its reader would see it, inside a page of the admin."""
+"""Previews of e-mails on pages of the admin."""
 
 import re
 
@@ -14,16 +14,18 @@ from reminders.models import Template
 from tenants.context import current_hotel
 from tenants.errors import DomainError
 
-# How it looks in the dark; the page's policy would forbid it.
+# The e-mail layout has an inline style for dark mode, which the content security policy would block.
 _SOURCE: str = get_template("reminders/mail.html").template.source  # type: ignore[attr-defined]
 for _style in re.findall(r"<style>(.*?)</style>", _SOURCE, re.DOTALL):
     inline_styles.allow(_style)
 
 
-def preview_of(template: Template) -> SafeString | str:
-    """As the guest of the newest reservation would get it; in a frame that runs no script."""
-    # Addresses without a host: a page of the admin may load nothing from elsewhere, a domain of the hotel's own
-    # included.
+def render_preview_frame(template: Template) -> SafeString | str:
+    """Return a sandboxed frame with the e-mail that the guest of the newest reservation would receive.
+
+    If the template is not valid, return the error message.
+    """
+    # URLs are relative, because the content security policy of the admin blocks other hosts, even the hotel's domain.
     branding = branding_context(current_hotel(), base_url="")
     try:
         rendered = rendering.render_preview(template, branding=branding, unsubscribe="#")
@@ -34,6 +36,6 @@ def preview_of(template: Template) -> SafeString | str:
         'class="w-full rounded border border-base-200 dark:border-base-700" '
         'style="height:36rem;max-width:40rem;background:#fff"></iframe>',
         rendered.subject,
-        escape(rendered.html),  # all of it, to stand in an attribute: as a page it counts as safe
+        escape(rendered.html),  # the whole document is the value of an attribute
         _("preview"),
     )

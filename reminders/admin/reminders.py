@@ -1,4 +1,4 @@
-"""Reminders: what goes when, what went, what did not and why."""
+"""Admin pages of reminders."""
 
 import uuid
 from collections import defaultdict
@@ -18,12 +18,9 @@ from django.utils.translation import ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from hotelagent.admin import dashboard
 from hotelagent.admin.base import ReadOnlyModelAdmin
-from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import hotel_site
-from reminders import selectors
-from reminders.cards import chart
+from reminders.cards import daily_chart
 from reminders.models import Reminder, ReminderStatus
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 from tenants.errors import DomainError
@@ -37,24 +34,33 @@ COLOURS = {
     ReminderStatus.CANCELLED: "default",
     ReminderStatus.FAILED: "danger",
 }
-TROUBLE = (ReminderStatus.UNKNOWN, ReminderStatus.FAILED)
-TO_GO = (ReminderStatus.SENDING, ReminderStatus.SCHEDULED)
+_NEEDS_ATTENTION = (ReminderStatus.UNKNOWN, ReminderStatus.FAILED)
+_PENDING = (ReminderStatus.SENDING, ReminderStatus.SCHEDULED)
 
 _SEND_NOW = ("send_now", _("Send now"))
-#: What its page offers, by its status: the action and its words.
-_ACTS = {
-    ReminderStatus.SCHEDULED: (_SEND_NOW, ("cancel", _("Cancel the reminder"))),
+#: The buttons on the page of a reminder by status: the name of the action and the label.
+_BUTTONS = {
+    ReminderStatus.SCHEDULED: (_SEND_NOW, ("cancel", _("Cancel reminder"))),
     ReminderStatus.SKIPPED: (_SEND_NOW,),
     ReminderStatus.CANCELLED: (_SEND_NOW,),
     ReminderStatus.FAILED: (("send_now", _("Send again")),),
-    ReminderStatus.UNKNOWN: (("was_sent", _("It was sent")), ("was_not_sent", _("It was not sent"))),
+    ReminderStatus.UNKNOWN: (("was_sent", _("Mark as sent")), ("was_not_sent", _("Mark as not sent"))),
 }
-_NUMBERS_SHOWN = 5
+_MAX_NUMBERS = 5
 
 
-def _shortened(numbers: list[str]) -> str:
-    more = len(numbers) - _NUMBERS_SHOWN
-    return ", ".join(numbers[:_NUMBERS_SHOWN]) + (f" (+{more})" if more > 0 else "")
+def _join_numbers(numbers: list[str]) -> str:
+    more = len(numbers) - _MAX_NUMBERS
+    return ", ".join(numbers[:_MAX_NUMBERS]) + (f" (+{more})" if more > 0 else "")
+
+
+def _call(service: Callable[..., object], reminder_id: uuid.UUID) -> str:
+    """Call the service. Return the detail of its error, or an empty string."""
+    try:
+        service(reminder_id=reminder_id)
+    except DomainError as error:
+        return str(error.detail)
+    return ""
 
 
 @admin.register(Reminder, site=hotel_site)
@@ -62,7 +68,7 @@ class ReminderAdmin(ReadOnlyModelAdmin):
     icon = "mail"
     menu_order = 10
     stylesheets = ("reminders/reminders.css",)
-    list_display = ["planned", "state", "rule", "guest", "sent", "why"]
+    list_display = ["planned", "state", "rule", "guest", "sent", "reason"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
         ("skip_reason", ChoicesDropdownFilter),
@@ -74,15 +80,15 @@ class ReminderAdmin(ReadOnlyModelAdmin):
     list_before_template = "reminders/chart.html"
     search_fields = ["reservation__external_id", "reservation__guest_name", "recipient"]
     actions = ["send_now", "cancel", "was_sent", "was_not_sent"]
-    change_form_outer_before_template = "reminders/reminder_acts.html"
+    change_form_outer_before_template = "reminders/reminder_actions.html"
     fields = ["guest", "rule", "arrival", "status", "skip_reason", "planned_for", "send_until", "sent_at", "opened_at",
               "recipient", "attempts", "transmission_started_at", "error"]  # fmt: skip
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """What waits for somebody, then what is to go, soonest first; then what is done with, latest first."""
-        trouble = Case(When(status__in=TROUBLE, then=0), When(status__in=TO_GO, then=1), default=2)
-        soonest = Case(When(status__in=TO_GO, then=F("planned_for")))
-        return [trouble, soonest, "-planned_for", "-id"]
+        """Order by: those that need attention, pending ones with the earliest first, and the rest, latest first."""
+        group = Case(When(status__in=_NEEDS_ATTENTION, then=0), When(status__in=_PENDING, then=1), default=2)
+        earliest = Case(When(status__in=_PENDING, then=F("planned_for")))
+        return [group, earliest, "-planned_for", "-id"]
 
     @display(description=_("planned for"), ordering="planned_for")
     def planned(self, reminder: Reminder) -> datetime:
@@ -105,79 +111,62 @@ class ReminderAdmin(ReadOnlyModelAdmin):
     def error(self, reminder: Reminder) -> str:
         return reminder.error_message
 
-    @display(description=_("why"), empty_value="")
-    def why(self, reminder: Reminder) -> str:
+    @display(description=_("reason"), empty_value="")
+    def reason(self, reminder: Reminder) -> str:
         return reminder.get_skip_reason_display() or reminder.error_message[:120]
 
     @admin.action(description=_("Send now"), permissions=["act"])
     def send_now(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
-        return self._each(request, queryset, send_now)
+        return self._apply(request, queryset, send_now)
 
-    @admin.action(description=_("Cancel the reminder"), permissions=["act"])
+    @admin.action(description=_("Cancel reminder"), permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
-        return self._each(request, queryset, cancel_reminder)
+        return self._apply(request, queryset, cancel_reminder)
 
-    @admin.action(description=_("Unknown: it was sent"), permissions=["act"])
+    @admin.action(description=_("Mark unknown as sent"), permissions=["act"])
     def was_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
-        return self._each(request, queryset, partial(settle_unknown, was_sent=True))
+        return self._apply(request, queryset, partial(settle_unknown, was_sent=True))
 
-    @admin.action(description=_("Unknown: it was not sent"), permissions=["act"])
+    @admin.action(description=_("Mark unknown as not sent"), permissions=["act"])
     def was_not_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
-        return self._each(request, queryset, partial(settle_unknown, was_sent=False))
+        return self._apply(request, queryset, partial(settle_unknown, was_sent=False))
 
-    def _each(
-        self, request: HttpRequest, queryset: QuerySet[Reminder], act: Callable[..., object]
+    def _apply(
+        self, request: HttpRequest, queryset: QuerySet[Reminder], service: Callable[..., object]
     ) -> HttpResponse | None:
-        """Each on its own: what can't be done to one doesn't hold up the others. One message a reason."""
+        """Call the service for each selected reminder. Show one message for each different error."""
         if not self.check_selection_size(request, queryset):
             return None
-        refused: dict[str, list[str]] = defaultdict(list)
-        chosen = list(queryset.values_list("id", "reservation__external_id"))
-        for reminder_id, number in chosen:
-            if why := self._refused(reminder_id, act):
-                refused[why].append(number)
-        for why, numbers in refused.items():
-            self.message_user(request, f"{_shortened(numbers)}: {why}", messages.ERROR)
-        if done := len(chosen) - sum(map(len, refused.values())):
-            self.message_user(request, ngettext("%d done.", "%d done.", done) % done, messages.SUCCESS)
-        if "_here" not in request.POST or not chosen:
+        numbers_by_error: dict[str, list[str]] = defaultdict(list)
+        selected = list(queryset.values_list("id", "reservation__external_id"))
+        for reminder_id, number in selected:
+            if error := _call(service, reminder_id):
+                numbers_by_error[error].append(number)
+        for error, numbers in numbers_by_error.items():
+            self.message_user(request, f"{_join_numbers(numbers)}: {error}", messages.ERROR)
+        if done := len(selected) - sum(map(len, numbers_by_error.values())):
+            text = ngettext("%d reminder updated.", "%d reminders updated.", done)
+            self.message_user(request, text % done, messages.SUCCESS)
+        if "_from_change_page" not in request.POST or not selected:
             return None
-        return HttpResponseRedirect(reverse("admin:reminders_reminder_change", args=[chosen[0][0]]))
-
-    def _refused(self, reminder_id: uuid.UUID, act: Callable[..., object]) -> str:
-        try:
-            act(reminder_id=reminder_id)
-        except DomainError as error:
-            return str(error.detail)
-        return ""
+        return HttpResponseRedirect(reverse("admin:reminders_reminder_change", args=[selected[0][0]]))
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        acts = _ACTS.get(context["original"].status, ()) if self.has_act_permission(request) else ()
-        page: HttpResponse = super().render_change_form(request, {**context, "acts": acts}, *args, **kwargs)
+        buttons = _BUTTONS.get(context["original"].status, ()) if self.has_act_permission(request) else ()
+        page: HttpResponse = super().render_change_form(
+            request, {**context, "buttons": buttons}, *args, **kwargs
+        )
         return page
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        page: HttpResponse = super().changelist_view(request, {"shown": chart(), **(extra_context or {})})
+        page: HttpResponse = super().changelist_view(
+            request, {"shown": daily_chart(), **(extra_context or {})}
+        )
         return page
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("reminders.change_reminder"))
-
-
-@dashboard.register_card(scope="reminders:read", order=30)
-def reminders_today(_request: HttpRequest) -> Card:
-    standing = selectors.standing()
-    trouble = standing.unknown + standing.late
-    return Card(
-        title=_("Reminders to go today"),
-        value=standing.due_today,
-        note=_("%(sent)d sent, %(late)d late, %(unknown)d unknown")
-        % {"sent": standing.sent_today, "late": standing.late, "unknown": standing.unknown},
-        url=reverse("admin:reminders_reminder_changelist"),
-        icon="mail",
-        tone="bad" if trouble else "plain",
-    )

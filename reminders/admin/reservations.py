@@ -1,11 +1,14 @@
-"""Reservations: who comes when, in which room, and the timeline of what was written to them."""
+"""Admin pages of reservations, and the guest names on the room board."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import Case, QuerySet, When
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -14,10 +17,11 @@ from unfold.decorators import display
 
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
+from locks.board.guest_names import Guest, register_guest_source
 from locks.selectors import today
 from reminders import selectors
 from reminders.models import Reservation, ReservationStatus
-from reminders.reservations.services import cancel_reservation, correct_guest
+from reminders.reservations.services import cancel_reservation, update_guest
 
 COLOURS = {
     ReservationStatus.BOOKED: "info",
@@ -25,8 +29,8 @@ COLOURS = {
     ReservationStatus.NO_SHOW: "warning",
     ReservationStatus.CHECKED_OUT: "success",
 }
-#: What the front desk corrects; all else is the hotel system's to say.
-GUEST = ("guest_name", "guest_email", "guest_phone", "language")
+#: The fields that the front desk may edit. All others come from the property management system.
+_GUEST_FIELDS = ("guest_name", "guest_email", "guest_phone", "language")
 
 
 @admin.register(Reservation, site=hotel_site)
@@ -44,7 +48,7 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
     search_fields = ["external_id", "guest_name", "guest_email"]
     date_hierarchy = "arrival"
     actions = ["cancel"]
-    change_form_outer_after_template = "reminders/reservation_acts.html"
+    change_form_outer_after_template = "reminders/reservation_actions.html"
     readonly_fields = ["external_id", "status", "arrival", "departure", "nights", "room", "adults", "children",
                        "room_type", "source", "country", "booked_on", "status_date", "timeline"]  # fmt: skip
     fieldsets = [
@@ -74,9 +78,9 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
     ]
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """Who is in the house or comes next stands first; who has left, at the end."""
-        left = Case(When(departure__lt=today(), then=1), default=0)
-        return [left, "arrival", "id"]
+        """Order by arrival, with past stays at the end."""
+        is_past = Case(When(departure__lt=today(), then=1), default=0)
+        return [is_past, "arrival", "id"]
 
     @display(description=_("status"), label=COLOURS, ordering="status")
     def state(self, reservation: Reservation) -> tuple[str, str]:
@@ -92,10 +96,10 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
     @display(description=_("timeline"))
     def timeline(self, reservation: Reservation) -> SafeString:
-        moments = selectors.timeline(reservation_id=reservation.id)
-        return render_to_string("reminders/timeline.html", {"moments": moments})
+        entries = selectors.timeline(reservation_id=reservation.id)
+        return render_to_string("reminders/timeline.html", {"entries": entries})
 
-    @admin.action(description=_("Cancel the reservation"), permissions=["change"])
+    @admin.action(description=_("Cancel reservation"), permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         if not self.check_selection_size(request, queryset):
             return
@@ -112,10 +116,24 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
             self.message_user(request, text, messages.SUCCESS)
 
     def save_model(self, request: HttpRequest, obj: Reservation, form: Any, change: bool) -> None:
-        correct_guest(reservation_id=obj.id, **{name: getattr(obj, name) for name in GUEST})
+        update_guest(reservation_id=obj.id, **{name: getattr(obj, name) for name in _GUEST_FIELDS})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@register_guest_source
+def guests_of_stays(stays: Collection[UUID]) -> Mapping[UUID, Guest]:
+    """Return the guests of these stays for the room board. Without a name, the reservation's number is displayed."""
+    rows = Reservation.objects.filter(stay__in=stays).values_list(
+        "stay_id", "guest_name", "external_id", "pk"
+    )
+    url = reverse("admin:reminders_reservation_change", args=["PK"])
+    return {
+        stay: Guest(name=name or number, url=url.replace("PK", str(pk)))
+        for stay, name, number, pk in rows
+        if stay is not None
+    }

@@ -1,4 +1,4 @@
-"""The suppression list: addresses that the hotel's mails no longer go to, and why."""
+"""Admin pages of the suppression list: addresses to which the hotel sends no reminders."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_email(self) -> str:
         address: str = self.cleaned_data["email"].lower()
         if is_suppressed(address):
-            raise ValidationError(_("The address is on the list already."))
+            raise ValidationError(_("This address is already on the suppression list."))
         return address
 
 
@@ -38,7 +38,7 @@ class SuppressionAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     icon = "block"
     form = SuppressionForm
     menu_order = 40
-    list_display = ["email", "why", "created_at"]
+    list_display = ["email", "state", "created_at"]
     list_filter = [("reason", ChoicesDropdownFilter)]
     list_filter_submit = True
     search_fields = ["email"]
@@ -46,8 +46,8 @@ class SuppressionAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     fields = ["email"]
 
     @display(description=_("reason"), label=COLOURS, ordering="reason")
-    def why(self, listed: Suppression) -> tuple[str, str]:
-        return listed.reason, listed.get_reason_display()
+    def state(self, suppression: Suppression) -> tuple[str, str]:
+        return suppression.reason, suppression.get_reason_display()
 
     def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
         add_suppression(email=obj.email)
@@ -56,8 +56,8 @@ class SuppressionAdmin(DeletionsAuditedByServices, HotelModelAdmin):
         remove_suppression(suppression_id=obj.id)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
-        for listed in queryset:
-            remove_suppression(suppression_id=listed.id)
+        for suppression in queryset:
+            remove_suppression(suppression_id=suppression.id)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

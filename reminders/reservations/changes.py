@@ -1,6 +1,6 @@
-"""Bringing stored reservations to other values, one or thousands at a time: the row, its room, its reminders.
+"""Changes of stored reservations, one or thousands at a time, with their stays and reminders.
 
-The one way in which a reservation changes, whoever says so: a client, the front desk, a file or a calendar.
+All changes use this module: those of REST clients, of the front desk, of imported files and of calendars.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
 
-#: What may change, by its type in the table.
+#: The columns that may change, with their PostgreSQL types.
 COLUMNS = {
     "status": "text", "arrival": "date", "departure": "date", "guest_name": "text", "guest_email": "text",
     "guest_phone": "text", "language": "text", "country": "text", "adults": "smallint", "children": "smallint",
     "room_type": "text", "assigned_room_type": "text", "source": "text", "booked_on": "date", "status_date": "date",
 }  # fmt: skip
 
-# `updated_at` is the version that clients and senders compare.
+# `updated_at` is the version that REST clients and the sending of reminders compare.
 _UPDATE = f"""
 UPDATE reminders_reservation r
 SET {", ".join(f"{name} = new.{name}" for name in COLUMNS)}, stay_id = new.stay_id, updated_at = statement_timestamp()
 FROM json_to_recordset(%s) AS new (id uuid, stay_id uuid, {", ".join(f"{n} {type_}" for n, type_ in COLUMNS.items())})
 WHERE r.id = new.id
 RETURNING r.id, r.updated_at
-"""  # noqa: S608 - put together from the names above; values are a parameter
+"""  # noqa: S608 - built from the column names above, the values are parameters
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """New values of a reservation that the caller has locked.
 
-    `room` is for one that has no stay and needs one; `room_type`, where its room is taken or of the wrong type, says
-    of which other rooms one will do. Without it the stay is given up then.
+    `room` is the id of a room for a reservation that has no stay yet. `room_type` allows another room of this type if
+    the room is not available or has another type. Without `room_type` the stay is cancelled in that case.
     """
 
     stored: Reservation
@@ -53,13 +53,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
+    """What happened to the reminders and to the stays of the changed reservations."""
+
     planned: PlanningResult
-    arranged: Sequence[Reallocation]
+    reallocations: Sequence[Reallocation]
 
 
 def apply_changes(changes: Sequence[Change]) -> ChangeResult:
-    """Write them, and tell the trail of each what has changed. In the caller's transaction."""
-    written = write(changes)
+    """Update the reservations and record an event for each. Runs in the caller's transaction."""
+    result = update_reservations(changes)
     record_many(
         events.RESERVATION_CHANGED,
         [
@@ -70,41 +72,41 @@ def apply_changes(changes: Sequence[Change]) -> ChangeResult:
             for change in changes
         ],
     )
-    return written
+    return result
 
 
-def write(changes: Sequence[Change]) -> ChangeResult:
-    """Change locked rows; their rooms follow and their reminders are planned anew. In the caller's transaction."""
+def update_reservations(changes: Sequence[Change]) -> ChangeResult:
+    """Update the reservations, their stays and their reminders, without events. Runs in the caller's transaction."""
     if not changes:
         return ChangeResult(PlanningResult(), ())
     for change in changes:
         for name, value in change.fields.items():
             setattr(change.stored, name, value)
-    arranged = _rooms_follow(changes)
+    reallocations = _update_stays(changes)
     reservations = [change.stored for change in changes]
-    _update(reservations)
-    return ChangeResult(planner.plan_reminders(reservations, now=timezone.now()), arranged)
+    _update_rows(reservations)
+    return ChangeResult(planner.plan_reminders(reservations, now=timezone.now()), reallocations)
 
 
-def _rooms_follow(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation]:
-    """The room goes with new days if it is free on them; who cancelled gives it up.
+def _update_stays(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation]:
+    """Move stays to the new dates if the room is available, cancel stays of cancelled reservations, add missing ones.
 
-    One who never came has paid: the room stays theirs.
+    A no-show keeps the stay, because the guest has paid for the room.
     """
-    stays = [_stay_change(change) for change in changes if _concerns_stay(change)]
-    followed = reallocate(changes=stays)
-    lost = {stay.stay_id for stay in stays} - followed.confirmed
+    stay_changes = [_stay_change(change) for change in changes if _affects_stay(change)]
+    moved = reallocate(changes=stay_changes)
+    cancelled = {stay_change.stay_id for stay_change in stay_changes} - moved.confirmed
     for change in changes:
-        if change.stored.stay_id in lost:
+        if change.stored.stay_id in cancelled:
             change.stored.stay_id = None
-    given = reallocate(new_stays=_placements(changes))
-    stays_of = {placement.reference: placement.id for placement in given.added}
+    added = reallocate(new_stays=_missing_stays(changes))
+    new_stays = {stay.reference: stay.id for stay in added.added}
     for change in changes:
-        change.stored.stay_id = stays_of.get(change.stored.external_id, change.stored.stay_id)
-    return followed, given
+        change.stored.stay_id = new_stays.get(change.stored.external_id, change.stored.stay_id)
+    return moved, added
 
 
-def _concerns_stay(change: Change) -> bool:
+def _affects_stay(change: Change) -> bool:
     if change.stored.stay_id is None:
         return False
     is_cancelled = change.stored.status == ReservationStatus.CANCELLED
@@ -113,7 +115,7 @@ def _concerns_stay(change: Change) -> bool:
 
 def _stay_change(change: Change) -> StayChange:
     stored = change.stored
-    assert stored.stay_id is not None  # noqa: S101 - see above
+    assert stored.stay_id is not None  # noqa: S101 - checked by _affects_stay
     return StayChange(
         stay_id=stored.stay_id,
         nights=None if stored.status == ReservationStatus.CANCELLED else (stored.arrival, stored.departure),
@@ -122,7 +124,7 @@ def _stay_change(change: Change) -> StayChange:
     )
 
 
-def _placements(changes: Collection[Change]) -> list[NewStay]:
+def _missing_stays(changes: Collection[Change]) -> list[NewStay]:
     return [
         NewStay(
             room=change.room,
@@ -138,7 +140,7 @@ def _placements(changes: Collection[Change]) -> list[NewStay]:
     ]
 
 
-def _update(reservations: Sequence[Reservation]) -> None:
+def _update_rows(reservations: Sequence[Reservation]) -> None:
     rows = [
         {name: getattr(reservation, name) for name in ("id", "stay_id", *COLUMNS)}
         for reservation in reservations

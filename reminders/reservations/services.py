@@ -1,4 +1,4 @@
-"""Storing, changing and cancelling reservations. The reminders follow in the same transaction."""
+"""Services that create, change and cancel a reservation. Its reminders are planned in the same transaction."""
 
 from __future__ import annotations
 
@@ -26,12 +26,11 @@ from reminders.local_time import hotel_time_zone, local_date
 from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.replan import schedule_replan_of_other_stays
-from reminders.reservations import changes
-from reminders.reservations.changes import Change
+from reminders.reservations.changes import COLUMNS, Change, apply_changes, update_reservations
 
 
 class ReservationFields(TypedDict, total=False):
-    """What the hotel's own system says about a booking. What is left out has the model's default."""
+    """The fields of a booking in the hotel's PMS. Fields that are omitted get the default of the model."""
 
     arrival: date
     departure: date
@@ -49,91 +48,87 @@ class ReservationFields(TypedDict, total=False):
     status_date: date | None
 
 
-#: For `upsert_reservation`: whatever version it has, so long as it is there.
+#: A value for `version` in `upsert_reservation`: the reservation must exist, in any version.
 ANY_VERSION = "*"
 
 
 def upsert_reservation(
     *, external_id: str, version: str | None = None, **fields: Unpack[ReservationFields]
 ) -> tuple[Reservation, bool]:
-    """Store the reservation that the hotel's system calls `external_id`, or bring it to these values.
+    """Create the reservation with this PMS number, or update it. Return it and whether it is new.
 
-    With `version` (`Reservation.version` or ANY_VERSION) it must be there, and be at that version. Returns it and
-    whether it is new. The same values again change nothing. Raises InvalidReservation or ReservationConflict.
+    If `version` is given (`Reservation.version` or ANY_VERSION), the reservation must exist and have this version.
+    Calling it again with the same values changes nothing. Raises InvalidReservation or ReservationConflict.
     """
-    wanted = _validated(Reservation(**_tidied({**fields, "external_id": external_id})))
+    requested = _validate(Reservation(**_normalize({**fields, "external_id": external_id})))
     with transaction.atomic():
-        if version is None and (new := _insert(wanted)) is not None:
-            planner.plan_reminders([new], now=timezone.now(), are_new=True)
-            schedule_replan_of_other_stays(new, addresses=[new.guest_email])
+        if version is None and (created := _insert(requested)) is not None:
+            planner.plan_reminders([created], now=timezone.now(), are_new=True)
+            schedule_replan_of_other_stays(created, addresses=[created.guest_email])
             record(
                 events.RESERVATION_CREATED,
-                subject=("reservation", new.id),
-                number=new.external_id,
-                arrival=new.arrival,
-                departure=new.departure,
+                subject=("reservation", created.id),
+                number=created.external_id,
+                arrival=created.arrival,
+                departure=created.departure,
             )
-            return new, True
-        stored = (
-            Reservation.objects.select_for_update(of=("self",)).filter(external_id=wanted.external_id).first()
-        )
+            return created, True
+        reservations = Reservation.objects.select_for_update(of=("self",))
+        stored = reservations.filter(external_id=requested.external_id).first()
         if stored is None:
-            raise ReservationConflict(f"There is no reservation {wanted.external_id} here any more.")
+            raise ReservationConflict(
+                _("There is no reservation {number}.").format(number=requested.external_id)
+            )
         if version not in {None, ANY_VERSION, stored.version}:
             raise ReservationConflict(
-                "Somebody has changed it since. Read it again, and put your change into what it says now."
+                _("The reservation has a newer version. Get it again and repeat your change.")
             )
-        return _bring_to(stored, wanted), False
+        return _update(stored, requested), False
 
 
 def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
-    """Cancel it, and with it every reminder that has not gone. Cancelling again changes nothing.
+    """Cancel the reservation, its stay and its scheduled reminders. A second call changes nothing.
 
-    Raises ReservationNotFound, or ReservationStateError for a stay that is over.
+    Raises ReservationNotFound, or ReservationStateError if the guest has checked out.
     """
     with transaction.atomic():
-        stored = Reservation.objects.select_for_update(of=("self",)).filter(id=reservation_id).first()
-        if stored is None:
-            raise ReservationNotFound
+        stored = _lock(reservation_id)
         if stored.status == ReservationStatus.CANCELLED:
             return stored
         if stored.status == ReservationStatus.CHECKED_OUT:
             raise ReservationStateError(
-                _("The guest has checked out: there is nothing to cancel."), status_now=stored.status
+                _("The guest has checked out, so the reservation can't be cancelled."),
+                status_now=stored.status,
             )
         today = local_date(timezone.now(), zone=hotel_time_zone())
-        changes.write([Change(stored, {"status": ReservationStatus.CANCELLED, "status_date": today})])
+        update_reservations([Change(stored, {"status": ReservationStatus.CANCELLED, "status_date": today})])
         schedule_replan_of_other_stays(stored, addresses=[stored.guest_email])
         record(events.RESERVATION_CANCELLED, subject=("reservation", stored.id), number=stored.external_id)
     return stored
 
 
-def correct_guest(
+def update_guest(
     *, reservation_id: uuid.UUID, guest_name: str, guest_email: str, guest_phone: str, language: str
 ) -> Reservation:
-    """What the front desk may correct: how the guest is called and reached.
+    """Update the guest of the reservation. These are the fields that the front desk may edit.
 
     Raises ReservationNotFound or InvalidReservation.
     """
+    guest = {
+        "guest_name": guest_name,
+        "guest_email": guest_email,
+        "guest_phone": guest_phone,
+        "language": language,
+    }
     with transaction.atomic():
-        stored = Reservation.objects.select_for_update(of=("self",)).filter(id=reservation_id).first()
-        if stored is None:
-            raise ReservationNotFound
-        wanted = copy.copy(stored)
-        guest = _tidied(
-            {
-                "guest_name": guest_name,
-                "guest_email": guest_email,
-                "guest_phone": guest_phone,
-                "language": language,
-            }
-        )
-        for name, value in guest.items():
-            setattr(wanted, name, value)
-        return _bring_to(stored, _validated(wanted))
+        stored = _lock(reservation_id)
+        requested = copy.copy(stored)
+        for name, value in _normalize(guest).items():
+            setattr(requested, name, value)
+        return _update(stored, _validate(requested))
 
 
-_TEXTS = (
+_TEXT_FIELDS = (
     "external_id",
     "guest_name",
     "guest_email",
@@ -143,37 +138,44 @@ _TEXTS = (
     "room_type",
     "source",
 )
-#: Which room a booking is given is a file's to say.
-_COMPARED = tuple(name for name in changes.COLUMNS if name != "assigned_room_type")
+#: The assigned room type is only set by file imports.
+_UPDATED_FIELDS = tuple(name for name in COLUMNS if name != "assigned_room_type")
 
 
-def _tidied(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """One line each: what is in a reservation comes to stand in a mail's headers."""
-    tidied: dict[str, Any] = dict(fields)
-    for name in _TEXTS:
-        if isinstance(tidied.get(name), str):
-            tidied[name] = single_line(tidied[name])
-    if "language" in tidied:
-        tidied["language"] = tidied["language"].lower().replace("_", "-")
-    if "country" in tidied:
-        tidied["country"] = tidied["country"].upper()
-    return tidied
+def _normalize(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with each text on one line, because texts are used in e-mail headers."""
+    normalized: dict[str, Any] = dict(fields)
+    for name in _TEXT_FIELDS:
+        if isinstance(normalized.get(name), str):
+            normalized[name] = single_line(normalized[name])
+    if "language" in normalized:
+        normalized["language"] = normalized["language"].lower().replace("_", "-")
+    if "country" in normalized:
+        normalized["country"] = normalized["country"].upper()
+    return normalized
 
 
-def _validated(reservation: Reservation) -> Reservation:
+def _validate(reservation: Reservation) -> Reservation:
     try:
         reservation.clean_fields()
         reservation.clean()
         reservation.validate_constraints(exclude={"external_id", "stay"})
     except ValidationError as error:
         errors = error.message_dict
-        first = next(iter(errors.items()))
-        raise InvalidReservation(f"{first[0]}: {first[1][0]}", errors=errors) from error
+        field, messages = next(iter(errors.items()))
+        raise InvalidReservation(f"{field}: {messages[0]}", errors=errors) from error
+    return reservation
+
+
+def _lock(reservation_id: uuid.UUID) -> Reservation:
+    reservation = Reservation.objects.select_for_update(of=("self",)).filter(id=reservation_id).first()
+    if reservation is None:
+        raise ReservationNotFound
     return reservation
 
 
 def _insert(reservation: Reservation) -> Reservation | None:
-    """None where the hotel has one of this number already: the unique constraint says so."""
+    """Insert the reservation. Return None if the unique constraint finds one with the same number."""
     try:
         with transaction.atomic():
             reservation.save(force_insert=True)
@@ -185,13 +187,15 @@ def _insert(reservation: Reservation) -> Reservation | None:
     return reservation
 
 
-def _bring_to(stored: Reservation, wanted: Reservation) -> Reservation:
+def _update(stored: Reservation, requested: Reservation) -> Reservation:
     changed = {
-        name: getattr(wanted, name) for name in _COMPARED if getattr(wanted, name) != getattr(stored, name)
+        name: getattr(requested, name)
+        for name in _UPDATED_FIELDS
+        if getattr(requested, name) != getattr(stored, name)
     }
     if changed:
-        before = stored.guest_email
-        changes.apply_changes([Change(stored, changed)])
+        previous_email = stored.guest_email
+        apply_changes([Change(stored, changed)])
         if changed.keys() & {"status", "arrival", "departure", "guest_email"}:
-            schedule_replan_of_other_stays(stored, addresses={before, stored.guest_email})
+            schedule_replan_of_other_stays(stored, addresses={previous_email, stored.guest_email})
     return stored

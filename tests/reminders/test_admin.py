@@ -101,7 +101,7 @@ def test_a_reminders_page_offers_what_its_status_allows(
         f'href="{address}"' in staff.get(f"/admin/reminders/reservation/{booked.id}/change/").content.decode()
     )
     for action in offered[:1]:
-        data = {"action": action, "_selected_action": [str(reminder.id)], "_here": "1"}
+        data = {"action": action, "_selected_action": [str(reminder.id)], "_from_change_page": "1"}
         assert staff.post("/admin/reminders/reminder/", data)["Location"] == address
 
 
@@ -121,7 +121,7 @@ def test_many_refusals_for_one_reason_are_one_message(staff: Client, book: Book)
         "/admin/reminders/reminder/", {"action": "cancel", "_selected_action": chosen}, follow=True
     )
     said = sorted(str(message) for message in answer.context["messages"])
-    assert said[0] == "7 done."
+    assert said[0] == "7 reminders updated."
     assert said[1].endswith("(+2): It was sent already.")
     assert len(said) == 2
 
@@ -147,7 +147,7 @@ def test_a_template_is_previewed_and_checked(staff: Client, booked: Reservation)
         "html": "y",
     }
     refused = staff.post(address, data)
-    assert "There is no nmae" in refused.content.decode()
+    assert "Unknown variable: nmae" in refused.content.decode()
     assert staff.post(address, {**data, "subject": "{{ guest_name }}"}).status_code == 302
 
 
@@ -171,9 +171,7 @@ def test_a_rule_that_changes_plans_again(staff: Client, booked: Reservation) -> 
 def test_staff_are_sent_a_test(staff: Client, booked: Reservation, smtp: MailServer) -> None:
     User.objects.update(email="manager@example.com")
     template = Template.objects.get(language="pt", rule__offset_days=1)
-    staff.post(
-        "/admin/reminders/template/", {"action": "send_me_a_test", "_selected_action": [str(template.id)]}
-    )
+    staff.post("/admin/reminders/template/", {"action": "send_test", "_selected_action": [str(template.id)]})
     assert "tudo pronto" in smtp.to("manager@example.com")[0]["Subject"]
 
 
@@ -192,7 +190,7 @@ def test_a_failed_reminder_is_named_with_its_guest_and_sent_again(staff: Client,
         kind="message", source="reminders", name="reminders.send", retry=False, error=OSError("550 no such mailbox"),
         payload={"reminder": str(reminder.id), "to": booked.guest_email},
     )  # fmt: skip
-    title = f"Reminder “{reminder.rule}” to {booked}"
+    title = f"Reminder “{reminder.rule}” for {booked}"
     assert title in staff.get("/admin/dlq/failure/").content.decode()
     content = staff.get(f"/admin/dlq/failure/{failure.id}/change/").content.decode()
     assert title in content
@@ -250,7 +248,7 @@ def test_a_test_mail_can_not_be_asked_for_without_an_address(
     staff: Client, booked: Reservation, smtp: MailServer
 ) -> None:
     template = Template.objects.get(language="pt", rule__offset_days=1)
-    chosen = {"action": "send_me_a_test", "_selected_action": [str(template.id)]}
+    chosen = {"action": "send_test", "_selected_action": [str(template.id)]}
     page = staff.post("/admin/reminders/template/", chosen, follow=True)
     assert "Your account has no e-mail address" in page.content.decode()
     assert smtp.accepted == []
@@ -266,7 +264,9 @@ def test_an_address_is_put_on_the_list_once(staff: Client, hotel: Hotel) -> None
     add = "/admin/reminders/suppression/add/"
     assert staff.post(add, {"email": "Ana@Example.com"}).status_code == 302
     refused = staff.post(add, {"email": "ana@example.COM"})
-    assert refused.context["adminform"].form.errors == {"email": ["The address is on the list already."]}
+    assert refused.context["adminform"].form.errors == {
+        "email": ["This address is already on the suppression list."]
+    }
     with hotel_context(hotel):
         assert Suppression.objects.get().email == "ana@example.com"
 
@@ -301,6 +301,6 @@ def test_of_several_reservations_those_are_cancelled_that_can_be(
     answer = staff.post("/admin/reminders/reservation/", data, follow=True)
     said = {str(message) for message in answer.context["messages"]}
     assert said == {
-        "R2: The guest has checked out: there is nothing to cancel.",
+        "R2: The guest has checked out, so the reservation can't be cancelled.",
         "1 reservation cancelled.",
     }

@@ -118,7 +118,7 @@ def test_staff_choose_them_and_the_trail_says_so(staff: Client, hotel: Hotel) ->
         ]
         assert sorted(told) == ["colour", "logo"]
     assert f"/brand/{brand.logo_digest}.png" in staff.get(PAGE).content.decode()
-    staff.post(PAGE, {"colour": "#f4b942", "without_logo": "on"})
+    staff.post(PAGE, {"colour": "#f4b942", "remove_logo": "on"})
     with hotel_context(hotel):
         assert EmailBranding.objects.get().logo_digest == ""
 

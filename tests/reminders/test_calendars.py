@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from audit.models import Event
 from reminders.models import Reminder, Reservation
-from reminders.reservations.services import correct_guest
+from reminders.reservations.services import update_guest
 from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel
@@ -69,7 +69,7 @@ def test_an_event_is_a_reservation_with_its_mails(api: APIClient, hotel: Hotel) 
 def test_new_days_and_a_cancellation_follow_and_the_guest_stays(api: APIClient, hotel: Hotel) -> None:
     bring(api, STAY)
     with hotel_context(hotel):
-        correct_guest(
+        update_guest(
             reservation_id=only(hotel).id, guest_name="Ana Lima", guest_email="ana@example.com", guest_phone="",
             language="pt",
         )  # fmt: skip

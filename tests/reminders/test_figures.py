@@ -153,12 +153,12 @@ def far_east(hotel: Hotel, clock: Clock) -> Iterator[None]:
 
 @pytest.mark.usefixtures("far_east")
 def test_the_chart_counts_by_the_hotel_s_own_day() -> None:
-    shown = [(day.day.day, day.planned, day.sent, day.troubled) for day in selectors.by_day()]
+    shown = [(day.day.day, day.planned, day.sent, day.failed_or_unknown) for day in selectors.daily_counts()]
     assert len(shown) == 15
     assert [day for day in shown if any(day[1:])] == [(8, 1, 1, 0), (9, 7, 2, 2), (10, 1, 0, 0)]
 
 
 @pytest.mark.usefixtures("far_east")
 def test_how_they_stand_is_told_of_what_was_to_go_by_now() -> None:
-    standing = selectors.standing()
-    assert (standing.due_today, standing.late, standing.unknown) == (3, 1, 1)
+    summary = selectors.status_summary()
+    assert (summary.due_today, summary.late, summary.unknown) == (3, 1, 1)

@@ -21,7 +21,7 @@ from locks.nights import Nights
 from locks.services import cancel_stay, move_allocation
 from reminders.models import Reminder, Reservation
 from reminders.reservations.importing import storing
-from reminders.reservations.services import cancel_reservation, correct_guest, upsert_reservation
+from reminders.reservations.services import cancel_reservation, update_guest, upsert_reservation
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.bookings import Row, as_exported_on, booking_rows, is_valid
@@ -204,7 +204,7 @@ def test_file_replaces_changes_of_staff_and_empty_cells_keep_them(in_hotel: Hote
     )
     run(file)
     reservation = Reservation.objects.get()
-    correct_guest(
+    update_guest(
         reservation_id=reservation.id, guest_name="Ann", guest_email="x@example.com", guest_phone="+34600",
         language="es",
     )  # fmt: skip

@@ -103,9 +103,9 @@ def payload(provider: str, what: str, data: dict[str, str]) -> Any:
 
 
 def timeline(reminder: Reminder) -> str:
-    moments = selectors.timeline(reservation_id=reminder.reservation_id)
+    entries = selectors.timeline(reservation_id=reminder.reservation_id)
     with translation.override("es"):
-        return render_to_string("reminders/timeline.html", {"moments": moments})
+        return render_to_string("reminders/timeline.html", {"entries": entries})
 
 
 def test_every_provider_is_here() -> None:
@@ -221,7 +221,7 @@ def test_the_trail_and_the_list_say_in_the_reader_s_words_what_came_back(
 ) -> None:
     assert tell("postmark", payload("postmark", "hard", metadata(sent, hotel))) == 200
     sent.refresh_from_db()
-    assert sent.error_message.startswith("the receiving server sent it back: smtp;550 5.1.1")
+    assert sent.error_message.startswith("the receiving server returned the message: smtp;550 5.1.1")
     shown = timeline(sent)
-    assert "el servidor de destino lo devolvió: smtp;550 5.1.1" in shown
+    assert "el servidor de destino devolvió el mensaje: smtp;550 5.1.1" in shown
     assert "bounced" not in shown

@@ -87,7 +87,7 @@ def _store_batch(bookings: Sequence[Booking]) -> BatchResult:
         updated=len(changes),
         unchanged=len(existing) - len(changes),
         reservations=reservations,
-        arranged=[*changed.arranged, arranged],
+        arranged=[*changed.reallocations, arranged],
         reminders=changed.planned + planned,
     )
 

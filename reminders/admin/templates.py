@@ -1,0 +1,105 @@
+"""Admin pages of templates, and the form that the pages of rules share."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from hotelagent.admin.base import HotelModelAdmin
+from hotelagent.admin.sites import hotel_site
+from reminders.admin.previews import render_preview_frame
+from reminders.mail import rendering
+from reminders.mail.variables import AVAILABLE
+from reminders.models import Template
+from reminders.models.validators import validate_language
+from reminders.services.templates import send_test_message
+from tenants.errors import DomainError
+
+
+class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        variables = ", ".join(f"{{{{ {name} }}}}" for name in sorted(AVAILABLE))
+        help_texts = {
+            "language": str(
+                _(
+                    "A language code such as es, en or pt-br. Guests with other languages get the hotel's language."
+                )
+            ),
+            "text": str(_("Variables for subject, text and HTML: %(names)s.") % {"names": variables}),
+        }
+        for name in help_texts.keys() & self.fields.keys():  # a read-only page has no fields
+            self.fields[name].help_text = help_texts[name]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        parts = {name: cleaned.get(name, "") for name in ("subject", "text", "html")}
+        try:
+            rendering.validate_template(**parts)
+        except DomainError as error:
+            part = error.extra.get("part", "__all__")
+            raise ValidationError({part: _error_message(error).removeprefix(f"{part}: ")}) from error
+        return cleaned
+
+    def clean_language(self) -> str:
+        language = str(self.cleaned_data["language"]).strip().lower().replace("_", "-")
+        validate_language(language)
+        return language
+
+
+def _error_message(error: DomainError) -> str:
+    if unknown := error.extra.get("unknown"):
+        return str(_("Unknown variable: %(unknown)s. Available variables: %(known)s.")) % {
+            "unknown": ", ".join(unknown),
+            "known": ", ".join(sorted(AVAILABLE)),
+        }
+    return str(error.detail)
+
+
+@admin.register(Template, site=hotel_site)
+class TemplateAdmin(HotelModelAdmin):
+    icon = "draft"
+    menu_order = 30
+    form = TemplateForm
+    list_display = ["rule", "language", "subject"]
+    sortable_by = ()
+    list_filter = ["rule", "language"]
+    list_select_related = ["rule"]
+    actions = ["send_test"]
+    fields = ["rule", "language", "subject", "text", "html", "preview"]
+    readonly_fields = ["preview"]
+    change_form_outer_before_template = "reminders/send_test.html"
+
+    @display(description=_("preview"))
+    def preview(self, template: Template) -> SafeString | str:
+        if not Template.objects.filter(id=template.id).exists():
+            return str(_("Save the template to see a preview."))
+        return render_preview_frame(template)
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """Protect the last template of an active rule, because every reminder of the rule would fail without it."""
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        deleted_ids = {template.pk for template in objs}
+        for rule in {template.rule for template in objs if template.rule.is_active}:
+            if not rule.templates.exclude(pk__in=deleted_ids).exists():
+                protected.append(_("The active rule “%(rule)s” needs a template.") % {"rule": rule})
+        return deleted, counts, missing, protected
+
+    @admin.action(description=_("Send me a test"), permissions=["change"])
+    def send_test(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
+        recipient = getattr(request.user, "email", "")
+        if not recipient:
+            self.message_user(request, _("Your account has no e-mail address."), messages.ERROR)
+            return
+        for template in self.apply_to_each(
+            request, queryset, lambda template: send_test_message(template, recipient=recipient)
+        ):
+            self.message_user(request, f"{template} → {recipient}", messages.SUCCESS)
