@@ -32,7 +32,7 @@ def reservation(in_hotel: Hotel, book: Callable[..., Reservation]) -> Reservatio
 def test_a_guest_is_named_and_leads_to_the_reservation(staff: Client, reservation: Reservation) -> None:
     page = staff.get(BOARD).content.decode()
     assert 'data-guest="Ana Lima"' in page
-    assert f'data-page="/admin/reminders/reservation/{reservation.pk}/change/"' in page
+    assert f'data-url="/admin/reminders/reservation/{reservation.pk}/change/"' in page
     assert staff.get(f"/admin/reminders/reservation/{reservation.pk}/change/").status_code == 200
 
 

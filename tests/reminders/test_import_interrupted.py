@@ -125,4 +125,4 @@ def test_admin_shows_import_as_the_creator_of_the_stay(
     report_of(start_import(write_bookings(tmp_path / "bookings.csv", 1)))
     page = staff.get("/admin/locks/allocation/").content.decode()
     assert "command:import_reservations" not in page
-    assert ">import<" in re.sub(r"\s+", "", page)
+    assert ">Import<" in re.sub(r"\s+", "", page)
