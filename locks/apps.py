@@ -18,7 +18,7 @@ class LocksConfig(AppConfig):
         due.register(kind="waiting", task="locks.tasks.process_waiting_list", combine_hotels=True)
         # A delivery takes up to ten seconds, so a batch of ten stays below the time limit of a task.
         due.register(kind="webhook", task="locks.tasks.send_webhook_deliveries", batch_size=10)
-        due.register(kind="ended", task="locks.tasks.forget_ended", daily=True)
+        due.register(kind="ended", task="locks.tasks.delete_ended_records", daily=True)
         guide.register_webhooks(webhook_path_items)
         navigation.register(
             Page(

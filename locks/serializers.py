@@ -12,7 +12,7 @@ from locks.holds import AllocatedRoom, Hold
 from locks.models import AllocationStatus, Room
 from locks.nights import Nights
 
-#: The problem responses of operations with check-in and check-out dates, for `problem_responses`.
+#: The problems that operations with check-in and check-out dates can return, as an argument of `problem_responses`.
 INVALID_DATES = (
     422,
     "`/problems/invalid-date-range` or `/problems/invalid-check-in`.",
@@ -40,7 +40,7 @@ class RoomSerializer(StrictMixin, serializers.ModelSerializer[Room]):
     class Meta:
         model = Room
         fields = ("id", "number", "room_type", "floor", "capacity")
-        # The service checks that the number is unique, and its check does not race with other requests.
+        # No validator for the unique number, because the service checks it in its transaction.
         extra_kwargs = {
             "number": {"validators": [], "help_text": "The room number, unique in the hotel."},
             "capacity": {"min_value": 1},

@@ -45,8 +45,8 @@ def make_final_webhook_attempt(delivery_id: str) -> None:
     make_final_attempt(UUID(delivery_id))
 
 
-@shared_task(base=HotelTask, name="locks.tasks.forget_ended")
-def forget_ended(ids: list[str]) -> None:
-    """Forget what came to nothing, once a day; the item is the hotel itself."""
+@shared_task(base=HotelTask, name="locks.tasks.delete_ended_records")
+def delete_ended_records(ids: list[str]) -> None:
+    """Delete ended holds, waiting list entries and webhook deliveries once a day. `ids` is the id of the hotel."""
     services.delete_ended_records()
     due.complete(kind="ended", ids=[UUID(hotel) for hotel in ids])

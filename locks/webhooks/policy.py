@@ -12,7 +12,7 @@ BACKOFF_SECONDS = 30
 #: Number of days of failed attempts only, after which a webhook is disabled.
 DISABLE_AFTER_DAYS = 3
 
-#: Seconds before its expiry at which `hold.expiring_soon` is published for a hold.
+#: `hold.expiring_soon` is published this many seconds before a hold expires.
 EXPIRY_WARNING_SECONDS = 120
 
 #: Hours for which the previous secret stays valid after a rotation: the default and the maximum.

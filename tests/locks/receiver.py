@@ -30,7 +30,10 @@ class WebhookHandler(Quiet):
 
 
 class Receiver(Peer):
-    """Each item of `answers` is the status of a response, or one of `hang`, `drip`, `drop` and `redirect`."""
+    """An HTTP server that receives webhooks.
+
+    Each item of `answers` is the status of a response, or one of `hang`, `drip`, `drop` and `redirect`.
+    """
 
     def __init__(self) -> None:
         super().__init__(WebhookHandler, 204)

@@ -10,7 +10,7 @@ from hotelagent.core.ids import uuid7
 from locks import policy, services
 from locks.models import Allocation
 from locks.services.forgetting import _first_key
-from locks.tasks import forget_ended
+from locks.tasks import delete_ended_records
 from locks.waiting_list.models import WaitingListEntry
 from locks.waiting_list.services import NewEntry, cancel_entry, create_entry
 from locks.webhooks.models import WebhookDelivery
@@ -88,6 +88,6 @@ def test_each_active_hotel_has_its_turn_once_a_day(hotel: Hotel, other_hotel: Ho
         assert item.due_at - datetime.datetime.now(datetime.UTC) < datetime.timedelta(hours=6)
         DueItem.objects.filter(kind="ended").update(due_at=item.due_at - DAY)
     with hotel_context(hotel):
-        forget_ended([str(hotel.id)])
+        delete_ended_records([str(hotel.id)])
     with platform_context():
         assert not DueItem.objects.filter(kind="ended").exists()

@@ -77,7 +77,9 @@ def test_rotation_after_a_change_of_secret_key_makes_the_webhook_work_again(
     assert verify_test_request(webhook, receiver, old, new) == [False, True]
 
 
-def test_forget_deletes_previous_secrets_after_the_overlap(webhook_and_secret: tuple[Webhook, str]) -> None:
+def test_delete_ended_records_deletes_previous_secrets_after_the_overlap(
+    webhook_and_secret: tuple[Webhook, str],
+) -> None:
     webhook, _old = webhook_and_secret
     rotate_secret(webhook.id, overlap=DAY)
     services.delete_ended_records()
