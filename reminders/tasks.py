@@ -7,15 +7,15 @@ from celery import shared_task
 from reminders import due_kinds
 from reminders.planning import replan
 from reminders.reservations.calendars import services as calendar_services
-from reminders.sending import delivery, smtp
+from reminders.sending import batch, smtp
 from tenants.queue import due
 from tenants.queue.celery_task import HotelTask
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.send_due")
 def send_due(ids: list[str]) -> None:
-    """Send the reminders that are due: see `delivery.send_due`. Handles due items of the kind `reminder`."""
-    delivery.send_due([uuid.UUID(id_) for id_ in ids], transport=smtp.thread_transport())
+    """Send the reminders that are due: see `batch.send_due`. Handles due items of the kind `reminder`."""
+    batch.send_due([uuid.UUID(id_) for id_ in ids], transport=smtp.thread_transport())
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_reservations")

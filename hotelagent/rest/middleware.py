@@ -1,4 +1,4 @@
-"""Middleware for API clients: request ids, problem documents for all errors, and redirects to the trailing slash."""
+"""The request's id, in and out; and no HTML for a client of the API, wherever the answer came from."""
 
 import re
 from collections.abc import Callable
@@ -10,8 +10,7 @@ from hotelagent.core.ids import uuid7
 from hotelagent.rest import problems
 from hotelagent.rest.errors import problem_response
 
-#: Request ids that are accepted from clients: UUIDs, trace ids and those of proxies. No line breaks, which could forge
-#: log lines.
+#: What we take from others: enough for a UUID, a trace id or a proxy's own; nothing that could forge a log line.
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 API_PREFIX = "/api/v"
 
@@ -19,16 +18,16 @@ _Handler = Callable[[HttpRequest], HttpResponse]
 
 
 class RequestIdMiddleware:
-    """Sets `request.request_id` to the client's `X-Request-ID`, or to a new id, and returns it in the response."""
+    """Sets `request.request_id`: the caller's `X-Request-ID` where it is one, else ours; answered either way."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        received = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = received if ACCEPTED_ID.fullmatch(received) else str(uuid7())
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if ACCEPTED_ID.fullmatch(given) else str(uuid7())
         request.request_id = request_id  # type: ignore[attr-defined]
-        # Libraries read the header. `request.headers` is built from META when it is first used.
+        # Where libraries look for it; `request.headers` is made from this at its first use.
         request.META["HTTP_X_REQUEST_ID"] = request_id
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
@@ -36,7 +35,7 @@ class RequestIdMiddleware:
 
 
 class ProblemDocumentMiddleware:
-    """Replaces HTML error pages of Django and of other middleware by problem documents, below `/api/v` only."""
+    """Turns pages of middleware and of Django (unknown host or address, CSRF, debug) into problem documents."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
@@ -50,18 +49,15 @@ class ProblemDocumentMiddleware:
         ):
             return response
         problem = problems.BY_STATUS.get(response.status_code, problems.SERVER_ERROR)
-        replacement = problem_response(request, problem)
+        answer = problem_response(request, problem)
         for header in ("Allow", "Retry-After", "WWW-Authenticate"):
             if header in response:
-                replacement[header] = response[header]
-        return replacement
+                answer[header] = response[header]
+        return answer
 
 
 class SlashMiddleware(CommonMiddleware):
-    """Django's redirect to the URL with a trailing slash, for GET and HEAD only.
-
-    After a redirect a PUT would arrive as a GET, and the client would take the response for a success.
-    """
+    """Django's, which leads on only who reads: a PUT that is led on arrives as a GET, and looks as if it had worked."""
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
         return request.method in {"GET", "HEAD"} and super().should_redirect_with_slash(request)

@@ -13,6 +13,6 @@ urlpatterns = [
     path("api/v1/", include("dlq.api")),
     path("api/v1/", include("locks.api")),
     path("api/v1/", include("reminders.api.urls")),
-    path("", include("reminders.mail.guest_pages")),
+    path("", include("reminders.guest_pages")),
     path("", include("hotelagent.rest.urls")),
 ]

@@ -12,6 +12,6 @@ urlpatterns = [
     path("api/v1/", include("audit.api")),
     path("api/v1/", include("dlq.api")),
     path("api/v1/", include("tenants.api.urls")),
-    path("", include("reminders.providers.webhooks")),
+    path("", include("reminders.api.provider_webhooks")),
     path("", include("hotelagent.rest.urls")),
 ]

@@ -16,7 +16,7 @@ from hotelagent.admin.sites import hotel_site
 from reminders.admin.previews import render_preview_frame
 from reminders.errors import InvalidColour, InvalidLogo
 from reminders.mail import rendering
-from reminders.mail.images import MOST_BYTES, Logo, read_logo
+from reminders.mail.images import MAX_BYTES, Logo, read_logo
 from reminders.models import EmailBranding, Template
 from reminders.services import branding as service
 from tenants.context import current_hotel
@@ -47,7 +47,7 @@ class EmailBrandingForm(forms.ModelForm):  # type: ignore[type-arg]
         if upload is None:
             return None
         try:
-            return read_logo(upload.read(MOST_BYTES + 1))
+            return read_logo(upload.read(MAX_BYTES + 1))
         except InvalidLogo as error:
             raise ValidationError(error.detail) from error
 

@@ -13,16 +13,16 @@ from dlq.registry import Subject, subject_finder
 from reminders.errors import InvalidTemplate, MailDeferred, MailRejected
 from reminders.events import ERROR_LABELS
 from reminders.models import Reminder
-from reminders.sending.outcomes import SEND
+from reminders.sending.outcomes import FAILURE_NAME
 from tenants.context import current_tenant
 
-NAMES[SEND] = gettext_lazy("sending a reminder")
+NAMES[FAILURE_NAME] = gettext_lazy("sending a reminder")
 SOURCES["reminders"] = gettext_lazy("Reminders")
 for error in (MailRejected, MailDeferred, InvalidTemplate):
     ERRORS[f"{error.__module__}.{error.__qualname__}"] = ERROR_LABELS[error.code]
 
 
-@subject_finder(SEND)
+@subject_finder(FAILURE_NAME)
 def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
     """Return the reminder of each failure, with a link to the reservation, where the address can be corrected."""
     if current_tenant().id is None:  # failures of the platform come from other systems and have no reminder

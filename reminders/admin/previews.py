@@ -28,7 +28,7 @@ def render_preview_frame(template: Template) -> SafeString | str:
     # URLs are relative, because the content security policy of the admin blocks other hosts, even the hotel's domain.
     branding = branding_context(current_hotel(), base_url="")
     try:
-        rendered = rendering.render_preview(template, branding=branding, unsubscribe="#")
+        rendered = rendering.render_preview(template, branding=branding, unsubscribe_url="#")
     except DomainError as error:
         return error.detail
     return format_html(

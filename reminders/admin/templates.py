@@ -14,8 +14,8 @@ from unfold.decorators import display
 from hotelagent.admin.base import HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from reminders.admin.previews import render_preview_frame
-from reminders.mail import rendering
-from reminders.mail.variables import AVAILABLE
+from reminders.mail.rendering import TEMPLATE_VARIABLES
+from reminders.mail.template_validation import validate_template
 from reminders.models import Template
 from reminders.models.validators import validate_language
 from reminders.services.templates import send_test_message
@@ -25,7 +25,7 @@ from tenants.errors import DomainError
 class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        variables = ", ".join(f"{{{{ {name} }}}}" for name in sorted(AVAILABLE))
+        variables = ", ".join(f"{{{{ {name} }}}}" for name in sorted(TEMPLATE_VARIABLES))
         help_texts = {
             "language": str(
                 _(
@@ -41,25 +41,15 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned = super().clean() or {}
         parts = {name: cleaned.get(name, "") for name in ("subject", "text", "html")}
         try:
-            rendering.validate_template(**parts)
+            validate_template(**parts)
         except DomainError as error:
-            part = error.extra.get("part", "__all__")
-            raise ValidationError({part: _error_message(error).removeprefix(f"{part}: ")}) from error
+            raise ValidationError({error.extra.get("part", "__all__"): error.detail}) from error
         return cleaned
 
     def clean_language(self) -> str:
         language = str(self.cleaned_data["language"]).strip().lower().replace("_", "-")
         validate_language(language)
         return language
-
-
-def _error_message(error: DomainError) -> str:
-    if unknown := error.extra.get("unknown"):
-        return str(_("Unknown variable: %(unknown)s. Available variables: %(known)s.")) % {
-            "unknown": ", ".join(unknown),
-            "known": ", ".join(sorted(AVAILABLE)),
-        }
-    return str(error.detail)
 
 
 @admin.register(Template, site=hotel_site)

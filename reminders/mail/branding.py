@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from html import escape
 
 from reminders.models import EmailBranding
 from tenants.context import Tenant
@@ -36,19 +34,6 @@ class BrandingContext:
     @property
     def text_colour(self) -> str:
         return text_colour_on(self.colour)
-
-    @cached_property
-    def escaped(self) -> dict[str, str]:
-        """The values for the placeholders of the layout, escaped for HTML."""
-        width, height = self.logo_size
-        return {
-            "hotel_name": escape(self.hotel.name),
-            "colour": escape(self.colour),
-            "text_colour": self.text_colour,
-            "logo_url": escape(self.logo_url),
-            "logo_width": str(width),
-            "logo_height": str(height),
-        }
 
 
 def branding_context(

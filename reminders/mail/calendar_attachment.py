@@ -1,73 +1,49 @@
-"""The stay as an iCalendar event (RFC 5545), for the guest's own calendar."""
+"""The stay as an iCalendar file (RFC 5545), which guests can add to their calendars."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC
 from uuid import UUID
 
+import icalendar
 from django.conf import settings
 
 from reminders.models import Reservation
 from tenants.context import Tenant
 
-_STAY = """\
-BEGIN:VCALENDAR\r
-VERSION:2.0\r
-PRODID:-//hotelagent//reminders//EN\r
-METHOD:PUBLISH\r
-BEGIN:VEVENT\r
-{summary}DTSTART;VALUE=DATE:{arrival:%Y%m%d}\r
-DTEND;VALUE=DATE:{departure:%Y%m%d}\r
-DTSTAMP:{stamp:%Y%m%dT%H%M%SZ}\r
-{uid}SEQUENCE:{sequence}\r
-{description}TRANSP:TRANSPARENT\r
-END:VEVENT\r
-END:VCALENDAR\r
-"""
-_NEEDS_NO_ESCAPE = re.compile(r"[\w@.:/ -]*", re.ASCII)
-_LINE = 74  # octets that the library puts on a line
-
 
 def hotel_key(hotel: Tenant) -> str:
-    """What tells hotels apart: their slugs may be used again once one is erased."""
+    """Return a key of the hotel that is never used again. A slug can be, after a hotel was deleted."""
     return hotel.id.hex if hotel.id else hotel.schema
 
 
 def stay_uid(reservation_id: UUID, *, hotel: Tenant) -> str:
-    """The stay's own in each mail and in the hotel's feed, so a calendar shows it once."""
+    """Return the UID of a stay. E-mails and the hotel's calendar feed share it, so calendars show one event."""
     return f"{reservation_id.hex}.{hotel_key(hotel)}@{settings.PLATFORM_HOST}"
 
 
 def sequence(reservation: Reservation) -> int:
-    """SEQUENCE: grows with changes."""
+    """Return the SEQUENCE property, which grows with each change of the reservation."""
     return int(reservation.updated_at.timestamp()) % 2**31
 
 
-def stay_ics(reservation: Reservation, *, hotel_name: str, uid: str) -> str:
-    """An all-day event over the nights, transparent: it blocks nobody's working day.
+def stay_calendar(reservation: Reservation, *, hotel_name: str, uid: str) -> str:
+    """Return a calendar with one all-day event over the nights of the stay.
 
-    `uid`: `stay_uid`. The text is what `icalendar` makes of it, at a small part of its cost.
+    The event is transparent, so it does not mark the guest as busy. `uid` is the `stay_uid`.
     """
-    return _STAY.format(
-        summary=_line("SUMMARY", hotel_name),
-        arrival=reservation.arrival,
-        departure=reservation.departure,
-        stamp=reservation.updated_at.astimezone(UTC),
-        uid=_line("UID", uid),
-        sequence=sequence(reservation),
-        description=_line("DESCRIPTION", reservation.external_id),
-    )
-
-
-def _line(name: str, value: str) -> str:
-    if _NEEDS_NO_ESCAPE.fullmatch(value):
-        line = f"{name}:{value}"
-        folded = [line[at : at + _LINE] for at in range(0, len(line), _LINE)]
-        return "\r\n ".join(folded) + "\r\n"
-    import icalendar  # noqa: PLC0415 - a tenth of a second that only a process that needs it pays
-
-    written = icalendar.Event()
-    written.add(name, value)
-    only: bytes = written.content_lines()[1].to_ical()
-    return f"{only.decode()}\r\n"
+    event = icalendar.Event()
+    event.add("uid", uid)
+    event.add("dtstamp", reservation.updated_at)
+    event.add("sequence", sequence(reservation))
+    event.add("dtstart", reservation.arrival)
+    event.add("dtend", reservation.departure)
+    event.add("summary", hotel_name)
+    event.add("description", reservation.external_id)
+    event.add("transp", "TRANSPARENT")
+    calendar = icalendar.Calendar()
+    calendar.add("version", "2.0")
+    calendar.add("prodid", "-//hotelagent//reminders//EN")
+    calendar.add("method", "PUBLISH")
+    calendar.add_component(event)
+    text: bytes = calendar.to_ical()
+    return text.decode()

@@ -1,4 +1,4 @@
-"""What a logo is, told from its first bytes: the name and the type that a browser sends prove nothing."""
+"""Validation of logos by their content. The name and the type that a browser sends are not reliable."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from django.utils.translation import gettext as _
 
 from reminders.errors import InvalidLogo
 
-MOST_BYTES = 200_000
-MOST_PIXELS = 2_000  # each way
+MAX_BYTES = 200_000
+MAX_PIXELS = 2_000  # of the width and of the height
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_END = b"IEND\xaeB`\x82"
-_JPEG = b"\xff\xd8\xff"
+_JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
-#: Frames of a JPEG that say its size: SOF0 to SOF15, without the tables (DHT, JPG, DAC) among them.
-_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+#: The markers of the JPEG segments that contain the size: SOF0 to SOF15, except for the tables DHT, JPG and DAC.
+_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True, slots=True)
 class Logo:
+    """An image that can be used as a logo."""
+
     content: bytes
     type: str
     width: int
@@ -33,37 +35,42 @@ class Logo:
 
 
 def read_logo(content: bytes) -> Logo:
-    """A PNG or JPEG, which every mail program shows. Raises InvalidLogo."""
-    if len(content) > MOST_BYTES:
-        raise InvalidLogo(
-            _("The file is too large: %(most)d kB are the most.") % {"most": MOST_BYTES // 1000}
-        )
-    if content.startswith(_PNG) and content[12:16] == b"IHDR":
-        kind, (width, height) = "image/png", (_number(content[16:20]), _number(content[20:24]))
-        is_whole = _PNG_END in content
-    elif content.startswith(_JPEG):
-        kind, (width, height) = "image/jpeg", _size_of_jpeg(content)
-        is_whole = _JPEG_END in content[-1024:]
+    """Return the PNG or JPEG image, formats that all e-mail clients display. Raises InvalidLogo."""
+    if len(content) > MAX_BYTES:
+        raise InvalidLogo(_("The file is too large (limit: %(limit)d kB).") % {"limit": MAX_BYTES // 1000})
+    if content.startswith(_PNG_START) and content[12:16] == b"IHDR":
+        content_type, size = "image/png", (_integer(content[16:20]), _integer(content[20:24]))
+        is_complete = _PNG_END in content
+    elif content.startswith(_JPEG_START):
+        content_type, size = "image/jpeg", _jpeg_size(content)
+        is_complete = _JPEG_END in content[-1024:]
     else:
-        raise InvalidLogo(_("Neither a PNG nor a JPEG: mail programs show no other picture everywhere."))
-    if not (0 < width <= MOST_PIXELS and 0 < height <= MOST_PIXELS):
-        size = {"width": width, "height": height, "most": MOST_PIXELS}
-        raise InvalidLogo(_("%(width)d x %(height)d pixels; %(most)d each way are the most.") % size)
-    if not is_whole:
-        raise InvalidLogo(_("The end of the picture is missing: save it anew and choose it again."))
-    return Logo(content=content, type=kind, width=width, height=height)
+        raise InvalidLogo(
+            _("The file is not a PNG or JPEG image. Not all e-mail clients display other formats.")
+        )
+    width, height = size
+    if not (0 < width <= MAX_PIXELS and 0 < height <= MAX_PIXELS):
+        raise InvalidLogo(
+            _("The image has %(width)d x %(height)d pixels (limit: %(limit)d x %(limit)d).")
+            % {"width": width, "height": height, "limit": MAX_PIXELS}
+        )
+    if not is_complete:
+        raise InvalidLogo(_("The image file is incomplete. Save it again and upload it."))
+    return Logo(content=content, type=content_type, width=width, height=height)
 
 
-def _number(two_or_four_bytes: bytes) -> int:
-    return int.from_bytes(two_or_four_bytes, "big")
+def _integer(content: bytes) -> int:
+    return int.from_bytes(content, "big")
 
 
-def _size_of_jpeg(content: bytes) -> tuple[int, int]:
-    """From segment to segment (ITU T.81, B.1.1) up to the one that has the size; (0, 0) where none has."""
-    at = 2
-    while at + 9 <= len(content) and content[at] == 0xFF:
-        marker = content[at + 1]
-        if marker in _SIZES:
-            return _number(content[at + 7 : at + 9]), _number(content[at + 5 : at + 7])
-        at += 1 if marker == 0xFF else 2 + _number(content[at + 2 : at + 4])
+def _jpeg_size(content: bytes) -> tuple[int, int]:
+    """Return the width and height in the frame header (ITU T.81, B.1.1), or (0, 0) if the file has none."""
+    position = 2
+    while position + 9 <= len(content) and content[position] == 0xFF:
+        marker = content[position + 1]
+        if marker in _START_OF_FRAME:
+            height = _integer(content[position + 5 : position + 7])
+            return _integer(content[position + 7 : position + 9]), height
+        is_fill_byte = marker == 0xFF
+        position += 1 if is_fill_byte else 2 + _integer(content[position + 2 : position + 4])
     return 0, 0

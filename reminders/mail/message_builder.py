@@ -1,8 +1,7 @@
-"""Makes the mail: headers that name the hotel, text and HTML, the stay for the guest's calendar."""
+"""Building of the message of a reminder: headers, text and HTML, and the stay as a calendar attachment."""
 
 from __future__ import annotations
 
-import functools
 import uuid
 from email.utils import formataddr, parseaddr
 
@@ -17,39 +16,44 @@ from hotelagent.core.text import single_line
 from reminders.errors import MailRejected
 from reminders.mail import unsubscribe_links
 from reminders.mail.branding import BrandingContext
-from reminders.mail.calendar_attachment import hotel_key, stay_ics, stay_uid
-from reminders.mail.rendering import Rendered, render, render_preview
+from reminders.mail.calendar_attachment import hotel_key, stay_calendar, stay_uid
+from reminders.mail.rendering import RenderedMessage, render, render_preview
 from reminders.models import Reminder, Template
 from tenants.context import Tenant
 
-#: Bytes of a whole mail. What is larger was no reminder, and many servers would refuse it.
-MOST_BYTES = 500_000
+#: Bytes of a message. Reminders are much smaller, and many mail servers reject larger messages.
+MAX_SIZE = 500_000
+
 _NO_REMINDER = uuid.UUID(int=0)
 
 
 def message_id(reminder: Reminder, *, hotel: Tenant) -> str:
-    """The same for each attempt at this reminder, and no other's:
-
-    a mail that went twice can be recognised.
-    """
+    """Return the Message-ID of the reminder. All attempts share it, so duplicates can be recognized."""
     return f"<{reminder.id.hex}.{hotel_key(hotel)}@{settings.PLATFORM_HOST}>"
 
 
 def build_message(
     reminder: Reminder, *, template: Template, recipient: str, branding: BrandingContext
 ) -> EmailMultiAlternatives:
-    """Raises InvalidTemplate, or MailRejected for an address or a size that no server would take."""
+    """Return the message of the reminder to `recipient`.
+
+    Raises InvalidTemplate, or MailRejected if the address is not valid or the message is too large.
+    """
     try:
         validate_email(recipient)
     except ValidationError as error:
         raise MailRejected(
             TranslatableMessage(
-                _("The reservation's e-mail address is not valid: correct it, then send this again.")
+                _(
+                    "The e-mail address of the reservation is not valid. Correct it, then send the reminder again."
+                )
             )
         ) from error
     hotel = branding.hotel
-    unsubscribe = unsubscribe_links.link(reminder.id, hotel=hotel, base_url=branding.base_url)
-    rendered = render(template, reservation=reminder.reservation, branding=branding, unsubscribe=unsubscribe)
+    unsubscribe_url = unsubscribe_links.url(reminder.id, hotel=hotel, base_url=branding.base_url)
+    rendered = render(
+        template, reservation=reminder.reservation, branding=branding, unsubscribe_url=unsubscribe_url
+    )
     message = _message(
         rendered,
         recipient=recipient,
@@ -57,23 +61,25 @@ def build_message(
         headers={
             "Message-ID": message_id(reminder, hotel=hotel),
             "Content-Language": rendered.language,
-            "Auto-Submitted": "auto-generated",  # RFC 3834: no absence notes in reply
-            "X-Auto-Response-Suppress": "All",  # the same, for Exchange
-            **unsubscribe_links.headers(unsubscribe),
+            # No automatic replies, such as out-of-office messages: RFC 3834, and the header of Exchange.
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "All",
+            **unsubscribe_links.headers(unsubscribe_url),
         },
     )
-    # A provider says these again when it tells what became of the mail: see reminders.providers.webhooks.
+    # Anymail sends the metadata with the message, and providers return it (`reminders.api.provider_webhooks`).
     vars(message)["metadata"] = {"hotel": hotel_key(hotel), "reminder": reminder.id.hex}
-    uid = stay_uid(reminder.reservation_id, hotel=hotel)
-    calendar = stay_ics(reminder.reservation, hotel_name=hotel.name, uid=uid)
+    calendar = stay_calendar(
+        reminder.reservation, hotel_name=hotel.name, uid=stay_uid(reminder.reservation_id, hotel=hotel)
+    )
     message.attach("stay.ics", calendar, "text/calendar")
     size = sum(len(part.encode()) for part in (rendered.text, rendered.html, calendar))
-    if size > MOST_BYTES:
+    if size > MAX_SIZE:
         raise MailRejected(
             TranslatableMessage(
-                _("The mail has {size} kB with its attachment; {most} kB are the most."),
+                _("The message is too large: {size} kB with its attachment (limit: {limit} kB)."),
                 size=size // 1000,
-                most=MOST_BYTES // 1000,
+                limit=MAX_SIZE // 1000,
             )
         )
     return message
@@ -86,13 +92,13 @@ def build_test_message(
 
     The unsubscribe link of the message is not valid. Raises InvalidTemplate.
     """
-    unsubscribe = unsubscribe_links.link(_NO_REMINDER, hotel=branding.hotel, base_url=branding.base_url)
-    rendered = render_preview(template, branding=branding, unsubscribe=unsubscribe)
+    unsubscribe_url = unsubscribe_links.url(_NO_REMINDER, hotel=branding.hotel, base_url=branding.base_url)
+    rendered = render_preview(template, branding=branding, unsubscribe_url=unsubscribe_url)
     return _message(rendered, recipient=recipient, hotel=branding.hotel, headers={})
 
 
 def _message(
-    rendered: Rendered, *, recipient: str, hotel: Tenant, headers: dict[str, str]
+    rendered: RenderedMessage, *, recipient: str, hotel: Tenant, headers: dict[str, str]
 ) -> EmailMultiAlternatives:
     message = EmailMultiAlternatives(
         subject=rendered.subject,
@@ -107,10 +113,6 @@ def _message(
 
 
 def sender(hotel: Tenant) -> str:
-    """The hotel's name before the deployment's address: only that may send through the mail server."""
-    return _sender(hotel.name, settings.DEFAULT_FROM_EMAIL)
-
-
-@functools.lru_cache(maxsize=4096)
-def _sender(name: str, deployment: str) -> str:
-    return formataddr((single_line(name), parseaddr(deployment)[1]))
+    """Return the From address: the name of the hotel and the address that the mail server accepts from us."""
+    _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return formataddr((single_line(hotel.name), address))

@@ -1,196 +1,140 @@
-"""Turns a rule's template and a reservation into subject, text and HTML in the guest's language.
+"""Rendering of a template and a reservation into the subject, text and HTML of a message, in the guest's language.
 
-A template is staff's own text, so it gets plain values and Django's built-in tags, and nothing to load or
-include. HTML is escaped, text is not.
+Staff write the templates. They get plain values and the tags and filters of `template_sandbox`, and can't load other
+templates. Values are escaped in HTML and not in text.
 """
 
 from __future__ import annotations
 
 import functools
-import re
-import secrets
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.template import Context, Template, TemplateSyntaxError
-from django.template.base import TextNode, VariableNode
+from django.template import Context, TemplateSyntaxError
 from django.template.loader import get_template
 from django.utils import formats, timezone, translation
 from django.utils.translation import gettext as _
 
 from hotelagent.core.text import single_line
 from reminders.errors import InvalidTemplate
-from reminders.mail import variables
 from reminders.mail.branding import BrandingContext
-from reminders.mail.string_template import Pieces
-from reminders.mail.template_sandbox import StaffEngine, check_loops
-from reminders.models import Reservation
-from reminders.models import Template as StoredTemplate
+from reminders.mail.template_sandbox import compile_template
+from reminders.models import Reservation, Template
 
-LAST_RESORT = "en"
-#: Where staff have a shorter one (`hotelagent.formats`). Portuguese Django has in capitals, which ended in 1990.
-_IN_LETTERS = {"en": "j F Y", "es": r"j \d\e F \d\e Y"}
-_SUBJECT_LENGTH = 200
-#: Characters of one part of a template. Gmail cuts off what is longer than 102 kB.
-_MOST = 60_000
-_LAYOUT = "reminders/mail.html"
-#: What differs on its page, by hotel or by guest.
-_PLACES = ("subject", "body", "unsubscribe", "why",
-    "hotel_name", "colour", "text_colour", "logo_url", "logo_width", "logo_height")  # fmt: skip
-_HTML = StaffEngine(autoescape=True)
-_TEXT = StaffEngine(autoescape=False)
-# What reads files, shows settings, depends on where and when it is rendered, or lets a guest's name be HTML.
-_FORBIDDEN = re.compile(
-    r"\{%\s*(include|extends|load|debug|lorem|now|url|autoescape)\b|\|\s*(safe|safeseq)\b"
+#: The language of templates and texts that do not exist in the requested language.
+FALLBACK_LANGUAGE = "en"
+
+#: The variables that templates may use.
+TEMPLATE_VARIABLES = frozenset(
+    {
+        "guest_name",
+        "hotel_name",
+        "arrival",
+        "departure",
+        "nights",
+        "adults",
+        "children",
+        "room_type",
+        "number",
+    }
 )
-_RIGHT_TO_LEFT = frozenset({"R", "AL"})
+
+_LAYOUT = "reminders/mail.html"
+_MAX_SUBJECT_LENGTH = 200
+# English and Spanish dates are shortened in the admin (`hotelagent.formats`), but not in e-mails. Other languages use
+# Django's DATE_FORMAT.
+_DATE_FORMATS = {"en": "j F Y", "es": r"j \d\e F \d\e Y"}
+_RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of Unicode
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedMessage:
+    """The rendered parts of a message and the language of the template."""
+
     subject: str
     text: str
     html: str
     language: str
 
 
-def select_template(
-    templates: Iterable[StoredTemplate], *, languages: Iterable[str]
-) -> StoredTemplate | None:
-    """The template in the first of `languages` that has one ("pt-br" takes "pt"), else in English, else any."""
+def select_template(templates: Iterable[Template], *, languages: Iterable[str]) -> Template | None:
+    """Return the template in the first of `languages` that has one, or else in English, or else any template.
+
+    A template in "pt" also matches the language "pt-br".
+    """
     by_language = {template.language.lower(): template for template in templates}
-    for language in (*languages, LAST_RESORT):
+    for language in (*languages, FALLBACK_LANGUAGE):
         code = language.lower()
-        for candidate in (code, code.partition("-")[0]):
+        for candidate in (code, _base_language(code)):
             if candidate in by_language:
                 return by_language[candidate]
     return next(iter(by_language.values()), None)
 
 
 def render(
-    template: StoredTemplate, *, reservation: Reservation, branding: BrandingContext, unsubscribe: str
-) -> Rendered:
-    """The mail's three parts. Raises InvalidTemplate."""
+    template: Template, *, reservation: Reservation, branding: BrandingContext, unsubscribe_url: str
+) -> RenderedMessage:
+    """Return the rendered message. Raises InvalidTemplate."""
     hotel_name = single_line(branding.hotel.name)
-    subject, text, body = _filled(template, reservation=reservation, hotel_name=hotel_name)
-    layout = _layout(template.language, has_logo=bool(branding.logo_url))
-    why = layout.why % {"hotel": hotel_name}
-    html = layout.page.filled(
-        {
-            **branding.escaped,
-            "subject": escape(subject),
-            "body": body,
-            "why": escape(why),
-            "unsubscribe": escape(unsubscribe),
-        }
-    )
-    text = f"{text.rstrip()}\n\n-- \n{why}\n{layout.stop}: {unsubscribe}\n"
-    return Rendered(subject=subject, text=text, html=html, language=template.language)
-
-
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """What stands around a mail's text. `page`: HTML, the same for all hotels but for its places. `why` has one
-    for the hotel's name."""
-
-    page: Pieces
-    why: str
-    stop: str
-
-
-@functools.lru_cache(maxsize=256)
-def _layout(language: str, *, has_logo: bool) -> _Layout:
-    words = words_language(language)
-    with translation.override(words):
-        why = _("You get this mail because you have booked a stay at %(hotel)s.")
-        stop = _("Unsubscribe")
-    names = {secrets.token_hex(16): name for name in _PLACES}
-    place = {name: token for token, name in names.items()}
+    subject, text, body = render_parts(template, reservation=reservation, hotel_name=hotel_name)
+    footer_language = catalogue_language(template.language)
+    with translation.override(footer_language):
+        reason = _("You receive this e-mail because you booked a stay at %(hotel)s.") % {"hotel": hotel_name}
+        unsubscribe = _("Unsubscribe")
     html = get_template(_LAYOUT).render(
         {
-            **place,
-            "direction": "rtl" if _reads_right_to_left(language) else "ltr",
-            "language": language,
-            "branding": {
-                "hotel": {"name": place["hotel_name"]},
-                "colour": place["colour"],
-                "text_colour": place["text_colour"],
-                "logo_url": place["logo_url"] if has_logo else "",
-                "logo_size": (place["logo_width"], place["logo_height"]),
-            },
-            "stop": stop,
-            "words": words,
+            "subject": subject,
+            "body": body,
+            "language": template.language,
+            "direction": "rtl" if _is_right_to_left(template.language) else "ltr",
+            "branding": branding,
+            "footer_language": footer_language,
+            "reason": reason,
+            "unsubscribe": unsubscribe,
+            "unsubscribe_url": unsubscribe_url,
         }
     )
-    split = re.split(f"({'|'.join(names)})", html)
-    page = Pieces(texts=tuple(split[::2]), names=tuple(names[token] for token in split[1::2]))
-    return _Layout(page, why=why, stop=stop)
+    text = f"{text.rstrip()}\n\n-- \n{reason}\n{unsubscribe}: {unsubscribe_url}\n"
+    return RenderedMessage(subject=subject, text=text, html=html, language=template.language)
 
 
-def _filled(template: StoredTemplate, *, reservation: Reservation, hotel_name: str) -> tuple[str, str, str]:
+def render_preview(template: Template, *, branding: BrandingContext, unsubscribe_url: str) -> RenderedMessage:
+    """Return the template rendered for the newest reservation, or for an example. Raises InvalidTemplate."""
+    newest = Reservation.objects.order_by("-id").first()
+    return render(
+        template,
+        reservation=newest or example_reservation(),
+        branding=branding,
+        unsubscribe_url=unsubscribe_url,
+    )
+
+
+def render_parts(template: Template, *, reservation: Reservation, hotel_name: str) -> tuple[str, str, str]:
+    """Return the subject, the text and the HTML of the template, without the layout. Raises InvalidTemplate."""
     values = _values(reservation, hotel_name=hotel_name, language=template.language)
+
+    def rendered(source: str, *, is_html: bool) -> str:
+        context = Context(values, autoescape=is_html)
+        part: str = compile_template(source, is_html=is_html).render(context)
+        return part
+
     try:
-        # One line also makes it a plain string again: what was rendered without escaping counts as safe HTML.
-        subject = single_line(_part(template.subject, values, is_html=False))[:_SUBJECT_LENGTH]
-        text = _part(template.text, values, is_html=False)
-        body = _part(template.html, values, is_html=True)
+        # single_line also returns a plain string: Django marks every rendered template as safe HTML.
+        subject = single_line(rendered(template.subject, is_html=False))[:_MAX_SUBJECT_LENGTH]
+        text = rendered(template.text, is_html=False)
+        body = rendered(template.html, is_html=True)
     except (TemplateSyntaxError, ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise InvalidTemplate(str(error)) from error
     return subject, text, body
 
 
-def _part(source: str, values: dict[str, Any], *, is_html: bool) -> str:
-    pieces = _pieces(source, is_html=is_html)
-    if pieces is not None:
-        return pieces.filled(values, write=_escaped if is_html else str)
-    rendered: str = _compiled(source, is_html=is_html).render(Context(values, autoescape=is_html))
-    return rendered
-
-
-def _escaped(value: object) -> str:
-    return escape(str(value))
-
-
-@functools.lru_cache(maxsize=512)
-def _pieces(source: str, *, is_html: bool) -> Pieces | None:
-    """A template that is text and names of variables, as most are. None where it has filters or tags."""
-    texts, names = [""], []
-    for node in _compiled(source, is_html=is_html).nodelist:
-        if isinstance(node, TextNode):
-            texts[-1] += node.s
-        elif isinstance(node, VariableNode) and (name := str(node.filter_expression)) in variables.AVAILABLE:
-            texts.append("")
-            names.append(name)
-        else:
-            return None
-    return Pieces(tuple(texts), tuple(names))
-
-
-def words_language(language: str) -> str:
-    """The language of what the layout says around a template: the template's, where we have it, else English."""
-    candidates = (language, language.partition("-")[0])
-    return next((code for code in candidates if code in _catalogues()), LAST_RESORT)
-
-
-@functools.cache
-def _catalogues() -> frozenset[str]:
-    folders = (folder for path in settings.LOCALE_PATHS for folder in Path(path).iterdir())
-    return frozenset({LAST_RESORT, *(translation.to_language(folder.name) for folder in folders)})
-
-
-def render_preview(template: StoredTemplate, *, branding: BrandingContext, unsubscribe: str) -> Rendered:
-    """The template with the newest reservation, or with an invented one. Raises InvalidTemplate."""
-    newest = Reservation.objects.order_by("-id").first()
-    return render(template, reservation=newest or _invented(), branding=branding, unsubscribe=unsubscribe)
-
-
-def _invented() -> Reservation:
+def example_reservation() -> Reservation:
+    """Return an unsaved reservation for previews and checks of templates."""
     today = timezone.now().date()
     return Reservation(
         external_id="R000123",
@@ -201,45 +145,25 @@ def _invented() -> Reservation:
     )
 
 
-def validate_template(*, subject: str, text: str, html: str) -> None:
-    """Raise InvalidTemplate unless all parts compile, render, and use no variable that does not exist."""
-    for part, source, is_html in (("subject", subject, False), ("text", text, False), ("html", html, True)):
-        if len(source) > _MOST:
-            raise InvalidTemplate(
-                f"{part}: {len(source)} characters; {_MOST} are the most, or mail programs cut it off.",
-                part=part,
-            )
-        if found := _FORBIDDEN.search(source):
-            raise InvalidTemplate(f"{part}: {found[1] or found[2]} is not available here.", part=part)
-        try:
-            compiled = _compiled(source, is_html=is_html)
-            check_loops(compiled)
-        except TemplateSyntaxError as error:
-            raise InvalidTemplate(f"{part}: {error}", part=part) from error
-        if unknown := sorted(variables.used(compiled.nodelist) - variables.AVAILABLE):
-            raise InvalidTemplate(
-                f"{part}: there is no {', '.join(unknown)}. Available: {', '.join(sorted(variables.AVAILABLE))}.",
-                part=part,
-                unknown=unknown,
-            )
-        trial = StoredTemplate(language=LAST_RESORT, **{part: source})
-        try:
-            _filled(trial, reservation=_invented(), hotel_name="")
-        except InvalidTemplate as error:
-            raise InvalidTemplate(f"{part}: {error}", part=part) from error
+def catalogue_language(language: str) -> str:
+    """Return the language if the project is translated into it, or else English."""
+    candidates = (language, _base_language(language))
+    return next((code for code in candidates if code in _catalogues()), FALLBACK_LANGUAGE)
 
 
-@functools.lru_cache(maxsize=512)
-def _compiled(source: str, *, is_html: bool) -> Template:
-    return Template(source, engine=_HTML if is_html else _TEXT)
+@functools.cache
+def _catalogues() -> frozenset[str]:
+    folders = (folder for path in settings.LOCALE_PATHS for folder in Path(path).iterdir())
+    return frozenset({FALLBACK_LANGUAGE, *(translation.to_language(folder.name) for folder in folders)})
 
 
 def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict[str, Any]:
+    guest_name = reservation.guest_name or _unnamed_guest(language)
     return {
-        "guest_name": _isolated(reservation.guest_name or _unnamed_guest(language), language=language),
-        "hotel_name": _isolated(hotel_name, language=language),
-        "arrival": spoken_date(reservation.arrival, language=language),
-        "departure": spoken_date(reservation.departure, language=language),
+        "guest_name": _isolate(guest_name, language=language),
+        "hotel_name": _isolate(hotel_name, language=language),
+        "arrival": long_date(reservation.arrival, language=language),
+        "departure": long_date(reservation.departure, language=language),
         "nights": reservation.nights,
         "adults": reservation.adults,
         "children": reservation.children,
@@ -248,31 +172,35 @@ def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict
     }
 
 
-@functools.lru_cache(maxsize=256)
 def _unnamed_guest(language: str) -> str:
     """Return the form of address for a guest whose name the hotel does not know."""
-    with translation.override(words_language(language)):
+    with translation.override(catalogue_language(language)):
         return _("guest")
 
 
-def _reads_right_to_left(language: str) -> bool:
-    return language.partition("-")[0] in settings.LANGUAGES_BIDI
+def long_date(day: date, *, language: str) -> str:
+    """Return the date with the day of the week, as written in letters: "Friday, 10 May 2030"."""
+    base_language = _base_language(language)
+    with translation.override(language):
+        date_text = formats.date_format(day, _DATE_FORMATS.get(base_language, "DATE_FORMAT"))
+        text = f"{formats.date_format(day, 'l')}, {date_text}"
+    # Django capitalizes Portuguese days and months, which are written in lower case.
+    return text.lower() if base_language == "pt" else text
 
 
-def _isolated(name: str, *, language: str) -> str:
-    """A name that reads the other way than the text around it, kept from turning that round (UAX 9, 2.4.2)."""
-    against = {"L"} if _reads_right_to_left(language) else _RIGHT_TO_LEFT
-    if name.isascii() and against is _RIGHT_TO_LEFT:
+def _isolate(name: str, *, language: str) -> str:
+    """Return the name in directional isolates if its writing direction differs from the text's (UAX 9, 2.4.2)."""
+    if name.isascii() and not _is_right_to_left(language):
         return name
-    if any(unicodedata.bidirectional(character) in against for character in name):
+    other_direction = {"L"} if _is_right_to_left(language) else _RIGHT_TO_LEFT
+    if any(unicodedata.bidirectional(character) in other_direction for character in name):
         return f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
     return name
 
 
-@functools.lru_cache(maxsize=4096)
-def spoken_date(day: date, *, language: str) -> str:
-    """A date as people of that language write it in a letter, with the day of the week."""
-    with translation.override(language):
-        written = formats.date_format(day, _IN_LETTERS.get(language.partition("-")[0], "DATE_FORMAT"))
-        spoken = f"{formats.date_format(day, 'l')}, {written}"
-    return spoken.lower() if language.partition("-")[0] == "pt" else spoken
+def _is_right_to_left(language: str) -> bool:
+    return _base_language(language) in settings.LANGUAGES_BIDI
+
+
+def _base_language(language: str) -> str:
+    return language.partition("-")[0]

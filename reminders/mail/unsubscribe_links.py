@@ -1,7 +1,7 @@
-"""The link in a mail by which its reader gets no more of them.
+"""The unsubscribe links of e-mails.
 
-It carries the reminder's id and a signature with the hotel in it: no address stands in a link or in a server's
-log, a link of one hotel means nothing at another, and nobody can make one for somebody else's address.
+A link contains the id of the reminder and a signature that includes the hotel. So no address appears in links and
+server logs, a link is not valid at another hotel, and nobody can create a link for somebody else's address.
 """
 
 from __future__ import annotations
@@ -15,22 +15,25 @@ from tenants.context import Tenant
 PATH = "unsubscribe"
 
 
-def link(reminder_id: uuid.UUID, *, hotel: Tenant, base_url: str) -> str:
+def url(reminder_id: uuid.UUID, *, hotel: Tenant, base_url: str) -> str:
     """Return the URL of the unsubscribe page. `base_url` is the hotel's, without a trailing slash."""
     return f"{base_url}/{PATH}/{_signer(hotel).sign(reminder_id.hex)}/"
 
 
-def reminder_behind(token: str, *, hotel: Tenant) -> uuid.UUID | None:
-    """The reminder whose mail held this link; None where this hotel never sent such a one."""
+def reminder_id_of(token: str, *, hotel: Tenant) -> uuid.UUID | None:
+    """Return the id of the reminder whose message contained the link, or None if the link is not valid."""
     try:
         return uuid.UUID(hex=_signer(hotel).unsign(token))
     except (BadSignature, ValueError):
         return None
 
 
-def headers(url: str) -> dict[str, str]:
-    """What makes mail programs show a button of their own, which asks by POST (RFC 8058)."""
-    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+def headers(unsubscribe_url: str) -> dict[str, str]:
+    """Return the headers with which e-mail clients show an unsubscribe button, which sends POST (RFC 8058)."""
+    return {
+        "List-Unsubscribe": f"<{unsubscribe_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
 
 
 def _signer(hotel: Tenant) -> Signer:

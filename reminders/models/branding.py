@@ -1,5 +1,7 @@
 """The e-mail branding of a hotel."""
 
+from uuid import uuid4
+
 from django.db import models
 from django.db.models import Q
 from django.utils.text import capfirst
@@ -20,8 +22,8 @@ class EmailBranding(models.Model):
     logo_height = models.PositiveSmallIntegerField(default=0, editable=False)
     #: Part of the logo's URL. A new logo gets a new URL, so each URL can be cached without expiry.
     logo_digest = models.CharField(max_length=16, blank=True, default="", editable=False)
-    #: A digest of the rules, the templates and this row, written by triggers (migration 0003_brand).
-    revision = models.UUIDField(null=True, editable=False)
+    #: A digest of the row, set by a trigger (reminders/sql/reminders_set_revision.sql).
+    revision = models.UUIDField(default=uuid4, editable=False)
 
     class Meta:
         verbose_name = _("e-mail branding")

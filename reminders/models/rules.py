@@ -1,5 +1,7 @@
 """When guests are written to, and what."""
 
+from uuid import uuid4
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -75,6 +77,8 @@ class Rule(models.Model):
         blank=True,
         help_text=_("Not sent to who would get more mails of the hotel that day. Empty: always sent."),
     )
+    #: A digest of the row, set by a trigger (reminders/sql/reminders_set_revision.sql).
+    revision = models.UUIDField(default=uuid4, editable=False)
 
     class Meta:
         verbose_name = _("rule")
@@ -107,6 +111,8 @@ class Template(models.Model):
     subject = models.CharField(_("subject"), max_length=200)
     html = models.TextField(_("HTML"))
     text = models.TextField(_("text"))
+    #: A digest of the row, set by a trigger (reminders/sql/reminders_set_revision.sql).
+    revision = models.UUIDField(default=uuid4, editable=False)
 
     class Meta:
         verbose_name = _("template")

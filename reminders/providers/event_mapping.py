@@ -1,4 +1,4 @@
-"""What a provider says of a mail, where it says more than Anymail understands, or other than it."""
+"""The meaning of providers' tracking events, where it differs from Anymail's or goes beyond it."""
 
 from __future__ import annotations
 
@@ -11,117 +11,121 @@ from django.utils.encoding import punycode
 
 from reminders.models import SuppressionReason
 
-#: Kinds of event that Anymail does not know yet, by their providers' names for them: Resend's, Amazon's and Brevo's.
-_KINDS: dict[str, str] = {
+#: Event types that Anymail does not know yet, by their names at Resend, Amazon SES and Brevo.
+_EVENT_TYPES: dict[str, str] = {
     "email.failed": EventType.FAILED,
     "email.suppressed": EventType.REJECTED,
     "DeliveryDelay": EventType.DEFERRED,
     "unsubscribed": EventType.UNSUBSCRIBED,
 }
-_REASONS = {
+_SUPPRESSION_REASONS = {
     RejectReason.SPAM: SuppressionReason.COMPLAINED,
     RejectReason.UNSUBSCRIBED: SuppressionReason.UNSUBSCRIBED,
     RejectReason.BOUNCED: SuppressionReason.BOUNCED,
     RejectReason.INVALID: SuppressionReason.BOUNCED,
 }
-#: Mailgun's and Resend's words for an address that stands on a list of theirs, with each mail to come.
-_ON_THEIR_LIST = {
+#: Mailgun's and Resend's names for rejecting an address that is on the provider's own suppression list.
+_PROVIDER_SUPPRESSION_REASONS = {
     "delayed-bounce": SuppressionReason.BOUNCED,
     "suppress-complaint": SuppressionReason.COMPLAINED,
     "suppress-unsubscribe": SuppressionReason.UNSUBSCRIBED,
     "email.suppressed": SuppressionReason.BOUNCED,
 }
-#: What providers call a bounce that another day might not have (a full mailbox, a server that is away), which
-#: Anymail does not tell from the others: Postmark and Brevo say "soft", Amazon and Resend "Transient".
-_SOFT = re.compile(r"soft|transient|undetermined|temporary", re.IGNORECASE)
-#: SparkPost's classes of them: undetermined by the other side, no DNS, full, too large, for now.
-_SOFT_CLASSES = frozenset({"20", "21", "22", "23", "40", "70"})
-_CODE_OF_SOFT = re.compile(r"\b4\.\d{1,3}\.\d{1,3}\b|^4\d\d\b")  # RFC 3463, 3: persistent transient failure
-#: Where a provider names a kind of event or of bounce, however deep in its message.
-_NAMES = ("Type", "event", "eventType", "bounceType", "type", "bounce_class")
-_WITHIN = ("bounce", "data", "msys", "message_event")
+#: Soft bounces, such as a full mailbox, which Anymail does not distinguish from hard bounces. Postmark and Brevo call
+#: them "soft", Amazon SES and Resend "Transient".
+_SOFT_BOUNCE = re.compile(r"soft|transient|undetermined|temporary", re.IGNORECASE)
+#: SparkPost's classes of soft bounces: undetermined, DNS failure, mailbox full, too large, and temporary failures.
+_SOFT_BOUNCE_CLASSES = frozenset({"20", "21", "22", "23", "40", "70"})
+#: Status codes of persistent transient failures (RFC 3463, section 3).
+_SOFT_BOUNCE_CODE = re.compile(r"\b4\.\d{1,3}\.\d{1,3}\b|^4\d\d\b")
+#: The keys under which providers name the type of an event or a bounce, and the keys of nested objects with such keys.
+_TYPE_KEYS = ("Type", "event", "eventType", "bounceType", "type", "bounce_class")
+_NESTED_KEYS = ("bounce", "data", "msys", "message_event")
 
 
 def metadata(event: AnymailTrackingEvent) -> dict[str, Any]:
-    """What the mail was given to be known by.
+    """Return the metadata that the message was sent with.
 
-    Resend's messages say the mail's tags and not its headers, in which Anymail puts them
+    Resend's events contain the tags of the message, but not the headers in which Anymail sends metadata
     (https://resend.com/docs/webhooks/event-types).
     """
-    tags = _within(event.esp_event, "data").get("tags")
+    tags = _nested(event.esp_event, "data").get("tags")
     return event.metadata or (tags if isinstance(tags, dict) else {})
 
 
-def kind(event: AnymailTrackingEvent) -> str:
-    """Anymail's name for what happened."""
+def event_type(event: AnymailTrackingEvent) -> str:
+    """Return Anymail's name of the event type."""
     if event.event_type != EventType.UNKNOWN:
         return str(event.event_type)
-    known = (_KINDS[word] for word in _words(event.esp_event) if word in _KINDS)
+    known = (_EVENT_TYPES[name] for name in _type_names(event.esp_event) if name in _EVENT_TYPES)
     return next(known, str(EventType.UNKNOWN))
 
 
-def concerns(event: AnymailTrackingEvent, address: str) -> bool:
-    """Whether it is about a mail to this address, and not to one that the reminder went to before.
+def is_about(event: AnymailTrackingEvent, address: str) -> bool:
+    """Return whether the event is about a message to this address.
 
-    Amazon names who gave the mail back, which may be whom it was forwarded to, and apart from that who it was for.
+    Amazon SES reports the address that returned the message, which can be one that the recipient forwards e-mails
+    to. It reports the addresses that the message was sent to in another field.
     """
-    meant = _within(event.esp_event, "mail").get("destination") or [event.recipient]
-    return not any(meant) or _plain(address) in {_plain(str(one)) for one in meant}
+    recipients = _nested(event.esp_event, "mail").get("destination") or [event.recipient]
+    normalized = {_normalized(str(recipient)) for recipient in recipients}
+    return not any(recipients) or _normalized(address) in normalized
 
 
-def said(event: AnymailTrackingEvent) -> str:
-    """In the words of the receiving server or, where it was not asked, of the provider."""
-    data = _within(event.esp_event, "data")  # Resend's
-    reasons = (_within(data, "failed").get("reason"), _within(data, "suppressed").get("message"))
+def error_text(event: AnymailTrackingEvent) -> str:
+    """Return the error of the receiving mail server or, if it was not contacted, of the provider."""
+    data = _nested(event.esp_event, "data")  # Resend
+    reasons = (_nested(data, "failed").get("reason"), _nested(data, "suppressed").get("message"))
     return str(next(filter(None, (event.mta_response, event.description, *reasons)), ""))
 
 
-def reason_to_suppress(event: AnymailTrackingEvent) -> SuppressionReason | None:
-    """None where the address may be written to again."""
-    what = kind(event)
-    if what == EventType.COMPLAINED:
+def suppression_reason(event: AnymailTrackingEvent) -> SuppressionReason | None:
+    """Return why the address must not be written to any more, or None."""
+    type_ = event_type(event)
+    if type_ == EventType.COMPLAINED:
         return SuppressionReason.COMPLAINED
-    if what == EventType.UNSUBSCRIBED:
+    if type_ == EventType.UNSUBSCRIBED:
         return SuppressionReason.UNSUBSCRIBED
-    if what not in {EventType.REJECTED, EventType.BOUNCED}:
+    if type_ not in {EventType.REJECTED, EventType.BOUNCED}:
         return None
-    words = _words(event.esp_event)
-    why = _within(event.esp_event, "event-data").get("reason")  # Mailgun's
-    if listed := next((_ON_THEIR_LIST[word] for word in (*words, why) if word in _ON_THEIR_LIST), None):
-        return listed
-    if what == EventType.REJECTED:
-        return _REASONS.get(event.reject_reason)
-    return SuppressionReason.BOUNCED if _is_for_good(event, words) else None
+    names = _type_names(event.esp_event)
+    mailgun_reason = _nested(event.esp_event, "event-data").get("reason")
+    for name in (*names, mailgun_reason):
+        if name in _PROVIDER_SUPPRESSION_REASONS:
+            return _PROVIDER_SUPPRESSION_REASONS[name]
+    if type_ == EventType.REJECTED:
+        return _SUPPRESSION_REASONS.get(event.reject_reason)
+    return SuppressionReason.BOUNCED if _is_hard_bounce(event, names) else None
 
 
-def _is_for_good(event: AnymailTrackingEvent, words: list[str]) -> bool:
-    """Whether the address is no good, rather than this mail or this day."""
-    if "Permanent" in words:  # as Amazon and Resend say; of the latter Anymail reads only the sentence
+def _is_hard_bounce(event: AnymailTrackingEvent, names: list[str]) -> bool:
+    """Return whether the address can't receive any message, not only this one or not only today."""
+    if "Permanent" in names:  # Amazon SES and Resend. Of Resend's bounce, Anymail reads the description only.
         return True
     if event.reject_reason not in {None, RejectReason.BOUNCED, RejectReason.INVALID}:
         return False
-    if _CODE_OF_SOFT.search(str(event.mta_response or "")):
+    if _SOFT_BOUNCE_CODE.search(str(event.mta_response or "")):
         return False
-    return not any(_SOFT.search(word) or word in _SOFT_CLASSES for word in words)
+    return not any(_SOFT_BOUNCE.search(name) or name in _SOFT_BOUNCE_CLASSES for name in names)
 
 
-def _words(raw: Any) -> list[str]:
-    if not isinstance(raw, dict):
+def _type_names(payload: Any) -> list[str]:
+    if not isinstance(payload, dict):
         return []
-    found = [raw[key] for key in _NAMES if isinstance(raw.get(key), str)]
-    for key in _WITHIN:
-        found += _words(raw.get(key))
-    return found
+    names = [payload[key] for key in _TYPE_KEYS if isinstance(payload.get(key), str)]
+    for key in _NESTED_KEYS:
+        names += _type_names(payload.get(key))
+    return names
 
 
-def _within(raw: Any, key: str) -> dict[str, Any]:
-    found = raw.get(key) if isinstance(raw, dict) else None
-    return found if isinstance(found, dict) else {}
+def _nested(payload: Any, key: str) -> dict[str, Any]:
+    value = payload.get(key) if isinstance(payload, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
-def _plain(address: str) -> str:
-    """Providers write a domain in ASCII, and some an address in small letters."""
+def _normalized(address: str) -> str:
+    """Return the address in lower case and with an ASCII domain, as some providers report addresses."""
     local, at, domain = address.strip().rpartition("@")
-    with contextlib.suppress(UnicodeError):  # no domain that can be, and so none of ours
+    with contextlib.suppress(UnicodeError):  # the domain is not valid, so it is not the domain of a recipient
         domain = punycode(domain)
     return f"{local}{at}{domain}".casefold()

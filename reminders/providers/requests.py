@@ -1,4 +1,4 @@
-"""What providers with an API need to know a mail again by, and what their refusals mean."""
+"""Requests to mail providers with an HTTP API: what identifies a message, and what their errors mean."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from django.core.mail import EmailMessage
 
 from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 
-_FOR_GOOD = frozenset({400, 404, 410, 413, 422})
-_FOR_NOW = frozenset({401, 403, 429, 503})
-#: Amazon says 400 to these too: the account's quota is used up, or its sending stands still.
-_AMAZON_FOR_NOW = frozenset({"LimitExceededException", "SendingPausedException", "AccountSuspendedException"})
-#: What clients say where there was no connection, or nothing to show on it, by name: they are loaded with a backend.
-_NOTHING_LEFT = frozenset(
+_PERMANENT_STATUSES = frozenset({400, 404, 410, 413, 422})
+_TEMPORARY_STATUSES = frozenset({401, 403, 429, 503})
+#: Amazon SES responds with 400 to these too: the account's quota is used up, or its sending is paused.
+_TEMPORARY_AMAZON_ERRORS = frozenset(
+    {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
+)
+#: Exceptions of HTTP clients that mean that no request was sent. By name, because only the backend that is in use
+#: imports its client.
+_NOT_SENT_ERRORS = frozenset(
     {
         # requests, and urllib3 below it
         "ConnectTimeout",
@@ -31,58 +34,65 @@ _NOTHING_LEFT = frozenset(
 
 
 def idempotency_key(message: EmailMessage) -> str:
-    """What a provider may know a mail by that it was given before: the same reminder, to the same address."""
-    named = [str(message.extra_headers.get("Message-ID", "")), *message.recipients()]
-    return hashlib.sha256("\n".join(named).encode()).hexdigest()
+    """Return a key by which a provider recognizes a repeated request: the same reminder to the same address."""
+    identity = [str(message.extra_headers.get("Message-ID", "")), *message.recipients()]
+    return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
 
-def name(backend: Any, message: EmailMessage) -> None:
-    """Let the provider know the mail again, tell of it by what we know it by, and leave it the Message-ID that it has.
+def prepare_message(backend: Any, message: EmailMessage) -> None:
+    """Add the headers and tags by which the provider identifies the message, and have it keep our Message-ID.
 
-    Resend reads the key from the request's headers and remembers it for a day, Brevo from the mail's for a quarter
-    of an hour (https://resend.com/docs/dashboard/emails/idempotency-keys,
-    https://developers.brevo.com/changelog/email-api-now-supports-idempotency). Others read past it. Postmark writes a
-    Message-ID of its own over ours unless X-PM-KeepID says not to; Amazon does so whatever it is told.
+    With the idempotency key, a provider recognizes a repeated request. Resend reads the key from a header of the
+    request and remembers it for a day (https://resend.com/docs/dashboard/emails/idempotency-keys). Brevo reads it
+    from a header of the message and remembers it for 15 minutes
+    (https://developers.brevo.com/changelog/email-api-now-supports-idempotency). Other providers ignore it.
+
+    Postmark replaces our Message-ID unless X-PM-KeepID is set. Amazon SES always replaces it.
     """
-    # Anymail's have it; to ask for their class would load that in each process that is started.
+    # Only Anymail's backends have this attribute. Importing their base class would slow down every process.
     if not hasattr(backend, "esp_name"):
         return
-    backend.open()  # kept: each mail would make a client of its own
+    backend.open()  # otherwise each message opens a new connection
     if "Message-ID" not in message.extra_headers:
         return
     key = idempotency_key(message)
-    if hasattr(backend, "create_session"):  # those that speak HTTP by `requests`
+    if hasattr(backend, "create_session"):  # backends that use `requests`
         backend.session.headers["Idempotency-Key"] = key
     if backend.esp_name == "Brevo":
         message.extra_headers["idempotencyKey"] = key
-    if backend.esp_name == "Resend":  # it tells of a mail with its tags, and not with its headers
-        tags = [{"name": name, "value": value} for name, value in vars(message).get("metadata", {}).items()]
+    if backend.esp_name == "Resend":  # its events contain the tags of the message, and not its headers
+        metadata = vars(message).get("metadata", {})
+        tags = [{"name": name, "value": value} for name, value in metadata.items()]
         vars(message)["esp_extra"] = {"tags": tags}
     if backend.esp_name == "Postmark":
         message.extra_headers["X-PM-KeepID"] = "true"
 
 
-def fate(error: Exception) -> MailRejected | MailDeferred | MailOutcomeUnknown:
-    """What an error says of the mail: only an answer with a status is known not to have been taken."""
-    said = str(error)[:500]
-    status, code = _answer(error)
-    if code in _AMAZON_FOR_NOW or status in _FOR_NOW or _has_not_left(error.__cause__):
-        return MailDeferred(said)
-    if type(error).__name__ == "AnymailRecipientsRefused" or status in _FOR_GOOD:
-        return MailRejected(said)
-    return MailOutcomeUnknown(said)
+def classify_error(error: Exception) -> MailRejected | MailDeferred | MailOutcomeUnknown:
+    """Return what the error of a backend means for the message.
+
+    Only after a response with a known status, or if no request was sent, the message was certainly not accepted.
+    """
+    text = str(error)[:500]
+    status, amazon_error = _response_of(error)
+    is_temporary = amazon_error in _TEMPORARY_AMAZON_ERRORS or status in _TEMPORARY_STATUSES
+    if is_temporary or _was_not_sent(error.__cause__):
+        return MailDeferred(text)
+    if type(error).__name__ == "AnymailRecipientsRefused" or status in _PERMANENT_STATUSES:
+        return MailRejected(text)
+    return MailOutcomeUnknown(text)
 
 
-def _has_not_left(cause: BaseException | None) -> bool:
-    """`requests` wraps what urllib3 gave up for, and says that in `reason`."""
+def _was_not_sent(cause: BaseException | None) -> bool:
+    # `requests` wraps the exception of urllib3, whose `reason` is the original error.
     wrapped = cause.args[0] if cause is not None and cause.args else None
     reason = getattr(wrapped, "reason", None)
-    return not {type(cause).__name__, type(reason).__name__}.isdisjoint(_NOTHING_LEFT)
+    return not {type(cause).__name__, type(reason).__name__}.isdisjoint(_NOT_SENT_ERRORS)
 
 
-def _answer(error: Exception) -> tuple[int | None, str]:
-    """The HTTP status of an AnymailAPIError, and what Amazon calls the error."""
+def _response_of(error: Exception) -> tuple[int | None, str]:
+    """Return the HTTP status of an AnymailAPIError, and the name of the error at Amazon."""
     response = getattr(error, "response", None)
-    if isinstance(response, dict):  # as Amazon's client reads it
+    if isinstance(response, dict):  # of botocore
         return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]
     return getattr(error, "status_code", None), ""

@@ -1,115 +1,163 @@
-"""Writes how a reminder ended that was not sent: skipped, failed, unknown, or put back for later.
+"""The results of a worker's attempt to send a reminder, as they are stored.
 
-Each with its line in the trail and its place in the due queue, in one transaction.
+Each function changes the status, records the audit event and updates the due queue in one transaction. If the worker
+has lost its claim, nothing is changed.
 """
 
 from __future__ import annotations
 
 import logging
-import random
-from collections.abc import Sequence
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
 
-from audit.services import record
+from audit.services import actor_as_json, record
 from dlq.services import capture
 from hotelagent.core.messages import message_to_json
 from reminders import due_kinds, events, metrics
-from reminders.errors import InvalidTemplate, MailDeferred, MailOutcomeUnknown, MailRejected
-from reminders.models import Reminder, ReminderStatus, SkipReason
-from reminders.sending import claims
-from reminders.sending.claims import ClaimLost
+from reminders.models import Reminder, SkipReason
+from reminders.sending.claims import uuid_array
+from reminders.sending.states import SendingEvent, apply_event
+from tenants.context import current_hotel
+from tenants.database.functions import call_function
 from tenants.errors import DomainError
 from tenants.queue import due
 
 logger = logging.getLogger(__name__)
 
-SEND = "reminders.send"  # the name of its failures, and of what sends them again
-AT_ONCE = timedelta(0)
-FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=60), timedelta(minutes=15)
+#: The name under which the dead-letter queue keeps reminders that failed.
+FAILURE_NAME: Final = "reminders.send"
 
-Trouble = ClaimLost | MailRejected | MailDeferred | InvalidTemplate | MailOutcomeUnknown
-
-
-def went_wrong(reminder: Reminder, error: Trouble) -> str:
-    """The outcome's name. `server_away`: put back, and the others of its batch have nothing better to expect."""
-    if isinstance(error, ClaimLost):
-        # The reservation changed under our hands, or the claim went stale: look at it afresh.
-        return put_back([reminder], delay=AT_ONCE)
-    if isinstance(error, MailOutcomeUnknown):
-        return unknown(reminder, error)
-    if isinstance(error, MailDeferred):
-        put_back([reminder], delay=_backoff(reminder.attempts), error=error.detail)
-        return "server_away" if error.extra.get("smtp_code", 421) == 421 else "put_back"
-    return fail(reminder, error)
+_PROGRESS: Final = "reminders_record_progress"
 
 
-def skip(reminder: Reminder, reason: SkipReason) -> str:
+class ClaimLost(Exception):
+    """Another worker has claimed the reminder, or its reservation changed after it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedMessage:
+    """A message that the mail server accepted and that is not stored as sent yet. `actor` is the one who sent it."""
+
+    reminder: Reminder
+    accepted_at: datetime
+    actor: dict[str, str | None]
+
+    @classmethod
+    def now(cls, reminder: Reminder) -> AcceptedMessage:
+        return cls(reminder, timezone.now(), actor_as_json())
+
+
+def start_transmission(
+    reminder: Reminder, *, recipient: str, accepted: AcceptedMessage | None = None
+) -> None:
+    """Commit that the transmission of the reminder starts, and that the previous message was sent (`accepted`).
+
+    One round trip. Raises ClaimLost if the message must not be sent; `accepted` is stored all the same. The call may
+    be repeated after a lost connection to the database.
+    """
+    request = _sent(accepted) | {
+        "next": {
+            "id": reminder.id.hex,
+            "attempts": reminder.attempts,
+            "reservation": reminder.reservation_id.hex,
+            "reservation_version": reminder.reservation.updated_at.isoformat(),
+            "recipient": recipient,
+        }
+    }
+    if not call_function(_PROGRESS, request):
+        raise ClaimLost
+
+
+def finish_sent(accepted: AcceptedMessage | None, *, sent_ids: Collection[uuid.UUID]) -> None:
+    """Commit that the last message was sent, and remove the sent reminders from the due queue.
+
+    One round trip. The call may be repeated after a lost connection to the database.
+    """
+    call_function(
+        _PROGRESS,
+        _sent(accepted) | {"hotel": str(current_hotel().id), "finished": uuid_array(sent_ids)},
+    )
+
+
+def _sent(accepted: AcceptedMessage | None) -> dict[str, Any]:
+    if accepted is None:
+        return {}
+    reminder = accepted.reminder
+    data = {"attempts": reminder.attempts, **events.reminder_fields(reminder)}
+    events.REMINDER_SENT.check_fields(data)
+    return {
+        "sent": {
+            "id": reminder.id.hex,
+            "attempts": reminder.attempts,
+            "sent_at": accepted.accepted_at.isoformat(),
+            "actor": accepted.actor,
+            "event_data": data,
+        }
+    }
+
+
+def skip(reminder: Reminder, reason: SkipReason) -> None:
+    """Store that the reminder is not sent, and why."""
     with transaction.atomic():
-        if claims.finish(reminder, status=ReminderStatus.SKIPPED, skip_reason=reason):
-            record(
-                events.REMINDER_SKIPPED,
-                subject=("reminder", reminder.id),
-                reason=reason.value,
-                **events.reminder_fields(reminder),
-            )
+        if apply_event(reminder, SendingEvent.NOT_ELIGIBLE, skip_reason=reason):
+            _record(events.REMINDER_SKIPPED, reminder, reason=reason.value)
             due.cancel(kind=due_kinds.REMINDER, ids=[reminder.id])
             metrics.SKIPPED.labels(reason=reason.value).inc()
-    return "skipped"
 
 
-def fail(reminder: Reminder, error: MailRejected | MailDeferred | InvalidTemplate) -> str:
+def fail(reminder: Reminder, error: DomainError) -> None:
+    """Store that the reminder failed, and add it to the dead-letter queue."""
+    recipient = reminder.reservation.guest_email
     with transaction.atomic():
-        if claims.finish(reminder, status=ReminderStatus.FAILED, last_error=message_to_json(error.detail)):
-            recipient = reminder.reservation.guest_email
-            Reminder.objects.filter(id=reminder.id).update(recipient=recipient)
-            keep_failure(reminder, recipient=recipient, error=error)
-            record(
-                events.REMINDER_FAILED,
-                subject=("reminder", reminder.id),
-                error=error.code,
-                **events.reminder_fields(reminder),
-            )
+        if apply_event(
+            reminder,
+            SendingEvent.ATTEMPT_FAILED,
+            last_error=message_to_json(error.detail),
+            recipient=recipient,
+        ):
+            capture_failure(reminder, recipient=recipient, error=error)
+            _record(events.REMINDER_FAILED, reminder, error=error.code)
             due.cancel(kind=due_kinds.REMINDER, ids=[reminder.id])
-    return "failed"
 
 
-def keep_failure(reminder: Reminder, *, recipient: str, error: DomainError) -> None:
-    """Let it stand with the failures, where the address can be corrected and the mail sent again."""
+def capture_failure(reminder: Reminder, *, recipient: str, error: DomainError) -> None:
+    """Add the reminder to the dead-letter queue, where staff correct the address and send the reminder again."""
     payload = {"reminder": str(reminder.id), "to": recipient}
-    capture(kind="message", source="reminders", name=SEND, payload=payload, error=error, retry=False)
+    capture(kind="message", source="reminders", name=FAILURE_NAME, payload=payload, error=error, retry=False)
 
 
-def unknown(reminder: Reminder, error: MailOutcomeUnknown) -> str:
+def mark_unknown(reminder: Reminder, *, error_code: str, error: str) -> bool:
+    """Store that it is unknown whether the reminder was sent. Return whether the status was changed."""
     with transaction.atomic():
-        if claims.finish(reminder, status=ReminderStatus.UNKNOWN, last_error=message_to_json(error.detail)):
-            what = {"error": error.code, **events.reminder_fields(reminder)}
-            record(events.REMINDER_UNKNOWN, subject=("reminder", reminder.id), **what)
+        is_changed = apply_event(reminder, SendingEvent.OUTCOME_LOST, last_error=message_to_json(error))
+        if is_changed:
+            _record(events.REMINDER_UNKNOWN, reminder, error=error_code)
             due.cancel(kind=due_kinds.REMINDER, ids=[reminder.id])
-    logger.warning("reminder_unknown", extra={"reminder": str(reminder.id)})
-    return "unknown"
+            logger.warning("reminder_unknown", extra={"reminder": str(reminder.id), "error": error_code})
+    return is_changed
 
 
-def put_back(reminders: Sequence[Reminder], *, delay: timedelta, error: str = "") -> str:
-    """Back to `scheduled`, due after `delay`, but no later than the end of its window: then it is settled."""
-    by_id = {reminder.id: reminder for reminder in reminders}
+def postpone(reminders: Collection[Reminder], *, delay: timedelta, error: str = "") -> None:
+    """Make reminders due again after `delay`. Nothing was sent of them.
+
+    A reminder becomes due one second after its send window at the latest, so that it gets its final status soon.
+    """
+    values = {"last_error": message_to_json(error)} if error else {}
     now = timezone.now()
     with transaction.atomic():
-        held = claims.put_back(reminders, error=error)
-        due.schedule(
-            kind=due_kinds.REMINDER,
-            items=[(id_, _due_again(by_id[id_], now + delay, now=now)) for id_ in held],
-        )
-    return "put_back"
+        items = [
+            (reminder.id, max(now, min(now + delay, reminder.send_until + timedelta(seconds=1))))
+            for reminder in reminders
+            if apply_event(reminder, SendingEvent.POSTPONED, transmission_started_at=None, **values)
+        ]
+        due.schedule(kind=due_kinds.REMINDER, items=items)
 
 
-def _due_again(reminder: Reminder, wanted: datetime, *, now: datetime) -> datetime:
-    return max(now, min(wanted, reminder.send_until + timedelta(seconds=1)))
-
-
-def _backoff(attempts: int) -> timedelta:
-    """A minute, then twice as long each time up to a quarter of an hour; spread, so that not all come at once."""
-    delay: timedelta = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), LONGEST_DELAY)
-    return delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreading load, not secrets
+def _record(event: Any, reminder: Reminder, **fields: str) -> None:
+    record(event, subject=("reminder", reminder.id), **fields, **events.reminder_fields(reminder))

@@ -91,12 +91,12 @@ class Transport:
             _send_message(backend, message, before_data)
 
     def _send_by_provider(self, message: EmailMessage, before_data: BeforeData) -> None:
-        requests.name(self._backend, message)
+        requests.prepare_message(self._backend, message)
         before_data()
         try:
             self._backend.send_messages([message])
         except Exception as error:
-            raise requests.fate(error) from error
+            raise requests.classify_error(error) from error
 
 
 _thread_local = threading.local()
@@ -118,7 +118,7 @@ def _open(backend: SmtpBackend) -> bool:
         raise MailDeferred(_reply_text(error.smtp_code, error.smtp_error)) from error
     except (smtplib.SMTPException, OSError) as error:
         raise MailDeferred(
-            TranslatableMessage(_("The mail server can't be reached: {why}"), why=str(error))
+            TranslatableMessage(_("The mail server can't be reached: {error}"), error=str(error))
         ) from error
 
 
@@ -141,12 +141,12 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
         if session.data_started:
             raise MailOutcomeUnknown(
                 TranslatableMessage(
-                    _("The connection broke after the mail was handed over: {why}"), why=str(error)
+                    _("The connection was lost after the transmission had started: {error}"), error=str(error)
                 )
             ) from error
         raise MailDeferred(
             TranslatableMessage(
-                _("The connection broke before the mail was handed over: {why}"), why=str(error)
+                _("The connection was lost before the transmission had started: {error}"), error=str(error)
             )
         ) from error
     except BaseException:

@@ -1,176 +1,116 @@
-"""What people can do about one reminder, and what sending a failed one again means."""
+"""Services with which staff and API clients change single reminders."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy
 
+from audit.registry import EventType
 from audit.services import record
 from dlq import services as failures
-from dlq.errors import NonRetryableError
 from dlq.models import WAITING_STATUSES, Failure
-from dlq.registry import retry_handler
-from hotelagent.core.messages import TranslatableMessage
 from reminders import due_kinds, events
-from reminders.errors import MailDeferred, MailRejected, ReminderNotFound, ReminderStateError
-from reminders.local_time import hotel_time_zone
+from reminders.errors import ReminderNotFound, ReminderStateError
 from reminders.models import Reminder, ReminderStatus, ReservationStatus, SkipReason
-from reminders.planning.guest_history import has_reached_daily_cap, returning_guests
-from reminders.planning.schedule import manual_send_deadline, rule_applies
+from reminders.planning.guest_history import returning_guests
 from reminders.selectors import is_suppressed
-from reminders.sending import claims, delivery, outcomes
+from reminders.sending.eligibility import manual_deadline, skip_reason
+from reminders.sending.outcomes import FAILURE_NAME
+from reminders.sending.states import SendingEvent, apply_event, is_allowed
 from tenants.queue import due
 
-Status = ReminderStatus
+#: Why an operation is not allowed in a status, and what to do instead.
+_STATUS_MESSAGES = {
+    ReminderStatus.SCHEDULED: gettext_lazy("This reminder is scheduled and was not sent yet."),
+    ReminderStatus.SENDING: gettext_lazy("This reminder is being sent. Try again in a minute."),
+    ReminderStatus.SENT: gettext_lazy("This reminder was already sent."),
+    ReminderStatus.UNKNOWN: gettext_lazy(
+        "It is unknown whether this reminder was sent. First mark it as sent or as not sent."
+    ),
+    ReminderStatus.SKIPPED: gettext_lazy("This reminder was skipped. Use “Send now” to send it."),
+    ReminderStatus.CANCELLED: gettext_lazy("This reminder is cancelled. Use “Send now” to send it."),
+    ReminderStatus.FAILED: gettext_lazy("This reminder failed. Use “Send again” to send it."),
+}
 
-#: `unknown` is not among them: whoever wants it to go settles it first.
-SENDABLE = (Status.SCHEDULED, Status.SKIPPED, Status.CANCELLED, Status.FAILED)
-
-_A_MOMENT = timedelta(seconds=1)
-
-#: What a person is told who asks for something that its status does not allow.
-_STANDS = {
-    Status.SCHEDULED: gettext_lazy("It is still to go."),
-    Status.SENDING: gettext_lazy("It is being sent at this moment: look again in a minute."),
-    Status.SENT: gettext_lazy("It was sent already."),
-    Status.UNKNOWN: gettext_lazy("Nobody knows whether it was sent: say first whether it was."),
-    Status.SKIPPED: gettext_lazy("It was skipped: it does not go unless somebody sends it now."),
-    Status.CANCELLED: gettext_lazy("It is cancelled: it does not go unless somebody sends it now."),
-    Status.FAILED: gettext_lazy("It failed: it does not go unless somebody sends it again."),
+#: Why a reminder can't be sent now, and what to do. Other reasons depend on the reservation and the rule.
+_SKIP_MESSAGES = {
+    SkipReason.WINDOW_PASSED: gettext_lazy("The stay has begun, so it is too late for this reminder."),
+    SkipReason.NO_EMAIL: gettext_lazy(
+        "The guest has no e-mail address. Add one to the reservation, then send the reminder."
+    ),
+    SkipReason.SUPPRESSED: gettext_lazy(
+        "The guest's address is on the suppression list. Remove it there if the guest wants e-mails again."
+    ),
 }
 
 
 def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
-    """Keep one from going; later changes of the reservation don't revive it.
+    """Cancel a scheduled reminder. Later changes of the reservation do not schedule it again.
 
-    Raises ReminderNotFound, or ReminderStateError unless it is scheduled.
+    Raises ReminderNotFound, or ReminderStateError unless the reminder is scheduled.
     """
     with transaction.atomic():
-        reminder = _locked(reminder_id, expected=[Status.SCHEDULED])
-        was, reminder.status, reminder.skip_reason = reminder.status, Status.CANCELLED, SkipReason.MANUAL
-        reminder.save(update_fields=["status", "skip_reason"])
+        reminder = _lock(reminder_id)
+        _apply_or_raise(reminder, SendingEvent.CANCELLED_MANUALLY, skip_reason=SkipReason.MANUAL)
         due.cancel(kind=due_kinds.REMINDER, ids=[reminder.id])
-        record(
-            events.REMINDER_CANCELLED,
-            subject=("reminder", reminder.id),
-            was=was,
-            **events.reminder_fields(reminder),
-        )
-    return reminder
+        _record(events.REMINDER_CANCELLED, reminder, was=reminder.status)
+    return _refreshed(reminder)
 
 
 def send_now(*, reminder_id: uuid.UUID) -> Reminder:
-    """Have one go with the next tick, whatever its window said. A failed one goes by its failure, so that both end.
+    """Make a reminder due immediately, even outside of its send window.
 
-    Raises ReminderNotFound, or ReminderStateError for one that is being sent, was sent or may have been sent, and
-    for one that would only be skipped: its stay has begun or no longer calls for it, its guest gets no mails.
+    A failed reminder with an open failure is retried by the dead-letter queue, so that the failure is resolved too.
+
+    Raises ReminderNotFound. Raises ReminderStateError if the reminder is being sent, was sent or may have been sent,
+    and if a worker would skip it: for example, because the stay has begun or the guest has no e-mail address.
     """
     now = timezone.now()
     with transaction.atomic():
-        reminder = _locked(reminder_id, expected=SENDABLE)
-        until = _last_call(reminder, now=now)
-        if obstacle := _obstacle(reminder, until=until, now=now):
+        reminder = _lock(reminder_id)
+        if not is_allowed(reminder.status, SendingEvent.SEND_REQUESTED):
+            raise _state_error(reminder)
+        reminder.send_until = manual_deadline(reminder, now=now)
+        if obstacle := _obstacle(reminder, now=now):
             raise ReminderStateError(obstacle, status_now=reminder.status)
-        was = reminder.status
-        if was == Status.FAILED and (failure := _open_failure(reminder)):
+        if reminder.status == ReminderStatus.FAILED and (failure := _open_failure(reminder)):
             failures.retry(failure_id=failure.id)
         else:
-            reminder.status, reminder.skip_reason = Status.SCHEDULED, ""
-            reminder.planned_for, reminder.send_until = min(reminder.planned_for, now), until
-            reminder.save(update_fields=["status", "skip_reason", "planned_for", "send_until"])
+            _apply_or_raise(
+                reminder,
+                SendingEvent.SEND_REQUESTED,
+                skip_reason="",
+                planned_for=min(reminder.planned_for, now),
+                send_until=reminder.send_until,
+            )
             due.schedule(kind=due_kinds.REMINDER, items=[(reminder.id, now)])
-        record(
-            events.REMINDER_SEND_REQUESTED,
-            subject=("reminder", reminder.id),
-            was=was,
-            **events.reminder_fields(reminder),
-        )
-    return reminder
+        _record(events.REMINDER_SEND_REQUESTED, reminder, was=reminder.status)
+    return _refreshed(reminder)
 
 
 def settle_unknown(*, reminder_id: uuid.UUID, was_sent: bool) -> Reminder:
-    """Say what became of an `unknown` one: it was sent, or it was not and may be sent by `send_now`.
+    """Store whether a reminder with unknown outcome was sent. If it was not, `send_now` can send it.
 
-    Raises ReminderNotFound, or ReminderStateError unless it is unknown.
+    Raises ReminderNotFound, or ReminderStateError unless the status is `unknown`.
     """
     with transaction.atomic():
-        reminder = _locked(reminder_id, expected=[Status.UNKNOWN])
+        reminder = _lock(reminder_id)
         if was_sent:
-            reminder.status, reminder.sent_at = Status.SENT, reminder.transmission_started_at
+            _apply_or_raise(reminder, SendingEvent.SETTLED_AS_SENT, sent_at=F("transmission_started_at"))
         else:
-            reminder.status, reminder.skip_reason = Status.CANCELLED, SkipReason.MANUAL
-        reminder.save(update_fields=["status", "sent_at", "skip_reason"])
-        outcome = "was sent" if was_sent else "was not sent"
-        record(
-            events.REMINDER_SETTLED,
-            subject=("reminder", reminder.id),
-            outcome=outcome,
-            **events.reminder_fields(reminder),
-        )
-    return reminder
+            _apply_or_raise(reminder, SendingEvent.SETTLED_AS_NOT_SENT, skip_reason=SkipReason.MANUAL)
+        _record(events.REMINDER_SETTLED, reminder, outcome="was sent" if was_sent else "was not sent")
+    return _refreshed(reminder)
 
 
-@retry_handler(outcomes.SEND)
-def send_failed_again(failure: Failure) -> None:
-    """Send a failed reminder again, on the spot. Raises what keeps it from going.
-
-    To the reservation's address as it is now, or to the one that somebody wrote into the failure's payload.
-    One that was sent or called off meanwhile is done with.
-    """
-    reminder_id = uuid.UUID(failure.payload["reminder"])
-    reminder = Reminder.objects.select_related("reservation", "rule").filter(id=reminder_id).first()
-    if reminder is None:
-        return
-    if not _claim_failed(reminder):
-        if Reminder.objects.filter(id=reminder_id, status=Status.SENDING).exists():
-            raise MailDeferred(
-                TranslatableMessage(
-                    gettext_noop(
-                        "It is being sent at this moment: what comes of that is seen at the next try."
-                    )
-                )
-            )
-        return
-    corrected = failure.payload.get("to", "")
-    try:
-        delivery.send_again(reminder, recipient="" if corrected == reminder.recipient else corrected)
-    except MailRejected as error:
-        raise NonRetryableError(str(error)) from error
-
-
-def _claim_failed(reminder: Reminder) -> bool:
-    """Whether it is ours to send. Due again when the claim goes stale: should this worker die, the next one settles
-    it as any other that was lost."""
-    now = timezone.now()
-    reminder.send_until = _last_call(reminder, now=now)
-    with transaction.atomic():
-        claimed = Reminder.objects.filter(id=reminder.id, status=Status.FAILED).update(
-            status=Status.SENDING,
-            attempts=F("attempts") + 1,
-            claimed_at=now,
-            transmission_started_at=None,
-            send_until=reminder.send_until,
-        )
-        if claimed:
-            due.schedule(kind=due_kinds.REMINDER, items=[(reminder.id, now + claims.STALE_AFTER + _A_MOMENT)])
-            reminder.refresh_from_db(
-                fields=["status", "attempts", "claimed_at", "transmission_started_at", "recipient"]
-            )
-    return bool(claimed)
-
-
-def _last_call(reminder: Reminder, *, now: datetime) -> datetime:
-    return manual_send_deadline(reminder.rule, arrival=reminder.arrival, zone=hotel_time_zone(), now=now)
-
-
-def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
+def _lock(reminder_id: uuid.UUID) -> Reminder:
+    """Return the reminder with its rule and reservation, locked until the end of the transaction."""
     reminder = (
         Reminder.objects.select_for_update(of=("self",))
         .select_related("rule", "reservation")
@@ -179,48 +119,64 @@ def _locked(reminder_id: uuid.UUID, *, expected: Sequence[str]) -> Reminder:
     )
     if reminder is None:
         raise ReminderNotFound
-    if reminder.status not in expected:
-        raise ReminderStateError(str(_STANDS[Status(reminder.status)]), status_now=reminder.status)
     return reminder
 
 
+def _apply_or_raise(reminder: Reminder, event: SendingEvent, **values: object) -> None:
+    if not apply_event(reminder, event, **values):
+        raise _state_error(reminder)
+
+
+def _state_error(reminder: Reminder) -> ReminderStateError:
+    return ReminderStateError(
+        str(_STATUS_MESSAGES[ReminderStatus(reminder.status)]), status_now=reminder.status
+    )
+
+
+def _refreshed(reminder: Reminder) -> Reminder:
+    reminder.refresh_from_db(fields=["status", "skip_reason", "planned_for", "send_until", "sent_at"])
+    return reminder
+
+
+def _record(event: EventType, reminder: Reminder, **fields: str) -> None:
+    record(event, subject=("reminder", reminder.id), **fields, **events.reminder_fields(reminder))
+
+
 def _open_failure(reminder: Reminder) -> Failure | None:
-    waiting = Failure.objects.filter(name=outcomes.SEND, status__in=WAITING_STATUSES)
-    return waiting.filter(payload__reminder=str(reminder.id)).order_by("-id").first()
+    open_failures = Failure.objects.filter(name=FAILURE_NAME, status__in=WAITING_STATUSES)
+    return open_failures.filter(payload__reminder=str(reminder.id)).order_by("-id").first()
 
 
-def _obstacle(reminder: Reminder, *, until: datetime, now: datetime) -> str | None:
-    """Why a worker would skip it, and what could be done about that: who asks is told at once."""
-    if now >= until:
-        return _("The stay has begun: a reminder of it would only puzzle the guest.")
-    return _uncalled_for(reminder) or _unwelcome(reminder, now=now)
-
-
-def _uncalled_for(reminder: Reminder) -> str | None:
-    reservation, rule = reminder.reservation, reminder.rule
-    if reservation.status in {ReservationStatus.CANCELLED, ReservationStatus.NO_SHOW}:
-        status = reservation.get_status_display()
-        return _("The reservation is “%(status)s”: nobody is to come.") % {"status": status}
-    if reminder.arrival != reservation.arrival:
-        return _("The arrival is another day now: what is planned for that day tells the guest so.")
-    if not rule.is_active:
-        return _("Its rule is not active.")
-    is_returning = reservation.id in returning_guests([reservation], rules=[rule])
-    if not rule_applies(rule, reservation, is_returning=is_returning):
-        return _("Its rule does not write to this guest or stay: look at what it asks for.")
-    return None
-
-
-def _unwelcome(reminder: Reminder, *, now: datetime) -> str | None:
+def _obstacle(reminder: Reminder, *, now: datetime) -> str | None:
+    """Return why a worker would skip the reminder, and what to do, or None if it would be sent."""
     address = reminder.reservation.guest_email
-    if not address:
-        return _("The guest has no e-mail address: write one into the reservation.")
-    if is_suppressed(address):
+    reason = skip_reason(
+        reminder,
+        recipient=address,
+        is_suppressed=is_suppressed(address),
+        is_returning=bool(returning_guests([reminder.reservation], rules=[reminder.rule])),
+        now=now,
+    )
+    if reason is None:
+        return None
+    if reason == SkipReason.RESERVATION_CHANGED:
+        return _change_of_reservation(reminder)
+    if reason == SkipReason.GUEST_CAP:
         return _(
-            "The guest's address is on the suppression list: take it off if the guest wants mails again."
-        )
-    if has_reached_daily_cap(reminder, now=now):
-        return _(
-            "The guest has as many mails today as the rule allows (%(cap)d). Send it tomorrow, or change the rule."
+            "The guest receives the maximum number of e-mails for today (%(cap)d). "
+            "Send the reminder tomorrow, or change the rule."
         ) % {"cap": reminder.rule.guest_cap}
-    return None
+    return str(_SKIP_MESSAGES[reason])
+
+
+def _change_of_reservation(reminder: Reminder) -> str:
+    reservation = reminder.reservation
+    if reservation.status in {ReservationStatus.CANCELLED, ReservationStatus.NO_SHOW}:
+        return _("The status of the reservation is “%(status)s”.") % {
+            "status": reservation.get_status_display()
+        }
+    if reminder.arrival != reservation.arrival:
+        return _("The arrival date has changed. Reminders for the new date are scheduled separately.")
+    if not reminder.rule.is_active:
+        return _("The rule of this reminder is inactive.")
+    return _("The rule does not apply to this reservation. Check the conditions of the rule.")

@@ -1,7 +1,6 @@
-"""Processes that run one side of a comparison: hotelagent or its peer.
+"""Ours and django-tenants, each in a process of its own, doing one thing at a time when told to.
 
-A side is a module of this package (`side_*.py`). Each side has a separate process, because Django is configured per
-process, and a separate database on the same server.
+Both stand on one server, in databases of their own, with the same tables in the same schemas.
 """
 
 from __future__ import annotations
@@ -23,22 +22,21 @@ from psycopg import sql
 from hotelagent.embedded.servers import postgres
 from tests.servers import Servers
 
-#: Number of host names that one round resolves.
-HOSTS = 2_000
+HOSTS = 2_000  # resolutions in one round
 
 
 class Contestant:
-    """A process with Django set up that runs the functions of the module `side`, one at a time."""
+    """Runs the functions of `side` (a module's name here) in a process that has Django set up its own way."""
 
     def __init__(self, side: str, environment: dict[str, str]) -> None:
-        self.pipe, child_pipe = multiprocessing.Pipe()
+        self.pipe, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
-        # Not a daemon process, because django-tenants' multiprocessing executor starts processes.
-        self.process = context.Process(target=_serve, args=(child_pipe, side, environment), daemon=False)
+        # Not a daemon: django-tenants' multiprocessing executor forks.
+        self.process = context.Process(target=_serve, args=(theirs, side, environment), daemon=False)
         self.process.start()
 
     def __call__(self, name: str, *arguments: Any) -> float:
-        """Call the function of the side, and return its result, or the seconds that it took if it returns None."""
+        """Seconds that the function took, by its own clock."""
         self.pipe.send((name, arguments))
         seconds, error = self.pipe.recv()
         if error:
@@ -55,15 +53,15 @@ def _serve(pipe: Connection, side: str, environment: dict[str, str]) -> None:
     django: Any = importlib.import_module("django")
     django.setup()
     functions = importlib.import_module(f"tests.benchmarks.{side}")
-    while (call := pipe.recv()) is not None:
-        name, arguments = call
-        started = time.perf_counter()
+    while (told := pipe.recv()) is not None:
+        name, arguments = told
+        began = time.perf_counter()
         try:
-            result = getattr(functions, name)(*arguments)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - sent to the caller
+            seconds = getattr(functions, name)(*arguments)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - told to the one who asked
             pipe.send((0.0, f"{type(error).__name__}: {error}"))
         else:
-            pipe.send((time.perf_counter() - started if result is None else result, ""))
+            pipe.send((time.perf_counter() - began if seconds is None else seconds, ""))
 
 
 @contextmanager
@@ -75,7 +73,7 @@ def both(
     peer_settings: str = "tests.benchmarks.peer.settings",
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Contestant, Contestant]]:
-    """Start both sides with migrated databases and without hotels. `ours` and `peer` are names of side modules."""
+    """Ours and the peer, their databases migrated, without any hotel. The names are those of their modules."""
     our_side = Contestant(
         ours,
         {
@@ -107,29 +105,29 @@ def create_database(running: Servers, name: str) -> None:
                 sql.Identifier(name), sql.Identifier(postgres.OWNER)
             )
         )
-    url = urlunsplit(urlsplit(superuser)._replace(path=f"/{name}"))
-    with psycopg.connect(url, autocommit=True) as connection:
+    there = urlunsplit(urlsplit(superuser)._replace(path=f"/{name}"))
+    with psycopg.connect(there, autocommit=True) as connection:
         connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(postgres.OWNER)))
 
 
 def add_field(number: int) -> None:
-    """Add a migration to `locks` in this process that adds a field to Room."""
-    from django.db import migrations, models  # noqa: PLC0415 - needs Django to be set up
+    """Let every loader find one more migration of `locks`: a field on Room."""
+    from django.db import migrations, models  # noqa: PLC0415 - Django is set up by now
     from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
     from django.db.migrations.migration import Migration  # noqa: PLC0415
 
-    original_load_disk = MigrationLoader.load_disk
+    load = MigrationLoader.load_disk
     field = models.CharField(max_length=20, default="", db_default="")
 
     def load_disk(self: Any) -> None:
-        original_load_disk(self)
+        load(self)
         last = max(name for app, name in self.disk_migrations if app == "locks")
         name = f"9{number:03d}_added"
-        attributes = {
+        body = {
             "dependencies": [("locks", last)],
             "operations": [migrations.AddField("room", f"added_{number}", field)],
         }
-        self.disk_migrations["locks", name] = type("Migration", (Migration,), attributes)(name, "locks")
+        self.disk_migrations["locks", name] = type("Migration", (Migration,), body)(name, "locks")
 
-    loader_class: Any = MigrationLoader
-    loader_class.load_disk = load_disk
+    patched: Any = MigrationLoader
+    patched.load_disk = load_disk

@@ -51,11 +51,11 @@ def main() -> None:
 def _hurry() -> None:
     from django.conf import settings  # noqa: PLC0415 - Django is set up by now
 
-    from reminders.sending import claims, delivery, outcomes  # noqa: PLC0415
+    from reminders.sending import batch, claims  # noqa: PLC0415
     from tenants.queue import due  # noqa: PLC0415
 
     settings.EMAIL_TIMEOUT = MAIL_SECONDS
-    claims.STALE_AFTER, delivery.BUDGET, outcomes.FIRST_DELAY = STALE_AFTER, BATCH_SECONDS, LATER
+    claims.CLAIM_TIMEOUT, batch.TIME_LIMIT, batch.FIRST_DELAY = STALE_AFTER, BATCH_SECONDS, LATER
     for kind in due.kinds().values():
         due.register(
             kind=kind.name, task=kind.task, batch_size=BATCH, lease=LEASE, combine_hotels=kind.combine_hotels

@@ -1,7 +1,7 @@
-"""The operations of the isolation workload: what an application does with its database.
+"""What an application does to its database, each as a function that looks at what it got.
 
-An operation is called in the context of its hotel. It returns the number of markers that it has committed (n >= 1000),
-and raises WrongHotel at the first row of another hotel.
+An operation gets its hotel's name and a way to enter others, and returns how many markers it has committed
+(n >= 1000). It raises WrongHotel on the first row that is not its hotel's.
 """
 
 from __future__ import annotations
@@ -24,20 +24,16 @@ from psycopg import sql
 from tenants.database.functions import call_function
 from tests.isolation.app.models import Guest, Marker
 
-#: The lowest `n` of markers that operations write. The initial markers have 1 to 5.
 WRITTEN = 1000
 
 
 class WrongHotel(AssertionError):
-    """An operation met a row of another hotel, or missed one of its own."""
+    pass
 
 
 @dataclass(frozen=True)
-class Scene:
-    """The hotel of an operation and another hotel.
-
-    `enter` enters a hotel by name and can be nested. The threads of `pool` have no hotel until they enter one.
-    """
+class Here:
+    """Where an operation runs. `enter` nests; `pool` threads know no hotel until they enter one."""
 
     name: str
     other: str
@@ -45,294 +41,291 @@ class Scene:
     pool: ThreadPoolExecutor
     platform: str = "platform"
 
-    def expect_only(self, hotels: Iterable[str], *, expected: str | None = None) -> None:
-        """Raise WrongHotel if one of the names is not `expected`, or this operation's hotel."""
-        wrong = {hotel for hotel in hotels if hotel != (expected or self.name)}
+    def only(self, found: Iterable[str], *, expected: str | None = None) -> None:
+        wrong = {hotel for hotel in found if hotel != (expected or self.name)}
         if wrong:
             raise WrongHotel(f"{expected or self.name} got rows of {', '.join(sorted(map(str, wrong)))}")
 
-    def new_marker(self, n: int = WRITTEN) -> Marker:
+    def new(self, n: int = WRITTEN) -> Marker:
         return Marker(hotel=self.name, n=n)
 
 
-def _initial_hotels() -> list[str]:
+def _hotels() -> list[str]:
     return list(Marker.objects.filter(n__lte=5).values_list("hotel", flat=True))
 
 
-def read(scene: Scene) -> int:
-    scene.expect_only(_initial_hotels())
+def read(here: Here) -> int:
+    here.only(_hotels())
     return 0
 
 
-def read_one(scene: Scene) -> int:
-    scene.expect_only([Marker.objects.get(pk=3).hotel])
+def read_one(here: Here) -> int:
+    here.only([Marker.objects.get(pk=3).hotel])
     return 0
 
 
-def aggregate(scene: Scene) -> int:
-    scene.expect_only(row["hotel"] for row in Marker.objects.values("hotel").annotate(Count("id"), Sum("n")))
+def aggregate(here: Here) -> int:
+    here.only(row["hotel"] for row in Marker.objects.values("hotel").annotate(Count("id"), Sum("n")))
     return 0
 
 
-def write(scene: Scene) -> int:
-    scene.new_marker().save()
+def write(here: Here) -> int:
+    here.new().save()
     return 1
 
 
-def update(scene: Scene) -> int:
-    """Write the hotel's name into its row. A row of another hotel would be found at the end by its wrong name."""
-    if Marker.objects.filter(n=5).update(hotel=scene.name, n=F("n")) != 1:
-        raise WrongHotel(f"{scene.name} does not have exactly one row with n=5")
+def update(here: Here) -> int:
+    """Any other hotel's row would be found by the sweep at the end: its name is written into it."""
+    if Marker.objects.filter(n=5).update(hotel=here.name, n=F("n")) != 1:
+        raise WrongHotel(f"{here.name} has not one row with n=5")
     return 0
 
 
-def delete(scene: Scene) -> int:
-    marker = scene.new_marker(n=7)
+def delete(here: Here) -> int:
+    marker = here.new(n=7)
     marker.save()
-    if Marker.objects.filter(pk=marker.pk, hotel=scene.name).delete()[0] != 1:
-        raise WrongHotel(f"the row that {scene.name} has just written is missing")
+    if Marker.objects.filter(pk=marker.pk, hotel=here.name).delete()[0] != 1:
+        raise WrongHotel(f"the row that {here.name} has just written is not there")
     return 0
 
 
-def atomic(scene: Scene) -> int:
+def atomic(here: Here) -> int:
     with transaction.atomic():
-        scene.new_marker().save()
-        scene.expect_only(_initial_hotels())
+        here.new().save()
+        here.only(_hotels())
     return 1
 
 
-def nested(scene: Scene) -> int:
+def nested(here: Here) -> int:
     with transaction.atomic():
-        scene.expect_only(_initial_hotels())
+        here.only(_hotels())
         with transaction.atomic():
-            scene.new_marker().save()
+            here.new().save()
         with suppress(ZeroDivisionError), transaction.atomic():
-            scene.new_marker().save()
+            here.new().save()
             raise ZeroDivisionError
-        scene.expect_only(_initial_hotels())
+        here.only(_hotels())
     return 1
 
 
-def rolled_back(scene: Scene) -> int:
+def rolled_back(here: Here) -> int:
     with suppress(ZeroDivisionError), transaction.atomic():
-        scene.new_marker().save()
-        scene.expect_only(_initial_hotels())
+        here.new().save()
+        here.only(_hotels())
         raise ZeroDivisionError
-    scene.expect_only(_initial_hotels())
+    here.only(_hotels())
     return 0
 
 
-def raw_savepoint(scene: Scene) -> int:
-    """ROLLBACK TO SAVEPOINT also restores the settings, which are those of another hotel."""
+def raw_savepoint(here: Here) -> int:
+    """ROLLBACK TO by hand takes the settings back too, to those of another hotel."""
     with transaction.atomic(), connection.cursor() as cursor:
-        with scene.enter(scene.other):
-            Marker(hotel=scene.other, n=WRITTEN).save()
-            cursor.execute("SAVEPOINT manual")
-        scene.new_marker().save()
-        cursor.execute("ROLLBACK TO SAVEPOINT manual")
+        with here.enter(here.other):
+            Marker(hotel=here.other, n=WRITTEN).save()
+            cursor.execute("SAVEPOINT by_hand")
+        here.new().save()
+        cursor.execute("ROLLBACK TO SAVEPOINT by_hand")
         cursor.execute("SELECT hotel FROM marker")
-        scene.expect_only(row[0] for row in cursor.fetchall())
+        here.only(row[0] for row in cursor.fetchall())
     return 1
 
 
-def switch_hotel(scene: Scene) -> int:
+def switch_inside(here: Here) -> int:
     with transaction.atomic():
-        scene.expect_only(_initial_hotels())
-        with scene.enter(scene.other):
-            scene.expect_only(_initial_hotels(), expected=scene.other)
-            Marker(hotel=scene.other, n=WRITTEN).save()
+        here.only(_hotels())
+        with here.enter(here.other):
+            here.only(_hotels(), expected=here.other)
+            Marker(hotel=here.other, n=WRITTEN).save()
             with transaction.atomic():
-                scene.expect_only(_initial_hotels(), expected=scene.other)
-        scene.expect_only(_initial_hotels())
-        scene.new_marker().save()
+                here.only(_hotels(), expected=here.other)
+        here.only(_hotels())
+        here.new().save()
     return 2
 
 
-def fail_in_another_hotel(scene: Scene) -> int:
+def switch_and_fail(here: Here) -> int:
     with transaction.atomic():
-        scene.new_marker().save()
-        with suppress(DatabaseError), scene.enter(scene.other), transaction.atomic():
-            Marker(hotel=scene.other, n=WRITTEN).save()
+        here.new().save()
+        with suppress(DatabaseError), here.enter(here.other), transaction.atomic():
+            Marker(hotel=here.other, n=WRITTEN).save()
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1/0")
-        scene.expect_only(_initial_hotels())
+        here.only(_hotels())
     return 1
 
 
-def switch_to_platform(scene: Scene) -> int:
+def to_the_platform(here: Here) -> int:
     with transaction.atomic():
-        scene.expect_only(_initial_hotels())
-        with scene.enter(scene.platform):
-            scene.expect_only(_initial_hotels(), expected=scene.platform)
-        scene.expect_only(_initial_hotels())
-    with scene.enter(scene.platform):
-        scene.expect_only(_initial_hotels(), expected=scene.platform)
+        here.only(_hotels())
+        with here.enter(here.platform):
+            here.only(_hotels(), expected=here.platform)
+        here.only(_hotels())
+    with here.enter(here.platform):
+        here.only(_hotels(), expected=here.platform)
     return 0
 
 
-def error_in_autocommit(scene: Scene) -> int:
+def error_in_autocommit(here: Here) -> int:
     with suppress(DatabaseError), connection.cursor() as cursor:
         cursor.execute("SELECT hotel, 1/(n - n) FROM marker")
-    scene.expect_only(_initial_hotels())
+    here.only(_hotels())
     return 0
 
 
-def error_in_transaction(scene: Scene) -> int:
+def error_in_transaction(here: Here) -> int:
     with suppress(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
-        scene.new_marker().save()
+        here.new().save()
         cursor.execute("SELECT no_such_column FROM marker")
-    scene.expect_only(_initial_hotels())
+    here.only(_hotels())
     return 0
 
 
-def iterate(scene: Scene) -> int:
-    scene.expect_only(marker.hotel for marker in Marker.objects.iterator(chunk_size=2))
+def iterate(here: Here) -> int:
+    here.only(marker.hotel for marker in Marker.objects.iterator(chunk_size=2))
     with transaction.atomic():
-        scene.expect_only(marker.hotel for marker in Marker.objects.filter(n__lte=5).iterator(chunk_size=2))
+        here.only(marker.hotel for marker in Marker.objects.filter(n__lte=5).iterator(chunk_size=2))
     return 0
 
 
-def bulk(scene: Scene) -> int:
-    created = Marker.objects.bulk_create([scene.new_marker(WRITTEN + n) for n in range(7)], batch_size=3)
-    if not all(marker.pk for marker in created):
+def bulk(here: Here) -> int:
+    made = Marker.objects.bulk_create([here.new(WRITTEN + n) for n in range(7)], batch_size=3)
+    if not all(marker.pk for marker in made):
         raise WrongHotel("bulk_create returned no keys")
     return 7
 
 
-def executemany(scene: Scene) -> int:
+def executemany(here: Here) -> int:
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO marker (hotel, n) VALUES (%s, %s) -- many",
-            [(scene.name, WRITTEN + n) for n in range(5)],
+            "INSERT INTO marker (hotel, n) VALUES (%s, %s) -- by many",
+            [(here.name, WRITTEN + n) for n in range(5)],
         )
         if cursor.rowcount != 5:
             raise WrongHotel(f"executemany counted {cursor.rowcount} rows of 5")
     return 5
 
 
-def call_database_function(scene: Scene) -> int:
-    """Call a database function without a cursor, which the peer's backend does not support."""
+def call_database_function(here: Here) -> int:
+    """Not by a cursor. The peer's backend has no such door."""
     if settings.DATABASES["default"]["ENGINE"] != "tenants.database.backend":
         return 0
-    scene.expect_only(call_function("write_marker", {"hotel": scene.name, "n": WRITTEN}))
+    here.only(call_function("write_marker", {"hotel": here.name, "n": WRITTEN}))
     with suppress(DatabaseError):
         call_function("write_marker", {"hotel": None})
     with transaction.atomic():
-        scene.expect_only(call_function("write_marker", {"hotel": scene.name, "n": WRITTEN}))
-        with scene.enter(scene.other):
-            scene.expect_only(
-                call_function("write_marker", {"hotel": scene.other, "n": WRITTEN}), expected=scene.other
-            )
+        here.only(call_function("write_marker", {"hotel": here.name, "n": WRITTEN}))
+        with here.enter(here.other):
+            here.only(call_function("write_marker", {"hotel": here.other, "n": WRITTEN}), expected=here.other)
         with suppress(DatabaseError), transaction.atomic():
             call_function("write_marker", {"hotel": None})
-        scene.expect_only(_initial_hotels())
+        here.only(_hotels())
     return 3
 
 
-def copy_in(scene: Scene) -> int:
+def copy_in(here: Here) -> int:
     with connection.cursor() as cursor, cursor.copy("COPY marker (hotel, n) FROM STDIN") as copy:
         for n in range(5):
-            copy.write_row((scene.name, WRITTEN + n))
+            copy.write_row((here.name, WRITTEN + n))
     return 5
 
 
-def copy_out(scene: Scene) -> int:
+def copy_out(here: Here) -> int:
     with connection.cursor() as cursor, cursor.copy("COPY marker (hotel) TO STDOUT") as copy:
-        scene.expect_only(row[0] for row in copy.rows())
+        here.only(row[0] for row in copy.rows())
     return 0
 
 
-def stream(scene: Scene) -> int:
+def stream(here: Here) -> int:
     with connection.cursor() as cursor:
-        scene.expect_only(row[0] for row in cursor.stream("SELECT hotel FROM marker WHERE n > %s", [0]))
+        here.only(row[0] for row in cursor.stream("SELECT hotel FROM marker WHERE n > %s", [0]))
     return 0
 
 
-def script(scene: Scene) -> int:
+def several_in_one(here: Here) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO marker (hotel, n) VALUES (%s, %s); SELECT hotel FROM marker; SELECT 'a;b'",
-            [scene.name, WRITTEN],
+            [here.name, WRITTEN],
         )
         if cursor.rowcount != 1:
             raise WrongHotel(f"the first of three statements counted {cursor.rowcount}")
         cursor.nextset()
-        scene.expect_only(row[0] for row in cursor.fetchall())
+        here.only(row[0] for row in cursor.fetchall())
         cursor.nextset()
         if cursor.fetchone() != ("a;b",) or cursor.nextset():
-            raise WrongHotel("the third of three statements has another result")
+            raise WrongHotel("the third of three statements has another answer")
     return 1
 
 
-def composed_query(scene: Scene) -> int:
+def composed(here: Here) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("SELECT {} FROM {} WHERE hotel LIKE {} OR hotel <> ''").format(
                 sql.Identifier("hotel"), sql.Identifier("marker"), sql.Literal("%;")
             )
         )
-        scene.expect_only(row[0] for row in cursor.fetchall())
+        here.only(row[0] for row in cursor.fetchall())
     return 0
 
 
-def lock_rows(scene: Scene) -> int:
+def lock_rows(here: Here) -> int:
     with transaction.atomic():
-        scene.expect_only(m.hotel for m in Marker.objects.select_for_update(skip_locked=True).filter(n=1))
+        here.only(m.hotel for m in Marker.objects.select_for_update(skip_locked=True).filter(n=1))
     return 0
 
 
-def lazy_queryset(scene: Scene) -> int:
-    """A lazy queryset runs in the tenant in which it is evaluated."""
-    with scene.enter(scene.other):
+def lazy(here: Here) -> int:
+    """It runs in the tenant where it is consumed."""
+    with here.enter(here.other):
         queryset = Marker.objects.values_list("hotel", flat=True)
-    scene.expect_only(queryset)
+    here.only(queryset)
     return 0
 
 
-def on_commit(scene: Scene) -> int:
+def on_commit(here: Here) -> int:
     seen: list[str] = []
     with transaction.atomic():
-        scene.new_marker().save()
-        transaction.on_commit(lambda: seen.extend(_initial_hotels()))
-    scene.expect_only(seen)
+        here.new().save()
+        transaction.on_commit(lambda: seen.extend(_hotels()))
+    here.only(seen)
     return 1
 
 
-def worker_threads(scene: Scene) -> int:
+def worker_threads(here: Here) -> int:
     def work(name: str) -> list[str]:
-        with scene.enter(name):
+        with here.enter(name):
             Marker(hotel=name, n=WRITTEN).save()
-            return _initial_hotels()
+            return _hotels()
 
-    futures = [(name, scene.pool.submit(work, name)) for name in (scene.name, scene.other, scene.name)]
+    futures = [(name, here.pool.submit(work, name)) for name in (here.name, here.other, here.name)]
     for name, future in futures:
-        scene.expect_only(future.result(), expected=name)
+        here.only(future.result(), expected=name)
     return 3
 
 
-def request(scene: Scene) -> int:
-    """Read the session, request.user, and the rows of a view that renders lazily."""
+def request(here: Here) -> int:
+    """Session, request.user and the rows that DRF reads while it renders."""
     guest = Guest.objects.get()
-    scene.expect_only([guest.hotel])
+    here.only([guest.hotel])
     session = SessionStore()
     session[SESSION_KEY] = str(guest.pk)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     session[HASH_SESSION_KEY] = guest.get_session_auth_hash()
     session.save()
-    client = Client(SERVER_NAME=f"{scene.name}.localhost")
+    client = Client(SERVER_NAME=f"{here.name}.localhost")
     client.cookies["sessionid"] = session.session_key or ""
     response = client.get("/markers/")
     if response.status_code != 200:
-        raise WrongHotel(f"the request of {scene.name} got the status {response.status_code}")
+        raise WrongHotel(f"the session of {here.name} was answered with {response.status_code}")
     rows = json.loads(response.content)
-    scene.expect_only(row["hotel"] for row in rows)
-    scene.expect_only(row["user"] for row in rows)
+    here.only(row["hotel"] for row in rows)
+    here.only(row["user"] for row in rows)
     return 0
 
 
-OPERATIONS: list[Callable[[Scene], int]] = [
+ALL: list[Callable[[Here], int]] = [
     read, read_one, aggregate, write, update, delete, atomic, nested, rolled_back, raw_savepoint,
-    switch_hotel, fail_in_another_hotel, switch_to_platform, error_in_autocommit, error_in_transaction, iterate,
-    bulk, executemany, call_database_function, copy_in, copy_out, stream, script, composed_query, lock_rows,
-    lazy_queryset, on_commit, worker_threads, request,
+    switch_inside, switch_and_fail, to_the_platform, error_in_autocommit, error_in_transaction, iterate,
+    bulk, executemany, call_database_function, copy_in, copy_out, stream, several_in_one, composed, lock_rows, lazy,
+    on_commit, worker_threads, request,
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Classification of SQL statements by their text."""
+"""What the guard reads in a statement's text."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of reminders."""
+"""Bookings, clocks and mails for the tests of reminders."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -16,18 +16,18 @@ Clock = Callable[[str], None]
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Return a function that sets the time that Django returns, in UTC: clock("2030-05-01 10:00")."""
+    """clock("2030-05-01 10:00"): what the time is, in UTC, for whoever asks Django."""
 
-    def set_time(value: str) -> None:
-        now = datetime.fromisoformat(value).replace(tzinfo=UTC)
+    def set_to(moment: str) -> None:
+        now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
         monkeypatch.setattr(timezone, "now", lambda: now)
 
-    return set_time
+    return set_to
 
 
 @pytest.fixture
 def book(in_hotel: Hotel) -> Callable[..., Reservation]:
-    """Return a function that stores a reservation: book("R1", "2030-05-10", "2030-05-12", language="es")."""
+    """book("R1", "2030-05-10", "2030-05-12", language="es"): a reservation through the service."""
 
     def make(number: str, arrival: str, departure: str, **fields: Any) -> Reservation:
         values = {

@@ -14,9 +14,9 @@ from rest_framework.test import APIClient
 
 from dlq.models import Failure
 from reminders.errors import InvalidReservation, InvalidTemplate
-from reminders.mail import rendering
+from reminders.mail.template_validation import validate_template
 from reminders.models import Reminder, Reservation, Rule, Template
-from reminders.sending import delivery
+from reminders.sending import batch
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
 
@@ -35,7 +35,7 @@ def mailed(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., EmailMes
         reservation = book("R1", "2030-05-10", "2030-05-12", **fields)
         if stored:
             Reservation.objects.filter(id=reservation.id).update(**stored)
-        delivery.send_due([reminder.id for reminder in Reminder.objects.filter(status="scheduled")])
+        batch.send_due([reminder.id for reminder in Reminder.objects.filter(status="scheduled")])
         return smtp.accepted[-1] if smtp.accepted else None
 
     return send
@@ -128,7 +128,7 @@ def test_one_that_is_stored_all_the_same_fails_and_says_why(
 ) -> None:
     assert mailed(stored={"guest_email": "ana"}) is None
     reminder = Reminder.objects.get(status="failed")
-    assert reminder.error_message.startswith("The reservation's e-mail address is not valid: correct it")
+    assert reminder.error_message.startswith("The e-mail address of the reservation is not valid. Correct it")
     assert Failure.objects.get().payload["to"] == "ana"
 
 
@@ -143,7 +143,7 @@ def test_a_template_that_can_not_be_filled_is_refused_and_fails_its_mail_alone(
     mailed: Callable[..., EmailMessage | None], html: str, says: str
 ) -> None:
     with pytest.raises(InvalidTemplate, match=says):
-        rendering.validate_template(subject="a", text="b", html=html)
+        validate_template(subject="a", text="b", html=html)
     Template.objects.filter(language="en").update(html=html)  # past the check
     assert mailed() is None
     assert says in Reminder.objects.get(status="failed").error_message
@@ -151,8 +151,8 @@ def test_a_template_that_can_not_be_filled_is_refused_and_fails_its_mail_alone(
 
 
 def test_a_template_that_is_too_long_is_refused_when_it_is_saved() -> None:
-    with pytest.raises(InvalidTemplate, match="html: 60001 characters; 60000 are the most"):
-        rendering.validate_template(subject="a", text="b", html="x" * 60_001)
+    with pytest.raises(InvalidTemplate, match="60001 characters are too many \\(limit: 60000\\)"):
+        validate_template(subject="a", text="b", html="x" * 60_001)
 
 
 def test_a_mail_that_is_too_large_is_not_sent_and_says_so(
@@ -161,7 +161,7 @@ def test_a_mail_that_is_too_large_is_not_sent_and_says_so(
     Template.objects.update(html="{% for x in guest_name %}" + "x" * 60_000 + "{% endfor %}")
     assert mailed(guest_name="ten chars.") is None
     error = Reminder.objects.get(status="failed").error_message
-    assert "kB with its attachment; 500 kB are the most" in error
+    assert "kB with its attachment (limit: 500 kB)" in error
 
 
 def test_what_the_mail_server_finds_too_large_is_not_tried_again(
@@ -217,13 +217,16 @@ def test_each_guest_reads_the_nearest_language(
         ("{{ guest_name|addslashes|pprint }}", "Invalid filter"),
         ('{% filter rjust:"3000000000" %}x{% endfilter %}', "Invalid filter: 'rjust'"),
         ("{{ guest_name|add:guest_name }}", "invalid literal for int"),
-        ("{% for a in guest_name %}{% for b in guest_name %}x{% endfor %}{% endfor %}", "a loop can't stand"),
-        ("{% for a in guest_name %}{% if a %}{% for b in a %}x{% endfor %}{% endif %}{% endfor %}", "a loop"),
+        (
+            "{% for a in guest_name %}{% for b in guest_name %}x{% endfor %}{% endfor %}",
+            "Loops can't be nested",
+        ),
+        ("{% for a in guest_name %}{% if a %}{% for b in a %}x{% endfor %}{% endif %}{% endfor %}", "Loops"),
     ],
 )
 def test_a_template_that_takes_the_memory_or_the_time_of_all_hotels_is_refused(html: str, says: str) -> None:
     with pytest.raises(InvalidTemplate, match=says):
-        rendering.validate_template(subject="a", text="b", html=html)
+        validate_template(subject="a", text="b", html=html)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +245,7 @@ def test_a_template_that_takes_the_memory_or_the_time_of_all_hotels_is_refused(h
 def test_a_template_may_do_with_values_what_letters_need(
     mailed: Callable[..., EmailMessage | None], html: str, shown: str
 ) -> None:
-    rendering.validate_template(subject="a", text="b", html=html)
+    validate_template(subject="a", text="b", html=html)
     Template.objects.filter(language="en").update(html=f"<p>{html}</p>")
     mail = mailed()
     assert mail is not None

@@ -14,9 +14,9 @@ from django.test import Client
 from audit.models import Event
 from reminders.errors import InvalidColour, InvalidLogo
 from reminders.mail.branding import branding_context, text_colour_on
-from reminders.mail.images import MOST_BYTES, read_logo
+from reminders.mail.images import MAX_BYTES, read_logo
 from reminders.models import EmailBranding, Reminder, Reservation
-from reminders.sending import delivery
+from reminders.sending import batch
 from reminders.services.branding import set_colour, set_logo
 from tenants.context import hotel_context
 from tenants.models import Hotel
@@ -59,17 +59,17 @@ def test_a_png_or_a_jpeg_is_known_by_its_first_bytes(content: bytes, kind: str) 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "Neither a PNG nor a JPEG"),
-        (b"GIF89a" + b"\0" * 40, "Neither a PNG nor a JPEG"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "Neither a PNG nor a JPEG"),
-        (b"\x89PNG\r\n\x1a\n", "Neither a PNG nor a JPEG"),
-        (png(1, 1) + b"\0" * MOST_BYTES, "200 kB are the most"),
+        (b"", "The file is not a PNG or JPEG image"),
+        (b"GIF89a" + b"\0" * 40, "The file is not a PNG or JPEG image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>", "The file is not a PNG or JPEG image"),
+        (b"\x89PNG\r\n\x1a\n", "The file is not a PNG or JPEG image"),
+        (png(1, 1) + b"\0" * MAX_BYTES, "limit: 200 kB"),
         (png(2001, 1), "2001 x 1 pixels"),
         (jpeg(0, 9), "0 x 9 pixels"),
         (b"\xff\xd8\xff\xe0\xff\xff", "0 x 0 pixels"),
         (b"\xff\xd8\xff" + b"\xff" * 500, "0 x 0 pixels"),
-        (png(480, 120)[:-1], "end of the picture is missing"),
-        (jpeg(480, 120)[:-1], "end of the picture is missing"),
+        (png(480, 120)[:-1], "The image file is incomplete"),
+        (jpeg(480, 120)[:-1], "The image file is incomplete"),
     ],
 )
 def test_what_is_no_logo_is_refused_with_the_reason(content: bytes, says: str) -> None:
@@ -124,10 +124,10 @@ def test_staff_choose_them_and_the_trail_says_so(staff: Client, hotel: Hotel) ->
 
 
 def test_a_wrong_upload_is_told_beside_the_field(staff: Client, hotel: Hotel) -> None:
-    large = SimpleUploadedFile("logo.png", png(1, 1) + b"\0" * MOST_BYTES, "image/png")
+    large = SimpleUploadedFile("logo.png", png(1, 1) + b"\0" * MAX_BYTES, "image/png")
     page = staff.post(PAGE, {"colour": "#f4b942", "new_logo": large})
     assert page.status_code == 200
-    assert "200 kB are the most" in page.content.decode()
+    assert "limit: 200 kB" in page.content.decode()
     page = staff.post(PAGE, {"colour": "reddish", "new_logo": ""})
     assert "is not a valid colour" in page.content.decode()
 
@@ -153,11 +153,11 @@ def test_a_mail_wears_them(
     clock("2030-05-09 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     due = Reminder.objects.filter(status="scheduled")
-    delivery.send_due([reminder.id for reminder in due])
+    batch.send_due([reminder.id for reminder in due])
     assert "background:#f4b942;color:#111827" in _html(smtp)
     set_logo(logo=read_logo(png(960, 480)))
     book("R2", "2030-05-10", "2030-05-12")
-    delivery.send_due([reminder.id for reminder in due.all()])
+    batch.send_due([reminder.id for reminder in due.all()])
     html = _html(smtp)
     assert f'src="http://{ALPHA_HOST}:8000/brand/' in html
     assert 'width="96" height="48" alt="Hotel Alpha"' in html

@@ -15,8 +15,9 @@ from dlq.models import Failure
 from reminders.mail import message_builder
 from reminders.models import Reminder, Reservation, Rule, Suppression, Template
 from reminders.reservations.services import cancel_reservation
-from reminders.sending import claims, delivery
-from reminders.services.reminders import send_failed_again, send_now, settle_unknown
+from reminders.sending import batch, claims, outcomes
+from reminders.sending.retries import retry_failed
+from reminders.services.reminders import send_now, settle_unknown
 from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
 from tests.servers import MailServer
@@ -36,7 +37,7 @@ def due_one(book: Book, clock: Clock) -> Reminder:
 
 
 def send(*reminders: Reminder) -> dict[str, int]:
-    return {name: n for name, n in delivery.send_due([reminder.id for reminder in reminders]).items() if n}
+    return {name: n for name, n in batch.send_due([reminder.id for reminder in reminders]).items() if n}
 
 
 def queued(reminder: Reminder) -> bool:
@@ -125,8 +126,8 @@ def test_it_does_not_send_when_the_cancellation_comes_after_the_claim(
         cancel_reservation(reservation_id=reminder.reservation_id)
         return build(reminder, **rest)
 
-    monkeypatch.setattr(delivery, "build_message", cancel_first)
-    assert send(due_one) == {"put_back": 1}
+    monkeypatch.setattr(batch, "build_message", cancel_first)
+    assert send(due_one) == {"postponed": 1}
     assert smtp.accepted == []
     assert send(due_one) == {"skipped": 1}
     due_one.refresh_from_db()
@@ -165,10 +166,10 @@ def test_it_hands_a_refusal_for_good_to_the_failures_from_where_it_can_be_sent_a
     assert failure.status == "permanent"
     assert failure.payload == {"reminder": str(due_one.id), "to": "r1@example.com"}
     with pytest.raises(Exception, match="550"):
-        send_failed_again(failure)
+        retry_failed(failure)
     due_one.refresh_from_db()
     assert due_one.status == "failed"
-    send_failed_again(failure)
+    retry_failed(failure)
     due_one.refresh_from_db()
     assert due_one.status == "sent"
     assert len(smtp.accepted) == 1
@@ -179,13 +180,13 @@ def test_it_sends_again_to_a_corrected_address(due_one: Reminder, smtp: MailServ
     send(due_one)
     failure = Failure.objects.get()
     failure.payload["to"] = "right@example.com"
-    send_failed_again(failure)
+    retry_failed(failure)
     assert [message["To"] for message in smtp.accepted] == ["right@example.com"]
 
 
 def test_it_tries_again_later_after_a_passing_refusal(due_one: Reminder, smtp: MailServer) -> None:
     smtp.refuse("r1@example.com", "451 4.7.1 greylisted", times=1)
-    assert send(due_one) == {"put_back": 1}
+    assert send(due_one) == {"postponed": 1}
     due_one.refresh_from_db()
     assert due_one.status == "scheduled"
     wait = DueItem.objects.get(item_id=due_one.id).due_at - timezone.now()
@@ -199,7 +200,7 @@ def test_it_goes_on_with_the_others_after_a_refusal(book: Book, clock: Clock, sm
         book(number, "2030-05-10", "2030-05-12")
     smtp.refuse("r1@example.com")
     smtp.refuse("r2@example.com", "450 4.2.0 busy")
-    assert send(*Reminder.objects.filter(status="scheduled")) == {"failed": 1, "put_back": 1, "sent": 1}
+    assert send(*Reminder.objects.filter(status="scheduled")) == {"failed": 1, "postponed": 1, "sent": 1}
 
 
 def test_it_waits_for_a_mail_server_that_is_away(
@@ -211,7 +212,7 @@ def test_it_waits_for_a_mail_server_that_is_away(
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     outcomes = send(*Reminder.objects.filter(status="scheduled"))
-    assert outcomes["put_back"] == 2  # one met it, the others did not have to
+    assert outcomes["postponed"] == 2  # one met it, the others did not have to
     assert set(Reminder.objects.filter(skip_reason="").values_list("status", flat=True)) == {"scheduled"}
 
 
@@ -259,7 +260,7 @@ def test_it_sends_after_a_worker_died_before_the_mail_left(
     due_one: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(claims, "hand_over", kill)
+        patch.setattr(outcomes, "start_transmission", kill)
         with pytest.raises(Killed):
             send(due_one)
     due_one.refresh_from_db()
@@ -275,7 +276,7 @@ def test_it_does_not_send_again_after_a_worker_died_when_the_mail_had_left(
     due_one: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(claims, "mark_sent", kill)
+        patch.setattr(outcomes, "finish_sent", kill)
         with pytest.raises(Killed):
             send(due_one)
     assert len(smtp.accepted) == 1
@@ -288,13 +289,13 @@ def test_it_does_not_send_again_after_a_worker_died_when_the_mail_had_left(
 
 
 def test_a_slow_worker_sends_nothing_once_another_has_its_claim(due_one: Reminder, smtp: MailServer) -> None:
-    claimed = claims.claim([due_one.id], now=timezone.now())
+    claimed = claims.claim_due([due_one.id], now=timezone.now())
     assert claimed is not None
     [with_claim] = claimed.reminders
     stale(due_one)
     assert send(due_one) == {"sent": 1}
-    with pytest.raises(claims.ClaimLost):
-        claims.hand_over(with_claim, recipient="r1@example.com")
+    with pytest.raises(outcomes.ClaimLost):
+        outcomes.start_transmission(with_claim, recipient="r1@example.com")
 
 
 def test_it_sends_a_mail_whose_lines_begin_with_dots(book: Book, clock: Clock, smtp: MailServer) -> None:
@@ -308,7 +309,7 @@ def test_it_sends_a_mail_whose_lines_begin_with_dots(book: Book, clock: Clock, s
 
 
 def test_it_gives_an_unknown_id_no_second_thought(in_hotel: Hotel, smtp: MailServer) -> None:
-    assert not any(delivery.send_due([uuid.uuid4()]).values())
+    assert not any(batch.send_due([uuid.uuid4()]).values())
 
 
 def test_smtplib_still_asks_its_data_method_for_the_mail() -> None:

@@ -18,7 +18,7 @@ from audit.models import Event
 from locks.models import Allocation, Room
 from reminders.models import Reminder, Reservation, Rule
 from reminders.reservations.importing.room_assignment import RoomAssignment
-from reminders.sending import delivery
+from reminders.sending import batch
 from tenants.models import DueItem, Hotel
 from tests.bookings import Row, as_exported_on, booking_rows, is_valid
 from tests.reminders.conftest import Clock
@@ -163,7 +163,7 @@ def test_booking_without_name_and_address_is_stored_without_and_its_reminders_ar
     for offset_days, morning in ((7, "2030-01-25 11:00"), (1, "2030-01-31 11:00")):
         clock(morning)
         reminder = Reminder.objects.get(rule__offset_days=offset_days)
-        delivery.send_due([reminder.id])
+        batch.send_due([reminder.id])
         reminder.refresh_from_db()
         assert (reminder.status, reminder.skip_reason) == ("skipped", "no_email")
 

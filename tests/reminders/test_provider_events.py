@@ -14,8 +14,8 @@ from dlq.models import Failure
 from hotelagent.settings.providers import PROVIDERS, provider_settings
 from reminders import selectors
 from reminders.models import Reminder, Reservation, Suppression
-from reminders.sending import delivery
-from reminders.services.reminders import send_failed_again
+from reminders.sending import batch
+from reminders.sending.retries import retry_failed
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
 from tests.reminders.provider_payloads import ANYMAIL, SHAPES, TO, amazon_subscribes, metadata, tell
@@ -94,7 +94,7 @@ def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
 
 
 def send_scheduled() -> None:
-    delivery.send_due(list(Reminder.objects.filter(status="scheduled").values_list("id", flat=True)))
+    batch.send_due(list(Reminder.objects.filter(status="scheduled").values_list("id", flat=True)))
 
 
 def payload(provider: str, what: str, data: dict[str, str]) -> Any:
@@ -192,7 +192,7 @@ def test_what_is_told_late_of_an_address_since_corrected_is_not_the_new_ones(
     bounce = payload(provider, "hard", metadata(sent, hotel))
     assert tell(provider, bounce) == 200
     book("R1", "2030-05-10", "2030-05-12", guest_email="right@bücher.example")
-    send_failed_again(Failure.objects.get())
+    retry_failed(Failure.objects.get())
     assert tell(provider, bounce) == 200
     sent.refresh_from_db()
     assert sent.status == "sent"

@@ -16,7 +16,7 @@ import pytest
 from hotelagent.settings.environment import Environment
 from hotelagent.settings.providers import PROVIDERS
 from reminders.models import Reminder, Reservation
-from reminders.sending import delivery
+from reminders.sending import batch
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
 from tests.reminders.provider_payloads import SECRET, SHAPES, tell
@@ -139,7 +139,7 @@ def test_a_mail_goes_with_what_it_is_known_by(
     due: Reminder, hotel: Hotel, server: Provider, use: Callable[[str, str], None], scheme: str
 ) -> None:
     use(scheme, address_of(server))
-    assert delivery.send_due([due.id]) == {"sent": 1}
+    assert batch.send_due([due.id]) == {"sent": 1}
     [(_path, headers, body)] = server.asked
     metadata, own = told_with(scheme, headers, body)
     assert metadata == {"hotel": hotel.id.hex, "reminder": due.id.hex}
@@ -155,7 +155,7 @@ def test_what_it_tells_settles_what_nobody_knew(
 ) -> None:
     use(scheme, address_of(server))
     server.status = 500
-    assert delivery.send_due([due.id]) == {"unknown": 1}
+    assert batch.send_due([due.id]) == {"unknown": 1}
     [(_path, headers, body)] = server.asked  # and no second try
     metadata, _own = told_with(scheme, headers, body)
     provider = PROVIDERS[scheme].anymail_name
@@ -171,17 +171,17 @@ def test_nothing_has_left_where_nobody_listens(
     with Provider() as closed:
         address = address_of(closed)
     use(scheme, address)
-    assert delivery.send_due([due.id]) == {"server_away": 1}
+    assert batch.send_due([due.id]) == {"server_unavailable": 1}
 
 
 @pytest.mark.parametrize(
     ("refusal", "outcome"),
     [
         ((400, "MessageRejected"), "failed"),
-        ((400, "LimitExceededException"), "server_away"),
-        ((400, "SendingPausedException"), "server_away"),
-        ((403, "SignatureDoesNotMatchException"), "server_away"),
-        ((429, "TooManyRequestsException"), "server_away"),
+        ((400, "LimitExceededException"), "server_unavailable"),
+        ((400, "SendingPausedException"), "server_unavailable"),
+        ((403, "SignatureDoesNotMatchException"), "server_unavailable"),
+        ((429, "TooManyRequestsException"), "server_unavailable"),
         ((500, "InternalFailure"), "unknown"),
     ],
 )
@@ -191,5 +191,5 @@ def test_amazon_s_refusals(
     use("ses", address_of(server))
     server.status, kind = refusal
     server.answer = {"message": "no", "headers": {"x-amzn-ErrorType": kind}}
-    assert delivery.send_due([due.id]) == {outcome: 1}
+    assert batch.send_due([due.id]) == {outcome: 1}
     assert len(server.asked) == 1

@@ -14,8 +14,8 @@ from audit.models import Event
 from dlq.models import Failure
 from reminders.checks import check_webhook_secret
 from reminders.models import Reminder, Reservation, Suppression
-from reminders.sending import delivery
-from reminders.services.reminders import send_failed_again
+from reminders.sending import batch
+from reminders.sending.retries import retry_failed
 from reminders.services.suppressions import add_suppression, remove_suppression
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
@@ -38,7 +38,7 @@ def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
     """A reminder that the mail server took."""
     clock("2030-05-09 12:00")
     book("R1", "2030-05-10", "2030-05-12")
-    delivery.send_due([reminder.id for reminder in Reminder.objects.filter(status="scheduled")])
+    batch.send_due([reminder.id for reminder in Reminder.objects.filter(status="scheduled")])
     return Reminder.objects.get(status="sent")
 
 
@@ -71,7 +71,7 @@ def test_an_address_that_was_corrected_gets_it(
 
     tell("postmark", postmark(metadata(sent, hotel)))
     book("R1", "2030-05-10", "2030-05-12", guest_email="right@example.com")
-    send_failed_again(Failure.objects.get())
+    retry_failed(Failure.objects.get())
     assert len(smtp.to("right@example.com")) == 1
 
 
@@ -82,11 +82,11 @@ def test_an_address_written_into_the_failure_counts_not_the_one_that_bounced(
     add_suppression(email="no-more@example.com")
     failure = Failure.objects.get()
     failure.payload["to"] = "right@example.com"
-    send_failed_again(failure)
+    retry_failed(failure)
     assert len(smtp.to("right@example.com")) == 1
     Reminder.objects.update(status="failed")
     failure.payload["to"] = "No-More@example.com"
-    send_failed_again(failure)
+    retry_failed(failure)
     assert not smtp.to("No-More@example.com")
     sent.refresh_from_db()
     assert (sent.status, sent.skip_reason) == ("skipped", "suppressed")
@@ -109,17 +109,17 @@ def test_what_comes_back_before_it_is_marked_as_sent_stays_so(
     clock("2030-05-09 12:00")
     for number in ("R1", "R2"):
         book(number, "2030-05-10", "2030-05-12")
-    send = delivery._Batch.send
+    send = batch.Batch.send
 
     def told_at_once(batch: Any, reminder: Reminder, *how: Any, **named: Any) -> None:
         send(batch, reminder, *how, **named)
         bounce = postmark(metadata(reminder, hotel)) | {"Email": reminder.reservation.guest_email}
         assert tell("postmark", bounce) == 200
 
-    monkeypatch.setattr(delivery._Batch, "send", told_at_once)
+    monkeypatch.setattr(batch.Batch, "send", told_at_once)
     due = [reminder.id for reminder in Reminder.objects.filter(status="scheduled")]
     for _tick in range(2):
-        delivery.send_due(due)
+        batch.send_due(due)
     assert list(Reminder.objects.filter(id__in=due).values_list("status", flat=True)) == ["failed"] * 2
     assert (Failure.objects.count(), Suppression.objects.count(), len(smtp.accepted)) == (2, 2, 2)
     assert not DueItem.objects.filter(item_id__in=due).exists()
@@ -213,7 +213,7 @@ def test_a_provider_is_given_what_it_needs_to_tell_of_the_mail(
 ) -> None:
     clock("2030-05-09 12:00")
     book("R1", "2030-05-10", "2030-05-12")
-    delivery.send_due([reminder.id for reminder in Reminder.objects.filter(status="scheduled")])
+    batch.send_due([reminder.id for reminder in Reminder.objects.filter(status="scheduled")])
     sent = Reminder.objects.get(status="sent")
     [asked] = api_of_postmark
     assert asked["Metadata"] == metadata(sent, hotel)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reminders.models import Reminder, Reservation
-from reminders.sending import delivery
+from reminders.sending import batch
 from reminders.services.reminders import send_now, settle_unknown
 from tests.reminders.conftest import Clock
 from tests.web import Quiet, serving
@@ -70,11 +70,11 @@ def test_each_mail_has_a_key_that_it_keeps(
 ) -> None:
     use(settings, provider, name)
     provider.statuses = [500, 200]  # an answer that says nothing certain
-    assert delivery.send_due([one.id for one in due]) == {"unknown": 1, "sent": 1}
+    assert batch.send_due([one.id for one in due]) == {"unknown": 1, "sent": 1}
     lost = Reminder.objects.get(status="unknown")
     settle_unknown(reminder_id=lost.id, was_sent=False)
     send_now(reminder_id=lost.id)
-    assert delivery.send_due([lost.id])["sent"] == 1
+    assert batch.send_due([lost.id])["sent"] == 1
     first, second, again = keys(provider, name)
     assert first == again
     assert first != second

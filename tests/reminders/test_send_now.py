@@ -11,8 +11,10 @@ from dlq.retries.attempts import retry_due
 from dlq.services import capture
 from reminders.errors import MailDeferred, ReminderStateError
 from reminders.models import Reminder, Reservation, Rule
-from reminders.sending import claims, delivery
-from reminders.services.reminders import cancel_reminder, send_failed_again, send_now, settle_unknown
+from reminders.sending import batch, claims
+from reminders.sending.batch import Batch
+from reminders.sending.retries import retry_failed
+from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 from reminders.services.suppressions import add_suppression
 from tenants.models import DueItem
 from tests.reminders.conftest import Clock
@@ -31,13 +33,13 @@ def waiting(book: Book, clock: Clock) -> Reminder:
 @pytest.mark.parametrize(
     ("of_reservation", "of_rule", "said"),
     [
-        ({"status": "cancelled"}, {}, "The reservation is “cancelled”"),
-        ({"status": "no_show"}, {}, "The reservation is “no-show”"),
-        ({"arrival": date(2030, 5, 11)}, {}, "The arrival is another day now"),
-        ({"guest_email": ""}, {}, "no e-mail address: write one into the reservation"),
-        ({}, {"is_active": False}, "Its rule is not active"),
-        ({}, {"min_nights": 5}, "look at what it asks for"),
-        ({}, {"guests": "returning"}, "look at what it asks for"),
+        ({"status": "cancelled"}, {}, "The status of the reservation is “cancelled”"),
+        ({"status": "no_show"}, {}, "The status of the reservation is “no-show”"),
+        ({"arrival": date(2030, 5, 11)}, {}, "The arrival date has changed"),
+        ({"guest_email": ""}, {}, "The guest has no e-mail address"),
+        ({}, {"is_active": False}, "The rule of this reminder is inactive"),
+        ({}, {"min_nights": 5}, "The rule does not apply"),
+        ({}, {"guests": "returning"}, "The rule does not apply"),
     ],
 )
 def test_one_that_would_be_skipped_is_refused(
@@ -53,17 +55,17 @@ def test_one_that_would_be_skipped_is_refused(
 
 def test_a_suppressed_guest_is_named_as_the_reason(waiting: Reminder) -> None:
     add_suppression(email="R1@example.com")
-    with pytest.raises(ReminderStateError, match="suppression list: take it off"):
+    with pytest.raises(ReminderStateError, match="The guest's address is on the suppression list"):
         send_now(reminder_id=waiting.id)
 
 
 @pytest.mark.parametrize(
     ("status", "act", "english", "spanish"),
     [
-        ("sent", send_now, "It was sent already.", "Ya se envió."),
-        ("sent", cancel_reminder, "It was sent already.", "Ya se envió."),
-        ("sending", cancel_reminder, "look again in a minute", "vuelva a mirar en un minuto"),
-        ("unknown", send_now, "say first whether it was", "diga primero si se envió"),
+        ("sent", send_now, "This reminder was already sent.", "Este recordatorio ya se envió."),
+        ("sent", cancel_reminder, "This reminder was already sent.", "Este recordatorio ya se envió."),
+        ("sending", cancel_reminder, "Try again in a minute", "Inténtelo de nuevo en un minuto"),
+        ("unknown", send_now, "First mark it as sent or as not sent", "Primero márquelo como enviado"),
     ],
 )
 def test_a_status_that_does_not_allow_it_is_said_in_the_readers_language(
@@ -77,7 +79,7 @@ def test_a_status_that_does_not_allow_it_is_said_in_the_readers_language(
 
 
 def test_only_an_unknown_one_is_settled(waiting: Reminder) -> None:
-    with pytest.raises(ReminderStateError, match="It is still to go"):
+    with pytest.raises(ReminderStateError, match="This reminder is scheduled"):
         settle_unknown(reminder_id=waiting.id, was_sent=True)
 
 
@@ -117,20 +119,20 @@ def test_a_failed_one_whose_worker_dies_while_it_is_sent_again_is_not_lost(
         payload={"reminder": str(waiting.id), "to": "r1@example.com"},
     )  # fmt: skip
     with monkeypatch.context() as patch:
-        patch.setattr(delivery, "send_again", killed)
+        patch.setattr(Batch, "send", killed)
         with pytest.raises(Killed):
-            send_failed_again(failure)
+            retry_failed(failure)
     waiting.refresh_from_db()
     assert waiting.status == "sending"
-    with pytest.raises(MailDeferred, match="being sent at this moment"):  # so its failure stays open
-        send_failed_again(failure)
+    with pytest.raises(MailDeferred, match="The reminder is being sent"):  # so its failure stays open
+        retry_failed(failure)
     [item] = DueItem.objects.filter(item_id=waiting.id)
     assert waiting.claimed_at
-    assert item.due_at > waiting.claimed_at + claims.STALE_AFTER
+    assert item.due_at > waiting.claimed_at + claims.CLAIM_TIMEOUT
     Reminder.objects.update(
         claimed_at=datetime(2020, 1, 1, tzinfo=UTC)
     )  # the database looks at its own clock
     clock("2030-05-01 12:05")
-    assert delivery.send_due([waiting.id]) == {"sent": 1}
+    assert batch.send_due([waiting.id]) == {"sent": 1}
     assert len(smtp.to("r1@example.com")) == 1
     assert not DueItem.objects.filter(item_id=waiting.id).exists()

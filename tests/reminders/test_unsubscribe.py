@@ -13,7 +13,7 @@ from django.test import Client
 from audit.models import Event
 from reminders.mail import unsubscribe_links
 from reminders.models import Reminder, Reservation, Suppression, Template
-from reminders.sending import delivery
+from reminders.sending import batch
 from reminders.services.suppressions import add_suppression
 from reminders.services.templates import send_test_message
 from tenants import services as hotels
@@ -42,7 +42,7 @@ def mailed(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., str]:
         clock("2030-05-09 12:00")
         book(number, "2030-05-10", "2030-05-12", **fields)
         waiting = Reminder.objects.filter(status="scheduled", reservation__external_id=number)
-        delivery.send_due([reminder.id for reminder in waiting])
+        batch.send_due([reminder.id for reminder in waiting])
         return urlsplit(str(smtp.accepted[-1]["List-Unsubscribe"]).strip(" <>")).path
 
     return send
@@ -113,7 +113,7 @@ def test_a_link_of_one_hotel_means_nothing_at_another(
     elsewhere = Client(SERVER_NAME="beta.localhost")
     assert elsewhere.post(path).status_code == 404
     reminder = Reminder.objects.exclude(recipient="").get()
-    forged = unsubscribe_links.link(reminder.id, hotel=other_hotel.tenant, base_url="")
+    forged = unsubscribe_links.url(reminder.id, hotel=other_hotel.tenant, base_url="")
     assert guest.post(forged).status_code == 404
     assert not Suppression.objects.exists()
     with hotel_context(other_hotel):
@@ -126,7 +126,7 @@ def test_what_nobody_signed_is_answered_kindly_and_changes_nothing(
 ) -> None:
     page = guest.post(f"/unsubscribe/{token}/")
     assert page.status_code == 404
-    assert "This link does not work" in page.content.decode()
+    assert "This link is not valid" in page.content.decode()
 
 
 @pytest.mark.parametrize(

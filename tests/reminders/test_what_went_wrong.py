@@ -16,8 +16,8 @@ from rest_framework.test import APIClient
 from dlq.models import Failure
 from hotelagent.core.messages import MAX_LENGTH
 from reminders.models import Reminder, Reservation, Template
-from reminders.sending import claims, delivery
-from reminders.services.reminders import send_failed_again
+from reminders.sending import batch, claims
+from reminders.sending.retries import retry_failed
 from tests.servers import MailServer
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def due_one(book: Book) -> Reminder:
 
 
 def send(reminder: Reminder) -> Reminder:
-    delivery.send_due([reminder.id])
+    batch.send_due([reminder.id])
     reminder.refresh_from_db()
     return reminder
 
@@ -70,7 +70,7 @@ def hung_up(_reminder: Reminder, smtp: MailServer, _settings: Any) -> None:
 
 
 def worker_lost(reminder: Reminder, *_: Any) -> None:
-    past = timezone.now() - 2 * claims.STALE_AFTER
+    past = timezone.now() - 2 * claims.CLAIM_TIMEOUT
     Reminder.objects.filter(id=reminder.id).update(
         status="sending", claimed_at=past, transmission_started_at=past
     )
@@ -81,21 +81,25 @@ def refused(_reminder: Reminder, smtp: MailServer, _settings: Any) -> None:
 
 
 CASES = [
-    (no_address, "The reservation's e-mail address is not valid", "La dirección de correo de la reserva no es válida"),
+    (
+        no_address,
+        "The e-mail address of the reservation is not valid",
+        "La dirección de correo de la reserva no es válida",
+    ),
     (
         no_template,
         "The rule 7 days before arrival has no template.",
         "La regla 7 días antes de la llegada no tiene plantilla.",
     ),
-    (too_large, "kB with its attachment; 500 kB are the most", "kB con su adjunto; el máximo son 500 kB"),
-    (server_away, "The mail server can't be reached: [Err", "No se puede contactar con el servidor de correo: [Err"),
+    (too_large, "kB with its attachment (limit: 500 kB)", "kB con su adjunto (límite: 500 kB)"),
+    (server_away, "The mail server can't be reached: [Err", "No se puede conectar con el servidor de correo: [Err"),
     (
         too_late,
-        "Its window passed. The last answer: The mail server can't be reached: [Err",
-        "Su plazo pasó. La última respuesta: No se puede contactar con el servidor de correo: [Err",
+        "The send window has ended. Last error: The mail server can't be reached: [Err",
+        "El plazo de envío ha terminado. Último error: No se puede conectar con el servidor de correo: [Err",
     ),
-    (hung_up, "broke after the mail was handed over: Conn", "se cortó después de entregar el mensaje: Conn"),
-    (worker_lost, "The worker was lost.", "El proceso que lo enviaba se perdió."),
+    (hung_up, "was lost after the transmission had started: Conn", "después de iniciar la transmisión: Conn"),
+    (worker_lost, "The worker stopped unexpectedly.", "El proceso de envío se detuvo inesperadamente."),
     (refused, "550 5.1.1 <r1@example.com> no such {user}", "550 5.1.1 <r1@example.com> no such {user}"),
 ]  # fmt: skip
 
@@ -127,18 +131,18 @@ def test_each_reader_is_told_in_their_own_language(
 
 def test_a_worker_lost_before_the_mail_left_is_told_while_it_is_sent_again(due_one: Reminder) -> None:
     Reminder.objects.filter(id=due_one.id).update(
-        status="sending", claimed_at=timezone.now() - 2 * claims.STALE_AFTER
+        status="sending", claimed_at=timezone.now() - 2 * claims.CLAIM_TIMEOUT
     )
-    claimed = claims.claim([due_one.id], now=timezone.now())
+    claimed = claims.claim_due([due_one.id], now=timezone.now())
     assert claimed is not None
     with translation.override("es"):
-        assert claimed.reminders[0].error_message == "El proceso que lo enviaba se perdió."
+        assert claimed.reminders[0].error_message == "El proceso de envío se detuvo inesperadamente."
 
 
 def test_a_mail_that_went_leaves_nothing_of_what_went_wrong(due_one: Reminder, smtp: MailServer) -> None:
     smtp.refuse("r1@example.com", times=1)
     assert send(due_one).error_message.startswith("550")
-    send_failed_again(Failure.objects.get())
+    retry_failed(Failure.objects.get())
     due_one.refresh_from_db()
     assert (due_one.status, due_one.last_error, due_one.error_message) == ("sent", None, "")
     with connection.cursor() as cursor:  # NULL, and not JSON's null

@@ -22,7 +22,7 @@ from reminders.reservations.importing.booking import Booking
 from reminders.reservations.importing.columns import map_columns
 from reminders.reservations.importing.parsing import RowParser
 from reminders.reservations.services import cancel_reservation
-from reminders.sending import delivery
+from reminders.sending import batch
 from tenants.models import DueItem, Hotel
 from tests import bookings
 from tests.bookings import Row
@@ -110,8 +110,8 @@ class Simulation:
         """
         now = self.set_clock(day, at)
         due = DueItem.objects.filter(kind="reminder", due_at__lte=now).order_by("due_at")
-        while batch := list(due.values_list("item_id", flat=True)[:100]):
-            delivery.send_due(batch)
+        while ids := list(due.values_list("item_id", flat=True)[:100]):
+            batch.send_due(ids)
         messages: list[mail.EmailMessage] = mail.outbox
         self.message_ids.update(str(message.extra_headers["Message-ID"]) for message in messages)
         count = len(messages)

@@ -19,7 +19,7 @@ from locks.models import Room
 from locks.nights import Nights
 from reminders.models import Reminder, Reservation, Suppression
 from reminders.reservations.services import upsert_reservation
-from reminders.sending import delivery
+from reminders.sending import batch
 from reminders.services.reminders import send_now
 from tenants import services as hotels
 from tenants.access import api_keys
@@ -100,7 +100,7 @@ def _send_one(smtp: MailServer) -> Reminder:
     reservation = Reservation.objects.get(external_id="Zoraida-7")
     reminder = Reminder.objects.filter(reservation=reservation).order_by("planned_for")[0]
     send_now(reminder_id=reminder.id)
-    delivery.send_due([reminder.id])
+    batch.send_due([reminder.id])
     reminder.refresh_from_db()
     assert reminder.status == "sent"
     assert len(smtp.to("zoraida@guests.example")) == 1

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from audit.models import Event
 from locks import services as rooms
 from locks.models import Room
-from reminders.sending import delivery
+from reminders.sending import batch
 from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
 from tenants.database import roles
@@ -86,7 +86,7 @@ def test_restore_hotel_restores_every_row_and_a_working_hotel(
         rooms.ensure_rooms({"new": 1})
         assert Room.objects.get(room_type="new").id > highest
         # The reminder was sent before the backup and is not sent again.
-        assert delivery.send_due([populated.sent.id]).get("sent", 0) == 0
+        assert batch.send_due([populated.sent.id]).get("sent", 0) == 0
     assert len(smtp.to("zoraida@guests.example")) == 1
     with pytest.raises(Exception, match="append-only"):
         sql.execute(f"DELETE FROM {hotel.schema}.audit_event")

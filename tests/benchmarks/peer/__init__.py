@@ -1,1 +1,1 @@
-"""A project that uses django-tenants with our apps and tables, for comparisons."""
+"""django-tenants with our apps and our tables, for side-by-side measuring."""

@@ -1,4 +1,4 @@
-"""The settings of a project with django-post-office only."""
+"""A Django that has django-post-office and nothing else."""
 
 import os
 from typing import Any

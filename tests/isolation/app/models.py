@@ -1,4 +1,4 @@
-"""Models whose rows name their hotel. tests/isolation/isolation_database.py creates the tables."""
+"""Rows that say whose they are. The tables are made by tests/isolation/world.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,72 @@
+"""The webhook to which mail providers report deliveries, bounces and complaints: `/anymail/<provider>/tracking/`.
+
+The URL is on the platform's host and is the same for all hotels. The metadata of each message identify the hotel and
+the reminder (`reminders.mail.message_builder`), and the provider includes them in its events.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import Any
+
+from anymail.signals import AnymailTrackingEvent, tracking
+from django.conf import settings
+from django.dispatch import receiver
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import Resolver404, path, resolve
+from django.views.decorators.csrf import csrf_exempt
+
+from reminders.providers import event_mapping
+from reminders.services.provider_events import process_event
+from tenants import host_routing
+from tenants.context import Actor, actor_context, current_actor, hotel_context
+
+logger = logging.getLogger(__name__)
+
+
+@csrf_exempt
+def tracking_webhook(request: HttpRequest, provider: str) -> HttpResponse:
+    """Call Anymail's view for the provider, which checks the secret.
+
+    Respond with 404 if there is no secret, because anyone could report events then, and for providers that are not
+    configured.
+    """
+    is_configured = any(setting.startswith(f"{provider.upper()}_") for setting in settings.ANYMAIL)
+    if not (is_configured and settings.ANYMAIL["WEBHOOK_SECRET"]):
+        raise Http404
+    try:
+        view, args, kwargs = resolve(f"/{provider}/tracking/", "anymail.urls")
+    except Resolver404:
+        raise Http404 from None
+    response: HttpResponse = view(request, *args, **kwargs)
+    return response
+
+
+@receiver(tracking, dispatch_uid="reminders.api.provider_webhooks")
+def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) -> None:
+    """Process the event in the context of the hotel. Events of unknown hotels are ignored.
+
+    Raises database errors only, so that the provider sends the event again.
+    """
+    metadata = event_mapping.metadata(event)
+    hotel_id, reminder_id = (_uuid_or_none(metadata.get(name)) for name in ("hotel", "reminder"))
+    hotel = host_routing.by_id(hotel_id) if hotel_id else None
+    if hotel is None or reminder_id is None:
+        logger.info("provider_event_ignored", extra={"provider": esp_name, "kind": event.event_type})
+        return
+    caller = current_actor()
+    # The provider has authenticated with the secret, like a client with an API key.
+    actor = Actor(kind="key", id="", label=esp_name, ip=caller.ip, request_id=caller.request_id)
+    with hotel_context(hotel), actor_context(actor):
+        process_event(reminder_id=reminder_id, event=event)
+
+
+def _uuid_or_none(value: object) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(hex=str(value))
+    except ValueError:
+        return None
+
+
+urlpatterns = [path("anymail/<slug:provider>/tracking/", tracking_webhook)]

@@ -1,0 +1,50 @@
+-- Records the progress of a worker between two messages, in one round trip and one commit.
+--
+-- request, each part optional:
+--   sent            the message that the mail server has accepted: {id, attempts, sent_at, actor, event_data}
+--   finished        ids of reminders that leave the due queue of `hotel` if they were sent, as the text of a uuid array
+--   next            the message whose transmission is about to start:
+--                   {id, attempts, reservation, reservation_version, recipient}
+--
+-- `attempts` identifies the claim: the statements change nothing if another worker has claimed the reminder.
+-- A repeated call changes nothing either, so the worker may call again if the connection broke before the result came.
+--
+-- Returns whether the transmission of `next` may start, or null without `next`. It may not start if the claim is lost,
+-- or if the reservation is no longer the version that the message was built from.
+CREATE OR REPLACE FUNCTION public.reminders_record_progress(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    sent jsonb := request -> 'sent';
+    following jsonb := request -> 'next';
+    started_at timestamptz := clock_timestamp();
+BEGIN
+    IF sent IS NOT NULL THEN
+        UPDATE reminders_reminder
+        SET status = 'sent', sent_at = (sent ->> 'sent_at')::timestamptz, last_error = NULL
+        WHERE id = (sent ->> 'id')::uuid AND attempts = (sent -> 'attempts')::int
+          AND status IN ('sending', 'unknown');
+        IF FOUND THEN
+            PERFORM audit_record(sent -> 'actor', 'reminder.sent', 'reminder',
+                ARRAY[(sent ->> 'id')::uuid::text], ARRAY[sent -> 'event_data']);
+        END IF;
+    END IF;
+
+    IF request ? 'finished' THEN
+        PERFORM tenants_cancel_due((request ->> 'hotel')::uuid, 'reminder', ARRAY(
+            SELECT id FROM reminders_reminder
+            WHERE id = ANY ((request ->> 'finished')::uuid[]) AND status = 'sent'));
+    END IF;
+
+    IF following IS NULL THEN
+        RETURN NULL;
+    END IF;
+    UPDATE reminders_reminder AS reminder
+    SET transmission_started_at = started_at, recipient = following ->> 'recipient'
+    FROM reminders_reservation AS reservation
+    WHERE reminder.id = (following ->> 'id')::uuid AND reminder.attempts = (following -> 'attempts')::int
+      AND reminder.status = 'sending'
+      AND reservation.id = (following ->> 'reservation')::uuid AND reservation.id = reminder.reservation_id
+      AND reservation.updated_at = (following ->> 'reservation_version')::timestamptz;
+    RETURN to_jsonb(FOUND);
+END
+$$;

@@ -1,0 +1,246 @@
+"""Sending of the reminders that are due: one batch of one hotel, one message after the other.
+
+Each message costs one commit. The call that commits the start of a transmission also stores the previous message as
+sent. So a worker has one message at a time whose outcome is not stored, and if the worker stops, this message becomes
+`unknown`. See README.md for the states and the walk through the modules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from typing import Final
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
+from reminders import due_kinds, metrics
+from reminders.errors import InvalidTemplate, MailDeferred, MailOutcomeUnknown, MailRejected
+from reminders.mail.branding import branding_context
+from reminders.mail.message_builder import build_message
+from reminders.mail.rendering import select_template
+from reminders.models import Reminder, SkipReason
+from reminders.planning.guest_history import returning_guests
+from reminders.sending import claims, outcomes
+from reminders.sending.claims import ClaimedBatch
+from reminders.sending.eligibility import skip_reason
+from reminders.sending.outcomes import AcceptedMessage, ClaimLost
+from reminders.sending.smtp import Transport
+from tenants.context import current_hotel
+from tenants.queue import due
+
+#: Seconds. A batch starts no message later than this, so that a restart does not wait long for a slow mail server.
+TIME_LIMIT: float = 60.0
+#: Seconds for which the outcome of a message is retried while the database is not available.
+DATABASE_TIMEOUT: float = 30.0
+
+FIRST_DELAY: timedelta = timedelta(seconds=60)
+MAX_DELAY: Final = timedelta(minutes=15)
+NO_DELAY: Final = timedelta(0)
+
+_SERVICE_NOT_AVAILABLE: Final = 421
+
+
+def send_due(ids: Collection[uuid.UUID], *, transport: Transport | None = None) -> Counter[str]:
+    """Send the reminders that are due. Return the number of reminders per outcome.
+
+    Must not be called in a transaction: claims and outcomes are committed one by one. A `transport` of the caller
+    stays open.
+    """
+    started = time.monotonic()
+    counts: Counter[str] = Counter()
+    claimed = claims.claim_due(ids, now=timezone.now())
+    claimed_ids = {reminder.id for reminder in claimed.reminders} if claimed else set()
+    if not_claimed := set(ids) - claimed_ids:
+        counts["unknown"] += _settle_not_claimed(not_claimed)
+    if claimed:
+        with contextlib.nullcontext(transport) if transport else Transport() as open_transport:
+            batch = Batch(claimed, open_transport)
+            counts += batch.send_all(claimed.reminders, deadline=started + TIME_LIMIT)
+    for outcome, number in counts.items():
+        metrics.OUTCOMES.labels(outcome=outcome).inc(number)
+    metrics.BATCH.observe(time.monotonic() - started)
+    return counts
+
+
+def _settle_not_claimed(ids: Collection[uuid.UUID]) -> int:
+    """Mark lost transmissions as unknown, and remove finished reminders from the due queue.
+
+    Return the number of reminders that became unknown.
+    """
+    with transaction.atomic():
+        unknown = sum(
+            outcomes.mark_unknown(
+                reminder,
+                error_code="worker-lost",
+                error=TranslatableMessage(_("The worker stopped unexpectedly.")),
+            )
+            for reminder in claims.lock_lost_transmissions(ids)
+        )
+        due.cancel(kind=due_kinds.REMINDER, ids=claims.lock_finished(ids))
+    return unknown
+
+
+class Batch:
+    """Sends claimed reminders of the current hotel one after the other.
+
+    `_accepted` is the message that the mail server accepted last and that is not stored as sent yet. `_sent_ids` are
+    the reminders that were sent and are still in the due queue.
+    """
+
+    def __init__(self, claimed: ClaimedBatch, transport: Transport) -> None:
+        self._settings = claimed.settings
+        self._suppressed = claimed.suppressed
+        self._transport = transport
+        self._hotel = current_hotel()
+        self._branding = branding_context(self._hotel, branding=claimed.settings.branding)
+        self._returning = returning_guests(
+            [reminder.reservation for reminder in claimed.reminders],
+            rules=[reminder.rule for reminder in claimed.reminders],
+        )
+        self._accepted: AcceptedMessage | None = None
+        self._sent_ids: list[uuid.UUID] = []
+
+    def send_all(self, reminders: Collection[Reminder], *, deadline: float) -> Counter[str]:
+        """Send the reminders until `deadline`, in seconds of `time.monotonic`. Postpone those that are left."""
+        counts: Counter[str] = Counter()
+        remaining = list(reminders)
+        try:
+            while remaining and time.monotonic() < deadline:
+                outcome = self._send_or_store_outcome(remaining.pop(0))
+                counts[outcome] += 1
+                if outcome == "server_unavailable" and remaining:
+                    # The others would each wait for the same timeout.
+                    counts["postponed"] += len(remaining)
+                    outcomes.postpone(
+                        remaining,
+                        delay=FIRST_DELAY,
+                        error=TranslatableMessage(_("The mail server can't be reached.")),
+                    )
+                    remaining = []
+        finally:
+            self.store_sent()
+        if remaining:
+            outcomes.postpone(remaining, delay=NO_DELAY)
+        return counts
+
+    def _send_or_store_outcome(self, reminder: Reminder) -> str:
+        """Send one reminder, or store why it was not sent. Return the name of the outcome.
+
+        Raises only database errors.
+        """
+        recipient = reminder.reservation.guest_email
+        reason = self.skip_reason(reminder, recipient=recipient)
+        if reason is None:
+            try:
+                self.send(reminder, recipient=recipient)
+            except (ClaimLost, MailRejected, MailDeferred, InvalidTemplate, MailOutcomeUnknown) as error:
+                self.store_sent()
+                return _store_error(reminder, error)
+            return "sent"
+        self.store_sent()
+        if reason == SkipReason.WINDOW_PASSED and reminder.last_error:
+            message = TranslatableMessage(
+                _("The send window has ended. Last error: {error}"), error=reminder.error_message
+            )
+            outcomes.fail(reminder, MailDeferred(message))
+            return "failed"
+        outcomes.skip(reminder, reason)
+        return "skipped"
+
+    def skip_reason(self, reminder: Reminder, *, recipient: str) -> SkipReason | None:
+        """Return why the reminder must not be sent to this address, or None if it may be sent."""
+        return skip_reason(
+            reminder,
+            recipient=recipient,
+            is_suppressed=reminder.id in self._suppressed,
+            is_returning=reminder.reservation_id in self._returning,
+            now=timezone.now(),
+        )
+
+    def send(self, reminder: Reminder, *, recipient: str) -> None:
+        """Build and send the message. It is stored as sent with the start of the next one, or by `store_sent`.
+
+        Raises ClaimLost, InvalidTemplate, MailRejected, MailDeferred or MailOutcomeUnknown.
+        """
+        language = reminder.reservation.language or self._hotel.language
+        template = select_template(
+            self._settings.templates.get(reminder.rule_id, ()), languages=[language, self._hotel.language]
+        )
+        if template is None:
+            raise InvalidTemplate(
+                TranslatableMessage(
+                    _("The rule {rule} has no template."), rule=TranslatableMessage(reminder.rule.name)
+                )
+            )
+        message = build_message(reminder, template=template, recipient=recipient, branding=self._branding)
+        self._transport.send(
+            message, before_data=lambda: self._start_transmission(reminder, recipient=recipient)
+        )
+        self._accepted = AcceptedMessage.now(reminder)
+        self._sent_ids.append(reminder.id)
+        lateness = self._accepted.accepted_at - reminder.planned_for
+        metrics.LATENESS.observe(max(0.0, lateness.total_seconds()))
+
+    def _start_transmission(self, reminder: Reminder, *, recipient: str) -> None:
+        try:
+            _retry_without_database(
+                lambda: outcomes.start_transmission(reminder, recipient=recipient, accepted=self._accepted)
+            )
+        except ClaimLost:
+            self._accepted = None
+            raise
+        self._accepted = None
+
+    def store_sent(self) -> None:
+        """Store the last message as sent, and remove all sent reminders from the due queue."""
+        if self._accepted or self._sent_ids:
+            _retry_without_database(lambda: outcomes.finish_sent(self._accepted, sent_ids=self._sent_ids))
+            self._accepted, self._sent_ids = None, []
+
+
+def _store_error(
+    reminder: Reminder, error: ClaimLost | MailRejected | MailDeferred | InvalidTemplate | MailOutcomeUnknown
+) -> str:
+    """Store why a message was not sent. Return the name of the outcome.
+
+    The outcome is `server_unavailable` if the other messages of the batch would fail in the same way.
+    """
+    if isinstance(error, ClaimLost):  # the reservation has changed, or the claim has expired
+        outcomes.postpone([reminder], delay=NO_DELAY)
+        return "postponed"
+    if isinstance(error, MailOutcomeUnknown):
+        outcomes.mark_unknown(reminder, error_code=error.code, error=error.detail)
+        return "unknown"
+    if isinstance(error, MailDeferred):
+        outcomes.postpone([reminder], delay=_retry_delay(reminder.attempts), error=error.detail)
+        is_unavailable = error.extra.get("smtp_code", _SERVICE_NOT_AVAILABLE) == _SERVICE_NOT_AVAILABLE
+        return "server_unavailable" if is_unavailable else "postponed"
+    outcomes.fail(reminder, error)
+    return "failed"
+
+
+def _retry_delay(attempts: int) -> timedelta:
+    """Return `FIRST_DELAY`, doubled with each attempt up to `MAX_DELAY`, with 20 % jitter."""
+    delay: timedelta = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), MAX_DELAY)
+    return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter is not a secret
+
+
+def _retry_without_database(write: Callable[[], None]) -> None:
+    """Call `write` until the database is available again, for `DATABASE_TIMEOUT` at most. `write` is idempotent."""
+    deadline = time.monotonic() + DATABASE_TIMEOUT
+    while True:
+        try:
+            return write()
+        except (InterfaceError, OperationalError):
+            if connection.in_atomic_block or time.monotonic() > deadline:
+                raise
+            connection.close()
+            time.sleep(0.2)

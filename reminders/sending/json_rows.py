@@ -1,0 +1,42 @@
+"""Model instances from the rows that our database functions return as JSON objects."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from typing import Any, Generic, TypeVar
+
+from django.db.models import DateField, DateTimeField, Field, Model, TimeField, UUIDField
+
+M = TypeVar("M", bound=Model)
+
+#: Parsers for the field types that JSON has no type for. The order matters: a DateTimeField is a DateField too.
+_PARSERS: list[tuple[type[Field[Any, Any]], Callable[[str], Any]]] = [
+    (UUIDField, uuid.UUID),
+    (DateTimeField, datetime.fromisoformat),
+    (DateField, date.fromisoformat),
+    (TimeField, time.fromisoformat),
+]
+
+
+class JsonRows(Generic[M]):
+    """Converts rows of one table to instances of its model. Columns that a row lacks are deferred fields."""
+
+    def __init__(self, model: type[M]) -> None:
+        self._model = model
+        self._parsers = {field.attname: _parser_of(field) for field in model._meta.concrete_fields}
+
+    def instance(self, row: Mapping[str, Any]) -> M:
+        """Return the row as an instance that Django considers loaded from the database."""
+        names = [name for name in self._parsers if name in row]
+        return self._model.from_db("default", names, [self._value(name, row[name]) for name in names])
+
+    def _value(self, name: str, value: Any) -> Any:
+        parser = self._parsers[name]
+        return value if parser is None or value is None else parser(value)
+
+
+def _parser_of(field: Field[Any, Any]) -> Callable[[str], Any] | None:
+    stored: Any = getattr(field, "target_field", field)  # a foreign key stores the key of its target
+    return next((parser for field_type, parser in _PARSERS if isinstance(stored, field_type)), None)

@@ -1,0 +1,83 @@
+"""What all e-mails of a hotel have in common: rules, templates and branding. Cached by each worker process.
+
+Reading them took longer than everything else that a small batch reads. Each row of the three tables has a
+`revision`, a digest that a trigger sets (`reminders/sql/reminders_set_revision.sql`). A claim combines the revisions
+and returns the rows if the result differs from the cached one, so a change that was committed before a
+reminder is claimed is in its e-mail.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reminders.models import EmailBranding, Rule, Template
+from reminders.sending.json_rows import JsonRows
+from tenants.context import current_hotel
+
+#: Hotels in the cache of a process, about 30 kB each. The hotel that was stored first is removed first.
+MAX_CACHED_HOTELS: Final = 1_000
+
+_RULES, _TEMPLATES, _BRANDING = JsonRows(Rule), JsonRows(Template), JsonRows(EmailBranding)
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """The rules, templates and branding of a hotel. Threads share the instances, so they must not be changed."""
+
+    rules: dict[uuid.UUID, Rule]
+    templates: dict[uuid.UUID, list[Template]]  # by rule
+    branding: EmailBranding
+
+
+@dataclass(frozen=True, slots=True)
+class CachedMailSettings:
+    """Mail settings with the revision that they were read at."""
+
+    revision: str
+    settings: MailSettings
+
+
+_cache: OrderedDict[uuid.UUID | None, CachedMailSettings] = OrderedDict()  # by hotel
+_lock = threading.Lock()
+
+
+def cached() -> CachedMailSettings | None:
+    """Return the cached settings of the current hotel, or None."""
+    return _cache.get(current_hotel().id)
+
+
+def store(result: Mapping[str, Any]) -> MailSettings:
+    """Cache the settings of the current hotel that the database function `reminders_claim` returned."""
+    settings = _mail_settings(
+        map(_RULES.instance, result["rules"] or ()),
+        map(_TEMPLATES.instance, result["templates"] or ()),
+        _BRANDING.instance(result["branding"]),
+    )
+    hotel_id = current_hotel().id
+    with _lock:
+        _cache[hotel_id] = CachedMailSettings(result["revision"], settings)
+        _cache.move_to_end(hotel_id)
+        if len(_cache) > MAX_CACHED_HOTELS:
+            _cache.popitem(last=False)
+    return settings
+
+
+def read() -> MailSettings:
+    """Read the settings of the current hotel without the cache."""
+    return _mail_settings(
+        Rule.objects.all(), Template.objects.all(), EmailBranding.objects.defer("logo").get()
+    )
+
+
+def _mail_settings(
+    rules: Iterable[Rule], templates: Iterable[Template], branding: EmailBranding
+) -> MailSettings:
+    by_rule: dict[uuid.UUID, list[Template]] = defaultdict(list)
+    for template in templates:
+        by_rule[template.rule_id].append(template)
+    return MailSettings({rule.id: rule for rule in rules}, dict(by_rule), branding)

@@ -1,0 +1,92 @@
+"""The retrier of failed reminders, which the dead-letter queue calls."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop as _
+
+from dlq.errors import NonRetryableError
+from dlq.models import Failure
+from dlq.registry import retry_handler
+from hotelagent.core.messages import TranslatableMessage, message_to_json
+from reminders import due_kinds
+from reminders.errors import InvalidTemplate, MailDeferred, MailOutcomeUnknown, MailRejected
+from reminders.models import Reminder, ReminderStatus
+from reminders.selectors import is_suppressed
+from reminders.sending import claims, mail_settings, outcomes
+from reminders.sending.batch import Batch
+from reminders.sending.claims import ClaimedBatch
+from reminders.sending.eligibility import manual_deadline
+from reminders.sending.outcomes import FAILURE_NAME, ClaimLost
+from reminders.sending.smtp import Transport
+from reminders.sending.states import SendingEvent, apply_event
+from tenants.queue import due
+
+_ONE_SECOND = timedelta(seconds=1)
+
+
+@retry_handler(FAILURE_NAME)
+def retry_failed(failure: Failure) -> None:
+    """Send the reminder of a failure again, immediately.
+
+    The message is sent to the current address of the reservation, or to the address that staff entered into the
+    payload of the failure. Nothing is sent if the reminder was deleted, sent or cancelled in the meantime.
+
+    Raises the error for which the reminder was not sent, as NonRetryableError if another try can't succeed.
+    """
+    reminder_id = uuid.UUID(failure.payload["reminder"])
+    reminder = Reminder.objects.select_related("reservation", "rule").filter(id=reminder_id).first()
+    if reminder is None:
+        return
+    if not _claim(reminder):
+        if Reminder.objects.filter(id=reminder_id, status=ReminderStatus.SENDING).exists():
+            raise MailDeferred(
+                TranslatableMessage(_("The reminder is being sent. The next retry shows the result."))
+            )
+        return
+    entered = failure.payload.get("to", "")
+    is_corrected = bool(entered) and entered != reminder.recipient
+    try:
+        _send(reminder, recipient=entered if is_corrected else reminder.reservation.guest_email)
+    except MailRejected as error:
+        raise NonRetryableError(str(error)) from error
+
+
+def _claim(reminder: Reminder) -> bool:
+    """Claim the reminder, and make it due when the claim expires. Return whether it was claimed.
+
+    If this worker stops, the next batch handles the reminder like any other whose worker was lost.
+    """
+    send_until = manual_deadline(reminder, now=timezone.now())
+    with transaction.atomic():
+        is_claimed = claims.claim_failed(reminder, send_until=send_until)
+        if is_claimed and reminder.claimed_at:
+            expired_at = reminder.claimed_at + claims.CLAIM_TIMEOUT + _ONE_SECOND
+            due.schedule(kind=due_kinds.REMINDER, items=[(reminder.id, expired_at)])
+    return is_claimed
+
+
+def _send(reminder: Reminder, *, recipient: str) -> None:
+    suppressed = {reminder.id} if is_suppressed(recipient) else set()
+    claimed = ClaimedBatch([reminder], suppressed, mail_settings.read())
+    with Transport() as transport:
+        batch = Batch(claimed, transport)
+        reason = batch.skip_reason(reminder, recipient=recipient)
+        if reason is not None:
+            outcomes.skip(reminder, reason)
+            return
+        try:
+            batch.send(reminder, recipient=recipient)
+            batch.store_sent()
+        except ClaimLost:
+            apply_event(reminder, SendingEvent.ATTEMPT_FAILED)
+            raise
+        except (MailRejected, MailDeferred, InvalidTemplate) as error:
+            apply_event(reminder, SendingEvent.ATTEMPT_FAILED, last_error=message_to_json(error.detail))
+            raise
+        except MailOutcomeUnknown as error:
+            outcomes.mark_unknown(reminder, error_code=error.code, error=error.detail)

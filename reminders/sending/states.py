@@ -1,0 +1,109 @@
+"""The state machine of a reminder: the events, the transitions, and the statement that applies an event.
+
+The planner (`reminders.planning`) creates reminders as `scheduled` or `skipped`, moves and cancels those that are
+`scheduled`, and schedules `cancelled` and `skipped` ones again. Every other change of status is one of the
+transitions below. The events CLAIMED, RECLAIMED, TRANSMISSION_STARTED and ACCEPTED are applied by the database
+functions in `reminders/sql`, all others by `apply_event`. A test compares both with this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+from reminders.models import Reminder, ReminderStatus
+
+SCHEDULED, SENDING, SENT = ReminderStatus.SCHEDULED, ReminderStatus.SENDING, ReminderStatus.SENT
+UNKNOWN, FAILED = ReminderStatus.UNKNOWN, ReminderStatus.FAILED
+SKIPPED, CANCELLED = ReminderStatus.SKIPPED, ReminderStatus.CANCELLED
+
+
+class SendingEvent(StrEnum):
+    """What can happen to a reminder."""
+
+    #: A worker takes a reminder that is due.
+    CLAIMED = "claimed"
+    #: A worker takes a reminder whose previous worker stopped before the transmission had started.
+    RECLAIMED = "reclaimed"
+    #: The dead-letter queue sends a failed reminder again.
+    RETRY_CLAIMED = "retry_claimed"
+    #: The first byte of the message is about to be sent.
+    TRANSMISSION_STARTED = "transmission_started"
+    #: The mail server accepted the message.
+    ACCEPTED = "accepted"
+    #: The mail server rejected the message, the message can't be built, or the send window ended after errors.
+    ATTEMPT_FAILED = "attempt_failed"
+    #: The reminder must not be sent, for one of the `SkipReason`s.
+    NOT_ELIGIBLE = "not_eligible"
+    #: Nothing was sent. The reminder becomes due again later.
+    POSTPONED = "postponed"
+    #: The connection broke or the worker stopped after the transmission had started.
+    OUTCOME_LOST = "outcome_lost"
+    #: A person cancels the reminder.
+    CANCELLED_MANUALLY = "cancelled_manually"
+    #: A person requests that the reminder is sent now.
+    SEND_REQUESTED = "send_requested"
+    #: A person or the provider confirms that an `unknown` reminder was sent.
+    SETTLED_AS_SENT = "settled_as_sent"
+    #: A person decides that an `unknown` reminder was not sent.
+    SETTLED_AS_NOT_SENT = "settled_as_not_sent"
+    #: The provider reports that the message was not delivered.
+    RETURNED = "returned"
+
+
+#: (status, event) → next status. In all other combinations the event changes nothing.
+TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]] = {
+    (SCHEDULED, SendingEvent.CLAIMED): SENDING,
+    (SENDING, SendingEvent.RECLAIMED): SENDING,
+    (FAILED, SendingEvent.RETRY_CLAIMED): SENDING,
+    (SENDING, SendingEvent.TRANSMISSION_STARTED): SENDING,
+    (SENDING, SendingEvent.ACCEPTED): SENT,
+    (SENDING, SendingEvent.ATTEMPT_FAILED): FAILED,
+    (SENDING, SendingEvent.NOT_ELIGIBLE): SKIPPED,
+    (SENDING, SendingEvent.POSTPONED): SCHEDULED,
+    (SENDING, SendingEvent.OUTCOME_LOST): UNKNOWN,
+    # A slow worker whose claim has expired still knows the mail server's reply.
+    (UNKNOWN, SendingEvent.ACCEPTED): SENT,
+    (UNKNOWN, SendingEvent.ATTEMPT_FAILED): FAILED,
+    (UNKNOWN, SendingEvent.SETTLED_AS_SENT): SENT,
+    (UNKNOWN, SendingEvent.SETTLED_AS_NOT_SENT): CANCELLED,
+    (SCHEDULED, SendingEvent.CANCELLED_MANUALLY): CANCELLED,
+    (SCHEDULED, SendingEvent.SEND_REQUESTED): SCHEDULED,
+    (SKIPPED, SendingEvent.SEND_REQUESTED): SCHEDULED,
+    (CANCELLED, SendingEvent.SEND_REQUESTED): SCHEDULED,
+    (FAILED, SendingEvent.SEND_REQUESTED): SCHEDULED,
+    (SENDING, SendingEvent.RETURNED): FAILED,
+    (SENT, SendingEvent.RETURNED): FAILED,
+    (UNKNOWN, SendingEvent.RETURNED): FAILED,
+}
+
+#: Events that only the worker that holds the claim may apply. A claim is the pair of id and `attempts`, which grows
+#: with each claim, so a worker that has lost its claim changes no row.
+CLAIM_EVENTS: Final = frozenset(
+    {
+        SendingEvent.ATTEMPT_FAILED,
+        SendingEvent.NOT_ELIGIBLE,
+        SendingEvent.POSTPONED,
+        SendingEvent.OUTCOME_LOST,
+    }
+)
+
+
+def apply_event(reminder: Reminder, event: SendingEvent, **values: Any) -> bool:
+    """Change the status of the reminder as the event requires, and set `values`. Return whether it was changed.
+
+    The change is one compare-and-set UPDATE: of the status and, for the events of a worker, of the claim. The
+    instance is not refreshed.
+    """
+    next_statuses = {status: after for (status, of), after in TRANSITIONS.items() if of is event}
+    [next_status] = set(next_statuses.values())
+    rows = Reminder.objects.filter(id=reminder.id, status__in=next_statuses)
+    if event in CLAIM_EVENTS:
+        rows = rows.filter(attempts=reminder.attempts)
+    return rows.update(status=next_status, **values) == 1
+
+
+def is_allowed(status: str, event: SendingEvent) -> bool:
+    """Return whether the event changes a reminder in this status."""
+    return (ReminderStatus(status), event) in TRANSITIONS

@@ -1,0 +1,72 @@
+-- Claims reminders for a worker, and returns everything that the worker needs to send them.
+--
+-- request:
+--   ids             the ids of the due items, as the text of a uuid array
+--   now             the time that planned times are compared with
+--   claim_timeout   seconds after which a claim whose transmission has not started expires
+--   known_revision  the revision of the mail settings that the worker has cached, or null
+--
+-- A reminder is claimed if it is scheduled and due, or if its claim has expired before the transmission started.
+-- Reminders that another transaction has locked are left out, so that two workers with the same ids don't wait for
+-- each other.
+--
+-- Returns null if no reminder was claimed, otherwise an object:
+--   claimed         an array of {reminder, reservation, is_suppressed}, with whole rows
+--   revision        the revision of the hotel's mail settings
+--   rules, templates, branding    the mail settings, unless the revision is known_revision
+--
+-- The revision is read after the claim: a change of the settings that was committed before the claim is never missed.
+CREATE OR REPLACE FUNCTION public.reminders_claim(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    claim_time timestamptz := clock_timestamp();
+    expired_before timestamptz := claim_time - make_interval(secs => (request ->> 'claim_timeout')::float);
+    claimed_ids uuid[];
+    result jsonb;
+BEGIN
+    claimed_ids := ARRAY(
+        SELECT reminder.id FROM reminders_reminder AS reminder
+        WHERE reminder.id = ANY ((request ->> 'ids')::uuid[])
+          AND (reminder.status = 'scheduled' AND reminder.planned_for <= (request ->> 'now')::timestamptz
+            OR reminder.status = 'sending' AND reminder.transmission_started_at IS NULL
+              AND reminder.claimed_at < expired_before)
+        FOR UPDATE SKIP LOCKED);
+    IF claimed_ids = '{}' THEN
+        RETURN NULL;
+    END IF;
+
+    UPDATE reminders_reminder
+    SET status = 'sending', attempts = attempts + 1, claimed_at = claim_time, transmission_started_at = NULL,
+        last_error = CASE WHEN status = 'sending' THEN '{"msgid": "The worker stopped unexpectedly."}' ELSE last_error END
+    WHERE id = ANY (claimed_ids);
+
+    SELECT jsonb_build_object(
+        'claimed', jsonb_agg(jsonb_build_object(
+            'reminder', reminder,
+            'reservation', reservation,
+            'is_suppressed', EXISTS (
+                SELECT FROM reminders_suppression AS suppression
+                WHERE lower(suppression.email) = lower(reservation.guest_email)))),
+        'revision', (
+            SELECT md5(string_agg(part.revision::text, ' ' ORDER BY part.revision))
+            FROM (
+                SELECT revision FROM reminders_rule
+                UNION ALL SELECT revision FROM reminders_template
+                UNION ALL SELECT revision FROM reminders_emailbranding
+            ) AS part))
+    INTO result
+    FROM reminders_reminder AS reminder
+    JOIN reminders_reservation AS reservation ON reservation.id = reminder.reservation_id
+    WHERE reminder.id = ANY (claimed_ids);
+
+    IF result ->> 'revision' IS DISTINCT FROM request ->> 'known_revision' THEN
+        result := result || jsonb_build_object(
+            'rules', (SELECT jsonb_agg(rule) FROM reminders_rule AS rule),
+            'templates', (SELECT jsonb_agg(template) FROM reminders_template AS template),
+            'branding', (SELECT to_jsonb(branding) FROM (
+                SELECT id, colour, logo_type, logo_width, logo_height, logo_digest FROM reminders_emailbranding
+            ) AS branding));
+    END IF;
+    RETURN result;
+END
+$$;

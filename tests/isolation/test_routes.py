@@ -1,0 +1,200 @@
+"""Two routes to one database, and the time that both tell."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, connections, transaction
+from django.utils import timezone
+from psycopg import sql
+
+from tenants.context import TenantNotSet, hotel_context, platform_context
+from tenants.database.backend.base import UTC_NAMES
+from tenants.database.connections import (
+    DirectConnectionError,
+    database_settings,
+    derive_direct_url,
+    direct_connection,
+    is_local,
+)
+from tests.isolation.world import World
+
+
+def ask(query: str, params: Any = None) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        return cursor.fetchone() if cursor.description else None
+
+
+def route() -> Any:
+    return connections["default"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "direct"),
+    [
+        (
+            "postgresql://postgres.ref:p%40ss@aws-0-eu-west-1.pooler.supabase.com:6543/postgres",
+            "postgresql://postgres.ref:p%40ss@aws-0-eu-west-1.pooler.supabase.com:5432/postgres",
+        ),
+        (
+            "postgres://u:p@db.ref.supabase.co:6543/postgres?sslmode=require",
+            "postgres://u:p@db.ref.supabase.co:5432/postgres?sslmode=require",
+        ),
+        (
+            "postgresql://u:p@ep-cool-darkness-1-pooler.eu-central-1.aws.neon.tech/db?sslmode=require",
+            "postgresql://u:p@ep-cool-darkness-1.eu-central-1.aws.neon.tech/db?sslmode=require",
+        ),
+        ("postgresql://u:p@db.example.com:6543/db", "postgresql://u:p@db.example.com:6543/db"),
+        ("postgresql:///db?host=/run/postgresql", "postgresql:///db?host=/run/postgresql"),
+        ("postgresql://u:p@not-pooler.example.com/db", "postgresql://u:p@not-pooler.example.com/db"),
+        ("", ""),
+    ],
+)
+def test_the_direct_url_is_derived_where_the_pooler_is_known(runtime: str, direct: str) -> None:
+    assert derive_direct_url(runtime) == direct
+
+
+def test_a_database_off_this_machine_wants_tls() -> None:
+    far = database_settings("postgresql://u:p@db.example.com/db", direct=False)
+    assert far["OPTIONS"]["sslmode"] == "require"
+    strict = database_settings("postgresql://u:p@db.example.com/db?sslmode=verify-full", direct=False)
+    assert strict["OPTIONS"]["sslmode"] == "verify-full"
+    assert "sslmode" not in database_settings("postgresql://u:p@127.0.0.1/db", direct=False)["OPTIONS"]
+    mixed = database_settings("postgresql://u:p@localhost/db?hostaddr=10.0.0.1", direct=False)
+    assert mixed["OPTIONS"]["sslmode"] == "require"
+
+
+@pytest.mark.parametrize(
+    "host", ["", "/run/postgresql", "@abstract", "localhost", "127.0.0.1", "127.1.2.3", "::1"]
+)
+def test_this_machine_is_told_from_others(host: str) -> None:
+    assert is_local(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["10.0.0.1", "db", "127.example.com", "localhost,10.0.0.1", "localhost.example"]
+)
+def test_another_machine_is_told_from_this_one(host: str) -> None:
+    assert not is_local(host)
+
+
+def test_a_url_that_is_none_names_its_variable() -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_DIRECT_URL"):
+        database_settings("mysql://u:p@localhost/db", direct=True)
+
+
+def test_the_direct_route_keeps_a_session_as_the_owner(connected: World) -> None:
+    with hotel_context(connected.tenant(0)):
+        (runtime_user,) = ask("SELECT session_user")
+        with direct_connection() as direct:
+            assert direct.direct
+            (pid,) = ask("SELECT pg_backend_pid()")
+            assert (
+                ask("SELECT session_user, current_user")
+                == (psycopg.conninfo.conninfo_to_dict(connected.superuser_url)["user"],) * 2
+            )
+            ask("SET work_mem TO '7MB'")
+            assert ask("SHOW work_mem") == ("7MB",)
+            ask("PREPARE p AS SELECT 1")
+            assert ask("EXECUTE p") == (1,)
+            assert ask("SELECT pg_try_advisory_lock(1)") == (True,)
+            assert ask("SELECT pg_backend_pid()") == (pid,)
+            assert ask("SELECT hotel FROM marker LIMIT 1") == ("h0",)
+        assert ask("SELECT session_user") == (runtime_user,)
+        with pytest.raises(ZeroDivisionError), direct_connection():
+            raise ZeroDivisionError
+        assert not route().direct
+
+
+def test_the_direct_route_nests_and_refuses_an_open_transaction(connected: World) -> None:
+    with direct_connection() as outer, direct_connection() as inner:
+        assert inner is outer
+    with platform_context(), direct_connection(), transaction.atomic(), direct_connection():
+        assert ask("SELECT 1") == (1,)
+    with (
+        transaction.atomic(),
+        pytest.raises(DirectConnectionError, match="Leave atomic"),
+        direct_connection(),
+    ):
+        pass
+    assert not route().direct
+
+
+def test_the_direct_route_wants_a_scope_too(connected: World) -> None:
+    with direct_connection():
+        with pytest.raises(TenantNotSet):
+            ask("SELECT hotel FROM marker")
+        with pytest.raises(TenantNotSet):
+            ask("CREATE INDEX CONCURRENTLY never ON marker (n)")
+
+
+def test_what_may_not_run_in_a_transaction_runs_alone_in_the_hotels_schema(connected: World) -> None:
+    with hotel_context(connected.tenant(1)), direct_connection():
+        ask("CREATE INDEX CONCURRENTLY by_n ON marker (n)")
+        ask("VACUUM marker")
+        ask("DROP INDEX CONCURRENTLY by_n")
+        with pytest.raises(Exception, match="no_such"):
+            ask("CREATE INDEX CONCURRENTLY by_n ON no_such (n)")
+        with platform_context():
+            assert ask("SHOW search_path") == ("public",)
+        with pytest.raises(Exception, match="transaction block"), transaction.atomic():
+            ask("VACUUM marker")
+
+
+def test_databases_are_made_and_dropped_with_nothing_before_the_statement(connected: World) -> None:
+    name = f"{connected.database}_made"
+    with direct_connection():
+        ask(f"CREATE DATABASE {name}")
+        ask(f"DROP DATABASE {name}")
+
+
+def test_ddl_over_the_direct_route_stays_in_the_hotels_schema(connected: World) -> None:
+    with hotel_context(connected.tenant(2)), direct_connection(), transaction.atomic():
+        ask("CREATE TABLE made_here (id int)")
+        schema = ask("SELECT schemaname FROM pg_tables WHERE tablename = 'made_here'")
+        transaction.set_rollback(True)
+    assert schema == (connected.tenant(2).schema,)
+
+
+def test_a_script_of_many_statements_is_one_message(connected: World) -> None:
+    script = "CREATE TABLE script (id int);\n" + "INSERT INTO script VALUES (1);\n" * 500
+    with hotel_context(connected.tenant(2)), direct_connection():
+        ask(script + "DROP TABLE script")
+
+
+@pytest.fixture
+def elsewhere(connected: World) -> Iterator[World]:
+    """The server's own time zone is not Django's."""
+    role = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(connected.runtime_url)["user"]))
+    database = sql.Identifier(connected.database)
+    with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
+        where = sql.SQL("ALTER ROLE {} IN DATABASE {} {}")
+        owner.execute(where.format(role, database, sql.SQL("SET timezone TO 'America/New_York'")))
+        # The pooler would keep serving from sessions begun before.
+        owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND datname = current_database()"
+        )
+        yield connected
+        owner.execute(where.format(role, database, sql.SQL("RESET timezone")))
+        owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND datname = current_database()"
+        )
+
+
+def test_time_is_djangos_whatever_the_servers_is(elsewhere: World) -> None:
+    noon = datetime.datetime(2026, 7, 1, 12, tzinfo=datetime.UTC)
+    with hotel_context(elsewhere.tenant(0)):
+        assert ask("SHOW timezone")[0] in UTC_NAMES
+        assert ask("SELECT '2026-07-01 12:00:00+00'::timestamptz") == (noon,)
+        assert ask("SELECT %s::timestamptz::text", [noon]) == ("2026-07-01 12:00:00+00",)
+        assert abs(ask("SELECT now()")[0] - timezone.now()) < datetime.timedelta(minutes=1)
+        with transaction.atomic():
+            assert ask("SELECT '2026-07-01 12:00:00+00'::timestamptz") == (noon,)

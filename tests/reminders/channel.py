@@ -1,0 +1,53 @@
+"""A channel manager's end: a real HTTP server on loopback that publishes a calendar, or misbehaves."""
+
+from tests.web import Peer, Quiet
+
+TOKEN = "s3cr3t-t0ken"
+
+
+class Export(Quiet):
+    server: "Channel"
+
+    def do_GET(self) -> None:
+        channel = self.server
+        channel.asked.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
+        match channel.next_answer():
+            case 200:
+                known = self.headers.get("If-None-Match") == channel.etag
+                self.begin(304 if known else 200, ETag=channel.etag, **{"Last-Modified": "Tue, 01 May 2030"})
+                self.wfile.write(b"" if known else channel.content)
+            case int(status):
+                self.begin(status)
+            case "hang":
+                channel.over.wait(30)
+            case "drip":
+                self.begin(200)
+                while not channel.over.wait(0.1):
+                    self.wfile.write(b" ")
+            case "short":
+                self.begin(200, **{"Content-Length": "100000"})
+                self.wfile.write(channel.content)
+            case "endless":
+                self.begin(200)
+                while not channel.over.is_set():
+                    self.wfile.write(b"X" * 65_536)
+            case str(where):
+                self.begin(302, Location=where)
+
+
+class Channel(Peer):
+    """An answer is a status, `hang`, `drip`, `short`, `endless`, or where a redirect leads. 200 is the calendar, or 304
+    to who has its version."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(Export, 200)
+        self.content = content
+        self.asked: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"{self.address}/export.ics?s={TOKEN}"
+
+    @property
+    def etag(self) -> str:
+        return f'"{hash(self.content)}"'

@@ -1,0 +1,161 @@
+"""Rules in the admin speak their reader's language, and a preview shows a mail as it would look."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from reminders.models import Reservation, Rule, Template
+from tenants.models import User
+from tenants.scopes import Role
+
+pytestmark = pytest.mark.django_db
+
+RULES = "/admin/reminders/rule/"
+
+
+def form_of(rule: Rule, *, name: str) -> dict[str, object]:
+    templates = list(Template.objects.filter(rule=rule).order_by("language"))
+    form: dict[str, object] = {
+        "name": name, "is_active": "on", "anchor": rule.anchor, "offset_days": rule.offset_days,
+        "offset_hours": rule.offset_hours, "send_at": str(rule.send_at), "window_hours": rule.window_hours,
+        "late_policy": rule.late_policy, "guests": rule.guests, "room_types": "", "sources": "",
+        "order": rule.order, "templates-TOTAL_FORMS": len(templates),
+        "templates-INITIAL_FORMS": len(templates),
+    }  # fmt: skip
+    for number, template in enumerate(templates):
+        for field in ("id", "language", "subject", "text", "html"):
+            form[f"templates-{number}-{field}"] = str(getattr(template, field))
+        form[f"templates-{number}-rule"] = str(rule.id)
+    return form
+
+
+def test_a_first_rule_keeps_its_name_when_it_is_saved_in_another_language(
+    staff: Client, in_hotel: object
+) -> None:
+    rule = Rule.objects.get(name="7 days before arrival")
+    staff.post("/admin/language/", {"language": "es"})
+    page = staff.get(f"{RULES}{rule.id}/change/").content.decode()
+    assert 'value="7 días antes de la llegada"' in page
+    assert 'value="10:00"' in page
+    saved = staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="7 días antes de la llegada"))
+    assert saved.status_code == 302, saved.context["errors"]
+    rule.refresh_from_db()
+    assert rule.name == "7 days before arrival"
+    staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="Una semana antes"))
+    rule.refresh_from_db()
+    assert rule.name == "Una semana antes"
+
+
+def test_the_page_s_policy_lets_a_preview_go_dark(staff: Client, book: Callable[..., Reservation]) -> None:
+    day = timezone.now().date()
+    book("R1", f"{day}", f"{day + timedelta(days=1)}")
+    template = Template.objects.order_by("id")[0]
+    page = staff.get(f"/admin/reminders/template/{template.id}/change/")
+    [frame] = re.findall(r'srcdoc="([^"]*)"', page.content.decode())
+    [style] = re.findall(r"<style>(.*?)</style>", unescape(frame), re.DOTALL)
+    assert "prefers-color-scheme: dark" in style
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in page["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"offset_days": 731}, "less than or equal to 730"),
+        ({"offset_hours": 17_521}, "less than or equal to 17520"),
+        ({"window_hours": 0}, "greater than or equal to 1"),
+        ({"window_hours": 721}, "less than or equal to 720"),
+        ({"guest_cap": 0}, "greater than or equal to 1"),
+        ({"min_nights": 5, "max_nights": 4}, "less than the minimum"),
+    ],
+)
+def test_a_rule_that_can_not_be_is_refused_at_its_field(
+    staff: Client, in_hotel: object, changed: dict[str, int], said: str
+) -> None:
+    rule = Rule.objects.get(name="7 days before arrival")
+    answer = staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="x") | changed)
+    assert answer.status_code == 200
+    errors = answer.context["adminform"].form.errors
+    assert set(errors) <= set(changed)
+    assert said in str(errors)
+
+
+def test_a_rule_names_what_its_conditions_are_compared_with(
+    staff: Client, book: Callable[..., Reservation]
+) -> None:
+    book("R1", "2030-05-10", "2030-05-12", room_type="A", source="Direct")
+    book("R2", "2030-05-10", "2030-05-12", room_type="C")
+    rule = Rule.objects.get(name="7 days before arrival")
+    page = staff.get(f"{RULES}{rule.id}/change/").content.decode()
+    assert "In use: A, C." in page
+    assert "In use: Direct." in page
+    saved = staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="x") | {"room_types": "A, C"})
+    assert saved.status_code == 302, saved.context["errors"]
+    rule.refresh_from_db()
+    assert rule.room_types == ["A", "C"]
+
+
+def test_an_active_rule_has_words(staff: Client, in_hotel: object) -> None:
+    rule = Rule.objects.get(name="7 days before arrival")
+    new = form_of(rule, name="no words") | {"templates-TOTAL_FORMS": 0, "templates-INITIAL_FORMS": 0}
+    refused = staff.post(f"{RULES}add/", new)
+    assert "An active rule needs a template" in unescape(refused.content.decode())
+    assert "An active rule needs a template" in str(*refused.context["messages"])  # its tab is not the first
+    assert not Rule.objects.filter(name="no words").exists()
+    assert staff.post(f"{RULES}add/", {**new, "is_active": ""}).status_code == 302
+    without = form_of(rule, name="x") | {f"templates-{number}-DELETE": "on" for number in range(3)}
+    assert "An active rule needs a template" in unescape(
+        staff.post(f"{RULES}{rule.id}/change/", without).content.decode()
+    )
+    del without["templates-1-DELETE"]
+    assert staff.post(f"{RULES}{rule.id}/change/", without).status_code == 302
+    assert rule.templates.count() == 1
+
+
+def test_the_last_template_of_an_active_rule_stays(staff: Client, in_hotel: object) -> None:
+    templates = Template.objects.filter(rule__name="7 days before arrival")
+    chosen = {"action": "delete_selected", "_selected_action": [str(t.id) for t in templates], "post": "yes"}
+    refused = staff.post("/admin/reminders/template/", chosen)
+    assert "needs a template" in unescape(refused.content.decode())
+    assert templates.all().count() == 3
+    one = f"/admin/reminders/template/{templates[0].id}/delete/"
+    assert staff.post(one, {"post": "yes"}).status_code == 302
+    assert templates.all().count() == 2
+    Rule.objects.update(is_active=False)
+    staff.post("/admin/reminders/template/", chosen)
+    assert not templates.all().exists()
+
+
+@pytest.mark.parametrize(("language", "stored"), [(" PT_br ", "pt-br"), ("español", ""), ("e", "")])
+def test_a_templates_language_is_one(staff: Client, in_hotel: object, language: str, stored: str) -> None:
+    rule = Rule.objects.get(name="7 days before arrival")
+    data = {"rule": rule.id, "language": language, "subject": "x", "text": "x", "html": "x"}
+    answer = staff.post("/admin/reminders/template/add/", data)
+    assert answer.status_code == (302 if stored else 200)
+    assert rule.templates.filter(language=stored).exists() == bool(stored)
+
+
+def test_who_may_only_look_sees_rules_and_templates(staff: Client, in_hotel: object) -> None:
+    User.objects.update(role=Role.AUDITOR)
+    for thing in (Rule.objects.order_by("id")[0], Template.objects.order_by("id")[0]):
+        page = staff.get(f"/admin/reminders/{thing._meta.model_name}/{thing.pk}/change/")
+        assert page.status_code == 200
+        assert b'name="_save"' not in page.content
+
+
+def test_a_variable_that_is_not_there_is_told_in_the_readers_language(
+    staff: Client, in_hotel: object
+) -> None:
+    staff.post("/admin/language/", {"language": "es"})
+    rule = Rule.objects.get(name="7 days before arrival")
+    data = {"rule": rule.id, "language": "fr", "subject": "{{ nmae }}", "text": "x", "html": "x"}
+    answer = staff.post("/admin/reminders/template/add/", data)
+    [error] = answer.context["adminform"].form.errors["subject"]
+    assert error.startswith("Variable desconocida: nmae. Variables disponibles: adults, arrival")

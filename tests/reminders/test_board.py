@@ -1,0 +1,47 @@
+"""The room board says who stays in a room, to who may know it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from locks import selectors, services
+from locks.services import NewStay
+from reminders.models import Reservation
+from tenants.context import hotel_context
+from tenants.models import Hotel, User
+from tenants.scopes import Role
+
+pytestmark = pytest.mark.django_db
+BOARD = "/admin/locks/room/board/"
+
+
+@pytest.fixture
+def reservation(in_hotel: Hotel, book: Callable[..., Reservation]) -> Reservation:
+    """Ana Lima, in room 101 from today."""
+    today = selectors.today()
+    tomorrow = today + timedelta(days=1)
+    room = services.ensure_rooms({"double": 1})["double"][0]
+    placed = services.add_stays([NewStay(room=room, check_in=today, check_out=tomorrow)]).added
+    reservation = book("R1", today.isoformat(), tomorrow.isoformat())
+    Reservation.objects.filter(pk=reservation.pk).update(stay_id=placed[0].id)
+    return reservation
+
+
+def test_a_guest_is_named_and_leads_to_the_reservation(staff: Client, reservation: Reservation) -> None:
+    page = staff.get(BOARD).content.decode()
+    assert 'data-guest="Ana Lima"' in page
+    assert f'data-url="/admin/reminders/reservation/{reservation.pk}/change/"' in page
+    assert staff.get(f"/admin/reminders/reservation/{reservation.pk}/change/").status_code == 200
+
+
+def test_who_may_not_read_reservations_sees_no_name(
+    staff: Client, hotel: Hotel, reservation: Reservation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hotel_context(hotel):
+        user = User.objects.get(role=Role.MANAGER)
+    monkeypatch.setattr(User, "scopes", user.scopes - {"reservations:read"})
+    page = staff.get(BOARD)
+    assert page.status_code == 200
+    assert "Ana Lima" not in page.content.decode()

@@ -1,0 +1,30 @@
+"""The first page of the hotel's admin: who comes today, and how its mails go."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from locks.selectors import today
+from reminders.models import Reservation
+from tenants.context import hotel_context
+from tenants.models import Hotel
+
+pytestmark = pytest.mark.django_db
+
+
+def test_who_arrives_today_is_named(staff: Client, hotel: Hotel, book: Callable[..., Reservation]) -> None:
+    with hotel_context(hotel):
+        day = today()
+    guest = book("R1", f"{day}", f"{day + timedelta(days=2)}")
+    other = book("R2", f"{day + timedelta(days=1)}", f"{day + timedelta(days=2)}")
+    content = staff.get("/admin/").content.decode()
+    assert f"/admin/reminders/reservation/{guest.id}/change/" in content
+    assert f"/admin/reminders/reservation/{other.id}/change/" not in content
+
+
+def test_a_day_without_arrivals_has_the_chart_alone(staff: Client, book: Callable[..., Reservation]) -> None:
+    content = staff.get("/admin/").content.decode()
+    assert "rm-chart" in content
+    assert "rm-arrivals" not in content

@@ -1,0 +1,164 @@
+"""What is counted of reminders: for Prometheus, and for the hotel's chart and figures."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from prometheus_client import REGISTRY
+
+from reminders import selectors
+from reminders.models import Reminder, Reservation, Rule
+from reminders.sending import batch
+from reminders.services.suppressions import add_suppression
+from tenants.context import hotel_context
+from tenants.models import Hotel
+from tests.reminders.conftest import Clock
+from tests.servers import MailServer
+
+pytestmark = pytest.mark.django_db
+Book = Callable[..., Reservation]
+
+
+@contextmanager
+def counted(name: str, **labels: str) -> Iterator[list[float]]:
+    """By how much it has grown, when the block has ended."""
+    grown: list[float] = []
+    before = REGISTRY.get_sample_value(name, labels) or 0
+    yield grown
+    grown.append((REGISTRY.get_sample_value(name, labels) or 0) - before)
+
+
+def send_all() -> None:
+    batch.send_due(list(Reminder.objects.filter(status="scheduled").values_list("id", flat=True)))
+
+
+@pytest.fixture
+def booked(book: Book, clock: Clock, smtp: MailServer) -> Reservation:
+    clock("2030-05-01 12:00")
+    Rule.objects.filter(offset_days=7).update(is_active=False)
+    return book("R1", "2030-05-10", "2030-05-12")
+
+
+def test_planning_is_counted_and_timed(book: Book, clock: Clock) -> None:
+    clock("2030-05-08 12:00")
+    with (
+        counted("hotelagent_reminders_planned_total", status="scheduled") as scheduled,
+        counted("hotelagent_reminders_planned_total", status="skipped") as skipped,
+        counted("hotelagent_reminders_skipped_total", reason="late_booking") as late,
+        counted("hotelagent_reminder_planning_seconds_count") as plannings,
+    ):
+        book("R1", "2030-05-10", "2030-05-12")
+    assert (scheduled, skipped, late, plannings) == ([1], [1], [1], [1])
+
+
+def test_a_mail_that_goes_is_counted_with_how_late_it_was(booked: Reservation, clock: Clock) -> None:
+    planned = Reminder.objects.get().planned_for
+    clock(f"{planned + timedelta(seconds=30):%Y-%m-%d %H:%M:%S}")
+    with (
+        counted("hotelagent_reminders_total", outcome="sent") as sent,
+        counted("hotelagent_reminder_late_seconds_sum") as late,
+        counted("hotelagent_reminder_batch_seconds_count") as batches,
+    ):
+        send_all()
+    assert (sent, late, batches) == ([1], [30], [1])
+
+
+@pytest.mark.parametrize(
+    ("reason", "spoil"),
+    [
+        ("suppressed", lambda: add_suppression(email="r1@example.com")),
+        ("no_email", lambda: Reservation.objects.update(guest_email="")),
+        ("reservation_changed", lambda: Reservation.objects.update(status="cancelled")),
+        ("window_passed", lambda: Reminder.objects.update(send_until=datetime(2030, 5, 2, tzinfo=UTC))),
+    ],
+)
+def test_one_that_does_not_go_is_counted_by_its_reason(
+    booked: Reservation, clock: Clock, reason: str, spoil: Callable[[], object]
+) -> None:
+    spoil()
+    clock("2030-05-09 10:00")
+    with (
+        counted("hotelagent_reminders_skipped_total", reason=reason) as skipped,
+        counted("hotelagent_reminders_total", outcome="skipped") as outcomes,
+    ):
+        send_all()
+    assert (skipped, outcomes) == ([1], [1])
+    assert Reminder.objects.get().skip_reason == reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"), [("550 5.1.1 no such mailbox", "failed"), ("451 4.3.0 try later", "postponed")]
+)
+def test_a_refusal_is_counted(
+    booked: Reservation, clock: Clock, smtp: MailServer, answer: str, outcome: str
+) -> None:
+    smtp.refuse("r1@example.com", answer)
+    clock("2030-05-09 10:00")
+    with counted("hotelagent_reminders_total", outcome=outcome) as refused:
+        send_all()
+    assert refused == [1]
+
+
+def test_one_whose_outcome_nobody_knows_is_counted(
+    booked: Reservation, clock: Clock, smtp: MailServer
+) -> None:
+    smtp.drop()
+    clock("2030-05-09 10:00")
+    with counted("hotelagent_reminders_total", outcome="unknown") as unknown:
+        send_all()
+    assert unknown == [1]
+
+
+def test_a_guest_who_has_enough_is_counted(book: Book, booked: Reservation, clock: Clock) -> None:
+    Rule.objects.filter(offset_days=1).update(guest_cap=1)
+    book("R2", "2030-05-10", "2030-05-12", guest_email="r1@example.com")
+    clock("2030-05-09 10:00")
+    with counted("hotelagent_reminders_skipped_total", reason="guest_cap") as skipped:
+        send_all()
+    assert skipped == [1]
+
+
+MORNING = datetime(2030, 5, 8, 20, tzinfo=UTC)  # 10:00 on the 9th in Kiritimati, 14 hours ahead
+
+
+@pytest.fixture
+def far_east(hotel: Hotel, clock: Clock) -> Iterator[None]:
+    """Nine mails of the 9th by that hotel's clock, and two of the days beside it, each an hour from midnight."""
+    clock("2030-05-08 20:00")
+    hotel.time_zone = "Pacific/Kiritimati"
+    begins, ends = MORNING - timedelta(hours=10), MORNING + timedelta(hours=14)
+    hour = timedelta(hours=1)
+    moments = [
+        ("scheduled", MORNING + hour), ("scheduled", ends - hour), ("scheduled", MORNING - hour),
+        ("sent", begins + hour), ("sent", MORNING - hour), ("unknown", MORNING), ("failed", MORNING),
+        ("skipped", MORNING), ("cancelled", MORNING),
+        ("sent", begins - hour), ("scheduled", ends + hour),
+    ]  # fmt: skip
+    with hotel_context(hotel):
+        rule = Rule.objects.get(offset_days=1)
+        for number, (status, planned_for) in enumerate(moments):
+            stay = Reservation.objects.create(
+                external_id=f"R{number}",
+                arrival=date(2030, 5, 10),
+                departure=date(2030, 5, 12),
+                guest_name="Ana",
+            )
+            Reminder.objects.create(
+                reservation=stay, rule=rule, arrival=stay.arrival, planned_for=planned_for, send_until=ends,
+                status=status,
+            )  # fmt: skip
+        yield
+
+
+@pytest.mark.usefixtures("far_east")
+def test_the_chart_counts_by_the_hotel_s_own_day() -> None:
+    shown = [(day.day.day, day.planned, day.sent, day.failed_or_unknown) for day in selectors.daily_counts()]
+    assert len(shown) == 15
+    assert [day for day in shown if any(day[1:])] == [(8, 1, 1, 0), (9, 7, 2, 2), (10, 1, 0, 0)]
+
+
+@pytest.mark.usefixtures("far_east")
+def test_how_they_stand_is_told_of_what_was_to_go_by_now() -> None:
+    summary = selectors.status_summary()
+    assert (summary.due_today, summary.late, summary.unknown) == (3, 1, 1)

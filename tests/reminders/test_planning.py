@@ -1,0 +1,254 @@
+"""A reservation that changes brings its reminders along, in the same transaction."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+
+import pytest
+
+from locks.models import Allocation, Room
+from locks.services import NewStay, add_stays
+from reminders.errors import InvalidReservation
+from reminders.models import Reminder, Reservation, Rule
+from reminders.planning.replan import replan_all
+from reminders.reservations.services import cancel_reservation
+from reminders.services.reminders import cancel_reminder, send_now
+from tenants.context import hotel_context
+from tenants.models import DueItem, Hotel
+from tests.reminders.conftest import Clock
+
+pytestmark = pytest.mark.django_db
+Book = Callable[..., Reservation]
+
+
+def plans() -> dict[tuple[str, int], tuple[str, str]]:
+    """(arrival, days before) -> (status, planned moment)."""
+    return {
+        (f"{r.arrival}", r.rule.offset_days): (r.status, f"{r.planned_for:%Y-%m-%d %H:%M}")
+        for r in Reminder.objects.select_related("rule")
+    }
+
+
+def waiting() -> dict[str, str]:
+    """What the due queue has: reminder -> moment."""
+    return {
+        f"{item.item_id}": f"{item.due_at:%Y-%m-%d %H:%M}" for item in DueItem.objects.filter(kind="reminder")
+    }
+
+
+def test_a_new_reservation_gets_both_reminders(book: Book, clock: Clock) -> None:
+    clock("2030-05-01 12:00")
+    book("R1", "2030-05-10", "2030-05-12")
+    assert plans() == {
+        ("2030-05-10", 7): ("scheduled", "2030-05-03 09:00"),
+        ("2030-05-10", 1): ("scheduled", "2030-05-09 09:00"),
+    }
+    assert sorted(waiting().values()) == ["2030-05-03 09:00", "2030-05-09 09:00"]
+
+
+def test_storing_the_same_again_changes_nothing(book: Book, clock: Clock) -> None:
+    clock("2030-05-01 12:00")
+    first = book("R1", "2030-05-10", "2030-05-12")
+    before = list(Reminder.objects.order_by("id").values())
+    assert book("R1", "2030-05-10", "2030-05-12").updated_at == first.updated_at
+    assert list(Reminder.objects.order_by("id").values()) == before
+
+
+def test_new_dates_move_the_reminders_and_the_old_dates_bring_them_back(book: Book, clock: Clock) -> None:
+    clock("2030-05-01 12:00")
+    book("R1", "2030-05-10", "2030-05-12")
+    book("R1", "2030-05-20", "2030-05-22")
+    assert plans() == {
+        ("2030-05-10", 7): ("cancelled", "2030-05-03 09:00"),
+        ("2030-05-10", 1): ("cancelled", "2030-05-09 09:00"),
+        ("2030-05-20", 7): ("scheduled", "2030-05-13 09:00"),
+        ("2030-05-20", 1): ("scheduled", "2030-05-19 09:00"),
+    }
+    assert sorted(waiting().values()) == ["2030-05-13 09:00", "2030-05-19 09:00"]
+    book("R1", "2030-05-10", "2030-05-12")
+    assert {key: status for key, (status, _at) in plans().items()} == {
+        ("2030-05-10", 7): "scheduled",
+        ("2030-05-10", 1): "scheduled",
+        ("2030-05-20", 7): "cancelled",
+        ("2030-05-20", 1): "cancelled",
+    }
+
+
+def test_what_was_sent_is_not_planned_again(book: Book, clock: Clock) -> None:
+    clock("2030-05-01 12:00")
+    book("R1", "2030-05-10", "2030-05-12")
+    Reminder.objects.filter(rule__offset_days=7).update(status="sent")
+    book("R1", "2030-05-20", "2030-05-22")
+    book("R1", "2030-05-10", "2030-05-12", guest_name="Ana de Lima")
+    assert plans()["2030-05-10", 7][0] == "sent"
+
+
+def test_a_cancelled_reservation_has_nothing_to_go(book: Book, clock: Clock) -> None:
+    clock("2030-05-01 12:00")
+    reservation = book("R1", "2030-05-10", "2030-05-12")
+    cancel_reservation(reservation_id=reservation.id)
+    assert {status for status, _at in plans().values()} == {"cancelled"}
+    assert waiting() == {}
+    book("R1", "2030-05-10", "2030-05-12")  # the hotel's system says that it stands again
+    assert {status for status, _at in plans().values()} == {"scheduled"}
+
+
+def test_what_a_person_cancelled_stays_cancelled(book: Book, clock: Clock) -> None:
+    clock("2030-05-01 12:00")
+    book("R1", "2030-05-10", "2030-05-12")
+    cancel_reminder(reminder_id=Reminder.objects.get(rule__offset_days=7).id)
+    book("R1", "2030-05-10", "2030-05-12", guest_name="Ana de Lima")
+    assert plans()["2030-05-10", 7][0] == "cancelled"
+    send_now(reminder_id=Reminder.objects.get(rule__offset_days=7).id)
+    assert plans()["2030-05-10", 7] == ("scheduled", "2030-05-01 12:00")
+
+
+def test_a_late_booking_is_treated_by_the_rule(book: Book, clock: Clock) -> None:
+    clock("2030-05-09 22:30")
+    book("R1", "2030-05-10", "2030-05-12")
+    assert plans() == {
+        ("2030-05-10", 7): ("skipped", "2030-05-03 09:00"),
+        ("2030-05-10", 1): ("scheduled", "2030-05-09 09:00"),
+    }
+    assert list(waiting().values()) == ["2030-05-09 22:30"]
+
+
+def test_a_skipped_one_is_not_revived_by_a_later_change(book: Book, clock: Clock) -> None:
+    clock("2030-05-09 22:30")
+    book("R1", "2030-05-10", "2030-05-12")
+    Reminder.objects.filter(rule__offset_days=1).update(status="skipped", skip_reason="window_passed")
+    book("R1", "2030-05-10", "2030-05-12", guest_name="Ana de Lima")
+    assert {status for status, _at in plans().values()} == {"skipped"}
+
+
+def test_a_rule_may_be_for_some_guests_only(book: Book, clock: Clock) -> None:
+    clock("2030-05-01 12:00")
+    Rule.objects.filter(offset_days=7).update(
+        min_nights=3, max_nights=4, room_types=["A"], sources=["Direct"]
+    )
+    fields = {"room_type": "A", "source": "Direct"}
+    for number, departure, changed in (
+        ("R1", "2030-05-13", {}),
+        ("R2", "2030-05-12", {}),
+        ("R5", "2030-05-15", {}),
+        ("R3", "2030-05-13", {"room_type": "B"}),
+        ("R4", "2030-05-13", {"source": "Groups"}),
+    ):
+        book(number, "2030-05-10", departure, **fields | changed)
+    week_ahead = Reminder.objects.filter(rule__offset_days=7)
+    assert list(week_ahead.values_list("reservation__external_id", flat=True)) == ["R1"]
+
+
+def test_a_rule_after_departure_writes_to_who_was_there(book: Book, clock: Clock) -> None:
+    clock("2030-05-12 15:00")
+    Rule.objects.create(name="thanks", anchor="departure", offset_days=1, send_at=time(9))
+    book("R1", "2030-05-10", "2030-05-12", status="checked_out")
+    book("R2", "2030-05-10", "2030-05-12", status="no_show")
+    [thanks] = Reminder.objects.filter(rule__name="thanks")
+    assert (thanks.reservation.external_id, thanks.status) == ("R1", "scheduled")
+    assert thanks.planned_for == datetime(2030, 5, 13, 8, tzinfo=UTC)
+
+
+def test_a_hotel_that_changes_its_clock_has_all_planned_again(
+    book: Book, clock: Clock, in_hotel: Hotel
+) -> None:
+    clock("2030-05-01 12:00")
+    book("R1", "2030-05-10", "2030-05-12")
+    in_hotel.time_zone = "Pacific/Kiritimati"
+    with hotel_context(in_hotel):
+        plan = replan_all()
+        assert (plan.scheduled, plan.cancelled) == (2, 0)
+        assert plans()["2030-05-10", 1] == ("scheduled", "2030-05-08 20:00")
+        assert sorted(waiting().values()) == ["2030-05-02 20:00", "2030-05-08 20:00"]
+        again = replan_all()
+    assert (again.scheduled, again.skipped, again.cancelled) == (0, 0, 0)
+
+
+def test_the_room_follows_the_reservation(book: Book, clock: Clock, in_hotel: Hotel) -> None:
+    clock("2030-05-01 12:00")
+    room = Room.objects.create(number="1", room_type="A")
+    reservation = book("R1", "2030-05-10", "2030-05-12")
+    stay = NewStay(room=room.pk, check_in=reservation.arrival, check_out=reservation.departure)
+    add_stays([stay])
+    Reservation.objects.update(stay=stay.id)
+    book("R1", "2030-05-11", "2030-05-14")
+    assert f"{Allocation.objects.get(id=stay.id).check_in}" == "2030-05-11"
+    cancel_reservation(reservation_id=reservation.id)
+    assert Allocation.objects.get(id=stay.id).status == "cancelled"
+    assert Reservation.objects.get().stay is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"departure": "2030-05-10"}, "departure"),
+        ({"departure": "2033-05-10"}, "departure"),
+        ({"language": "klingon"}, "language"),
+        ({"adults": 0}, "__all__"),
+        ({"guest_email": "nobody"}, "guest_email"),
+        ({"guest_email": "ana@"}, "guest_email"),
+        ({"guest_name": "A" * 10_000}, "guest_name"),
+        ({"guest_name": ""}, "guest_name"),
+    ],
+)
+def test_what_can_not_be_a_reservation_is_refused_by_field(
+    book: Book, fields: dict[str, object], field: str
+) -> None:
+    departure = str(fields.pop("departure", "2030-05-12"))
+    with pytest.raises(InvalidReservation) as refusal:
+        book("R1", "2030-05-10", departure, **fields)
+    assert field in refusal.value.extra["errors"]
+    assert not Reservation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("zone", "arrival", "planned_for"),
+    [
+        # The night in which the hotel's clock goes forward, then back; 02:30 is there once in each.
+        ("Europe/Lisbon", "2030-04-01", "2030-03-31 01:30"),
+        ("Europe/Lisbon", "2030-10-28", "2030-10-27 02:30"),
+        ("America/Santiago", "2030-09-09", "2030-09-08 05:30"),
+        ("America/Santiago", "2030-04-08", "2030-04-07 06:30"),
+        ("Pacific/Kiritimati", "2030-05-10", "2030-05-08 12:30"),
+    ],
+)
+def test_half_past_two_is_by_the_hotels_clock_of_that_night(
+    *, book: Book, clock: Clock, in_hotel: Hotel, zone: str, arrival: str, planned_for: str
+) -> None:
+    clock("2030-01-01 12:00")
+    Rule.objects.filter(offset_days=1).update(send_at=time(2, 30))
+    in_hotel.time_zone = zone
+    with hotel_context(in_hotel):
+        book("R1", arrival, "2030-11-30")
+        assert plans()[arrival, 1] == ("scheduled", planned_for)
+
+
+@pytest.mark.parametrize(
+    ("anchor", "days", "hours", "planned_for"),
+    [
+        ("arrival", 0, 0, "2030-05-10 09:00"),
+        ("arrival", 0, 36, "2030-05-08 21:00"),
+        ("arrival", 2, 5, "2030-05-08 04:00"),
+        ("departure", 0, 3, "2030-05-12 12:00"),
+        ("departure", 30, 0, "2030-06-11 09:00"),
+    ],
+)
+def test_a_rule_counts_days_and_hours_from_either_end(
+    *, book: Book, clock: Clock, in_hotel: Hotel, anchor: str, days: int, hours: int, planned_for: str
+) -> None:
+    clock("2030-05-01 12:00")
+    Rule.objects.update(is_active=False)
+    Rule.objects.create(name="any", anchor=anchor, offset_days=days, offset_hours=hours, send_at=time(10))
+    book("R1", "2030-05-10", "2030-05-12")
+    [planned] = Reminder.objects.all()
+    assert (planned.status, f"{planned.planned_for:%Y-%m-%d %H:%M}") == ("scheduled", planned_for)
+
+
+def test_a_longer_stay_moves_the_mail_after_it(book: Book, clock: Clock, in_hotel: Hotel) -> None:
+    clock("2030-05-01 12:00")
+    Rule.objects.update(is_active=False)
+    Rule.objects.create(name="thanks", anchor="departure", offset_days=1, send_at=time(10))
+    for departure in ("2030-05-12", "2030-05-14"):
+        book("R1", "2030-05-10", departure)
+    [thanks] = Reminder.objects.all()
+    assert f"{thanks.planned_for:%Y-%m-%d %H:%M}" == "2030-05-15 09:00"
+    assert list(waiting().values()) == ["2030-05-15 09:00"]

@@ -1,0 +1,84 @@
+"""Another slug and other domains over the platform's API."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from audit.selectors import object_timeline
+from tenants import host_routing, services
+from tenants.access import api_keys
+from tenants.context import platform_context
+from tenants.models import Hotel
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def platform_api() -> APIClient:
+    client = APIClient(SERVER_NAME="localhost")
+    with platform_context():
+        _, secret = api_keys.create(name="tests", scopes=["hotels:read", "hotels:write"])
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    return client
+
+
+def patch(client: APIClient, hotel: Hotel, **body: Any) -> Any:
+    return client.patch(f"/api/v1/hotels/{hotel.id}/", body)
+
+
+def test_it_gives_a_slug_and_exactly_these_domains(platform_api: APIClient, hotel: Hotel) -> None:
+    services.add_domain(hotel_id=hotel.id, host="old.example")
+    services.add_domain(hotel_id=hotel.id, host="kept.example")
+    response = patch(platform_api, hotel, slug="Renamed", domains=["KEPT.example", "new.example"])
+    assert response.status_code == 200
+    assert response.json()["slug"] == "renamed"
+    assert response.json()["domains"] == ["kept.example", "new.example"]
+    for host, found in {
+        "renamed.localhost": True, "alpha.localhost": False,
+        "kept.example": True, "new.example": True, "old.example": False,
+    }.items():  # fmt: skip
+        assert (host_routing.resolve(host) is not None) is found
+    with platform_context():
+        assert {"hotel.renamed", "hotel.domain_added", "hotel.domain_removed"} <= {
+            event.event for event in object_timeline(hotel)
+        }
+
+
+def test_what_is_not_named_stays(platform_api: APIClient, hotel: Hotel) -> None:
+    services.add_domain(hotel_id=hotel.id, host="kept.example")
+    assert patch(platform_api, hotel, slug="renamed").json()["domains"] == ["kept.example"]
+    assert patch(platform_api, hotel, domains=[]).json()["slug"] == "renamed"
+    assert patch(platform_api, hotel).status_code == 200
+    assert host_routing.resolve("kept.example") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"slug": "beta", "domains": ["new.example"]}, (409, "/problems/slug-conflict")),
+        (
+            {"slug": "renamed", "domains": ["new.example", "taken.example"]},
+            (409, "/problems/domain-conflict"),
+        ),
+        ({"slug": "BETA"}, (409, "/problems/slug-conflict")),
+        ({"slug": "admin"}, (422, "/problems/invalid-slug")),
+        ({"slug": 'a"b'}, (422, "/problems/invalid-slug")),
+        ({"domains": ["new.example", "evil.localhost"]}, (422, "/problems/invalid-domain")),
+        ({"slug": "a" * 41}, (400, "/problems/invalid")),
+        ({"schema": "hotel_beta"}, (400, "/problems/invalid")),
+    ],
+)
+def test_what_can_not_be_changes_nothing(
+    platform_api: APIClient, hotel: Hotel, other_hotel: Hotel, body: Any, expected: tuple[int, str]
+) -> None:
+    services.add_domain(hotel_id=other_hotel.id, host="taken.example")
+    response = patch(platform_api, hotel, **body)
+    assert (response.status_code, response.json()["type"]) == expected
+    assert host_routing.resolve("alpha.localhost") == hotel.tenant
+    assert host_routing.resolve("renamed.localhost") is None
+    assert host_routing.resolve("new.example") is None
+
+
+def test_a_hotels_own_key_may_not(api: APIClient, hotel: Hotel) -> None:
+    assert patch(api, hotel, slug="renamed").status_code == 404
