@@ -63,7 +63,6 @@ INTERFACES = frozenset(
         "api",
         "apps",
         "cards",
-        "channels_api",
         "checks",
         "guest_pages",
         "management",
@@ -90,20 +89,7 @@ EXCEPTIONS = frozenset(
 #: Packages that still import each other. The list may only get shorter.
 CYCLES = (
     {"locks.allocations", "locks.services"},
-    {
-        "reminders.events",
-        "reminders.mail",
-        "reminders.models",
-        "reminders.planning",
-        "reminders.providers",
-        "reminders.reservations",
-        "reminders.reservations.calendars",
-        "reminders.reservations.calendars.api",
-        "reminders.selectors",
-        "reminders.sending",
-        "reminders.services",
-        "reminders.tasks",
-    },
+    {"reminders.providers", "reminders.sending", "reminders.services"},
 )
 
 
