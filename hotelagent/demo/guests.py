@@ -1,4 +1,4 @@
-"""Invented guests: names that are plausible for a country, and e-mail addresses that reach nobody.
+"""Invented guests: names that are plausible for a country, and e-mail addresses without a mailbox.
 
 All addresses are below example.com, which is reserved for documentation (RFC 2606).
 """

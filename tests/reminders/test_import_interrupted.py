@@ -1,4 +1,4 @@
-"""Tests of the import in a process of its own: after a kill, and its memory."""
+"""Tests of an import in a separate process: it is killed, and its memory is measured."""
 
 import csv
 import json

@@ -63,7 +63,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> Path:
 
 @pytest.fixture(scope="module")
 def resort_rows() -> list[Row]:
-    """Bookings of the resort hotel that arrive within five weeks, as exported on the second day of the second week."""
+    """Bookings of the resort hotel that arrive within five weeks, as exported on `TODAY`."""
     rows = booking_rows("Resort Hotel", first=FIRST_ARRIVAL, last=LAST_ARRIVAL)
     return [as_exported_on(row, TODAY) for row in rows]
 

@@ -39,7 +39,7 @@ class Booking:
 
     @property
     def takes_room(self) -> bool:
-        """Whether a room is occupied. A guest who does not arrive pays for the room and keeps it."""
+        """Whether the booking occupies a room. A guest who does not arrive pays for the room and keeps it."""
         return self.status != ReservationStatus.CANCELLED
 
 

@@ -37,7 +37,7 @@ class ImportOptions:
 
 
 class Importer:
-    """One import. `on_progress` receives the number of rows that are done and of all rows."""
+    """The import of one file. `on_progress` receives the number of finished rows and of all rows."""
 
     def __init__(
         self,

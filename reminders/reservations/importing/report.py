@@ -13,7 +13,10 @@ from reminders.reservations.importing.storing import BatchResult
 
 @dataclass(slots=True)
 class ImportReport:
-    """`rows` is the sum of created, updated, unchanged and rejected. It excludes the rows of other hotels."""
+    """Counts of an import.
+
+    `rows` is the sum of created, updated, unchanged and rejected. It excludes the rows of other hotels.
+    """
 
     rows: int = 0
     created: int = 0

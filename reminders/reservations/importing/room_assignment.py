@@ -14,7 +14,10 @@ from datetime import date
 
 
 class RoomAssignment:
-    """Add all stays in the order of the file, call `solve`, then read the room of each stay by its position."""
+    """The rooms of a file's stays.
+
+    Add all stays in the order of the file, call `solve`, then read the room of each stay by its position.
+    """
 
     def __init__(self) -> None:
         self._arrivals = array("i")

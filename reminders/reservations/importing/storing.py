@@ -46,7 +46,7 @@ class BatchResult:
 
 
 def compare_batch(bookings: Sequence[Booking]) -> BatchResult:
-    """Return the numbers that `store_batch` would return, and store nothing."""
+    """Count what `store_batch` would create and update. Nothing is stored."""
     existing = find_existing([booking.number for booking in bookings])
     changed = find_changed([field_values(booking) for booking in bookings]) if existing else set()
     return BatchResult(
