@@ -1,4 +1,4 @@
-"""A task that tells where it runs: `celery -A hotelagent.celery worker --include tests.tenants.prefork`."""
+"""A Celery task that reports where it runs. A worker imports it with `--include tests.tenants.prefork`."""
 
 import os
 
@@ -10,16 +10,17 @@ from django.db import connection
 from tenants.context import current_tenant
 from tenants.queue.celery_task import HotelTask
 
-TOLD = "tests.prefork.told"
+#: The Redis list that the task appends to.
+REPORTS = "tests.prefork.reports"
 
 
-@shared_task(base=HotelTask, name="tests.prefork.tell")
-def tell(expected: str, *, fail: bool) -> None:
-    """The tenant, the schema that a statement reached, and the process; then it may fail."""
+@shared_task(base=HotelTask, name="tests.prefork.report")
+def report(expected: str, *, fail: bool) -> None:
+    """Report the tenant, the schema and user of a statement, and the process. Then raise an error if `fail` is set."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema(), current_user")
         schema, user = cursor.fetchone()
     with redis.Redis.from_url(settings.REDIS_URL) as client:
-        client.rpush(TOLD, f"{expected}|{current_tenant().slug}|{schema}|{user}|{os.getpid()}")
+        client.rpush(REPORTS, f"{expected}|{current_tenant().slug}|{schema}|{user}|{os.getpid()}")
     if fail:
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""Two beats may run: one leads, the other takes over."""
+"""Tests of the leader election of Celery beat, and of its leases."""
 
 import contextlib
 import datetime
@@ -31,79 +31,78 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def scheduler(name: str) -> beat.LeadingScheduler:
-    made = beat.LeadingScheduler(app=app)
-    made.holder = name
-    made._finalize.cancel()  # or it would write when the test run's database is gone
-    return made
+    scheduler = beat.LeadingScheduler(app=app)
+    scheduler.holder = name
+    scheduler._finalize.cancel()  # it would write to the database at exit, after the test database was dropped
+    return scheduler
 
 
-def ticks(one: beat.LeadingScheduler) -> None:
+def tick_repeatedly(scheduler: beat.LeadingScheduler) -> None:
     for _ in range(12):
-        one.tick()
+        scheduler.tick()
 
 
-def test_the_rows_are_there_after_migrate() -> None:
+def test_migrate_creates_the_periodic_tasks() -> None:
     with platform_context():
         tick = PeriodicTask.objects.get(name="tenants.tasks.tick")
         assert (tick.interval.every, tick.interval.period, tick.enabled) == (5, "seconds", True)
 
 
-def everything_is_due() -> None:
-    """A task that was never sent counts from when `migrate` made its row, which may be a second ago."""
+def make_all_tasks_due() -> None:
+    """Make all periodic tasks due. The interval of a new task starts when `migrate` creates its row."""
     with platform_context():
         PeriodicTask.objects.update(last_run_at="2000-01-01T00:00Z")
 
 
-def test_one_leads_and_the_other_sends_nothing(sent: list[str]) -> None:
-    everything_is_due()
+def test_second_scheduler_sends_nothing_while_the_first_leads(sent: list[str]) -> None:
+    make_all_tasks_due()
     first, second = scheduler("first"), scheduler("second")
-    ticks(first)
-    ticks(second)
+    tick_repeatedly(first)
+    tick_repeatedly(second)
     assert "first:tenants.tasks.tick" in sent
     assert not [task for task in sent if task.startswith("second")]
 
 
-def test_the_other_takes_over_in_under_thirty_seconds_when_the_leader_dies(sent: list[str]) -> None:
+def test_second_scheduler_takes_over_within_30_seconds_after_the_leader_died(sent: list[str]) -> None:
     first, second = scheduler("first"), scheduler("second")
-    ticks(first)
+    tick_repeatedly(first)
     assert beat.LEASE_SECONDS + beat.RENEW_SECONDS < 30
     sent.clear()
     with platform_context():
         Lease.objects.update(expires_at="2000-01-01T00:00Z")
-    everything_is_due()
-    ticks(second)
+    make_all_tasks_due()
+    tick_repeatedly(second)
     assert "second:tenants.tasks.tick" in sent
-    ticks(first)  # it was only stopped, and goes on
+    tick_repeatedly(first)  # the former leader was only paused
     assert not [task for task in sent if task.startswith("first")]
     assert not first.is_leader
 
 
-def test_a_leader_that_ends_gives_the_lease_back_at_once(sent: list[str]) -> None:
+def test_leader_releases_the_lease_when_it_is_closed(sent: list[str]) -> None:
     first, second = scheduler("first"), scheduler("second")
-    ticks(first)
+    tick_repeatedly(first)
     first.close()
     second.tick()
     assert second.is_leader
 
 
-def test_it_waits_for_a_database_that_went_away_and_goes_on(sent: list[str]) -> None:
+def test_scheduler_continues_after_the_database_was_unavailable(sent: list[str]) -> None:
     only = scheduler("only")
-    ticks(only)
+    tick_repeatedly(only)
     with platform_context(), connection.cursor() as cursor, contextlib.suppress(OperationalError):
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     sent.clear()
     only.tick()
     assert not only.is_leader
-    everything_is_due()
-    ticks(only)
+    make_all_tasks_due()
+    tick_repeatedly(only)
     assert "only:tenants.tasks.tick" in sent
 
 
-def test_an_interval_that_staff_change_counts_from_the_next_tick(sent: list[str]) -> None:
-    """In the platform's admin, while beat runs: nothing is restarted."""
+def test_interval_that_is_changed_in_the_admin_applies_from_the_next_tick(sent: list[str]) -> None:
     running = scheduler("running")
-    everything_is_due()
-    ticks(running)
+    make_all_tasks_due()
+    tick_repeatedly(running)
     browser = Client(SERVER_NAME="localhost")
     with platform_context():
         browser.force_login(User.objects.create_user(username="ops", password=None, role=Role.PLATFORM))
@@ -114,8 +113,8 @@ def test_an_interval_that_staff_change_counts_from_the_next_tick(sent: list[str]
 
     def set_interval(interval: IntervalSchedule) -> None:
         form = {"enabled": "on", "interval": interval.pk, "description": task.description}
-        address = f"/admin/django_celery_beat/periodictask/{task.pk}/change/"
-        assert browser.post(address, form).status_code == 302
+        url = f"/admin/django_celery_beat/periodictask/{task.pk}/change/"
+        assert browser.post(url, form).status_code == 302
 
     set_interval(slow)
     running.tick()
@@ -123,13 +122,13 @@ def test_an_interval_that_staff_change_counts_from_the_next_tick(sent: list[str]
         assert running.schedule[task.name].schedule.run_every == datetime.timedelta(hours=1)
     set_interval(fast)
     sent.clear()
-    until = time.monotonic() + beat.RENEW_SECONDS
+    deadline = time.monotonic() + beat.RENEW_SECONDS
     while "running:tenants.tasks.tick" not in sent:
-        assert time.monotonic() < until
-        time.sleep(max(0.0, min(running.tick(), 0.1)))  # as beat's own loop does
+        assert time.monotonic() < deadline
+        time.sleep(max(0.0, min(running.tick(), 0.1)))  # like the loop of Celery beat
 
 
-def test_a_lease_is_held_by_one(platform: None) -> None:
+def test_lease_is_held_by_one_process(platform: None) -> None:
     assert leases.acquire(name="x", holder="a", seconds=20)
     assert leases.acquire(name="x", holder="a", seconds=20)
     assert not leases.acquire(name="x", holder="b", seconds=20)

@@ -1,4 +1,4 @@
-"""Guests' phones and e-mails: one form, one hotel each, and what finds the hotel by them."""
+"""Tests of guest contacts: normalization, uniqueness across hotels, and the lookup of a hotel."""
 
 import threading
 from collections.abc import Callable
@@ -25,8 +25,8 @@ def add(hotel: Hotel, kind: ContactKind, value: str) -> tuple[ContactIdentifier,
     return contacts.add_contact(hotel_id=hotel.id, kind=kind, value=value)
 
 
-def found(kind: ContactKind, value: str) -> str | None:
-    """The slug of the hotel that it leads to."""
+def resolved_slug(kind: ContactKind, value: str) -> str | None:
+    """Return the slug of the hotel that the contact belongs to."""
     with platform_context():
         try:
             return contacts.resolve_contact(kind=kind, value=value).slug
@@ -34,14 +34,14 @@ def found(kind: ContactKind, value: str) -> str | None:
             return None
 
 
-def events() -> list[tuple[str, str, Any]]:
+def contact_events() -> list[tuple[str, str, Any]]:
     with platform_context():
-        told = Event.objects.filter(event__startswith="contact.").order_by("id")
-        return list(told.values_list("event", "subject_id", "data"))
+        events = Event.objects.filter(event__startswith="contact.").order_by("id")
+        return list(events.values_list("event", "subject_id", "data"))
 
 
 @pytest.mark.parametrize(
-    ("kind", "written", "stored"),
+    ("kind", "text", "stored"),
     [
         (PHONE, "+34600123456", "+34600123456"),
         (PHONE, " +34 600-123-456 ", "+34600123456"),
@@ -55,13 +55,13 @@ def events() -> list[tuple[str, str, Any]]:
         (EMAIL, "anna@XN--MNCHEN-3YA.example", "anna@xn--mnchen-3ya.example"),
     ],
 )
-def test_it_is_stored_in_one_form(kind: ContactKind, written: str, stored: str) -> None:
-    assert contacts.normalize_contact(kind=kind, value=written) == stored
+def test_normalize_contact_returns_one_form(kind: ContactKind, text: str, stored: str) -> None:
+    assert contacts.normalize_contact(kind=kind, value=text) == stored
     assert contacts.normalize_contact(kind=kind, value=stored) == stored
 
 
 @pytest.mark.parametrize(
-    ("kind", "written"),
+    ("kind", "text"),
     [
         (PHONE, "611 222 333"),
         (PHONE, "+34 7"),
@@ -73,24 +73,24 @@ def test_it_is_stored_in_one_form(kind: ContactKind, written: str, stored: str) 
         (EMAIL, "@example.com"),
         (EMAIL, "guest@exa mple.com"),
         (EMAIL, "guest@example..com"),
-        (EMAIL, "\u212aate@example.com"),  # a Kelvin sign, whose lower case is a k
+        (EMAIL, "\u212aate@example.com"),  # the lowercase of the Kelvin sign is the letter k
         (EMAIL, "josé@example.com"),
         (EMAIL, "guest\0@example.com"),
-        (EMAIL, f"{'a' * 60}@{'ü' * 40}.{'b' * 60}.{'c' * 60}.{'d' * 40}.com"),  # longer in the DNS than as written
+        (EMAIL, f"{'a' * 60}@{'ü' * 40}.{'b' * 60}.{'c' * 60}.{'d' * 40}.com"),  # too long as ASCII
         (EMAIL, ""),
     ],
 )  # fmt: skip
-def test_what_is_no_phone_and_no_email_is_refused(kind: ContactKind, written: str) -> None:
-    with pytest.raises(InvalidContact) as refused:
-        contacts.normalize_contact(kind=kind, value=written)
-    assert not written or written not in refused.value.detail
+def test_normalize_contact_with_an_invalid_value_raises_invalid_contact(kind: ContactKind, text: str) -> None:
+    with pytest.raises(InvalidContact) as error:
+        contacts.normalize_contact(kind=kind, value=text)
+    assert not text or text not in error.value.detail
 
 
 @settings(max_examples=300)
-@given(kind=st.sampled_from(ContactKind), written=st.text(max_size=40) | st.emails())
-def test_whatever_is_written_has_one_form_or_none(kind: ContactKind, written: str) -> None:
+@given(kind=st.sampled_from(ContactKind), text=st.text(max_size=40) | st.emails())
+def test_normalize_contact_is_idempotent(kind: ContactKind, text: str) -> None:
     try:
-        stored = contacts.normalize_contact(kind=kind, value=written)
+        stored = contacts.normalize_contact(kind=kind, value=text)
     except InvalidContact:
         return
     assert contacts.normalize_contact(kind=kind, value=stored) == stored
@@ -100,79 +100,85 @@ def test_whatever_is_written_has_one_form_or_none(kind: ContactKind, written: st
     "value", ["Guest@example.com", "guest", "600123456", "+34 600", "guest @example.com"]
 )
 @pytest.mark.parametrize("kind", ContactKind)
-def test_the_database_takes_no_other_form(platform: None, hotel: Hotel, kind: str, value: str) -> None:
+def test_database_rejects_values_that_are_not_normalized(
+    platform: None, hotel: Hotel, kind: str, value: str
+) -> None:
     with pytest.raises(IntegrityError, match="tenants_contact_normalized"):
         ContactIdentifier.objects.create(hotel=hotel, kind=kind, value=value)
 
 
 @pytest.mark.django_db
-def test_it_finds_the_hotel_until_it_is_removed(hotel: Hotel) -> None:
+def test_contact_resolves_to_its_hotel_until_it_is_removed(hotel: Hotel) -> None:
     contact, is_new = add(hotel, PHONE, "+34 600 123 456")
     assert (is_new, contact.value, contact.hotel_id) == (True, "+34600123456", hotel.id)
-    assert found(PHONE, "+34-600-123-456") == hotel.slug
-    assert found(EMAIL, "guest@example.com") is None
+    assert resolved_slug(PHONE, "+34-600-123-456") == hotel.slug
+    assert resolved_slug(EMAIL, "guest@example.com") is None
     contacts.remove_contact(hotel_id=hotel.id, contact_id=contact.id)
-    assert found(PHONE, "+34600123456") is None
+    assert resolved_slug(PHONE, "+34600123456") is None
     with pytest.raises(ContactNotFound):
         contacts.remove_contact(hotel_id=hotel.id, contact_id=contact.id)
 
 
 @pytest.mark.django_db
-def test_a_suspended_hotel_is_not_found_and_keeps_its_contacts(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_contact_of_a_suspended_hotel_does_not_resolve_and_stays_taken(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     add(hotel, EMAIL, "guest@example.com")
     services.suspend_hotel(hotel_id=hotel.id)
-    assert found(EMAIL, "guest@example.com") is None
+    assert resolved_slug(EMAIL, "guest@example.com") is None
     with pytest.raises(ContactConflict):
         add(other_hotel, EMAIL, "guest@example.com")
     services.resume_hotel(hotel_id=hotel.id)
-    assert found(EMAIL, "guest@example.com") == hotel.slug
+    assert resolved_slug(EMAIL, "guest@example.com") == hotel.slug
 
 
 @pytest.mark.django_db
-def test_adding_it_again_changes_nothing_and_tells_nothing(hotel: Hotel) -> None:
+def test_add_contact_that_the_hotel_has_changes_nothing_and_records_no_event(hotel: Hotel) -> None:
     first, _ = add(hotel, EMAIL, "guest@example.com")
     again, is_new = add(hotel, EMAIL, "GUEST@example.com")
     assert (again.id, again.created_at, is_new) == (first.id, first.created_at, False)
-    assert len(events()) == 1
+    assert len(contact_events()) == 1
 
 
 @pytest.mark.django_db
-def test_another_hotels_contact_is_refused_and_nobody_is_told_whose(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_add_contact_of_another_hotel_raises_contact_conflict_without_its_name(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     mine, _ = add(hotel, EMAIL, "guest@example.com")
-    with pytest.raises(ContactConflict) as refused:
+    with pytest.raises(ContactConflict) as error:
         add(other_hotel, EMAIL, "Guest@Example.com")
-    told = f"{refused.value.detail} {refused.value.extra}"
+    text = f"{error.value.detail} {error.value.extra}"
     for word in (hotel.slug, hotel.name, str(hotel.id), "guest@example.com"):
-        assert word not in told
+        assert word not in text
     with pytest.raises(ContactNotFound):
         contacts.remove_contact(hotel_id=other_hotel.id, contact_id=mine.id)
-    assert found(EMAIL, "guest@example.com") == hotel.slug
-    assert len(events()) == 1
+    assert resolved_slug(EMAIL, "guest@example.com") == hotel.slug
+    assert len(contact_events()) == 1
 
 
 @pytest.mark.django_db
-def test_the_trail_says_who_and_which_kind_and_not_what(hotel: Hotel) -> None:
+def test_contact_events_have_the_kind_but_not_the_value(hotel: Hotel) -> None:
     contact, _ = add(hotel, EMAIL, "guest@example.com")
     contacts.remove_contact(hotel_id=hotel.id, contact_id=contact.id)
     data = {"slug": hotel.slug, "kind": "email"}
-    assert events() == [
+    assert contact_events() == [
         ("contact.added", str(contact.id), data),
         ("contact.removed", str(contact.id), data),
     ]
 
 
 @pytest.mark.django_db
-def test_there_must_be_such_a_hotel() -> None:
-    for act in (
+def test_services_with_an_unknown_hotel_raise_hotel_not_found() -> None:
+    for call in (
         lambda: contacts.add_contact(hotel_id=uuid7(), kind=EMAIL, value="guest@example.com"),
         lambda: contacts.remove_contact(hotel_id=uuid7(), contact_id=uuid7()),
     ):
         with pytest.raises(HotelNotFound):
-            act()
+            call()
 
 
 @pytest.mark.django_db
-def test_a_hotel_reads_its_own_contacts_and_writes_none(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_hotel_can_read_its_own_contacts_but_not_write_them(hotel: Hotel, other_hotel: Hotel) -> None:
     mine, _ = add(hotel, EMAIL, "mine@example.com")
     add(other_hotel, EMAIL, "theirs@example.com")
     with hotel_context(hotel):
@@ -190,28 +196,29 @@ def test_a_hotel_reads_its_own_contacts_and_writes_none(hotel: Hotel, other_hote
 
 
 def race(first: Callable[[], object], second: Callable[[], object]) -> object:
-    """What the second came to, begun while the first one's transaction is open, and waiting for it."""
-    came_to: list[object] = []
+    """Run `second` on a thread while the transaction of `first` is open. Return its result, or its error's type."""
+    results: list[object] = []
 
     def run() -> None:
         try:
-            came_to.append(second())
-        except DomainError as refused:
-            came_to.append(type(refused))
+            results.append(second())
+        except DomainError as error:
+            results.append(type(error))
         finally:
             connection.close()
 
-    rival = threading.Thread(target=run)
+    thread = threading.Thread(target=run)
     with platform_context(), transaction.atomic():
         first()
-        rival.start()
-        while not somebody_waits():
-            assert rival.is_alive()
-    rival.join(20)
-    return came_to[0]
+        thread.start()
+        while not is_blocking():
+            assert thread.is_alive()
+    thread.join(20)
+    return results[0]
 
 
-def somebody_waits() -> bool:
+def is_blocking() -> bool:
+    """Return whether another connection waits for a lock of this one."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
@@ -220,55 +227,55 @@ def somebody_waits() -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_hotels_that_add_it_at_once_one_has_it(hotel: Hotel, other_hotel: Hotel) -> None:
-    came_to = race(
+def test_concurrent_add_by_two_hotels_fails_for_one(hotel: Hotel, other_hotel: Hotel) -> None:
+    result = race(
         lambda: add(hotel, EMAIL, "guest@example.com"),
         lambda: add(other_hotel, EMAIL, "GUEST@example.com"),
     )
-    assert came_to is ContactConflict
-    assert found(EMAIL, "guest@example.com") == hotel.slug
-    assert len(events()) == 1
+    assert result is ContactConflict
+    assert resolved_slug(EMAIL, "guest@example.com") == hotel.slug
+    assert len(contact_events()) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_that_add_it_to_one_hotel_at_once_one_makes_it(hotel: Hotel) -> None:
-    def act() -> bool:
+def test_concurrent_add_to_one_hotel_creates_one_contact(hotel: Hotel) -> None:
+    def add_phone() -> bool:
         return add(hotel, PHONE, "+34600123456")[1]
 
-    assert race(act, act) is False
-    assert len(events()) == 1
+    assert race(add_phone, add_phone) is False
+    assert len(contact_events()) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_that_is_removed_meanwhile_is_free(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_add_during_the_removal_by_another_hotel_succeeds(hotel: Hotel, other_hotel: Hotel) -> None:
     contact, _ = add(hotel, EMAIL, "guest@example.com")
-    came_to = race(
+    result = race(
         lambda: contacts.remove_contact(hotel_id=hotel.id, contact_id=contact.id),
         lambda: add(other_hotel, EMAIL, "guest@example.com")[1],
     )
-    assert came_to is True
-    assert found(EMAIL, "guest@example.com") == other_hotel.slug
+    assert result is True
+    assert resolved_slug(EMAIL, "guest@example.com") == other_hotel.slug
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_hotel_that_is_erased_meanwhile_gets_none() -> None:
+def test_add_during_the_deletion_of_the_hotel_raises_hotel_not_found() -> None:
     with platform_context():
         leaving = Hotel.objects.create(slug="leaving", name="Leaving", schema="hotel_leaving")
-    came_to = race(
+    result = race(
         lambda: Hotel.objects.filter(id=leaving.id).delete(),
         lambda: add(leaving, EMAIL, "guest@example.com"),
     )
-    assert came_to is HotelNotFound
+    assert result is HotelNotFound
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_the_hotel_its_contacts_are_erased() -> None:
+def test_deletion_of_a_hotel_deletes_its_contacts() -> None:
     sol = services.create_hotel(slug="sol", name="Hotel Sol")
     add(sol, EMAIL, "guest@example.com")
     services.suspend_hotel(hotel_id=sol.id)
     certificate = deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
     assert certificate.shared["tenants_contactidentifier"] == 1
-    assert found(EMAIL, "guest@example.com") is None
+    assert resolved_slug(EMAIL, "guest@example.com") is None
     with pytest.raises(HotelNotFound):
         add(sol, EMAIL, "guest@example.com")
     luna = services.create_hotel(slug="luna", name="Hotel Luna")

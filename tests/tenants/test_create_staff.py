@@ -1,4 +1,4 @@
-"""`manage.py create_staff`."""
+"""Tests of the command create_staff."""
 
 import json
 from io import StringIO
@@ -16,26 +16,26 @@ from tests.conftest import ALPHA_HOST
 pytestmark = pytest.mark.django_db
 
 
-def made(*arguments: str) -> dict[str, Any]:
+def create_staff(*arguments: str) -> dict[str, Any]:
     out = StringIO()
     call_command("create_staff", *arguments, "--json", stdout=out, stderr=StringIO())
-    answer: dict[str, Any] = json.loads(out.getvalue())
-    return answer
+    output: dict[str, Any] = json.loads(out.getvalue())
+    return output
 
 
-def test_who_it_makes_can_log_in_and_the_trail_knows(hotel: Hotel) -> None:
-    rosa = made("rosa", "--hotel", "alpha", "--role", "manager", "--email", "rosa@example.com")
+def test_create_staff_creates_an_account_that_can_log_in_and_records_an_event(hotel: Hotel) -> None:
+    rosa = create_staff("rosa", "--hotel", "alpha", "--role", "manager", "--email", "rosa@example.com")
     browser = Client(SERVER_NAME=ALPHA_HOST)
     login = {"username": "rosa", "password": rosa["password"], "next": "/admin/"}
     assert browser.post("/admin/login/", login).status_code == 302
     assert browser.get("/admin/").status_code == 200
     with hotel_context(hotel):
-        told = timeline(kind="user", identifier=rosa["id"]).get(event="staff.added")
-        assert (told.actor_label, told.data) == ("create_staff", {"role": "manager"})
+        event = timeline(kind="user", identifier=rosa["id"]).get(event="staff.added")
+        assert (event.actor_label, event.data) == ("create_staff", {"role": "manager"})
 
 
-def test_it_makes_the_platforms_staff(hotel: Hotel) -> None:
-    made("eva", "--platform", "--role", "platform")
+def test_create_staff_with_platform_creates_an_account_of_the_platform(hotel: Hotel) -> None:
+    create_staff("eva", "--platform", "--role", "platform")
     with platform_context():
         assert User.objects.get(username="eva").role == "platform"
     with hotel_context(hotel):
@@ -43,7 +43,7 @@ def test_it_makes_the_platforms_staff(hotel: Hotel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said", "code"),
+    ("arguments", "message", "code"),
     [
         (["rosa", "--hotel", "nowhere", "--role", "manager"], "no hotel nowhere", 2),
         (["rosa", "--hotel", "alpha", "--role", "platform"], "Valid values: manager", 2),
@@ -53,12 +53,12 @@ def test_it_makes_the_platforms_staff(hotel: Hotel) -> None:
         (["Anna", "--hotel", "alpha", "--role", "manager"], "user name Anna is already in use", 1),
     ],
 )
-def test_it_says_what_is_wrong_and_makes_nobody(
-    hotel: Hotel, arguments: list[str], said: str, code: int
+def test_create_staff_with_invalid_arguments_reports_them_and_creates_nothing(
+    hotel: Hotel, arguments: list[str], message: str, code: int
 ) -> None:
     with hotel_context(hotel):
         User.objects.create_user(username="anna", password=None, role="manager")
-    with pytest.raises(CommandError, match=said) as error:
+    with pytest.raises(CommandError, match=message) as error:
         call_command("create_staff", *arguments)
     assert error.value.returncode == code
     with hotel_context(hotel):

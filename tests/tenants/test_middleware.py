@@ -1,4 +1,4 @@
-"""Which hotel a request is for, and who makes it."""
+"""Tests of the middleware that sets the tenant and the actor of a request."""
 
 from collections.abc import Callable, Iterator
 
@@ -25,23 +25,23 @@ def request_for(host: str, **headers: str) -> HttpRequest:
     return RequestFactory().get("/", headers={"host": host, **headers})
 
 
-def answer(view: Callable[[HttpRequest], HttpResponse], host: str) -> HttpResponse:
+def respond(view: Callable[[HttpRequest], HttpResponse], host: str) -> HttpResponse:
     response = HotelMiddleware(view)(request_for(host))
     assert isinstance(response, HttpResponse)
     return response
 
 
-def schema() -> str:
+def current_schema() -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
         return str(cursor.fetchone()[0])
 
 
-def test_the_host_sets_the_hotel_and_its_addresses(hotel: Hotel) -> None:
+def test_host_of_a_hotel_sets_the_hotel_and_its_urls(hotel: Hotel) -> None:
     seen = []
 
     def view(request: HttpRequest) -> HttpResponse:
-        seen.append((current_tenant(), request.urlconf, schema()))
+        seen.append((current_tenant(), request.urlconf, current_schema()))
         return HttpResponse()
 
     HotelMiddleware(view)(request_for("Alpha.localhost.:8000"))
@@ -49,19 +49,19 @@ def test_the_host_sets_the_hotel_and_its_addresses(hotel: Hotel) -> None:
     assert tenant_or_none() is None
 
 
-def test_the_platforms_host_sets_the_platform(hotel: Hotel) -> None:
-    assert answer(lambda request: HttpResponse(schema()), "localhost").content == b"public"
+def test_host_of_the_platform_sets_the_platform(hotel: Hotel) -> None:
+    assert respond(lambda request: HttpResponse(current_schema()), "localhost").content == b"public"
 
 
 @pytest.mark.parametrize(
-    "host", ["nobody.localhost", "evil.example", "a.alpha.localhost", "a_b.localhost", "[::2]"]
+    "host", ["unknown.localhost", "evil.example", "a.alpha.localhost", "a_b.localhost", "[::2]"]
 )
-def test_an_unknown_host_is_a_404_that_says_nothing(hotel: Hotel, host: str) -> None:
-    response = answer(lambda request: HttpResponse("secret"), host)
+def test_unknown_host_is_not_found(hotel: Hotel, host: str) -> None:
+    response = respond(lambda request: HttpResponse("secret"), host)
     assert (response.status_code, response.content) == (404, b"Not found\n")
 
 
-def test_a_hotel_that_is_being_made_is_unknown(hotel: Hotel) -> None:
+def test_host_of_a_provisioning_hotel_is_not_found(hotel: Hotel) -> None:
     response = HotelMiddleware(lambda request: HttpResponse())
     with platform_context():
         Hotel.objects.create(slug="soon", name="Soon", schema="hotel_soon")
@@ -74,7 +74,7 @@ def suspended(hotel: Hotel) -> Hotel:
     return hotel
 
 
-def test_a_suspended_hotel_shows_people_a_page(suspended: Hotel, client: Client) -> None:
+def test_suspended_hotel_responds_to_browsers_with_a_page(suspended: Hotel, client: Client) -> None:
     response = client.get("/admin/", headers={"host": "alpha.localhost", "accept": "text/html,*/*;q=0.8"})
     assert response.status_code == 503
     assert "Hotel Alpha" in response.content.decode()
@@ -82,7 +82,7 @@ def test_a_suspended_hotel_shows_people_a_page(suspended: Hotel, client: Client)
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "application/problem+json"])
-def test_a_suspended_hotel_gives_clients_a_problem_document(
+def test_suspended_hotel_responds_to_clients_with_a_problem_document(
     suspended: Hotel, client: Client, accept: str
 ) -> None:
     response = client.get("/api/v1/rooms/", headers={"host": "alpha.localhost", "accept": accept})
@@ -92,33 +92,33 @@ def test_a_suspended_hotel_gives_clients_a_problem_document(
     assert response.json()["request_id"] == response["X-Request-ID"]
 
 
-def test_a_suspended_hotel_opens_again(suspended: Hotel) -> None:
+def test_resumed_hotel_is_served_again(suspended: Hotel) -> None:
     services.resume_hotel(hotel_id=suspended.id)
     assert HotelMiddleware(lambda request: HttpResponse())(request_for("alpha.localhost")).status_code == 200
 
 
-def test_the_hotel_is_kept_until_the_last_byte_is_made(hotel: Hotel) -> None:
+def test_streaming_response_produces_each_chunk_in_its_hotel(hotel: Hotel) -> None:
     closed = []
 
     def rows() -> Iterator[str]:
         try:
             for _ in range(3):
-                yield schema()
+                yield current_schema()
         finally:
-            closed.append(schema())
+            closed.append(current_schema())
 
     response = HotelMiddleware(lambda request: StreamingHttpResponse(rows()))(request_for("alpha.localhost"))
     assert isinstance(response, StreamingHttpResponse)
     seen = []
     for chunk in response:
         with pytest.raises(TenantNotSet):
-            current_tenant()  # the server between two chunks, which may be serving another hotel
+            current_tenant()  # between two chunks the server may serve another hotel
         seen.append(chunk)
     assert seen == [hotel.schema.encode()] * 3
     assert closed == [hotel.schema]
 
 
-def test_a_client_that_leaves_in_the_middle_ends_the_stream_in_its_hotel(hotel: Hotel) -> None:
+def test_streaming_response_that_is_closed_early_ends_in_its_hotel(hotel: Hotel) -> None:
     closed = []
 
     def rows() -> Iterator[str]:
@@ -126,7 +126,7 @@ def test_a_client_that_leaves_in_the_middle_ends_the_stream_in_its_hotel(hotel: 
             while True:
                 yield "x"
         finally:
-            closed.append(schema())
+            closed.append(current_schema())
 
     response = HotelMiddleware(lambda request: StreamingHttpResponse(rows()))(request_for("alpha.localhost"))
     assert isinstance(response, StreamingHttpResponse)
@@ -135,42 +135,42 @@ def test_a_client_that_leaves_in_the_middle_ends_the_stream_in_its_hotel(hotel: 
     assert closed == [hotel.schema]
 
 
-def test_a_template_that_is_rendered_late_reads_its_own_hotel(hotel: Hotel, client: Client) -> None:
+def test_template_response_is_rendered_in_its_hotel(hotel: Hotel, client: Client) -> None:
     template = engines["django"].from_string("{{ users.count }}{% for u in users %}{{ u }}{% endfor %}")
 
     def view(request: HttpRequest) -> HttpResponse:
         response = TemplateResponse(request, template, {"users": User.objects.all()})
         return response.render()
 
-    response = answer(view, "alpha.localhost")
+    response = respond(view, "alpha.localhost")
     assert response.content.startswith(b"0")
 
 
-def test_an_error_in_the_view_gives_the_scope_back(hotel: Hotel) -> None:
+def test_error_in_the_view_resets_the_tenant(hotel: Hotel) -> None:
     def fail(request: HttpRequest) -> HttpResponse:
-        raise ValueError("no luck")
+        raise ValueError("failed")
 
-    with pytest.raises(ValueError, match="no luck"):
+    with pytest.raises(ValueError, match="failed"):
         HotelMiddleware(fail)(request_for("alpha.localhost"))
     assert tenant_or_none() is None
 
 
-def test_the_actor_is_looked_up_when_somebody_asks(in_hotel: Hotel) -> None:
-    asked = []
+def test_actor_is_loaded_on_first_use(in_hotel: Hotel) -> None:
+    loads = []
 
     def user() -> User:
-        asked.append(1)
+        loads.append(1)
         return User(username="ana", role="manager")
 
     request = request_for("alpha.localhost")
-    request.user = SimpleLazyObject(user)  # type: ignore[assignment] # as AuthenticationMiddleware sets it
+    request.user = SimpleLazyObject(user)  # type: ignore[assignment] # like AuthenticationMiddleware
     ActorMiddleware(lambda request: HttpResponse())(request)
-    assert asked == []
+    assert loads == []
     ActorMiddleware(lambda request: HttpResponse(current_actor().label))(request)
-    assert asked == [1]
+    assert loads == [1]
 
 
-def test_somebody_who_is_not_logged_in_is_anonymous_with_an_address(in_hotel: Hotel) -> None:
+def test_actor_of_a_request_without_login_is_anonymous(in_hotel: Hotel) -> None:
     request = request_for("alpha.localhost")
     request.user = AnonymousUser()
     seen = []
@@ -188,7 +188,7 @@ def test_somebody_who_is_not_logged_in_is_anonymous_with_an_address(in_hotel: Ho
         (1, "", "127.0.0.1"),
     ],
 )
-def test_the_address_is_what_our_own_proxies_saw(
+def test_client_ip_is_the_entry_of_the_last_trusted_proxy(
     settings: object, hops: int, forwarded: str, expected: str
 ) -> None:
     settings.TRUSTED_PROXY_HOPS = hops  # type: ignore[attr-defined]

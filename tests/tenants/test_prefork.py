@@ -1,4 +1,4 @@
-"""The hotel of a task in Celery's forked processes, which serve one hotel after another."""
+"""Test of the tenant of tasks in Celery's forked processes, which run tasks of one hotel after another."""
 
 import signal
 import subprocess
@@ -12,13 +12,13 @@ from hotelagent.celery import app
 from hotelagent.embedded import processes
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
-from tests.tenants.prefork import TOLD, tell
+from tests.tenants.prefork import REPORTS, report
 
 TASKS = 30
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_forked_process_runs_each_task_in_the_hotel_that_it_was_sent_from(
+def test_task_in_a_forked_process_runs_in_the_context_of_its_sender(
     hotel: Hotel, other_hotel: Hotel, redis_url: str
 ) -> None:
     senders = {
@@ -30,7 +30,7 @@ def test_a_forked_process_runs_each_task_in_the_hotel_that_it_was_sent_from(
     for number in range(TASKS):
         for name, context in senders.items():
             with context():
-                tell.delay(name, fail=number % 5 == 0)
+                report.delay(name, fail=number % 5 == 0)
     worker = processes.start(
         [
             *(sys.executable, "-m", "celery", "--quiet", "-A", "hotelagent.celery", "worker"),
@@ -44,15 +44,15 @@ def test_a_forked_process_runs_each_task_in_the_hotel_that_it_was_sent_from(
     with redis.Redis.from_url(redis_url) as client:
         try:
             deadline = time.monotonic() + 60
-            while client.llen(TOLD) < 3 * TASKS and time.monotonic() < deadline:
+            while client.llen(REPORTS) < 3 * TASKS and time.monotonic() < deadline:
                 time.sleep(0.05)
         finally:
             processes.stop(worker, signal_number=signal.SIGTERM, timeout=15)
-        told = [line.decode().split("|") for line in client.lrange(TOLD, 0, -1)]
-    assert len(told) == 3 * TASKS
-    assert {tuple(line[:4]) for line in told} == {
+        reports = [line.decode().split("|") for line in client.lrange(REPORTS, 0, -1)]
+    assert len(reports) == 3 * TASKS
+    assert {tuple(line[:4]) for line in reports} == {
         ("alpha", "alpha", hotel.schema, hotel.role),
         ("beta", "beta", other_hotel.schema, other_hotel.role),
         ("", "", "public", "hotelagent_app"),
     }
-    assert len({line[4] for line in told}) == 2
+    assert len({line[4] for line in reports}) == 2

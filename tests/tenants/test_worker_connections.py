@@ -1,4 +1,4 @@
-"""A worker keeps its connection from task to task, and leaves one that is broken."""
+"""Test of the database connections of Celery workers."""
 
 import pytest
 from celery import shared_task
@@ -19,15 +19,15 @@ def backend_pid() -> int:
         return int(cursor.fetchone()[0])
 
 
-def run() -> int:
+def run_task() -> int:
     task = app.tasks[backend_pid.name]
-    done = trace_task(task, "an-id", (), {}, {"is_eager": False, "delivery_info": {}}, app=app)
-    assert isinstance(done.retval, int), done
-    return done.retval
+    result = trace_task(task, "an-id", (), {}, {"is_eager": False, "delivery_info": {}}, app=app)
+    assert isinstance(result.retval, int), result
+    return result.retval
 
 
-def test_it_keeps_its_connection_and_leaves_a_broken_one() -> None:
-    first = run()
-    assert run() == first
+def test_worker_reuses_its_connection_unless_it_is_broken() -> None:
+    first = run_task()
+    assert run_task() == first
     connection.connection.pgconn.finish()
-    assert run() != first
+    assert run_task() != first

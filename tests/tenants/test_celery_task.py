@@ -1,4 +1,4 @@
-"""The hotel travels with the task, and a task that kills its worker is given up."""
+"""Tests of HotelTask: tasks run in the context of their sender, and redelivered messages are limited."""
 
 import datetime
 import json
@@ -32,12 +32,12 @@ from tenants.errors import TooManyDeliveries
 from tenants.models import Hotel, Redelivery
 from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
 
-seen: list[Any] = []
+runs: list[Any] = []
 
 
 @shared_task(base=HotelTask, name="tests.note")
 def note(value: str = "") -> None:
-    seen.append((current_tenant().slug, current_actor().kind, current_actor().request_id, value))
+    runs.append((current_tenant().slug, current_actor().kind, current_actor().request_id, value))
 
 
 @shared_task(base=HotelTask, name="tests.fail_then_note", bind=True)
@@ -48,13 +48,13 @@ def fail_then_note(self: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def forget() -> None:
-    seen.clear()
+def clear_runs() -> None:
+    runs.clear()
 
 
 @pytest.fixture
 def worker(db: None, unkept_connections: None) -> Iterator[Any]:
-    """A worker with two threads, on this test's Redis."""
+    """Start a worker with two threads on the test's Redis."""
     app.conf.update(broker_url=settings.REDIS_URL)
     with start_worker(
         app, concurrency=2, pool="threads", perform_ping_check=False, loglevel="ERROR"
@@ -65,17 +65,17 @@ def worker(db: None, unkept_connections: None) -> Iterator[Any]:
 
 def wait_for(count: int) -> list[Any]:
     deadline = time.monotonic() + 10
-    while len(seen) < count and time.monotonic() < deadline:
+    while len(runs) < count and time.monotonic() < deadline:
         time.sleep(0.02)
-    return seen
+    return runs
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_task_runs_in_the_hotel_that_it_was_sent_from(
+def test_task_runs_in_the_context_and_with_the_request_id_of_its_sender(
     worker: Any, hotel: Hotel, other_hotel: Hotel
 ) -> None:
-    for one in (hotel, other_hotel, hotel):
-        with hotel_context(one), actor_context(Actor("user", "1", "ana", request_id="r-1")):
+    for each_hotel in (hotel, other_hotel, hotel):
+        with hotel_context(each_hotel), actor_context(Actor("user", "1", "ana", request_id="r-1")):
             note.delay()
     with platform_context():
         note.delay()
@@ -85,24 +85,24 @@ def test_a_task_runs_in_the_hotel_that_it_was_sent_from(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_retry_keeps_the_hotel(worker: Any, hotel: Hotel) -> None:
+def test_retry_runs_in_the_same_hotel(worker: Any, hotel: Hotel) -> None:
     with hotel_context(hotel):
         fail_then_note.delay()
     assert wait_for(1) == [("alpha", "task", None, "retried")]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_on_commit_the_hotel_is_that_of_the_call(worker: Any, hotel: Hotel) -> None:
+def test_delay_on_commit_uses_the_hotel_of_the_call(worker: Any, hotel: Hotel) -> None:
     with platform_context(), transaction.atomic():
         with hotel_context(hotel):
             note.delay_on_commit("x")
         time.sleep(0.2)
-        assert seen == []
+        assert runs == []
     assert wait_for(1) == [("alpha", "task", None, "x")]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_task_of_a_suspended_hotel_runs(worker: Any, hotel: Hotel, other_hotel: Hotel) -> None:
+def test_task_of_a_suspended_hotel_does_not_run(worker: Any, hotel: Hotel, other_hotel: Hotel) -> None:
     services.suspend_hotel(hotel_id=hotel.id)
     with hotel_context(hotel):
         note.delay("suspended")
@@ -111,18 +111,18 @@ def test_no_task_of_a_suspended_hotel_runs(worker: Any, hotel: Hotel, other_hote
     assert wait_for(1) == [("beta", "task", None, "open")]
 
 
-def test_sending_without_a_hotel_or_the_platform_is_refused() -> None:
+def test_delay_without_a_context_raises_tenant_not_set() -> None:
     with pytest.raises(TenantNotSet):
         note.delay()
 
 
-def test_a_plain_call_runs_in_its_callers_context(hotel: Hotel) -> None:
+def test_direct_call_runs_in_the_callers_context(hotel: Hotel) -> None:
     with hotel_context(hotel):
         note("direct")
-    assert seen[0][0] == "alpha"
+    assert runs[0][0] == "alpha"
 
 
-def test_threads_do_not_share_a_tasks_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_same_task_on_two_threads_runs_in_two_hotels(hotel: Hotel, other_hotel: Hotel) -> None:
     barrier = threading.Barrier(2)
     results = []
 
@@ -131,15 +131,15 @@ def test_threads_do_not_share_a_tasks_hotel(hotel: Hotel, other_hotel: Hotel) ->
         barrier.wait(5)
         results.append(current_tenant().slug)
 
-    def run(one: Hotel) -> None:
-        with hotel_context(one):
+    def run(each_hotel: Hotel) -> None:
+        with hotel_context(each_hotel):
             meet.apply()
 
     original = host_routing.by_id
-    known = {hotel.id: hotel.tenant, other_hotel.id: other_hotel.tenant}
-    host_routing.by_id = known.get  # type: ignore[assignment]
+    tenants = {hotel.id: hotel.tenant, other_hotel.id: other_hotel.tenant}
+    host_routing.by_id = tenants.get  # type: ignore[assignment]
     try:
-        threads = [threading.Thread(target=run, args=(one,)) for one in (hotel, other_hotel)]
+        threads = [threading.Thread(target=run, args=(each,)) for each in (hotel, other_hotel)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -154,13 +154,15 @@ def test_threads_do_not_share_a_tasks_hotel(hotel: Hotel, other_hotel: Hotel) ->
     [{"countdown": 61}, {"eta": timezone.now() + datetime.timedelta(hours=1)}],
     ids=["countdown", "eta"],
 )
-def test_a_delay_of_more_than_a_minute_is_refused(in_hotel: Hotel, options: dict[str, Any]) -> None:
+def test_apply_async_with_a_delay_above_a_minute_raises_value_error(
+    in_hotel: Hotel, options: dict[str, Any]
+) -> None:
     with pytest.raises(ValueError, match="due queue"):
         note.apply_async(**options)
 
 
 @pytest.mark.django_db
-def test_a_message_that_comes_back_is_counted_in_the_database_and_given_up(in_hotel: Hotel) -> None:
+def test_fifth_delivery_of_a_message_raises_too_many_deliveries(in_hotel: Hotel) -> None:
     task_id = "0190b1a2-0000-7000-8000-000000000001"
 
     def deliver() -> Any:
@@ -174,17 +176,15 @@ def test_a_message_that_comes_back_is_counted_in_the_database_and_given_up(in_ho
 
     for _ in range(3):
         deliver()
-    assert len(seen) == 3
+    assert len(runs) == 3
     with pytest.raises(TooManyDeliveries):
         deliver()
-    assert len(seen) == 3
+    assert len(runs) == 3
     with platform_context():
         assert Redelivery.objects.get().deliveries == 5
 
 
-def test_the_hotel_stands_in_the_message_and_nothing_about_it_but_its_id(
-    in_hotel: Hotel, redis_url: str
-) -> None:
+def test_message_has_the_id_of_the_hotel_but_not_its_name(in_hotel: Hotel, redis_url: str) -> None:
     app.conf.update(broker_url=settings.REDIS_URL)
     note.delay("x")
     app.close()
@@ -194,8 +194,8 @@ def test_the_hotel_stands_in_the_message_and_nothing_about_it_but_its_id(
     assert in_hotel.name not in json.dumps(message)
 
 
-def test_the_application_starts_by_itself() -> None:
-    """As `celery -A hotelagent` does: nothing imported before it."""
+def test_celery_application_imports_all_tasks() -> None:
+    """The application is loaded in a new process, as by `celery -A hotelagent`."""
     code = "from hotelagent.celery import app; app.loader.import_default_modules(); print(*sorted(app.tasks))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "tenants.tasks.tick" in done.stdout
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "tenants.tasks.tick" in process.stdout

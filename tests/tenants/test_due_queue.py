@@ -1,4 +1,4 @@
-"""The due queue: what is due is handed out, and again if its handler dies."""
+"""Tests of the due queue and its dispatcher."""
 
 import datetime
 import threading
@@ -32,7 +32,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """What went to the broker: hotel and ids, of several hotels in one message too."""
+    """Return the list that hotel and ids of sent batches are appended to, instead of a broker."""
     sent: Sent = []
 
     class Task:
@@ -51,36 +51,36 @@ def schedule(hotel: Hotel, *, after: datetime.timedelta = NOW, item: UUID | None
     return item
 
 
-def tick() -> int:
+def run_tick() -> int:
     with platform_context():
         return int(tasks.tick())
 
 
-def test_it_hands_out_what_is_due_by_hotel_in_batches(hotel: Hotel, other_hotel: Hotel, sent: Sent) -> None:
-    mine = sorted(str(schedule(hotel)) for _ in range(3))
-    theirs = str(schedule(other_hotel))
+def test_tick_sends_due_items_in_batches_per_hotel(hotel: Hotel, other_hotel: Hotel, sent: Sent) -> None:
+    first_ids = sorted(str(schedule(hotel)) for _ in range(3))
+    other_id = str(schedule(other_hotel))
     schedule(hotel, after=datetime.timedelta(hours=1))
-    assert tick() == 4
+    assert run_tick() == 4
     assert sorted(sent) == sorted(
-        [(str(hotel.id), mine[:2]), (str(hotel.id), mine[2:]), (str(other_hotel.id), [theirs])]
+        [(str(hotel.id), first_ids[:2]), (str(hotel.id), first_ids[2:]), (str(other_hotel.id), [other_id])]
     )
 
 
-def test_an_idle_tick_is_one_query(hotel: Hotel, sent: Sent) -> None:
+def test_tick_without_due_items_runs_one_query(hotel: Hotel, sent: Sent) -> None:
     schedule(hotel, after=datetime.timedelta(hours=1))
     with platform_context(), CaptureQueriesContext(connection) as queries:
         assert tasks.tick() == 0
     assert [q["sql"] for q in queries if "SAVEPOINT" not in q["sql"]][1:] == []
 
 
-def test_an_idle_tick_looks_at_no_hotel_and_at_nothing_that_waits(hotel: Hotel, platform: None) -> None:
-    """While the statistics are young the planner would find it cheaper to go through the hotels."""
+def test_claim_scans_the_index_on_claim_at(hotel: Hotel, platform: None) -> None:
+    """Without the settings of the query, the planner prefers another plan here because of outdated statistics."""
     for _ in range(50):
         schedule(hotel, after=datetime.timedelta(hours=1))
     with transaction.atomic(), CaptureQueriesContext(connection) as queries, connection.cursor() as cursor:
         dispatch.claim()
-        settings, walk, rest = queries[-1]["sql"].partition("WITH")
-        cursor.execute(f"{settings} EXPLAIN (ANALYZE, FORMAT JSON) {walk}{rest}")
+        settings, keyword, query = queries[-1]["sql"].partition("WITH")
+        cursor.execute(f"{settings} EXPLAIN (ANALYZE, FORMAT JSON) {keyword}{query}")
         while cursor.nextset():
             pass
         plan = str(cursor.fetchone()[0])
@@ -88,50 +88,49 @@ def test_an_idle_tick_looks_at_no_hotel_and_at_nothing_that_waits(hotel: Hotel, 
     assert "Sort" not in plan
 
 
-def test_it_does_not_hand_out_twice_before_the_lease_ends(hotel: Hotel, sent: Sent) -> None:
+def test_tick_does_not_send_an_item_again_before_its_lease_ends(hotel: Hotel, sent: Sent) -> None:
     schedule(hotel)
-    assert (tick(), tick()) == (1, 0)
+    assert (run_tick(), run_tick()) == (1, 0)
 
 
-def test_a_handler_that_died_gets_its_ids_again(hotel: Hotel, sent: Sent) -> None:
-    """Whether worker, broker or beat is lost: the lease ends."""
+def test_tick_sends_an_item_again_after_its_lease_ended(hotel: Hotel, sent: Sent) -> None:
     schedule(hotel)
-    tick()
+    run_tick()
     with platform_context():
-        DueItem.objects.update(claim_at=timezone.now())  # the lease's end
+        DueItem.objects.update(claim_at=timezone.now())  # end of the lease
         assert tasks.tick() == 1
         assert DueItem.objects.get().claims == 2
     assert sent[0] == sent[1]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_oldest_due_item_is_told_whether_it_waits_or_is_in_hand(hotel: Hotel, sent: Sent) -> None:
-    def told() -> float:
-        with ThreadPoolExecutor(1) as thread:  # as the page asks: on a thread of its own
+def test_oldest_due_is_the_age_of_waiting_and_claimed_items(hotel: Hotel, sent: Sent) -> None:
+    def measure() -> float:
+        with ThreadPoolExecutor(1) as thread:  # the metrics page reads levels on a separate thread
             return thread.submit(metrics.oldest_due).result()
 
     schedule(hotel, after=datetime.timedelta(hours=1))
-    assert told() == 0
+    assert measure() == 0
     schedule(hotel, after=-datetime.timedelta(minutes=10))
-    assert 600 <= told() < 660
-    tick()
-    assert 600 <= told() < 660
+    assert 600 <= measure() < 660
+    run_tick()
+    assert 600 <= measure() < 660
     services.suspend_hotel(hotel_id=hotel.id)
-    assert told() == 0
+    assert measure() == 0
 
 
-def test_what_is_done_is_not_handed_out_again(hotel: Hotel, sent: Sent) -> None:
+def test_complete_removes_the_item(hotel: Hotel, sent: Sent) -> None:
     item = schedule(hotel)
-    tick()
+    run_tick()
     with hotel_context(hotel):
         due.complete(kind="reminder", ids=[item])
     with platform_context():
         assert not DueItem.objects.exists()
 
 
-def test_done_keeps_what_was_moved_into_the_future_meanwhile(hotel: Hotel, sent: Sent) -> None:
+def test_complete_keeps_an_item_that_was_rescheduled(hotel: Hotel, sent: Sent) -> None:
     item = schedule(hotel)
-    tick()
+    run_tick()
     schedule(hotel, item=item, after=datetime.timedelta(days=1))
     with hotel_context(hotel):
         due.complete(kind="reminder", ids=[item])
@@ -139,7 +138,7 @@ def test_done_keeps_what_was_moved_into_the_future_meanwhile(hotel: Hotel, sent:
         assert DueItem.objects.get().claims == 0
 
 
-def test_cancel_removes_what_is_not_due_yet(hotel: Hotel) -> None:
+def test_cancel_removes_an_item_that_is_not_due(hotel: Hotel) -> None:
     item = schedule(hotel, after=datetime.timedelta(days=1))
     with hotel_context(hotel):
         due.cancel(kind="reminder", ids=[item])
@@ -147,13 +146,13 @@ def test_cancel_removes_what_is_not_due_yet(hotel: Hotel) -> None:
         assert not DueItem.objects.exists()
 
 
-def test_scheduling_again_moves_the_item(hotel: Hotel, sent: Sent) -> None:
+def test_schedule_of_an_existing_item_changes_its_due_time(hotel: Hotel, sent: Sent) -> None:
     item = schedule(hotel, after=datetime.timedelta(days=1))
     schedule(hotel, item=item)
-    assert tick() == 1
+    assert run_tick() == 1
 
 
-def test_it_goes_with_the_transaction_that_made_it(hotel: Hotel) -> None:
+def test_rollback_removes_scheduled_items(hotel: Hotel) -> None:
     with transaction.atomic():
         schedule(hotel)
         transaction.set_rollback(True)
@@ -161,7 +160,7 @@ def test_it_goes_with_the_transaction_that_made_it(hotel: Hotel) -> None:
         assert not DueItem.objects.exists()
 
 
-def test_a_hotel_does_not_touch_another_hotels_items(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_cancel_does_not_remove_items_of_another_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
     item = schedule(other_hotel)
     with hotel_context(hotel):
         due.cancel(kind="reminder", ids=[item])
@@ -169,47 +168,47 @@ def test_a_hotel_does_not_touch_another_hotels_items(hotel: Hotel, other_hotel: 
         assert DueItem.objects.get().hotel_id == other_hotel.id
 
 
-def test_a_suspended_hotels_items_wait_until_it_is_resumed(hotel: Hotel, sent: Sent) -> None:
+def test_items_of_a_suspended_hotel_are_sent_after_it_is_resumed(hotel: Hotel, sent: Sent) -> None:
     schedule(hotel)
     services.suspend_hotel(hotel_id=hotel.id)
-    late = schedule(hotel)  # an import that was still running
-    assert tick() == 0
+    scheduled_later = schedule(hotel)  # by an import that was still running
+    assert run_tick() == 0
     services.resume_hotel(hotel_id=hotel.id)
-    assert tick() == 2
-    assert str(late) in {item for _hotel, ids in sent for item in ids}
+    assert run_tick() == 2
+    assert str(scheduled_later) in {item for _hotel, ids in sent for item in ids}
 
 
-def test_a_broker_that_is_away_gives_the_items_back(hotel: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Away:
+def test_items_are_released_if_the_broker_is_unavailable(
+    hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class UnavailableBroker:
         def apply_async(self, **_message: object) -> None:
             raise OperationalError("no broker")
 
-    monkeypatch.setitem(current_app.tasks, "tests.due", Away())
+    monkeypatch.setitem(current_app.tasks, "tests.due", UnavailableBroker())
     schedule(hotel)
-    assert tick() == 0
+    assert run_tick() == 0
     with platform_context():
         assert DueItem.objects.get().claim_at <= timezone.now()
 
 
-def test_a_kind_that_nobody_handles_is_refused(in_hotel: Hotel) -> None:
+def test_schedule_with_an_unregistered_kind_raises_lookup_error(in_hotel: Hotel) -> None:
     with pytest.raises(LookupError, match=r"due\.register"):
-        due.schedule(kind="unheard-of", items=[(uuid7(), timezone.now())])
+        due.schedule(kind="unknown", items=[(uuid7(), timezone.now())])
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_ticks_at_once_share_the_work(hotel: Hotel) -> None:
+def test_concurrent_claims_share_the_items(hotel: Hotel) -> None:
     for _ in range(4):
         schedule(hotel)
     with platform_context(), transaction.atomic():
         first = dispatch.claim(limit=3)
-        connection_of_first = connection.connection
-        assert connection_of_first is not None
-        claimed = _claim_elsewhere()
+        claimed = claim_on_another_connection()
     assert sum(len(batch.ids) for batch in first) == 3
     assert claimed == 1
 
 
-def _claim_elsewhere() -> int:
+def claim_on_another_connection() -> int:
     counts: list[int] = []
 
     def claim() -> None:

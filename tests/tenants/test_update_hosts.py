@@ -1,4 +1,4 @@
-"""Another slug and other domains over the platform's API."""
+"""Tests of changing a hotel's slug and domains in the platform's REST API."""
 
 from typing import Any
 
@@ -27,25 +27,25 @@ def patch(client: APIClient, hotel: Hotel, **body: Any) -> Any:
     return client.patch(f"/api/v1/hotels/{hotel.id}/", body)
 
 
-def test_it_gives_a_slug_and_exactly_these_domains(platform_api: APIClient, hotel: Hotel) -> None:
+def test_patch_with_slug_and_domains_replaces_both(platform_api: APIClient, hotel: Hotel) -> None:
     services.add_domain(hotel_id=hotel.id, host="old.example")
     services.add_domain(hotel_id=hotel.id, host="kept.example")
     response = patch(platform_api, hotel, slug="Renamed", domains=["KEPT.example", "new.example"])
     assert response.status_code == 200
     assert response.json()["slug"] == "renamed"
     assert response.json()["domains"] == ["kept.example", "new.example"]
-    for host, found in {
+    for host, is_known in {
         "renamed.localhost": True, "alpha.localhost": False,
         "kept.example": True, "new.example": True, "old.example": False,
     }.items():  # fmt: skip
-        assert (host_routing.resolve(host) is not None) is found
+        assert (host_routing.resolve(host) is not None) is is_known
     with platform_context():
         assert {"hotel.renamed", "hotel.domain_added", "hotel.domain_removed"} <= {
             event.event for event in object_timeline(hotel)
         }
 
 
-def test_what_is_not_named_stays(platform_api: APIClient, hotel: Hotel) -> None:
+def test_patch_with_one_property_keeps_the_other(platform_api: APIClient, hotel: Hotel) -> None:
     services.add_domain(hotel_id=hotel.id, host="kept.example")
     assert patch(platform_api, hotel, slug="renamed").json()["domains"] == ["kept.example"]
     assert patch(platform_api, hotel, domains=[]).json()["slug"] == "renamed"
@@ -69,7 +69,7 @@ def test_what_is_not_named_stays(platform_api: APIClient, hotel: Hotel) -> None:
         ({"schema": "hotel_beta"}, (400, "/problems/invalid")),
     ],
 )
-def test_what_can_not_be_changes_nothing(
+def test_patch_with_an_invalid_value_changes_nothing(
     platform_api: APIClient, hotel: Hotel, other_hotel: Hotel, body: Any, expected: tuple[int, str]
 ) -> None:
     services.add_domain(hotel_id=other_hotel.id, host="taken.example")
@@ -80,5 +80,5 @@ def test_what_can_not_be_changes_nothing(
     assert host_routing.resolve("new.example") is None
 
 
-def test_a_hotels_own_key_may_not(api: APIClient, hotel: Hotel) -> None:
+def test_patch_with_a_key_of_the_hotel_is_not_found(api: APIClient, hotel: Hotel) -> None:
     assert patch(api, hotel, slug="renamed").status_code == 404

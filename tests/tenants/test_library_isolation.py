@@ -1,4 +1,4 @@
-"""Caches, throttles, flags, content types and sessions: what libraries share between tenants by accident."""
+"""Tests that the state of libraries is separate per tenant: caches, throttles, flags, content types and sessions."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ from tenants.models import Hotel, User
 pytestmark = pytest.mark.django_db
 
 
-def test_a_cached_value_is_its_hotels(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_cached_values_are_separate_per_tenant(hotel: Hotel, other_hotel: Hotel) -> None:
     with hotel_context(hotel):
         cache.set("rate", "alpha's")
         cache.set_many({"a": 1, "b": 2})
-    for elsewhere in (hotel_context(other_hotel), platform_context()):
-        with elsewhere:
+    for other_context in (hotel_context(other_hotel), platform_context()):
+        with other_context:
             assert cache.get("rate") is None
             assert cache.get_many(["a", "b"]) == {}
             assert cache.add("rate", "another")
@@ -39,51 +39,51 @@ def test_a_cached_value_is_its_hotels(hotel: Hotel, other_hotel: Hotel) -> None:
         assert cache.get("a") == 1
 
 
-def test_a_cache_without_a_hotel_is_refused() -> None:
+def test_cache_without_a_context_raises_tenant_not_set() -> None:
     with pytest.raises(TenantNotSet):
         cache.get("rate")
 
 
-def test_a_throttle_counts_a_client_at_each_hotel_by_itself(
+def test_throttle_counts_requests_separately_per_hotel(
     hotel: Hotel, other_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api_settings, "DEFAULT_THROTTLE_RATES", {"client": "9/min", "anonymous": "2/min"})
 
-    def answers(host: str) -> list[int]:
+    def statuses(host: str) -> list[int]:
         return [APIClient(SERVER_NAME=host).get("/api/v1/rooms/").status_code for _ in range(3)]
 
-    assert answers("alpha.localhost") == [401, 401, 429]
-    assert answers("beta.localhost") == [401, 401, 429]
+    assert statuses("alpha.localhost") == [401, 401, 429]
+    assert statuses("beta.localhost") == [401, 401, 429]
 
 
-def flags(request: Any) -> tuple[bool | None, bool]:
+def active_flags(request: Any) -> tuple[bool | None, bool]:
     return waffle.flag_is_active(request, "board"), waffle.switch_is_active("mail")
 
 
-def test_a_flag_is_the_platforms_and_every_hotel_reads_it(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_flag_of_the_platform_applies_at_every_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
     request = RequestFactory().get("/")
     request.user = AnonymousUser()
     with TestCase.captureOnCommitCallbacks(execute=True), platform_context():
         flag = Flag.objects.create(name="board", everyone=True)
         Switch.objects.create(name="mail", active=True)
-    for one in (hotel, other_hotel):
-        with hotel_context(one):
-            assert flags(request) == (True, True)
+    for each_hotel in (hotel, other_hotel):
+        with hotel_context(each_hotel):
+            assert active_flags(request) == (True, True)
     with TestCase.captureOnCommitCallbacks(execute=True), platform_context():
         flag.everyone = None
         flag.save()
-    for one in (hotel, other_hotel):
-        with hotel_context(one):
-            assert flags(request) == (False, True)  # at once, though each hotel has read it before
+    for each_hotel in (hotel, other_hotel):
+        with hotel_context(each_hotel):
+            assert active_flags(request) == (False, True)  # not a stale value from each hotel's cache
 
 
-def test_a_flag_can_not_be_set_at_a_hotel(in_hotel: Hotel) -> None:
+def test_flag_cannot_be_created_in_a_hotels_context(in_hotel: Hotel) -> None:
     for model in (Flag, Switch):
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
             model.objects.create(name="board")
 
 
-def test_a_flag_that_is_for_staff_asks_the_hotels_own_person(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_flag_for_staff_applies_to_staff_of_the_current_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
     with platform_context():
         Flag.objects.create(name="board", staff=True, superusers=False)
     request = RequestFactory().get("/")
@@ -95,59 +95,59 @@ def test_a_flag_that_is_for_staff_asks_the_hotels_own_person(hotel: Hotel, other
         assert not waffle.flag_is_active(request, "board")
 
 
-def test_a_content_type_is_the_same_row_everywhere(hotel: Hotel, other_hotel: Hotel) -> None:
-    found = set()
-    for where in (hotel_context(hotel), hotel_context(other_hotel), platform_context()):
+def test_content_types_are_shared_and_read_only(hotel: Hotel, other_hotel: Hotel) -> None:
+    ids = set()
+    for context in (hotel_context(hotel), hotel_context(other_hotel), platform_context()):
         ContentType.objects.clear_cache()
-        with where:
-            found.add(ContentType.objects.get_for_model(Room).pk)
-    assert len(found) == 1
+        with context:
+            ids.add(ContentType.objects.get_for_model(Room).pk)
+    assert len(ids) == 1
     with (
         hotel_context(hotel),
         pytest.raises(ProgrammingError, match="permission denied"),
         transaction.atomic(),
     ):
-        ContentType.objects.create(app_label="nobody", model="nothing")
+        ContentType.objects.create(app_label="locks", model="unknown")
 
 
-def test_a_session_of_one_hotel_means_nothing_at_the_next(hotel: Hotel, staff: Client) -> None:
+def test_session_cookie_is_not_valid_at_other_hosts(hotel: Hotel, staff: Client) -> None:
     cookies = staff.cookies.output(header="", sep=";")
     for host, expected in (("alpha.localhost", 200), ("beta.localhost", 302), ("localhost", 302)):
-        copied = Client(SERVER_NAME=host)
-        copied.cookies.load(cookies)
-        assert copied.get("/admin/").status_code == expected
+        client = Client(SERVER_NAME=host)
+        client.cookies.load(cookies)
+        assert client.get("/admin/").status_code == expected
 
 
-def test_a_session_is_stored_in_its_hotels_schema(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_sessions_are_stored_in_the_schema_of_their_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
     with hotel_context(hotel):
         session = SessionStore()
         session["seen"] = 1
         session.save()
-    for elsewhere in (hotel_context(other_hotel), platform_context()):
-        with elsewhere:
+    for other_context in (hotel_context(other_hotel), platform_context()):
+        with other_context:
             assert not Session.objects.filter(session_key=session.session_key).exists()
             assert SessionStore(session.session_key).get("seen") is None
     with hotel_context(hotel):
         assert SessionStore(session.session_key)["seen"] == 1
 
 
-def test_a_command_of_ours_runs_for_the_platform_and_leaves_nothing_set(
+def test_command_runs_in_the_platforms_context_and_restores_the_previous_one(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
-    monkeypatch.setattr(ListHotels, "run", lambda _self, **_options: seen.append(tenant_or_none()))
+    tenants = []
+    monkeypatch.setattr(ListHotels, "run", lambda _self, **_options: tenants.append(tenant_or_none()))
     call_command("list_hotels")
     with hotel_context(hotel):
         call_command("list_hotels")
         assert tenant_or_none() == hotel.tenant
-    assert [tenant.schema for tenant in seen if tenant] == ["public", "public"]
+    assert [tenant.schema for tenant in tenants if tenant] == ["public", "public"]
     assert tenant_or_none() is None
 
 
-def test_a_command_that_sets_no_hotel_is_told_so(hotel: Hotel) -> None:
-    class Careless(BaseCommand):
+def test_command_without_a_context_raises_tenant_not_set(hotel: Hotel) -> None:
+    class CommandWithoutContext(BaseCommand):
         def handle(self, *_args: Any, **_options: Any) -> None:
             self.stdout.write(str(Room.objects.count()))
 
     with pytest.raises(TenantNotSet, match="hotel_context"):
-        call_command(Careless())
+        call_command(CommandWithoutContext())
