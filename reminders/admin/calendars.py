@@ -100,8 +100,8 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
         if not (report := calendar.last_report):
             return "-"
         return gettext(
-            "%(events)s events: %(created)s created, %(updated)s updated, %(cancelled)s cancelled, %(rejected)s "
-            "rejected, %(without_room)s without the room, %(removed)s removed, %(closed_nights)s nights closed"
+            "Events: %(events)s (%(created)s created, %(updated)s updated, %(cancelled)s cancelled, %(rejected)s "
+            "rejected, %(without_room)s without the room, %(removed)s removed). Closed nights: %(closed_nights)s."
         ) % {**report, "rejected": len(report["rejected"]), "without_room": len(report["without_room"])}
 
     @display(description=_("events with problems"))

@@ -1,4 +1,4 @@
-"""Bookings, clocks and mails for the tests of reminders."""
+"""Fixtures of the tests of reminders."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -16,18 +16,18 @@ Clock = Callable[[str], None]
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """clock("2030-05-01 10:00"): what the time is, in UTC, for whoever asks Django."""
+    """Return a function that sets the time that Django returns, in UTC: clock("2030-05-01 10:00")."""
 
-    def set_to(moment: str) -> None:
-        now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    def set_time(value: str) -> None:
+        now = datetime.fromisoformat(value).replace(tzinfo=UTC)
         monkeypatch.setattr(timezone, "now", lambda: now)
 
-    return set_to
+    return set_time
 
 
 @pytest.fixture
 def book(in_hotel: Hotel) -> Callable[..., Reservation]:
-    """book("R1", "2030-05-10", "2030-05-12", language="es"): a reservation through the service."""
+    """Return a function that stores a reservation: book("R1", "2030-05-10", "2030-05-12", language="es")."""
 
     def make(number: str, arrival: str, departure: str, **fields: Any) -> Reservation:
         values = {

@@ -21,7 +21,7 @@ FIRST, LAST = date(2016, 3, 26), date(2016, 3, 28)
 
 
 def expected_reminders(rows: list[Row]) -> set[tuple[str, int, str]]:
-    """Booking number, days before arrival and date of sending, computed from the rows alone."""
+    """Return booking number, days before arrival and date of sending, computed from the rows alone."""
     reminders = set()
     for row in rows:
         for days in (7, 1):

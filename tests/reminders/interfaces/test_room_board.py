@@ -1,4 +1,4 @@
-"""The room board says who stays in a room, to who may know it."""
+"""Tests of the guest names on the room board."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,7 +19,7 @@ BOARD = "/admin/locks/room/board/"
 
 @pytest.fixture
 def reservation(in_hotel: Hotel, book: Callable[..., Reservation]) -> Reservation:
-    """Ana Lima, in room 101 from today."""
+    """Return a reservation of Ana Lima with a stay in room 101 from today."""
     today = selectors.today()
     tomorrow = today + timedelta(days=1)
     room = services.ensure_rooms({"double": 1})["double"][0]
@@ -29,14 +29,16 @@ def reservation(in_hotel: Hotel, book: Callable[..., Reservation]) -> Reservatio
     return reservation
 
 
-def test_a_guest_is_named_and_leads_to_the_reservation(staff: Client, reservation: Reservation) -> None:
+def test_board_shows_the_guest_with_a_link_to_the_reservation(
+    staff: Client, reservation: Reservation
+) -> None:
     page = staff.get(BOARD).content.decode()
     assert 'data-guest="Ana Lima"' in page
     assert f'data-url="/admin/reminders/reservation/{reservation.pk}/change/"' in page
     assert staff.get(f"/admin/reminders/reservation/{reservation.pk}/change/").status_code == 200
 
 
-def test_who_may_not_read_reservations_sees_no_name(
+def test_board_hides_guests_from_users_without_the_reservations_scope(
     staff: Client, hotel: Hotel, reservation: Reservation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hotel_context(hotel):

@@ -1,4 +1,4 @@
-"""Over REST: versions of a reservation, what is refused and how it says so, and what is stored of odd input."""
+"""Tests of the REST API of reservations: versions, validation and the normalization of input."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,45 +23,45 @@ BODY = {
 Put = Callable[..., Any]
 
 
-def address(number: str = "R1") -> str:
+def url(number: str = "R1") -> str:
     return f"/api/v1/reservations/by-external-id/{quote(number, safe='')}/"
 
 
 @pytest.fixture
 def put(api: APIClient, clock: Clock) -> Put:
-    """put("R1", if_match='"..."', adults=3)"""
+    """Return a function that puts a reservation: put("R1", if_match='"..."', adults=3)."""
     clock("2030-05-01 12:00")
 
     def send(number: str = "R1", *, if_match: str | None = None, **changes: Any) -> Any:
         headers = {} if if_match is None else {"If-Match": if_match}
-        return api.put(address(number), {**BODY, **changes}, headers=headers)
+        return api.put(url(number), {**BODY, **changes}, headers=headers)
 
     return send
 
 
-def test_each_change_has_a_version_of_its_own(put: Put, api: APIClient) -> None:
-    made = put()
-    assert made["ETag"] == api.get(address())["ETag"] == put()["ETag"]
-    assert api.get(f"/api/v1/reservations/{made.json()['id']}/")["ETag"] == made["ETag"]
+def test_etag_is_the_same_until_the_reservation_changes(put: Put, api: APIClient) -> None:
+    created = put()
+    assert created["ETag"] == api.get(url())["ETag"] == put()["ETag"]
+    assert api.get(f"/api/v1/reservations/{created.json()['id']}/")["ETag"] == created["ETag"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_from_an_old_version_is_refused(put: Put, hotel: Hotel) -> None:
+def test_put_with_an_old_etag_returns_a_conflict(put: Put, hotel: Hotel) -> None:
     assert not get_connection().in_atomic_block
     first = put()["ETag"]
     second = put(if_match=first, adults=3)
     assert (second.status_code, second.json()["adults"]) == (200, 3)
     assert second["ETag"] != first
-    refused = put(if_match=first, guest_name="Eva Sol")
-    assert (refused.status_code, refused.json()["type"]) == (412, "/problems/reservation-conflict")
+    response = put(if_match=first, guest_name="Eva Sol")
+    assert (response.status_code, response.json()["type"]) == (412, "/problems/reservation-conflict")
     assert put(if_match=second["ETag"], guest_name="Eva Sol").json()["guest_name"] == "Eva Sol"
     with hotel_context(hotel):
-        assert Reservation.objects.get().adults == 1  # what is left out goes back to its default
+        assert Reservation.objects.get().adults == 1  # omitted fields are reset
 
 
-def test_if_match_wants_one_that_is_there(put: Put, hotel: Hotel) -> None:
-    for seen in ("*", '"20300501T120000.000000"', "nonsense"):
-        assert put(if_match=seen).status_code == 412
+def test_put_with_if_match_requires_an_existing_reservation(put: Put, hotel: Hotel) -> None:
+    for etag in ("*", '"20300501T120000.000000"', "nonsense"):
+        assert put(if_match=etag).status_code == 412
     with hotel_context(hotel):
         assert not Reservation.objects.exists()
     put()
@@ -79,7 +79,7 @@ def test_if_match_wants_one_that_is_there(put: Put, hotel: Hotel) -> None:
         ({"guest_email": "eva@example.com", "language": "pt-BR"}, {"2030-05-03", "2030-05-09"}),
     ],
 )
-def test_a_change_and_its_plan_are_one(
+def test_put_plans_the_reminders_again(
     put: Put, hotel: Hotel, changes: dict[str, str], scheduled: set[str]
 ) -> None:
     put()
@@ -92,13 +92,13 @@ def test_a_change_and_its_plan_are_one(
         )
 
 
-def test_a_plan_that_fails_takes_the_change_back(
+def test_put_is_rolled_back_if_planning_fails(
     put: Put, api: APIClient, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put()
 
     def fail(**_kwargs: Any) -> None:
-        raise RuntimeError("the queue is away")
+        raise RuntimeError("the due queue is not available")
 
     api.raise_request_exception = False
     monkeypatch.setattr("tenants.queue.due.schedule", fail)
@@ -133,18 +133,20 @@ def test_a_plan_that_fails_takes_the_change_back(
         ({"guestname": "Ana"}, "/guestname"),
     ],
 )
-def test_it_says_which_field_is_wrong(put: Put, hotel: Hotel, changes: dict[str, Any], pointer: str) -> None:
-    refused = put(**changes)
-    assert refused.status_code == 400, refused.json()
-    assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
+def test_put_with_an_invalid_value_points_to_the_field(
+    put: Put, hotel: Hotel, changes: dict[str, Any], pointer: str
+) -> None:
+    response = put(**changes)
+    assert response.status_code == 400, response.json()
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
     with hotel_context(hotel):
         assert not Reservation.objects.exists()
 
 
 @pytest.mark.parametrize("number", ["R" * 65, " ", "\x00"])
-def test_a_number_that_can_not_be_one_is_refused(put: Put, number: str) -> None:
-    refused = put(number)
-    assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-reservation")
+def test_put_with_an_invalid_number_is_rejected(put: Put, number: str) -> None:
+    response = put(number)
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-reservation")
 
 
 @pytest.mark.parametrize(
@@ -158,59 +160,59 @@ def test_a_number_that_can_not_be_one_is_refused(put: Put, number: str) -> None:
         ("Robert'); DROP TABLE reminders_reservation;--", "Robert'); DROP TABLE reminders_reservation;--"),
     ],
 )
-def test_names_are_stored_as_one_line_and_as_they_are_written(put: Put, name: str, stored: str) -> None:
+def test_names_are_stored_on_one_line_and_otherwise_unchanged(put: Put, name: str, stored: str) -> None:
     assert put(guest_name=name).json()["guest_name"] == stored
 
 
-def test_the_same_number_written_untidily_is_the_same_reservation(put: Put, hotel: Hotel) -> None:
+def test_number_with_extra_whitespace_is_the_same_reservation(put: Put, hotel: Hotel) -> None:
     assert put("R 1").status_code == 201
     assert put(" R\t 1 ").status_code == 200
     with hotel_context(hotel):
         assert Reservation.objects.count() == 1
 
 
-def test_it_finds_a_guest_however_the_address_is_written(put: Put, api: APIClient) -> None:
+def test_filter_by_guest_email_ignores_case(put: Put, api: APIClient) -> None:
     put(guest_email="Ana@Example.com")
     put("R2", guest_email="eva@example.com")
-    found = api.get("/api/v1/reservations/?guest_email=ANA@example.COM").json()["results"]
-    assert [reservation["external_id"] for reservation in found] == ["R1"]
+    reservations = api.get("/api/v1/reservations/?guest_email=ANA@example.COM").json()["results"]
+    assert [reservation["external_id"] for reservation in reservations] == ["R1"]
 
 
 @pytest.mark.parametrize("number", ["a\0b", "a  b", " a b ", "a\u200b b"])
-def test_it_is_read_by_what_it_was_stored_under(api: APIClient, put: Put, number: str) -> None:
+def test_get_normalizes_the_number_as_put_does(api: APIClient, put: Put, number: str) -> None:
     stored = put(number)
     assert (stored.status_code, stored.json()["external_id"]) == (201, "a b")
-    assert api.get(address(number)).json()["id"] == stored.json()["id"]
+    assert api.get(url(number)).json()["id"] == stored.json()["id"]
 
 
-def test_an_error_of_the_service_points_as_the_others_do(put: Put) -> None:
-    answer = put(guest_name="\u200b")
-    assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"pointer": "/guest_name", "detail": "This field cannot be blank."}]
+def test_errors_of_the_service_have_a_pointer(put: Put) -> None:
+    response = put(guest_name="\u200b")
+    assert response.status_code == 422
+    assert response.json()["errors"] == [{"pointer": "/guest_name", "detail": "This field cannot be blank."}]
 
 
-def test_cancelling_names_the_new_version(api: APIClient, put: Put) -> None:
-    made = put()
-    cancelled = api.post(f"/api/v1/reservations/{made.json()['id']}/cancel/")
-    assert cancelled["ETag"] not in {"", made["ETag"]}
-    assert put(if_match=made["ETag"], status="cancelled").status_code == 412
+def test_cancel_returns_the_etag_of_the_new_version(api: APIClient, put: Put) -> None:
+    created = put()
+    cancelled = api.post(f"/api/v1/reservations/{created.json()['id']}/cancel/")
+    assert cancelled["ETag"] not in {"", created["ETag"]}
+    assert put(if_match=created["ETag"], status="cancelled").status_code == 412
     assert put(if_match=cancelled["ETag"], status="cancelled").status_code == 200
 
 
-def test_the_reminders_of_what_is_not_there_are_none(api: APIClient) -> None:
-    nobody = "00000000-0000-0000-0000-000000000000"
+def test_reminders_filtered_by_an_unknown_id_are_empty(api: APIClient) -> None:
+    unknown_id = "00000000-0000-0000-0000-000000000000"
     for name in ("reservation", "rule"):
-        assert api.get(f"/api/v1/reminders/?{name}={nobody}").json()["results"] == []
+        assert api.get(f"/api/v1/reminders/?{name}={unknown_id}").json()["results"] == []
 
 
 @pytest.mark.parametrize(("country", "stored"), [("es", "ES"), ("Esp", "ESP"), ("", "")])
-def test_a_country_is_told_by_its_letters(put: Put, country: str, stored: str) -> None:
+def test_country_is_stored_in_upper_case(put: Put, country: str, stored: str) -> None:
     assert put(country=country).json()["country"] == stored
 
 
 @pytest.mark.parametrize("country", ["!!", "123", "E", "Portugal"])
-def test_what_is_no_country_is_refused(put: Put, country: str) -> None:
-    answer = put(country=country)
-    assert answer.status_code == 400
-    assert {error["pointer"] for error in answer.json()["errors"]} == {"/country"}
-    assert "Enter a country code such as ESP or ES" in str(answer.json()["errors"])
+def test_put_with_an_invalid_country_is_rejected(put: Put, country: str) -> None:
+    response = put(country=country)
+    assert response.status_code == 400
+    assert {error["pointer"] for error in response.json()["errors"]} == {"/country"}
+    assert "Enter a country code such as ESP or ES" in str(response.json()["errors"])

@@ -1,4 +1,4 @@
-"""The first page of the hotel's admin: who comes today, and how its mails go."""
+"""Tests of the panels on the start page of the hotel's admin."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,7 +14,9 @@ from tenants.models import Hotel
 pytestmark = pytest.mark.django_db
 
 
-def test_who_arrives_today_is_named(staff: Client, hotel: Hotel, book: Callable[..., Reservation]) -> None:
+def test_start_page_lists_the_guests_arriving_today(
+    staff: Client, hotel: Hotel, book: Callable[..., Reservation]
+) -> None:
     with hotel_context(hotel):
         day = today()
     guest = book("R1", f"{day}", f"{day + timedelta(days=2)}")
@@ -24,7 +26,9 @@ def test_who_arrives_today_is_named(staff: Client, hotel: Hotel, book: Callable[
     assert f"/admin/reminders/reservation/{other.id}/change/" not in content
 
 
-def test_a_day_without_arrivals_has_the_chart_alone(staff: Client, book: Callable[..., Reservation]) -> None:
+def test_start_page_without_arrivals_shows_only_the_chart(
+    staff: Client, book: Callable[..., Reservation]
+) -> None:
     content = staff.get("/admin/").content.decode()
     assert "rm-chart" in content
     assert "rm-arrivals" not in content

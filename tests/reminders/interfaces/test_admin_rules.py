@@ -1,4 +1,4 @@
-"""Rules in the admin speak their reader's language, and a preview shows a mail as it would look."""
+"""Tests of the admin pages of rules and their templates."""
 
 import base64
 import hashlib
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.django_db
 RULES = "/admin/reminders/rule/"
 
 
-def form_of(rule: Rule, *, name: str) -> dict[str, object]:
+def form_data(rule: Rule, *, name: str) -> dict[str, object]:
     templates = list(Template.objects.filter(rule=rule).order_by("language"))
-    form: dict[str, object] = {
+    data: dict[str, object] = {
         "name": name, "is_active": "on", "anchor": rule.anchor, "offset_days": rule.offset_days,
         "offset_hours": rule.offset_hours, "send_at": str(rule.send_at), "window_hours": rule.window_hours,
         "late_policy": rule.late_policy, "guests": rule.guests, "room_types": "", "sources": "",
@@ -31,12 +31,12 @@ def form_of(rule: Rule, *, name: str) -> dict[str, object]:
     }  # fmt: skip
     for number, template in enumerate(templates):
         for field in ("id", "language", "subject", "text", "html"):
-            form[f"templates-{number}-{field}"] = str(getattr(template, field))
-        form[f"templates-{number}-rule"] = str(rule.id)
-    return form
+            data[f"templates-{number}-{field}"] = str(getattr(template, field))
+        data[f"templates-{number}-rule"] = str(rule.id)
+    return data
 
 
-def test_a_first_rule_keeps_its_name_when_it_is_saved_in_another_language(
+def test_default_rule_saved_in_another_language_keeps_its_stored_name(
     staff: Client, in_hotel: object
 ) -> None:
     rule = Rule.objects.get(name="7 days before arrival")
@@ -44,16 +44,18 @@ def test_a_first_rule_keeps_its_name_when_it_is_saved_in_another_language(
     page = staff.get(f"{RULES}{rule.id}/change/").content.decode()
     assert 'value="7 días antes de la llegada"' in page
     assert 'value="10:00"' in page
-    saved = staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="7 días antes de la llegada"))
-    assert saved.status_code == 302, saved.context["errors"]
+    response = staff.post(f"{RULES}{rule.id}/change/", form_data(rule, name="7 días antes de la llegada"))
+    assert response.status_code == 302, response.context["errors"]
     rule.refresh_from_db()
     assert rule.name == "7 days before arrival"
-    staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="Una semana antes"))
+    staff.post(f"{RULES}{rule.id}/change/", form_data(rule, name="Una semana antes"))
     rule.refresh_from_db()
     assert rule.name == "Una semana antes"
 
 
-def test_the_page_s_policy_lets_a_preview_go_dark(staff: Client, book: Callable[..., Reservation]) -> None:
+def test_content_security_policy_allows_the_dark_mode_style_of_the_preview(
+    staff: Client, book: Callable[..., Reservation]
+) -> None:
     day = timezone.now().date()
     book("R1", f"{day}", f"{day + timedelta(days=1)}")
     template = Template.objects.order_by("id")[0]
@@ -66,7 +68,7 @@ def test_the_page_s_policy_lets_a_preview_go_dark(staff: Client, book: Callable[
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"offset_days": 731}, "less than or equal to 730"),
         ({"offset_hours": 17_521}, "less than or equal to 17520"),
@@ -76,18 +78,18 @@ def test_the_page_s_policy_lets_a_preview_go_dark(staff: Client, book: Callable[
         ({"min_nights": 5, "max_nights": 4}, "less than the minimum"),
     ],
 )
-def test_a_rule_that_can_not_be_is_refused_at_its_field(
-    staff: Client, in_hotel: object, changed: dict[str, int], said: str
+def test_rule_with_an_invalid_value_shows_the_error_at_the_field(
+    staff: Client, in_hotel: object, changed: dict[str, int], message: str
 ) -> None:
     rule = Rule.objects.get(name="7 days before arrival")
-    answer = staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="x") | changed)
-    assert answer.status_code == 200
-    errors = answer.context["adminform"].form.errors
+    response = staff.post(f"{RULES}{rule.id}/change/", form_data(rule, name="x") | changed)
+    assert response.status_code == 200
+    errors = response.context["adminform"].form.errors
     assert set(errors) <= set(changed)
-    assert said in str(errors)
+    assert message in str(errors)
 
 
-def test_a_rule_names_what_its_conditions_are_compared_with(
+def test_rule_page_lists_the_room_types_and_sources_in_use(
     staff: Client, book: Callable[..., Reservation]
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12", room_type="A", source="Direct")
@@ -96,66 +98,66 @@ def test_a_rule_names_what_its_conditions_are_compared_with(
     page = staff.get(f"{RULES}{rule.id}/change/").content.decode()
     assert "In use: A, C." in page
     assert "In use: Direct." in page
-    saved = staff.post(f"{RULES}{rule.id}/change/", form_of(rule, name="x") | {"room_types": "A, C"})
-    assert saved.status_code == 302, saved.context["errors"]
+    response = staff.post(f"{RULES}{rule.id}/change/", form_data(rule, name="x") | {"room_types": "A, C"})
+    assert response.status_code == 302, response.context["errors"]
     rule.refresh_from_db()
     assert rule.room_types == ["A", "C"]
 
 
-def test_an_active_rule_has_words(staff: Client, in_hotel: object) -> None:
+def test_active_rule_can_not_be_saved_without_a_template(staff: Client, in_hotel: object) -> None:
     rule = Rule.objects.get(name="7 days before arrival")
-    new = form_of(rule, name="no words") | {"templates-TOTAL_FORMS": 0, "templates-INITIAL_FORMS": 0}
-    refused = staff.post(f"{RULES}add/", new)
-    assert "An active rule needs a template" in unescape(refused.content.decode())
-    assert "An active rule needs a template" in str(*refused.context["messages"])  # its tab is not the first
-    assert not Rule.objects.filter(name="no words").exists()
+    new = form_data(rule, name="new rule") | {"templates-TOTAL_FORMS": 0, "templates-INITIAL_FORMS": 0}
+    response = staff.post(f"{RULES}add/", new)
+    assert "An active rule needs a template" in unescape(response.content.decode())
+    assert "An active rule needs a template" in str(*response.context["messages"])  # the tab may be hidden
+    assert not Rule.objects.filter(name="new rule").exists()
     assert staff.post(f"{RULES}add/", {**new, "is_active": ""}).status_code == 302
-    without = form_of(rule, name="x") | {f"templates-{number}-DELETE": "on" for number in range(3)}
+    deleted = form_data(rule, name="x") | {f"templates-{number}-DELETE": "on" for number in range(3)}
     assert "An active rule needs a template" in unescape(
-        staff.post(f"{RULES}{rule.id}/change/", without).content.decode()
+        staff.post(f"{RULES}{rule.id}/change/", deleted).content.decode()
     )
-    del without["templates-1-DELETE"]
-    assert staff.post(f"{RULES}{rule.id}/change/", without).status_code == 302
+    del deleted["templates-1-DELETE"]
+    assert staff.post(f"{RULES}{rule.id}/change/", deleted).status_code == 302
     assert rule.templates.count() == 1
 
 
-def test_the_last_template_of_an_active_rule_stays(staff: Client, in_hotel: object) -> None:
+def test_last_template_of_an_active_rule_can_not_be_deleted(staff: Client, in_hotel: object) -> None:
     templates = Template.objects.filter(rule__name="7 days before arrival")
-    chosen = {"action": "delete_selected", "_selected_action": [str(t.id) for t in templates], "post": "yes"}
-    refused = staff.post("/admin/reminders/template/", chosen)
-    assert "needs a template" in unescape(refused.content.decode())
+    data = {"action": "delete_selected", "_selected_action": [str(t.id) for t in templates], "post": "yes"}
+    response = staff.post("/admin/reminders/template/", data)
+    assert "needs a template" in unescape(response.content.decode())
     assert templates.all().count() == 3
-    one = f"/admin/reminders/template/{templates[0].id}/delete/"
-    assert staff.post(one, {"post": "yes"}).status_code == 302
+    delete_url = f"/admin/reminders/template/{templates[0].id}/delete/"
+    assert staff.post(delete_url, {"post": "yes"}).status_code == 302
     assert templates.all().count() == 2
     Rule.objects.update(is_active=False)
-    staff.post("/admin/reminders/template/", chosen)
+    staff.post("/admin/reminders/template/", data)
     assert not templates.all().exists()
 
 
 @pytest.mark.parametrize(("language", "stored"), [(" PT_br ", "pt-br"), ("español", ""), ("e", "")])
-def test_a_templates_language_is_one(staff: Client, in_hotel: object, language: str, stored: str) -> None:
+def test_language_of_a_template_is_validated_and_normalized(
+    staff: Client, in_hotel: object, language: str, stored: str
+) -> None:
     rule = Rule.objects.get(name="7 days before arrival")
     data = {"rule": rule.id, "language": language, "subject": "x", "text": "x", "html": "x"}
-    answer = staff.post("/admin/reminders/template/add/", data)
-    assert answer.status_code == (302 if stored else 200)
+    response = staff.post("/admin/reminders/template/add/", data)
+    assert response.status_code == (302 if stored else 200)
     assert rule.templates.filter(language=stored).exists() == bool(stored)
 
 
-def test_who_may_only_look_sees_rules_and_templates(staff: Client, in_hotel: object) -> None:
+def test_auditor_sees_rules_and_templates_without_a_save_button(staff: Client, in_hotel: object) -> None:
     User.objects.update(role=Role.AUDITOR)
-    for thing in (Rule.objects.order_by("id")[0], Template.objects.order_by("id")[0]):
-        page = staff.get(f"/admin/reminders/{thing._meta.model_name}/{thing.pk}/change/")
+    for row in (Rule.objects.order_by("id")[0], Template.objects.order_by("id")[0]):
+        page = staff.get(f"/admin/reminders/{row._meta.model_name}/{row.pk}/change/")
         assert page.status_code == 200
         assert b'name="_save"' not in page.content
 
 
-def test_a_variable_that_is_not_there_is_told_in_the_readers_language(
-    staff: Client, in_hotel: object
-) -> None:
+def test_unknown_variable_is_reported_in_the_language_of_the_user(staff: Client, in_hotel: object) -> None:
     staff.post("/admin/language/", {"language": "es"})
     rule = Rule.objects.get(name="7 days before arrival")
     data = {"rule": rule.id, "language": "fr", "subject": "{{ nmae }}", "text": "x", "html": "x"}
-    answer = staff.post("/admin/reminders/template/add/", data)
-    [error] = answer.context["adminform"].form.errors["subject"]
+    response = staff.post("/admin/reminders/template/add/", data)
+    [error] = response.context["adminform"].form.errors["subject"]
     assert error.startswith("Variable desconocida: nmae. Variables disponibles: adults, arrival")

@@ -1,4 +1,4 @@
-"""A reservation that changes brings its reminders along, in the same transaction."""
+"""Tests of the planner: reminders are created, moved and cancelled with their reservation."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time
@@ -20,32 +20,32 @@ pytestmark = pytest.mark.django_db
 Book = Callable[..., Reservation]
 
 
-def plans() -> dict[tuple[str, int], tuple[str, str]]:
-    """(arrival, days before) -> (status, planned moment)."""
+def reminders_by_key() -> dict[tuple[str, int], tuple[str, str]]:
+    """Return the status and the planned time by arrival and offset in days."""
     return {
         (f"{r.arrival}", r.rule.offset_days): (r.status, f"{r.planned_for:%Y-%m-%d %H:%M}")
         for r in Reminder.objects.select_related("rule")
     }
 
 
-def waiting() -> dict[str, str]:
-    """What the due queue has: reminder -> moment."""
+def due_times() -> dict[str, str]:
+    """Return the due times of reminders in the due queue."""
     return {
         f"{item.item_id}": f"{item.due_at:%Y-%m-%d %H:%M}" for item in DueItem.objects.filter(kind="reminder")
     }
 
 
-def test_a_new_reservation_gets_both_reminders(book: Book, clock: Clock) -> None:
+def test_new_reservation_gets_a_reminder_for_each_rule(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     book("R1", "2030-05-10", "2030-05-12")
-    assert plans() == {
+    assert reminders_by_key() == {
         ("2030-05-10", 7): ("scheduled", "2030-05-03 09:00"),
         ("2030-05-10", 1): ("scheduled", "2030-05-09 09:00"),
     }
-    assert sorted(waiting().values()) == ["2030-05-03 09:00", "2030-05-09 09:00"]
+    assert sorted(due_times().values()) == ["2030-05-03 09:00", "2030-05-09 09:00"]
 
 
-def test_storing_the_same_again_changes_nothing(book: Book, clock: Clock) -> None:
+def test_storing_the_same_values_again_changes_nothing(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     first = book("R1", "2030-05-10", "2030-05-12")
     before = list(Reminder.objects.order_by("id").values())
@@ -53,19 +53,19 @@ def test_storing_the_same_again_changes_nothing(book: Book, clock: Clock) -> Non
     assert list(Reminder.objects.order_by("id").values()) == before
 
 
-def test_new_dates_move_the_reminders_and_the_old_dates_bring_them_back(book: Book, clock: Clock) -> None:
+def test_changed_dates_replace_the_reminders_and_the_old_dates_restore_them(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     book("R1", "2030-05-20", "2030-05-22")
-    assert plans() == {
+    assert reminders_by_key() == {
         ("2030-05-10", 7): ("cancelled", "2030-05-03 09:00"),
         ("2030-05-10", 1): ("cancelled", "2030-05-09 09:00"),
         ("2030-05-20", 7): ("scheduled", "2030-05-13 09:00"),
         ("2030-05-20", 1): ("scheduled", "2030-05-19 09:00"),
     }
-    assert sorted(waiting().values()) == ["2030-05-13 09:00", "2030-05-19 09:00"]
+    assert sorted(due_times().values()) == ["2030-05-13 09:00", "2030-05-19 09:00"]
     book("R1", "2030-05-10", "2030-05-12")
-    assert {key: status for key, (status, _at) in plans().items()} == {
+    assert {key: status for key, (status, _at) in reminders_by_key().items()} == {
         ("2030-05-10", 7): "scheduled",
         ("2030-05-10", 1): "scheduled",
         ("2030-05-20", 7): "cancelled",
@@ -73,54 +73,54 @@ def test_new_dates_move_the_reminders_and_the_old_dates_bring_them_back(book: Bo
     }
 
 
-def test_what_was_sent_is_not_planned_again(book: Book, clock: Clock) -> None:
+def test_sent_reminder_is_not_planned_again(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     Reminder.objects.filter(rule__offset_days=7).update(status="sent")
     book("R1", "2030-05-20", "2030-05-22")
     book("R1", "2030-05-10", "2030-05-12", guest_name="Ana de Lima")
-    assert plans()["2030-05-10", 7][0] == "sent"
+    assert reminders_by_key()["2030-05-10", 7][0] == "sent"
 
 
-def test_a_cancelled_reservation_has_nothing_to_go(book: Book, clock: Clock) -> None:
+def test_cancelled_reservation_has_no_scheduled_reminders(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     reservation = book("R1", "2030-05-10", "2030-05-12")
     cancel_reservation(reservation_id=reservation.id)
-    assert {status for status, _at in plans().values()} == {"cancelled"}
-    assert waiting() == {}
-    book("R1", "2030-05-10", "2030-05-12")  # the hotel's system says that it stands again
-    assert {status for status, _at in plans().values()} == {"scheduled"}
+    assert {status for status, _at in reminders_by_key().values()} == {"cancelled"}
+    assert due_times() == {}
+    book("R1", "2030-05-10", "2030-05-12")  # the PMS says that it is booked again
+    assert {status for status, _at in reminders_by_key().values()} == {"scheduled"}
 
 
-def test_what_a_person_cancelled_stays_cancelled(book: Book, clock: Clock) -> None:
+def test_reminder_cancelled_by_staff_stays_cancelled_until_they_send_it(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     cancel_reminder(reminder_id=Reminder.objects.get(rule__offset_days=7).id)
     book("R1", "2030-05-10", "2030-05-12", guest_name="Ana de Lima")
-    assert plans()["2030-05-10", 7][0] == "cancelled"
+    assert reminders_by_key()["2030-05-10", 7][0] == "cancelled"
     send_now(reminder_id=Reminder.objects.get(rule__offset_days=7).id)
-    assert plans()["2030-05-10", 7] == ("scheduled", "2030-05-01 12:00")
+    assert reminders_by_key()["2030-05-10", 7] == ("scheduled", "2030-05-01 12:00")
 
 
-def test_a_late_booking_is_treated_by_the_rule(book: Book, clock: Clock) -> None:
+def test_late_booking_skips_or_sends_as_the_rule_says(book: Book, clock: Clock) -> None:
     clock("2030-05-09 22:30")
     book("R1", "2030-05-10", "2030-05-12")
-    assert plans() == {
+    assert reminders_by_key() == {
         ("2030-05-10", 7): ("skipped", "2030-05-03 09:00"),
         ("2030-05-10", 1): ("scheduled", "2030-05-09 09:00"),
     }
-    assert list(waiting().values()) == ["2030-05-09 22:30"]
+    assert list(due_times().values()) == ["2030-05-09 22:30"]
 
 
-def test_a_skipped_one_is_not_revived_by_a_later_change(book: Book, clock: Clock) -> None:
+def test_reminder_skipped_by_its_window_is_not_scheduled_by_a_later_change(book: Book, clock: Clock) -> None:
     clock("2030-05-09 22:30")
     book("R1", "2030-05-10", "2030-05-12")
     Reminder.objects.filter(rule__offset_days=1).update(status="skipped", skip_reason="window_passed")
     book("R1", "2030-05-10", "2030-05-12", guest_name="Ana de Lima")
-    assert {status for status, _at in plans().values()} == {"skipped"}
+    assert {status for status, _at in reminders_by_key().values()} == {"skipped"}
 
 
-def test_a_rule_may_be_for_some_guests_only(book: Book, clock: Clock) -> None:
+def test_rule_with_conditions_applies_only_to_matching_reservations(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     Rule.objects.filter(offset_days=7).update(
         min_nights=3, max_nights=4, room_types=["A"], sources=["Direct"]
@@ -138,7 +138,9 @@ def test_a_rule_may_be_for_some_guests_only(book: Book, clock: Clock) -> None:
     assert list(week_ahead.values_list("reservation__external_id", flat=True)) == ["R1"]
 
 
-def test_a_rule_after_departure_writes_to_who_was_there(book: Book, clock: Clock) -> None:
+def test_rule_after_departure_applies_to_checked_out_guests_and_not_to_no_shows(
+    book: Book, clock: Clock
+) -> None:
     clock("2030-05-12 15:00")
     Rule.objects.create(name="thanks", anchor="departure", offset_days=1, send_at=time(9))
     book("R1", "2030-05-10", "2030-05-12", status="checked_out")
@@ -148,22 +150,22 @@ def test_a_rule_after_departure_writes_to_who_was_there(book: Book, clock: Clock
     assert thanks.planned_for == datetime(2030, 5, 13, 8, tzinfo=UTC)
 
 
-def test_a_hotel_that_changes_its_clock_has_all_planned_again(
-    book: Book, clock: Clock, in_hotel: Hotel
-) -> None:
+def test_full_replan_uses_the_new_time_zone_of_the_hotel(book: Book, clock: Clock, in_hotel: Hotel) -> None:
     clock("2030-05-01 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     in_hotel.time_zone = "Pacific/Kiritimati"
     with hotel_context(in_hotel):
         plan = replan_all()
         assert (plan.scheduled, plan.cancelled) == (2, 0)
-        assert plans()["2030-05-10", 1] == ("scheduled", "2030-05-08 20:00")
-        assert sorted(waiting().values()) == ["2030-05-02 20:00", "2030-05-08 20:00"]
+        assert reminders_by_key()["2030-05-10", 1] == ("scheduled", "2030-05-08 20:00")
+        assert sorted(due_times().values()) == ["2030-05-02 20:00", "2030-05-08 20:00"]
         again = replan_all()
     assert (again.scheduled, again.skipped, again.cancelled) == (0, 0, 0)
 
 
-def test_the_room_follows_the_reservation(book: Book, clock: Clock, in_hotel: Hotel) -> None:
+def test_stay_follows_the_dates_and_the_cancellation_of_the_reservation(
+    book: Book, clock: Clock, in_hotel: Hotel
+) -> None:
     clock("2030-05-01 12:00")
     room = Room.objects.create(number="1", room_type="A")
     reservation = book("R1", "2030-05-10", "2030-05-12")
@@ -190,20 +192,20 @@ def test_the_room_follows_the_reservation(book: Book, clock: Clock, in_hotel: Ho
         ({"guest_name": ""}, "guest_name"),
     ],
 )
-def test_what_can_not_be_a_reservation_is_refused_by_field(
+def test_invalid_reservation_is_rejected_with_the_field(
     book: Book, fields: dict[str, object], field: str
 ) -> None:
     departure = str(fields.pop("departure", "2030-05-12"))
-    with pytest.raises(InvalidReservation) as refusal:
+    with pytest.raises(InvalidReservation) as raised:
         book("R1", "2030-05-10", departure, **fields)
-    assert field in refusal.value.extra["errors"]
+    assert field in raised.value.extra["errors"]
     assert not Reservation.objects.exists()
 
 
 @pytest.mark.parametrize(
     ("zone", "arrival", "planned_for"),
     [
-        # The night in which the hotel's clock goes forward, then back; 02:30 is there once in each.
+        # The nights of the changes to and from daylight saving time. 02:30 occurs once in each.
         ("Europe/Lisbon", "2030-04-01", "2030-03-31 01:30"),
         ("Europe/Lisbon", "2030-10-28", "2030-10-27 02:30"),
         ("America/Santiago", "2030-09-09", "2030-09-08 05:30"),
@@ -211,7 +213,7 @@ def test_what_can_not_be_a_reservation_is_refused_by_field(
         ("Pacific/Kiritimati", "2030-05-10", "2030-05-08 12:30"),
     ],
 )
-def test_half_past_two_is_by_the_hotels_clock_of_that_night(
+def test_reminder_at_half_past_two_follows_daylight_saving_time(
     *, book: Book, clock: Clock, in_hotel: Hotel, zone: str, arrival: str, planned_for: str
 ) -> None:
     clock("2030-01-01 12:00")
@@ -219,7 +221,7 @@ def test_half_past_two_is_by_the_hotels_clock_of_that_night(
     in_hotel.time_zone = zone
     with hotel_context(in_hotel):
         book("R1", arrival, "2030-11-30")
-        assert plans()[arrival, 1] == ("scheduled", planned_for)
+        assert reminders_by_key()[arrival, 1] == ("scheduled", planned_for)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,7 @@ def test_half_past_two_is_by_the_hotels_clock_of_that_night(
         ("departure", 30, 0, "2030-06-11 09:00"),
     ],
 )
-def test_a_rule_counts_days_and_hours_from_either_end(
+def test_offset_counts_days_and_hours_from_arrival_or_departure(
     *, book: Book, clock: Clock, in_hotel: Hotel, anchor: str, days: int, hours: int, planned_for: str
 ) -> None:
     clock("2030-05-01 12:00")
@@ -243,7 +245,9 @@ def test_a_rule_counts_days_and_hours_from_either_end(
     assert (planned.status, f"{planned.planned_for:%Y-%m-%d %H:%M}") == ("scheduled", planned_for)
 
 
-def test_a_longer_stay_moves_the_mail_after_it(book: Book, clock: Clock, in_hotel: Hotel) -> None:
+def test_changed_departure_moves_the_reminder_after_departure(
+    book: Book, clock: Clock, in_hotel: Hotel
+) -> None:
     clock("2030-05-01 12:00")
     Rule.objects.update(is_active=False)
     Rule.objects.create(name="thanks", anchor="departure", offset_days=1, send_at=time(10))
@@ -251,4 +255,4 @@ def test_a_longer_stay_moves_the_mail_after_it(book: Book, clock: Clock, in_hote
         book("R1", "2030-05-10", departure)
     [thanks] = Reminder.objects.all()
     assert f"{thanks.planned_for:%Y-%m-%d %H:%M}" == "2030-05-15 09:00"
-    assert list(waiting().values()) == ["2030-05-15 09:00"]
+    assert list(due_times().values()) == ["2030-05-15 09:00"]

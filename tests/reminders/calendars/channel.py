@@ -1,16 +1,16 @@
-"""A channel manager's end: a real HTTP server on loopback that publishes a calendar, or misbehaves."""
+"""A channel for tests: an HTTP server on loopback that publishes a calendar or misbehaves."""
 
 from tests.web import Peer, Quiet
 
 TOKEN = "s3cr3t-t0ken"
 
 
-class Export(Quiet):
+class _Handler(Quiet):
     server: "Channel"
 
     def do_GET(self) -> None:
         channel = self.server
-        channel.asked.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
+        channel.requests.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
         match channel.next_answer():
             case 200:
                 known = self.headers.get("If-None-Match") == channel.etag
@@ -36,13 +36,15 @@ class Export(Quiet):
 
 
 class Channel(Peer):
-    """An answer is a status, `hang`, `drip`, `short`, `endless`, or where a redirect leads. 200 is the calendar, or 304
-    to who has its version."""
+    """The server. Each of `answers` is a status, `hang`, `drip`, `short`, `endless`, or the target of a redirect.
+
+    200 sends the calendar, or 304 if the client has this version.
+    """
 
     def __init__(self, content: bytes) -> None:
-        super().__init__(Export, 200)
+        super().__init__(_Handler, 200)
         self.content = content
-        self.asked: list[dict[str, str]] = []
+        self.requests: list[dict[str, str]] = []
 
     @property
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""A channel publishes a room's calendar at an address of its own, and the hotel reads it every half hour."""
+"""Tests of linked calendars, which are imported every half hour."""
 
 import json
 import logging
@@ -28,13 +28,13 @@ from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.lifecycle.backup.activation import find_overdue_items
 from tenants.models import DueItem, Hotel
-from tests.reminders.channel import TOKEN, Channel
+from tests.reminders.calendars.channel import TOKEN, Channel
+from tests.reminders.calendars.test_import_and_feed import STAY, calendar
 from tests.reminders.conftest import Clock
-from tests.reminders.test_calendars import STAY, calendar
 from tests.web import serving
 
 pytestmark = pytest.mark.django_db
-PAGE = "/api/v1/calendars/"
+API = "/api/v1/calendars/"
 ADMIN = "/admin/reminders/linkedcalendar/"
 
 
@@ -51,62 +51,64 @@ def room(in_hotel: Hotel) -> Room:
 
 
 @pytest.fixture
-def added(channel: Channel, room: Room) -> LinkedCalendar:
+def linked(channel: Channel, room: Room) -> LinkedCalendar:
     return calendar_services.link_calendar(room=room.id, name="Airbnb", url=channel.url)
 
 
-def read(address: LinkedCalendar) -> LinkedCalendar:
-    calendar_services.sync_due_calendar(address.id)
-    address.refresh_from_db()
-    return address
+def sync(linked_calendar: LinkedCalendar) -> LinkedCalendar:
+    """Sync the calendar as the due tick does."""
+    calendar_services.sync_due_calendar(linked_calendar.id)
+    linked_calendar.refresh_from_db()
+    return linked_calendar
 
 
-def held(address: LinkedCalendar) -> dict[str, Any]:
-    """What the calendar held, by what is shown of it."""
-    report: dict[str, Any] | None = read(address).last_report
+def sync_report(linked_calendar: LinkedCalendar) -> dict[str, Any]:
+    """Sync the calendar and return the report."""
+    report: dict[str, Any] | None = sync(linked_calendar).last_report
     assert report is not None
     return report
 
 
-def failed(address: LinkedCalendar) -> str:
-    with pytest.raises(CalendarUnavailable) as refused:
-        calendar_services.sync_calendar(address.id)
-    address.refresh_from_db()
-    assert address.error_message == refused.value.detail
-    assert TOKEN not in json.dumps(address.last_error)
-    return address.error_message
+def sync_error(linked_calendar: LinkedCalendar) -> str:
+    """Sync the calendar, which must fail, and return the error message."""
+    with pytest.raises(CalendarUnavailable) as raised:
+        calendar_services.sync_calendar(linked_calendar.id)
+    linked_calendar.refresh_from_db()
+    assert linked_calendar.error_message == raised.value.detail
+    assert TOKEN not in json.dumps(linked_calendar.last_error)
+    return linked_calendar.error_message
 
 
 def due_at() -> datetime:
     return DueItem.objects.get(kind="calendar").due_at
 
 
-def test_what_it_says_is_booked_in_its_room_and_follows(
-    added: LinkedCalendar, channel: Channel, room: Room
+def test_bookings_of_the_calendar_get_stays_in_the_linked_room(
+    linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     assert due_at() <= datetime.now(UTC)
-    assert calendar_services.sync_due_calendar(added.id) is True
+    assert calendar_services.sync_due_calendar(linked.id) is True
     stay = Allocation.objects.get(status="confirmed")
     assert (stay.room_id, f"{stay.check_in}", f"{stay.check_out}") == (room.id, "2030-05-10", "2030-05-12")
     assert Reservation.objects.get().stay_id == stay.id
     channel.content = calendar(STAY.replace("20300512", "20300513")).encode()
-    report = held(added)
+    report = sync_report(linked)
     assert (report["updated"], report["without_room"]) == (1, [])
     stay.refresh_from_db()
     assert f"{stay.check_out}" == "2030-05-13"
     channel.content = calendar(f"{STAY}\nSTATUS:CANCELLED").encode()
-    assert held(added)["cancelled"] == 1
+    assert sync_report(linked)["cancelled"] == 1
     stay.refresh_from_db()
     assert stay.status == "cancelled"
 
 
-def test_it_is_due_again_half_an_hour_after_whatever_came_of_it(
-    added: LinkedCalendar, channel: Channel
+def test_next_sync_is_half_an_hour_later_after_success_and_failure(
+    linked: LinkedCalendar, channel: Channel
 ) -> None:
     for answer in (200, 500):
         channel.answers = [answer]
         before = datetime.now(UTC)
-        read(added)
+        sync(linked)
         assert timedelta(minutes=30) <= due_at() - before <= timedelta(minutes=34)
 
 
@@ -114,102 +116,104 @@ OTHER = STAY.replace("1418fb94e984-1", "other").replace("203005", "203006")
 PAST = "UID:past\nDTSTART;VALUE=DATE:20300430\nDTEND;VALUE=DATE:20300502\nSUMMARY:Reserved"
 
 
-def test_a_booking_that_is_gone_twice_is_cancelled_and_comes_back(
-    added: LinkedCalendar, channel: Channel, clock: Clock
+def test_booking_missing_twice_is_cancelled_and_reinstated_if_it_reappears(
+    linked: LinkedCalendar, channel: Channel, clock: Clock
 ) -> None:
     clock("2030-05-01 12:00")
 
     def publish(*events: str) -> dict[str, Any]:
         channel.content = calendar(*events).encode()
-        return held(added)
+        return sync_report(linked)
 
     def booked() -> set[str]:
-        found = Reservation.objects.exclude(status="cancelled").values_list("external_id", flat=True)
-        return {number.partition("@")[0] for number in found}
+        numbers = Reservation.objects.exclude(status="cancelled").values_list("external_id", flat=True)
+        return {number.partition("@")[0] for number in numbers}
 
     publish(STAY, OTHER, PAST)
     assert booked() == {"1418fb94e984-1", "other", "past"}
-    assert publish(OTHER)["removed"] == 0  # for once
-    assert publish(STAY, OTHER)["removed"] == 0  # and it was a mistake
+    assert publish(OTHER)["removed"] == 0  # missing once
+    assert publish(STAY, OTHER)["removed"] == 0  # it was incomplete
     assert publish(OTHER)["removed"] == 0
-    assert publish()["removed"] == 0  # no calendar that a channel makes
+    assert publish()["removed"] == 0  # an empty calendar is ignored
     publish(OTHER)
     assert publish(OTHER)["removed"] == 1
-    assert booked() == {"other", "past"}  # a guest who is in the house stays
+    assert booked() == {"other", "past"}  # the guest has arrived
     assert Allocation.objects.filter(status="confirmed").count() == 2
     assert publish(STAY, OTHER)["updated"] == 1
     assert booked() == {"1418fb94e984-1", "other", "past"}
 
 
-BLOCK = "UID:b1\nDTSTART;VALUE=DATE:{}\nDTEND;VALUE=DATE:{}\nSUMMARY:CLOSED - Not available"
+CLOSURE = "UID:b1\nDTSTART;VALUE=DATE:{}\nDTEND;VALUE=DATE:{}\nSUMMARY:CLOSED - Not available"
 
 
-def test_nights_that_the_channel_closed_are_closed_here_as_far_as_they_are_free(
-    added: LinkedCalendar, channel: Channel, room: Room
+def test_closures_of_the_channel_take_the_room_out_of_service_on_free_nights(
+    linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     def publish(*events: str) -> set[tuple[str, str]]:
         channel.content = calendar(*events).encode()
-        nights = held(added)["closed_nights"]
-        closed = Allocation.objects.filter(status="closed", room=room, reason="Airbnb")
-        assert nights == sum((stay.check_out - stay.check_in).days for stay in closed)
-        return {(f"{stay.check_in:%m-%d}", f"{stay.check_out:%m-%d}") for stay in closed}
+        closed_nights = sync_report(linked)["closed_nights"]
+        closures = Allocation.objects.filter(status="closed", room=room, reason="Airbnb")
+        assert closed_nights == sum((row.check_out - row.check_in).days for row in closures)
+        return {(f"{row.check_in:%m-%d}", f"{row.check_out:%m-%d}") for row in closures}
 
-    # The stay from the 10th to the 12th lies within what is closed.
-    block = BLOCK.format("20300508", "20300515")
-    assert publish(STAY, block) == {("05-08", "05-10"), ("05-12", "05-15")}
+    # The closure includes the stay from 10 to 12 May.
+    closure = CLOSURE.format("20300508", "20300515")
+    assert publish(STAY, closure) == {("05-08", "05-10"), ("05-12", "05-15")}
     before = set(Allocation.objects.values_list("id", flat=True))
-    assert publish(STAY, block) == {("05-08", "05-10"), ("05-12", "05-15")}
+    assert publish(STAY, closure) == {("05-08", "05-10"), ("05-12", "05-15")}
     assert set(Allocation.objects.values_list("id", flat=True)) == before
-    # The guest cancels, and the channel goes on selling to somebody else: the nights are closed now.
-    assert publish(f"{STAY}\nSTATUS:CANCELLED", block) == {("05-08", "05-15")}
-    assert publish(BLOCK.format("20300509", "20300511")) == {("05-09", "05-11")}
-    channel.content = calendar().encode()  # no calendar that a channel makes
-    assert held(added)["events"] == 0
+    # The guest cancels, so these nights can be closed, too.
+    assert publish(f"{STAY}\nSTATUS:CANCELLED", closure) == {("05-08", "05-15")}
+    assert publish(CLOSURE.format("20300509", "20300511")) == {("05-09", "05-11")}
+    channel.content = calendar().encode()  # an empty calendar is ignored
+    assert sync_report(linked)["events"] == 0
     with pytest.raises(RoomUnavailable):
         services.acquire_hold(rooms=[room.id], nights=Nights(date(2030, 5, 10), date(2030, 5, 11)))
-    calendar_services.unlink_calendar(added.id)
+    calendar_services.unlink_calendar(linked.id)
     assert not Allocation.objects.filter(status="closed").exists()
     numbers = Counter(Event.objects.values_list("event", flat=True))
     assert (numbers["room.closed"], numbers["room.reopened"]) == (4, 4)
 
 
-def test_closed_nights_close_nothing_where_nobody_wants_it(channel: Channel, room: Room) -> None:
-    address = calendar_services.link_calendar(
+def test_closures_are_ignored_if_import_closures_is_off(channel: Channel, room: Room) -> None:
+    linked_calendar = calendar_services.link_calendar(
         room=room.id, name="Airbnb", url=channel.url, import_closures=False
     )
-    channel.content = calendar(BLOCK.format("20300508", "20300515")).encode()
-    report = held(address)
+    channel.content = calendar(CLOSURE.format("20300508", "20300515")).encode()
+    report = sync_report(linked_calendar)
     assert (report["closures"], report["closed_nights"]) == (1, 0)
     assert not Allocation.objects.exists()
 
 
-def test_a_hotel_that_is_restored_goes_on_reading(added: LinkedCalendar, hotel: Hotel) -> None:
-    """What was due when a backup was made is otherwise forgotten, or keeps the hotel closed."""
+def test_due_sync_does_not_keep_a_restored_hotel_suspended(linked: LinkedCalendar, hotel: Hotel) -> None:
+    """Other items that are due in a backup keep the restored hotel suspended."""
     assert due_at() <= datetime.now(UTC)
     assert not find_overdue_items(hotel).exists()
 
 
-def test_what_has_not_changed_is_not_sent_again(added: LinkedCalendar, channel: Channel) -> None:
-    read(added)
-    first = added.last_report
-    read(added)
-    assert channel.asked[1]["if-none-match"] == channel.etag
-    assert channel.asked[1]["if-modified-since"] == "Tue, 01 May 2030"
-    assert (added.last_report, added.consecutive_failures, added.error_message) == (first, 0, "")
-    assert added.last_success_at == added.last_attempt_at
+def test_unchanged_calendar_is_requested_with_validators_and_not_imported_again(
+    linked: LinkedCalendar, channel: Channel
+) -> None:
+    sync(linked)
+    first = linked.last_report
+    sync(linked)
+    assert channel.requests[1]["if-none-match"] == channel.etag
+    assert channel.requests[1]["if-modified-since"] == "Tue, 01 May 2030"
+    assert (linked.last_report, linked.consecutive_failures, linked.error_message) == (first, 0, "")
+    assert linked.last_success_at == linked.last_attempt_at
 
 
-def test_a_taken_room_is_named_and_looked_at_again(
-    added: LinkedCalendar, channel: Channel, room: Room
+def test_booking_for_an_occupied_room_is_reported_and_retried(
+    linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     nights = Nights(date(2030, 5, 10), date(2030, 5, 11))
-    closed = services.close_room(room=room.id, nights=nights, reason="paint")
-    [missed] = held(added)["without_room"]
-    assert missed["uid"].endswith("@airbnb.com")
-    assert missed["detail"]["params"]["room"] == room.number
+    closure = services.close_room(room=room.id, nights=nights, reason="paint")
+    [event] = sync_report(linked)["without_room"]
+    assert event["uid"].endswith("@airbnb.com")
+    assert event["detail"]["params"]["room"] == room.number
     assert Reservation.objects.get().stay is None
-    services.reopen_room(closed.id)
-    assert held(added)["without_room"] == []
+    services.reopen_room(closure.id)
+    assert sync_report(linked)["without_room"] == []
     assert Reservation.objects.get().stay is not None
 
 
@@ -227,8 +231,8 @@ def test_a_taken_room_is_named_and_looked_at_again(
         (["http://[broken"], "invalid URL"),
     ],
 )
-def test_what_goes_wrong_is_said_without_the_secret(
-    added: LinkedCalendar,
+def test_download_error_is_reported_without_the_secret_url(
+    linked: LinkedCalendar,
     channel: Channel,
     monkeypatch: pytest.MonkeyPatch,
     answers: list[int | str],
@@ -236,52 +240,52 @@ def test_what_goes_wrong_is_said_without_the_secret(
 ) -> None:
     monkeypatch.setattr(download, "TIMEOUT", 1.0)
     channel.answers = answers
-    assert message in failed(added)
-    assert added.consecutive_failures == 1
-    assert added.last_success_at is None
+    assert message in sync_error(linked)
+    assert linked.consecutive_failures == 1
+    assert linked.last_success_at is None
 
 
-REFUSED = STAY.replace("UID:1418fb94e984-1", "UID:weekly") + "\nRRULE:FREQ=WEEKLY"
+RECURRING = STAY.replace("UID:1418fb94e984-1", "UID:weekly") + "\nRRULE:FREQ=WEEKLY"
 BACKWARDS = STAY.replace("1418fb94e984-1", "backwards").replace("20300512", "20300509")
 
 
-def test_each_reads_in_their_own_language_what_was_kept_in_none(
-    staff: Client, api: APIClient, added: LinkedCalendar, channel: Channel, room: Room
+def test_errors_are_displayed_in_the_language_of_the_reader(
+    staff: Client, api: APIClient, linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     nights = Nights(date(2030, 5, 10), date(2030, 5, 12))
     services.close_room(room=room.id, nights=nights, reason="paint")
-    channel.content = calendar(STAY, REFUSED, BACKWARDS).encode()
-    read(added)
+    channel.content = calendar(STAY, RECURRING, BACKWARDS).encode()
+    sync(linked)
     channel.answers = [404]
-    read(added)
+    sync(linked)
     spanish = {"Accept-Language": "es"}
-    page = staff.get(f"{ADMIN}{added.id}/change/", headers=spanish).content.decode()
-    [listed] = api.get(PAGE, headers=spanish).json()["results"]
-    told = [
+    page = staff.get(f"{ADMIN}{linked.id}/change/", headers=spanish).content.decode()
+    [listed] = api.get(API, headers=spanish).json()["results"]
+    details = [
         event["detail"] for event in listed["last_report"]["rejected"] + listed["last_report"]["without_room"]
     ]
-    for text in (listed["last_error"], *told):
+    for text in (listed["last_error"], *details):
         assert text in page
     assert (
         listed["last_error"]
         == "El canal respondió con el estado 404. Vincule el calendario de nuevo con su nueva URL."
     )
-    assert told == [
+    assert details == [
         "Los eventos periódicos no se pueden importar.",
         "La salida debe ser posterior a la llegada.",
         f"La habitación {room.number} no está disponible entre el 2030-05-10 y el 2030-05-12.",
     ]
-    [listed] = api.get(PAGE).json()["results"]
+    [listed] = api.get(API).json()["results"]
     assert "Link the calendar again" in listed["last_error"]
     assert listed["last_report"]["rejected"][0]["detail"] == "Recurring events can't be imported."
 
 
-def test_a_redirect_is_followed_and_what_it_leads_to_is_judged(
-    added: LinkedCalendar, channel: Channel, settings: Any, monkeypatch: pytest.MonkeyPatch
+def test_redirects_are_followed_to_public_addresses_only(
+    linked: LinkedCalendar, channel: Channel, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel.answers = ["/other.ics", 200]
-    assert held(added)["created"] == 1
-    assert [asked["path"] for asked in channel.asked] == [f"/export.ics?s={TOKEN}", "/other.ics"]
+    assert sync_report(linked)["created"] == 1
+    assert [request["path"] for request in channel.requests] == [f"/export.ics?s={TOKEN}", "/other.ics"]
     settings.ALLOW_PRIVATE_ADDRESSES = False
     for url in (
         "http://channel.example/x",
@@ -298,34 +302,34 @@ def test_a_redirect_is_followed_and_what_it_leads_to_is_judged(
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     with pytest.raises(CalendarUnavailable, match="not on the public internet"):
         download.download("https://channel.example/x")
-    assert len(channel.asked) == 2
+    assert len(channel.requests) == 2
 
 
-def test_several_failures_in_a_row_are_kept_for_people_once(
-    added: LinkedCalendar, channel: Channel, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+def test_repeated_failures_create_one_entry_in_the_dead_letter_queue(
+    linked: LinkedCalendar, channel: Channel, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel.answers = [404]
-    last: list[str] = []
-    monkeypatch.setattr(sync_calendar, "delay", last.append)
+    delayed: list[str] = []
+    monkeypatch.setattr(sync_calendar, "delay", delayed.append)
     for _ in range(calendar_services.FAILURES_BEFORE_ALERT + 3):
-        sync_calendars([str(added.id)])
-    assert last == [str(added.id)]
-    sync_calendar.apply(args=last)
+        sync_calendars([str(linked.id)])
+    assert delayed == [str(linked.id)]
+    sync_calendar.apply(args=delayed)
     failure = Failure.objects.get()
     assert failure.name == "reminders.tasks.sync_calendar"
     assert TOKEN not in json.dumps(failure.payload) + failure.error_message
     channel.answers = [200]
-    assert held(added)["created"] == 1
-    assert (added.error_message, added.consecutive_failures) == ("", 0)
+    assert sync_report(linked)["created"] == 1
+    assert (linked.error_message, linked.consecutive_failures) == ("", 0)
 
 
-def test_the_address_is_sealed_and_never_logged(
-    added: LinkedCalendar, channel: Channel, caplog: pytest.LogCaptureFixture
+def test_url_is_stored_encrypted_and_never_logged(
+    linked: LinkedCalendar, channel: Channel, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        read(added)
+        sync(linked)
         channel.answers = [500]
-        read(added)
+        sync(linked)
     assert TOKEN not in caplog.text
     with connection.cursor() as cursor:
         cursor.execute("SELECT c::text, encode(c.encrypted_url, 'escape') FROM reminders_linkedcalendar c")
@@ -333,21 +337,21 @@ def test_the_address_is_sealed_and_never_logged(
     assert not [event for event in Event.objects.all() if TOKEN in json.dumps(event.data)]
 
 
-def test_another_secret_key_is_said_so(added: LinkedCalendar, settings: Any) -> None:
+def test_changed_secret_key_is_reported(linked: LinkedCalendar, settings: Any) -> None:
     settings.SECRET_KEY = "another" * 10
-    assert "SECRET_KEY has changed" in failed(added)
+    assert "SECRET_KEY has changed" in sync_error(linked)
 
 
-def test_an_address_is_one_rooms_and_its_end_is_the_end(
-    added: LinkedCalendar, channel: Channel, room: Room
+def test_calendar_can_be_linked_once_and_unlinked(
+    linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     with pytest.raises(CalendarConflict):
         calendar_services.link_calendar(room=room.id, name="Again", url=channel.url)
-    calendar_services.unlink_calendar(added.id)
+    calendar_services.unlink_calendar(linked.id)
     assert not DueItem.objects.filter(kind="calendar").exists()
     with pytest.raises(CalendarNotFound):
-        calendar_services.unlink_calendar(added.id)
-    assert calendar_services.sync_due_calendar(added.id) is True
+        calendar_services.unlink_calendar(linked.id)
+    assert calendar_services.sync_due_calendar(linked.id) is True
     assert list(
         Event.objects.filter(event__startswith="calendar.").order_by("id").values_list("event", flat=True)
     ) == [
@@ -359,22 +363,22 @@ def test_an_address_is_one_rooms_and_its_end_is_the_end(
 @pytest.mark.parametrize(
     "url", ["", "airbnb", "ftp://x.example/", "https://user:pw@x.example/", "https://x y/"]
 )
-def test_what_can_be_no_address_is_refused(room: Room, url: str) -> None:
+def test_linking_an_invalid_url_raises_an_error(room: Room, url: str) -> None:
     with pytest.raises(InvalidCalendarUrl):
         calendar_services.link_calendar(room=room.id, name="x", url=url)
 
 
-def test_webcal_is_https_by_another_name() -> None:
+def test_webcal_url_is_normalized_to_https() -> None:
     assert download.normalize_url(" webcal://channel.example/1.ics ") == "https://channel.example/1.ics"
 
 
-def test_over_rest_it_is_added_seen_and_removed(
+def test_api_links_lists_and_unlinks_a_calendar(
     api: APIClient, hotel: Hotel, room: Room, channel: Channel
 ) -> None:
-    made = api.post(PAGE, {"room": room.id, "name": "Airbnb", "url": channel.url})
-    assert made.status_code == 201, made.json()
-    body = made.json()
-    assert TOKEN not in made.content.decode()
+    created = api.post(API, {"room": room.id, "name": "Airbnb", "url": channel.url})
+    assert created.status_code == 201, created.json()
+    body = created.json()
+    assert TOKEN not in created.content.decode()
     assert (body["room_number"], body["host"], body["last_success_at"], body["last_report"]) == (
         room.number,
         "127.0.0.1",
@@ -383,46 +387,46 @@ def test_over_rest_it_is_added_seen_and_removed(
     )
     with hotel_context(hotel):
         sync_calendars([body["id"]])
-    [listed] = api.get(PAGE, {"room": room.id}).json()["results"]
+    [listed] = api.get(API, {"room": room.id}).json()["results"]
     assert (listed["last_report"]["created"], listed["last_error"]) == (1, "")
-    assert api.post(f"{PAGE}{body['id']}/sync/").status_code == 202
-    assert api.post(PAGE, {"room": 999, "name": "x", "url": channel.url}).status_code == 404
-    refused = api.post(PAGE, {"room": room.id, "name": "x", "url": channel.url})
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/calendar-conflict")
+    assert api.post(f"{API}{body['id']}/sync/").status_code == 202
+    assert api.post(API, {"room": 999, "name": "x", "url": channel.url}).status_code == 404
+    response = api.post(API, {"room": room.id, "name": "x", "url": channel.url})
+    assert (response.status_code, response.json()["type"]) == (409, "/problems/calendar-conflict")
     with hotel_context(hotel):
         _key, secret = api_keys.create(name="reader", scopes=["reservations:read"])
     reader = APIClient(SERVER_NAME="alpha.localhost")
     reader.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
-    assert reader.get(PAGE).status_code == 200
-    assert reader.delete(f"{PAGE}{body['id']}/").status_code == 403
-    assert api.delete(f"{PAGE}{body['id']}/").status_code == 204
-    assert api.get(f"{PAGE}{body['id']}/").status_code == 404
+    assert reader.get(API).status_code == 200
+    assert reader.delete(f"{API}{body['id']}/").status_code == 403
+    assert api.delete(f"{API}{body['id']}/").status_code == 204
+    assert api.get(f"{API}{body['id']}/").status_code == 404
 
 
-def test_staff_add_one_and_see_how_it_goes(
+def test_admin_links_shows_and_unlinks_a_calendar(
     staff: Client, in_hotel: Hotel, room: Room, channel: Channel
 ) -> None:
     assert staff.get(f"{ADMIN}add/").status_code == 200
-    wrong = staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": "vrbo"})
-    assert b"must start with https" in wrong.content
+    response = staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": "vrbo"})
+    assert b"must start with https" in response.content
     assert (
         staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": channel.url}).status_code == 302
     )
-    address = LinkedCalendar.objects.get()
+    linked_calendar = LinkedCalendar.objects.get()
     again = staff.post(f"{ADMIN}add/", {"room": room.id, "name": "Vrbo", "url": channel.url}, follow=True)
     assert b"already linked" in again.content
     assert b"not imported yet" in staff.get(ADMIN).content
-    read(address)
-    assert b"1 events: 1 created" in staff.get(ADMIN).content
+    sync(linked_calendar)
+    assert b"Events: 1 (1 created" in staff.get(ADMIN).content
     channel.answers = [404]
-    read(address)
-    for page in (ADMIN, f"{ADMIN}{address.id}/change/"):
+    sync(linked_calendar)
+    for page in (ADMIN, f"{ADMIN}{linked_calendar.id}/change/"):
         content = staff.get(page).content.decode()
         assert "status 404" in content
         assert TOKEN not in content
-    assert "1 events: 1 created" in staff.get(f"{ADMIN}{address.id}/change/").content.decode()
-    act = {"action": "import_now", "_selected_action": [str(address.id)]}
-    assert b"1 calendar will be imported shortly." in staff.post(ADMIN, act, follow=True).content
+    assert "Events: 1 (1 created" in staff.get(f"{ADMIN}{linked_calendar.id}/change/").content.decode()
+    data = {"action": "import_now", "_selected_action": [str(linked_calendar.id)]}
+    assert b"1 calendar will be imported shortly." in staff.post(ADMIN, data, follow=True).content
     assert due_at() <= datetime.now(UTC)
-    assert staff.post(f"{ADMIN}{address.id}/delete/", {"post": "yes"}).status_code == 302
+    assert staff.post(f"{ADMIN}{linked_calendar.id}/delete/", {"post": "yes"}).status_code == 302
     assert not LinkedCalendar.objects.exists()

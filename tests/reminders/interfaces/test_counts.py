@@ -1,4 +1,4 @@
-"""What is counted of reminders: for Prometheus, and for the hotel's chart and figures."""
+"""Tests of the numbers of reminders: Prometheus metrics, and the chart and the card in the admin."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,12 +21,12 @@ Book = Callable[..., Reservation]
 
 
 @contextmanager
-def counted(name: str, **labels: str) -> Iterator[list[float]]:
-    """By how much it has grown, when the block has ended."""
-    grown: list[float] = []
+def count_increase(name: str, **labels: str) -> Iterator[list[float]]:
+    """Return a list that contains the increase of the metric after the block."""
+    increase: list[float] = []
     before = REGISTRY.get_sample_value(name, labels) or 0
-    yield grown
-    grown.append((REGISTRY.get_sample_value(name, labels) or 0) - before)
+    yield increase
+    increase.append((REGISTRY.get_sample_value(name, labels) or 0) - before)
 
 
 def send_all() -> None:
@@ -43,29 +43,29 @@ def booked(book: Book, clock: Clock, smtp: MailServer) -> Reservation:
 def test_planning_is_counted_and_timed(book: Book, clock: Clock) -> None:
     clock("2030-05-08 12:00")
     with (
-        counted("hotelagent_reminders_planned_total", status="scheduled") as scheduled,
-        counted("hotelagent_reminders_planned_total", status="skipped") as skipped,
-        counted("hotelagent_reminders_skipped_total", reason="late_booking") as late,
-        counted("hotelagent_reminder_planning_seconds_count") as plannings,
+        count_increase("hotelagent_reminders_planned_total", status="scheduled") as scheduled,
+        count_increase("hotelagent_reminders_planned_total", status="skipped") as skipped,
+        count_increase("hotelagent_reminders_skipped_total", reason="late_booking") as late,
+        count_increase("hotelagent_reminder_planning_seconds_count") as plannings,
     ):
         book("R1", "2030-05-10", "2030-05-12")
     assert (scheduled, skipped, late, plannings) == ([1], [1], [1], [1])
 
 
-def test_a_mail_that_goes_is_counted_with_how_late_it_was(booked: Reservation, clock: Clock) -> None:
+def test_sent_reminder_is_counted_with_its_lateness(booked: Reservation, clock: Clock) -> None:
     planned = Reminder.objects.get().planned_for
     clock(f"{planned + timedelta(seconds=30):%Y-%m-%d %H:%M:%S}")
     with (
-        counted("hotelagent_reminders_total", outcome="sent") as sent,
-        counted("hotelagent_reminder_late_seconds_sum") as late,
-        counted("hotelagent_reminder_batch_seconds_count") as batches,
+        count_increase("hotelagent_reminders_total", outcome="sent") as sent,
+        count_increase("hotelagent_reminder_late_seconds_sum") as late,
+        count_increase("hotelagent_reminder_batch_seconds_count") as batches,
     ):
         send_all()
     assert (sent, late, batches) == ([1], [30], [1])
 
 
 @pytest.mark.parametrize(
-    ("reason", "spoil"),
+    ("reason", "prevent_sending"),
     [
         ("suppressed", lambda: add_suppression(email="r1@example.com")),
         ("no_email", lambda: Reservation.objects.update(guest_email="")),
@@ -73,14 +73,14 @@ def test_a_mail_that_goes_is_counted_with_how_late_it_was(booked: Reservation, c
         ("window_passed", lambda: Reminder.objects.update(send_until=datetime(2030, 5, 2, tzinfo=UTC))),
     ],
 )
-def test_one_that_does_not_go_is_counted_by_its_reason(
-    booked: Reservation, clock: Clock, reason: str, spoil: Callable[[], object]
+def test_skipped_reminder_is_counted_by_its_reason(
+    booked: Reservation, clock: Clock, reason: str, prevent_sending: Callable[[], object]
 ) -> None:
-    spoil()
+    prevent_sending()
     clock("2030-05-09 10:00")
     with (
-        counted("hotelagent_reminders_skipped_total", reason=reason) as skipped,
-        counted("hotelagent_reminders_total", outcome="skipped") as outcomes,
+        count_increase("hotelagent_reminders_skipped_total", reason=reason) as skipped,
+        count_increase("hotelagent_reminders_total", outcome="skipped") as outcomes,
     ):
         send_all()
     assert (skipped, outcomes) == ([1], [1])
@@ -90,46 +90,44 @@ def test_one_that_does_not_go_is_counted_by_its_reason(
 @pytest.mark.parametrize(
     ("answer", "outcome"), [("550 5.1.1 no such mailbox", "failed"), ("451 4.3.0 try later", "postponed")]
 )
-def test_a_refusal_is_counted(
+def test_rejected_message_is_counted_by_its_outcome(
     booked: Reservation, clock: Clock, smtp: MailServer, answer: str, outcome: str
 ) -> None:
     smtp.refuse("r1@example.com", answer)
     clock("2030-05-09 10:00")
-    with counted("hotelagent_reminders_total", outcome=outcome) as refused:
+    with count_increase("hotelagent_reminders_total", outcome=outcome) as refused:
         send_all()
     assert refused == [1]
 
 
-def test_one_whose_outcome_nobody_knows_is_counted(
-    booked: Reservation, clock: Clock, smtp: MailServer
-) -> None:
+def test_unknown_outcome_is_counted(booked: Reservation, clock: Clock, smtp: MailServer) -> None:
     smtp.drop()
     clock("2030-05-09 10:00")
-    with counted("hotelagent_reminders_total", outcome="unknown") as unknown:
+    with count_increase("hotelagent_reminders_total", outcome="unknown") as unknown:
         send_all()
     assert unknown == [1]
 
 
-def test_a_guest_who_has_enough_is_counted(book: Book, booked: Reservation, clock: Clock) -> None:
+def test_reminder_above_the_daily_cap_is_counted(book: Book, booked: Reservation, clock: Clock) -> None:
     Rule.objects.filter(offset_days=1).update(guest_cap=1)
     book("R2", "2030-05-10", "2030-05-12", guest_email="r1@example.com")
     clock("2030-05-09 10:00")
-    with counted("hotelagent_reminders_skipped_total", reason="guest_cap") as skipped:
+    with count_increase("hotelagent_reminders_skipped_total", reason="guest_cap") as skipped:
         send_all()
     assert skipped == [1]
 
 
-MORNING = datetime(2030, 5, 8, 20, tzinfo=UTC)  # 10:00 on the 9th in Kiritimati, 14 hours ahead
+MORNING = datetime(2030, 5, 8, 20, tzinfo=UTC)  # 10:00 on 9 May in Kiritimati, 14 hours ahead of UTC
 
 
 @pytest.fixture
-def far_east(hotel: Hotel, clock: Clock) -> Iterator[None]:
-    """Nine mails of the 9th by that hotel's clock, and two of the days beside it, each an hour from midnight."""
+def kiritimati(hotel: Hotel, clock: Clock) -> Iterator[None]:
+    """Create nine reminders for 9 May in Kiritimati, and two for the days around it, each an hour from midnight."""
     clock("2030-05-08 20:00")
     hotel.time_zone = "Pacific/Kiritimati"
     begins, ends = MORNING - timedelta(hours=10), MORNING + timedelta(hours=14)
     hour = timedelta(hours=1)
-    moments = [
+    reminders = [
         ("scheduled", MORNING + hour), ("scheduled", ends - hour), ("scheduled", MORNING - hour),
         ("sent", begins + hour), ("sent", MORNING - hour), ("unknown", MORNING), ("failed", MORNING),
         ("skipped", MORNING), ("cancelled", MORNING),
@@ -137,7 +135,7 @@ def far_east(hotel: Hotel, clock: Clock) -> Iterator[None]:
     ]  # fmt: skip
     with hotel_context(hotel):
         rule = Rule.objects.get(offset_days=1)
-        for number, (status, planned_for) in enumerate(moments):
+        for number, (status, planned_for) in enumerate(reminders):
             stay = Reservation.objects.create(
                 external_id=f"R{number}",
                 arrival=date(2030, 5, 10),
@@ -151,14 +149,14 @@ def far_east(hotel: Hotel, clock: Clock) -> Iterator[None]:
         yield
 
 
-@pytest.mark.usefixtures("far_east")
-def test_the_chart_counts_by_the_hotel_s_own_day() -> None:
-    shown = [(day.day.day, day.planned, day.sent, day.failed_or_unknown) for day in selectors.daily_counts()]
-    assert len(shown) == 15
-    assert [day for day in shown if any(day[1:])] == [(8, 1, 1, 0), (9, 7, 2, 2), (10, 1, 0, 0)]
+@pytest.mark.usefixtures("kiritimati")
+def test_daily_counts_use_the_local_day_of_the_hotel() -> None:
+    counts = [(day.day.day, day.planned, day.sent, day.failed_or_unknown) for day in selectors.daily_counts()]
+    assert len(counts) == 15
+    assert [day for day in counts if any(day[1:])] == [(8, 1, 1, 0), (9, 7, 2, 2), (10, 1, 0, 0)]
 
 
-@pytest.mark.usefixtures("far_east")
-def test_how_they_stand_is_told_of_what_was_to_go_by_now() -> None:
+@pytest.mark.usefixtures("kiritimati")
+def test_status_summary_counts_reminders_until_the_end_of_the_local_day() -> None:
     summary = selectors.status_summary()
     assert (summary.due_today, summary.late, summary.unknown) == (3, 1, 1)

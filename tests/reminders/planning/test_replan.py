@@ -1,4 +1,4 @@
-"""A rule that changes, or a hotel's clock: what has not gone follows, whatever was planned before."""
+"""Tests of replanning after changes of rules, of the time zone and of other reservations of a guest."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -24,98 +24,101 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def week(in_hotel: Hotel, clock: Clock) -> Rule:
-    """The only rule that is active: 7 days before arrival, at 10:00, which is 09:00 UTC."""
+    """Return the only active rule: 7 days before arrival at 10:00, which is 09:00 UTC."""
     clock("2030-05-01 12:00")
     Rule.objects.exclude(offset_days=7).update(is_active=False)
     return Rule.objects.get(offset_days=7)
 
 
-def change(rule: Rule, **fields: Any) -> None:
+def change_rule(rule: Rule, **fields: Any) -> None:
     Rule.objects.filter(id=rule.id).update(**fields)
     replan_all()
 
 
-def planned() -> tuple[str, str, str]:
+def planned_reminder() -> tuple[str, str, str]:
+    """Return the status, the skip reason and the planned time of the only reminder."""
     reminder = Reminder.objects.get()
     return reminder.status, reminder.skip_reason, f"{reminder.planned_for:%Y-%m-%d %H:%M}"
 
 
-def due() -> list[str]:
+def due_times() -> list[str]:
     return [f"{item.due_at:%Y-%m-%d %H:%M}" for item in DueItem.objects.filter(kind="reminder")]
 
 
-def test_what_is_ahead_goes_by_the_new_offset(book: Book, week: Rule) -> None:
+def test_scheduled_reminder_moves_with_the_offset_of_its_rule(book: Book, week: Rule) -> None:
     book("R1", "2030-05-20", "2030-05-22")
-    change(week, offset_days=5, send_at=time(8))
-    assert planned() == ("scheduled", "", "2030-05-15 07:00")
-    assert due() == ["2030-05-15 07:00"]
-    change(week, offset_days=19)  # at 08:00 of today, in whose window we are
-    assert planned() == ("scheduled", "", "2030-05-01 07:00")
-    assert due() == ["2030-05-01 12:00"]
+    change_rule(week, offset_days=5, send_at=time(8))
+    assert planned_reminder() == ("scheduled", "", "2030-05-15 07:00")
+    assert due_times() == ["2030-05-15 07:00"]
+    change_rule(week, offset_days=19)  # at 08:00 today, within the window
+    assert planned_reminder() == ("scheduled", "", "2030-05-01 07:00")
+    assert due_times() == ["2030-05-01 12:00"]
 
 
 @pytest.mark.parametrize(
-    ("policy", "after", "waits"),
+    ("policy", "status", "due"),
     [("skip", ("skipped", "late_booking"), []), ("send_now", ("scheduled", ""), ["2030-05-01 12:00"])],
 )
-def test_a_rule_whose_moment_is_over_for_a_guest_does_by_its_policy(
-    book: Book, week: Rule, policy: str, after: tuple[str, str], waits: list[str]
+def test_changed_rule_whose_time_has_passed_follows_its_late_booking_policy(
+    book: Book, week: Rule, policy: str, status: tuple[str, str], due: list[str]
 ) -> None:
     book("R1", "2030-05-09", "2030-05-22")
-    change(week, offset_days=10, late_policy=policy)
-    assert planned() == (*after, "2030-04-29 09:00")
-    assert due() == waits
+    change_rule(week, offset_days=10, late_policy=policy)
+    assert planned_reminder() == (*status, "2030-04-29 09:00")
+    assert due_times() == due
     replan_all()
-    assert planned() == (*after, "2030-04-29 09:00")
+    assert planned_reminder() == (*status, "2030-04-29 09:00")
 
 
-def test_what_waits_for_its_worker_is_not_skipped_by_planning_again(book: Book, week: Rule) -> None:
-    """Late by the rule, and asked for by a person or its policy."""
+def test_replan_keeps_a_reminder_that_is_due(book: Book, week: Rule) -> None:
+    """The time of its rule has passed, but staff or the late booking policy have scheduled it for now."""
     book("R1", "2030-05-05", "2030-05-07")
     Reminder.objects.update(
         status="scheduled", skip_reason="", planned_for=datetime(2030, 5, 1, 12, tzinfo=UTC)
     )
     replan_all()
-    assert planned() == ("scheduled", "", "2030-05-01 12:00")
+    assert planned_reminder() == ("scheduled", "", "2030-05-01 12:00")
 
 
-def test_a_rule_that_sleeps_and_wakes_has_what_is_ahead_again(book: Book, week: Rule) -> None:
+def test_deactivated_rule_cancels_and_reactivated_rule_schedules_again(book: Book, week: Rule) -> None:
     book("R1", "2030-05-20", "2030-05-22")
-    change(week, is_active=False)
-    assert planned()[0] == "cancelled"
-    assert due() == []
-    change(week, is_active=True)
-    assert planned() == ("scheduled", "", "2030-05-13 09:00")
-    assert due() == ["2030-05-13 09:00"]
+    change_rule(week, is_active=False)
+    assert planned_reminder()[0] == "cancelled"
+    assert due_times() == []
+    change_rule(week, is_active=True)
+    assert planned_reminder() == ("scheduled", "", "2030-05-13 09:00")
+    assert due_times() == ["2030-05-13 09:00"]
 
 
 @pytest.mark.parametrize(
-    ("fields", "after"),
+    ("fields", "expected"),
     [
         ({"offset_days": 200}, ("scheduled", "", "2030-11-28 10:00")),
         ({"offset_days": 30}, ("cancelled", "", "2030-11-18 10:00")),
         ({"is_active": False}, ("cancelled", "", "2030-11-18 10:00")),
     ],
 )
-def test_guests_who_left_long_ago_follow_a_rule_that_reaches_far(
-    book: Book, week: Rule, clock: Clock, fields: dict[str, Any], after: tuple[str, str, str]
+def test_changed_rule_with_a_long_offset_affects_guests_who_left_months_ago(
+    book: Book, week: Rule, clock: Clock, fields: dict[str, Any], expected: tuple[str, str, str]
 ) -> None:
     Rule.objects.filter(id=week.id).update(anchor="departure", offset_days=190)
     book("R1", "2030-05-10", "2030-05-12")
     clock("2030-10-01 12:00")
-    change(week, **fields)
-    assert planned() == after
+    change_rule(week, **fields)
+    assert planned_reminder() == expected
 
 
-def test_a_new_rule_reaches_guests_who_left_long_ago(book: Book, week: Rule, clock: Clock) -> None:
+def test_new_rule_with_a_long_offset_schedules_for_guests_who_left_months_ago(
+    book: Book, week: Rule, clock: Clock
+) -> None:
     book("R1", "2030-05-10", "2030-05-12")
     Reminder.objects.all().delete()
     clock("2030-10-01 12:00")
-    change(week, anchor="departure", offset_days=190)
-    assert planned() == ("scheduled", "", "2030-11-18 10:00")
+    change_rule(week, anchor="departure", offset_days=190)
+    assert planned_reminder() == ("scheduled", "", "2030-11-18 10:00")
 
 
-def test_a_clock_that_changes_while_the_hotel_is_suspended_counts_when_it_is_resumed(
+def test_time_zone_changed_while_suspended_is_used_after_the_hotel_is_resumed(
     book: Book, week: Rule, in_hotel: Hotel
 ) -> None:
     book("R1", "2030-05-20", "2030-05-22")
@@ -125,13 +128,13 @@ def test_a_clock_that_changes_while_the_hotel_is_suspended_counts_when_it_is_res
         hotel.save(update_fields=["time_zone"])
         hotel = services.resume_hotel(hotel_id=in_hotel.id)
     with hotel_context(hotel):
-        [wish] = DueItem.objects.filter(kind="replan_all")
-        assert wish.claim_at == wish.due_at
-        tasks.replan_all([str(wish.item_id)])
-        assert planned() == ("scheduled", "", "2030-05-13 14:00")
+        [request] = DueItem.objects.filter(kind="replan_all")
+        assert request.claim_at == request.due_at
+        tasks.replan_all([str(request.item_id)])
+        assert planned_reminder() == ("scheduled", "", "2030-05-13 14:00")
 
 
-def test_a_wish_that_comes_meanwhile_is_kept(book: Book, week: Rule, in_hotel: Hotel) -> None:
+def test_replan_removes_only_the_requests_that_it_was_given(book: Book, week: Rule, in_hotel: Hotel) -> None:
     for _time in range(2):
         with platform_context():
             Hotel.objects.get(id=in_hotel.id).save(update_fields=["time_zone"])
@@ -141,31 +144,31 @@ def test_a_wish_that_comes_meanwhile_is_kept(book: Book, week: Rule, in_hotel: H
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_was_being_stored_when_a_rule_changed_follows_too(
+def test_reservation_stored_during_a_rule_change_is_planned_by_a_second_replan(
     week: Rule, book: Book, in_hotel: Hotel
 ) -> None:
-    """An import plans by the rules as it found them, and may commit after all others were planned anew."""
-    planned_by_the_old, may_commit = threading.Event(), threading.Event()
+    """The transaction plans with the previous rules and commits after the first replan."""
+    has_planned, may_commit = threading.Event(), threading.Event()
 
-    def importing() -> None:
+    def import_reservation() -> None:
         try:
             with hotel_context(in_hotel), transaction.atomic():
                 book("R1", "2030-05-20", "2030-05-22")
-                planned_by_the_old.set()
+                has_planned.set()
                 may_commit.wait(10)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
-        stored = pool.submit(importing)
-        assert planned_by_the_old.wait(10)
-        change(week, offset_days=5)
-        [wish] = DueItem.objects.filter(kind="replan_all")
+        imported = pool.submit(import_reservation)
+        assert has_planned.wait(10)
+        change_rule(week, offset_days=5)
+        [request] = DueItem.objects.filter(kind="replan_all")
         may_commit.set()
-        stored.result(10)
-    assert planned()[2] == "2030-05-13 09:00"
-    tasks.replan_all([str(wish.item_id)])
-    assert planned()[2] == "2030-05-15 09:00"
+        imported.result(10)
+    assert planned_reminder()[2] == "2030-05-13 09:00"
+    tasks.replan_all([str(request.item_id)])
+    assert planned_reminder()[2] == "2030-05-15 09:00"
     assert not DueItem.objects.filter(kind="replan_all").exists()
 
 
@@ -203,9 +206,8 @@ def test_replan_request_during_a_replan_of_the_same_reservation_is_kept(
         replanned = pool.submit(worker)
         assert is_planning.wait(10)
         requested = pool.submit(client)
-        assert not wait(
-            [requested], timeout=0.5
-        ).done  # it waits for the due item that the worker has removed
+        # The request waits for the worker, which has removed the due item and not committed yet.
+        assert not wait([requested], timeout=0.5).done
         may_finish.set()
         replanned.result(10)
         requested.result(10)

@@ -1,0 +1,306 @@
+"""Tests of the import of iCalendar files and of the feed of stays."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import icalendar
+import pytest
+from django.core.management import CommandError, call_command
+from rest_framework.test import APIClient
+
+from audit.models import Event
+from reminders.models import Reminder, Reservation
+from reminders.reservations.services import update_guest
+from tenants.access import api_keys
+from tenants.context import hotel_context
+from tenants.models import Hotel
+from tests.reminders.conftest import Clock
+from tests.web import Quiet, listening, serving
+
+pytestmark = pytest.mark.django_db
+FEED = "/api/v1/reservations.ics"
+IMPORT = "/api/v1/reservations/import-calendar/"
+STAY = """UID:1418fb94e984-1@airbnb.com
+DTSTART;VALUE=DATE:20300510
+DTEND;VALUE=DATE:20300512
+SUMMARY:Reserved"""
+
+
+@pytest.fixture(autouse=True)
+def _now(clock: Clock) -> None:
+    clock("2030-05-01 12:00")
+
+
+def calendar(*events: str, method: str = "PUBLISH") -> str:
+    inner = "".join(f"BEGIN:VEVENT\n{event}\nEND:VEVENT\n" for event in events)
+    text = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//A//B//EN\nMETHOD:{method}\n{inner}END:VCALENDAR\n"
+    return text.replace("\n", "\r\n")
+
+
+def import_events(api: APIClient, *events: str, **more: Any) -> dict[str, Any]:
+    response = api.post(IMPORT, calendar(*events, **more), content_type="text/calendar")
+    assert response.status_code == 200, response.json()
+    counts: dict[str, Any] = response.json()
+    numbers = {name: value for name, value in counts.items() if isinstance(value, int)}
+    assert numbers.pop("events") == sum(numbers.values()) + len(counts["rejected"])
+    return counts
+
+
+def stored_reservation(hotel: Hotel) -> Reservation:
+    with hotel_context(hotel):
+        return Reservation.objects.get()
+
+
+def test_event_becomes_a_reservation_with_reminders(api: APIClient, hotel: Hotel) -> None:
+    assert import_events(api, STAY)["created"] == 1
+    stored = stored_reservation(hotel)
+    assert (stored.external_id, stored.guest_name, stored.guest_email, stored.source) == (
+        "1418fb94e984-1@airbnb.com", "Reserved", "", "iCalendar"
+    )  # fmt: skip
+    assert (f"{stored.arrival}", f"{stored.departure}") == ("2030-05-10", "2030-05-12")
+    with hotel_context(hotel):
+        assert Reminder.objects.filter(status="scheduled").count() == 2
+    assert import_events(api, STAY)["unchanged"] == 1
+
+
+def test_changed_dates_and_cancellations_are_imported_and_the_guest_is_kept(
+    api: APIClient, hotel: Hotel
+) -> None:
+    import_events(api, STAY)
+    with hotel_context(hotel):
+        update_guest(
+            reservation_id=stored_reservation(hotel).id,
+            guest_name="Ana Lima",
+            guest_email="ana@example.com",
+            guest_phone="",
+            language="pt",
+        )
+    assert import_events(api, STAY.replace("20300512", "20300514"))["updated"] == 1
+    assert (stored_reservation(hotel).guest_name, f"{stored_reservation(hotel).departure}") == (
+        "Ana Lima",
+        "2030-05-14",
+    )
+    assert import_events(api, f"{STAY}\nSTATUS:CANCELLED")["cancelled"] == 1
+    assert stored_reservation(hotel).status == "cancelled"
+    assert import_events(api, f"{STAY}\nSTATUS:CANCELLED")["unchanged"] == 1
+    assert import_events(api, STAY)["updated"] == 1
+    assert stored_reservation(hotel).status == "booked"
+    assert import_events(api, STAY, method="CANCEL")["cancelled"] == 1
+    with hotel_context(hotel):
+        assert not Reminder.objects.filter(status="scheduled").exists()
+
+
+def test_cancelled_event_does_not_cancel_a_checked_out_reservation(api: APIClient, hotel: Hotel) -> None:
+    import_events(api, STAY)
+    with hotel_context(hotel):
+        Reservation.objects.update(status="checked_out")
+    assert import_events(api, f"{STAY}\nSTATUS:CANCELLED")["unchanged"] == 1
+    assert stored_reservation(hotel).status == "checked_out"
+
+
+@pytest.mark.parametrize("summary", ["Airbnb (Not available)", "CLOSED - Not available", "Blocked"])
+def test_closure_does_not_become_a_reservation(api: APIClient, hotel: Hotel, summary: str) -> None:
+    assert import_events(api, STAY.replace("Reserved", summary))["closures"] == 1
+    with hotel_context(hotel):
+        assert not Reservation.objects.exists()
+
+
+def test_times_are_converted_to_dates_in_the_time_zone_of_the_hotel(api: APIClient, hotel: Hotel) -> None:
+    import_events(
+        api,
+        "UID:1\nDTSTART:20300509T233000Z\nDTEND:20300512T100000Z\nSUMMARY:A",  # after midnight in Lisbon
+        "UID:2\nDTSTART;TZID=America/New_York:20300510T150000\nDURATION:P2D\nSUMMARY:B",
+        "UID:3\nDTSTART;VALUE=DATE:20300510\nSUMMARY:C",
+    )
+    with hotel_context(hotel):
+        dates = {r.external_id: (f"{r.arrival:%d}", f"{r.departure:%d}") for r in Reservation.objects.all()}
+    assert dates == {"1": ("10", "12"), "2": ("10", "12"), "3": ("10", "11")}
+
+
+def test_invalid_events_are_reported_and_the_others_are_imported(api: APIClient, hotel: Hotel) -> None:
+    counts = import_events(
+        api,
+        STAY,
+        "DTSTART;VALUE=DATE:20300510\nSUMMARY:no uid",
+        "UID:weekly\nDTSTART;VALUE=DATE:20300510\nRRULE:FREQ=WEEKLY\nSUMMARY:x",
+        "UID:back\nDTSTART;VALUE=DATE:20300510\nDTEND;VALUE=DATE:20300510\nSUMMARY:x",
+        "UID:nodate\nSUMMARY:x",
+        "UID:baddate\nDTSTART:soon\nSUMMARY:x",
+        f"UID:long\nDTSTART;VALUE=DATE:20300510\nSUMMARY:{'x' * 10_000}",
+        "UID:mail\nDTSTART;VALUE=DATE:20300510\nSUMMARY:x\nATTENDEE:mailto:nobody",
+    )
+    assert counts["created"] == 1
+    assert [event["uid"] for event in counts["rejected"]] == [
+        "", "weekly", "back", "nodate", "baddate", "long", "mail"
+    ]  # fmt: skip
+    assert stored_reservation(hotel).external_id.startswith("1418")
+
+
+def test_folded_escaped_and_non_ascii_text_is_parsed(api: APIClient, hotel: Hotel) -> None:
+    import_events(
+        api,
+        "UID:1\nDTSTART;VALUE=DATE:20300510\nSUMMARY:Zoë\\, Ünal\\n  y fa\n mília 👨‍👩‍👧\n"
+        "ATTENDEE;CN=Zoe:mailto:zoe@example.com",
+    )
+    assert (stored_reservation(hotel).guest_name, stored_reservation(hotel).guest_email) == (
+        "Zoë, Ünal y família 👨‍👩‍👧",
+        "zoe@example.com",
+    )
+
+
+def test_long_uids_with_the_same_beginning_are_different_reservations(api: APIClient, hotel: Hotel) -> None:
+    long = "u" * 100
+    for uid in (f"{long}1", f"{long}2", f"{long}1"):
+        import_events(api, STAY.replace("1418fb94e984-1@airbnb.com", uid))
+    with hotel_context(hotel):
+        assert Reservation.objects.count() == 2
+
+
+def test_event_with_the_highest_sequence_counts(api: APIClient, hotel: Hotel) -> None:
+    import_events(api, f"{STAY}\nSEQUENCE:2".replace("20300512", "20300513"), f"{STAY}\nSEQUENCE:1")
+    assert f"{stored_reservation(hotel).departure}" == "2030-05-13"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hello", "BEGIN:VCARD\r\nEND:VCARD\r\n", "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n"]
+)
+def test_import_of_an_invalid_file_is_rejected(api: APIClient, text: str) -> None:
+    response = api.post(IMPORT, text, content_type="text/calendar")
+    assert (response.status_code, response.json()["type"]) in {
+        (422, "/problems/invalid-file"),
+        (400, "/problems/invalid"),
+    }
+
+
+def test_import_accepts_json_and_requires_the_write_scope(api: APIClient, hotel: Hotel) -> None:
+    assert api.post(IMPORT, {"calendar": calendar(STAY)}).json()["created"] == 1
+    with hotel_context(hotel):
+        _key, secret = api_keys.create(name="reader", scopes=["reservations:read"])
+    reader = APIClient(SERVER_NAME="alpha.localhost")
+    reader.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    assert reader.post(IMPORT, {"calendar": calendar(STAY)}).status_code == 403
+
+
+@pytest.fixture
+def channel() -> Iterator[str]:
+    """Return the URL of a calendar on a local server."""
+
+    class Handler(Quiet):
+        def do_GET(self) -> None:
+            exists = self.path == "/feed.ics"
+            self.send_response(200 if exists else 404)
+            self.end_headers()
+            self.wfile.write(calendar(STAY).encode() if exists else b"")
+
+    with serving(listening(Handler)) as server:
+        yield f"http://127.0.0.1:{server.server_port}/feed.ics"
+
+
+def test_command_imports_a_url_or_a_file(channel: str, hotel: Hotel, tmp_path: Path) -> None:
+    def run(file_or_url: str) -> dict[str, Any]:
+        out = io.StringIO()
+        call_command("import_calendar", file_or_url, hotel="alpha", json=True, stdout=out)
+        report: dict[str, Any] = json.loads(out.getvalue())
+        return report
+
+    assert run(channel)["created"] == 1
+    (tmp_path / "feed.ics").write_text(calendar(STAY))
+    assert run(str(tmp_path / "feed.ics"))["unchanged"] == 1
+    with hotel_context(hotel):
+        assert Event.objects.get(event="reservation.created").actor_label == "import_calendar"
+    for file_or_url in (f"{channel}?token=secret", str(tmp_path / "none.ics")):
+        with pytest.raises(CommandError, match="can't be read") as raised:
+            call_command("import_calendar", file_or_url, hotel="alpha")
+        assert raised.value.returncode == 2
+        assert "secret" not in str(raised.value)
+
+
+@pytest.fixture
+def feed_url(hotel: Hotel) -> str:
+    """Return the URL of the feed with a token."""
+    with hotel_context(hotel):
+        _key, secret = api_keys.create(name="calendar", scopes=["calendar:read"])
+    return f"{FEED}?token={secret}"
+
+
+def parse_events(content: bytes) -> list[Any]:
+    events: list[Any] = icalendar.Calendar.from_ical(content).walk("VEVENT")
+    return events
+
+
+def anonymous_client() -> APIClient:
+    return APIClient(SERVER_NAME="alpha.localhost")
+
+
+def put(api: APIClient, number: str = "R1", **changes: Any) -> None:
+    body = {
+        "arrival": "2030-05-10", "departure": "2030-05-12", "guest_name": "Ana Lima", "room_type": "A",
+        "guest_email": "ana@example.com", "guest_phone": "+351 912 345 678",
+    }  # fmt: skip
+    response = api.put(f"/api/v1/reservations/by-external-id/{number}/", body | changes)
+    assert response.status_code < 300, response.json()
+
+
+def test_feed_contains_the_stays_and_no_guest_data(api: APIClient, feed_url: str) -> None:
+    put(api, room_type="Größe 👑 " + "x" * 30)
+    put(api, "R2", status="cancelled")
+    put(api, "R3", arrival="2030-03-01", departure="2030-03-05")  # left more than a month ago
+    response = anonymous_client().get(feed_url, headers={"Accept": "text/calendar, */*;q=0.1"})
+    assert (response.status_code, response["Content-Type"]) == (200, "text/calendar; charset=utf-8")
+    for personal in (b"Ana", b"ana@", b"912345", b"912 345"):
+        assert personal not in response.content
+    lines = response.content.split(b"\r\n")
+    assert b"\n" not in b"".join(lines)
+    assert max(map(len, lines)) <= 75
+    events = parse_events(response.content)
+    assert [(str(event["SUMMARY"])[:2], str(event["STATUS"])) for event in events] == [
+        ("R1", "CONFIRMED"), ("R2", "CANCELLED")
+    ]  # fmt: skip
+    assert f"{events[0]['DTSTART'].dt} {events[0]['DTEND'].dt}" == "2030-05-10 2030-05-12"
+    assert events[0]["DTSTAMP"].dt.tzinfo is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_feed_keeps_uids_and_returns_304_if_nothing_changed(api: APIClient, feed_url: str) -> None:
+    put(api)
+    first = anonymous_client().get(feed_url)
+    again = anonymous_client().get(feed_url, headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    put(api, departure="2030-05-14")
+    changed = anonymous_client().get(feed_url, headers={"If-None-Match": first["ETag"]})
+    assert changed.status_code == 200
+    before, after = (parse_events(response.content)[0] for response in (first, changed))
+    assert before["UID"] == after["UID"]
+    assert after["SEQUENCE"] >= before["SEQUENCE"]
+
+
+def test_feed_of_one_hotel_can_be_imported_by_another(
+    api: APIClient, feed_url: str, other_hotel: Hotel
+) -> None:
+    put(api)
+    content = anonymous_client().get(feed_url).content.decode()
+    with hotel_context(other_hotel):
+        _key, secret = api_keys.create(name="in", scopes=["reservations:write"])
+    beta = APIClient(SERVER_NAME="beta.localhost")
+    beta.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    assert beta.post(IMPORT, content, content_type="text/calendar").json()["created"] == 1
+
+
+def test_feed_token_is_valid_only_for_the_feed_and_must_have_no_other_scope(
+    api: APIClient, feed_url: str, hotel: Hotel
+) -> None:
+    assert anonymous_client().get(FEED).status_code == 401
+    assert anonymous_client().get(f"{feed_url}x").status_code == 401
+    assert APIClient(SERVER_NAME="beta.localhost").get(feed_url).status_code == 401
+    token = feed_url.partition("token=")[2]
+    assert anonymous_client().get(f"/api/v1/reservations/?token={token}").status_code == 401
+    with hotel_context(hotel):
+        _key, secret = api_keys.create(name="much", scopes=["calendar:read", "reservations:read"])
+    response = anonymous_client().get(f"{FEED}?token={secret}")
+    assert (response.status_code, response.json()["type"]) == (401, "/problems/unauthenticated")
+    client = anonymous_client()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    assert client.get(FEED).status_code == 200
