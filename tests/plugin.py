@@ -30,7 +30,7 @@ LONGEST = (
     "isolation/test_tls.py",
     "embedded/test_postgres.py",
     "interfaces/test_production_settings.py",
-    "tenants/test_poor_owner.py",
+    "tenants/test_owner_without_createrole.py",
     "chaos/test_beat.py",
     "tenants/test_roles.py",
 )

@@ -1,16 +1,17 @@
-"""What a hotel may be called: its slug, its schema, its domains."""
+"""Validation of slugs and domains, and the names of hotels' schemas."""
 
 import itertools
 import re
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from tenants.errors import InvalidDomain, InvalidSlug
 
 SLUG_LENGTH = 40
-#: Hosts and words that mean something else, or could be taken for it.
-RESERVED = frozenset(
+#: Slugs that are hosts of the platform or common services, or that look like them.
+RESERVED_SLUGS = frozenset(
     [
         "admin",
         "administrator",
@@ -85,43 +86,55 @@ _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
 def valid_slug(slug: str) -> str:
-    """The slug, in lower case; raises InvalidSlug and says what is wrong with it.
+    """Return the slug in lower case. Raises InvalidSlug.
 
-    It becomes a label of a host name (RFC 1123) and part of a schema's name.
+    The slug is a label of a host name (RFC 1123) and part of the schema's name.
     """
     lowered = slug.strip().lower()
     if not lowered or len(lowered) > SLUG_LENGTH:
         raise InvalidSlug(
-            f"A slug has 1 to {SLUG_LENGTH} characters; {slug!r} has {len(lowered)}.", slug=slug
+            _("The slug must have 1 to {maximum} characters.").format(maximum=SLUG_LENGTH), slug=slug
         )
     if not _SLUG.fullmatch(lowered):
         raise InvalidSlug(
-            f"A slug has letters a-z, digits and hyphens, and neither begins nor ends with a hyphen: not {slug!r}.",
+            _(
+                "The slug can only have letters a-z, digits and hyphens, and cannot start or end with a hyphen."
+            ),
             slug=slug,
         )
-    if lowered in RESERVED or lowered.startswith("xn--"):
-        raise InvalidSlug(f"{lowered!r} is reserved. Choose another slug.", slug=slug)
+    if lowered in RESERVED_SLUGS or lowered.startswith("xn--"):
+        raise InvalidSlug(
+            _("The slug {slug} is reserved. Choose another one.").format(slug=lowered), slug=slug
+        )
     return lowered
 
 
 def valid_domain(host: str) -> str:
-    """The host name in lower case, without a final dot; raises InvalidDomain."""
+    """Return the host name in lower case and in its ASCII form, without a final dot. Raises InvalidDomain."""
     lowered = host.strip().lower().removesuffix(".")
     try:
         lowered = lowered.encode("idna").decode()
     except UnicodeError:
-        raise InvalidDomain(f"{host!r} is no host name.", host=host) from None
+        raise _invalid_domain(host) from None
     labels = lowered.split(".")
     if len(lowered) > 253 or len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise InvalidDomain(f"{host!r} is no host name such as hotel-sol.com.", host=host)
+        raise _invalid_domain(host)
     platform = settings.PLATFORM_HOST
     if lowered == platform or lowered.endswith(f".{platform}"):
         raise InvalidDomain(
-            f"Hosts at {platform} belong to the platform: a hotel has its own by its slug.", host=host
+            _(
+                "Hosts under {platform} belong to the platform. The slug decides the hotel's host there."
+            ).format(platform=platform),
+            host=host,
         )
     if labels[-1].isdigit():
-        raise InvalidDomain(f"{host!r} is an address, not a name.", host=host)
+        raise InvalidDomain(_("{host} is an IP address. Use a host name.").format(host=host), host=host)
     return lowered
+
+
+def _invalid_domain(host: str) -> InvalidDomain:
+    detail = _("{host} is not a valid host name. Use a name such as hotel-sol.com.").format(host=host)
+    return InvalidDomain(detail, host=host)
 
 
 def free_schema_name(slug: str) -> str:

@@ -1,6 +1,7 @@
-"""Ours and django-tenants, each in a process of its own, doing one thing at a time when told to.
+"""Processes that run one side of a comparison: hotelagent or its peer.
 
-Both stand on one server, in databases of their own, with the same tables in the same schemas.
+A side is a module of this package (`side_*.py`). Each side has a separate process, because Django is configured per
+process, and a separate database on the same server.
 """
 
 from __future__ import annotations
@@ -22,21 +23,22 @@ from psycopg import sql
 from hotelagent.embedded.servers import postgres
 from tests.servers import Servers
 
-HOSTS = 2_000  # resolutions in one round
+#: Number of host names that one round resolves.
+HOSTS = 2_000
 
 
 class Contestant:
-    """Runs the functions of `side` (a module's name here) in a process that has Django set up its own way."""
+    """A process with Django set up that runs the functions of the module `side`, one at a time."""
 
     def __init__(self, side: str, environment: dict[str, str]) -> None:
-        self.pipe, theirs = multiprocessing.Pipe()
+        self.pipe, child_pipe = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
-        # Not a daemon: django-tenants' multiprocessing executor forks.
-        self.process = context.Process(target=_serve, args=(theirs, side, environment), daemon=False)
+        # Not a daemon process, because django-tenants' multiprocessing executor starts processes.
+        self.process = context.Process(target=_serve, args=(child_pipe, side, environment), daemon=False)
         self.process.start()
 
     def __call__(self, name: str, *arguments: Any) -> float:
-        """Seconds that the function took, by its own clock."""
+        """Call the function of the side, and return its result, or the seconds that it took if it returns None."""
         self.pipe.send((name, arguments))
         seconds, error = self.pipe.recv()
         if error:
@@ -53,15 +55,15 @@ def _serve(pipe: Connection, side: str, environment: dict[str, str]) -> None:
     django: Any = importlib.import_module("django")
     django.setup()
     functions = importlib.import_module(f"tests.benchmarks.{side}")
-    while (told := pipe.recv()) is not None:
-        name, arguments = told
-        began = time.perf_counter()
+    while (call := pipe.recv()) is not None:
+        name, arguments = call
+        started = time.perf_counter()
         try:
-            seconds = getattr(functions, name)(*arguments)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - told to the one who asked
+            result = getattr(functions, name)(*arguments)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - sent to the caller
             pipe.send((0.0, f"{type(error).__name__}: {error}"))
         else:
-            pipe.send((time.perf_counter() - began if seconds is None else seconds, ""))
+            pipe.send((time.perf_counter() - started if result is None else result, ""))
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def both(
     peer_settings: str = "tests.benchmarks.peer.settings",
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Contestant, Contestant]]:
-    """Ours and the peer, their databases migrated, without any hotel. The names are those of their modules."""
+    """Start both sides with migrated databases and without hotels. `ours` and `peer` are names of side modules."""
     our_side = Contestant(
         ours,
         {
@@ -105,29 +107,29 @@ def create_database(running: Servers, name: str) -> None:
                 sql.Identifier(name), sql.Identifier(postgres.OWNER)
             )
         )
-    there = urlunsplit(urlsplit(superuser)._replace(path=f"/{name}"))
-    with psycopg.connect(there, autocommit=True) as connection:
+    url = urlunsplit(urlsplit(superuser)._replace(path=f"/{name}"))
+    with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(postgres.OWNER)))
 
 
 def add_field(number: int) -> None:
-    """Let every loader find one more migration of `locks`: a field on Room."""
-    from django.db import migrations, models  # noqa: PLC0415 - Django is set up by now
+    """Add a migration to `locks` in this process that adds a field to Room."""
+    from django.db import migrations, models  # noqa: PLC0415 - needs Django to be set up
     from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
     from django.db.migrations.migration import Migration  # noqa: PLC0415
 
-    load = MigrationLoader.load_disk
+    original_load_disk = MigrationLoader.load_disk
     field = models.CharField(max_length=20, default="", db_default="")
 
     def load_disk(self: Any) -> None:
-        load(self)
+        original_load_disk(self)
         last = max(name for app, name in self.disk_migrations if app == "locks")
         name = f"9{number:03d}_added"
-        body = {
+        attributes = {
             "dependencies": [("locks", last)],
             "operations": [migrations.AddField("room", f"added_{number}", field)],
         }
-        self.disk_migrations["locks", name] = type("Migration", (Migration,), body)(name, "locks")
+        self.disk_migrations["locks", name] = type("Migration", (Migration,), attributes)(name, "locks")
 
-    patched: Any = MigrationLoader
-    patched.load_disk = load_disk
+    loader_class: Any = MigrationLoader
+    loader_class.load_disk = load_disk

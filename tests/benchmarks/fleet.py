@@ -1,4 +1,4 @@
-"""What hotels cost as such: to find, to make, to migrate. Beside django-tenants with the same tables."""
+"""Routing, creation and migration of hotels, compared with django-tenants with the same tables."""
 
 import statistics
 from collections.abc import Callable
@@ -11,18 +11,19 @@ IDS = ("relations-per-hotel", "resolve-host", "create-hotel", "migrate-idle", "m
 
 HOTELS = 500
 HOTELS_WHEN_CREATING = 200
-#: The peer's commands go from tenant to tenant, which takes minutes for HOTELS of them: they are measured over
-#: so many, and multiplied. What a command does once is multiplied too, so there are enough to make that small.
-PEERS = 60
+#: Number of the peer's tenants in the benchmarks of migrations. Its commands process one tenant after the other, which
+#: takes minutes for HOTELS tenants, so their time is measured with fewer tenants and multiplied. There are enough of
+#: them to make the constant part of a command's time small.
+PEER_TENANTS = 60
 ROUNDS = 5
 
 
 def measure(ids: list[str]) -> list[Row]:
     rows = []
     with servers() as running, both(running) as (ours, peer):
-        peer("fill", 0, PEERS)
-        mine = HOTELS if {"migrate-idle", "migrate-addfield"} & set(ids) else HOTELS_WHEN_CREATING
-        ours("fill", 0, mine)
+        peer("fill", 0, PEER_TENANTS)
+        our_hotels = HOTELS if {"migrate-idle", "migrate-addfield"} & set(ids) else HOTELS_WHEN_CREATING
+        ours("fill", 0, our_hotels)
         if "relations-per-hotel" in ids:
             rows.append(_relations(ours))
         if "resolve-host" in ids:
@@ -32,8 +33,8 @@ def measure(ids: list[str]) -> list[Row]:
         if "migrate-addfield" in ids:
             rows.append(_add_field(ours, peer))
         if "create-hotel" in ids:
-            # Ours may have more by now, which makes it no faster.
-            peer("fill", PEERS, HOTELS_WHEN_CREATING - PEERS)
+            # Our side may have more hotels, which does not make it faster.
+            peer("fill", PEER_TENANTS, HOTELS_WHEN_CREATING - PEER_TENANTS)
             rows += _create(ours, peer)
     return rows
 
@@ -42,7 +43,7 @@ def _relations(ours: Contestant) -> Row:
     count = ours("relations")
     return Row(
         id="relations-per-hotel",
-        what="tables, indexes and sequences that a hotel owns; there is no peer: the bar is what the tests hold",
+        what="tables, indexes and sequences per hotel; no peer, the bar is the limit of the tests",
         ours=count,
         peer=None,
         ratio=None,
@@ -53,24 +54,24 @@ def _relations(ours: Contestant) -> Row:
 
 def _resolve(ours: Contestant, peer: Contestant) -> Row:
     a, b = _rounds(lambda _n: ours("resolve") * 1e6, lambda _n: peer("resolve") * 1e6, rounds=11)
-    what = "host -> hotel on a warm process, us a request; peer: TenantMainMiddleware (bar: 20 x faster)"
+    what = "host to hotel in a warm process, us per request; peer: TenantMainMiddleware (bar: 20 x faster)"
     return row("resolve-host", what, ours=statistics.median(a), peer=statistics.median(b),
                ratio=median_ratio(a, b), bar=1 / 20)  # fmt: skip
 
 
 def _create(ours: Contestant, peer: Contestant) -> list[Row]:
-    mine, migrating, cloning = [], [], []
+    our_times, migrating, cloning = [], [], []
     for number in range(ROUNDS):
-        mine.append(ours("create", number) * 1e3)
+        our_times.append(ours("create", number) * 1e3)
         migrating.append(peer("create_by_migrating", f"migrated{number}") * 1e3)
         cloning.append(peer("create_by_clone", f"cloned{number}") * 1e3)
     return [
-        row("create-hotel", f"a hotel, ready to serve, ms, at {HOTELS_WHEN_CREATING} hotels; peer: {how}",
-            ours=statistics.median(mine), peer=statistics.median(theirs),
-            ratio=median_ratio(mine, theirs), bar=1 / faster)
-        for how, theirs, faster in (
-            ("django-tenants migrating (bar: 12 x faster)", migrating, 12),
-            ("django-tenants' clone (bar: 5 x faster)", cloning, 5),
+        row("create-hotel", f"creation of an active hotel, ms, at {HOTELS_WHEN_CREATING} hotels; peer: {method}",
+            ours=statistics.median(our_times), peer=statistics.median(theirs),
+            ratio=median_ratio(our_times, theirs), bar=1 / faster)
+        for method, theirs, faster in (
+            ("migrations of django-tenants (bar: 12 x faster)", migrating, 12),
+            ("clone of django-tenants (bar: 5 x faster)", cloning, 5),
         )
     ]  # fmt: skip
 
@@ -107,6 +108,6 @@ def _add_field(ours: Contestant, peer: Contestant) -> Row:
 def _rounds(
     ours: Callable[[int], float], peer: Callable[[int], float], *, rounds: int
 ) -> tuple[list[float], list[float]]:
-    """In turns, so that whatever else the machine does meets both."""
+    """Measure both sides in turn, so that other load on the machine affects both."""
     pairs = [(ours(number), peer(number)) for number in range(rounds)]
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]

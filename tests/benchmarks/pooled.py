@@ -1,7 +1,7 @@
-"""What a hotel costs a statement, through PgBouncer: ours beside plain Django and beside django-tenants.
+"""The cost of the tenant in each statement, through PgBouncer, compared with plain Django and django-tenants.
 
-Plain Django reads a table of its login's default schema, as one without tenants would. All three go through
-one PgBouncer to one server, each with connections of its own; the figures are microseconds.
+Plain Django reads a table in the default schema of its login, as a project without tenants does. All three use one
+PgBouncer and one server, with separate connections. The figures are in microseconds.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from hotelagent.embedded.servers import postgres
 from tenants.context import hotel_context
 from tenants.database.connections import database_settings
 from tests.benchmarks.harness import Row, interleave, median_ratio, row, servers
-from tests.isolation.world import World, make_world
+from tests.isolation.isolation_database import IsolationDatabase, create_isolation_database
 from tests.servers import PgBouncer
 
 IDS = ("pooled-read", "pooled-write", "pooled-request")
-DELAY = 0.001  # seconds that the network takes from us to the pooler
+#: Simulated network delay between client and pooler, in seconds.
+DELAY = 0.001
 
 Contestants = dict[str, Callable[[], object]]
 
@@ -43,51 +44,53 @@ PLAIN_PASSWORD = "bench"
 def measure(ids: list[str]) -> list[Row]:
     with servers() as running:
         superuser, runtime = running.postgres.url(postgres.SUPERUSER), running.postgres.url(postgres.RUNTIME)
-        with make_world(superuser_url=superuser, runtime_url=runtime, hotels=20, name="bench") as world:
-            plain_url = _plain_login(world)
+        with create_isolation_database(
+            superuser_url=superuser, runtime_url=runtime, hotels=20, name="bench"
+        ) as database:
+            plain_url = _create_plain_login(database)
             with (
-                PgBouncer(world.runtime_url, pool_size=3, other_urls=(plain_url,)) as bouncer,
-                _slow(bouncer.port) as slow_port,
+                PgBouncer(database.runtime_url, pool_size=3, other_urls=(plain_url,)) as bouncer,
+                _delayed_proxy(bouncer.port) as slow_port,
             ):
-                _configure(world, bouncer, plain_url, slow_port)
+                _configure(database, bouncer, plain_url, slow_port)
                 rows = []
-                for wanted, measured in (
+                for id_, measure_rows in (
                     ("pooled-read", _read),
                     ("pooled-write", _write),
                     ("pooled-request", _request),
                 ):
-                    if wanted in ids:
-                        rows += measured(world)
+                    if id_ in ids:
+                        rows += measure_rows(database)
                 connections.close_all()
                 return rows
 
 
-def _plain_login(world: World) -> str:
-    """A login of the ordinary kind, with rights on everything, for the two that know no hotels' roles."""
-    with psycopg.connect(world.superuser_url, autocommit=True) as owner:
+def _create_plain_login(database: IsolationDatabase) -> str:
+    """Create a login with privileges on everything, for the two engines without hotel roles. Return its URL."""
+    with psycopg.connect(database.superuser_url, autocommit=True) as owner:
         login = sql.Identifier(PLAIN_LOGIN)
         owner.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(login, sql.Literal(PLAIN_PASSWORD)))
-        for schema in ["public", *(world.tenant(n).schema for n in range(world.hotels))]:
+        for schema in ["public", *(database.tenant(n).schema for n in range(database.hotels))]:
             owner.execute(
                 sql.SQL(
                     "GRANT USAGE ON SCHEMA {0} TO {1}; GRANT ALL ON ALL TABLES IN SCHEMA {0} TO {1};"
                     "GRANT ALL ON ALL SEQUENCES IN SCHEMA {0} TO {1}"
                 ).format(sql.Identifier(schema), login)
             )
-        # As many rows as a hotel's table has.
+        # The table in `public` has as many rows as a hotel's table.
         owner.execute(
             "INSERT INTO public.marker (hotel, n) SELECT 'platform', n FROM generate_series(2, 5) n"
         )
-    parts = urlsplit(world.superuser_url)
+    parts = urlsplit(database.superuser_url)
     address = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=f"{PLAIN_LOGIN}:{PLAIN_PASSWORD}@{address}").geturl()
 
 
-def _configure(world: World, bouncer: PgBouncer, plain_url: str, slow_port: int) -> None:
-    def database(url: str, engine: str, port: int) -> dict[str, Any]:
-        given = database_settings(bouncer.through(url), direct=False)
+def _configure(database: IsolationDatabase, bouncer: PgBouncer, plain_url: str, slow_port: int) -> None:
+    def settings_for(url: str, engine: str, port: int) -> dict[str, Any]:
+        defaults = database_settings(bouncer.through(url), direct=False)
         return {
-            **given,
+            **defaults,
             "ENGINE": engine,
             "PORT": str(port),
             "CONN_MAX_AGE": None,
@@ -95,14 +98,14 @@ def _configure(world: World, bouncer: PgBouncer, plain_url: str, slow_port: int)
         }
 
     engines = {
-        "ours": (world.runtime_url, "tenants.database.backend"),
+        "ours": (database.runtime_url, "tenants.database.backend"),
         "plain": (plain_url, "django.db.backends.postgresql"),
         "peer": (plain_url, "django_tenants.postgresql_backend"),
     }
     databases = {}
     for name, (url, engine) in engines.items():
-        databases[name] = database(url, engine, bouncer.port)
-        databases[f"slow-{name}"] = database(url, engine, slow_port)
+        databases[name] = settings_for(url, engine, bouncer.port)
+        databases[f"slow-{name}"] = settings_for(url, engine, slow_port)
     settings.configure(
         DATABASES={"default": databases["ours"], **databases},
         DATABASE_ROLES=True,
@@ -119,52 +122,54 @@ def _configure(world: World, bouncer: PgBouncer, plain_url: str, slow_port: int)
     django.setup()
 
 
-def _in_a_hotel(world: World, work: Callable[[str], object], prefix: str = "") -> Contestants:
-    """`work` by alias, each engine in its own way in hotel 1, entered anew for every call."""
-    tenant = world.tenant(1)
+def _in_hotel(database: IsolationDatabase, work: Callable[[str], object], prefix: str = "") -> Contestants:
+    """Return functions that enter hotel 1 with each engine and call `work` with its alias."""
+    tenant = database.tenant(1)
     ours, plain, peer = f"{prefix}ours", f"{prefix}plain", f"{prefix}peer"
 
-    def by_ours() -> None:
+    def work_with_ours() -> None:
         with hotel_context(tenant):
             work(ours)
 
-    def by_peer() -> None:
-        theirs: Any = connections[peer]
-        theirs.set_schema(tenant.schema)
+    def work_with_peer() -> None:
+        connection: Any = connections[peer]
+        connection.set_schema(tenant.schema)
         work(peer)
 
-    return {"ours": by_ours, "plain": lambda: work(plain), "peer": by_peer}
+    return {"ours": work_with_ours, "plain": lambda: work(plain), "peer": work_with_peer}
 
 
 def _markers() -> Any:
-    # A model can't be imported before the settings are there.
+    # Models can only be imported after the settings are configured.
     return importlib.import_module("tests.isolation.app.models").Marker.objects
 
 
-def _rows(name: str, what: str, took: dict[str, list[float]], bar: float) -> Row:
-    ours, plain, peer = (statistics.median(took[who]) * 1e6 for who in ("ours", "plain", "peer"))
-    told = f"{what}; django-tenants {peer:,.0f}, {median_ratio(took['peer'], took['plain']):.2f} x"
-    return row(name, told, ours=ours, peer=plain, ratio=median_ratio(took["ours"], took["plain"]), bar=bar)
+def _row(name: str, what: str, took: dict[str, list[float]], bar: float) -> Row:
+    ours, plain, peer = (statistics.median(took[name]) * 1e6 for name in ("ours", "plain", "peer"))
+    description = f"{what}; django-tenants {peer:,.0f}, {median_ratio(took['peer'], took['plain']):.2f} x"
+    return row(
+        name, description, ours=ours, peer=plain, ratio=median_ratio(took["ours"], took["plain"]), bar=bar
+    )
 
 
-def _read(world: World) -> list[Row]:
+def _read(database: IsolationDatabase) -> list[Row]:
     markers = _markers()
-    took = interleave(_in_a_hotel(world, lambda alias: markers.using(alias).get(pk=3)), rounds=150, each=30)
-    return [_rows("pooled-read", "an ORM read by primary key, us; peer: plain Django", took, 1.15)]
+    took = interleave(_in_hotel(database, lambda alias: markers.using(alias).get(pk=3)), rounds=150, each=30)
+    return [_row("pooled-read", "an ORM read by primary key, us; peer: plain Django", took, 1.15)]
 
 
-def _write(world: World) -> list[Row]:
+def _write(database: IsolationDatabase) -> list[Row]:
     markers = _markers()
 
     def write(alias: str) -> None:
         with transaction.atomic(using=alias):
             markers.using(alias).filter(pk=3).update(n=3)
 
-    took = interleave(_in_a_hotel(world, write), rounds=150, each=20)
-    return [_rows("pooled-write", "one write in atomic(), us; peer: plain Django", took, 0.90)]
+    took = interleave(_in_hotel(database, write), rounds=150, each=20)
+    return [_row("pooled-write", "one write in atomic(), us; peer: plain Django", took, 0.90)]
 
 
-def _request(world: World) -> list[Row]:
+def _request(database: IsolationDatabase) -> list[Row]:
     markers = _markers()
 
     def request(alias: str) -> None:
@@ -175,9 +180,11 @@ def _request(world: World) -> list[Row]:
         list(rows.filter(n__gte=2))
         rows.filter(hotel="x").exists()
 
-    took = interleave(_in_a_hotel(world, request, "slow-"), rounds=60, each=3)
-    against = _rows("pooled-request", "a request of five queries at 1 ms, us; peer: plain Django", took, 1.10)
-    faster = row(
+    took = interleave(_in_hotel(database, request, "slow-"), rounds=60, each=3)
+    compared_with_plain = _row(
+        "pooled-request", "a request of five queries at 1 ms, us; peer: plain Django", took, 1.10
+    )
+    compared_with_peer = row(
         "pooled-request",
         "a request of five queries at 1 ms, us; peer: django-tenants (bar: 1.6 x faster)",
         ours=statistics.median(took["ours"]) * 1e6,
@@ -185,40 +192,42 @@ def _request(world: World) -> list[Row]:
         ratio=median_ratio(took["ours"], took["peer"]),
         bar=1 / 1.6,
     )
-    return [against, faster]
+    return [compared_with_plain, compared_with_peer]
 
 
 @contextmanager
-def _slow(port: int) -> Iterator[int]:
-    """A way to `port` on which everything that we send arrives DELAY later."""
-    here = ports.find_free_port()
-    process = multiprocessing.get_context("spawn").Process(target=_proxy, args=(here, port), daemon=True)
+def _delayed_proxy(port: int) -> Iterator[int]:
+    """Start a proxy to `port` that delays everything that the client sends by DELAY. Yield its port."""
+    proxy_port = ports.find_free_port()
+    process = multiprocessing.get_context("spawn").Process(
+        target=_proxy, args=(proxy_port, port), daemon=True
+    )
     process.start()
     try:
         for _ in range(100):
             try:
-                socket.create_connection((ports.LOOPBACK, here), timeout=1).close()
+                socket.create_connection((ports.LOOPBACK, proxy_port), timeout=1).close()
                 break
             except OSError:
                 time.sleep(0.05)
-        yield here
+        yield proxy_port
     finally:
         process.kill()
         process.join()
 
 
-def _proxy(here: int, port: int) -> None:
-    with socket.create_server((ports.LOOPBACK, here)) as listening:
+def _proxy(proxy_port: int, port: int) -> None:
+    with socket.create_server((ports.LOOPBACK, proxy_port)) as listener:
         while True:
-            ours, _ = listening.accept()
-            theirs = socket.create_connection((ports.LOOPBACK, port))
-            for end in (ours, theirs):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for source, sink, delay in ((ours, theirs, DELAY), (theirs, ours, 0)):
-                threading.Thread(target=_pass_on, args=(source, sink, delay), daemon=True).start()
+            client, _ = listener.accept()
+            server = socket.create_connection((ports.LOOPBACK, port))
+            for connected in (client, server):
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for source, sink, delay in ((client, server, DELAY), (server, client, 0)):
+                threading.Thread(target=_forward, args=(source, sink, delay), daemon=True).start()
 
 
-def _pass_on(source: socket.socket, sink: socket.socket, delay: float) -> None:
+def _forward(source: socket.socket, sink: socket.socket, delay: float) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
             if delay:

@@ -1,4 +1,4 @@
-"""What hotelagent does when it is measured. Run by `contestants`, with Django set up."""
+"""Our side of the benchmark `fleet`. Runs in a process of `contestants` with Django set up."""
 
 import time
 
@@ -22,7 +22,7 @@ def fill(start: int, count: int) -> None:
 
 
 def create(number: int) -> None:
-    services.create_hotel(slug=f"made-{number}", name="Made")
+    services.create_hotel(slug=f"created-{number}", name="Created")
 
 
 def migrate() -> None:
@@ -31,21 +31,21 @@ def migrate() -> None:
 
 def migrate_one_field_more(number: int) -> float:
     add_field(number)
-    began = time.perf_counter()
+    started = time.perf_counter()
     call_command("migrate", verbosity=0)
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def relations() -> float:
-    """How many a hotel owns."""
+    """Return the number of relations of a hotel."""
     return float(sum(count_relations("hotel_bench_3")))
 
 
 def resolve() -> float:
-    """Seconds a request from the host to the hotel and back, on a warm process."""
+    """Return the seconds per request that the routing of a host takes in a warm process."""
     middleware = HotelMiddleware(lambda _request: HttpResponse())
     requests = [RequestFactory().get("/", headers={"host": "bench-3.localhost"}) for _ in range(HOSTS)]
-    began = time.perf_counter()
+    started = time.perf_counter()
     for request in requests:
         middleware(request)
-    return (time.perf_counter() - began) / HOSTS
+    return (time.perf_counter() - started) / HOSTS

@@ -1,4 +1,4 @@
-"""What django-tenants does when it is measured. Run by `contestants`, with Django set up."""
+"""The side of django-tenants in the benchmark `fleet`. Runs in a process of `contestants` with Django set up."""
 
 import re
 import time
@@ -21,14 +21,14 @@ connection: Any = connections["default"]
 
 def prepare() -> None:
     call_command("migrate_schemas", shared=True, verbosity=0)
-    _make(BASE)
+    _create_tenant(BASE)
 
 
 def fill(start: int, count: int) -> None:
-    """By our way, in a tenth of the time: what is measured is what comes after."""
+    """Create tenants from a dump, which takes a tenth of the time. This is not part of the measurement."""
     connection.set_schema_to_public()
-    dumped = pgtools.run("pg_dump", f"--schema={BASE}", "--no-owner", "--inserts", "--no-comments")
-    script = re.sub(r"^(SET |SELECT pg_catalog\.set_config|\\).*$", "", dumped, flags=re.MULTILINE)
+    dump = pgtools.run("pg_dump", f"--schema={BASE}", "--no-owner", "--inserts", "--no-comments")
+    script = re.sub(r"^(SET |SELECT pg_catalog\.set_config|\\).*$", "", dump, flags=re.MULTILINE)
     for number in range(start, start + count):
         name = f"bench{number}"
         with transaction.atomic(), connection.cursor() as cursor:
@@ -41,15 +41,15 @@ def fill(start: int, count: int) -> None:
 
 def create_by_migrating(name: str) -> None:
     settings.TENANT_CREATION_FAKES_MIGRATIONS = False
-    _make(name)
+    _create_tenant(name)
 
 
 def create_by_clone(name: str) -> None:
     settings.TENANT_CREATION_FAKES_MIGRATIONS = True
-    _make(name)
+    _create_tenant(name)
 
 
-def _make(name: str) -> None:
+def _create_tenant(name: str) -> None:
     connection.set_schema_to_public()
     client = Client(schema_name=name, name=name)
     client.save(verbosity=0)
@@ -57,29 +57,29 @@ def _make(name: str) -> None:
 
 
 def count() -> float:
-    """How many tenants there are."""
+    """Return the number of tenants."""
     connection.set_schema_to_public()
     return float(Client.objects.count())
 
 
 def migrate(executor: str) -> None:
-    """Tenants only: what `public` takes is not counted."""
+    """Migrate the tenants only. The time for `public` is not measured."""
     connection.set_schema_to_public()
     call_command("migrate_schemas", tenant=True, executor=executor, verbosity=0)
 
 
 def migrate_one_field_more(number: int) -> float:
     add_field(number)
-    began = time.perf_counter()
+    started = time.perf_counter()
     migrate("multiprocessing")
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def resolve() -> float:
-    """Seconds a request from the host to the tenant and back."""
+    """Return the seconds per request that the routing of a host takes."""
     middleware = TenantMainMiddleware(lambda _request: HttpResponse())
     requests = [RequestFactory().get("/", headers={"host": "bench3.localhost"}) for _ in range(HOSTS // 10)]
-    began = time.perf_counter()
+    started = time.perf_counter()
     for request in requests:
         middleware(request)
-    return (time.perf_counter() - began) / len(requests)
+    return (time.perf_counter() - started) / len(requests)

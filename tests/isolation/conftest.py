@@ -1,4 +1,4 @@
-"""A world of hotels for the backend's own tests, and a connection into it in place of the suite's."""
+"""A small database for the tests of the backend, and a connection to it in place of the default one."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from django.db import connections
 from tenants.database.backend.base import DatabaseWrapper
 from tenants.database.connections import database_settings
 from tests import servers
-from tests.isolation.world import World, make_world
+from tests.isolation.isolation_database import IsolationDatabase, create_isolation_database
 
 
 @pytest.fixture(scope="session")
-def small_world() -> Iterator[World]:
-    with make_world(
+def small_database() -> Iterator[IsolationDatabase]:
+    with create_isolation_database(
         superuser_url=os.environ["HOTELAGENT_TEST_SUPERUSER_URL"],
         runtime_url=settings.DATABASE_URL,
         hotels=3,
         name="small",
-    ) as made:
-        yield made
+    ) as created:
+        yield created
 
 
 @pytest.fixture(scope="session")
-def narrow_pooler(small_world: World) -> Iterator[servers.PgBouncer]:
-    """One server connection for everybody: what one statement leaves behind, the next one meets."""
+def single_connection_pooler(small_database: IsolationDatabase) -> Iterator[servers.PgBouncer]:
+    """Start a pooler with one server connection, so that state left by one statement affects the next."""
     if servers.find_pgbouncer() is None:
         servers.demand_or_skip("pgbouncer")
-    with servers.PgBouncer(small_world.runtime_url, pool_size=1) as bouncer:
+    with servers.PgBouncer(small_database.runtime_url, pool_size=1) as bouncer:
         yield bouncer
 
 
-def _connect(url: str, monkeypatch: pytest.MonkeyPatch, world: World) -> DatabaseWrapper:
+def _connect(url: str, monkeypatch: pytest.MonkeyPatch, database: IsolationDatabase) -> DatabaseWrapper:
     configured = connections.configure_settings({"default": database_settings(url, direct=False)})
-    monkeypatch.setattr(settings, "DATABASE_DIRECT", database_settings(world.superuser_url, direct=True))
+    monkeypatch.setattr(settings, "DATABASE_DIRECT", database_settings(database.superuser_url, direct=True))
     return DatabaseWrapper(configured["default"], "default")
 
 
 @pytest.fixture(params=["server", pytest.param("pooler", marks=pytest.mark.pooler)])
 def connected(
     request: pytest.FixtureRequest,
-    small_world: World,
+    small_database: IsolationDatabase,
     monkeypatch: pytest.MonkeyPatch,
     django_db_blocker: Any,
-) -> Iterator[World]:
-    """`django.db.connection` goes to the small world: straight to the server, and by the narrow pooler."""
-    url = small_world.runtime_url
+) -> Iterator[IsolationDatabase]:
+    """Connect `django.db.connection` to the small database, directly and through the pooler."""
+    url = small_database.runtime_url
     if request.param == "pooler":
-        url = request.getfixturevalue("narrow_pooler").url
-    wrapper = _connect(url, monkeypatch, small_world)
-    suite = connections["default"]
+        url = request.getfixturevalue("single_connection_pooler").url
+    wrapper = _connect(url, monkeypatch, small_database)
+    default = connections["default"]
     with django_db_blocker.unblock():
         connections["default"] = wrapper
         try:
-            yield small_world
+            yield small_database
         finally:
             wrapper.close()
-            connections["default"] = suite
+            connections["default"] = default

@@ -1,7 +1,7 @@
-"""What an application does to its database, each as a function that looks at what it got.
+"""The operations of the isolation workload: what an application does with its database.
 
-An operation gets its hotel's name and a way to enter others, and returns how many markers it has committed
-(n >= 1000). It raises WrongHotel on the first row that is not its hotel's.
+An operation is called in the context of its hotel. It returns the number of markers that it has committed (n >= 1000),
+and raises WrongHotel at the first row of another hotel.
 """
 
 from __future__ import annotations
@@ -24,16 +24,20 @@ from psycopg import sql
 from tenants.database.functions import call_function
 from tests.isolation.app.models import Guest, Marker
 
+#: The lowest `n` of markers that operations write. The initial markers have 1 to 5.
 WRITTEN = 1000
 
 
 class WrongHotel(AssertionError):
-    pass
+    """An operation met a row of another hotel, or missed one of its own."""
 
 
 @dataclass(frozen=True)
-class Here:
-    """Where an operation runs. `enter` nests; `pool` threads know no hotel until they enter one."""
+class Scene:
+    """The hotel of an operation and another hotel.
+
+    `enter` enters a hotel by name and can be nested. The threads of `pool` have no hotel until they enter one.
+    """
 
     name: str
     other: str
@@ -41,291 +45,294 @@ class Here:
     pool: ThreadPoolExecutor
     platform: str = "platform"
 
-    def only(self, found: Iterable[str], *, expected: str | None = None) -> None:
-        wrong = {hotel for hotel in found if hotel != (expected or self.name)}
+    def expect_only(self, hotels: Iterable[str], *, expected: str | None = None) -> None:
+        """Raise WrongHotel if one of the names is not `expected`, or this operation's hotel."""
+        wrong = {hotel for hotel in hotels if hotel != (expected or self.name)}
         if wrong:
             raise WrongHotel(f"{expected or self.name} got rows of {', '.join(sorted(map(str, wrong)))}")
 
-    def new(self, n: int = WRITTEN) -> Marker:
+    def new_marker(self, n: int = WRITTEN) -> Marker:
         return Marker(hotel=self.name, n=n)
 
 
-def _hotels() -> list[str]:
+def _initial_hotels() -> list[str]:
     return list(Marker.objects.filter(n__lte=5).values_list("hotel", flat=True))
 
 
-def read(here: Here) -> int:
-    here.only(_hotels())
+def read(scene: Scene) -> int:
+    scene.expect_only(_initial_hotels())
     return 0
 
 
-def read_one(here: Here) -> int:
-    here.only([Marker.objects.get(pk=3).hotel])
+def read_one(scene: Scene) -> int:
+    scene.expect_only([Marker.objects.get(pk=3).hotel])
     return 0
 
 
-def aggregate(here: Here) -> int:
-    here.only(row["hotel"] for row in Marker.objects.values("hotel").annotate(Count("id"), Sum("n")))
+def aggregate(scene: Scene) -> int:
+    scene.expect_only(row["hotel"] for row in Marker.objects.values("hotel").annotate(Count("id"), Sum("n")))
     return 0
 
 
-def write(here: Here) -> int:
-    here.new().save()
+def write(scene: Scene) -> int:
+    scene.new_marker().save()
     return 1
 
 
-def update(here: Here) -> int:
-    """Any other hotel's row would be found by the sweep at the end: its name is written into it."""
-    if Marker.objects.filter(n=5).update(hotel=here.name, n=F("n")) != 1:
-        raise WrongHotel(f"{here.name} has not one row with n=5")
+def update(scene: Scene) -> int:
+    """Write the hotel's name into its row. A row of another hotel would be found at the end by its wrong name."""
+    if Marker.objects.filter(n=5).update(hotel=scene.name, n=F("n")) != 1:
+        raise WrongHotel(f"{scene.name} does not have exactly one row with n=5")
     return 0
 
 
-def delete(here: Here) -> int:
-    marker = here.new(n=7)
+def delete(scene: Scene) -> int:
+    marker = scene.new_marker(n=7)
     marker.save()
-    if Marker.objects.filter(pk=marker.pk, hotel=here.name).delete()[0] != 1:
-        raise WrongHotel(f"the row that {here.name} has just written is not there")
+    if Marker.objects.filter(pk=marker.pk, hotel=scene.name).delete()[0] != 1:
+        raise WrongHotel(f"the row that {scene.name} has just written is missing")
     return 0
 
 
-def atomic(here: Here) -> int:
+def atomic(scene: Scene) -> int:
     with transaction.atomic():
-        here.new().save()
-        here.only(_hotels())
+        scene.new_marker().save()
+        scene.expect_only(_initial_hotels())
     return 1
 
 
-def nested(here: Here) -> int:
+def nested(scene: Scene) -> int:
     with transaction.atomic():
-        here.only(_hotels())
+        scene.expect_only(_initial_hotels())
         with transaction.atomic():
-            here.new().save()
+            scene.new_marker().save()
         with suppress(ZeroDivisionError), transaction.atomic():
-            here.new().save()
+            scene.new_marker().save()
             raise ZeroDivisionError
-        here.only(_hotels())
+        scene.expect_only(_initial_hotels())
     return 1
 
 
-def rolled_back(here: Here) -> int:
+def rolled_back(scene: Scene) -> int:
     with suppress(ZeroDivisionError), transaction.atomic():
-        here.new().save()
-        here.only(_hotels())
+        scene.new_marker().save()
+        scene.expect_only(_initial_hotels())
         raise ZeroDivisionError
-    here.only(_hotels())
+    scene.expect_only(_initial_hotels())
     return 0
 
 
-def raw_savepoint(here: Here) -> int:
-    """ROLLBACK TO by hand takes the settings back too, to those of another hotel."""
+def raw_savepoint(scene: Scene) -> int:
+    """ROLLBACK TO SAVEPOINT also restores the settings, which are those of another hotel."""
     with transaction.atomic(), connection.cursor() as cursor:
-        with here.enter(here.other):
-            Marker(hotel=here.other, n=WRITTEN).save()
-            cursor.execute("SAVEPOINT by_hand")
-        here.new().save()
-        cursor.execute("ROLLBACK TO SAVEPOINT by_hand")
+        with scene.enter(scene.other):
+            Marker(hotel=scene.other, n=WRITTEN).save()
+            cursor.execute("SAVEPOINT manual")
+        scene.new_marker().save()
+        cursor.execute("ROLLBACK TO SAVEPOINT manual")
         cursor.execute("SELECT hotel FROM marker")
-        here.only(row[0] for row in cursor.fetchall())
+        scene.expect_only(row[0] for row in cursor.fetchall())
     return 1
 
 
-def switch_inside(here: Here) -> int:
+def switch_hotel(scene: Scene) -> int:
     with transaction.atomic():
-        here.only(_hotels())
-        with here.enter(here.other):
-            here.only(_hotels(), expected=here.other)
-            Marker(hotel=here.other, n=WRITTEN).save()
+        scene.expect_only(_initial_hotels())
+        with scene.enter(scene.other):
+            scene.expect_only(_initial_hotels(), expected=scene.other)
+            Marker(hotel=scene.other, n=WRITTEN).save()
             with transaction.atomic():
-                here.only(_hotels(), expected=here.other)
-        here.only(_hotels())
-        here.new().save()
+                scene.expect_only(_initial_hotels(), expected=scene.other)
+        scene.expect_only(_initial_hotels())
+        scene.new_marker().save()
     return 2
 
 
-def switch_and_fail(here: Here) -> int:
+def fail_in_another_hotel(scene: Scene) -> int:
     with transaction.atomic():
-        here.new().save()
-        with suppress(DatabaseError), here.enter(here.other), transaction.atomic():
-            Marker(hotel=here.other, n=WRITTEN).save()
+        scene.new_marker().save()
+        with suppress(DatabaseError), scene.enter(scene.other), transaction.atomic():
+            Marker(hotel=scene.other, n=WRITTEN).save()
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1/0")
-        here.only(_hotels())
+        scene.expect_only(_initial_hotels())
     return 1
 
 
-def to_the_platform(here: Here) -> int:
+def switch_to_platform(scene: Scene) -> int:
     with transaction.atomic():
-        here.only(_hotels())
-        with here.enter(here.platform):
-            here.only(_hotels(), expected=here.platform)
-        here.only(_hotels())
-    with here.enter(here.platform):
-        here.only(_hotels(), expected=here.platform)
+        scene.expect_only(_initial_hotels())
+        with scene.enter(scene.platform):
+            scene.expect_only(_initial_hotels(), expected=scene.platform)
+        scene.expect_only(_initial_hotels())
+    with scene.enter(scene.platform):
+        scene.expect_only(_initial_hotels(), expected=scene.platform)
     return 0
 
 
-def error_in_autocommit(here: Here) -> int:
+def error_in_autocommit(scene: Scene) -> int:
     with suppress(DatabaseError), connection.cursor() as cursor:
         cursor.execute("SELECT hotel, 1/(n - n) FROM marker")
-    here.only(_hotels())
+    scene.expect_only(_initial_hotels())
     return 0
 
 
-def error_in_transaction(here: Here) -> int:
+def error_in_transaction(scene: Scene) -> int:
     with suppress(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
-        here.new().save()
+        scene.new_marker().save()
         cursor.execute("SELECT no_such_column FROM marker")
-    here.only(_hotels())
+    scene.expect_only(_initial_hotels())
     return 0
 
 
-def iterate(here: Here) -> int:
-    here.only(marker.hotel for marker in Marker.objects.iterator(chunk_size=2))
+def iterate(scene: Scene) -> int:
+    scene.expect_only(marker.hotel for marker in Marker.objects.iterator(chunk_size=2))
     with transaction.atomic():
-        here.only(marker.hotel for marker in Marker.objects.filter(n__lte=5).iterator(chunk_size=2))
+        scene.expect_only(marker.hotel for marker in Marker.objects.filter(n__lte=5).iterator(chunk_size=2))
     return 0
 
 
-def bulk(here: Here) -> int:
-    made = Marker.objects.bulk_create([here.new(WRITTEN + n) for n in range(7)], batch_size=3)
-    if not all(marker.pk for marker in made):
+def bulk(scene: Scene) -> int:
+    created = Marker.objects.bulk_create([scene.new_marker(WRITTEN + n) for n in range(7)], batch_size=3)
+    if not all(marker.pk for marker in created):
         raise WrongHotel("bulk_create returned no keys")
     return 7
 
 
-def executemany(here: Here) -> int:
+def executemany(scene: Scene) -> int:
     with connection.cursor() as cursor:
         cursor.executemany(
-            "INSERT INTO marker (hotel, n) VALUES (%s, %s) -- by many",
-            [(here.name, WRITTEN + n) for n in range(5)],
+            "INSERT INTO marker (hotel, n) VALUES (%s, %s) -- many",
+            [(scene.name, WRITTEN + n) for n in range(5)],
         )
         if cursor.rowcount != 5:
             raise WrongHotel(f"executemany counted {cursor.rowcount} rows of 5")
     return 5
 
 
-def call_database_function(here: Here) -> int:
-    """Not by a cursor. The peer's backend has no such door."""
+def call_database_function(scene: Scene) -> int:
+    """Call a database function without a cursor, which the peer's backend does not support."""
     if settings.DATABASES["default"]["ENGINE"] != "tenants.database.backend":
         return 0
-    here.only(call_function("write_marker", {"hotel": here.name, "n": WRITTEN}))
+    scene.expect_only(call_function("write_marker", {"hotel": scene.name, "n": WRITTEN}))
     with suppress(DatabaseError):
         call_function("write_marker", {"hotel": None})
     with transaction.atomic():
-        here.only(call_function("write_marker", {"hotel": here.name, "n": WRITTEN}))
-        with here.enter(here.other):
-            here.only(call_function("write_marker", {"hotel": here.other, "n": WRITTEN}), expected=here.other)
+        scene.expect_only(call_function("write_marker", {"hotel": scene.name, "n": WRITTEN}))
+        with scene.enter(scene.other):
+            scene.expect_only(
+                call_function("write_marker", {"hotel": scene.other, "n": WRITTEN}), expected=scene.other
+            )
         with suppress(DatabaseError), transaction.atomic():
             call_function("write_marker", {"hotel": None})
-        here.only(_hotels())
+        scene.expect_only(_initial_hotels())
     return 3
 
 
-def copy_in(here: Here) -> int:
+def copy_in(scene: Scene) -> int:
     with connection.cursor() as cursor, cursor.copy("COPY marker (hotel, n) FROM STDIN") as copy:
         for n in range(5):
-            copy.write_row((here.name, WRITTEN + n))
+            copy.write_row((scene.name, WRITTEN + n))
     return 5
 
 
-def copy_out(here: Here) -> int:
+def copy_out(scene: Scene) -> int:
     with connection.cursor() as cursor, cursor.copy("COPY marker (hotel) TO STDOUT") as copy:
-        here.only(row[0] for row in copy.rows())
+        scene.expect_only(row[0] for row in copy.rows())
     return 0
 
 
-def stream(here: Here) -> int:
+def stream(scene: Scene) -> int:
     with connection.cursor() as cursor:
-        here.only(row[0] for row in cursor.stream("SELECT hotel FROM marker WHERE n > %s", [0]))
+        scene.expect_only(row[0] for row in cursor.stream("SELECT hotel FROM marker WHERE n > %s", [0]))
     return 0
 
 
-def several_in_one(here: Here) -> int:
+def script(scene: Scene) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO marker (hotel, n) VALUES (%s, %s); SELECT hotel FROM marker; SELECT 'a;b'",
-            [here.name, WRITTEN],
+            [scene.name, WRITTEN],
         )
         if cursor.rowcount != 1:
             raise WrongHotel(f"the first of three statements counted {cursor.rowcount}")
         cursor.nextset()
-        here.only(row[0] for row in cursor.fetchall())
+        scene.expect_only(row[0] for row in cursor.fetchall())
         cursor.nextset()
         if cursor.fetchone() != ("a;b",) or cursor.nextset():
-            raise WrongHotel("the third of three statements has another answer")
+            raise WrongHotel("the third of three statements has another result")
     return 1
 
 
-def composed(here: Here) -> int:
+def composed_query(scene: Scene) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("SELECT {} FROM {} WHERE hotel LIKE {} OR hotel <> ''").format(
                 sql.Identifier("hotel"), sql.Identifier("marker"), sql.Literal("%;")
             )
         )
-        here.only(row[0] for row in cursor.fetchall())
+        scene.expect_only(row[0] for row in cursor.fetchall())
     return 0
 
 
-def lock_rows(here: Here) -> int:
+def lock_rows(scene: Scene) -> int:
     with transaction.atomic():
-        here.only(m.hotel for m in Marker.objects.select_for_update(skip_locked=True).filter(n=1))
+        scene.expect_only(m.hotel for m in Marker.objects.select_for_update(skip_locked=True).filter(n=1))
     return 0
 
 
-def lazy(here: Here) -> int:
-    """It runs in the tenant where it is consumed."""
-    with here.enter(here.other):
+def lazy_queryset(scene: Scene) -> int:
+    """A lazy queryset runs in the tenant in which it is evaluated."""
+    with scene.enter(scene.other):
         queryset = Marker.objects.values_list("hotel", flat=True)
-    here.only(queryset)
+    scene.expect_only(queryset)
     return 0
 
 
-def on_commit(here: Here) -> int:
+def on_commit(scene: Scene) -> int:
     seen: list[str] = []
     with transaction.atomic():
-        here.new().save()
-        transaction.on_commit(lambda: seen.extend(_hotels()))
-    here.only(seen)
+        scene.new_marker().save()
+        transaction.on_commit(lambda: seen.extend(_initial_hotels()))
+    scene.expect_only(seen)
     return 1
 
 
-def worker_threads(here: Here) -> int:
+def worker_threads(scene: Scene) -> int:
     def work(name: str) -> list[str]:
-        with here.enter(name):
+        with scene.enter(name):
             Marker(hotel=name, n=WRITTEN).save()
-            return _hotels()
+            return _initial_hotels()
 
-    futures = [(name, here.pool.submit(work, name)) for name in (here.name, here.other, here.name)]
+    futures = [(name, scene.pool.submit(work, name)) for name in (scene.name, scene.other, scene.name)]
     for name, future in futures:
-        here.only(future.result(), expected=name)
+        scene.expect_only(future.result(), expected=name)
     return 3
 
 
-def request(here: Here) -> int:
-    """Session, request.user and the rows that DRF reads while it renders."""
+def request(scene: Scene) -> int:
+    """Read the session, request.user, and the rows of a view that renders lazily."""
     guest = Guest.objects.get()
-    here.only([guest.hotel])
+    scene.expect_only([guest.hotel])
     session = SessionStore()
     session[SESSION_KEY] = str(guest.pk)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     session[HASH_SESSION_KEY] = guest.get_session_auth_hash()
     session.save()
-    client = Client(SERVER_NAME=f"{here.name}.localhost")
+    client = Client(SERVER_NAME=f"{scene.name}.localhost")
     client.cookies["sessionid"] = session.session_key or ""
     response = client.get("/markers/")
     if response.status_code != 200:
-        raise WrongHotel(f"the session of {here.name} was answered with {response.status_code}")
+        raise WrongHotel(f"the request of {scene.name} got the status {response.status_code}")
     rows = json.loads(response.content)
-    here.only(row["hotel"] for row in rows)
-    here.only(row["user"] for row in rows)
+    scene.expect_only(row["hotel"] for row in rows)
+    scene.expect_only(row["user"] for row in rows)
     return 0
 
 
-ALL: list[Callable[[Here], int]] = [
+OPERATIONS: list[Callable[[Scene], int]] = [
     read, read_one, aggregate, write, update, delete, atomic, nested, rolled_back, raw_savepoint,
-    switch_inside, switch_and_fail, to_the_platform, error_in_autocommit, error_in_transaction, iterate,
-    bulk, executemany, call_database_function, copy_in, copy_out, stream, several_in_one, composed, lock_rows, lazy,
-    on_commit, worker_threads, request,
+    switch_hotel, fail_in_another_hotel, switch_to_platform, error_in_autocommit, error_in_transaction, iterate,
+    bulk, executemany, call_database_function, copy_in, copy_out, stream, script, composed_query, lock_rows,
+    lazy_queryset, on_commit, worker_threads, request,
 ]  # fmt: skip

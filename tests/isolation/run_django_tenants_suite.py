@@ -1,7 +1,7 @@
-"""Run the test suite of django-tenants with our backend in place of its own.
+"""Run the test suite of django-tenants with our backend.
 
-`python -m tests.isolation.run_django_tenants_suite`: pip downloads its source distribution into .hotelagent,
-a PostgreSQL of its own serves it. Exit code 0 when exactly the tests named in django_tenants_suite.md fail.
+`python -m tests.isolation.run_django_tenants_suite` downloads the source distribution into .hotelagent with pip, and
+runs the tests on a separate PostgreSQL. The exit code is 0 if exactly the tests listed in django_tenants_suite.md fail.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hotelagent.embedded.servers import postgres
 from tests.servers import Servers
 
 HERE = Path(__file__).resolve().parent
-KNOWN = HERE / "django_tenants_suite.md"
+EXPECTED_FAILURES = HERE / "django_tenants_suite.md"
 FOLDER = paths.HOME / "test" / "django-tenants"
 
 SETTINGS = """
@@ -32,29 +32,29 @@ DATABASE_ROLES = False
 
 def main() -> int:
     source = _download()
-    with_settings = FOLDER / "settings"
-    with_settings.mkdir(exist_ok=True)
-    (with_settings / "suite_settings.py").write_text(SETTINGS)
+    settings_folder = FOLDER / "settings"
+    settings_folder.mkdir(exist_ok=True)
+    (settings_folder / "suite_settings.py").write_text(SETTINGS)
     servers = Servers()
     try:
         servers.start()
-        output = _run(source, with_settings, servers.postgres.url(postgres.SUPERUSER))
+        output = _run(source, settings_folder, servers.postgres.url(postgres.SUPERUSER))
     finally:
         servers.stop()
     ran = re.search(r"^Ran (\d+) tests", output, re.MULTILINE)
     failed = set(re.findall(r"^(?:FAIL|ERROR): \S+ \((\S+)\)", output, re.MULTILINE))
-    known = set(re.findall(r"^\| `(\S+)` \|", KNOWN.read_text(), re.MULTILINE))
+    expected = set(re.findall(r"^\| `(\S+)` \|", EXPECTED_FAILURES.read_text(), re.MULTILINE))
     if not ran:
         sys.stdout.write(output)
         return 1
-    sys.stdout.write(f"{ran[1]} tests, {len(failed)} failed, {len(known)} known to.\n")
-    for name in sorted(failed - known):
-        sys.stdout.write(f"fails, and should not: {name}\n")
-    for name in sorted(known - failed):
-        sys.stdout.write(f"passes, and is named in {KNOWN.name}: {name}\n")
-    if failed - known:
+    sys.stdout.write(f"{ran[1]} tests, {len(failed)} failed, {len(expected)} expected to fail.\n")
+    for name in sorted(failed - expected):
+        sys.stdout.write(f"unexpected failure: {name}\n")
+    for name in sorted(expected - failed):
+        sys.stdout.write(f"passes, but is listed in {EXPECTED_FAILURES.name}: {name}\n")
+    if failed - expected:
         sys.stdout.write(output)
-    return 0 if failed == known else 1
+    return 0 if failed == expected else 1
 
 
 def _download() -> Path:
@@ -76,7 +76,7 @@ def _download() -> Path:
 def _run(source: Path, settings: Path, url: str) -> str:
     project = source / "dts_test_project"
     address = urlsplit(url)
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "django", "test", "django_tenants", "--noinput"],
         cwd=project,
         env={
@@ -94,7 +94,7 @@ def _run(source: Path, settings: Path, url: str) -> str:
         text=True,
         check=False,
     )
-    return done.stdout
+    return result.stdout
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tenants.checks import connections as checks
 from tenants.database.backend.base import DatabaseWrapper
 from tenants.database.connections import database_settings
 from tests import servers
-from tests.isolation.world import World
+from tests.isolation.isolation_database import IsolationDatabase
 
 DEFAULT = ["default"]
 
@@ -24,7 +24,7 @@ def ids(messages: list[Any]) -> list[str]:
 
 
 def test_direct_connection_check_with_a_transaction_pooler_reports_e025(
-    connected: World, monkeypatch: pytest.MonkeyPatch
+    connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert checks.check_direct_connection(databases=DEFAULT) == []
     assert checks.check_direct_connection(databases=None) == []
@@ -40,7 +40,7 @@ def test_direct_connection_check_with_a_transaction_pooler_reports_e025(
 
 
 def test_direct_connection_check_with_an_unreachable_server_reports_e024(
-    connected: World, monkeypatch: pytest.MonkeyPatch
+    connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unreachable = database_settings("postgresql://nobody@127.0.0.1:1/none", direct=True)
     monkeypatch.setattr(django_settings, "DATABASE_DIRECT", unreachable)
@@ -48,7 +48,7 @@ def test_direct_connection_check_with_an_unreachable_server_reports_e024(
 
 
 def test_runtime_login_check_with_a_superuser_reports_missing_limits(
-    connected: World, monkeypatch: pytest.MonkeyPatch
+    connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     messages = checks.check_runtime_login(databases=DEFAULT)
     assert {"tenants.E027", "tenants.W022"}.isdisjoint(ids(messages))
@@ -68,7 +68,7 @@ def test_runtime_login_check_with_a_superuser_reports_missing_limits(
 
 
 def test_runtime_login_check_with_jit_on_reports_w023_and_the_statement_that_turns_it_off(
-    connected: World, monkeypatch: pytest.MonkeyPatch
+    connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     messages = checks.check_runtime_login(databases=DEFAULT)
     [message] = [message for message in messages if message.id == "tenants.W023"]

@@ -1,7 +1,7 @@
-"""Nothing reaches another hotel's rows, whatever stands between us and the server.
+"""The isolation workload: no operation reaches another hotel's rows, with and without a pooler.
 
-The same program with django-tenants' own backend must leak, or these tests are not testing.
-ISOLATION_OPERATIONS raises the number (`make isolation` runs 200,000).
+The negative control runs the same workload with django-tenants' own backend, which must reach wrong rows.
+ISOLATION_OPERATIONS sets the number of operations (`make isolation` runs 200,000).
 """
 
 from __future__ import annotations
@@ -19,8 +19,13 @@ from django.conf import settings
 
 from hotelagent.embedded import paths
 from tests import servers
-from tests.isolation.plan import OURS, PEER, Plan
-from tests.isolation.world import World, make_world, strays, written
+from tests.isolation.isolation_database import (
+    IsolationDatabase,
+    count_written_markers,
+    create_isolation_database,
+    find_misplaced_rows,
+)
+from tests.isolation.workload_plan import OURS, PEER, WorkloadPlan
 
 OPERATIONS = int(os.environ.get("ISOLATION_OPERATIONS", "1500"))
 PEER_OPERATIONS = 400
@@ -29,77 +34,86 @@ pytestmark = pytest.mark.timeout(60 + OPERATIONS // 50)
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with make_world(
+def database() -> Iterator[IsolationDatabase]:
+    with create_isolation_database(
         superuser_url=os.environ["HOTELAGENT_TEST_SUPERUSER_URL"], runtime_url=settings.DATABASE_URL
-    ) as made:
-        yield made
+    ) as created:
+        yield created
 
 
-def run(plan: Plan) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.isolation.program", json.dumps(asdict(plan))],
+def run_workload(plan: WorkloadPlan) -> dict[str, Any]:
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.isolation.run_workload", json.dumps(asdict(plan))],
         cwd=paths.CHECKOUT,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout)
-    counts = {what: sum(result[what].values()) for what in ("done", "wrong", "errors")}
+    assert process.returncode == 0, process.stderr
+    result: dict[str, Any] = json.loads(process.stdout)
+    counts = {key: sum(result[key].values()) for key in ("done", "wrong", "errors")}
     print(
         f"\n{plan.engine}: {counts['done']:,} operations in {result['seconds']:,.0f} s, "
-        f"{counts['wrong']:,} met another hotel's rows, {counts['errors']:,} errors"
+        f"{counts['wrong']:,} reached another hotel's rows, {counts['errors']:,} errors"
     )
     return result
 
 
-def hold(world: World, result: dict[str, Any]) -> None:
+def assert_isolated(database: IsolationDatabase, result: dict[str, Any]) -> None:
     assert result["wrong"] == {}
     assert result["errors"] == {}
-    assert strays(world) == []
-    assert written(world) == result["committed"]
+    assert find_misplaced_rows(database) == []
+    assert count_written_markers(database) == result["committed"]
     assert sum(result["done"].values()) >= OPERATIONS
 
 
 @pytest.mark.pooler
 @pytest.mark.parametrize("pool_size", [1, 3])
-def test_it_reaches_no_other_hotel_through_a_transaction_pooler(world: World, pool_size: int) -> None:
+def test_workload_through_a_transaction_pooler_reaches_no_other_hotel(
+    database: IsolationDatabase, pool_size: int
+) -> None:
     if servers.find_pgbouncer() is None:
         servers.demand_or_skip("pgbouncer")
-    with servers.PgBouncer(world.runtime_url, pool_size=pool_size) as bouncer:
-        result = run(Plan(engine=OURS, url=bouncer.url, world=asdict(world), operations=OPERATIONS))
-    hold(world, result)
+    with servers.PgBouncer(database.runtime_url, pool_size=pool_size) as bouncer:
+        result = run_workload(
+            WorkloadPlan(engine=OURS, url=bouncer.url, database=asdict(database), operations=OPERATIONS)
+        )
+    assert_isolated(database, result)
 
 
-def test_it_reaches_no_other_hotel_without_a_pooler(world: World) -> None:
-    hold(world, run(Plan(engine=OURS, url=world.runtime_url, world=asdict(world), operations=OPERATIONS)))
+def test_workload_without_a_pooler_reaches_no_other_hotel(database: IsolationDatabase) -> None:
+    plan = WorkloadPlan(
+        engine=OURS, url=database.runtime_url, database=asdict(database), operations=OPERATIONS
+    )
+    assert_isolated(database, run_workload(plan))
 
 
 @pytest.mark.pooler
-def test_it_needs_no_roles_to_keep_hotels_apart(world: World) -> None:
-    """With DATABASE_ROLES off the search_path alone does it; here the login may see everything."""
+def test_workload_without_hotel_roles_reaches_no_other_hotel(database: IsolationDatabase) -> None:
+    """With DATABASE_ROLES off only the search_path isolates hotels. The login may read everything."""
     if servers.find_pgbouncer() is None:
         servers.demand_or_skip("pgbouncer")
-    with servers.PgBouncer(world.superuser_url, pool_size=3) as bouncer:
-        plan = Plan(engine=OURS, url=bouncer.url, world=asdict(world), operations=OPERATIONS, roles=False)
-        result = run(plan)
-    hold(world, result)
+    with servers.PgBouncer(database.superuser_url, pool_size=3) as bouncer:
+        plan = WorkloadPlan(
+            engine=OURS, url=bouncer.url, database=asdict(database), operations=OPERATIONS, roles=False
+        )
+        result = run_workload(plan)
+    assert_isolated(database, result)
 
 
 @pytest.mark.pooler
-def test_the_peer_leaks_in_the_same_program(world: World) -> None:
-    """The negative control. Its login may see everything, as django-tenants has it."""
+def test_workload_with_django_tenants_reaches_other_hotels(database: IsolationDatabase) -> None:
+    """The negative control. Its login may read everything, as with django-tenants."""
     if servers.find_pgbouncer() is None:
         servers.demand_or_skip("pgbouncer")
-    with servers.PgBouncer(world.superuser_url, pool_size=3) as bouncer:
-        plan = Plan(
+    with servers.PgBouncer(database.superuser_url, pool_size=3) as bouncer:
+        plan = WorkloadPlan(
             engine=PEER,
             url=bouncer.url,
-            world=asdict(world),
+            database=asdict(database),
             operations=PEER_OPERATIONS,
             kinds=["read", "read_one", "write", "aggregate", "update"],
         )
-        result = run(plan)
+        result = run_workload(plan)
     assert sum(result["wrong"].values()) > 0.1 * PEER_OPERATIONS
-    assert strays(world) != []
+    assert find_misplaced_rows(database) != []

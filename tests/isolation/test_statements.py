@@ -1,4 +1,4 @@
-"""What the guard reads in a statement's text."""
+"""Classification of SQL statements by their text."""
 
 import pytest
 

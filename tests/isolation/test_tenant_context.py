@@ -1,4 +1,4 @@
-"""Where a statement goes, and where it refuses to go."""
+"""The tenant context: which schema and role a statement gets, and which statements are refused."""
 
 from __future__ import annotations
 
@@ -24,22 +24,25 @@ from tenants.context import (
     hotel_context,
     platform_context,
 )
-from tests.isolation.world import World
+from tests.isolation.isolation_database import IsolationDatabase
 
 
-def ask(query: Any, params: Any = None) -> list[tuple[Any, ...]]:
+def query(statement: Any, params: Any = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(query, params)
+        cursor.execute(statement, params)
         return list(cursor.fetchall())
 
 
-def whose() -> str:
-    (name,) = {row[0] for row in ask("SELECT hotel FROM marker")}
+def owner_of_rows() -> str:
+    """Return the hotel named in the rows of `marker`, which must be one."""
+    (name,) = {row[0] for row in query("SELECT hotel FROM marker")}
     return str(name)
 
 
-def test_contexts_nest_and_come_back_after_an_exception(small_world: World) -> None:
-    first, second = small_world.tenant(0), small_world.tenant(1)
+def test_nested_context_restores_the_outer_tenant_after_an_exception(
+    small_database: IsolationDatabase,
+) -> None:
+    first, second = small_database.tenant(0), small_database.tenant(1)
     with hotel_context(first):
         with suppress(ZeroDivisionError), hotel_context(second), platform_context():
             assert current_tenant() is PLATFORM
@@ -49,7 +52,7 @@ def test_contexts_nest_and_come_back_after_an_exception(small_world: World) -> N
         current_tenant()
 
 
-def test_a_hotel_where_none_is_set_is_an_error_that_says_what_to_do() -> None:
+def test_current_hotel_without_a_hotel_raises_an_error_that_names_the_context() -> None:
     with pytest.raises(TenantNotSet, match="hotel_context"):
         current_hotel()
     with platform_context(), pytest.raises(HotelNotSet, match="hotel_context"):
@@ -58,153 +61,158 @@ def test_a_hotel_where_none_is_set_is_an_error_that_says_what_to_do() -> None:
         pass
 
 
-def test_a_thread_starts_without_a_hotel(small_world: World) -> None:
+def test_new_thread_has_no_tenant(small_database: IsolationDatabase) -> None:
     seen: list[object] = []
 
-    def look() -> None:
+    def read_tenant() -> None:
         try:
             seen.append(current_tenant())
         except TenantNotSet as error:
             seen.append(error)
 
-    with hotel_context(small_world.tenant(0)):
-        thread = threading.Thread(target=look)
+    with hotel_context(small_database.tenant(0)):
+        thread = threading.Thread(target=read_tenant)
         thread.start()
         thread.join()
     assert isinstance(seen[0], TenantNotSet)
 
 
-def test_the_actor_comes_back() -> None:
+def test_actor_context_restores_the_previous_actor() -> None:
     with actor_context(Actor(kind="key", id="1", label="booking engine")):
         assert current_actor().label == "booking engine"
     assert current_actor().kind == "system"
 
 
-def test_no_scope_is_an_error_and_never_the_platform(connected: World) -> None:
+def test_statement_without_a_tenant_raises_tenant_not_set(connected: IsolationDatabase) -> None:
     with pytest.raises(TenantNotSet):
-        ask("SELECT hotel FROM marker")
+        query("SELECT hotel FROM marker")
     with transaction.atomic(), pytest.raises(TenantNotSet):
-        ask("SELECT hotel FROM marker")
+        query("SELECT hotel FROM marker")
 
 
-def test_a_statement_goes_as_its_hotel_and_leaves_nothing(connected: World) -> None:
+def test_statement_runs_with_the_hotels_role_and_leaves_no_session_state(
+    connected: IsolationDatabase,
+) -> None:
     tenant = connected.tenant(1)
     with hotel_context(tenant):
-        assert ask("SELECT current_user, current_setting('search_path')") == [
+        assert query("SELECT current_user, current_setting('search_path')") == [
             (tenant.role, f"{tenant.schema}, public")
         ]
     with psycopg.connect(connected.runtime_url, autocommit=True) as other:
         assert other.execute("SELECT current_user <> %s", [tenant.role]).fetchone() == (True,)
 
 
-def test_the_platform_after_a_hotel_in_one_transaction_has_no_hotels_rights(connected: World) -> None:
+def test_platform_context_in_a_hotels_transaction_has_no_privileges_of_the_hotel(
+    connected: IsolationDatabase,
+) -> None:
     with transaction.atomic():
         with hotel_context(connected.tenant(0)):
-            assert whose() == "h0"
+            assert owner_of_rows() == "h0"
         with platform_context():
-            assert whose() == "platform"
-            assert ask("SELECT current_user = session_user") == [(True,)]
+            assert owner_of_rows() == "platform"
+            assert query("SELECT current_user = session_user") == [(True,)]
             with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
-                ask(f"SELECT * FROM {connected.tenant(0).schema}.marker")
+                query(f"SELECT * FROM {connected.tenant(0).schema}.marker")
 
 
-def test_a_hotel_may_not_read_anothers_schema_by_name(connected: World) -> None:
+def test_qualified_name_of_another_hotels_table_is_denied(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)), pytest.raises(ProgrammingError, match="permission denied"):
-        ask(f"SELECT * FROM {connected.tenant(1).schema}.marker")
+        query(f"SELECT * FROM {connected.tenant(1).schema}.marker")
 
 
-def test_the_login_without_a_prefix_sees_nothing(connected: World) -> None:
-    """What a forgotten prefix would meet: the database's own answer."""
+def test_runtime_login_without_a_prefix_is_denied_access_to_hotels(connected: IsolationDatabase) -> None:
     with psycopg.connect(connected.runtime_url, autocommit=True) as bare, pytest.raises(psycopg.Error):
         bare.execute(f"SELECT * FROM {connected.tenant(0).schema}.marker")
 
 
-def test_a_lazy_queryset_is_read_where_it_is_consumed(connected: World) -> None:
+def test_cursor_runs_each_statement_in_the_current_tenant(connected: IsolationDatabase) -> None:
     cursor = connection.cursor()
     with hotel_context(connected.tenant(0)):
         cursor.execute("SELECT hotel FROM marker")
     with hotel_context(connected.tenant(1)):
-        # Rows that were fetched stay those of the hotel that they were read in.
+        # Rows that were already read remain those of the first hotel.
         assert cursor.fetchone() == ("h0",)
         cursor.execute("SELECT hotel FROM marker")
     assert cursor.fetchone() == ("h1",)
 
 
-def test_a_transaction_may_begin_and_end_without_a_hotel(connected: World) -> None:
+def test_transaction_can_begin_and_end_without_a_tenant(connected: IsolationDatabase) -> None:
     with transaction.atomic():
         with transaction.atomic(), hotel_context(connected.tenant(0)):
-            assert whose() == "h0"
+            assert owner_of_rows() == "h0"
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             raise ZeroDivisionError
     connection.check_constraints()
 
 
-def test_rolling_back_to_a_savepoint_of_another_hotel_does_not_bring_that_hotel_back(
-    connected: World,
+def test_rollback_to_a_savepoint_of_another_hotel_keeps_the_current_hotel(
+    connected: IsolationDatabase,
 ) -> None:
     with transaction.atomic():
         with hotel_context(connected.tenant(0)):
-            assert whose() == "h0"
+            assert owner_of_rows() == "h0"
             with connection.cursor() as cursor:
                 cursor.execute("SAVEPOINT here")
         with hotel_context(connected.tenant(1)):
-            assert whose() == "h1"
+            assert owner_of_rows() == "h1"
             with connection.cursor() as cursor:
                 cursor.execute("ROLLBACK TO SAVEPOINT here")
-            assert whose() == "h1"
+            assert owner_of_rows() == "h1"
 
 
-def test_after_an_error_only_a_rollback_passes_and_the_hotel_is_right_again(connected: World) -> None:
+def test_hotel_is_right_after_an_error_and_a_rollback(
+    connected: IsolationDatabase,
+) -> None:
     with hotel_context(connected.tenant(0)):
         connection.set_autocommit(False)
         try:
             with pytest.raises(DatabaseError):
-                ask("SELECT 1/0")
+                query("SELECT 1/0")
             with pytest.raises(DatabaseError, match="aborted"):
-                ask("SELECT 1")
+                query("SELECT 1")
             with pytest.raises(ProgrammingError, match="one by one"):
-                ask("ROLLBACK; SELECT hotel FROM marker")
+                query("ROLLBACK; SELECT hotel FROM marker")
             connection.rollback()
-            assert whose() == "h0"
+            assert owner_of_rows() == "h0"
         finally:
             connection.rollback()
             connection.set_autocommit(True)
 
 
-def test_a_schema_that_is_gone_is_not_answered_from_public(connected: World) -> None:
-    gone = replace(connected.tenant(0), schema="hotel_gone")
-    with hotel_context(gone), pytest.raises(ProgrammingError, match=r"permission denied|does not exist"):
-        ask("SELECT hotel FROM marker")
+def test_missing_schema_is_an_error_and_not_replaced_by_public(connected: IsolationDatabase) -> None:
+    missing = replace(connected.tenant(0), schema="hotel_gone")
+    with hotel_context(missing), pytest.raises(ProgrammingError, match=r"permission denied|does not exist"):
+        query("SELECT hotel FROM marker")
 
 
-def test_a_role_that_is_gone_is_an_error_that_says_so(connected: World) -> None:
-    gone = replace(connected.tenant(0), role="hotel_gone")
+def test_missing_role_is_an_error_that_names_the_cause(connected: IsolationDatabase) -> None:
+    missing = replace(connected.tenant(0), role="hotel_gone")
     with (
-        hotel_context(gone),
+        hotel_context(missing),
         pytest.raises(DatabaseError, match="role or the schema of the hotel could not be set"),
     ):
-        ask("SELECT 1")
+        query("SELECT 1")
 
 
 @pytest.mark.parametrize("name", ['x", public; DROP TABLE marker; --', "pg_catalog", "", "a\nb", "a;b"])
-def test_a_schema_with_a_name_that_breaks_out_is_refused(connected: World, name: str) -> None:
+def test_schema_name_with_sql_is_refused(connected: IsolationDatabase, name: str) -> None:
     with hotel_context(replace(connected.tenant(0), schema=name)), pytest.raises(ValueError, match="schema"):
-        ask("SELECT 1")
+        query("SELECT 1")
 
 
-def test_django_tenants_api_sets_a_schema_where_no_context_is(connected: World) -> None:
+def test_set_schema_works_outside_a_context_only(connected: IsolationDatabase) -> None:
     explicit: Any = connection
     try:
         explicit.set_schema(connected.tenant(0).schema)
         assert explicit.schema_name == connected.tenant(0).schema
-        # It names no role, so the database refuses what only the hotel may see.
+        # No role is set, so the database denies access to the hotel's tables.
         with pytest.raises(ProgrammingError, match=r"permission denied|does not exist"):
-            ask(f"SELECT hotel FROM {connected.tenant(0).schema}.marker")
+            query(f"SELECT hotel FROM {connected.tenant(0).schema}.marker")
         explicit.set_schema_to_public()
-        assert whose() == "platform"
+        assert owner_of_rows() == "platform"
         with hotel_context(connected.tenant(1)):
             assert explicit.schema_name == connected.tenant(1).schema
-            assert whose() == "h1"
+            assert owner_of_rows() == "h1"
             with pytest.raises(RuntimeError, match="hotel_context"):
                 explicit.set_schema_to_public()
     finally:
@@ -212,7 +220,7 @@ def test_django_tenants_api_sets_a_schema_where_no_context_is(connected: World) 
         explicit.schema_name = None
 
 
-def test_introspection_sees_the_hotels_tables_and_not_the_platforms(connected: World) -> None:
+def test_introspection_lists_the_tables_of_the_current_schema_only(connected: IsolationDatabase) -> None:
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
         owner.execute("CREATE TABLE IF NOT EXISTS public.shared_only (id int)")
     with hotel_context(connected.tenant(0)):
@@ -225,11 +233,11 @@ def test_introspection_sees_the_hotels_tables_and_not_the_platforms(connected: W
         assert "shared_only" in connection.introspection.table_names()
 
 
-def test_connecting_needs_no_hotel_whatever_is_asked_meanwhile(connected: World) -> None:
-    asked: list[Any] = []
+def test_queries_while_connecting_run_in_the_platforms_context(connected: IsolationDatabase) -> None:
+    results: list[Any] = []
 
     def receiver(**_: Any) -> None:
-        asked.append(ask("SELECT current_setting('search_path')"))
+        results.append(query("SELECT current_setting('search_path')"))
 
     connection_created.connect(receiver)
     try:
@@ -237,10 +245,10 @@ def test_connecting_needs_no_hotel_whatever_is_asked_meanwhile(connected: World)
             pass
     finally:
         connection_created.disconnect(receiver)
-    assert asked == [[("public",)]]
+    assert results == [[("public",)]]
 
 
-def test_the_health_check_needs_no_hotel(connected: World) -> None:
+def test_is_usable_needs_no_tenant(connected: IsolationDatabase) -> None:
     assert not connection.is_usable()
     connection.ensure_connection()
     assert connection.is_usable()
@@ -266,21 +274,19 @@ def test_the_health_check_needs_no_hotel(connected: World) -> None:
         "CREATE DATABASE other",
     ],
 )
-def test_what_needs_a_session_is_refused_and_pointed_to_the_direct_route(
-    connected: World, statement: str
+def test_statement_that_changes_the_session_is_refused_and_names_the_direct_connection(
+    connected: IsolationDatabase, statement: str
 ) -> None:
     with hotel_context(connected.tenant(0)):
         with pytest.raises(NotSupportedError, match=r"direct_connection\(\)"):
-            ask(statement)
+            query(statement)
         with transaction.atomic(), pytest.raises(NotSupportedError):
-            ask(statement)
+            query(statement)
 
 
 @pytest.mark.parametrize(
     "statements", ["SELECT 1; COMMIT; SELECT 2", "BEGIN; SELECT 1; END", "SELECT 1; ROLLBACK TO SAVEPOINT x"]
 )
-def test_the_end_of_a_transaction_among_other_statements_is_refused(
-    connected: World, statements: str
-) -> None:
+def test_transaction_control_in_a_script_is_refused(connected: IsolationDatabase, statements: str) -> None:
     with hotel_context(connected.tenant(0)), pytest.raises(ProgrammingError, match="without their hotel"):
-        ask(statements)
+        query(statements)

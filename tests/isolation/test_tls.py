@@ -1,4 +1,4 @@
-"""The hotel travels over TLS as it does without: to PgBouncer, from PgBouncer to PostgreSQL, and past it."""
+"""Isolation over TLS: to PgBouncer, from PgBouncer to PostgreSQL, and on the direct connection."""
 
 from __future__ import annotations
 
@@ -25,18 +25,23 @@ from tenants.database.connections import database_settings, direct_connection
 from tenants.lifecycle import pgtools
 from tests import folders, servers
 from tests.certificates import Certificate
-from tests.isolation.plan import OURS, Plan
-from tests.isolation.test_isolation import run
-from tests.isolation.world import World, make_world, strays, written
+from tests.isolation.isolation_database import (
+    IsolationDatabase,
+    count_written_markers,
+    create_isolation_database,
+    find_misplaced_rows,
+)
+from tests.isolation.test_isolation import run_workload
+from tests.isolation.workload_plan import OURS, WorkloadPlan
 
 pytestmark = pytest.mark.pooler
 
 
 @dataclass(frozen=True)
-class Encrypted:
-    """A server and a pooler before it; both refuse whoever speaks without TLS."""
+class EncryptedServers:
+    """A server and a pooler that both refuse connections without TLS."""
 
-    world: World
+    database: IsolationDatabase
     pooled: str
     authority: Path
 
@@ -45,7 +50,7 @@ class Encrypted:
 
 
 @pytest.fixture(scope="module")
-def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EncryptedServers]:
     if servers.find_pgbouncer() is None:
         servers.demand_or_skip("pgbouncer")
     programs = servers.postgres_with_tls()
@@ -58,7 +63,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         server.prepare()
-        # Its own copy, in its own folder: PostgreSQL takes no key that others may read.
+        # PostgreSQL refuses a key that other users may read, so the server gets a copy.
         for file in (certificate.chain, certificate.key):
             copied = shutil.copy(file, server.data)
             if server.user:
@@ -72,44 +77,44 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
         (server.data / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n")
         with psycopg.connect(server.url(postgres.SUPERUSER), autocommit=True) as superuser:
             superuser.execute("SELECT pg_reload_conf()")
-        world = stack.enter_context(
-            make_world(
+        database = stack.enter_context(
+            create_isolation_database(
                 superuser_url=server.url(postgres.SUPERUSER),
                 runtime_url=server.url(postgres.RUNTIME),
                 name="tls",
             )
         )
-        bouncer = stack.enter_context(servers.PgBouncer(world.runtime_url, tls=certificate))
-        yield Encrypted(world, bouncer.url, certificate.authority)
+        bouncer = stack.enter_context(servers.PgBouncer(database.runtime_url, tls=certificate))
+        yield EncryptedServers(database, bouncer.url, certificate.authority)
 
 
 @pytest.fixture(params=["server", "pooler"])
-def address(request: pytest.FixtureRequest, encrypted: Encrypted) -> str:
-    return encrypted.pooled if request.param == "pooler" else encrypted.world.runtime_url
+def address(request: pytest.FixtureRequest, encrypted: EncryptedServers) -> str:
+    return encrypted.pooled if request.param == "pooler" else encrypted.database.runtime_url
 
 
 @pytest.fixture
 def connected(
-    encrypted: Encrypted, address: str, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any
-) -> Iterator[Encrypted]:
-    direct = database_settings(encrypted.url(encrypted.world.superuser_url), direct=True)
+    encrypted: EncryptedServers, address: str, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any
+) -> Iterator[EncryptedServers]:
+    direct = database_settings(encrypted.url(encrypted.database.superuser_url), direct=True)
     monkeypatch.setattr(django_settings, "DATABASE_DIRECT", direct)
-    given = connections.configure_settings(
+    databases = connections.configure_settings(
         {"default": database_settings(encrypted.url(address), direct=False)}
     )
-    wrapper, suite = DatabaseWrapper(given["default"], "default"), connections["default"]
+    wrapper, default = DatabaseWrapper(databases["default"], "default"), connections["default"]
     with django_db_blocker.unblock():
         connections["default"] = wrapper
         try:
             yield encrypted
         finally:
             wrapper.close()
-            connections["default"] = suite
+            connections["default"] = default
 
 
-def ask(query: str) -> Any:
+def query(statement: str) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute(query)
+        cursor.execute(statement)
         return cursor.fetchone()
 
 
@@ -117,50 +122,52 @@ def is_encrypted() -> bool:
     return bool(connection.connection.pgconn.ssl_in_use)
 
 
-def test_each_leg_is_encrypted_and_carries_the_hotel(connected: Encrypted) -> None:
+def test_runtime_and_direct_connections_are_encrypted_and_set_the_hotel(connected: EncryptedServers) -> None:
     for number in (0, 1):
-        with hotel_context(connected.world.tenant(number)), transaction.atomic():
-            with platform_context():  # the server tells a session's TLS to its own login only
-                assert ask("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == (True,)
-            assert ask("SELECT hotel FROM marker LIMIT 1") == (f"h{number}",)
+        with hotel_context(connected.database.tenant(number)), transaction.atomic():
+            with platform_context():  # a login sees only its own sessions in pg_stat_ssl
+                assert query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == (True,)
+            assert query("SELECT hotel FROM marker LIMIT 1") == (f"h{number}",)
     assert is_encrypted()
-    with direct_connection(), hotel_context(connected.world.tenant(2)):
-        assert ask("SELECT hotel FROM marker LIMIT 1") == ("h2",)
+    with direct_connection(), hotel_context(connected.database.tenant(2)):
+        assert query("SELECT hotel FROM marker LIMIT 1") == ("h2",)
         assert is_encrypted()
 
 
-def test_a_dump_goes_over_tls_too(connected: Encrypted) -> None:
-    """`migrate` makes the script for new hotels of one. The wheel's pg_dump can't: another must be found."""
+def test_pg_dump_runs_over_tls(connected: EncryptedServers) -> None:
+    """The pg_dump of the embedded wheel has no TLS, so another one must be found."""
     with direct_connection(), platform_context():
         dumped = pgtools.run("pg_dump", "--schema=public", "--schema-only")
     assert "CREATE TABLE public.marker" in dumped
 
 
-def test_the_crowd_reaches_no_other_hotel_over_tls(encrypted: Encrypted) -> None:
-    world = encrypted.world
-    plan = Plan(engine=OURS, url=encrypted.url(encrypted.pooled), world=asdict(world), operations=600)
-    result = run(plan)
-    assert (result["wrong"], result["errors"], strays(world)) == ({}, {}, [])
-    assert written(world) == result["committed"] > 0
+def test_workload_over_tls_reaches_no_other_hotel(encrypted: EncryptedServers) -> None:
+    database = encrypted.database
+    plan = WorkloadPlan(
+        engine=OURS, url=encrypted.url(encrypted.pooled), database=asdict(database), operations=600
+    )
+    result = run_workload(plan)
+    assert (result["wrong"], result["errors"], find_misplaced_rows(database)) == ({}, {}, [])
+    assert count_written_markers(database) == result["committed"] > 0
 
 
-def test_who_speaks_in_the_clear_is_refused(encrypted: Encrypted, address: str) -> None:
+def test_unencrypted_connection_is_refused(encrypted: EncryptedServers, address: str) -> None:
     with pytest.raises(psycopg.OperationalError, match=r"SSL|no pg_hba\.conf entry"):
         psycopg.connect(f"{address}?sslmode=disable")
 
 
-def test_a_server_that_another_authority_vouches_for_is_refused(
-    encrypted: Encrypted, address: str, tmp_path: Path
+def test_server_certificate_of_another_authority_is_refused(
+    encrypted: EncryptedServers, address: str, tmp_path: Path
 ) -> None:
-    stranger = Certificate.make(tmp_path, name="stranger")
+    other = Certificate.make(tmp_path, name="other")
     with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
-        psycopg.connect(encrypted.url(address, authority=stranger.authority))
+        psycopg.connect(encrypted.url(address, authority=other.authority))
 
 
 @pytest.mark.parametrize("variable", ["DATABASE_URL", "DATABASE_DIRECT_URL"])
 @pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
-def test_production_starts_with_no_route_that_may_go_in_the_clear(variable: str, mode: str) -> None:
-    given = {
+def test_production_settings_refuse_an_unencrypted_database_url(variable: str, mode: str) -> None:
+    environment = {
         "SECRET_KEY": "x" * 60,
         "PLATFORM_HOST": "hotels.example",
         "DATABASE_URL": "postgres://app:secret-of-app@db.example:6432/hotelagent",
@@ -174,12 +181,12 @@ def test_production_starts_with_no_route_that_may_go_in_the_clear(variable: str,
     def start() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", "from django.conf import settings; settings.DATABASES"],
-            cwd=paths.CHECKOUT, env={**os.environ, **given}, capture_output=True, text=True, check=False,
+            cwd=paths.CHECKOUT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     assert start().returncode == 0
-    given[variable] += f"?sslmode={mode}"
-    refused = start()
-    assert refused.returncode == 1
-    assert f"{variable} says sslmode={mode}" in refused.stderr
-    assert "secret-of" not in refused.stderr
+    environment[variable] += f"?sslmode={mode}"
+    result = start()
+    assert result.returncode == 1
+    assert f"{variable} has sslmode={mode}" in result.stderr
+    assert "secret-of" not in result.stderr

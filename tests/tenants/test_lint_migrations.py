@@ -1,4 +1,4 @@
-"""What `make lint` says of migrations: no database is asked, so none is needed here."""
+"""`lint_migrations`, which needs no database."""
 
 from io import StringIO
 from typing import Any
@@ -20,13 +20,13 @@ def rules() -> set[str]:
     return {finding.rule for finding in lint.find_problems()}
 
 
-def test_the_migrations_of_this_project_pass() -> None:
+def test_lint_of_this_projects_migrations_finds_no_problem() -> None:
     out = StringIO()
     call_command("lint_migrations", stdout=out)
     assert "No problems found" in out.getvalue()
 
 
-def test_lint_skips_initial_migrations(add_migration: AddMigration) -> None:
+def test_lint_of_an_initial_migration_finds_nothing(add_migration: AddMigration) -> None:
     add_migration("locks", [migrations.AddIndex("room", FLOOR)], initial=True)
     assert rules() == set()
 
@@ -68,7 +68,7 @@ def test_lint_skips_initial_migrations(add_migration: AddMigration) -> None:
         ),
     ],
 )
-def test_it_refuses_what_locks_long_or_breaks_old_code(
+def test_lint_of_an_operation_that_locks_for_long_or_breaks_old_code_finds_a_problem(
     add_migration: AddMigration, operation: Any, rule: str
 ) -> None:
     add_migration("locks", [operation])
@@ -100,28 +100,30 @@ def test_it_refuses_what_locks_long_or_breaks_old_code(
         (migrations.RunPython(migrations.RunPython.noop), True),
     ],
 )
-def test_it_lets_pass_what_does_not(add_migration: AddMigration, operation: Any, atomic: bool) -> None:
+def test_lint_of_a_safe_operation_finds_no_problem(
+    add_migration: AddMigration, operation: Any, atomic: bool
+) -> None:
     add_migration("locks", [operation], atomic=atomic)
     assert rules() == set()
 
 
-def test_it_judges_the_platforms_tables_too(add_migration: AddMigration) -> None:
+def test_lint_of_a_platform_table_finds_problems_too(add_migration: AddMigration) -> None:
     add_migration("tenants", [migrations.AddIndex("hotel", models.Index(fields=["name"], name="by_name"))])
     assert rules() == {"require-concurrent-index-creation"}
 
 
-def test_a_table_that_is_in_both_places_is_told_of_once(add_migration: AddMigration) -> None:
+def test_lint_of_a_table_in_both_schemas_reports_a_problem_once(add_migration: AddMigration) -> None:
     add_migration("audit", [migrations.AddIndex("event", models.Index(fields=["ip"], name="by_ip"))])
     assert len(lint.find_problems()) == 1
 
 
-def test_it_names_the_migration_the_statement_and_the_cure(add_migration: AddMigration) -> None:
+def test_lint_migrations_prints_the_migration_the_statement_and_the_fix(add_migration: AddMigration) -> None:
     add_migration("locks", [migrations.AddIndex("room", FLOOR)])
     out = StringIO()
-    with pytest.raises(SystemExit) as end:
+    with pytest.raises(SystemExit) as caught:
         call_command("lint_migrations", stdout=out)
-    assert end.value.code == 1
-    told = out.getvalue()
-    assert "locks/migrations/9000_added.py: require-concurrent-index-creation" in told
-    assert 'CREATE INDEX "locks_room_floor" ON "locks_room" ("floor")' in told
-    assert "Fix: use AddIndexConcurrently" in told
+    assert caught.value.code == 1
+    output = out.getvalue()
+    assert "locks/migrations/9000_added.py: require-concurrent-index-creation" in output
+    assert 'CREATE INDEX "locks_room_floor" ON "locks_room" ("floor")' in output
+    assert "Fix: use AddIndexConcurrently" in output

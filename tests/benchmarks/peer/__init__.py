@@ -1,1 +1,1 @@
-"""django-tenants with our apps and our tables, for side-by-side measuring."""
+"""A project that uses django-tenants with our apps and tables, for comparisons."""

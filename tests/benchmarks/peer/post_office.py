@@ -1,4 +1,4 @@
-"""A Django that has django-post-office and nothing else."""
+"""The settings of a project with django-post-office only."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Our placement on their connection: both have the same tables in the same places."""
+"""A router with our placement for django-tenants' connection, so that both sides have the same tables."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.db import connections
 from tenants.database.placement import placement_of
 
 
-class SamePlaces:
+class PlacementRouter:
     def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **_hints: Any) -> bool:
         connection: Any = connections[db]
         public = bool(connection.schema_name == "public")

@@ -1,4 +1,4 @@
-"""Our settings, with their backend, models and routers in place of ours."""
+"""Our settings with the backend, models and routers of django-tenants."""
 
 import os
 from typing import Any
@@ -30,7 +30,7 @@ INSTALLED_APPS = SHARED_APPS
 TENANT_MODEL = "peer.Client"
 TENANT_DOMAIN_MODEL = "peer.ClientDomain"
 TENANT_BASE_SCHEMA = "peer_base"
-DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter", "tests.benchmarks.peer.router.SamePlaces"]
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter", "tests.benchmarks.peer.router.PlacementRouter"]
 DATABASES: dict[str, Any] = {
     "default": {
         **environ.Env.db_url_config(os.environ["DATABASE_DIRECT_URL"]),

@@ -1,4 +1,4 @@
-"""Rows that say whose they are. The tables are made by tests/isolation/world.py."""
+"""Models whose rows name their hotel. tests/isolation/isolation_database.py creates the tables."""
 
 from __future__ import annotations
 

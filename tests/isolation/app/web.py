@@ -1,4 +1,4 @@
-"""A site whose host says the hotel, rendered by DRF after the view, with sessions and request.user."""
+"""A site that selects the hotel by host name, with sessions, request.user and a DRF view that renders lazily."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rest_framework.renderers import JSONRenderer
 
 from tests.isolation.app.models import Marker
 
-# The engine under test says how to enter a hotel by its name: the program puts that here.
-entrance: list[Callable[[str], Any]] = []
+#: Holds the function that enters a hotel by its name with the engine under test. The workload sets it.
+enter_hotel: list[Callable[[str], Any]] = []
 
 
 class HostMiddleware:
@@ -23,7 +23,7 @@ class HostMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with entrance[0](request.get_host().partition(".")[0]):
+        with enter_hotel[0](request.get_host().partition(".")[0]):
             return self.get_response(request)
 
 
@@ -39,7 +39,7 @@ class MarkerSerializer(serializers.ModelSerializer[Marker]):
 
 
 class Markers(generics.ListAPIView[Marker]):
-    """The queryset is lazy: it is read while the answer is rendered."""
+    """A view whose lazy queryset is evaluated while the response is rendered."""
 
     authentication_classes = [SessionAuthentication]
     permission_classes = [IsAuthenticated]

@@ -1,4 +1,4 @@
-"""Our backend as django-tenants' own test suite expects one to begin: in `public`."""
+"""Our backend with `public` as the initial schema, as the test suite of django-tenants expects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each way round a plain execute() carries the hotel, or is refused with an error that says what to do."""
+"""Every method of sending statements sets the hotel, or is refused with an error that names an alternative."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from tenants.context import TenantNotSet, hotel_context
 from tenants.database.backend import cursor as cursor_module
 from tenants.database.backend.base import REFUSED_OPTIONS, DatabaseWrapper
 from tenants.database.functions import call_function
-from tests.isolation.world import World
+from tests.isolation.isolation_database import IsolationDatabase
 
 INSERT = "INSERT INTO marker (hotel, n) VALUES (%s, %s)"
 
 
 @pytest.fixture
-def cursor(connected: World) -> Iterator[Any]:
-    with hotel_context(connected.tenant(0)), transaction.atomic(), connection.cursor() as made:
-        yield made
+def cursor(connected: IsolationDatabase) -> Iterator[Any]:
+    with hotel_context(connected.tenant(0)), transaction.atomic(), connection.cursor() as open_cursor:
+        yield open_cursor
         transaction.set_rollback(True)
 
 
 @pytest.fixture
-def committing(connected: World) -> Iterator[Any]:
-    with hotel_context(connected.tenant(0)), connection.cursor() as made:
-        yield made
-        made.execute("DELETE FROM marker WHERE n > 5")
+def autocommit_cursor(connected: IsolationDatabase) -> Iterator[Any]:
+    with hotel_context(connected.tenant(0)), connection.cursor() as open_cursor:
+        yield open_cursor
+        open_cursor.execute("DELETE FROM marker WHERE n > 5")
 
 
 def count(cursor: Any) -> int:
@@ -41,7 +41,7 @@ def count(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def test_the_answer_is_the_statements_own(cursor: Any) -> None:
+def test_execute_returns_the_results_of_the_statement_without_the_prefix(cursor: Any) -> None:
     cursor.execute("SELECT hotel, n FROM marker ORDER BY n")
     assert [column.name for column in cursor.description] == ["hotel", "n"]
     assert (cursor.rowcount, cursor.statusmessage, cursor.rownumber) == (5, "SELECT 5", 0)
@@ -53,7 +53,7 @@ def test_the_answer_is_the_statements_own(cursor: Any) -> None:
     assert (cursor.rowcount, cursor.statusmessage, cursor.description) == (5, "UPDATE 5", None)
 
 
-def test_several_statements_answer_one_after_the_other(cursor: Any) -> None:
+def test_execute_of_a_script_returns_one_result_after_the_other(cursor: Any) -> None:
     cursor.execute("SELECT 1; UPDATE marker SET n = n; SELECT 3")
     assert cursor.fetchone() == (1,)
     assert cursor.nextset()
@@ -65,13 +65,13 @@ def test_several_statements_answer_one_after_the_other(cursor: Any) -> None:
 
 
 @pytest.mark.parametrize("query", ["", ";", "-- nothing", "/* nothing */"])
-def test_an_empty_query_is_answered_as_by_psycopg(connected: World, query: str) -> None:
-    with connection.cursor() as bare:
-        bare.execute(query)
-        assert bare.description is None
+def test_execute_of_an_empty_query_needs_no_tenant(connected: IsolationDatabase, query: str) -> None:
+    with connection.cursor() as other:
+        other.execute(query)
+        assert other.description is None
 
 
-def test_percent_signs_are_left_alone_without_parameters_and_doubled_with_them(cursor: Any) -> None:
+def test_percent_signs_are_escaped_only_with_parameters(cursor: Any) -> None:
     cursor.execute("SELECT '100%', 7 % 4")
     assert cursor.fetchone() == ("100%", 3)
     cursor.execute("SELECT '100%%', %s || '%%;'", ["a;b"])
@@ -86,69 +86,69 @@ def test_percent_signs_are_left_alone_without_parameters_and_doubled_with_them(c
         "SELECT hotel FROM marker",
         b"SELECT hotel FROM marker",
         sql.SQL("SELECT hotel FROM {}").format(sql.Identifier("marker")),
-        "  -- first a comment\n  select hotel from marker ;  ",
+        "  -- a comment\n  select hotel from marker ;  ",
     ],
 )
-def test_a_query_may_be_text_bytes_or_composed(cursor: Any, query: Any) -> None:
+def test_execute_accepts_text_bytes_and_composed_queries(cursor: Any, query: Any) -> None:
     cursor.execute(query)
     assert {row[0] for row in cursor.fetchall()} == {"h0"}
 
 
-def test_executemany_counts_all_rows(committing: Any) -> None:
-    committing.executemany(INSERT, ((("h0"), 10 + n) for n in range(20)))
-    assert committing.rowcount == 20
-    assert count(committing) == 20
-    committing.executemany(INSERT, [])
-    assert committing.rowcount == 0
+def test_executemany_counts_the_rows_of_all_statements(autocommit_cursor: Any) -> None:
+    autocommit_cursor.executemany(INSERT, ((("h0"), 10 + n) for n in range(20)))
+    assert autocommit_cursor.rowcount == 20
+    assert count(autocommit_cursor) == 20
+    autocommit_cursor.executemany(INSERT, [])
+    assert autocommit_cursor.rowcount == 0
 
 
-def test_executemany_returns_the_rows_of_each(cursor: Any) -> None:
+def test_executemany_with_returning_returns_the_rows_of_each_statement(cursor: Any) -> None:
     cursor.cursor.executemany(INSERT + " RETURNING n", [("h0", 10), ("h0", 11)], returning=True)
     assert [list(result) for result in cursor.results()] == [[(10,)], [(11,)]]
 
 
-def test_executemany_over_several_messages_stands_or_falls_as_one(
-    committing: Any, monkeypatch: pytest.MonkeyPatch
+def test_executemany_in_several_messages_is_one_transaction(
+    autocommit_cursor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cursor_module, "BATCH_BYTES", 100)
     rows = [("h0", 10 + n) for n in range(20)]
-    committing.executemany(INSERT, rows)
-    assert (committing.rowcount, count(committing)) == (20, 20)
+    autocommit_cursor.executemany(INSERT, rows)
+    assert (autocommit_cursor.rowcount, count(autocommit_cursor)) == (20, 20)
     with pytest.raises(IntegrityError):
-        committing.executemany(INSERT, [*rows, (None, 1)])
-    assert count(committing) == 20
+        autocommit_cursor.executemany(INSERT, [*rows, (None, 1)])
+    assert count(autocommit_cursor) == 20
 
-    def broken() -> Iterator[Any]:
+    def failing_rows() -> Iterator[Any]:
         yield from rows
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        committing.executemany(INSERT, broken())
-    assert count(committing) == 20
+        autocommit_cursor.executemany(INSERT, failing_rows())
+    assert count(autocommit_cursor) == 20
 
 
-def test_executemany_takes_one_statement(cursor: Any) -> None:
+def test_executemany_with_a_script_is_refused(cursor: Any) -> None:
     with pytest.raises(ProgrammingError, match="one statement"):
         cursor.executemany("SELECT %s; SELECT 2", [(1,)])
 
 
-def test_copy_goes_in_and_out_of_the_hotel(committing: Any) -> None:
-    with committing.copy("COPY marker (hotel, n) FROM STDIN") as copy:
+def test_copy_reads_and_writes_the_hotels_table(autocommit_cursor: Any) -> None:
+    with autocommit_cursor.copy("COPY marker (hotel, n) FROM STDIN") as copy:
         for n in range(3):
             copy.write_row(("h0", 10 + n))
-    assert committing.rowcount == 3
-    assert count(committing) == 3
-    with committing.copy("COPY (SELECT hotel FROM marker WHERE n > %s) TO STDOUT", [5]) as copy:
+    assert autocommit_cursor.rowcount == 3
+    assert count(autocommit_cursor) == 3
+    with autocommit_cursor.copy("COPY (SELECT hotel FROM marker WHERE n > %s) TO STDOUT", [5]) as copy:
         assert list(copy.rows()) == [("h0",)] * 3
-    assert committing.rowcount == 3
+    assert autocommit_cursor.rowcount == 3
 
 
-def test_a_copy_that_fails_leaves_nothing_and_the_connection_whole(committing: Any) -> None:
+def test_failing_copy_writes_nothing_and_leaves_a_usable_connection(autocommit_cursor: Any) -> None:
     def copy_in(row: Any, statement: str = "COPY marker (hotel, n) FROM STDIN") -> None:
-        with committing.copy(statement) as copy:
+        with autocommit_cursor.copy(statement) as copy:
             copy.write_row(row)
 
-    # As in plain Django, what copy() and stream() raise is psycopg's own.
+    # As in plain Django, copy() and stream() raise psycopg's errors.
     with pytest.raises(psycopg.DataError):
         copy_in(("h0", "not a number"))
     with pytest.raises(TypeError):
@@ -157,40 +157,40 @@ def test_a_copy_that_fails_leaves_nothing_and_the_connection_whole(committing: A
         copy_in((), "COPY no_such_table FROM STDIN")
     with pytest.raises(psycopg.ProgrammingError, match="one statement"):
         copy_in((), "SELECT 1; COPY marker FROM STDIN")
-    assert count(committing) == 0
+    assert count(autocommit_cursor) == 0
 
 
-def test_copy_by_execute_is_refused_before_it_begins(committing: Any) -> None:
+def test_copy_with_execute_is_refused(autocommit_cursor: Any) -> None:
     with pytest.raises(ProgrammingError, match=r"cursor\.copy\(\)"):
-        committing.execute("COPY marker (hotel) FROM STDIN")
-    assert count(committing) == 0
+        autocommit_cursor.execute("COPY marker (hotel) FROM STDIN")
+    assert count(autocommit_cursor) == 0
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_stream_reads_row_by_row(connected: World, size: int) -> None:
-    with hotel_context(connected.tenant(0)), connection.cursor() as made:
+def test_stream_reads_the_hotels_rows(connected: IsolationDatabase, size: int) -> None:
+    with hotel_context(connected.tenant(0)), connection.cursor() as open_cursor:
         query = "SELECT hotel FROM marker WHERE n <= %s"
-        assert list(made.stream(query, [5], size=size)) == [("h0",)] * 5
-        for row in made.stream("SELECT n FROM generate_series(1, 100000) n", size=size):
+        assert list(open_cursor.stream(query, [5], size=size)) == [("h0",)] * 5
+        for row in open_cursor.stream("SELECT n FROM generate_series(1, 100000) n", size=size):
             assert row == (1,)
             break
-        made.execute("SELECT hotel FROM marker LIMIT 1")
-        assert made.fetchone() == ("h0",)
+        open_cursor.execute("SELECT hotel FROM marker LIMIT 1")
+        assert open_cursor.fetchone() == ("h0",)
 
 
-def test_stream_takes_one_statement_and_tells_its_error(cursor: Any) -> None:
+def test_stream_refuses_a_script_and_raises_the_statements_error(cursor: Any) -> None:
     with pytest.raises(psycopg.ProgrammingError, match="one statement"):
         list(cursor.stream("SELECT 1; SELECT 2"))
     with pytest.raises(psycopg.errors.UndefinedColumn, match="LINE 1: SELECT no_such"):
         list(cursor.stream("SELECT no_such FROM marker"))
 
 
-def test_callproc_carries_the_hotel(cursor: Any) -> None:
+def test_callproc_runs_in_the_hotels_schema(cursor: Any) -> None:
     cursor.callproc("current_schemas", [False])
     assert cursor.fetchone()[0][0].startswith("hotel_")
 
 
-def test_a_call_of_a_function_carries_the_hotel_and_commits_by_itself(connected: World) -> None:
+def test_call_function_runs_in_the_hotels_schema_and_commits(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(1)):
         assert call_function("write_marker", {"hotel": "h1", "n": 2}) == ["h1"] * 6
         with connection.cursor() as other:
@@ -198,26 +198,26 @@ def test_a_call_of_a_function_carries_the_hotel_and_commits_by_itself(connected:
             assert other.fetchone() == ("h1",)
 
 
-def test_a_call_stands_or_falls_with_its_transaction(committing: Any) -> None:
+def test_call_function_in_a_transaction_is_rolled_back_with_it(autocommit_cursor: Any) -> None:
     with transaction.atomic():
         call_function("write_marker", {"hotel": "h0", "n": 6})
         transaction.set_rollback(True)
-    assert count(committing) == 0
+    assert count(autocommit_cursor) == 0
     with transaction.atomic():
         call_function("write_marker", {"hotel": "h0", "n": 6})
         with pytest.raises(IntegrityError), transaction.atomic():
             call_function("write_marker", {"hotel": None, "n": 6})
-    assert count(committing) == 1
+    assert count(autocommit_cursor) == 1
 
 
-def test_what_a_call_is_given_is_data(cursor: Any) -> None:
-    for given in ("it's", '"', "\\", "'); DELETE FROM marker; --", "%s", "\u202eñ", "a\nb"):
-        call_function("write_marker", {"hotel": given, "n": 6})
+def test_call_function_passes_its_argument_as_data(cursor: Any) -> None:
+    for value in ("it's", '"', "\\", "'); DELETE FROM marker; --", "%s", "\u202eñ", "a\nb"):
+        call_function("write_marker", {"hotel": value, "n": 6})
         cursor.execute("SELECT hotel FROM marker WHERE n = 6 ORDER BY id DESC LIMIT 1")
-        assert cursor.fetchone() == (given,)
+        assert cursor.fetchone() == (value,)
 
 
-def test_a_call_raises_the_errors_of_a_cursor(connected: World) -> None:
+def test_call_function_raises_the_same_errors_as_a_cursor(connected: IsolationDatabase) -> None:
     with pytest.raises(TenantNotSet):
         call_function("write_marker", {})
     with hotel_context(connected.tenant(0)):
@@ -236,14 +236,14 @@ def test_a_call_raises_the_errors_of_a_cursor(connected: World) -> None:
                 call_function("write_marker", {})
 
 
-def test_a_call_is_seen_by_who_watches(connected: World) -> None:
+def test_call_function_is_recorded_by_capture_queries(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)), CaptureQueriesContext(connection) as seen, transaction.atomic():
         assert call_function("write_marker", {"hotel": "h0", "n": 2}) == ["h0"] * 6
         transaction.set_rollback(True)
     assert any(query["sql"].startswith("SELECT write_marker('{") for query in seen)
 
 
-def test_a_procedure_by_psycopgs_own_connection_carries_it_too(connected: World) -> None:
+def test_psycopgs_connection_runs_statements_in_the_hotels_schema(connected: IsolationDatabase) -> None:
     connection.ensure_connection()
     raw = connection.connection
     with hotel_context(connected.tenant(0)):
@@ -252,7 +252,7 @@ def test_a_procedure_by_psycopgs_own_connection_carries_it_too(connected: World)
             assert raw.execute("SELECT hotel FROM marker LIMIT 1").fetchone() == ("h1",)
 
 
-def test_what_cannot_carry_the_hotel_is_refused(connected: World) -> None:
+def test_methods_that_cannot_set_the_hotel_are_refused(connected: IsolationDatabase) -> None:
     connection.ensure_connection()
     raw = connection.connection
     with hotel_context(connected.tenant(0)):
@@ -262,9 +262,9 @@ def test_what_cannot_carry_the_hotel_is_refused(connected: World) -> None:
             connection.create_cursor("named")
         with pytest.raises(psycopg.NotSupportedError, match="Pipeline"), raw.pipeline():
             pass
-        for foreign in (psycopg.Cursor(raw), psycopg.ClientCursor(raw), psycopg.RawCursor(raw)):
+        for psycopg_cursor in (psycopg.Cursor(raw), psycopg.ClientCursor(raw), psycopg.RawCursor(raw)):
             with pytest.raises(psycopg.NotSupportedError, match=r"django\.db\.connection"):
-                foreign.execute("SELECT 1")
+                psycopg_cursor.execute("SELECT 1")
         with pytest.raises(psycopg.NotSupportedError, match=r"direct_connection\(\)"):
             list(raw.notifies(timeout=0))
         with pytest.raises(psycopg.NotSupportedError, match="Two-phase"):
@@ -276,20 +276,20 @@ def test_what_cannot_carry_the_hotel_is_refused(connected: World) -> None:
         assert raw.execute("SELECT hotel FROM marker LIMIT 1").fetchone() == ("h0",)
 
 
-def test_an_iterator_reads_through_an_ordinary_cursor(connected: World) -> None:
+def test_chunked_cursor_is_a_client_side_cursor(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)), connection.chunked_cursor() as chunked:
         chunked.execute("SELECT hotel FROM marker")
         assert chunked.fetchmany(2) == [("h0",), ("h0",)]
 
 
 @pytest.mark.parametrize("option", sorted(REFUSED_OPTIONS))
-def test_options_that_a_hotel_cannot_travel_with_are_refused(connected: World, option: str) -> None:
+def test_unsupported_database_option_is_refused(connected: IsolationDatabase, option: str) -> None:
     settings = {**connection.settings_dict, "OPTIONS": {**connection.settings_dict["OPTIONS"], option: True}}
     with pytest.raises(ImproperlyConfigured, match=option):
         DatabaseWrapper(settings).connect()
 
 
-def test_the_log_of_queries_shows_what_was_asked_and_not_what_was_sent(cursor: Any) -> None:
+def test_query_log_shows_the_callers_statements_without_the_prefix(cursor: Any) -> None:
     with CaptureQueriesContext(connection) as log, connection.cursor() as logged:
         logged.execute("SELECT hotel FROM marker WHERE n = %s", [1])
         logged.executemany(INSERT, [("h0", 10), ("h0", 11)])

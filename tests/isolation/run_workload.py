@@ -1,7 +1,7 @@
-"""Many threads, many hotels, one small pool: counts the rows that went to the wrong place.
+"""Many threads work for many hotels through a small pool, and wrong rows are counted.
 
-A process of its own, because the engine under test is a setting: `python -m tests.isolation.program PLAN`,
-with a Plan as JSON, prints a Result as JSON.
+Runs in a separate process, because the engine under test is a setting. `python -m tests.isolation.run_workload PLAN`
+takes a WorkloadPlan as JSON and prints a WorkloadResult as JSON.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import django
 from django.conf import settings
 
 from tenants.database.connections import database_settings
-from tests.isolation.plan import Plan
+from tests.isolation.workload_plan import WorkloadPlan
 
 
-def configure(plan: Plan) -> None:
+def configure(plan: WorkloadPlan) -> None:
     settings.configure(
         DATABASES={
             "default": {
@@ -52,11 +52,11 @@ def configure(plan: Plan) -> None:
 
 
 def main() -> None:
-    plan = Plan(**json.loads(sys.argv[1]))
+    plan = WorkloadPlan(**json.loads(sys.argv[1]))
     configure(plan)
-    # It imports models, which can't be before the settings are.
-    crowd = importlib.import_module("tests.isolation.crowd")
-    sys.stdout.write(json.dumps(vars(crowd.run(plan))))
+    # The module imports models, which need configured settings.
+    workload = importlib.import_module("tests.isolation.workload")
+    sys.stdout.write(json.dumps(vars(workload.run(plan))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the isolation program is told, and what it tells."""
+"""The input and the output of the isolation workload."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ PEER = "django_tenants.postgresql_backend"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """`url` is where statements go (a pooler or the server). `kinds`: names of operations, empty for all."""
+class WorkloadPlan:
+    """The input: `url` is that of a pooler or the server. `kinds` limits the operations by name; empty means all."""
 
     engine: str
     url: str
-    world: dict[str, Any]
+    database: dict[str, Any]
     operations: int
     threads: int = 16
     seed: int = 1
@@ -25,7 +25,9 @@ class Plan:
 
 
 @dataclass
-class Result:
+class WorkloadResult:
+    """The output: how often each operation was done, met another hotel's rows, or failed."""
+
     done: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""Two routes to one database, and the time that both tell."""
+"""The runtime connection, the direct connection, and their time zone."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from tenants.database.connections import (
     direct_connection,
     is_local,
 )
-from tests.isolation.world import World
+from tests.isolation.isolation_database import IsolationDatabase
 
 
-def ask(query: str, params: Any = None) -> Any:
+def query(statement: str, params: Any = None) -> Any:
     with connection.cursor() as cursor:
-        cursor.execute(query, params)
+        cursor.execute(statement, params)
         return cursor.fetchone() if cursor.description else None
 
 
-def route() -> Any:
+def current_connection() -> Any:
     return connections["default"]
 
 
@@ -56,7 +56,7 @@ def route() -> Any:
         ("", ""),
     ],
 )
-def test_the_direct_url_is_derived_where_the_pooler_is_known(runtime: str, direct: str) -> None:
+def test_derive_direct_url_changes_the_url_of_a_known_pooler(runtime: str, direct: str) -> None:
     assert derive_direct_url(runtime) == direct
 
 
@@ -89,112 +89,118 @@ def test_a_url_that_is_none_names_its_variable() -> None:
         database_settings("mysql://u:p@localhost/db", direct=True)
 
 
-def test_the_direct_route_keeps_a_session_as_the_owner(connected: World) -> None:
+def test_direct_connection_keeps_its_session_and_logs_in_as_the_owner(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)):
-        (runtime_user,) = ask("SELECT session_user")
+        (runtime_user,) = query("SELECT session_user")
         with direct_connection() as direct:
             assert direct.direct
-            (pid,) = ask("SELECT pg_backend_pid()")
+            (pid,) = query("SELECT pg_backend_pid()")
             assert (
-                ask("SELECT session_user, current_user")
+                query("SELECT session_user, current_user")
                 == (psycopg.conninfo.conninfo_to_dict(connected.superuser_url)["user"],) * 2
             )
-            ask("SET work_mem TO '7MB'")
-            assert ask("SHOW work_mem") == ("7MB",)
-            ask("PREPARE p AS SELECT 1")
-            assert ask("EXECUTE p") == (1,)
-            assert ask("SELECT pg_try_advisory_lock(1)") == (True,)
-            assert ask("SELECT pg_backend_pid()") == (pid,)
-            assert ask("SELECT hotel FROM marker LIMIT 1") == ("h0",)
-        assert ask("SELECT session_user") == (runtime_user,)
+            query("SET work_mem TO '7MB'")
+            assert query("SHOW work_mem") == ("7MB",)
+            query("PREPARE p AS SELECT 1")
+            assert query("EXECUTE p") == (1,)
+            assert query("SELECT pg_try_advisory_lock(1)") == (True,)
+            assert query("SELECT pg_backend_pid()") == (pid,)
+            assert query("SELECT hotel FROM marker LIMIT 1") == ("h0",)
+        assert query("SELECT session_user") == (runtime_user,)
         with pytest.raises(ZeroDivisionError), direct_connection():
             raise ZeroDivisionError
-        assert not route().direct
+        assert not current_connection().direct
 
 
-def test_the_direct_route_nests_and_refuses_an_open_transaction(connected: World) -> None:
+def test_direct_connection_can_be_nested_but_not_opened_in_a_transaction(
+    connected: IsolationDatabase,
+) -> None:
     with direct_connection() as outer, direct_connection() as inner:
         assert inner is outer
     with platform_context(), direct_connection(), transaction.atomic(), direct_connection():
-        assert ask("SELECT 1") == (1,)
+        assert query("SELECT 1") == (1,)
     with (
         transaction.atomic(),
         pytest.raises(DirectConnectionError, match="Leave atomic"),
         direct_connection(),
     ):
         pass
-    assert not route().direct
+    assert not current_connection().direct
 
 
-def test_the_direct_route_wants_a_scope_too(connected: World) -> None:
+def test_direct_connection_needs_a_tenant_too(connected: IsolationDatabase) -> None:
     with direct_connection():
         with pytest.raises(TenantNotSet):
-            ask("SELECT hotel FROM marker")
+            query("SELECT hotel FROM marker")
         with pytest.raises(TenantNotSet):
-            ask("CREATE INDEX CONCURRENTLY never ON marker (n)")
+            query("CREATE INDEX CONCURRENTLY unused ON marker (n)")
 
 
-def test_what_may_not_run_in_a_transaction_runs_alone_in_the_hotels_schema(connected: World) -> None:
+def test_non_transactional_statement_runs_in_the_hotels_schema(
+    connected: IsolationDatabase,
+) -> None:
     with hotel_context(connected.tenant(1)), direct_connection():
-        ask("CREATE INDEX CONCURRENTLY by_n ON marker (n)")
-        ask("VACUUM marker")
-        ask("DROP INDEX CONCURRENTLY by_n")
+        query("CREATE INDEX CONCURRENTLY by_n ON marker (n)")
+        query("VACUUM marker")
+        query("DROP INDEX CONCURRENTLY by_n")
         with pytest.raises(Exception, match="no_such"):
-            ask("CREATE INDEX CONCURRENTLY by_n ON no_such (n)")
+            query("CREATE INDEX CONCURRENTLY by_n ON no_such (n)")
         with platform_context():
-            assert ask("SHOW search_path") == ("public",)
+            assert query("SHOW search_path") == ("public",)
         with pytest.raises(Exception, match="transaction block"), transaction.atomic():
-            ask("VACUUM marker")
+            query("VACUUM marker")
 
 
-def test_databases_are_made_and_dropped_with_nothing_before_the_statement(connected: World) -> None:
-    name = f"{connected.database}_made"
+def test_create_and_drop_database_run_without_a_prefix(
+    connected: IsolationDatabase,
+) -> None:
+    name = f"{connected.database}_created"
     with direct_connection():
-        ask(f"CREATE DATABASE {name}")
-        ask(f"DROP DATABASE {name}")
+        query(f"CREATE DATABASE {name}")
+        query(f"DROP DATABASE {name}")
 
 
-def test_ddl_over_the_direct_route_stays_in_the_hotels_schema(connected: World) -> None:
+def test_ddl_on_the_direct_connection_runs_in_the_hotels_schema(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(2)), direct_connection(), transaction.atomic():
-        ask("CREATE TABLE made_here (id int)")
-        schema = ask("SELECT schemaname FROM pg_tables WHERE tablename = 'made_here'")
+        query("CREATE TABLE new_table (id int)")
+        schema = query("SELECT schemaname FROM pg_tables WHERE tablename = 'new_table'")
         transaction.set_rollback(True)
     assert schema == (connected.tenant(2).schema,)
 
 
-def test_a_script_of_many_statements_is_one_message(connected: World) -> None:
+def test_script_of_many_statements_can_be_executed(connected: IsolationDatabase) -> None:
     script = "CREATE TABLE script (id int);\n" + "INSERT INTO script VALUES (1);\n" * 500
     with hotel_context(connected.tenant(2)), direct_connection():
-        ask(script + "DROP TABLE script")
+        query(script + "DROP TABLE script")
 
 
 @pytest.fixture
-def elsewhere(connected: World) -> Iterator[World]:
-    """The server's own time zone is not Django's."""
+def in_new_york(connected: IsolationDatabase) -> Iterator[IsolationDatabase]:
+    """Set the runtime login's time zone to another one than Django's."""
     role = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(connected.runtime_url)["user"]))
     database = sql.Identifier(connected.database)
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
-        where = sql.SQL("ALTER ROLE {} IN DATABASE {} {}")
-        owner.execute(where.format(role, database, sql.SQL("SET timezone TO 'America/New_York'")))
-        # The pooler would keep serving from sessions begun before.
+        alter_role = sql.SQL("ALTER ROLE {} IN DATABASE {} {}")
+        owner.execute(alter_role.format(role, database, sql.SQL("SET timezone TO 'America/New_York'")))
+        # The pooler would go on using sessions that are older than the setting.
         owner.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             " AND datname = current_database()"
         )
         yield connected
-        owner.execute(where.format(role, database, sql.SQL("RESET timezone")))
+        owner.execute(alter_role.format(role, database, sql.SQL("RESET timezone")))
         owner.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             " AND datname = current_database()"
         )
 
 
-def test_time_is_djangos_whatever_the_servers_is(elsewhere: World) -> None:
+def test_time_zone_is_djangos_if_the_servers_differs(in_new_york: IsolationDatabase) -> None:
     noon = datetime.datetime(2026, 7, 1, 12, tzinfo=datetime.UTC)
-    with hotel_context(elsewhere.tenant(0)):
-        assert ask("SHOW timezone")[0] in UTC_NAMES
-        assert ask("SELECT '2026-07-01 12:00:00+00'::timestamptz") == (noon,)
-        assert ask("SELECT %s::timestamptz::text", [noon]) == ("2026-07-01 12:00:00+00",)
-        assert abs(ask("SELECT now()")[0] - timezone.now()) < datetime.timedelta(minutes=1)
+    with hotel_context(in_new_york.tenant(0)):
+        assert query("SHOW timezone")[0] in UTC_NAMES
+        assert query("SELECT '2026-07-01 12:00:00+00'::timestamptz") == (noon,)
+        assert query("SELECT %s::timestamptz::text", [noon]) == ("2026-07-01 12:00:00+00",)
+        assert abs(query("SELECT now()")[0] - timezone.now()) < datetime.timedelta(minutes=1)
         with transaction.atomic():
-            assert ask("SELECT '2026-07-01 12:00:00+00'::timestamptz") == (noon,)
+            assert query("SELECT '2026-07-01 12:00:00+00'::timestamptz") == (noon,)

@@ -1,0 +1,82 @@
+"""A database whose owner may not create roles: `migrate` stops early, or runs without hotel roles."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from hotelagent.embedded import paths
+from tests.servers import with_database
+
+Manage = Callable[..., "subprocess.CompletedProcess[str]"]
+PASSWORD = "password"
+
+
+@pytest.fixture
+def owner_url() -> Iterator[str]:
+    """Create an empty database, and yield its URL with an owner that has no other privileges."""
+    name = f"restricted_{os.getpid()}"
+    superuser = urlsplit(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"])
+    with psycopg.connect(with_database(urlunsplit(superuser), "postgres"), autocommit=True) as server:
+        owner = sql.Identifier(name)
+        server.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(owner, sql.Literal(PASSWORD)))
+        server.execute(sql.SQL("CREATE DATABASE {0} OWNER {0} TEMPLATE template0").format(owner))
+        try:
+            address = superuser.netloc.rpartition("@")[2]
+            yield urlunsplit(superuser._replace(netloc=f"{name}:{PASSWORD}@{address}", path=f"/{name}"))
+        finally:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(owner))
+            server.execute(sql.SQL("DROP ROLE {}").format(owner))
+
+
+@pytest.fixture
+def manage(owner_url: str) -> Manage:
+    def run(*arguments: str, roles: bool) -> "subprocess.CompletedProcess[str]":
+        environment = {
+            "DATABASE_URL": owner_url, "DATABASE_DIRECT_URL": owner_url, "DATABASE_ROLES": str(roles),
+        }  # fmt: skip
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=paths.CHECKOUT, env={**os.environ, **environment}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def query(url: str, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as owner:
+        return owner.execute(statement.encode()).fetchall()
+
+
+def test_migrate_without_createrole_stops_before_it_changes_anything(manage: Manage, owner_url: str) -> None:
+    result = manage("migrate", roles=True)
+    assert result.returncode == 1
+    assert f'ALTER ROLE "{urlsplit(owner_url).username}" CREATEROLE' in result.stderr
+    assert "DATABASE_ROLES=False" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert query(owner_url, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
+
+
+def test_hotels_without_createrole_work_only_without_database_roles(manage: Manage, owner_url: str) -> None:
+    assert manage("migrate", "--verbosity", "0", roles=False).returncode == 0
+    assert manage("create_hotel", "sol", roles=False).returncode == 0
+    check = manage("check", "--database", "default", roles=False)
+    assert check.returncode == 0
+    assert "tenants.W010" in check.stderr
+    assert "tenants.W023" not in check.stderr
+
+    creation = manage("create_hotel", "luna", roles=True)
+    assert creation.returncode == 1
+    assert "create role" in creation.stderr
+    check = manage("check", "--database", "default", roles=True)
+    assert check.returncode == 1
+    assert "tenants.E014" in check.stderr
+    assert query(owner_url, "SELECT slug, status FROM tenants_hotel") == [("sol", "active")]
+    schemas = query(owner_url, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'hotel%' ORDER BY 1")
+    assert [row[0] for row in schemas] == ["hotel_sol", "hotel_template"]
