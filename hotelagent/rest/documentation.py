@@ -1,10 +1,11 @@
-"""The interface, explained by itself."""
+"""The views of the API documentation: the OpenAPI schema, Swagger UI and the list of problem types. All in English."""
 
 from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
@@ -13,36 +14,44 @@ from rest_framework.response import Response
 from hotelagent.rest import guide
 from hotelagent.rest.problems import all_problems
 
+LANGUAGE = "en"
 
-class Schema(SpectacularAPIView):
-    """OpenAPI 3.1, of the host that is asked: a hotel's or the platform's. `?format=json` for JSON."""
+
+class SchemaView(SpectacularAPIView):
+    """The OpenAPI 3.1 schema of the host, which is that of a hotel or of the platform. `?format=json` returns JSON."""
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        self.urlconf = getattr(request, "urlconf", settings.ROOT_URLCONF)  # HotelMiddleware has chosen it
-        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        # HotelMiddleware has chosen the URLs of the host.
+        self.urlconf = getattr(request, "urlconf", settings.ROOT_URLCONF)
+        with translation.override(LANGUAGE):
+            response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         response.data["info"]["description"] = guide.description()
-        used = {
+        used_tags = {
             tag
             for path in response.data["paths"].values()
-            for op in path.values()
-            for tag in op.get("tags", ())
+            for operation in path.values()
+            for tag in operation.get("tags", ())
         }
-        response.data["tags"] = guide.tags(used)
+        response.data["tags"] = guide.tags(used_tags)
         if webhooks := guide.webhooks():
             response.data["webhooks"] = webhooks
         return response
 
 
-class Docs(SpectacularSwaggerSplitView):
-    """Swagger UI from our own files; its script comes from its own address, so the policy needs no inline code."""
+class DocumentationView(SpectacularSwaggerSplitView):
+    """Swagger UI with our own static files.
+
+    The script has a URL of its own, so the Content-Security-Policy need not allow inline scripts.
+    """
 
     template_name = "hotelagent/docs.html"
 
 
 def problem_list(request: HttpRequest, code: str | None = None) -> HttpResponse:
-    """The page behind `type`: one problem, or all of them."""
-    found = [problem for problem in all_problems() if code in {None, problem.code}]
-    if not found:
-        raise Http404
-    return render(request, "hotelagent/problems.html", {"problems": found, "code": code})
+    """Render the page that explains one problem type, or all of them. The `type` of a problem document links to it."""
+    with translation.override(LANGUAGE):
+        problems = [problem for problem in all_problems() if code in {None, problem.code}]
+        if not problems:
+            raise Http404
+        return render(request, "hotelagent/problems.html", {"problems": problems, "code": code})

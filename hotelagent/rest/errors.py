@@ -1,7 +1,8 @@
-"""Whatever goes wrong becomes one kind of answer: `application/problem+json` (RFC 9457) with the request's id."""
+"""Error responses: every error becomes a problem document (RFC 9457) with the id of the request."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig, SuspiciousOperation
@@ -11,6 +12,7 @@ from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
@@ -21,33 +23,33 @@ from hotelagent.rest.problems import Problem
 from tenants.errors import DomainError
 
 PROBLEM_JSON = "application/problem+json"
-#: Seconds after which a client may try again when the database did not answer.
+#: Seconds after which clients may repeat a request that failed because the database did not respond.
 RETRY_AFTER_UNAVAILABLE = 5
 
 
 class InvalidCursor(exceptions.APIException):
-    """A cursor that we did not give out."""
+    """The cursor of a list is not one that the API has returned."""
 
     status_code = problems.INVALID_CURSOR.status
-    default_detail = problems.INVALID_CURSOR.meaning
+    default_detail = problems.INVALID_CURSOR.explanation
     default_code = problems.INVALID_CURSOR.code
 
 
 class MissingScope(exceptions.PermissionDenied):
-    """The credentials are valid and lack the scope that the operation needs."""
+    """The credentials are valid but lack the scope that the operation requires."""
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"This needs the scope {scope}.")
+        super().__init__(_("This requires the scope {scope}.").format(scope=scope))
         self.scope = scope
 
 
 def problem_document(
     problem: Problem, *, detail: str, request_id: str | None, **members: Any
 ) -> dict[str, Any]:
-    """The problem document. `members` are the problem's own, beside those of the RFC."""
+    """Return a problem document. `members` are the additional members of this problem type."""
     return {
         "type": problem.type,
-        "title": problem.title,
+        "title": str(problem.title),
         "status": problem.status,
         "detail": detail,
         "request_id": request_id,
@@ -56,70 +58,92 @@ def problem_document(
 
 
 def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
-    """A problem document outside of REST framework's views: middleware, unknown addresses."""
+    """Return a problem document for an error outside of REST framework's views, such as in middleware."""
     return JsonResponse(
-        problem_document(problem, detail=problem.meaning, request_id=getattr(request, "request_id", None)),
+        problem_document(
+            problem, detail=str(problem.explanation), request_id=getattr(request, "request_id", None)
+        ),
         status=problem.status,
         content_type=PROBLEM_JSON,
     )
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
-    """REST framework's `EXCEPTION_HANDLER`: total, so that a client never meets an HTML page."""
+    """Return the response for any exception in a view. This is REST framework's `EXCEPTION_HANDLER`."""
     request = context["request"]
-    problem, detail, members, headers = _describe(exc)
-    if "errors" in members and request.method in SAFE_METHODS:  # what has no body is wrong in its address
+    description = _describe(exc)
+    problem, members = description.problem, description.members
+    if "errors" in members and request.method in SAFE_METHODS:
+        # These requests have no body, so the errors are those of query parameters.
         for error in members["errors"]:
             error["pointer"] = f"?{error['pointer'].removeprefix('/')}"
     if problem.status >= problems.SERVER_ERROR.status:
-        # What Django does for an exception that leaves a view; the request's log line and Sentry listen to it.
+        # Django sends this signal for unhandled exceptions. The request log and Sentry listen to it.
         got_request_exception.send(sender=type(context.get("view")), request=request._request)
     body = problem_document(
-        problem, detail=detail, request_id=getattr(request._request, "request_id", None), **members
+        problem,
+        detail=description.detail,
+        request_id=getattr(request._request, "request_id", None),
+        **members,
     )
-    return Response(body, status=problem.status, headers=headers, content_type=PROBLEM_JSON)
+    return Response(body, status=problem.status, headers=description.headers, content_type=PROBLEM_JSON)
 
 
-#: Whose own words don't say what to do.
-_SAYS_NO_MORE = (exceptions.MethodNotAllowed, exceptions.UnsupportedMediaType, exceptions.NotAcceptable)
+@dataclass(frozen=True, slots=True)
+class _Description:
+    """What the response says about an exception."""
 
-_Described = tuple[Problem, str, dict[str, Any], dict[str, str]]
+    problem: Problem
+    detail: str
+    members: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
 
 
-#: What Django and the database raise, and what it means to a client; the first that fits counts.
-_MEANINGS: tuple[tuple[type[Exception], Problem], ...] = (
+#: Exceptions whose own messages do not say what the client can do, so that the explanation is added.
+_INCOMPLETE_MESSAGES = (
+    exceptions.MethodNotAllowed,
+    exceptions.UnsupportedMediaType,
+    exceptions.NotAcceptable,
+)
+
+#: The problem types of exceptions of Django and the database. The first match counts.
+_PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     (Http404, problems.NOT_FOUND),
     (DjangoPermissionDenied, problems.FORBIDDEN),
     (ProtectedError, problems.CONFLICT),
     (RestrictedError, problems.CONFLICT),
     (RequestDataTooBig, problems.TOO_LARGE),
     (SuspiciousOperation, problems.BAD_REQUEST),
-    # Away, too slow, or gave way to another: not the client's fault, and it passes. The error's own text names
-    # hosts, logins and statements, and stays with us.
+    # The database is unreachable, too slow, or has ended a deadlock. The client may try again. The message is not
+    # returned, because it contains host names, logins and statements.
     (OperationalError, problems.UNAVAILABLE),
     (InterfaceError, problems.UNAVAILABLE),
 )
 
 
-def _describe(exc: Exception) -> _Described:
+def _describe(exc: Exception) -> _Description:
     match exc:
         case DomainError():
             members = dict(exc.extra)
             if isinstance(members.get("errors"), Mapping):
                 members["errors"] = field_errors(members["errors"])
-            return Problem(exc.code, exc.status, str(exc.title), ""), str(exc.detail), members, {}
+            return _Description(Problem(exc.code, exc.status, exc.title, ""), str(exc.detail), members)
         case exceptions.ValidationError():
-            return problems.INVALID, "See `errors`.", {"errors": field_errors(exc.detail)}, {}
+            return _invalid(exc.detail)
         case DjangoValidationError():
-            return problems.INVALID, "See `errors`.", {"errors": field_errors(_django_detail(exc))}, {}
+            return _invalid(exc.message_dict if hasattr(exc, "error_dict") else exc.messages)
         case exceptions.APIException():
-            return _describe_api(exc)
-    problem = next((known for kind, known in _MEANINGS if isinstance(exc, kind)), problems.SERVER_ERROR)
-    again = {"Retry-After": str(RETRY_AFTER_UNAVAILABLE)} if problem is problems.UNAVAILABLE else {}
-    return problem, problem.meaning, {}, again
+            return _describe_api_exception(exc)
+    problem = next((problem for kind, problem in _PROBLEMS if isinstance(exc, kind)), problems.SERVER_ERROR)
+    headers = {"Retry-After": str(RETRY_AFTER_UNAVAILABLE)} if problem is problems.UNAVAILABLE else {}
+    return _Description(problem, str(problem.explanation), headers=headers)
 
 
-def _describe_api(exc: exceptions.APIException) -> _Described:
+def _invalid(detail: Any) -> _Description:
+    return _Description(problems.INVALID, _("See `errors`."), {"errors": field_errors(detail)})
+
+
+def _describe_api_exception(exc: exceptions.APIException) -> _Description:
     headers = {}
     if auth_header := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
@@ -128,38 +152,36 @@ def _describe_api(exc: exceptions.APIException) -> _Described:
         members["required_scope"] = exc.scope
     elif isinstance(exc, exceptions.Throttled):
         headers["Retry-After"] = str(max(1, math.ceil(getattr(exc, "wait", None) or 1)))
-    own = {problem.code: problem for problem in problems.HOUSE}.get(str(exc.default_code))
-    problem = own or problems.BY_STATUS.get(exc.status_code, problems.SERVER_ERROR)
+    by_code = {problem.code: problem for problem in problems.GENERAL_PROBLEMS}
+    by_status = problems.BY_STATUS.get(exc.status_code, problems.SERVER_ERROR)
+    problem = by_code.get(str(exc.default_code), by_status)
     detail = str(exc.detail)
-    if isinstance(exc, _SAYS_NO_MORE):
-        detail = f"{detail} {problem.meaning}"
-    return problem, detail, members, headers
+    if isinstance(exc, _INCOMPLETE_MESSAGES):
+        detail = f"{detail} {problem.explanation}"
+    return _Description(problem, detail, members, headers)
 
 
 def field_errors(detail: Any, *, pointer: str = "") -> list[dict[str, str]]:
-    """REST framework's nested errors as a flat list with JSON Pointers (RFC 6901) into the body.
+    """Return REST framework's nested errors as a flat list with JSON Pointers (RFC 6901) into the body.
 
     >>> field_errors({"rooms": [{}, {"number": ["Required."]}]})
     [{'pointer': '/rooms/1/number', 'detail': 'Required.'}]
     """
     if isinstance(detail, Mapping):
-        found = []
+        errors = []
         for name, inner in detail.items():
-            whole = name in {api_settings.NON_FIELD_ERRORS_KEY, NON_FIELD_ERRORS}
-            found += field_errors(inner, pointer=pointer if whole else f"{pointer}/{_escaped(str(name))}")
-        return found
+            is_whole_object = name in {api_settings.NON_FIELD_ERRORS_KEY, NON_FIELD_ERRORS}
+            inner_pointer = pointer if is_whole_object else f"{pointer}/{_escape(str(name))}"
+            errors += field_errors(inner, pointer=inner_pointer)
+        return errors
     if isinstance(detail, list | tuple):
-        found = []
+        errors = []
         for index, inner in enumerate(detail):
-            nested = isinstance(inner, Mapping | list | tuple)
-            found += field_errors(inner, pointer=f"{pointer}/{index}" if nested else pointer)
-        return found
+            is_nested = isinstance(inner, Mapping | list | tuple)
+            errors += field_errors(inner, pointer=f"{pointer}/{index}" if is_nested else pointer)
+        return errors
     return [{"pointer": pointer, "detail": str(detail)}]
 
 
-def _escaped(name: str) -> str:
+def _escape(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
-
-
-def _django_detail(exc: DjangoValidationError) -> Any:
-    return exc.message_dict if hasattr(exc, "error_dict") else exc.messages

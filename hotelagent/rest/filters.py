@@ -1,4 +1,4 @@
-"""What a list is filtered by, taken at its word: a parameter that we don't know is an error, as in a body."""
+"""Filtering of lists by query parameters. An unknown parameter is an error."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,14 @@ from rest_framework.settings import api_settings
 
 from hotelagent.rest.pagination import NewestFirstPagination
 
-if TYPE_CHECKING:  # REST framework reads this module while it makes its own views
+if TYPE_CHECKING:  # REST framework imports this module while it defines its own views
     from rest_framework.viewsets import GenericViewSet
 
 
 class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
-    """Lists only: who reads one thing is not told that it does not exist because a parameter does not fit it.
+    """A filter backend that refuses unknown parameters, because a misspelt one would silently return all rows.
 
-    A misspelt `statuss=cancelled` would else quietly list everything.
+    It applies to lists only. A view of a single object ignores query parameters.
     """
 
     def filter_queryset(
@@ -27,16 +27,16 @@ class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
         if view.detail:
             return queryset
         filterset = self.get_filterset(request, queryset, view)
-        known = {*(filterset.filters if filterset else ()), *_paging(view), api_settings.URL_FORMAT_OVERRIDE}
-        if unknown := sorted(request.query_params.keys() - known):
-            text = _("There is no such parameter. Known are: %(known)s.")
-            named = text % {"known": ", ".join(sorted(known - {api_settings.URL_FORMAT_OVERRIDE}))}
-            raise ValidationError({name: [named] for name in unknown})
+        allowed = {*(filterset.filters if filterset else ()), *_pagination_parameters(view)}
+        if unknown := sorted(request.query_params.keys() - allowed - {api_settings.URL_FORMAT_OVERRIDE}):
+            message = _("Unknown parameter. Allowed parameters: %(allowed)s.")
+            message %= {"allowed": ", ".join(sorted(allowed))}
+            raise ValidationError({name: [message] for name in unknown})
         filtered: QuerySet[Any] = super().filter_queryset(request, queryset, view)
         return filtered
 
 
-def _paging(view: "GenericViewSet[Any]") -> set[str]:
+def _pagination_parameters(view: "GenericViewSet[Any]") -> set[str]:
     paginator = view.paginator
     if not isinstance(paginator, NewestFirstPagination):
         return set()

@@ -1,4 +1,4 @@
-"""What a client's developer reads first: the words above the operations, and the order of these."""
+"""The introduction of the API documentation, and the order and descriptions of its sections (tags)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,86 +6,92 @@ from typing import Any
 from tenants.context import current_tenant
 
 _CONVENTIONS = """
-### Who you are
-Send `Authorization: Bearer <key>` with every request. A manager makes keys in the back office (Access, API keys)
-or an operator with `manage.py create_api_key`. A key belongs to one hotel, means nothing at another, and allows
-only its scopes: each operation below names the one it needs. *Authorize* takes a key to try things out here.
+### Authentication
+Send `Authorization: Bearer <key>` with every request. Managers create API keys in the admin (Access, API keys), and
+operators with `manage.py create_api_key`. A key is valid for one hotel and allows only the operations of its scopes.
+Each operation below names the scope that it requires. Use *Authorize* to try the operations with your key.
 
-### Sending twice without doing twice
-Give each POST that makes something an `Idempotency-Key`: a new random value for each thing, the same value when
-you repeat a request whose answer was lost. The first answer then comes again, with `Idempotency-Replayed: true`.
+### Idempotency
+Send an `Idempotency-Key` with each POST that creates something: a new random value for each request, and the same value
+when you repeat a request whose response you did not receive. A repeated request has no effect and returns the first
+response with the header `Idempotency-Replayed: true`.
 
-### When it goes wrong
-Errors are problem documents (RFC 9457, `application/problem+json`). Decide by `type`, which is stable and leads to
-its explanation ([all of them](/problems/)); show `detail` to people; give `request_id` to the operator.
-After 429 and 503 wait as many seconds as `Retry-After` says.
+### Errors
+Errors are problem documents (RFC 9457, `application/problem+json`). Your program should decide by `type`, which never
+changes and links to an explanation ([all problem types](/problems/)). `detail` is a message for people. If you contact
+the operator, include `request_id`. After a response with the status 429 or 503, wait for the number of seconds in
+`Retry-After`.
 
-### Lists and times
-Lists give `next` and `previous`: follow these addresses as they are. A parameter or a field that does not exist is
-an error and is not passed over. Addresses end in a slash. Moments are UTC (`2031-07-01T14:00:00Z`).
+### Lists and values
+Lists are paginated: request the URLs in `next` and `previous` unchanged. Unknown parameters and unknown fields are
+errors. All URLs end with a slash. Times are in UTC (`2031-07-01T14:00:00Z`). Dates are days in the hotel's time zone.
 """
 
 _HOTEL = """
-Rooms, holds, reservations, reminders, failures and the audit trail of **one hotel**: the one of this host.
+The API of one hotel: rooms, holds, stays, reservations, reminders, failures and the audit trail.
 
-### Book a room in four steps
-1. `GET /api/v1/availability/?check_in=2031-07-01&check_out=2031-07-04` says which rooms are free on all nights.
-2. `POST /api/v1/locks/` with `{"check_in": "2031-07-01", "check_out": "2031-07-04", "rooms": [12]}` holds one for
-   twenty minutes. Keep `id`, `token` and `fencing_token`: the token is shown this once. Somebody was faster? 409 says
-   which nights clash, and what else is free.
-3. `POST /api/v1/locks/{id}/extend/` with the token if the guest needs longer, `.../release/` if they go away.
-4. `POST /api/v1/locks/{id}/confirm/` with the token and the fencing token turns the hold into the stay.
+### Book a room
+1. `GET /api/v1/availability/?check_in=2031-07-01&check_out=2031-07-04` lists the rooms available on all nights.
+2. `POST /api/v1/locks/` with `{"check_in": "2031-07-01", "check_out": "2031-07-04", "rooms": [12]}` holds a room for 20
+   minutes. Store `id`, `token` and `fencing_token` of the response. The token is not shown again. If another client was
+   faster, the response has the status 409 and lists the nights that conflict and the alternatives.
+3. `POST /api/v1/locks/{id}/extend/` extends the hold, and `POST /api/v1/locks/{id}/release/` releases the room. Both
+   require the token.
+4. `POST /api/v1/locks/{id}/confirm/` turns the hold into a stay. It requires the token and the fencing token.
 
-Nothing free? `POST /api/v1/waiting-list/` waits for a room, first come, first offered, and `webhooks` tell when it is.
+If no room is available, `POST /api/v1/waiting-list/` adds an entry to the waiting list. Rooms are offered in the order
+of the entries, and a webhook reports an offer.
 
-`PUT /api/v1/reservations/by-external-id/{external_id}/` then tells who comes, and plans the reminders.
-Nights are `[check-in, check-out)`: one guest may arrive on the day another leaves. Days are the hotel's own.
+`PUT /api/v1/reservations/by-external-id/{external_id}/` stores the guest's reservation and plans its reminders.
+
+A range of nights includes the night of `check_in` and excludes the night of `check_out`, so one guest can arrive on the
+day on which another one leaves.
 """
 
 _PLATFORM = """
-The platform's own interface: which hotels there are, which hotel a guest belongs to, and what failed. What belongs
-to a hotel is at the hotel's host.
+The API of the platform: the hotels, the hotel of a guest, failures and the audit trail of the platform. The data of a
+hotel is available on the host of that hotel.
 """
 
-#: As a booking goes; what operators look at comes last.
+#: The sections in the order of a booking. Those for operators come last.
 _TAGS = {
-    "availability": "What is free, when.",
-    "locks": "Holds, stays, and rooms out of service.",
-    "waiting-list": "Waiting for a room that is taken: first come, first offered.",
-    "webhooks": "Other systems that are told of holds, signed.",
-    "rooms": "The rooms that there are.",
-    "reservations": "Who comes, as the hotel's own system knows them.",
-    "calendars": "Where channels publish a room's calendar, and how reading it goes.",
-    "reminders": "Mails before arrival: planned, sent, and what kept them from going.",
-    "hotels": "The hotels of this deployment, and the guests' phones and e-mails that lead to each.",
-    "resolve": "From a guest's phone or e-mail to the hotel.",
-    "dlq": "Messages and tasks that failed, and sending them again.",
-    "audit": "Who did what, when, from where.",
+    "availability": "Rooms that are available on given nights.",
+    "locks": "Holds, stays and closures.",
+    "waiting-list": "Entries of guests who wait for a room, and offers to them.",
+    "webhooks": "URLs that receive signed events about holds and stays.",
+    "rooms": "The rooms of the hotel.",
+    "reservations": "The guests' reservations in the hotel's property management system.",
+    "calendars": "Calendars of booking channels that are linked to a room, and the results of their imports.",
+    "reminders": "E-mails around a stay: scheduled, sent, skipped and failed.",
+    "hotels": "The hotels of this deployment and the contacts of their guests.",
+    "resolve": "The hotel of a guest's phone number or e-mail address.",
+    "dlq": "Messages and tasks that failed, and their retries.",
+    "audit": "The audit trail: who did what, when and from where.",
 }
 
+#: Functions of the apps that return the webhooks which hotels send, in the format of OpenAPI's `webhooks`.
+_webhook_sources: list[Callable[[], dict[str, Any]]] = []
 
-#: What hotels send to other systems: an app says it in `AppConfig.ready()`.
-_webhooks: list[Callable[[], dict[str, Any]]] = []
 
-
-def register_webhooks(describe: Callable[[], dict[str, Any]]) -> None:
-    """Register what makes entries of OpenAPI's `webhooks`, for the hotels' description."""
-    if describe not in _webhooks:
-        _webhooks.append(describe)
+def register_webhooks(source: Callable[[], dict[str, Any]]) -> None:
+    """Add the webhooks that the function returns to the schema of hotels. Call it in `AppConfig.ready()`."""
+    if source not in _webhook_sources:
+        _webhook_sources.append(source)
 
 
 def webhooks() -> dict[str, Any]:
+    """Return the webhooks for OpenAPI's `webhooks`. The platform has none."""
     if current_tenant().id is None:
         return {}
-    return {name: entry for describe in _webhooks for name, entry in describe().items()}
+    return {name: entry for source in _webhook_sources for name, entry in source().items()}
 
 
 def description() -> str:
-    """Markdown, for the host that is asked."""
-    about = _PLATFORM if current_tenant().id is None else _HOTEL
-    return about.strip() + "\n" + _CONVENTIONS.rstrip()
+    """Return the introduction for the current host in Markdown."""
+    introduction = _PLATFORM if current_tenant().id is None else _HOTEL
+    return introduction.strip() + "\n" + _CONVENTIONS.rstrip()
 
 
 def tags(used: set[str]) -> list[dict[str, str]]:
-    """OpenAPI's tags, in the order in which pages show them."""
+    """Return OpenAPI's `tags` in the order in which the documentation shows them."""
     return [{"name": name, "description": text} for name, text in _TAGS.items() if name in used]

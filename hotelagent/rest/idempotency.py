@@ -1,8 +1,8 @@
-"""`Idempotency-Key`: a POST that is sent again makes nothing again and gets the first answer.
+"""Support for the header `Idempotency-Key`: a repeated POST has no second effect and returns the first response.
 
-(draft-ietf-httpapi-idempotency-key-header.) The answer is stored in the transaction of the effect: there is never
-one without the other. Answers below 500 are kept, refusals too, so that the same key always tells the same story;
-a 5xx undoes the effect and keeps nothing, so that it can be tried again.
+It follows draft-ietf-httpapi-idempotency-key-header. The response is stored in the transaction of the effect, so that
+neither exists without the other. Responses with a status below 500 are stored, errors of the client included, so a key
+always has the same result. A 5xx response rolls the transaction back and is not stored, so the client can try again.
 """
 
 import re
@@ -11,28 +11,29 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hotelagent.rest import problems
-from hotelagent.rest.errors import problem_document
+from hotelagent.rest.errors import PROBLEM_JSON, problem_document
 from hotelagent.rest.problems import Problem
 from tenants.access import idempotency
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
-#: What a stored answer keeps of its headers.
-KEPT_HEADERS = ("Location", "ETag")
+#: The headers that are stored with a response.
+STORED_HEADERS = ("Location", "ETag")
 
-_ACCEPTED_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_VALID_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class IdempotentMixin(APIView):
-    """For a view whose POST makes something. Put it left of the view's base class.
+    """Mixin for views whose POST creates something. Put it to the left of the view's base class.
 
-    The handler runs inside the transaction that also stores its answer, so it must not open a durable one.
+    The handler runs in the transaction that stores the response, so it must not use `atomic(durable=True)`.
     """
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -40,48 +41,49 @@ class IdempotentMixin(APIView):
         key = request.headers.get(HEADER)
         handler = getattr(self, "post", None)
         if request.method == "POST" and key is not None and handler is not None:
-            # The view lives for one request: from here on its POST is the guarded one.
-            vars(self)["post"] = partial(self._once, handler, key)
+            # The view instance belongs to this request, so its handler can be replaced.
+            vars(self)["post"] = partial(self._post_once, handler, key)
 
-    def _once(
+    def _post_once(
         self, handler: Callable[..., Response], key: str, request: Request, *args: Any, **kwargs: Any
     ) -> Response:
-        if not _ACCEPTED_KEY.fullmatch(key):
-            raise exceptions.ParseError(f"{HEADER} must be 1 to 255 visible ASCII characters.")
+        if not _VALID_KEY.fullmatch(key):
+            raise exceptions.ParseError(_("Idempotency-Key must have 1 to 255 visible ASCII characters."))
         idempotent_request = idempotency.IdempotentRequest.build(
             key=key, client=str(request.user.pk), url=request.get_full_path(), body=request.data
         )
         with transaction.atomic():
             if not idempotency.try_lock(idempotent_request):
-                return _refusal(request, problems.IN_FLIGHT, headers={"Retry-After": "1"})
+                return _error_response(request, problems.IN_FLIGHT, headers={"Retry-After": "1"})
             try:
                 stored = idempotency.find(idempotent_request)
             except idempotency.IdempotencyKeyReused:
-                return _refusal(request, problems.KEY_REUSED)
+                return _error_response(request, problems.KEY_REUSED)
             if stored is not None:
                 return _replay(stored)
-            response = self._answer(handler, request, *args, **kwargs)
+            response = self._call_handler(handler, request, *args, **kwargs)
             if response.status_code >= problems.SERVER_ERROR.status:
                 transaction.set_rollback(True)
             else:
                 idempotency.store(idempotent_request, _stored(response))
         return response
 
-    def _answer(
+    def _call_handler(
         self, handler: Callable[..., Response], request: Request, *args: Any, **kwargs: Any
     ) -> Response:
         try:
-            with transaction.atomic():  # a refused effect is undone, its answer is kept
+            # This savepoint undoes the effect of a request that fails, while its response is stored.
+            with transaction.atomic():
                 return handler(request, *args, **kwargs)
-        except Exception as exc:  # noqa: BLE001 - handle_exception raises what it does not know
+        except Exception as exc:  # noqa: BLE001 - handle_exception converts all exceptions
             return self.handle_exception(exc)
 
 
-def _refusal(request: Request, problem: Problem, *, headers: dict[str, str] | None = None) -> Response:
+def _error_response(request: Request, problem: Problem, *, headers: dict[str, str] | None = None) -> Response:
     body = problem_document(
-        problem, detail=problem.meaning, request_id=getattr(request._request, "request_id", None)
+        problem, detail=str(problem.explanation), request_id=getattr(request._request, "request_id", None)
     )
-    return Response(body, status=problem.status, headers=headers, content_type="application/problem+json")
+    return Response(body, status=problem.status, headers=headers, content_type=PROBLEM_JSON)
 
 
 def _stored(response: Response) -> idempotency.StoredResponse:
@@ -89,7 +91,7 @@ def _stored(response: Response) -> idempotency.StoredResponse:
         status=response.status_code,
         data=response.data,
         content_type=response.content_type,
-        headers={name: response[name] for name in KEPT_HEADERS if name in response},
+        headers={name: response[name] for name in STORED_HEADERS if name in response},
     )
 
 

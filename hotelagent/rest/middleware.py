@@ -1,4 +1,4 @@
-"""The request's id, in and out; and no HTML for a client of the API, wherever the answer came from."""
+"""Middleware for API clients: request ids, problem documents for all errors, and redirects to the trailing slash."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,8 @@ from hotelagent.core.ids import uuid7
 from hotelagent.rest import problems
 from hotelagent.rest.errors import problem_response
 
-#: What we take from others: enough for a UUID, a trace id or a proxy's own; nothing that could forge a log line.
+#: Request ids that are accepted from clients: UUIDs, trace ids and those of proxies. No line breaks, which could forge
+#: log lines.
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 API_PREFIX = "/api/v"
 
@@ -18,16 +19,16 @@ _Handler = Callable[[HttpRequest], HttpResponse]
 
 
 class RequestIdMiddleware:
-    """Sets `request.request_id`: the caller's `X-Request-ID` where it is one, else ours; answered either way."""
+    """Sets `request.request_id` to the client's `X-Request-ID`, or to a new id, and returns it in the response."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if ACCEPTED_ID.fullmatch(given) else str(uuid7())
+        received = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = received if ACCEPTED_ID.fullmatch(received) else str(uuid7())
         request.request_id = request_id  # type: ignore[attr-defined]
-        # Where libraries look for it; `request.headers` is made from this at its first use.
+        # Libraries read the header. `request.headers` is built from META when it is first used.
         request.META["HTTP_X_REQUEST_ID"] = request_id
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
@@ -35,7 +36,7 @@ class RequestIdMiddleware:
 
 
 class ProblemDocumentMiddleware:
-    """Turns pages of middleware and of Django (unknown host or address, CSRF, debug) into problem documents."""
+    """Replaces HTML error pages of Django and of other middleware by problem documents, below `/api/v` only."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
@@ -49,15 +50,18 @@ class ProblemDocumentMiddleware:
         ):
             return response
         problem = problems.BY_STATUS.get(response.status_code, problems.SERVER_ERROR)
-        answer = problem_response(request, problem)
+        replacement = problem_response(request, problem)
         for header in ("Allow", "Retry-After", "WWW-Authenticate"):
             if header in response:
-                answer[header] = response[header]
-        return answer
+                replacement[header] = response[header]
+        return replacement
 
 
 class SlashMiddleware(CommonMiddleware):
-    """Django's, which leads on only who reads: a PUT that is led on arrives as a GET, and looks as if it had worked."""
+    """Django's redirect to the URL with a trailing slash, for GET and HEAD only.
+
+    After a redirect a PUT would arrive as a GET, and the client would take the response for a success.
+    """
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:
         return request.method in {"GET", "HEAD"} and super().should_redirect_with_slash(request)

@@ -1,4 +1,4 @@
-"""Pages by cursor: stable while rows come and go, and as quick on the last page as on the first."""
+"""Pagination with cursors. Pages stay consistent while rows are inserted, and the last page is as fast as the first."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,25 +10,27 @@ from rest_framework.request import Request
 
 from hotelagent.rest.errors import InvalidCursor
 
-if TYPE_CHECKING:  # REST framework reads this module while it makes its own views
+if TYPE_CHECKING:  # REST framework imports this module while it defines its own views
     from rest_framework.views import APIView
 
 
 class NewestFirstPagination(CursorPagination):
-    """Rows in the order of their keys, the newest first: our keys are time-ordered (UUID version 7).
+    """Pagination by primary key, the newest row first. Our primary keys are time-ordered UUIDs.
 
-    A list that is read in another order derives from this and names its `ordering`, which must be unique.
+    For another order, define a subclass with another `ordering`, whose values must be unique.
     """
 
     ordering = "-pk"
     page_size_query_param: str = "page_size"
-    page_size_query_description = "How many on a page: 50 if left out, 200 at most."
+    page_size_query_description = "Number of results per page. The default is 50, the maximum is 200."
     max_page_size = 200
 
     def get_page_size(self, request: Request) -> int | None:
-        given = request.query_params.get(self.page_size_query_param, "1")
-        if not (given.isascii() and given.isdigit() and given.strip("0")):
-            raise exceptions.ValidationError({self.page_size_query_param: [_("A whole number from 1 on.")]})
+        value = request.query_params.get(self.page_size_query_param, "1")
+        if not (value.isascii() and value.isdigit() and value.strip("0")):
+            raise exceptions.ValidationError(
+                {self.page_size_query_param: [_("Enter a whole number greater than 0.")]}
+            )
         return super().get_page_size(request)
 
     def paginate_queryset(
@@ -36,9 +38,6 @@ class NewestFirstPagination(CursorPagination):
     ) -> list[Any] | None:
         try:
             return super().paginate_queryset(queryset, request, view)
-        except (
-            exceptions.NotFound,
-            ValidationError,
-            ValueError,
-        ) as error:  # also a well-formed cursor with a made-up key
+        except (exceptions.NotFound, ValidationError, ValueError) as error:
+            # The last two come from a well-formed cursor with an invalid key.
             raise InvalidCursor from error

@@ -1,14 +1,15 @@
-"""Reading bodies."""
+"""Parsing of request bodies."""
 
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.utils.translation import gettext as _
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 
 
 class JSONParser(parsers.JSONParser):
-    """REST framework's, which lets a body of a hundred thousand brackets end as an error of ours."""
+    """REST framework's parser, except that a body with very many brackets is an error of the client."""
 
     def parse(
         self,
@@ -19,4 +20,4 @@ class JSONParser(parsers.JSONParser):
         try:
             return super().parse(stream, media_type, parser_context)
         except RecursionError as error:
-            raise ParseError("The JSON is nested too deeply.") from error
+            raise ParseError(_("The JSON is nested too deeply.")) from error

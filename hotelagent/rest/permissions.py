@@ -1,4 +1,4 @@
-"""Who may: the client's key or the member of staff holds the scope that the operation names."""
+"""Permissions by scope: the API key or the member of staff must have the scope that the operation requires."""
 
 from typing import TYPE_CHECKING
 
@@ -7,18 +7,21 @@ from rest_framework.request import Request
 
 from hotelagent.rest.errors import MissingScope
 
-if TYPE_CHECKING:  # REST framework reads this module while it makes its own views
+if TYPE_CHECKING:  # REST framework imports this module while it defines its own views
     from rest_framework.views import APIView
 
 
 def required_scope(view: "APIView", method: str) -> str | None:
-    """The scope a method of a view needs; HEAD reads what GET reads."""
+    """Return the scope that a method of a view requires, or None. HEAD requires the scope of GET."""
     scopes: dict[str, str] = getattr(view, "required_scopes", {})
     return scopes.get("GET" if method == "HEAD" else method)
 
 
 class HasScope(BasePermission):
-    """401 without credentials, 403 with the missing scope's name. A method without an entry is refused to all."""
+    """Requires the scope of the operation. Raises MissingScope if the credentials lack it.
+
+    A method without an entry in `required_scopes` is denied to everyone.
+    """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         user = request.user
@@ -26,7 +29,7 @@ class HasScope(BasePermission):
             return False
         method = request.method or ""
         if method == "OPTIONS" or not hasattr(view, method.lower()):
-            return True  # REST framework answers these: what may be asked, and 405
+            return True  # REST framework responds with the description of the view, or with 405
         scope = required_scope(view, method)
         if scope is None:
             return False

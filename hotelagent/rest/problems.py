@@ -1,166 +1,187 @@
-"""Every kind of problem the interface can answer with: its stable code, status and meaning (RFC 9457).
+"""The problem types of the REST API (RFC 9457), each with its code, status, title and explanation.
 
-`type` in an answer is `/problems/<code>`, an address that shows the text below. Codes are a promise to clients:
-they are added, not renamed. An app's own problems are its `tenants.errors.DomainError` classes.
+The member `type` of a problem document is `/problems/<code>`, a page that shows the explanation. Clients rely on the
+codes, so a released code is never renamed. The problem types defined here are those of the API in general. The classes
+below `tenants.errors.DomainError` define the problem types of the apps.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
 
 from tenants.errors import DomainError
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
+    """A problem type. `explanation` says what the problem means and what the client can do."""
+
     code: str
     status: int
-    title: str
-    meaning: str
+    title: "str | StrPromise"
+    explanation: "str | StrPromise"
 
     @property
     def type(self) -> str:
-        return problem_type(self.code)
+        return f"/problems/{self.code}"
 
 
-def problem_type(code: str) -> str:
-    return f"/problems/{code}"
-
-
-def _problem(code: str, status: HTTPStatus, title: str, meaning: str) -> Problem:
-    return Problem(code, int(status), title, meaning)
-
-
-BAD_REQUEST = _problem(
+BAD_REQUEST = Problem(
     "bad-request",
     HTTPStatus.BAD_REQUEST,
-    "The request can't be read",
-    "The body is not JSON, a header is malformed, or the address holds what it may not.",
+    _("The request is malformed"),
+    _(
+        "The body is not valid JSON, a header is malformed, or the URL contains characters that are not allowed."
+    ),
 )
-INVALID = _problem(
+INVALID = Problem(
     "invalid",
     HTTPStatus.BAD_REQUEST,
-    "Some values are not valid",
-    "`errors` lists each: `pointer` is a JSON Pointer into the body (`/check_in`), or `?name` for a parameter "
-    "of the address; `detail` says what is wrong with it.",
+    _("Some values are not valid"),
+    _(
+        "`errors` lists the values. `pointer` is a JSON Pointer into the body (`/check_in`), or `?name` for a query "
+        "parameter. `detail` describes the error."
+    ),
 )
-INVALID_CURSOR = _problem(
+INVALID_CURSOR = Problem(
     "invalid-cursor",
     HTTPStatus.BAD_REQUEST,
-    "The cursor is not valid",
-    "Take `next` and `previous` from the answer as they are, or start again without a cursor.",
+    _("The cursor is not valid"),
+    _("Use the URLs in `next` and `previous` unchanged, or start again without a cursor."),
 )
-UNAUTHENTICATED = _problem(
+UNAUTHENTICATED = Problem(
     "unauthenticated",
     HTTPStatus.UNAUTHORIZED,
-    "Credentials are missing or not valid",
-    "Send `Authorization: Bearer <key>` with a live key of this very hotel. A key of another hotel, an expired, "
-    "a revoked and an unknown key are answered alike.",
+    _("Credentials are missing or not valid"),
+    _(
+        "Send `Authorization: Bearer <key>` with a valid key of this hotel. The response is the same for an unknown, "
+        "expired or revoked key and for a key of another hotel."
+    ),
 )
-FORBIDDEN = _problem(
+FORBIDDEN = Problem(
     "forbidden",
     HTTPStatus.FORBIDDEN,
-    "Not allowed",
-    "The credentials are valid and don't allow this. `required_scope`, where present, is the scope that would.",
+    _("Permission denied"),
+    _(
+        "The credentials are valid but do not allow this. `required_scope`, if present, is the scope that is missing."
+    ),
 )
-NOT_FOUND = _problem(
+NOT_FOUND = Problem(
     "not-found",
     HTTPStatus.NOT_FOUND,
-    "Not found",
-    "There is nothing at this address for these credentials. Addresses end in a slash.",
+    _("Not found"),
+    _("Nothing with this URL exists or is visible with these credentials. All URLs end with a slash."),
 )
-METHOD_NOT_ALLOWED = _problem(
+METHOD_NOT_ALLOWED = Problem(
     "method-not-allowed",
     HTTPStatus.METHOD_NOT_ALLOWED,
-    "Method not allowed",
-    "The address exists and does not take this method; `Allow` lists those it takes.",
+    _("Method not allowed"),
+    _("This URL does not support the method. The header `Allow` lists the supported methods."),
 )
-NOT_ACCEPTABLE = _problem(
+NOT_ACCEPTABLE = Problem(
     "not-acceptable",
     HTTPStatus.NOT_ACCEPTABLE,
-    "No such representation",
-    "`Accept` asks for something else than this address can give: `application/json` nearly everywhere.",
+    _("Not acceptable"),
+    _("The header `Accept` does not include a supported media type. Most URLs return `application/json`."),
 )
-CONFLICT = _problem(
+CONFLICT = Problem(
     "conflict",
     HTTPStatus.CONFLICT,
-    "Something else stands in the way",
-    "Other records still need this one, or it changed meanwhile.",
+    _("Conflict with other data"),
+    _("Other data refers to this object, or it was changed in the meantime."),
 )
-IN_FLIGHT = _problem(
+IN_FLIGHT = Problem(
     "idempotency-in-flight",
     HTTPStatus.CONFLICT,
-    "The first request with this key is still running",
-    "Repeat the request after `Retry-After`; you will get the first one's answer.",
+    _("A request with this idempotency key is still running"),
+    _(
+        "Repeat the request after the number of seconds in `Retry-After`. You then receive the first response."
+    ),
 )
-TOO_LARGE = _problem(
+TOO_LARGE = Problem(
     "too-large",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "The body is too large",
-    "Send less at a time.",
+    _("The body is too large"),
+    _("Split the request into smaller ones."),
 )
-UNSUPPORTED_MEDIA_TYPE = _problem(
+UNSUPPORTED_MEDIA_TYPE = Problem(
     "unsupported-media-type",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    "The body is of another type",
-    "Send `Content-Type: application/json`.",
+    _("Unsupported media type"),
+    _("Send JSON with the header `Content-Type: application/json`."),
 )
-KEY_REUSED = _problem(
+KEY_REUSED = Problem(
     "idempotency-key-reused",
     HTTPStatus.UNPROCESSABLE_ENTITY,
-    "The key was used with another body",
-    "An `Idempotency-Key` belongs to one request. Make a new key for a new request.",
+    _("The idempotency key was used for another request"),
+    _("Use an `Idempotency-Key` for one request only. Generate a new key for each new request."),
 )
-THROTTLED = _problem(
+THROTTLED = Problem(
     "throttled",
     HTTPStatus.TOO_MANY_REQUESTS,
-    "Too many requests",
-    "`Retry-After` says in how many seconds the next one is welcome; `RateLimit` says how many are left.",
+    _("Too many requests"),
+    _(
+        "Wait for the number of seconds in `Retry-After`. The header `RateLimit` of each response says how many "
+        "requests are left."
+    ),
 )
-SERVER_ERROR = _problem(
+SERVER_ERROR = Problem(
     "server-error",
     HTTPStatus.INTERNAL_SERVER_ERROR,
-    "Something went wrong on our side",
-    "It is logged under `request_id`: give it to the operator. A request with an Idempotency-Key may be repeated.",
+    _("Internal server error"),
+    _(
+        "The error was logged. Give `request_id` to the operator. A request with an `Idempotency-Key` can safely be "
+        "repeated."
+    ),
 )
-UNAVAILABLE = _problem(
+UNAVAILABLE = Problem(
     "unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "Not available for the moment",
-    "The database did not answer in time. Repeat the request after `Retry-After`.",
+    _("Temporarily unavailable"),
+    _(
+        "The database did not respond in time. Repeat the request after the number of seconds in `Retry-After`."
+    ),
 )
-HOTEL_SUSPENDED = _problem(
+HOTEL_SUSPENDED = Problem(
     "hotel-suspended",
     HTTPStatus.SERVICE_UNAVAILABLE,
-    "This hotel is suspended",
-    "Its data are kept. The platform's staff can resume it.",
+    _("This hotel is suspended"),
+    _("The hotel's data is kept. Contact the staff of the platform to resume the hotel."),
 )
 
-HOUSE = (
+GENERAL_PROBLEMS = (
     BAD_REQUEST, INVALID, INVALID_CURSOR, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE, CONFLICT, IN_FLIGHT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, KEY_REUSED, THROTTLED, SERVER_ERROR,
     UNAVAILABLE, HOTEL_SUSPENDED,
 )  # fmt: skip
-#: What stands for a status where nothing more is known.
+#: The problem type for a status if nothing else is known about the error.
 BY_STATUS = {
     problem.status: problem
-    for problem in HOUSE
+    for problem in GENERAL_PROBLEMS
     if problem not in {INVALID, INVALID_CURSOR, IN_FLIGHT, HOTEL_SUSPENDED}
 }
 
 
 def all_problems() -> list[Problem]:
-    """The house's own and every app's, by code."""
-    found = {problem.code: problem for problem in HOUSE}
-    for error in _below(DomainError):
+    """Return the problem types of the API and of all apps, sorted by code.
+
+    The explanation of an app's problem type is the docstring of its error class.
+    """
+    found = {problem.code: problem for problem in GENERAL_PROBLEMS}
+    for error in _subclasses(DomainError):
         if "code" in vars(error):
-            # The docstring, where there is one: what the title can't say.
-            meaning = " ".join((error.__doc__ or "").split())
-            found[error.code] = Problem(error.code, error.status, str(error.title), meaning)
+            explanation = " ".join((error.__doc__ or "").split())
+            found[error.code] = Problem(error.code, error.status, error.title, explanation)
     return [found[code] for code in sorted(found)]
 
 
-def _below(error: type[DomainError]) -> Iterator[type[DomainError]]:
-    for child in error.__subclasses__():
-        yield child
-        yield from _below(child)
+def _subclasses(error: type[DomainError]) -> Iterator[type[DomainError]]:
+    for subclass in error.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)

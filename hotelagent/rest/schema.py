@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 description: every operation says what it does, which scope it needs and how it can fail."""
+"""The OpenAPI 3.1 schema of an operation: summary, required scope, idempotency and problem documents."""
 
 from typing import Any, Literal
 
@@ -13,64 +13,72 @@ from hotelagent.rest.permissions import required_scope
 from hotelagent.rest.problems import Problem
 
 _SUMMARIES = {
-    "list": "List {things}",
-    "retrieve": "Read one {thing}",
-    "create": "Make a {thing}",
-    "update": "Replace a {thing}",
-    "partial_update": "Change a {thing}",
-    "destroy": "Delete a {thing}",
+    "list": "List {plural}",
+    "retrieve": "Retrieve {article} {singular}",
+    "create": "Create {article} {singular}",
+    "update": "Replace {article} {singular}",
+    "partial_update": "Update {article} {singular}",
+    "destroy": "Delete {article} {singular}",
 }
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
     pointer = serializers.CharField(
-        help_text="Where: a JSON Pointer (RFC 6901) into the body, empty for the body as a whole; `?name` for a "
-        "parameter of the address."
+        help_text="Location of the value: a JSON Pointer (RFC 6901) into the body, which is empty for the body as a "
+        "whole, or `?name` for a query parameter."
     )
-    detail = serializers.CharField(help_text="What is wrong.")
+    detail = serializers.CharField(help_text="Description of the error.")
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
-    """A problem document (RFC 9457). Further members depend on `type`."""
+    """A problem document (RFC 9457). Additional members depend on `type`."""
 
-    type = serializers.CharField(help_text="Which kind of problem: a stable address with its explanation.")
-    title = serializers.CharField(help_text="The kind, in words.")
-    status = serializers.IntegerField(help_text="The HTTP status, again.")
-    detail = serializers.CharField(help_text="What happened in this case.")
-    request_id = serializers.CharField(help_text="Under which the operator finds this request.")
-    errors = FieldErrorSerializer(  # type: ignore[assignment]  # a member of this name
-        many=True, required=False, help_text="With `/problems/invalid`: each value."
+    type = serializers.CharField(help_text="The problem type: a stable URL of a page that explains it.")
+    title = serializers.CharField(help_text="The title of the problem type.")
+    status = serializers.IntegerField(help_text="The HTTP status of the response.")
+    detail = serializers.CharField(help_text="A description of this occurrence, for people.")
+    request_id = serializers.CharField(
+        help_text="The id of the request, by which the operator finds it in the log."
+    )
+    errors = FieldErrorSerializer(  # type: ignore[assignment]  # Serializer has a property with this name
+        many=True,
+        required=False,
+        help_text="The values that are not valid, if `type` is `/problems/invalid`.",
     )
 
 
 class OperationSchema(AutoSchema):
-    """REST framework's `DEFAULT_SCHEMA_CLASS`."""
+    """The schema of an operation. This is REST framework's `DEFAULT_SCHEMA_CLASS`."""
 
     def get_summary(self) -> str | None:
-        """The first line of the handler's docstring (or of `extend_schema`), else from the model's name."""
+        """Return the first line of the handler's docstring, or a summary with the name of the model."""
         handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
-        own = (handler.__doc__ or "").strip() if handler and _is_ours(handler) else ""
-        if own:
-            return str(own.splitlines()[0].rstrip("."))
+        docstring = (handler.__doc__ or "").strip() if handler and _is_own_handler(handler) else ""
+        if docstring:
+            return str(docstring.splitlines()[0].rstrip("."))
         queryset = getattr(self.view, "queryset", None)
         template = _SUMMARIES.get(getattr(self.view, "action", "") or "")
         if queryset is None or template is None:
             return None
         meta = queryset.model._meta
-        return template.format(thing=meta.verbose_name, things=meta.verbose_name_plural)
+        singular = str(meta.verbose_name)
+        article = "an" if singular.startswith(("a", "e", "i", "o")) else "a"
+        return template.format(article=article, singular=singular, plural=meta.verbose_name_plural)
 
     def get_description(self) -> str:  # type: ignore[override]
         scope = self.scope()
         return "\n\n".join(
             part
-            for part in (super().get_description(), f"Needs the scope `{scope}`." if scope else "")
+            for part in (super().get_description(), f"Requires the scope `{scope}`." if scope else "")
             if part
         )
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        """OpenAPI 3.1 lets a requirement of any kind carry the roles it needs: here, the scope."""
+        """Return the security requirements with the scope, which OpenAPI 3.1 allows for all security schemes."""
         scope = self.scope()
-        return [{name: [scope] if scope else [] for name in way} for way in super().get_auth()]
+        return [
+            {name: [scope] if scope else [] for name in requirement} for requirement in super().get_auth()
+        ]
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
@@ -81,8 +89,9 @@ class OperationSchema(AutoSchema):
                     str,
                     OpenApiParameter.HEADER,
                     description=(
-                        "A new random value for each thing to be made; the same value when a request is "
-                        "repeated. The first answer is then given again, with `Idempotency-Replayed: true`."
+                        "A random value that is new for each request, and the same when a request is repeated. A "
+                        "repeated request has no effect and returns the first response with the header "
+                        "`Idempotency-Replayed: true`."
                     ),
                 )
             )
@@ -95,13 +104,14 @@ class OperationSchema(AutoSchema):
         return operation
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
-        """The view's own answers, and the problems that any operation of its kind can meet."""
+        """Return the responses of the view and the problem documents of the API in general."""
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for problem in self.problems():
-            bodies.setdefault(str(problem.status), self._problem(problem))
+            bodies.setdefault(str(problem.status), self._problem_body(problem))
         return dict(sorted(bodies.items()))
 
     def problems(self) -> list[Problem]:
+        """Return the general problem types that this operation can return."""
         found = [problems.INVALID]
         if self.scope():
             found += [problems.UNAUTHENTICATED, problems.FORBIDDEN]
@@ -117,14 +127,14 @@ class OperationSchema(AutoSchema):
     def is_idempotent(self) -> bool:
         return self.method == "POST" and isinstance(self.view, IdempotentMixin)
 
-    def _problem(self, problem: Problem) -> dict[str, Any]:
+    def _problem_body(self, problem: Problem) -> dict[str, Any]:
         example = OpenApiExample(
             problem.code,
             value={
                 "type": problem.type,
-                "title": problem.title,
+                "title": str(problem.title),
                 "status": problem.status,
-                "detail": problem.meaning,
+                "detail": str(problem.explanation),
                 "request_id": "01a203e7-7538-7000-b926-fbd8a9dddc9d",
             },
             media_type=PROBLEM_JSON,
@@ -139,15 +149,18 @@ class OperationSchema(AutoSchema):
         )
 
 
-def _is_ours(handler: Any) -> bool:
-    """REST framework's own handlers have docstrings that say nothing about the thing."""
+def _is_own_handler(handler: Any) -> bool:
+    """Return whether the handler is not REST framework's. The docstrings of those do not describe the operation."""
     module: str = getattr(handler, "__module__", "")
     return not module.startswith("rest_framework")
 
 
 def problem_responses(*codes: tuple[int, str]) -> dict[tuple[int, str], OpenApiResponse]:
-    """For `extend_schema(responses={...})`: an operation's own refusals, as (status, what it means)."""
+    """Return the problem documents of an operation, for `extend_schema(responses={...})`.
+
+    `codes` are pairs of a status and its description.
+    """
     return {
-        (status, PROBLEM_JSON): OpenApiResponse(ProblemSerializer, description=meaning)
-        for status, meaning in codes
+        (status, PROBLEM_JSON): OpenApiResponse(ProblemSerializer, description=description)
+        for status, description in codes
     }

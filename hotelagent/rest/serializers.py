@@ -1,7 +1,4 @@
-"""What a client sends, taken at its word: a name that we don't know is an error, not a wish passed over.
-
-And what it is shown, quickly.
-"""
+"""Base classes of serializers: strict ones for requests, and fast ones for responses."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -15,40 +12,36 @@ T = TypeVar("T")
 
 
 class StrictMixin:
-    """Refuses what the serializer has no field for: a misspelt `chek_out` would else quietly do nothing."""
+    """Refuses fields that the serializer does not define, because a misspelt one would silently have no effect."""
 
     def to_internal_value(self, data: Any) -> Any:
         fields: Mapping[str, serializers.Field[Any, Any, Any, Any]] = self.fields  # type: ignore[attr-defined]
         if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(fields))):
-            known = ", ".join(name for name, field in fields.items() if not field.read_only)
-            raise serializers.ValidationError(
-                {
-                    name: [_("There is no such field. Known are: %(known)s.") % {"known": known}]
-                    for name in unknown
-                }
-            )
+            allowed = ", ".join(name for name, field in fields.items() if not field.read_only)
+            message = _("Unknown field. Allowed fields: %(allowed)s.") % {"allowed": allowed}
+            raise serializers.ValidationError({name: [message] for name in unknown})
         return super().to_internal_value(data)  # type: ignore[misc]
 
 
 class StrictSerializer(StrictMixin, serializers.Serializer[Any]):
-    """The base of what is sent and is no model's own form."""
+    """Base class for request bodies that are not a model's."""
 
 
 class ReadOnlySerializer(serializers.Serializer[T], Generic[T]):
-    """The base of what is only shown. Its fields are made once: made for each answer, they were most of its cost.
+    """Base class for responses. All instances share their field objects, whose creation took most of the time.
 
-    No field of it may look at its serializer's context. What is sent can't share its fields: a refusal's words
-    would stay in the language of whoever was refused first.
+    The fields of a subclass must not depend on the serializer's context. Serializers of request bodies can't share
+    their fields, because a field keeps its error messages in the language of the first client that made an error.
     """
 
     @property
     def fields(self) -> BindingDict:
-        return _fields_of(type(self))
+        return _shared_fields(type(self))
 
 
 @cache
-def _fields_of(kind: type[ReadOnlySerializer[Any]]) -> BindingDict:
-    serializer = kind()
+def _shared_fields(serializer_class: type[ReadOnlySerializer[Any]]) -> BindingDict:
+    serializer = serializer_class()
     fields = BindingDict(serializer)
     fields.update(serializer.get_fields())
     return fields

@@ -1,11 +1,12 @@
-"""How much one client may ask: a bucket for each key, member of staff or address, kept in Redis.
+"""Rate limits per client (API key, member of staff or IP address), stored in Redis.
 
-The generic cell rate algorithm (GCRA, ITU-T I.371) in one Lua script: one atomic round trip, one value a client,
-the server's clock, no burst at a window's edge. Answers carry `RateLimit-Policy` and `RateLimit`
-(draft-ietf-httpapi-ratelimit-headers-10) and, when refused, `Retry-After`.
+A Lua script implements the generic cell rate algorithm (GCRA, ITU-T I.371). It needs one atomic round trip and one
+value per client, uses the clock of Redis, and allows no double burst at the edge of a time window. Responses have the
+headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and `Retry-After` if the limit is
+exceeded.
 
-Redis away: the request is let through (a throttle protects the house, it isn't a lock on its door), one line is
-logged and Redis isn't asked again for five seconds, so that its timeout is not paid by every request.
+If Redis is unreachable, requests are allowed, because a rate limit protects against load and not against intruders. A
+line is logged, and Redis is not tried again for five seconds, so that not every request waits for the timeout.
 """
 
 import hashlib
@@ -27,54 +28,57 @@ from hotelagent.core import metrics
 from tenants.access.actors import client_ip
 from tenants.context import current_tenant
 
-if TYPE_CHECKING:  # REST framework reads this module while it makes its own views
+if TYPE_CHECKING:  # REST framework imports this module while it defines its own views
     from rest_framework.views import APIView
 
 REDIS_TIMEOUT_SECONDS = 0.25
 REDIS_PAUSE_SECONDS = 5.0
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# KEYS[1]: the client's bucket, holding the "theoretical arrival time" in microseconds.
-# ARGV[1]: microseconds that one request costs; ARGV[2]: requests the bucket holds.
-# Answers {1 if let in, requests left, microseconds until the next one is welcome, until the bucket is full again}.
+# KEYS[1]: the client's key, whose value is the "theoretical arrival time" of GCRA in microseconds.
+# ARGV[1]: the cost of a request in microseconds. ARGV[2]: the maximum number of requests in a burst.
+# Returns {1 if allowed else 0, remaining requests, microseconds to wait, microseconds until the limit is reset}.
 _GCRA = """
 local cost, size = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
-local after = arrival + cost
-local room = size * cost - (after - now)
-if room < 0 then
-  return {0, 0, -room, arrival - now}
+local next_arrival = arrival + cost
+local remaining = size * cost - (next_arrival - now)
+if remaining < 0 then
+  return {0, 0, -remaining, arrival - now}
 end
-redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after - now) / 1000))
-return {1, math.floor(room / cost), 0, after - now}
+redis.call('SET', KEYS[1], string.format('%.0f', next_arrival), 'PX', math.ceil((next_arrival - now) / 1000))
+return {1, math.floor(remaining / cost), 0, next_arrival - now}
 """
 
 logger = structlog.get_logger(__name__)
 
 THROTTLE = metrics.counter(
     "hotelagent_throttle_total",
-    "Requests the throttle looked at: allowed, refused, unknown.",
+    "Requests by the result of the rate limit: allowed, refused, or unknown without Redis.",
     labels=["outcome"],
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`requests` in any `seconds`; all of them may come at once."""
+    """A maximum number of requests in any period of this many seconds. They may arrive in one burst."""
 
     requests: int
     seconds: int
 
     @classmethod
     def parse(cls, text: str) -> "Rate":
+        """Return the rate for a text such as "1200/min"."""
         requests, _slash, period = text.partition("/")
         return cls(int(requests), _PERIODS[period[0]])
 
 
 @dataclass(frozen=True, slots=True)
 class ThrottleResult:
+    """Whether a request is allowed, and what the client is told about the limit."""
+
     policy: str
     rate: Rate
     allowed: bool
@@ -91,13 +95,16 @@ class ThrottleResult:
 
 
 class ClientThrottle(BaseThrottle):
-    """Known clients by who they are, others by their address; a hotel's clients never share a bucket with another's."""
+    """The throttle of all API views. Limits are separate for each hotel.
+
+    An authenticated client is identified by its key or user, any other client by its IP address.
+    """
 
     _resume_at: ClassVar[float] = 0.0
     _lock: ClassVar[threading.Lock] = threading.Lock()
 
     def allow_request(self, request: Request, _view: "APIView") -> bool:
-        policy, client = identify(request)
+        policy, client = policy_and_client(request)
         rate = Rate.parse(str(api_settings.DEFAULT_THROTTLE_RATES[policy]))
         self.result = self.check(policy=policy, client=client, rate=rate)
         if self.result is None:
@@ -112,12 +119,15 @@ class ClientThrottle(BaseThrottle):
 
     @classmethod
     def check(cls, *, policy: str, client: str, rate: Rate) -> ThrottleResult | None:
-        """The verdict on one more request, counted if it is let in; None where Redis does not answer."""
+        """Count one request of the client and return the result, or None if Redis is unreachable.
+
+        A request that exceeds the limit is not counted.
+        """
         if time.monotonic() < cls._resume_at:
             return None
         cost = rate.seconds * 1_000_000 // rate.requests
         try:
-            allowed, remaining, wait, reset = _script()(keys=[bucket(client)], args=[cost, rate.requests])
+            allowed, remaining, wait, reset = _script()(keys=[redis_key(client)], args=[cost, rate.requests])
         except redis.RedisError as error:
             with cls._lock:
                 cls._resume_at = time.monotonic() + REDIS_PAUSE_SECONDS
@@ -126,15 +136,15 @@ class ClientThrottle(BaseThrottle):
         return ThrottleResult(policy, rate, bool(allowed), remaining, wait / 1e6, reset / 1e6)
 
 
-def identify(request: Request) -> tuple[str, str]:
-    """The policy and the name of the bucket's owner."""
+def policy_and_client(request: Request) -> tuple[str, str]:
+    """Return the name of the rate in DEFAULT_THROTTLE_RATES, and the identity of the client."""
     if request.user and request.user.is_authenticated:
         return "client", f"{type(request.user).__name__}:{request.user.pk}"
     return "anonymous", client_ip(request._request) or ""
 
 
-def bucket(client: str) -> str:
-    # Hashed: an address is personal data, and Redis keys turn up in monitors and dumps.
+def redis_key(client: str) -> str:
+    # The client is hashed, because an IP address is personal data, and Redis keys are visible in monitoring and dumps.
     digest = hashlib.sha256(client.encode()).hexdigest()[:32]
     return f"throttle:{current_tenant().schema}:{digest}"
 

@@ -1,4 +1,4 @@
-"""The base classes of every API view: scopes, throttles, problems, the actor, and the request's headers."""
+"""The base classes of all API views. They check scopes and throttles, and set the actor of the audit trail."""
 
 from contextlib import ExitStack
 from typing import Any, ClassVar
@@ -14,40 +14,42 @@ from tenants.access.actors import api_actor
 from tenants.context import actor_context
 from tenants.signals import permission_denied
 
-#: The `lookup_value_regex` of what has a UUID for a key: no other address leads to a view.
+#: The `lookup_value_regex` of view sets whose primary key is a UUID.
 UUID_REGEX = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 class HotelAPIView(APIView):
-    """A view of a hotel's (or the platform's) API.
+    """Base class of the API views of hotels and of the platform.
 
-    `required_scopes` names the scope of every method; a method without one is refused to everybody. Inside a
-    handler `current_actor()` is the key or the member of staff that asks.
+    `required_scopes` maps each method to the scope that it requires. A method without a scope is denied to everyone.
+    Inside a handler, `current_actor()` is the API key or the member of staff that sent the request.
     """
 
     required_scopes: ClassVar[dict[str, str]] = {}
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        with ExitStack() as self._while_handled:
+        with ExitStack() as self._request_contexts:
             return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         try:
             super().initial(request, *args, **kwargs)
         except (exceptions.NotAuthenticated, exceptions.AuthenticationFailed):
-            self.check_throttles(request)  # who guesses keys is slowed down too, by address
+            # REST framework checks throttles last. Clients that guess keys must be throttled too.
+            self.check_throttles(request)
             raise
-        except MissingScope as refusal:
-            self.check_throttles(request)  # each denied request records an audit event
+        except MissingScope as error:
+            # The same for clients that try URLs, because each denial is recorded in the audit trail.
+            self.check_throttles(request)
             with actor_context(api_actor(request)):
                 permission_denied.send(
                     sender=type(self),
                     request=request._request,
                     user=request.user,
-                    permission=refusal.scope,
+                    permission=error.scope,
                 )
             raise
-        self._while_handled.enter_context(actor_context(api_actor(request)))
+        self._request_contexts.enter_context(actor_context(api_actor(request)))
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -55,14 +57,14 @@ class HotelAPIView(APIView):
         if result is not None:
             for name, value in result.headers.items():
                 response[name] = value
-        # An answer belongs to who asked: no cache on the way may give it to another.
+        # Responses depend on the credentials, so no cache may serve them to another client.
         response.setdefault("Cache-Control", "no-store")
         return response
 
 
 class HotelViewSet(HotelAPIView, GenericViewSet[Any]):
-    """Several operations on one thing; the view set adds those it has, each calling one service."""
+    """Base class of view sets. The subclass defines the operations, each of which calls one service."""
 
 
 class HotelReadOnlyViewSet(HotelAPIView, ReadOnlyModelViewSet[Any]):
-    """A list, newest first, and one of it."""
+    """Base class of view sets that list rows, the newest first, and return single rows."""

@@ -1,4 +1,4 @@
-"""Nothing personal and nothing secret reaches a log, whoever wrote the line."""
+"""Tests that logs contain no personal data and no secrets."""
 
 import io
 import json
@@ -20,8 +20,8 @@ from tests.interfaces.conftest import HOST
 
 
 @pytest.fixture(params=[True, False], ids=["json", "readable"])
-def written(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
-    """What the handler of the settings would write, in production and in development."""
+def log_output(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
+    """A function that returns what the formatter of production or development has written."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.formatter(json=request.param))
@@ -47,32 +47,32 @@ SECRETS = [
     "/admin/login/?next=/guests/Ana",
     "http://resort.localhost:8000/api/v1/x?guest=Ana",
 ]  # fmt: skip
-TELLTALES = (
+SECRET_PARTS = (
     "guest.name", "600 123", "212) 555", "34600123456", "555-0142", "600123456", "Zm9vYmFy", "eyJhbGci", "dXNlcjpw",
     "hunter2", "k-123456", "Ana",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_it_hides_what_looks_secret_wherever_it_stands(written: Callable[[], str], secret: str) -> None:
+def test_secret_is_redacted_in_every_part_of_a_log_line(log_output: Callable[[], str], secret: str) -> None:
     log = structlog.get_logger("tests")
     log.warning("structlog_event", note=f"before {secret} after", nested={"list": [secret]})
-    logging.getLogger("a.library").warning("said %s", secret)
+    logging.getLogger("a.library").warning("message with %s", secret)
     try:
         int(f"could not send to {secret}")
     except ValueError:
-        log.exception("it_broke")
-        logging.getLogger("a.library").exception("it broke")
-    text = written()
+        log.exception("event_with_exception")
+        logging.getLogger("a.library").exception("message with exception")
+    text = log_output()
     assert text.count(REDACTED) >= 5
-    assert not [telltale for telltale in TELLTALES if telltale in text], text
+    assert not [part for part in SECRET_PARTS if part in text], text
 
 
 @pytest.mark.parametrize(
     "name",
     ["password", "new_password", "token", "guest_email", "email", "phone_number", "Authorization", "cookie", "api_key"],
 )  # fmt: skip
-def test_it_hides_what_has_a_telling_name(name: str) -> None:
+def test_value_with_a_sensitive_name_is_redacted(name: str) -> None:
     assert redact({name: "short"}) == {name: REDACTED}
     assert redact({"inner": [{name: 12}]}) == {"inner": [{name: REDACTED}]}
 
@@ -88,18 +88,18 @@ def test_it_hides_what_has_a_telling_name(name: str) -> None:
         "GET /api/v1/rooms/",
     ],
 )
-def test_it_leaves_alone_what_is_needed(harmless: str) -> None:
+def test_harmless_text_is_not_changed(harmless: str) -> None:
     assert redact_text(harmless) == harmless
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))  # fmt: skip
-def test_it_takes_any_value_and_does_not_break(value: Any) -> None:
+def test_redacted_copy_of_any_value_is_serializable(value: Any) -> None:
     json.dumps(redact(value))
 
 
 @pytest.mark.django_db
-def test_a_requests_line_has_its_id_and_hotel_and_no_query(
+def test_log_line_of_a_request_has_its_id_and_hotel_but_no_query_string(
     hotel: Hotel, caplog: pytest.LogCaptureFixture
 ) -> None:
     stream = io.StringIO()
@@ -122,5 +122,5 @@ def test_a_requests_line_has_its_id_and_hotel_and_no_query(
     assert "127.0.0.1" not in stream.getvalue()
 
 
-def test_the_settings_are_a_plain_dictionary() -> None:
+def test_logging_config_is_valid_for_dictconfig() -> None:
     logging.config.DictConfigurator(logs.logging_config(json=True, level="INFO"))

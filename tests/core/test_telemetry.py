@@ -1,4 +1,4 @@
-"""What leaves for Sentry and for a collector of traces, seen by real HTTP servers that stand in their place."""
+"""Tests of the error reports and traces, received by a local HTTP server instead of Sentry and a collector."""
 
 import gzip
 import os
@@ -29,10 +29,12 @@ trace.get_tracer_provider().force_flush(5000)
 """
 
 
-class Sink(ThreadingHTTPServer):
+class Collector(ThreadingHTTPServer):
+    """Stores the bodies of POST requests by path."""
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.taken: dict[str, bytes] = {}
+        self.received: dict[str, bytes] = {}
 
 
 class Handler(Quiet):
@@ -40,34 +42,34 @@ class Handler(Quiet):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
-        assert isinstance(self.server, Sink)
-        self.server.taken[self.path] = self.server.taken.get(self.path, b"") + body
+        assert isinstance(self.server, Collector)
+        self.server.received[self.path] = self.server.received.get(self.path, b"") + body
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
 
 @pytest.fixture(scope="module")
-def taken() -> Iterator[dict[str, bytes]]:
-    with serving(Sink()) as sink:
-        address = f"127.0.0.1:{sink.server_address[1]}"
+def received() -> Iterator[dict[str, bytes]]:
+    with serving(Collector()) as collector:
+        address = f"127.0.0.1:{collector.server_address[1]}"
         environment = {
             **os.environ,
             "SENTRY_DSN": f"http://key@{address}/1",
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{address}",
         }
         subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=60)
-        yield sink.taken
+        yield collector.received
 
 
-def test_an_error_reaches_sentry_without_the_guest(taken: dict[str, bytes]) -> None:
-    report = taken["/api/1/envelope/"]
+def test_error_report_contains_no_personal_data(received: dict[str, bytes]) -> None:
+    report = received["/api/1/envelope/"]
     assert b"no room for [redacted]" in report
     assert b"ana@example.com" not in report
     assert b"912 345 678" not in report
 
 
-def test_a_request_reaches_the_collector_without_the_guest(taken: dict[str, bytes]) -> None:
-    spans = taken["/v1/traces"]
+def test_trace_of_a_request_contains_no_personal_data(received: dict[str, bytes]) -> None:
+    spans = received["/v1/traces"]
     assert b"/health/live" in spans
     assert b"ana@example.com" not in spans

@@ -1,4 +1,4 @@
-"""Doors of the tests' own: what the conventions promise is asked of real views over the real middleware."""
+"""Views and clients that test the conventions of the REST API and the admin through the real middleware."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,18 +29,19 @@ OTHER_HOST = "beta.localhost"
 PASSWORD = "a-Long-enough-1"
 
 
-def page(browser: Client, address: str) -> str:
-    response = browser.get(address)
+def page(browser: Client, url: str) -> str:
+    """Return the HTML of a page, with the entities replaced."""
+    response = browser.get(url)
     assert response.status_code == 200, response.content[:500]
     return unescape(response.content.decode())
 
 
-class RoomTaken(DomainError):
-    """Another guest has the room."""
+class RoomUnavailable(DomainError):
+    """Another guest has the room on one of the nights."""
 
-    code = "test-room-taken"
+    code = "test-room-unavailable"
     status = 409
-    title = "The room is taken"
+    title = "The room is not available"
 
 
 class GuestSerializer(serializers.Serializer[Any]):
@@ -49,7 +50,7 @@ class GuestSerializer(serializers.Serializer[Any]):
 
 
 class Thing(IdempotentMixin, HotelAPIView):
-    """A thing that can be made; each making is a row, so that a test can count them."""
+    """A view whose POST inserts a row, so that a test can count the effects. `X-Outcome` chooses another outcome."""
 
     required_scopes = {"GET": "rooms:read", "POST": "rooms:write"}
     outcomes: dict[str, Callable[[], Response]] = {}
@@ -59,13 +60,13 @@ class Thing(IdempotentMixin, HotelAPIView):
         return Response({"actor": actor.kind, "label": actor.label, "request_id": actor.request_id})
 
     def post(self, request: Request) -> Response:
-        User.objects.create_user(username=f"made-{uuid.uuid4()}", password=None, role=Role.AUDITOR)
+        User.objects.create_user(username=f"created-{uuid.uuid4()}", password=None, role=Role.AUDITOR)
         outcome = self.outcomes.get(request.headers.get("X-Outcome", ""))
         if outcome is not None:
             return outcome()
         GuestSerializer(data=request.data).is_valid(raise_exception=True)
-        made = f"token-{uuid.uuid4()}"
-        return Response({"token": made}, status=201, headers={"Location": f"/things/{made}"})
+        token = f"token-{uuid.uuid4()}"
+        return Response({"token": token}, status=201, headers={"Location": f"/things/{token}"})
 
 
 def _raise(error: Exception) -> Callable[[], Response]:
@@ -83,7 +84,7 @@ def _sleep() -> Response:
 
 
 Thing.outcomes = {
-    "taken": _raise(RoomTaken("Room 12 is taken.", nights=["2030-01-01"])),
+    "unavailable": _raise(RoomUnavailable("Room 12 is not available.", nights=["2030-01-01"])),
     "broken": _raise(RuntimeError("postgres://someone:hunter2@db/x")),
     "503": lambda: Response({"later": True}, status=503),
     "slow": _sleep,
@@ -96,7 +97,7 @@ class StaffSerializer(serializers.ModelSerializer[User]):
         fields = ("id", "username")
 
 
-class People(HotelReadOnlyViewSet):
+class StaffViewSet(HotelReadOnlyViewSet):
     queryset = User.objects.all()
     serializer_class = StaffSerializer
     filterset_fields = ("role",)
@@ -104,12 +105,12 @@ class People(HotelReadOnlyViewSet):
 
 
 def broken_page(_request: HttpRequest) -> HttpResponse:
-    raise RuntimeError("guest@example.com broke it")
+    raise RuntimeError("guest@example.com caused an error")
 
 
 urlpatterns = [
     path("api/v1/thing/", Thing.as_view()),
-    path("api/v1/people/", People.as_view({"get": "list"})),
+    path("api/v1/people/", StaffViewSet.as_view({"get": "list"})),
     path("api/v1/broken-page/", broken_page),
     path("broken-page/", broken_page),
     path("", include(hotel_urls)),
@@ -118,7 +119,7 @@ urlpatterns = [
 
 @pytest.fixture
 def test_views() -> Iterator[None]:
-    """Alpha's and Beta's hosts also serve the views above."""
+    """Add the views above to the hosts of hotels."""
     with override_settings(HOTEL_URLCONF=__name__):
         clear_url_caches()
         yield
@@ -127,7 +128,7 @@ def test_views() -> Iterator[None]:
 
 @pytest.fixture
 def client_with() -> Callable[..., APIClient]:
-    """Makes a client with a key of `hotel` for these scopes, calling `host`."""
+    """A function that returns a client of the host with an API key of the hotel for these scopes."""
 
     def make(hotel: Hotel, *scopes: str, host: str = HOST, **options: Any) -> APIClient:
         with hotel_context(hotel):
@@ -140,19 +141,19 @@ def client_with() -> Callable[..., APIClient]:
 
 
 @pytest.fixture
-def made(hotel: Hotel) -> Callable[[], int]:
-    """How many things were made at Alpha."""
+def created_count(hotel: Hotel) -> Callable[[], int]:
+    """A function that returns how many rows the POST of `Thing` has inserted at Hotel Alpha."""
 
     def count() -> int:
         with hotel_context(hotel):
-            return User.objects.filter(username__startswith="made-").count()
+            return User.objects.filter(username__startswith="created-").count()
 
     return count
 
 
 @pytest.fixture
-def person(hotel: Hotel) -> Callable[..., Client]:
-    """A browser logged in at Alpha with a role."""
+def staff_with_role(hotel: Hotel) -> Callable[..., Client]:
+    """A function that returns a browser at Hotel Alpha, logged in as staff with a role."""
 
     def log_in(role: str, **options: Any) -> Client:
         browser = Client(SERVER_NAME=HOST, **options)
@@ -166,8 +167,7 @@ def person(hotel: Hotel) -> Callable[..., Client]:
 
 @pytest.fixture
 def operator(db: None) -> Client:
-    """A browser on the platform's host, logged in as its staff."""
-
+    """A browser on the platform's host, logged in as platform staff."""
     browser = Client(SERVER_NAME="localhost")
     with platform_context():
         browser.force_login(User.objects.create_user(username="operator", password=None, role=Role.PLATFORM))

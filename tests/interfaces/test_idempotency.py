@@ -1,4 +1,4 @@
-"""The same key: the same answer, and one effect."""
+"""Tests of the header Idempotency-Key."""
 
 import threading
 from collections.abc import Callable
@@ -18,89 +18,101 @@ KEY = {"Idempotency-Key": "9b1c0f5e-booking-77"}
 
 
 @pytest.fixture
-def quiet(api: APIClient) -> APIClient:
+def client(api: APIClient) -> APIClient:
     api.raise_request_exception = False
     return api
 
 
-def test_it_gives_the_first_answer_again(quiet: APIClient, made: Callable[[], int]) -> None:
-    first = quiet.post(THING, {"number": 1}, headers=KEY)
-    again = quiet.post(THING, {"number": 1}, headers=KEY)
+def test_repeated_request_returns_the_first_response_and_has_one_effect(
+    client: APIClient, created_count: Callable[[], int]
+) -> None:
+    first = client.post(THING, {"number": 1}, headers=KEY)
+    again = client.post(THING, {"number": 1}, headers=KEY)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
     assert again["Location"] == first["Location"]
     assert "Idempotency-Replayed" not in first
     assert again["Idempotency-Replayed"] == "true"
-    assert made() == 1
+    assert created_count() == 1
 
 
-def test_without_a_key_it_makes_two(quiet: APIClient, made: Callable[[], int]) -> None:
-    quiet.post(THING, {"number": 1})
-    quiet.post(THING, {"number": 1})
-    assert made() == 2
+def test_repeated_request_without_a_key_has_two_effects(
+    client: APIClient, created_count: Callable[[], int]
+) -> None:
+    client.post(THING, {"number": 1})
+    client.post(THING, {"number": 1})
+    assert created_count() == 2
 
 
-def test_the_order_of_members_does_not_matter(quiet: APIClient, made: Callable[[], int]) -> None:
-    quiet.post(THING, '{"number": 1, "nights": []}', content_type="application/json", headers=KEY)
-    again = quiet.post(THING, '{"nights":[],"number":1}', content_type="application/json", headers=KEY)
+def test_repeated_request_with_members_in_another_order_is_the_same(
+    client: APIClient, created_count: Callable[[], int]
+) -> None:
+    client.post(THING, '{"number": 1, "nights": []}', content_type="application/json", headers=KEY)
+    again = client.post(THING, '{"nights":[],"number":1}', content_type="application/json", headers=KEY)
     assert again["Idempotency-Replayed"] == "true"
-    assert made() == 1
+    assert created_count() == 1
 
 
-def test_another_body_is_refused(quiet: APIClient, made: Callable[[], int]) -> None:
-    quiet.post(THING, {"number": 1}, headers=KEY)
-    other = quiet.post(THING, {"number": 2}, headers=KEY)
+def test_same_key_with_another_body_is_refused(client: APIClient, created_count: Callable[[], int]) -> None:
+    client.post(THING, {"number": 1}, headers=KEY)
+    other = client.post(THING, {"number": 2}, headers=KEY)
     assert other.status_code == 422
     assert other.json()["type"] == "/problems/idempotency-key-reused"
-    assert made() == 1
+    assert created_count() == 1
 
 
-def test_another_client_may_use_the_same_key(
-    hotel: Hotel, quiet: APIClient, client_with: Callable[..., APIClient], made: Callable[[], int]
+def test_same_key_of_another_client_is_independent(
+    hotel: Hotel, client: APIClient, client_with: Callable[..., APIClient], created_count: Callable[[], int]
 ) -> None:
-    first = quiet.post(THING, {"number": 1}, headers=KEY)
+    first = client.post(THING, {"number": 1}, headers=KEY)
     other = client_with(hotel, "rooms:write").post(THING, {"number": 1}, headers=KEY)
     assert other.status_code == 201
     assert other.json() != first.json()
-    assert made() == 2
+    assert created_count() == 2
 
 
-def test_a_refusal_is_kept_and_its_effect_is_not(quiet: APIClient, made: Callable[[], int]) -> None:
-    headers = {**KEY, "X-Outcome": "taken"}
-    first = quiet.post(THING, {}, headers=headers)
-    again = quiet.post(THING, {}, headers=KEY)  # it would succeed by now; the key has its answer
+def test_client_error_is_stored_and_its_effect_is_rolled_back(
+    client: APIClient, created_count: Callable[[], int]
+) -> None:
+    headers = {**KEY, "X-Outcome": "unavailable"}
+    first = client.post(THING, {}, headers=headers)
+    again = client.post(THING, {}, headers=KEY)  # without the key this would succeed
     assert first.status_code == again.status_code == 409
     assert again["Content-Type"] == "application/problem+json"
     assert again.json() == first.json()
-    assert made() == 0
+    assert created_count() == 0
 
 
 @pytest.mark.parametrize("outcome", ["broken", "503", "slow"])
-def test_a_failure_is_not_kept(quiet: APIClient, made: Callable[[], int], outcome: str) -> None:
-    failed = quiet.post(THING, {"number": 1}, headers={**KEY, "X-Outcome": outcome})
+def test_server_error_is_not_stored_and_the_request_can_be_repeated(
+    client: APIClient, created_count: Callable[[], int], outcome: str
+) -> None:
+    failed = client.post(THING, {"number": 1}, headers={**KEY, "X-Outcome": outcome})
     assert failed.status_code >= 500
-    assert made() == 0
-    again = quiet.post(THING, {"number": 1}, headers=KEY)
+    assert created_count() == 0
+    again = client.post(THING, {"number": 1}, headers=KEY)
     assert again.status_code == 201
-    assert made() == 1
+    assert created_count() == 1
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "ñ", "two words"])
-def test_a_malformed_key_is_refused(quiet: APIClient, made: Callable[[], int], key: str) -> None:
-    response = quiet.post(THING, {"number": 1}, headers={"Idempotency-Key": key})
+def test_malformed_key_is_a_bad_request(
+    client: APIClient, created_count: Callable[[], int], key: str
+) -> None:
+    response = client.post(THING, {"number": 1}, headers={"Idempotency-Key": key})
     assert response.status_code == 400
-    assert made() == 0
+    assert created_count() == 0
 
 
-def test_the_stored_answer_can_not_be_read_without_the_key(hotel: Hotel, quiet: APIClient) -> None:
-    token = quiet.post(THING, {"number": 1}, headers=KEY).json()["token"]
+def test_stored_response_is_encrypted_and_the_key_is_not_stored(hotel: Hotel, client: APIClient) -> None:
+    token = client.post(THING, {"number": 1}, headers=KEY).json()["token"]
     with hotel_context(hotel):
         row = IdempotencyKey.objects.get()
     assert token.encode() not in bytes(row.response)
     assert KEY["Idempotency-Key"].encode() not in bytes(row.response) + row.id.bytes
 
 
-def test_old_answers_are_swept(in_hotel: Hotel) -> None:
+def test_delete_expired_deletes_responses_after_the_retention(in_hotel: Hotel) -> None:
     request = idempotency.IdempotentRequest.build(key="k", client="c", url="/", body={})
     idempotency.store(request, idempotency.StoredResponse(201, {}, None, {}))
     assert idempotency.delete_expired() == 0
@@ -110,37 +122,34 @@ def test_old_answers_are_swept(in_hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_while_the_first_runs_the_second_is_asked_to_wait(
-    hotel: Hotel, quiet: APIClient, client_with: Callable[..., APIClient], monkeypatch: pytest.MonkeyPatch
+def test_second_request_during_the_first_is_refused_with_retry_after(
+    hotel: Hotel, client: APIClient, client_with: Callable[..., APIClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inside, leave = threading.Event(), threading.Event()
-
-    def wait_inside() -> None:
-        inside.set()
-        assert leave.wait(10)
+    entered, finish = threading.Event(), threading.Event()
 
     original = Thing.post
 
     def slow_post(self: Thing, request: object) -> object:
-        wait_inside()
+        entered.set()
+        assert finish.wait(10)
         return original(self, request)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Thing, "post", slow_post)
-    answers: list[int] = []
+    statuses: list[int] = []
 
     def first() -> None:
         try:
-            answers.append(quiet.post(THING, {"number": 1}, headers=KEY).status_code)
+            statuses.append(client.post(THING, {"number": 1}, headers=KEY).status_code)
         finally:
             connection.close()
 
     thread = threading.Thread(target=first)
     thread.start()
-    assert inside.wait(10)
-    second = quiet.post(THING, {"number": 1}, headers=KEY)
-    leave.set()
+    assert entered.wait(10)
+    second = client.post(THING, {"number": 1}, headers=KEY)
+    finish.set()
     thread.join()
     assert second.status_code == 409
     assert second.json()["type"] == "/problems/idempotency-in-flight"
     assert second["Retry-After"] == "1"
-    assert answers == [201]
+    assert statuses == [201]

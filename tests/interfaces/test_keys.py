@@ -1,4 +1,4 @@
-"""Keys: of one hotel, with scopes, an end, and a secret that is nowhere stored."""
+"""Tests of API keys: authentication, scopes, expiry, and the command that creates them."""
 
 import datetime
 import json
@@ -18,26 +18,31 @@ from tenants.access import api_keys
 from tenants.context import hotel_context, platform_context
 from tenants.errors import InvalidScope
 from tenants.models import ApiKey, Hotel
+from tenants.signals import permission_denied
 from tests.interfaces.conftest import HOST, OTHER_HOST
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
 THING = "/api/v1/thing/"
 
 
-def test_it_lets_in_who_has_the_scope(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+def test_key_with_the_scope_is_allowed_and_is_the_actor(
+    hotel: Hotel, client_with: Callable[..., APIClient]
+) -> None:
     response = client_with(hotel, "rooms:read").get(THING)
     assert response.status_code == 200
     assert response.json()["actor"] == "key"
     assert response.json()["label"].startswith("a client (")
 
 
-def test_it_means_nothing_at_another_hotel(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+def test_key_of_another_hotel_is_not_authenticated(
+    hotel: Hotel, client_with: Callable[..., APIClient]
+) -> None:
     response = client_with(hotel, "rooms:read", host=OTHER_HOST).get(THING)
     assert response.status_code == 401
     assert response["WWW-Authenticate"] == 'Bearer realm="hotelagent"'
 
 
-def test_a_platforms_key_means_nothing_at_a_hotel(hotel: Hotel) -> None:
+def test_key_of_the_platform_is_not_authenticated_at_a_hotel(hotel: Hotel) -> None:
     with platform_context():
         _key, text = api_keys.create(name="x", scopes=["staff:read"])
     client = APIClient(SERVER_NAME=HOST)
@@ -49,32 +54,34 @@ def test_a_platforms_key_means_nothing_at_a_hotel(hotel: Hotel) -> None:
     ["Bearer x", "Bearer ha_", "Bearer ha_abc", "Bearer ha_abc_def", "Bearer ha_a\x00b_c", "Bearer ", "Bearer ñ_ñ_ñ",
      "Bearer ha_" + "a" * 10 + "_" + "b" * 500],
 )  # fmt: skip
-def test_it_answers_every_wrong_key_alike(hotel: Hotel, header: str) -> None:
+def test_malformed_key_is_not_authenticated(hotel: Hotel, header: str) -> None:
     response = APIClient(SERVER_NAME=HOST).get(THING, headers={"Authorization": header})
     assert response.status_code == 401
     assert response.json()["type"] == "/problems/unauthenticated"
     assert "WWW-Authenticate" in response
 
 
-def test_no_credentials_are_401(hotel: Hotel) -> None:
+def test_request_without_credentials_is_not_authenticated(hotel: Hotel) -> None:
     response = APIClient(SERVER_NAME=HOST).get(THING)
     assert response.status_code == 401
     assert "WWW-Authenticate" in response
 
 
-def test_it_refuses_a_right_prefix_with_a_wrong_secret(in_hotel: Hotel) -> None:
+def test_verify_of_a_known_prefix_with_a_wrong_secret_returns_none(in_hotel: Hotel) -> None:
     key, text = api_keys.create(name="x", scopes=["rooms:read"])
     assert api_keys.verify(text) == key
     assert api_keys.verify(text[:-1] + ("a" if text[-1] != "a" else "b")) is None
 
 
-def test_it_names_the_scope_that_is_missing(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+def test_key_without_the_scope_is_forbidden_with_the_required_scope(
+    hotel: Hotel, client_with: Callable[..., APIClient]
+) -> None:
     response = client_with(hotel, "rooms:read").post(THING, {"number": 1})
     assert response.status_code == 403
     assert response.json()["required_scope"] == "rooms:write"
 
 
-def test_it_ends_when_it_expires_or_is_revoked(in_hotel: Hotel) -> None:
+def test_verify_of_an_expired_or_revoked_key_returns_none(in_hotel: Hotel) -> None:
     key, text = api_keys.create(
         name="x", scopes=["rooms:read"], expires_at=timezone.now() + datetime.timedelta(hours=1)
     )
@@ -87,7 +94,7 @@ def test_it_ends_when_it_expires_or_is_revoked(in_hotel: Hotel) -> None:
     assert api_keys.verify(text) is None
 
 
-def test_it_costs_one_query_by_an_index(in_hotel: Hotel) -> None:
+def test_verify_executes_one_query_that_uses_the_index(in_hotel: Hotel) -> None:
     _key, text = api_keys.create(name="x", scopes=["rooms:read"])
     with CaptureQueriesContext(connection) as queries:
         api_keys.verify(text)
@@ -98,7 +105,7 @@ def test_it_costs_one_query_by_an_index(in_hotel: Hotel) -> None:
         assert "tenants_apikey_prefix" in str(cursor.fetchall())
 
 
-def test_it_stores_no_secret(in_hotel: Hotel) -> None:
+def test_created_key_does_not_store_its_secret(in_hotel: Hotel) -> None:
     key, text = api_keys.create(name="x", scopes=["rooms:read"])
     secret = text.split("_", 2)[2]
     with connection.cursor() as cursor:
@@ -106,7 +113,7 @@ def test_it_stores_no_secret(in_hotel: Hotel) -> None:
         assert secret not in cursor.fetchone()[0]
 
 
-def test_last_used_is_written_at_most_once_a_minute(in_hotel: Hotel) -> None:
+def test_record_use_writes_at_most_once_a_minute(in_hotel: Hotel) -> None:
     key, text = api_keys.create(name="x", scopes=["rooms:read"])
     api_keys.record_use(key)
     key.refresh_from_db()
@@ -124,26 +131,26 @@ def test_last_used_is_written_at_most_once_a_minute(in_hotel: Hotel) -> None:
     assert stale.last_used_at >= first
 
 
-def test_it_refuses_scopes_that_there_are_not(in_hotel: Hotel) -> None:
+def test_create_with_unknown_or_no_scopes_raises_invalid_scope(in_hotel: Hotel) -> None:
     with pytest.raises(InvalidScope):
-        api_keys.create(name="x", scopes=["hotels:write"])  # the platform's
+        api_keys.create(name="x", scopes=["hotels:write"])  # a scope of the platform
     with pytest.raises(InvalidScope):
         api_keys.create(name="x", scopes=[])
 
 
-def test_the_command_makes_a_key_that_works(hotel: Hotel) -> None:
+def test_create_api_key_command_creates_a_working_key(hotel: Hotel) -> None:
     out = StringIO()
     call_command(
         "create_api_key", "--hotel", "alpha", "--name", "engine", "--scope", "rooms:read", "--scope", "locks:write",
         "--expires", "12h", "--json", stdout=out,
     )  # fmt: skip
-    made = json.loads(out.getvalue())
-    assert made["scopes"] == ["locks:write", "rooms:read"]
-    response = APIClient(SERVER_NAME=HOST).get(THING, headers={"Authorization": f"Bearer {made['key']}"})
+    created = json.loads(out.getvalue())
+    assert created["scopes"] == ["locks:write", "rooms:read"]
+    response = APIClient(SERVER_NAME=HOST).get(THING, headers={"Authorization": f"Bearer {created['key']}"})
     assert response.status_code == 200
 
 
-def test_the_command_makes_a_platforms_key(hotel: Hotel) -> None:
+def test_create_api_key_command_creates_a_key_of_the_platform(hotel: Hotel) -> None:
     out = StringIO()
     call_command(
         "create_api_key", "--platform", "--name", "x", "--scope", "hotels:read", stdout=out, stderr=StringIO()
@@ -154,17 +161,17 @@ def test_the_command_makes_a_platforms_key(hotel: Hotel) -> None:
     assert {row["slug"] for row in response.json()["results"]} >= {"alpha", "beta"}
 
 
-def test_the_trail_says_which_command_made_it(hotel: Hotel) -> None:
+def test_create_api_key_command_is_the_actor_in_the_audit_trail(hotel: Hotel) -> None:
     call_command(
         "create_api_key", "--hotel", "alpha", "--name", "x", "--scope", "rooms:read", stdout=StringIO()
     )
     with hotel_context(hotel):
-        made = timeline(kind="api_key", identifier=ApiKey.objects.get().id)[0]
-    assert (made.actor_kind, made.actor_label) == ("command", "create_api_key")
+        event = timeline(kind="api_key", identifier=ApiKey.objects.get().id)[0]
+    assert (event.actor_kind, event.actor_label) == ("command", "create_api_key")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--hotel", "nowhere", "--scope", "rooms:read"], "no hotel nowhere"),
         (["--hotel", "alpha", "--scope", "rooms:paint"], "rooms:write"),
@@ -172,24 +179,27 @@ def test_the_trail_says_which_command_made_it(hotel: Hotel) -> None:
         (["--hotel", "alpha", "--scope", "rooms:read", "--expires", "2001-01-01"], "is in the past"),
     ],
 )
-def test_the_command_says_what_is_wrong(hotel: Hotel, arguments: list[str], said: str) -> None:
-    with pytest.raises(CommandError, match=said) as error:
+def test_create_api_key_command_with_a_wrong_argument_exits_with_2(
+    hotel: Hotel, arguments: list[str], message: str
+) -> None:
+    with pytest.raises(CommandError, match=message) as error:
         call_command("create_api_key", "--name", "x", *arguments)
     assert error.value.returncode == 2
     with hotel_context(hotel):
         assert not ApiKey.objects.exists()
 
 
-def test_a_refusal_stands_in_the_trail(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
-    heard: list[dict[str, Any]] = []
-    from tenants.signals import permission_denied  # noqa: PLC0415
+def test_missing_scope_sends_the_permission_denied_signal(
+    hotel: Hotel, client_with: Callable[..., APIClient]
+) -> None:
+    signals: list[dict[str, Any]] = []
 
-    def hear(**message: Any) -> None:
-        heard.append(message)
+    def record(**kwargs: Any) -> None:
+        signals.append(kwargs)
 
-    permission_denied.connect(hear)
+    permission_denied.connect(record)
     try:
         client_with(hotel, "rooms:read").post(THING, {"number": 1})
     finally:
-        permission_denied.disconnect(hear)
-    assert [message["permission"] for message in heard] == ["rooms:write"]
+        permission_denied.disconnect(record)
+    assert [signal["permission"] for signal in signals] == ["rooms:write"]

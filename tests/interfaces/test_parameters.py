@@ -1,4 +1,4 @@
-"""The address of a request, taken at its word as bodies are."""
+"""Tests of query parameters, trailing slashes and malformed bodies."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def errors_of(response: Any) -> list[dict[str, str]]:
     return found
 
 
-def test_a_parameter_that_is_not_there_is_named_with_those_that_are(api: APIClient) -> None:
+def test_unknown_parameter_is_an_error_that_lists_the_allowed_ones(api: APIClient) -> None:
     [error] = errors_of(api.get("/api/v1/reservations/?statuss=cancelled"))
     assert error["pointer"] == "?statuss"
     assert "arrival_from, arrival_until" in error["detail"]
@@ -22,42 +22,44 @@ def test_a_parameter_that_is_not_there_is_named_with_those_that_are(api: APIClie
 
 
 @pytest.mark.parametrize("parameter", ["status=gone", "arrival_from=soon", "guest_email=%00"])
-def test_a_wrong_value_is_told_as_the_parameters(api: APIClient, parameter: str) -> None:
+def test_invalid_parameter_value_is_reported_with_the_name_of_the_parameter(
+    api: APIClient, parameter: str
+) -> None:
     [error] = errors_of(api.get(f"/api/v1/reservations/?{parameter}"))
     assert error["pointer"] == f"?{parameter.partition('=')[0]}"
 
 
 @pytest.mark.parametrize("size", ["0", "-5", "000", "abc", "1.5", "", "²"])
-def test_a_page_has_a_whole_number_of_rows(api: APIClient, size: str) -> None:
+def test_page_size_that_is_not_a_positive_integer_is_an_error(api: APIClient, size: str) -> None:
     [error] = errors_of(api.get("/api/v1/rooms/", {"page_size": size}))
-    assert error == {"pointer": "?page_size", "detail": "A whole number from 1 on."}
+    assert error == {"pointer": "?page_size", "detail": "Enter a whole number greater than 0."}
 
 
 @pytest.mark.parametrize("size", ["1", "200", "100000", "9" * 5000])
-def test_a_page_larger_than_the_largest_is_the_largest(api: APIClient, size: str) -> None:
+def test_page_size_above_the_maximum_is_accepted(api: APIClient, size: str) -> None:
     assert api.get("/api/v1/rooms/", {"page_size": size}).status_code == 200
 
 
-def test_one_thing_is_read_whatever_else_its_address_says(api: APIClient) -> None:
+def test_unknown_parameter_of_a_single_object_is_ignored(api: APIClient) -> None:
     body = {"arrival": "2030-05-10", "departure": "2030-05-12", "guest_name": "Ana"}
-    made = api.put("/api/v1/reservations/by-external-id/R1/", body).json()
-    for address in (f"{made['id']}/?status=cancelled", f"{made['id']}/reminders/?status=sent"):
-        assert api.get(f"/api/v1/reservations/{address}").status_code == 200
+    reservation = api.put("/api/v1/reservations/by-external-id/R1/", body).json()
+    for path in (f"{reservation['id']}/?status=cancelled", f"{reservation['id']}/reminders/?status=sent"):
+        assert api.get(f"/api/v1/reservations/{path}").status_code == 200
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_who_writes_without_the_slash_is_told_and_not_led_on(
+def test_put_without_the_trailing_slash_is_not_found_and_get_is_redirected(
     api: APIClient, settings: Any, debug: bool
 ) -> None:
     settings.DEBUG = debug
     assert api.get("/api/v1/rooms").status_code == 301
-    answer = api.put("/api/v1/reservations/by-external-id/R1", {})
-    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
-    assert "Addresses end in a slash" in answer.json()["detail"]
+    response = api.put("/api/v1/reservations/by-external-id/R1", {})
+    assert (response.status_code, response.json()["type"]) == (404, "/problems/not-found")
+    assert "All URLs end with a slash" in response.json()["detail"]
 
 
-def test_a_body_of_brackets_is_the_clients_mistake(api: APIClient) -> None:
-    answer = api.put(
+def test_deeply_nested_json_is_a_bad_request(api: APIClient) -> None:
+    response = api.put(
         "/api/v1/reservations/by-external-id/R1/", "[" * 200_000, content_type="application/json"
     )
-    assert (answer.status_code, answer.json()["detail"]) == (400, "The JSON is nested too deeply.")
+    assert (response.status_code, response.json()["detail"]) == (400, "The JSON is nested too deeply.")

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, a client gets a problem document."""
+"""Tests that every error of the REST API is a problem document."""
 
 from collections.abc import Callable
 from html import unescape
@@ -10,6 +10,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from hotelagent.rest.problems import all_problems
+from tenants.models import Hotel
 from tests.interfaces.conftest import HOST
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
@@ -28,102 +29,116 @@ def problem_of(response: Any, status: int, code: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def quiet(api: APIClient) -> APIClient:
+def client(api: APIClient) -> APIClient:
     api.raise_request_exception = False
     return api
 
 
-def test_it_says_which_values_are_wrong_and_where(quiet: APIClient) -> None:
+def test_invalid_values_are_listed_with_pointers(client: APIClient) -> None:
     body = {"number": "twelve", "nights": ["2030-01-01", "soon"]}
-    problem = problem_of(quiet.post("/api/v1/thing/", body), 400, "invalid")
+    problem = problem_of(client.post("/api/v1/thing/", body), 400, "invalid")
     assert {error["pointer"] for error in problem["errors"]} == {"/number", "/nights/1"}
     assert all(error["detail"] for error in problem["errors"])
 
 
-def test_it_tells_a_domain_error_with_what_belongs_to_it(quiet: APIClient) -> None:
+def test_domain_error_has_its_detail_and_its_extra_members(client: APIClient) -> None:
     problem = problem_of(
-        quiet.post("/api/v1/thing/", {}, headers={"X-Outcome": "taken"}), 409, "test-room-taken"
+        client.post("/api/v1/thing/", {}, headers={"X-Outcome": "unavailable"}), 409, "test-room-unavailable"
     )
-    assert problem["detail"] == "Room 12 is taken."
+    assert problem["detail"] == "Room 12 is not available."
     assert problem["nights"] == ["2030-01-01"]
 
 
-def test_it_refuses_a_body_that_is_no_json(quiet: APIClient) -> None:
-    response = quiet.post("/api/v1/thing/", "{", content_type="application/json")
+def test_body_that_is_not_json_is_a_bad_request(client: APIClient) -> None:
+    response = client.post("/api/v1/thing/", "{", content_type="application/json")
     problem_of(response, 400, "bad-request")
 
 
-def test_it_refuses_another_media_type(quiet: APIClient) -> None:
-    response = quiet.post("/api/v1/thing/", "a=1", content_type="text/csv")
+def test_body_of_another_media_type_is_unsupported(client: APIClient) -> None:
+    response = client.post("/api/v1/thing/", "a=1", content_type="text/csv")
     problem = problem_of(response, 415, "unsupported-media-type")
-    assert "Send `Content-Type: application/json`" in problem["detail"]
+    assert "`Content-Type: application/json`" in problem["detail"]
 
 
-def test_it_names_the_methods_it_takes(quiet: APIClient) -> None:
-    response = quiet.delete("/api/v1/thing/")
-    assert "`Allow` lists those" in problem_of(response, 405, "method-not-allowed")["detail"]
+def test_unsupported_method_lists_the_supported_ones(client: APIClient) -> None:
+    response = client.delete("/api/v1/thing/")
+    assert "`Allow` lists the supported methods" in problem_of(response, 405, "method-not-allowed")["detail"]
     assert {"GET", "POST"} <= set(response["Allow"].split(", "))
 
 
-def test_it_answers_for_an_unknown_address(quiet: APIClient) -> None:
-    problem_of(quiet.get("/api/v1/no/such/thing"), 404, "not-found")
+def test_unknown_url_is_not_found(client: APIClient) -> None:
+    problem_of(client.get("/api/v1/no/such/thing"), 404, "not-found")
 
 
-def test_a_request_whose_page_becomes_a_problem_ends_once(quiet: APIClient) -> None:
-    """Ending it is what lets the database's connection go: others may still need that when the page is replaced."""
-    ended: list[object] = []
+def test_error_page_that_is_replaced_finishes_the_request_once(client: APIClient) -> None:
+    """The end of a request closes its database connection, which other middleware still needs at that point."""
+    finished: list[object] = []
 
-    def count(**told: object) -> None:
-        ended.append(told)
+    def count(**kwargs: object) -> None:
+        finished.append(kwargs)
 
     request_finished.connect(count)
     try:
-        quiet.get("/api/v1/no/such/thing")  # whose client closes what it gets
+        client.get("/api/v1/no/such/thing")  # the test client closes the response
     finally:
         request_finished.disconnect(count)
-    assert len(ended) == 1
+    assert len(finished) == 1
 
 
-def test_it_hides_what_broke_and_logs_it(quiet: APIClient, caplog: pytest.LogCaptureFixture) -> None:
-    response = quiet.post("/api/v1/thing/", {}, headers={"X-Outcome": "broken"})
+def test_unexpected_exception_is_logged_and_not_shown(
+    client: APIClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = client.post("/api/v1/thing/", {}, headers={"X-Outcome": "broken"})
     problem_of(response, 500, "server-error")
     assert b"hunter2" not in response.content
     assert any(record.exc_info for record in caplog.records)
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_it_answers_for_a_page_that_broke(quiet: APIClient, settings: Any, debug: bool) -> None:
+def test_exception_outside_of_rest_framework_is_a_problem_document(
+    client: APIClient, settings: Any, debug: bool
+) -> None:
     settings.DEBUG = debug
-    response = quiet.get("/api/v1/broken-page/")
+    response = client.get("/api/v1/broken-page/")
     problem_of(response, 500, "server-error")
     assert b"guest@example.com" not in response.content
 
 
-def test_it_asks_to_come_back_when_the_database_is_too_slow(quiet: APIClient) -> None:
-    response = quiet.post(
-        "/api/v1/thing/", {}, headers={"X-Outcome": "slow", "Idempotency-Key": "to-be-in-a-transaction"}
+def test_statement_timeout_is_unavailable_with_retry_after(client: APIClient) -> None:
+    response = client.post(
+        "/api/v1/thing/", {}, headers={"X-Outcome": "slow", "Idempotency-Key": "starts-a-transaction"}
     )
     problem_of(response, 503, "unavailable")
     assert int(response["Retry-After"]) > 0
 
 
-def test_it_leaves_pages_for_people_to_people(staff: Client) -> None:
+def test_error_outside_of_the_api_is_an_html_page(staff: Client) -> None:
     response = staff.get("/no-such-page")
     assert response.status_code == 404
     assert response["Content-Type"].startswith("text/html")
     assert "X-Request-ID" in response
 
 
-def test_it_explains_each_problem_at_its_type(client_with: Callable[..., APIClient]) -> None:
+def test_type_of_each_problem_is_a_page_with_its_title(client_with: Callable[..., APIClient]) -> None:
     browser = Client(SERVER_NAME=HOST)
     for problem in all_problems():
         response = browser.get(problem.type)
         assert response.status_code == 200
-        assert problem.title in unescape(response.text)
+        assert str(problem.title) in unescape(response.text)
     assert browser.get("/problems/no-such-problem").status_code == 404
 
 
-def test_codes_are_not_used_twice() -> None:
+def test_problem_codes_are_unique() -> None:
     codes = [problem.code for problem in all_problems()]
     assert len(codes) == len(set(codes))
     assert all(code == code.lower() and " " not in code for code in codes)
+
+
+def test_title_and_detail_are_in_the_language_of_the_client(client: APIClient) -> None:
+    response = client.get("/api/v1/no/such/thing", headers={"Accept-Language": "es"})
+    assert problem_of(response, 404, "not-found")["title"] == "No encontrado"
+
+
+def test_page_of_a_problem_is_in_english(hotel: Hotel) -> None:
+    browser = Client(SERVER_NAME=HOST, headers={"Accept-Language": "es"})
+    assert "The request is malformed" in browser.get("/problems/bad-request").text

@@ -1,4 +1,4 @@
-"""Every operation of every app says what it does, what it needs and how it fails."""
+"""Tests that the OpenAPI schema describes every operation: summary, scope, idempotency and errors."""
 
 import json
 from typing import Any
@@ -23,46 +23,47 @@ def schema_of(host: str) -> dict[str, Any]:
 
 def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [
-        (f"{method.upper()} {address}", operation)
-        for address, methods in document["paths"].items()
+        (f"{method.upper()} {path}", operation)
+        for path, methods in document["paths"].items()
         for method, operation in methods.items()
         if method in METHODS
     ]
 
 
-def complaints(document: dict[str, Any]) -> list[str]:
-    found = []
+def missing_parts(document: dict[str, Any]) -> list[str]:
+    """Return what is missing from the description of operations, with the remedy."""
+    missing = []
     for name, operation in operations(document):
         if not operation.get("summary"):
-            found.append(f"{name}: no summary; give the handler a docstring")
+            missing.append(f"{name}: no summary: add a docstring to the handler")
         if not operation.get("x-required-scope"):
-            found.append(f"{name}: no scope; name it in the view's required_scopes")
-        if "requestBody" in operation and name.startswith("POST") and _makes_something(operation):
+            missing.append(f"{name}: no scope: add the method to the view's required_scopes")
+        if "requestBody" in operation and name.startswith("POST") and _creates_something(operation):
             parameters = [parameter["name"] for parameter in operation.get("parameters", [])]
             if "Idempotency-Key" not in parameters:
-                found.append(
-                    f"{name}: makes something and takes no Idempotency-Key; derive from IdempotentMixin"
+                missing.append(
+                    f"{name}: creates something without Idempotency-Key: derive the view from IdempotentMixin"
                 )
         for status in ("400", "401", "403", "429", "500", "503"):
             content = operation["responses"].get(status, {}).get("content", {})
             if "application/problem+json" not in content:
-                found.append(f"{name}: no problem document for {status}")
-    return found
+                missing.append(f"{name}: no problem document for {status}")
+    return missing
 
 
-def _makes_something(operation: dict[str, Any]) -> bool:
+def _creates_something(operation: dict[str, Any]) -> bool:
     return bool({"201", "202"} & operation["responses"].keys())
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost"])
-def test_no_operation_is_silent(hotel: Any, host: str) -> None:
+def test_description_of_each_operation_is_complete(hotel: Any, host: str) -> None:
     document = schema_of(host)
     assert operations(document)
-    assert complaints(document) == []
+    assert missing_parts(document) == []
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost"])
-def test_it_is_openapi_3_1_with_both_ways_in(hotel: Any, host: str) -> None:
+def test_schema_is_openapi_3_1_with_the_scope_of_each_operation(hotel: Any, host: str) -> None:
     document = schema_of(host)
     assert document["openapi"] == "3.1.0"
     assert document["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
@@ -70,23 +71,20 @@ def test_it_is_openapi_3_1_with_both_ways_in(hotel: Any, host: str) -> None:
         assert {"apiKey": [operation["x-required-scope"]]} in operation["security"]
 
 
-def test_a_hotels_schema_and_the_platforms_share_nothing(hotel: Any) -> None:
+def test_schemas_of_hotel_and_platform_have_only_audit_and_dlq_in_common(hotel: Any) -> None:
     hotels, platforms = schema_of(HOST)["paths"].keys(), schema_of("localhost")["paths"].keys()
     assert "/api/v1/hotels/" in platforms
-    shared = {
-        address for address in hotels & platforms if not address.startswith(("/api/v1/dlq", "/api/v1/audit"))
-    }
+    shared = {path for path in hotels & platforms if not path.startswith(("/api/v1/dlq", "/api/v1/audit"))}
     assert shared == set()
 
 
-def test_the_guard_sees_an_operation_without_them() -> None:
-    silent: dict[str, Any] = {"paths": {"/x/": {"post": {"requestBody": {}, "responses": {"201": {}}}}}}
-    found = complaints(silent)
-    assert len(found) == 9
+def test_missing_parts_of_an_undescribed_operation_are_found() -> None:
+    document: dict[str, Any] = {"paths": {"/x/": {"post": {"requestBody": {}, "responses": {"201": {}}}}}}
+    assert len(missing_parts(document)) == 9
 
 
 @pytest.mark.usefixtures("test_views")
-def test_an_idempotent_post_says_so(hotel: Any) -> None:
+def test_idempotent_post_has_the_header_parameter_and_its_errors(hotel: Any) -> None:
     clear_url_caches()
     post = schema_of(HOST)["paths"]["/api/v1/thing/"]["post"]
     assert "Idempotency-Key" in [parameter["name"] for parameter in post["parameters"]]
@@ -94,7 +92,7 @@ def test_an_idempotent_post_says_so(hotel: Any) -> None:
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost"])
-def test_the_documentation_needs_nothing_from_elsewhere(hotel: Any, host: str) -> None:
+def test_documentation_page_loads_nothing_from_other_hosts(hotel: Any, host: str) -> None:
     response = Client(SERVER_NAME=host).get("/api/docs/")
     assert response.status_code == 200
     page = response.content.decode()
@@ -106,7 +104,7 @@ def test_the_documentation_needs_nothing_from_elsewhere(hotel: Any, host: str) -
     assert script["Content-Type"].startswith("application/javascript")
 
 
-def test_it_says_how_to_begin(hotel: Hotel) -> None:
+def test_introduction_and_tags_fit_the_host(hotel: Hotel) -> None:
     documents = {host: schema_of(host) for host in (HOST, "localhost")}
     for document in documents.values():
         for word in ("Authorization: Bearer", "Idempotency-Key", "/problems/", "Retry-After"):

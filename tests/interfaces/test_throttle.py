@@ -1,4 +1,4 @@
-"""How much one client may ask, and what a Redis that is away does to it."""
+"""Tests of the rate limits, with and without Redis."""
 
 import socket
 import threading
@@ -21,7 +21,7 @@ THING = "/api/v1/thing/"
 
 
 @pytest.fixture(autouse=True)
-def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+def _low_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {"client": "3/min", "anonymous": "2/min"}
     monkeypatch.setattr(api_settings, "DEFAULT_THROTTLE_RATES", rates, raising=False)
 
@@ -43,54 +43,58 @@ def unused_tcp_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_it_counts_and_then_refuses(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+def test_request_above_the_rate_is_throttled_with_retry_after(
+    hotel: Hotel, client_with: Callable[..., APIClient]
+) -> None:
     client = client_with(hotel, "rooms:read")
-    answers = [client.get(THING) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert answers[0]["RateLimit-Policy"] == '"client";q=3;w=60'
-    assert answers[0]["RateLimit"].startswith('"client";r=2;t=')
-    assert answers[3]["RateLimit"].startswith('"client";r=0;')
-    assert 0 < int(answers[3]["Retry-After"]) <= 20
-    assert answers[3].json()["type"] == "/problems/throttled"
+    responses = [client.get(THING) for _ in range(4)]
+    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    assert responses[0]["RateLimit-Policy"] == '"client";q=3;w=60'
+    assert responses[0]["RateLimit"].startswith('"client";r=2;t=')
+    assert responses[3]["RateLimit"].startswith('"client";r=0;')
+    assert 0 < int(responses[3]["Retry-After"]) <= 20
+    assert responses[3].json()["type"] == "/problems/throttled"
 
 
-def test_a_client_does_not_use_up_anothers(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+def test_throttled_client_does_not_affect_another_client(
+    hotel: Hotel, client_with: Callable[..., APIClient]
+) -> None:
     first, second = client_with(hotel, "rooms:read"), client_with(hotel, "rooms:read")
     for _ in range(4):
         first.get(THING)
     assert second.get(THING).status_code == 200
 
 
-def test_who_guesses_keys_is_slowed_down_by_address(hotel: Hotel) -> None:
+def test_client_with_wrong_keys_is_throttled_by_ip_address(hotel: Hotel) -> None:
     client = APIClient(SERVER_NAME=HOST)
-    guess = {"Authorization": "Bearer ha_abcdefghij_wrong"}
-    assert [client.get(THING, headers=guess).status_code for _ in range(3)] == [401, 401, 429]
+    wrong_key = {"Authorization": "Bearer ha_abcdefghij_wrong"}
+    assert [client.get(THING, headers=wrong_key).status_code for _ in range(3)] == [401, 401, 429]
     elsewhere = APIClient(SERVER_NAME=HOST, REMOTE_ADDR="192.0.2.7")
-    assert elsewhere.get(THING, headers=guess).status_code == 401
-    assert APIClient(SERVER_NAME=OTHER_HOST).get(THING, headers=guess).status_code == 401
+    assert elsewhere.get(THING, headers=wrong_key).status_code == 401
+    assert APIClient(SERVER_NAME=OTHER_HOST).get(THING, headers=wrong_key).status_code == 401
 
 
-def test_no_more_get_in_at_once_than_the_rate_allows(in_hotel: Hotel) -> None:
-    """A check and a write apart would let several in: the script is one step for Redis."""
-    gate = threading.Barrier(16)
-    let_in: list[bool] = []
+def test_concurrent_requests_do_not_exceed_the_rate(in_hotel: Hotel) -> None:
+    """Separate reads and writes would allow more requests. The Lua script is atomic."""
+    barrier = threading.Barrier(16)
+    allowed: list[bool] = []
 
-    def ask() -> None:
-        gate.wait(10)
+    def send() -> None:
+        barrier.wait(10)
         with hotel_context(in_hotel):
-            verdict = ClientThrottle.check(policy="client", client="one", rate=Rate(5, 3600))
-        assert verdict is not None
-        let_in.append(verdict.allowed)
+            result = ClientThrottle.check(policy="client", client="one", rate=Rate(5, 3600))
+        assert result is not None
+        allowed.append(result.allowed)
 
-    threads = [threading.Thread(target=ask) for _ in range(16)]
+    threads = [threading.Thread(target=send) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(let_in) == 5
+    assert sum(allowed) == 5
 
 
-def test_no_address_stands_in_redis(hotel: Hotel, redis_url: str) -> None:
+def test_redis_keys_do_not_contain_ip_addresses(hotel: Hotel, redis_url: str) -> None:
     APIClient(SERVER_NAME=HOST, REMOTE_ADDR="198.51.100.23").get(THING)
     with redis.Redis.from_url(redis_url) as client:
         keys = [key.decode() for key in client.keys("*")]
@@ -99,25 +103,25 @@ def test_no_address_stands_in_redis(hotel: Hotel, redis_url: str) -> None:
 
 
 @pytest.mark.usefixtures("no_redis")
-def test_without_redis_the_api_answers(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+def test_requests_without_redis_are_allowed(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
     client = client_with(hotel, "rooms:read")
-    answers = [client.get(THING) for _ in range(5)]
-    assert [answer.status_code for answer in answers] == [200] * 5
-    assert "RateLimit" not in answers[0]
+    responses = [client.get(THING) for _ in range(5)]
+    assert [response.status_code for response in responses] == [200] * 5
+    assert "RateLimit" not in responses[0]
 
 
 @pytest.mark.usefixtures("no_redis")
-def test_without_redis_it_does_not_ask_at_every_request(
+def test_redis_is_not_tried_again_right_after_a_failure(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    attempts = []
     script = throttling._script()
 
-    def counted(**arguments: Any) -> Any:
-        asked.append(arguments)
+    def counting_script(**arguments: Any) -> Any:
+        attempts.append(arguments)
         return script(**arguments)
 
-    monkeypatch.setattr(throttling, "_script", lambda: counted)
+    monkeypatch.setattr(throttling, "_script", lambda: counting_script)
     for _ in range(5):
         assert ClientThrottle.check(policy="client", client="one", rate=Rate(5, 60)) is None
-    assert len(asked) == 1
+    assert len(attempts) == 1

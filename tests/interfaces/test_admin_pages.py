@@ -1,4 +1,4 @@
-"""What people see in the admin: names, places and times that mean something to a hotelier."""
+"""Tests of what staff see in the admin: menu, titles, times, and messages for empty lists."""
 
 import datetime
 import re
@@ -16,36 +16,34 @@ from tests.interfaces.conftest import HOST, PASSWORD, page
 pytestmark = pytest.mark.django_db
 
 
-def test_who_logs_in_is_in_the_back_office(hotel: Hotel) -> None:
+def test_login_redirects_to_the_start_page(hotel: Hotel) -> None:
     with hotel_context(hotel):
         User.objects.create_user(username="rosa", password=PASSWORD, role=Role.MANAGER)
     browser = Client(SERVER_NAME=HOST)
-    answer = browser.post("/admin/login/", {"username": "rosa", "password": PASSWORD}, follow=True)
-    assert answer.redirect_chain[-1][0] == "/admin/"
-    assert answer.status_code == 200
+    response = browser.post("/admin/login/", {"username": "rosa", "password": PASSWORD}, follow=True)
+    assert response.redirect_chain[-1][0] == "/admin/"
+    assert response.status_code == 200
 
 
-@pytest.mark.parametrize(
-    "address", ["/admin/locks/room/board/", "/admin/locks/room/", "/admin/locks/room/add/"]
-)
-def test_one_place_of_the_menu_is_marked(staff: Client, address: str) -> None:
-    groups = staff.get(address).context["sidebar_navigation"]
+@pytest.mark.parametrize("url", ["/admin/locks/room/board/", "/admin/locks/room/", "/admin/locks/room/add/"])
+def test_current_page_is_marked_in_the_menu(staff: Client, url: str) -> None:
+    groups = staff.get(url).context["sidebar_navigation"]
     marked = [item["link"] for group in groups for item in group["items"] if item["active"]]
-    assert marked == [address.removesuffix("add/")]
+    assert marked == [url.removesuffix("add/")]
 
 
-def test_a_list_is_called_what_the_menu_calls_it(staff: Client) -> None:
+def test_list_has_the_title_of_its_menu_item(staff: Client) -> None:
     assert "<title>" in (content := page(staff, "/admin/locks/room/"))
     assert re.search(r"<title>\s*Rooms \| Hotel Alpha", content)
 
 
-def test_the_staff_of_a_hotel_do_not_stand_below_hotels(staff: Client) -> None:
+def test_staff_page_is_not_titled_hotels(staff: Client) -> None:
     assert re.search(r"truncate tracking-tight\">\s*Staff", content := page(staff, "/admin/tenants/user/"))
     assert not re.search(r"truncate tracking-tight\">\s*Hotels", content)
     assert staff.get("/admin/tenants/").headers["Location"] == "/admin/"
 
 
-def test_times_are_the_hotels_own(staff: Client, hotel: Hotel) -> None:
+def test_times_are_shown_in_the_hotel_time_zone(staff: Client, hotel: Hotel) -> None:
     noon = datetime.datetime(2026, 7, 15, 12, 0, tzinfo=datetime.UTC)
     with hotel_context(hotel):
         User.objects.create_user(username="luis", password=None, role=Role.AUDITOR, last_login=noon)
@@ -55,18 +53,18 @@ def test_times_are_the_hotels_own(staff: Client, hotel: Hotel) -> None:
     assert shown in page(staff, "/admin/tenants/user/")
 
 
-def test_there_is_an_icon_where_browsers_look_for_one(staff: Client) -> None:
-    answer = staff.get("/favicon.ico")
-    assert (answer.status_code, answer["Location"]) == (301, "/static/hotelagent/icon.svg")
+def test_favicon_redirects_to_the_icon(staff: Client) -> None:
+    response = staff.get("/favicon.ico")
+    assert (response.status_code, response["Location"]) == (301, "/static/hotelagent/icon.svg")
 
 
-def test_the_way_to_the_history_is_shown(staff: Client, hotel: Hotel) -> None:
+def test_change_page_links_to_the_history(staff: Client, hotel: Hotel) -> None:
     with hotel_context(hotel):
         user = User.objects.get()
-    address = f"/admin/tenants/user/{user.pk}/"
-    assert f"{address}history/" in page(staff, f"{address}change/")
+    url = f"/admin/tenants/user/{user.pk}/"
+    assert f"{url}history/" in page(staff, f"{url}change/")
 
 
-def test_nothing_found_says_so(staff: Client) -> None:
+def test_search_without_results_shows_a_message(staff: Client) -> None:
     assert "Nothing fits the search" in page(staff, "/admin/locks/room/?q=zzzz")
     assert "Nothing fits the search" not in page(staff, "/admin/locks/room/")
