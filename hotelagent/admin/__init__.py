@@ -1,1 +1,1 @@
-"""The admin's conventions: two sites that share nothing, permissions by scope, the audit trail as the log."""
+"""The conventions of the admin: two sites with separate accounts, permissions by scope, the audit trail as history."""

@@ -1,4 +1,4 @@
-"""The language of the pages: what the person chose, on every device; before that, what the browser asks for."""
+"""The language of the admin: the one that staff chose for their account, or else the one that the browser prefers."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_POST
 
-#: unfold's own texts that people meet here. It speaks English alone, so our catalogue has their Spanish.
-OF_UNFOLD = (
+#: Messages of unfold that staff see. unfold has no translations, so our catalogue has the Spanish ones.
+UNFOLD_MESSAGES = (
     _("Add new item"), _("Add row"), _("Apply Filters"), _("Click to cancel"), _("Collapse"), _("Dark"),
     _("Date from"), _("Date to"), _("Edit"), _("Expand row"), _("False"), _("Filters"), _("General"), _("Go back"),
     _("Light"), _("More actions"), _("New"), _("Next"), _("Previous"), _("Reset filters"), _("Return to site"),
@@ -21,8 +21,8 @@ OF_UNFOLD = (
     _("You have been successfully logged out from the administration"),
 )  # fmt: skip
 
-#: Django's own, whose Spanish takes every thing for a masculine one ("El plantilla", "El reserva").
-OF_DJANGO = (
+#: Messages of Django whose Spanish translation assumes masculine nouns ("El plantilla", "El reserva").
+DJANGO_MESSAGES = (
     _("The {name} “{obj}” was added successfully."),
     _("The {name} “{obj}” was added successfully. You may add another {name} below."),
     _("The {name} “{obj}” was changed successfully."),
@@ -35,13 +35,13 @@ OF_DJANGO = (
 
 
 class PreferredLanguageMiddleware:
-    """Middleware, after authentication: activates the language that the member of staff chose."""
+    """Activates the language of the logged-in account. It must come after AuthenticationMiddleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Without a session there is nobody to ask: API clients cost no look at request.user here.
+        # Without a session cookie nobody is logged in, so request.user need not be loaded.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             language = getattr(request.user, "language", "")
             if language:
@@ -52,12 +52,12 @@ class PreferredLanguageMiddleware:
 
 @require_POST
 def set_language(request: HttpRequest) -> HttpResponse:
-    """Remember the language with the account; for who has none, in Django's cookie."""
+    """Store the language with the account and in Django's language cookie, and redirect back."""
     language = request.POST.get("language", "")
-    there = request.POST.get("next") or request.headers.get("Referer") or "/admin/"
-    if not url_has_allowed_host_and_scheme(there, {request.get_host()}, require_https=request.is_secure()):
-        there = "/admin/"
-    response = HttpResponseRedirect(there)
+    target = request.POST.get("next") or request.headers.get("Referer") or "/admin/"
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        target = "/admin/"
+    response = HttpResponseRedirect(target)
     if language in dict(settings.LANGUAGES):
         if not isinstance(request.user, AnonymousUser):
             request.user.language = language

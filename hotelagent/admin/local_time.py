@@ -1,4 +1,4 @@
-"""The admin's clock is the hotel's: staff read and type its local time. Clients of the API get UTC."""
+"""The time zone of the admin: staff see and enter the hotel's local time. The API uses UTC."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -8,17 +8,17 @@ from django.utils import timezone
 
 from tenants.context import current_tenant
 
-PAGES = "/admin/"
+PATH_PREFIX = "/admin/"
 
 
 class HotelTimeZoneMiddleware:
-    """Middleware, inside of the hotel's context: activates its time zone for the admin's pages."""
+    """Activates the hotel's time zone for the pages of the admin. It must come after HotelMiddleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(PAGES):
+        if not request.path_info.startswith(PATH_PREFIX):
             return self.get_response(request)
         with timezone.override(zoneinfo.ZoneInfo(current_tenant().time_zone)):
             return self.get_response(request)

@@ -1,4 +1,4 @@
-"""Logging in, slowed down for who guesses."""
+"""The login form of the admin, with a limit for failed attempts."""
 
 from typing import Any
 
@@ -9,21 +9,24 @@ from unfold.forms import AuthenticationForm
 from hotelagent.rest.throttling import ClientThrottle, Rate
 from tenants.context import current_actor
 
-#: Attempts on one account from one address. An account is never locked as such: that would let anybody lock it.
-ATTEMPTS = Rate(requests=10, seconds=600)
+#: Maximum rate of attempts per account and IP address. An account is never locked for all addresses, because anyone
+#: could lock it then.
+LOGIN_RATE = Rate(requests=10, seconds=600)
 
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc]
-    """Django's own (it sends `user_login_failed`), behind a count of attempts."""
+    """unfold's login form. It refuses further attempts before it checks the password."""
 
     error_messages = {
         **AuthenticationForm.error_messages,
-        "throttled": _("Too many attempts. Try again in a few minutes."),
+        "throttled": _("Too many login attempts. Try again in a few minutes."),
     }
 
     def clean(self) -> dict[str, Any]:
-        name = str(self.cleaned_data.get("username", "")).lower()
-        result = ClientThrottle.check(policy="login", client=f"{current_actor().ip} {name}", rate=ATTEMPTS)
+        username = str(self.cleaned_data.get("username", "")).lower()
+        result = ClientThrottle.check(
+            policy="login", client=f"{current_actor().ip} {username}", rate=LOGIN_RATE
+        )
         if result is not None and not result.allowed:
             raise ValidationError(self.error_messages["throttled"], code="throttled")
         cleaned: dict[str, Any] = super().clean()

@@ -1,6 +1,6 @@
-"""The menu of an admin site: its models by area, and the pages that show more than one model does.
+"""The sidebar menu of an admin site: its models, grouped by app, and pages that are not a model's.
 
-A model's place is what its admin class says (`icon`, `menu_order`); a page of another kind is registered in
+The admin class of a model sets its `icon`, `in_menu` and `menu_order`. Other pages are registered in
 `AppConfig.ready()`:
 
     navigation.register(Page(title=_("Room board"), url_name="admin:locks_board", scope="locks:read",
@@ -18,8 +18,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 DEFAULT_ICON = "table_rows"
-#: What an area is called here, where its app's own name says it worse.
-TITLES: dict[str, str | Promise] = {
+#: Titles of apps whose `verbose_name` is unsuitable for the menu.
+APP_TITLES: dict[str, str | Promise] = {
     "django_celery_beat": _("Schedule"),
     "waffle": _("Flags"),
 }
@@ -27,7 +27,7 @@ TITLES: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of its own beside the models of an app; shown to who holds `scope`, where its address exists."""
+    """A menu item below an app. It is shown to users who have the scope, on the site that has the URL."""
 
     title: str | Promise
     url_name: str
@@ -41,6 +41,7 @@ _pages: list[Page] = []
 
 
 def register(page: Page) -> None:
+    """Add a page to the menu."""
     if page not in _pages:
         _pages.append(page)
 
@@ -50,9 +51,9 @@ def menu(
     registry: dict[Any, Any],
     *,
     titles: dict[str, str | Promise],
-    areas: tuple[str, ...],
+    app_order: tuple[str, ...],
 ) -> list[dict[str, Any]]:
-    """The groups of the side bar, as unfold wants them; what a person may not see isn't in it."""
+    """Return the groups of the sidebar in unfold's format, with the items that the user may see."""
     entries: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
     for model, model_admin in registry.items():
         label = model._meta.app_label
@@ -63,17 +64,17 @@ def menu(
         item = _item(title=title, link=link, icon=model_admin.icon)
         entries.setdefault(label, []).append((model_admin.menu_order, title, item))
     for page in _pages:
-        if page.scope in getattr(request.user, "scopes", ()) and (address := _address(page)):
-            item = _item(title=str(page.title), link=address, icon=page.icon)
+        if page.scope in getattr(request.user, "scopes", ()) and (url := _url(page)):
+            item = _item(title=str(page.title), link=url, icon=page.icon)
             entries.setdefault(page.app_label, []).append((page.order, str(page.title), item))
-    _mark_one(request, [item for items in entries.values() for *_key, item in items])
+    _mark_current(request, [item for items in entries.values() for *_key, item in items])
     return [
         {
             "title": capfirst(str(titles.get(label) or apps.get_app_config(label).verbose_name)),
             "separator": False,
             "items": [item for *_key, item in sorted(items, key=lambda entry: entry[:2])],
         }
-        for label, items in sorted(entries.items(), key=lambda entry: area(entry[0], areas))
+        for label, items in sorted(entries.items(), key=lambda entry: position(entry[0], app_order))
     ]
 
 
@@ -87,20 +88,20 @@ def _item(*, title: str, link: str, icon: str) -> dict[str, Any]:
     }
 
 
-def _mark_one(request: HttpRequest, items: list[dict[str, Any]]) -> None:
-    """The page that is open is the longest address that fits: the room board stands below the rooms."""
-    fitting = [item for item in items if request.path.startswith(item["link"])]
-    if fitting:
-        max(fitting, key=lambda item: len(item["link"]))["active"] = True
+def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
+    """Mark the item with the longest URL that the path starts with. The room board is below the rooms, for example."""
+    matching = [item for item in items if request.path.startswith(item["link"])]
+    if matching:
+        max(matching, key=lambda item: len(item["link"]))["active"] = True
 
 
-def _address(page: Page) -> str | None:
+def _url(page: Page) -> str | None:
     try:
         return reverse(page.url_name)
     except NoReverseMatch:  # the page belongs to the other site
         return None
 
 
-def area(label: str, areas: tuple[str, ...]) -> int:
-    """An app's place among the areas; apps we don't know come last."""
-    return areas.index(label) if label in areas else len(areas)
+def position(label: str, app_order: tuple[str, ...]) -> int:
+    """Return the position of an app in the order. Other apps come last."""
+    return app_order.index(label) if label in app_order else len(app_order)

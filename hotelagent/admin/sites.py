@@ -1,4 +1,4 @@
-"""The two admin sites. They share no model, no account and no address; both answer to the name `admin`."""
+"""The admin sites of hotels and of the platform. They have separate models and accounts, and both are named `admin`."""
 
 from collections.abc import Callable
 from functools import update_wrapper
@@ -19,49 +19,51 @@ from tenants.signals import permission_denied
 
 
 class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
-    """What both have: staff of the schema that is set, our menu, our style sheets, a choice of language."""
+    """Base class of both sites. Accounts are those of the current hotel's schema, or of the platform."""
 
     login_form = LoginForm
     index_template = "hotelagent/dashboard.html"
     enable_nav_sidebar = True
     symbol: ClassVar[str]
-    #: The apps, from what is looked at hourly to what is looked at when something is wrong.
-    areas: ClassVar[tuple[str, ...]]
-    area_titles: ClassVar[dict[str, Any]] = navigation.TITLES
+    #: The apps in the order of the menu: the ones that are used most come first.
+    app_order: ClassVar[tuple[str, ...]]
+    app_titles: ClassVar[dict[str, Any]] = navigation.APP_TITLES
     stylesheets: ClassVar[tuple[str, ...]] = ("hotelagent/admin.css",)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         return [path("language/", set_language, name="language"), *super().get_urls()]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
-        """Django's guard; a page that a person's role does not allow is told to the audit trail."""
-        guarded = super().admin_view(view, cacheable)
+        """Return the view with Django's permission check, which reports denials to the audit trail."""
+        checked_view = super().admin_view(view, cacheable)
 
-        def watched(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        def reporting_view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             try:
-                return guarded(request, *args, **kwargs)
+                return checked_view(request, *args, **kwargs)
             except PermissionDenied:
                 permission_denied.send(
                     sender=type(self), request=request, user=request.user, permission=request.path_info
                 )
                 raise
 
-        return update_wrapper(watched, guarded)
+        return update_wrapper(reporting_view, checked_view)
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and getattr(request.user, "is_staff", False))
 
     def get_sidebar_list(self, request: HttpRequest) -> list[dict[str, Any]]:
-        return navigation.menu(request, self._registry, titles=self.area_titles, areas=self.areas)
+        return navigation.menu(request, self._registry, titles=self.app_titles, app_order=self.app_order)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         apps = super().get_app_list(request, app_label)
-        return sorted(apps, key=lambda app: navigation.area(app["app_label"], self.areas))
+        return sorted(apps, key=lambda app: navigation.position(app["app_label"], self.app_order))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {
             **super().each_context(request),
-            "colors": None,  # an inline style element, which the policy forbids: admin.css has them
+            # unfold would write the colours into a style element, which the Content-Security-Policy forbids. They are
+            # in admin.css instead.
+            "colors": None,
             "styles": [static(name) for name in self.stylesheets],
             "site_symbol": self.symbol,
             "site_favicons": [
@@ -73,7 +75,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
         }
 
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
-        """An area has no page of its own: the menu and the first page show what is in it."""
+        """Redirect to the start page, which lists the contents of all apps."""
         return HttpResponseRedirect(reverse("admin:index"))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -82,12 +84,12 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
 
 
 class HotelSite(BaseSite):
-    """A hotel's back office, on the hotel's host."""
+    """The admin of a hotel, on the hotel's host."""
 
     index_title = _("Today")
     symbol = "hotel"
-    areas = ("reminders", "locks", "dlq", "audit", "tenants")
-    area_titles = {**navigation.TITLES, "tenants": _("Access")}
+    app_order = ("reminders", "locks", "dlq", "audit", "tenants")
+    app_titles = {**navigation.APP_TITLES, "tenants": _("Access")}
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         name = current_tenant().name
@@ -100,11 +102,11 @@ class HotelSite(BaseSite):
 
 
 class PlatformSite(BaseSite):
-    """The platform's own: hotels, domains, schedules, flags, platform staff."""
+    """The admin of the platform: hotels, domains, schedules, feature flags and platform staff."""
 
     index_title = _("Platform")
     symbol = "domain"
-    areas = ("tenants", "dlq", "audit", "django_celery_beat", "waffle")
+    app_order = ("tenants", "dlq", "audit", "django_celery_beat", "waffle")
     stylesheets = (*BaseSite.stylesheets, "hotelagent/platform.css")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:

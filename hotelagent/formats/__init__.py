@@ -1,1 +1,4 @@
-"""Dates as a column has room for, the day before the month in every language. Letters to guests have their own."""
+"""Date and time formats of the admin. They are short, and the day precedes the month in all languages.
+
+E-mails to guests have their own formats.
+"""

@@ -129,7 +129,7 @@ class ApiKeyAdmin(HotelModelAdmin):
             "key": obj,
             "key_text": request.key_text,  # type: ignore[attr-defined]
         }
-        response = TemplateResponse(request, "hotelagent/key_shown.html", context)
+        response = TemplateResponse(request, "tenants/api_key_created.html", context)
         response["Cache-Control"] = "no-store"
         return response
 

@@ -68,7 +68,7 @@ def test_login_after_ten_wrong_passwords_is_throttled_by_ip_address(manager: Use
     browser = Client(SERVER_NAME=HOST)
     for _ in range(10):
         log_in(browser, "rosa", "wrong")
-    assert b"Too many attempts" in log_in(browser, "rosa").content
+    assert b"Too many login attempts" in log_in(browser, "rosa").content
     another_address = Client(SERVER_NAME=HOST, REMOTE_ADDR="192.0.2.9")
     assert log_in(another_address, "rosa").status_code == 302
 

@@ -66,5 +66,5 @@ def test_change_page_links_to_the_history(staff: Client, hotel: Hotel) -> None:
 
 
 def test_search_without_results_shows_a_message(staff: Client) -> None:
-    assert "Nothing fits the search" in page(staff, "/admin/locks/room/?q=zzzz")
-    assert "Nothing fits the search" not in page(staff, "/admin/locks/room/")
+    assert "No results match your search" in page(staff, "/admin/locks/room/?q=zzzz")
+    assert "No results match your search" not in page(staff, "/admin/locks/room/")

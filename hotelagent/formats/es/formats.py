@@ -1,4 +1,4 @@
 DATE_FORMAT = "j b Y"
 TIME_FORMAT = "H:i"
 DATETIME_FORMAT = "j b Y, H:i"
-TIME_INPUT_FORMATS = ["%H:%M", "%H:%M:%S"]  # the first is how a form shows it
+TIME_INPUT_FORMATS = ["%H:%M", "%H:%M:%S"]  # forms show the first one
