@@ -1,1 +1,1 @@
-"""One deployment, many hotels: who they are, how they are reached, and the walls between them."""
+"""Hotels as tenants: their data, their isolation in the database, their life, and access to them."""

@@ -8,10 +8,10 @@ from tenants.database.placement import placement_of
 
 
 class PlacementRouter:
-    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **_hints: Any) -> bool:
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
         connection: Any = connections[db]
         public = bool(connection.schema_name == "public")
         if app_label == "peer":
             return public
-        placement = placement_of(app_label, model_name)
+        placement = hints.get("placement") or placement_of(app_label, model_name)
         return placement.in_platform if public else placement.in_hotel
