@@ -164,7 +164,7 @@ class ReminderAdmin(ReadOnlyModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         page: HttpResponse = super().changelist_view(
-            request, {"shown": daily_chart(), **(extra_context or {})}
+            request, {"panel": daily_chart(), **(extra_context or {})}
         )
         return page
 
