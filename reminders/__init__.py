@@ -1,1 +1,1 @@
-"""E-mails to guests around their stay: each once, at the hotel's local time, never after a cancellation."""
+"""Reservations, and the e-mails to guests around their stay."""

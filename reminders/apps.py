@@ -13,7 +13,7 @@ class RemindersConfig(AppConfig):
         # These modules register checks, signal receivers and handlers when they are imported.
         from reminders import checks  # noqa: F401, PLC0415
         from reminders.planning import signals  # noqa: F401, PLC0415
-        from reminders.services import reminders  # noqa: F401, PLC0415
+        from reminders.sending import retries  # noqa: F401, PLC0415
 
         due.register(kind=due_kinds.REMINDER, task="reminders.tasks.send_due", combine_hotels=True)
         due.register(kind=due_kinds.REPLAN_ALL, task="reminders.tasks.replan_all")

@@ -1,0 +1,1 @@
+"""Planning: rules and reservations become reminders."""

@@ -1,0 +1,1 @@
+"""Services that store and change reservations."""
