@@ -25,7 +25,7 @@ _Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 class HotelMiddleware:
-    """Sets the tenant of the request's host name until the response is complete, also if it is streamed."""
+    """Middleware that sets the tenant of the request's host name until the response, streamed or not, is complete."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
@@ -102,7 +102,7 @@ def _suspended(request: HttpRequest, tenant: Tenant) -> HttpResponse:
 
 
 class ActorMiddleware:
-    """Sets the actor of the request: the logged-in member of staff or an anonymous client.
+    """Middleware that sets the actor of the request: the logged-in member of staff or an anonymous client.
 
     The actor is lazy, so requests that record no audit event do not load their session. The REST API sets the
     actor of an API key in a nested context.

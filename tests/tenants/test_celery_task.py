@@ -199,3 +199,13 @@ def test_celery_application_imports_all_tasks() -> None:
     code = "from hotelagent.celery import app; app.loader.import_default_modules(); print(*sorted(app.tasks))"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "tenants.tasks.tick" in process.stdout
+
+
+def test_get_task_in_a_web_process_imports_the_task_modules() -> None:
+    """Only workers import them at start."""
+    code = (
+        "import django; django.setup(); from tenants.queue.celery_task import get_task; "
+        "print(get_task('tenants.tasks.provision_hotel').name)"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "tenants.tasks.provision_hotel" in process.stdout

@@ -15,20 +15,22 @@ from tenants.models import Hotel
 pytestmark = pytest.mark.django_db
 ADMIN, API = "/admin/dlq/failure/", "/api/v1/dlq/"
 MESSAGES = {
-    "en": "The mail server can't be reached: [Errno 111]",
-    "es": "No se puede contactar con el servidor de correo: [Errno 111]",
+    "en": "There is no hotel 'sol'.",
+    "es": "No existe el hotel 'sol'.",
 }
 
 
-def mail_error(why: str = "[Errno 111]") -> DomainError:
-    return DomainError(TranslatableMessage("The mail server can't be reached: {why}", why=why))
+def translatable_error() -> DomainError:
+    return DomainError(TranslatableMessage("There is no hotel {hotel}.", hotel="'sol'"))
 
 
 @pytest.fixture
 def failure(in_hotel: Hotel) -> Failure:
     """Capture a failure while Spanish is active."""
     with translation.override("es"):
-        return services.capture(kind="message", source="pms", name="lamp", payload={}, error=mail_error())
+        return services.capture(
+            kind="message", source="pms", name="lamp", payload={}, error=translatable_error()
+        )
 
 
 def test_error_message_is_displayed_in_the_language_of_the_reader(
@@ -51,8 +53,8 @@ def test_error_message_is_displayed_in_the_language_of_the_reader(
 
 def test_search_and_fingerprint_use_the_english_message(failure: Failure, staff: Client) -> None:
     assert failure.error_message == MESSAGES["en"]
-    assert report_exception(mail_error()).fingerprint(name="lamp") == failure.fingerprint
-    assert str(failure.id) in staff.get(ADMIN, {"q": "mail server"}).content.decode()
+    assert report_exception(translatable_error()).fingerprint(name="lamp") == failure.fingerprint
+    assert str(failure.id) in staff.get(ADMIN, {"q": "no hotel"}).content.decode()
 
 
 def test_parameters_of_messages_are_redacted() -> None:
