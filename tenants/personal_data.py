@@ -77,7 +77,7 @@ def set_mask_key(cursor: CursorWrapper) -> None:
     cursor.execute(f"SET LOCAL {_KEY_SETTING} TO {quoting.literal(key)}")
 
 
-# Masks
+# Masks. Each function returns the SQL expression that replaces the column.
 
 
 def _digest(column: str) -> str:
@@ -89,22 +89,25 @@ def _unless_empty(column: str, expression: str) -> str:
 
 
 def mask_token(column: str) -> str:
-    """Return 16 hexadecimal digits in place of an identifier."""
+    """Mask an identifier with 16 hexadecimal digits."""
     return _unless_empty(column, f"left(encode({_digest(column)}, 'hex'), 16)")
 
 
 def mask_name(column: str) -> str:
-    """Return `Guest` and 8 hexadecimal digits in place of a name."""
+    """Mask a name with `Guest` and 8 hexadecimal digits."""
     return _unless_empty(column, f"'Guest ' || left(encode({_digest(column)}, 'hex'), 8)")
 
 
 def mask_email(column: str) -> str:
-    """Return an address under example.com, which accepts no mail. https://www.rfc-editor.org/rfc/rfc2606"""
+    """Mask an e-mail address with one under example.com, which accepts no mail.
+
+    https://www.rfc-editor.org/rfc/rfc2606
+    """
     return _unless_empty(column, f"left(encode({_digest(column)}, 'hex'), 16) || '@example.com'")
 
 
 def mask_phone(column: str) -> str:
-    """Return a phone number from the range that Ofcom reserves for films, so it reaches nobody.
+    """Mask a phone number with one from the range that Ofcom reserves for films.
 
     https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama
     """
@@ -114,22 +117,22 @@ def mask_phone(column: str) -> str:
 
 
 def mask_text(column: str) -> str:
-    """Return `(masked)` in place of free text."""
+    """Mask free text with `(masked)`."""
     return _unless_empty(column, "'(masked)'")
 
 
 def mask_secret(column: str) -> str:
-    """Return other bytes in place of a secret."""
+    """Mask a secret with other bytes."""
     return f"CASE WHEN {column} IS NOT NULL THEN {_digest(column)} END"
 
 
 def mask_password(_column: str) -> str:
-    """Return Django's unusable password."""
+    """Mask a password with Django's unusable password."""
     return "'!'"
 
 
 def mask_json(column: str) -> str:
-    """Return an empty object in place of a JSON document."""
+    """Mask a JSON document with an empty object."""
     return f"CASE WHEN {column} IS NOT NULL THEN '{{}}'::jsonb END"
 
 

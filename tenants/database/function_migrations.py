@@ -1,10 +1,10 @@
 """The migration operation that installs database functions, and the files that it installs.
 
 A function of app `locks` is written in `locks/sql/<function>.sql`. It is installed once, in the shared schema
-`public`, and serves all hotels: it runs with the rights and the search path of its caller, so it reads and writes the
-tables of the caller's hotel. `manage.py make_sql_migration locks` writes a migration that installs the changed files.
-The migration keeps a copy of them (`locks/migrations/functions/<migration>/<function>.sql`), so it installs the same
-functions when the files have changed again.
+`public`, and serves all hotels: it runs with the privileges and the search path of its caller, so it reads and writes
+the tables of the caller's hotel. `manage.py make_sql_migration locks` writes a migration that installs the changed
+files. The migration keeps a copy of them (`locks/migrations/functions/<migration>/<function>.sql`), so it installs the
+same functions when the files have changed again.
 """
 
 # ruff: noqa: ARG002 - Django passes more to an operation than this one uses

@@ -110,7 +110,7 @@ def dump_definitions(schema: str, *options: str) -> tuple[str, str]:
 
 
 def _replace_schema_name(schema: str, before: str, after: str) -> tuple[str, str]:
-    # pg_dump qualifies every name. Without a dot after it, the word is a column or a value.
+    # pg_dump qualifies every name. If no dot follows the schema's name, it is the name of a column or a value.
     name = re.compile(rf"(?<![\w.]){schema}(?=\.)")
     return name.sub(PLACEHOLDER, before), name.sub(PLACEHOLDER, after)
 

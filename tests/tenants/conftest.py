@@ -1,4 +1,4 @@
-"""A hotel to back up, and migrations that exist for one test."""
+"""Fixtures for the tests of tenants: a hotel to back up, and migrations that exist for one test."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -62,7 +62,7 @@ class HotelConnection(psycopg.Connection[Any]):
         if statement is not PLAIN:
             self._check_allowed(statement, status)
         if status == INERROR:
-            # Only a ROLLBACK can succeed now. A prefix would fail in its place.
+            # In a failed transaction only ROLLBACK succeeds, and a prefix before it would fail.
             return NO_PREFIX
         prefix = NO_PREFIX if statement.kind in _WITHOUT_PREFIX else self.tenant_prefix()
         if status == IDLE and not self._autocommit and statement.kind is not StatementKind.EMPTY:

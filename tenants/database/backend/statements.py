@@ -1,9 +1,13 @@
 """Classification of SQL statements by their effect on the transaction and the session.
 
-Every statement is sent behind `SET LOCAL` (prefix.py), so three kinds of statements need care: transaction control,
-which would end the settings; statements that change the session, which a pooler gives to another client; and
-statements that cannot run in a transaction block. Only the text is classified, not what functions do inside. This
-guards against mistakes. Privileges in the database guard against the rest (tenants/database/roles.py).
+Every statement follows `SET LOCAL` statements in one message (prefix.py), so three kinds of statements need care:
+
+- transaction control, which would end the settings
+- statements that change the session, which a pooler gives to another client afterwards
+- statements that cannot run in a transaction block
+
+Only the text is classified, not what functions do inside. This guards against mistakes. Privileges in the database
+guard against the rest (tenants/database/roles.py).
 """
 
 from __future__ import annotations
