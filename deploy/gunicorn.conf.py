@@ -1,4 +1,4 @@
-"""How the web processes run in a deployment. WEB_CONCURRENCY sets their number; gunicorn reads it by itself."""
+"""The configuration of the web processes. gunicorn reads their number from the variable WEB_CONCURRENCY."""
 
 import os
 from typing import Any
@@ -8,12 +8,13 @@ from hotelagent.core import metrics
 bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 threads = 4
-worker_tmp_dir = "/dev/shm"  # noqa: S108 - a heartbeat file on a disk that is slow looks like a dead worker
-max_requests = 10_000  # what leaks is let go now and then
+# In memory, because gunicorn kills workers whose heartbeat file is not updated, which a slow disk can cause.
+worker_tmp_dir = "/dev/shm"  # noqa: S108 - gunicorn creates the files with random names
+max_requests = 10_000  # restarts the workers from time to time, to limit memory leaks
 max_requests_jitter = 1_000
-graceful_timeout = 30  # seconds; the statement timeout is 15
-keepalive = 75  # longer than the proxy's idle time, so that it never talks into a closed connection
-control_socket_disable = True  # nobody uses it, and the file system is read-only
+graceful_timeout = 30  # seconds, twice the statement timeout
+keepalive = 75  # seconds, longer than the proxy's, so that the proxy does not use a closed connection
+control_socket_disable = True  # the file system of the container is read-only
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -1,7 +1,7 @@
-"""Serves what a worker's processes have counted, from a container beside it that shares their directory.
+"""Serves the metrics of a worker's processes over HTTP.
 
-A worker answers no requests, and the web's processes see only their own directory. The port may only
-be reached by Prometheus, inside the network: no proxy leads to it.
+It runs in a container next to the worker, which has no HTTP server, and reads the shared metrics directory. The port
+must be reachable by Prometheus only, so no proxy may forward requests to it.
 """
 
 import os

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes the one login that may come in and a certificate where none is mounted, then becomes PgBouncer.
-# A quote in a password is doubled, as it wants.
+# Writes the login of the runtime connection, creates a certificate unless one is mounted, and starts PgBouncer.
+# Quotes in the password are doubled, as the file format requires.
 set -eu
 umask 077
 printf '"hotelagent" "%s"\n' "$(printf %s "$RUNTIME_PASSWORD" | sed 's/"/""/g')" > /run/pgbouncer/userlist.txt

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Gives a new database a certificate of its own: production speaks TLS with every database off its own machine.
+# Creates a certificate for a new database, because production requires TLS for databases on other machines.
 set -eu
 umask 077
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \

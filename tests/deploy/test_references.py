@@ -1,0 +1,122 @@
+"""Tests that the names in deploy/ exist in the code: variables, metrics, commands, sections of the runbook, apps."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import get_commands
+from prometheus_client import REGISTRY
+
+from hotelagent.monitoring.health import HealthMiddleware
+from tests.architecture.modules import modules
+
+ROOT = Path(settings.BASE_DIR)
+DEPLOY = ROOT / "deploy"
+KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+PROCESS_FILES = [DEPLOY / "compose.yml", DEPLOY / "Dockerfile", *KUBERNETES]
+METRIC = re.compile(r"\bhotelagent_[a-z_]+\b(?!\.)")
+
+#: Variables that others than our settings read: Django, gunicorn, Celery, prometheus_client and compose.yml.
+OTHER_VARIABLES = {
+    "DJANGO_SETTINGS_MODULE",
+    "WEB_CONCURRENCY",
+    "REMAP_SIGTERM",
+    "PROMETHEUS_MULTIPROC_DIR",
+    "POSTGRES_PASSWORD",
+    "RUNTIME_PASSWORD",
+}
+
+
+def variables_of_settings() -> set[str]:
+    texts = [path.read_text() for path in (ROOT / "hotelagent" / "settings").glob("*.py")]
+    return set(re.findall(r"""\benv(?:\.\w+)?\(\s*"([A-Z_]+)\"""", "\n".join(texts)))
+
+
+def required_variables() -> set[str]:
+    text = (ROOT / "hotelagent" / "settings" / "production.py").read_text()
+    return set(re.findall(r'^    "([A-Z_]+)": ', text, re.MULTILINE))
+
+
+def variables_of_example() -> set[str]:
+    return set(re.findall(r"^([A-Z_]+)=", (DEPLOY / "example.env").read_text(), re.MULTILINE))
+
+
+def test_variables_of_the_example_are_read() -> None:
+    assert variables_of_example() - variables_of_settings() == variables_of_example() & OTHER_VARIABLES
+
+
+def test_example_contains_the_required_variables() -> None:
+    assert required_variables()
+    assert required_variables() <= variables_of_example()
+
+
+def test_example_contains_all_variables_of_a_deployment() -> None:
+    development_only = {
+        "DEBUG",
+        "MAIL_PORT",
+        "ALLOWED_HOSTS",
+        "PORT",
+        "DATABASE_ROLES",
+        "DATABASE_ROLE_PREFIX",
+    }
+    assert variables_of_settings() - variables_of_example() <= development_only
+
+
+@pytest.mark.parametrize(
+    "path", [DEPLOY / "prometheus" / "alerts.yml", DEPLOY / "grafana" / "hotelagent.json"]
+)
+def test_metrics_in_alerts_and_dashboard_exist(path: Path) -> None:
+    for module, source in modules().items():
+        if "hotelagent.core.metrics import" in source.read_text():
+            importlib.import_module(module)  # registers its metrics
+    named = set(METRIC.findall(path.read_text()))
+    known = set(REGISTRY._names_to_collectors)
+    assert named
+    assert named <= known, sorted(named - known)
+
+
+def test_alerts_link_to_sections_of_the_runbook() -> None:
+    headings = re.findall(r"^## (.+)$", (DEPLOY / "runbook.md").read_text(), re.MULTILINE)
+    anchors = {heading.lower().replace(" ", "-").replace(",", "") for heading in headings}
+    linked = re.findall(r"runbook\.md#([\w-]+)", (DEPLOY / "prometheus" / "alerts.yml").read_text())
+    assert linked
+    assert set(linked) <= anchors
+
+
+def test_panels_of_the_dashboard_have_unique_ids_and_titles() -> None:
+    panels = json.loads((DEPLOY / "grafana" / "hotelagent.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
+
+
+def test_commands_of_processes_and_runbook_exist() -> None:
+    known = get_commands()
+    for path in [*PROCESS_FILES, DEPLOY / "runbook.md"]:
+        text = path.read_text()
+        for command in re.findall(r"manage\.py[,\s]+([a-z_]+)", text):
+            assert command in known, f"{path.name}: {command}"
+
+
+def test_probes_of_processes_exist() -> None:
+    probes = HealthMiddleware(lambda _request: None).probes  # type: ignore[arg-type,return-value]
+    requested = re.findall(
+        r"/health/\w+|(?<=path: )/metrics", "\n".join(path.read_text() for path in PROCESS_FILES)
+    )
+    assert requested
+    assert set(requested) <= set(probes)
+
+
+def test_image_contains_all_apps() -> None:
+    copied = set(re.findall(r"^COPY (\w+) \1$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
+    not_ignored = set(re.findall(r"^!(\w+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), re.MULTILINE))
+    own_apps = {app for app in settings.INSTALLED_APPS if (ROOT / app).is_dir()}
+    assert copied == not_ignored == own_apps
+
+
+def test_pgbouncer_uses_transaction_mode_and_only_old_options() -> None:
+    ini = (DEPLOY / "pgbouncer" / "pgbouncer.ini").read_text()
+    assert re.search(r"^pool_mode = transaction$", ini, re.MULTILINE)
+    # These options are newer than 1.18, the oldest supported version.
+    assert not re.search(r"^(max_prepared_statements|track_extra_parameters)\b", ini, re.MULTILINE)
