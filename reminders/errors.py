@@ -100,7 +100,7 @@ class MailDeferred(DomainError):
 
 
 class MailOutcomeUnknown(DomainError):
-    """The connection was lost after the message was sent and before the mail server replied."""
+    """The connection was lost after the transmission had started and before the mail server replied."""
 
     code = "mail-outcome-unknown"
     status = 502

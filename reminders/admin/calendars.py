@@ -45,7 +45,7 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
     """Linked calendars can be added and deleted. They can't be changed, because a new URL is another calendar."""
 
     icon = "calendar_add_on"
-    menu_order = 35
+    menu_order = 5
     list_display = ["room", "name", "host", "state", "last_attempt_at", "last_result"]
     list_select_related = ["room"]
     search_fields = ["room__number", "name", "host"]

@@ -14,8 +14,8 @@ from locks.models import Room
 class LinkedCalendar(models.Model):
     """An iCalendar URL at which a channel publishes the bookings of one room.
 
-    The calendar is imported every `CALENDAR_POLL_MINUTES`. The URL contains a secret token, so it is stored encrypted
-    and never displayed.
+    The calendar is imported every `CALENDAR_POLL_MINUTES` minutes. The URL contains a secret token, so it is stored
+    encrypted and never displayed.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

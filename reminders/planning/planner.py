@@ -117,10 +117,10 @@ def plan_reminders(
 
 
 def no_planning_in_progress() -> bool:
-    """Return whether no other transaction that has planned reminders of this hotel is open.
+    """Return True if no open transaction has planned reminders of this hotel.
 
-    An open one may have used rules that have changed since. Call this outside of a transaction: the lock that it takes
-    would otherwise block all planning until the end of the transaction.
+    Such a transaction may have used rules that have changed since. Call this outside of a transaction: otherwise the
+    lock that it takes blocks all planning until the end of that transaction.
     """
     with connection.cursor() as cursor:
         cursor.execute(_TRY_LOCK)

@@ -87,10 +87,7 @@ EXCEPTIONS = frozenset(
     }
 )
 #: Packages that still import each other. The list may only get shorter.
-CYCLES = (
-    {"locks.allocations", "locks.services"},
-    {"reminders.providers", "reminders.sending", "reminders.services"},
-)
+CYCLES = ({"locks.allocations", "locks.services"},)
 
 
 def is_in(module: str, package: str) -> bool:
