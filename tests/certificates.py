@@ -1,4 +1,4 @@
-"""A certificate for this machine (or for a name that leads here), and the authority that signed it: of one test run."""
+"""TLS certificates for servers on the loopback interface, signed by a certificate authority of the test."""
 
 import datetime
 import ipaddress
@@ -16,7 +16,7 @@ from hotelagent.embedded import paths, ports
 
 @dataclass(frozen=True)
 class Certificate:
-    """Files: the authority's certificate, the server's and its key."""
+    """The files with the certificate of the authority, the certificate of the server and its private key."""
 
     authority: Path
     chain: Path
@@ -24,29 +24,32 @@ class Certificate:
 
     @classmethod
     def make(cls, folder: Path, *, name: str) -> "Certificate":
-        made = cls(folder / f"{name}-ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
+        """Create an authority and a certificate for the host name and for 127.0.0.1."""
+        certificate = cls(folder / f"{name}-ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
         ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} authority")])
-        own_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         address = x509.IPAddress(ipaddress.ip_address(ports.LOOPBACK))
         authority = (
-            _begun(ca_name, ca_name, ca_key)
+            _certificate_builder(ca_name, ca_name, ca_key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .sign(ca_key, SHA256())
         )
-        own = (
-            _begun(own_name, ca_name, key)
+        signed = (
+            _certificate_builder(server_name, ca_name, key)
             .add_extension(x509.SubjectAlternativeName([address, x509.DNSName(name)]), critical=False)
             .sign(ca_key, SHA256())
         )
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        made.authority.write_bytes(authority.public_bytes(Encoding.PEM))
-        made.chain.write_bytes(own.public_bytes(Encoding.PEM))
-        paths.write_private_file(made.key, pem.decode())
-        return made
+        certificate.authority.write_bytes(authority.public_bytes(Encoding.PEM))
+        certificate.chain.write_bytes(signed.public_bytes(Encoding.PEM))
+        paths.write_private_file(certificate.key, pem.decode())
+        return certificate
 
 
-def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _certificate_builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()

@@ -1,4 +1,4 @@
-"""The fixtures every app's tests use. Real servers: each worker has a copy of one migrated database."""
+"""Fixtures for the tests of all apps. They use real servers, and each test worker has a copy of one database."""
 
 import os
 from collections.abc import Iterator
@@ -23,27 +23,27 @@ ALPHA_HOST = "alpha.localhost"
 
 
 def pytest_configure() -> None:
-    # Making a password slow to guess makes every test that logs in slow.
-    # A test's transaction is its own: no thread looks at the table of hosts for it.
+    # The background thread that reloads the hosts does not see the rows of a test's transaction.
     django_settings.ROUTING_CHECK_SECONDS = 0
+    # A slow password hash would slow down each test that creates an account.
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
-    """This worker's copy of the template database, and a new one after every test that commits."""
+    """Copy the template database for this worker, and copy it again after each test that commits."""
     if problem := os.environ.get("HOTELAGENT_TEST_PROBLEM"):
-        pytest.fail(f"The template database could not be made:\n{problem}", pytrace=False)
+        pytest.fail(f"The template database could not be created:\n{problem}", pytrace=False)
     direct_url = django_settings.DATABASE_DIRECT_URL
     servers.clone(direct_url)
 
-    def start_again(self: TransactionTestCase) -> None:
+    def replace_database(self: TransactionTestCase) -> None:
         for connection in connections.all(initialized_only=True):
             connection.close()
         servers.clone(direct_url)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", start_again)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", replace_database)
         yield
     with django_db_blocker.unblock():
         for connection in connections.all(initialized_only=True):
@@ -51,14 +51,14 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 
 
 @pytest.fixture
-def unkept_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a Celery worker inside the test: its threads end with it, and what they kept would be left open."""
+def unpersistent_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Close database connections after each task. Persistent ones of a Celery worker in the test would stay open."""
     monkeypatch.setitem(connections["default"].settings_dict, "CONN_MAX_AGE", 0)
 
 
 @pytest.fixture(scope="session")
 def redis_url() -> str:
-    """A Redis number of this worker's own. Emptied before every test."""
+    """The URL of this worker's Redis database, which is emptied before each test."""
     url: str = django_settings.REDIS_URL
     return url
 
@@ -71,19 +71,19 @@ def _redis(redis_url: str) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def _empty_redis(_redis: Any) -> None:
-    """No throttle, flag or cached page of an earlier test counts in this one."""
+    """Delete the rate limits, flags and caches of earlier tests."""
     _redis.flushdb()
 
 
 @pytest.fixture(autouse=True)
 def _no_language() -> None:
-    """The test client leaves the thread in the last reader's language."""
+    """Deactivate the language that the test client of an earlier test has activated."""
     translation.deactivate()
 
 
 @pytest.fixture
 def platform(db: None) -> Iterator[None]:
-    """Statements of the test go to the shared tables."""
+    """Run the test in the context of the platform."""
     with platform_context():
         yield
 
@@ -107,14 +107,14 @@ def other_hotel(db: None) -> Hotel:
 
 @pytest.fixture
 def in_hotel(hotel: Hotel) -> Iterator[Hotel]:
-    """Statements of the test go to Hotel Alpha's schema."""
+    """Run the test in the context of Hotel Alpha."""
     with hotel_context(hotel):
         yield hotel
 
 
 @pytest.fixture
 def api(hotel: Hotel) -> APIClient:
-    """A REST client on Hotel Alpha's host, with a key that may do everything there."""
+    """A REST client on Hotel Alpha's host, with an API key for all scopes of hotels."""
     with hotel_context(hotel):
         _, secret = api_keys.create(name="tests", scopes=HOTEL_SCOPES)
     client = APIClient(SERVER_NAME=ALPHA_HOST)
@@ -133,7 +133,7 @@ def staff(hotel: Hotel) -> Client:
 
 @pytest.fixture
 def smtp(settings: Any) -> Iterator[servers.MailServer]:
-    """A real SMTP server that Django's mail goes to; see MailServer for how to make it misbehave."""
+    """A real SMTP server that receives Django's e-mails. `MailServer` describes how to make it fail."""
     with servers.mail_server() as server:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
@@ -144,9 +144,9 @@ def smtp(settings: Any) -> Iterator[servers.MailServer]:
 
 @pytest.fixture(scope="session")
 def pgbouncer() -> Iterator[servers.PgBouncer]:
-    """PgBouncer in transaction mode, a pool of 3, before the server; its `url` is the runtime login's."""
+    """PgBouncer in transaction mode with 3 server connections. Its `url` is that of the runtime login."""
     if servers.find_pgbouncer() is None:
-        servers.demand_or_skip("pgbouncer")
+        servers.skip_or_fail_in_ci("pgbouncer")
     with ExitStack() as stack:
         yield stack.enter_context(
             servers.PgBouncer(

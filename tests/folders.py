@@ -1,4 +1,4 @@
-"""Where the servers of a test run keep their files: in .hotelagent, and in memory where there is plenty."""
+"""The folders with the data of the test servers: in .hotelagent/test, and in memory if there is enough of it."""
 
 import fcntl
 import shutil
@@ -11,12 +11,13 @@ import psutil
 from hotelagent.embedded import paths
 
 FOLDER = paths.HOME / "test"
-MEMORY = Path("/dev/shm")  # noqa: S108 - tempfile makes a folder there that only we may look into
-PLENTY = 4 * 1024**3  # bytes; all tests take 150 MB, the whole file of bookings more
+MEMORY = Path("/dev/shm")  # noqa: S108 - tempfile creates a folder in it that only this user can read
+#: Data is stored in memory if at least this many bytes are free. The tests need 150 MB, a replay needs more.
+REQUIRED_MEMORY = 4 * 1024**3
 
 
 def claim() -> tuple[Path, IO[str]]:
-    """The first numbered folder that no other run holds, empty, and the lock that holds it until it is closed."""
+    """Return an empty folder that no other test run uses, and the lock that reserves it until the lock is closed."""
     number = 0
     while True:
         folder = paths.private_folder(FOLDER / str(number))
@@ -27,23 +28,24 @@ def claim() -> tuple[Path, IO[str]]:
             lock.close()
             number += 1
             continue
-        delete(folder)  # what an earlier run left in it
+        delete(folder)  # an earlier run may have left data
         return paths.private_folder(folder), lock
 
 
 def in_memory(link: Path) -> Path:
-    """A new folder in memory that the link leads to, where this machine has plenty of that; else `link` itself.
+    """Create a folder in memory, link it from this path, and return it. Without enough memory, return the path itself.
 
-    Each clone of a database makes 750 files and deletes as many. An ext4 without a journal gives out no inode
-    again for minutes, and looks at all of those before it finds another: 0.04 s for a clone become 0.7.
+    Each copy of a database creates 750 files and deletes as many. An ext4 file system without a journal does not reuse
+    an inode for some minutes and searches all of them for a free one, which makes a copy take 0.7 s instead of 0.04 s.
     """
-    if MEMORY.is_dir() and min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > PLENTY:
+    free = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) if MEMORY.is_dir() else 0
+    if free > REQUIRED_MEMORY:
         link.symlink_to(tempfile.mkdtemp(prefix="hotelagent-test-", dir=MEMORY))
     return link.resolve()
 
 
 def delete(folder: Path) -> None:
-    """With what its links lead to."""
+    """Delete the folder, and the folders in memory that its links lead to."""
     for link in filter(Path.is_symlink, folder.iterdir()):
         shutil.rmtree(link.readlink(), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Loaded by `-p tests.plugin` before Django's settings are read: starts the servers, says where they are."""
+"""The pytest plugin that starts the servers of a test run. `-p tests.plugin` loads it before Django's settings."""
 
 import gc
 import os
@@ -11,13 +11,15 @@ import pytest
 from tests.servers import Servers
 
 SERVERS = pytest.StashKey[Servers]()
-ALONE = "test_main"
+#: Database of a run without pytest-xdist.
+MAIN_DATABASE = "test_main"
 TESTS = Path(__file__).parent
-#: Making a password slow to guess makes every test that connects slow.
-QUICK_LOGINS = ("scram_iterations=1",)
-QUICK_LOGINS_SINCE = 16  # the version of PostgreSQL
-#: Files that take over eight seconds, the longest first.
-LONGEST = (
+#: Server options that make connections fast. They weaken the passwords, which protect nothing here.
+FAST_LOGIN_OPTIONS = ("scram_iterations=1",)
+#: First major version of PostgreSQL with these options.
+FAST_LOGIN_VERSION = 16
+#: Test files that take more than eight seconds, the slowest first.
+SLOWEST = (
     "chaos/test_reminders.py",
     "embedded/test_serve.py",
     "tenants/test_migrate.py",
@@ -38,16 +40,16 @@ LONGEST = (
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
-    """Before pytest-django reads the settings; only in the process that the workers are started from."""
-    gc.disable()  # until everything is loaded: none of that is ever garbage
+    """Start the servers in the main process, before pytest-django reads the settings."""
+    gc.disable()  # loading creates many objects and hardly any garbage
     if "PYTEST_XDIST_WORKER" not in os.environ:
         servers = Servers(in_memory=True)
         early_config.stash[SERVERS] = servers
         early_config.add_cleanup(servers.stop)
-        if int(servers.postgres.version.partition(".")[0]) >= QUICK_LOGINS_SINCE:
-            servers.postgres.options += QUICK_LOGINS
+        if int(servers.postgres.version.partition(".")[0]) >= FAST_LOGIN_VERSION:
+            servers.postgres.options += FAST_LOGIN_OPTIONS
         servers.start()
-        os.environ.update(servers.environment(ALONE, 1))
+        os.environ.update(servers.environment(MAIN_DATABASE, 1))
     return (yield)
 
 
@@ -71,13 +73,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files first: none of them begins when everything else is about to end."""
-    place = {TESTS / name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path, len(place)))
+    """Run the slowest files first, so that no worker starts one of them when the others have nothing left to do."""
+    positions = {TESTS / name: number for number, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: positions.get(item.path, len(positions)))
 
 
 def pytest_collection_finish() -> None:
-    """What stands by now stays until the end: the collector looks at what tests make, not at all of that each time."""
+    """Exclude the objects that exist now from garbage collection, because they exist until the end of the run."""
     gc.freeze()
     gc.enable()
 

@@ -1,4 +1,4 @@
-"""Real servers for tests: PostgreSQL, Valkey, PgBouncer in transaction mode, an SMTP server that obeys."""
+"""Real servers for tests: PostgreSQL, Valkey, PgBouncer in transaction mode, and a scriptable SMTP server."""
 
 import asyncio
 import contextlib
@@ -33,8 +33,8 @@ TEMPLATE = postgres.DATABASE
 IN_CI = os.environ.get("CI") == "true"
 
 
-def other_postgres() -> Path | None:
-    """The folder that PG_BIN names, where that has a server: `make test PG_BIN=/usr/lib/postgresql/15/bin`."""
+def postgres_in_pg_bin() -> Path | None:
+    """Return the folder in the variable PG_BIN, such as /usr/lib/postgresql/15/bin, if it contains PostgreSQL."""
     folder = os.environ.get("PG_BIN")
     return Path(folder) if folder and Path(folder, "postgres").is_file() else None
 
@@ -46,8 +46,8 @@ def debian_postgres() -> Path | None:
 
 
 def postgres_with_tls() -> Path | None:
-    """The folder of one that was built with OpenSSL, which the wheel's was not: PG_BIN's, or Debian's newest."""
-    return other_postgres() or debian_postgres()
+    """Return the folder of a PostgreSQL with OpenSSL, from PG_BIN or from Debian. The embedded one has no OpenSSL."""
+    return postgres_in_pg_bin() or debian_postgres()
 
 
 class StockPostgres(postgres.Postgres):
@@ -65,10 +65,10 @@ def with_database(url: str, database: str) -> str:
 
 
 class Servers:
-    """PostgreSQL and Valkey of one test run, each new and empty, in a folder that no other run uses.
+    """New PostgreSQL and Valkey servers for a test run, in a folder that no other run uses.
 
-    `durable`: a commit waits for the disk, as in production. Else a crash of the machine may cost the run.
-    `in_memory`: the databases, where there is plenty of that; for those that stay small and are often made anew.
+    With `durable`, commits wait for the disk, as in production. With `in_memory`, the databases are stored in memory if
+    there is enough of it, which suits small databases that are often copied.
     """
 
     def __init__(self, *, durable: bool = False, in_memory: bool = False) -> None:
@@ -78,7 +78,7 @@ class Servers:
         self.postgres = postgres.Postgres(
             folders.in_memory(home) if in_memory else home,
             options=postgres.DURABLE if durable else postgres.THROWAWAY,
-            binaries=other_postgres(),
+            binaries=postgres_in_pg_bin(),
         )
         self.valkey = valkey.Valkey(self.folder / "valkey", persistence=valkey.THROWAWAY)
         self.children: list[subprocess.Popen[bytes]] = []
@@ -92,15 +92,15 @@ class Servers:
         self.valkey.wait_until_ready(self.children[1])
 
     def stop(self) -> None:
-        # PostgreSQL killed would leave the memory that it shares; told to end at once, it gives that back.
-        for child, how in zip(self.children, (signal.SIGQUIT, signal.SIGKILL), strict=False):
-            processes.stop(child, signal_number=how, timeout=10)
+        # SIGQUIT, because PostgreSQL does not release its shared memory if it is killed.
+        for child, signal_number in zip(self.children, (signal.SIGQUIT, signal.SIGKILL), strict=False):
+            processes.stop(child, signal_number=signal_number, timeout=10)
         self.log.close()
         folders.delete(self.folder)
         self._lock.close()
 
     def environment(self, database: str, number: int) -> dict[str, str]:
-        """The variables that settings read, for a process with a database and a Redis number of its own."""
+        """Return the environment variables for a process with this PostgreSQL database and Redis database number."""
         return {
             "DJANGO_SETTINGS_MODULE": "hotelagent.settings.development",
             "DATABASE_URL": self.postgres.url(postgres.RUNTIME, database),
@@ -112,7 +112,7 @@ class Servers:
         }
 
     def build_template(self) -> str | None:
-        """Migrate and furnish the database that every worker's is a copy of. Why it could not, or None."""
+        """Create the template database, which the workers copy. Return an error message, or None."""
         done = subprocess.run(
             [sys.executable, "-m", "tests.template"],
             cwd=paths.CHECKOUT,
@@ -125,9 +125,9 @@ class Servers:
 
 
 def clone(direct_url: str) -> None:
-    """Make the database that the URL names a fresh copy of the template, whoever is connected to it."""
+    """Replace the database in the URL by a copy of the template. Open connections to it are closed."""
     database = sql.Identifier(urlsplit(direct_url).path.lstrip("/"))
-    # Only a superuser may end what the runtime login left open: a pooler's connections, a live server's threads.
+    # Only a superuser may close the connections of the runtime login, such as those of a pooler.
     superuser_url = os.environ["HOTELAGENT_TEST_SUPERUSER_URL"]
     with psycopg.connect(with_database(superuser_url, "postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
@@ -139,7 +139,7 @@ def clone(direct_url: str) -> None:
 
 
 class PgBouncer:
-    """A transaction-mode PgBouncer before the server of `url`, with the logins of the URLs given.
+    """A PgBouncer in transaction mode in front of the server of `url`, with the logins of all given URLs.
 
     `with PgBouncer(url, pool_size=1) as bouncer: connect(bouncer.url)`
     """
@@ -152,7 +152,7 @@ class PgBouncer:
         other_urls: tuple[str, ...] = (),
         tls: Certificate | None = None,
     ) -> None:
-        """`tls`: spoken on both sides and nothing else; the server's certificate has the same authority."""
+        """With `tls`, both sides require TLS, and the server's certificate must be from the same authority."""
         self.upstream = urlsplit(url)
         self.pool_size = pool_size
         self.tls = tls
@@ -169,7 +169,7 @@ class PgBouncer:
         return self.through(urlunsplit(self.upstream))
 
     def through(self, url: str) -> str:
-        """The same login and database as in a direct URL, by way of the pooler."""
+        """Return the URL with the same login and database, but with the address of the pooler."""
         parts = urlsplit(url)
         login = parts.netloc.rpartition("@")[0]
         return urlunsplit(parts._replace(netloc=f"{login}@{ports.LOOPBACK}:{self.port}"))
@@ -207,7 +207,7 @@ class PgBouncer:
                 ),
                 output=log,
             )
-        wait_for(self.process, self.port, self.folder / "log")
+        wait_until_listening(self.process, self.port, self.folder / "log")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -217,37 +217,39 @@ class PgBouncer:
 
 
 def find_pgbouncer() -> str | None:
-    # Debian puts it where an ordinary user's PATH does not look.
+    # Debian installs it in a folder that is not in the PATH of ordinary users.
     return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
-def wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path, *, patience: float = 10) -> None:
-    deadline = time.monotonic() + patience
+def wait_until_listening(
+    process: "subprocess.Popen[bytes]", port: int, log: Path, *, timeout: float = 10
+) -> None:
+    deadline = time.monotonic() + timeout
     while True:
         try:
             socket.create_connection((ports.LOOPBACK, port), timeout=1).close()
         except OSError:
             if processes.has_ended(process) or time.monotonic() > deadline:
-                raise RuntimeError(log.read_text() or f"Nothing answers on port {port}.") from None
+                raise RuntimeError(log.read_text() or f"No server listens on port {port}.") from None
             time.sleep(0.02)
         else:
             return
 
 
-def demand_or_skip(missing: str) -> None:
-    """Skip loudly what this machine has no program for; in CI that is a failure."""
+def skip_or_fail_in_ci(missing: str) -> None:
+    """Skip the test because a program is missing. In CI, fail instead."""
     if IN_CI:
-        pytest.fail(f"{missing} is missing, and in CI nothing may be skipped for that.")
-    pytest.skip(f"{missing} is missing: NOT TESTED HERE. Install it and run again.")
+        pytest.fail(f"{missing} is not installed. In CI this is a failure.")
+    pytest.skip(f"{missing} is not installed: NOT TESTED. Install it and run the test again.")
 
 
 @dataclass
 class MailServer:
-    """Accepts mail on loopback and remembers it, or does what a test tells it to.
+    """An SMTP server that stores the e-mails it receives, or fails as a test requires.
 
-    refuse("a@example.com", "550 5.1.1 no such mailbox"): that answer to RCPT TO, always or `times` times.
-    hang(seconds): waits before it answers to the next DATA.
-    drop(): accepts the next DATA, then hangs up without an answer.
+    - `refuse("a@example.com", "550 5.1.1 no such mailbox")` sends this reply to RCPT TO, always or `times` times.
+    - `hang(seconds)` waits before the reply to the next DATA.
+    - `drop()` accepts the next DATA, then closes the connection without a reply.
     """
 
     port: int = 0
@@ -257,9 +259,9 @@ class MailServer:
     drops: int = 0
 
     def refuse(
-        self, address: str, answer: str = "550 5.1.1 no such mailbox", *, times: int = 1_000_000
+        self, address: str, reply: str = "550 5.1.1 no such mailbox", *, times: int = 1_000_000
     ) -> None:
-        self.refusals[address] = (answer, times)
+        self.refusals[address] = (reply, times)
 
     def hang(self, seconds: float) -> None:
         self.pause = seconds
@@ -273,10 +275,10 @@ class MailServer:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
     ) -> str:
-        answer, times = self.refusals.get(address, ("", 0))
+        reply, times = self.refusals.get(address, ("", 0))
         if times:
-            self.refusals[address] = (answer, times - 1)
-            return answer
+            self.refusals[address] = (reply, times - 1)
+            return reply
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -305,7 +307,7 @@ Handler = TypeVar("Handler", bound=_HasPort)
 
 @contextlib.contextmanager
 def listening(server: Handler) -> Iterator[Handler]:
-    """An SMTP server on the loopback at `server.port`, with `server` as its handler."""
+    """Run an SMTP server at `server.port` of the loopback interface, with `server` as its handler."""
     controller = Controller(server, hostname=ports.LOOPBACK, port=server.port)
     controller.start()
     try:

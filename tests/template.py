@@ -1,4 +1,7 @@
-"""Run once before the tests, as a process of its own: fills the database that every worker's is a copy of."""
+"""Creates the database that the databases of all test workers are copies of: migrated, with two hotels.
+
+`tests.servers` runs it as a separate process before the tests.
+"""
 
 import django
 from django.core.management import call_command
@@ -8,7 +11,7 @@ HOTELS = {"alpha": "Europe/Lisbon", "beta": "America/New_York"}
 
 def main() -> None:
     django.setup()
-    from tenants import services  # noqa: PLC0415 - needs Django's apps
+    from tenants import services  # noqa: PLC0415 - needs Django's app registry
 
     call_command("migrate", verbosity=0)
     for slug, time_zone in HOTELS.items():

@@ -1,4 +1,4 @@
-"""HTTP servers that tests ask or are asked by, on the loopback."""
+"""HTTP servers on the loopback interface that stand in for other systems."""
 
 import contextlib
 import sys
@@ -10,45 +10,50 @@ from typing import Any, TypeVar
 Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 
-class Quiet(BaseHTTPRequestHandler):
-    def log_message(self, *_said: object) -> None:
-        """Not on the tests' output."""
+class QuietHandler(BaseHTTPRequestHandler):
+    """A request handler that writes no log."""
 
-    def begin(self, status: int, **headers: str) -> None:
+    def log_message(self, *_args: object) -> None:
+        """Do nothing, so that requests do not appear in the output of the tests."""
+
+    def send_head(self, status: int, **headers: str) -> None:
+        """Send the status line and the headers."""
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
 
 
-class Peer(ThreadingHTTPServer):
-    """Another system's end, on a port that nobody has. It answers with what `answers` says, in turn, and with the
-    last for ever; what hangs does so until it is `over`."""
+class ScriptedServer(ThreadingHTTPServer):
+    """A server on a free port whose handler takes its responses from a list.
 
-    def __init__(self, handler: type[BaseHTTPRequestHandler], *answers: int | str) -> None:
+    Each request uses the next one, and the last one is repeated. Handlers that hang wait for `closed`.
+    """
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler], *responses: int | str) -> None:
         super().__init__(("127.0.0.1", 0), handler)
-        self.answers = list(answers)
-        self.over = threading.Event()
+        self.responses = list(responses)
+        self.closed = threading.Event()
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def next_answer(self) -> int | str:
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+    def next_response(self) -> int | str:
+        return self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # who asks has hung up: that may be what it should do
+        if not isinstance(sys.exception(), OSError):  # some tests make the client close the connection
             super().handle_error(request, client_address)
 
     def server_close(self) -> None:
-        self.over.set()
+        self.closed.set()
         super().server_close()
 
 
 @contextlib.contextmanager
 def serving(server: Server) -> Iterator[Server]:
-    """Answers in threads of its own until the block ends."""
+    """Run the server in a thread until the end of the `with` block."""
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
@@ -60,5 +65,5 @@ def serving(server: Server) -> Iterator[Server]:
 
 
 def listening(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
-    """On a port that nobody has."""
+    """Return a server on a free port."""
     return ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -1,7 +1,7 @@
-"""The order in which the tests' files begin."""
+"""Tests of the order in which test files run."""
 
 from tests import plugin
 
 
-def test_the_files_that_begin_first_are_there() -> None:
-    assert [name for name in plugin.LONGEST if not (plugin.TESTS / name).exists()] == []
+def test_slowest_files_exist() -> None:
+    assert [name for name in plugin.SLOWEST if not (plugin.TESTS / name).exists()] == []

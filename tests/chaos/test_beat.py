@@ -24,7 +24,7 @@ LEASE, RENEWS = (beat.LEASE_SECONDS, beat.RENEW_SECONDS) if LONG else (BEAT_LEAS
 @pytest.mark.timeout(300)
 def test_the_other_takes_over_in_under_thirty_seconds_when_the_leader_is_killed() -> None:
     if servers.find_pgbouncer() is None:
-        servers.demand_or_skip("pgbouncer")
+        servers.skip_or_fail_in_ci("pgbouncer")
     with (
         mails() as server,
         town(server, hotels=1, reminders=2) as place,

@@ -61,7 +61,7 @@ def test_send_request_to_a_host_with_a_private_address_raises_url_not_allowed(
 
 
 def test_send_request_to_a_redirecting_server_does_not_follow_the_redirect(receiver: Receiver) -> None:
-    receiver.answers = ["redirect"]
+    receiver.responses = ["redirect"]
     assert post(receiver.url) == 307
     assert len(receiver.requests) == 1
 
@@ -77,7 +77,7 @@ def test_send_request_to_a_closed_port_raises_request_failed_without_the_path(un
 def test_send_request_to_a_server_that_never_finishes_raises_request_failed_at_the_deadline(
     receiver: Receiver, answer: str
 ) -> None:
-    receiver.answers = [answer]
+    receiver.responses = [answer]
     with pytest.raises(RequestFailed, match="did not respond within"):
         post(receiver.url, timeout=0.5)
 
@@ -100,6 +100,6 @@ def test_send_request_over_tls_to_a_server_that_hangs_raises_request_failed_at_t
 ) -> None:
     resolve_all_hosts_to(monkeypatch, "127.0.0.1")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
-    tls_receiver.answers = ["hang"]
+    tls_receiver.responses = ["hang"]
     with pytest.raises(RequestFailed, match="did not respond within"):
         post(f"https://{HOST}:{tls_receiver.server_port}/", timeout=0.5)

@@ -9,7 +9,7 @@ from http.server import ThreadingHTTPServer
 
 import pytest
 
-from tests.web import Quiet, serving
+from tests.web import QuietHandler, serving
 
 PROGRAM = """
 import django
@@ -37,7 +37,7 @@ class Collector(ThreadingHTTPServer):
         self.received: dict[str, bytes] = {}
 
 
-class Handler(Quiet):
+class Handler(QuietHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":

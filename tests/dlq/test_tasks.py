@@ -173,7 +173,7 @@ def test_retry_due_continues_after_a_failed_retry(in_hotel: Hotel, lamp: Lamp) -
 
 
 @pytest.fixture
-def worker(transactional_db: None, redis_url: str, unkept_connections: None) -> Iterator[None]:
+def worker(transactional_db: None, redis_url: str, unpersistent_connections: None) -> Iterator[None]:
     with start_worker(app, perform_ping_check=False, pool="solo", loglevel="WARNING"):
         yield
 

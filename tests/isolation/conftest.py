@@ -31,7 +31,7 @@ def small_database() -> Iterator[IsolationDatabase]:
 def single_connection_pooler(small_database: IsolationDatabase) -> Iterator[servers.PgBouncer]:
     """Start a pooler with one server connection, so that state left by one statement affects the next."""
     if servers.find_pgbouncer() is None:
-        servers.demand_or_skip("pgbouncer")
+        servers.skip_or_fail_in_ci("pgbouncer")
     with servers.PgBouncer(small_database.runtime_url, pool_size=1) as bouncer:
         yield bouncer
 

@@ -29,7 +29,7 @@ def test_direct_connection_check_with_a_transaction_pooler_reports_e025(
     assert checks.check_direct_connection(databases=DEFAULT) == []
     assert checks.check_direct_connection(databases=None) == []
     if servers.find_pgbouncer() is None:
-        servers.demand_or_skip("pgbouncer")
+        servers.skip_or_fail_in_ci("pgbouncer")
     for size in (1, 3):
         with servers.PgBouncer(connected.superuser_url, pool_size=size) as bouncer:
             monkeypatch.setattr(

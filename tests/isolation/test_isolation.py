@@ -73,7 +73,7 @@ def test_workload_through_a_transaction_pooler_reaches_no_other_hotel(
     database: IsolationDatabase, pool_size: int
 ) -> None:
     if servers.find_pgbouncer() is None:
-        servers.demand_or_skip("pgbouncer")
+        servers.skip_or_fail_in_ci("pgbouncer")
     with servers.PgBouncer(database.runtime_url, pool_size=pool_size) as bouncer:
         result = run_workload(
             WorkloadPlan(engine=OURS, url=bouncer.url, database=asdict(database), operations=OPERATIONS)
@@ -92,7 +92,7 @@ def test_workload_without_a_pooler_reaches_no_other_hotel(database: IsolationDat
 def test_workload_without_hotel_roles_reaches_no_other_hotel(database: IsolationDatabase) -> None:
     """With DATABASE_ROLES off only the search_path isolates hotels. The login may read everything."""
     if servers.find_pgbouncer() is None:
-        servers.demand_or_skip("pgbouncer")
+        servers.skip_or_fail_in_ci("pgbouncer")
     with servers.PgBouncer(database.superuser_url, pool_size=3) as bouncer:
         plan = WorkloadPlan(
             engine=OURS, url=bouncer.url, database=asdict(database), operations=OPERATIONS, roles=False
@@ -105,7 +105,7 @@ def test_workload_without_hotel_roles_reaches_no_other_hotel(database: Isolation
 def test_workload_with_django_tenants_reaches_other_hotels(database: IsolationDatabase) -> None:
     """The negative control. Its login may read everything, as with django-tenants."""
     if servers.find_pgbouncer() is None:
-        servers.demand_or_skip("pgbouncer")
+        servers.skip_or_fail_in_ci("pgbouncer")
     with servers.PgBouncer(database.superuser_url, pool_size=3) as bouncer:
         plan = WorkloadPlan(
             engine=PEER,

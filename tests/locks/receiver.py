@@ -6,33 +6,33 @@ import hmac
 import json
 from typing import Any
 
-from tests.web import Peer, Quiet
+from tests.web import QuietHandler, ScriptedServer
 
 
-class WebhookHandler(Quiet):
+class WebhookHandler(QuietHandler):
     server: "Receiver"
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
-        match self.server.next_answer():
+        match self.server.next_response():
             case int(status):
-                self.begin(status, **{"Content-Length": "0"})
+                self.send_head(status, **{"Content-Length": "0"})
             case "redirect":
-                self.begin(307, Location=f"{self.server.address}/elsewhere", **{"Content-Length": "0"})
+                self.send_head(307, Location=f"{self.server.address}/elsewhere", **{"Content-Length": "0"})
             case "hang":
-                self.server.over.wait()
+                self.server.closed.wait()
             case "drip":
-                while not self.server.over.wait(0.05):
+                while not self.server.closed.wait(0.05):
                     self.wfile.write(b"H")
             case "drop":
                 self.close_connection = True
 
 
-class Receiver(Peer):
+class Receiver(ScriptedServer):
     """An HTTP server that receives webhooks.
 
-    Each item of `answers` is the status of a response, or one of `hang`, `drip`, `drop` and `redirect`.
+    Each item of `responses` is the status of a response, or one of `hang`, `drip`, `drop` and `redirect`.
     """
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from locks.models import Allocation
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import fill_200_rooms
-from tests.servers import demand_or_skip
+from tests.servers import skip_or_fail_in_ci
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
-        demand_or_skip("chromium")
+        skip_or_fail_in_ci("chromium")
     # Playwright runs an event loop in this thread, which makes Django refuse database access and use another connection
     # inside. Therefore the connection is closed both before and after.
     connection.close()

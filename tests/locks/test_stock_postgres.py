@@ -36,7 +36,7 @@ def stock_server(tmp_path: Path) -> Iterator[servers.StockPostgres]:
     """Start a server with default settings from the programs of Debian's packages."""
     programs = servers.debian_postgres()
     if programs is None:
-        servers.demand_or_skip("Debian's PostgreSQL (apt-get install postgresql)")
+        servers.skip_or_fail_in_ci("Debian's PostgreSQL (apt-get install postgresql)")
     home = Path(paths.private_folder(folders.FOLDER / f"stock-{os.getpid()}"))
     server = servers.StockPostgres(home, binaries=programs)
     with ExitStack() as stack:
@@ -58,7 +58,7 @@ def stock_hotel(stock_server: servers.StockPostgres, django_db_blocker: Any) -> 
     with psycopg.connect(stock_server.url(postgres.SUPERUSER)) as superuser:
         row = superuser.execute("SELECT pg_jit_available()").fetchone()
     if row != (True,):
-        servers.demand_or_skip("a PostgreSQL with JIT compilation on by default")
+        servers.skip_or_fail_in_ci("a PostgreSQL with JIT compilation on by default")
     runtime_url = stock_server.url(postgres.RUNTIME)
     migrated = subprocess.run(
         [sys.executable, "-m", "tests.template"],

@@ -27,12 +27,12 @@ pytestmark = pytest.mark.django_db
 def webhook(receiver: Receiver, rooms: list[int], nights: SomeNights) -> Webhook:
     """A webhook with two pending deliveries, one of which has failed once."""
     webhook, _secret = create_webhook(url=receiver.url, event_types=WebhookEvent.values)
-    receiver.answers = [503]
+    receiver.responses = [503]
     for room in rooms[:2]:
         services.acquire_hold(rooms=[room], nights=nights(1))
     send_due()
     receiver.requests.clear()
-    receiver.answers = [204]
+    receiver.responses = [204]
     webhook.refresh_from_db()
     return webhook
 
@@ -93,7 +93,7 @@ def test_final_attempt_while_the_webhook_is_off_pauses_the_delivery_without_a_fa
 def test_delivery_that_failed_before_the_webhook_was_turned_off_stays_in_the_dead_letter_queue(
     receiver: Receiver, webhook: Webhook
 ) -> None:
-    receiver.answers = [503]
+    receiver.responses = [503]
     WebhookDelivery.objects.update(attempts=len(policy.RETRY_DELAYS))
     delivery = WebhookDelivery.objects.order_by("id")[0]
     make_final_webhook_attempt.apply(args=[str(delivery.id)])
@@ -101,7 +101,7 @@ def test_delivery_that_failed_before_the_webhook_was_turned_off_stays_in_the_dea
     assert statuses() == ["failed", "paused"]
     make_final_webhook_attempt.apply(args=[str(delivery.id)])
     assert "The webhook is off. Turn it on" in Failure.objects.latest("id").error_message
-    receiver.answers = [204]
+    receiver.responses = [204]
     turn(webhook, on=True)
     make_final_webhook_attempt.apply(args=[str(delivery.id)])
     send_due()

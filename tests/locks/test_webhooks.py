@@ -42,7 +42,7 @@ def test_deliver_after_a_failed_attempt_sends_the_same_webhook_id_again(
     answer: int | str,
 ) -> None:
     webhook, secret = webhook_and_secret
-    receiver.answers = [answer, 200]
+    receiver.responses = [answer, 200]
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     send_due()
     [delivery] = WebhookDelivery.objects.all()
@@ -65,7 +65,7 @@ def test_deliver_after_a_failed_attempt_sends_the_same_webhook_id_again(
 def test_send_test_delivery_to_a_slow_server_fails_at_the_timeout(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
-    receiver.answers = [answer]
+    receiver.responses = [answer]
     monkeypatch.setattr(policy, "REQUEST_TIMEOUT_SECONDS", 0.4)
     result = send_test_delivery(webhook_and_secret[0].id)
     assert not result.delivered
@@ -76,7 +76,7 @@ def test_send_test_delivery_to_a_slow_server_fails_at_the_timeout(
 def test_deliver_during_the_backoff_sends_no_request(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    receiver.answers = [500]
+    receiver.responses = [500]
     for room in rooms:
         services.acquire_hold(rooms=[room], nights=nights(1))
     send_due()
@@ -89,7 +89,7 @@ def test_deliver_during_the_backoff_sends_no_request(
 def test_deliver_follows_the_retry_schedule_until_only_the_final_attempt_is_left(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    receiver.answers = [500]
+    receiver.responses = [500]
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     [delivery] = WebhookDelivery.objects.all()
     delays = []
@@ -112,7 +112,7 @@ def test_deliver_follows_the_retry_schedule_until_only_the_final_attempt_is_left
 def test_final_attempt_that_fails_is_kept_in_the_dead_letter_queue_and_can_be_retried(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    receiver.answers = [500]
+    receiver.responses = [500]
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     [delivery] = WebhookDelivery.objects.all()
     WebhookDelivery.objects.update(attempts=len(policy.RETRY_DELAYS))
@@ -125,7 +125,7 @@ def test_final_attempt_that_fails_is_kept_in_the_dead_letter_queue_and_can_be_re
         [str(delivery.id)],
     )
     assert "responded with HTTP status 500" in failure.error_message
-    receiver.answers = [200]
+    receiver.responses = [200]
     make_final_webhook_attempt.apply(args=failure.payload["args"])
     delivery.refresh_from_db()
     assert delivery.status == "sent"
@@ -153,7 +153,7 @@ def test_send_webhook_deliveries_enqueues_the_final_attempt_as_a_separate_task(
 def test_response_410_gone_disables_the_webhook_and_pauses_its_deliveries(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    receiver.answers = [410]
+    receiver.responses = [410]
     for room in rooms:
         services.acquire_hold(rooms=[room], nights=nights(1))
     send_due()
@@ -171,7 +171,7 @@ def test_response_410_gone_disables_the_webhook_and_pauses_its_deliveries(
 def test_webhook_that_fails_for_days_is_disabled(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
-    receiver.answers = [503]
+    receiver.responses = [503]
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     with connection.cursor() as cursor:
         cursor.execute("UPDATE locks_webhook SET failing_since = now() - interval '4 days'")

@@ -173,7 +173,7 @@ def test_error_of_a_delivery_is_shown_in_the_language_of_the_reader(
         with pytest.raises(WebhookDeliveryFailed, match=messages["en"]):
             make_final_attempt(delivery.id)
     else:
-        receiver.answers = [answer]
+        receiver.responses = [answer]
         send_due()
     for language, text in messages.items():
         for page in ("", f"{delivery.id}/change/"):
@@ -186,7 +186,7 @@ def test_error_of_a_delivery_is_shown_in_the_language_of_the_reader(
 def test_audit_trail_shows_in_the_language_of_the_reader_why_a_webhook_was_disabled(
     staff: Client, receiver: Receiver, pending_delivery: None
 ) -> None:
-    receiver.answers = [410]
+    receiver.responses = [410]
     send_due()
     for language, text in (
         ("en", "was turned off: its server responded with 410 Gone"),

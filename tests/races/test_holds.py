@@ -19,7 +19,7 @@ from locks.models import Allocation
 from tenants.models import Hotel
 from tests.races import overlaps
 from tests.races.crowd import Granted, Plan
-from tests.servers import PgBouncer, demand_or_skip, find_pgbouncer
+from tests.servers import PgBouncer, find_pgbouncer, skip_or_fail_in_ci
 
 #: `make chaos` asks for many more.
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "25"))
@@ -80,7 +80,7 @@ def plan(in_hotel: Hotel, tmp_path: Path) -> Plan:
 def pooler(db: None, settings: Any) -> Iterator[PgBouncer]:
     """One of this test's own: while it lives it keeps the database open, which is to be made anew afterwards."""
     if find_pgbouncer() is None:
-        demand_or_skip("pgbouncer")
+        skip_or_fail_in_ci("pgbouncer")
     with PgBouncer(settings.DATABASE_URL, pool_size=3) as bouncer:
         yield bouncer
 

@@ -20,7 +20,7 @@ from tenants.models import Hotel
 from tests.reminders.conftest import Clock
 from tests.reminders.provider_payloads import ANYMAIL, SHAPES, TO, amazon_subscribes, metadata, tell
 from tests.servers import MailServer
-from tests.web import Quiet, listening, serving
+from tests.web import QuietHandler, listening, serving
 
 pytestmark = pytest.mark.django_db
 Book = Callable[..., Reservation]
@@ -158,10 +158,10 @@ def sns(settings: Any) -> Iterator[list[dict[str, list[str]]]]:
     """What Amazon's other service was asked, which says to whom it may tell of mails."""
     asked: list[dict[str, list[str]]] = []
 
-    class Api(Quiet):
+    class Api(QuietHandler):
         def do_POST(self) -> None:
             asked.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-            self.begin(200, **{"Content-Length": str(len(CONFIRMED))})
+            self.send_head(200, **{"Content-Length": str(len(CONFIRMED))})
             self.wfile.write(CONFIRMED)
 
     with serving(listening(Api)) as server:

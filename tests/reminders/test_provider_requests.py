@@ -20,7 +20,7 @@ from reminders.sending import batch
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
 from tests.reminders.provider_payloads import SECRET, SHAPES, tell
-from tests.web import Quiet, serving
+from tests.web import QuietHandler, serving
 
 pytestmark = pytest.mark.django_db
 Told = Callable[[str, dict[str, str]], Any]
@@ -55,7 +55,7 @@ class Provider(ThreadingHTTPServer):
         }  # fmt: skip
 
 
-class Request(Quiet):
+class Request(QuietHandler):
     server: Provider
 
     def do_POST(self) -> None:

@@ -22,7 +22,7 @@ from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
 from tests.reminders.provider_payloads import ANYMAIL, SECRET, SHAPES, mailgun, metadata, postmark, tell
 from tests.servers import MailServer
-from tests.web import Quiet, listening, serving
+from tests.web import QuietHandler, listening, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Book = Callable[..., Reservation]
@@ -191,7 +191,7 @@ def api_of_postmark(settings: Any) -> Iterator[list[dict[str, Any]]]:
     """What was asked of Postmark's API, which answers as the real one does."""
     asked: list[dict[str, Any]] = []
 
-    class Api(Quiet):
+    class Api(QuietHandler):
         def do_POST(self) -> None:
             asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             said = {"ErrorCode": 0, "Message": "OK", "MessageID": "883953f4", "To": asked[-1]["To"]}

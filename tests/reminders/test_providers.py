@@ -11,7 +11,7 @@ from reminders.models import Reminder, Reservation
 from reminders.sending import batch
 from reminders.services.reminders import send_now, settle_unknown
 from tests.reminders.conftest import Clock
-from tests.web import Quiet, serving
+from tests.web import QuietHandler, serving
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ class Provider(ThreadingHTTPServer):
         self.statuses: list[int] = []
 
 
-class Request(Quiet):
+class Request(QuietHandler):
     server: Provider
 
     def do_POST(self) -> None:

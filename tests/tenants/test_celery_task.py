@@ -53,7 +53,7 @@ def clear_runs() -> None:
 
 
 @pytest.fixture
-def worker(db: None, unkept_connections: None) -> Iterator[Any]:
+def worker(db: None, unpersistent_connections: None) -> Iterator[Any]:
     """Start a worker with two threads on the test's Redis."""
     app.conf.update(broker_url=settings.REDIS_URL)
     with start_worker(

@@ -1,42 +1,44 @@
 """A channel for tests: an HTTP server on loopback that publishes a calendar or misbehaves."""
 
-from tests.web import Peer, Quiet
+from tests.web import QuietHandler, ScriptedServer
 
 TOKEN = "s3cr3t-t0ken"
 
 
-class _Handler(Quiet):
+class _Handler(QuietHandler):
     server: "Channel"
 
     def do_GET(self) -> None:
         channel = self.server
         channel.requests.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
-        match channel.next_answer():
+        match channel.next_response():
             case 200:
                 known = self.headers.get("If-None-Match") == channel.etag
-                self.begin(304 if known else 200, ETag=channel.etag, **{"Last-Modified": "Tue, 01 May 2030"})
+                self.send_head(
+                    304 if known else 200, ETag=channel.etag, **{"Last-Modified": "Tue, 01 May 2030"}
+                )
                 self.wfile.write(b"" if known else channel.content)
             case int(status):
-                self.begin(status)
+                self.send_head(status)
             case "hang":
-                channel.over.wait(30)
+                channel.closed.wait(30)
             case "drip":
-                self.begin(200)
-                while not channel.over.wait(0.1):
+                self.send_head(200)
+                while not channel.closed.wait(0.1):
                     self.wfile.write(b" ")
             case "short":
-                self.begin(200, **{"Content-Length": "100000"})
+                self.send_head(200, **{"Content-Length": "100000"})
                 self.wfile.write(channel.content)
             case "endless":
-                self.begin(200)
-                while not channel.over.is_set():
+                self.send_head(200)
+                while not channel.closed.is_set():
                     self.wfile.write(b"X" * 65_536)
             case str(where):
-                self.begin(302, Location=where)
+                self.send_head(302, Location=where)
 
 
-class Channel(Peer):
-    """The server. Each of `answers` is a status, `hang`, `drip`, `short`, `endless`, or the target of a redirect.
+class Channel(ScriptedServer):
+    """The server. Each of `responses` is a status, `hang`, `drip`, `short`, `endless`, or the target of a redirect.
 
     200 sends the calendar, or 304 if the client has this version.
     """

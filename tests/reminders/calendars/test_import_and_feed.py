@@ -18,7 +18,7 @@ from tenants.access import api_keys
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
-from tests.web import Quiet, listening, serving
+from tests.web import QuietHandler, listening, serving
 
 pytestmark = pytest.mark.django_db
 FEED = "/api/v1/reservations.ics"
@@ -188,7 +188,7 @@ def test_import_accepts_json_and_requires_the_write_scope(api: APIClient, hotel:
 def channel() -> Iterator[str]:
     """Return the URL of a calendar on a local server."""
 
-    class Handler(Quiet):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             exists = self.path == "/feed.ics"
             self.send_response(200 if exists else 404)

@@ -106,7 +106,7 @@ def test_next_sync_is_half_an_hour_later_after_success_and_failure(
     linked: LinkedCalendar, channel: Channel
 ) -> None:
     for answer in (200, 500):
-        channel.answers = [answer]
+        channel.responses = [answer]
         before = datetime.now(UTC)
         sync(linked)
         assert timedelta(minutes=30) <= due_at() - before <= timedelta(minutes=34)
@@ -239,7 +239,7 @@ def test_download_error_is_reported_without_the_secret_url(
     message: str,
 ) -> None:
     monkeypatch.setattr(download, "TIMEOUT", 1.0)
-    channel.answers = answers
+    channel.responses = answers
     assert message in sync_error(linked)
     assert linked.consecutive_failures == 1
     assert linked.last_success_at is None
@@ -256,7 +256,7 @@ def test_errors_are_displayed_in_the_language_of_the_reader(
     services.close_room(room=room.id, nights=nights, reason="paint")
     channel.content = calendar(STAY, RECURRING, BACKWARDS).encode()
     sync(linked)
-    channel.answers = [404]
+    channel.responses = [404]
     sync(linked)
     spanish = {"Accept-Language": "es"}
     page = staff.get(f"{ADMIN}{linked.id}/change/", headers=spanish).content.decode()
@@ -283,7 +283,7 @@ def test_errors_are_displayed_in_the_language_of_the_reader(
 def test_redirects_are_followed_to_public_addresses_only(
     linked: LinkedCalendar, channel: Channel, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    channel.answers = ["/other.ics", 200]
+    channel.responses = ["/other.ics", 200]
     assert sync_report(linked)["created"] == 1
     assert [request["path"] for request in channel.requests] == [f"/export.ics?s={TOKEN}", "/other.ics"]
     settings.ALLOW_PRIVATE_ADDRESSES = False
@@ -308,7 +308,7 @@ def test_redirects_are_followed_to_public_addresses_only(
 def test_repeated_failures_create_one_entry_in_the_dead_letter_queue(
     linked: LinkedCalendar, channel: Channel, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    channel.answers = [404]
+    channel.responses = [404]
     delayed: list[str] = []
     monkeypatch.setattr(sync_calendar, "delay", delayed.append)
     for _ in range(calendar_services.FAILURES_BEFORE_ALERT + 3):
@@ -318,7 +318,7 @@ def test_repeated_failures_create_one_entry_in_the_dead_letter_queue(
     failure = Failure.objects.get()
     assert failure.name == "reminders.tasks.sync_calendar"
     assert TOKEN not in json.dumps(failure.payload) + failure.error_message
-    channel.answers = [200]
+    channel.responses = [200]
     assert sync_report(linked)["created"] == 1
     assert (linked.error_message, linked.consecutive_failures) == ("", 0)
 
@@ -328,7 +328,7 @@ def test_url_is_stored_encrypted_and_never_logged(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         sync(linked)
-        channel.answers = [500]
+        channel.responses = [500]
         sync(linked)
     assert TOKEN not in caplog.text
     with connection.cursor() as cursor:
@@ -418,7 +418,7 @@ def test_admin_links_shows_and_unlinks_a_calendar(
     assert b"not imported yet" in staff.get(ADMIN).content
     sync(linked_calendar)
     assert b"Events: 1 (1 created" in staff.get(ADMIN).content
-    channel.answers = [404]
+    channel.responses = [404]
     sync(linked_calendar)
     for page in (ADMIN, f"{ADMIN}{linked_calendar.id}/change/"):
         content = staff.get(page).content.decode()
