@@ -1,1 +1,1 @@
-"""The conventions of the REST interface, written once: what an app's `api.py` derives from."""
+"""The conventions of the REST API: base classes, errors, pagination, rate limits, idempotency and documentation."""

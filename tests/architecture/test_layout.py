@@ -17,8 +17,6 @@ IMPORTED_BY_NAME = frozenset({"apps", "cards", "development", "personal_data", "
 
 #: Folders that still have too many modules. The list may only get shorter.
 LARGE_FOLDERS = frozenset({"locks"})
-#: Small modules that are still to be merged. The list may only get shorter.
-SMALL_MODULES = frozenset({"locks.waiting_list.policy", "reminders.mail.string_template"})
 
 
 def lines_of(path: Path) -> int:
@@ -53,7 +51,7 @@ def test_small_modules_with_one_importer_are_merged_into_it() -> None:
         and lines_of(path) < MERGED_BELOW_LINES
         and [layer_of(importer) for importer in importers.get(module, ())] == [layer_of(module)]
     }
-    assert {module: by for module, by in small.items() if module not in SMALL_MODULES} == {}
+    assert small == {}
 
 
 def test_modules_do_not_import_stars() -> None:

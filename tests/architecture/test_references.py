@@ -34,15 +34,6 @@ OTHER_FILES = frozenset({"Alpine.js", "schema/after.sql", "schema/before.sql"})
 OTHER_CONSTANTS = frozenset({"TENANT_LIMIT_SET_CALLS", "TIME_WAIT"})
 #: A Django permission, or the id of a system check.
 _PERMISSION_OR_CHECK = re.compile(r"\w+\.(?:(?:add|change|delete|view)_\w+|[EW]\d{3})")
-#: References that are still to be corrected. The list may only get shorter.
-EXCEPTIONS = frozenset(
-    {
-        ("README.md", "data/README.md"),
-        ("tenants/database/backend/base.py", "tenants/database/README.md"),
-    }
-)
-#: Folders that still refer to documents outside the repository. The list may only get shorter.
-OUTSIDE_REFERENCES_IN = ("tenants/",)
 #: CI uses public data beside the project where it is present.
 PUBLIC_DATA = frozenset({(".ci/run", "../shared")})
 
@@ -115,7 +106,7 @@ def test_files_that_are_referred_to_exist() -> None:
         for path, name in references(_FILE)
         if name not in OTHER_FILES and not file_exists(name) and not dotted_name_exists(name)
     }
-    assert sorted(missing - EXCEPTIONS) == []
+    assert sorted(missing) == []
 
 
 @cache
@@ -212,7 +203,6 @@ def test_nothing_refers_to_documents_outside_the_repository() -> None:
     found = {
         (str(path.relative_to(ROOT)), word)
         for path in project_files()
-        if not str(path.relative_to(ROOT)).startswith(OUTSIDE_REFERENCES_IN)
         for word in re.findall(r"\bDESIGN\b|\bLAYOUT\.md\b|\bSTYLE\.md\b", path.read_text())
     }
     assert sorted(found - PUBLIC_DATA) == []

@@ -27,13 +27,6 @@ HINT = "Add the message to the .po file, translate it, and run `manage.py compil
 GETTEXT = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 _TEMPLATE_MESSAGE = re.compile(r"""{%-?\s*(?:translate|trans)\s+(?:"([^"]+)"|'([^']+)')""")
 
-#: Modules whose error titles are still to be made translatable. The list may only get shorter.
-UNTRANSLATED_ERRORS = frozenset(
-    {
-        "locks.waiting_list.errors",
-        "locks.webhooks.errors",
-    }
-)
 #: Labels that are still to be translated. The list may only get shorter.
 UNTRANSLATED_LABELS = frozenset(
     {"locks.waiting_list.admin.WaitingListEntryAdmin: offer_seconds.verbose_name"}
@@ -128,7 +121,6 @@ def test_titles_of_domain_errors_are_translated() -> None:
         f"{error.__module__}.{error.__name__}"
         for error in subclasses(DomainError)
         if error.__module__.partition(".")[0] in PACKAGES
-        and error.__module__ not in UNTRANSLATED_ERRORS
         and "title" in vars(error)
         and untranslated(error.title)
     ]
