@@ -1,5 +1,6 @@
 """Tests that every error of the REST API is a problem document."""
 
+import re
 from collections.abc import Callable
 from html import unescape
 from typing import Any
@@ -10,7 +11,9 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from hotelagent.rest.problems import all_problems
+from tenants.errors import DomainError
 from tenants.models import Hotel
+from tests.architecture.test_translations import subclasses
 from tests.interfaces.conftest import HOST
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
@@ -142,3 +145,9 @@ def test_title_and_detail_are_in_the_language_of_the_client(client: APIClient) -
 def test_page_of_a_problem_is_in_english(hotel: Hotel) -> None:
     browser = Client(SERVER_NAME=HOST, headers={"Accept-Language": "es"})
     assert "The request is malformed" in browser.get("/problems/bad-request").text
+
+
+def test_code_of_each_domain_error_is_its_class_name_in_kebab_case() -> None:
+    for error in subclasses(DomainError):
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", error.__name__)
+        assert error.code == words.lower() or error.__module__.startswith("tests.")
