@@ -122,9 +122,9 @@ def valid_domain(host: str) -> str:
     platform = settings.PLATFORM_HOST
     if lowered == platform or lowered.endswith(f".{platform}"):
         raise InvalidDomain(
-            _(
-                "Hosts under {platform} belong to the platform. The slug decides the hotel's host there."
-            ).format(platform=platform),
+            _("Hosts under {platform} are reserved. The hotel's host there is formed from its slug.").format(
+                platform=platform
+            ),
             host=host,
         )
     if labels[-1].isdigit():

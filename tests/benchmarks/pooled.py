@@ -123,7 +123,7 @@ def _configure(database: IsolationDatabase, bouncer: PgBouncer, plain_url: str, 
 
 
 def _in_hotel(database: IsolationDatabase, work: Callable[[str], object], prefix: str = "") -> Contestants:
-    """Return functions that enter hotel 1 with each engine and call `work` with its alias."""
+    """Return one function per engine, which enters hotel 1 and calls `work` with the alias of the engine."""
     tenant = database.tenant(1)
     ours, plain, peer = f"{prefix}ours", f"{prefix}plain", f"{prefix}peer"
 

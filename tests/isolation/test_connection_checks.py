@@ -86,7 +86,7 @@ def test_runtime_login_check_with_jit_on_reports_w023_and_the_statement_that_tur
             superuser.execute(statement.replace("SET jit TO off", "RESET jit").encode())
 
 
-def test_connection_settings_check_with_another_engine_and_options_reports_each(
+def test_connection_settings_check_with_unsupported_engine_and_options_reports_each_problem(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert checks.check_connection_settings() == []

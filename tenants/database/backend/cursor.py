@@ -219,7 +219,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
 
 
 def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[list[bytes]]:
-    """Yield batches of the statement bound to each set of parameters. The first set is already bound."""
+    """Yield batches of bound statements, one statement per set of parameters. The first set is already bound."""
     batch, size = [bound.query], len(bound.query)
     for values in params:
         if size > BATCH_BYTES:

@@ -17,7 +17,7 @@ from tenants.lifecycle.backup.manifest import Sequence, Table
 #: Called after each table with its name and the number of its rows.
 Progress = Callable[[str, int], None]
 
-#: Settings that give each value the same text on every server and for every login, without time limits.
+#: Settings under which a value has the same text on every server and for every login, and without time limits.
 _OUTPUT_SETTINGS = (
     "SET LOCAL datestyle TO 'ISO, YMD'",
     "SET LOCAL intervalstyle TO 'postgres'",

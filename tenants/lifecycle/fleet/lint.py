@@ -97,7 +97,7 @@ def find_problems() -> list[Finding]:
 
 
 def _find_linted_migrations(loader: MigrationLoader) -> list[tuple[str, str]]:
-    """Return the project's migrations except those marked `initial`, which run when no code is running yet."""
+    """Return the project's migrations except those marked `initial`, which run before any code uses the tables."""
     our_apps = {
         app.label
         for app in apps.get_app_configs()

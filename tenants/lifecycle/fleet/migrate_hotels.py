@@ -127,7 +127,7 @@ class DjangoMigration:
         self.migrator: SchemaMigrator | None = None
 
     def __call__(self, hotel: Hotel) -> None:
-        # Created from this thread's first hotel. A hotel that another thread has migrated would have no plan left.
+        # The plan comes from this thread's first hotel. The plan of a hotel that is already migrated would be empty.
         self.migrator = self.migrator or SchemaMigrator(hotel.tenant)
         _store_version(hotel, "")  # If the process is killed now, the hotel counts as behind.
         migrator = self.migrator
