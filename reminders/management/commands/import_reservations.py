@@ -37,9 +37,9 @@ room and reminders follow. An empty cell or a missing column leaves the stored v
 not in the file stay as they are, so export cancelled bookings too. To finish an import that was interrupted, run it
 again.
 
-A booking without a guest name or e-mail address is stored without it. Reminders are skipped as long as the
-reservation has no e-mail address. Rows that can't be imported are listed with their line and the reason, and do not
-stop the import."""
+A booking without a guest name or e-mail address is stored without it. Its reminders are skipped as long
+as the reservation has no e-mail address. Rows that can't be imported are listed with their line and the reason. They do
+not stop the import."""
     epilog = """\
 examples:
   Check a file before the first import:
@@ -49,7 +49,7 @@ examples:
   Import the bookings of one of the hotels in a file, and print the result for a script:
     manage.py import_reservations group.csv.gz --hotel resort --property "Resort Hotel" --json
 
-exit status:
+exit codes:
   0  The file was imported. Some rows may have been rejected.
   1  The file can't be read, or an error stopped the import.
   2  The hotel does not exist, or an option is not valid."""
@@ -59,28 +59,32 @@ exit status:
         return super().create_parser(prog_name, subcommand, epilog=self.epilog, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="CSV file. Its first line has the column names.")
-        parser.add_argument("--hotel", required=True, metavar="SLUG", help="hotel that receives the bookings")
+        parser.add_argument("file", type=Path, help="A CSV file. Its first line has the column names.")
+        parser.add_argument(
+            "--hotel", required=True, metavar="SLUG", help="The hotel into which the file is imported."
+        )
         parser.add_argument(
             "--property", default="", metavar="NAME",
-            help='import only rows with this value in the column "hotel" or "property"',
+            help='Import only rows with this value in the column "hotel" or "property".',
         )  # fmt: skip
         parser.add_argument(
             "--map", action="append", default=[], metavar="FIELD=COLUMN", dest="columns",
-            help="column of a field that is not recognised by its name; can be repeated",
+            help="The column of a field that is not recognised by its name. Can be repeated.",
         )  # fmt: skip
-        parser.add_argument("--encoding", default="", help="such as utf-8 or cp1252 (default: detected)")
-        parser.add_argument("--delimiter", default="", help="character between the cells (default: detected)")
+        parser.add_argument("--encoding", default="", help="Such as utf-8 or cp1252 (default: detected).")
         parser.add_argument(
-            "--dry-run", action="store_true", help="read the file and count, but store nothing"
+            "--delimiter", default="", help="The character between the cells (default: detected)."
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Read the file and count, but store nothing."
         )
         parser.add_argument(
             "--rejects",
             type=Path,
             metavar="FILE",
-            help="write the rejected rows and the reasons to a CSV file",
+            help="Write the rejected rows and the reasons to a CSV file.",
         )
-        parser.add_argument("--json", action="store_true", help="print the result as a JSON object")
+        parser.add_argument("--json", action="store_true", help="Print the result as a JSON object.")
 
     def handle(self, **options: Any) -> None:
         actor = Actor(kind="command", id="import_reservations", label="import_reservations")
