@@ -5,7 +5,7 @@ from hotelagent.core.metrics import counter, histogram
 PLANNED = counter("hotelagent_reminders_planned_total", "Planned reminders by status.", labels=["status"])
 OUTCOMES = counter(
     "hotelagent_reminders_total",
-    "Processed reminders by outcome: sent, unknown, failed, skipped or put_back (scheduled again).",
+    "Processed reminders by outcome: sent, unknown, failed, skipped, postponed or server_unavailable.",
     labels=["outcome"],
 )
 SKIPPED = counter("hotelagent_reminders_skipped_total", "Skipped reminders by reason.", labels=["reason"])

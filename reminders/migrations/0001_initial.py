@@ -148,7 +148,7 @@ class Migration(migrations.Migration):
                         choices=[("arrival", "before arrival"), ("departure", "after departure")],
                         default="arrival",
                         max_length=9,
-                        verbose_name="counts",
+                        verbose_name="timing",
                     ),
                 ),
                 ("offset_days", models.PositiveSmallIntegerField(default=0, verbose_name="days")),
@@ -156,17 +156,20 @@ class Migration(migrations.Migration):
                     "offset_hours",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="Added to the days. 0 days and 36 hours: 36 hours from the time below.",
+                        help_text="Added to the days. 0 days and 36 hours: 36 hours before or after the local time below.",
                         verbose_name="hours",
                     ),
                 ),
-                ("send_at", models.TimeField(help_text="By the hotel's clock.", verbose_name="local time")),
+                (
+                    "send_at",
+                    models.TimeField(help_text="In the hotel's time zone.", verbose_name="local time"),
+                ),
                 (
                     "window_hours",
                     models.PositiveSmallIntegerField(
                         default=12,
-                        help_text="How long after its moment it may still go.",
-                        verbose_name="window, hours",
+                        help_text="How long after the planned time the reminder may still be sent.",
+                        verbose_name="send window (hours)",
                     ),
                 ),
                 (
@@ -188,7 +191,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         default=list,
                         size=None,
-                        verbose_name="only room types",
+                        verbose_name="room types",
                     ),
                 ),
                 (
@@ -198,16 +201,16 @@ class Migration(migrations.Migration):
                         blank=True,
                         default=list,
                         size=None,
-                        verbose_name="only sources",
+                        verbose_name="sources",
                     ),
                 ),
                 (
                     "min_nights",
-                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="at least nights"),
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="minimum nights"),
                 ),
                 (
                     "max_nights",
-                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="at most nights"),
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="maximum nights"),
                 ),
                 (
                     "guests",
@@ -226,7 +229,7 @@ class Migration(migrations.Migration):
                     "order",
                     models.PositiveSmallIntegerField(
                         default=10,
-                        help_text="Of two rules for one day, the lower number comes first.",
+                        help_text="If a guest gets several reminders on one day, the lowest number is sent first.",
                         verbose_name="order",
                     ),
                 ),
@@ -234,9 +237,9 @@ class Migration(migrations.Migration):
                     "guest_cap",
                     models.PositiveSmallIntegerField(
                         blank=True,
-                        help_text="Not sent to who would get more mails of the hotel that day. Empty: always sent.",
+                        help_text="Skipped if the guest would receive more than this many e-mails that day. Leave blank for no limit.",
                         null=True,
-                        verbose_name="mails a day",
+                        verbose_name="daily limit per guest",
                     ),
                 ),
                 ("revision", models.UUIDField(default=uuid.uuid4, editable=False)),
@@ -271,7 +274,7 @@ class Migration(migrations.Migration):
                 ),
                 ("arrival", models.DateField(verbose_name="arrival")),
                 ("planned_for", models.DateTimeField(verbose_name="planned for")),
-                ("send_until", models.DateTimeField(verbose_name="not after")),
+                ("send_until", models.DateTimeField(verbose_name="send until")),
                 (
                     "status",
                     models.CharField(
@@ -294,17 +297,17 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         choices=[
-                            ("late_booking", "booked too late for it"),
-                            ("window_passed", "its window passed before it could go"),
-                            ("no_email", "the guest has no e-mail address"),
-                            ("suppressed", "the address is on the suppression list"),
-                            ("reservation_changed", "the reservation no longer calls for it"),
-                            ("guest_cap", "the guest has enough mails that day"),
+                            ("late_booking", "booked too late"),
+                            ("window_passed", "send window has ended"),
+                            ("no_email", "no e-mail address"),
+                            ("suppressed", "address on the suppression list"),
+                            ("reservation_changed", "rule no longer applies to the reservation"),
+                            ("guest_cap", "daily limit of e-mails reached"),
                             ("manual", "set manually"),
                         ],
                         default="",
                         max_length=20,
-                        verbose_name="skipped because",
+                        verbose_name="skip reason",
                     ),
                 ),
                 ("attempts", models.PositiveSmallIntegerField(default=0, verbose_name="attempts")),
@@ -317,7 +320,7 @@ class Migration(migrations.Migration):
                 ("opened_at", models.DateTimeField(null=True, verbose_name="opened")),
                 (
                     "recipient",
-                    models.CharField(blank=True, default="", max_length=254, verbose_name="sent to"),
+                    models.CharField(blank=True, default="", max_length=254, verbose_name="recipient"),
                 ),
                 ("last_error", models.JSONField(null=True, verbose_name="last error")),
                 (

@@ -1,4 +1,4 @@
-"""Each mail, what became of it, and the addresses that get none."""
+"""Reminders and the suppression list."""
 
 from django.db import models
 from django.db.models.functions import Lower, Now
@@ -11,7 +11,11 @@ from reminders.models.rules import Rule
 
 
 class ReminderStatus(models.TextChoices):
-    """`UNKNOWN`: the mail server may have taken it and hung up before it said so. Never sent again blindly."""
+    """The status of a reminder. `reminders.sending.states` has the transitions.
+
+    `UNKNOWN` means that the mail server may have accepted the message but did not confirm it. Such a reminder is
+    never sent again automatically.
+    """
 
     SCHEDULED = "scheduled", _("scheduled")
     SENDING = "sending", _("sending")
@@ -23,21 +27,25 @@ class ReminderStatus(models.TextChoices):
 
 
 class SkipReason(models.TextChoices):
-    LATE_BOOKING = "late_booking", _("booked too late for it")
-    WINDOW_PASSED = "window_passed", _("its window passed before it could go")
-    NO_EMAIL = "no_email", _("the guest has no e-mail address")
-    SUPPRESSED = "suppressed", _("the address is on the suppression list")
-    RESERVATION_CHANGED = "reservation_changed", _("the reservation no longer calls for it")
-    GUEST_CAP = "guest_cap", _("the guest has enough mails that day")
+    """Why a reminder was not sent."""
+
+    LATE_BOOKING = "late_booking", _("booked too late")
+    WINDOW_PASSED = "window_passed", _("send window has ended")
+    NO_EMAIL = "no_email", _("no e-mail address")
+    SUPPRESSED = "suppressed", _("address on the suppression list")
+    RESERVATION_CHANGED = "reservation_changed", _("rule no longer applies to the reservation")
+    GUEST_CAP = "guest_cap", _("daily limit of e-mails reached")
     MANUAL = "manual", _("set manually")
 
 
 class Reminder(models.Model):
-    """One mail of one rule about one arrival: the unique key is what keeps it from going twice.
+    """One e-mail for one reservation and rule.
 
-    A claim is (id, attempts): `attempts` grows with each claim, so a worker that lost its claim finds no row
-    to write to. `transmission_started_at` is set, and committed, before the mail's first byte goes out: a claim that
-    died without it was certainly not sent, one that died with it is unknown.
+    The unique constraint allows one reminder per reservation, rule and arrival date, so it is not sent twice.
+
+    A claim is the pair of `id` and `attempts`. `attempts` grows with each claim, so the statements of a worker that
+    has lost its claim match no row. `transmission_started_at` is committed before the first byte of the message is
+    sent: if a worker stops before it is set, nothing was sent, and if it stops afterwards, the outcome is unknown.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -49,22 +57,21 @@ class Reminder(models.Model):
     )
     arrival = models.DateField(_("arrival"))
     planned_for = models.DateTimeField(_("planned for"))
-    #: It must not go after this moment.
-    send_until = models.DateTimeField(_("not after"))
+    send_until = models.DateTimeField(_("send until"))
     status = models.CharField(
         _("status"), max_length=9, choices=ReminderStatus, default=ReminderStatus.SCHEDULED
     )
     skip_reason = models.CharField(
-        _("skipped because"), max_length=20, choices=SkipReason, blank=True, default=""
+        _("skip reason"), max_length=20, choices=SkipReason, blank=True, default=""
     )
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     claimed_at = models.DateTimeField(_("claimed"), null=True)
     transmission_started_at = models.DateTimeField(_("transmission started"), null=True)
     sent_at = models.DateTimeField(_("sent"), null=True)
-    #: For the first time, as a provider told that counts this.
+    #: When the message was opened first, if the provider reports it.
     opened_at = models.DateTimeField(_("opened"), null=True)
-    recipient = models.CharField(_("sent to"), max_length=254, blank=True, default="")
-    #: As `hotelagent.core.messages` keeps it.
+    recipient = models.CharField(_("recipient"), max_length=254, blank=True, default="")
+    #: The JSON form of a message (`hotelagent.core.messages.message_to_json`).
     last_error = models.JSONField(_("last error"), null=True)
 
     class Meta:
@@ -87,6 +94,8 @@ class Reminder(models.Model):
 
 
 class SuppressionReason(models.TextChoices):
+    """Why an address is on the suppression list."""
+
     BOUNCED = "bounced", _("bounced")
     COMPLAINED = "complained", _("complained")
     UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
@@ -94,7 +103,7 @@ class SuppressionReason(models.TextChoices):
 
 
 class Suppression(models.Model):
-    """An address that the hotel's reminders no longer go to."""
+    """An e-mail address that the hotel sends no reminders to."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     email = models.EmailField(_("e-mail"))

@@ -40,42 +40,49 @@ FIRST_RULES = {
 
 
 class Rule(models.Model):
-    """When guests are written to. How its moment is computed: `reminders.planning.schedule`."""
+    """A rule that determines when a reminder is sent and which reservations it is for.
+
+    `reminders.planning.schedule` computes the times.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(_("name"), max_length=80)
     is_active = models.BooleanField(_("active"), default=True)
-    anchor = models.CharField(_("counts"), max_length=9, choices=RuleAnchor, default=RuleAnchor.ARRIVAL)
+    anchor = models.CharField(_("timing"), max_length=9, choices=RuleAnchor, default=RuleAnchor.ARRIVAL)
     offset_days = models.PositiveSmallIntegerField(_("days"), default=0)
     offset_hours = models.PositiveSmallIntegerField(
         _("hours"),
         default=0,
-        help_text=_("Added to the days. 0 days and 36 hours: 36 hours from the time below."),
+        help_text=_("Added to the days. 0 days and 36 hours: 36 hours before or after the local time below."),
     )
-    send_at = models.TimeField(_("local time"), help_text=_("By the hotel's clock."))
+    send_at = models.TimeField(_("local time"), help_text=_("In the hotel's time zone."))
     window_hours = models.PositiveSmallIntegerField(
-        _("window, hours"), default=12, help_text=_("How long after its moment it may still go.")
+        _("send window (hours)"),
+        default=12,
+        help_text=_("How long after the planned time the reminder may still be sent."),
     )
     late_policy = models.CharField(
         _("late booking"), max_length=8, choices=LateBookingPolicy, default=LateBookingPolicy.SKIP
     )
     room_types = ArrayField(
-        models.CharField(max_length=40), verbose_name=_("only room types"), default=list, blank=True
+        models.CharField(max_length=40), verbose_name=_("room types"), default=list, blank=True
     )
-    sources = ArrayField(
-        models.CharField(max_length=40), verbose_name=_("only sources"), default=list, blank=True
-    )
-    min_nights = models.PositiveSmallIntegerField(_("at least nights"), null=True, blank=True)
-    max_nights = models.PositiveSmallIntegerField(_("at most nights"), null=True, blank=True)
+    sources = ArrayField(models.CharField(max_length=40), verbose_name=_("sources"), default=list, blank=True)
+    min_nights = models.PositiveSmallIntegerField(_("minimum nights"), null=True, blank=True)
+    max_nights = models.PositiveSmallIntegerField(_("maximum nights"), null=True, blank=True)
     guests = models.CharField(_("guests"), max_length=9, choices=GuestFilter, default=GuestFilter.ANY)
     order = models.PositiveSmallIntegerField(
-        _("order"), default=10, help_text=_("Of two rules for one day, the lower number comes first.")
+        _("order"),
+        default=10,
+        help_text=_("If a guest gets several reminders on one day, the lowest number is sent first."),
     )
     guest_cap = models.PositiveSmallIntegerField(
-        _("mails a day"),
+        _("daily limit per guest"),
         null=True,
         blank=True,
-        help_text=_("Not sent to who would get more mails of the hotel that day. Empty: always sent."),
+        help_text=_(
+            "Skipped if the guest would receive more than this many e-mails that day. Leave blank for no limit."
+        ),
     )
     #: A digest of the row, set by a trigger (reminders/sql/reminders_set_revision.sql).
     revision = models.UUIDField(default=uuid4, editable=False)
@@ -101,7 +108,10 @@ class Rule(models.Model):
 
 
 class Template(models.Model):
-    """What a rule's mail says in one language. The layout around it is the same for all."""
+    """The subject and the content of a rule's e-mails in one language.
+
+    The layout around the content is the same for all e-mails (`reminders/mail.html`).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     rule = models.ForeignKey(

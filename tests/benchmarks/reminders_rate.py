@@ -1,6 +1,7 @@
-"""How many reminders a second two worker processes send: due, claimed, rendered, sent, marked and told.
+"""Rate of sending reminders: claimed, rendered, transmitted, stored as sent, and recorded in the audit trail.
 
-All three send the same mails to the same server. django-post-office and bare smtplib know nothing of hotels.
+Two worker processes with five threads each send to an SMTP server on the same machine. The peer, django-post-office,
+sends the same messages to the same server with as many processes and threads. It does not know hotels.
 """
 
 from __future__ import annotations
@@ -8,140 +9,179 @@ from __future__ import annotations
 import statistics
 import time
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default as modern_email
 
-from tests.benchmarks.contestants import Contestant, both
+from tests.benchmarks.contestants import Contestant, both, create_database
 from tests.benchmarks.harness import Row, median_ratio, row
 from tests.benchmarks.sink import Sink, sink
 from tests.servers import Servers
 
-IDS = ("send-rate",)
+IDS = ("send-rate", "send-pipelining")
 
-MAILS = 2_000  # of the peers, in a turn
-#: Hotels, and how many mails are due in each. The real ones (`tests.reminders.test_whole_file`) have 60 and 106 on an
-#: average day, all at one moment; with 4, what counts is that a database connection meets each hotel.
-SHAPES = ((1, 2_000), (500, 4), (500, 20))
+#: Messages that the peer sends per round, and reminders of one hotel per round.
+MESSAGES = 2_000
+#: (hotels, due reminders of each, minimum of our rate divided by the peer's). Real hotels have 60 and 106 reminders on
+#: an average day, all due at the same time. With four, most of the time goes into switching between hotels.
+SHAPES = ((1, MESSAGES, 2.0), (500, 20, 2.0), (500, 4, 1.2))
 ROUNDS = 3
+
+#: For `send-pipelining`: seconds per round trip, reminders per round, rounds, minimum of the rate with pipelining
+#: divided by the rate without.
+ROUND_TRIP = 0.001
+PIPELINING_MESSAGES = 1_000
+PIPELINING_ROUNDS = 7
+PIPELINING_GAIN = 1.1
+
+TIMEOUT = 120  # seconds
 
 
 def measure(ids: list[str]) -> list[Row]:
-    running = Servers(durable=True)  # a mark that a crash forgets is a mail that goes twice
+    """Run the benchmarks with these ids."""
+    rows: list[Row] = []
+    if "send-rate" in ids:
+        rows += _measure_rate()
+    if "send-pipelining" in ids:
+        rows.append(_measure_pipelining())
+    return rows
+
+
+def _measure_rate() -> list[Row]:
     with ExitStack() as stack:
-        stack.callback(running.stop)
-        running.start()
-        server = stack.enter_context(sink(keep=MAILS))
-        # DEBUG=0, as post-office's settings have it and as a deployment has: else Django keeps each statement.
-        mail = {"EMAIL_URL": f"smtp://127.0.0.1:{server.port}", "LOG_LEVEL": "ERROR", "DEBUG": "0"}
+        running = _durable_servers(stack)
+        server = stack.enter_context(sink(keep=MESSAGES))
         ours, peer = stack.enter_context(
             both(running, ours="side_reminders", peer="side_post_office",
-                 peer_settings="tests.benchmarks.peer.post_office", environment=mail)
+                 peer_settings="tests.benchmarks.peer.post_office", environment=_environment(server))
         )  # fmt: skip
-        bare = [Contestant("side_reminders", our_environment(running, mail)) for _ in range(2)]
-        for contestant in bare:
-            stack.callback(contestant.end)
-        pool = stack.enter_context(ThreadPoolExecutor(2))
-        half = max(hotels for hotels, _each in SHAPES) // 2
-        list(pool.map(lambda at: bare[at]("make_hotels", at * half, (at + 1) * half), (0, 1)))
+        ours("create_hotels", max(hotels for hotels, _each, _bar in SHAPES))
         ours("start_workers")
         stack.callback(ours, "stop_workers")
 
-        _ours(ours, server, hotels=1, each=MAILS)
-        mails = [message_from_bytes(raw, policy=modern_email) for raw in server.kept()]
-        rendered = server.kept()
-        _teach(peer, mails[0])
-        by_turn: dict[str, list[float]] = defaultdict(list)
+        _send_reminders(ours, server, hotels=1, each=MESSAGES)
+        messages = [message_from_bytes(raw, policy=modern_email) for raw in server.kept()]
+        _create_peer_template(peer, messages[0])
+        peer_rates: list[float] = []
+        our_rates: dict[tuple[int, int], list[float]] = defaultdict(list)
         for _ in range(ROUNDS):
-            by_turn["post office"].append(_post_office(peer, server, mails))
-            for hotels, each in SHAPES:
-                by_turn[f"{hotels} x {each}"].append(_ours(ours, server, hotels=hotels, each=each))
-            for how in ("messages", "bytes"):
-                by_turn[how].append(_bare(bare, pool, server, rendered, as_messages=how == "messages"))
-    already = statistics.median(by_turn["bytes"])
+            peer_rates.append(_send_with_peer(peer, server, messages))
+            for hotels, each, _bar in SHAPES:
+                rate = _send_reminders(ours, server, hotels=hotels, each=each)
+                our_rates[hotels, each].append(rate)
     return [
-        row("send-rate", f"mails a second, {hotels} hotel(s) of {each} each, 2 processes of 5 threads, "
-            f"PIPELINING offered (ours alone takes it); "
-            f"peer: {name} (ratio: peer's rate over ours; bar: {times} x its rate)",
-            ours=statistics.median(by_turn[f"{hotels} x {each}"]), peer=statistics.median(by_turn[who]),
-            ratio=median_ratio(by_turn[who], by_turn[f"{hotels} x {each}"]), bar=1 / times)
-        for who, name, times in (
-            ("post office", "django-post-office", 3),
-            ("messages", f"bare smtplib, send_message ({already:,.0f} with bytes)", 0.5),
-        )
-        for hotels, each in SHAPES
+        row("send-rate", f"reminders per second, {hotels} hotel(s) with {each} each, 2 processes of 5 threads; "
+            f"peer: django-post-office (ratio: peer / ours; bar: {minimum} x the peer's rate)",
+            ours=statistics.median(our_rates[hotels, each]), peer=statistics.median(peer_rates),
+            ratio=median_ratio(peer_rates, our_rates[hotels, each]), bar=1 / minimum)
+        for hotels, each, minimum in SHAPES
     ]  # fmt: skip
 
 
-def our_environment(running: Servers, more: dict[str, str]) -> dict[str, str]:
-    return {**running.environment("bench_ours", 9), **more}
+def _measure_pipelining() -> Row:
+    """Compare SMTP with and without pipelining (RFC 2920), with a server that needs 1 ms for each reply."""
+    with ExitStack() as stack:
+        running = _durable_servers(stack)
+        # Both use one database. Each has a broker of its own, so that only its workers get the tasks.
+        contestants = []
+        for redis_number, pipelining in ((9, True), (8, False)):
+            server = stack.enter_context(sink(delay=ROUND_TRIP, pipelining=pipelining))
+            contestant = Contestant(
+                "side_reminders",
+                {**running.environment("bench_ours", redis_number), **_environment(server)},
+            )
+            stack.callback(contestant.end)
+            contestants.append((contestant, server))
+        create_database(running, "bench_ours")
+        (first, _server), _second = contestants
+        first("prepare")
+        first("create_hotels", 1)
+        for contestant, server in contestants:
+            contestant("start_workers")
+            stack.callback(contestant, "stop_workers")
+            _send_reminders(contestant, server, hotels=1, each=PIPELINING_MESSAGES)
+        rates: list[list[float]] = [[], []]
+        for number in range(PIPELINING_ROUNDS):
+            for index in (0, 1) if number % 2 else (1, 0):
+                contestant, server = contestants[index]
+                rate = _send_reminders(contestant, server, hotels=1, each=PIPELINING_MESSAGES)
+                rates[index].append(rate)
+    with_pipelining, without = rates
+    return row(
+        "send-pipelining", "reminders per second at 1 ms per round trip, with SMTP pipelining; peer: without "
+        f"(ratio: peer / ours; bar: {PIPELINING_GAIN} x the rate without)",
+        ours=statistics.median(with_pipelining), peer=statistics.median(without),
+        ratio=median_ratio(without, with_pipelining), bar=1 / PIPELINING_GAIN,
+    )  # fmt: skip
 
 
-def _ours(ours: Contestant, server: Sink, *, hotels: int, each: int) -> float:
-    mails = hotels * each
+def _durable_servers(stack: ExitStack) -> Servers:
+    """Start servers on which a commit survives a crash, as the outcome of a message must."""
+    running = Servers(durable=True)
+    stack.callback(running.stop)
+    running.start()
+    return running
+
+
+def _environment(server: Sink) -> dict[str, str]:
+    # Without DEBUG, as in production and in the peer's settings: Django would record every statement.
+    return {"EMAIL_URL": f"smtp://127.0.0.1:{server.port}", "LOG_LEVEL": "ERROR", "DEBUG": "0"}
+
+
+def _send_reminders(ours: Contestant, server: Sink, *, hotels: int, each: int) -> float:
+    """Make reminders due, let the workers send them, and return the reminders per second."""
+    total = hotels * each
     ours("make_due", hotels, each)
-    before, began = server.mails, time.perf_counter()
-    ours("hand_out")
-    while server.mails < before + mails:
-        _patience(began, server.mails - before, of=mails)
-    while ours("left"):
-        _patience(began, server.mails - before, of=mails)
-    return mails / (time.perf_counter() - began)
+    before, started = server.accepted, time.perf_counter()
+    ours("dispatch_due")
+    while server.accepted < before + total:
+        _wait(started, server.accepted - before, total=total)
+    while ours("count_due"):
+        _wait(started, server.accepted - before, total=total)
+    return total / (time.perf_counter() - started)
 
 
-def _post_office(peer: Contestant, server: Sink, mails: list[EmailMessage]) -> float:
-    peer("queue", [_wanted(mail) for mail in mails])
-    before, seconds = server.mails, peer("send")
-    if peer("left") or server.mails != before + MAILS:
-        raise RuntimeError(f"django-post-office has sent {server.mails - before} of {MAILS}.")
-    return MAILS / seconds
-
-
-def _bare(
-    bare: list[Contestant],
-    pool: ThreadPoolExecutor,
-    server: Sink,
-    rendered: list[bytes],
-    *,
-    as_messages: bool,
-) -> float:
-    before = server.mails
-    seconds = max(pool.map(lambda at: bare[at]("send_bare", rendered[at::2], as_messages), (0, 1)))
-    if server.mails != before + MAILS:
-        raise RuntimeError(f"smtplib has sent {server.mails - before} of {MAILS}.")
-    return MAILS / seconds
-
-
-def _patience(began: float, there: int, *, of: int) -> None:
+def _wait(started: float, accepted: int, *, total: int) -> None:
     time.sleep(0.005)
-    if time.perf_counter() - began > 120:
-        raise RuntimeError(f"{there} of {of} mails went in two minutes.")
+    if time.perf_counter() - started > TIMEOUT:
+        raise RuntimeError(f"{accepted} of {total} messages were sent in {TIMEOUT} seconds.")
 
 
-# The same mails from django-post-office: its template is one of ours with the guest taken out.
+def _send_with_peer(peer: Contestant, server: Sink, messages: list[EmailMessage]) -> float:
+    """Queue the messages, let django-post-office send them, and return the messages per second."""
+    peer("queue", [_queued(message) for message in messages])
+    before, seconds = server.accepted, peer("send")
+    if peer("count_unsent") or server.accepted != before + MESSAGES:
+        raise RuntimeError(f"django-post-office sent {server.accepted - before} of {MESSAGES} messages.")
+    return MESSAGES / seconds
 
 
-def _guest(mail: EmailMessage) -> dict[str, str]:
-    number = str(mail["To"]).removeprefix("guest").partition("@")[0]
-    link = str(mail["List-Unsubscribe"] or "").partition("<")[2].partition(">")[0]
+# The peer's template is one of our messages with variables in place of the guest's data.
+
+
+def _guest_of(message: EmailMessage) -> dict[str, str]:
+    number = str(message["To"]).removeprefix("guest").partition("@")[0]
+    link = str(message["List-Unsubscribe"] or "").partition("<")[2].partition(">")[0]
     return {"guest_name": f"Ana Lima {number}", "number": f"R{number}", "unsubscribe": link}
 
 
-def _wanted(mail: EmailMessage) -> tuple[str, dict[str, str], dict[str, str]]:
-    own = {"Message-ID", "Content-Language", "Auto-Submitted", "X-Auto-Response-Suppress", "Reply-To",
-           "List-Unsubscribe", "List-Unsubscribe-Post"}  # fmt: skip
-    return str(mail["To"]), {name: str(mail[name]) for name in own if mail[name]}, _guest(mail)
+def _queued(message: EmailMessage) -> tuple[str, dict[str, str], dict[str, str]]:
+    names = {"Message-ID", "Content-Language", "Auto-Submitted", "X-Auto-Response-Suppress", "Reply-To",
+             "List-Unsubscribe", "List-Unsubscribe-Post"}  # fmt: skip
+    headers = {name: str(message[name]) for name in names if message[name]}
+    return str(message["To"]), headers, _guest_of(message)
 
 
-def _teach(peer: Contestant, mail: EmailMessage) -> None:
-    def template(text: str) -> str:
-        for name, value in _guest(mail).items():
+def _create_peer_template(peer: Contestant, message: EmailMessage) -> None:
+    def with_variables(text: str) -> str:
+        for name, value in _guest_of(message).items():
             if value:
                 text = text.replace(value, f"{{{{ {name} }}}}")
         return text
 
-    parts = {part.get_content_type(): part.get_content() for part in mail.walk() if not part.is_multipart()}
-    peer("make_template", template(str(mail["Subject"])), template(parts["text/plain"]),
-         template(parts["text/html"]), parts["text/calendar"])  # fmt: skip
+    parts = {
+        part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()
+    }
+    peer("create_template", with_variables(str(message["Subject"])), with_variables(parts["text/plain"]),
+         with_variables(parts["text/html"]), parts["text/calendar"])  # fmt: skip

@@ -1,14 +1,11 @@
-"""Sending and the due queue when they are measured. Run by `contestants`, with Django set up."""
+"""The functions of the due queue and of sending that are measured. `contestants` runs them with our settings."""
 
-import smtplib
 import subprocess
 import sys
 import time
 from datetime import timedelta
-from email import message_from_bytes
 from functools import cache
 
-from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -22,18 +19,19 @@ from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
 from tenants.queue import dispatch
 
-GUEST = "guest{}@example.com"
+BATCH_SIZE = 100
 
 
 def prepare() -> None:
+    """Migrate the database."""
     call_command("migrate", verbosity=0)
 
 
 # The due queue.
 
 
-def hotel_rows(count: int) -> None:
-    """So many hotels in all, as far as the queue knows: each with ten items that are not due for an hour."""
+def set_hotel_count(count: int) -> None:
+    """Replace the hotels by `count` rows without schemas, each with ten items that are due in an hour."""
     with platform_context(), connection.cursor() as cursor:
         Hotel.objects.all().delete()
         Hotel.objects.bulk_create(
@@ -48,85 +46,88 @@ def hotel_rows(count: int) -> None:
 
 
 def idle_tick(times: int) -> float:
-    """Seconds a tick that finds nothing due."""
+    """Return the seconds of a tick while nothing is due."""
     with platform_context():
-        began = time.perf_counter()
+        started = time.perf_counter()
         for _ in range(times):
             tasks.tick()
-        return (time.perf_counter() - began) / times
+        return (time.perf_counter() - started) / times
 
 
 def statements_of_idle_tick() -> float:
+    """Return the number of statements of a tick while nothing is due, without BEGIN and COMMIT."""
     with platform_context(), CaptureQueriesContext(connection) as queries:
         tasks.tick()
-    return float(len([q for q in queries if q["sql"] not in ("BEGIN", "COMMIT")]))
+    return float(len([query for query in queries if query["sql"] not in ("BEGIN", "COMMIT")]))
 
 
 def claim(times: int) -> float:
-    """Seconds to claim a hundred that are due; that they are due again afterwards is not counted."""
-    took = 0.0
+    """Return the seconds in which a tick claims a batch. Releasing the items afterwards is not measured."""
+    seconds = 0.0
     with platform_context():
         for _ in range(times):
-            began = time.perf_counter()
+            started = time.perf_counter()
             with transaction.atomic():
-                batches = dispatch.claim(limit=100)
-            took += time.perf_counter() - began
-            if sum(len(batch.ids) for batch in batches) != 100:
-                raise RuntimeError("A hundred were to be due.")
+                batches = dispatch.claim(limit=BATCH_SIZE)
+            seconds += time.perf_counter() - started
+            if sum(len(batch.ids) for batch in batches) != BATCH_SIZE:
+                raise RuntimeError(f"The tick did not claim {BATCH_SIZE} items.")
             for batch in batches:
                 dispatch.release(batch)
-    return took / times
+    return seconds / times
 
 
 # Sending.
 
 
-def make_hotels(start: int, stop: int) -> None:
-    for number in range(start, stop):
+def create_hotels(count: int) -> None:
+    """Provision hotels with one active rule, which applies to every reservation of the benchmark."""
+    for number in range(count):
         services.create_hotel(slug=f"bench-{number}", name="Hotel Bench", email="desk@example.com")
     with platform_context():
-        mine = [_hotel(number) for number in range(start, stop)]
-    for hotel in mine:
+        hotels = list(Hotel.objects.all())
+    for hotel in hotels:
         with hotel_context(hotel):
             Rule.objects.filter(offset_days=7).update(is_active=False)
             Rule.objects.update(late_policy=LateBookingPolicy.SEND_NOW, offset_days=3)
 
 
-def _hotel(number: int) -> Hotel:
-    return Hotel.objects.get(slug=f"bench-{number}")
-
-
 def make_due(hotels: int, each: int) -> None:
-    """So many reminders are due in each of the first hotels, and no others anywhere."""
+    """Replace all reminders: `each` reminders of each of the first `hotels` hotels are due now."""
     now = timezone.now()
     arrival = (now + timedelta(days=2)).date()
     with platform_context():
         DueItem.objects.all().delete()
-        chosen = [_hotel(number) for number in range(hotels)]
+        chosen = [Hotel.objects.get(slug=f"bench-{number}") for number in range(hotels)]
     for number, hotel in enumerate(chosen):
         with hotel_context(hotel), transaction.atomic():
             Reminder.objects.all().delete()
             Reservation.objects.all().delete()
             reservations = Reservation.objects.bulk_create(
                 Reservation(
-                    external_id=f"R{guest}", arrival=arrival, departure=arrival + timedelta(days=3), adults=2,
-                    guest_name=f"Ana Lima {guest}", guest_email=GUEST.format(guest), booked_on=now.date(),
+                    external_id=f"R{guest}",
+                    arrival=arrival,
+                    departure=arrival + timedelta(days=3),
+                    adults=2,
+                    guest_name=f"Ana Lima {guest}",
+                    guest_email=f"guest{guest}@example.com",
+                    booked_on=now.date(),
                 )
                 for guest in range(number * each, (number + 1) * each)
-            )  # fmt: skip
+            )
             planner.plan_reminders(reservations, now=now, are_new=True)
     with platform_context(), connection.cursor() as cursor:
         cursor.execute("ANALYZE tenants_dueitem")
 
 
-def hand_out() -> None:
-    """What beat does when it is time."""
+def dispatch_due() -> None:
+    """Send the due items to the workers, as Celery beat does every few seconds."""
     with platform_context():
         tasks.tick()
 
 
-def left() -> float:
-    """How many are still due."""
+def count_due() -> float:
+    """Return the number of items in the due queue."""
     with platform_context():
         return float(DueItem.objects.count())
 
@@ -144,28 +145,13 @@ def _workers() -> "list[subprocess.Popen[bytes]]":
 
 
 def start_workers() -> None:
-    """Two processes with as many mails in flight as django-post-office has in its two."""
+    """Start two worker processes of five threads, as many as django-post-office uses."""
     _workers()
 
 
 def stop_workers() -> None:
+    """Stop the workers and wait until they have ended."""
     for worker in _workers():
         worker.terminate()
     for worker in _workers():
         worker.wait()
-
-
-def send_bare(mails: list[bytes], as_messages: bool) -> float:
-    """Seconds to send what is rendered, over one connection, and to keep no account of it.
-
-    `as_messages`: by `send_message`, which writes a message down as it sends it; else the bytes as they are.
-    """
-    messages = [message_from_bytes(mail) for mail in mails]
-    began = time.perf_counter()
-    with smtplib.SMTP(settings.EMAIL_HOST, settings.EMAIL_PORT) as session:
-        for message, mail in zip(messages, mails, strict=True):
-            if as_messages:
-                session.send_message(message)
-            else:
-                session.sendmail("no-reply@localhost", [message["To"]], mail)
-    return time.perf_counter() - began

@@ -1,4 +1,4 @@
-"""An SMTP server that takes everything, counts it and forgets it: a process of its own, with little to do a mail."""
+"""A minimal SMTP server in a separate process that accepts every message, counts it and forgets it."""
 
 from __future__ import annotations
 
@@ -10,40 +10,51 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hotelagent.embedded import paths, ports
 from tests.folders import FOLDER
 
 if TYPE_CHECKING:
-    Number = Synchronized[int]
+    Counter = Synchronized[int]
 
-END_OF_MAIL = b"\r\n.\r\n"
+END_OF_MESSAGE = b"\r\n.\r\n"
+
+
+class Options(NamedTuple):
+    """How the server behaves: the messages it keeps, seconds of delay per reply, and whether it offers pipelining."""
+
+    keep: int
+    delay: float
+    pipelining: bool
 
 
 class Sink:
-    def __init__(self, port: int, counter: Number, first: Path) -> None:
+    """A running server, as the benchmark sees it."""
+
+    def __init__(self, port: int, counter: Counter, kept: Path) -> None:
         self.port = port
         self._counter = counter
-        self._first = first
+        self._kept = kept
 
     @property
-    def mails(self) -> int:
-        """How many it has taken."""
+    def accepted(self) -> int:
+        """The number of accepted messages."""
         return self._counter.value
 
     def kept(self) -> list[bytes]:
-        """The first mails that it took, as they came."""
-        return [mail + b"\r\n" for mail in self._first.read_bytes().split(END_OF_MAIL)[:-1]]
+        """Return the first messages that were accepted."""
+        return [message + b"\r\n" for message in self._kept.read_bytes().split(END_OF_MESSAGE)[:-1]]
 
 
 @contextmanager
-def sink(*, keep: int) -> Iterator[Sink]:
-    """`keep`: so many of the first mails stay to be read."""
+def sink(*, keep: int = 0, delay: float = 0, pipelining: bool = True) -> Iterator[Sink]:
+    """Run a server that keeps the first `keep` messages and waits `delay` seconds before each reply."""
     context = multiprocessing.get_context("spawn")
     port, counter = ports.find_free_port(), context.Value("L", 0)
-    first = paths.private_folder(FOLDER) / f"sink-{port}"
-    process = context.Process(target=_serve, args=(port, counter, first, keep), daemon=True)
+    kept = paths.private_folder(FOLDER) / f"sink-{port}"
+    options = Options(keep, delay, pipelining)
+    process = context.Process(target=_serve, args=(port, counter, kept, options), daemon=True)
     process.start()
     try:
         for _ in range(200):
@@ -52,79 +63,87 @@ def sink(*, keep: int) -> Iterator[Sink]:
                 break
             except OSError:
                 time.sleep(0.05)
-        yield Sink(port, counter, first)
+        yield Sink(port, counter, kept)
     finally:
         process.kill()
         process.join()
-        first.unlink(missing_ok=True)
+        kept.unlink(missing_ok=True)
 
 
-def _serve(port: int, counter: Number, first: Path, keep: int) -> None:
-    asyncio.run(_listen(port, counter, first, keep))
+def _serve(port: int, counter: Counter, kept: Path, options: Options) -> None:
+    asyncio.run(_listen(port, counter, kept, options))
 
 
-async def _listen(port: int, counter: Number, first: Path, keep: int) -> None:
-    with first.open("ab", buffering=0) as file:
+async def _listen(port: int, counter: Counter, kept: Path, options: Options) -> None:
+    with kept.open("ab", buffering=0) as file:
 
-        def took(mail: bytes) -> None:
-            if counter.value < keep:
-                file.write(mail + END_OF_MAIL)
+        def accept(message: bytes) -> None:
+            if counter.value < options.keep:
+                file.write(message + END_OF_MESSAGE)
             counter.value += 1
 
-        server = await asyncio.get_running_loop().create_server(lambda: _Session(took), ports.LOOPBACK, port)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: _Session(accept, options), ports.LOOPBACK, port
+        )
         await server.serve_forever()
 
 
 class _Session(asyncio.Protocol):
-    """RFC 5321 as far as a client that does nothing wrong looks at it."""
+    """The parts of RFC 5321 that a correct client needs."""
 
     transport: asyncio.Transport
 
-    def __init__(self, took: Callable[[bytes], None]) -> None:
-        self.took = took
-        self.waiting = b""
-        self.in_mail = False
-        self.is_over = False
-        self.answers: list[bytes] = []
+    def __init__(self, accept: Callable[[bytes], None], options: Options) -> None:
+        self.accept = accept
+        self.options = options
+        self.buffer = b""
+        self.in_message = False
+        self.has_quit = False
+        self.replies: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
         self.transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
-        """What was asked together is answered together, as servers do (RFC 2920, 3.2)."""
-        self.waiting += data
-        self._read()
-        if self.answers:
-            self.transport.write(b"".join(self.answers))
-            self.answers.clear()
-        if self.is_over:
+        """Reply to all commands that arrived together with one write, as servers do (RFC 2920, 3.2)."""
+        self.buffer += data
+        self._process_buffer()
+        if self.replies:
+            replies = b"".join(self.replies)
+            self.replies.clear()
+            if self.options.delay:
+                asyncio.get_running_loop().call_later(self.options.delay, self.transport.write, replies)
+            else:
+                self.transport.write(replies)
+        if self.has_quit:
             self.transport.close()
 
-    def _read(self) -> None:
-        while self.waiting:
-            if self.in_mail:
-                mail, end, rest = self.waiting.partition(END_OF_MAIL)
+    def _process_buffer(self) -> None:
+        while self.buffer:
+            if self.in_message:
+                message, end, rest = self.buffer.partition(END_OF_MESSAGE)
                 if not end:
                     return
-                self.in_mail, self.waiting = False, rest
-                self.took(mail)
-                self.answers.append(b"250 2.0.0 taken\r\n")
+                self.in_message, self.buffer = False, rest
+                self.accept(message)
+                self.replies.append(b"250 2.0.0 accepted\r\n")
                 continue
-            line, end, rest = self.waiting.partition(b"\r\n")
+            line, end, rest = self.buffer.partition(b"\r\n")
             if not end:
                 return
-            self.waiting = rest
-            self._obey(line[:4].upper())
+            self.buffer = rest
+            self._execute(line[:4].upper())
 
-    def _obey(self, verb: bytes) -> None:
-        if verb == b"DATA":
-            self.in_mail = True
-            self.answers.append(b"354 go ahead\r\n")
-        elif verb == b"QUIT":
-            self.answers.append(b"221 bye\r\n")
-            self.is_over = True
-        elif verb == b"EHLO":
-            self.answers.append(b"250-sink\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 SIZE 10000000\r\n")
+    def _execute(self, command: bytes) -> None:
+        if command == b"DATA":
+            self.in_message = True
+            self.replies.append(b"354 go ahead\r\n")
+        elif command == b"QUIT":
+            self.replies.append(b"221 bye\r\n")
+            self.has_quit = True
+        elif command == b"EHLO":
+            pipelining = b"250-PIPELINING\r\n" if self.options.pipelining else b""
+            self.replies.append(b"250-sink\r\n250-8BITMIME\r\n" + pipelining + b"250 SIZE 10000000\r\n")
         else:
-            self.answers.append(b"250 OK\r\n")
+            self.replies.append(b"250 OK\r\n")

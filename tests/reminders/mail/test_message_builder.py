@@ -1,4 +1,4 @@
-"""What a mail says, whoever the guest says to be and whatever staff wrote into the template."""
+"""Building and rendering of messages."""
 
 import dataclasses
 import uuid
@@ -24,41 +24,43 @@ HOTEL = Tenant(
     time_zone="Europe/Lisbon", language="en", status="active",
 )  # fmt: skip
 
-HEAD = branding_context(HOTEL, branding=EmailBranding(), base_url="https://sol.hotels.example")
+BRANDING = branding_context(HOTEL, branding=EmailBranding(), base_url="https://sol.hotels.example")
 
 
-def reminder(**guest: str) -> Reminder:
+def build_reminder(**values: str) -> Reminder:
     reservation = Reservation(
         arrival=date(2030, 5, 10), departure=date(2030, 5, 12), guest_name="Ana",
-        updated_at=datetime(2030, 1, 1, tzinfo=UTC), **({"external_id": "R1"} | guest),
+        updated_at=datetime(2030, 1, 1, tzinfo=UTC), **({"external_id": "R1"} | values),
     )  # fmt: skip
     return Reminder(reservation=reservation, rule=Rule(name="test"), arrival=reservation.arrival)
 
 
-def template(subject: str = "Hello {{ guest_name }}", html: str = "<p>{{ guest_name }}</p>") -> Template:
+def build_template(
+    subject: str = "Hello {{ guest_name }}", html: str = "<p>{{ guest_name }}</p>"
+) -> Template:
     return Template(language="en", subject=subject, html=html, text="{{ guest_name }}")
 
 
-def composed(one: Reminder, recipient: str = "ana@example.com") -> bytes:
-    message = build_message(one, template=template(), recipient=recipient, branding=HEAD)
+def raw_message(reminder: Reminder, *, recipient: str = "ana@example.com") -> bytes:
+    message = build_message(reminder, template=build_template(), recipient=recipient, branding=BRANDING)
     return message.message().as_bytes().replace(b"\n", b"\r\n")
 
 
-def test_no_name_gets_into_the_headers() -> None:
-    one = reminder()
-    one.reservation.guest_name = "Ana\r\nBcc: everybody@example.com\r\n\r\nbody"
-    head = composed(one).partition(b"\r\n\r\n")[0]
-    assert not [line for line in head.split(b"\r\n") if line.lower().startswith(b"bcc")]
-    assert b"Subject: Hello Ana Bcc: everybody@example.com body" in head
+def test_name_with_line_breaks_adds_no_header() -> None:
+    reminder = build_reminder()
+    reminder.reservation.guest_name = "Ana\r\nBcc: everybody@example.com\r\n\r\nbody"
+    headers = raw_message(reminder).partition(b"\r\n\r\n")[0]
+    assert not [line for line in headers.split(b"\r\n") if line.lower().startswith(b"bcc")]
+    assert b"Subject: Hello Ana Bcc: everybody@example.com body" in headers
 
 
 @pytest.mark.parametrize(
     "name", ["שלום עליכם", "مرحبا بالعالم", "😀 José 🏖", "A" * 200, "<script>alert(1)</script>"]
 )
-def test_any_name_makes_a_correct_mail(name: str) -> None:
-    one = reminder()
-    one.reservation.guest_name = name
-    raw = composed(one)
+def test_message_with_any_name_is_valid(name: str) -> None:
+    reminder = build_reminder()
+    reminder.reservation.guest_name = name
+    raw = raw_message(reminder)
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998  # RFC 5322, 2.1.1
     html = message_from_bytes(raw, policy=default).get_body(["html"])
     assert html is not None
@@ -68,20 +70,26 @@ def test_any_name_makes_a_correct_mail(name: str) -> None:
 @pytest.mark.parametrize(
     "address", ["ana", "ana@", "@example.com", "ana@example.com\nBcc: x@example.com", "a b@example.com"]
 )
-def test_an_address_that_can_not_be_is_refused_before_any_server_sees_it(address: str) -> None:
+def test_build_message_with_an_invalid_address_raises_mail_rejected(address: str) -> None:
     with pytest.raises(MailRejected):
-        composed(reminder(), recipient=address)
+        raw_message(build_reminder(), recipient=address)
 
 
-def test_the_message_id_is_the_reminders_own() -> None:
-    one, other = reminder(), reminder()
-    assert message_id(one, hotel=HOTEL) == message_id(one, hotel=HOTEL) != message_id(other, hotel=HOTEL)
+def test_message_id_is_unique_per_reminder_and_stable() -> None:
+    reminder, other = build_reminder(), build_reminder()
+    assert (
+        message_id(reminder, hotel=HOTEL)
+        == message_id(reminder, hotel=HOTEL)
+        != message_id(other, hotel=HOTEL)
+    )
 
 
-def test_a_guests_answer_goes_to_the_hotel() -> None:
+def test_reply_to_is_the_address_of_the_hotel() -> None:
     hotel = dataclasses.replace(HOTEL, email="reception@sol.example")
-    head = dataclasses.replace(HEAD, hotel=hotel)
-    message = build_message(reminder(), template=template(), recipient="ana@example.com", branding=head)
+    branding = dataclasses.replace(BRANDING, hotel=hotel)
+    message = build_message(
+        build_reminder(), template=build_template(), recipient="ana@example.com", branding=branding
+    )
     assert message.message()["Reply-To"] == "reception@sol.example"
 
 
@@ -101,14 +109,14 @@ def test_a_guests_answer_goes_to_the_hotel() -> None:
         ("html", "{% autoescape off %}{{ guest_name }}{% endautoescape %}"),
     ],
 )  # fmt: skip
-def test_a_wrong_template_is_told_when_it_is_saved(part: str, source: str) -> None:
+def test_validate_template_with_an_error_raises_with_the_part(part: str, source: str) -> None:
     parts = {"subject": "a", "text": "b", "html": "c", part: source}
-    with pytest.raises(InvalidTemplate) as refusal:
+    with pytest.raises(InvalidTemplate) as raised:
         validate_template(**parts)
-    assert refusal.value.extra["part"] == part
+    assert raised.value.extra["part"] == part
 
 
-def test_a_sound_template_passes() -> None:
+def test_validate_template_with_tags_filters_and_conditions_passes() -> None:
     validate_template(
         subject="{{ guest_name|upper }}",
         text="{% if nights > 2 and children %}{{ arrival }}{% else %}{{ departure }}{% endif %}",
@@ -116,23 +124,23 @@ def test_a_sound_template_passes() -> None:
     )
 
 
-def test_the_shipped_templates_pass(in_hotel: object) -> None:
-    shipped = list(Template.objects.all())
-    assert len(shipped) == 6
-    for one in shipped:
-        validate_template(subject=one.subject, text=one.text, html=one.html)
+def test_validate_template_with_the_default_templates_passes(in_hotel: object) -> None:
+    templates = list(Template.objects.all())
+    assert len(templates) == 6
+    for template in templates:
+        validate_template(subject=template.subject, text=template.text, html=template.html)
 
 
-def test_dates_are_written_as_the_language_does() -> None:
+def test_long_date_follows_the_conventions_of_the_language() -> None:
     day = date(2030, 5, 10)
     assert rendering.long_date(day, language="es") == "viernes, 10 de mayo de 2030"
     assert rendering.long_date(day, language="pt") == "sexta-feira, 10 de maio de 2030"
     assert rendering.long_date(day, language="en") == "Friday, 10 May 2030"
 
 
-def test_the_calendar_entry_survives_any_name() -> None:
+def test_stay_calendar_with_a_long_name_folds_the_line() -> None:
     name = "Hôtel; de, la \\ Paix\nX-EVIL:1 " + "ñ" * 100
-    text = stay_calendar(reminder().reservation, hotel_name=name, uid="a@b")
+    text = stay_calendar(build_reminder().reservation, hotel_name=name, uid="a@b")
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     [event] = icalendar.Calendar.from_ical(text).walk("VEVENT")
     assert event["SUMMARY"] == name
@@ -142,12 +150,14 @@ def test_the_calendar_entry_survives_any_name() -> None:
 @pytest.mark.parametrize("name", ["Ana", "<b>João & 'Filhos'</b>", "{{ subject }} {{ body }}"])
 @pytest.mark.parametrize("language", ["en", "es", "he"])
 def test_render_escapes_the_values_in_the_layout(name: str, language: str) -> None:
-    one = reminder()
-    one.reservation.guest_name = name
-    written = template(html="<p>{{ guest_name }} &amp; co.</p>")
-    written.language = language
+    reminder = build_reminder()
+    reminder.reservation.guest_name = name
+    template = build_template(html="<p>{{ guest_name }} &amp; co.</p>")
+    template.language = language
     url = "https://sol.hotels.example/unsubscribe/a&b/"
-    rendered = rendering.render(written, reservation=one.reservation, branding=HEAD, unsubscribe_url=url)
+    rendered = rendering.render(
+        template, reservation=reminder.reservation, branding=BRANDING, unsubscribe_url=url
+    )
     assert f"<title>Hello {escape(rendered.subject.removeprefix('Hello '))}</title>" in rendered.html
     assert f'<a href="{escape(url)}"' in rendered.html
     assert f"<p>{escape(rendered.text.partition(chr(10))[0])} &amp; co.</p>" in rendered.html

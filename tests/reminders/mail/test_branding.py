@@ -1,4 +1,4 @@
-"""A hotel's colour and logo: what is taken, what is refused and why, and how its mails and pages wear them."""
+"""The colour and the logo of a hotel: validation, the admin page, and their use in e-mails and pages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def png(width: int, height: int) -> bytes:
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """The segments that come before a picture's data, an unusual fill byte and a table among them."""
+    """The segments before the image data, with an unusual fill byte and a table."""
     jfif = b"\xff\xe0" + struct.pack(">H", 16) + b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
     table = b"\xff\xc4" + struct.pack(">H", 4) + b"\0\0"
     frame = b"\xff\xc2" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\0"
@@ -51,13 +51,13 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(("content", "kind"), [(png(480, 120), "image/png"), (jpeg(480, 120), "image/jpeg")])
-def test_a_png_or_a_jpeg_is_known_by_its_first_bytes(content: bytes, kind: str) -> None:
+def test_read_logo_detects_png_and_jpeg_by_their_content(content: bytes, kind: str) -> None:
     logo = read_logo(content)
     assert (logo.type, logo.width, logo.height) == (kind, 480, 120)
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "expected"),
     [
         (b"", "The file is not a PNG or JPEG image"),
         (b"GIF89a" + b"\0" * 40, "The file is not a PNG or JPEG image"),
@@ -72,8 +72,8 @@ def test_a_png_or_a_jpeg_is_known_by_its_first_bytes(content: bytes, kind: str) 
         (jpeg(480, 120)[:-1], "The image file is incomplete"),
     ],
 )
-def test_what_is_no_logo_is_refused_with_the_reason(content: bytes, says: str) -> None:
-    with pytest.raises(InvalidLogo, match=says):
+def test_read_logo_of_an_invalid_file_raises_with_the_reason(content: bytes, expected: str) -> None:
+    with pytest.raises(InvalidLogo, match=expected):
         read_logo(content)
 
 
@@ -81,18 +81,18 @@ def test_what_is_no_logo_is_refused_with_the_reason(content: bytes, says: str) -
     ("colour", "ink"),
     [("#1f4e5f", "#ffffff"), ("#000000", "#ffffff"), ("#f4b942", "#111827"), ("#ffffff", "#111827")],
 )
-def test_the_name_on_the_colour_can_be_read(colour: str, ink: str) -> None:
+def test_text_colour_has_enough_contrast(colour: str, ink: str) -> None:
     assert text_colour_on(colour) == ink
 
 
 @pytest.mark.parametrize("colour", ["red", "#12345", "#1234567", "#12345g", "#000000;display:none", ""])
-def test_what_is_no_colour_is_refused(in_hotel: Hotel, colour: str) -> None:
+def test_set_colour_with_an_invalid_colour_raises(in_hotel: Hotel, colour: str) -> None:
     with pytest.raises(InvalidColour):
         set_colour(colour=colour)
     assert EmailBranding.objects.get().colour == "#1f4e5f"
 
 
-def test_the_database_takes_no_other_colour_and_no_second_row(in_hotel: Hotel) -> None:
+def test_database_rejects_invalid_colours_and_a_second_row(in_hotel: Hotel) -> None:
     set_colour(colour="#ABCDEF")
     assert EmailBranding.objects.get().colour == "#abcdef"
     for wrong in (
@@ -103,12 +103,12 @@ def test_the_database_takes_no_other_colour_and_no_second_row(in_hotel: Hotel) -
             cursor.execute(wrong)
 
 
-def test_staff_choose_them_and_the_trail_says_so(staff: Client, hotel: Hotel) -> None:
+def test_staff_change_colour_and_logo_and_events_are_recorded(staff: Client, hotel: Hotel) -> None:
     for page in ("/admin/reminders/emailbranding/", PAGE):
         assert "Unsubscribe" in staff.get(page).content.decode()
     upload = SimpleUploadedFile("logo.exe", png(480, 120), "application/x-msdownload")
-    answer = staff.post(PAGE, {"colour": "#F4B942", "new_logo": upload})
-    assert answer.status_code == 302, answer.context["errors"]
+    response = staff.post(PAGE, {"colour": "#F4B942", "new_logo": upload})
+    assert response.status_code == 302, response.context["errors"]
     with hotel_context(hotel):
         brand = EmailBranding.objects.get()
         assert (brand.colour, brand.logo_type, brand.logo_width) == ("#f4b942", "image/png", 480)
@@ -123,7 +123,7 @@ def test_staff_choose_them_and_the_trail_says_so(staff: Client, hotel: Hotel) ->
         assert EmailBranding.objects.get().logo_digest == ""
 
 
-def test_a_wrong_upload_is_told_beside_the_field(staff: Client, hotel: Hotel) -> None:
+def test_invalid_upload_shows_the_error_at_the_field(staff: Client, hotel: Hotel) -> None:
     large = SimpleUploadedFile("logo.png", png(1, 1) + b"\0" * MAX_BYTES, "image/png")
     page = staff.post(PAGE, {"colour": "#f4b942", "new_logo": large})
     assert page.status_code == 200
@@ -132,21 +132,21 @@ def test_a_wrong_upload_is_told_beside_the_field(staff: Client, hotel: Hotel) ->
     assert "is not a valid colour" in page.content.decode()
 
 
-def test_the_logo_is_served_to_anybody_and_kept_for_ever(hotel: Hotel) -> None:
+def test_logo_is_public_and_cached_without_expiry(hotel: Hotel) -> None:
     with hotel_context(hotel):
         set_logo(logo=read_logo(jpeg(480, 120)))
         url = branding_context(hotel.tenant, base_url="").logo_url
-    answer = Client(SERVER_NAME=ALPHA_HOST).get(url)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg")
-    assert answer.content == jpeg(480, 120)
-    assert "immutable" in answer.headers["Cache-Control"]
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    response = Client(SERVER_NAME=ALPHA_HOST).get(url)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "image/jpeg")
+    assert response.content == jpeg(480, 120)
+    assert "immutable" in response.headers["Cache-Control"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert Client(SERVER_NAME="beta.localhost").get(url).status_code == 404
     assert Client(SERVER_NAME=ALPHA_HOST).get("/brand/0.png").status_code == 404
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_mail_wears_them(
+def test_message_has_the_colour_and_the_logo(
     book: Callable[..., Reservation], clock: Clock, smtp: MailServer, hotel: Hotel
 ) -> None:
     set_colour(colour="#f4b942")

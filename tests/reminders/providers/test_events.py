@@ -1,4 +1,4 @@
-"""What each provider of EMAIL_URL tells of a mail, and what becomes of the reminder, its address and the next mail."""
+"""Events of each provider of EMAIL_URL, and their effects on the reminder, its address and the next reminder."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from reminders.sending import batch
 from reminders.sending.retries import retry_failed
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
-from tests.reminders.provider_payloads import ANYMAIL, SHAPES, TO, amazon_subscribes, metadata, tell
+from tests.reminders.providers.payloads import ANYMAIL, SHAPES, TO, amazon_subscribes, metadata, post_event
 from tests.servers import MailServer
 from tests.web import QuietHandler, listening, serving
 
 pytestmark = pytest.mark.django_db
 Book = Callable[..., Reservation]
 
-#: What each posts, by what we take it for; what it has no word for is left out.
-TOLD: dict[str, dict[str, tuple[Any, ...]]] = {
+#: The arguments of each provider's payload, by the meaning of the event. Providers have no event for some meanings.
+EVENTS: dict[str, dict[str, tuple[Any, ...]]] = {
     "amazon_ses": {
         "hard": (), "complaint": ("Complaint",), "deferred": ("DeliveryDelay",), "delivered": ("Delivery",),
         "opened": ("Open",), "soft": ("Bounce", {"bounceType": "Transient", "bounceSubType": "MailboxFull"}),
@@ -67,8 +67,8 @@ TOLD: dict[str, dict[str, tuple[Any, ...]]] = {
     },
 }  # fmt: skip
 
-#: The reminder's status then, and why its address is on the list, if it is.
-BECOMES = {
+#: The status of the reminder after the event, and the reason of the suppression, if any.
+EFFECTS = {
     "hard": ("failed", "bounced"), "late bounce": ("failed", "bounced"), "listed": ("failed", "bounced"),
     "invalid": ("failed", "bounced"), "soft": ("failed", None), "full": ("failed", None), "unclear": ("failed", None),
     "blocked": ("failed", None), "failed": ("failed", None), "too old": ("failed", None),
@@ -76,7 +76,7 @@ BECOMES = {
     "complaint": ("sent", "complained"), "unsubscribed": ("sent", "unsubscribed"),
     "deferred": ("sent", None), "delivered": ("sent", None), "opened": ("sent", None),
 }  # fmt: skip
-EACH = [(provider, what) for provider, told in TOLD.items() for what in told]
+PROVIDER_EVENTS = [(provider, meaning) for provider, events in EVENTS.items() for meaning in events]
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +86,7 @@ def _secrets(settings: Any) -> None:
 
 @pytest.fixture
 def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
-    """The first of the stay's two reminders, that the mail server took; the second goes six days later."""
+    """The first of two reminders of a stay, which was sent. The second is due six days later."""
     clock("2030-05-03 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     send_scheduled()
@@ -97,8 +97,8 @@ def send_scheduled() -> None:
     batch.send_due(list(Reminder.objects.filter(status="scheduled").values_list("id", flat=True)))
 
 
-def payload(provider: str, what: str, data: dict[str, str]) -> Any:
-    kind, more = (*TOLD[provider][what], None, None)[:2]
+def payload_of(provider: str, meaning: str, data: dict[str, str]) -> Any:
+    kind, more = (*EVENTS[provider][meaning], None, None)[:2]
     return SHAPES[provider](data, *([kind] if kind else []), **(more or {}))
 
 
@@ -108,27 +108,27 @@ def timeline(reminder: Reminder) -> str:
         return render_to_string("reminders/timeline.html", {"entries": entries})
 
 
-def test_every_provider_is_here() -> None:
-    assert TOLD.keys() == {provider.anymail_name for provider in PROVIDERS.values()}
+def test_every_provider_has_the_required_events() -> None:
+    assert EVENTS.keys() == {provider.anymail_name for provider in PROVIDERS.values()}
     must = {"hard", "deferred", "complaint", "delivered", "opened"}
-    assert [provider for provider, told in TOLD.items() if not must <= told.keys()] == []
+    assert [provider for provider, events in EVENTS.items() if not must <= events.keys()] == []
 
 
-@pytest.mark.parametrize("told", EACH, ids=": ".join)
-def test_what_becomes_of_the_mail_its_address_and_the_next_mail(
-    sent: Reminder, hotel: Hotel, clock: Clock, smtp: MailServer, told: tuple[str, str]
+@pytest.mark.parametrize("event", PROVIDER_EVENTS, ids=": ".join)
+def test_event_changes_the_reminder_the_suppression_list_and_the_next_reminder(
+    sent: Reminder, hotel: Hotel, clock: Clock, smtp: MailServer, event: tuple[str, str]
 ) -> None:
-    provider, what = told
-    for _told_twice in range(2):
-        assert tell(provider, payload(provider, what, metadata(sent, hotel))) == 200
-    status, reason = BECOMES[what]
+    provider, meaning = event
+    for _twice in range(2):
+        assert post_event(provider, payload_of(provider, meaning, metadata(sent, hotel))) == 200
+    status, reason = EFFECTS[meaning]
     sent.refresh_from_db()
     assert sent.status == status
     assert Failure.objects.count() == (status == "failed")
     assert list(Suppression.objects.values_list("email", "reason")) == ([(TO, reason)] if reason else [])
-    assert (sent.opened_at is not None) == (what == "opened")
+    assert (sent.opened_at is not None) == (meaning == "opened")
     shown = timeline(sent)
-    assert ("abierto:" in shown) == (what == "opened")
+    assert ("abierto:" in shown) == (meaning == "opened")
     assert ("falló" in shown) == (status == "failed")
     clock("2030-05-09 12:00")
     send_scheduled()
@@ -139,12 +139,14 @@ def test_what_becomes_of_the_mail_its_address_and_the_next_mail(
     assert len(smtp.to(TO)) == (1 if reason else 2)
 
 
-@pytest.mark.parametrize("provider", sorted(TOLD))
+@pytest.mark.parametrize("provider", sorted(EVENTS))
 @pytest.mark.parametrize("secret", ["", "provider:wrong", "nobody"])
-def test_nobody_else_can_tell(sent: Reminder, hotel: Hotel, provider: str, secret: str) -> None:
+def test_event_without_the_secret_is_rejected(
+    sent: Reminder, hotel: Hotel, provider: str, secret: str
+) -> None:
     # Amazon posts first without the secret, and asks for the way in which to give it.
     refused = 401 if provider == "amazon_ses" and not secret else 400
-    assert tell(provider, payload(provider, "hard", metadata(sent, hotel)), secret=secret) == refused
+    assert post_event(provider, payload_of(provider, "hard", metadata(sent, hotel)), secret=secret) == refused
     sent.refresh_from_db()
     assert sent.status == "sent"
     assert not Suppression.objects.exists()
@@ -155,12 +157,12 @@ CONFIRMED = b"<ConfirmSubscriptionResponse><ConfirmSubscriptionResult/></Confirm
 
 @pytest.fixture
 def sns(settings: Any) -> Iterator[list[dict[str, list[str]]]]:
-    """What Amazon's other service was asked, which says to whom it may tell of mails."""
-    asked: list[dict[str, list[str]]] = []
+    """The requests to a server that responds like Amazon SNS, which delivers the events of Amazon SES."""
+    requests: list[dict[str, list[str]]] = []
 
     class Api(QuietHandler):
         def do_POST(self) -> None:
-            asked.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            requests.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
             self.send_head(200, **{"Content-Length": str(len(CONFIRMED))})
             self.wfile.write(CONFIRMED)
 
@@ -170,56 +172,54 @@ def sns(settings: Any) -> Iterator[list[dict[str, list[str]]]]:
             urlsplit(f"ses://key:secret@eu-west-1?endpoint_url=http://127.0.0.1:{server.server_port}")
         )
         settings.ANYMAIL = {**ANYMAIL, found: amazon["ANYMAIL"][found]}
-        yield asked
+        yield requests
 
 
-def test_amazon_s_topic_is_confirmed_by_itself_for_who_has_the_secret(
+def test_subscription_of_amazon_sns_with_the_secret_is_confirmed_automatically(
     sns: list[dict[str, list[str]]], db: None
 ) -> None:
-    assert tell("amazon_ses", amazon_subscribes(), secret="provider:wrong") == 400
+    assert post_event("amazon_ses", amazon_subscribes(), secret="provider:wrong") == 400
     assert sns == []
-    assert tell("amazon_ses", amazon_subscribes()) == 200
-    [asked] = sns
-    told = amazon_subscribes()
-    assert asked["Action"] == ["ConfirmSubscription"]
-    assert (asked["TopicArn"], asked["Token"]) == ([told["TopicArn"]], [told["Token"]])
+    assert post_event("amazon_ses", amazon_subscribes()) == 200
+    [request] = sns
+    event = amazon_subscribes()
+    assert request["Action"] == ["ConfirmSubscription"]
+    assert (request["TopicArn"], request["Token"]) == ([event["TopicArn"]], [event["Token"]])
 
 
-@pytest.mark.parametrize("provider", sorted(TOLD))
-def test_what_is_told_late_of_an_address_since_corrected_is_not_the_new_ones(
+@pytest.mark.parametrize("provider", sorted(EVENTS))
+def test_event_about_the_previous_address_does_not_change_the_corrected_one(
     sent: Reminder, hotel: Hotel, book: Book, smtp: MailServer, provider: str
 ) -> None:
-    bounce = payload(provider, "hard", metadata(sent, hotel))
-    assert tell(provider, bounce) == 200
+    bounce = payload_of(provider, "hard", metadata(sent, hotel))
+    assert post_event(provider, bounce) == 200
     book("R1", "2030-05-10", "2030-05-12", guest_email="right@bücher.example")
     retry_failed(Failure.objects.get())
-    assert tell(provider, bounce) == 200
+    assert post_event(provider, bounce) == 200
     sent.refresh_from_db()
     assert sent.status == "sent"
     assert list(Suppression.objects.values_list("email", flat=True)) == [TO]
 
 
-@pytest.mark.parametrize("told_as", ["R1@Example.com", "Ana <r1@example.com>"])
-def test_an_address_is_known_however_it_is_written(sent: Reminder, hotel: Hotel, told_as: str) -> None:
-    assert tell("resend", SHAPES["resend"](metadata(sent, hotel), to=[told_as])) == 200
+@pytest.mark.parametrize("address", ["R1@Example.com", "Ana <r1@example.com>"])
+def test_event_with_another_spelling_of_the_address_is_accepted(
+    sent: Reminder, hotel: Hotel, address: str
+) -> None:
+    assert post_event("resend", SHAPES["resend"](metadata(sent, hotel), to=[address])) == 200
     assert Suppression.objects.get().email == TO
 
 
 @pytest.mark.parametrize(
-    "told_as", ["somebody@else.example", "x" * 70, f"a@{'x' * 70}.example", "@", "a@b@c"]
+    "address", ["somebody@else.example", "x" * 70, f"a@{'x' * 70}.example", "@", "a@b@c"]
 )
-def test_what_is_nobody_s_address_of_ours_is_taken_note_of_and_left(
-    sent: Reminder, hotel: Hotel, told_as: str
-) -> None:
-    bounce = payload("postmark", "hard", metadata(sent, hotel)) | {"Email": told_as}
-    assert tell("postmark", bounce) == 200
+def test_event_about_another_address_is_ignored(sent: Reminder, hotel: Hotel, address: str) -> None:
+    bounce = payload_of("postmark", "hard", metadata(sent, hotel)) | {"Email": address}
+    assert post_event("postmark", bounce) == 200
     assert not Suppression.objects.exists()
 
 
-def test_the_trail_and_the_list_say_in_the_reader_s_words_what_came_back(
-    sent: Reminder, hotel: Hotel
-) -> None:
-    assert tell("postmark", payload("postmark", "hard", metadata(sent, hotel))) == 200
+def test_bounce_is_shown_in_the_language_of_the_user(sent: Reminder, hotel: Hotel) -> None:
+    assert post_event("postmark", payload_of("postmark", "hard", metadata(sent, hotel))) == 200
     sent.refresh_from_db()
     assert sent.error_message.startswith("the receiving server returned the message: smtp;550 5.1.1")
     shown = timeline(sent)

@@ -1,4 +1,4 @@
-"""The way out of a hotel's mails: asked by GET, done by POST, and good for this hotel's mails alone."""
+"""The unsubscribe links in messages and the page behind them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def guest() -> Client:
-    """A phone on the hotel's host; it checks CSRF, as a real one is checked."""
+    """A client on the host of the hotel, with CSRF checks as in a browser."""
     return Client(SERVER_NAME=ALPHA_HOST, enforce_csrf_checks=True)
 
 
 @pytest.fixture
-def mailed(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., str]:
-    """mailed("R1", language="es"): that guest has had a mail; returns the path of its link."""
+def send_to(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., str]:
+    """send_to("R1", language="es"): send a message to the guest and return the path of its unsubscribe link."""
 
     def send(number: str, **fields: Any) -> str:
         clock("2030-05-09 12:00")
@@ -48,12 +48,12 @@ def mailed(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., str]:
     return send
 
 
-def is_off(address: str) -> bool:
+def is_unsubscribed(address: str) -> bool:
     return Suppression.objects.filter(email=address, reason="unsubscribed").exists()
 
 
-def test_each_mail_has_the_link_thrice(mailed: Callable[..., str], smtp: MailServer) -> None:
-    path = mailed("R1")
+def test_message_has_the_link_in_header_text_and_html(send_to: Callable[..., str], smtp: MailServer) -> None:
+    path = send_to("R1")
     mail = smtp.accepted[-1]
     url = f"http://{ALPHA_HOST}:8000{path}"
     assert mail["List-Unsubscribe"].strip() == f"<{url}>"
@@ -64,54 +64,60 @@ def test_each_mail_has_the_link_thrice(mailed: Callable[..., str], smtp: MailSer
         assert url in body.get_content()
 
 
-def test_a_link_that_is_only_looked_at_takes_nobody_off(mailed: Callable[..., str], guest: Client) -> None:
-    path = mailed("R1")
+def test_get_and_head_suppress_nothing(send_to: Callable[..., str], guest: Client) -> None:
+    path = send_to("R1")
     for _again in range(2):
         page = guest.get(path)
         assert page.status_code == 200
         assert '<form method="post">' in page.content.decode()
         assert guest.head(path).status_code == 200
-    assert not is_off("r1@example.com")
+    assert not is_unsubscribed("r1@example.com")
 
 
-def test_one_press_does_it_and_a_second_changes_nothing(mailed: Callable[..., str], guest: Client) -> None:
-    path = mailed("R1")
+def test_post_twice_suppresses_the_address_and_records_one_event(
+    send_to: Callable[..., str], guest: Client
+) -> None:
+    path = send_to("R1")
     for _again in range(2):
-        done = guest.post(path)
-        assert done.status_code == 200
-        assert "<form" not in done.content.decode()
-    assert is_off("r1@example.com")
+        response = guest.post(path)
+        assert response.status_code == 200
+        assert "<form" not in response.content.decode()
+    assert is_unsubscribed("r1@example.com")
     [event] = Event.objects.filter(event="suppression.unsubscribed")
     assert event.data == {"number": "R1"}
     assert "r1@example.com" not in str(event.__dict__)
     assert "<form" not in guest.get(path).content.decode()
 
 
-def test_a_mail_program_does_it_by_itself(mailed: Callable[..., str], guest: Client) -> None:
-    """RFC 8058, 3.2: a POST from elsewhere, without cookies, to be answered without a redirect."""
-    path = mailed("R1")
-    answer = guest.post(path, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded")
-    assert answer.status_code == 200
-    assert not answer.cookies
-    assert is_off("r1@example.com")
-
-
-def test_who_is_off_gets_no_more_and_the_reminder_says_so(
-    mailed: Callable[..., str], guest: Client, smtp: MailServer
+def test_one_click_post_of_an_email_client_needs_no_cookies_and_no_redirect(
+    send_to: Callable[..., str], guest: Client
 ) -> None:
-    guest.post(mailed("R1"))
+    """RFC 8058, 3.2: a POST request from another site, without cookies. The response is not a redirect."""
+    path = send_to("R1")
+    response = guest.post(
+        path, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded"
+    )
+    assert response.status_code == 200
+    assert not response.cookies
+    assert is_unsubscribed("r1@example.com")
+
+
+def test_reminder_to_an_unsubscribed_address_is_skipped(
+    send_to: Callable[..., str], guest: Client, smtp: MailServer
+) -> None:
+    guest.post(send_to("R1"))
     sent = len(smtp.accepted)
-    mailed("R2", guest_email="R1@example.com")
+    send_to("R2", guest_email="R1@example.com")
     assert len(smtp.accepted) == sent
     assert Reminder.objects.filter(reservation__external_id="R2", skip_reason="suppressed").count() == 1
 
 
-def test_a_link_of_one_hotel_means_nothing_at_another(
-    mailed: Callable[..., str], guest: Client, other_hotel: Hotel
+def test_link_of_one_hotel_is_not_valid_at_another(
+    send_to: Callable[..., str], guest: Client, other_hotel: Hotel
 ) -> None:
-    path = mailed("R1")
-    elsewhere = Client(SERVER_NAME="beta.localhost")
-    assert elsewhere.post(path).status_code == 404
+    path = send_to("R1")
+    client_of_other_hotel = Client(SERVER_NAME="beta.localhost")
+    assert client_of_other_hotel.post(path).status_code == 404
     reminder = Reminder.objects.exclude(recipient="").get()
     forged = unsubscribe_links.url(reminder.id, hotel=other_hotel.tenant, base_url="")
     assert guest.post(forged).status_code == 404
@@ -121,7 +127,7 @@ def test_a_link_of_one_hotel_means_nothing_at_another(
 
 
 @pytest.mark.parametrize("token", ["x", "x.y", "0" * 32, f"{'0' * 32}.{'A' * 43}"])
-def test_what_nobody_signed_is_answered_kindly_and_changes_nothing(
+def test_token_with_a_wrong_signature_returns_404_and_suppresses_nothing(
     guest: Client, in_hotel: Hotel, token: str
 ) -> None:
     page = guest.post(f"/unsubscribe/{token}/")
@@ -139,40 +145,42 @@ def test_what_nobody_signed_is_answered_kindly_and_changes_nothing(
         ("", "Unsubscribe", "en"),
     ],
 )
-def test_the_page_speaks_the_guests_language(
-    mailed: Callable[..., str], guest: Client, language: str, button: str, lang: str
+def test_page_is_in_the_guests_language(
+    send_to: Callable[..., str], guest: Client, language: str, button: str, lang: str
 ) -> None:
-    page = guest.get(mailed("R1", language=language))
+    page = guest.get(send_to("R1", language=language))
     assert f"{button}</button>" in page.content.decode()
     assert f'<html lang="{lang}" dir="ltr">' in page.content.decode()
     assert page.headers["Content-Language"] == lang
 
 
-def test_the_page_names_the_address_without_giving_it_away(mailed: Callable[..., str], guest: Client) -> None:
-    page = guest.get(mailed("R1")).content.decode()
+def test_page_shows_a_masked_address(send_to: Callable[..., str], guest: Client) -> None:
+    page = guest.get(send_to("R1")).content.decode()
     assert "r…@example.com" in page
     assert "r1@example.com" not in page
 
 
-def test_the_page_is_kept_nowhere_and_loads_nothing_from_elsewhere(
-    mailed: Callable[..., str], guest: Client
+def test_page_is_not_cached_and_loads_nothing_from_other_hosts(
+    send_to: Callable[..., str], guest: Client
 ) -> None:
-    page = guest.get(mailed("R1"))
+    page = guest.get(send_to("R1"))
     assert "no-store" in page.headers["Cache-Control"]
     assert "script" not in page.content.decode()
     assert "form-action 'self'" in page.headers["Content-Security-Policy"]
     assert not re.search(r'(?:src|href)="https?:', page.content.decode())
 
 
-def test_the_address_that_the_mail_went_to_counts(mailed: Callable[..., str], guest: Client) -> None:
-    path = mailed("R1")
+def test_post_after_a_change_of_address_suppresses_the_recipient_of_the_message(
+    send_to: Callable[..., str], guest: Client
+) -> None:
+    path = send_to("R1")
     Reservation.objects.update(guest_email="new@example.com")
     guest.post(path)
-    assert is_off("r1@example.com")
-    assert not is_off("new@example.com")
+    assert is_unsubscribed("r1@example.com")
+    assert not is_unsubscribed("new@example.com")
 
 
-def test_the_link_of_a_test_mail_unsubscribes_nobody(
+def test_link_in_a_test_message_is_not_valid(
     hotel: Hotel, in_hotel: Hotel, smtp: MailServer, guest: Client
 ) -> None:
     send_test_message(Template.objects.all()[0], recipient="manager@example.com")
@@ -183,8 +191,8 @@ def test_the_link_of_a_test_mail_unsubscribes_nobody(
     assert not Suppression.objects.exists()
 
 
-def test_an_earlier_reason_stays(mailed: Callable[..., str], guest: Client) -> None:
-    path = mailed("R1")
+def test_post_after_another_suppression_keeps_its_reason(send_to: Callable[..., str], guest: Client) -> None:
+    path = send_to("R1")
     add_suppression(email="r1@example.com")
     assert "<form" not in guest.get(path).content.decode()
     guest.post(path)

@@ -1,4 +1,4 @@
-"""What each provider of EMAIL_URL is asked, by HTTP, and that what it tells later is found again by it."""
+"""Requests to each provider of EMAIL_URL, and the metadata by which its later events are assigned to a reminder."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from hotelagent.settings.environment import Environment
 from hotelagent.settings.providers import PROVIDERS
 from reminders.models import Reminder, Reservation
 from reminders.sending import batch
+from reminders.services.reminders import send_now, settle_unknown
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock
-from tests.reminders.provider_payloads import SECRET, SHAPES, tell
+from tests.reminders.providers.payloads import SECRET, SHAPES, post_event
 from tests.web import QuietHandler, serving
 
 pytestmark = pytest.mark.django_db
-Told = Callable[[str, dict[str, str]], Any]
 
 URLS = {
     "brevo": "brevo://key?api_url={server}",
@@ -34,7 +34,7 @@ URLS = {
     "sparkpost": "sparkpost://key?subaccount=7&api_url={server}",
 }
 
-#: That the mail arrived, as each calls it.
+#: The name of the event for a delivered message, by provider.
 DELIVERED = {
     "amazon_ses": "Delivery", "brevo": "delivered", "mailgun": "delivered", "postmark": "Delivery",
     "resend": "delivered", "sparkpost": "delivery",
@@ -42,13 +42,13 @@ DELIVERED = {
 
 
 class Provider(ThreadingHTTPServer):
-    """Takes a mail as all of them do, or answers with `status`; keeps paths, headers and bodies."""
+    """Accepts a message as all providers do, or responds with `status`. `requests` holds path, headers and body."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Request)
-        self.asked: list[tuple[str, dict[str, str], bytes]] = []
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.status = 200
-        self.answer: dict[str, Any] = {
+        self.response_body: dict[str, Any] = {
             "id": "1", "message": "Queued.", "messageId": "1", "MessageId": "1", "MessageID": "1", "ErrorCode": 0,
             "Message": "OK", "To": "r1@example.com",
             "results": {"total_rejected_recipients": 0, "total_accepted_recipients": 1, "id": "1"},
@@ -60,15 +60,15 @@ class Request(QuietHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.append((self.path, dict(self.headers), body))
-        answer = json.dumps(self.server.answer).encode()
+        self.server.requests.append((self.path, dict(self.headers), body))
+        content = json.dumps(self.server.response_body).encode()
         self.send_response(self.server.status)
-        for name, value in self.server.answer.get("headers", {}).items():
+        for name, value in self.server.response_body.get("headers", {}).items():
             self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(answer)
+        self.wfile.write(content)
 
 
 @pytest.fixture
@@ -79,13 +79,13 @@ def server() -> Iterator[Provider]:
 
 @pytest.fixture
 def use(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Has the deployment send by what EMAIL_URL says."""
+    """use("brevo", url): configure the provider as EMAIL_URL does, with `url` as the URL of its API."""
 
-    def set_to(scheme: str, address: str) -> None:
-        monkeypatch.setenv("EMAIL_URL", URLS[scheme].format(server=address))
-        found = Environment().email("EMAIL_URL")
-        settings.EMAIL_BACKEND = found["EMAIL_BACKEND"]
-        settings.ANYMAIL = {**found["ANYMAIL"], "WEBHOOK_SECRET": SECRET}
+    def set_to(scheme: str, url: str) -> None:
+        monkeypatch.setenv("EMAIL_URL", URLS[scheme].format(server=url))
+        configured = Environment().email("EMAIL_URL")
+        settings.EMAIL_BACKEND = configured["EMAIL_BACKEND"]
+        settings.ANYMAIL = {**configured["ANYMAIL"], "WEBHOOK_SECRET": SECRET}
 
     return set_to
 
@@ -97,12 +97,12 @@ def due(book: Callable[..., Reservation], clock: Clock) -> Reminder:
     return Reminder.objects.get(status="scheduled")
 
 
-def address_of(server: Provider) -> str:
+def api_url(server: Provider) -> str:
     return f"http://127.0.0.1:{server.server_port}/"
 
 
-def parts(headers: dict[str, str], body: bytes) -> dict[str, str]:
-    """The fields of a form."""
+def form_fields(headers: dict[str, str], body: bytes) -> dict[str, str]:
+    """Return the fields of a multipart form."""
     form = email.message_from_bytes(
         f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode() + body, policy=email.policy.HTTP
     )
@@ -113,64 +113,66 @@ def parts(headers: dict[str, str], body: bytes) -> dict[str, str]:
     }
 
 
-def told_with(scheme: str, headers: dict[str, str], body: bytes) -> tuple[dict[str, str], dict[str, str]]:
-    """The metadata that the provider keeps, and the mail's own headers as it was given them."""
+def metadata_and_headers(
+    scheme: str, headers: dict[str, str], body: bytes
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the metadata of the message and its headers, as the provider received them."""
     if scheme == "mailgun":
-        form = parts(headers, body)
+        form = form_fields(headers, body)
         metadata = {name[2:]: value for name, value in form.items() if name.startswith("v:")}
         return metadata, {name[2:]: value for name, value in form.items() if name.startswith("h:")}
-    asked = json.loads(body)
+    request = json.loads(body)
     match scheme:
         case "brevo":
-            return json.loads(asked["headers"]["X-Mailin-custom"]), asked["headers"]
+            return json.loads(request["headers"]["X-Mailin-custom"]), request["headers"]
         case "postmark":
-            return asked["Metadata"], {one["Name"]: one["Value"] for one in asked["Headers"]}
+            return request["Metadata"], {header["Name"]: header["Value"] for header in request["Headers"]}
         case "resend":
-            return {tag["name"]: tag["value"] for tag in asked["tags"]}, asked["headers"]
+            return {tag["name"]: tag["value"] for tag in request["tags"]}, request["headers"]
         case "sparkpost":
-            return asked["metadata"], asked["content"]["headers"]
+            return request["metadata"], request["content"]["headers"]
         case _:
-            raw = email.message_from_bytes(base64.b64decode(asked["Content"]["Raw"]["Data"]))
+            raw = email.message_from_bytes(base64.b64decode(request["Content"]["Raw"]["Data"]))
             return json.loads(raw["X-Metadata"]), dict(raw.items())
 
 
 @pytest.mark.parametrize("scheme", sorted(URLS))
-def test_a_mail_goes_with_what_it_is_known_by(
+def test_request_contains_metadata_and_headers(
     due: Reminder, hotel: Hotel, server: Provider, use: Callable[[str, str], None], scheme: str
 ) -> None:
-    use(scheme, address_of(server))
+    use(scheme, api_url(server))
     assert batch.send_due([due.id]) == {"sent": 1}
-    [(_path, headers, body)] = server.asked
-    metadata, own = told_with(scheme, headers, body)
+    [(_path, headers, body)] = server.requests
+    metadata, sent_headers = metadata_and_headers(scheme, headers, body)
     assert metadata == {"hotel": hotel.id.hex, "reminder": due.id.hex}
-    named = {name.lower(): value for name, value in own.items()}
-    assert due.id.hex in named["message-id"]
-    assert named["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
-    assert ("x-pm-keepid" in named) == (scheme == "postmark")
+    by_name = {name.lower(): value for name, value in sent_headers.items()}
+    assert due.id.hex in by_name["message-id"]
+    assert by_name["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
+    assert ("x-pm-keepid" in by_name) == (scheme == "postmark")
 
 
 @pytest.mark.parametrize("scheme", sorted(URLS))
-def test_what_it_tells_settles_what_nobody_knew(
+def test_event_about_an_unknown_reminder_settles_it(
     due: Reminder, server: Provider, use: Callable[[str, str], None], scheme: str
 ) -> None:
-    use(scheme, address_of(server))
+    use(scheme, api_url(server))
     server.status = 500
     assert batch.send_due([due.id]) == {"unknown": 1}
-    [(_path, headers, body)] = server.asked  # and no second try
-    metadata, _own = told_with(scheme, headers, body)
+    [(_path, headers, body)] = server.requests  # without a second attempt
+    metadata, _sent_headers = metadata_and_headers(scheme, headers, body)
     provider = PROVIDERS[scheme].anymail_name
-    assert tell(provider, SHAPES[provider](metadata, DELIVERED[provider])) == 200
+    assert post_event(provider, SHAPES[provider](metadata, DELIVERED[provider])) == 200
     due.refresh_from_db()
     assert due.status == "sent"
 
 
 @pytest.mark.parametrize("scheme", sorted(URLS))
-def test_nothing_has_left_where_nobody_listens(
+def test_send_when_the_provider_can_not_be_reached_is_deferred(
     due: Reminder, use: Callable[[str, str], None], scheme: str
 ) -> None:
-    with Provider() as closed:
-        address = address_of(closed)
-    use(scheme, address)
+    with Provider() as stopped:
+        url = api_url(stopped)
+    use(scheme, url)
     assert batch.send_due([due.id]) == {"server_unavailable": 1}
 
 
@@ -185,11 +187,40 @@ def test_nothing_has_left_where_nobody_listens(
         ((500, "InternalFailure"), "unknown"),
     ],
 )
-def test_amazon_s_refusals(
+def test_error_of_amazon_ses_is_classified_by_its_type(
     due: Reminder, server: Provider, use: Callable[[str, str], None], refusal: tuple[int, str], outcome: str
 ) -> None:
-    use("ses", address_of(server))
-    server.status, kind = refusal
-    server.answer = {"message": "no", "headers": {"x-amzn-ErrorType": kind}}
+    use("ses", api_url(server))
+    server.status, error_type = refusal
+    server.response_body = {"message": "no", "headers": {"x-amzn-ErrorType": error_type}}
     assert batch.send_due([due.id]) == {outcome: 1}
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
+
+
+def idempotency_keys(scheme: str, server: Provider) -> list[str]:
+    if scheme == "brevo":
+        return [json.loads(body)["headers"]["idempotencyKey"] for _path, _headers, body in server.requests]
+    return [headers["Idempotency-Key"] for _path, headers, _body in server.requests]
+
+
+@pytest.mark.parametrize("scheme", ["brevo", "resend"])
+def test_requests_for_one_reminder_have_the_same_idempotency_key(
+    due: Reminder,
+    book: Callable[..., Reservation],
+    server: Provider,
+    use: Callable[[str, str], None],
+    scheme: str,
+) -> None:
+    use(scheme, api_url(server))
+    server.status = 500  # the outcome is unknown
+    assert batch.send_due([due.id]) == {"unknown": 1}
+    server.status = 200
+    settle_unknown(reminder_id=due.id, was_sent=False)
+    send_now(reminder_id=due.id)
+    assert batch.send_due([due.id])["sent"] == 1
+    book("R2", "2030-05-10", "2030-05-12")
+    other = Reminder.objects.get(status="scheduled")
+    assert batch.send_due([other.id])["sent"] == 1
+    first, again, of_other = idempotency_keys(scheme, server)
+    assert first == again != of_other
+    assert len(first) == 64

@@ -1,4 +1,4 @@
-"""What providers tell, in the shapes that they post, through Anymail's own views."""
+"""The webhook of mail providers: authentication, bounces, deliveries, and events that are ignored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,15 @@ from reminders.services.suppressions import add_suppression, remove_suppression
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.reminders.conftest import Clock
-from tests.reminders.provider_payloads import ANYMAIL, SECRET, SHAPES, mailgun, metadata, postmark, tell
+from tests.reminders.providers.payloads import (
+    ANYMAIL,
+    SECRET,
+    SHAPES,
+    mailgun,
+    metadata,
+    post_event,
+    postmark,
+)
 from tests.servers import MailServer
 from tests.web import QuietHandler, listening, serving
 
@@ -35,7 +43,7 @@ def _secrets(settings: Any) -> None:
 
 @pytest.fixture
 def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
-    """A reminder that the mail server took."""
+    """A reminder that was sent."""
     clock("2030-05-09 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     batch.send_due([reminder.id for reminder in Reminder.objects.filter(status="scheduled")])
@@ -44,12 +52,12 @@ def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
 
 @pytest.fixture(params=["postmark", "mailgun", "brevo"])
 def bounced(request: pytest.FixtureRequest, sent: Reminder, hotel: Hotel) -> Callable[[], int]:
-    """Tells, by one provider after the other, that the address does not exist."""
+    """Report, from each provider, that the address does not exist."""
     payload = SHAPES[request.param](metadata(sent, hotel))
-    return lambda: tell(request.param, payload)
+    return lambda: post_event(request.param, payload)
 
 
-def test_a_bounce_takes_the_address_off_and_stands_with_the_failures(
+def test_bounce_suppresses_the_address_and_creates_a_failure(
     sent: Reminder, bounced: Callable[[], int]
 ) -> None:
     for _told_twice in range(2):
@@ -65,20 +73,20 @@ def test_a_bounce_takes_the_address_off_and_stands_with_the_failures(
     assert {event.actor_label for event in told} <= {"Postmark", "Mailgun", "Brevo"}
 
 
-def test_an_address_that_was_corrected_gets_it(
+def test_retry_after_a_bounce_uses_the_corrected_address_of_the_reservation(
     sent: Reminder, hotel: Hotel, smtp: MailServer, book: Book
 ) -> None:
 
-    tell("postmark", postmark(metadata(sent, hotel)))
+    post_event("postmark", postmark(metadata(sent, hotel)))
     book("R1", "2030-05-10", "2030-05-12", guest_email="right@example.com")
     retry_failed(Failure.objects.get())
     assert len(smtp.to("right@example.com")) == 1
 
 
-def test_an_address_written_into_the_failure_counts_not_the_one_that_bounced(
+def test_retry_after_a_bounce_uses_the_address_that_staff_entered(
     sent: Reminder, hotel: Hotel, smtp: MailServer
 ) -> None:
-    tell("postmark", postmark(metadata(sent, hotel)))
+    post_event("postmark", postmark(metadata(sent, hotel)))
     add_suppression(email="no-more@example.com")
     failure = Failure.objects.get()
     failure.payload["to"] = "right@example.com"
@@ -93,30 +101,32 @@ def test_an_address_written_into_the_failure_counts_not_the_one_that_bounced(
 
 
 @pytest.mark.parametrize(("before", "after"), [("unknown", "sent"), ("sent", "sent"), ("failed", "failed")])
-def test_a_delivery_settles_what_nobody_knew(sent: Reminder, hotel: Hotel, before: str, after: str) -> None:
+def test_delivery_settles_only_an_unknown_reminder(
+    sent: Reminder, hotel: Hotel, before: str, after: str
+) -> None:
     Reminder.objects.update(status=before)
     for _told_twice in range(2):
-        assert tell("mailgun", mailgun(metadata(sent, hotel), "delivered")) == 200
+        assert post_event("mailgun", mailgun(metadata(sent, hotel), "delivered")) == 200
     sent.refresh_from_db()
     assert sent.status == after
     assert Event.objects.filter(event="reminder.settled").count() == (before == "unknown")
 
 
-def test_what_comes_back_before_it_is_marked_as_sent_stays_so(
+def test_bounce_before_the_message_is_stored_as_sent_is_not_overwritten(
     book: Book, clock: Clock, hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Providers post within milliseconds, and a mail is marked with the next one's hand-over."""
+    """Providers report within milliseconds, and a message is stored as sent when the next transmission starts."""
     clock("2030-05-09 12:00")
     for number in ("R1", "R2"):
         book(number, "2030-05-10", "2030-05-12")
     send = batch.Batch.send
 
-    def told_at_once(batch: Any, reminder: Reminder, *how: Any, **named: Any) -> None:
-        send(batch, reminder, *how, **named)
+    def send_and_report_bounce(self: batch.Batch, reminder: Reminder, *args: Any, **kwargs: Any) -> None:
+        send(self, reminder, *args, **kwargs)
         bounce = postmark(metadata(reminder, hotel)) | {"Email": reminder.reservation.guest_email}
-        assert tell("postmark", bounce) == 200
+        assert post_event("postmark", bounce) == 200
 
-    monkeypatch.setattr(batch.Batch, "send", told_at_once)
+    monkeypatch.setattr(batch.Batch, "send", send_and_report_bounce)
     due = [reminder.id for reminder in Reminder.objects.filter(status="scheduled")]
     for _tick in range(2):
         batch.send_due(due)
@@ -125,9 +135,11 @@ def test_what_comes_back_before_it_is_marked_as_sent_stays_so(
     assert not DueItem.objects.filter(item_id__in=due).exists()
 
 
-def test_it_is_found_in_its_hotel_and_in_no_other(sent: Reminder, hotel: Hotel, other_hotel: Hotel) -> None:
+def test_event_with_the_id_of_another_hotel_changes_nothing(
+    sent: Reminder, hotel: Hotel, other_hotel: Hotel
+) -> None:
     data = {**metadata(sent, hotel), "hotel": other_hotel.id.hex}
-    assert tell("postmark", postmark(data)) == 200
+    assert post_event("postmark", postmark(data)) == 200
     sent.refresh_from_db()
     assert sent.status == "sent"
     with hotel_context(other_hotel):
@@ -138,32 +150,32 @@ def test_it_is_found_in_its_hotel_and_in_no_other(sent: Reminder, hotel: Hotel, 
     "data",
     [{}, {"hotel": "x", "reminder": "y"}, {"hotel": "0" * 32, "reminder": "0" * 32}, {"hotel": None}],
 )
-def test_a_mail_that_is_none_of_ours_is_taken_note_of_and_left(sent: Reminder, data: dict[str, Any]) -> None:
-    assert tell("postmark", postmark(data)) == 200
+def test_event_about_an_unknown_message_is_accepted_and_ignored(sent: Reminder, data: dict[str, Any]) -> None:
+    assert post_event("postmark", postmark(data)) == 200
     assert not Suppression.objects.exists()
 
 
-def test_mailguns_signature_is_looked_at_too(sent: Reminder, hotel: Hotel) -> None:
+def test_event_with_a_wrong_signature_of_mailgun_is_rejected(sent: Reminder, hotel: Hotel) -> None:
     forged = copy.deepcopy(mailgun(metadata(sent, hotel)))
     forged["signature"]["signature"] = "0" * 64
-    assert tell("mailgun", forged) == 400
+    assert post_event("mailgun", forged) == 400
 
 
-def test_without_a_secret_there_is_no_such_address(sent: Reminder, hotel: Hotel, settings: Any) -> None:
+def test_webhook_without_a_configured_secret_returns_404(sent: Reminder, hotel: Hotel, settings: Any) -> None:
     settings.ANYMAIL = {**settings.ANYMAIL, "WEBHOOK_SECRET": ""}
-    assert tell("postmark", postmark(metadata(sent, hotel)), secret="") == 404
+    assert post_event("postmark", postmark(metadata(sent, hotel)), secret="") == 404
 
 
 @pytest.mark.parametrize(
     "path", ["/anymail/pigeon/tracking/", "/anymail/sendgrid/tracking/", "/anymail/postmark/inbound/"]
 )
-def test_there_are_no_other_addresses(path: str) -> None:
+def test_webhook_of_another_provider_type_or_host_returns_404(path: str) -> None:
     assert Client(SERVER_NAME="localhost").post(path).status_code == 404
     assert Client(SERVER_NAME="alpha.localhost").post("/anymail/postmark/tracking/").status_code == 404
 
 
-def test_what_stood_on_the_list_can_be_lifted(sent: Reminder, hotel: Hotel) -> None:
-    tell("postmark", postmark(metadata(sent, hotel)))
+def test_remove_suppression_records_an_event_with_the_reason(sent: Reminder, hotel: Hotel) -> None:
+    post_event("postmark", postmark(metadata(sent, hotel)))
     remove_suppression(suppression_id=Suppression.objects.get().id)
     assert not Suppression.objects.exists()
     assert Event.objects.get(event="suppression.removed").data == {"reason": "bounced"}
@@ -179,7 +191,7 @@ def test_what_stood_on_the_list_can_be_lifted(sent: Reminder, hotel: Hotel) -> N
         ("django.core.mail.backends.smtp.EmailBackend", "", []),
     ],
 )
-def test_a_provider_without_a_secret_is_an_error(
+def test_check_of_the_webhook_secret_reports_missing_and_weak_secrets(
     settings: Any, backend: str, secret: str, found: list[str]
 ) -> None:
     settings.EMAIL_BACKEND, settings.ANYMAIL = backend, {"WEBHOOK_SECRET": secret}
@@ -188,14 +200,14 @@ def test_a_provider_without_a_secret_is_an_error(
 
 @pytest.fixture
 def api_of_postmark(settings: Any) -> Iterator[list[dict[str, Any]]]:
-    """What was asked of Postmark's API, which answers as the real one does."""
-    asked: list[dict[str, Any]] = []
+    """The requests to a server that responds like Postmark's API."""
+    requests: list[dict[str, Any]] = []
 
     class Api(QuietHandler):
         def do_POST(self) -> None:
-            asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            said = {"ErrorCode": 0, "Message": "OK", "MessageID": "883953f4", "To": asked[-1]["To"]}
-            body = json.dumps(said).encode()
+            requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            content = {"ErrorCode": 0, "Message": "OK", "MessageID": "883953f4", "To": requests[-1]["To"]}
+            body = json.dumps(content).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -205,22 +217,22 @@ def api_of_postmark(settings: Any) -> Iterator[list[dict[str, Any]]]:
     with serving(listening(Api)) as server:
         settings.EMAIL_BACKEND = "anymail.backends.postmark.EmailBackend"
         settings.ANYMAIL = {**settings.ANYMAIL, "POSTMARK_API_URL": f"http://127.0.0.1:{server.server_port}"}
-        yield asked
+        yield requests
 
 
-def test_a_provider_is_given_what_it_needs_to_tell_of_the_mail(
+def test_message_sent_by_a_provider_can_be_identified_by_its_events(
     book: Book, clock: Clock, hotel: Hotel, api_of_postmark: list[dict[str, Any]]
 ) -> None:
     clock("2030-05-09 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     batch.send_due([reminder.id for reminder in Reminder.objects.filter(status="scheduled")])
     sent = Reminder.objects.get(status="sent")
-    [asked] = api_of_postmark
-    assert asked["Metadata"] == metadata(sent, hotel)
-    headers = {header["Name"]: header["Value"] for header in asked["Headers"]}
+    [request] = api_of_postmark
+    assert request["Metadata"] == metadata(sent, hotel)
+    headers = {header["Name"]: header["Value"] for header in request["Headers"]}
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert "/unsubscribe/" in headers["List-Unsubscribe"]
     assert sent.id.hex in headers["Message-ID"]
-    assert tell("postmark", postmark(asked["Metadata"])) == 200  # and back again
+    assert post_event("postmark", postmark(request["Metadata"])) == 200
     sent.refresh_from_db()
     assert sent.status == "failed"

@@ -1,4 +1,4 @@
-"""What providers post of a mail to r1@example.com, in the shapes that they document, and how they post it."""
+"""Payloads of providers' events about a message to r1@example.com, as documented by the providers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tenants.models import Hotel
 
 SECRET = "provider:a-password-of-some-length"
 MAILGUN_KEY = "key-of-mailgun"
-#: Anymail's names, as in the address that each posts to.
+#: Settings of Anymail with all providers.
 ANYMAIL = {
     "WEBHOOK_SECRET": SECRET, "AMAZON_SES_CLIENT_PARAMS": {"region_name": "eu-west-1"}, "BREVO_API_KEY": "x",
     "MAILGUN_API_KEY": MAILGUN_KEY, "POSTMARK_SERVER_TOKEN": "x", "RESEND_API_KEY": "x", "SPARKPOST_API_KEY": "x",
 }  # fmt: skip
 TO = "r1@example.com"
-NO_SUCH = "550 5.1.1 The email account that you tried to reach does not exist."
+UNKNOWN_USER = "550 5.1.1 The email account that you tried to reach does not exist."
 MOMENT, EPOCH = "2030-05-03T12:01:00Z", 1904040060
 
 Data = dict[str, str]
@@ -32,17 +32,17 @@ def metadata(reminder: Reminder, hotel: Hotel) -> Data:
     return {"hotel": hotel.id.hex, "reminder": reminder.id.hex}
 
 
-def tell(provider: str, payload: object, *, secret: str = SECRET) -> int:
-    """Post it to the platform's host, as the provider would; returns the status."""
+def post_event(provider: str, payload: object, *, secret: str = SECRET) -> int:
+    """Post the event to the host of the platform, as the provider does, and return the status code."""
     basic = {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"} if secret else {}
     kind = payload.get("Type", "") if isinstance(payload, dict) else ""
     sns = {"X-Amz-Sns-Message-Type": kind, "X-Amz-Sns-Message-Id": "22b80b92"}
     client = Client(SERVER_NAME="localhost", enforce_csrf_checks=True)
-    answer = client.post(
+    response = client.post(
         f"/anymail/{provider}/tracking/", json.dumps(payload), content_type="application/json",
         headers={**basic, **(sns if provider == "amazon_ses" else {})},
     )  # fmt: skip
-    return answer.status_code
+    return response.status_code
 
 
 def postmark(data: Data, record: str = "Bounce", **more: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def postmark(data: Data, record: str = "Bounce", **more: Any) -> dict[str, Any]:
     about: dict[str, dict[str, Any]] = {
         "Bounce": {
             "ID": 4323372036854775807, "Type": "HardBounce", "TypeCode": 1, "Name": "Hard bounce", "Email": TO,
-            "Description": "The server was unable to deliver your message.", "Details": f"smtp;{NO_SUCH}",
+            "Description": "The server was unable to deliver your message.", "Details": f"smtp;{UNKNOWN_USER}",
             "From": "no-reply@hotels.example", "BouncedAt": MOMENT, "DumpAvailable": True, "Inactive": True,
             "CanActivate": True, "Subject": "Your stay", "Content": "",
         },
@@ -76,9 +76,9 @@ def mailgun(data: Data, event: str = "failed", **more: Any) -> dict[str, Any]:
     """https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads"""
     stamp, token = "1529006854", "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0"
     signature = hmac.new(MAILGUN_KEY.encode(), f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
-    why: dict[str, Any] = {
+    details: dict[str, Any] = {
         "severity": "permanent", "reason": "bounce", "log-level": "error", "storage": {},
-        "delivery-status": {"code": 550, "message": NO_SUCH, "description": "", "attempt-no": 1},
+        "delivery-status": {"code": 550, "message": UNKNOWN_USER, "description": "", "attempt-no": 1},
     } if event == "failed" else {}  # fmt: skip
     return {
         "signature": {"timestamp": stamp, "token": token, "signature": signature},
@@ -86,7 +86,7 @@ def mailgun(data: Data, event: str = "failed", **more: Any) -> dict[str, Any]:
             "event": event, "id": "G9Bn5sl1TC6nu79C8C0bwg", "timestamp": 1529006854.329574, "recipient": TO,
             "recipient-domain": "example.com", "tags": [], "campaigns": [], "user-variables": data,
             "flags": {"is-test-mode": False},
-            "message": {"headers": {"message-id": "2030@hotels.example", "to": TO}}, **why, **more,
+            "message": {"headers": {"message-id": "2030@hotels.example", "to": TO}}, **details, **more,
         },
     }  # fmt: skip
 
@@ -97,12 +97,12 @@ def brevo(data: Data, event: str = "hard_bounce", **more: Any) -> dict[str, Any]
         "event": event, "email": TO, "id": 26224, "date": "2030-05-03 14:01:00", "ts": EPOCH,
         "message-id": "<203005031200.1@smtp-relay.mailin.fr>", "ts_event": EPOCH, "ts_epoch": EPOCH * 1000,
         "subject": "Your stay", "X-Mailin-custom": json.dumps(data), "template_id": 0, "tags": [],
-        **({"reason": f" RecipientError: {NO_SUCH}"} if event == "hard_bounce" else {}), **more,
+        **({"reason": f" RecipientError: {UNKNOWN_USER}"} if event == "hard_bounce" else {}), **more,
     }  # fmt: skip
 
 
 def resend(data: Data, kind: str = "bounced", **more: Any) -> dict[str, Any]:
-    """https://resend.com/docs/webhooks/event-types: the mail's headers are not among it, its tags are."""
+    """https://resend.com/docs/webhooks/event-types: contains the tags of the message, and not its headers."""
     about = {"bounced": {"bounce": {
         "message": "The recipient's email address is on the suppression list because it has a recent history of "
                    "producing hard bounces.",
@@ -121,12 +121,17 @@ def resend(data: Data, kind: str = "bounced", **more: Any) -> dict[str, Any]:
 def sparkpost(data: Data, kind: str = "bounce", **more: Any) -> list[dict[str, Any]]:
     """https://developers.sparkpost.com/api/webhooks/"""
     within = {"open": "track_event", "list_unsubscribe": "unsubscribe_event"}.get(kind, "message_event")
-    why = {"bounce_class": "10", "error_code": "550", "raw_reason": NO_SUCH, "reason": NO_SUCH}
+    details = {
+        "bounce_class": "10",
+        "error_code": "550",
+        "raw_reason": UNKNOWN_USER,
+        "reason": UNKNOWN_USER,
+    }
     return [{"msys": {within: {
         "type": kind, "event_id": "92356927693813856", "timestamp": str(EPOCH), "message_id": "000443ee14578172be22",
         "transmission_id": "65832150921904138", "rcpt_to": TO, "raw_rcpt_to": TO, "rcpt_meta": data, "rcpt_tags": [],
         "subject": "Your stay", "msg_from": "sender@hotels.example", "subaccount_id": "7",
-        **(why if kind in {"bounce", "out_of_band"} else {}), **more,
+        **(details if kind in {"bounce", "out_of_band"} else {}), **more,
     }}}]  # fmt: skip
 
 
@@ -136,7 +141,7 @@ def amazon(data: Data, kind: str = "Bounce", **more: Any) -> dict[str, Any]:
         "Bounce": {
             "bounceType": "Permanent", "bounceSubType": "General", "timestamp": MOMENT, "feedbackId": "01000157c44f",
             "bouncedRecipients": [
-                {"emailAddress": TO, "action": "failed", "status": "5.1.1", "diagnosticCode": f"smtp; {NO_SUCH}"}
+                {"emailAddress": TO, "action": "failed", "status": "5.1.1", "diagnosticCode": f"smtp; {UNKNOWN_USER}"}
             ],
         },
         "Complaint": {
