@@ -1,19 +1,20 @@
-"""What the services hand back: a hold as its owner sees it."""
+"""Values that the services return: holds, and the allocations of rooms that they consist of."""
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
+from locks import policy
 from locks.models import Allocation, AllocationStatus
+from locks.nights import Nights
+from locks.owner import holder
 
 
 @dataclass(frozen=True, slots=True)
 class AllocatedRoom:
-    """One room of a hold, or the stay that it has become. Times are the database's."""
+    """An allocation with its room. Times are the database's; `seconds_left` counts to `expires_at`."""
 
     id: UUID
     group_id: UUID | None
@@ -33,43 +34,71 @@ class AllocatedRoom:
     reason: str
     created_at: datetime.datetime
 
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "AllocatedRoom":
+        """Return the allocation that the database function `locks_describe` described."""
+        group_id, expires_at = values["group_id"], values["expires_at"]
+        return cls(
+            id=UUID(values["id"]),
+            group_id=UUID(group_id) if group_id else None,
+            room_id=values["room_id"],
+            number=values["number"],
+            room_type=values["room_type"],
+            check_in=datetime.date.fromisoformat(values["check_in"]),
+            check_out=datetime.date.fromisoformat(values["check_out"]),
+            status=AllocationStatus(values["status"]),
+            fencing_token=values["fencing_token"],
+            expires_at=datetime.datetime.fromisoformat(expires_at) if expires_at else None,
+            extensions_left=values["extensions_left"],
+            seconds_left=values["seconds_left"],
+            holder=values["holder"],
+            session=values["session"],
+            reference=values["reference"],
+            reason=values["reason"],
+            created_at=datetime.datetime.fromisoformat(values["created_at"]),
+        )
+
+    @classmethod
+    def from_allocation(cls, allocation: Allocation) -> "AllocatedRoom":
+        """Return a row of `locks.selectors.allocations()`. An expired hold has the status `expired`."""
+        annotated: Any = allocation
+        return cls(
+            id=allocation.id,
+            group_id=allocation.group_id,
+            room_id=allocation.room_id,
+            number=allocation.room.number,
+            room_type=allocation.room.room_type,
+            check_in=allocation.check_in,
+            check_out=allocation.check_out,
+            status=AllocationStatus(annotated.current_status),
+            fencing_token=allocation.fencing_token,
+            expires_at=allocation.expires_at,
+            extensions_left=allocation.extensions_left,
+            seconds_left=annotated.seconds_left,
+            holder=allocation.holder,
+            session=allocation.session,
+            reference=allocation.reference,
+            reason=allocation.reason,
+            created_at=allocation.created_at,
+        )
+
     @property
-    def dates(self) -> dict[str, str]:
-        return dates(self.number, self.check_in, self.check_out)
-
-
-def dates(number: str, check_in: datetime.date, check_out: datetime.date) -> dict[str, str]:
-    """What each audit event says of the room and its nights."""
-    return {"room": number, "check_in": check_in.isoformat(), "check_out": check_out.isoformat()}
-
-
-def moved_dates(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
-    """What it says of a move: where to, and by the same names where from."""
-    return {**after, **{f"from_{name}": value for name, value in before.items()}}
-
-
-# What JSON has no type for, by its place.
-_NAMES = [field.name for field in fields(AllocatedRoom)]
-_READ: dict[int, Callable[[Any], Any]] = {
-    _NAMES.index(name): read
-    for name, read in {
-        "id": UUID,
-        "group_id": lambda group: group and UUID(group),
-        "check_in": datetime.date.fromisoformat,
-        "check_out": datetime.date.fromisoformat,
-        "status": AllocationStatus,
-        "expires_at": datetime.datetime.fromisoformat,
-        "created_at": datetime.datetime.fromisoformat,
-    }.items()
-}
+    def event_fields(self) -> dict[str, str]:
+        """The room and the dates, as audit events have them."""
+        return {
+            "room": self.number,
+            "check_in": self.check_in.isoformat(),
+            "check_out": self.check_out.isoformat(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One room, or several that were taken together and have one token, one fencing token and one end.
+    """One room, or several rooms that were acquired together.
 
-    `id` is what extends, releases and confirms all of it; each room's own id does so for that room alone.
-    `token` is known only where the hold was just made.
+    The rooms of a group share a token, a fencing token and an expiry. Operations on `id` apply to all of them, and
+    operations on the id of one room to that room. `token` is set only where the hold was just acquired, because the
+    database stores its digest.
     """
 
     rooms: tuple[AllocatedRoom, ...]
@@ -77,13 +106,17 @@ class Hold:
     token: str | None = None
 
     @classmethod
-    def of(cls, rooms: Sequence[AllocatedRoom], *, token: str | None = None) -> "Hold":
-        first = rooms[0]
-        return cls(
-            rooms=tuple(rooms),
-            id=first.group_id if len(rooms) > 1 and first.group_id else first.id,
-            token=token,
-        )
+    def of(cls, rooms: Iterable[AllocatedRoom], *, token: str | None = None) -> "Hold":
+        """Return the hold of these rooms, which are one room or the rooms of one group."""
+        sorted_rooms = sorted(rooms, key=lambda room: room.room_id)
+        first = sorted_rooms[0]
+        id_ = first.group_id if len(sorted_rooms) > 1 and first.group_id else first.id
+        return cls(rooms=tuple(sorted_rooms), id=id_, token=token)
+
+    @classmethod
+    def from_json(cls, values: Sequence[Mapping[str, Any]], *, token: str | None = None) -> "Hold":
+        """Return the hold of the rooms that a database function described."""
+        return cls.of(map(AllocatedRoom.from_json, values), token=token)
 
     @property
     def status(self) -> AllocationStatus:
@@ -126,50 +159,40 @@ class Hold:
         return self.rooms[0].group_id
 
 
-def listed(stay: Allocation) -> AllocatedRoom:
-    """A row of `locks.listing.stays()`."""
-    state: Any = stay
-    return AllocatedRoom(
-        id=stay.id,
-        group_id=stay.group_id,
-        room_id=stay.room_id,
-        number=stay.room.number,
-        room_type=stay.room.room_type,
-        check_in=stay.check_in,
-        check_out=stay.check_out,
-        status=AllocationStatus(state.state),
-        fencing_token=stay.fencing_token,
-        expires_at=stay.expires_at,
-        extensions_left=stay.extensions_left,
-        seconds_left=state.seconds_left,
-        holder=stay.holder,
-        session=stay.session,
-        reference=stay.reference,
-        reason=stay.reason,
-        created_at=stay.created_at,
-    )
+@dataclass(frozen=True, slots=True)
+class HoldRequest:
+    """A client's request to hold `count` rooms: the given `rooms`, or any rooms of `room_type` if it names none.
 
+    `guests` is the number of guests that each room must have space for. It applies to `room_type` only.
+    """
 
-def rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Run one statement in the hotel's schema; each row by the names of its columns."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        names = [column.name for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    nights: Nights
+    count: int
+    session: str
+    reference: str
+    rooms: tuple[int, ...] = ()
+    room_type: str = ""
+    guests: int = 1
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the request as the database function `locks_acquire` takes it, except for ids and the token."""
+        return {
+            "rooms": self.rooms or None,
+            "room_type": self.room_type,
+            "guests": self.guests,
+            "nights": f"[{self.nights.check_in},{self.nights.check_out})",
+            "holder": holder(),
+            "session": self.session,
+            "reference": self.reference,
+            "client_limit": policy.MAX_HOLDS_PER_CLIENT,
+            "session_limit": policy.MAX_HOLDS_PER_SESSION,
+            "hold_seconds": policy.HOLD_SECONDS,
+            "lifetime_seconds": policy.MAX_LIFETIME_SECONDS,
+            "extensions": policy.EXTENSIONS,
+        }
 
-def held_rooms(statement: str, params: Mapping[str, Any]) -> list[AllocatedRoom]:
-    """The same for a statement that answers `locks.sql.COLUMNS` and nothing else."""
-    return [held_room(row) for row in rows(statement, params)]
-
-
-def answered_room(said: Sequence[Any]) -> AllocatedRoom:
-    """The hold in an answer that has all of it, in the order of the fields above."""
-    values = list(said)
-    for place, read in _READ.items():
-        values[place] = read(values[place])
-    return AllocatedRoom(*values)
-
-
-def held_room(row: Mapping[str, Any]) -> AllocatedRoom:
-    return AllocatedRoom(**{**row, "status": AllocationStatus(row["status"])})
+    def describe(self) -> str:
+        """Return the requested rooms for the audit trail."""
+        if self.rooms:
+            return "rooms " + ", ".join(map(str, self.rooms))
+        return f"{self.count} x {self.room_type}"

@@ -34,7 +34,7 @@ def active_holds() -> float:
                   AND claim_at <= statement_timestamp() + make_interval(secs => %s)
                   AND kind = 'hold' AND due_at > statement_timestamp()
                 """,
-                [policy.LIFE_SECONDS],
+                [policy.MAX_LIFETIME_SECONDS],
             )
             return float(cursor.fetchone()[0])
     finally:

@@ -49,8 +49,9 @@ class AllocationStatus(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
-#: What keeps others out of a room. A held row does so until somebody notices that it has lapsed.
-BLOCKING = [AllocationStatus.HELD, AllocationStatus.CONFIRMED, AllocationStatus.CLOSED]
+#: The statuses in which an allocation occupies its room. An expired hold does so until it is ended.
+#: The database function `locks_occupies` says the same.
+OCCUPYING = [AllocationStatus.HELD, AllocationStatus.CONFIRMED, AllocationStatus.CLOSED]
 
 
 class Allocation(models.Model):
@@ -106,7 +107,7 @@ class Allocation(models.Model):
                         RangeOperators.EQUAL,
                     ),
                 ],
-                condition=Q(status__in=BLOCKING),
+                condition=Q(status__in=OCCUPYING),
             ),
             models.CheckConstraint(
                 condition=Q(nights__isempty=False, nights__lower_inf=False, nights__upper_inf=False),

@@ -1,26 +1,26 @@
-"""How long, how far and how many."""
+"""Limits and lifetimes of holds, stays and closures."""
 
 import datetime
 
-#: A hold lives this long, and each extension adds that much (seconds).
+#: Seconds until a new hold expires, seconds that an extension adds, and extensions per hold.
 HOLD_SECONDS = 1200
 EXTENSION_SECONDS = 600
 EXTENSIONS = 2
-#: No hold outlives this, whatever is done with it (seconds).
-LIFE_SECONDS = HOLD_SECONDS + EXTENSIONS * EXTENSION_SECONDS
+#: Seconds after which a hold expires in any case.
+MAX_LIFETIME_SECONDS = HOLD_SECONDS + EXTENSIONS * EXTENSION_SECONDS
 
-#: What one hold may ask for.
+#: Nights and rooms of one hold.
 MAX_NIGHTS = 366
 MAX_ROOMS = 10
-#: Who asks for later nights has mistyped a year, and counting on from the calendar's last day is an error of its own.
+#: The last possible check-out date. Later dates are typing errors, and arithmetic with them could exceed the calendar.
 MAX_DATE = datetime.date(2999, 12, 31)
-#: A room may stand out of service longer than any guest stays: ten years.
+#: Nights of one closure: ten years.
 MAX_CLOSURE_NIGHTS = 3653
 
-#: Against hoarding: live holds of one key or member of staff, and of one guest's session at it.
-#: Counted when a hold is asked for, so callers at the same moment may pass by as many as they are.
-HOLDS_PER_CLIENT = 500
-HOLDS_PER_SESSION = 20
+#: Rooms that one API key or member of staff, and one guest session of theirs, may hold at a time. They are counted when
+#: a hold is acquired, so concurrent requests may exceed the limit by their number.
+MAX_HOLDS_PER_CLIENT = 500
+MAX_HOLDS_PER_SESSION = 20
 
-#: Days after which what came to nothing (a hold, a wait) and what was told is forgotten; the trail keeps what happened.
-KEEP_ENDED_DAYS = 7
+#: Days until ended holds, waiting list entries and webhook deliveries are deleted. The audit trail keeps their events.
+DAYS_UNTIL_DELETION = 7

@@ -1,6 +1,7 @@
-"""What can be read: what is free, what stands in the way, and when it will not."""
+"""Reading rooms and allocations: which rooms are free, what occupies the others, and when they are free again.
 
-# ruff: noqa: S608 - the statements are put together from constants; values are parameters
+The database's clock decides whether a hold has expired.
+"""
 
 import datetime
 from collections import Counter
@@ -9,24 +10,27 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Case, CharField, DateTimeField, F, Func, IntegerField, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
+from locks.database import fetch_rows
 from locks.errors import HoldNotFound
-from locks.holds import Hold, listed, rows
-from locks.listing import stays
+from locks.holds import AllocatedRoom, Hold
+from locks.models import Allocation, AllocationStatus
 from locks.nights import Nights
-from locks.sql import OF_ROOM, TAKES_ROOM
 from tenants.context import current_hotel
 
-#: How far `next_free` looks (days), and how many other rooms a refusal names.
+#: How many days `next_free` looks ahead, and how many alternative rooms a refusal lists.
 HORIZON_DAYS = 180
-ALTERNATIVES = 10
+MAX_ALTERNATIVES = 10
 
 _KINDS = {"held": "hold", "confirmed": "stay", "closed": "closure"}
+_NOW = Func(function="clock_timestamp", output_field=DateTimeField())
 
 
 class FreeRoom(NamedTuple):
+    """A room that is free on all of the requested nights."""
+
     id: int
     number: str
     room_type: str
@@ -36,6 +40,8 @@ class FreeRoom(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TypeCount:
+    """The number of rooms of a type, and how many of them are free."""
+
     room_type: str
     rooms: int
     free: int
@@ -43,7 +49,7 @@ class TypeCount:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """The rooms that are free on every night, and how many there are of each type, sold out or not."""
+    """The free rooms, and the counts of each type. Types without a free room are included."""
 
     free: list[FreeRoom]
     types: list[TypeCount]
@@ -51,7 +57,7 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """The nights, of those asked for, on which something of this kind has the room."""
+    """The requested nights on which a hold, a stay or a closure (`kind`) occupies a room."""
 
     room_id: int
     number: str
@@ -68,65 +74,106 @@ class Clash:
         return texts[self.kind].format(self.number, self.check_in, self.check_out)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the clash as a problem document lists it."""
         return {
             "room": self.room_id,
             "number": self.number,
             "kind": self.kind,
             "check_in": self.check_in.isoformat(),
             "check_out": self.check_out.isoformat(),
-            "nights": [day.isoformat() for day in Nights(self.check_in, self.check_out).dates()],
+            "nights": [date.isoformat() for date in Nights(self.check_in, self.check_out).dates()],
         }
 
 
-# The nights alone pick what is in the way, over the constraint's index, and the rooms are compared in memory:
-# one room at a time would be a probe of the index for each of the hotel's rooms. A row is a type with its free
-# rooms as one JSON: a row for each room costs more to take apart in Python than to find.
-_AVAILABILITY = f"""
+# The subquery scans the constraint's index by the nights only, and the rooms are compared in memory. A condition on
+# the room would probe the index once per room of the hotel. The rooms of a type are returned as one JSON document,
+# because psycopg takes longer to convert a row per room than PostgreSQL to find the rooms.
+_AVAILABILITY = """
 SELECT room.room_type, count(*) AS rooms,
     coalesce(json_agg(json_build_array(room.id, room.number, room.room_type, room.floor, room.capacity)
         ORDER BY length(room.number), room.number) FILTER (WHERE room.free), '[]') AS free
 FROM (
     SELECT room.*, room.id NOT IN (
-        SELECT stay.room_id FROM locks_allocation stay
-        WHERE stay.nights && daterange(%(check_in)s, %(check_out)s) AND {TAKES_ROOM}) AS free
+        SELECT room_id FROM locks_allocation
+        WHERE nights && daterange(%(check_in)s, %(check_out)s)
+          AND locks_occupies_at(status, expires_at, clock_timestamp())) AS free
     FROM locks_room room
     WHERE (%(room_type)s = '' OR room.room_type = %(room_type)s) AND room.capacity >= %(guests)s) AS room
 GROUP BY room.room_type ORDER BY room.room_type
 """
 
-_CLASHES = f"""
-SELECT room.id AS room_id, room.number, stay.status,
-    lower(stay.nights * daterange(%(check_in)s, %(check_out)s)) AS check_in,
-    upper(stay.nights * daterange(%(check_in)s, %(check_out)s)) AS check_out
-FROM locks_room room JOIN locks_allocation stay
-    ON {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(check_out)s) AND {TAKES_ROOM}
-WHERE room.id = ANY(%(rooms)s::int[]) AND stay.id IS DISTINCT FROM %(but)s::uuid
+_CLASHES = """
+SELECT room.id AS room_id, room.number, allocation.status,
+    lower(allocation.nights * daterange(%(check_in)s, %(check_out)s)) AS check_in,
+    upper(allocation.nights * daterange(%(check_in)s, %(check_out)s)) AS check_out
+FROM locks_room room
+JOIN locks_allocation allocation
+    ON locks_room_range(allocation.room_id) = locks_room_range(room.id)
+    AND allocation.nights && daterange(%(check_in)s, %(check_out)s)
+    AND locks_occupies_at(allocation.status, allocation.expires_at, clock_timestamp())
+WHERE room.id = ANY(%(rooms)s::int[]) AND allocation.id IS DISTINCT FROM %(excluded)s::uuid
 ORDER BY room.id, check_in
 """
 
-_TAKEN_BETWEEN = f"""
-SELECT room.id AS room_id, lower(stay.nights) AS check_in, upper(stay.nights) AS check_out
-FROM locks_room room LEFT JOIN locks_allocation stay
-    ON {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(until)s) AND {TAKES_ROOM}
+_OCCUPIED_DATES = """
+SELECT room.id AS room_id, lower(allocation.nights) AS check_in, upper(allocation.nights) AS check_out
+FROM locks_room room
+LEFT JOIN locks_allocation allocation
+    ON locks_room_range(allocation.room_id) = locks_room_range(room.id)
+    AND allocation.nights && daterange(%(check_in)s, %(until)s)
+    AND locks_occupies_at(allocation.status, allocation.expires_at, clock_timestamp())
 WHERE room.id = ANY(%(rooms)s::int[]) OR (room.room_type = %(room_type)s AND room.capacity >= %(guests)s)
 ORDER BY room.id, check_in
 """
 
-_ALTERNATIVES = f"""
+_ALTERNATIVES = """
 SELECT room.id AS room, room.number, room.room_type FROM locks_room room
 WHERE room.room_type IN (SELECT room_type FROM locks_room WHERE id = ANY(%(rooms)s::int[]))
   AND room.id <> ALL(%(rooms)s::int[])
   AND room.id NOT IN (
-      SELECT stay.room_id FROM locks_allocation stay
-      WHERE stay.nights && daterange(%(check_in)s, %(check_out)s) AND {TAKES_ROOM})
+      SELECT room_id FROM locks_allocation
+      WHERE nights && daterange(%(check_in)s, %(check_out)s)
+        AND locks_occupies_at(status, expires_at, clock_timestamp()))
 ORDER BY room.room_type, length(room.number), room.number
 LIMIT %(limit)s
 """
 
 
+def allocations() -> QuerySet[Allocation]:
+    """Return all allocations with their rooms, annotated with `current_status` and `seconds_left`.
+
+    The current status of an expired hold is `expired`, even if nothing has ended the hold yet.
+    """
+    return Allocation.objects.select_related("room").annotate(
+        current_status=Case(
+            When(status=AllocationStatus.HELD, expires_at__lte=_NOW, then=Value(AllocationStatus.EXPIRED)),
+            default=F("status"),
+            output_field=CharField(),
+        ),
+        seconds_left=Func(
+            F("expires_at"),
+            template="greatest(0, floor(extract(epoch FROM %(expressions)s - clock_timestamp())))::int",
+            output_field=IntegerField(),
+        ),
+    )
+
+
+def allocations_of(hold_id: UUID) -> QuerySet[Allocation]:
+    """Return the allocation with this id, or the allocations of the group with this id."""
+    return allocations().filter(Q(id=hold_id) | Q(group_id=hold_id)).order_by("room_id")
+
+
+def get_hold(hold_id: UUID) -> Hold:
+    """Return a hold, or the hold of a group by the group's id. Raises HoldNotFound."""
+    rooms = [AllocatedRoom.from_allocation(allocation) for allocation in allocations_of(hold_id)]
+    if not rooms:
+        raise HoldNotFound(_("There is no hold with the id {id}.").format(id=hold_id))
+    return Hold.of(rooms)
+
+
 def availability(*, nights: Nights, room_type: str = "", guests: int = 1) -> Availability:
-    """What is free on all of these nights; an empty type is every type. One query."""
-    found = rows(
+    """Return the rooms that are free on all of these nights. An empty type stands for every type. One query."""
+    rows = fetch_rows(
         _AVAILABILITY,
         {
             "check_in": nights.check_in,
@@ -136,37 +183,35 @@ def availability(*, nights: Nights, room_type: str = "", guests: int = 1) -> Ava
         },
     )
     return Availability(
-        free=[FreeRoom(*room) for of_type in found for room in of_type["free"]],
-        types=[TypeCount(row["room_type"], rooms=row["rooms"], free=len(row["free"])) for row in found],
+        free=[FreeRoom(*room) for row in rows for room in row["free"]],
+        types=[TypeCount(row["room_type"], rooms=row["rooms"], free=len(row["free"])) for row in rows],
     )
 
 
-def hold(hold_id: UUID) -> Hold:
-    """A hold, or a group's by the group's id. Raises HoldNotFound."""
-    found = [listed(stay) for stay in stays().filter(Q(id=hold_id) | Q(group_id=hold_id)).order_by("room_id")]
-    if not found:
-        raise HoldNotFound(f"There is no hold or stay {hold_id}.")
-    return Hold.of(found)
-
-
-def clashes(*, rooms: Sequence[int], nights: Nights, but: UUID | None = None) -> list[Clash]:
-    """What, other than `but`, has these rooms on some of these nights, cut to the nights asked for."""
-    found = rows(
+def clashes(*, rooms: Sequence[int], nights: Nights, excluded: UUID | None = None) -> list[Clash]:
+    """Return what occupies these rooms on some of these nights, except for the allocation `excluded`."""
+    rows = fetch_rows(
         _CLASHES,
-        {"rooms": list(rooms), "check_in": nights.check_in, "check_out": nights.check_out, "but": but},
+        {
+            "rooms": list(rooms),
+            "check_in": nights.check_in,
+            "check_out": nights.check_out,
+            "excluded": excluded,
+        },
     )
-    return [Clash(kind=_KINDS[row.pop("status")], **row) for row in found]
+    return [Clash(kind=_KINDS[row.pop("status")], **row) for row in rows]
 
 
 def next_free(
     *, nights: Nights, count: int, rooms: Sequence[int] = (), room_type: str = "", guests: int = 1
 ) -> str | None:
-    """The first arrival from `check_in` on when `count` of the rooms are free for as many nights.
+    """Return the first check-in date, from `nights.check_in` on, on which `count` rooms are free for as many nights.
 
-    None where there is no such day within `HORIZON_DAYS`.
+    The rooms are `rooms`, or the rooms of `room_type` with space for `guests` guests. Return None if there is no such
+    date within `HORIZON_DAYS`.
     """
-    found = rows(
-        _TAKEN_BETWEEN,
+    rows = fetch_rows(
+        _OCCUPIED_DATES,
         {
             "check_in": nights.check_in,
             "until": nights.check_in + datetime.timedelta(days=HORIZON_DAYS + nights.count),
@@ -175,53 +220,57 @@ def next_free(
             "guests": guests,
         },
     )
-    free = Counter[datetime.date]()
-    for spans in _by_room(found).values():
-        free.update(_free_arrivals(spans, nights))
-    return min((day.isoformat() for day, number in free.items() if number >= count), default=None)
+    free_rooms = Counter[datetime.date]()
+    for spans in _spans_by_room(rows).values():
+        free_rooms.update(_free_check_ins(spans, nights))
+    return min((date.isoformat() for date, number in free_rooms.items() if number >= count), default=None)
 
 
 def alternatives(*, rooms: Sequence[int], nights: Nights) -> list[dict[str, Any]]:
-    """Other rooms of the same types that are free on these nights, the first few."""
-    return rows(
+    """Return up to `MAX_ALTERNATIVES` other rooms of the same types that are free on these nights."""
+    return fetch_rows(
         _ALTERNATIVES,
         {
             "rooms": list(rooms),
             "check_in": nights.check_in,
             "check_out": nights.check_out,
-            "limit": ALTERNATIVES,
+            "limit": MAX_ALTERNATIVES,
         },
     )
 
 
 def today() -> datetime.date:
-    """The date at the hotel, by the database's clock."""
-    [row] = rows(
+    """Return the current date in the hotel's time zone."""
+    [row] = fetch_rows(
         "SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today",
         {"time_zone": current_hotel().time_zone},
     )
-    day: datetime.date = row["today"]
-    return day
+    date: datetime.date = row["today"]
+    return date
 
 
 _Span = tuple[datetime.date, datetime.date]
 
 
-def _by_room(found: Iterable[dict[str, Any]]) -> dict[int, list[_Span]]:
+def _spans_by_room(rows: Iterable[dict[str, Any]]) -> dict[int, list[_Span]]:
     spans: dict[int, list[_Span]] = {}
-    for row in found:
-        of_room = spans.setdefault(row["room_id"], [])
+    for row in rows:
+        spans_of_room = spans.setdefault(row["room_id"], [])
         if row["check_in"] is not None:
-            of_room.append((row["check_in"], row["check_out"]))
+            spans_of_room.append((row["check_in"], row["check_out"]))
     return spans
 
 
-def _free_arrivals(stays: Iterable[_Span], nights: Nights) -> list[datetime.date]:
-    """The days on which a stay of `nights.count` may begin in a room that has these stays."""
+def _free_check_ins(spans: Iterable[_Span], nights: Nights) -> list[datetime.date]:
+    """Return the dates within the horizon on which a stay of `nights.count` nights can begin between these spans."""
     blocked = bytearray(HORIZON_DAYS)
-    for check_in, check_out in stays:
-        # Whoever arrives after first - 1 and before last would still be there, or find somebody there.
+    for check_in, check_out in spans:
+        # A stay that begins in this range of days would overlap with the span.
         first = max(0, (check_in - nights.check_in).days - nights.count + 1)
         last = min(HORIZON_DAYS, (check_out - nights.check_in).days)
         blocked[first:last] = b"\1" * (last - first)
-    return [nights.check_in + datetime.timedelta(days=day) for day, taken in enumerate(blocked) if not taken]
+    return [
+        nights.check_in + datetime.timedelta(days=day)
+        for day, is_blocked in enumerate(blocked)
+        if not is_blocked
+    ]

@@ -17,8 +17,8 @@ from hotelagent.admin.sites import hotel_site
 from locks import services
 from locks.board.views import board_view
 from locks.holder_names import holder_name, with_holder_names
-from locks.listing import stays
 from locks.models import Allocation, AllocationStatus, Room
+from locks.selectors import allocations
 
 STATUS_COLORS = {
     AllocationStatus.HELD: "warning",
@@ -83,7 +83,7 @@ class AllocationAdmin(ReadOnlyModelAdmin):
     fields = readonly_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Allocation]:
-        return with_holder_names(stays())
+        return with_holder_names(allocations())
 
     @display(description=_("check-in"), ordering="nights")
     def check_in(self, allocation: Allocation) -> str:
@@ -95,12 +95,12 @@ class AllocationAdmin(ReadOnlyModelAdmin):
 
     @display(description=_("status"), label=STATUS_COLORS, ordering="status")
     def state(self, allocation: Any) -> tuple[str, str]:
-        status = AllocationStatus(allocation.state)
+        status = AllocationStatus(allocation.current_status)
         return status, str(status.label)
 
     @display(description=_("status"))
     def current_status(self, allocation: Any) -> str:
-        return str(AllocationStatus(allocation.state).label)
+        return str(AllocationStatus(allocation.current_status).label)
 
     @display(description=_("client"), ordering="holder")
     def client(self, allocation: Allocation) -> str:

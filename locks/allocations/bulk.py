@@ -1,4 +1,4 @@
-"""Confirmed stays by the thousand, for who takes over a hotel's bookings."""
+"""Adding thousands of confirmed stays, for example from another system."""
 
 import datetime
 from collections.abc import Sequence
@@ -9,18 +9,32 @@ from django.db import transaction
 
 from audit.services import record
 from hotelagent.core.ids import uuid7
-from locks import events, sql
-from locks.holds import rows
+from locks import events
+from locks.allocations.changes import lock_rooms
+from locks.database import fetch_rows
 from locks.owner import holder
-from locks.services.desk import lock_rooms
 
-#: Rows of one statement: enough to make the round trip count for little, few enough to keep the text small.
-BATCH = 5000
+#: Rows per statement. More rows would not save a noticeable part of the round trips.
+_BATCH_SIZE = 5000
+
+# The rows are sorted by the nights, the first column of the constraint's index, so that they are inserted into the
+# same part of it.
+_INSERT = """
+INSERT INTO locks_allocation (
+    id, room_id, nights, status, extensions_left, holder, session, reference, reason)
+SELECT new.id, new.room_id, daterange(new.check_in, new.check_out), 'confirmed', 0,
+    %(holder)s, '', new.reference, ''
+FROM unnest(%(ids)s::uuid[], %(rooms)s::int[], %(check_ins)s::date[], %(check_outs)s::date[],
+    %(references)s::text[]) AS new (id, room_id, check_in, check_out, reference)
+ORDER BY new.check_in, new.room_id
+ON CONFLICT DO NOTHING
+RETURNING id
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class NewStay:
-    """A stay that is to stand in a room, or with `reallocate` in another of `room_type`. `id` becomes the stay's."""
+    """A stay to be added in a room. `reallocate` may use another room of `room_type`. `id` is the stay's id."""
 
     room: int
     check_in: datetime.date
@@ -32,38 +46,40 @@ class NewStay:
 
 @dataclass(frozen=True, slots=True)
 class AddedStays:
+    """The stays that were added, and those that were rejected because the room is not available."""
+
     added: list[NewStay]
     rejected: list[NewStay]
 
 
 def add_stays(new_stays: Sequence[NewStay]) -> AddedStays:
-    """Store confirmed stays, past ones too; the constraint judges each, and those it refuses are handed back.
+    """Add confirmed stays in one transaction, also for past nights. The exclusion constraint judges each of them.
 
-    One transaction, which locks the rooms: rivals for them wait, so hand over some thousand at a time.
-    Raises RoomNotFound, and IntegrityError for a range without a night.
+    The rooms are locked, so other transactions that allocate them wait: pass a few thousand stays at a time. Raises
+    RoomNotFound, and IntegrityError if a stay has no nights.
     """
-    placed: set[UUID] = set()
+    added: set[UUID] = set()
     with transaction.atomic():
-        lock_rooms({placement.room for placement in new_stays})
-        for start in range(0, len(new_stays), BATCH):
-            placed |= _place(new_stays[start : start + BATCH])
-        record(events.STAYS_ADDED, added=len(placed), rejected=len(new_stays) - len(placed))
+        lock_rooms({stay.room for stay in new_stays})
+        for start in range(0, len(new_stays), _BATCH_SIZE):
+            added |= _insert(new_stays[start : start + _BATCH_SIZE])
+        record(events.STAYS_ADDED, added=len(added), rejected=len(new_stays) - len(added))
     return AddedStays(
-        added=[placement for placement in new_stays if placement.id in placed],
-        rejected=[placement for placement in new_stays if placement.id not in placed],
+        added=[stay for stay in new_stays if stay.id in added],
+        rejected=[stay for stay in new_stays if stay.id not in added],
     )
 
 
-def _place(batch: Sequence[NewStay]) -> set[UUID]:
-    found = rows(
-        sql.PLACE,
+def _insert(new_stays: Sequence[NewStay]) -> set[UUID]:
+    rows = fetch_rows(
+        _INSERT,
         {
             "holder": holder(),
-            "ids": [placement.id for placement in batch],
-            "rooms": [placement.room for placement in batch],
-            "check_ins": [placement.check_in for placement in batch],
-            "check_outs": [placement.check_out for placement in batch],
-            "references": [placement.reference for placement in batch],
+            "ids": [stay.id for stay in new_stays],
+            "rooms": [stay.room for stay in new_stays],
+            "check_ins": [stay.check_in for stay in new_stays],
+            "check_outs": [stay.check_out for stay in new_stays],
+            "references": [stay.reference for stay in new_stays],
         },
     )
-    return {row["id"] for row in found}
+    return {row["id"] for row in rows}

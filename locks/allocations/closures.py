@@ -1,87 +1,81 @@
-"""Nights on which another system has closed a room."""
+"""Closures that follow a calendar of another system."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from audit.services import record_many
-from hotelagent.core.ids import uuid7
-from locks import events, sql
-from locks.allocations.locked_rooms import who_is_where
-from locks.allocations.occupancy import Span, merged
-from locks.holds import held_rooms, rows
-from locks.models import AllocationStatus
+from locks import events
+from locks.allocations.changes import lock_rooms, publish
+from locks.allocations.locked_rooms import read_occupancy
+from locks.allocations.occupancy import Span, merge_spans
+from locks.holds import AllocatedRoom
+from locks.models import Allocation, AllocationStatus
 from locks.owner import holder
 from locks.selectors import today
-from locks.services.desk import lock_rooms
-from locks.webhooks.publishing import publish
-
-# All of them, those that have begun too: the nights that are over are not counted.
-_CLOSED = """
-SELECT stay.id, greatest(lower(stay.nights), %(today)s) AS check_in, upper(stay.nights) AS check_out
-FROM locks_allocation stay
-WHERE stay.room_id = %(room)s AND stay.status = 'closed' AND stay.reference = %(reference)s
-  AND upper(stay.nights) > %(today)s
-FOR NO KEY UPDATE
-"""
 
 
 def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, reason: str) -> tuple[int, int]:
-    """Have a room out of service on these nights, as far as nothing else has it, and on no others.
+    """Make the closures of a room with this reference cover the nights of `spans` on which nothing else occupies it.
 
-    `reference` says whose nights they are: nobody else's are touched. Nights that are over are left as they are.
-    Returns how many are closed, and how many something else has. One transaction; the same again changes nothing.
-    Raises RoomNotFound.
+    Past nights and closures with another reference stay as they are. Return the number of nights that are closed now,
+    and of nights that could not be closed. One transaction. Raises RoomNotFound.
     """
     with transaction.atomic():
         lock_rooms([room])
-        day = today()
-        ours = rows(_CLOSED, {"room": room, "reference": reference, "today": day})
-        ahead = merged((max(begins, day), ends) for begins, ends in spans if ends > day)
-        wanted = _free(room, ahead, but=[row["id"] for row in ours])
-        closed = {(row["check_in"], row["check_out"]) for row in ours}
-        _open([row["id"] for row in ours if (row["check_in"], row["check_out"]) not in wanted])
-        _close(room, [span for span in wanted if span not in closed], reference=reference, reason=reason)
-    return _nights(wanted), _nights(ahead) - _nights(wanted)
+        date = today()
+        current = {
+            closure.id: (max(closure.check_in, date), closure.check_out)
+            for closure in Allocation.objects.filter(
+                room_id=room, status=AllocationStatus.CLOSED, reference=reference, nights__endswith__gt=date
+            ).select_for_update(no_key=True)
+        }
+        requested = merge_spans(
+            (max(check_in, date), check_out) for check_in, check_out in spans if check_out > date
+        )
+        free = _free_spans(room, requested, excluded=list(current))
+        reopen([id_ for id_, span in current.items() if span not in free])
+        close(
+            room,
+            [span for span in free if span not in current.values()],
+            reference=reference,
+            reason=reason,
+        )
+    return _count_nights(free), _count_nights(requested) - _count_nights(free)
 
 
-def _free(room: int, spans: Sequence[Span], *, but: Sequence[Any]) -> list[Span]:
-    """The nights of these spans that nothing has, in as few spans as can be."""
+def close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> list[AllocatedRoom]:
+    """Close a locked room on nights on which it is free, in the caller's transaction."""
+    closures = [
+        Allocation(
+            room_id=room,
+            nights=span,
+            status=AllocationStatus.CLOSED,
+            holder=holder(),
+            reference=reference,
+            reason=reason,
+        )
+        for span in spans
+    ]
+    Allocation.objects.bulk_create(closures)
+    return publish(events.ROOM_CLOSED, [closure.id for closure in closures])
+
+
+def reopen(ids: Sequence[UUID]) -> None:
+    """End closures that the caller has locked, in the caller's transaction."""
+    Allocation.objects.filter(id__in=ids).update(status=AllocationStatus.CANCELLED)
+    publish(events.ROOM_REOPENED, ids)
+
+
+def _free_spans(room: int, spans: Sequence[Span], *, excluded: Sequence[UUID]) -> list[Span]:
+    """Return the nights of the spans on which only the allocations `excluded` occupy the room, in ascending spans."""
     if not spans:
         return []
-    house = who_is_where(spans, [room], but=but)
-    return [run for span in spans for run in house.free_runs(room, span)]
+    occupancy = read_occupancy([room], spans, excluded=excluded)
+    return [free_span for span in spans for free_span in occupancy.free_spans(room, span)]
 
 
-def _nights(spans: Iterable[Span]) -> int:
-    return sum((ends - begins).days for begins, ends in spans)
-
-
-def _open(ids: Sequence[UUID]) -> None:
-    if not ids:
-        return
-    ended = held_rooms(sql.END, {"ids": ids, "status": AllocationStatus.CLOSED})
-    record_many(events.ROOM_REOPENED, [(("hold", stay.id), stay.dates) for stay in ended])
-    publish(events.ROOM_REOPENED.name, ids)
-
-
-def _close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> None:
-    if not spans:
-        return
-    made = held_rooms(
-        sql.TAKE_OUT_OF_SERVICE,
-        {
-            "ids": [uuid7() for _ in spans],
-            "room": room,
-            "check_ins": [begins for begins, _ends in spans],
-            "check_outs": [ends for _begins, ends in spans],
-            "holder": holder(),
-            "reference": reference,
-            "reason": reason,
-        },
-    )
-    record_many(events.ROOM_CLOSED, [(("hold", stay.id), {**stay.dates, "reason": reason}) for stay in made])
+def _count_nights(spans: Iterable[Span]) -> int:
+    return sum((check_out - check_in).days for check_in, check_out in spans)

@@ -1,109 +1,111 @@
-"""The rooms of a house while they are locked: who is where, and a room for who has none.
+"""Rooms that a transaction has locked, and the choice of free rooms among them for many stays.
 
-Who is where is read once and computed in memory (`locks.allocations.occupancy`). What is found free is free: whoever
-takes a room locks it; the constraint still judges each row that is written.
+The occupied nights are read once and computed with in memory. A room that is found free stays free, because all other
+transactions that allocate rooms lock them first. The exclusion constraint still judges each row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from uuid import UUID
 
-from locks import sql
-from locks.allocations.occupancy import Occupancy, Span, window
-from locks.holds import held_rooms, rows
-from locks.services.expiry import after_expiry
-from locks.services.rooms import ensure_rooms
+from locks.allocations.changes import expire_overlapping
+from locks.allocations.occupancy import Occupancy, Span, enclosing_span
+from locks.allocations.rooms import ensure_rooms
+from locks.database import fetch_rows
 
 _LOCK = """
-SELECT room.id, room.number, room.room_type FROM locks_room room
-WHERE room.id = ANY(%(rooms)s::int[]) OR room.room_type = ANY(%(types)s::text[])
-ORDER BY room.id FOR NO KEY UPDATE
+SELECT id, number, room_type FROM locks_room
+WHERE id = ANY(%(rooms)s::int[]) OR room_type = ANY(%(types)s::text[])
+ORDER BY id FOR NO KEY UPDATE
 """
 
-_LAPSED = """
-SELECT stay.id FROM locks_allocation stay
-WHERE stay.status = 'held' AND stay.expires_at <= clock_timestamp() AND stay.nights && daterange(%(first)s, %(last)s)
-  AND stay.room_id = ANY(%(rooms)s::int[])
-"""
-
-# By the nights, as the constraint's index has them. A row is a room and the days, counted from the first, on which its
-# stays begin and end: a row for each stay of a year takes longer to hand over than to find.
-_TAKEN = """
-SELECT stay.room_id AS room, array_agg(greatest(lower(stay.nights) - %(first)s, 0)) AS begins,
-    array_agg(upper(stay.nights) - %(first)s) AS ends
-FROM locks_allocation stay
-WHERE stay.status IN ('held', 'confirmed', 'closed') AND stay.nights && daterange(%(first)s, %(last)s)
-  AND stay.room_id = ANY(%(rooms)s::int[]) AND stay.id <> ALL(%(but)s::uuid[])
-GROUP BY stay.room_id
+# The constraint's index is scanned by the nights. A row is a room with the days, counted from the first, on which its
+# allocations begin and end: psycopg takes longer to convert a row per allocation than PostgreSQL to find them.
+_OCCUPIED = """
+SELECT room_id, array_agg(greatest(lower(nights) - %(first)s, 0)) AS begins,
+    array_agg(upper(nights) - %(first)s) AS ends
+FROM locks_allocation
+WHERE locks_occupies(status) AND nights && daterange(%(first)s, %(last)s)
+  AND room_id = ANY(%(rooms)s::int[]) AND id <> ALL(%(excluded)s::uuid[])
+GROUP BY room_id
 """
 
 
-@dataclass(slots=True)
-class House:
-    """The locked rooms."""
+class LockedRooms:
+    """The rooms that the current transaction has locked for a reallocation."""
 
-    types: dict[int, str] = field(default_factory=dict)
-    numbers: dict[int, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.types: dict[int, str] = {}
+        self.numbers: dict[int, str] = {}
 
     def lock(self, *, rooms: Collection[int] = (), types: Collection[str] = ()) -> None:
-        for room in rows(_LOCK, {"rooms": list(rooms), "types": list(types)}):
-            self.types[room["id"]], self.numbers[room["id"]] = room["room_type"], room["number"]
+        """Lock rooms by their ids, and all rooms of some types, in ascending order of the ids."""
+        for row in fetch_rows(_LOCK, {"rooms": list(rooms), "types": list(types)}):
+            self.types[row["id"]], self.numbers[row["id"]] = row["room_type"], row["number"]
 
     def of_type(self, room_type: str) -> list[int]:
-        """The lowest number first."""
-        found = [room for room, type_ in self.types.items() if type_ == room_type]
-        return sorted(found, key=lambda room: (len(self.numbers[room]), self.numbers[room]))
+        """Return the locked rooms of a type in the order of their numbers."""
+        rooms = [room for room, type_ in self.types.items() if type_ == room_type]
+        return sorted(rooms, key=lambda room: (len(self.numbers[room]), self.numbers[room]))
+
+    def choose(self, requests: Mapping[UUID, tuple[Span, str]], occupancy: Occupancy) -> dict[UUID, int]:
+        """Return a free room for each request for nights and a room type.
+
+        That is the free room with the lowest number. If no room of the type is free, a room is created.
+        """
+        rooms = {room_type: self.of_type(room_type) for _span, room_type in requests.values()}
+        # Negative ids stand for rooms to be created, until their number is known.
+        placeholders: dict[str, list[int]] = {room_type: [] for room_type in rooms}
+        next_placeholder = count(-1, -1)
+        chosen: dict[UUID, int] = {}
+        for id_, (span, room_type) in sorted(requests.items(), key=lambda item: (item[1][0], item[0])):
+            room = occupancy.occupy_first_free([*rooms[room_type], *placeholders[room_type]], span)
+            if room is None:
+                room = next(next_placeholder)
+                placeholders[room_type].append(room)
+                occupancy.occupy(room, span)
+            chosen[id_] = room
+        created = self._create({room_type: len(ids) for room_type, ids in placeholders.items() if ids})
+        created_rooms = {
+            placeholder: room
+            for room_type, ids in created.items()
+            for placeholder, room in zip(placeholders[room_type], ids, strict=True)
+        }
+        return {id_: created_rooms.get(room, room) for id_, room in chosen.items()}
+
+    def _create(self, numbers: Mapping[str, int]) -> dict[str, list[int]]:
+        """Create and lock rooms, as many of each type as `numbers` says. Return their ids by type."""
+        if not numbers:
+            return {}
+        before = ensure_rooms({})
+        after = ensure_rooms(
+            {room_type: len(before.get(room_type, [])) + number for room_type, number in numbers.items()}
+        )
+        self.lock(types=numbers)
+        existing = {room for ids in before.values() for room in ids}
+        return {
+            room_type: [room for room in after[room_type] if room not in existing] for room_type in numbers
+        }
 
 
 def lock_rooms_of_types(types: Collection[str]) -> None:
-    """Lock all rooms of these types until the caller's transaction ends, for who arranges in several steps."""
-    rows(_LOCK, {"rooms": [], "types": list(types)})
+    """Lock all rooms of these types until the end of the caller's transaction."""
+    LockedRooms().lock(types=types)
 
 
-def who_is_where(spans: Sequence[Span], rooms_: Iterable[int], but: Collection[UUID] = ()) -> Occupancy:
-    """What stands in the locked rooms; what has lapsed there is ended, for the constraint would count it."""
-    first, last = window(spans)
-    where = {"first": first, "last": last, "rooms": list(rooms_)}
-    if lapsed := rows(_LAPSED, where):
-        after_expiry(held_rooms(sql.EXPIRE, {"ids": [row["id"] for row in lapsed]}))
+def read_occupancy(
+    rooms: Collection[int], spans: Sequence[Span], *, excluded: Collection[UUID] = ()
+) -> Occupancy:
+    """Return the nights on which allocations occupy rooms that the caller has locked, except for those in `excluded`.
+
+    The nights from the first to the last of `spans` are read. Expired holds among them are ended.
+    """
+    first, last = enclosing_span(spans)
+    expire_overlapping(list(rooms), check_in=first, check_out=last)
     occupancy = Occupancy(first=first)
-    for row in rows(_TAKEN, {**where, "but": list(but)}):
-        occupancy.begin_with(row["room"], zip(row["begins"], row["ends"], strict=True))
+    params = {"first": first, "last": last, "rooms": list(rooms), "excluded": list(excluded)}
+    for row in fetch_rows(_OCCUPIED, params):
+        occupancy.set_occupied(row["room_id"], zip(row["begins"], row["ends"], strict=True))
     return occupancy
-
-
-def choose(wanted: Mapping[UUID, tuple[Span, str]], occupancy: Occupancy, house: House) -> dict[UUID, int]:
-    """A room for each: the lowest of its type that is free, or one that is made."""
-    of_type = {room_type: house.of_type(room_type) for _span, room_type in wanted.values()}
-    new: dict[str, list[int]] = {room_type: [] for room_type in of_type}
-    stand_ins = count(-1, -1)  # until it is known how many rooms must be made
-    chosen: dict[UUID, int] = {}
-    for id_, (span, room_type) in sorted(wanted.items(), key=lambda item: (item[1][0], item[0])):
-        room = occupancy.first_free([*of_type[room_type], *new[room_type]], span)
-        if room is None:
-            room = next(stand_ins)
-            new[room_type].append(room)
-            occupancy.take(room, span)
-        chosen[id_] = room
-    made = _make({room_type: len(rooms_) for room_type, rooms_ in new.items() if rooms_}, house)
-    real = {
-        stand_in: room
-        for room_type in made
-        for stand_in, room in zip(new[room_type], made[room_type], strict=True)
-    }
-    return {id_: real.get(room, room) for id_, room in chosen.items()}
-
-
-def _make(more: Mapping[str, int], house: House) -> dict[str, list[int]]:
-    if not more:
-        return {}
-    before = ensure_rooms({})
-    after = ensure_rooms(
-        {room_type: len(before.get(room_type, [])) + number for room_type, number in more.items()}
-    )
-    house.lock(types=more)
-    known = {room for ids in before.values() for room in ids}
-    return {room_type: [room for room in after[room_type] if room not in known] for room_type in more}

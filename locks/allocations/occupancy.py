@@ -1,7 +1,7 @@
-"""Which nights of which rooms are taken, reckoned with in memory: a room is a number, a night one of its bits.
+"""The occupied nights of rooms, in memory: one integer per room, in which each bit is a night.
 
-A room's two years are a hundred bytes, and whether it is free for some nights is one comparison: thousands of stays
-find rooms without asking the database for each. Right for as long as the caller keeps the rooms locked.
+Two years of a room are about a hundred bytes, and one comparison tells whether it is free on some nights. So thousands
+of stays get rooms without a query for each. The result is valid as long as the caller keeps the rooms locked.
 """
 
 from __future__ import annotations
@@ -9,68 +9,70 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Sequence
 
+#: A check-in and a check-out date.
 Span = tuple[datetime.date, datetime.date]
 _ONE_DAY = datetime.timedelta(days=1)
 
 
 class Occupancy:
-    """Nights are given as `(check_in, check_out)`; none may lie before `first`."""
+    """The occupied nights of rooms from the date `first` on. Earlier nights can't be added."""
 
     def __init__(self, *, first: datetime.date) -> None:
         self._first = first.toordinal()
-        self._taken: dict[int, int] = {}
+        self._occupied: dict[int, int] = {}
 
-    def begin_with(self, room: int, days: Iterable[tuple[int, int]]) -> None:
-        """What stands in a room, in days counted from `first`."""
-        taken = 0
-        for begins, ends in days:
-            taken |= (1 << ends) - (1 << begins)
-        self._taken[room] = taken
+    def set_occupied(self, room: int, spans: Iterable[tuple[int, int]]) -> None:
+        """Set the occupied nights of a room, given as pairs of days counted from `first`."""
+        occupied = 0
+        for begin, end in spans:
+            occupied |= (1 << end) - (1 << begin)
+        self._occupied[room] = occupied
 
-    def take(self, room: int, nights: Span) -> None:
-        self._taken[room] = self._taken.get(room, 0) | self._bits(nights)
+    def occupy(self, room: int, span: Span) -> None:
+        """Add nights to the occupied ones of a room."""
+        self._occupied[room] = self._occupied.get(room, 0) | self._bits(span)
 
-    def first_free(self, rooms: Iterable[int], nights: Span) -> int | None:
-        """The first of these rooms that is free on all of these nights; it is taken now."""
-        bits = self._bits(nights)
+    def occupy_first_free(self, rooms: Iterable[int], span: Span) -> int | None:
+        """Occupy and return the first room that is free on all nights of the span. Return None if there is none."""
+        bits = self._bits(span)
         for room in rooms:
-            taken = self._taken.get(room, 0)
-            if not taken & bits:
-                self._taken[room] = taken | bits
+            occupied = self._occupied.get(room, 0)
+            if not occupied & bits:
+                self._occupied[room] = occupied | bits
                 return room
         return None
 
-    def free_runs(self, room: int, nights: Span) -> list[Span]:
-        """The parts of these nights on which nothing has the room."""
-        taken = self._taken.get(room, 0)
-        runs: list[Span] = []
-        begins, ends = nights
-        for number in range(begins.toordinal(), ends.toordinal()):
-            if taken >> (number - self._first) & 1:
+    def free_spans(self, room: int, span: Span) -> list[Span]:
+        """Return the parts of the span on which the room is free."""
+        occupied = self._occupied.get(room, 0)
+        spans: list[Span] = []
+        check_in, check_out = span
+        for ordinal in range(check_in.toordinal(), check_out.toordinal()):
+            if occupied >> (ordinal - self._first) & 1:
                 continue
-            day = datetime.date.fromordinal(number)
-            if runs and runs[-1][1] == day:
-                runs[-1] = (runs[-1][0], day + _ONE_DAY)
+            date = datetime.date.fromordinal(ordinal)
+            if spans and spans[-1][1] == date:
+                spans[-1] = (spans[-1][0], date + _ONE_DAY)
             else:
-                runs.append((day, day + _ONE_DAY))
-        return runs
+                spans.append((date, date + _ONE_DAY))
+        return spans
 
-    def _bits(self, nights: Span) -> int:
-        begins, ends = (day.toordinal() - self._first for day in nights)
-        return (1 << ends) - (1 << begins)
-
-
-def window(spans: Sequence[Span]) -> Span:
-    """From the first arrival to the last departure."""
-    return min(begins for begins, _ends in spans), max(ends for _begins, ends in spans)
+    def _bits(self, span: Span) -> int:
+        begin, end = (date.toordinal() - self._first for date in span)
+        return (1 << end) - (1 << begin)
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """The same nights in as few spans as can be, in their order."""
-    found: list[Span] = []
-    for begins, ends in sorted(spans):
-        if found and begins <= found[-1][1]:
-            found[-1] = (found[-1][0], max(ends, found[-1][1]))
+def enclosing_span(spans: Sequence[Span]) -> Span:
+    """Return the span from the first check-in to the last check-out."""
+    return min(check_in for check_in, _check_out in spans), max(check_out for _check_in, check_out in spans)
+
+
+def merge_spans(spans: Iterable[Span]) -> list[Span]:
+    """Return the same nights in as few spans as possible, in ascending order."""
+    merged: list[Span] = []
+    for check_in, check_out in sorted(spans):
+        if merged and check_in <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(check_out, merged[-1][1]))
         else:
-            found.append((begins, ends))
-    return found
+            merged.append((check_in, check_out))
+    return merged

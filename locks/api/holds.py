@@ -17,8 +17,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 from locks import selectors, services
-from locks.holds import Hold, listed
-from locks.listing import stays
+from locks.holds import AllocatedRoom, Hold
 from locks.models import Allocation, AllocationStatus
 from locks.serializers import (
     INVALID_DATES,
@@ -55,7 +54,9 @@ _OWNER_PROBLEMS = (
 
 
 class HoldFilter(django_filters.FilterSet):  # type: ignore[misc]
-    status = django_filters.MultipleChoiceFilter(field_name="state", choices=AllocationStatus.choices)
+    status = django_filters.MultipleChoiceFilter(
+        field_name="current_status", choices=AllocationStatus.choices
+    )
     since = django_filters.DateFilter(
         field_name="nights__endswith", lookup_expr="gt", label="Check-out after this date."
     )
@@ -76,7 +77,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     required_scopes = {"GET": "locks:read", "POST": "locks:write"}
 
     def get_queryset(self) -> QuerySet[Allocation]:
-        return stays()
+        return selectors.allocations()
 
     @extend_schema(responses={200: HoldSerializer(many=True)})
     def list(self, _request: Request) -> Response:
@@ -85,7 +86,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         A hold of several rooms is listed once for each room.
         """
         page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        holds: Any = [Hold.of([listed(allocation)]) for allocation in page]
+        holds: Any = [Hold.of([AllocatedRoom.from_allocation(allocation)]) for allocation in page]
         return self.get_paginated_response(HoldSerializer(holds, many=True).data)
 
     @extend_schema(responses={200: HoldSerializer, **problem_responses(_HOLD_NOT_FOUND)})
@@ -94,7 +95,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
 
         For several rooms that were held together, use the id of the group.
         """
-        return _hold_response(selectors.hold(UUID(pk)))
+        return _hold_response(selectors.get_hold(UUID(pk)))
 
     @extend_schema(
         request=NewHoldSerializer,

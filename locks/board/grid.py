@@ -3,8 +3,6 @@
 It is read with two queries, or three with guest names, whatever its size.
 """
 
-# ruff: noqa: S608 - the statements are composed of constants; values are passed as parameters
-
 import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -16,10 +14,9 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from locks.board.guest_names import Guest, guests_of
-from locks.holds import rows
+from locks.database import fetch_rows
 from locks.models import AllocationStatus
 from locks.owner import holder
-from locks.sql import TAKES_ROOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +96,14 @@ SELECT id, number, room_type, floor, capacity FROM locks_room
 ORDER BY floor NULLS LAST, length(number), number
 """
 
-_ALLOCATIONS = f"""
+_ALLOCATIONS = """
 SELECT stay.id, stay.group_id, stay.room_id, stay.status, lower(stay.nights) AS check_in,
     upper(stay.nights) AS check_out, stay.reference, stay.reason, stay.fencing_token, stay.extensions_left, stay.holder,
     CASE WHEN stay.status = 'held'
         THEN floor(extract(epoch FROM stay.expires_at - clock_timestamp()))::int END AS seconds_left
 FROM locks_allocation stay
-WHERE stay.nights && daterange(%(first)s, %(last)s) AND {TAKES_ROOM}
+WHERE stay.nights && daterange(%(first)s, %(last)s)
+  AND locks_occupies_at(stay.status, stay.expires_at, clock_timestamp())
 ORDER BY stay.room_id, check_in
 """
 
@@ -123,11 +121,11 @@ def read_grid(
     An empty `room_type` stands for all types, and a `floor` of None for all floors. Request guest names only for
     users who may read reservations.
     """
-    rooms = rows(_ROOMS, {})
+    rooms = fetch_rows(_ROOMS, {})
     last = first + datetime.timedelta(days=nights)
     own_holder = holder()
     bars: dict[int, list[Bar]] = defaultdict(list)
-    allocations = rows(_ALLOCATIONS, {"first": first, "last": last})
+    allocations = fetch_rows(_ALLOCATIONS, {"first": first, "last": last})
     guests = guests_of([row["id"] for row in allocations]) if with_guests else {}
     for row in allocations:
         bars[row["room_id"]].append(

@@ -1,21 +1,21 @@
-"""What can be done with rooms and holds: each is one transaction and leaves its event in the trail."""
+"""The operations on rooms, holds, stays and closures. Each is one transaction and records its events."""
 
 from locks.allocations.bulk import AddedStays, NewStay, add_stays
+from locks.allocations.changes import expire_holds
 from locks.allocations.closures import synchronize_closures
 from locks.allocations.locked_rooms import lock_rooms_of_types
 from locks.allocations.reallocation import Reallocation, StayChange, reallocate
-from locks.services.acquiring import acquire_hold, acquire_hold_of_type
-from locks.services.desk import (
+from locks.allocations.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
+from locks.services.acquisition import acquire_hold, acquire_hold_of_type
+from locks.services.front_desk import (
     cancel_stay,
     close_room,
     force_release_hold,
     move_allocation,
     reopen_room,
 )
-from locks.services.expiry import expire_holds
-from locks.services.forgetting import delete_ended_records
-from locks.services.owned import cancel_confirmed_hold, confirm_hold, extend_hold, release_hold
-from locks.services.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
+from locks.services.holds import cancel_confirmed_hold, confirm_hold, extend_hold, release_hold
+from locks.services.retention import delete_ended_records
 
 __all__ = [
     "AddedStays",

@@ -1,47 +1,49 @@
-CREATE OR REPLACE FUNCTION public.locks_extend(given jsonb) RETURNS jsonb
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
-#variable_conflict use_column
-
+-- Extends a hold, or all holds of a group, for its owner. Returns the extended holds as locks_describe does, or null if
+-- nothing was extended: a group is extended as a whole or not at all.
+--
+-- request: an object with the keys
+--   hotel, actor       as in every call, see audit_record for the actor
+--   hold               the id of a hold or of a group
+--   digest, staff      the digest of the owner's token, and the holder if a member of staff is logged in
+--   seconds            by how much the holds are extended
+CREATE OR REPLACE FUNCTION public.locks_extend(request jsonb) RETURNS jsonb
+LANGUAGE plpgsql AS $$
 DECLARE
-    hotel uuid := given ->> 'hotel';
-    hold uuid := given ->> 'hold';
-    held varchar := 'held';
-    changed record;
+    params record;
+    found_holds record;
+    extended jsonb := '[]';
 BEGIN
-    PERFORM FROM locks_allocation stay WHERE stay.id = hold FOR NO KEY UPDATE;
-    UPDATE locks_allocation stay SET extensions_left = stay.extensions_left - 1, expires_at = least(
-        stay.expires_at + make_interval(secs => (given -> 'seconds')::int), stay.max_expires_at)
-    FROM locks_room room
-    WHERE stay.id = hold AND stay.status = held AND room.id = stay.room_id
-      AND (stay.token_digest = decode(given ->> 'digest', 'hex') OR stay.holder = given ->> 'staff')
-      AND stay.expires_at > clock_timestamp()
-      AND stay.extensions_left > 0 AND stay.expires_at < stay.max_expires_at
-    RETURNING stay.id, stay.group_id, stay.room_id, room.number, room.room_type, lower(stay.nights) AS check_in,
-        upper(stay.nights) AS check_out, stay.status, stay.fencing_token, stay.expires_at, stay.extensions_left,
-        greatest(0, floor(extract(epoch FROM stay.expires_at - clock_timestamp())))::int AS seconds_left,
-        stay.holder, stay.session, stay.reference, stay.reason, stay.created_at,
-        EXISTS (SELECT FROM locks_webhook WHERE active)
-        OR EXISTS (SELECT FROM locks_waitinglistentry WHERE status IN ('waiting', 'offered')) AS heard INTO changed;
-    IF NOT FOUND THEN
+    SELECT * INTO params FROM jsonb_to_record(request) AS fields (
+        hold uuid, digest bytea, staff text, seconds int);
+    -- The time is read when the rows are locked, because another transaction may have locked them for a while.
+    SELECT count(*) AS members,
+        array_agg(member.id) FILTER (WHERE member.is_extendable) AS ids,
+        array_agg(least(member.expires_at + make_interval(secs => params.seconds), member.max_expires_at))
+            FILTER (WHERE member.is_extendable) AS new_times
+    INTO found_holds
+    FROM (
+        SELECT locked.*,
+            locked.status = 'held' AND locked.expires_at > clock_timestamp()
+                AND (locked.token_digest = params.digest OR locked.holder = params.staff)
+                AND locked.extensions_left > 0 AND locked.expires_at < locked.max_expires_at AS is_extendable
+        FROM (
+            SELECT id, status, expires_at, max_expires_at, extensions_left, token_digest, holder
+            FROM locks_allocation
+            WHERE id = params.hold OR group_id = params.hold
+            ORDER BY id FOR NO KEY UPDATE
+        ) AS locked
+        WHERE locked.status IN ('held', 'expired')
+    ) AS member;
+    IF found_holds.ids IS NULL OR cardinality(found_holds.ids) < found_holds.members THEN
         RETURN NULL;
     END IF;
-    
-    INSERT INTO public.tenants_dueitem AS item (hotel_id, kind, item_id, due_at, claim_at, claims)
-    VALUES (hotel, 'hold', hold, changed.expires_at, changed.expires_at, 0)
-    ON CONFLICT (hotel_id, kind, item_id)
-    DO UPDATE SET due_at = excluded.due_at, claim_at = excluded.claim_at, claims = 0;
-
-    
-    INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, ip, request_id,
-        subject_kind, subject_id, data)
-    VALUES ((given ->> 'event')::uuid, 'hold.extended', given ->> 'actor_kind', given ->> 'actor_id', given ->> 'actor_label', (given ->> 'ip')::inet,
-        given ->> 'request_id', 'hold', hold::text, jsonb_build_object('room', changed.number, 'check_in', changed.check_in, 'check_out', changed.check_out, 'expires_at', changed.expires_at, 'extensions_left', changed.extensions_left));
-
-    
-    RETURN jsonb_build_array(changed.id, changed.group_id, changed.room_id, changed.number, changed.room_type,
-        changed.check_in, changed.check_out, changed.status, changed.fencing_token, changed.expires_at,
-        changed.extensions_left, changed.seconds_left, changed.holder, changed.session, changed.reference,
-        changed.reason, changed.created_at);
-
+    FOR hold_index IN 1 .. cardinality(found_holds.ids) LOOP
+        UPDATE locks_allocation
+        SET expires_at = found_holds.new_times[hold_index], extensions_left = extensions_left - 1
+        WHERE id = found_holds.ids[hold_index];
+        extended := extended || locks_publish(
+            request, 'hold.extended', '{expires_at,extensions_left}', found_holds.ids[hold_index]);
+    END LOOP;
+    RETURN extended;
 END
 $$;

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit.services import record
-from locks.holds import rows
+from locks.database import fetch_rows
 from locks.nights import Nights
 from locks.waiting_list import events, policy
 from locks.waiting_list import sql as waiting_sql
@@ -30,7 +30,7 @@ def process_entry(entry_id: UUID) -> None:
         if entry is None or entry.status != WaitingStatus.WAITING:
             due.cancel(kind="waiting", ids=[entry_id])
             return
-        [time] = rows(
+        [time] = fetch_rows(
             "SELECT clock_timestamp() AS now, (%(day)s::timestamp AT TIME ZONE %(zone)s) AS entry_expires_at",
             {"day": entry.nights.lower + datetime.timedelta(days=1), "zone": current_hotel().time_zone},
         )
@@ -72,7 +72,7 @@ def offer_free_rooms(entry: WaitingListEntry) -> bool:
         "check_out": entry.nights.upper,
     }
     any_locked = False
-    for row in rows(waiting_sql.FREE_FOR_ENTRY, params):
+    for row in fetch_rows(waiting_sql.FREE_ROOMS, params):
         was_locked = not _offer_room(row["id"], check_in=entry.nights.lower, check_out=entry.nights.upper)
         any_locked = any_locked or was_locked
         entry.refresh_from_db(fields=["status", "hold_id"])
@@ -84,7 +84,7 @@ def offer_free_rooms(entry: WaitingListEntry) -> bool:
 def _offer_room(room: int, *, check_in: datetime.date, check_out: datetime.date) -> bool:
     """Offer the room to the oldest entries that fit. Return False if another transaction has locked the room."""
     hotel = current_hotel()
-    [row] = rows(
+    [row] = fetch_rows(
         waiting_sql.OFFER,
         {
             "hotel": hotel.id,
@@ -94,7 +94,7 @@ def _offer_room(room: int, *, check_in: datetime.date, check_out: datetime.date)
             "check_out": check_out,
         },
     )
-    return bool(row["looked"])
+    return bool(row["was_free_to_lock"])
 
 
 def _expire_entry(entry: WaitingListEntry) -> None:

@@ -1,5 +1,6 @@
 """Services with which clients join the waiting list, claim an offer and cancel an entry."""
 
+import datetime
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,12 +10,13 @@ from django.utils.translation import gettext as _
 
 from audit.services import record
 from hotelagent.core.ids import uuid7
-from locks import metrics, sql
+from locks import metrics, selectors
 from locks import policy as hold_policy
+from locks.database import call, fetch_rows
 from locks.errors import InvalidCheckIn, RoomNotFound
 from locks.events import HOLD_RELEASED
-from locks.holds import Hold, held_rooms, rows
-from locks.models import Room
+from locks.holds import AllocatedRoom, Hold
+from locks.models import Allocation, AllocationStatus, Room
 from locks.nights import Nights
 from locks.owner import digest, holder, new_token, staff_holder
 from locks.waiting_list import events, policy
@@ -28,8 +30,8 @@ from locks.waiting_list.errors import (
 )
 from locks.waiting_list.models import OPEN_STATUSES, WaitingListEntry, WaitingStatus
 from locks.waiting_list.offers import offer_free_rooms
-from locks.webhooks.publishing import publish
 from tenants.context import current_hotel
+from tenants.database.clock import database_now
 from tenants.errors import DomainError
 from tenants.queue import due
 
@@ -88,30 +90,21 @@ def claim_offer(entry_id: UUID) -> Hold:
     token = new_token()
     with transaction.atomic():
         entry = _get_entry(entry_id)
-        # The hold is locked before the entry, in the order of the transactions that end holds.
-        claimed = held_rooms(
-            waiting_sql.CLAIM,
-            {
-                "id": entry.hold_id,
-                "digest": digest(token),
-                "extensions": hold_policy.EXTENSIONS,
-                "life": hold_policy.LIFE_SECONDS,
-            },
-        )
+        claimed = _claim_hold(entry.hold_id, token) if entry.hold_id else None
         updated = WaitingListEntry.objects.filter(id=entry.id, status=WaitingStatus.OFFERED).update(
             status=WaitingStatus.CLAIMED, ended_at=Now()
         )
-        if not claimed or not updated:
+        if claimed is None or not updated:
             entry.refresh_from_db(fields=["status"])
             raise _claim_error(entry)
         record(
             events.OFFER_CLAIMED,
             subject=("waiting_list_entry", entry.id),
-            **claimed[0].dates,
-            hold=str(claimed[0].id),
-            expires_at=claimed[0].expires_at,
+            **claimed.event_fields,
+            hold=str(claimed.id),
+            expires_at=claimed.expires_at,
         )
-    return Hold.of(claimed, token=token)
+    return Hold.of([claimed], token=token)
 
 
 def cancel_entry(entry_id: UUID) -> WaitingListEntry:
@@ -122,8 +115,9 @@ def cancel_entry(entry_id: UUID) -> WaitingListEntry:
     """
     with transaction.atomic():
         entry = _get_entry(entry_id)
-        has_offer = entry.status == WaitingStatus.OFFERED
-        released = held_rooms(sql.FORCE_RELEASE, {"id": entry.hold_id, "reason": ""}) if has_offer else []
+        has_offer = (
+            entry.hold_id is not None and entry.status == WaitingStatus.OFFERED and _lock_hold(entry.hold_id)
+        )
         cancelled = WaitingListEntry.objects.filter(id=entry.id, status__in=OPEN_STATUSES).update(
             status=WaitingStatus.CANCELLED, ended_at=Now()
         )
@@ -135,18 +129,46 @@ def cancel_entry(entry_id: UUID) -> WaitingListEntry:
         entry.refresh_from_db()
         if entry.status == WaitingStatus.CLAIMED:
             raise OfferAlreadyClaimed(_("The offer has been claimed. Release its hold instead."))
-        if released:
-            due.cancel(kind="hold", ids=[room.id for room in released])
-            for room in released:
-                record(HOLD_RELEASED, subject=("hold", room.id), **room.dates)
-            publish("hold.released", [room.id for room in released])
+        if has_offer:
+            released = call(
+                "locks_end",
+                {
+                    "allocation": str(entry.hold_id),
+                    "status": AllocationStatus.HELD,
+                    "new_status": AllocationStatus.RELEASED,
+                    "event": HOLD_RELEASED.name,
+                    "event_fields": [],
+                },
+            )
             metrics.ENDED.labels(how="released").inc(len(released))
     return entry
 
 
+def _lock_hold(hold_id: UUID) -> bool:
+    """Lock the hold of an offer, and return whether it is still held.
+
+    It is locked before the entry is changed, in the order of the transactions that end holds.
+    """
+    holds = Allocation.objects.filter(id=hold_id, status=AllocationStatus.HELD)
+    return holds.select_for_update(no_key=True).first() is not None
+
+
+def _claim_hold(hold_id: UUID, token: str) -> AllocatedRoom | None:
+    """Give the hold of an offer a token and extensions. Return None if the hold has ended or expired."""
+    if not _lock_hold(hold_id):
+        return None
+    now = database_now()
+    claimed = Allocation.objects.filter(id=hold_id, expires_at__gt=now).update(
+        token_digest=digest(token),
+        extensions_left=hold_policy.EXTENSIONS,
+        max_expires_at=now + datetime.timedelta(seconds=hold_policy.MAX_LIFETIME_SECONDS),
+    )
+    return AllocatedRoom.from_allocation(selectors.allocations().get(id=hold_id)) if claimed else None
+
+
 def _check_request(new: NewEntry) -> None:
-    [situation] = rows(
-        waiting_sql.WAITING_SITUATION,
+    [situation] = fetch_rows(
+        waiting_sql.NEW_ENTRY_SITUATION,
         {
             "time_zone": current_hotel().time_zone,
             "room": new.room,
@@ -156,7 +178,7 @@ def _check_request(new: NewEntry) -> None:
             "session": new.session,
         },
     )
-    if not situation["fitting"]:
+    if not situation["has_room"]:
         raise _room_not_found(new)
     if new.nights.check_in < situation["today"]:
         today = situation["today"].isoformat()
@@ -164,17 +186,17 @@ def _check_request(new: NewEntry) -> None:
             _("The check-in date is in the past. At the hotel it is {today}.").format(today=today),
             today=today,
         )
-    if situation["by_client"] >= policy.MAX_ENTRIES_PER_CLIENT:
+    if situation["entries_of_client"] >= policy.MAX_ENTRIES_PER_CLIENT:
         raise TooManyWaitingListEntries(
             _("You have {count} open waiting list entries. The limit is {limit}.").format(
-                count=situation["by_client"], limit=policy.MAX_ENTRIES_PER_CLIENT
+                count=situation["entries_of_client"], limit=policy.MAX_ENTRIES_PER_CLIENT
             ),
             limit=policy.MAX_ENTRIES_PER_CLIENT,
         )
-    if new.session and situation["by_session"] >= policy.MAX_ENTRIES_PER_SESSION:
+    if new.session and situation["entries_of_session"] >= policy.MAX_ENTRIES_PER_SESSION:
         raise TooManyWaitingListEntries(
             _("This guest session has {count} open waiting list entries. The limit is {limit}.").format(
-                count=situation["by_session"], limit=policy.MAX_ENTRIES_PER_SESSION
+                count=situation["entries_of_session"], limit=policy.MAX_ENTRIES_PER_SESSION
             ),
             limit=policy.MAX_ENTRIES_PER_SESSION,
         )

@@ -1,45 +1,31 @@
-"""The waiting list's statements."""
+"""Statements of the waiting list."""
 
-# ruff: noqa: S608 - the statements are put together from constants; values are parameters
-
-from locks.sql import COLUMNS, OF_ROOM
-
-_FITS = "room.room_type = %(room_type)s AND room.capacity >= %(guests)s"
-
-#: Rooms that are free on all of an entry's nights. What has lapsed stands in the way until it is ended.
-FREE_FOR_ENTRY = f"""
+#: Rooms that suit an entry and are free on all of its nights. An expired hold occupies its room until it is ended.
+FREE_ROOMS = """
 SELECT room.id FROM locks_room room
-WHERE (room.id = %(room)s::int OR (%(room)s::int IS NULL AND {_FITS}))
+WHERE locks_room_suits(
+      room.id, room.room_type, room.capacity, %(room)s::int, %(room_type)s::varchar, %(guests)s::int)
   AND NOT EXISTS (
-      SELECT FROM locks_allocation stay
-      WHERE {OF_ROOM} AND stay.nights && daterange(%(check_in)s, %(check_out)s)
-        AND stay.status IN ('held', 'confirmed', 'closed'))
+      SELECT FROM locks_allocation allocation
+      WHERE locks_room_range(allocation.room_id) = locks_room_range(room.id)
+        AND allocation.nights && daterange(%(check_in)s, %(check_out)s) AND locks_occupies(allocation.status))
 ORDER BY room.capacity, room.id LIMIT 10
 """
 
-#: Offer a room on some nights to who waits for it (migration 0004).
+#: Offer a room to the entries that it suits.
 OFFER = """
-SELECT locks_offer(%(hotel)s, %(time_zone)s, %(room)s, daterange(%(check_in)s, %(check_out)s)) AS looked
+SELECT locks_offer(%(hotel)s, %(time_zone)s, %(room)s, daterange(%(check_in)s, %(check_out)s)) AS was_free_to_lock
 """
 
-#: What joining the waiting list depends on.
-WAITING_SITUATION = f"""
+#: What the creation of an entry depends on.
+NEW_ENTRY_SITUATION = """
 SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
     EXISTS (SELECT FROM locks_room room
-        WHERE room.id = %(room)s::int OR (%(room)s::int IS NULL AND {_FITS})) AS fitting,
-    count(*) AS by_client,
-    count(*) FILTER (WHERE %(session)s <> '' AND entry.session = %(session)s) AS by_session
+        WHERE locks_room_suits(
+            room.id, room.room_type, room.capacity, %(room)s::int, %(room_type)s::varchar, %(guests)s::int)
+    ) AS has_room,
+    count(*) AS entries_of_client,
+    count(*) FILTER (WHERE %(session)s <> '' AND entry.session = %(session)s) AS entries_of_session
 FROM locks_waitinglistentry entry
 WHERE entry.holder = %(holder)s AND entry.status IN ('waiting', 'offered')
-"""
-
-#: An offer becomes its owner's hold: with a token, and what any hold may do.
-CLAIM = f"""
-WITH claimed AS (
-    UPDATE locks_allocation stay SET token_digest = %(digest)s, extensions_left = %(extensions)s,
-        max_expires_at = clock_timestamp() + make_interval(secs => %(life)s)
-    WHERE stay.id = %(id)s::uuid AND stay.status = 'held' AND stay.expires_at > clock_timestamp()
-    RETURNING stay.*
-)
-SELECT {COLUMNS} FROM claimed stay JOIN locks_room room ON room.id = stay.room_id
 """

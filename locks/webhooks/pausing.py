@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from audit.services import record
-from locks.holds import rows
+from locks.database import fetch_rows
 from locks.webhooks import events
 from locks.webhooks.models import Webhook
 from locks.webhooks.transport import host_of
@@ -29,7 +29,7 @@ def pause_deliveries(webhook_id: UUID) -> None:
     with transaction.atomic():
         inactive = Webhook.objects.select_for_update(no_key=True).filter(id=webhook_id, active=False)
         if inactive.first() is not None:
-            paused = rows(_PAUSE, {"webhook": webhook_id})
+            paused = fetch_rows(_PAUSE, {"webhook": webhook_id})
             due.cancel(kind="webhook", ids=[row["id"] for row in paused])
 
 
@@ -38,7 +38,7 @@ def resume_deliveries(webhook_id: UUID) -> None:
 
     Their attempts are counted from zero again.
     """
-    resumed = rows(_RESUME, {"webhook": webhook_id})
+    resumed = fetch_rows(_RESUME, {"webhook": webhook_id})
     due.schedule(kind="webhook", items=[(row["id"], row["now"]) for row in resumed])
 
 

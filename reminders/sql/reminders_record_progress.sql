@@ -24,15 +24,15 @@ BEGIN
         WHERE id = (sent ->> 'id')::uuid AND attempts = (sent -> 'attempts')::int
           AND status IN ('sending', 'unknown');
         IF FOUND THEN
-            PERFORM audit_record(sent -> 'actor', 'reminder.sent', 'reminder',
-                ARRAY[(sent ->> 'id')::uuid::text], ARRAY[sent -> 'event_data']);
+            PERFORM audit_record(
+                sent -> 'actor', 'reminder.sent', 'reminder', (sent ->> 'id')::uuid::text, sent -> 'event_data');
         END IF;
     END IF;
 
     IF request ? 'finished' THEN
-        PERFORM tenants_cancel_due((request ->> 'hotel')::uuid, 'reminder', ARRAY(
-            SELECT id FROM reminders_reminder
-            WHERE id = ANY ((request ->> 'finished')::uuid[]) AND status = 'sent'));
+        PERFORM tenants_cancel_due((request ->> 'hotel')::uuid, 'reminder', id)
+        FROM reminders_reminder
+        WHERE id = ANY ((request ->> 'finished')::uuid[]) AND status = 'sent';
     END IF;
 
     IF following IS NULL THEN

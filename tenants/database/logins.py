@@ -21,9 +21,11 @@ MEMBERSHIP_OPTIONS_SINCE = 160000
 
 #: Settings that the runtime login gets even if it is the owner.
 #: `jit`: our statements read few rows, so JIT compilation saves no time. PostgreSQL compiles a statement if the
-#: estimated cost of its plan exceeds `jit_above_cost`, and `enable_seqscan = off` in our functions raises that
-#: estimate. Acquiring a room on Debian's PostgreSQL 15 took 180 ms with JIT compilation and 1 ms without it.
-SETTINGS_OF_ANY_LOGIN = {"jit": "off"}
+#: estimated cost of its plan exceeds `jit_above_cost`, and an estimate may be wrong by orders of magnitude.
+#: `random_page_cost`: what PostgreSQL's documentation recommends for SSDs. The default is for hard disks. With it,
+#: PostgreSQL prefers to scan tables of a few hundred rows, and a database function keeps such a plan until the table is
+#: analyzed again, however much it grows before.
+SETTINGS_OF_ANY_LOGIN = {"jit": "off", "random_page_cost": "1.1"}
 #: Settings of the runtime login in this database. They are stored with the role because poolers refuse startup options.
 RUNTIME_SETTINGS = SETTINGS_OF_ANY_LOGIN | {
     "statement_timeout": "15s",

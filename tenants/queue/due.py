@@ -89,7 +89,9 @@ def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> N
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT tenants_schedule_due(%s, %s, %s::uuid[], %s::timestamptz[])",
+            # Sorted, so that two transactions that schedule the same items lock the rows in the same order.
+            "SELECT tenants_schedule_due(%s, %s, item.id, item.due_at) FROM ("
+            "SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]) AS item (id, due_at) ORDER BY id OFFSET 0) AS item",
             [current_hotel().id, kind, ids, due_times],
         )
 

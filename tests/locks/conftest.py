@@ -8,7 +8,7 @@ import pytest
 from audit.services import record
 from locks import selectors, services
 from locks.nights import Nights
-from locks.services import acquiring
+from locks.services import acquisition
 from tenants.models import Hotel
 from tests.locks.receiver import Receiver
 from tests.web import serving
@@ -51,4 +51,4 @@ def _refusals_go_with_the_test(request: pytest.FixtureRequest, monkeypatch: pyte
     """A refusal's event is written apart, to outlive a rollback: it would outlive the test's too."""
     marker = request.node.get_closest_marker("django_db")
     if marker is not None and not marker.kwargs.get("transaction"):
-        monkeypatch.setattr(acquiring, "record_in_own_transaction", record)
+        monkeypatch.setattr(acquisition, "record_in_own_transaction", record)

@@ -215,7 +215,7 @@ def test_it_refuses_rooms_that_are_none(rooms: list[int], nights: SomeNights) ->
 def test_it_refuses_more_holds_than_a_client_may_have(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(policy, "HOLDS_PER_CLIENT", 3)
+    monkeypatch.setattr(policy, "MAX_HOLDS_PER_CLIENT", 3)
     for day in range(3):
         services.acquire_hold(rooms=rooms[:1], nights=nights(day))
     with pytest.raises(TooManyHolds):
@@ -225,7 +225,7 @@ def test_it_refuses_more_holds_than_a_client_may_have(
 def test_it_refuses_more_holds_than_a_guests_session_may_have(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(policy, "HOLDS_PER_SESSION", 2)
+    monkeypatch.setattr(policy, "MAX_HOLDS_PER_SESSION", 2)
     services.acquire_hold(rooms=rooms[:2], nights=nights(1), session="s1")
     with pytest.raises(TooManyHolds):
         services.acquire_hold(rooms=rooms[:1], nights=nights(5), session="s1")

@@ -46,7 +46,7 @@ def test_refused_hold_is_recorded_although_the_request_is_rolled_back(
     body = {"rooms": rooms[:1], **dates(nights, 3, 3)}
     api.post(LOCKS, body)
     assert api.post(LOCKS, body, headers={"Idempotency-Key": str(uuid.uuid4())}).status_code == 409
-    [event] = events_of("hold.refused")
+    event = events_of("hold.refused")[-1]  # other tests may have left events in the database
     assert event.data["why"] == "room-unavailable"
 
 

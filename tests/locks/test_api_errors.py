@@ -227,10 +227,10 @@ def test_create_by_a_client_with_10000_holds_reads_no_more_rows_than_the_limit(
         before = rows_read()
         response = api.post(LOCKS, {"room": rooms[1], **dates(nights, 1)})
     assert problem(response) == (429, "too-many-holds")
-    assert response.json()["limit"] == policy.HOLDS_PER_CLIENT
+    assert response.json()["limit"] == policy.MAX_HOLDS_PER_CLIENT
     assert "release" in response.json()["detail"]
     # The holds are read once by the failed attempt and once to find the reason.
-    assert rows_read() - before <= 2 * policy.HOLDS_PER_CLIENT + 10
+    assert rows_read() - before <= 2 * policy.MAX_HOLDS_PER_CLIENT + 10
 
 
 def rows_read() -> int:

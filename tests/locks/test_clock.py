@@ -47,10 +47,10 @@ def test_a_wrong_clock_of_ours_changes_nothing(
     assert hold.expires_at is not None
     assert 0 <= (hold.expires_at - before).total_seconds() - policy.HOLD_SECONDS < 5
     assert services.expire_holds(ids=[hold.id]) == []
-    assert selectors.hold(hold.id).status == "held"
+    assert selectors.get_hold(hold.id).status == "held"
     assert services.extend_hold(hold.id, token=hold.token).seconds_left > policy.HOLD_SECONDS
     lapse(hold.id)
-    assert selectors.hold(hold.id).status == "expired"
+    assert selectors.get_hold(hold.id).status == "expired"
     with pytest.raises(HoldExpired):
         services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
 

@@ -9,7 +9,7 @@ from django.db import connection
 from hotelagent.core.ids import uuid7
 from locks import policy, services
 from locks.models import Allocation
-from locks.services.forgetting import _first_key
+from locks.services.retention import _first_id_at
 from locks.tasks import delete_ended_records
 from locks.waiting_list.models import WaitingListEntry
 from locks.waiting_list.services import NewEntry, cancel_entry, create_entry
@@ -28,14 +28,14 @@ DAY = datetime.timedelta(days=1)
 def age(stay: UUID, days: float) -> UUID:
     """Let a stay have been made so many days ago: its key says when."""
     now = datetime.datetime.now(datetime.UTC)
-    key = UUID(int=_first_key(now - days * DAY).int + (uuid7().int & 0xFFFF_FFFF))
+    key = UUID(int=_first_id_at(now - days * DAY).int + (uuid7().int & 0xFFFF_FFFF))
     with connection.cursor() as cursor:
         cursor.execute("UPDATE locks_allocation SET id = %s WHERE id = %s", [key, stay])
     return key
 
 
 def test_ended_holds_go_after_their_days_and_nothing_else(rooms: list[int], nights: SomeNights) -> None:
-    old, young = policy.KEEP_ENDED_DAYS + 1, policy.KEEP_ENDED_DAYS - 1
+    old, young = policy.DAYS_UNTIL_DELETION + 1, policy.DAYS_UNTIL_DELETION - 1
     released, recent, confirmed, cancelled, held = (
         services.acquire_hold(rooms=rooms[:1], nights=nights(start)) for start in (1, 2, 3, 4, 5)
     )
@@ -53,7 +53,7 @@ def test_ended_holds_go_after_their_days_and_nothing_else(rooms: list[int], nigh
 def test_it_goes_on_until_all_that_is_due_is_gone(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("locks.services.forgetting.BATCH", 2)
+    monkeypatch.setattr("locks.services.retention.BATCH_SIZE", 2)
     for start in range(5):
         hold = services.acquire_hold(rooms=rooms[:1], nights=nights(start))
         services.release_hold(hold.id, token=hold.token)

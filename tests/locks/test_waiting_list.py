@@ -59,7 +59,7 @@ def test_room_that_becomes_free_is_offered_to_the_oldest_entry(
     work()
     assert [status_of(first), status_of(second)] == ["offered", "waiting"]
     assert first.hold_id is not None
-    offer = selectors.hold(first.hold_id)
+    offer = selectors.get_hold(first.hold_id)
     assert (offer.status, offer.rooms[0].room_id, offer.check_in) == (
         "held",
         all_held[1].rooms[0].room_id,
@@ -283,7 +283,7 @@ def test_confirming_an_offer_without_claiming_it_sets_the_entry_to_claimed(
         services.release_hold(all_held[0].id, token=all_held[0].token)
         work()
         status_of(entry)
-        offer = selectors.hold(entry.hold_id)  # type: ignore[arg-type]
+        offer = selectors.get_hold(entry.hold_id)  # type: ignore[arg-type]
         services.confirm_hold(offer.id, token=None, fencing_token=offer.fencing_token or 0)
     assert status_of(entry) == WaitingStatus.CLAIMED
 

@@ -110,16 +110,16 @@ def test_make_sql_migration_installs_new_and_changed_files_and_names_what_it_rep
     copied_app: Path,
 ) -> None:
     (copied_app / "sql" / "locks_new.sql").write_text("SELECT 1;\n")
-    changed = copied_app / "sql" / "locks_release.sql"
+    changed = copied_app / "sql" / "locks_confirm.sql"
     changed.write_text(changed.read_text() + "-- Changed.\n")
     with pytest.raises(SystemExit) as end:
         make_sql_migration("--check")
     assert end.value.code == 1
     assert "0003_added.py" in make_sql_migration("--name", "added")
     migration = (copied_app / "migrations" / "0003_added.py").read_text()
-    assert "functions=['locks_new', 'locks_release']" in migration
-    assert "replaces={'locks_release': '0002_functions'}" in migration
-    assert copy_path("locks", "0003_added", "locks_release").read_text() == changed.read_text()
+    assert "functions=['locks_confirm', 'locks_new']" in migration
+    assert "replaces={'locks_confirm': '0002_functions'}" in migration
+    assert copy_path("locks", "0003_added", "locks_confirm").read_text() == changed.read_text()
 
 
 def test_make_sql_migration_with_an_unknown_app_exits_with_2() -> None:
@@ -133,11 +133,11 @@ def test_installing_functions_reversed_installs_the_copy_before(
     add_migration: Callable[..., None], copied_app: Path
 ) -> None:
     """The migration runs on the platform only, and both directions are there for every hotel immediately."""
-    name = "locks_new_id"
+    name = "locks_describe"
     new = copied_app / "migrations" / "functions" / "9000_added" / f"{name}.sql"
     new.parent.mkdir()
     new.write_text(
-        (copied_app / "sql" / f"{name}.sql").read_text().replace("SELECT", "SELECT /* changed */", 1)
+        (copied_app / "sql" / f"{name}.sql").read_text().replace("RETURN (", "RETURN (/* changed */", 1)
     )
     add_migration("locks", [InstallFunctions("9000_added", [name], {name: "0002_functions"})])
 

@@ -209,7 +209,7 @@ def test_single_login_that_set_a_hotels_role_is_denied_access_to_other_hotels(ho
             "JOIN pg_database d ON d.oid = s.setdatabase WHERE r.rolname = %s AND d.datname = current_database()",
             [owner],
         )
-        assert cursor.fetchall() == [(["jit=off"], True)]
+        assert cursor.fetchall() == [(["jit=off", "random_page_cost=1.1"], True)]
         cursor.execute(roles.create_role_sql(role=hotel.role, logins=logins))
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
             cursor.execute(f'SET LOCAL ROLE "{hotel.role}"; SELECT * FROM hotel_beta.tenants_user')

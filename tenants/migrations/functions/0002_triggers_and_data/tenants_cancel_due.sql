@@ -1,8 +1,8 @@
--- Removes items of a hotel from the due queue (tenants/queue/due.py), whatever their due time.
-CREATE OR REPLACE FUNCTION public.tenants_cancel_due(hotel uuid, item_kind text, item_ids uuid[]) RETURNS void
+-- Removes an item of a hotel from the due queue (tenants/queue/due.py), whatever its due time.
+CREATE OR REPLACE FUNCTION public.tenants_cancel_due(hotel uuid, item_kind text, cancelled_id uuid) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM public.tenants_dueitem
-    WHERE hotel_id = hotel AND kind = item_kind AND item_id = ANY (item_ids);
+    WHERE hotel_id = hotel AND kind = item_kind AND item_id = cancelled_id;
 END
 $$;

@@ -1,10 +1,12 @@
-"""Making and changing rooms."""
+"""Creating and changing rooms."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from audit.services import record
 from locks import events
@@ -12,12 +14,14 @@ from locks.errors import RoomNumberConflict
 from locks.models import Room
 from locks.waiting_list.offers import schedule_entries
 
-#: Rooms on one floor where a hotel is numbered by us: 101 to 120, 201 to 220 ...
+#: Number of rooms per floor when `ensure_rooms` numbers them: 101 to 120, 201 to 220 and so on.
 ROOMS_PER_FLOOR = 20
 
 
 @dataclass(frozen=True, slots=True)
 class NewRoom:
+    """A room to be created."""
+
     number: str
     room_type: str
     floor: int | None = None
@@ -25,11 +29,11 @@ class NewRoom:
 
 
 def create_room(new: NewRoom) -> Room:
-    """Raises RoomNumberConflict."""
+    """Create a room. Raises RoomNumberConflict."""
     with transaction.atomic():
         created = _insert([new])
         if not created:
-            raise RoomNumberConflict(f"There is a room {new.number} already.")
+            raise _number_conflict(new.number)
         record(
             events.ROOM_CREATED,
             subject=("room", created[0].pk),
@@ -43,11 +47,11 @@ def create_room(new: NewRoom) -> Room:
 
 
 def change_room(room: Room, *, changes: Mapping[str, Any]) -> Room:
-    """Store these fields of a room. Raises RoomNumberConflict."""
+    """Store new values of a room's fields. Raises RoomNumberConflict."""
     with transaction.atomic():
         number = changes.get("number", room.number)
         if number != room.number and Room.objects.filter(number=number).exists():
-            raise RoomNumberConflict(f"There is a room {number} already.")
+            raise _number_conflict(number)
         for name, value in changes.items():
             setattr(room, name, value)
         room.save(update_fields=list(changes))
@@ -57,7 +61,7 @@ def change_room(room: Room, *, changes: Mapping[str, Any]) -> Room:
 
 
 def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
-    """Make those of these rooms whose number is free; returns what was made. One event tells of them all."""
+    """Create the rooms whose number is not in use, and return them. All are recorded in one event."""
     with transaction.atomic():
         created = _insert(new)
         if created:
@@ -67,24 +71,31 @@ def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
     return created
 
 
-def ensure_rooms(wanted: Mapping[str, int]) -> dict[str, list[int]]:
-    """Make rooms until there are `wanted[type]` of each type; the ids of the types' rooms, by number.
+def ensure_rooms(
+    counts: Mapping[str, int], *, capacities: Mapping[str, int] | None = None
+) -> dict[str, list[int]]:
+    """Create rooms until there are at least `counts[type]` of each type. Return the ids of all rooms by type.
 
-    New ones are numbered floor by floor after those that are there: 101 to 120, 201 to 220 ... A second call
-    with the same numbers makes nothing.
+    New rooms get the numbers 101 to 120, 201 to 220 and so on, as far as these are not in use, and the capacity
+    `capacities[type]` or 2.
     """
     with transaction.atomic():
-        there = _ids_by_type()
+        existing = _ids_by_type()
         missing = [
             room_type
-            for room_type, count in sorted(wanted.items())
-            for _ in range(count - len(there.get(room_type, [])))
+            for room_type, number in sorted(counts.items())
+            for _room in range(number - len(existing.get(room_type, [])))
         ]
-        taken = set(Room.objects.values_list("number", flat=True))
-        numbers = (new for new in _numbers() if new[0] not in taken)
+        used = set(Room.objects.values_list("number", flat=True))
+        numbers = ((number, floor) for number, floor in _numbers() if number not in used)
         add_rooms(
             [
-                NewRoom(number=number, room_type=room_type, floor=floor)
+                NewRoom(
+                    number=number,
+                    room_type=room_type,
+                    floor=floor,
+                    capacity=(capacities or {}).get(room_type, 2),
+                )
                 for room_type, (number, floor) in zip(missing, numbers, strict=False)
             ]
         )
@@ -96,11 +107,13 @@ def _insert(new: Sequence[NewRoom]) -> list[Room]:
         Room(number=room.number, room_type=room.room_type, floor=room.floor, capacity=room.capacity)
         for room in new
     ]
-    taken = set(
-        Room.objects.filter(number__in=[room.number for room in new]).values_list("number", flat=True)
-    )
-    # A number that somebody takes between the look and the insert is an IntegrityError: nothing is half made.
-    return Room.objects.bulk_create([room for room in rooms if room.number not in taken])
+    used = set(Room.objects.filter(number__in=[room.number for room in new]).values_list("number", flat=True))
+    # If another transaction uses one of the numbers in the meantime, this raises IntegrityError and creates no room.
+    return Room.objects.bulk_create([room for room in rooms if room.number not in used])
+
+
+def _number_conflict(number: str) -> RoomNumberConflict:
+    return RoomNumberConflict(_("The room number {number} is already in use.").format(number=number))
 
 
 def _ids_by_type() -> dict[str, list[int]]:
@@ -110,9 +123,7 @@ def _ids_by_type() -> dict[str, list[int]]:
     return ids
 
 
-def _numbers() -> Iterable[tuple[str, int]]:
-    floor = 0
-    while True:
-        floor += 1
+def _numbers() -> Iterator[tuple[str, int]]:
+    for floor in count(1):
         for door in range(1, ROOMS_PER_FLOOR + 1):
             yield f"{floor}{door:02}", floor

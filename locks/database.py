@@ -1,0 +1,32 @@
+"""Statements and database functions that run in the schema of the current hotel."""
+
+from collections.abc import Mapping
+from typing import Any, LiteralString
+
+from django.db import connection
+
+from audit.services import actor_as_json
+from tenants.context import current_hotel
+from tenants.database.functions import call_function
+
+
+def fetch_rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Run one statement. Return its rows as dictionaries by column name."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        names = [column.name for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def function_context() -> dict[str, Any]:
+    """Return the keys of a request that every function needs: who acts, and in which hotel."""
+    hotel = current_hotel()
+    return {"hotel": str(hotel.id), "time_zone": hotel.time_zone, "actor": actor_as_json()}
+
+
+def call(function: LiteralString, request: Mapping[str, Any]) -> Any:
+    """Call a function of `locks/sql` in one round trip, and return its decoded result.
+
+    It is committed unless a transaction is open.
+    """
+    return call_function(function, {**function_context(), **request})

@@ -1,0 +1,52 @@
+-- Updates the waiting list after an event of an allocation. An offer whose hold was confirmed has been claimed, and one
+-- whose hold has ended has expired. Entries that the room suits become due if the event frees the room: a worker then
+-- offers it (locks/waiting_list/offers.py). The entries are not locked here.
+--
+-- freed: the allocation that the room had, as locks_describe returns it. After a move it is the one before the move.
+CREATE OR REPLACE FUNCTION public.locks_update_waiting_list(
+    hotel uuid, event_type text, freed jsonb
+) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    freed_hold uuid := freed ->> 'id';
+    freed_nights daterange := daterange((freed ->> 'check_in')::date, (freed ->> 'check_out')::date);
+    changed_at timestamptz := clock_timestamp();
+    room record;
+    entry record;
+BEGIN
+    IF event_type IN ('hold.acquired', 'hold.extended', 'room.closed', 'waiting_list.offered') THEN
+        RETURN;
+    END IF;
+    FOR entry IN
+        SELECT id FROM locks_waitinglistentry
+        WHERE hold_id = freed_hold AND status = 'offered'
+        FOR NO KEY UPDATE
+    LOOP
+        IF event_type = 'hold.confirmed' THEN
+            UPDATE locks_waitinglistentry SET status = 'claimed', ended_at = changed_at
+            WHERE id = entry.id;
+        ELSIF event_type LIKE 'hold.%' THEN
+            UPDATE locks_waitinglistentry SET status = 'expired', ended_at = changed_at
+            WHERE id = entry.id;
+            PERFORM audit_record(
+                NULL, 'waiting_list.offer_expired', 'waiting_list_entry', entry.id::text,
+                jsonb_build_object('hold', freed_hold));
+        END IF;
+    END LOOP;
+    IF event_type = 'hold.confirmed' THEN
+        RETURN;
+    END IF;
+    SELECT id, room_type, capacity INTO room FROM locks_room WHERE id = (freed -> 'room_id')::int;
+    -- In the order of their ids, so that two transactions that free rooms for the same entries lock their due items in
+    -- the same order.
+    FOR entry IN
+        SELECT waiting.id FROM locks_waitinglistentry waiting
+        WHERE waiting.status = 'waiting' AND waiting.nights && freed_nights
+          AND locks_room_suits(
+              room.id, room.room_type, room.capacity, waiting.room_id, waiting.room_type, waiting.guests)
+        ORDER BY waiting.id
+    LOOP
+        PERFORM tenants_schedule_due(hotel, 'waiting', entry.id, changed_at);
+    END LOOP;
+END
+$$;

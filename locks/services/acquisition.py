@@ -1,0 +1,116 @@
+"""Acquiring holds. The database function `locks_acquire` decides, and the exclusion constraint has the last word."""
+
+import time
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+
+from audit.services import record_in_own_transaction
+from hotelagent.core.ids import uuid7
+from locks import events, metrics, policy
+from locks.database import call
+from locks.errors import InvalidRoomSelection, RoomContention
+from locks.holds import Hold, HoldRequest
+from locks.nights import Nights
+from locks.owner import new_token, ownership
+from locks.services.refusals import find_refusal
+from tenants.errors import DomainError
+
+#: Number of attempts to acquire rooms that seem free and are acquired by other clients each time.
+_MAX_ATTEMPTS = 5
+
+
+def acquire_hold(*, rooms: Sequence[int], nights: Nights, session: str = "", reference: str = "") -> Hold:
+    """Hold the rooms with these ids for these nights: all of them or none.
+
+    Return the hold with its token, which can't be retrieved later. The hold expires after `policy.HOLD_SECONDS` by the
+    database's clock. Other transactions that allocate one of the rooms wait until the caller's transaction ends. Raises
+    InvalidRoomSelection, RoomNotFound, InvalidCheckIn, TooManyHolds, RoomUnavailable or RoomContention.
+    """
+    ids = tuple(sorted(set(rooms)))
+    if len(ids) != len(rooms):
+        raise InvalidRoomSelection(_("Each room may be listed only once."))
+    return _acquire_timed(
+        HoldRequest(nights=nights, count=len(ids), session=session, reference=reference, rooms=ids)
+    )
+
+
+def acquire_hold_of_type(
+    *, room_type: str, nights: Nights, count: int = 1, guests: int = 1, session: str = "", reference: str = ""
+) -> Hold:
+    """Hold `count` free rooms of a type for these nights, each with space for `guests` guests.
+
+    Small rooms are preferred, and concurrent callers get different rooms. As `acquire_hold`, but raises
+    RoomTypeUnavailable instead of RoomUnavailable.
+    """
+    return _acquire_timed(
+        HoldRequest(
+            nights=nights,
+            count=count,
+            session=session,
+            reference=reference,
+            room_type=room_type,
+            guests=guests,
+        )
+    )
+
+
+def _acquire_timed(request: HoldRequest) -> Hold:
+    start = time.perf_counter()
+    outcome = "error"
+    try:
+        hold = _acquire(request)
+        outcome = "held"
+    except DomainError as error:
+        outcome = error.code
+        raise
+    finally:
+        metrics.ACQUIRE_SECONDS.labels(outcome=outcome).observe(time.perf_counter() - start)
+    return hold
+
+
+def _acquire(request: HoldRequest) -> Hold:
+    if not 1 <= request.count <= policy.MAX_ROOMS:
+        raise InvalidRoomSelection(
+            _("The request is for {requested} rooms (limit: {limit}).").format(
+                requested=request.count, limit=policy.MAX_ROOMS
+            )
+        )
+    for attempt in range(_MAX_ATTEMPTS):
+        # The first attempt skips rooms that other transactions have locked. The next ones wait for them.
+        hold = _call_acquire(request, wait=attempt > 0)
+        if hold is not None:
+            return hold
+        refusal = find_refusal(request)
+        if refusal is not None:
+            _record_refusal(request, refusal)
+            raise refusal
+    raise RoomContention
+
+
+def _call_acquire(request: HoldRequest, *, wait: bool) -> Hold | None:
+    """Acquire the rooms in one round trip. Return None if nothing was acquired."""
+    token = new_token()
+    result = call(
+        "locks_acquire",
+        {
+            **request.as_json(),
+            "wait": wait,
+            "holds": [str(uuid7()) for _room in range(request.count)],
+            "group_id": str(uuid7()) if request.count > 1 else None,
+            "digest": ownership(token)["digest"],
+        },
+    )
+    metrics.ENDED.labels(how="expired").inc(result["expired"])
+    return Hold.from_json(result["holds"], token=token) if result["holds"] else None
+
+
+def _record_refusal(request: HoldRequest, refusal: DomainError) -> None:
+    record_in_own_transaction(
+        events.HOLD_REFUSED,
+        wanted=request.describe(),
+        check_in=request.nights.check_in.isoformat(),
+        check_out=request.nights.check_out.isoformat(),
+        why=refusal.code,
+        clashes=refusal.extra.get("clashes", []),
+    )

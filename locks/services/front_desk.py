@@ -1,0 +1,150 @@
+"""Operations of the front desk on allocations of any owner."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
+from django.utils.translation import gettext as _
+
+from audit.registry import EventType
+from locks import events, metrics, selectors
+from locks.allocations.changes import (
+    describe,
+    event_fields,
+    expire_overlapping,
+    lock_rooms,
+    publish,
+)
+from locks.allocations.closures import close
+from locks.database import call
+from locks.errors import AllocationStateError, HoldExpired, HoldNotFound
+from locks.holds import AllocatedRoom, Hold
+from locks.models import OCCUPYING, Allocation, AllocationStatus, Room
+from locks.nights import Nights
+from locks.services.refusals import find_clash
+
+
+def force_release_hold(hold_id: UUID, *, reason: str) -> Hold:
+    """Release a hold of any owner, or the holds of a group.
+
+    Raises HoldNotFound, or AllocationStateError if the hold has ended or was confirmed.
+    """
+    released = _end(
+        hold_id,
+        status=AllocationStatus.HELD,
+        new_status=AllocationStatus.RELEASED,
+        event=events.HOLD_FORCED,
+        reason=reason,
+    )
+    if not released:
+        if not selectors.allocations_of(hold_id).exists():
+            raise HoldNotFound(_("There is no hold with the id {id}.").format(id=hold_id))
+        raise AllocationStateError(_("The hold has already ended or was confirmed."))
+    metrics.ENDED.labels(how="forced").inc(len(released))
+    return Hold.of(released)
+
+
+def cancel_stay(allocation_id: UUID) -> AllocatedRoom:
+    """Cancel a stay, so that its room is free again. Raises AllocationStateError."""
+    cancelled = _end(
+        allocation_id,
+        status=AllocationStatus.CONFIRMED,
+        new_status=AllocationStatus.CANCELLED,
+        event=events.STAY_CANCELLED,
+    )
+    if not cancelled:
+        raise AllocationStateError
+    return cancelled[0]
+
+
+def close_room(*, room: int, nights: Nights, reason: str) -> AllocatedRoom:
+    """Close a room for some nights. Raises RoomNotFound or RoomUnavailable."""
+    with transaction.atomic():
+        lock_rooms([room])
+        _check_free(room, nights)
+        [closure] = close(room, [(nights.check_in, nights.check_out)], reference="", reason=reason)
+    return closure
+
+
+def reopen_room(allocation_id: UUID) -> AllocatedRoom:
+    """End a closure. Raises AllocationStateError."""
+    reopened = _end(
+        allocation_id,
+        status=AllocationStatus.CLOSED,
+        new_status=AllocationStatus.CANCELLED,
+        event=events.ROOM_REOPENED,
+    )
+    if not reopened:
+        raise AllocationStateError
+    return reopened[0]
+
+
+def move_allocation(allocation_id: UUID, *, room: int, nights: Nights) -> AllocatedRoom:
+    """Give a hold, a stay or a closure another room, other nights or both, in one transaction.
+
+    It keeps its id, its expiry and its token. A hold gets the next fencing token of the room, so that its owner can't
+    confirm the new dates without having read them. Raises HoldNotFound, AllocationStateError, HoldExpired, RoomNotFound
+    or RoomUnavailable.
+    """
+    with transaction.atomic():
+        lock_rooms([room])
+        _check_movable(allocation_id)
+        _check_free(room, nights, excluded=allocation_id)
+        [before] = describe([allocation_id])
+        changes: dict[str, Any] = {"room_id": room, "nights": (nights.check_in, nights.check_out)}
+        if before["status"] == AllocationStatus.HELD:
+            changes["fencing_token"] = _next_fencing_token(room, before["fencing_token"])
+        Allocation.objects.filter(id=allocation_id).update(**changes)
+        [moved] = publish(events.STAY_MOVED, [allocation_id], moved_from=[before])
+    return moved
+
+
+def _end(
+    allocation_id: UUID,
+    *,
+    status: AllocationStatus,
+    new_status: AllocationStatus,
+    event: EventType,
+    reason: str | None = None,
+) -> list[AllocatedRoom]:
+    """End the allocation, or the allocations of a group, that have this status. Return what was ended."""
+    ended = call(
+        "locks_end",
+        {
+            "allocation": str(allocation_id),
+            "status": status,
+            "new_status": new_status,
+            "event": event.name,
+            "event_fields": event_fields(event),
+            "reason": reason,
+        },
+    )
+    return [AllocatedRoom.from_json(allocation) for allocation in ended]
+
+
+def _check_movable(allocation_id: UUID) -> None:
+    """Lock an allocation. Raise HoldNotFound, AllocationStateError or HoldExpired unless it occupies its room."""
+    allocation = (
+        selectors.allocations().select_for_update(no_key=True, of=("self",)).filter(id=allocation_id).first()
+    )
+    if allocation is None:
+        raise HoldNotFound(_("There is no hold with the id {id}.").format(id=allocation_id))
+    if allocation.status not in OCCUPYING:
+        raise AllocationStateError
+    if AllocatedRoom.from_allocation(allocation).status is AllocationStatus.EXPIRED:
+        raise HoldExpired
+
+
+def _check_free(room: int, nights: Nights, *, excluded: UUID | None = None) -> None:
+    """Raise RoomUnavailable if a room, which the caller has locked, is occupied. End its expired holds."""
+    expire_overlapping([room], check_in=nights.check_in, check_out=nights.check_out)
+    if clash := find_clash([room], nights=nights, excluded=excluded):
+        raise clash
+
+
+def _next_fencing_token(room: int, current: int) -> int:
+    """Increase the fencing token of a room to a number that is also greater than `current`, and return it."""
+    Room.objects.filter(id=room).update(fencing_token=Greatest(F("fencing_token"), Value(current)) + 1)
+    return Room.objects.values_list("fencing_token", flat=True).get(id=room)

@@ -1,0 +1,160 @@
+"""Operations of a hold's owner, who has its token or is the member of staff who acquired it.
+
+Each operation is one round trip to a function of `locks/sql`. The function returns nothing where it refuses. Only then
+the hold is read, to find out why.
+"""
+
+from collections.abc import Mapping
+from typing import Any, LiteralString
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from audit.registry import EventType
+from locks import events, metrics, policy, selectors
+from locks.allocations.changes import event_fields
+from locks.database import call
+from locks.errors import (
+    HoldExpired,
+    HoldNotFound,
+    HoldStateError,
+    InvalidHoldToken,
+    StaleFencingToken,
+    TooManyExtensions,
+)
+from locks.holds import AllocatedRoom, Hold
+from locks.models import AllocationStatus
+from locks.owner import digest, ownership, staff_holder
+from tenants.errors import DomainError
+
+
+def extend_hold(hold_id: UUID, *, token: str | None) -> Hold:
+    """Add `policy.EXTENSION_SECONDS` to the expiry of a hold, within its maximum lifetime.
+
+    `hold_id` is the id of a room's hold, or of a group, which is extended as a whole or not at all. Raises
+    HoldNotFound, InvalidHoldToken, HoldExpired, HoldStateError or TooManyExtensions.
+    """
+    extended = _call("locks_extend", hold_id, token, {"seconds": policy.EXTENSION_SECONDS})
+    if not extended:
+        raise _state_error(_read(hold_id, token)) or TooManyExtensions()
+    metrics.EXTENDED.inc(len(extended))
+    return Hold.from_json(extended)
+
+
+def release_hold(hold_id: UUID, *, token: str | None) -> Hold:
+    """Release a hold or the holds of a group. A hold that was released before, or has expired, is no error.
+
+    Raises HoldNotFound, InvalidHoldToken or HoldStateError.
+    """
+    released = _end(
+        hold_id,
+        token,
+        status=AllocationStatus.HELD,
+        new_status=AllocationStatus.RELEASED,
+        event=events.HOLD_RELEASED,
+    )
+    if not released:
+        rooms = _read(hold_id, token)
+        if any(room.status is AllocationStatus.CONFIRMED for room in rooms):
+            raise _already_confirmed()
+        return Hold.of(rooms)
+    metrics.ENDED.labels(how="released").inc(len(released))
+    return Hold.from_json(released)
+
+
+def confirm_hold(hold_id: UUID, *, token: str | None, fencing_token: int, reference: str = "") -> Hold:
+    """Turn a hold, or the holds of a group, into stays. The rooms are not free at any time in between.
+
+    `fencing_token` is the one that was returned with the hold. A group is confirmed as a whole or not at all. A call
+    that is repeated with the same tokens returns the same result. Raises HoldNotFound, InvalidHoldToken,
+    StaleFencingToken, HoldExpired or HoldStateError.
+    """
+    confirmed = _call(
+        "locks_confirm", hold_id, token, {"fencing_token": fencing_token, "reference": reference}
+    )
+    if not confirmed:
+        rooms = _read(hold_id, token)
+        if any(room.fencing_token != fencing_token for room in rooms):
+            raise StaleFencingToken
+        if all(room.status is AllocationStatus.CONFIRMED for room in rooms):
+            return Hold.of(rooms)
+        raise _state_error(rooms) or HoldExpired()
+    metrics.ENDED.labels(how="confirmed").inc(len(confirmed))
+    return Hold.from_json(confirmed)
+
+
+def cancel_confirmed_hold(hold_id: UUID, *, token: str | None) -> Hold:
+    """Cancel the stays that a hold, or the holds of a group, became. Stays that are cancelled already are no error.
+
+    Raises HoldNotFound, InvalidHoldToken or HoldStateError.
+    """
+    cancelled = _end(
+        hold_id,
+        token,
+        status=AllocationStatus.CONFIRMED,
+        new_status=AllocationStatus.CANCELLED,
+        event=events.STAY_CANCELLED,
+    )
+    if not cancelled:
+        rooms = _read(hold_id, token)
+        if any(room.status is not AllocationStatus.CANCELLED for room in rooms):
+            raise HoldStateError(hold_status=rooms[0].status)
+        return Hold.of(rooms)
+    return Hold.from_json(cancelled)
+
+
+def _call(
+    function: LiteralString, hold_id: UUID, token: str | None, params: Mapping[str, Any]
+) -> list[dict[str, Any]] | None:
+    result: list[dict[str, Any]] | None = call(function, {"hold": str(hold_id), **ownership(token), **params})
+    return result
+
+
+def _end(
+    hold_id: UUID,
+    token: str | None,
+    *,
+    status: AllocationStatus,
+    new_status: AllocationStatus,
+    event: EventType,
+) -> list[dict[str, Any]]:
+    result: list[dict[str, Any]] = call(
+        "locks_end",
+        {
+            "allocation": str(hold_id),
+            **ownership(token),
+            "status": status,
+            "new_status": new_status,
+            "event": event.name,
+            "event_fields": event_fields(event),
+        },
+    )
+    return result
+
+
+def _read(hold_id: UUID, token: str | None) -> list[AllocatedRoom]:
+    """Return the rooms of the owner's hold. Raises HoldNotFound or InvalidHoldToken."""
+    allocations = list(selectors.allocations_of(hold_id))
+    if not allocations:
+        raise HoldNotFound(_("There is no hold with the id {id}.").format(id=hold_id))
+    token_digest, staff = digest(token or ""), staff_holder()
+    for allocation in allocations:
+        if bytes(allocation.token_digest or b"") != token_digest and allocation.holder != staff:
+            raise InvalidHoldToken
+    return [AllocatedRoom.from_allocation(allocation) for allocation in allocations]
+
+
+def _state_error(rooms: list[AllocatedRoom]) -> DomainError | None:
+    """Return why the status of a hold does not allow it to be extended or confirmed, or None if it does."""
+    statuses = {room.status for room in rooms}
+    if AllocationStatus.EXPIRED in statuses:
+        return HoldExpired()
+    if AllocationStatus.HELD in statuses:
+        return None
+    if AllocationStatus.CONFIRMED in statuses:
+        return _already_confirmed()
+    return HoldStateError(_("The hold was released."), hold_status=AllocationStatus.RELEASED)
+
+
+def _already_confirmed() -> HoldStateError:
+    return HoldStateError(_("The hold was confirmed."), hold_status=AllocationStatus.CONFIRMED)

@@ -1,0 +1,64 @@
+"""Deleting what has ended after `policy.DAYS_UNTIL_DELETION` days. The audit trail keeps what happened."""
+
+import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from locks import policy
+from locks.models import Allocation, AllocationStatus
+from locks.waiting_list.models import WaitingListEntry
+from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatus
+from tenants.database.clock import database_now
+
+BATCH_SIZE = 1000
+#: The daily clean-up looks at allocations that were created within so many days, so its cost does not grow with the
+#: age of the hotel.
+MAX_AGE = datetime.timedelta(days=60)
+#: Failed deliveries are kept longer, because people may have them sent again.
+KEEP_FAILED_DELIVERIES = datetime.timedelta(days=30)
+
+
+def delete_ended_records() -> int:
+    """Delete released and expired holds, ended waiting list entries, and webhook deliveries. Return their number.
+
+    Expired previous secrets of webhooks are deleted, too. Holds are deleted in transactions of `BATCH_SIZE`.
+    """
+    now = database_now()
+    Webhook.objects.filter(previous_secret_expires_at__lt=now).update(
+        encrypted_previous_secret=None, previous_secret_expires_at=None
+    )
+    before = now - datetime.timedelta(days=policy.DAYS_UNTIL_DELETION)
+    deleted = WaitingListEntry.objects.filter(ended_at__lt=before).delete()[0]
+    deleted += WebhookDelivery.objects.filter(
+        Q(status=WebhookDeliveryStatus.SENT) | Q(created_at__lt=before - KEEP_FAILED_DELIVERIES),
+        created_at__lt=before,
+    ).delete()[0]
+    while batch := _delete_holds(before):
+        deleted += batch
+    return deleted
+
+
+def _delete_holds(before: datetime.datetime) -> int:
+    """Delete a batch of ended holds that were created before this time, and return its size.
+
+    Ids begin with the time of their creation and holds live for less than an hour, so the primary key finds the holds
+    by their age.
+    """
+    with transaction.atomic():
+        ended = Allocation.objects.filter(
+            id__gte=_first_id_at(before - MAX_AGE),
+            id__lt=_first_id_at(before),
+            status__in=[AllocationStatus.RELEASED, AllocationStatus.EXPIRED],
+        )
+        ids = list(
+            ended.order_by("id").select_for_update(skip_locked=True).values_list("id", flat=True)[:BATCH_SIZE]
+        )
+        Allocation.objects.filter(id__in=ids).delete()
+    return len(ids)
+
+
+def _first_id_at(time: datetime.datetime) -> UUID:
+    """Return the smallest UUID of version 7 with this time."""
+    return UUID(int=int(time.timestamp() * 1000) << 80 | 0x7 << 76 | 0b10 << 62)
