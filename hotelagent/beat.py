@@ -9,6 +9,7 @@ import os
 import socket
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError, connection
 from django_celery_beat.schedulers import DatabaseScheduler
 
@@ -39,6 +40,19 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def setup_schedule(self) -> None:
         with platform_context():
             super().setup_schedule()
+
+    def all_as_schedule(self) -> dict[str, Any]:
+        """Return the enabled tasks. A task whose schedule this process cannot read is logged and left out.
+
+        The library prefetches all schedules, so one time zone that this process does not know would end beat.
+        """
+        entries = {}
+        for task in self.Model.objects.enabled().prefetch_related(None):
+            try:
+                entries[task.name] = self.Entry(task, app=self.app)
+            except (ValidationError, ValueError) as error:
+                logger.warning("the periodic task %s is not sent: %s", task.name, error)
+        return entries
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send the tasks that are due if this beat leads. Return the seconds until the next tick."""

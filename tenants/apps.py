@@ -10,7 +10,7 @@ class TenantsConfig(AppConfig):
     verbose_name = _("hotels")
 
     def ready(self) -> None:
-        from tenants.checks import connections, placement, roles  # noqa: F401, PLC0415 - registers the checks
+        from tenants.checks import connections, hotels, placement, roles  # noqa: F401, PLC0415 - registers the checks
 
         logs.add_context(tenant_log_field)
 

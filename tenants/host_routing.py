@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, connections
 
+from hotelagent.core.time_zones import known_time_zones
 from tenants.context import PLATFORM, Tenant, platform_context
 from tenants.models import Domain, Hotel, HotelStatus
 
@@ -119,8 +120,14 @@ def _read_version() -> int:
 
 
 def _read_table(version: int) -> Table:
-    """Read the table. `version` was read before, so a later change is read again but never missed."""
+    """Read the table. `version` was read before, so a later change is read again but never missed.
+
+    All hotels depend on it, so the tables of hotels and domains have no column whose conversion to Python can fail.
+    """
     hotels = {hotel.id: hotel.tenant for hotel in Hotel.objects.filter(status__in=_ROUTED)}
+    for tenant in hotels.values():
+        if tenant.time_zone not in known_time_zones():
+            logger.error("the time zone %s of the hotel %s is not known here", tenant.time_zone, tenant.slug)
     by_host = {f"{tenant.slug}.{settings.PLATFORM_HOST}": tenant for tenant in hotels.values()}
     custom_host: dict[UUID, str] = {}
     for host, hotel_id in Domain.objects.values_list("host", "hotel_id"):

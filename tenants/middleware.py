@@ -14,7 +14,9 @@ from django.shortcuts import render
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from hotelagent.core.time_zones import known_time_zones
 from tenants.access.actors import session_actor
 from tenants.context import Tenant, actor_context, hotel_context, platform_context
 from tenants.host_routing import resolve
@@ -41,8 +43,8 @@ class HotelMiddleware:
         if tenant.is_platform:
             with platform_context():
                 return _in_context(self.get_response(request), platform_context)
-        if tenant.status == HotelStatus.SUSPENDED:
-            return _suspended(request, tenant)
+        if unavailable := _unavailable(request, tenant):
+            return unavailable
         request.urlconf = settings.HOTEL_URLCONF
         with hotel_context(tenant):
             return _in_context(self.get_response(request), lambda: hotel_context(tenant))
@@ -80,22 +82,37 @@ def _not_found() -> HttpResponse:
     return HttpResponse("Not found\n", status=404, content_type="text/plain; charset=utf-8")
 
 
-def _suspended(request: HttpRequest, tenant: Tenant) -> HttpResponse:
-    """Return the 503 of a suspended hotel: an HTML page for browsers, a problem document (RFC 9457) for clients."""
+def _unavailable(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:
+    """Return the 503 of a hotel that is suspended or whose time zone this process does not know, else None.
+
+    Browsers get an HTML page, clients a problem document (RFC 9457). Almost every page of a hotel and every operation
+    on its rooms needs the hotel's time zone. A wrong one would send e-mails at wrong times, so there is no fallback.
+    """
+    if tenant.status == HotelStatus.SUSPENDED:
+        code, title = "hotel-suspended", _("This hotel is suspended")
+        reason = gettext_lazy("This hotel is suspended. Its data are kept.")
+        detail = _("The hotel's data are kept. The platform's staff can resume the hotel.")
+    elif tenant.time_zone not in known_time_zones():
+        code, title = "unknown-time-zone", _("The hotel's time zone is not known")
+        reason = gettext_lazy("This hotel is unavailable because its time zone is not known to the server.")
+        detail = _("The platform's staff can correct the hotel's time zone.")
+    else:
+        return None
     headers = {"Retry-After": "3600", "Cache-Control": "no-store"}
     # API clients send `Accept: */*`, which selects the first of these types. Browsers prefer text/html.
     types = ["application/problem+json", "application/json", "text/html"]
     if request.get_preferred_type(types) == "text/html":
         with translation.override(tenant.language):
-            page = render(request, "tenants/suspended.html", {"name": tenant.name}, status=503)
+            context = {"name": tenant.name, "reason": reason}
+            page = render(request, "tenants/unavailable.html", context, status=503)
         for header, value in headers.items():
             page[header] = value
         return page
     problem = {
-        "type": "/problems/hotel-suspended",
-        "title": _("This hotel is suspended"),
+        "type": f"/problems/{code}",
+        "title": title,
         "status": 503,
-        "detail": _("The hotel's data are kept. The platform's staff can resume the hotel."),
+        "detail": detail,
         "request_id": getattr(request, "request_id", None),
     }
     return JsonResponse(problem, status=503, content_type="application/problem+json", headers=headers)

@@ -1,4 +1,4 @@
-"""Checks of what a process needs to handle requests: the database, its migrations and Redis.
+"""Checks of what a process needs to handle requests: the database, its migrations, the routing table and Redis.
 
 Each check has a time limit.
 """
@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from tenants import host_routing
 from tenants.context import platform_context
 
 OK = "ok"
@@ -26,7 +27,7 @@ MIGRATIONS_CACHE_SECONDS = 60.0
 # does not block a thread of the web server. The check of the next probe waits behind the one that hangs, and times out.
 _executors = {
     name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ready-{name}")
-    for name in ("database", "migrations", "redis")
+    for name in ("database", "migrations", "routing", "redis")
 }
 _migrations_checked_at = float("-inf")
 
@@ -36,6 +37,7 @@ def check_parts() -> dict[str, str]:
     checks: dict[str, Callable[[], str]] = {
         "database": _check_database,
         "migrations": _check_migrations,
+        "routing": _check_routing,
         "redis": _check_redis,
     }
     futures = {name: _executors[name].submit(check) for name, check in checks.items()}
@@ -78,6 +80,17 @@ def _check_migrations() -> str:
     if missing:
         return f"{len(missing)} not applied; run `manage.py migrate`"
     _migrations_checked_at = time.monotonic()
+    return OK
+
+
+def _check_routing() -> str:
+    """Read the routing table, without which no request finds its hotel."""
+    try:
+        host_routing.routing_cache.table()
+    except Exception as error:  # noqa: BLE001 - whatever the error, requests would fail with it too
+        return f"not readable ({type(error).__name__})"
+    finally:
+        connection.close()
     return OK
 
 

@@ -154,17 +154,26 @@ HOTEL_SUSPENDED = Problem(
     _("This hotel is suspended"),
     _("The hotel's data is kept. Contact the staff of the platform to resume the hotel."),
 )
+UNKNOWN_TIME_ZONE = Problem(
+    "unknown-time-zone",
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    _("The hotel's time zone is not known"),
+    _(
+        "The server does not know the time zone of this hotel. Contact the staff of the platform to correct it. Other "
+        "hotels are not affected."
+    ),
+)
 
 GENERAL_PROBLEMS = (
     BAD_REQUEST, INVALID, INVALID_CURSOR, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE, CONFLICT, IN_FLIGHT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, KEY_REUSED, THROTTLED, SERVER_ERROR,
-    UNAVAILABLE, HOTEL_SUSPENDED,
+    UNAVAILABLE, HOTEL_SUSPENDED, UNKNOWN_TIME_ZONE,
 )  # fmt: skip
 #: The problem type for a status if nothing else is known about the error.
 BY_STATUS = {
     problem.status: problem
     for problem in GENERAL_PROBLEMS
-    if problem not in {INVALID, INVALID_CURSOR, IN_FLIGHT, HOTEL_SUSPENDED}
+    if problem not in {INVALID, INVALID_CURSOR, IN_FLIGHT, HOTEL_SUSPENDED, UNKNOWN_TIME_ZONE}
 }
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent import csp
 from hotelagent.core import logs
+from hotelagent.core.time_zones import use_pinned_time_zones
 from hotelagent.settings.environment import env
 from tenants.database.connections import database_settings, derive_direct_url
 
@@ -173,6 +174,7 @@ LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 LOCALE_PATHS = [BASE_DIR / "hotelagent" / "locale"]
 FORMAT_MODULE_PATH = ["hotelagent.formats"]
 TIME_ZONE = "UTC"
+use_pinned_time_zones()
 USE_TZ = True
 
 # Static files

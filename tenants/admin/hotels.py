@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
@@ -10,14 +11,17 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from hotelagent.admin import dashboard
 from hotelagent.admin.base import PlatformModelAdmin
 from hotelagent.admin.dashboard import Card
 from hotelagent.admin.sites import platform_site
+from hotelagent.core.time_zones import time_zone_choices
 from tenants import services
 from tenants.models import Domain, Hotel, HotelStatus
 
@@ -33,6 +37,11 @@ class DomainInline(TabularInline):  # type: ignore[misc]
         return False
 
 
+def _status_label(status: str) -> str:
+    """Return the label of a status, or the status itself if this version does not know it."""
+    return str(dict(HotelStatus.choices).get(status, status))
+
+
 @dashboard.register_card(scope="hotels:read", order=0)
 def hotels_by_status(_request: HttpRequest) -> Card:
     counts = dict(Hotel.objects.values_list("status").annotate(number=Count("id")))
@@ -40,7 +49,7 @@ def hotels_by_status(_request: HttpRequest) -> Card:
     return Card(
         title=_("Active hotels"),
         value=counts.get(HotelStatus.ACTIVE, 0),
-        note=", ".join(f"{number} {HotelStatus(status).label}" for status, number in sorted(other.items())),
+        note=", ".join(f"{number} {_status_label(status)}" for status, number in sorted(other.items())),
         url=reverse("admin:tenants_hotel_changelist"),
         icon="hotel",
     )
@@ -58,6 +67,17 @@ class HotelAdmin(PlatformModelAdmin):
     actions = ("suspend", "resume")
     fields = ("name", "slug", "time_zone", "language", "email")
     shown = ("status_label", "contact_count", "schema", "created_at")
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name != "time_zone":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        # Without the empty choice, a browser would select the first zone if it does not find the stored one.
+        return forms.ChoiceField(
+            label=capfirst(db_field.verbose_name),
+            choices=[("", "---------"), *time_zone_choices()],
+            initial=db_field.default,
+            widget=UnfoldAdminSelectWidget,
+        )
 
     @display(description=_("guest contacts"))
     def contact_count(self, hotel: Hotel) -> SafeString:
@@ -89,7 +109,7 @@ class HotelAdmin(PlatformModelAdmin):
         },
     )
     def status_label(self, hotel: Hotel) -> Any:
-        return HotelStatus(hotel.status).label
+        return hotel.get_status_display()
 
     def get_fields(self, request: HttpRequest, obj: Hotel | None = None) -> Any:
         return self.fields if obj is None else (*self.fields, *self.shown)
@@ -104,7 +124,7 @@ class HotelAdmin(PlatformModelAdmin):
         properties: dict[str, Any] = {
             "slug": obj.slug,
             "name": obj.name,
-            "time_zone": str(obj.time_zone),
+            "time_zone": obj.time_zone,
             "language": obj.language,
             "email": obj.email,
         }

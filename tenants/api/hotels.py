@@ -9,8 +9,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
-from timezone_field.rest_framework import TimeZoneSerializerField
 
+from hotelagent.core.time_zones import validate_time_zone
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
@@ -51,7 +51,12 @@ class NewHotelSerializer(StrictSerializer):
         help_text="The first part of the hotel's host name: lowercase letters, digits and hyphens.",
     )
     name = serializers.CharField(max_length=200)
-    time_zone = TimeZoneSerializerField(default="UTC", use_pytz=False, help_text="An IANA time zone.")
+    time_zone = serializers.CharField(
+        default="UTC",
+        max_length=63,
+        validators=[validate_time_zone],
+        help_text="An IANA time zone, such as `Europe/Lisbon`.",
+    )
     language = serializers.ChoiceField(choices=Language.choices, default=Language.ENGLISH)
     email = serializers.EmailField(
         default="",
@@ -98,7 +103,7 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         serializer = NewHotelSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         properties = serializer.validated_data
-        hotel = services.register_hotel(**{**properties, "time_zone": str(properties["time_zone"])})
+        hotel = services.register_hotel(**properties)
         url = reverse("hotel-detail", args=[hotel.pk], request=request)
         return Response(
             self.get_serializer(hotel).data, status=status.HTTP_202_ACCEPTED, headers={"Location": url}

@@ -63,7 +63,7 @@ def hotel_as_json(hotel: Hotel) -> dict[str, Any]:
         "name": hotel.name,
         "status": hotel.status,
         "schema": hotel.schema,
-        "time_zone": str(hotel.time_zone),
+        "time_zone": hotel.time_zone,
         "language": hotel.language,
         "domains": [domain.host for domain in hotel.domains.all()],
     }

@@ -3,10 +3,10 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
-import timezone_field.fields
 from django.db import migrations, models
 
 import hotelagent.core.ids
+import hotelagent.core.time_zones
 
 
 class Migration(migrations.Migration):
@@ -192,8 +192,11 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "time_zone",
-                    timezone_field.fields.TimeZoneField(
-                        default="UTC", use_pytz=False, verbose_name="time zone"
+                    models.CharField(
+                        default="UTC",
+                        max_length=63,
+                        validators=[hotelagent.core.time_zones.validate_time_zone],
+                        verbose_name="time zone",
                     ),
                 ),
                 (

@@ -5,9 +5,9 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
-from timezone_field import TimeZoneField
 
 from hotelagent.core.ids import uuid7
+from hotelagent.core.time_zones import validate_time_zone
 from tenants.context import Tenant
 
 
@@ -40,7 +40,10 @@ class Hotel(models.Model):
         _("status"), max_length=12, choices=HotelStatus, default=HotelStatus.PROVISIONING
     )
     schema = models.CharField(_("schema"), max_length=63, unique=True, editable=False)
-    time_zone = TimeZoneField(_("time zone"), default="UTC", use_pytz=False)
+    #: Text that is validated when it is written. A process that does not know the zone can still read the row.
+    time_zone = models.CharField(
+        _("time zone"), max_length=63, default="UTC", validators=[validate_time_zone]
+    )
     language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.ENGLISH)
     #: Digest of the migrations applied to the schema, empty while they run. It lets one query find outdated schemas.
     schema_version = models.CharField(max_length=32, default="", db_default="", editable=False)
@@ -82,7 +85,7 @@ class Hotel(models.Model):
             schema=self.schema,
             role=self.role if settings.DATABASE_ROLES else None,
             name=self.name,
-            time_zone=str(self.time_zone),
+            time_zone=self.time_zone,
             language=self.language,
             status=self.status,
             email=self.email,

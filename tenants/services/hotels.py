@@ -75,6 +75,7 @@ def update_hotel(*, hotel_id: UUID, slug: str, name: str, time_zone: str, langua
         if naming.valid_slug(slug) != hotel.slug:
             hotel = rename_hotel(hotel_id=hotel_id, slug=slug)
         hotel.name, hotel.time_zone, hotel.language, hotel.email = name, time_zone, language, email
+        hotel.clean_fields()
         hotel.save(update_fields=["name", "time_zone", "language", "email"])
         return hotel
 

@@ -15,7 +15,6 @@ from django.contrib.admin import ModelAdmin
 from django.db.models import Field, Model
 from django.utils import translation
 from django.utils.functional import Promise
-from timezone_field import TimeZoneField
 
 from hotelagent.admin.sites import hotel_site, platform_site
 from tenants.errors import DomainError
@@ -148,8 +147,7 @@ def model_labels(model_admin: ModelAdmin[Any]) -> Iterator[tuple[str, Any]]:
     for field in shown_fields(model_admin):
         yield f"{field.name}.verbose_name", field.verbose_name
         yield f"{field.name}.help_text", field.help_text
-        if not isinstance(field, TimeZoneField):  # time zones have the same names in all languages
-            yield from ((f"{field.name}={value}", label) for value, label in field.choices or [])
+        yield from ((f"{field.name}={value}", label) for value, label in field.choices or [])
 
 
 def admin_labels(model_admin: ModelAdmin[Any]) -> Iterator[tuple[str, Any]]:

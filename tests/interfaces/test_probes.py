@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from hotelagent.monitoring import health, readiness
+from tenants import host_routing
 from tenants.context import platform_context
 
 #: Kubernetes sends probes to the IP address of a pod, which belongs to no hotel.
@@ -78,7 +79,10 @@ def test_live_with_an_unwritable_metrics_directory_returns_503(
 @pytest.mark.django_db(transaction=True)
 def test_ready_returns_ok(probe: Client) -> None:
     response = probe.get("/health/ready")
-    assert response.json() == {"status": "ok", "parts": {"database": "ok", "migrations": "ok", "redis": "ok"}}
+    assert response.json() == {
+        "status": "ok",
+        "parts": {"database": "ok", "migrations": "ok", "routing": "ok", "redis": "ok"},
+    }
     assert response.status_code == 200
 
 
@@ -91,6 +95,19 @@ def test_ready_with_an_unapplied_migration_returns_503(
     response = probe.get("/health/ready")
     assert response.status_code == 503
     assert response.json()["parts"]["migrations"] == "1 not applied; run `manage.py migrate`"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ready_with_an_unreadable_routing_table_returns_503(
+    probe: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_version: int) -> Any:
+        raise ValueError("a row cannot be read")
+
+    monkeypatch.setattr(host_routing, "_read_table", fail)
+    response = probe.get("/health/ready")
+    assert response.status_code == 503
+    assert response.json()["parts"]["routing"] == "not readable (ValueError)"
 
 
 def test_ready_without_redis_returns_503_without_the_password(probe: Client, settings: Any) -> None:

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from hotelagent.core.time_zones import known_time_zones
 from tenants.lifecycle import schema_template
 from tenants.lifecycle.backup.manifest import Manifest
 from tenants.lifecycle.fleet.migrate_hotels import migrate_hotels
@@ -34,6 +35,10 @@ def find_suspension_reasons(
     if manifest.platform_host != settings.PLATFORM_HOST:
         reasons.append(
             f"it was backed up at {manifest.platform_host}, and if it is active there, guests would get e-mails twice"
+        )
+    if hotel.time_zone not in known_time_zones():
+        reasons.append(
+            f"its time zone {hotel.time_zone} is not known here. Upgrade the package tzdata, or change the time zone"
         )
     if count := find_overdue_items(hotel).count():
         reasons.append(

@@ -1,11 +1,11 @@
 """`create_hotel`: create a hotel that is active when the command returns."""
 
-import zoneinfo
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
+from hotelagent.core.time_zones import known_time_zones
 from tenants import services
 from tenants.management.hotel_command import HotelCommand, hotel_as_json
 from tenants.models import Language
@@ -36,7 +36,7 @@ class Command(HotelCommand):
         )
 
     def run(self, **options: Any) -> None:
-        if options["timezone"] not in zoneinfo.available_timezones():
+        if options["timezone"] not in known_time_zones():
             raise CommandError(
                 f"{options['timezone']!r} is not an IANA time zone. Use one such as Europe/Madrid.",
                 returncode=2,

@@ -1,0 +1,40 @@
+"""The time zones that a hotel may have.
+
+Every process of a deployment must know the same time zones. So they come from the pinned package `tzdata` and not from
+the machine, whose time zone database may be older, newer or missing. `use_pinned_time_zones` makes it so.
+"""
+
+import functools
+import zoneinfo
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+#: Names in time zone databases that are no places. `localtime` differs between machines, and `Factory` means "not set".
+PSEUDO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
+
+
+def use_pinned_time_zones() -> None:
+    """Make `zoneinfo` read the package `tzdata` only. Call it before another module lists the time zones."""
+    zoneinfo.reset_tzpath(to=())
+
+
+@functools.cache
+def known_time_zones() -> frozenset[str]:
+    """Return the names of the time zones that a hotel may have."""
+    return frozenset(zoneinfo.available_timezones() - PSEUDO_ZONES)
+
+
+def time_zone_choices() -> list[tuple[str, str]]:
+    """Return the names and labels of the time zones for a form, sorted by name."""
+    return [(name, name.replace("_", " ")) for name in sorted(known_time_zones())]
+
+
+def validate_time_zone(name: str) -> None:
+    """Raise ValidationError if a hotel may not have this time zone."""
+    if name not in known_time_zones():
+        raise ValidationError(
+            _("%(time_zone)s is not a known IANA time zone. Use a name such as Europe/Madrid."),
+            code="invalid_time_zone",
+            params={"time_zone": name},
+        )
