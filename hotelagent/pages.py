@@ -1,10 +1,16 @@
 """The public pages outside of the admin and the API."""
 
+import sys
+
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import render
+from django.template import loader
 from django.templatetags.static import static
+from django.views import defaults
 
+from hotelagent.rest.errors import RETRY_AFTER_UNAVAILABLE
 from tenants.context import current_tenant
+from tenants.database.availability import is_database_unavailable
 
 
 def landing(request: HttpRequest) -> HttpResponse:
@@ -20,3 +26,15 @@ def landing(request: HttpRequest) -> HttpResponse:
 def favicon(_request: HttpRequest) -> HttpResponse:
     """Redirect to the icon. Browsers request /favicon.ico for responses that are not HTML, such as JSON."""
     return HttpResponsePermanentRedirect(static("hotelagent/icon.svg"))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Render the page for the exception that is being handled. Django calls this as `handler500`.
+
+    The status is 503 with `Retry-After` if the database is unavailable, as in the REST API.
+    """
+    if not is_database_unavailable(sys.exc_info()[1]):
+        return defaults.server_error(request)
+    response = HttpResponse(loader.render_to_string("503.html"), status=503)
+    response["Retry-After"] = str(RETRY_AFTER_UNAVAILABLE)
+    return response

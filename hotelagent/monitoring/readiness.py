@@ -57,12 +57,13 @@ def check_parts() -> dict[str, str]:
 def _check_database() -> str:
     try:
         with platform_context(), connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute("SHOW transaction_read_only")
+            is_read_only = cursor.fetchone()[0] == "on"
     except DatabaseError as error:
         return f"not reachable ({type(error).__name__})"
     finally:
         connection.close()  # each probe opens a new connection, to find out whether a request could
-    return OK
+    return "read-only" if is_read_only else OK  # a standby, to which a pooler may lead during a failover
 
 
 def _check_migrations() -> str:

@@ -9,7 +9,6 @@ from django.core.exceptions import NON_FIELD_ERRORS, RequestDataTooBig, Suspicio
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.signals import got_request_exception
-from django.db import InterfaceError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
@@ -20,6 +19,7 @@ from rest_framework.settings import api_settings
 
 from hotelagent.rest import problems
 from hotelagent.rest.problems import Problem
+from tenants.database.availability import is_database_unavailable
 from tenants.errors import DomainError
 
 PROBLEM_JSON = "application/problem+json"
@@ -106,7 +106,7 @@ _INCOMPLETE_MESSAGES = (
     exceptions.NotAcceptable,
 )
 
-#: The problem types of exceptions of Django and the database. The first match counts.
+#: The problem types of exceptions of Django. The first match counts.
 _PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     (Http404, problems.NOT_FOUND),
     (DjangoPermissionDenied, problems.FORBIDDEN),
@@ -114,10 +114,6 @@ _PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     (RestrictedError, problems.CONFLICT),
     (RequestDataTooBig, problems.TOO_LARGE),
     (SuspiciousOperation, problems.BAD_REQUEST),
-    # The database is unreachable, too slow, or has ended a deadlock. The client may try again. The message is not
-    # returned, because it contains host names, logins and statements.
-    (OperationalError, problems.UNAVAILABLE),
-    (InterfaceError, problems.UNAVAILABLE),
 )
 
 
@@ -134,9 +130,12 @@ def _describe(exc: Exception) -> _Description:
             return _invalid(exc.message_dict if hasattr(exc, "error_dict") else exc.messages)
         case exceptions.APIException():
             return _describe_api_exception(exc)
+    if is_database_unavailable(exc):
+        # The message is not returned, because it contains host names, logins and statements.
+        headers = {"Retry-After": str(RETRY_AFTER_UNAVAILABLE)}
+        return _Description(problems.UNAVAILABLE, str(problems.UNAVAILABLE.explanation), headers=headers)
     problem = next((problem for kind, problem in _PROBLEMS if isinstance(exc, kind)), problems.SERVER_ERROR)
-    headers = {"Retry-After": str(RETRY_AFTER_UNAVAILABLE)} if problem is problems.UNAVAILABLE else {}
-    return _Description(problem, str(problem.explanation), headers=headers)
+    return _Description(problem, str(problem.explanation))
 
 
 def _invalid(detail: Any) -> _Description:

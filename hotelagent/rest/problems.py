@@ -145,7 +145,7 @@ UNAVAILABLE = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
     _("Temporarily unavailable"),
     _(
-        "The database did not respond in time. Repeat the request after the number of seconds in `Retry-After`."
+        "The database is temporarily unavailable. Repeat the request after the number of seconds in `Retry-After`."
     ),
 )
 HOTEL_SUSPENDED = Problem(

@@ -5,6 +5,7 @@ from django.urls import include, path
 from hotelagent.admin.sites import hotel_site
 from hotelagent.pages import favicon, landing
 
+handler500 = "hotelagent.pages.server_error"
 urlpatterns = [
     path("", landing, name="landing"),
     path("favicon.ico", favicon),

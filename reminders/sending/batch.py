@@ -16,7 +16,8 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Final
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
@@ -34,6 +35,7 @@ from reminders.sending.eligibility import skip_reason
 from reminders.sending.outcomes import AcceptedMessage, ClaimLost
 from reminders.sending.smtp import Transport
 from tenants.context import current_hotel
+from tenants.database.availability import is_database_unavailable
 from tenants.queue import due
 
 #: Seconds. A batch starts no message later than this, so that a restart does not wait long for a slow mail server.
@@ -239,8 +241,9 @@ def _retry_without_database(write: Callable[[], None]) -> None:
     while True:
         try:
             return write()
-        except (InterfaceError, OperationalError):
-            if connection.in_atomic_block or time.monotonic() > deadline:
+        except DatabaseError as error:
+            is_temporary = is_database_unavailable(error) and not connection.in_atomic_block
+            if not is_temporary or time.monotonic() > deadline:
                 raise
             connection.close()
             time.sleep(0.2)

@@ -11,13 +11,15 @@ import hmac
 import secrets
 from collections.abc import Iterable
 
-from django.db import transaction
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tenants.context import current_tenant
+from tenants.database.availability import is_database_unavailable
 from tenants.errors import InvalidExpiry, InvalidScope
 from tenants.models import ApiKey
 from tenants.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
@@ -84,13 +86,19 @@ def verify(text: str) -> ApiKey | None:
 
 
 def record_use(key: ApiKey) -> None:
-    """Set the key's `last_used_at` to now unless it was set within the last minute."""
+    """Set the key's `last_used_at` to now unless it was set within the last minute.
+
+    An unavailable database is ignored, so keys can still read from a standby during a failover.
+    """
     if key.last_used_at is not None and timezone.now() - key.last_used_at < LAST_USED_RESOLUTION:
         return
     # The database checks the time again, so only one of several concurrent requests writes.
-    ApiKey.objects.filter(
-        Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_RESOLUTION), pk=key.pk
-    ).update(last_used_at=Now())
+    not_recorded = Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_RESOLUTION)
+    try:
+        ApiKey.objects.filter(not_recorded, pk=key.pk).update(last_used_at=Now())
+    except DatabaseError as error:
+        if connection.in_atomic_block or not is_database_unavailable(error):
+            raise
 
 
 def revoke(key: ApiKey) -> bool:
