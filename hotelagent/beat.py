@@ -2,21 +2,26 @@
 
 The leader holds a lease, a row in the database that it renews at every tick. If the leader stops, its lease expires and
 the other beat takes over within 30 seconds.
+
+All times are those of the database's clock. The clocks of two machines differ, and the time at which one beat last sent
+a task would be in the future for the other one.
 """
 
 import datetime
 import logging
 import os
 import socket
+import time
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
 from django.db import connection
-from django_celery_beat.schedulers import DatabaseScheduler
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from tenants.context import platform_context
 from tenants.database.availability import is_database_unavailable
+from tenants.database.clock import database_now
 from tenants.queue import leases
 
 logger = logging.getLogger(__name__)
@@ -25,6 +30,48 @@ LEASE = "beat"
 LEASE_SECONDS = 20
 #: Seconds between two renewals. A take-over takes at most LEASE_SECONDS + RENEW_SECONDS.
 RENEW_SECONDS = 5.0
+#: The clock is regarded as set back if it differs by more than this from the time that has passed since the last tick.
+CLOCK_TOLERANCE = datetime.timedelta(seconds=1)
+
+
+class DatabaseClock:
+    """The database's clock, read at each tick. Between two reads it advances with this process's monotonic clock."""
+
+    def __init__(self) -> None:
+        self._offset: datetime.timedelta | None = None
+
+    def synchronize(self) -> bool:
+        """Read the database's clock. Return whether it was set back since the last read."""
+        previous = self._offset
+        self._offset = database_now() - _monotonic_time()
+        return previous is not None and previous - self._offset > CLOCK_TOLERANCE
+
+    def now(self) -> datetime.datetime:
+        return _monotonic_time() + (self._offset or datetime.timedelta(0))
+
+
+def _monotonic_time() -> datetime.datetime:
+    return _EPOCH + datetime.timedelta(seconds=time.monotonic())
+
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+clock = DatabaseClock()
+
+
+class DatabaseTimeEntry(ModelEntry):  # type: ignore[misc]
+    """A periodic task whose times are those of the database's clock.
+
+    A `last_run_at` in the future counts as now. Otherwise the task would not be sent until that time.
+    """
+
+    def __init__(self, model: Any, app: Any = None) -> None:
+        super().__init__(model, app=app)
+        time_zone = getattr(self.schedule, "tz", datetime.UTC)
+        self.schedule.nowfun = lambda: clock.now().astimezone(time_zone)
+        self.last_run_at = model.last_run_at = min(model.last_run_at, clock.now())
+
+    def _default_now(self) -> datetime.datetime:
+        return clock.now()
 
 
 class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
@@ -33,6 +80,8 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     A former leader that was suspended notices the loss of its lease before it sends anything, because each tick begins
     with a renewal. If a task is sent twice nevertheless, the due queue still leases each item to one worker only.
     """
+
+    Entry = DatabaseTimeEntry
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
@@ -107,13 +156,20 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def _renew_lease(self) -> bool:
         acquired = leases.acquire(name=LEASE, holder=self.holder, seconds=LEASE_SECONDS)
+        was_set_back = acquired and clock.synchronize()
+        if was_set_back:
+            logger.warning("the database's clock was set back; the schedule is read again")
         if acquired and not self.is_leader:
             logger.info("this beat is the leader: %s", self.holder)
-            # Read the schedule again: the previous leader has stored when each task was last sent.
-            self._schedule = self._heap = None
-            self._initial_read = True
-            self._last_timestamp = self.Changes.last_change()
+        if acquired and (was_set_back or not self.is_leader):
+            # The previous leader has stored when each task was last sent.
+            self._read_schedule_again()
         elif self.is_leader and not acquired:
             logger.warning("another beat is the leader; this one is on standby: %s", self.holder)
         self.is_leader = acquired
         return acquired
+
+    def _read_schedule_again(self) -> None:
+        self._schedule = self._heap = None
+        self._initial_read = True
+        self._last_timestamp = self.Changes.last_change()

@@ -7,11 +7,13 @@ import time
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
+from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from hotelagent import beat
 from hotelagent.celery import app
 from tenants.context import platform_context
+from tenants.database.clock import database_now
 from tenants.models import Lease, User
 from tenants.queue import leases
 from tenants.scopes import Role
@@ -97,6 +99,51 @@ def test_scheduler_continues_after_the_database_was_unavailable(sent: list[str])
     make_all_tasks_due()
     tick_repeatedly(only)
     assert "only:tenants.tasks.tick" in sent
+
+
+def set_tick(**values: object) -> None:
+    with platform_context():
+        second = IntervalSchedule.objects.get_or_create(every=1, period="seconds")[0]
+        PeriodicTask.objects.filter(name="tenants.tasks.tick").update(interval=second, **values)
+
+
+def test_last_run_in_the_future_counts_as_now(sent: list[str]) -> None:
+    """The previous leader ran on a machine whose clock was an hour fast."""
+    set_tick(last_run_at=timezone.now() + datetime.timedelta(hours=1))
+    only = scheduler("only")
+    deadline = time.monotonic() + 5
+    while "only:tenants.tasks.tick" not in sent:
+        assert time.monotonic() < deadline
+        time.sleep(max(0.0, min(only.tick(), 0.1)))
+
+
+def test_times_are_those_of_the_database_when_the_clock_of_this_machine_differs(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = datetime.timedelta(hours=1)
+    monkeypatch.setattr(beat, "database_now", lambda: database_now() - hour)
+    set_tick(last_run_at=timezone.now() - hour - datetime.timedelta(seconds=10))
+    only = scheduler("only")
+    tick_repeatedly(only)
+    assert "only:tenants.tasks.tick" in sent
+    only.sync()
+    with platform_context():
+        stored = PeriodicTask.objects.get(name="tenants.tasks.tick").last_run_at
+    assert abs(timezone.now() - hour - stored) < datetime.timedelta(minutes=1)
+
+
+def test_task_is_sent_when_the_clock_of_the_database_is_set_back(
+    sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_tick(last_run_at="2000-01-01T00:00Z")
+    only = scheduler("only")
+    tick_repeatedly(only)
+    sent.clear()
+    monkeypatch.setattr(beat, "database_now", lambda: database_now() - datetime.timedelta(hours=1))
+    deadline = time.monotonic() + 5
+    while "only:tenants.tasks.tick" not in sent:
+        assert time.monotonic() < deadline
+        time.sleep(max(0.0, min(only.tick(), 0.1)))
 
 
 def test_interval_that_is_changed_in_the_admin_applies_from_the_next_tick(sent: list[str]) -> None:
