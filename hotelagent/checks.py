@@ -2,14 +2,13 @@
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
+import redis
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.http.request import validate_host
 
-_REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _MIN_TOKEN_LENGTH = 20
 
@@ -39,11 +38,20 @@ def check_platform_host(**_kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_redis(**_kwargs: Any) -> list[CheckMessage]:
-    if urlsplit(settings.REDIS_URL).scheme in _REDIS_SCHEMES:
-        return []
+    """Check the URL without connecting. The settings have checked its form, but not its options."""
+    if not settings.REDIS_URL:
+        problem = "REDIS_URL is missing."
+    else:
+        try:
+            redis.Redis.from_url(settings.REDIS_URL).connection_pool.make_connection()
+        except (TypeError, ValueError, redis.RedisError):
+            # The original message may contain the URL and with it the password.
+            problem = "REDIS_URL has an unknown option, or an option with an invalid value."
+        else:
+            return []
     return [
         Error(
-            "REDIS_URL is missing." if not settings.REDIS_URL else "REDIS_URL is not a valid Redis URL.",
+            problem,
             hint="Set REDIS_URL to redis://host:6379/0, or to rediss://:password@host:6379/0 for TLS.",
             id="hotelagent.E003",
         )

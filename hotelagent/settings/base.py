@@ -124,7 +124,7 @@ DATABASE_ROLES = env.bool("DATABASE_ROLES", default=True)
 DATABASE_ROLE_PREFIX = env.str("DATABASE_ROLE_PREFIX", default="hotelagent")
 
 # Redis: cache, throttles, broker
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = env.redis("REDIS_URL")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

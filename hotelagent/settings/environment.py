@@ -1,55 +1,131 @@
-"""Typed access to environment variables. A value of the wrong type raises an error that names the variable."""
+"""Typed access to environment variables. A value of the wrong type raises an error that names the variable.
 
+Values are taken literally. A value that begins with `$` is not the name of another variable, because passwords and
+generated keys may begin with it.
+"""
+
+import builtins
+import os
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from hotelagent.core import service_urls
+from hotelagent.core.service_urls import InvalidServiceURL, ServiceURL
 from hotelagent.settings.providers import PROVIDERS, InvalidProviderURL, provider_settings
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0", ""}
+#: Default ports and Django's settings of the schemes for mail servers.
+_SMTP: dict[str, tuple[int, dict[str, bool]]] = {
+    "smtp": (25, {}),
+    "smtp+tls": (587, {"EMAIL_USE_TLS": True}),
+    "smtp+ssl": (465, {"EMAIL_USE_SSL": True}),
+}
+_FILES = {"consolemail": "console", "filemail": "filebased"}
 
 
-class Environment(environ.Env):  # type: ignore[misc]
-    def int(self, var: str, default: Any = environ.Env.NOTSET) -> int:
+class Environment:
+    def str(self, name: builtins.str, *, default: builtins.str | None = None) -> builtins.str:
+        """Return the value as it is. Raises ImproperlyConfigured if it is missing and there is no default."""
+        value = os.environ.get(name, default)
+        if value is None:
+            raise ImproperlyConfigured(f"Set the environment variable {name}.")
+        return value
+
+    def int(self, name: builtins.str, *, default: builtins.int) -> builtins.int:
+        value = self.str(name, default=builtins.str(default))
         try:
-            return int(super().int(var, default=default))
+            return builtins.int(value)
         except ValueError:
-            raise ImproperlyConfigured(f"{var} is {self.str(var)!r}. Set it to a whole number.") from None
+            raise ImproperlyConfigured(f"{name} is {value!r}. Set it to a whole number.") from None
 
-    def bool(self, var: str, default: Any = environ.Env.NOTSET) -> bool:
-        """Return a boolean. Raises ImproperlyConfigured for other words.
-
-        The library would return False for them, and so might turn a protection off.
-        """
-        value = self.str(var, default=str(default)).strip().lower()
+    def bool(self, name: builtins.str, *, default: builtins.bool) -> builtins.bool:
+        """Return a boolean. Other words than those for true and false might turn a protection off, so they raise."""
+        value = self.str(name, default=builtins.str(default)).strip().lower()
         if value not in _TRUE | _FALSE:
-            raise ImproperlyConfigured(f"{var} is {value!r}. Set it to true or false.")
+            raise ImproperlyConfigured(f"{name} is {value!r}. Set it to true or false.")
         return value in _TRUE
 
-    def email(self, var: str) -> dict[str, Any]:
+    def list(
+        self, name: builtins.str, *, default: builtins.list[builtins.str]
+    ) -> builtins.list[builtins.str]:
+        """Return the parts of a comma-separated value."""
+        value = os.environ.get(name)
+        return default if value is None else [part.strip() for part in value.split(",") if part.strip()]
+
+    def redis(self, name: builtins.str) -> builtins.str:
+        """Return the URL of a Redis server with a percent-encoded password, or "" if the variable is empty.
+
+        The clients of the cache and of Celery parse it again, and would disagree about a password with special
+        characters.
+        """
+        value = self.str(name, default="")
+        if not value:
+            return ""
+        schemes = ("redis", "rediss", "unix")
+        example = "redis://:password@host:6379/0, or rediss:// for TLS"
+        try:
+            url = service_urls.parse(value, variable=name, schemes=schemes, example=example)
+            addresses = url.addresses()
+        except InvalidServiceURL as error:
+            raise ImproperlyConfigured(builtins.str(error)) from None
+        if url.scheme != "unix":
+            if len(addresses) != 1 or not addresses[0][0]:
+                raise ImproperlyConfigured(f"{name} must have one host. Use {example}.")
+            if url.path.strip("/") and not url.path.strip("/").isdecimal():
+                raise ImproperlyConfigured(
+                    f"{name}: the path must be the number of the database. Use {example}."
+                )
+        return builtins.str(url)
+
+    def email(self, name: builtins.str) -> dict[builtins.str, Any]:
         """Return Django's and Anymail's settings for the mail server or provider, or none if the variable is empty.
 
         `smtp+tls://user:password@host:587` is a mail server, `postmark://key` is a provider (see `providers`).
         """
-        if not self.str(var, default=""):
+        value = self.str(name, default="")
+        if not value:
             return {}
         try:
-            parts = urlsplit(self.str(var))
-            if parts.scheme in PROVIDERS:
-                return provider_settings(parts)
-            return dict(self.email_url_config(self.str(var)))
+            url = service_urls.parse(
+                value,
+                variable=name,
+                schemes=(*_SMTP, *_FILES, *PROVIDERS),
+                example=f"smtp+tls://user:password@host:587 (or smtp, smtp+ssl, consolemail, filemail) or "
+                f"postmark://key (or {', '.join(PROVIDERS)})",
+            )
+            if url.scheme in PROVIDERS:
+                return provider_settings(url)
+            return _mail_server_settings(url)
         except InvalidProviderURL as error:
-            raise ImproperlyConfigured(f"{var}: {error}") from None
-        except (ImproperlyConfigured, ValueError):
-            # The message of the original error contains the URL with the password.
-            raise ImproperlyConfigured(
-                f"{var} is not a valid URL of a mail server or provider. Use smtp+tls://user:password@host:587 (or "
-                f"smtp, smtp+ssl, consolemail, filemail) or postmark://key (or {', '.join(PROVIDERS)}). Special "
-                "characters in the password or key must be percent-encoded."
-            ) from None
+            raise ImproperlyConfigured(f"{name}: {error}") from None
+        except InvalidServiceURL as error:
+            raise ImproperlyConfigured(builtins.str(error)) from None
+
+
+def _mail_server_settings(url: ServiceURL) -> dict[str, Any]:
+    if url.scheme in _FILES:
+        return {
+            "EMAIL_BACKEND": f"django.core.mail.backends.{_FILES[url.scheme]}.EmailBackend",
+            "EMAIL_FILE_PATH": unquote(url.path),
+        }
+    addresses = url.addresses()
+    if len(addresses) != 1 or not addresses[0][0] or url.path.strip("/") or url.query:
+        raise InvalidServiceURL(
+            f"{url.variable} must have one host, and no path or options. Use smtp+tls://user:password@host:587."
+        )
+    [(host, port)] = addresses
+    default_port, protection = _SMTP[url.scheme]
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": host,
+        "EMAIL_PORT": port or default_port,
+        "EMAIL_HOST_USER": url.user,
+        "EMAIL_HOST_PASSWORD": url.password,
+        **protection,
+    }
 
 
 env = Environment()

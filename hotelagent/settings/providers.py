@@ -8,7 +8,9 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote
+from urllib.parse import unquote
+
+from hotelagent.core.service_urls import ServiceURL
 
 
 class InvalidProviderURL(ValueError):
@@ -38,48 +40,57 @@ PROVIDERS = {
 }
 
 
-def provider_settings(parts: SplitResult) -> dict[str, Any]:
+def provider_settings(url: ServiceURL) -> dict[str, Any]:
     """Return the settings EMAIL_BACKEND and ANYMAIL for a provider's URL. Raises InvalidProviderURL."""
-    provider = PROVIDERS[parts.scheme]
-    options = dict(parse_qsl(parts.query))
+    provider = PROVIDERS[url.scheme]
+    options = url.options
+    if url.path.strip("/"):
+        raise InvalidProviderURL("The URL has a path. If the key contains a slash, write %2F.")
     if unknown := sorted(options.keys() - set(provider.options)):
         raise InvalidProviderURL(
-            f"{parts.scheme} has no option {', '.join(unknown)}. Its options are {', '.join(provider.options)}."
+            f"{url.scheme} has no option {', '.join(unknown)}. Its options are {', '.join(provider.options)}."
         )
-    if parts.scheme == "ses":
-        values = _ses_settings(parts, options)
-    elif key := unquote(parts.netloc):
+    if url.scheme == "ses":
+        values = _ses_settings(url, options)
+    elif key := _api_key(url):
         values = {provider.key_setting: key, **{name.upper(): value for name, value in options.items()}}
     else:
-        raise InvalidProviderURL(f"The API key is missing. Use {parts.scheme}://key.")
+        raise InvalidProviderURL(f"The API key is missing. Use {url.scheme}://key.")
     return {
         "EMAIL_BACKEND": f"anymail.backends.{provider.anymail_name}.EmailBackend",
         "ANYMAIL": {f"{provider.anymail_name.upper()}_{name}": value for name, value in values.items()},
     }
 
 
-def _ses_settings(parts: SplitResult, options: dict[str, str]) -> dict[str, Any]:
+def _api_key(url: ServiceURL) -> str:
+    # Keys may contain a colon and the character @.
+    login = ":".join(part for part in (url.user, url.password) if part)
+    return f"{login}@{unquote(url.authority)}" if login else unquote(url.authority)
+
+
+def _ses_settings(url: ServiceURL, options: dict[str, str]) -> dict[str, Any]:
     if find_spec("boto3") is None:
         raise InvalidProviderURL(
             "ses needs the package boto3, which is not installed. Install requirements/ses.txt instead of "
             "production.txt (docker build --build-arg REQUIREMENTS=ses)."
         )
-    if not parts.hostname:
+    region = url.authority
+    if not region:
         raise InvalidProviderURL(
             "The region is missing. Use ses://eu-west-1 or ses://access-key:secret@eu-west-1."
         )
-    if bool(parts.username) != bool(parts.password):
+    if bool(url.user) != bool(url.password):
         raise InvalidProviderURL(
             "The access key or its secret is missing. Use ses://access-key:secret@eu-west-1."
         )
     client: dict[str, Any] = {
-        "region_name": parts.hostname,
+        "region_name": region,
         # No retries: SES has no idempotency key, so a second attempt could send the e-mail twice.
         "config": {"retries": {"total_max_attempts": 1}, "connect_timeout": 20, "read_timeout": 20},
     }
-    if parts.username and parts.password:
-        client["aws_access_key_id"] = unquote(parts.username)
-        client["aws_secret_access_key"] = unquote(parts.password)
+    if url.user:
+        client["aws_access_key_id"] = url.user
+        client["aws_secret_access_key"] = url.password
     if "endpoint_url" in options:
         client["endpoint_url"] = options["endpoint_url"]
     return {

@@ -12,20 +12,25 @@ from contextlib import contextmanager
 from copy import deepcopy
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from psycopg import ProgrammingError, errors
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import ExecStatus
+from psycopg.pq import Conninfo, ExecStatus
+
+from hotelagent.core import service_urls
+from hotelagent.core.service_urls import InvalidServiceURL, ServiceURL
 
 if TYPE_CHECKING:
     from tenants.database.backend.base import DatabaseWrapper
 
 #: Values of sslmode that let libpq connect without TLS. For a remote host an absent value means `require`.
 PLAINTEXT_SSL_MODES = {"disable", "allow", "prefer"}
+#: The parameters that libpq accepts in a URL. `ssl=true` is JDBC's word for `sslmode=require`.
+_PARAMETERS = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"}
+_EXAMPLE = "postgresql://user:password@host:5432/name"
 
 
 class DirectConnectionError(RuntimeError):
@@ -39,34 +44,31 @@ def derive_direct_url(url: str) -> str:
     (https://supabase.com/docs/guides/database/connecting-to-postgres). Neon's pooler has the host name of the
     endpoint with `-pooler` added (https://neon.com/docs/connect/connection-pooling).
     """
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    login, at, address = parts.netloc.rpartition("@")
+    if not url:
+        return ""
+    parsed = _parse(url, variable="DATABASE_URL")
+    authority = ",".join(map(_direct_address, parsed.authority.split(",")))
+    return url if authority == parsed.authority else str(parsed.with_authority(authority))
+
+
+def _direct_address(address: str) -> str:
+    host = address.partition(":")[0].lower()
     if host.endswith((".supabase.com", ".supabase.co")) and address.endswith(":6543"):
-        address = address.removesuffix(":6543") + ":5432"
-    elif host.endswith(".neon.tech"):
+        return address.removesuffix(":6543") + ":5432"
+    if host.endswith(".neon.tech"):
         endpoint, dot, domain = address.partition(".")
-        address = endpoint.removesuffix("-pooler") + dot + domain
-    else:
-        return url
-    return urlunsplit(parts._replace(netloc=f"{login}{at}{address}"))
+        return endpoint.removesuffix("-pooler") + dot + domain
+    return address
 
 
 def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
     """Return Django's settings for a libpq URL, whose query string may hold any libpq parameter.
 
-    Remote hosts require TLS unless the URL sets `sslmode`. `?sslmode=verify-full` is safer than the default.
-    Raises ImproperlyConfigured if the URL is not valid.
+    Remote hosts require TLS unless the URL sets `sslmode`. `?sslmode=verify-full` is safer than the default. An empty
+    URL leaves all parameters to libpq. Raises ImproperlyConfigured if the URL is not valid.
     """
-    try:
-        parameters: dict[str, Any] = conninfo_to_dict(url)
-    except ProgrammingError:
-        variable = "DATABASE_DIRECT_URL" if direct else "DATABASE_URL"
-        # psycopg's own message contains the URL and with it the password.
-        raise ImproperlyConfigured(
-            f"{variable} is not a valid PostgreSQL URL. Use postgresql://user:password@host:5432/name, and "
-            "percent-encode special characters in the password (%XX)."
-        ) from None
+    variable = "DATABASE_DIRECT_URL" if direct else "DATABASE_URL"
+    parameters = _connection_parameters(url, variable=variable) if url else {}
     options = {"connect_timeout": 10, **parameters}
     django_names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     address = {name: str(options.pop(parameter, "")) for parameter, name in django_names.items()}
@@ -82,6 +84,32 @@ def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "DIRECT": direct,
     }
+
+
+def _parse(url: str, *, variable: str) -> ServiceURL:
+    try:
+        parsed = service_urls.parse(
+            url, variable=variable, schemes=("postgresql", "postgres"), example=_EXAMPLE
+        )
+        parsed.addresses()
+    except InvalidServiceURL as error:
+        raise ImproperlyConfigured(str(error)) from None
+    return parsed
+
+
+def _connection_parameters(url: str, *, variable: str) -> dict[str, Any]:
+    """Return libpq's parameters. `_parse` refuses what libpq would read in another way than the user meant."""
+    parsed = _parse(url, variable=variable)
+    if unknown := sorted(parsed.options.keys() - _PARAMETERS):
+        raise ImproperlyConfigured(
+            f"{variable} has parameters that PostgreSQL's client library does not know: {', '.join(unknown)}. Remove "
+            "them from the URL."
+        )
+    try:
+        return dict(conninfo_to_dict(str(parsed)))
+    except ProgrammingError:
+        # psycopg's own message contains the URL and with it the password.
+        raise ImproperlyConfigured(f"{variable} is not a valid URL. Use {_EXAMPLE}.") from None
 
 
 def is_local(hosts: str) -> bool:

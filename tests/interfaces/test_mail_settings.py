@@ -104,5 +104,5 @@ def test_provider_url_with_options_is_decoded_and_sets_them(settings_for_url: An
 
 @pytest.mark.parametrize("url", ["pigeon://key", "postmark"])
 def test_invalid_url_is_reported_without_the_key(settings_for_url: Any, url: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL is not a valid URL .* postmark://key"):
+    with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL is not a valid URL\. .* postmark://key"):
         settings_for_url(url)

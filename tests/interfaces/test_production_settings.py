@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hotelagent.settings.environment import Environment
+
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {
     "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -62,9 +64,33 @@ def test_check_with_an_invalid_value_names_the_variable_without_a_traceback(name
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("value", ["$a&d3*0k#skh)!5o)$))zz9&%hr@-akid5zh--05ei790+wn0$r", "$HOME", r"\$x"])
+def test_value_that_begins_with_a_dollar_sign_is_taken_literally(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", value)
+    assert Environment().str("METRICS_TOKEN") == value
+
+
+def test_check_with_a_secret_key_that_begins_with_a_dollar_sign_reports_no_issues() -> None:
+    done = run_check(**{**ENVIRONMENT, "SECRET_KEY": f"${ENVIRONMENT['SECRET_KEY']}"})
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "EMAIL_URL"])
+def test_check_with_an_ambiguous_url_names_the_variable_and_the_cure(name: str) -> None:
+    scheme = ENVIRONMENT[name].partition(":")[0]
+    done = run_check(**{**ENVIRONMENT, name: f"{scheme}://user:hun/ter2@127.0.0.1"})
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert "%2F" in done.stderr
+    assert "ter2" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_check_with_an_invalid_database_url_does_not_print_the_password() -> None:
     done = run_check(**{**ENVIRONMENT, "DATABASE_URL": "mysql://app:secret-of-app@127.0.0.1/hotelagent"})
     assert done.returncode == 1
-    assert "DATABASE_URL is not a valid PostgreSQL URL" in done.stderr
+    assert "DATABASE_URL is not a valid URL. Use postgresql://" in done.stderr
     assert "Traceback" not in done.stderr
     assert "secret-of-app" not in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import psycopg
 import pytest
@@ -50,6 +51,10 @@ def current_connection() -> Any:
             "postgresql://u:p@ep-cool-darkness-1-pooler.eu-central-1.aws.neon.tech/db?sslmode=require",
             "postgresql://u:p@ep-cool-darkness-1.eu-central-1.aws.neon.tech/db?sslmode=require",
         ),
+        (
+            "postgresql://postgres.ref:pa#s?s:@aws-0-eu-west-1.pooler.supabase.com:6543/postgres",
+            "postgresql://postgres.ref:pa%23s%3Fs%3A@aws-0-eu-west-1.pooler.supabase.com:5432/postgres",
+        ),
         ("postgresql://u:p@db.example.com:6543/db", "postgresql://u:p@db.example.com:6543/db"),
         ("postgresql:///db?host=/run/postgresql", "postgresql:///db?host=/run/postgresql"),
         ("postgresql://u:p@not-pooler.example.com/db", "postgresql://u:p@not-pooler.example.com/db"),
@@ -82,6 +87,26 @@ def test_this_machine_is_told_from_others(host: str) -> None:
 )
 def test_another_machine_is_told_from_this_one(host: str) -> None:
     assert not is_local(host)
+
+
+@pytest.mark.parametrize("password", ["pa#ss", "pa?ss", "pa:ss", "pa%25ss", "pa%40ss", "a=b&c+d", "$HOME"])
+def test_runtime_and_direct_url_have_the_same_password(password: str) -> None:
+    url = f"postgresql://u:{password}@aws-0-eu-west-1.pooler.supabase.com:6543/postgres"
+    runtime = database_settings(url, direct=False)
+    direct = database_settings(derive_direct_url(url), direct=True)
+    assert runtime["PASSWORD"] == direct["PASSWORD"] == unquote(password)
+    assert (runtime["PORT"], direct["PORT"]) == ("6543", "5432")
+
+
+def test_unknown_parameters_are_named() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"DATABASE_URL .*: connection_limit, pgbouncer\. Remove"):
+        database_settings("postgresql://u:p@h/db?pgbouncer=true&connection_limit=1", direct=False)
+
+
+def test_several_hosts_and_ipv6_addresses_are_accepted() -> None:
+    url = "postgresql://u:p@[::1]:5498,primary:5499/db?target_session_attrs=read-write"
+    assert database_settings(url, direct=True)["HOST"] == "::1,primary"
+    assert database_settings(url, direct=True)["PORT"] == "5498,5499"
 
 
 def test_a_url_that_is_none_names_its_variable() -> None:

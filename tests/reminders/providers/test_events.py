@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import pytest
 from django.template.loader import render_to_string
 from django.utils import translation
 
 from dlq.models import Failure
+from hotelagent.core import service_urls
 from hotelagent.settings.providers import PROVIDERS, provider_settings
 from reminders import selectors
 from reminders.models import Reminder, Reservation, Suppression
@@ -169,7 +170,12 @@ def sns(settings: Any) -> Iterator[list[dict[str, list[str]]]]:
     with serving(listening(Api)) as server:
         found = PROVIDERS["ses"].anymail_name.upper() + "_CLIENT_PARAMS"
         amazon = provider_settings(
-            urlsplit(f"ses://key:secret@eu-west-1?endpoint_url=http://127.0.0.1:{server.server_port}")
+            service_urls.parse(
+                f"ses://key:secret@eu-west-1?endpoint_url=http://127.0.0.1:{server.server_port}",
+                variable="EMAIL_URL",
+                schemes=["ses"],
+                example="",
+            )
         )
         settings.ANYMAIL = {**ANYMAIL, found: amazon["ANYMAIL"][found]}
         yield requests
