@@ -33,10 +33,13 @@ def process_waiting_list(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="locks.tasks.send_webhook_deliveries")
 def send_webhook_deliveries(ids: list[str]) -> None:
-    """Send webhook deliveries that are due. Enqueue the final attempt of those whose retries are exhausted."""
+    """Send webhook deliveries that are due. Enqueue the final attempt of those whose retries are exhausted.
+
+    If the broker is unavailable, the due item of the delivery enqueues the final attempt again later.
+    """
     for delivery_id in ids:
         if not deliver(UUID(delivery_id)):
-            make_final_webhook_attempt.delay(delivery_id)
+            make_final_webhook_attempt.try_delay(delivery_id)
 
 
 @shared_task(base=HotelTask, name="locks.tasks.make_final_webhook_attempt")

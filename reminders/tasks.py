@@ -33,10 +33,13 @@ def replan_all(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="reminders.tasks.sync_calendars")
 def sync_calendars(ids: list[str]) -> None:
-    """Import the linked calendars that are due, one after the other."""
-    for id_ in ids:
-        if not calendar_services.sync_due_calendar(uuid.UUID(id_)):
-            sync_calendar.delay(id_)
+    """Import the linked calendars that are due, one after the other.
+
+    Raises the error of an unavailable broker after all imports, so that this task is recorded as the failure instead.
+    """
+    failing = [id_ for id_ in ids if not calendar_services.sync_due_calendar(uuid.UUID(id_))]
+    for id_ in failing:
+        sync_calendar.delay(id_)
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.sync_calendar")

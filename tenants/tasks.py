@@ -38,14 +38,11 @@ def provision_hotel(hotel_id: str) -> None:
 
 @shared_task(base=HotelTask, name="tenants.tasks.provision_pending")
 def provision_pending() -> int:
-    """Send the provisioning task again for hotels that have waited for a minute, and return their number."""
+    """Send the provisioning task again for hotels that have waited for a minute, and return the number of tasks."""
     pending = Hotel.objects.filter(
         status=HotelStatus.PROVISIONING, created_at__lt=timezone.now() - datetime.timedelta(minutes=1)
     )
-    ids = list(pending.values_list("id", flat=True))
-    for hotel_id in ids:
-        provision_hotel.delay(str(hotel_id))
-    return len(ids)
+    return sum(provision_hotel.try_delay(str(id_)) for id_ in pending.values_list("id", flat=True))
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.delete_old_redeliveries")

@@ -106,7 +106,10 @@ def _check_redis() -> str:
         settings.REDIS_URL, socket_connect_timeout=TIMEOUT_SECONDS, socket_timeout=TIMEOUT_SECONDS
     )
     try:
-        client.ping()
+        # A server that is full or a read-only replica responds to PING, but does not accept tasks.
+        client.set("hotelagent-ready", "1", ex=60)
+    except redis.ResponseError as error:
+        return f"does not accept writes ({type(error).__name__})"
     except redis.RedisError as error:
         return f"not reachable ({type(error).__name__})"
     finally:

@@ -127,14 +127,14 @@ DATABASE_ROLE_PREFIX = env.str("DATABASE_ROLE_PREFIX", default="hotelagent")
 REDIS_URL = env.redis("REDIS_URL")
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "hotelagent.core.cache.RedisCache",
         "LOCATION": REDIS_URL,
         # Each key contains the schema of the current hotel.
         "KEY_FUNCTION": "tenants.context.make_cache_key",
     },
     # Feature flags are the same for all hotels, so a change must invalidate one key and not one per hotel.
     "flags": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "hotelagent.core.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "flags",
     },
@@ -144,6 +144,8 @@ WAFFLE_CACHE_NAME = "flags"
 # Celery
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Workers and beat wait for Redis without end. By default they would exit after 100 attempts.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Seconds. Must be longer than CELERY_TASK_TIME_LIMIT, or a running task would be delivered again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
 CELERY_TASK_ACKS_LATE = True

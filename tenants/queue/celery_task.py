@@ -6,7 +6,6 @@ worker dies. The number of deliveries is counted in the database, because Redis 
 
 import contextlib
 import datetime
-import functools
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -18,6 +17,8 @@ from celery.contrib.django.task import DjangoTask
 from celery.exceptions import Ignore
 from django.db import connection, transaction
 from django.utils import timezone
+from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from tenants import host_routing
 from tenants.context import (
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 HOTEL_HEADER = "hotel"
 REQUEST_ID_HEADER = "request"
+#: Errors of a broker that is unreachable, full or read-only.
+BROKER_ERRORS = (OperationalError, RedisError, OSError)
 #: Maximum number of deliveries per message.
 MAX_DELIVERIES = 4
 #: Maximum delay of a message in the broker. Redis delivers a message again after its visibility timeout, also while
@@ -60,15 +63,35 @@ class HotelTask(DjangoTask[Any, Any]):
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
         return super().apply(args, kwargs, **options)
 
+    def try_delay(self, *args: Any, **options: Any) -> bool:
+        """Send the task. Return False if the broker is unavailable, full or read-only.
+
+        Use this if the task is only a hint, because a row of the database makes the same work due later.
+        """
+        try:
+            self.apply_async(args=args, **options)
+        except BROKER_ERRORS:
+            logger.exception("could not send %s to the broker", self.name)
+            return False
+        return True
+
     def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
         self.apply_async_on_commit(args, kwargs)
 
     def apply_async_on_commit(  # type: ignore[override]
         self, args: Any = None, kwargs: Any = None, **options: Any
     ) -> None:
-        """Send the task after the current transaction commits, with the tenant of this call."""
+        """Send the task after the current transaction commits, with the tenant of this call.
+
+        An error is only logged, because the transaction is committed at that time. So the transaction must store a row
+        from which the task is sent again.
+        """
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
-        transaction.on_commit(functools.partial(self.apply_async, args, kwargs, **options))
+
+        def send() -> None:  # Django logs the name of the function, and a partial has none
+            self.apply_async(args, kwargs, **options)
+
+        transaction.on_commit(send, robust=True)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not self.request.id:  # a plain function call: keep the caller's context

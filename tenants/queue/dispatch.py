@@ -12,11 +12,10 @@ from uuid import UUID
 
 from celery.exceptions import Ignore
 from django.db import close_old_connections, connection, transaction
-from kombu.exceptions import OperationalError
 
 from tenants.context import actor_context, current_actor
 from tenants.queue import due, metrics
-from tenants.queue.celery_task import HOTEL_HEADER, get_task
+from tenants.queue.celery_task import BROKER_ERRORS, HOTEL_HEADER, get_task
 from tenants.queue.due import ItemKind
 
 logger = logging.getLogger(__name__)
@@ -150,7 +149,7 @@ def _send_message(message: list[Batch]) -> int:
             _send_to_hotel(kind, str(message[0].hotel_id), message[0].ids)
         else:
             get_task(COMBINED_TASK).delay(kind.name, [(str(batch.hotel_id), batch.ids) for batch in message])
-    except (OperationalError, ConnectionError):
+    except BROKER_ERRORS:
         logger.exception("could not send %s due items of kind %s to the broker", size, kind.name)
         for batch in message:
             release(batch)
@@ -182,7 +181,7 @@ def handle_combined_message(
     started = time.monotonic()
     for hotel_id, ids in batches:
         if redelivered or time.monotonic() - started > MESSAGE_SECONDS:
-            _send_to_hotel(kind, hotel_id, ids)
+            _send_separately(kind, hotel_id, ids)
             continue
         try:
             with task.in_hotel(hotel_id), actor_context(actor):
@@ -194,4 +193,9 @@ def handle_combined_message(
                 "%s failed in a message with other hotels; sending it on its own", task.name, exc_info=True
             )
             close_old_connections()
-            _send_to_hotel(kind, hotel_id, ids)
+            _send_separately(kind, hotel_id, ids)
+
+
+def _send_separately(kind: ItemKind, hotel_id: str, ids: list[str]) -> None:
+    """Send a hotel's items as a message of their own. If the broker is unavailable, the end of their lease does it."""
+    get_task(kind.task).try_delay(ids, headers={HOTEL_HEADER: hotel_id})

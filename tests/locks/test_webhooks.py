@@ -142,7 +142,7 @@ def test_send_webhook_deliveries_enqueues_the_final_attempt_as_a_separate_task(
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     WebhookDelivery.objects.update(attempts=len(policy.RETRY_DELAYS))
     enqueued: list[str] = []
-    monkeypatch.setattr(make_final_webhook_attempt, "delay", enqueued.append)
+    monkeypatch.setattr(make_final_webhook_attempt, "try_delay", enqueued.append)
     ids = [str(delivery_id) for delivery_id in due("webhook")]
     send_webhook_deliveries(ids)
     assert enqueued == ids
