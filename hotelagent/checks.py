@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import redis
 from django.conf import settings
@@ -54,6 +55,25 @@ def check_redis(**_kwargs: Any) -> list[CheckMessage]:
             problem,
             hint="Set REDIS_URL to redis://host:6379/0, or to rediss://:password@host:6379/0 for TLS.",
             id="hotelagent.E003",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_redis_certificate(**_kwargs: Any) -> list[CheckMessage]:
+    """Warn if the options of REDIS_URL turn off what the settings require by default."""
+    url = urlsplit(settings.REDIS_URL)
+    options = dict(parse_qsl(url.query))
+    if url.scheme != "rediss" or (
+        options.get("ssl_cert_reqs") == "required" and options.get("ssl_check_hostname") == "true"
+    ):
+        return []
+    return [
+        checks.Warning(
+            "The options of REDIS_URL turn off the verification of the server's certificate.",
+            hint="Remove ssl_cert_reqs and ssl_check_hostname. If the certificate is from an authority of your own, "
+            "add ssl_ca_certs=/path/to/ca.pem.",
+            id="hotelagent.W002",
         )
     ]
 

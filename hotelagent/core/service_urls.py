@@ -53,6 +53,9 @@ class ServiceURL:
     def with_authority(self, authority: str) -> Self:
         return replace(self, authority=authority)
 
+    def with_option(self, name: str, value: str) -> Self:
+        return replace(self, query="&".join(filter(None, [self.query, f"{quote(name)}={quote(value)}"])))
+
     def __str__(self) -> str:
         """Return the URL with a percent-encoded login, which all programs read in the same way."""
         login = quote(self.user, safe="") + (f":{quote(self.password, safe='')}" if self.password else "")

@@ -56,28 +56,30 @@ class Environment:
         return default if value is None else [part.strip() for part in value.split(",") if part.strip()]
 
     def redis(self, name: builtins.str) -> builtins.str:
-        """Return the URL of a Redis server with a percent-encoded password, or "" if the variable is empty.
+        """Return the URL of a Redis server as all its clients read it, or "" if the variable is empty.
 
-        The clients of the cache and of Celery parse it again, and would disagree about a password with special
-        characters.
+        The password is percent-encoded. With `rediss` the options require a verified certificate, unless the URL sets
+        these options itself.
         """
         value = self.str(name, default="")
         if not value:
             return ""
-        schemes = ("redis", "rediss", "unix")
+        schemes = ("redis", "rediss")
         example = "redis://:password@host:6379/0, or rediss:// for TLS"
         try:
             url = service_urls.parse(value, variable=name, schemes=schemes, example=example)
             addresses = url.addresses()
         except InvalidServiceURL as error:
             raise ImproperlyConfigured(builtins.str(error)) from None
-        if url.scheme != "unix":
-            if len(addresses) != 1 or not addresses[0][0]:
-                raise ImproperlyConfigured(f"{name} must have one host. Use {example}.")
-            if url.path.strip("/") and not url.path.strip("/").isdecimal():
-                raise ImproperlyConfigured(
-                    f"{name}: the path must be the number of the database. Use {example}."
-                )
+        if len(addresses) != 1 or not addresses[0][0]:
+            raise ImproperlyConfigured(f"{name} must have one host. Use {example}.")
+        if url.path.strip("/") and not url.path.strip("/").isdecimal():
+            raise ImproperlyConfigured(f"{name}: the path must be the number of the database. Use {example}.")
+        if url.scheme == "rediss":
+            # The defaults of the clients differ: without an option, Celery's does not verify the certificate.
+            for option, value in (("ssl_cert_reqs", "required"), ("ssl_check_hostname", "true")):
+                if option not in url.options:
+                    url = url.with_option(option, value)
         return builtins.str(url)
 
     def email(self, name: builtins.str) -> dict[builtins.str, Any]:

@@ -1,0 +1,154 @@
+"""Tests that every client of Redis verifies the certificate of a `rediss://` server."""
+
+import socket
+import socketserver
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from hotelagent import checks
+from hotelagent.embedded import paths, ports
+from hotelagent.settings.environment import Environment
+from tests.certificates import Certificate
+from tests.interfaces.test_production_settings import ENVIRONMENT
+
+#: Connects every client of Redis and prints the outcome.
+CLIENTS = """
+import django
+django.setup()
+from django.core.cache import caches
+from hotelagent.celery import app
+from hotelagent.monitoring import readiness
+from hotelagent.rest import throttling
+from tenants.context import platform_context
+
+def broker():
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=5)
+
+def cache():
+    caches["default"].set("a", 1)
+
+def flags():
+    caches["flags"].set("a", 1)
+
+def throttle():
+    throttling._script()(keys=["k"], args=[1, 1])
+
+def ready():
+    state = readiness._check_redis()
+    if state != "ok":
+        raise RuntimeError(state)
+
+for client in (broker, cache, flags, throttle, ready):
+    try:
+        with platform_context():
+            client()
+        print(client.__name__, "connected")
+    except Exception as error:
+        print(client.__name__, "refused" if type(error).__name__ != "AttributeError" else repr(error))
+"""
+CLIENT_NAMES = ("broker", "cache", "flags", "throttle", "ready")
+
+
+@dataclass
+class TlsRedis:
+    """A TLS proxy in front of the Redis server of the tests, with a certificate of an authority of its own."""
+
+    port: int
+    authority: Path
+    password: str
+
+    def connect(self, options: str = "") -> dict[str, str]:
+        """Connect all clients in a process with production settings. Return their outcomes."""
+        url = f"rediss://:{self.password}@{ports.LOOPBACK}:{self.port}/0{options}"
+        done = subprocess.run(
+            [sys.executable, "-c", CLIENTS], cwd=paths.CHECKOUT, capture_output=True, text=True, check=False,
+            env={**ENVIRONMENT, "DJANGO_SETTINGS_MODULE": "hotelagent.settings.production", "REDIS_URL": url},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+
+
+def copy(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+@pytest.fixture(scope="module")
+def tls_redis(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRedis]:
+    certificate = Certificate.make(tmp_path_factory.mktemp("redis-tls"), name="redis")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    upstream = urlsplit(redis_url)
+
+    class Proxy(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            try:
+                client = context.wrap_socket(self.request, server_side=True)
+            except OSError:  # the client refused the certificate
+                return
+            with client, socket.create_connection((upstream.hostname, upstream.port)) as server:
+                threading.Thread(target=copy, args=(server, client), daemon=True).start()
+                copy(client, server)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server((ports.LOOPBACK, 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield TlsRedis(server.server_address[1], certificate.authority, upstream.password or "")
+        server.shutdown()
+
+
+def test_all_clients_refuse_the_certificate_of_an_unknown_authority(tls_redis: TlsRedis) -> None:
+    assert tls_redis.connect() == dict.fromkeys(CLIENT_NAMES, "refused")
+
+
+def test_all_clients_accept_the_certificate_of_the_authority_in_the_url(tls_redis: TlsRedis) -> None:
+    options = f"?ssl_ca_certs={tls_redis.authority}"
+    assert tls_redis.connect(options) == dict.fromkeys(CLIENT_NAMES, "connected")
+
+
+def test_verification_can_be_turned_off_for_all_clients_and_a_check_warns(
+    tls_redis: TlsRedis, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = "?ssl_cert_reqs=none&ssl_check_hostname=false"
+    assert tls_redis.connect(options) == dict.fromkeys(CLIENT_NAMES, "connected")
+    for url, expected in ((f"rediss://host/0{options}", ["hotelagent.W002"]), ("rediss://host/0", [])):
+        monkeypatch.setenv("REDIS_URL", url)
+        settings.REDIS_URL = Environment().redis("REDIS_URL")
+        assert [message.id for message in checks.check_redis_certificate()] == expected
+        assert checks.check_redis() == []
+
+
+@pytest.mark.parametrize("option", ["ssl_cert_reqs=CERT_WHATEVER", "colour=red", "socket_timeout=soon"])
+def test_check_reports_an_unknown_or_invalid_option_without_the_password(settings: Any, option: str) -> None:
+    settings.REDIS_URL = f"rediss://:hunter2@host/0?{option}"
+    [message] = checks.check_redis()
+    assert message.id == "hotelagent.E003"
+    assert "hunter2" not in f"{message.msg}{message.hint}"
+
+
+@pytest.mark.parametrize(
+    "url", ["unix:///run/redis.sock", "redis:///0", "redis://a,b/0", "redis://host/main"]
+)
+def test_url_that_celery_or_the_cache_would_read_differently_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL"):
+        Environment().redis("REDIS_URL")
