@@ -11,7 +11,9 @@ class TenantsConfig(AppConfig):
 
     def ready(self) -> None:
         from tenants.checks import connections, hotels, placement, roles  # noqa: F401, PLC0415 - registers the checks
+        from tenants.database.instances import install_checks  # noqa: PLC0415 - imports models
 
+        install_checks()
         logs.add_context(tenant_log_field)
 
 

@@ -39,6 +39,16 @@ class HotelNotSet(TenantNotSet):
         )
 
 
+class TenantMismatch(RuntimeError):
+    """A model instance that belongs to one tenant is used in the context of another."""
+
+    def __init__(self, model: str, schema: str, current_schema: str) -> None:
+        super().__init__(
+            f"An instance of {model} that belongs to the schema {schema} cannot be used with {current_schema}. "
+            "Use the instance in the context in which it was loaded or created, or load it again in this context."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """A hotel or the platform, with the properties that code needs at each request without a query.

@@ -42,7 +42,8 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         # Skips the constructor of django-tenants, which would set the tenant to `public`.
-        super(tenants_base.DatabaseWrapper, self).__init__(settings_dict, alias)
+        # The alias may carry the tenant of one caller (tenants/database/instances.py). Many tenants use the connection.
+        super(tenants_base.DatabaseWrapper, self).__init__(settings_dict, str(alias))
         self.tenant: Any = None
         self._schema_name: str | None = None
         self.introspection = HotelIntrospection(self)

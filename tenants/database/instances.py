@@ -1,0 +1,140 @@
+"""The hotel of model instances, and the refusal of instances under another hotel.
+
+An instance that is loaded in one hotel's context and saved in another's would be inserted there, and a lazy relation
+would read the other hotel's rows. Every instance therefore carries the tenant in whose context it was loaded or
+created. Django records the database alias of an instance in `_state.db`, and asks the router with the instance before
+it saves, deletes, refreshes or follows a relation. So the router returns an alias that carries the tenant (`alias_for`)
+and compares the tenant of the instance (`check_instance`). Copies and pickles of an instance keep its tenant.
+
+Models whose tables are only in the platform's schema are exempt: their statements reach one table in every context.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache, wraps
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Model, query
+from django.db.models.signals import post_init
+from django.db.models.sql import Query
+
+from tenants.context import PLATFORM, PUBLIC_SCHEMA, Tenant, TenantMismatch, tenant_or_none
+from tenants.database.placement import Placement, placement_of
+
+
+class TenantAlias(str):
+    """The database alias, equal to the plain one, with the tenant in whose context the router returned it."""
+
+    __slots__ = ("hotel_id", "schema")
+    schema: str
+    hotel_id: UUID | None
+
+    def __new__(cls, alias: str, schema: str, hotel_id: UUID | None) -> TenantAlias:
+        created = super().__new__(cls, alias)
+        created.schema = schema
+        created.hotel_id = hotel_id
+        return created
+
+    def __getnewargs__(self) -> tuple[str, str, UUID | None]:  # type: ignore[override]
+        return str(self), self.schema, self.hotel_id
+
+
+#: The tenant and the alias that `_alias_of` returned last.
+_last_alias: tuple[Tenant, TenantAlias] = (PLATFORM, TenantAlias(DEFAULT_DB_ALIAS, PUBLIC_SCHEMA, None))
+
+
+def alias_for(model: type[Model]) -> str | None:
+    """Return the alias that stamps instances of the model with the current tenant, or None if they get no stamp."""
+    tenant = tenant_or_none()
+    if tenant is None:
+        return None
+    placement = _placement_or_none(model._meta.app_label, model._meta.model_name)
+    if placement is Placement.PLATFORM or (placement is Placement.HOTEL and tenant.is_platform):
+        return None
+    return _alias_of(tenant)
+
+
+def check_instance(instance: Model) -> None:
+    """Raise TenantMismatch if the instance belongs to another tenant than the current one."""
+    alias = _alias(instance)
+    if type(alias) is not TenantAlias:
+        return
+    tenant = tenant_or_none()
+    if tenant is not None and (alias.schema, alias.hotel_id) != (tenant.schema, tenant.id):
+        raise TenantMismatch(type(instance).__name__, alias.schema, tenant.schema)
+
+
+def check_related(instance: Model, other: Model) -> None:
+    """Raise TenantMismatch if the two instances belong to different tenants."""
+    alias, other_alias = _alias(instance), _alias(other)
+    if type(alias) is not TenantAlias or type(other_alias) is not TenantAlias:
+        return
+    if (alias.schema, alias.hotel_id) != (other_alias.schema, other_alias.hotel_id):
+        raise TenantMismatch(type(instance).__name__, alias.schema, other_alias.schema)
+
+
+def is_shared(model: type[Model]) -> bool:
+    """Return whether the model's table is only in the platform's schema. A model of an unknown app is not shared."""
+    return _placement_or_none(model._meta.app_label, model._meta.model_name) is Placement.PLATFORM
+
+
+def install_checks() -> None:
+    """Stamp new instances, and check instances where Django does not ask the router. `ready()` calls this once."""
+    for model in apps.get_models(include_auto_created=True):
+        if not is_shared(model):
+            post_init.connect(_stamp_new_instance, sender=model, dispatch_uid="tenants.instances")
+    # save(using=...), bulk_create() and bulk_update() call this for each instance.
+    _check_arguments(Model, "_prepare_related_fields_for_save", lambda instance: [instance])
+    # filter() and similar methods call this for each instance among their arguments.
+    _check_arguments(Query, "check_query_object_type", lambda _query, value: [value])
+    # The router sees only the first of the instances whose relations are prefetched.
+    _check_arguments(query, "prefetch_one_level", lambda instances: instances)
+
+
+def _stamp_new_instance(instance: Model, **_: Any) -> None:
+    # Django also calls this for each loaded instance, so it must be fast. Model.from_db() replaces the alias by that of
+    # the query, which may have been sent in another context than the one in which its rows are read.
+    state = instance._state  # noqa: SLF001 - Model._state is documented
+    if state.db is None and (tenant := tenant_or_none()) is not None:
+        state.db = _alias_of(tenant)
+
+
+def _alias(instance: Model) -> str | None:
+    return instance._state.db  # noqa: SLF001 - Model._state is documented
+
+
+def _alias_of(tenant: Tenant) -> TenantAlias:
+    global _last_alias  # noqa: PLW0603 - a cache of one value, replaced in one step, so threads need no lock
+    last_tenant, alias = _last_alias
+    if last_tenant is not tenant:
+        alias = TenantAlias(DEFAULT_DB_ALIAS, tenant.schema, tenant.id)
+        _last_alias = (tenant, alias)
+    return alias
+
+
+def _check_arguments(owner: Any, name: str, instances_in: Callable[..., Iterable[Any]]) -> None:
+    """Replace a function of Django by one that first checks the instances among its positional arguments."""
+    original = getattr(owner, name)
+    arguments = instances_in.__code__.co_argcount
+
+    @wraps(original)
+    def check_first(*args: Any, **options: Any) -> Any:
+        for instance in instances_in(*args[:arguments]):
+            if isinstance(instance, Model):
+                check_instance(instance)
+        return original(*args, **options)
+
+    setattr(owner, name, check_first)
+
+
+@lru_cache(maxsize=1024)
+def _placement_or_none(app_label: str, model_name: str | None) -> Placement | None:
+    try:
+        return placement_of(app_label, model_name)
+    except ImproperlyConfigured:
+        return None
