@@ -13,6 +13,7 @@ from django.test import Client, TransactionTestCase
 from django.utils import translation
 from rest_framework.test import APIClient
 
+from hotelagent.celery import app
 from tenants.access import api_keys
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel, User
@@ -48,6 +49,12 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     with django_db_blocker.unblock():
         for connection in connections.all(initialized_only=True):
             connection.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _task_modules(django_test_environment: None) -> None:
+    """Import all task modules. Some tests close the Celery app, and then tasks of later imports are not registered."""
+    app.loader.import_default_modules()
 
 
 @pytest.fixture
