@@ -1,10 +1,10 @@
-"""What the trail says about rooms and holds. Guests are never named: a hold has no guest."""
+"""The audit events of rooms, holds, stays and closures. They have no names of guests, because holds have none."""
 
 from django.utils.translation import gettext_lazy as _
 
 from audit.registry import register
 
-_STAY = ("room", "check_in", "check_out")
+_ALLOCATION = ("room", "check_in", "check_out")
 
 ROOM_CREATED = register(
     "room.created",
@@ -20,44 +20,44 @@ ROOMS_ADDED = register(
 
 HOLD_ACQUIRED = register(
     "hold.acquired",
-    description=_("{actor} held room {room} from {check_in} to {check_out}, until {expires_at}"),
-    fields=(*_STAY, "expires_at", "fencing_token", "reference"),
+    description=_("{actor} held room {room} from {check_in} to {check_out} until {expires_at}"),
+    fields=(*_ALLOCATION, "expires_at", "fencing_token", "reference"),
 )
 HOLD_REFUSED = register(
     "hold.refused",
-    description=_("{actor} was refused {wanted} from {check_in} to {check_out}: {why}"),
-    fields=("wanted", "check_in", "check_out", "why", "clashes"),
+    description=_("{actor} could not hold {requested} from {check_in} to {check_out}: {reason}"),
+    fields=("requested", "check_in", "check_out", "reason", "clashes"),
 )
 HOLD_EXTENDED = register(
     "hold.extended",
     description=_("{actor} extended the hold of room {room} to {expires_at}"),
-    fields=(*_STAY, "expires_at", "extensions_left"),
+    fields=(*_ALLOCATION, "expires_at", "extensions_left"),
 )
-HOLD_RELEASED = register("hold.released", description=_("{actor} released room {room}"), fields=_STAY)
+HOLD_RELEASED = register("hold.released", description=_("{actor} released room {room}"), fields=_ALLOCATION)
 HOLD_FORCED = register(
     "hold.forced",
-    description=_("{actor} ended another's hold of room {room}: {reason}"),
-    fields=(*_STAY, "holder", "reason"),
+    description=_("{actor} released the hold of room {room} for the front desk: {reason}"),
+    fields=(*_ALLOCATION, "holder", "reason"),
 )
 HOLD_EXPIRED = register(
-    "hold.expired", description=_("The hold of room {room} expired"), fields=(*_STAY, "holder")
+    "hold.expired", description=_("The hold of room {room} expired"), fields=(*_ALLOCATION, "holder")
 )
 HOLD_CONFIRMED = register(
     "hold.confirmed",
     description=_("{actor} confirmed room {room} from {check_in} to {check_out}"),
-    fields=(*_STAY, "fencing_token", "reference"),
+    fields=(*_ALLOCATION, "fencing_token", "reference"),
 )
 
 STAY_MOVED = register(
     "stay.moved",
     description=_(
-        "{actor} moved a stay from room {from_room} ({from_check_in} to {from_check_out}) "
+        "{actor} moved an allocation from room {from_room} ({from_check_in} to {from_check_out}) "
         "to room {room} ({check_in} to {check_out})"
     ),
-    fields=(*_STAY, "from_room", "from_check_in", "from_check_out"),
+    fields=(*_ALLOCATION, "from_room", "from_check_in", "from_check_out"),
 )
 STAY_CANCELLED = register(
-    "stay.cancelled", description=_("{actor} cancelled the stay in room {room}"), fields=_STAY
+    "stay.cancelled", description=_("{actor} cancelled the stay in room {room}"), fields=_ALLOCATION
 )
 STAYS_ADDED = register(
     "stays.added",
@@ -68,6 +68,6 @@ STAYS_ADDED = register(
 ROOM_CLOSED = register(
     "room.closed",
     description=_("{actor} closed room {room} from {check_in} to {check_out}: {reason}"),
-    fields=(*_STAY, "reason"),
+    fields=(*_ALLOCATION, "reason"),
 )
-ROOM_REOPENED = register("room.reopened", description=_("{actor} reopened room {room}"), fields=_STAY)
+ROOM_REOPENED = register("room.reopened", description=_("{actor} reopened room {room}"), fields=_ALLOCATION)

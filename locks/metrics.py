@@ -1,4 +1,4 @@
-"""What Prometheus sees of holds. No label names a hotel or a room."""
+"""The Prometheus metrics of holds. No label contains a hotel or a room."""
 
 from django.db import connection
 
@@ -8,22 +8,23 @@ from tenants.context import platform_context
 
 ACQUIRE_SECONDS = histogram(
     "hotelagent_hold_acquire_seconds",
-    "Seconds to hold rooms or to be refused, audit included, by outcome (held, or the error's code).",
+    "Duration of attempts to acquire rooms, by outcome: held, or the code of the error.",
     labels=["outcome"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0),
 )
 ENDED = counter(
     "hotelagent_holds_ended_total",
-    "Rooms whose hold ended, by how: confirmed, released, forced, expired.",
+    "Rooms whose hold ended, by how it ended: confirmed, released, forced or expired.",
     labels=["how"],
 )
 EXTENDED = counter("hotelagent_holds_extended_total", "Rooms whose hold was extended.")
 
 
 def active_holds() -> float:
-    """Holds of all hotels that have not lapsed: one query of the due queue, where each has its item.
+    """Return the number of live holds of all hotels, with one query of the due queue.
 
-    By the index on `claim_at`, over the part of the queue that holds can stand in: not the reminders of months.
+    Each hold has an item there. The condition on `claim_at` limits the query to the part of the index that items of
+    holds can be in, and leaves out the reminders of the next months.
     """
     try:
         with platform_context(), connection.cursor() as cursor:
@@ -38,7 +39,7 @@ def active_holds() -> float:
             )
             return float(cursor.fetchone()[0])
     finally:
-        connection.close()  # the thread is the scrape's
+        connection.close()  # the thread of the scrape ends after this
 
 
-gauge("hotelagent_holds_active", "Rooms that are held now, in all hotels.", active_holds)
+gauge("hotelagent_holds_active", "Rooms that are held now in all hotels.", active_holds)

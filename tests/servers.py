@@ -68,17 +68,21 @@ class Servers:
     """New PostgreSQL and Valkey servers for a test run, in a folder that no other run uses.
 
     With `durable`, commits wait for the disk, as in production. With `in_memory`, the databases are stored in memory if
-    there is enough of it, which suits small databases that are often copied.
+    there is enough of it, which suits small databases that are often copied. With `stock`, PostgreSQL is that of
+    Debian's packages with default settings.
     """
 
-    def __init__(self, *, durable: bool = False, in_memory: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, in_memory: bool = False, stock: bool = False) -> None:
         self.folder, self._lock = folders.claim()
         self.log = (self.folder / "servers.log").open("wb")
         home = self.folder / "postgres"
-        self.postgres = postgres.Postgres(
+        server, binaries = (
+            (StockPostgres, debian_postgres()) if stock else (postgres.Postgres, postgres_in_pg_bin())
+        )
+        self.postgres = server(
             folders.in_memory(home) if in_memory else home,
             options=postgres.DURABLE if durable else postgres.THROWAWAY,
-            binaries=postgres_in_pg_bin(),
+            binaries=binaries,
         )
         self.valkey = valkey.Valkey(self.folder / "valkey", persistence=valkey.THROWAWAY)
         self.children: list[subprocess.Popen[bytes]] = []

@@ -24,7 +24,9 @@ class Migration(migrations.Migration):
                 (
                     "capacity",
                     models.PositiveSmallIntegerField(
-                        default=2, help_text="How many may sleep in it.", verbose_name="capacity"
+                        default=2,
+                        help_text="The number of guests that the room has space for.",
+                        verbose_name="capacity",
                     ),
                 ),
                 ("fencing_token", models.BigIntegerField(default=0, editable=False)),
@@ -36,7 +38,7 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("number",), name="locks_room_number_unique"),
                     models.CheckConstraint(
-                        condition=models.Q(("capacity__gte", 1)), name="locks_room_sleeps_someone"
+                        condition=models.Q(("capacity__gte", 1)), name="locks_room_capacity_at_least_1"
                     ),
                 ],
             },
@@ -62,7 +64,7 @@ class Migration(migrations.Migration):
                             ("expired", "expired"),
                             ("cancelled", "cancelled"),
                         ],
-                        max_length=14,
+                        max_length=9,
                         verbose_name="status",
                     ),
                 ),
@@ -70,7 +72,7 @@ class Migration(migrations.Migration):
                 ("token_digest", models.BinaryField(max_length=32, null=True)),
                 (
                     "fencing_token",
-                    models.BigIntegerField(editable=False, null=True, verbose_name="fencing_token"),
+                    models.BigIntegerField(editable=False, null=True, verbose_name="fencing token"),
                 ),
                 ("expires_at", models.DateTimeField(editable=False, null=True, verbose_name="expires")),
                 ("max_expires_at", models.DateTimeField(editable=False, null=True)),
@@ -107,8 +109,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "stay",
-                "verbose_name_plural": "stays",
+                "verbose_name": "allocation",
+                "verbose_name_plural": "allocations",
                 "indexes": [
                     models.Index(
                         condition=models.Q(("status", "held")),

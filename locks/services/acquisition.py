@@ -108,9 +108,9 @@ def _call_acquire(request: HoldRequest, *, wait: bool) -> Hold | None:
 def _record_refusal(request: HoldRequest, refusal: DomainError) -> None:
     record_in_own_transaction(
         events.HOLD_REFUSED,
-        wanted=request.describe(),
+        requested=request.describe(),
         check_in=request.nights.check_in.isoformat(),
         check_out=request.nights.check_out.isoformat(),
-        why=refusal.code,
+        reason=refusal.code,
         clashes=refusal.extra.get("clashes", []),
     )

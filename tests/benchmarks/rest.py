@@ -25,7 +25,7 @@ from hotelagent.embedded import paths, ports
 from hotelagent.embedded.servers import postgres
 from tests.benchmarks.contestants import Contestant
 from tests.benchmarks.harness import Row, median_ratio, row
-from tests.benchmarks.holds import keeping_servers, table_of_the_peer
+from tests.benchmarks.holds import create_bare_table, durable_servers
 from tests.servers import PgBouncer, Servers
 
 IDS = ("hold-rest",)
@@ -75,10 +75,10 @@ class Client:
 
 
 def measure(ids: list[str]) -> list[Row]:
-    with keeping_servers() as running, _clients(running) as clients:
+    with durable_servers() as running, _clients(running) as clients:
         owner = psycopg.connect(running.postgres.url(postgres.SUPERUSER), autocommit=True)
         with owner, ThreadPoolExecutor(CLIENTS) as pool:
-            table_of_the_peer(owner)
+            create_bare_table(owner)
 
             def rate(ask: Ask) -> float:
                 def turn(client: Client) -> None:

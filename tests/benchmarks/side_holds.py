@@ -1,4 +1,7 @@
-"""Holding rooms when it is measured, ours and the peers'. Run by `contestants`, with Django set up."""
+"""The functions of hotelagent's holds that are measured, and of peers that need no Django project.
+
+`contestants` runs them in a process with Django set up.
+"""
 
 import asyncio
 import contextlib
@@ -9,7 +12,7 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -25,82 +28,89 @@ from tenants.access import api_keys
 from tenants.context import Tenant, hotel_context, platform_context
 from tenants.models import Hotel
 from tenants.services import create_hotel
-
-#: Where `holds.py` has put nobody: every second night from tomorrow on is free in each room.
-FREE_NIGHTS = 400
-#: Rooms that one caller acquires in, no other caller's.
-ROOMS_OF_CALLER = 20
+from tests.benchmarks.side_holds_common import FREE_NIGHTS, ROOMS_OF_CALLER, count_calls
 
 
 def make_hotel(slug: str, rooms: int) -> None:
+    """Create a hotel with double rooms."""
     create_hotel(slug=slug, name="Bench")
     with hotel_context(_tenant(slug)):
         services.ensure_rooms({"double": rooms})
 
 
 def make_keys(slug: str, number: int, file: str) -> None:
-    """Write down that many keys and the hotel's rooms, for who asks over HTTP."""
+    """Create API keys, and write them with the ids of the hotel's rooms to a file, for clients that use HTTP."""
     with hotel_context(_tenant(slug)):
         keys = [api_keys.create(name="bench", scopes=["locks:write"])[1] for _ in range(number)]
         rooms = services.ensure_rooms({})["double"]
     Path(file).write_text(json.dumps({"keys": keys, "rooms": rooms}))
 
 
-# The rate.
+# Rates
 
 
-def hold(slug: str, caller: int, seconds: float) -> float:
-    """How many rooms were held and released again in these seconds."""
+def hold(slug: str, caller: int, rooms_at_once: int, seconds: float) -> float:
+    """Acquire and release rooms for some seconds. Return the number of holds, or of groups with several rooms."""
     with hotel_context(_tenant(slug)):
-        free = _free(slug, caller)
+        free = _free(slug, caller, rooms_at_once)
 
-        def once() -> None:
-            room, nights = next(free)
-            held = services.acquire_hold(rooms=[room], nights=nights)
-            services.release_hold(held.id, token=held.token)
+        def acquire_and_release() -> None:
+            rooms, nights = next(free)
+            acquired = services.acquire_hold(rooms=rooms, nights=nights)
+            services.release_hold(acquired.id, token=acquired.token)
 
-        return _count(once, seconds)
+        return count_calls(acquire_and_release, seconds)
 
 
-def bare(table: str, seconds: float) -> float:
-    """How many rows were inserted and deleted again."""
-    plain = _plain()
+def insert_and_delete(table: str, seconds: float) -> float:
+    """Insert and delete rows for some seconds. Return their number."""
+    plain = _plain_connection()
 
-    def once() -> None:
+    def insert_and_delete_row() -> None:
         key = uuid.uuid4()
         plain.execute(f"INSERT INTO {table} (id, note) VALUES (%s, %s)", (key, "bare"))
         plain.execute(f"DELETE FROM {table} WHERE id = %s", (key,))
 
-    return _count(once, seconds)
+    return count_calls(insert_and_delete_row, seconds)
 
 
-def _count(once: Callable[[], None], seconds: float) -> float:
-    end = time.perf_counter() + seconds
-    done = 0
-    while time.perf_counter() < end:
-        once()
-        done += 1
-    return float(done)
-
-
-# One acquire.
+# A single acquire
 
 
 def acquire(slug: str, times: int) -> float:
-    """Seconds an acquire; giving the room back is not counted."""
+    """Return the seconds of one acquire. The release is not counted."""
     took = 0.0
     with hotel_context(_tenant(slug)):
-        free = _free(slug, 0)
+        free = _free(slug, 0, 1)
         for _ in range(times):
-            room, nights = next(free)
-            began = time.perf_counter()
-            held = services.acquire_hold(rooms=[room], nights=nights)
-            took += time.perf_counter() - began
-            services.release_hold(held.id, token=held.token)
+            rooms, nights = next(free)
+            started = time.perf_counter()
+            acquired = services.acquire_hold(rooms=rooms, nights=nights)
+            took += time.perf_counter() - started
+            services.release_hold(acquired.id, token=acquired.token)
     return took / times
 
 
+def messages(slug: str, rooms_at_once: int) -> float:
+    """Return the number of messages that libpq sends to the server for one acquire."""
+    with hotel_context(_tenant(slug)), tempfile.TemporaryFile("w+") as trace:
+        rooms, nights = next(_free(slug, 0, rooms_at_once))
+        connection.ensure_connection()
+        pgconn = connection.connection.pgconn
+        pgconn.trace(trace.fileno())
+        acquired = services.acquire_hold(rooms=rooms, nights=nights)
+        pgconn.untrace()
+        services.release_hold(acquired.id, token=acquired.token)
+        trace.seek(0)
+        lines = [line.split("\t") for line in trace]
+    return float(sum("F" in fields[:2] for fields in lines))
+
+
+# The algorithm of the replaced system
+
+
 def original_fill(keys: int) -> None:
+    """Store keys as the replaced system did for its locks."""
     client = _redis()
     client.flushdb()
     first = datetime.date(2030, 1, 1)
@@ -113,9 +123,9 @@ def original_fill(keys: int) -> None:
 
 
 def original(times: int) -> float:
-    """Seconds an acquire as the system did that we take over from: SCAN, compare, SET NX.
+    """Return the seconds of one acquire of the replaced system: SCAN, comparison, SET NX.
 
-    It was asynchronous, and left SCAN's COUNT as it is.
+    It was asynchronous and used the default COUNT of SCAN.
     """
     return asyncio.run(_original(times))
 
@@ -124,63 +134,50 @@ async def _original(times: int) -> float:
     check_in, check_out = "2040-01-01", "2040-01-02"
     async with redis.asyncio.Redis.from_url(settings.REDIS_URL) as client:
         await client.ping()
-        began = time.perf_counter()
+        started = time.perf_counter()
         for room in range(times):
             async for key in client.scan_iter(match=f"lock:{room}:*"):
-                _lock, _room, its_in, its_out = key.decode().split(":")
-                if its_in < check_out and check_in < its_out:
+                _lock, _room, other_check_in, other_check_out = key.decode().split(":")
+                if other_check_in < check_out and check_in < other_check_out:
                     raise RuntimeError("The room is held.")
             await client.set(f"lock:{room}:{check_in}:{check_out}", "x", nx=True, ex=1200)
-        took = time.perf_counter() - began
+        took = time.perf_counter() - started
         await client.delete(*(f"lock:{room}:{check_in}:{check_out}" for room in range(times)))
     return took / times
 
 
-def messages(slug: str) -> float:
-    """How many messages libpq itself says it sent to the server for one acquire."""
-    with hotel_context(_tenant(slug)), tempfile.TemporaryFile("w+") as trace:
-        room, nights = next(_free(slug, 0))
-        connection.ensure_connection()
-        raw = connection.connection.pgconn
-        raw.trace(trace.fileno())
-        held = services.acquire_hold(rooms=[room], nights=nights)
-        raw.untrace()
-        services.release_hold(held.id, token=held.token)
-        trace.seek(0)
-        fields = [line.split("\t") for line in trace]
-    return float(sum("F" in line[:2] for line in fields))
-
-
-# What is free.
+# Availability
 
 
 def availability(slug: str, times: int) -> float:
+    """Return the seconds of one call of the selector."""
     with hotel_context(_tenant(slug)):
-        nights = _soon(slug)
-        began = time.perf_counter()
+        nights = _nights_in_a_month(slug)
+        started = time.perf_counter()
         for _ in range(times):
             selectors.availability(nights=nights)
-        return (time.perf_counter() - began) / times
+        return (time.perf_counter() - started) / times
 
 
-def availability_bare(slug: str, times: int) -> float:
-    """The same rooms from the same tables by a session that is the hotel's own."""
-    nights = _soon(slug)
+def availability_query(slug: str, times: int) -> float:
+    """Return the seconds of a query for the same rooms on a connection whose search path is the hotel's schema."""
+    nights = _nights_in_a_month(slug)
     with psycopg.connect(os.environ["BENCH_SUPERUSER_URL"], autocommit=True) as plain:
         plain.execute(f'SET search_path TO "{_tenant(slug).schema}"')
-        # What reads least: the stays of these nights by the index that the constraint keeps, then all rooms but theirs.
-        statement = f"""
+        # The query reads as little as possible: the allocations of these nights by the constraint's index, and all
+        # other rooms.
+        query = f"""
             SELECT id, number, room_type, floor, capacity FROM locks_room WHERE id NOT IN (
                 SELECT room_id FROM locks_allocation
                 WHERE nights && daterange('{nights.check_in}', '{nights.check_out}')
                 AND status IN ('held', 'confirmed', 'closed')
                 AND (status <> 'held' OR expires_at > clock_timestamp()))
             ORDER BY room_type, number"""
-        plain.execute(statement).fetchall()
-        began = time.perf_counter()
+        plain.execute(query).fetchall()
+        started = time.perf_counter()
         for _ in range(times):
-            plain.execute(statement, prepare=False).fetchall()
-        return (time.perf_counter() - began) / times
+            plain.execute(query, prepare=False).fetchall()
+        return (time.perf_counter() - started) / times
 
 
 @cache
@@ -190,27 +187,31 @@ def _tenant(slug: str) -> Tenant:
 
 
 @cache
-def _soon(slug: str) -> Nights:
+def _nights_in_a_month(slug: str) -> Nights:
     with hotel_context(_tenant(slug)):
         today = selectors.today()
     return Nights(today + datetime.timedelta(days=30), today + datetime.timedelta(days=33))
 
 
 @cache
-def _free(slug: str, caller: int) -> Iterator[tuple[int, Nights]]:
-    """Rooms of this caller with a night on which nobody is there, over and over."""
+def _free(slug: str, caller: int, rooms_at_once: int) -> Iterator[tuple[list[int], Nights]]:
+    """Yield rooms of this caller with a night on which they are free, again and again."""
     rooms = services.ensure_rooms({})["double"][caller * ROOMS_OF_CALLER : (caller + 1) * ROOMS_OF_CALLER]
     tomorrow = selectors.today() + datetime.timedelta(days=1)
     day = datetime.timedelta(days=1)
     nights = [
         Nights(tomorrow + 2 * night * day, tomorrow + (2 * night + 1) * day) for night in range(FREE_NIGHTS)
     ]
-    return itertools.cycle((room, night) for night in nights for room in rooms)
+    return itertools.cycle(
+        (rooms[start : start + rooms_at_once], night)
+        for night in nights
+        for start in range(0, ROOMS_OF_CALLER, rooms_at_once)
+    )
 
 
 @cache
-def _plain() -> "psycopg.Connection[tuple[object, ...]]":
-    """The same driver, binding and pooler, without Django and without a hotel."""
+def _plain_connection() -> "psycopg.Connection[tuple[object, ...]]":
+    """Return a connection with the same driver, binding and pooler, but without Django and without a hotel."""
     return psycopg.connect(os.environ["DATABASE_URL"], autocommit=True, cursor_factory=psycopg.ClientCursor)
 
 
@@ -220,6 +221,7 @@ def _redis() -> "redis.Redis":
 
 
 def end() -> None:
+    """Close the connections."""
     with contextlib.suppress(psycopg.Error):
-        _plain().close()
+        _plain_connection().close()
     connection.close()

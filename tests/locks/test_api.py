@@ -47,7 +47,7 @@ def test_refused_hold_is_recorded_although_the_request_is_rolled_back(
     api.post(LOCKS, body)
     assert api.post(LOCKS, body, headers={"Idempotency-Key": str(uuid.uuid4())}).status_code == 409
     event = events_of("hold.refused")[-1]  # other tests may have left events in the database
-    assert event.data["why"] == "room-unavailable"
+    assert event.data["reason"] == "room-unavailable"
 
 
 def test_group_hold_can_be_extended_confirmed_and_not_released_afterwards(

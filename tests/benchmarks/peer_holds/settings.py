@@ -1,0 +1,24 @@
+"""The settings of a project with these holds only."""
+
+import os
+from typing import Any
+
+import environ
+
+SECRET_KEY = "bench"
+USE_TZ = True
+TIME_ZONE = "UTC"
+DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # the constraint compares ranges of integers
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "auditlog",
+    "tests.benchmarks.peer_holds",
+]
+DATABASES: dict[str, Any] = {
+    "default": {
+        **environ.Env.db_url_config(os.environ["DATABASE_URL"]),
+        "CONN_MAX_AGE": None,
+        "DISABLE_SERVER_SIDE_CURSORS": True,  # required behind PgBouncer in transaction mode
+    }
+}
