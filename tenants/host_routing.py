@@ -32,12 +32,17 @@ _ROUTED = (HotelStatus.ACTIVE, HotelStatus.SUSPENDED)
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The hotels that are served. `custom_host` is the first of a hotel's custom domains by name."""
+    """The hotels that are served.
+
+    `custom_host` is the first of a hotel's custom domains by name. `by_former_host` has the host names that hotels used
+    before.
+    """
 
     version: int
     by_host: dict[str, Tenant] = field(default_factory=dict)
     by_id: dict[UUID, Tenant] = field(default_factory=dict)
     custom_host: dict[UUID, str] = field(default_factory=dict)
+    by_former_host: dict[str, Tenant] = field(default_factory=dict)
 
 
 class RoutingCache:
@@ -124,7 +129,11 @@ def _read_table(version: int) -> Table:
 
     All hotels depend on it, so the tables of hotels and domains have no column whose conversion to Python can fail.
     """
-    hotels = {hotel.id: hotel.tenant for hotel in Hotel.objects.filter(status__in=_ROUTED)}
+    hotels: dict[UUID, Tenant] = {}
+    by_former_host: dict[str, Tenant] = {}
+    for hotel in Hotel.objects.filter(status__in=_ROUTED):
+        hotels[hotel.id] = hotel.tenant
+        by_former_host |= dict.fromkeys(hotel.former_hosts, hotel.tenant)
     for tenant in hotels.values():
         if tenant.time_zone not in known_time_zones():
             logger.error("the time zone %s of the hotel %s is not known here", tenant.time_zone, tenant.slug)
@@ -135,7 +144,7 @@ def _read_table(version: int) -> Table:
             by_host[host] = hotels[hotel_id]
             custom_host.setdefault(hotel_id, host)
     by_host[settings.PLATFORM_HOST] = PLATFORM
-    return Table(version=version, by_host=by_host, by_id=hotels, custom_host=custom_host)
+    return Table(version, by_host, by_id=hotels, custom_host=custom_host, by_former_host=by_former_host)
 
 
 routing_cache = RoutingCache()
@@ -144,6 +153,11 @@ routing_cache = RoutingCache()
 def resolve(host: str) -> Tenant | None:
     """Return the active or suspended hotel, or the platform, of a lowercase host name without port. None if unknown."""
     return routing_cache.table().by_host.get(host)
+
+
+def resolve_former(host: str) -> Tenant | None:
+    """Return the hotel that used this host name before a change of its slug or domains. None if there is none."""
+    return routing_cache.table().by_former_host.get(host)
 
 
 def by_id(hotel_id: UUID) -> Tenant | None:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from hotelagent.core.time_zones import known_time_zones
 from tenants.access.actors import session_actor
 from tenants.context import Tenant, actor_context, hotel_context, platform_context
-from tenants.host_routing import resolve
+from tenants.host_routing import resolve, resolve_former
 from tenants.models import HotelStatus
 
 _Context = Callable[[], AbstractContextManager[object]]
@@ -37,7 +37,9 @@ class HotelMiddleware:
             host = split_domain_port(request.get_host())[0].removesuffix(".")
         except DisallowedHost:
             return _not_found()
-        tenant = resolve(host)
+        tenant, urlconf = resolve(host), settings.HOTEL_URLCONF
+        if tenant is None:
+            tenant, urlconf = resolve_former(host), settings.FORMER_HOST_URLCONF
         if tenant is None:
             return _not_found()
         if tenant.is_platform:
@@ -45,7 +47,7 @@ class HotelMiddleware:
                 return _in_context(self.get_response(request), platform_context)
         if unavailable := _unavailable(request, tenant):
             return unavailable
-        request.urlconf = settings.HOTEL_URLCONF
+        request.urlconf = urlconf
         with hotel_context(tenant):
             return _in_context(self.get_response(request), lambda: hotel_context(tenant))
 

@@ -139,7 +139,7 @@ def mask_json(column: str) -> str:
 # The tables of tenants. A masked copy is reached by its slug, and no guest's contact leads to it.
 declare_columns(
     "tenants_hotel",
-    masked={"email": mask_email},
+    masked={"email": mask_email, "former_hosts": lambda _column: "'{}'::varchar[]"},
     kept=("slug", "name", "status", "schema", "time_zone", "language", "schema_version"),
 )
 declare_columns("tenants_dueitem", kept=("kind",))

@@ -77,6 +77,7 @@ MIDDLEWARE = [
 # HotelMiddleware replaces it by HOTEL_URLCONF for the hosts of hotels.
 ROOT_URLCONF = "hotelagent.urls.platform"
 HOTEL_URLCONF = "hotelagent.urls.hotel"
+FORMER_HOST_URLCONF = "hotelagent.urls.former_host"
 WSGI_APPLICATION = "hotelagent.wsgi.application"
 TEMPLATES: list[dict[str, Any]] = [
     {

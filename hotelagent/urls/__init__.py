@@ -1,1 +1,1 @@
-"""URL configurations: one for the host of the platform and one for the hosts of hotels."""
+"""URL configurations: for the host of the platform, for the hosts of hotels, and for their former hosts."""

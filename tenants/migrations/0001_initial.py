@@ -163,7 +163,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="The first part of the hotel's host name. Use lowercase letters, digits and hyphens.",
+                        help_text="The first part of the hotel's host name. Use lowercase letters, digits and hyphens. After a change, staff and API clients must use the new host name. Guests' links in e-mails that were sent before keep working at the old one until another hotel uses that name.",
                         max_length=40,
                         validators=[
                             django.core.validators.RegexValidator("^[a-z0-9]([a-z0-9-]*[a-z0-9])?\\Z")
@@ -221,6 +221,16 @@ class Migration(migrations.Migration):
                         help_text="Guests' replies to the hotel's e-mails are sent to this address.",
                         max_length=254,
                         verbose_name="e-mail",
+                    ),
+                ),
+                (
+                    "former_hosts",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=253),
+                        db_default=[],
+                        default=list,
+                        editable=False,
+                        size=None,
                     ),
                 ),
                 (

@@ -14,7 +14,7 @@ INSERT INTO tenants_routingversion (id, version) VALUES (1, 1);
 CREATE TRIGGER routing_changed_insert AFTER INSERT ON tenants_hotel
     FOR EACH ROW WHEN (NEW.status <> 'provisioning') EXECUTE FUNCTION tenants_routing_changed();
 CREATE TRIGGER routing_changed_update
-    AFTER UPDATE OF slug, name, status, schema, time_zone, language ON tenants_hotel
+    AFTER UPDATE OF slug, name, status, schema, time_zone, language, former_hosts ON tenants_hotel
     FOR EACH ROW EXECUTE FUNCTION tenants_routing_changed();
 CREATE TRIGGER routing_changed_delete AFTER DELETE ON tenants_hotel
     FOR EACH ROW EXECUTE FUNCTION tenants_routing_changed();

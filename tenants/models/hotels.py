@@ -1,6 +1,7 @@
 """Hotels, their domains and the contacts of their guests."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
@@ -33,7 +34,11 @@ class Hotel(models.Model):
         _("slug"),
         max_length=40,
         validators=[RegexValidator(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z")],
-        help_text=_("The first part of the hotel's host name. Use lowercase letters, digits and hyphens."),
+        help_text=_(
+            "The first part of the hotel's host name. Use lowercase letters, digits and hyphens. After a change, staff "
+            "and API clients must use the new host name. Guests' links in e-mails that were sent before keep working "
+            "at the old one until another hotel uses that name."
+        ),
     )
     name = models.CharField(_("name"), max_length=200)
     status = models.CharField(
@@ -54,6 +59,8 @@ class Hotel(models.Model):
         db_default="",
         help_text=_("Guests' replies to the hotel's e-mails are sent to this address."),
     )
+    #: Earlier host names that no other hotel uses. They serve the links in e-mails that were sent before.
+    former_hosts = ArrayField(models.CharField(max_length=253), default=list, db_default=[], editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     class Meta:

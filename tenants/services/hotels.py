@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import F, Func, Value
 from django.utils.translation import gettext as _
 
 from tenants.context import platform_context
@@ -81,8 +83,9 @@ def update_hotel(*, hotel_id: UUID, slug: str, name: str, time_zone: str, langua
 
 
 def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:
-    """Change the hotel's slug. The old host name stops working within a second. Schema and role keep their names.
+    """Change the hotel's slug. Schema and role keep their names.
 
+    Within a second the old host name serves only guests' links, until another hotel uses it (`former_hosts`).
     Raises HotelNotFound, InvalidSlug, SlugConflict.
     """
     new_slug = naming.valid_slug(slug)
@@ -91,7 +94,9 @@ def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:
         old_slug, hotel.slug = hotel.slug, new_slug
         if Hotel.objects.filter(slug=new_slug).exclude(id=hotel.id).exists():
             raise _slug_conflict(new_slug)
-        hotel.save(update_fields=["slug"])
+        _release_former_host(_slug_host(new_slug), hotel)
+        hotel.former_hosts.append(_slug_host(old_slug))
+        hotel.save(update_fields=["slug", "former_hosts"])
         hotel_renamed.send(Hotel, hotel=hotel, detail={"before": old_slug, "after": new_slug})
         return hotel
 
@@ -106,13 +111,18 @@ def add_domain(*, hotel_id: UUID, host: str) -> Domain:
 
 
 def remove_domain(*, hotel_id: UUID, host: str) -> None:
-    """Remove a custom domain of a hotel. Raises HotelNotFound, DomainNotFound."""
+    """Remove a custom domain of a hotel. If it still leads here, it serves guests' links until another hotel uses it.
+
+    Raises HotelNotFound, DomainNotFound.
+    """
     with platform_context(), transaction.atomic():
         hotel = get_locked_hotel(hotel_id)
         host = host.strip().lower()
         if not Domain.objects.filter(hotel=hotel, host=host).delete()[0]:
             detail = _("{hotel} does not have the domain {domain}.").format(hotel=hotel.slug, domain=host)
             raise DomainNotFound(detail, host=host)
+        hotel.former_hosts.append(host)
+        hotel.save(update_fields=["former_hosts"])
         domain_removed.send(Hotel, hotel=hotel, detail={"host": host})
 
 
@@ -152,6 +162,7 @@ def _insert_hotel(
     schema = naming.free_schema_name(slug)
     hotel = Hotel(slug=slug, name=name, schema=schema, time_zone=time_zone, language=language, email=email)
     hotel.full_clean(validate_unique=False, validate_constraints=False)
+    _release_former_host(_slug_host(slug), hotel)
     try:
         hotel.save(force_insert=True)  # without a savepoint: the error ends the caller's transaction
     except IntegrityError:
@@ -163,12 +174,25 @@ def _insert_hotel(
 
 def _insert_domain(hotel: Hotel, host: str) -> Domain:
     domain = Domain(hotel=hotel, host=naming.valid_domain(host))
+    _release_former_host(domain.host, hotel)
     try:
         domain.save(force_insert=True)
     except IntegrityError:
         detail = _("The domain {domain} is already in use.").format(domain=domain.host)
         raise DomainConflict(detail, host=host) from None
     return domain
+
+
+def _slug_host(slug: str) -> str:
+    return f"{slug}.{settings.PLATFORM_HOST}"
+
+
+def _release_former_host(host: str, new_user: Hotel) -> None:
+    """Remove a host name that `new_user` will use from the former ones of all hotels."""
+    former_hosts = Func(F("former_hosts"), Value(host), function="array_remove")
+    Hotel.objects.filter(former_hosts__contains=[host]).update(former_hosts=former_hosts)
+    if host in new_user.former_hosts:
+        new_user.former_hosts.remove(host)
 
 
 def _slug_conflict(slug: str) -> SlugConflict:

@@ -167,6 +167,11 @@ def _new_hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Ho
             "schema_version": schema_template.compute_schema_version(_split_names(manifest.migrations)),
         }
     )
+    if slug != manifest.slug:
+        hotel.former_hosts = []  # the links of the e-mails are those of the original
+    used = Hotel.objects.exclude(id=original_id).filter(former_hosts__overlap=hotel.former_hosts)
+    used_hosts = {host for hosts in used.values_list("former_hosts", flat=True) for host in hosts}
+    hotel.former_hosts = [host for host in hotel.former_hosts if host not in used_hosts]
     # Roles belong to the server and are named after the id. If another database has this hotel too, its role must not
     # get privileges here.
     keeps_id = not Hotel.objects.filter(id=original_id).exists() and not roles.find_other_databases(

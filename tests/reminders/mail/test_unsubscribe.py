@@ -17,7 +17,8 @@ from reminders.sending import batch
 from reminders.services.suppressions import add_suppression
 from reminders.services.templates import send_test_message
 from tenants import services as hotels
-from tenants.context import hotel_context
+from tenants.access import api_keys
+from tenants.context import hotel_context, platform_context
 from tenants.host_routing import public_url
 from tenants.models import Hotel
 from tests.conftest import ALPHA_HOST
@@ -206,3 +207,52 @@ def test_links_lead_to_the_hotels_own_domain_with_tls(hotel: Hotel, settings: An
     hotels.add_domain(hotel_id=hotel.id, host="www.alpha.example")
     hotels.add_domain(hotel_id=hotel.id, host="guests.alpha.example")
     assert public_url(hotel.tenant) == "https://guests.alpha.example"
+
+
+def test_link_at_the_old_host_of_a_renamed_hotel_unsubscribes(
+    hotel: Hotel, send_to: Callable[..., str], guest: Client
+) -> None:
+    path = send_to("R1")
+    hotels.rename_hotel(hotel_id=hotel.id, slug="alpine")
+    assert guest.get(path).status_code == 200
+    assert guest.post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    with hotel_context(hotel):
+        assert is_unsubscribed("r1@example.com")
+    for other in ("/admin/", "/admin/login/", "/api/v1/rooms/", "/api/docs/"):
+        assert guest.get(other).status_code == 404
+
+
+def test_link_at_a_domain_that_was_removed_unsubscribes(
+    hotel: Hotel, send_to: Callable[..., str], guest: Client, settings: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    hotels.add_domain(hotel_id=hotel.id, host="alpha.example")
+    path = send_to("R1")
+    hotels.remove_domain(hotel_id=hotel.id, host="alpha.example")
+    assert guest.post(path, headers={"host": "alpha.example"}).status_code == 200
+
+
+def test_link_at_the_old_host_ends_when_another_hotel_uses_the_name(
+    hotel: Hotel, other_hotel: Hotel, send_to: Callable[..., str], guest: Client
+) -> None:
+    path = send_to("R1")
+    hotels.rename_hotel(hotel_id=hotel.id, slug="alpine")
+    hotels.rename_hotel(hotel_id=other_hotel.id, slug="alpha")
+    assert guest.get(path).status_code == 404
+    hotels.rename_hotel(hotel_id=other_hotel.id, slug="beta")
+    assert guest.get(path).status_code == 404
+
+
+def test_hotel_that_returns_to_an_earlier_name_has_it_as_its_host_only(hotel: Hotel) -> None:
+    hotels.rename_hotel(hotel_id=hotel.id, slug="alpine")
+    renamed = hotels.rename_hotel(hotel_id=hotel.id, slug="alpha")
+    with platform_context():
+        renamed.refresh_from_db()
+    assert renamed.former_hosts == ["alpine.localhost"]
+
+
+def test_calendar_feed_at_the_old_host_of_a_renamed_hotel_is_served(hotel: Hotel, guest: Client) -> None:
+    with hotel_context(hotel):
+        _key, secret = api_keys.create(name="channel", scopes=["calendar:read"])
+    hotels.rename_hotel(hotel_id=hotel.id, slug="alpine")
+    assert guest.get(f"/api/v1/reservations.ics?token={secret}").status_code == 200
