@@ -1,4 +1,4 @@
-"""What tests do to the clock, which is the database's: they move the hold and not the time. And what workers do."""
+"""Helpers that move holds in time, because the clock is the database's, and that do the work of the workers."""
 
 import datetime
 from uuid import UUID
@@ -12,8 +12,8 @@ from locks.waiting_list.offers import process_entry
 from locks.webhooks.delivery import deliver
 
 
-def lapse(*ids: UUID) -> None:
-    """Let these holds have ended a second ago."""
+def expire(*ids: UUID) -> None:
+    """Let these holds have expired a second ago."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE locks_allocation SET expires_at = clock_timestamp() - interval '1 second' WHERE id = ANY(%s)",
@@ -21,25 +21,26 @@ def lapse(*ids: UUID) -> None:
         )
 
 
-def events_of(name: str) -> list[Event]:
-    return list(Event.objects.filter(event=name).order_by("id"))
+def events_of(event_type: str) -> list[Event]:
+    """Return the audit events of a type in the order in which they were recorded."""
+    return list(Event.objects.filter(event=event_type).order_by("id"))
 
 
 def fill_200_rooms(today: datetime.date) -> None:
-    """Stays of three nights, one after the other, for more than 60 nights."""
+    """Fill rooms with stays of three nights for 63 nights from today."""
     ids = services.ensure_rooms({"double": 200})["double"]
     day = datetime.timedelta(days=1)
     services.add_stays(
         [
-            NewStay(room=room, check_in=today + 3 * step * day, check_out=today + (3 * step + 3) * day)
+            NewStay(room=room, check_in=today + 3 * number * day, check_out=today + (3 * number + 3) * day)
             for room in ids
-            for step in range(21)
+            for number in range(21)
         ]
     )
 
 
-def due(kind: str) -> list[UUID]:
-    """What the tick would hand out now, in the order in which it does."""
+def due_ids(kind: str) -> list[UUID]:
+    """Return the ids of the due items that the dispatcher would hand to workers now, in its order."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT item_id FROM public.tenants_dueitem WHERE kind = %s AND claim_at <= clock_timestamp() "
@@ -49,21 +50,21 @@ def due(kind: str) -> list[UUID]:
         return [item for (item,) in cursor.fetchall()]
 
 
-def work() -> None:
-    """What the workers do with all that is due."""
-    services.expire_holds(ids=due("hold"))
-    for entry in due("waiting"):
+def run_due_tasks() -> None:
+    """Expire the holds and process the waiting list entries that are due, as the workers do."""
+    services.expire_holds(ids=due_ids("hold"))
+    for entry in due_ids("waiting"):
         process_entry(entry)
 
 
-def send_due() -> None:
-    """Let what webhooks are to be told be sent."""
-    for notice in due("webhook"):
-        deliver(notice)
+def send_due_deliveries() -> None:
+    """Send the webhook deliveries that are due."""
+    for delivery in due_ids("webhook"):
+        deliver(delivery)
 
 
-def due_now() -> None:
-    """Let what waits for another try be due, and no webhook be left alone."""
+def make_deliveries_due() -> None:
+    """Make all scheduled webhook deliveries due, and end the backoff of all webhooks."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE public.tenants_dueitem SET due_at = now(), claim_at = now() WHERE kind = 'webhook'"

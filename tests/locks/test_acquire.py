@@ -21,7 +21,7 @@ from locks.nights import Nights
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import events_of, lapse
+from tests.locks.helpers import events_of, expire
 
 pytestmark = pytest.mark.django_db
 
@@ -110,7 +110,7 @@ def test_a_refusal_says_when_the_room_is_free_and_what_else_is(rooms: list[int],
 
 def test_a_lapsed_hold_gives_way_and_leaves_its_event(rooms: list[int], nights: SomeNights) -> None:
     first = services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
-    lapse(first.id)
+    expire(first.id)
     second = services.acquire_hold(rooms=rooms[:1], nights=nights(4, 2))
     assert Allocation.objects.get(id=first.id).status == "expired"
     assert Allocation.objects.get(id=second.id).status == "held"
@@ -162,7 +162,7 @@ def test_no_room_of_a_type_free_says_when_one_is(rooms: list[int], nights: SomeN
 
 def test_a_lapsed_hold_does_not_keep_a_type_sold_out(rooms: list[int], nights: SomeNights) -> None:
     group = services.acquire_hold(rooms=rooms, nights=nights(1))
-    lapse(*(room.id for room in group.rooms))
+    expire(*(room.id for room in group.rooms))
     assert services.acquire_hold_of_type(room_type="double", nights=nights(1), count=3).rooms
 
 

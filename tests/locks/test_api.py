@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from locks import services
 from locks.models import Allocation, Room
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import events_of, lapse
+from tests.locks.helpers import events_of, expire
 
 pytestmark = pytest.mark.django_db
 
@@ -92,7 +92,7 @@ def test_expired_hold_returns_410_to_its_owner_and_is_listed_as_expired(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 1)}).json()
-    lapse(uuid.UUID(hold["id"]))
+    expire(uuid.UUID(hold["id"]))
     assert api.post(f"{LOCKS}{hold['id']}/extend/", {"token": hold["token"]}).status_code == 410
     assert [row["id"] for row in api.get(LOCKS, {"status": "expired"}).json()["results"]] == [hold["id"]]
     assert api.get(LOCKS, {"status": "held"}).json()["results"] == []

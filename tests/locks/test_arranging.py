@@ -19,7 +19,7 @@ from locks.webhooks.models import WebhookDelivery
 from locks.webhooks.services import create_webhook
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import due, events_of, lapse
+from tests.locks.helpers import due_ids, events_of, expire
 from tests.locks.test_waiting_list_races import ConcurrentCalls, acquire_repeatedly
 from tests.races.overlaps import OVERLAPS
 
@@ -120,7 +120,7 @@ def test_what_has_lapsed_is_in_nobodys_way_and_what_is_held_is(
     stay = place(0, 1)
     lapsed = services.acquire_hold(rooms=rooms[:1], nights=nights(3))
     services.acquire_hold(rooms=rooms[:1], nights=nights(5))
-    lapse(lapsed.id)
+    expire(lapsed.id)
     assert reallocate(changes=[StayChange(stay, span(nights(3)))]).moved == 1
     assert Allocation.objects.get(id=lapsed.id).status == "expired"
     assert reallocate(changes=[StayChange(stay, span(nights(5)))]).cancelled == 1
@@ -142,7 +142,7 @@ def test_webhooks_and_who_waits_learn_of_it(place: Place, rooms: list[int], nigh
     assert told["stay.moved"]["check_in"] == nights(4).check_in.isoformat()
     assert told["stay.moved"]["moved_from"]["check_in"] == nights(1).check_in.isoformat()
     assert told["stay.cancelled"]["hold"] == str(ending)
-    assert due("waiting") == [entry.id]
+    assert due_ids("waiting") == [entry.id]
 
 
 @pytest.mark.django_db(transaction=True)

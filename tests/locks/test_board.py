@@ -13,7 +13,7 @@ from locks.board.grid import read_grid
 from locks.models import Room
 from tenants.models import Hotel, User
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import events_of, fill_200_rooms, lapse
+from tests.locks.helpers import events_of, expire, fill_200_rooms
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +34,7 @@ def test_read_grid_cuts_bars_to_the_visible_nights(
 
 
 def test_read_grid_leaves_out_expired_holds(rooms: list[int], nights: SomeNights) -> None:
-    lapse(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
+    expire(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
     assert read_grid(first=nights(0).check_in, nights=7).rows[0].bars == []
 
 

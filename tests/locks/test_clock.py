@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from locks import policy, selectors, services
 from locks.errors import HoldExpired
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import lapse
+from tests.locks.helpers import expire
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +49,7 @@ def test_a_wrong_clock_of_ours_changes_nothing(
     assert services.expire_holds(ids=[hold.id]) == []
     assert selectors.get_hold(hold.id).status == "held"
     assert services.extend_hold(hold.id, token=hold.token).seconds_left > policy.HOLD_SECONDS
-    lapse(hold.id)
+    expire(hold.id)
     assert selectors.get_hold(hold.id).status == "expired"
     with pytest.raises(HoldExpired):
         services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
@@ -78,6 +78,6 @@ def test_a_wrong_clock_of_ours_counts_the_same_seconds_over_rest(
     assert policy.HOLD_SECONDS - 30 < hold["seconds_left"] <= policy.HOLD_SECONDS
     seen = api.get(f"/api/v1/locks/{hold['id']}/").json()
     assert (seen["status"], seen["expires_at"]) == ("held", hold["expires_at"])
-    lapse(uuid.UUID(hold["id"]))
+    expire(uuid.UUID(hold["id"]))
     assert api.get(f"/api/v1/locks/{hold['id']}/").json()["status"] == "expired"
     assert api.post("/api/v1/locks/", wanted).status_code == 201

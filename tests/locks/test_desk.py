@@ -17,7 +17,7 @@ from locks.models import Allocation
 from locks.services import NewStay
 from tenants.models import DueItem
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import events_of, lapse
+from tests.locks.helpers import events_of, expire
 
 pytestmark = pytest.mark.django_db
 
@@ -66,14 +66,14 @@ def test_a_stay_moves_onto_what_has_lapsed(rooms: list[int], nights: SomeNights)
     stay = NewStay(room=rooms[0], check_in=nights(1).check_in, check_out=nights(5).check_in)
     services.add_stays([stay])
     hold = services.acquire_hold(rooms=rooms[1:2], nights=nights(4))
-    lapse(hold.id)
+    expire(hold.id)
     services.move_allocation(stay.id, room=rooms[1], nights=nights(1, 4))
     assert Allocation.objects.get(id=hold.id).status == "expired"
 
 
 def test_what_has_ended_is_not_moved(rooms: list[int], nights: SomeNights) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
-    lapse(hold.id)
+    expire(hold.id)
     with pytest.raises(HoldExpired):
         services.move_allocation(hold.id, room=rooms[1], nights=nights(1))
     services.release_hold(hold.id, token=hold.token)
@@ -118,7 +118,7 @@ def test_many_stays_are_placed_and_those_that_clash_are_handed_back(
 def test_expiry_ends_what_has_lapsed_and_leaves_the_rest_due(rooms: list[int], nights: SomeNights) -> None:
     old = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     new = services.acquire_hold(rooms=rooms[:1], nights=nights(3))
-    lapse(old.id)
+    expire(old.id)
     assert services.expire_holds(ids=[old.id, new.id]) == [old.id]
     assert services.expire_holds(ids=[old.id, new.id]) == []
     assert [event.subject_id for event in events_of("hold.expired")] == [str(old.id)]

@@ -17,7 +17,7 @@ from tenants.context import hotel_context, platform_context
 from tenants.models import DueItem, Hotel
 from tenants.queue import dispatch, due
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import lapse
+from tests.locks.helpers import expire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +35,7 @@ def lapsed(hotel: Hotel, nights: SomeNights) -> UUID:
     with hotel_context(hotel):
         [room] = services.ensure_rooms({"double": 1})["double"]
         hold = services.acquire_hold(rooms=[room], nights=nights(3, 2)).rooms[0].id
-        lapse(hold)
+        expire(hold)
     return hold
 
 

@@ -19,7 +19,7 @@ from locks.models import Allocation
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import events_of, lapse
+from tests.locks.helpers import events_of, expire
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(60)]
 
@@ -89,7 +89,7 @@ def test_who_waits_for_the_row_is_judged_by_the_time_when_they_have_it(
 def test_a_hold_that_is_being_expired_is_expired_for_its_owner(
     in_hotel: Hotel, hold: Hold, what: str
 ) -> None:
-    lapse(hold.id)
+    expire(hold.id)
     with transaction.atomic():
         assert services.expire_holds(ids=[hold.id]) == [hold.id]
         # It was live when its owner asked: the row that is seen until this ends says so.

@@ -32,7 +32,7 @@ from locks.holds import Hold
 from locks.models import AllocationStatus
 from locks.nights import Nights
 from tenants.errors import DomainError
-from tests.locks.helpers import lapse
+from tests.locks.helpers import expire
 from tests.races.overlaps import OVERLAPS
 
 HORIZON = 12
@@ -181,7 +181,7 @@ class Life(RuleBasedStateMachine):
     def let_it_lapse(self, hold: Hold | None) -> None:
         if hold is not None:
             self.expected[hold].lapsed = True
-            lapse(hold.id)
+            expire(hold.id)
 
     @rule()
     def sweep(self) -> None:

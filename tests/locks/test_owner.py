@@ -22,7 +22,7 @@ from locks.nights import Nights
 from tenants.context import Actor, actor_context, hotel_context
 from tenants.models import DueItem, Hotel
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import events_of, lapse
+from tests.locks.helpers import events_of, expire
 
 pytestmark = pytest.mark.django_db
 
@@ -123,7 +123,7 @@ def test_a_fence_from_before_is_stale(hold: Hold) -> None:
 
 
 def test_a_lapsed_hold_can_only_be_released(hold: Hold) -> None:
-    lapse(hold.id)
+    expire(hold.id)
     with pytest.raises(HoldExpired):
         services.extend_hold(hold.id, token=hold.token)
     with pytest.raises(HoldExpired):
@@ -144,7 +144,7 @@ def test_a_token_that_was_used_up_is_told_what_became_of_the_hold(hold: Hold, gr
 
 
 def test_a_group_is_confirmed_whole_or_not_at_all(group: Hold) -> None:
-    lapse(group.rooms[1].id)
+    expire(group.rooms[1].id)
     with pytest.raises(HoldExpired):
         services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert not Allocation.objects.filter(status="confirmed").exists()
@@ -185,7 +185,7 @@ def test_what_the_database_tells_the_trail_is_registered(rooms: list[int], night
     first = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     services.extend_hold(first.id, token=first.token)
     services.release_hold(first.id, token=first.token)
-    lapse(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
+    expire(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
     second = services.acquire_hold(rooms=rooms[:1], nights=nights(1), reference="B-1")
     services.confirm_hold(second.id, token=second.token, fencing_token=fencing_token(second))
     told = list(Event.objects.filter(event__startswith="hold."))

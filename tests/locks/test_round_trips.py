@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from locks import services
 from locks.holds import Hold
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import lapse
+from tests.locks.helpers import expire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,6 +40,6 @@ def test_a_hold_s_whole_life_is_one_round_trip_a_step(rooms: list[int], nights: 
 
 
 def test_what_has_lapsed_gives_way_in_the_same_round_trip(rooms: list[int], nights: SomeNights) -> None:
-    lapse(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
+    expire(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
     acquire = statements(lambda: services.acquire_hold(rooms=rooms[:1], nights=nights(1)))
     assert acquire == ["SELECT locks_acquire"]

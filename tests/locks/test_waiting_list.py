@@ -24,7 +24,7 @@ from locks.waiting_list.services import NewEntry, cancel_entry, claim_offer, cre
 from tenants.context import Actor, actor_context
 from tenants.models import DueItem
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import events_of, lapse, work
+from tests.locks.helpers import events_of, expire, run_due_tasks
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ def test_room_that_becomes_free_is_offered_to_the_oldest_entry(
     first, second = (create(nights(1, 3), room_type="double") for _ in range(2))
     assert [status_of(first), status_of(second)] == ["waiting", "waiting"]
     services.release_hold(all_held[1].id, token=all_held[1].token)
-    work()
+    run_due_tasks()
     assert [status_of(first), status_of(second)] == ["offered", "waiting"]
     assert first.hold_id is not None
     offer = selectors.get_hold(first.hold_id)
@@ -97,7 +97,7 @@ def test_acquire_of_a_room_with_an_expired_hold_offers_it_to_the_waiting_list(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room=all_held[0].rooms[0].room_id)
-    lapse(all_held[0].id)
+    expire(all_held[0].id)
     with actor_context(OTHER_KEY), pytest.raises(RoomUnavailable):
         services.acquire_hold(rooms=[all_held[0].rooms[0].room_id], nights=nights(1, 3))
     assert status_of(entry) == "offered"
@@ -112,7 +112,7 @@ def test_entry_that_a_room_can_t_serve_on_all_nights_does_not_block_other_client
     services.release_hold(all_held[0].id, token=all_held[0].token)
     with actor_context(OTHER_KEY):
         assert services.acquire_hold(rooms=[room], nights=nights(1, 3)).status == "held"
-    work()
+    run_due_tasks()
     assert status_of(longer) == "waiting"
 
 
@@ -135,7 +135,7 @@ def test_every_operation_that_frees_a_room_leads_to_an_offer(
         case "release" | "group":
             services.release_hold(allocation, token=hold.token)
         case "expiry":
-            lapse(allocation)
+            expire(allocation)
             services.expire_holds(ids=[allocation])
         case "force":
             services.force_release_hold(allocation, reason="no-show")
@@ -147,7 +147,7 @@ def test_every_operation_that_frees_a_room_leads_to_an_offer(
             services.move_allocation(allocation, room=rooms[2], nights=some)
         case "service":
             services.reopen_room(allocation)
-    work()
+    run_due_tasks()
     assert status_of(entry) == "offered"
 
 
@@ -156,15 +156,15 @@ def test_offer_that_expires_is_followed_by_an_offer_to_the_next_entry(
 ) -> None:
     first, second = (create(nights(1, 3), room_type="double") for _ in range(2))
     services.release_hold(all_held[0].id, token=all_held[0].token)
-    work()
+    run_due_tasks()
     status_of(first)
-    lapse(first.hold_id)  # type: ignore[arg-type]
+    expire(first.hold_id)  # type: ignore[arg-type]
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE public.tenants_dueitem SET claim_at = now(), due_at = now() WHERE item_id = %s",
             [first.hold_id],
         )
-    work()
+    run_due_tasks()
     assert [status_of(first), status_of(second)] == ["expired", "offered"]
     assert len(events_of("waiting_list.offer_expired")) == 1
     with actor_context(KEY), pytest.raises(OfferExpired):
@@ -178,7 +178,7 @@ def test_claim_offer_returns_the_token_once_and_an_ordinary_hold(
     with actor_context(KEY), pytest.raises(NoOpenOffer):
         claim_offer(entry.id)
     services.release_hold(all_held[0].id, token=all_held[0].token)
-    work()
+    run_due_tasks()
     with actor_context(OTHER_KEY), pytest.raises(WaitingListEntryNotFound):
         claim_offer(entry.id)
     with actor_context(KEY):
@@ -199,13 +199,13 @@ def test_cancel_entry_with_an_offer_offers_the_room_to_the_next_entry(
 ) -> None:
     first, second = (create(nights(1, 3), room_type="double") for _ in range(2))
     services.release_hold(all_held[0].id, token=all_held[0].token)
-    work()
+    run_due_tasks()
     with actor_context(OTHER_KEY), pytest.raises(WaitingListEntryNotFound):
         cancel_entry(first.id)
     with actor_context(KEY):
         cancel_entry(first.id)
         cancel_entry(first.id)
-    work()
+    run_due_tasks()
     assert [status_of(first), status_of(second)] == ["cancelled", "offered"]
 
 
@@ -219,7 +219,7 @@ def test_room_that_becomes_free_for_many_nights_is_offered_to_several_entries(
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 6))
     entries = [create(nights(start, 2), room=rooms[0]) for start in (1, 2, 3, 5)]
     services.release_hold(hold.id, token=hold.token)
-    work()
+    run_due_tasks()
     assert [status_of(entry) for entry in entries] == ["offered", "waiting", "offered", "offered"]
 
 
@@ -229,10 +229,10 @@ def test_room_that_is_too_small_is_not_offered(rooms: list[int], nights: SomeNig
     holds = {room: services.acquire_hold(rooms=[room], nights=nights(1, 1)) for room in [*rooms, large_room]}
     family = create(nights(1, 1), room_type="double", guests=4)
     services.release_hold(holds[rooms[0]].id, token=holds[rooms[0]].token)
-    work()
+    run_due_tasks()
     assert status_of(family) == "waiting"
     services.release_hold(holds[large_room].id, token=holds[large_room].token)
-    work()
+    run_due_tasks()
     assert status_of(family) == "offered"
 
 
@@ -281,7 +281,7 @@ def test_confirming_an_offer_without_claiming_it_sets_the_entry_to_claimed(
     with actor_context(staff):
         entry = create_entry(NewEntry(nights=nights(1, 3), room_type="double"))
         services.release_hold(all_held[0].id, token=all_held[0].token)
-        work()
+        run_due_tasks()
         status_of(entry)
         offer = selectors.get_hold(entry.hold_id)  # type: ignore[arg-type]
         services.confirm_hold(offer.id, token=None, fencing_token=offer.fencing_token or 0)
@@ -293,9 +293,9 @@ def test_room_that_is_created_or_enlarged_is_offered_to_the_waiting_list(
 ) -> None:
     first, family = (create(nights(1, 3), room_type="double", guests=guests) for guests in (1, 2))
     new = services.create_room(services.NewRoom(number="301", room_type="double", capacity=1))
-    work()
+    run_due_tasks()
     assert [status_of(first), status_of(family)] == ["offered", "waiting"]
     services.force_release_hold(first.hold_id, reason="guest called")  # type: ignore[arg-type]
     services.change_room(new, changes={"capacity": 4})
-    work()
+    run_due_tasks()
     assert status_of(family) == "offered"

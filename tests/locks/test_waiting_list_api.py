@@ -12,7 +12,7 @@ from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.conftest import ALPHA_HOST
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import work
+from tests.locks.helpers import run_due_tasks
 from tests.locks.test_api import dates
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ def test_entry_can_be_created_offered_claimed_and_confirmed(
     before_offer = api.post(f"{LIST}{first['id']}/claim/")
     assert (before_offer.status_code, before_offer.json()["type"]) == (409, "/problems/no-open-offer")
     services.release_hold(holds[0].id, token=holds[0].token)
-    work()
+    run_due_tasks()
     offered = api.get(f"{LIST}{first['id']}/").json()
     assert (offered["status"], offered["position"]) == ("offered", None)
     assert api.get(f"/api/v1/locks/{offered['hold']}/").json()["status"] == "held"

@@ -16,7 +16,7 @@ from locks.webhooks.publishing import publish_expiring_holds
 from locks.webhooks.services import create_webhook
 from tenants.models import DueItem
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import due, send_due, work
+from tests.locks.helpers import due_ids, run_due_tasks, send_due_deliveries
 from tests.locks.receiver import Receiver, verify
 
 pytestmark = pytest.mark.django_db
@@ -33,9 +33,9 @@ def test_creation_and_confirmation_of_a_hold_are_sent_with_valid_signatures(
 ) -> None:
     _webhook, secret = webhook_and_secret
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2), session="c7f1", reference="WEB-1")
-    send_due()  # Events of the same millisecond may be sent in any order.
+    send_due_deliveries()  # Events of the same millisecond may be sent in any order.
     services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
-    send_due()
+    send_due_deliveries()
     assert receiver.event_types == ["hold.created", "hold.confirmed"]
     assert all(verify(secret, headers, body) for headers, body in receiver.requests)
     headers, body = receiver.requests[0]
@@ -60,7 +60,7 @@ def test_creation_and_confirmation_of_a_hold_are_sent_with_valid_signatures(
     assert hold.token is not None
     assert hold.token.encode() not in b"".join(body for _headers, body in receiver.requests)
     assert receiver.bodies[1]["data"]["status"] == "confirmed"
-    assert due("webhook") == []
+    assert due_ids("webhook") == []
 
 
 def test_data_of_sent_events_has_the_properties_of_the_openapi_description(
@@ -69,8 +69,8 @@ def test_data_of_sent_events_has_the_properties_of_the_openapi_description(
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     create_entry(NewEntry(nights=nights(1), room=rooms[0]))
     services.move_allocation(hold.id, room=rooms[1], nights=nights(1))
-    work()
-    send_due()
+    run_due_tasks()
+    send_due_deliveries()
     data_by_type = {body["type"]: body["data"] for body in receiver.bodies}
     assert {"hold.created", "stay.moved", "waiting_list.offered"} == data_by_type.keys()
     for event_type, data in data_by_type.items():
@@ -93,7 +93,7 @@ def test_events_of_groups_expiries_and_forced_releases_are_sent(
             "UPDATE locks_allocation SET expires_at = now() - interval '1 s' WHERE id = %s", [lapsed.id]
         )
     services.expire_holds(ids=[lapsed.id])
-    send_due()
+    send_due_deliveries()
     assert sorted(receiver.event_types) == ["hold.created"] * 4 + ["hold.expired"] + ["hold.released"] * 3
 
 
@@ -103,7 +103,7 @@ def test_stay_moved_contains_the_old_and_the_new_room_and_dates(
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2), reference="WEB-1")
     moved = services.move_allocation(hold.id, room=rooms[1], nights=nights(4))
     services.move_allocation(hold.id, room=rooms[1], nights=nights(5))
-    send_due()
+    send_due_deliveries()
     first, second = (body["data"] for body in receiver.bodies if body["type"] == "stay.moved")
     assert (first["hold"], first["reference"], first["status"]) == (str(hold.id), "WEB-1", "held")
     assert (first["room"], first["number"], first["fencing_token"]) == (rooms[1], "102", moved.fencing_token)
@@ -129,7 +129,7 @@ def test_move_that_fails_sends_no_event(
     services.acquire_hold(rooms=rooms[1:2], nights=nights(1))
     with pytest.raises(RoomUnavailable):
         services.move_allocation(hold.id, room=rooms[1], nights=nights(1))
-    send_due()
+    send_due_deliveries()
     assert "stay.moved" not in receiver.event_types
 
 
@@ -143,7 +143,7 @@ def test_stay_cancelled_is_sent_for_cancellations_by_the_owner_and_by_staff(
             services.cancel_confirmed_hold(hold.id, token=hold.token)
         else:
             services.cancel_stay(hold.id)
-    send_due()
+    send_due_deliveries()
     cancelled = [body["data"] for body in receiver.bodies if body["type"] == "stay.cancelled"]
     assert sorted((data["room"], data["status"]) for data in cancelled) == [
         (room, "cancelled") for room in rooms[:2]
@@ -156,7 +156,7 @@ def test_acquire_that_is_rolled_back_sends_no_event(
     with transaction.atomic():
         services.acquire_hold(rooms=rooms[:1], nights=nights(1))
         transaction.set_rollback(True)
-    send_due()
+    send_due_deliveries()
     assert (receiver.requests, WebhookDelivery.objects.count()) == ([], 0)
 
 
@@ -167,7 +167,7 @@ def test_webhook_receives_only_the_events_it_subscribes_to(
     create_webhook(url=receiver.url, event_types=["hold.created"], active=False)
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     services.release_hold(hold.id, token=hold.token)
-    send_due()
+    send_due_deliveries()
     assert receiver.event_types == ["hold.released"]
 
 
@@ -177,8 +177,8 @@ def test_waiting_list_offered_contains_the_entry_and_no_token(
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     entry = create_entry(NewEntry(nights=nights(1), room=rooms[0], reference="WEB-7"))
     services.release_hold(hold.id, token=hold.token)
-    work()
-    send_due()
+    run_due_tasks()
+    send_due_deliveries()
     [offer] = [body["data"] for body in receiver.bodies if body["type"] == "waiting_list.offered"]
     assert (offer["waiting_list_entry"], offer["reference"], offer["room"]) == (
         str(entry.id),
@@ -203,7 +203,7 @@ def test_hold_expiring_soon_is_sent_once_per_expiry_and_again_after_an_extension
                 [seconds, hold.id],
             )
 
-    publish_expiring_holds(due("expiring"))
+    publish_expiring_holds(due_ids("expiring"))
     [item] = DueItem.objects.filter(kind="expiring")
     assert hold.expires_at is not None
     assert item.due_at == hold.expires_at - datetime.timedelta(seconds=policy.EXPIRY_WARNING_SECONDS)

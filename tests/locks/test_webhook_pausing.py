@@ -17,7 +17,7 @@ from locks.webhooks.services import create_webhook, update_webhook
 from tenants.context import hotel_context
 from tenants.models import DueItem, Hotel
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import due_now, send_due
+from tests.locks.helpers import make_deliveries_due, send_due_deliveries
 from tests.locks.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def webhook(receiver: Receiver, rooms: list[int], nights: SomeNights) -> Webhook
     receiver.responses = [503]
     for room in rooms[:2]:
         services.acquire_hold(rooms=[room], nights=nights(1))
-    send_due()
+    send_due_deliveries()
     receiver.requests.clear()
     receiver.responses = [204]
     webhook.refresh_from_db()
@@ -54,7 +54,7 @@ def test_pending_deliveries_are_paused_while_the_webhook_is_off_and_sent_when_it
     assert not Failure.objects.exists()
     turn(webhook, on=True)
     assert set(WebhookDelivery.objects.values_list("attempts", "error")) == {(0, None)}
-    send_due()
+    send_due_deliveries()
     assert statuses() == ["sent", "sent"]
     assert receiver.event_types == ["hold.created", "hold.created"]
 
@@ -65,7 +65,7 @@ def test_events_that_occur_while_the_webhook_is_off_are_not_sent_later(
     turn(webhook, on=False)
     services.acquire_hold(rooms=rooms[2:], nights=nights(1))
     turn(webhook, on=True)
-    send_due()
+    send_due_deliveries()
     assert len(receiver.requests) == 2
 
 
@@ -73,8 +73,8 @@ def test_deliver_of_a_delivery_written_while_the_webhook_was_turned_off_pauses_i
     receiver: Receiver, webhook: Webhook
 ) -> None:
     Webhook.objects.update(active=False)  # after the deliveries were written
-    due_now()
-    send_due()
+    make_deliveries_due()
+    send_due_deliveries()
     assert (receiver.requests, statuses()) == ([], ["paused", "paused"])
     assert not DueItem.objects.filter(kind="webhook").exists()
 
@@ -104,7 +104,7 @@ def test_delivery_that_failed_before_the_webhook_was_turned_off_stays_in_the_dea
     receiver.responses = [204]
     turn(webhook, on=True)
     make_final_webhook_attempt.apply(args=[str(delivery.id)])
-    send_due()
+    send_due_deliveries()
     assert statuses() == ["sent", "sent"]
 
 
@@ -119,7 +119,7 @@ def test_no_delivery_stays_paused_when_a_worker_pauses_it_while_the_webhook_is_t
 ) -> None:
     """A worker has read that the webhook is off and waits for its row lock, while a user turns the webhook on."""
     Webhook.objects.update(active=False)
-    due_now()
+    make_deliveries_due()
     [delivery, _other] = WebhookDelivery.objects.order_by("id")
 
     def run_worker() -> None:
@@ -143,5 +143,5 @@ def test_no_delivery_stays_paused_when_a_worker_pauses_it_while_the_webhook_is_t
                 )
                 [is_waiting] = cursor.fetchone()
     worker.join()
-    send_due()
+    send_due_deliveries()
     assert "paused" not in statuses()

@@ -21,7 +21,7 @@ from tenants.context import platform_context
 from tenants.models import DueItem
 from tenants.tasks import tick
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import due, due_now, events_of, send_due
+from tests.locks.helpers import due_ids, events_of, make_deliveries_due, send_due_deliveries
 from tests.locks.receiver import Receiver, verify
 
 pytestmark = pytest.mark.django_db
@@ -44,14 +44,14 @@ def test_deliver_after_a_failed_attempt_sends_the_same_webhook_id_again(
     webhook, secret = webhook_and_secret
     receiver.responses = [answer, 200]
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
-    send_due()
+    send_due_deliveries()
     [delivery] = WebhookDelivery.objects.all()
     assert (delivery.status, delivery.attempts, len(receiver.requests)) == ("pending", 1, 1)
     assert delivery.error
     webhook.refresh_from_db()
     assert Webhook.objects.get().failing_since
-    due_now()
-    send_due()
+    make_deliveries_due()
+    send_due_deliveries()
     delivery.refresh_from_db()
     webhook.refresh_from_db()
     assert (delivery.status, delivery.attempts) == ("sent", 2)
@@ -79,10 +79,10 @@ def test_deliver_during_the_backoff_sends_no_request(
     receiver.responses = [500]
     for room in rooms:
         services.acquire_hold(rooms=[room], nights=nights(1))
-    send_due()
+    send_due_deliveries()
     assert len(receiver.requests) == 1
     assert sorted(WebhookDelivery.objects.values_list("attempts", flat=True)) == [0, 0, 1]
-    assert due("webhook") == []
+    assert due_ids("webhook") == []
     assert DueItem.objects.filter(kind="webhook").count() == 3
 
 
@@ -100,7 +100,7 @@ def test_deliver_follows_the_retry_schedule_until_only_the_final_attempt_is_left
                 "SELECT due_at - now() FROM public.tenants_dueitem WHERE item_id = %s", [delivery.id]
             )
             delays.append(cursor.fetchone()[0].total_seconds())
-        due_now()
+        make_deliveries_due()
     assert all(
         expected <= delay <= expected * 1.11 + 2
         for expected, delay in zip(policy.RETRY_DELAYS, delays, strict=True)
@@ -118,7 +118,7 @@ def test_final_attempt_that_fails_is_kept_in_the_dead_letter_queue_and_can_be_re
     WebhookDelivery.objects.update(attempts=len(policy.RETRY_DELAYS))
     make_final_webhook_attempt.apply(args=[str(delivery.id)])
     delivery.refresh_from_db()
-    assert (delivery.status, due("webhook")) == ("failed", [])
+    assert (delivery.status, due_ids("webhook")) == ("failed", [])
     [failure] = Failure.objects.all()
     assert (failure.name, failure.payload["args"]) == (
         "locks.tasks.make_final_webhook_attempt",
@@ -143,10 +143,10 @@ def test_send_webhook_deliveries_enqueues_the_final_attempt_as_a_separate_task(
     WebhookDelivery.objects.update(attempts=len(policy.RETRY_DELAYS))
     enqueued: list[str] = []
     monkeypatch.setattr(make_final_webhook_attempt, "try_delay", enqueued.append)
-    ids = [str(delivery_id) for delivery_id in due("webhook")]
+    ids = [str(delivery_id) for delivery_id in due_ids("webhook")]
     send_webhook_deliveries(ids)
     assert enqueued == ids
-    assert due("webhook") == []  # It is due again later, because the task may be lost.
+    assert due_ids("webhook") == []  # It is due again later, because the task may be lost.
     assert DueItem.objects.filter(kind="webhook").count() == 1
 
 
@@ -156,14 +156,14 @@ def test_response_410_gone_disables_the_webhook_and_pauses_its_deliveries(
     receiver.responses = [410]
     for room in rooms:
         services.acquire_hold(rooms=[room], nights=nights(1))
-    send_due()
+    send_due_deliveries()
     webhook_and_secret[0].refresh_from_db()
     assert not webhook_and_secret[0].active
     [event] = events_of("webhook.disabled")
     assert event.data == {"host": "127.0.0.1", "reason": "gone"}
     assert set(WebhookDelivery.objects.values_list("status", flat=True)) == {"paused"}
-    due_now()
-    send_due()
+    make_deliveries_due()
+    send_due_deliveries()
     assert len(receiver.requests) == 1
     assert not DueItem.objects.filter(kind="webhook").exists()
 
@@ -175,7 +175,7 @@ def test_webhook_that_fails_for_days_is_disabled(
     services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     with connection.cursor() as cursor:
         cursor.execute("UPDATE locks_webhook SET failing_since = now() - interval '4 days'")
-    send_due()
+    send_due_deliveries()
     webhook_and_secret[0].refresh_from_db()
     assert not webhook_and_secret[0].active
     update_webhook(webhook_and_secret[0], changes={"active": True})
@@ -216,4 +216,4 @@ def test_tick_dispatches_due_deliveries_to_a_worker(
     with platform_context():
         assert tick() >= 1
     assert receiver.event_types == ["hold.created"]
-    assert due("webhook") == []
+    assert due_ids("webhook") == []

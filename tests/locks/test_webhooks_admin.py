@@ -19,7 +19,7 @@ from tenants.models import Hotel, User
 from tenants.scopes import Role
 from tests.conftest import ALPHA_HOST
 from tests.locks.conftest import SomeNights
-from tests.locks.helpers import send_due
+from tests.locks.helpers import send_due_deliveries
 from tests.locks.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
@@ -174,7 +174,7 @@ def test_error_of_a_delivery_is_shown_in_the_language_of_the_reader(
             make_final_attempt(delivery.id)
     else:
         receiver.responses = [answer]
-        send_due()
+        send_due_deliveries()
     for language, text in messages.items():
         for page in ("", f"{delivery.id}/change/"):
             response = staff.get(
@@ -187,7 +187,7 @@ def test_audit_trail_shows_in_the_language_of_the_reader_why_a_webhook_was_disab
     staff: Client, receiver: Receiver, pending_delivery: None
 ) -> None:
     receiver.responses = [410]
-    send_due()
+    send_due_deliveries()
     for language, text in (
         ("en", "was turned off: its server responded with 410 Gone"),
         ("es", "se desactivó: su servidor respondió 410 Gone"),
