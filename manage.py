@@ -40,7 +40,10 @@ def main() -> None:
     except ImportError:
         python = HOME / "venv" / "bin" / "python"
         if not python.exists() or Path(sys.prefix) == HOME / "venv":
-            sys.exit("Django is not installed for this Python. Run `make run`, which installs all packages.")
+            sys.exit(
+                "Django is not installed for this Python. In development, run `make run`, which installs all packages. "
+                "In production, run `pip install --require-hashes -r requirements/production.txt`."
+            )
         os.execv(python, [str(python), *sys.argv])  # noqa: S606 - runs the same command with the Python that has Django
     try:
         if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT and not uses_other_servers():

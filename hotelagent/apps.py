@@ -8,7 +8,7 @@ class HotelagentConfig(AppConfig):
     def ready(self) -> None:
         # Every process that sends tasks must import our Celery application, or Celery would use its default broker. The
         # import is not in `hotelagent/__init__.py`, because that module is loaded before wsgi.py sets the settings.
-        from hotelagent import celery, checks  # noqa: F401, PLC0415 - the checks register themselves
+        from hotelagent import celery, checks, deployment_checks  # noqa: F401, PLC0415 - the checks register themselves
         from hotelagent.core import telemetry  # noqa: PLC0415 - needs the settings
 
         telemetry.start()

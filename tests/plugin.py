@@ -31,6 +31,7 @@ SLOWEST = (
     "tenants/test_migrate_killed.py",
     "isolation/test_tls.py",
     "embedded/test_postgres.py",
+    "deploy/test_ten_lines.py",
     "interfaces/test_production_settings.py",
     "tenants/test_owner_without_createrole.py",
     "chaos/test_beat.py",

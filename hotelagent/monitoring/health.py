@@ -8,7 +8,7 @@ hung for minutes (gunicorn does not detect a hung thread, and the thread is lost
 and a metrics directory that is no longer writable.
 
 `/health/ready` tells whether this process can handle requests at the moment. It checks the database on the runtime
-connection, Redis, and whether all migrations are applied.
+connection, Redis, whether all migrations are applied, and whether the static files are collected.
 
 `/metrics` requires `Authorization: Bearer <METRICS_TOKEN>`. Without that setting, only requests from this machine are
 answered.

@@ -1,4 +1,4 @@
-"""Checks of what a process needs to handle requests: the database, its migrations, the routing table and Redis.
+"""Checks of what a process needs to handle requests: database, migrations, routing table, Redis and static files.
 
 Each check has a time limit.
 """
@@ -11,6 +11,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 import redis
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -27,7 +28,7 @@ MIGRATIONS_CACHE_SECONDS = 60.0
 # does not block a thread of the web server. The check of the next probe waits behind the one that hangs, and times out.
 _executors = {
     name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ready-{name}")
-    for name in ("database", "migrations", "routing", "redis")
+    for name in ("database", "migrations", "routing", "redis", "static")
 }
 _migrations_checked_at = float("-inf")
 
@@ -39,6 +40,7 @@ def check_parts() -> dict[str, str]:
         "migrations": _check_migrations,
         "routing": _check_routing,
         "redis": _check_redis,
+        "static": _check_static_files,
     }
     futures = {name: _executors[name].submit(check) for name, check in checks.items()}
     deadline = time.monotonic() + TIMEOUT_SECONDS
@@ -114,4 +116,11 @@ def _check_redis() -> str:
         return f"not reachable ({type(error).__name__})"
     finally:
         client.close()
+    return OK
+
+
+def _check_static_files() -> str:
+    """Check that this process has the manifest of the static files. Without it, pages of the admin fail."""
+    if getattr(staticfiles_storage, "hashed_files", None) == {}:
+        return "not collected; run `manage.py collectstatic` and restart"
     return OK

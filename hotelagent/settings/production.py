@@ -38,6 +38,9 @@ DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY")
 # HotelMiddleware responds with 404 to hosts that belong to no hotel, so Django need not know the hosts.
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
+# One proxy, which ends TLS, is assumed. With 0, the IP address of all clients would be that of the proxy: their rate
+# limits would be shared, and a few wrong passwords would lock an account for everyone. A check reports the assumption.
+TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=1)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register  # noqa: A004
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db import Error as DatabaseError
+from django.db.backends.utils import CursorWrapper
 
 from tenants.context import platform_context
 from tenants.database.backend.base import REFUSED_OPTIONS
 from tenants.database.connections import allows_plaintext, direct_connection, is_local
+from tenants.database.logins import RUNTIME_SETTINGS
 
 ENGINE = "tenants.database.backend"
 DIRECT = "DATABASE_DIRECT_URL"
@@ -159,14 +162,12 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
     try:
         with platform_context(), connection.cursor() as cursor:
             cursor.execute(
-                "SELECT session_user, rolsuper, rolbypassrls, current_setting('statement_timeout'),"
-                " current_setting('idle_in_transaction_session_timeout'), current_setting('jit'), current_database()"
+                "SELECT session_user, rolsuper, rolbypassrls, current_database()"
                 " FROM pg_catalog.pg_roles WHERE rolname = session_user"
             )
-            login, is_superuser, bypasses_rls, statement_timeout, idle_timeout, jit, database = (
-                cursor.fetchone()
-            )
-            time_zone = cursor.connection.time_zone_override
+            login, is_superuser, bypasses_rls, database = cursor.fetchone()
+            missing = _missing_session_settings(cursor)
+            stored = _stored_settings(cursor)
     except DatabaseError as error:
         return [Error(f"{RUNTIME}: the connection failed: {error}", id="tenants.E026")]
     messages: list[CheckMessage] = []
@@ -178,34 +179,79 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
                 id="tenants.E027",
             )
         )
-    for setting, value, recommended in (
-        ("statement_timeout", statement_timeout, "15s"),
-        ("idle_in_transaction_session_timeout", idle_timeout, "10s"),
-    ):
-        if value == "0":
-            messages.append(
-                Warning(
-                    f"{RUNTIME}: {setting} is not set, so a request that hangs can hold its locks forever.",
-                    hint=f"Run `manage.py migrate`, or: ALTER ROLE \"{login}\" SET {setting} TO '{recommended}';",
-                    id="tenants.W021",
-                )
-            )
-    if time_zone:
-        messages.append(
-            Warning(
-                f"{RUNTIME}: the server's time zone is not {time_zone}, so each statement has to set it.",
-                hint=f"ALTER ROLE \"{login}\" SET timezone TO '{time_zone}';",
-                id="tenants.W022",
-            )
+    # A session gets the settings of its login when it starts. The pooler may have started it before `migrate` set them.
+    outdated = [setting.name for setting in missing if setting.name in stored]
+    messages += [
+        Warning(
+            f"{RUNTIME}: {setting.consequence}.",
+            hint=f'Run `manage.py migrate`, or: ALTER ROLE "{login}" IN DATABASE "{database}" SET {setting.name} TO '
+            f"'{setting.value}';",
+            id=setting.check_id,
         )
-    if jit == "on":
+        for setting in missing
+        if setting.name not in outdated
+    ]
+    if outdated:
         messages.append(
-            Warning(
-                f"{RUNTIME}: `jit` is on, so PostgreSQL may spend hundreds of milliseconds on compiling a statement.",
-                hint=f'Run `manage.py migrate`, or: ALTER ROLE "{login}" IN DATABASE "{database}" SET jit TO off; '
-                "If this is already set, the pooler still uses connections that are older than the setting. "
-                "Close them: `RECONNECT` in PgBouncer's console.",
-                id="tenants.W023",
+            Info(
+                f"{RUNTIME}: the pooler still uses connections that are older than these settings of {login!r}: "
+                f"{', '.join(outdated)}.",
+                hint="Run `RECONNECT` in PgBouncer's console, or wait until the pooler replaces them (PgBouncer: "
+                "`server_lifetime`, one hour).",
+                id="tenants.I020",
             )
         )
     return messages
+
+
+@dataclass(frozen=True, slots=True)
+class _MissingSetting:
+    """A setting that the session of the runtime login lacks, and the check that reports it."""
+
+    name: str
+    value: str
+    consequence: str
+    check_id: str
+
+
+def _missing_session_settings(cursor: CursorWrapper) -> list[_MissingSetting]:
+    cursor.execute(
+        "SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout'),"
+        " current_setting('jit')"
+    )
+    *timeouts, jit = cursor.fetchone()
+    time_zone = cursor.connection.time_zone_override
+    missing = [
+        _MissingSetting(
+            name,
+            RUNTIME_SETTINGS[name],
+            f"{name} is not set, so a request that hangs can hold its locks forever",
+            "tenants.W021",
+        )
+        for name, value in zip(
+            ("statement_timeout", "idle_in_transaction_session_timeout"), timeouts, strict=True
+        )
+        if value == "0"
+    ]
+    if time_zone:
+        consequence = f"the server's time zone is not {time_zone}, so each statement has to set it"
+        missing.append(_MissingSetting("timezone", time_zone, consequence, "tenants.W022"))
+    if jit == "on":
+        consequence = "`jit` is on, so PostgreSQL may spend hundreds of milliseconds on compiling a statement"
+        missing.append(_MissingSetting("jit", RUNTIME_SETTINGS["jit"], consequence, "tenants.W023"))
+    return missing
+
+
+def _stored_settings(cursor: CursorWrapper) -> set[str]:
+    """Return the lowercase names of the settings that `migrate` stored for new sessions of the login."""
+    cursor.execute(
+        "SELECT unnest(s.setconfig) FROM pg_catalog.pg_db_role_setting s"
+        " JOIN pg_catalog.pg_roles r ON r.oid = s.setrole AND r.rolname = session_user"
+        " LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase"
+        " WHERE s.setdatabase = 0 OR d.datname = current_database() ORDER BY s.setdatabase"
+    )
+    stored = {}
+    for (entry,) in cursor.fetchall():
+        name, _equals, value = entry.partition("=")
+        stored[name.lower()] = value
+    return {name.lower() for name, value in RUNTIME_SETTINGS.items() if stored.get(name.lower()) == value}

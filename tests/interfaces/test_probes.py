@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 from hotelagent.monitoring import health, readiness
 from tenants import host_routing
@@ -77,11 +78,28 @@ def test_live_with_an_unwritable_metrics_directory_returns_503(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_ready_without_collected_static_files_returns_503_and_names_the_command(
+    probe: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = CompressedManifestStaticFilesStorage(location=tmp_path)
+    monkeypatch.setattr(readiness, "staticfiles_storage", storage)
+    response = probe.get("/health/ready")
+    assert response.status_code == 503
+    assert "collectstatic" in response.json()["parts"]["static"]
+    (tmp_path / "staticfiles.json").write_text(
+        '{"version": "1.1", "paths": {"a.css": "a.1.css"}, "hash": ""}'
+    )
+    collected = CompressedManifestStaticFilesStorage(location=tmp_path)
+    monkeypatch.setattr(readiness, "staticfiles_storage", collected)
+    assert probe.get("/health/ready").json()["parts"]["static"] == "ok"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_ready_returns_ok(probe: Client) -> None:
     response = probe.get("/health/ready")
     assert response.json() == {
         "status": "ok",
-        "parts": {"database": "ok", "migrations": "ok", "routing": "ok", "redis": "ok"},
+        "parts": {"database": "ok", "migrations": "ok", "routing": "ok", "redis": "ok", "static": "ok"},
     }
     assert response.status_code == 200
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hotelagent.settings.environment import Environment
+from tests.embedded import checkout as checkouts
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {
@@ -18,22 +19,82 @@ ENVIRONMENT = {
     "REDIS_URL": "redis://127.0.0.1:6379/0",
     "EMAIL_URL": "smtp+tls://user:password@smtp.example:587",
     "DEFAULT_FROM_EMAIL": "Hotels <no-reply@hotels.example>",
+    "TRUSTED_PROXY_HOPS": "1",
+    "PROMETHEUS_MULTIPROC_DIR": "/tmp",  # noqa: S108 - the check writes no metrics
 }
 
 
-def run_check(**environment: str) -> subprocess.CompletedProcess[str]:
+def manage(*arguments: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     inherited = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy"],
-        cwd=ROOT, env={**inherited, "DJANGO_SETTINGS_MODULE": "hotelagent.settings.production", **environment},
+        [sys.executable, "manage.py", *arguments],
+        cwd=folder, env={**inherited, "DJANGO_SETTINGS_MODULE": "hotelagent.settings.production", **environment},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
 
-def test_check_with_all_required_variables_reports_no_issues() -> None:
-    done = run_check(**ENVIRONMENT)
+def run_check(**environment: str) -> subprocess.CompletedProcess[str]:
+    return manage("check", "--deploy", folder=ROOT, environment=environment)
+
+
+def run_check_in(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return manage("check", "--deploy", folder=folder, environment=environment)
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the checkout with collected static files."""
+    folder = tmp_path_factory.mktemp("deployed")
+    checkouts.copy(folder)
+    done = manage("collectstatic", "--no-input", folder=folder, environment=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
-    assert "no issues" in done.stdout
+    return folder
+
+
+def test_check_with_all_required_variables_reports_no_issues(deployed: Path) -> None:
+    done = run_check_in(deployed, **ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", ["TRUSTED_PROXY_HOPS", "PROMETHEUS_MULTIPROC_DIR"])
+def test_check_without_an_assumed_variable_names_it(deployed: Path, name: str) -> None:
+    done = run_check_in(deployed, **{key: value for key, value in ENVIRONMENT.items() if key != name})
+    assert f"{name} is not set" in done.stderr
+    assert f"HINT: Set {name} to" in done.stderr
+
+
+def test_check_with_an_outdated_static_file_names_it(deployed: Path) -> None:
+    collected = deployed / ".hotelagent" / "static" / "hotelagent" / "icon.svg"
+    content = collected.read_bytes()
+    collected.write_bytes(b"<svg/>")
+    try:
+        done = run_check_in(deployed, **ENVIRONMENT)
+    finally:
+        collected.write_bytes(content)
+    assert done.returncode == 1
+    assert "hotelagent/icon.svg" in done.stderr
+    assert "collectstatic" in done.stderr
+
+
+def test_check_without_collected_static_files_reports_that_pages_fail(tmp_path: Path) -> None:
+    checkouts.copy(tmp_path)
+    done = run_check_in(tmp_path, **ENVIRONMENT)
+    assert done.returncode == 1
+    assert "The static files have not been collected" in done.stderr
+    assert "collectstatic" in done.stderr
+
+
+def test_check_with_another_version_of_a_package_names_it(deployed: Path) -> None:
+    pinned = deployed / "requirements" / "production.txt"
+    content = pinned.read_text()
+    pinned.write_text(content.replace("gunicorn==", "gunicorn==1.") + "\nno-such-package==1.0 \\\n")
+    try:
+        done = run_check_in(deployed, **ENVIRONMENT)
+    finally:
+        pinned.write_text(content)
+    assert "requirements/production.txt: gunicorn, no-such-package." in done.stderr
+    assert "pip install" in done.stderr
 
 
 def test_check_without_required_variables_names_them() -> None:
@@ -72,8 +133,8 @@ def test_value_that_begins_with_a_dollar_sign_is_taken_literally(
     assert Environment().str("METRICS_TOKEN") == value
 
 
-def test_check_with_a_secret_key_that_begins_with_a_dollar_sign_reports_no_issues() -> None:
-    done = run_check(**{**ENVIRONMENT, "SECRET_KEY": f"${ENVIRONMENT['SECRET_KEY']}"})
+def test_check_with_a_secret_key_that_begins_with_a_dollar_sign_reports_no_issues(deployed: Path) -> None:
+    done = run_check_in(deployed, **{**ENVIRONMENT, "SECRET_KEY": f"${ENVIRONMENT['SECRET_KEY']}"})
     assert done.returncode == 0, done.stderr
 
 

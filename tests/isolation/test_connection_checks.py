@@ -10,8 +10,11 @@ from django.conf import settings as django_settings
 from django.db import connection
 
 from tenants.checks import connections as checks
+from tenants.context import platform_context
+from tenants.database import quoting
 from tenants.database.backend.base import DatabaseWrapper
 from tenants.database.connections import database_settings
+from tenants.database.logins import RUNTIME_SETTINGS
 from tests import servers
 from tests.isolation.isolation_database import IsolationDatabase
 
@@ -73,7 +76,7 @@ def test_runtime_login_check_with_jit_on_reports_w023_and_the_statement_that_tur
     messages = checks.check_runtime_login(databases=DEFAULT)
     [message] = [message for message in messages if message.id == "tenants.W023"]
     statement = str(message.hint).partition("or: ")[2].partition(";")[0]
-    # The pooler's connection is older than the setting, so a new one is needed.
+    # A session gets the setting when it starts, so a new one is needed.
     runtime_settings = {**connection.settings_dict, **database_settings(connected.runtime_url, direct=False)}
     with psycopg.connect(connected.superuser_url, autocommit=True) as superuser:
         superuser.execute(statement.encode())
@@ -83,7 +86,31 @@ def test_runtime_login_check_with_jit_on_reports_w023_and_the_statement_that_tur
             assert "tenants.W023" not in ids(checks.check_runtime_login(databases=DEFAULT))
         finally:
             new.close()
-            superuser.execute(statement.replace("SET jit TO off", "RESET jit").encode())
+            superuser.execute(statement.replace("SET jit TO 'off'", "RESET jit").encode())
+
+
+def test_runtime_login_check_with_a_connection_older_than_the_settings_reports_i020_and_no_warning(
+    connected: IsolationDatabase,
+) -> None:
+    with (
+        platform_context(),
+        connection.cursor() as cursor,
+    ):  # opens the session before the settings are stored
+        cursor.execute("SELECT current_user, current_database()")
+        login, database = (quoting.identifier(name) for name in cursor.fetchone())
+    role = f"ALTER ROLE {login} IN DATABASE {database}"
+    before = {"tenants.W021", "tenants.W023"} & set(ids(checks.check_runtime_login(databases=DEFAULT)))
+    assert before  # the session lacks settings
+    with psycopg.connect(connected.superuser_url, autocommit=True) as superuser:
+        try:
+            for setting, value in RUNTIME_SETTINGS.items():
+                superuser.execute(f"{role} SET {setting} TO {quoting.literal(value)}".encode())
+            messages = checks.check_runtime_login(databases=DEFAULT)
+        finally:
+            superuser.execute(f"{role} RESET ALL".encode())
+    assert ids(messages) == ["tenants.I020"]
+    assert "jit" in messages[0].msg
+    assert "RECONNECT" in str(messages[0].hint)
 
 
 def test_connection_settings_check_with_unsupported_engine_and_options_reports_each_problem(

@@ -1,0 +1,99 @@
+"""A reverse proxy with TLS in front of a web server on this machine, and a client that connects to it."""
+
+import http.client
+import re
+import ssl
+from http.cookies import SimpleCookie
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlencode
+
+from hotelagent.embedded import ports
+from tests.certificates import Certificate
+from tests.web import QuietHandler
+
+
+class ReverseProxy(ThreadingHTTPServer):
+    """Passes requests on to the port `target` with the headers that `forwarded_headers` returns."""
+
+    def __init__(self, *, target: int, certificate: Certificate) -> None:
+        super().__init__((ports.LOOPBACK, 0), _Handler)
+        self.target = target
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate.chain, certificate.key)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def forwarded_headers(self, handler: BaseHTTPRequestHandler) -> dict[str, str]:
+        """Return the headers of README.md: Host is kept, and a client's X-Forwarded-For is replaced."""
+        own = {"X-Forwarded-Proto": "https", "X-Forwarded-For": handler.client_address[0]}
+        return {**dict(handler.headers.items()), **own}
+
+
+class _Handler(QuietHandler):
+    server: ReverseProxy
+
+    def _forward(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        upstream = http.client.HTTPConnection(ports.LOOPBACK, self.server.target, timeout=60)
+        upstream.request(self.command, self.path, body, self.server.forwarded_headers(self))
+        response = upstream.getresponse()
+        content = response.read()
+        self.send_response(response.status)
+        for name, value in response.getheaders():
+            if name.lower() not in {"connection", "transfer-encoding", "content-length", "server", "date"}:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        upstream.close()
+
+    do_GET = do_POST = _forward
+
+
+class Browser:
+    """An HTTPS client for one host that keeps cookies and does not follow redirects."""
+
+    def __init__(self, host: str, proxy: ReverseProxy, certificate: Certificate) -> None:
+        self.host, self.port = host, proxy.server_port
+        self.context = ssl.create_default_context(cafile=certificate.authority)
+        self.cookies: SimpleCookie = SimpleCookie()
+
+    def request(
+        self, method: str, path: str, form: dict[str, Any] | None = None
+    ) -> tuple[int, dict[str, str], str]:
+        """Return the status, the headers and the text of the response."""
+        connection = _LoopbackConnection(self.host, self.port, context=self.context, timeout=60)
+        headers = {"Host": self.host, "Referer": f"https://{self.host}{path}"}
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in self.cookies.items())
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        connection.request(method, path, urlencode(form) if form is not None else None, headers)
+        response = connection.getresponse()
+        text = response.read().decode(errors="replace")
+        for value in response.headers.get_all("Set-Cookie") or []:
+            self.cookies.load(value)
+        connection.close()
+        return response.status, dict(response.getheaders()), text
+
+    def log_in(self, username: str, password: str) -> tuple[int, dict[str, str], str]:
+        _status, _headers, page = self.request("GET", "/admin/login/")
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+        assert token, page
+        form = {
+            "username": username,
+            "password": password,
+            "next": "/admin/",
+            "csrfmiddlewaretoken": token[1],
+        }
+        return self.request("POST", "/admin/login/", form)
+
+
+class _LoopbackConnection(http.client.HTTPSConnection):
+    """Connects to this machine but verifies the certificate for the host name."""
+
+    def connect(self) -> None:
+        host, self.host = self.host, ports.LOOPBACK
+        http.client.HTTPConnection.connect(self)
+        self.host = host
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=host)  # type: ignore[attr-defined]

@@ -1,0 +1,81 @@
+"""Tests of the check that sends a request through the reverse proxy."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotelagent import deployment_checks
+from hotelagent.embedded import ports
+from tests import web
+from tests.certificates import Certificate
+from tests.deploy.reverse_proxy import ReverseProxy
+
+
+class SecurePages(web.QuietHandler):
+    """Responds as production does: a page over https, and a redirect to https over http."""
+
+    def do_GET(self) -> None:
+        if self.headers.get("X-Forwarded-Proto") == "https":
+            self.send_head(200)
+        else:
+            self.send_head(301, Location=f"https://{self.headers['Host']}{self.path}")
+
+
+class ForgetfulProxy(ReverseProxy):
+    """A reverse proxy that adds no headers."""
+
+    def forwarded_headers(self, handler: BaseHTTPRequestHandler) -> dict[str, str]:
+        return dict(handler.headers.items())
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Certificate:
+    settings.SECURE_SSL_REDIRECT = True
+    certificate = Certificate.make(tmp_path, name="localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+    return certificate
+
+
+@pytest.fixture
+def site() -> Iterator[int]:
+    with web.serving(web.listening(SecurePages)) as server:
+        yield server.server_port
+
+
+def check(proxy: ReverseProxy, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    monkeypatch.setattr(deployment_checks, "HTTPS_PORT", proxy.server_port)
+    with web.serving(proxy):
+        return deployment_checks.check_reverse_proxy()
+
+
+def test_check_of_a_proxy_that_sets_the_headers_reports_nothing(
+    site: int, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check(ReverseProxy(target=site, certificate=certificate), monkeypatch) == []
+
+
+def test_check_of_a_proxy_without_x_forwarded_proto_names_the_header(
+    site: int, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [message] = check(ForgetfulProxy(target=site, certificate=certificate), monkeypatch)
+    assert message.id == "hotelagent.E011"
+    assert "X-Forwarded-Proto" in message.hint
+
+
+def test_check_of_a_certificate_of_an_unknown_authority_reports_it(
+    site: int, certificate: Certificate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = Certificate.make(tmp_path, name="other")
+    monkeypatch.setenv("SSL_CERT_FILE", str(other.authority))
+    [message] = check(ReverseProxy(target=site, certificate=certificate), monkeypatch)
+    assert message.id == "hotelagent.W013"
+
+
+def test_check_before_the_first_start_reports_nothing(
+    certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployment_checks, "HTTPS_PORT", ports.find_free_port())
+    assert deployment_checks.check_reverse_proxy() == []
