@@ -9,17 +9,19 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import Conninfo
 
-_ENVIRONMENT = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
+#: The environment variables of libpq's parameters, as libpq itself lists them. Some parameters have none.
+_VARIABLES = {
+    option.keyword.decode(): option.envvar.decode() if option.envvar else None
+    for option in Conninfo.get_defaults()
+}
+#: Parameters that are secret and have no environment variable.
+_SECRETS_WITHOUT_VARIABLE = {
+    option.keyword.decode()
+    for option in Conninfo.get_defaults()
+    if option.dispchar == b"*" and not option.envvar
 }
 
 
@@ -33,18 +35,25 @@ def run(program: str, *arguments: str) -> str:
 
 
 def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
-    """Run the program for the database of the `default` connection and return its output.
+    """Run the program for the server of the `default` connection and return its output.
 
-    Call this inside `direct_connection()`. The password is passed in the environment, because every user of the
-    machine can read the arguments. Raises ImproperlyConfigured if no suitable version is installed, and ProgramFailed.
+    Call this inside `direct_connection()`. If the URL has several hosts, the program connects to the one that the
+    connection uses: another may be a standby whose data is older. Raises ImproperlyConfigured if no suitable version is
+    installed or a parameter cannot be passed, and ProgramFailed.
     """
-    params = connection.get_connection_params()
-    environment = {variable: str(params[key]) for key, variable in _ENVIRONMENT.items() if params.get(key)}
     connection.ensure_connection()
-    major = connection.connection.info.server_version // 10_000
+    info = connection.connection.info
+    environment, options = _connection_parameters()
+    if program != "pg_restore":  # it writes a script and does not connect
+        arguments = (*options, *arguments)
     result = subprocess.run(  # noqa: S603 - the program is found below, the arguments are ours
-        [find_program(program, major=major, tls=connection.connection.pgconn.ssl_in_use), *arguments],
-        env={**os.environ, **environment, "PGOPTIONS": ""},
+        [
+            find_program(
+                program, major=info.server_version // 10_000, tls=connection.connection.pgconn.ssl_in_use
+            ),
+            *arguments,
+        ],
+        env={**os.environ, **environment},
         input=stdin,
         capture_output=True,
         check=False,
@@ -52,6 +61,33 @@ def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
     if result.returncode:
         raise ProgramFailed(f"{program} failed: {result.stderr.decode(errors='replace').strip()}")
     return result.stdout
+
+
+def _connection_parameters() -> tuple[dict[str, str], list[str]]:
+    """Return environment variables and arguments with all parameters of the connection.
+
+    Every user of the machine can read the arguments, so secrets are only passed in environment variables.
+    """
+    info = connection.connection.info
+    parameters = {
+        **{name: str(value) for name, value in connection.get_connection_params().items() if value},
+        "host": info.host,
+        "hostaddr": info.hostaddr,
+        "port": str(info.port),
+    }
+    if secrets := sorted(parameters.keys() & _SECRETS_WITHOUT_VARIABLE):
+        raise ImproperlyConfigured(
+            f"DATABASE_DIRECT_URL has the parameters {', '.join(secrets)}, which cannot be passed to pg_dump without "
+            "showing them to all users of this machine. Use a key file without a password that only this user can read."
+        )
+    environment = {"PGOPTIONS": ""}
+    rest = {}
+    for name, value in parameters.items():
+        if variable := _VARIABLES.get(name):
+            environment[variable] = value
+        elif name in _VARIABLES:
+            rest[name] = value
+    return environment, [f"--dbname={make_conninfo(**rest)}"] if rest else []
 
 
 def find_program(program: str, *, major: int, tls: bool) -> str:

@@ -69,18 +69,33 @@ def ensure_schema() -> None:
             cursor.execute(MIGRATIONS_TABLE)
 
 
-def store_script(version: str) -> None:
-    """Dump the template schema and store its script with its schema version, in one transaction.
+def store_script() -> str:
+    """Dump the template schema, store its script with its schema version, and return the version.
 
-    Needs the direct connection. The update waits for hotels that are being provisioned from the old script (they hold
-    the row FOR SHARE), and later ones wait for it. A query for hotels that are behind, run after this function, thus
-    sees every hotel that was created from the old script.
+    Needs the direct connection. The schema version and the dump come from one snapshot, which exists on the server of
+    this connection only. So a dump of a standby with older data fails and is never stored.
+
+    The update waits for hotels that are being provisioned from the old script (they hold the row FOR SHARE), and later
+    ones wait for it. A query for hotels that are behind, run after this function, thus sees every hotel that was
+    created from the old script. Raises pgtools.ProgramFailed.
     """
-    script = build_script()
-    with platform_context(), transaction.atomic():
+    with platform_context(), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SELECT pg_export_snapshot()")
+        (snapshot,) = cursor.fetchone()
+        cursor.execute(f"SELECT app, name FROM {quoting.qualified_name(SCHEMA, 'django_migrations')}")  # noqa: S608
+        applied = cursor.fetchall()
+        script = build_script(f"--snapshot={snapshot}")
+        if missing := [f"{app}.{name}" for app, name in applied if f"'{app}', '{name}'" not in script]:
+            raise pgtools.ProgramFailed(
+                f"pg_dump returned a template schema without the migrations {', '.join(missing)}. "
+                "DATABASE_DIRECT_URL must lead to one server, and not to a standby."
+            )
+        version = compute_schema_version(applied)
         SchemaTemplate.objects.update_or_create(
             id=1, defaults={"script": script, "schema_version": version, "updated_at": Now()}
         )
+        return version
 
 
 def stored_version() -> str | None:
@@ -89,10 +104,10 @@ def stored_version() -> str | None:
         return SchemaTemplate.objects.values_list("schema_version", flat=True).first()
 
 
-def build_script() -> str:
+def build_script(*options: str) -> str:
     """Return the script that creates the tables and rows of the template schema under another name."""
     before, after, data = _dump_sections(
-        SCHEMA, "pre-data", "post-data", "data", options=["--rows-per-insert=1000"]
+        SCHEMA, "pre-data", "post-data", "data", options=["--rows-per-insert=1000", *options]
     )
     data = _SCHEMA_IN_DATA.sub(rf"\g<1>{PLACEHOLDER}.", data)
     # The rows come last: indexes are created on empty tables, and the tables have few rows.

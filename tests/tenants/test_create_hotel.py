@@ -2,7 +2,6 @@
 
 import threading
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -161,7 +160,7 @@ def test_value_in_the_template_that_equals_the_schema_name_is_not_replaced() -> 
     row = "('tenants', 'hotel_template', now())"
     sql.execute(f"INSERT INTO hotel_template.django_migrations (app, name, applied) VALUES {row}")
     with direct_connection(), platform_context():
-        schema_template.store_script(str(uuid4()).replace("-", ""))
+        schema_template.store_script()
     hotel = services.create_hotel(slug="sol", name="Sol")
     names = sql.query(f"SELECT name FROM {hotel.schema}.django_migrations WHERE name LIKE 'hotel%'")
     assert names == [("hotel_template",)]

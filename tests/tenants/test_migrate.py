@@ -227,11 +227,11 @@ def test_hotel_created_during_a_migration_is_migrated_too(
     add_migration("locks", [ADD_FLOOR_NOTE])
     store_script = schema_template.store_script
 
-    def create_hotel_and_store_script(version: str) -> None:
+    def create_hotel_and_store_script() -> str:
         thread = threading.Thread(target=lambda: services.create_hotel(slug="late", name="Late"))
         thread.start()
         thread.join()
-        store_script(version)
+        return store_script()
 
     monkeypatch.setattr(schema_template, "store_script", create_hotel_and_store_script)
     assert "late" in migrate()["migrated"]
@@ -244,7 +244,7 @@ def test_store_script_waits_for_a_hotel_that_is_being_provisioned() -> None:
 
     def store() -> None:
         with direct_connection(), platform_context():
-            schema_template.store_script("0" * 32)
+            schema_template.store_script()
         stored.set()
 
     with direct_connection(), platform_context():

@@ -21,7 +21,7 @@ from tenants.database.logins import (
     login_exists,
 )
 from tenants.errors import DomainError
-from tenants.lifecycle import schema_template
+from tenants.lifecycle import pgtools, schema_template
 from tenants.lifecycle.fleet import migration_plan
 from tenants.lifecycle.fleet.migrate_hotels import FleetResult, migrate_hotels
 from tenants.lifecycle.fleet.migration_state import find_hotels_behind
@@ -155,7 +155,10 @@ class Command(django_migrate.Command):
             retry_on_lock_timeout(lambda: migrator.migrate(tenant))
         self.target_version = schema_template.compute_schema_version(migrator.applied(tenant))
         if migrator.plan or schema_template.stored_version() != self.target_version:
-            schema_template.store_script(self.target_version)
+            try:
+                self.target_version = schema_template.store_script()
+            except pgtools.ProgramFailed as error:
+                raise CommandError(str(error)) from error
 
     def _migrate_hotels(self) -> None:
         with platform_context():
@@ -261,7 +264,7 @@ class Command(django_migrate.Command):
     def _store_version(self, tenant: Tenant) -> None:
         version = schema_template.compute_schema_version(SchemaMigrator(tenant).applied(tenant))
         if tenant == schema_template.TEMPLATE_TENANT:
-            schema_template.store_script(version)
+            schema_template.store_script()
         with platform_context():
             Hotel.objects.filter(schema=tenant.schema).update(schema_version=version)
 
