@@ -1,4 +1,4 @@
-"""The audit trail in both admin sites: the list of events, and the history page of each object. It is read-only."""
+"""The read-only pages of the audit trail in both admin sites: the list of events, and the history of each object."""
 
 from typing import Any
 
@@ -55,9 +55,7 @@ class EventAdmin(ReadOnlyModelAdmin):
         "Search by the ID of a subject, request or actor, or by the beginning of an actor's name"
     )
     ordering = ["-id"]
-    paginator = (
-        InfinitePaginator  # the default paginator counts all events, which is slower than reading a page
-    )
+    paginator = InfinitePaginator  # the default paginator runs a slow COUNT over all events
     fields = [
         "at",
         "description_column",
@@ -78,7 +76,10 @@ class EventAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=pgettext_lazy("audit trail", "subject"))
     def subject_link(self, event: Event) -> SafeString | str:
-        """Return a link to the subject's page if the site has one. Users who can read the trail can view all models."""
+        """Return a link to the admin page of the event's subject, or its kind and id if there is no such page.
+
+        Permissions are not checked: users who can read the audit trail can view all models.
+        """
         model = self._models_by_subject_kind.get(event.subject_kind)
         if model is None or not event.subject_id:
             return event.subject

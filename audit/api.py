@@ -46,10 +46,10 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
         choices=event_choices, label=_("The event type. Repeat the parameter for several types.")
     )
     since = django_filters.IsoDateTimeFilter(
-        field_name="at", lookup_expr="gte", label=_("Events at this time or later.")
+        field_name="at", lookup_expr="gte", label=_("Only events at this time or later.")
     )
     until = django_filters.IsoDateTimeFilter(
-        field_name="at", lookup_expr="lt", label=_("Events before this time.")
+        field_name="at", lookup_expr="lt", label=_("Only events before this time.")
     )
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The system check of event descriptions. A page cannot display an event whose description has an unknown field."""
+"""The system check of event descriptions. An event whose description uses an unknown field cannot be displayed."""
 
 import string
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def check_description_placeholders(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001 - the signature of Django's checks
     **kwargs: Any,  # noqa: ARG001
 ) -> list[CheckMessage]:
-    """Return an error for each description, in each language, that uses something other than the event's fields."""
+    """Return an error for each description with a placeholder that is not a field of the event, in any language."""
     errors: list[CheckMessage] = []
     for language, _name in settings.LANGUAGES:
         with translation.override(language):

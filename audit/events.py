@@ -7,14 +7,14 @@ from tenants.models import ContactKind
 
 LOGGED_IN = register("staff.logged_in", description=_("{actor} logged in"))
 LOGGED_OUT = register("staff.logged_out", description=_("{actor} logged out"))
-# The event has no user name, because people sometimes type their password into that field.
+# The event does not store the user name, because people sometimes type their password into that field.
 LOGIN_FAILED = register("staff.login_failed", description=_("A login failed: {subject}"))
 STAFF_ADDED = register("staff.added", description=_("{actor} added {subject} as {role}"), fields=("role",))
 ACCESS_DENIED = register(
     "access.denied", description=_("{actor} was denied {permission}"), fields=("permission", "method", "path")
 )
 
-# `changed` has the names of the fields, but not their values, which may be personal data.
+# `changed` lists the names of the changed fields. Their values are not stored, because they may be personal data.
 OBJECT_ADDED = register("admin.added", description=_("{actor} added {subject}"), fields=("changed",))
 OBJECT_CHANGED = register(
     "admin.changed", description=_("{actor} changed {subject}: {changed}"), fields=("changed",)
@@ -42,11 +42,11 @@ HOTEL_RESUMED = register(
 HOTEL_RENAMED = register(
     "hotel.renamed", description=_("{actor} renamed the hotel {slug}: {detail}"), fields=("slug", "detail")
 )
-# `detail` is the deletion certificate: names, and the number of deleted rows per table.
+# `detail` is the deletion certificate, with the number of deleted rows per table.
 HOTEL_DELETED = register(
     "hotel.deleted", description=_("{actor} deleted the hotel {slug}"), fields=("slug", "detail")
 )
-# `detail` has the SHA-256 of the backup file, but not its path.
+# `detail` contains the SHA-256 of the backup file, but not its path.
 HOTEL_BACKED_UP = register(
     "hotel.backed_up", description=_("{actor} backed up the hotel {slug}"), fields=("slug", "detail")
 )
@@ -65,7 +65,7 @@ DOMAIN_REMOVED = register(
     description=_("{actor} removed a domain from {slug}: {detail}"),
     fields=("slug", "detail"),
 )
-# The events have the kind of the contact, but not its value, which could not be erased from the trail.
+# These events store the kind of the contact, but not its value: personal data cannot be erased from the trail.
 _CONTACT_KINDS = {kind.value: kind.label for kind in ContactKind}
 CONTACT_ADDED = register(
     "contact.added",

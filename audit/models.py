@@ -11,7 +11,7 @@ from hotelagent.core.ids import uuid7
 
 
 class ActorKind(models.TextChoices):
-    """The kinds of `tenants.context.Actor`."""
+    """The kinds of actors (`tenants.context.Actor`)."""
 
     USER = "user", _("staff member")
     KEY = "key", _("API key")
@@ -26,10 +26,11 @@ _AUTOMATIC = frozenset({ActorKind.TASK, ActorKind.SYSTEM})
 
 
 class Event(models.Model):
-    """An operation that an actor performed, or an attempt that was denied. The row never changes.
+    """An entry of the audit trail: an operation that was performed or denied. The row never changes.
 
-    `id` is a UUIDv7 with the writer's clock and gives the order; `at` is the database's clock and is displayed.
-    Events refer to people and objects by kind and id, and have no names or addresses of guests.
+    Events are ordered by `id`, a UUIDv7 from the clock of the process that records the event. The displayed time `at`
+    comes from the database clock. Events refer to people and objects by kind and id, and contain no names or addresses
+    of guests.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -49,7 +50,7 @@ class Event(models.Model):
         verbose_name_plural = _("events")
         ordering = ["-id"]
         indexes = [
-            # For the timeline of a subject. The id comes first because almost all ids are unique without their kind.
+            # Used by the timeline of a subject. The index omits the kind, because almost all ids are unique without it.
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
         ]
 
@@ -62,7 +63,7 @@ class Event(models.Model):
 
     @property
     def description(self) -> str:
-        """The description in the active language. It is the raw data if the event's type no longer exists."""
+        """The description in the active language, or the raw data if the event's type no longer exists."""
         actor = "hotelagent" if self.actor_kind in _AUTOMATIC else self.actor_label
         actor = actor or self.get_actor_kind_display()
         try:

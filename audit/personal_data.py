@@ -1,6 +1,6 @@
-"""Masking of the audit trail in a masked backup: the copy has no events.
+"""Masking of the audit trail: a masked backup contains no events.
 
-Events say what individual members of staff did, and a trail whose rows are changed proves nothing.
+Events say what individual members of staff did. Masking their rows would make the trail worthless as evidence.
 """
 
 from tenants.personal_data import omit_rows

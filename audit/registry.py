@@ -4,9 +4,9 @@ Each app registers its types in its `events.py`:
 
     HOLD_ACQUIRED = register("hold.acquired", description=_("{actor} held room {room}"), fields=("room",))
 
-A description may contain `{actor}`, `{subject}` and the fields of the event. It is translated when the event is
-displayed, so stored events have no language. A field whose values are codes ("late_booking") has `labels`, which
-are displayed in place of the codes.
+A description may contain `{actor}`, `{subject}` and the fields of the event. The description is translated when an
+event is displayed, so stored events do not depend on a language. If the values of a field are codes such as
+"late_booking", `labels` maps the codes to texts for display.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from audit.errors import EventTypeConflict, EventTypeNotFound, InvalidEventField
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-#: The subject and then the verb, as in "hold.acquired".
+#: Names of event types consist of the subject and the verb, as in "hold.acquired".
 _NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 _RESERVED_FIELDS = frozenset({"actor", "subject", "event"})
 _DATE_PREFIX = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")
 _DATE_LENGTH = len("2030-05-01")
-#: The trail is append-only, so personal data in it could not be erased. Events refer to people by their ids.
+#: Field names that an event type may not use. The trail is append-only, so personal data in it could not be erased.
 _PERSONAL_FIELDS = frozenset(
     {"email", "guest", "guest_email", "guest_name", "guest_phone", "phone", "to", "recipient"}
 )

@@ -13,8 +13,8 @@ def timeline(*, kind: str, identifier: object) -> QuerySet[Event]:
 def object_timeline(obj: Model) -> QuerySet[Event]:
     """Return the events of a model instance, newest first.
 
-    A UUID matches the events of all subject kinds, because an object can change its kind: a hold becomes a stay. An
-    integer key is unique only within its kind.
+    For a UUID, events of all subject kinds are returned, because a hold keeps its id when it becomes a stay. An integer
+    key is unique only within one kind, so only events of that kind are returned.
     """
     if isinstance(obj.pk, int):
         return timeline(kind=str(obj._meta.model_name), identifier=obj.pk)

@@ -19,25 +19,25 @@ from tenants.context import current_actor
 
 log = structlog.get_logger(__name__)
 
-#: Time that `record_in_own_transaction` waits for its second connection.
+#: Seconds that `record_in_own_transaction` waits until the event is committed on a second connection.
 TIMEOUT_SECONDS = 1.0
 
 _LABEL_LENGTH = 200
 
-# One JSON parameter for thousands of rows. Building a statement with one parameter per column and row takes longer than
-# everything else that an import does for a changed row.
+# All rows are passed as one JSON parameter. In an import with thousands of rows, one parameter per column and row would
+# take more time than the rest of the import.
 _INSERT_MANY = """
 INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, ip, request_id, subject_kind, subject_id, data)
 SELECT new.id, %s, %s, %s, %s, %s::inet, %s, new.kind, new.subject, new.data
 FROM json_to_recordset(%s) AS new (id uuid, kind text, subject text, data jsonb)
 """
 
-#: The kind of the object that an event is about, as in the URLs of the API ("hold", "room"), and its id.
+#: The kind and the id of the object that an event is about. Kinds are those of the API's URLs, such as "hold".
 Subject = tuple[str, object]
 
 
 def record(event_type: EventType, *, subject: Subject | None = None, **fields: object) -> Event:
-    """Record an event in the caller's transaction. A rollback removes the event, too.
+    """Record an event in the caller's transaction. If the transaction is rolled back, the event is not recorded.
 
     Raises EventTypeNotFound and InvalidEventFields before anything is written.
     """
@@ -51,9 +51,9 @@ def record_in_own_transaction(
 ) -> None:
     """Record an event that is kept if the caller's transaction is rolled back.
 
-    Use it for denials: a failed login, a denied access, a conflict. The event is committed when this returns, with one
-    exception: if the connection pool has no other connection, this returns after TIMEOUT_SECONDS, and the event is
-    recorded after the caller's transaction has released its connection.
+    Use it for denials: a failed login, a denied access, a conflict. The event is usually committed when this function
+    returns. If no second connection is free, the function returns after TIMEOUT_SECONDS, and the event is recorded when
+    a connection becomes free.
     """
     event = _build_event(event_type, subject, fields)
     if connection.in_atomic_block:
@@ -63,7 +63,7 @@ def record_in_own_transaction(
 
 
 def _save_on_thread(event: Event) -> None:
-    """Save the event on a new thread, which has its own connection and can outlive this call."""
+    """Save the event on a new thread with a separate connection. The thread may outlive this call."""
     saved: Future[None] = Future()
     context = copy_context()
 
@@ -88,8 +88,8 @@ def _save_on_thread(event: Event) -> None:
 def record_many(event_type: EventType, events: Iterable[tuple[Subject | None, Mapping[str, object]]]) -> int:
     """Record events of one type, given as `(subject, fields)`, in the caller's transaction. Return their number.
 
-    Use it where people look for the event on each subject. An operation that changes very many objects, such as an
-    import, records one event with a summary instead.
+    Use it if the event must be listed in the timeline of each subject. An operation on very many objects should record
+    one event with a summary instead.
     """
     rows = [
         {"id": uuid7(), "kind": kind, "subject": str(identifier), "data": fields}
@@ -138,7 +138,7 @@ def _build_event(event_type: EventType, subject: Subject | None, fields: Mapping
 
 
 def actor_as_json() -> dict[str, str | None]:
-    """Return the current actor in the form of the `actor` parameter of the database function `audit_record`."""
+    """Return the current actor as the value of the `actor` parameter of the database function `audit_record`."""
     actor = current_actor()
     return {
         "kind": actor.kind,

@@ -1,20 +1,20 @@
-"""An event that a statement of another app writes, in the same message as what it tells of.
+"""SQL that records an audit event inside a database function of another app.
 
-The statement names the event and its fields, most of which it alone knows; who acts is told by us, and the key:
-nothing is drawn from a sequence. A test of the other app holds that what is written is registered.
+The function supplies the fields of the event. This module supplies the actor and the id of the event. A test of the
+other app checks that the event type is registered.
 """
 
 from hotelagent.core.ids import uuid7
 from tenants.context import current_actor
 
-#: Who acts, as `acting` says it in a function's argument `given`; and where nobody asked for what happens.
+#: SQL for the actor columns: from the function's argument `given` (see `acting`), and for events without an actor.
 GIVEN = """given ->> 'actor_kind', given ->> 'actor_id', given ->> 'actor_label', (given ->> 'ip')::inet,
         given ->> 'request_id'"""
 NOBODY = "'system', '', 'system', NULL, ''"
 
 
 def acting() -> dict[str, str | None]:
-    """Who acts, from where and in which request, and as `event` the key of a new event. For JSON."""
+    """Return the current actor, IP address and request id, and a new event id as `event`, for use as JSON."""
     actor = current_actor()
     return {
         "event": str(uuid7()),
@@ -34,9 +34,9 @@ def event_insert(
     key: str = "(given ->> 'event')::uuid",
     actor: str = GIVEN,
 ) -> str:
-    """The statement for a function's body. All but the event's name and the subject's kind is SQL.
+    """Return the INSERT statement for a function's body. All arguments are SQL except `event` and the subject's kind.
 
-    Migrations are made with it: what it makes of a released one must stay as it is.
+    Migrations contain the returned SQL, so it must not change for released migrations.
     """
     kind, identifier = subject
     return f"""

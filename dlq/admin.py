@@ -1,4 +1,4 @@
-"""Failures in both admin sites: the error, the attempts, and the actions to retry or discard."""
+"""The admin of failures on both sites: pages with the error and its attempts, and actions to retry or discard."""
 
 from typing import Any
 

@@ -81,7 +81,7 @@ class FailureDetailSerializer(FailureSerializer):
 class ReportSerializer(StrictSerializer):
     """A failure that another system reports."""
 
-    # The type checker takes this field for the attribute `source` of serializer fields.
+    # The type checker confuses this field with the attribute `source` that all serializer fields have.
     source = serializers.CharField(max_length=100, help_text="The system that reports the failure.")  # type: ignore[assignment]
     name = serializers.CharField(max_length=150, help_text="The type of the message.")
     payload = serializers.DictField(help_text="The data that a retry needs, and no other data.")
@@ -134,8 +134,8 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
     def create(self, request: Request) -> Response:
         """Report a failed message.
 
-        If the same failure of the same payload is still open, the response has the status 200 and that failure, with
-        its `occurrences` incremented.
+        If a failure with the same error and payload is still open, its `occurrences` are incremented, and the response
+        is 200 with that failure.
         """
         serializer = ReportSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -167,7 +167,7 @@ class FailureViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMode
     @extend_schema(request=DiscardSerializer, responses={200: FailureDetailSerializer, **STATE_ERRORS})
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
-        """Discard a failure that needs no retry."""
+        """Discard a failure that does not need to be retried."""
         failure = self.get_object()
         serializer = DiscardSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

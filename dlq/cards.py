@@ -1,4 +1,4 @@
-"""The card of failures on the start page of both admin sites."""
+"""The dashboard card that counts failures, on the start page of both admin sites."""
 
 from django.db.models import Count
 from django.http import HttpRequest

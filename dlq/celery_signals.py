@@ -1,4 +1,4 @@
-"""Receivers of Celery's signals: they capture failed tasks, and record the results of tasks that are retries."""
+"""Receivers of Celery signals. They capture failed tasks, and record the results of retried tasks."""
 
 import uuid
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
 log = structlog.get_logger(__name__)
 
 SOURCE = "hotelagent"
-#: The tasks of this app. They record the results of their failures, and run again for those that they did not reach.
+#: The tasks of this app, which are not captured: if one fails, the remaining failures stay due and are retried later.
 OWN_TASKS = frozenset({"dlq.tasks.retry_due", "dlq.tasks.retry_platform_due"})
 
 
@@ -26,7 +26,7 @@ OWN_TASKS = frozenset({"dlq.tasks.retry_due", "dlq.tasks.retry_platform_due"})
 def capture_failed_task(
     *, sender: Any, task_id: str, exception: BaseException, args: Any, kwargs: Any, **_kwargs: Any
 ) -> None:
-    """Capture a failed task. Celery sends the signal for the final failure, not for the task's own retries."""
+    """Capture a failed task. Celery does not send this signal while the task still retries itself."""
     if not isinstance(sender, HotelTask) or sender.name in OWN_TASKS:
         return
     try:
@@ -43,7 +43,7 @@ def capture_failed_task(
                     error=exception,
                 )
     except Exception:
-        # Celery discards exceptions of receivers, so the log is the only trace of the lost task.
+        # Celery ignores exceptions raised by receivers, so the log is the only record of the failed task.
         log.exception("failure.not_captured", task=sender.name, task_id=task_id)
         raise
 
@@ -59,7 +59,7 @@ def record_successful_retry(*, sender: Any, **_kwargs: Any) -> None:
 
 
 def _headers(task: HotelTask) -> dict[str, Any]:
-    # Celery makes the headers attributes of the request; for tasks that run eagerly they are in `request.headers`.
+    # Celery stores message headers as attributes of the request, but in `request.headers` if the task runs eagerly.
     return {**vars(task.request), **(task.request.headers or {})}
 
 
@@ -72,7 +72,7 @@ def _attempt_key(headers: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _task_context(task: HotelTask, task_id: str) -> Iterator[None]:
-    """Enter the context that the task ran in, also if its hotel was suspended in the meantime."""
+    """Enter the tenant context in which the task ran, even if the hotel has been suspended since then."""
     hotel_id = _headers(task).get(HOTEL_HEADER)
     hotel = host_routing.by_id(uuid.UUID(hotel_id)) if hotel_id else None
     if hotel_id and hotel is None:

@@ -1,4 +1,4 @@
-"""The stored form of errors: readable, without secrets and personal data, and with a fingerprint that groups them."""
+"""Conversion of exceptions to error reports: redacted texts for storage, and a fingerprint that groups equal errors."""
 
 import hashlib
 import math
@@ -17,7 +17,7 @@ MAX_MESSAGE_LENGTH = 2_000
 #: The end of a traceback is kept, because the innermost frames are the most useful.
 MAX_TRACEBACK_LENGTH = 20_000
 
-# PostgreSQL quotes values of rows: "Key (email)=(a@b.c) already exists.", "Failing row contains (1, Ana, ...)."
+# Patterns that remove values of rows from PostgreSQL's errors, such as "Key (email)=(a@b.c) already exists."
 _ROW_VALUES = [
     (re.compile(r"(Key \([^)]*\)=)\(.*?\)(?= |$)", re.MULTILINE), r"\1(…)"),
     (re.compile(r"(Failing row contains )\(.*?\)\.?$", re.MULTILINE), r"\1(…)"),
@@ -34,8 +34,9 @@ _VARIABLE_PARTS = re.compile(
 class ErrorReport:
     """An error in its stored form.
 
-    `location` is the innermost frame of the project's own code, and empty for errors that other systems reported.
-    `translatable_message` is the JSON form of the message (`hotelagent.core.messages`) if it is one of ours.
+    `location` is the innermost stack frame in the project's code. It is empty for errors that other systems reported.
+    `translatable_message` is the JSON form of the message (`hotelagent.core.messages`), or None if the message cannot
+    be translated.
     """
 
     type: str
@@ -47,8 +48,8 @@ class ErrorReport:
     def fingerprint(self, *, name: str) -> str:
         """Return 16 hexadecimal digits that are the same for occurrences of the same error.
 
-        Type and location are not sufficient: all rejections of a mail server have the same ones. So the fingerprint
-        also includes the message without its variable parts.
+        Type and location are not enough, because they are the same for all rejections by a mail server. The fingerprint
+        therefore also includes the message without its variable parts.
         """
         parts = (name, self.type, self.location, _VARIABLE_PARTS.sub("*", self.message)[:300])
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
@@ -64,10 +65,10 @@ class ErrorReport:
 
 
 def report_exception(error: BaseException) -> ErrorReport:
-    """Return the report of an exception and its causes, redacted and without local variables."""
+    """Return an error report of an exception and its causes. It is redacted and contains no local variables."""
     exception = tracebacks.TracebackException.from_exception(error, capture_locals=False)
     translatable = _translatable_message(error)
-    with translation.override(None):  # searches and fingerprints do not depend on the active language
+    with translation.override(None):  # always English, for searches and fingerprints
         message = message_from_json(translatable) or str(error)
     report = report_texts(
         type=_qualified_name(type(error)), message=message, traceback="".join(exception.format())
@@ -76,7 +77,7 @@ def report_exception(error: BaseException) -> ErrorReport:
 
 
 def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport:  # noqa: A002
-    """Return a report of texts from another system, redacted and shortened."""
+    """Return an error report of the texts that another system sent. The texts are redacted and shortened."""
     return ErrorReport(
         type=type,
         message=_redact(message)[:MAX_MESSAGE_LENGTH],
@@ -133,7 +134,7 @@ def _qualified_name(cls: type) -> str:
 
 def _location(stack: tracebacks.StackSummary) -> str:
     root = f"{settings.BASE_DIR}/"
-    # The virtual environment can be a subfolder of the project.
+    # The virtual environment can be a subfolder of the project, so its files are excluded.
     frames = [
         f"{frame.filename.removeprefix(root)}:{frame.name}"
         for frame in stack

@@ -30,4 +30,4 @@ class NonRetryableError(Exception):
 
 
 class AttemptLost(Exception):
-    """The result of an attempt whose worker did not report back before the lease expired."""
+    """The error of an attempt whose worker did not report a result before the lease expired."""

@@ -1,7 +1,7 @@
 """The event types of failures.
 
-The events have neither the payload nor the reason of a discard: both may contain personal data, which cannot be
-erased from the trail.
+The events contain neither the payload nor the discard reason. Both may contain personal data, which could not be erased
+from the audit trail.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dlq.models import FailureStatus
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-#: Labels of the names, sources and error types of failures. Each app adds those of its own failures.
+#: Labels for the names, sources and error types of failures. Each app adds the labels of its own failures.
 NAMES: dict[str, str | StrPromise] = {}
 SOURCES: dict[str, str | StrPromise] = {}
 ERRORS: dict[str, str | StrPromise] = {}

@@ -15,7 +15,10 @@ class FailureKind(models.TextChoices):
 
 
 class FailureStatus(models.TextChoices):
-    """The status of a failure. Scheduled and retrying failures change automatically, the others by a person only."""
+    """The status of a failure.
+
+    Scheduled and retrying failures change their status automatically. Permanent ones wait for a person.
+    """
 
     SCHEDULED = "scheduled", _("scheduled")
     RETRYING = "retrying", _("retrying")
@@ -31,10 +34,10 @@ WAITING_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.PERMANENT)
 
 
 class Failure(models.Model):
-    """A task or message that failed, with its payload and its latest error. Earlier errors are in its attempts.
+    """A task or message that failed, with its payload and its latest error. Earlier errors are stored in its attempts.
 
-    `retries` is the number of started retries. It is also the fencing token of the running attempt: an attempt can
-    record its result only while the number is still its own.
+    `retries` is the number of started retries. It is also the fencing token of the running attempt: the attempt can
+    record its result only if the number has not changed since it started.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -48,7 +51,7 @@ class Failure(models.Model):
     payload = models.JSONField(_("payload"), encoder=DjangoJSONEncoder)
     error_type = models.CharField(_("error"), max_length=150)
     error_message = models.TextField(_("message"))
-    #: The message in the form of `hotelagent.core.messages`, if it is one of ours.
+    #: The JSON form of a translatable message (`hotelagent.core.messages`), or null.
     translatable_message = models.JSONField(null=True, editable=False)
     traceback = models.TextField(_("traceback"), blank=True)
     fingerprint = models.CharField(_("group"), max_length=16)
@@ -95,7 +98,7 @@ class Attempt(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # Without an index of its own: the unique constraint's index starts with the same column.
+    # No separate index is needed: the index of the unique constraint starts with this column.
     failure = models.ForeignKey(
         Failure, models.CASCADE, db_index=False, related_name="attempts", verbose_name=_("failure")
     )

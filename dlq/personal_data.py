@@ -1,4 +1,7 @@
-"""Masking of failures in a masked backup. The copy keeps which failures there were, but not their content."""
+"""Masking of failures in a masked backup.
+
+The copy keeps the kind, name and error type of each failure, but not its payload and messages.
+"""
 
 from tenants.personal_data import declare_columns, mask_json, mask_text
 

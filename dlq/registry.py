@@ -1,14 +1,14 @@
 """The registries of retry handlers and of failure subjects. Each app registers its own in `AppConfig.ready`.
 
-A retry handler performs the work of failed messages with one name. It returns, or raises if the retry failed:
+A retry handler does the work of failed messages with one name. It raises an exception if the retry failed:
 
     @retry_handler("reminders.send")
     def send_again(failure: Failure) -> None: ...
 
-Celery tasks need no handler: a retry sends the task to its queue again.
+Celery tasks need no handler. To retry a task, it is sent to its queue again.
 
-A subject finder returns what failures are about, for the pages that list them. It is called once per page, so it
-should load what it needs with one query:
+A subject finder returns the objects that failures are about. It is called once per page of the list of failures, so it
+should use one query for all of them:
 
     @subject_finder("reminders.send")
     def find_reminders(failures: Sequence[Failure]) -> dict[UUID, Subject]: ...
@@ -70,7 +70,10 @@ def subject_finder(name: str) -> Callable[[SubjectFinder], SubjectFinder]:
 
 
 def find_subjects(failures: Iterable[Failure]) -> dict[UUID, Subject]:
-    """Return the subjects by failure id. Failures without a finder or whose object was deleted have none."""
+    """Return a dict from failure ids to subjects.
+
+    It omits failures without a subject finder and those whose object was deleted.
+    """
     by_name: dict[str, list[Failure]] = {}
     for failure in failures:
         by_name.setdefault(failure.name, []).append(failure)

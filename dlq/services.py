@@ -1,4 +1,7 @@
-"""Operations on failures. Each change of status is an UPDATE of the expected status whose row count is checked."""
+"""Operations on failures.
+
+Each change of status is an UPDATE that requires the expected status and checks the row count.
+"""
 
 import uuid
 from typing import Any
@@ -36,9 +39,9 @@ def capture(
 ) -> Failure:
     """Store a failure of the current tenant, in the caller's transaction if there is one, and return it.
 
-    `payload` is the data that a retry needs. It may contain personal data; the stored error texts do not. `retry=False`
-    makes the failure permanent: it waits for a person. If there is an open failure with the same fingerprint and
-    payload, its `occurrences` is incremented and that failure is returned.
+    `payload` is the data that a retry needs. It may contain personal data. The error texts are redacted before they are
+    stored. `retry=False` makes the failure permanent, so it is not retried automatically. If there is an open failure
+    with the same fingerprint and payload, its `occurrences` is incremented and that failure is returned.
     """
     report = error if isinstance(error, ErrorReport) else report_exception(error)
     payload = to_jsonb(payload)
@@ -126,7 +129,7 @@ def _count_occurrence(*, fingerprint: str, payload: dict[str, Any]) -> Failure |
     updated = Failure.objects.filter(id=failure.id, status__in=OPEN_STATUSES).update(
         occurrences=F("occurrences") + 1, last_seen_at=Now()
     )
-    if not updated:  # it was resolved or discarded in the meantime, so this is a new failure
+    if not updated:  # it was just resolved or discarded, so the caller stores a new failure
         return None
     failure.refresh_from_db(fields=["occurrences", "last_seen_at"])
     return failure

@@ -13,13 +13,16 @@ PLATFORM_BATCH_SIZE = 50
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_due")
 def retry_due(ids: list[str]) -> None:
-    """Retry failures of one hotel. The due queue calls this task, and again for failures that it did not reach."""
+    """Retry failures of one hotel.
+
+    The due queue calls this task, and calls it again if it ends before all are processed.
+    """
     for failure_id in ids:
         attempts.retry_due(failure_id=uuid.UUID(failure_id))
 
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_platform_due")
 def retry_platform_due() -> None:
-    """Retry due failures of the platform. Celery beat calls this task, because the due queue is for hotels."""
+    """Retry due failures of the platform. Celery beat calls this task, because the due queue is for hotels only."""
     for failure_id in selectors.due_failures(limit=PLATFORM_BATCH_SIZE):
         attempts.retry_due(failure_id=failure_id)

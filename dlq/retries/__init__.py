@@ -1,1 +1,1 @@
-"""Retries of failures: when they are due, and the attempts."""
+"""Retries of failures: their schedule and their attempts."""

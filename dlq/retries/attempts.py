@@ -1,8 +1,8 @@
 """The attempts of failures.
 
-A worker claims a failure and commits the claim before the work begins. The claim increments `Failure.retries`, which is
-the fencing token of the attempt: its result is recorded only if the number is unchanged. So one of several workers
-does the work, and one result is recorded.
+A worker claims a failure and commits the claim before the work begins. The claim increments `Failure.retries`, the
+fencing token of the attempt. The result of an attempt is recorded only if the token is unchanged, so a worker that lost
+its claim cannot overwrite the result of another worker.
 """
 
 import uuid
@@ -26,7 +26,7 @@ from tenants.queue.celery_task import get_task
 
 log = structlog.get_logger(__name__)
 
-# The headers of a Celery task that is a retry. They connect the result of the task with the attempt.
+# Headers of the Celery message of a retried task. They identify the attempt that the task's result belongs to.
 FAILURE_HEADER = "dlq_failure"
 ATTEMPT_HEADER = "dlq_attempt"
 
@@ -34,8 +34,8 @@ ATTEMPT_HEADER = "dlq_attempt"
 def retry_due(*, failure_id: uuid.UUID) -> None:
     """Retry a failure if it is due and no other worker has claimed it. Otherwise do nothing.
 
-    Errors of the work are recorded as the attempt's result. Only SoftTimeLimitExceeded is raised again, because it
-    must also stop the calling task.
+    Errors are recorded as the result of the attempt. Only SoftTimeLimitExceeded is raised again, because it must also
+    stop the calling task.
     """
     _end_lost_attempt(failure_id)
     _end_expired(failure_id)
@@ -61,7 +61,7 @@ def retry_due(*, failure_id: uuid.UUID) -> None:
 def claim(*, failure_id: uuid.UUID) -> Failure | None:
     """Claim a due failure for one attempt and return it, or None if it is not due or claimed by another worker.
 
-    The claim is committed on return and ends with its lease. `retries` is the number of the attempt.
+    The claim is committed on return and is valid until `claimed_until`. `retries` is the number of the attempt.
     """
     with transaction.atomic():
         now = database_now()
@@ -80,7 +80,7 @@ def claim(*, failure_id: uuid.UUID) -> Failure | None:
 
 
 def record_success(*, failure_id: uuid.UUID, number: int) -> bool:
-    """Record that attempt `number` succeeded. Return False, without a change, if it no longer holds the claim."""
+    """Record that attempt `number` succeeded. Return False and change nothing if it no longer holds the claim."""
     with transaction.atomic():
         updated = _claimed(failure_id, number).update(status=FailureStatus.RESOLVED, claimed_until=None)
         if not updated:
@@ -98,7 +98,7 @@ def record_success(*, failure_id: uuid.UUID, number: int) -> bool:
 def record_failure(*, failure_id: uuid.UUID, number: int, error: BaseException) -> bool:
     """Record that attempt `number` failed, and schedule the next retry or make the failure permanent.
 
-    Return False, without a change, if the attempt no longer holds the claim.
+    Return False and change nothing if the attempt no longer holds the claim.
     """
     is_final = isinstance(error, NonRetryableError)
     report = report_exception(error.__cause__ or error if is_final else error)
@@ -156,7 +156,7 @@ def _end_lost_attempt(failure_id: uuid.UUID) -> None:
 
 
 def _end_expired(failure_id: uuid.UUID) -> None:
-    """Make a scheduled failure permanent if its `expires_at` is over."""
+    """Make a scheduled failure permanent if its `expires_at` has passed."""
     with transaction.atomic():
         expired = Failure.objects.filter(id=failure_id, status=FailureStatus.SCHEDULED, expires_at__lte=Now())
         if expired.update(status=FailureStatus.PERMANENT, next_retry_at=None):

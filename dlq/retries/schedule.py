@@ -1,7 +1,7 @@
 """The schedule of retries: delays, leases, and the due items that trigger them.
 
-Failures of hotels are due items of the due queue. Failures of the platform have none, because the due queue is for
-hotels; a periodic task finds them by their status.
+Retries of hotels' failures are scheduled in the due queue. The due queue has no items of the platform, so a periodic
+task finds the platform's failures by their status.
 """
 
 import random
@@ -15,7 +15,7 @@ KIND = "failure"
 
 #: Seconds before the first, second and third retry. After the third retry the failure is permanent.
 DELAYS = (60, 120, 240)
-#: Random part of a delay, as a fraction. It spreads the retries of messages that failed at the same time.
+#: Each delay varies randomly by this fraction, so that messages that failed together are not retried together.
 JITTER = 0.1
 #: Time after which a failure is no longer retried automatically.
 MAX_AGE = timedelta(days=7)
@@ -23,12 +23,12 @@ MAX_AGE = timedelta(days=7)
 #: Lease of an attempt that runs in a retry handler. A Celery task may run for 240 seconds.
 HANDLER_LEASE = timedelta(seconds=300)
 #: Lease of an attempt that sends a task to Celery's queue, where the task may wait. If the task's worker dies, the
-#: broker delivers the task again, so this lease ends only for a task that the broker lost.
+#: broker delivers the task again. This lease therefore only expires if the broker loses the task.
 QUEUE_LEASE = timedelta(hours=1)
 
 
 def retry_delay(retries: int) -> timedelta | None:
-    """Return the delay before the next retry after `retries` failed ones, or None after the last one."""
+    """Return the delay before the next retry, or None after the last one. `retries` is the number of failed retries."""
     if retries >= len(DELAYS):
         return None
     return timedelta(seconds=DELAYS[retries] * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311

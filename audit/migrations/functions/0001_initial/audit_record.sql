@@ -1,7 +1,7 @@
 -- Records an event in the audit trail, for other database functions.
 --
--- actor: an object with the keys kind, id, label, ip and request_id (audit.services.actor_as_json), or null if nobody
---   asked for what happened
+-- actor: an object with the keys kind, id, label, ip and request_id (audit.services.actor_as_json), or null for
+--   events without an actor
 -- event_data: the fields of the event
 --
 -- Python checks neither the type of the event nor its fields. The tests of the calling app do.
