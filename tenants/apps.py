@@ -3,6 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core import logs
 from tenants.context import tenant_or_none
+from tenants.queue import due
 
 
 class TenantsConfig(AppConfig):
@@ -15,6 +16,12 @@ class TenantsConfig(AppConfig):
 
         install_checks()
         logs.add_context(tenant_log_field)
+        due.register(
+            kind="expired_records",
+            task="tenants.tasks.delete_expired_records",
+            daily=True,
+            combine_hotels=True,
+        )
 
 
 def tenant_log_field() -> dict[str, str]:

@@ -6,6 +6,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
+from tenants.access import cleanup
 from tenants.lifecycle import provisioning
 from tenants.models import Hotel, HotelStatus, Redelivery
 from tenants.queue import dispatch, due
@@ -43,6 +44,19 @@ def provision_pending() -> int:
         status=HotelStatus.PROVISIONING, created_at__lt=timezone.now() - datetime.timedelta(minutes=1)
     )
     return sum(provision_hotel.try_delay(str(id_)) for id_ in pending.values_list("id", flat=True))
+
+
+@shared_task(base=HotelTask, name="tenants.tasks.delete_expired_records")
+def delete_expired_records(ids: list[str]) -> None:
+    """Delete expired sessions and stored responses of a hotel once a day. `ids` is the id of the hotel."""
+    cleanup.delete_expired_records()
+    due.complete(kind="expired_records", ids=[UUID(hotel) for hotel in ids])
+
+
+@shared_task(base=HotelTask, name="tenants.tasks.delete_expired_platform_records")
+def delete_expired_platform_records() -> int:
+    """Delete expired sessions and stored responses of the platform, and return their number."""
+    return cleanup.delete_expired_records()
 
 
 @shared_task(base=HotelTask, name="tenants.tasks.delete_old_redeliveries")

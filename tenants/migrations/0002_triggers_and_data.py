@@ -39,6 +39,11 @@ PERIODIC_TASKS = {
     "tenants.tasks.tick": (5, "seconds", "Starts tasks for due items: reminders, retries, expired holds"),
     "tenants.tasks.provision_pending": (60, "seconds", "Provisions hotels whose provisioning task was lost"),
     "tenants.tasks.delete_old_redeliveries": (1, "days", "Deletes the delivery counts of finished tasks"),
+    "tenants.tasks.delete_expired_platform_records": (
+        1,
+        "days",
+        "Deletes expired sessions of the platform's staff",
+    ),
     "tenants.tasks.schedule_daily": (1, "days", "Schedules the daily cleanup of every hotel"),
 }
 

@@ -1,11 +1,13 @@
 """Staff, API keys and stored responses. Each hotel's schema has these tables, and so has the platform's."""
 
 import datetime
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from hotelagent.core.ids import uuid7
@@ -35,6 +37,8 @@ class User(AbstractBaseUser):
     role = models.CharField(_("role"), max_length=20, choices=Role)
     language = models.CharField(_("language"), max_length=2, choices=Language, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
+    #: When the account was last saved as inactive. Sessions from before are not valid, also if it is active again.
+    deactivated_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     objects = UserManager()
@@ -47,6 +51,19 @@ class User(AbstractBaseUser):
         constraints = [
             models.UniqueConstraint(Lower("username"), name="tenants_user_username_unique"),
         ]
+
+    def save(self, *args: Any, **options: Any) -> None:
+        update_fields = options.get("update_fields")
+        if not self.is_active and (update_fields is None or "is_active" in update_fields):
+            self.deactivated_at = timezone.now()
+            if update_fields is not None:
+                options["update_fields"] = {*update_fields, "deactivated_at"}
+        super().save(*args, **options)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Return the value that a session must have. It depends on the password and on the last deactivation."""
+        digest: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        return f"{digest}:{self.deactivated_at.timestamp()}" if self.deactivated_at else digest
 
     @property
     def is_staff(self) -> bool:

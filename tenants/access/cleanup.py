@@ -1,0 +1,42 @@
+"""Deletion of expired sessions and of expired responses to idempotent requests.
+
+Django deletes a session only when its user logs out. Most users close the browser instead.
+"""
+
+from collections.abc import Callable
+
+from django.db import connection
+
+from tenants.access import idempotency
+
+#: Sessions that one statement deletes. Each statement is a transaction of its own.
+_BATCH = 5_000
+
+
+def delete_expired_records() -> int:
+    """Delete the expired sessions and stored responses of the current tenant. Return the number of deleted rows."""
+    return _repeat(_delete_expired_sessions, _BATCH) + _repeat(
+        idempotency.delete_expired, idempotency.DELETE_LIMIT
+    )
+
+
+def _repeat(delete_batch: Callable[[], int], size: int) -> int:
+    total = 0
+    while deleted := delete_batch():
+        total += deleted
+        if deleted < size:
+            break
+    return total
+
+
+def _delete_expired_sessions() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            DELETE FROM django_session WHERE session_key IN (
+                SELECT session_key FROM django_session WHERE expire_date < now()
+                ORDER BY expire_date LIMIT %s FOR UPDATE SKIP LOCKED)
+            """,
+            [_BATCH],
+        )
+        return int(cursor.rowcount)
