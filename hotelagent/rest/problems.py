@@ -72,6 +72,15 @@ FORBIDDEN = Problem(
         "The credentials are valid but do not allow this. `required_scope`, if present, is the scope that is missing."
     ),
 )
+HTTPS_REQUIRED = Problem(
+    "https-required",
+    HTTPStatus.FORBIDDEN,
+    _("HTTPS is required"),
+    _(
+        "The request was sent without encryption and was not processed. Send it to the `https://` URL. If it contained "
+        "a key or a password, replace them, because others may have read them."
+    ),
+)
 NOT_FOUND = Problem(
     "not-found",
     HTTPStatus.NOT_FOUND,
@@ -165,7 +174,7 @@ UNKNOWN_TIME_ZONE = Problem(
 )
 
 GENERAL_PROBLEMS = (
-    BAD_REQUEST, INVALID, INVALID_CURSOR, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, METHOD_NOT_ALLOWED,
+    BAD_REQUEST, INVALID, INVALID_CURSOR, UNAUTHENTICATED, FORBIDDEN, HTTPS_REQUIRED, NOT_FOUND, METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE, CONFLICT, IN_FLIGHT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, KEY_REUSED, THROTTLED, SERVER_ERROR,
     UNAVAILABLE, HOTEL_SUSPENDED, UNKNOWN_TIME_ZONE,
 )  # fmt: skip
@@ -173,7 +182,7 @@ GENERAL_PROBLEMS = (
 BY_STATUS = {
     problem.status: problem
     for problem in GENERAL_PROBLEMS
-    if problem not in {INVALID, INVALID_CURSOR, IN_FLIGHT, HOTEL_SUSPENDED, UNKNOWN_TIME_ZONE}
+    if problem not in {INVALID, INVALID_CURSOR, HTTPS_REQUIRED, IN_FLIGHT, HOTEL_SUSPENDED, UNKNOWN_TIME_ZONE}
 }
 
 

@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "hotelagent.core.metrics.RequestMetricsMiddleware",
     "hotelagent.rest.middleware.RequestIdMiddleware",
     "hotelagent.rest.middleware.ProblemDocumentMiddleware",
+    "hotelagent.https.HttpsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tenants.middleware.HotelMiddleware",

@@ -155,3 +155,14 @@ def test_check_with_an_invalid_database_url_does_not_print_the_password() -> Non
     assert "DATABASE_URL is not a valid URL. Use postgresql://" in done.stderr
     assert "Traceback" not in done.stderr
     assert "secret-of-app" not in done.stderr
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", "0 False False"), ("86400", "86400 False False")])
+def test_hsts_is_set_by_the_operator_only(value: str, expected: str) -> None:
+    program = (
+        "from django.conf import settings as s;"
+        "print(s.SECURE_HSTS_SECONDS, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD)"
+    )
+    environment = {**ENVIRONMENT, **({"SECURE_HSTS_SECONDS": value} if value else {})}
+    done = manage("shell", "--no-imports", "--command", program, folder=ROOT, environment=environment)
+    assert done.stdout.strip() == expected, done.stderr

@@ -1,0 +1,77 @@
+"""The middleware for requests that do not use HTTPS, and for the scope of Strict-Transport-Security (HSTS)."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port
+
+from hotelagent.rest import problems
+from hotelagent.rest.errors import problem_response
+from hotelagent.rest.middleware import API_PREFIX
+from tenants.host_routing import resolve, resolve_former
+
+HSTS = "Strict-Transport-Security"
+PLAIN_TEXT = "text/plain; charset=utf-8"
+#: Headers of which a reverse proxy usually sets at least one.
+_PROXY_HEADERS = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
+_PROXY_HINT = (
+    "The reverse proxy does not send the header X-Forwarded-Proto, so each page would redirect to itself. Let it send "
+    "`X-Forwarded-Proto: https` for requests over TLS, as in deploy/nginx/hotelagent.conf.\n"
+)
+
+logger = structlog.get_logger(__name__)
+
+
+class HttpsMiddleware:
+    """Decides what happens to plain HTTP requests. Stands before Django's SecurityMiddleware, which redirects them.
+
+    Only GET and HEAD requests to a host that is served are redirected: a redirect to an unknown host would lead
+    visitors to a site of the sender's choice, and clients follow the redirect of a POST request as GET.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure() and (refusal := _refuse(request)):
+            return refusal
+        response = self.get_response(request)
+        if HSTS in response and not _is_below_platform(request):
+            # A hotel decides about the subdomains of its own domain, which may lead to other systems.
+            response[HSTS] = f"max-age={settings.SECURE_HSTS_SECONDS}"
+        return response
+
+
+def _refuse(request: HttpRequest) -> HttpResponse | None:
+    """Return the response to a plain HTTP request that must not be redirected, or None."""
+    host = _host(request)
+    if host is None or (resolve(host) is None and resolve_former(host) is None):
+        return HttpResponse("Not found\n", status=HTTPStatus.NOT_FOUND, content_type=PLAIN_TEXT)
+    if "X-Forwarded-Proto" not in request.headers and any(name in request.headers for name in _PROXY_HEADERS):
+        logger.error("https.no_forwarded_proto", hint=_PROXY_HINT.strip())
+        return HttpResponse(_PROXY_HINT, status=HTTPStatus.INTERNAL_SERVER_ERROR, content_type=PLAIN_TEXT)
+    if request.method in {"GET", "HEAD"}:
+        return None
+    if request.path_info.startswith(API_PREFIX):
+        return problem_response(request, problems.HTTPS_REQUIRED)
+    return HttpResponse(
+        f"{problems.HTTPS_REQUIRED.explanation}\n",
+        status=problems.HTTPS_REQUIRED.status,
+        content_type=PLAIN_TEXT,
+    )
+
+
+def _host(request: HttpRequest) -> str | None:
+    """Return the host name without port, as it is looked up, or None if it is not valid."""
+    try:
+        return split_domain_port(request.get_host())[0].removesuffix(".")
+    except DisallowedHost:
+        return None
+
+
+def _is_below_platform(request: HttpRequest) -> bool:
+    return f".{_host(request)}".endswith(f".{settings.PLATFORM_HOST}")
