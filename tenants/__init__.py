@@ -1,1 +1,1 @@
-"""Hotels as tenants: their data, their isolation in the database, their life, and access to them."""
+"""Hotels as tenants: their models, their isolation in the database, their lifecycle, and access control."""

@@ -1,8 +1,9 @@
 """The tenant (a hotel or the platform) and the actor of the running code, as context variables.
 
-The database backend reads the tenant at each statement. So the context in which a query runs counts, not the context
-in which it was built: a queryset that is created in one hotel's context and evaluated in another's reads the other
-hotel's rows. New threads start without a tenant and with the actor SYSTEM, so they must enter a context themselves.
+The database backend reads the tenant at each statement. What counts is the context in which a query runs, not the one
+in which it was built. A queryset that is created in the context of hotel A and evaluated in the context of hotel B
+reads the rows of hotel B. New threads start without a tenant and with the actor SYSTEM, so they must enter a context
+themselves.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ T = TypeVar("T")
 
 
 class TenantNotSet(RuntimeError):
-    """A statement or a lookup needs a tenant, and the running code is in no tenant's context."""
+    """An operation needs a tenant, but no tenant context is set."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -29,7 +30,7 @@ class TenantNotSet(RuntimeError):
 
 
 class HotelNotSet(TenantNotSet):
-    """The code needs a hotel, and the platform's context is set."""
+    """An operation needs a hotel, but the platform's context is set."""
 
     def __init__(self) -> None:
         RuntimeError.__init__(
@@ -51,7 +52,7 @@ class TenantMismatch(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A hotel or the platform, with the properties that code needs at each request without a query.
+    """A hotel or the platform. It has the properties that each request needs, so they are available without a query.
 
     `id` is None for the platform and for the template schema. Statements run as the PostgreSQL role `role`, which is
     None if roles are disabled.
@@ -164,8 +165,8 @@ def current_actor() -> Actor:
 def make_cache_key(key: str, key_prefix: str, version: int) -> str:
     """Return a cache key that contains the tenant, for Django's `KEY_FUNCTION` setting.
 
-    Caches, throttles and feature flags thus never cross tenants. Raises TenantNotSet without a context. The key
-    contains the hotel's id, because a slug can be given to another hotel.
+    Cached values, throttles and feature flags are therefore separate for each tenant. Raises TenantNotSet without a
+    context. The key contains the hotel's id and not the slug, because a slug can be reused by another hotel.
     """
     tenant = current_tenant()
     return f"{key_prefix}:{tenant.id or tenant.schema}:{version}:{key}"

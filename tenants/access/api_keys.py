@@ -1,8 +1,8 @@
 """API keys: creation, verification and revocation.
 
-A key has the form `ha_<prefix>_<secret>`. `ha` lets secret scanners recognize it. The prefix identifies the key in the
-database, in logs and in lists. The secret has 256 random bits, so a fast hash (SHA-256) is enough to store it.
-A key is stored in the schema of its hotel, so it does not exist at other hotels.
+A key has the form `ha_<prefix>_<secret>`. `ha` lets secret scanners recognize it. The prefix is not secret and
+identifies the key in the database, in logs and in lists. The secret has 256 random bits, so a fast hash (SHA-256) is
+enough to store it. A key is stored in the schema of its hotel, so other hotels do not accept it.
 """
 
 import datetime
@@ -26,10 +26,10 @@ from tenants.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
 from tenants.signals import api_key_created, api_key_revoked
 
 KEY_TYPE = "ha"
-#: Resolution of `last_used_at`. It limits the writes to one per key and minute.
+#: `last_used_at` is updated at most once per key and minute, to limit writes.
 LAST_USED_RESOLUTION = datetime.timedelta(minutes=1)
 
-_PREFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which people confuse
+_PREFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which look alike
 _PREFIX_LENGTH = 10
 _MAX_LENGTH = 200
 
@@ -43,7 +43,7 @@ def available_scopes() -> dict[str, str]:
 def create(
     *, name: str, scopes: Iterable[str], expires_at: datetime.datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """Create a key of the current tenant and return it with its text, which is not stored.
+    """Create a key of the current tenant and return it with its full text. The text is not stored.
 
     `expires_at` is an aware datetime; None means that the key is valid until it is revoked.
     Raises InvalidScope and InvalidExpiry.
@@ -70,7 +70,7 @@ def create(
 
 
 def verify(text: str) -> ApiKey | None:
-    """Return the active key of the current tenant with this text, or None. Runs one query, by an index."""
+    """Return the active key of the current tenant with this text, or None. Runs one query that uses an index."""
     key_type, _first, rest = text.partition("_")
     prefix, _second, secret = rest.partition("_")
     if key_type != KEY_TYPE or not prefix or not secret or len(text) > _MAX_LENGTH:
@@ -78,7 +78,7 @@ def verify(text: str) -> ApiKey | None:
     if not text.isascii() or "\0" in text:
         return None
     key = ApiKey.objects.filter(prefix=prefix).first()
-    # Compare a digest also if no key has the prefix, so that the response time does not reveal which prefixes exist.
+    # Compare a digest even if no key has the prefix, so that the response time does not reveal which prefixes exist.
     matches = hmac.compare_digest(bytes(key.digest) if key else bytes(32), _digest(secret))
     if key is None or not matches or not key.is_active(now=timezone.now()):
         return None
@@ -88,11 +88,11 @@ def verify(text: str) -> ApiKey | None:
 def record_use(key: ApiKey) -> None:
     """Set the key's `last_used_at` to now unless it was set within the last minute.
 
-    An unavailable database is ignored, so keys can still read from a standby during a failover.
+    If the database is read-only or unavailable, the error is ignored, so that clients can still read during a failover.
     """
     if key.last_used_at is not None and timezone.now() - key.last_used_at < LAST_USED_RESOLUTION:
         return
-    # The database checks the time again, so only one of several concurrent requests writes.
+    # The UPDATE checks the time again, so only one of several concurrent requests writes.
     not_recorded = Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_RESOLUTION)
     try:
         ApiKey.objects.filter(not_recorded, pk=key.pk).update(last_used_at=Now())

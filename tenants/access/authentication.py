@@ -41,7 +41,7 @@ class ApiClient:
 class ApiKeyAuthentication(BaseAuthentication):
     """Authentication with the header `Authorization: Bearer ha_...`.
 
-    The response to an unknown, expired or revoked key is the same 401, so that it tells nothing about the key.
+    Unknown, expired and revoked keys all get the same 401 response, so that it reveals nothing about the key.
     """
 
     def authenticate(self, request: Request) -> tuple[ApiClient, ApiKey] | None:

@@ -1,7 +1,7 @@
 """Stored responses to POST requests with an `Idempotency-Key`.
 
 A response is found by client, URL and key. It is encrypted with a key that is derived from the client's
-Idempotency-Key, which is not stored: a response can hold a token that must be readable to that client only.
+Idempotency-Key. The Idempotency-Key is not stored, so only the client can read tokens in the response.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ from rest_framework.utils.encoders import JSONEncoder
 from hotelagent.core.encryption import decrypt, encrypt
 from tenants.models import IdempotencyKey
 
-#: Clients repeat a request within seconds; people and queues do so within a day.
+#: Stored responses are kept for one day. Client libraries repeat requests within seconds, queues within hours.
 RETENTION_HOURS = 24
-#: On average one of this many stored responses also deletes expired ones, so that no periodic task is needed.
+#: On average, one in this many requests also deletes expired responses, so no periodic task is needed.
 DELETE_EVERY = 64
 DELETE_LIMIT = 1000
 
@@ -40,7 +40,7 @@ class IdempotentRequest:
     @classmethod
     def build(cls, *, key: str, client: str, url: str, body: Any) -> "IdempotentRequest":
         identity = _hash("id", client, url, key)
-        # Sorted, so that the order of the members does not make it another request.
+        # Keys are sorted, because two bodies that differ only in the order of their members are the same request.
         canonical_body = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
         hkdf = HKDF(
             algorithm=SHA256(),
@@ -87,7 +87,7 @@ def find(request: IdempotentRequest) -> StoredResponse | None:
 
 
 def store(request: IdempotentRequest, response: StoredResponse) -> None:
-    """Store the response in the caller's transaction, which must be that of the request's effect."""
+    """Store the response in the caller's transaction, which must also contain the changes that the request made."""
     # asdict() would deep-copy the data, which fails for REST framework's ReturnDict.
     values = {field.name: getattr(response, field.name) for field in fields(response)}
     IdempotencyKey.objects.create(
@@ -107,7 +107,7 @@ def store(request: IdempotentRequest, response: StoredResponse) -> None:
 def delete_expired() -> int:
     """Delete at most DELETE_LIMIT responses older than RETENTION_HOURS and return their number."""
     with connection.cursor() as cursor:
-        # SKIP LOCKED: concurrent deletions share the rows instead of waiting for each other.
+        # SKIP LOCKED lets concurrent deletions delete different rows instead of waiting for each other.
         cursor.execute(
             """
             DELETE FROM tenants_idempotencykey WHERE id IN (

@@ -1,4 +1,7 @@
-"""The admin of API keys. Keys are created and revoked, but not changed or deleted, because the trail names them."""
+"""The admin of API keys.
+
+Keys can be created and revoked. They cannot be deleted, because the audit trail refers to them.
+"""
 
 import datetime
 from typing import Any
@@ -121,7 +124,10 @@ class ApiKeyAdmin(HotelModelAdmin):
         request.key_text = form.key_text  # type: ignore[attr-defined]  # response_add() shows it
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
-        """Return the page with the key's text. It is the response to the POST, so the text is not stored or cached."""
+        """Return the page that shows the key's text once.
+
+        It is returned without a redirect, so the text is not stored.
+        """
         context = {
             **self.admin_site.each_context(request),
             "title": _("New API key"),
@@ -134,7 +140,7 @@ class ApiKeyAdmin(HotelModelAdmin):
         return response
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
-        return LogEntry()  # the event is recorded by the receiver of api_key_created
+        return LogEntry()  # the receiver of the signal api_key_created records the event instead
 
     @admin.action(description=_("Revoke the selected keys"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -25,7 +25,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def clean(self) -> dict[str, Any]:
-        """Show beside the field why the service would reject the contact, so that the form keeps its values."""
+        """Report a contact that the service would reject as a form error, so that the user can correct the form."""
         cleaned: dict[str, Any] = super().clean() or {}
         if not {"hotel", "kind", "value"} <= cleaned.keys():
             return cleaned
@@ -74,7 +74,7 @@ class ContactAdmin(DeletionsAuditedByServices, PlatformModelAdmin):
     ) -> tuple[QuerySet[ContactIdentifier], bool]:
         """Return the exact match if the term is a complete phone number or e-mail address in any notation.
 
-        The exact match uses the unique index; other terms search for parts of values and hotel names.
+        The exact match uses the unique index. Other terms are searched in parts of contacts and in hotel names.
         """
         for kind in ContactKind:
             with contextlib.suppress(InvalidContact):

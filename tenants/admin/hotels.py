@@ -33,7 +33,7 @@ class DomainInline(TabularInline):  # type: ignore[misc]
     verbose_name_plural = _("custom domains")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: a domain is replaced by removing it and adding another."""
+        """Return False, because a domain cannot be changed. Remove it and add the new one."""
         return False
 
 
@@ -71,7 +71,7 @@ class HotelAdmin(PlatformModelAdmin):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name != "time_zone":
             return super().formfield_for_dbfield(db_field, request, **kwargs)
-        # Without the empty choice, a browser would select the first zone if it does not find the stored one.
+        # Without the empty choice, browsers would preselect the first zone if the stored zone is not among the choices.
         return forms.ChoiceField(
             label=capfirst(db_field.verbose_name),
             choices=[("", "---------"), *time_zone_choices()],
@@ -159,5 +159,5 @@ class HotelAdmin(PlatformModelAdmin):
             self.message_user(request, str(message).format(hotel=hotel), messages.SUCCESS)
 
     def has_delete_permission(self, request: HttpRequest, obj: Hotel | None = None) -> bool:
-        """Return False: `manage.py erase_hotel` deletes a hotel after it asks for confirmation."""
+        """Return False. Hotels are deleted with `manage.py erase_hotel`, which asks for confirmation."""
         return False

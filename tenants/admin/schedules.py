@@ -1,4 +1,7 @@
-"""The platform admin of the schedule of Celery beat. Migrations create the tasks; staff change or disable them here."""
+"""The platform admin of Celery beat's periodic tasks.
+
+Migrations create the tasks. Staff change or disable them here.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The admin of staff accounts: of the hotel on its site, of the platform on the platform's site."""
+"""The admin of staff accounts. A hotel's site manages the hotel's staff, and the platform's site manages its own."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from tenants.services.staff import available_roles
 
 
 class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
-    usable_password = None  # accounts without a password could not log in
+    usable_password = None  # hides Django's choice of accounts without a password
 
     class Meta:
         model = User
@@ -110,12 +110,12 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
         return _own_account_form(form)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Return False: accounts are deactivated instead, because the audit trail refers to them."""
+        """Return False, because the audit trail refers to accounts. Deactivate an account instead."""
         return False
 
 
 def _own_account_form(form: "type[forms.ModelForm[User]]") -> "type[forms.ModelForm[User]]":
-    """Return a form for the user's own account. It rejects changes that could lock the user out."""
+    """Return a form for users who edit their own account. It rejects changes that could lock them out."""
 
     class OwnAccountForm(form):  # type: ignore[valid-type,misc]
         def clean(self) -> dict[str, Any]:

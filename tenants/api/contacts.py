@@ -1,6 +1,6 @@
-"""The guest contacts of the platform's REST API, and the lookup of a contact's hotel.
+"""The REST API of guest contacts, and the lookup of the hotel that a contact belongs to.
 
-Neither has a filter or a URL with a phone number or e-mail address: it would be stored in the access logs of proxies.
+Phone numbers and e-mail addresses are sent in request bodies only, because proxies store URLs in their access logs.
 """
 
 from uuid import UUID
@@ -68,8 +68,8 @@ class ContactsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
     def create(self, request: Request, hotel_id: str) -> Response:
         """Add a guest's phone number or e-mail address to a hotel.
 
-        The value is normalized. A contact of another hotel is rejected until it is removed there. A suspended hotel
-        keeps its contacts, but `/resolve/` does not return it.
+        The value is normalized. A contact that belongs to another hotel is rejected. Remove it from that hotel first. A
+        suspended hotel keeps its contacts, but `/resolve/` does not return it.
         """
         serializer = ContactSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

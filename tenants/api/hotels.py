@@ -98,7 +98,8 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
     def create(self, request: Request) -> Response:
         """Create a hotel.
 
-        A background task provisions it, usually within seconds. `status` is `provisioning` until the hotel is served.
+        A background task provisions it, usually within seconds. The `status` is `provisioning` until the hotel is
+        ready.
         """
         serializer = NewHotelSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

@@ -1,6 +1,6 @@
 """System checks of the runtime and the direct connection.
 
-Checks with the tag `database` connect. `manage.py check` runs them only with `--database default`.
+Checks with the tag `database` connect to the database. `manage.py check` runs them only with `--database default`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RUNTIME = "DATABASE_URL"
 
 
 def _databases() -> list[tuple[str, dict[str, Any]]]:
-    """Return the settings of both connections with the environment variables that they come from."""
+    """Return the settings of both connections, each with the name of its environment variable."""
     return [(RUNTIME, settings.DATABASES[DEFAULT_DB_ALIAS]), (DIRECT, settings.DATABASE_DIRECT)]
 
 
@@ -97,7 +97,7 @@ def check_session_pooler(**_options: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def check_direct_connection(*, databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
-    """Check that the direct connection keeps its session, so that no transaction-mode pooler is in between."""
+    """Check that the direct connection does not go through a pooler in transaction mode."""
     if not databases or DEFAULT_DB_ALIAS not in databases:
         return []
     try:
@@ -121,7 +121,7 @@ def check_direct_connection(*, databases: Sequence[str] | None = None, **_option
 
 
 def _is_pooled() -> bool:
-    """Open two sessions and return whether they share a server connection. Three attempts."""
+    """Open two sessions, up to three times, and return whether they share a server connection."""
     with direct_connection() as first:
         second = type(first)(first.settings_dict, first.alias)
         try:
@@ -135,7 +135,8 @@ def _share_server_connection(first: Any, second: Any, marker: str) -> bool:
         first_cursor.execute(f"SET hotelagent.probe TO '{marker}'")
         first_cursor.execute("SELECT pg_backend_pid()")
         (pid,) = first_cursor.fetchone()
-        # Not in a transaction: if the pooler has one server connection, the sessions would wait for each other.
+        # No transaction is opened: with one server connection in the pooler, the two sessions would wait for each
+        # other.
         query = "SELECT pg_backend_pid(), current_setting('hotelagent.probe', true)"
         second_cursor.execute(query)
         if second_cursor.fetchone() in {(pid, marker), (pid, None), (pid, "")}:

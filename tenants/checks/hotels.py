@@ -1,4 +1,4 @@
-"""System checks of the rows of hotels: values whose meaning depends on the machine or on the version of the code."""
+"""System checks of the time zones and languages stored in hotels. A server may not know all of them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def check_values_of_hotels(*, databases: Sequence[str] | None = None, **_options
             cursor.execute(_PERIODIC_TASKS)
             tasks = cursor.fetchall()
     except DatabaseError:
-        return []  # check_runtime_login reports it
+        return []  # check_runtime_login reports the error
     messages: list[CheckMessage] = []
     for slug, time_zone, language, is_known_to_postgres in hotels:
         messages += _check_hotel(slug, time_zone, language, is_known_to_postgres=is_known_to_postgres)

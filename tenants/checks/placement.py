@@ -1,4 +1,7 @@
-"""System checks of the placement of models: every table has one, and no hotel table references a shared one."""
+"""System checks of the placement of models.
+
+Each model must have one, and no hotel table may reference a shared table.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -49,5 +52,5 @@ def check_hotel_foreign_keys(
                         )
                     )
         except ImproperlyConfigured:
-            continue  # reported as tenants.E001
+            continue  # check_placement reports the model as tenants.E001
     return messages

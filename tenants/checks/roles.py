@@ -68,7 +68,7 @@ def check_roles(
             if not cursor.fetchone()[0]:
                 return []  # the database has not been migrated yet
             logins = get_database_logins(cursor)
-            # The privileges can only be checked if the login exists and hotels can have roles.
+            # Privileges can only be checked if the runtime login exists and the owner can create roles.
             return _check_prerequisites(cursor, logins) or [
                 *_check_logins(cursor, logins),
                 *_check_privileges(cursor, logins),

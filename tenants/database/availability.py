@@ -1,27 +1,27 @@
-"""The distinction between a database that is unavailable for the moment and an error of a statement.
+"""Detection of database errors that mean that the database is temporarily unavailable.
 
-A statement that failed because the database is unavailable may be repeated later. REST, the admin, Celery beat and
-workers use the same function, so that a failover is the same kind of error everywhere.
+A statement that failed because the database is unavailable may be repeated later. The REST API, the admin, Celery beat
+and workers all use this function, so they treat a failover in the same way.
 """
 
 import psycopg
 from django.db import InterfaceError, InternalError, OperationalError
 
-#: SQLSTATEs of psycopg's InternalError that mean that the database is unavailable.
+#: SQLSTATEs that mean that the database is unavailable although psycopg raises InternalError for them.
 _UNAVAILABLE_SQLSTATES = {
-    "25006",  # read_only_sql_transaction: during a failover, the pooler leads to a standby
+    "25006",  # read_only_sql_transaction: during a failover, the pooler may connect to a standby
     "25P03",  # idle_in_transaction_session_timeout: the server has closed the connection
     "25P04",  # transaction_timeout: the server has closed the connection
-    # Without an SQLSTATE the error is psycopg's own: the results do not match the statement. A pooler sends two errors
-    # if it loses its server while a transaction is open, and psycopg then reports "received 2 results" for COMMIT.
+    # psycopg raises an error without an SQLSTATE if the results do not match the statement. If a pooler loses its
+    # server during a transaction, it sends two errors, and psycopg reports "received 2 results" for COMMIT.
     None,
 }
 
 
 def is_database_unavailable(error: BaseException | None) -> bool:
-    """Return whether a database error has a cause that passes, such as a lost connection, a timeout or a failover.
+    """Return whether a database error has a temporary cause, such as a lost connection, a timeout or a failover.
 
-    If COMMIT failed with such an error, the transaction may have been committed nevertheless.
+    If COMMIT fails with such an error, the transaction may still have been committed.
     """
     if isinstance(error, InterfaceError | OperationalError):
         return True

@@ -2,7 +2,7 @@
 
 Runtime statements use `settings.DATABASES["default"]`, which may be a pooler in transaction mode. Work that needs a
 session (DDL, session advisory locks, CREATE INDEX CONCURRENTLY, dumps) uses `settings.DATABASE_DIRECT`, which logs in
-as the owner of all objects. Because both have the alias `default`, migrations need no change.
+as the owner of all objects. Both have the alias `default`, so migrations and models work on either connection.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: Values of sslmode that let libpq connect without TLS. For a remote host an absent value means `require`.
 PLAINTEXT_SSL_MODES = {"disable", "allow", "prefer"}
-#: The parameters that libpq accepts in a URL. `ssl=true` is JDBC's word for `sslmode=require`.
+#: The parameters that libpq accepts in a URL. `ssl=true` is the JDBC form of `sslmode=require`.
 _PARAMETERS = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"}
 _EXAMPLE = "postgresql://user:password@host:5432/name"
 
@@ -62,7 +62,7 @@ def _direct_address(address: str) -> str:
 
 
 def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
-    """Return Django's settings for a libpq URL, whose query string may hold any libpq parameter.
+    """Return Django's database settings for a libpq URL. The query string may contain any libpq parameter.
 
     Remote hosts require TLS unless the URL sets `sslmode`. `?sslmode=verify-full` is safer than the default. An empty
     URL leaves all parameters to libpq. Raises ImproperlyConfigured if the URL is not valid.
@@ -78,7 +78,8 @@ def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
         "ENGINE": "tenants.database.backend",
         **address,
         "OPTIONS": options,
-        # In seconds. Requests share the runtime connection; direct_connection() closes its own connection.
+        # Maximum age of a connection, in seconds. Requests reuse the runtime connection. Direct connections are closed
+        # after use.
         "CONN_MAX_AGE": 0 if direct else 600,
         "CONN_HEALTH_CHECKS": not direct,
         "DISABLE_SERVER_SIDE_CURSORS": True,
@@ -98,7 +99,7 @@ def _parse(url: str, *, variable: str) -> ServiceURL:
 
 
 def _connection_parameters(url: str, *, variable: str) -> dict[str, Any]:
-    """Return libpq's parameters. `_parse` refuses what libpq would read in another way than the user meant."""
+    """Return libpq's parameters. `_parse` refuses URLs that libpq would interpret in an unexpected way."""
     parsed = _parse(url, variable=variable)
     if unknown := sorted(parsed.options.keys() - _PARAMETERS):
         raise ImproperlyConfigured(
@@ -126,7 +127,7 @@ def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return False  # Host names, also those that look like an address: 127.example.com
+        return False  # host names, including those that start like an IP address: 127.example.com
 
 
 def allows_plaintext(database: dict[str, Any]) -> bool:
@@ -138,10 +139,10 @@ def allows_plaintext(database: dict[str, Any]) -> bool:
 
 @contextmanager
 def direct_connection() -> Iterator[DatabaseWrapper]:
-    """Make this thread's `default` connection a direct one that logs in as the owner. Close it on exit.
+    """Replace this thread's `default` connection by a direct connection that logs in as the owner. Close it on exit.
 
-    Can be nested: the inner context uses the outer connection. The runtime connection is kept and restored on exit,
-    also after an exception. Raises DirectConnectionError inside an open atomic() of the runtime connection.
+    Can be nested: the inner context uses the outer connection. The runtime connection stays open and is restored on
+    exit, even after an exception. Raises DirectConnectionError inside an open atomic() of the runtime connection.
     """
     runtime: Any = connections[DEFAULT_DB_ALIAS]
     if runtime.direct:
@@ -172,8 +173,8 @@ def execute_script(statements: str) -> None:
     """Execute a script of SQL statements as one message, without a cursor. Use it inside `direct_connection()`.
 
     A cursor would classify the script's text and build a Python object for each result. The script runs in the open
-    transaction, or in an implicit one. No `search_path` is set for it, so the script qualifies its names or sets the
-    path itself. Raises Django's database errors.
+    transaction, or in an implicit one. No `search_path` is set, so the script must qualify its names or set the path
+    itself. Raises Django's database errors.
     """
     connection.ensure_connection()
     with connection.wrap_database_errors:

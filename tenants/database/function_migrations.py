@@ -1,10 +1,10 @@
-"""The migration operation that installs database functions, and the files that it installs.
+"""The migration operation that installs database functions from SQL files.
 
-A function of app `locks` is written in `locks/sql/<function>.sql`. It is installed once, in the shared schema
-`public`, and serves all hotels: it runs with the privileges and the search path of its caller, so it reads and writes
+For example, the functions of the app `locks` are written in `locks/sql/<function>.sql`. A function is installed once,
+in the shared schema `public`, for all hotels. It runs with the privileges and the search path of its caller, so it uses
 the tables of the caller's hotel. `manage.py make_sql_migration locks` writes a migration that installs the changed
-files. The migration keeps a copy of them (`locks/migrations/functions/<migration>/<function>.sql`), so it installs the
-same functions when the files have changed again.
+files. The migration installs its own copies (`locks/migrations/functions/<migration>/<function>.sql`), so it stays the
+same when the files change later.
 """
 
 # ruff: noqa: ARG002 - Django passes more to an operation than this one uses
@@ -24,9 +24,9 @@ from tenants.database.placement import Placement
 class InstallFunctions(Operation):
     """Install functions from their copies in the folder `functions/<migration>` of the app's migrations.
 
-    `replaces` maps the name of each function that an earlier migration installed to that migration. Its copy is
-    installed when the operation is reversed. Reversing the first installation of a function leaves the function in
-    the database: hotels are migrated one after the other, and their triggers may still call it.
+    `replaces` maps the name of each function to the earlier migration that installed it. Reversing the operation
+    installs the copy of that migration. Reversing the first installation of a function leaves the function in the
+    database: hotels are migrated one after the other, and their triggers may still call it.
     """
 
     reduces_to_sql = True
@@ -68,7 +68,7 @@ def sources(app_label: str) -> dict[str, str]:
 
 
 def installing_migrations(app_label: str, loader: MigrationLoader) -> dict[str, str]:
-    """Return for each function that the app's migrations install the last migration that does so."""
+    """Return a dict that maps each function of the app to the last migration that installs it."""
     installed = {}
     for label, name in sorted(loader.disk_migrations):
         if label == app_label:

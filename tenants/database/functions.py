@@ -11,8 +11,8 @@ def call_function(function: LiteralString, argument: Mapping[str, Any]) -> Any:
     """Run `SELECT function('{...}')` for the current tenant and return the decoded result.
 
     For hot paths: the call skips the cursor, whose overhead is as large as the time that such a function takes.
-    In all other respects it behaves like a cursor: it runs in the open transaction or commits automatically, and it
-    raises the same errors. If statements are being recorded (DEBUG, `execute_wrapper()`), it uses a cursor.
+    Otherwise it behaves like a cursor: it runs in the open transaction or commits automatically, and it raises the same
+    errors. If statements are being recorded (DEBUG, `execute_wrapper()`), it uses a cursor.
     """
     text = json.dumps(argument)
     connection = connections[

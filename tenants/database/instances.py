@@ -1,12 +1,13 @@
-"""The hotel of model instances, and the refusal of instances under another hotel.
+"""Checks that a model instance is used only in the context of the tenant that it belongs to.
 
-An instance that is loaded in one hotel's context and saved in another's would be inserted there, and a lazy relation
-would read the other hotel's rows. Every instance therefore carries the tenant in whose context it was loaded or
-created. Django records the database alias of an instance in `_state.db`, and asks the router with the instance before
-it saves, deletes, refreshes or follows a relation. So the router returns an alias that carries the tenant (`alias_for`)
-and compares the tenant of the instance (`check_instance`). Copies and pickles of an instance keep its tenant.
+Without these checks, an instance that is loaded in one hotel's context and saved in another's would be inserted into
+the other hotel, and a lazy relation would read the other hotel's rows. Every instance therefore carries the tenant in
+whose context it was loaded or created. Django records the database alias of an instance in `_state.db`, and asks the
+router with the instance before it saves, deletes, refreshes or follows a relation. So the router returns an alias that
+carries the tenant (`alias_for`) and compares the tenant of the instance (`check_instance`). Copies and pickles of an
+instance keep its tenant.
 
-Models whose tables are only in the platform's schema are exempt: their statements reach one table in every context.
+Models whose tables are only in the platform's schema are exempt, because they use the same table in every context.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ from tenants.database.placement import Placement, placement_of
 
 
 class TenantAlias(str):
-    """The database alias, equal to the plain one, with the tenant in whose context the router returned it."""
+    """A database alias that also carries a tenant: the one that was current when the router returned it.
+
+    It is equal to the plain alias.
+    """
 
     __slots__ = ("hotel_id", "schema")
     schema: str
@@ -49,7 +53,7 @@ _last_alias: tuple[Tenant, TenantAlias] = (PLATFORM, TenantAlias(DEFAULT_DB_ALIA
 
 
 def alias_for(model: type[Model]) -> str | None:
-    """Return the alias that stamps instances of the model with the current tenant, or None if they get no stamp."""
+    """Return the alias that marks instances of the model with the current tenant, or None if they are not marked."""
     tenant = tenant_or_none()
     if tenant is None:
         return None
@@ -84,7 +88,10 @@ def is_shared(model: type[Model]) -> bool:
 
 
 def install_checks() -> None:
-    """Stamp new instances, and check instances where Django does not ask the router. `ready()` calls this once."""
+    """Mark new instances with their tenant, and add checks where Django does not call the router.
+
+    `ready()` calls this once.
+    """
     for model in apps.get_models(include_auto_created=True):
         if not is_shared(model):
             post_init.connect(_stamp_new_instance, sender=model, dispatch_uid="tenants.instances")
@@ -97,8 +104,8 @@ def install_checks() -> None:
 
 
 def _stamp_new_instance(instance: Model, **_: Any) -> None:
-    # Django also calls this for each loaded instance, so it must be fast. Model.from_db() replaces the alias by that of
-    # the query, which may have been sent in another context than the one in which its rows are read.
+    # Django also calls this for each loaded instance, so it must be fast. Model.from_db() then sets the alias of the
+    # query, which may have been sent in another context.
     state = instance._state  # noqa: SLF001 - Model._state is documented
     if state.db is None and (tenant := tenant_or_none()) is not None:
         state.db = _alias_of(tenant)
@@ -118,7 +125,7 @@ def _alias_of(tenant: Tenant) -> TenantAlias:
 
 
 def _check_arguments(owner: Any, name: str, instances_in: Callable[..., Iterable[Any]]) -> None:
-    """Replace a function of Django by one that first checks the instances among its positional arguments."""
+    """Wrap a Django function so that it first checks the model instances among its positional arguments."""
     original = getattr(owner, name)
     arguments = instances_in.__code__.co_argcount
 

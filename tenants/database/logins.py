@@ -1,4 +1,4 @@
-"""The two database logins: the owner on the direct connection and the runtime login on the other.
+"""The two database logins: the owner on the direct connection, and the runtime login on the runtime connection.
 
 The settings and attributes that the runtime login needs are listed here. `migrate` applies them.
 """
@@ -19,14 +19,12 @@ logger = logging.getLogger(__name__)
 #: The first version of PostgreSQL whose role memberships have the options INHERIT and SET.
 MEMBERSHIP_OPTIONS_SINCE = 160000
 
-#: Settings that the runtime login gets even if it is the owner.
-#: `jit`: our statements read few rows, so JIT compilation saves no time. PostgreSQL compiles a statement if the
-#: estimated cost of its plan exceeds `jit_above_cost`, and an estimate may be wrong by orders of magnitude.
-#: `random_page_cost`: what PostgreSQL's documentation recommends for SSDs. The default is for hard disks. With it,
-#: PostgreSQL prefers to scan tables of a few hundred rows, and a database function keeps such a plan until the table is
-#: analyzed again, however much it grows before.
+#: Settings that the runtime login gets even if it is the owner. `jit` is off because our statements read few rows, so
+#: JIT compilation only costs time. A wrong cost estimate could trigger it. `random_page_cost` is the value for SSDs.
+#: With the default, which is meant for hard disks, PostgreSQL scans small tables instead of using an index. A database
+#: function keeps such a plan until the table is analyzed again, even if the table has grown in the meantime.
 SETTINGS_OF_ANY_LOGIN = {"jit": "off", "random_page_cost": "1.1"}
-#: Settings of the runtime login in this database. They are stored with the role because poolers refuse startup options.
+#: Settings of the runtime login in this database. They are set with ALTER ROLE because poolers refuse startup options.
 RUNTIME_SETTINGS = SETTINGS_OF_ANY_LOGIN | {
     "statement_timeout": "15s",
     "idle_in_transaction_session_timeout": "10s",
@@ -37,7 +35,7 @@ RUNTIME_SETTINGS = SETTINGS_OF_ANY_LOGIN | {
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLogins:
-    """The names of the owner and of the runtime login, which may be the same, and the server's version."""
+    """The names of the owner and the runtime login, and the server's version. Both names may be the same."""
 
     owner: str
     runtime: str
@@ -119,7 +117,7 @@ def missing_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> l
 
 
 def apply_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
-    """Give the runtime login its missing settings, and return the statements that the owner may not run."""
+    """Give the runtime login its missing settings. Return the statements that the owner lacks the privileges for."""
     refused = []
     for statement in missing_runtime_settings(cursor, logins):
         try:

@@ -1,4 +1,4 @@
-"""The schemas in which each table lives: the platform's, each hotel's, or both. The router enforces it."""
+"""The placement of tables: in the platform's schema, in each hotel's schema, or in both. The router enforces it."""
 
 import enum
 
@@ -23,7 +23,8 @@ class Placement(enum.Enum):
         return self is not Placement.PLATFORM
 
 
-#: Placement of whole apps. An app that is not listed is an error, so that no table lands in a schema by accident.
+#: Placement of whole apps. An app that is not listed is an error, so that no table is created in the wrong schema by
+#: accident.
 APPS = {
     "admin": Placement.PLATFORM,
     "auth": Placement.PLATFORM,
@@ -56,7 +57,7 @@ MODELS = {
 def placement_of(app_label: str, model_name: str | None = None) -> Placement:
     """Return the placement of a model, or of the whole app if no model is named.
 
-    Raises ImproperlyConfigured if the placement is not listed, and for an operation of `tenants` that names no model.
+    Raises ImproperlyConfigured if the placement is not listed, or if the app is `tenants` and no model is named.
     """
     placement = APPS.get(app_label) or MODELS.get(f"{app_label}.{(model_name or '').lower()}")
     if placement is not None:
@@ -73,9 +74,9 @@ def placement_of(app_label: str, model_name: str | None = None) -> Placement:
 
 
 def list_hotel_references() -> list[tuple[str, str]]:
-    """Return the shared tables with a foreign key to the hotel, each with the column of that key.
+    """Return the shared tables with a foreign key to the hotel, as pairs of table and column.
 
-    The models are the source, because not every foreign key has a constraint in the database.
+    The models are inspected instead of the database, because not every foreign key has a database constraint.
     """
     hotel = apps.get_model("tenants.Hotel")
     return sorted(

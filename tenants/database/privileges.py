@@ -1,4 +1,4 @@
-"""Table privileges of the roles that serve requests: read and write, unless an app declares fewer.
+"""Table privileges of the roles that serve requests. They can read and write all tables, unless an app restricts them.
 
 Example, in an app's `ready()`: `privileges.declare_table_privileges("audit.event", "SELECT, INSERT")`.
 """

@@ -1,6 +1,6 @@
-"""Quoting of SQL identifiers and literals.
+"""Quoting of SQL identifiers and literals for SQL that cannot take parameters.
 
-For statements that cannot take parameters: CREATE ROLE, GRANT, and scripts of several statements.
+Examples are CREATE ROLE, GRANT, and scripts of several statements.
 """
 
 

@@ -1,7 +1,7 @@
 """The PostgreSQL role of each hotel, with its privileges in the hotel's schema.
 
-The roles guard against our own mistakes: a statement that lost its hotel gets "permission denied" instead of another
-hotel's guests. They do not guard against injected SQL, which could run RESET ROLE.
+The roles protect against mistakes in our code: a statement that reaches the wrong schema fails with "permission
+denied". They do not protect against SQL injection, because injected SQL could run RESET ROLE.
 """
 
 from dataclasses import dataclass
@@ -69,8 +69,8 @@ def list_relations(cursor: CursorWrapper, schema: str) -> SchemaRelations:
 def grants_sql(*, schema: str, role: str, relations: SchemaRelations) -> str:
     """Return the GRANT statements of a hotel's role.
 
-    Each relation is named, because ON ALL TABLES IN SCHEMA reads the whole of pg_class, with the relations of every
-    hotel, six times.
+    Each relation is named, because ON ALL TABLES IN SCHEMA reads pg_class, which lists the relations of all hotels, six
+    times.
     """
     restricted = privileges.restricted_tables()
     grantee = quoting.identifier(role)
@@ -95,13 +95,13 @@ def grants_sql(*, schema: str, role: str, relations: SchemaRelations) -> str:
 def drop_role_sql(*, role: str) -> str:
     """Return a statement that drops a hotel's role.
 
-    Drop the hotel's schema first: the privileges on the schema go with it, and the role owns nothing.
+    Drop the hotel's schema first, because a role with privileges cannot be dropped. The role owns no objects.
     """
     return f"DROP ROLE IF EXISTS {quoting.identifier(role)};\n"
 
 
 def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
-    """Return the other databases of this server in which the role has privileges: they hold a copy of the hotel."""
+    """Return the other databases on this server in which the role has privileges. They contain a copy of the hotel."""
     cursor.execute(
         "SELECT DISTINCT d.datname::text FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid "
         "JOIN pg_roles r ON r.oid = s.refobjid "
@@ -111,9 +111,9 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
     return sorted(row[0] for row in cursor.fetchall())
 
 
-#: Finds the hotels whose privileges differ from `create_role_sql` and `grants_sql`. It reads the catalog once for the
-#: whole fleet: a subquery per hotel would read pg_class once for each hotel. %(tables)s and %(allowed)s are the
-#: restricted tables and their comma-separated privileges.
+#: Finds the hotels whose privileges differ from `create_role_sql` and `grants_sql`. It reads the catalog once for all
+#: hotels. A subquery per hotel would read pg_class once for each hotel. %(tables)s and %(allowed)s are the restricted
+#: tables and their comma-separated privileges.
 _PRIVILEGE_DRIFT = """
 WITH restricted AS (
     SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[]) AS r (relname, allowed)

@@ -1,7 +1,7 @@
-"""The database router, which knows where tables live and to which tenant model instances belong.
+"""The database router.
 
-It lets a migration create a table only in the schemas where the table lives, and refuses model instances in the context
-of another tenant (tenants/database/instances.py).
+It limits migrations to the schemas in which a table is placed (tenants/database/placement.py), and refuses model
+instances that belong to another tenant (tenants/database/instances.py).
 """
 
 from typing import Any
@@ -14,13 +14,16 @@ from tenants.database.placement import placement_of
 
 
 class PlacementRouter:
-    """A router for one database. It decides by schema, and its database alias carries the current tenant."""
+    """A router that decides by schema, because there is only one database.
+
+    Its database alias carries the current tenant.
+    """
 
     def db_for_read(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str | None:  # noqa: ARG002 - Django's signature
         """Return the alias for statements about the model.
 
-        `instance` is the one that is read again or whose relation is followed. Raises TenantMismatch if it belongs to
-        another tenant than the current one.
+        `instance` is the instance that is refreshed or whose relation is followed. Raises TenantMismatch if the
+        instance does not belong to the current tenant.
         """
         if instance is not None and not is_shared(model):
             check_instance(instance)
@@ -29,7 +32,7 @@ class PlacementRouter:
     db_for_write = db_for_read
 
     def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> None:  # noqa: ARG002 - Django's signature
-        """Leave the decision to Django. Raises TenantMismatch if the instances belong to different tenants."""
+        """Return None, so that Django decides. Raises TenantMismatch if the instances belong to different tenants."""
         check_related(obj1, obj2)
 
     def allow_migrate(
@@ -40,7 +43,7 @@ class PlacementRouter:
         model: type[Model] | None = None,
         **hints: Any,
     ) -> bool:
-        """Return whether the operation runs in the current tenant's schema; False if no tenant is set.
+        """Return whether the migration operation runs in the current tenant's schema. Return False if no tenant is set.
 
         `makemigrations` calls this without a tenant. RunPython and RunSQL operations of an app whose tables live in
         different schemas pass `hints={"model_name": ...}`. An operation that is not about a table passes the hint

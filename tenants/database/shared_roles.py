@@ -35,9 +35,9 @@ DATA_API_ROLES = ("anon", "authenticated")
 def ensure_shared_privileges(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
     """Create the group role and set the privileges, row-level policies and login settings that are missing.
 
-    Runs as the owner, after the migrations of `public`. Returns the statements that the owner may not run and an
-    administrator must. Raises a database error if the group role or the policies cannot be created: nothing works
-    without them.
+    Runs as the owner, after the migrations of `public`. Returns the statements that the owner may not run, for an
+    administrator. Raises a database error if the group role or the policies cannot be created, because hotels cannot be
+    served without them.
     """
     cursor.execute(create_role_if_missing_sql(group_role()))
     cursor.execute(_privileges_sql(cursor, logins))
@@ -51,7 +51,7 @@ def find_exposed_objects(cursor: CursorWrapper) -> list[str]:
         "SELECT DISTINCT c.relname::text FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles r "
         "ON r.oid = a.grantee WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') "
         "AND (a.grantee = 0 OR r.rolname = ANY(%(data_api)s)) AND c.relowner = current_user::regrole UNION "
-        # A function without an ACL has the default one, in which PUBLIC may execute it.
+        # A function without an ACL has the default privileges, which let PUBLIC execute it.
         "SELECT p.proname::text FROM pg_proc p, "
         "aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a LEFT JOIN pg_roles r ON r.oid = a.grantee "
         "WHERE p.pronamespace = 'public'::regnamespace AND (a.grantee = 0 OR r.rolname = ANY(%(data_api)s)) "

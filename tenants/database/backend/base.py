@@ -1,7 +1,8 @@
-"""Django's PostgreSQL backend with the current tenant in every statement.
+"""A Django PostgreSQL backend that sends the current tenant's schema and role with every statement.
 
-It is built on django-tenants' backend and keeps its API for an explicit schema (set_tenant, set_schema, schema_name).
-It does not keep the search_path on the session, nor the fallback to `public`. See tenants/database/README.md.
+It extends django-tenants' backend and keeps its API for an explicit schema (set_tenant, set_schema, schema_name).
+Unlike that backend, it does not set the search_path of the session and never falls back to `public`. See
+tenants/database/README.md.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tenants.database.backend.introspection import HotelIntrospection
 from tenants.database.backend.psycopg_connection import HotelConnection
 from tenants.database.backend.schema import HotelSchemaEditor
 
-#: OPTIONS of the database settings that do not work with a prefix before each statement, and the reasons.
+#: OPTIONS of the database settings that this backend refuses, with the reasons.
 REFUSED_OPTIONS = {
     "pool": "a pool in each process would hold connections that the pooler should share",
     "server_side_binding": "the extended protocol allows only one statement per message",
@@ -31,7 +32,7 @@ REFUSED_OPTIONS = {
     "assume_role": "each statement sets the role of its hotel",
     "cursor_factory": "the cursor of this backend sends the hotel with each statement",
 }
-#: Names of UTC. If the server's time zone is one of them (often Etc/UTC), statements need not set UTC.
+#: Names of UTC. If the server's time zone is one of them (often Etc/UTC), statements do not set the time zone.
 UTC_NAMES = {"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"}
 
 
@@ -41,20 +42,20 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     SchemaEditorClass = HotelSchemaEditor
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
-        # Skips the constructor of django-tenants, which would set the tenant to `public`.
-        # The alias may carry the tenant of one caller (tenants/database/instances.py). Many tenants use the connection.
+        # Skips the constructor of django-tenants, which would set the tenant to `public`. str() removes the tenant that
+        # the alias may carry (tenants/database/instances.py): all tenants share the connection.
         super(tenants_base.DatabaseWrapper, self).__init__(settings_dict, str(alias))
         self.tenant: Any = None
         self._schema_name: str | None = None
         self.introspection = HotelIntrospection(self)
-        # Django creates databases on a connection to the database `postgres`, which has no hotels.
+        # Django uses NO_DB_ALIAS to create databases. It connects to the database `postgres`, which has no hotels.
         self.direct = bool(settings_dict.get("DIRECT")) or alias == NO_DB_ALIAS
 
     # Connecting
 
     @async_unsafe
     def connect(self) -> None:
-        """Connect in the platform's context: django.contrib.postgres queries its types right after connecting."""
+        """Connect in the platform's context, in which django.contrib.postgres can query its types after connecting."""
         with platform_context():
             super().connect()
 
@@ -86,7 +87,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         return connection
 
     def _configure_connection(self, connection: HotelConnection) -> bool:
-        """Configure the time zone without SET on the session.
+        """Configure the time zone without a SET statement, which would change the session.
 
         If the server's time zone differs from Django's, each statement sets it.
         """
@@ -118,12 +119,15 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     def create_cursor(self, name: str | None = None) -> Any:
         if name:
             self.connection.refuse_named_cursor()
-        # Django would register the loader of the time zone for each cursor. _configure_connection() has done it once.
+        # Django registers the time zone's loader for each cursor. We register it once, in _configure_connection().
         return HotelCursor(self.connection)
 
     @async_unsafe
     def chunked_cursor(self) -> Any:
-        """Return a client-side cursor for `.iterator()`. A server-side cursor would need the session."""
+        """Return a client-side cursor for `.iterator()`.
+
+        A server-side cursor does not work through a transaction pooler.
+        """
         return self._cursor()
 
     # django-tenants' API. Our own code uses hotel_context() and platform_context().
@@ -155,13 +159,13 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         return tuple(self._get_cursor_search_paths())
 
     def _handle_search_path(self, cursor: Any = None) -> None:
-        """Do nothing. django-tenants sets the session's search_path here; our cursor sends it with each statement."""
+        """Do nothing. django-tenants sets the session's search_path here. Our cursor sends it with each statement."""
 
 
 def _loader_for(zone: Any) -> type[BaseTzLoader]:
     """Return a loader that converts timestamps to `zone`.
 
-    psycopg assumes the time zone that the connection reports. With SET LOCAL it is another one.
+    psycopg assumes the time zone that the connection reports, but SET LOCAL sets another time zone.
     """
 
     class Loader(BaseTzLoader):  # type: ignore[misc]

@@ -1,8 +1,8 @@
-"""The cursor that sends each statement together with its tenant's prefix, in one message.
+"""The cursor that sends each statement in one message with the prefix, which sets the tenant's schema and role.
 
-It replaces the sending generators of psycopg's ClientCursor (version 3.3: execute, executemany, copy, stream) and
-keeps the ones that read results. psycopg sends BEGIN in a separate round trip; this cursor sends it in the message of
-the first statement.
+It replaces the sending generators of psycopg's ClientCursor (version 3.3: execute, executemany, copy, stream) and keeps
+the ones that read results. psycopg sends BEGIN in a separate round trip. This cursor sends it in the message of the
+first statement.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._last_query = query
 
     def _send_batch_gen(self, statement: Statement, batch: list[bytes]) -> PQGen[None]:
-        # The newline ends a line comment at the end of the statement.
+        # The newline ends a line comment that the statement may end with.
         statements = b"\n;".join(batch)
         results = yield from self._send_gen(self._conn.prefix_for(statement), statements)
         self._set_results(results)
@@ -144,7 +144,8 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     ) -> PQGen[None]:
         """Send a query whose rows are read one by one or in chunks.
 
-        psycopg uses the extended protocol here, which takes one statement per message. This uses the simple protocol.
+        psycopg uses the extended protocol here, which allows only one statement per message. This cursor uses the
+        simple protocol.
         """
         if size < 1:
             raise ValueError("size must be >= 1")
@@ -176,7 +177,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         return bound
 
     def _send_single(self, query: Query, params: Params | None, *, method: str) -> Prefix:
-        """Send a message with one statement. The caller reads the results. Returns the prefix of the message."""
+        """Send a message with one statement and return the prefix of the message. The caller reads the results."""
         bound = self._bind(query, params)
         statement = _classify(query, bound)
         if statement.is_script:
@@ -202,7 +203,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         return own
 
     def _raise_prefix_error(self, result: Any) -> NoReturn:
-        """Raise the error of a message that ended before its own statements: a syntax error or one of the prefix."""
+        """Raise the error of a message that failed before its statements ran, such as a syntax error."""
         if result is None or result.status != FATAL_ERROR:
             raise InternalError("got no result from the query")
         raise statement_error(result, prefix=self._prefix, in_prefix=True, encoding=self._encoding)
@@ -219,7 +220,10 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
 
 
 def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[list[bytes]]:
-    """Yield batches of bound statements, one statement per set of parameters. The first set is already bound."""
+    """Yield batches of statements with bound parameters, one statement per set of parameters.
+
+    The first is already bound.
+    """
     batch, size = [bound.query], len(bound.query)
     for values in params:
         if size > BATCH_BYTES:

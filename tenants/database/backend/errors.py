@@ -1,4 +1,4 @@
-"""PostgreSQL's errors, adjusted to the statement that the caller wrote: the caller does not see our prefix."""
+"""Conversion of PostgreSQL's errors: positions refer to the caller's statement, without the prefix that precedes it."""
 
 from __future__ import annotations
 

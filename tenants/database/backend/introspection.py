@@ -1,6 +1,7 @@
-"""Introspection of the current tenant's own schema, without the shared tables that follow it on the search path.
+"""Introspection of the current tenant's own schema. It omits `public`, which comes second on the search path.
 
-`migrate` lists tables through this class: a hotel without a django_migrations table must not find the one in `public`.
+`migrate` lists tables through this class. If a hotel has no django_migrations table, `migrate` must not find the one in
+`public`.
 """
 
 from __future__ import annotations

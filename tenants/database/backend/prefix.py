@@ -1,7 +1,7 @@
 """The SET statements that precede every statement of a tenant, as one cached byte string.
 
-`SET LOCAL` inside a message of several statements ends with the message's implicit transaction, or with the open
-transaction, so nothing stays on the server connection.
+`SET LOCAL` is reset at the end of the open transaction, or of the implicit transaction of the message. The server
+connection therefore keeps no settings of a tenant.
 https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
 """
 
@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from django_tenants.postgresql_backend.base import is_valid_schema_name
 from django_tenants.utils import quote_schema_name
 
-#: A newline, so that "LINE 1: ..." in PostgreSQL's errors shows the line of the statement itself (errors.py).
+#: The prefix ends with a newline, so that the "LINE n" in PostgreSQL's errors shows only the statement (errors.py).
 LINE_END = b"\n"
 #: The value of `role` that resets the session to the login's own role.
 LOGIN_ROLE = ""

@@ -1,4 +1,4 @@
-"""The psycopg connection under Django's connection. It builds the prefix of each statement."""
+"""The psycopg connection that Django's connection object uses. It builds the prefix of each statement."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tenants.database.backend.statements import PLAIN, Statement, StatementKind
 IDLE = TransactionStatus.IDLE
 INERROR = TransactionStatus.INERROR
 
-#: Kinds of statements that are sent without a prefix and without a tenant. They read no relation, or nothing may
-#: precede them.
+#: Kinds of statements that are sent without a prefix and without a tenant. They read no table, or PostgreSQL does not
+#: allow other statements in the same message.
 _WITHOUT_PREFIX = {
     StatementKind.TRANSACTION_CONTROL,
     StatementKind.TRANSACTION_MODE,
@@ -45,24 +45,28 @@ _DIRECT_ONLY = {
 
 
 class HotelConnection(psycopg.Connection[Any]):
-    """A psycopg connection that refuses every way to send a statement without its tenant."""
+    """A psycopg connection that sends each statement with its tenant and refuses methods that cannot do so."""
 
     direct = False
     uses_roles = True
-    #: Set while Django's introspection looks at one schema, without the shared tables.
+    #: True while Django's introspection lists the tables of the tenant's schema, without the shared tables.
     own_schema_only = False
-    #: Django's time zone if the server's default is another one. It is then set with each statement.
+    #: The time zone that is set with each statement, or None if the server's default is already Django's time zone.
     time_zone_override: str | None = None
-    #: Called if no tenant context is set. Returns the path of django-tenants' set_tenant(), or raises TenantNotSet.
+    #: Called if no tenant context is set. Returns the search path from django-tenants' set_tenant() or raises
+    #: TenantNotSet.
     explicit_search_path: Callable[[], tuple[str, ...]]
 
     def prefix_for(self, statement: Statement) -> Prefix:
-        """Return what must precede the statement in the connection's current state. Raises if it is not allowed."""
+        """Return the SQL that must precede the statement: BEGIN if needed, and the tenant's settings.
+
+        Raises an error if the statement is not allowed.
+        """
         status = self.pgconn.transaction_status
         if statement is not PLAIN:
             self._check_allowed(statement, status)
         if status == INERROR:
-            # In a failed transaction only ROLLBACK succeeds, and a prefix before it would fail.
+            # In a failed transaction only ROLLBACK succeeds. A prefix would fail before the ROLLBACK is reached.
             return NO_PREFIX
         prefix = NO_PREFIX if statement.kind in _WITHOUT_PREFIX else self.tenant_prefix()
         if status == IDLE and not self._autocommit and statement.kind is not StatementKind.EMPTY:
@@ -107,7 +111,7 @@ class HotelConnection(psycopg.Connection[Any]):
             self.wait(self.execute_without_prefix("SELECT 1"))
 
     def call_function(self, function: LiteralString, argument: str) -> str | None:
-        """Call a function that takes and returns jsonb, in one message and without a cursor. Return its result."""
+        """Call a database function that takes and returns jsonb, without a cursor. Return its result."""
         with self.lock:
             return self.wait(self._call_function_gen(function, argument))
 
@@ -122,10 +126,10 @@ class HotelConnection(psycopg.Connection[Any]):
         value: bytes | None = own[0].get_value(0, 0)
         return None if value is None else value.decode()
 
-    # Ways to send statements that cannot carry a prefix.
+    # Methods of psycopg that would send statements without a prefix. They raise an error.
 
     def _start_query(self) -> PQGen[None]:
-        # psycopg's own cursors call this before they send. Our cursor does not.
+        # Only psycopg's own cursors call this, before they send a statement. Our cursor does not.
         _refuse("Another cursor class of psycopg", "the cursor of django.db.connection")
 
     def cursor(self, name: str = "", **options: Any) -> Any:

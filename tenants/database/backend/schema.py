@@ -1,4 +1,4 @@
-"""The schema editor: records the statements it executes, and can repeat CREATE INDEX CONCURRENTLY."""
+"""A schema editor that records its statements and can repeat an interrupted CREATE INDEX CONCURRENTLY."""
 
 from __future__ import annotations
 

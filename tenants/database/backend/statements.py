@@ -2,12 +2,12 @@
 
 Every statement follows `SET LOCAL` statements in one message (prefix.py), so three kinds of statements need care:
 
-- transaction control, which would end the settings
-- statements that change the session, which a pooler gives to another client afterwards
+- transaction control, which would end the effect of SET LOCAL
+- statements that change the session, because a pooler gives the session to another client afterwards
 - statements that cannot run in a transaction block
 
-Only the text is classified, not what functions do inside. This guards against mistakes. Privileges in the database
-guard against the rest (tenants/database/roles.py).
+Only the text is classified, not what functions do inside. This protects against mistakes, not against attacks. The
+database privileges are a second protection (tenants/database/roles.py).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class StatementKind(Enum):
     )  # SET CONSTRAINTS ALL, SET TRANSACTION. Allowed in a script, unlike TRANSACTION_CONTROL.
     NON_TRANSACTIONAL = auto()  # Cannot run in a transaction block
     CLUSTER = auto()  # NON_TRANSACTIONAL and not part of a schema: CREATE DATABASE, ALTER SYSTEM
-    SESSION_STATE = auto()  # Changes the session, or the settings in our prefix
+    SESSION_STATE = auto()  # Changes the session, or the settings that the prefix sets
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()
 
@@ -49,7 +49,7 @@ class Statement:
 PLAIN = Statement(StatementKind.PLAIN)
 
 _DML = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
-#: Without any of these, a text that starts with a DML keyword is one plain statement.
+#: A text that starts with a DML keyword and contains none of these is a single plain statement.
 _MARKS = (";", "'", "$", "--", "/*", "TEMP", "temp")
 _OPENING = re.compile(r"""(?<![\w$])[eE]'|'|"|--|/\*|(?<![\w$])\$(?:[^\W\d]\w*)?\$|;""")
 _ESCAPE_STRING = re.compile(r"(?:[^'\\]|\\.|'')*'", re.DOTALL)
@@ -90,7 +90,7 @@ _SESSION_FUNCTION = re.compile(
 
 
 def classify(text: str) -> Statement:
-    """Classify a query string. It contains placeholders; parameters are bound as literals afterwards."""
+    """Classify a query string. It may contain placeholders, because parameters are bound afterwards."""
     # Longer texts are generated (bulk inserts, scripts) and rarely repeat, so they are not cached.
     return _classify_cached(text) if len(text) <= 4096 else _classify(text)
 
@@ -117,7 +117,7 @@ def split_statements(text: str) -> Iterator[str]:
 def _find_end(text: str, mark: str, at: int) -> int:
     """Return the position after the string or comment that `mark` opened.
 
-    A doubled quote counts as the end of one string and the start of another, which has the same effect.
+    A doubled quote is treated as the end of one string and the start of another. The result is the same.
     """
     if mark == "/*":
         depth = 1
