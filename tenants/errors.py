@@ -1,6 +1,7 @@
 """The base class of the errors of all apps, and the errors of `tenants`.
 
-The REST API describes each class at `/problems/<code>`: its title, and its docstring for what the title does not say.
+The REST API describes each error class at `/problems/<code>` with its title and its docstring. The docstring is
+therefore written for clients, and says what the title does not say.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 
 
 class DomainError(Exception):
-    """An operation that is not possible, with a message for people and a stable code for clients.
+    """An error that tells the caller why an operation is not possible.
 
-    `code` is the class name in kebab case and part of the problem type `/problems/<code>` (RFC 9457). `status` is
-    the HTTP status and `title` the title of the problem. `detail` describes the individual case. `extra` has further
-    JSON-serializable members of the problem document.
+    It has a message for people and a stable code for clients.
+
+    `code` is the class name in kebab case and part of the problem type `/problems/<code>` (RFC 9457). `status` is the
+    HTTP status and `title` the title of the problem. `detail` describes what happened in this case. `extra` contains
+    further JSON-serializable members of the problem document.
     """
 
     code = "domain-error"
@@ -68,7 +71,10 @@ class HotelNotFound(DomainError):
 
 
 class HotelStateError(DomainError):
-    """`status` is the hotel's current status. Only an active hotel can be suspended, only a suspended one resumed."""
+    """`status` is the hotel's current status.
+
+    Only an active hotel can be suspended, and only a suspended hotel can be resumed.
+    """
 
     code = "hotel-state-error"
     title = _("The hotel's status does not allow this operation")
@@ -81,7 +87,7 @@ class SchemaTemplateNotFound(DomainError):
 
 
 class ProvisioningFailed(DomainError):
-    """The database has no part of the hotel. Create it again."""
+    """Nothing was created. Create the hotel again."""
 
     code = "provisioning-failed"
     status = 503
@@ -115,7 +121,7 @@ class RedisUnavailable(DomainError):
 
 
 class TooManyDeliveries(DomainError):
-    """The worker died each time it ran the task, so the task was given up."""
+    """The worker process died each time it ran the task, so the task is not run again."""
 
     code = "too-many-deliveries"
     status = 500
@@ -139,7 +145,7 @@ class ContactNotFound(DomainError):
 
 
 class ContactConflict(DomainError):
-    """A contact belongs to one hotel. The response does not say to which."""
+    """A contact can belong to one hotel only. The response does not reveal which hotel it belongs to."""
 
     code = "contact-conflict"
     title = _("The contact belongs to another hotel")

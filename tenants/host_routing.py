@@ -1,8 +1,9 @@
 """The routing table from host names to tenants. Each process keeps it in memory.
 
 A lookup needs no query, not even for an unknown host. Triggers on the tables of hotels and domains increment a version
-number. A thread reads it every `settings.ROUTING_CHECK_SECONDS` and loads the table again when it changed, so a change
-takes effect in all processes within a second. If the thread is late, the request reads the version itself.
+number. A thread reads the version every `settings.ROUTING_CHECK_SECONDS` and reloads the table if the version has
+changed, so a change takes effect in all processes within a second. If the thread is late, the request reads the
+version.
 
 We use neither LISTEN/NOTIFY, which does not work through a transaction pooler, nor Redis, which may be unavailable.
 """
@@ -32,10 +33,10 @@ _ROUTED = (HotelStatus.ACTIVE, HotelStatus.SUSPENDED)
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The hotels that are served.
+    """The contents of the routing table.
 
-    `custom_host` is the first of a hotel's custom domains by name. `by_former_host` has the host names that hotels used
-    before.
+    `custom_host` maps a hotel to the alphabetically first of its custom domains. `by_former_host` contains the host
+    names that hotels used before.
     """
 
     version: int
@@ -46,9 +47,9 @@ class Table:
 
 
 class RoutingCache:
-    """The routing table of this process and the thread that refreshes it.
+    """The routing table of this process, and the thread that refreshes it.
 
-    With `settings.ROUTING_CHECK_SECONDS` of 0 there is no thread, and each lookup reads the table from the database.
+    If `settings.ROUTING_CHECK_SECONDS` is 0, there is no thread, and each lookup reads the table from the database.
     """
 
     def __init__(self) -> None:
@@ -68,10 +69,10 @@ class RoutingCache:
         self._stop = threading.Event()
 
     def table(self) -> Table:
-        """Return the table, after a refresh if the last one is too old."""
+        """Return the table. Refresh it first if the last refresh is too long ago."""
         now = time.monotonic()
         if self._pid != os.getpid():
-            self._reset()  # a forked process has no thread, and its copy of the lock may be locked
+            self._reset()  # after a fork, the thread does not exist and the copied lock may be locked
         self._used_at = now
         if now - self._checked_at > (STALE_AFTER if self.interval else 0):
             self.refresh()
@@ -80,13 +81,14 @@ class RoutingCache:
         return self._table
 
     def refresh(self) -> None:
-        """Read the version and, if it changed, the table."""
+        """Read the version from the database, and reload the table if the version has changed."""
         with self._lock, platform_context():
             started = time.monotonic()
             version = _read_version()
             if version != self._table.version or not self.interval:
                 self._table = _read_table(version)
-            # The time before the query, because the query may not see what is committed after it started.
+            # The time is read before the query, because the query may not see changes that are committed after it
+            # started.
             self._checked_at = started
 
     def stop(self) -> None:
@@ -125,9 +127,10 @@ def _read_version() -> int:
 
 
 def _read_table(version: int) -> Table:
-    """Read the table. `version` was read before, so a later change is read again but never missed.
+    """Read the table.
 
-    All hotels depend on it, so the tables of hotels and domains have no column whose conversion to Python can fail.
+    `version` must have been read before this call, so that no later change is missed. An error here would affect all
+    hotels, so the tables of hotels and domains have no column whose conversion to Python can fail.
     """
     hotels: dict[UUID, Tenant] = {}
     by_former_host: dict[str, Tenant] = {}
@@ -151,12 +154,15 @@ routing_cache = RoutingCache()
 
 
 def resolve(host: str) -> Tenant | None:
-    """Return the active or suspended hotel, or the platform, of a lowercase host name without port. None if unknown."""
+    """Return the hotel or the platform for a lowercase host name without port.
+
+    Return None if the host is unknown or its hotel is neither active nor suspended.
+    """
     return routing_cache.table().by_host.get(host)
 
 
 def resolve_former(host: str) -> Tenant | None:
-    """Return the hotel that used this host name before a change of its slug or domains. None if there is none."""
+    """Return the hotel that used this host name before its slug or domains were changed, or None."""
     return routing_cache.table().by_former_host.get(host)
 
 
@@ -168,7 +174,8 @@ def by_id(hotel_id: UUID) -> Tenant | None:
 def public_url(hotel: Tenant) -> str:
     """Return the base URL of a hotel for guests and staff, without a trailing slash.
 
-    It uses the hotel's first custom domain by name, or else its host name below the platform's.
+    The host is the alphabetically first of the hotel's custom domains, or else the hotel's host below the platform's
+    host.
     """
     host = routing_cache.table().custom_host.get(hotel.id) if hotel.id else None
     host = host or f"{hotel.slug}.{settings.PLATFORM_HOST}"

@@ -27,7 +27,10 @@ _Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 class HotelMiddleware:
-    """Middleware that sets the tenant of the request's host name until the response, streamed or not, is complete."""
+    """Middleware that sets the tenant for the request's host name until the response is complete.
+
+    The tenant is also set while a streamed response is sent.
+    """
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
@@ -53,7 +56,7 @@ class HotelMiddleware:
 
 
 def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
-    """Return the response. A streaming one produces its chunks after the middleware, so each enters the context."""
+    """Return the response. If it is streamed, enter the context for each chunk, because chunks are produced later."""
     if response.streaming:
         closers = [partial(_call_in, context, closer) for closer in vars(response)["_resource_closers"]]
         response.streaming_content = _chunks(response.streaming_content, context)  # type: ignore[attr-defined]
@@ -67,8 +70,8 @@ def _call_in(context: _Context, function: Callable[[], object]) -> None:
 
 
 def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
-    # One `with` around the loop would leave the tenant set in the caller between two chunks: a generator runs in the
-    # context of its caller.
+    # The context is entered for each chunk. A generator runs in its caller's context, so a `with` around the loop would
+    # leave the tenant set in the caller between two chunks.
     chunks = iter(content)
     end = object()
     while True:
@@ -80,12 +83,12 @@ def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
 
 
 def _not_found() -> HttpResponse:
-    """Return the same 404 for unknown, provisioning and deleted hotels, so that it reveals nothing."""
+    """Return the same 404 response for unknown, provisioning and deleted hotels, so that it reveals nothing."""
     return HttpResponse("Not found\n", status=404, content_type="text/plain; charset=utf-8")
 
 
 def _unavailable(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:
-    """Return the 503 of a hotel that is suspended or whose time zone this process does not know, else None.
+    """Return a 503 response if the hotel is suspended or its time zone is unknown to this process, otherwise None.
 
     Browsers get an HTML page, clients a problem document (RFC 9457). Almost every page of a hotel and every operation
     on its rooms needs the hotel's time zone. A wrong one would send e-mails at wrong times, so there is no fallback.

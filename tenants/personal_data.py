@@ -5,7 +5,8 @@ JSON, bytes, network addresses) is `masked` or `kept`, or the rows of the whole 
 if a column is not declared, so a new column cannot leak.
 
 A mask is an SQL expression, so masked values never leave the database. Equal values have equal masks in all tables and
-in later backups. The masks use a secret key of this deployment, so nobody else can find a value by trial.
+in later backups. The masks use a secret key of this deployment. Without the key, the original values cannot be found by
+trial and error.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +37,7 @@ _omitted: set[str] = set()
 
 
 class UndeclaredColumns(LookupError):
-    """Columns that can hold personal data are neither masked nor kept."""
+    """A table has columns that can hold personal data and that are declared neither masked nor kept."""
 
 
 def declare_columns(
@@ -47,7 +48,7 @@ def declare_columns(
 
 
 def omit_rows(*tables: str) -> None:
-    """Declare that a masked backup has no rows of these tables."""
+    """Declare that a masked backup omits all rows of these tables."""
     _omitted.update(tables)
 
 
@@ -122,7 +123,7 @@ def mask_text(column: str) -> str:
 
 
 def mask_secret(column: str) -> str:
-    """Mask a secret with other bytes."""
+    """Mask a secret with bytes that are derived from it."""
     return f"CASE WHEN {column} IS NOT NULL THEN {_digest(column)} END"
 
 
@@ -136,7 +137,8 @@ def mask_json(column: str) -> str:
     return f"CASE WHEN {column} IS NOT NULL THEN '{{}}'::jsonb END"
 
 
-# The tables of tenants. A masked copy is reached by its slug, and no guest's contact leads to it.
+# The tables of this app. Domains and guest contacts are omitted, so that they do not lead to a masked copy of the
+# hotel.
 declare_columns(
     "tenants_hotel",
     masked={"email": mask_email, "former_hosts": lambda _column: "'{}'::varchar[]"},

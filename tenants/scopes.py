@@ -65,7 +65,7 @@ _ROLE_SCOPES: dict[str, frozenset[str]] = {
     Role.PLATFORM: frozenset(PLATFORM_SCOPES),
 }
 
-#: The resource part of the scope for models whose app label differs from it, by `<app>.<model>` or by app label.
+#: Maps models, or whole apps, to the resource part of their scopes. Other apps use their app label.
 _RESOURCES = {
     "locks.room": "rooms",
     "locks.allocation": "locks",

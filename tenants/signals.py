@@ -1,7 +1,7 @@
-"""The signals about hotels, their domains and contacts, and about staff and API keys.
+"""Signals about hotels, their domains and contacts, and about staff and API keys.
 
-`tenants` is below `audit` in the layers, so it sends signals and the audit trail listens. Each signal is sent in the
-transaction of the operation; a receiver that raises rolls the operation back.
+The app `tenants` cannot import `audit`, so the audit trail records events when it receives these signals. Each signal
+is sent in the transaction of the operation. If a receiver raises an exception, the operation is rolled back.
 """
 
 from django.dispatch import Signal

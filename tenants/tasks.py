@@ -1,4 +1,4 @@
-"""The Celery tasks of the platform. Celery beat sends them at the intervals of the platform admin's schedules."""
+"""The Celery tasks of the platform. Celery beat sends them on the schedule in the platform admin."""
 
 import datetime
 from uuid import UUID
@@ -39,7 +39,10 @@ def provision_hotel(hotel_id: str) -> None:
 
 @shared_task(base=HotelTask, name="tenants.tasks.provision_pending")
 def provision_pending() -> int:
-    """Send the provisioning task again for hotels that have waited for a minute, and return the number of tasks."""
+    """Send the provisioning task again for hotels that have waited for more than a minute.
+
+    Return the number of tasks.
+    """
     pending = Hotel.objects.filter(
         status=HotelStatus.PROVISIONING, created_at__lt=timezone.now() - datetime.timedelta(minutes=1)
     )

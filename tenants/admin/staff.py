@@ -21,7 +21,7 @@ from tenants.services.staff import available_roles
 
 
 class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
-    usable_password = None  # hides Django's choice of accounts without a password
+    usable_password = None  # removes the option to create an account without a password
 
     class Meta:
         model = User

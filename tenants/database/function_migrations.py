@@ -24,9 +24,9 @@ from tenants.database.placement import Placement
 class InstallFunctions(Operation):
     """Install functions from their copies in the folder `functions/<migration>` of the app's migrations.
 
-    `replaces` maps the name of each function to the earlier migration that installed it. Reversing the operation
-    installs the copy of that migration. Reversing the first installation of a function leaves the function in the
-    database: hotels are migrated one after the other, and their triggers may still call it.
+    `replaces` names the functions that were installed before, each with the migration that installed it last. Reversing
+    the operation installs the copy of that migration. Reversing the first installation of a function leaves the
+    function in the database: hotels are migrated one after the other, and their triggers may still call it.
     """
 
     reduces_to_sql = True

@@ -1,7 +1,8 @@
-"""Deletion of a hotel, and the proof that none of its data remain.
+"""Deletion of a hotel, with a check that none of its data remain.
 
-One transaction deletes everything that the database holds of the hotel, so an interruption leaves a suspended hotel
-that can be deleted again. The hotel's keys in Redis are deleted before the commit: a cache may be emptied at any time.
+One transaction deletes all data of the hotel in the database. If it is interrupted, the hotel is still suspended and
+can be deleted again. The hotel's keys in Redis are deleted before the commit, which is safe because they are only a
+cache.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ from tenants.signals import hotel_deleted
 
 @dataclass(frozen=True, slots=True)
 class DeletionCertificate:
-    """The names and numbers of what was deleted, without any of the deleted data."""
+    """A record of a deletion. It contains names of objects and numbers of rows, but none of the deleted data."""
 
     hotel_id: str
     slug: str
@@ -45,10 +46,11 @@ class DeletionCertificate:
 def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
     """Delete a suspended hotel: schema, role, rows of shared tables, due items, contacts, Redis keys.
 
-    Deletion cannot be undone, so `confirm` must repeat the slug. Uses the direct connection and holds the migration
-    lock: without its schema, a hotel that is being migrated would be migrated in `public`. The deletion is committed
-    on return, and new queries have found nothing left. Raises HotelNotFound, DeletionConflict, MigrationConflict or
-    RedisUnavailable, and then nothing is deleted. Raises DeletionIncomplete if data remain after the commit.
+    Deletion cannot be undone, so `confirm` must repeat the slug. Uses the direct connection. Holds the migration lock,
+    because a migration whose hotel schema disappears would change the tables in `public`. When this returns, the
+    deletion is committed and a check has found no remaining data. Raises HotelNotFound, DeletionConflict,
+    MigrationConflict or RedisUnavailable, and then nothing is deleted. Raises DeletionIncomplete if data remain after
+    the commit.
     """
     with direct_connection(), platform_context(), hold_migration_lock():
         certificate = retry_on_lock_timeout(lambda: _delete(hotel_id, confirm))
@@ -63,7 +65,7 @@ def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
 def find_remaining_data(certificate: DeletionCertificate) -> list[str]:
     """Return descriptions of the data that remain of a deleted hotel. Uses the direct connection.
 
-    The database's catalog is queried, so that schemas and roles count that no model knows.
+    The query reads the database catalog, so that it also finds schemas and roles that are not in any model.
     """
     remaining = []
     with connection.cursor() as cursor:
@@ -101,7 +103,8 @@ def _delete(hotel_id: UUID, confirm: str) -> DeletionCertificate:
                 f"DELETE FROM {quoting.qualified_name('public', table)} WHERE {quoting.identifier(column)} = %s",  # noqa: S608
                 [hotel.id],
             )
-        # The role is dropped after the objects that it has privileges on, the hotel's row after its references.
+        # A role with privileges cannot be dropped, so the schema is dropped first. The hotel's row has no references
+        # left.
         if settings.DATABASE_ROLES:
             cursor.execute(roles.drop_role_sql(role=hotel.role))
         cursor.execute("DELETE FROM tenants_hotel WHERE id = %s", [hotel.id])
@@ -159,7 +162,7 @@ def _count_shared_rows(hotel_id: str) -> dict[str, int]:
 
 
 def _run_counts(queries: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Run the count queries, given by table, in one round trip. Return the counts by table."""
+    """Run count queries, given as pairs of table and SQL, in one round trip. Return a dict from table to count."""
     by_table = dict(queries)
     if not by_table:
         return {}

@@ -1,4 +1,4 @@
-"""The lock that prevents concurrent migrations, and the lock timeout with retries that keeps open hotels responsive."""
+"""The lock that prevents concurrent migrations, and retries after a lock timeout so that hotels stay responsive."""
 
 import contextlib
 import random
@@ -15,7 +15,8 @@ T = TypeVar("T")
 
 #: The two keys of the advisory lock: "hot" and "mig" in ASCII.
 _ADVISORY_LOCK = (0x686F74, 0x6D6967)
-#: Other transactions queue behind a migration that waits for a lock, so it gives up after this time and retries.
+#: While a migration waits for a lock, other transactions wait behind it. It therefore gives up after this time and
+#: retries.
 LOCK_TIMEOUT = "2s"
 MAX_ATTEMPTS = 6
 
@@ -54,6 +55,6 @@ def retry_on_lock_timeout(work: Callable[[], T]) -> T:
                 error.__cause__, errors.LockNotAvailable | errors.DeadlockDetected
             ):
                 raise
-            # The random pause keeps two processes from colliding again.
+            # The pause has a random length, so that two processes do not collide again.
             time.sleep(random.uniform(0.5, 1) * attempt)  # noqa: S311
     raise AssertionError

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from tenants.errors import InvalidDomain, InvalidSlug
 
 SLUG_LENGTH = 40
-#: Slugs that are hosts of the platform or common services, or that look like them.
+#: Reserved slugs. They are, or could be mistaken for, host names of the platform or of common services.
 RESERVED_SLUGS = frozenset(
     [
         "admin",
@@ -122,9 +122,9 @@ def valid_domain(host: str) -> str:
     platform = settings.PLATFORM_HOST
     if lowered == platform or lowered.endswith(f".{platform}"):
         raise InvalidDomain(
-            _("Hosts under {platform} are reserved. The hotel's host there is formed from its slug.").format(
-                platform=platform
-            ),
+            _(
+                "Hosts under {platform} are reserved. To change the hotel's host under {platform}, change its slug."
+            ).format(platform=platform),
             host=host,
         )
     if labels[-1].isdigit():
@@ -138,11 +138,11 @@ def _invalid_domain(host: str) -> InvalidDomain:
 
 
 def free_schema_name(slug: str) -> str:
-    """Return an unused schema name for a new hotel, with a number if needed. Needs the platform's context.
+    """Return an unused schema name for a new hotel, with a number if needed.
 
-    A schema without a hotel, such as that of an interrupted restore, counts as used.
+    Needs the platform's context. A schema that exists without a hotel counts as used.
     """
-    base = f"hotel_{slug.replace('-', '_')}"  # the characters of a slug need no quoting
+    base = f"hotel_{slug.replace('-', '_')}"  # a slug has only characters that need no quoting
     names = itertools.chain([base], (f"{base}_{number}" for number in itertools.count(2)))
     return next(name for name in names if not _is_schema_used(name))
 

@@ -1,4 +1,4 @@
-"""Runs of PostgreSQL's client programs (pg_dump, pg_restore) on the direct connection's database."""
+"""Functions that run PostgreSQL's client programs (pg_dump, pg_restore) on the database of the direct connection."""
 
 import os
 import re
@@ -26,7 +26,7 @@ _SECRETS_WITHOUT_VARIABLE = {
 
 
 class ProgramFailed(RuntimeError):
-    """The program exited with an error. The message has its standard error."""
+    """The program exited with an error. The message contains the program's standard error output."""
 
 
 def run(program: str, *arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""Provisioning: a hotel's schema, role and privileges are created by one message in one transaction."""
+"""Provisioning of hotels: creation of the schema, role and privileges in one transaction and one round trip."""
 
 import contextlib
 import logging
@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 def provision_hotel(hotel_id: UUID) -> Hotel:
     """Provision and activate a hotel whose status is `provisioning`. Return an active hotel unchanged.
 
-    Uses the direct connection. All changes are committed on return, or none are and ProvisioningFailed is raised; the
-    function can then be called again. A concurrent call waits and returns the active hotel. Also raises HotelNotFound,
-    HotelStateError and SchemaTemplateNotFound.
+    Uses the direct connection. All changes are committed on return. On failure nothing is changed, ProvisioningFailed
+    is raised, and the function can be called again. A concurrent call waits and returns the active hotel. Also raises
+    HotelNotFound, HotelStateError and SchemaTemplateNotFound.
     """
     with direct_connection(), platform_context(), wrap_provisioning_errors(), transaction.atomic():
         hotel = Hotel.objects.select_for_update().filter(id=hotel_id).first()
@@ -43,7 +43,8 @@ def build_hotel(hotel: Hotel) -> Hotel:
 
     Needs the direct connection, and the caller must have locked or inserted the hotel's row.
     """
-    # FOR SHARE: a migration that replaces the script waits for this transaction, and then finds this hotel behind.
+    # FOR SHARE makes `migrate` wait for this transaction before it replaces the script. It then also migrates this
+    # hotel.
     template = next(iter(SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR SHARE")), None)
     if template is None:
         raise SchemaTemplateNotFound

@@ -33,8 +33,8 @@ CREATE TABLE django_migrations (
 )
 """
 
-#: Parts of pg_dump's output that a script must not contain: psql commands, comments, and settings of the session,
-#: which provisioning sets itself. Each setting is named, because a line of a function's body may also start with SET
+#: Parts of pg_dump's output that a script must not contain: psql commands, comments, and settings of the session, which
+#: provisioning sets itself. The pattern lists each setting, because a line in a function's body may also start with SET
 #: or with two hyphens.
 _SESSION_STATEMENTS = re.compile(
     r"^(?:SET (?:statement_timeout|lock_timeout|idle_in_transaction_session_timeout|transaction_timeout"
@@ -46,16 +46,16 @@ _SESSION_STATEMENTS = re.compile(
     r"|--\n-- (?:Name|Data for Name): .*\n--\n)\n*",
     re.MULTILINE,
 )
-#: The places where pg_dump's data statements name the schema. Anywhere else in the data the name is a value.
+#: The positions of the schema's name in pg_dump's data statements. Anywhere else in the data, the name is a value.
 _SCHEMA_IN_DATA = re.compile(rf"^(INSERT INTO |SELECT pg_catalog\.setval\('){SCHEMA}\.", re.MULTILINE)
-#: The first statement of a script: functions may refer to tables that are created after them.
+#: The first statement of a script. It lets functions refer to tables that are created later.
 PREAMBLE = "SET LOCAL check_function_bodies = false;\n"
-#: Stands for the schema name in a stored script. It has private-use characters, so SQL and values never contain it.
+#: The placeholder for the schema name in a stored script. SQL and values never contain its private-use characters.
 PLACEHOLDER = "\ue000hotel\ue000"
 
 
 def compute_schema_version(applied: Iterable[tuple[str, str]]) -> str:
-    """Return the schema version of a set of applied migrations: a digest of their names."""
+    """Return the schema version of a set of applied migrations, which is a digest of their names."""
     listed = "\n".join(sorted(f"{app}.{name}" for app, name in applied))
     return hashlib.sha256(listed.encode()).hexdigest()[:32]
 
@@ -75,9 +75,9 @@ def store_script() -> str:
     Needs the direct connection. The schema version and the dump come from one snapshot, which exists on the server of
     this connection only. So a dump of a standby with older data fails and is never stored.
 
-    The update waits for hotels that are being provisioned from the old script (they hold the row FOR SHARE), and later
-    ones wait for it. A query for hotels that are behind, run after this function, thus sees every hotel that was
-    created from the old script. Raises pgtools.ProgramFailed.
+    The update waits for hotels that are being provisioned from the old script, because they hold a FOR SHARE lock on
+    the row. A query for outdated hotels that runs after this function therefore finds every hotel that was created from
+    the old script. Raises pgtools.ProgramFailed.
     """
     with platform_context(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -110,7 +110,7 @@ def build_script(*options: str) -> str:
         SCHEMA, "pre-data", "post-data", "data", options=["--rows-per-insert=1000", *options]
     )
     data = _SCHEMA_IN_DATA.sub(rf"\g<1>{PLACEHOLDER}.", data)
-    # The rows come last: indexes are created on empty tables, and the tables have few rows.
+    # The rows are inserted last, because creating indexes on empty tables is faster.
     return "".join([PREAMBLE, *_replace_schema_name(SCHEMA, before, after), data])
 
 
@@ -125,7 +125,8 @@ def dump_definitions(schema: str, *options: str) -> tuple[str, str]:
 
 
 def _replace_schema_name(schema: str, before: str, after: str) -> tuple[str, str]:
-    # pg_dump qualifies every name. If no dot follows the schema's name, it is the name of a column or a value.
+    # pg_dump qualifies every name, so the schema's name is always followed by a dot. Without a dot, it is a column or a
+    # value.
     name = re.compile(rf"(?<![\w.]){schema}(?=\.)")
     return name.sub(PLACEHOLDER, before), name.sub(PLACEHOLDER, after)
 
@@ -133,8 +134,8 @@ def _replace_schema_name(schema: str, before: str, after: str) -> tuple[str, str
 def _dump_sections(schema: str, *sections: str, options: Sequence[str]) -> list[str]:
     """Return the text of several sections of pg_dump.
 
-    One dump in custom format is split by pg_restore: pg_dump reads the catalog of all hotels, which takes most of the
-    time.
+    pg_dump runs only once, because it reads the catalog of all hotels, which takes most of the time. pg_restore splits
+    its output into sections.
     """
     flags = [f"--section={section}" for section in sections]
     dump = pgtools.run_binary("pg_dump", f"--schema={schema}", "--format=custom", *flags, *options)

@@ -1,4 +1,4 @@
-"""Suspension of a hotel: its hosts respond with 503 and its tasks do not run, and its data stay."""
+"""Suspension of a hotel. Its hosts respond with 503, its tasks do not run, and its data are kept."""
 
 from uuid import UUID
 
@@ -25,7 +25,9 @@ def suspend_hotel(*, hotel_id: UUID) -> Hotel:
 
 
 def resume_hotel(*, hotel_id: UUID) -> Hotel:
-    """Resume a suspended hotel in one transaction. Its overdue items are handed out at the next tick.
+    """Resume a suspended hotel in one transaction.
+
+    Its overdue items are sent to workers at the next tick of the dispatcher.
 
     Raises HotelNotFound, HotelStateError.
     """

@@ -19,8 +19,8 @@ _USAGE_STATUSES = (404, 422)
 class HotelCommand(BaseCommand):
     """A command that runs in the platform's context, with the operating system's user as the actor.
 
-    Subclasses implement `run`. The exit code is 0 on success, 1 if the operation is not possible, with a message on
-    standard error, and 2 for wrong usage.
+    Subclasses implement `run`. The exit code is 0 on success, 1 if the operation is not possible, and 2 for invalid
+    arguments. Errors are written to standard error.
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,7 +45,10 @@ class HotelCommand(BaseCommand):
 
 
 def add_tenant_arguments(parser: CommandParser, noun: str) -> None:
-    """Add the arguments `--hotel SLUG` and `--platform`, of which one is required. `noun` completes the help text."""
+    """Add the arguments `--hotel SLUG` and `--platform`, of which one is required.
+
+    `noun` is the word for the object in the help texts.
+    """
     tenant = parser.add_mutually_exclusive_group(required=True)
     tenant.add_argument("--hotel", metavar="SLUG", help=f"Use this hotel's {noun}.")
     tenant.add_argument("--platform", action="store_true", help=f"Use the platform's {noun}.")
@@ -72,5 +75,5 @@ def hotel_as_json(hotel: Hotel) -> dict[str, Any]:
 def _login() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # the user of a container may have no name
+    except (KeyError, OSError):  # a user without a name, which is common in containers
         return ""

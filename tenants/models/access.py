@@ -1,4 +1,4 @@
-"""Staff, API keys and stored responses. Each hotel's schema has these tables, and so has the platform's."""
+"""Staff, API keys and stored responses. These tables exist in each hotel's schema and in the platform's schema."""
 
 import datetime
 from typing import Any

@@ -13,7 +13,7 @@ from tenants.context import Tenant
 
 
 class HotelStatus(models.TextChoices):
-    """The status of a hotel. Only active hotels are served and have their tasks run."""
+    """The status of a hotel. Only active hotels are served, and only their tasks run."""
 
     PROVISIONING = "provisioning", _("provisioning")
     ACTIVE = "active", _("active")
@@ -45,12 +45,14 @@ class Hotel(models.Model):
         _("status"), max_length=12, choices=HotelStatus, default=HotelStatus.PROVISIONING
     )
     schema = models.CharField(_("schema"), max_length=63, unique=True, editable=False)
-    #: Text that is validated when it is written. A process that does not know the zone can still read the row.
+    #: Stored as text and validated only on writes, so that a process that does not know the zone can still read the
+    #: row.
     time_zone = models.CharField(
         _("time zone"), max_length=63, default="UTC", validators=[validate_time_zone]
     )
     language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.ENGLISH)
-    #: Digest of the migrations applied to the schema, empty while they run. It lets one query find outdated schemas.
+    #: Digest of the migrations applied to the schema. One query can find all outdated schemas. Empty while migrations
+    #: run.
     schema_version = models.CharField(max_length=32, default="", db_default="", editable=False)
     email = models.EmailField(
         _("e-mail"),
@@ -59,7 +61,7 @@ class Hotel(models.Model):
         db_default="",
         help_text=_("Guests' replies to the hotel's e-mails are sent to this address."),
     )
-    #: Earlier host names that no other hotel uses. They serve the links in e-mails that were sent before.
+    #: Earlier host names that no other hotel uses. Links in e-mails that were sent before the change keep working.
     former_hosts = ArrayField(models.CharField(max_length=253), default=list, db_default=[], editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -100,7 +102,7 @@ class Hotel(models.Model):
 
 
 class Domain(models.Model):
-    """A custom domain of a hotel. `<slug>.<platform host>` always works and has no row."""
+    """A custom domain of a hotel. The host `<slug>.<platform host>` always works and is not stored here."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     hotel = models.ForeignKey(Hotel, models.CASCADE, related_name="domains", verbose_name=_("hotel"))
@@ -138,7 +140,7 @@ class ContactIdentifier(models.Model):
         verbose_name_plural = _("guest contacts")
         constraints = [
             models.UniqueConstraint(fields=["kind", "value"], name="tenants_contact_unique"),
-            # Lookups use the normalized form, so a value in another form would never be found.
+            # Lookups use the normalized form, so a value that is not normalized would never be found.
             models.CheckConstraint(
                 condition=models.Q(kind="phone", value__regex=r"^\+[1-9][0-9]+$")
                 | models.Q(kind="email", value__regex=r"^[^A-Z\s]+@[^A-Z\s]+$"),

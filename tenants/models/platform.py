@@ -7,14 +7,15 @@ from tenants.models.hotels import Hotel
 
 
 class DueItem(models.Model):
-    """An item that a hotel has to process at a given time. Has no personal data.
+    """An item that a hotel has to process at a given time.
 
-    The dispatcher may claim an item from `claim_at` on: at first the time when it is due, then the end of the lease.
+    It contains no personal data. The dispatcher may claim the item from `claim_at` on. This is the due time at first,
+    and the end of the lease after a claim.
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")
-    # Without a foreign key constraint, which would make all writers of a hotel lock its row in tenants_hotel. The row
-    # security policy of the table already limits a hotel to its own id.
+    # No foreign key constraint, because each INSERT would lock the hotel's row in tenants_hotel. The row security
+    # policy of the table already limits a hotel to its own id.
     hotel = models.ForeignKey(Hotel, models.CASCADE, db_index=False, db_constraint=False, related_name="+")
     kind = models.CharField(max_length=20)
     item_id = models.UUIDField()
@@ -27,7 +28,7 @@ class DueItem(models.Model):
 
 
 class SchemaTemplate(models.Model):
-    """The SQL script that creates a hotel's schema. `migrate` stores it: a pg_dump of the template schema. One row."""
+    """The SQL script that creates a hotel's schema: a pg_dump of the template schema, stored by `migrate`. One row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     script = models.TextField()
@@ -44,7 +45,7 @@ class RoutingVersion(models.Model):
 
 
 class Lease(models.Model):
-    """The process that currently holds a lease, such as the leading Celery beat. One row per lease."""
+    """A lease and the process that holds it, such as the active Celery beat. One row per lease."""
 
     name = models.CharField(primary_key=True, max_length=40)
     holder = models.CharField(max_length=200)

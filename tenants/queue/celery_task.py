@@ -1,4 +1,4 @@
-"""The base class of all Celery tasks of the project. The tenant travels in the message's headers.
+"""The base class of all Celery tasks of the project. The headers of a task's message contain the tenant.
 
 Celery's settings (`acks_late`, prefetch 1, `reject_on_worker_lost`) make the broker deliver a message again when its
 worker dies. The number of deliveries is counted in the database, because Redis does not count them.
@@ -41,8 +41,8 @@ REQUEST_ID_HEADER = "request"
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
 #: Maximum number of deliveries per message.
 MAX_DELIVERIES = 4
-#: Maximum delay of a message in the broker. Redis delivers a message again after its visibility timeout, also while
-#: the message waits for its ETA, so longer delays belong in the due queue.
+#: Maximum delay of a message in the broker. Redis delivers a message again after its visibility timeout, even if its
+#: ETA has not been reached. Use the due queue for longer delays.
 MAX_DELAY = datetime.timedelta(minutes=1)
 
 
@@ -66,7 +66,7 @@ class HotelTask(DjangoTask[Any, Any]):
     def try_delay(self, *args: Any, **options: Any) -> bool:
         """Send the task. Return False if the broker is unavailable, full or read-only.
 
-        Use this if the task is only a hint, because a row of the database makes the same work due later.
+        Use this if a row of the database makes the same work due later even if the task is not sent.
         """
         try:
             self.apply_async(args=args, **options)
@@ -83,18 +83,18 @@ class HotelTask(DjangoTask[Any, Any]):
     ) -> None:
         """Send the task after the current transaction commits, with the tenant of this call.
 
-        An error is only logged, because the transaction is committed at that time. So the transaction must store a row
-        from which the task is sent again.
+        Errors are only logged, because the transaction is already committed. The transaction must therefore store a row
+        that causes the task to be sent again.
         """
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
 
-        def send() -> None:  # Django logs the name of the function, and a partial has none
+        def send() -> None:  # not a partial, because Django logs the function's name
             self.apply_async(args, kwargs, **options)
 
         transaction.on_commit(send, robust=True)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self.request.id:  # a plain function call: keep the caller's context
+        if not self.request.id:  # called as a plain function, so keep the caller's context
             return super().__call__(*args, **kwargs)
         with self._context():
             if self.is_redelivered:
@@ -161,10 +161,11 @@ class HotelTask(DjangoTask[Any, Any]):
 
 
 def get_task(name: str) -> Any:
-    """Return a registered task by name, after an import of all task modules if needed.
+    """Return a registered task by name.
 
-    Services and the dispatcher use this function: they cannot import task modules, which import services. Celery
-    imports the modules when a worker starts, but not in web processes and commands. Raises celery's NotRegistered.
+    Import all task modules first if needed. Services and the dispatcher use this function because they cannot import
+    task modules, which import services. Celery imports the modules when a worker starts, but not in web processes and
+    commands. Raises celery's NotRegistered.
     """
     if name not in current_app.tasks:
         current_app.loader.import_default_modules()

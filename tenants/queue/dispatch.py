@@ -1,6 +1,6 @@
 """The dispatcher of the due queue: it claims due items under a lease and sends them to their Celery tasks.
 
-Its cost depends on the number of due items, not on the number of hotels: a tick that finds nothing due is one query.
+The cost depends on the number of due items, not on the number of hotels. If no item is due, a tick runs one query.
 """
 
 import dataclasses
@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 
 #: Maximum number of items that one transaction claims.
 CLAIM_LIMIT = 5_000
-#: A tick claims again while it finds CLAIM_LIMIT items, until this time is over. Ticks come every 5 seconds.
+#: A tick repeats the claim while it finds CLAIM_LIMIT items, but no longer than this time. Ticks run every 5 seconds.
 TICK_SECONDS = 4.0
-#: A message with items of several hotels starts no further hotel after this time.
+#: After this time, the remaining hotels of a combined message are sent in separate messages.
 MESSAGE_SECONDS = 60.0
 #: The Celery task that processes a message with items of several hotels.
 COMBINED_TASK = "tenants.tasks.handle_due"
@@ -61,9 +61,10 @@ def dispatch_due_items() -> int:
 
 
 def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
-    """Claim due items of active hotels, the longest due first, in the caller's transaction.
+    """Claim due items of active hotels in the caller's transaction.
 
-    Needs the platform's context. Concurrent callers share the items (SKIP LOCKED).
+    Items that have been due for longest come first. Needs the platform's context. Concurrent callers claim different
+    items (SKIP LOCKED).
     """
     kinds = list(due.kinds().values())
     with connection.cursor() as cursor:
@@ -114,7 +115,8 @@ def _batches(rows: list[tuple[UUID, str, UUID]]) -> list[Batch]:
 def group_by_message(batches: Iterable[Batch]) -> list[list[Batch]]:
     """Group batches into Celery messages of one kind each.
 
-    A message holds one batch, or the batches of several hotels up to the kind's batch size if the kind allows that.
+    If the kind allows it, a message holds the batches of several hotels, up to the kind's batch size in total.
+    Otherwise it holds one batch.
     """
     messages: list[list[Batch]] = []
     open_messages: dict[ItemKind, list[Batch]] = {}
@@ -169,11 +171,12 @@ def _size(message: list[Batch]) -> int:
 def handle_combined_message(
     *, kind_name: str, batches: list[tuple[str, list[str]]], redelivered: bool
 ) -> None:
-    """Run a kind's task for one hotel after the other, each in its own context.
+    """Run the task of a kind for several hotels, one after the other, each in the hotel's context.
 
-    With few items per hotel, a Celery message per hotel would cost more than the work. A failure of one hotel must
-    not affect the others, so a hotel gets a message of its own if its task fails here, if this message lost its
-    worker before (`redelivered`), and if MESSAGE_SECONDS are over. The failure of that message is recorded.
+    If each hotel has few items, separate Celery messages would cost more than the work. A failure in one hotel must not
+    affect the others. The items of a hotel are therefore sent again in a separate message if its task fails, if this
+    message has already lost a worker (`redelivered`), or if MESSAGE_SECONDS have passed. A failure of the separate
+    message is recorded.
     """
     kind = due.kinds()[kind_name]
     task = get_task(kind.task)
@@ -197,5 +200,5 @@ def handle_combined_message(
 
 
 def _send_separately(kind: ItemKind, hotel_id: str, ids: list[str]) -> None:
-    """Send a hotel's items as a message of their own. If the broker is unavailable, the end of their lease does it."""
+    """Send a hotel's items in a separate message. If the broker is unavailable, they are sent when their lease ends."""
     get_task(kind.task).try_delay(ids, headers={HOTEL_HEADER: hotel_id})

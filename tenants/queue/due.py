@@ -1,9 +1,9 @@
 """The due queue: one row of the shared table `tenants_dueitem` per item that a hotel has to process at a given time.
 
-An app registers each kind of item with the Celery task that processes it. Code that makes something due writes the
-due item in the same transaction. The dispatcher (`tenants.queue.dispatch`) hands due items to workers under a lease.
-A worker that dies loses its lease, and its items are handed out again, so a task must claim each item with a
-compare-and-set of its own, and must accept that an item is already done.
+An app registers each kind of item with the Celery task that processes it. Code that makes something due writes the due
+item in the same transaction. The dispatcher (`tenants.queue.dispatch`) hands due items to workers under a lease. If a
+worker dies, its lease ends and its items are handed out again. An item can therefore be handed out twice. A task must
+claim each item with a separate compare-and-set, and skip items that are already done.
 """
 
 import datetime
@@ -89,7 +89,7 @@ def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> N
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            # Sorted, so that two transactions that schedule the same items lock the rows in the same order.
+            # The items are sorted, so that concurrent transactions lock the same rows in the same order.
             "SELECT tenants_schedule_due(%s, %s, item.id, item.due_at) FROM ("
             "SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]) AS item (id, due_at) ORDER BY id OFFSET 0) AS item",
             [current_hotel().id, kind, ids, due_times],
@@ -99,8 +99,7 @@ def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> N
 def schedule_daily() -> int:
     """Schedule one item per active hotel and daily kind, and return the number of new items.
 
-    Needs the platform's context. Each hotel gets its own second of the next six hours, so that the items of all
-    hotels do not keep the workers from work that people wait for.
+    Needs the platform's context. The items are spread over the next six hours, so that they do not delay other tasks.
     """
     daily = [kind.name for kind in _kinds.values() if kind.daily]
     with connection.cursor() as cursor:
@@ -141,17 +140,17 @@ def _delete(kind: str, ids: Iterable[UUID], condition: str) -> None:
         )
 
 
-#: Claim time of a suspended hotel's items. It is beyond the range that the dispatcher scans.
+#: `claim_at` of a suspended hotel's items. The dispatcher never claims them.
 _NEVER = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 
 
 def pause_hotel(*, hotel_id: UUID) -> None:
-    """Stop handing out a hotel's items. Needs the platform's context."""
+    """Stop sending a hotel's due items to workers. Needs the platform's context."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tenants_dueitem SET claim_at = %s WHERE hotel_id = %s", [_NEVER, hotel_id])
 
 
 def resume_hotel(*, hotel_id: UUID) -> None:
-    """Hand out a hotel's items again. Overdue items are handed out at the next tick. Needs the platform's context."""
+    """Send a hotel's due items to workers again, overdue items at the next tick. Needs the platform's context."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tenants_dueitem SET claim_at = due_at WHERE hotel_id = %s", [hotel_id])

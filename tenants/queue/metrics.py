@@ -1,4 +1,7 @@
-"""The Prometheus metrics of the due queue. They have no label per hotel, which would make one series per hotel."""
+"""The Prometheus metrics of the due queue.
+
+They have no hotel label, because it would create a time series for each hotel.
+"""
 
 from django.db import connection
 
@@ -13,10 +16,10 @@ TICK = histogram("hotelagent_due_tick_seconds", "Duration of a tick of the due q
 
 
 def oldest_due() -> float:
-    """Return the age in seconds of the oldest due item that is not completed, whether or not a worker has it.
+    """Return the age in seconds of the oldest due item that is not completed, even if a worker has claimed it.
 
-    The query uses the index on `claim_at`: a claimed item becomes claimable again within one lease, so no due item
-    has a later `claim_at`.
+    The query uses the index on `claim_at`. A claim ends after at most one lease, so due items have no `claim_at` beyond
+    that.
     """
     try:
         with platform_context(), connection.cursor() as cursor:
@@ -30,7 +33,7 @@ def oldest_due() -> float:
             )
             return float(cursor.fetchone()[0])
     finally:
-        connection.close()  # Prometheus scrapes on a thread that Django does not clean up after.
+        connection.close()  # Django does not close the connections of the thread that Prometheus calls this on.
 
 
 gauge(

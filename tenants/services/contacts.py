@@ -22,8 +22,8 @@ from tenants.signals import contact_added, contact_removed
 #: Maximum length of an e-mail address. https://www.rfc-editor.org/errata/eid1690
 EMAIL_LENGTH = 254
 
-# DO UPDATE with the same value, because DO NOTHING would not return an existing row. The row is also locked, so
-# nobody can delete it before its hotel is checked.
+# DO UPDATE sets the same value, because DO NOTHING would not return an existing row. It also locks the row, so the row
+# cannot be deleted before its hotel is checked.
 _INSERT = """
 INSERT INTO tenants_contactidentifier (id, hotel_id, kind, value) VALUES (%s, %s, %s, %s)
 ON CONFLICT (kind, value) DO UPDATE SET value = excluded.value
@@ -97,7 +97,7 @@ def _normalize_phone(value: str) -> str:
 def _normalize_email(value: str) -> str:
     local_part, _at, domain = value.strip().rpartition("@")
     try:
-        # Encode before lower(): the lowercase of the Kelvin sign is the letter k, which is another mailbox.
+        # Encode before lower(): it would change the Kelvin sign to the letter k, which is a different address.
         address = f"{local_part.encode('ascii').decode().lower()}@{domain.lower().encode('idna').decode()}"
         validate_email(address)
     except (UnicodeError, ValidationError):

@@ -1,4 +1,4 @@
-"""Operations on hotels and their domains. Each sets the platform's context itself and is one transaction."""
+"""Operations on hotels and their domains. Each function enters the platform's context and runs one transaction."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -85,7 +85,7 @@ def update_hotel(*, hotel_id: UUID, slug: str, name: str, time_zone: str, langua
 def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:
     """Change the hotel's slug. Schema and role keep their names.
 
-    Within a second the old host name serves only guests' links, until another hotel uses it (`former_hosts`).
+    Within a second, the old host name works only for guests' links, until another hotel uses it (`former_hosts`).
     Raises HotelNotFound, InvalidSlug, SlugConflict.
     """
     new_slug = naming.valid_slug(slug)
@@ -111,7 +111,9 @@ def add_domain(*, hotel_id: UUID, host: str) -> Domain:
 
 
 def remove_domain(*, hotel_id: UUID, host: str) -> None:
-    """Remove a custom domain of a hotel. If it still leads here, it serves guests' links until another hotel uses it.
+    """Remove a custom domain of a hotel.
+
+    While its DNS record is unchanged, the domain still works for guests' links, until another hotel uses it.
 
     Raises HotelNotFound, DomainNotFound.
     """
@@ -129,7 +131,7 @@ def remove_domain(*, hotel_id: UUID, host: str) -> None:
 def update_hosts(*, hotel_id: UUID, slug: str | None = None, domains: Iterable[str] | None = None) -> Hotel:
     """Change the hotel's slug, replace its custom domains by `domains`, or both. None means no change.
 
-    Raises HotelNotFound, InvalidSlug, SlugConflict, InvalidDomain, DomainConflict; nothing is changed then.
+    Raises HotelNotFound, InvalidSlug, SlugConflict, InvalidDomain or DomainConflict, and then nothing is changed.
     """
     with platform_context(), transaction.atomic():
         hotel = get_locked_hotel(hotel_id)
@@ -164,7 +166,8 @@ def _insert_hotel(
     hotel.full_clean(validate_unique=False, validate_constraints=False)
     _release_former_host(_slug_host(slug), hotel)
     try:
-        hotel.save(force_insert=True)  # without a savepoint: the error ends the caller's transaction
+        # No savepoint is needed, because an error rolls back the caller's transaction.
+        hotel.save(force_insert=True)
     except IntegrityError:
         raise _slug_conflict(slug) from None
     for host in domains:
@@ -188,7 +191,7 @@ def _slug_host(slug: str) -> str:
 
 
 def _release_former_host(host: str, new_user: Hotel) -> None:
-    """Remove a host name that `new_user` will use from the former ones of all hotels."""
+    """Remove a host name that `new_user` will use from `former_hosts` of all hotels."""
     former_hosts = Func(F("former_hosts"), Value(host), function="array_remove")
     Hotel.objects.filter(former_hosts__contains=[host]).update(former_hosts=former_hosts)
     if host in new_user.former_hosts:

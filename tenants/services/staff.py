@@ -1,4 +1,4 @@
-"""Creation of staff accounts outside the admin, which needs a first account to log in."""
+"""Creation of staff accounts. The first account is created here, because the admin requires a login."""
 
 import secrets
 

@@ -1,1 +1,1 @@
-"""Backup of one hotel to one file, and restore from it, on this or another deployment."""
+"""Backup of a hotel to a file, and restore from the file in this or another deployment."""

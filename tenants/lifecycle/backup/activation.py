@@ -1,4 +1,4 @@
-"""Activation of a restored hotel: only with current migrations, and only if nothing can be sent twice."""
+"""Activation of a restored hotel. It requires current migrations, and that no e-mail can be sent twice."""
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -17,8 +17,8 @@ def find_suspension_reasons(
 ) -> list[str]:
     """Return the reasons to keep the restored hotel suspended.
 
-    The original hotel, or an earlier one, may have sent the same e-mails already. `requested` says that the operator
-    asked for a suspended hotel.
+    For example, the original hotel may have sent the same e-mails already. `requested` is true if the operator asked
+    for a suspended hotel.
     """
     if requested:
         return ["you requested it"]
@@ -49,13 +49,16 @@ def find_suspension_reasons(
 
 
 def find_overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
-    """Return the due items that may have been processed since the backup was created, without the recurring ones."""
+    """Return the due items, except recurring ones, that may have been processed since the backup was created."""
     recurring = [kind.name for kind in due.kinds().values() if kind.recurring]
     return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now()).exclude(kind__in=recurring)
 
 
 def migrate_restored_hotel(hotel: Hotel) -> str:
-    """Apply the migrations that the hotel lacks. Return the reason to keep it suspended if this fails, else ""."""
+    """Apply the migrations that the hotel lacks.
+
+    If this fails, return the reason to keep the hotel suspended, otherwise "".
+    """
     if hotel.schema_version == schema_template.stored_version():
         return ""
     result = migrate_hotels([hotel], jobs=1, progress=lambda _slug, _error: None)

@@ -62,7 +62,7 @@ class RowDigest:
 class Writer:
     """A context manager that writes the members of a backup one after another.
 
-    Without finish() the file is not a valid backup.
+    The file is valid only after finish().
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -78,7 +78,7 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Otherwise the garbage collector closes the ZIP file, and writes to a file that is closed.
+        # Without this, the garbage collector would close the ZIP file later and write to a closed file.
         with contextlib.suppress(OSError):
             self.zip.close()
 
@@ -106,7 +106,7 @@ class Writer:
 
 
 class Reader:
-    """A backup whose digest `open_backup` has verified."""
+    """A reader for a backup file whose digest has been verified by `open_backup`."""
 
     def __init__(self, archive: zipfile.ZipFile, sha256: str) -> None:
         self.zip = archive
@@ -187,7 +187,7 @@ def _verify_digest(file: BinaryIO, path: Path) -> str:
 
 
 def _compute_digests(file: BinaryIO) -> "tuple[str, hashlib._Hash]":
-    """Return the SHA-256 of all bytes before the digest, and a hash object that continues from there."""
+    """Return the SHA-256 of all bytes before the digest, and the hash object for the rest of the file."""
     remaining = max(file.seek(0, 2) - _DIGEST_LENGTH, 0)
     file.seek(0)
     digest = hashlib.sha256()

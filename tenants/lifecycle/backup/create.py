@@ -1,4 +1,4 @@
-"""Backup of a hotel from one snapshot of the database, while the hotel stays open."""
+"""Backup of a hotel from one snapshot of the database. The hotel can be used during the backup."""
 
 import contextlib
 import json
@@ -35,7 +35,7 @@ from tenants.lifecycle.backup.table_data import (
 from tenants.models import Hotel, HotelStatus
 from tenants.signals import hotel_backed_up
 
-#: How long a backup waits for the locks of the hotel's tables, which a migration holds.
+#: Maximum time that a backup waits for a migration that has locked the hotel's tables.
 LOCK_TIMEOUT = "10s"
 
 
@@ -52,10 +52,10 @@ class Backup:
 def backup_hotel(
     *, hotel_id: UUID, path: Path, overwrite: bool = False, masked: bool = False, progress: Progress
 ) -> Backup:
-    """Write the hotel to a file that only its owner may read, and verify the file before it gets its name.
+    """Write the hotel to a file that only the file's owner may read. The file gets its name after it has been verified.
 
-    The schema, its rows and the hotel's rows of the shared tables come from one snapshot. The hotel stays open, and
-    only a migration of the hotel waits. With `masked` the file has no personal data and no secrets
+    The schema, its rows and the hotel's rows of the shared tables come from one snapshot. The hotel can be used during
+    the backup, but migrations of the hotel wait. With `masked`, the file contains no personal data and no secrets
     (tenants.personal_data). Uses the direct connection. Raises HotelNotFound, BackupConflict, BackupFailed.
     """
     output_file.refuse_existing_file(path, overwrite=overwrite)
@@ -90,14 +90,14 @@ def _audit_detail(backup: Backup) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _snapshot(hotel: Hotel) -> Iterator[CursorWrapper]:
-    """Open a read-only transaction with one snapshot, and keep migrations of the hotel out of it."""
+    """Open a read-only transaction with one snapshot. Migrations of the hotel wait until it ends."""
     with connection.cursor() as cursor:
         tables = [source.qualified_name for source in list_table_sources(cursor, hotel.schema)]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
         if tables:
-            # The tables are locked before the snapshot is taken, so a migration is either complete in it or waits.
+            # The tables are locked before the snapshot is taken, so it contains a migration completely or not at all.
             cursor.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE")
         apply_output_settings(cursor)
         yield cursor
@@ -169,7 +169,7 @@ def _read_migrations(cursor: CursorWrapper, hotel: Hotel, row: dict[str, Any]) -
 
 
 def _hotel_rows_source(cursor: CursorWrapper, table: str, column: str, hotel: Hotel) -> TableSource:
-    """Return the source of the hotel's rows of a shared table. `column` holds the hotel's id."""
+    """Return the TableSource for the hotel's rows in a shared table. `column` is the column with the hotel's id."""
     (source,) = list_table_sources(cursor, PUBLIC_SCHEMA, [table])
     condition = f"{quoting.identifier(column)} = {quoting.literal(str(hotel.id))}"
     return replace(source, condition=condition)
@@ -190,7 +190,7 @@ def _mask(source: TableSource) -> TableSource:
 
 @contextlib.contextmanager
 def _translate_errors(hotel: Hotel, path: Path) -> Iterator[None]:
-    """Raise errors of the file system, pg_dump and the database as errors of the backup."""
+    """Convert errors of the file system, pg_dump and the database to BackupFailed and BackupConflict."""
     try:
         yield
     except OSError as error:

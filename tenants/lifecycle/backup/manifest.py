@@ -10,7 +10,7 @@ from tenants.lifecycle.backup.errors import CorruptBackup
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of a table: their number, and the SHA-256 of their text in COPY format, in the order of the key."""
+    """The entry of a table: its number of rows, and the SHA-256 of the rows in COPY format, ordered by `key`."""
 
     name: str
     columns: list[str]
@@ -21,7 +21,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """The state of a sequence."""
+    """The entry of a sequence: its last value, and whether that value has been used."""
 
     name: str
     last_value: int
@@ -32,8 +32,8 @@ class Sequence:
 class Manifest:
     """The content of a backup.
 
-    `hotel` is the hotel's row of `tenants_hotel`, `tables` are the tables of its schema, and `shared` are its rows of
-    the other shared tables. `definitions` has the SHA-256 of each SQL script.
+    `hotel` is the hotel's row in `tenants_hotel`. `tables` lists the tables of its schema, and `shared` the other
+    shared tables with rows of the hotel. `definitions` contains the SHA-256 of each SQL script.
     """
 
     created_at: str
@@ -54,7 +54,7 @@ class Manifest:
 
     @property
     def rows(self) -> int:
-        """Return the number of rows in the hotel's schema."""
+        """Return the total number of rows in the hotel's schema."""
         return sum(table.rows for table in self.tables)
 
     def as_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The output file of a backup: readable by its owner only, and complete or absent."""
+"""The output file of a backup. Only its owner can read it, and it exists only if it is complete."""
 
 import contextlib
 import fcntl
@@ -28,10 +28,10 @@ def refuse_existing_file(path: Path, *, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """Open a temporary file beside `path` that only its owner may read. It is deleted on exit unless it was moved.
+    """Open a temporary file in the folder of `path` that only its owner may read.
 
-    A process that is killed leaves its temporary file, which has personal data. The next backup to the same folder
-    deletes such files.
+    It is deleted on exit unless it was moved. A process that is killed leaves a temporary file with personal data
+    behind. The next backup to the same folder deletes such files.
     """
     _delete_abandoned_files(path.parent)
     descriptor, name = _create_locked(path)
@@ -46,7 +46,7 @@ def new_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
 def _create_locked(path: Path) -> tuple[int, str]:
     while True:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
-        # A file system without locks raises OSError. There, no file is considered abandoned.
+        # File systems without locks raise OSError. On them, no unfinished file is deleted.
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
@@ -55,7 +55,7 @@ def _create_locked(path: Path) -> tuple[int, str]:
 
 
 def _delete_abandoned_files(folder: Path) -> None:
-    """Delete unfinished files of processes that have ended: they no longer hold the lock of the file."""
+    """Delete unfinished files that are no longer locked, because the processes that wrote them have ended."""
     for path in folder.glob(f".*{_SUFFIX}"):
         # OSError: the file is being written, or it belongs to another user.
         with contextlib.suppress(OSError), path.open("r+b") as file:

@@ -1,8 +1,8 @@
 """Restore of a hotel from a backup file.
 
 One transaction creates the schema with its rows, the role and the rows of the shared tables, and compares every row
-with the file. An interruption leaves nothing. The hotel is suspended when the transaction commits, and is activated
-afterwards if nothing can be sent twice.
+with the file. If it is interrupted, nothing is restored. The hotel is suspended when the transaction commits, and is
+activated afterwards if no e-mail can be sent twice.
 """
 
 from dataclasses import dataclass, field
@@ -43,9 +43,9 @@ from tenants.signals import hotel_restored
 
 @dataclass(slots=True)
 class RestoreResult:
-    """The restored hotel, and what differs from the original.
+    """The restored hotel, and how it differs from the backup.
 
-    `skipped_rows` has the number of rows by shared table that conflicted with another hotel. `discarded_items` is the
+    `skipped_rows` maps shared tables to the number of rows that conflicted with another hotel. `discarded_items` is the
     number of due items that were discarded. `suspension_reasons` is empty if the hotel is active.
     """
 
@@ -66,13 +66,13 @@ def restore_hotel(
     discard_due: bool = False,
     progress: Progress,
 ) -> RestoreResult:
-    """Restore the hotel of a backup file under its own slug, or under `slug`.
+    """Restore a hotel from a backup file.
 
-    The hotel keeps its id unless another hotel has it. `suspended` keeps the hotel suspended in any case.
-    `discard_due` discards the due items that are overdue, because they may have been processed after the backup was
-    created. Uses the direct connection and holds the migration lock. Raises InvalidBackup, CorruptBackup,
-    UnsupportedBackupVersion, InvalidSlug, SlugConflict, DomainConflict, MigrationConflict, SchemaTemplateNotFound or
-    RestoreFailed, and then nothing was restored.
+    The hotel gets its original slug, or `slug` if that is given. It keeps its id unless another hotel has that id.
+    `suspended` keeps the hotel suspended in any case. `discard_due` discards overdue due items, because they may have
+    been processed after the backup was created. Uses the direct connection and holds the migration lock. Raises
+    InvalidBackup, CorruptBackup, UnsupportedBackupVersion, InvalidSlug, SlugConflict, DomainConflict,
+    MigrationConflict, SchemaTemplateNotFound or RestoreFailed, and then nothing was restored.
     """
     with open_backup(path) as backup:
         _refuse_unknown_migrations(backup.manifest)
@@ -114,7 +114,7 @@ def _restore(backup: Reader, slug: str, *, discard_due: bool, progress: Progress
             _compare_with_manifest(cursor, manifest, hotel)
             if settings.DATABASE_ROLES:
                 roles.repair_hotel_privileges(cursor, hotel, get_database_logins(cursor))
-            # This comes late, because inserting the hotel locks the row of the routing version until the commit.
+            # Insert the hotel late, because this locks the row of the routing version until the commit.
             _insert_hotel(hotel)
             skipped_rows = restore_shared_rows(cursor, backup, hotel, keeps_id=keeps_id)
             discarded_items = activation.find_overdue_items(hotel).delete()[0] if discard_due else 0
@@ -153,7 +153,7 @@ def _check_target(cursor: CursorWrapper, slug: str) -> None:
 
 
 def _new_hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Hotel, bool]:
-    """Return the hotel, not yet saved, and whether it keeps its id."""
+    """Return an unsaved hotel from the manifest, and whether it keeps its original id."""
     fields = {f.attname: f for f in Hotel._meta.concrete_fields}
     values = {name: fields[name].to_python(value) for name, value in manifest.hotel.items() if name in fields}
     original_id = UUID(manifest.hotel["id"])
@@ -168,12 +168,12 @@ def _new_hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Ho
         }
     )
     if slug != manifest.slug:
-        hotel.former_hosts = []  # the links of the e-mails are those of the original
+        hotel.former_hosts = []  # links in old e-mails belong to the original hotel
     used = Hotel.objects.exclude(id=original_id).filter(former_hosts__overlap=hotel.former_hosts)
     used_hosts = {host for hosts in used.values_list("former_hosts", flat=True) for host in hosts}
     hotel.former_hosts = [host for host in hotel.former_hosts if host not in used_hosts]
-    # Roles belong to the server and are named after the id. If another database has this hotel too, its role must not
-    # get privileges here.
+    # Roles are shared by all databases of a server and named after the hotel's id. If another database also has this
+    # hotel, the restored hotel needs a new id and role.
     keeps_id = not Hotel.objects.filter(id=original_id).exists() and not roles.find_other_databases(
         cursor, hotel.role
     )
@@ -188,7 +188,7 @@ def _split_names(migrations: list[str]) -> list[tuple[str, str]]:
 
 
 def _create_schema(cursor: CursorWrapper, backup: Reader, hotel: Hotel, progress: Progress) -> None:
-    """Create the tables, insert the rows, and create keys, constraints, indexes and triggers afterwards."""
+    """Create the tables, insert the rows, and then create keys, constraints, indexes and triggers."""
     before, after = (
         schema_template.render_script(backup.read_text(f"schema/{part}.sql"), schema=hotel.schema)
         for part in ("before", "after")
@@ -202,7 +202,7 @@ def _create_schema(cursor: CursorWrapper, backup: Reader, hotel: Hotel, progress
         name = quoting.literal(quoting.qualified_name(hotel.schema, sequence.name))
         cursor.execute(f"SELECT setval({name}, %s, %s)", [sequence.last_value, sequence.is_called])
     execute_script(after)
-    # Without statistics the planner would use defaults until autovacuum analyzes the tables.
+    # Without statistics, the planner would choose bad plans until autovacuum analyzes the tables.
     cursor.execute(
         "ANALYZE "
         + ", ".join(quoting.qualified_name(hotel.schema, table.name) for table in backup.manifest.tables)
@@ -229,7 +229,7 @@ def _insert_hotel(hotel: Hotel) -> None:
 
 
 def _server_hint(manifest: Manifest) -> str:
-    """Return a hint for the error message if this server is older than the backup's."""
+    """Return a hint for the error message if this PostgreSQL server is older than the one that was backed up."""
     source = manifest.server_version // 10_000
     target = connection.connection.info.server_version // 10_000
     if source <= target:

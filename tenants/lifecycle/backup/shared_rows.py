@@ -20,8 +20,9 @@ def restore_shared_rows(
 ) -> dict[str, int]:
     """Insert the hotel's rows of the shared tables in the transaction of the restore.
 
-    Returns the number of skipped rows by table. A hotel that is restored under its own slug needs its domains, so
-    DomainConflict is raised if another hotel has one. A copy beside the original gets neither domains nor contacts.
+    Returns the number of skipped rows by table. A hotel that is restored under its original slug needs its domains, so
+    DomainConflict is raised if another hotel has one of them. A copy that is restored beside the original hotel gets
+    neither domains nor contacts.
     """
     owner_columns = dict(list_hotel_references())
     skipped = {}
@@ -40,7 +41,7 @@ def restore_shared_rows(
 def _insert_rows(
     cursor: CursorWrapper, backup: Reader, hotel: Hotel, table: Table, owner_column: str, *, keeps_id: bool
 ) -> int:
-    """Insert the rows through a temporary table, and return the number of rows without a conflict."""
+    """Copy the rows to a temporary table, insert those without a conflict, and return their number."""
     temporary = quoting.identifier(f"restored_{table.name}")
     target = quoting.qualified_name(PUBLIC_SCHEMA, table.name)
     cursor.execute(f"CREATE TEMP TABLE {temporary} (LIKE {target} INCLUDING DEFAULTS) ON COMMIT DROP")
@@ -51,7 +52,7 @@ def _insert_rows(
         )
     cursor.execute(f"UPDATE {temporary} SET {quoting.identifier(owner_column)} = %s", [hotel.id])  # noqa: S608
     if "id" in table.key and not keeps_id:
-        # The original hotel still has the rows with the old ids.
+        # The original hotel still uses the old ids of these rows.
         cursor.execute(f"UPDATE {temporary} SET id = gen_random_uuid()")  # noqa: S608
     columns = quoting.identifiers(*table.columns)
     cursor.execute(

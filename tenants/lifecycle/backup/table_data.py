@@ -1,6 +1,6 @@
-"""The rows of a table in COPY's text format, in the order of the primary key.
+"""Export and import of table rows in COPY's text format, ordered by the primary key.
 
-Masks are part of the query, so masked personal data never leave the database.
+Masks are part of the export query, so personal data that are masked never leave the database.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +17,7 @@ from tenants.lifecycle.backup.manifest import Sequence, Table
 #: Called after each table with its name and the number of its rows.
 Progress = Callable[[str, int], None]
 
-#: Settings under which a value has the same text on every server and for every login, and without time limits.
+#: Settings that make the text form of values equal on all servers and for all logins. They also turn off time limits.
 _OUTPUT_SETTINGS = (
     "SET LOCAL datestyle TO 'ISO, YMD'",
     "SET LOCAL intervalstyle TO 'postgres'",
@@ -30,9 +30,10 @@ _OUTPUT_SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A stored column. `is_sensitive` says that its type can hold personal data or secrets.
+    """A stored column.
 
-    Such types are text, JSON, bytes, network addresses and arrays of them.
+    `is_sensitive` is true if its type can hold personal data or secrets: text, JSON, bytes, network addresses, and
+    arrays of these types.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Column:
 class TableSource:
     """A table whose rows are copied.
 
-    `condition` limits the rows. `masks` has SQL expressions that replace columns.
+    `condition` is an SQL condition that limits the rows. `masks` maps columns to the SQL expressions that replace them.
     """
 
     schema: str
@@ -63,7 +64,7 @@ class TableSource:
         return quoting.qualified_name(self.schema, self.table)
 
     def query(self) -> str:
-        """Return the query of the rows in key order.
+        """Return the query that reads the rows in key order.
 
         Texts are ordered by their bytes, because collations differ between servers.
         """
@@ -97,7 +98,7 @@ ORDER BY c.relname COLLATE "C", a.attnum
 def list_table_sources(
     cursor: CursorWrapper, schema: str, tables: list[str] | None = None
 ) -> list[TableSource]:
-    """Return the tables of a schema, or some of them, with their stored columns and primary keys.
+    """Return a TableSource for each table of a schema, with its stored columns and primary key.
 
     Raises BackupConflict for a table without a primary key.
     """
@@ -121,7 +122,7 @@ def list_table_sources(
 def copy_out(
     cursor: CursorWrapper, source: TableSource, write: Callable[[bytes], object] | None = None
 ) -> Table:
-    """Read the rows, pass them to `write`, and return their manifest entry."""
+    """Read the rows of a table, pass them to `write`, and return the table's manifest entry."""
     digest = RowDigest()
     with connection.wrap_database_errors, cursor.copy(f"COPY ({source.query()}) TO STDOUT") as copy:
         for data in copy:
@@ -132,7 +133,7 @@ def copy_out(
 
 
 def copy_in(cursor: CursorWrapper, target: str, columns: list[str], chunks: Iterable[bytes]) -> RowDigest:
-    """Insert rows into the table `target`, a qualified and quoted name. Return their digest."""
+    """Insert rows into the table `target`, which must be a qualified and quoted name. Return the digest of the rows."""
     digest = RowDigest()
     with (
         connection.wrap_database_errors,
@@ -159,6 +160,6 @@ def read_sequences(cursor: CursorWrapper, schema: str) -> list[Sequence]:
 
 
 def apply_output_settings(cursor: CursorWrapper) -> None:
-    """Set the output format of values until the end of the open transaction, and turn off its time limits."""
+    """Set the output format of values and turn off time limits, both until the end of the open transaction."""
     for setting in _OUTPUT_SETTINGS:
         cursor.execute(setting)

@@ -1,4 +1,7 @@
-"""Lint of migrations: squawk checks their SQL for long locks, and a rule of ours for columns without a default."""
+"""A linter for migrations. squawk finds SQL that locks tables for long.
+
+Our own rule finds columns without a database default.
+"""
 
 import json
 import shutil
@@ -65,7 +68,10 @@ FIXES = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem of one migration. `statement` is the SQL, or the operation for our own rule."""
+    """A problem in a migration.
+
+    `statement` is the SQL statement, or the Django operation if our own rule found the problem.
+    """
 
     migration: str
     statement: str
@@ -117,7 +123,8 @@ def _path(migration: Migration) -> str:
 def _find_columns_without_default(migration: Migration) -> Iterator[Finding]:
     """Yield the NOT NULL columns without a database default.
 
-    Django drops the `default` of a new column again, so an INSERT of old code, which does not know the column, fails.
+    Django does not keep a `default` in the database, so INSERT statements of the old code, which omit the new column,
+    fail.
     """
     for operation in _flatten(migration.operations):
         if not isinstance(operation, AddField):
@@ -142,7 +149,7 @@ def _flatten(operations: Iterable[Operation]) -> Iterator[Operation]:
 
 
 def _run_squawk(statements: dict[str, list[str]]) -> list[Finding]:
-    """Run squawk on the statements of each migration, given by its path."""
+    """Run squawk on the SQL of migrations, given as a dict from path to statements."""
     if not statements:
         return []
     with TemporaryDirectory() as folder:

@@ -72,9 +72,10 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
 
 @dataclass(frozen=True, slots=True)
 class MigrationScript:
-    """The statements that migrated one hotel, for the other hotels of its group.
+    """The SQL statements recorded while the first hotel of a group was migrated.
 
-    `relations` is set if the migrations created relations, which need new grants.
+    They are run in the other hotels of the group. `relations` lists the hotel's relations if new ones need grants, else
+    None.
     """
 
     sql: str
@@ -82,7 +83,7 @@ class MigrationScript:
 
 
 def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[MigrationScript]) -> None:
-    """Migrate the hotel with Django, and append the script for the other hotels of its group to `scripts`."""
+    """Migrate the hotel with Django, and append a script for the other hotels of its group to `scripts`."""
     before = migrator.applied(hotel.tenant)
     statements = retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
     after = migrator.applied(hotel.tenant)
@@ -97,7 +98,7 @@ def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[Mi
         f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'",
         *(statement.rstrip().removesuffix(";") for statement in statements),
         f"INSERT INTO django_migrations (app, name, applied) VALUES {records}",  # noqa: S608 - quoted above
-        # The current schema identifies the hotel, so the script is the same for all hotels.
+        # The hotel is found by the current schema and not by its id, so that all hotels can run the same script.
         (
             f"UPDATE public.tenants_hotel SET schema_version = {quoting.literal(version)} "  # noqa: S608
             "WHERE schema = current_schema()"
@@ -107,7 +108,10 @@ def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[Mi
 
 
 class ScriptReplay:
-    """Migrates a hotel with the script of its group: one message, which PostgreSQL runs as one transaction."""
+    """Migrates a hotel with the script of its group.
+
+    The script is one message, so PostgreSQL runs it as one transaction.
+    """
 
     def __init__(self, script: MigrationScript) -> None:
         self.script = script
@@ -121,15 +125,15 @@ class ScriptReplay:
 
 
 class DjangoMigration:
-    """Migrates a hotel with Django: for migrations that run Python or cannot run in a transaction."""
+    """Migrates a hotel with Django. Used for migrations that run Python code or cannot run in a transaction."""
 
     def __init__(self) -> None:
         self.migrator: SchemaMigrator | None = None
 
     def __call__(self, hotel: Hotel) -> None:
-        # The plan comes from this thread's first hotel. The plan of a hotel that is already migrated would be empty.
+        # Create the migrator with a hotel that is not migrated yet. With a migrated hotel, its plan would be empty.
         self.migrator = self.migrator or SchemaMigrator(hotel.tenant)
-        _store_version(hotel, "")  # If the process is killed now, the hotel counts as behind.
+        _store_version(hotel, "")  # If the process is killed after this, the next run migrates the hotel.
         migrator = self.migrator
         retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
         if settings.DATABASE_ROLES:
@@ -173,11 +177,11 @@ def _run_in_parallel(
             else:
                 yield outcome
     for future in futures:
-        future.result()  # raises the error of a thread that could not connect
+        future.result()  # raises the exception of a thread that could not connect
 
 
 def _error_of(work: Callable[[], object]) -> str | None:
-    """Call `work` and return its error as text, or None."""
+    """Call `work`. Return the exception that it raises as text, or None."""
     try:
         work()
     except Exception as error:  # noqa: BLE001 - a migration may raise anything, and the other hotels must go on

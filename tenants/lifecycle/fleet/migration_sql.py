@@ -15,8 +15,9 @@ from tenants.lifecycle.schema_template import TEMPLATE_TENANT
 class _OfflineSchemaEditor(DatabaseSchemaEditor):
     """A schema editor that never connects.
 
-    It begins no transaction, quotes values itself and looks up no constraints. The SQL therefore lacks DROP CONSTRAINT
-    for constraints that are found by their columns, which is acceptable: dropping a constraint takes little time.
+    It begins no transaction, quotes values itself and cannot look up constraints. The SQL therefore lacks DROP
+    CONSTRAINT for constraints whose names Django looks up in the database. This is acceptable, because dropping a
+    constraint is fast.
     """
 
     def __enter__(self) -> "_OfflineSchemaEditor":
@@ -48,7 +49,7 @@ class _OfflineConnection(DatabaseWrapper):
 def collect_statements(loader: MigrationLoader, key: tuple[str, str]) -> list[str]:
     """Return the statements that the migration runs in the platform's schema and in a hotel's, without duplicates.
 
-    `loader` must have been created without a connection. The statements of RunPython are not included.
+    `loader` must have been created without a connection. SQL that RunPython operations execute is not included.
     """
     connection = _OfflineConnection(connections[DEFAULT_DB_ALIAS].settings_dict, DEFAULT_DB_ALIAS)
     migration = loader.graph.nodes[key]
@@ -56,7 +57,7 @@ def collect_statements(loader: MigrationLoader, key: tuple[str, str]) -> list[st
     for context in (platform_context(), hotel_context(TEMPLATE_TENANT)):
         with context, connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
             migration.apply(loader.project_state(key, at_end=False), editor, collect_sql=True)
-        # Django writes the default now() as STATEMENT_TIMESTAMP(). Squawk knows only now() as a stable function.
+        # Django writes the default Now() as STATEMENT_TIMESTAMP(), but squawk knows only now() as a stable function.
         statements |= dict.fromkeys(
             text.replace("(STATEMENT_TIMESTAMP())", "now()") for text in editor.collected_sql
         )

@@ -1,4 +1,4 @@
-"""Queries for the hotels that are behind and for the migrations that are applied in their schemas."""
+"""Queries for the hotels whose migrations are missing, and for the migrations that are applied in their schemas."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from django.db import connection
 from tenants.database import quoting
 from tenants.models import Hotel, HotelStatus
 
-#: Number of schemas that one query reads. Each one takes a lock, and the lock table of a default server has room for
-#: 6,400.
+#: Maximum number of schemas that one query reads. Each schema needs a lock, and PostgreSQL's default settings allow
+#: 6,400 locks.
 _SCHEMAS_PER_QUERY = 500
 
 AppliedMigrations = frozenset[tuple[str, str]]
@@ -16,20 +16,20 @@ AppliedMigrations = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class HotelGroup:
-    """Hotels with the same applied migrations, which therefore need the same statements."""
+    """A group of hotels in which the same migrations are applied. They can be migrated with the same SQL statements."""
 
     applied: AppliedMigrations
     hotels: list[Hotel]
 
 
 def find_hotels_behind(target_version: str, *, slugs: list[str] | None = None) -> list[Hotel]:
-    """Return the provisioned hotels that do not have the schema version `target_version`, in one query."""
+    """Return the provisioned hotels whose schema version is not `target_version`. Runs one query."""
     hotels = Hotel.objects.exclude(status=HotelStatus.PROVISIONING).exclude(schema_version=target_version)
     return list(hotels.filter(slug__in=slugs) if slugs else hotels)
 
 
 def group_by_applied_migrations(hotels: list[Hotel]) -> list[HotelGroup]:
-    """Read the migrations that are applied in each hotel's schema, and return the groups, the largest first."""
+    """Group the hotels by the migrations that are applied in their schemas. The largest group comes first."""
     groups: dict[AppliedMigrations, list[Hotel]] = {}
     for start in range(0, len(hotels), _SCHEMAS_PER_QUERY):
         batch = hotels[start : start + _SCHEMAS_PER_QUERY]
@@ -43,7 +43,7 @@ def group_by_applied_migrations(hotels: list[Hotel]) -> list[HotelGroup]:
 
 
 def _read_applied_migrations(hotels: list[Hotel]) -> dict[str, set[tuple[str, str]]]:
-    # One query over all schemas: PostgreSQL plans it in milliseconds, and a query per schema is a round trip each.
+    # One query reads all schemas. A query per schema would need a round trip for each schema.
     query = " UNION ALL ".join(
         f"SELECT {quoting.literal(str(hotel.id))}, app, name "  # noqa: S608
         f"FROM {quoting.qualified_name(hotel.schema, 'django_migrations')}"

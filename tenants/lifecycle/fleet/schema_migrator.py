@@ -1,4 +1,7 @@
-"""Migration of one schema with Django's migration executor, recording the SQL for other schemas."""
+"""Migration of a schema with Django's migration executor.
+
+The SQL is recorded, so that it can be run in other schemas.
+"""
 
 from typing import Any, cast
 
@@ -68,9 +71,9 @@ class SchemaMigrator:
         self.executor.migrate(self.targets, plan=self.plan, state=self.state.clone())
 
     def _check_constraints_between_migrations(self, statements: list[str]) -> None:
-        """Check deferred foreign keys between two migrations, as a commit between them would.
+        """Run the deferred foreign key checks between two migrations.
 
-        ALTER TABLE refuses a table with pending foreign key checks.
+        PostgreSQL refuses ALTER TABLE on a table with pending foreign key checks.
         """
 
         def check_constraints(action: str, migration: Migration | None = None, _fake: bool = False) -> None:

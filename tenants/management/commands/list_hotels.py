@@ -34,6 +34,7 @@ class Command(HotelCommand):
                 hotel["slug"], hotel["name"], hotel["status"], hosts, hotel["time_zone"], hotel["schema"]
             )
         text = io.StringIO()
-        width = None if self.stdout.isatty() else 200  # a pipe has no width, so nothing must be cut off
+        # A pipe has no width. Use one at which no text is cut off.
+        width = None if self.stdout.isatty() else 200
         Console(file=text, width=width).print(table)
         self.stdout.write(text.getvalue())

@@ -30,8 +30,8 @@ from tenants.lifecycle.migration_lock import hold_migration_lock, retry_on_lock_
 from tenants.management.progress import hotel_progress
 from tenants.models import Hotel
 
-#: Options of Django's command that are applied to each schema separately. Without them, everything is migrated to the
-#: newest state.
+#: With one of these options, Django's own command runs in each schema. Otherwise all schemas are migrated to the newest
+#: state.
 _PER_SCHEMA_OPTIONS = ("app_label", "fake", "fake_initial", "prune")
 
 
@@ -131,7 +131,7 @@ class Command(django_migrate.Command):
     def _ensure_privileges(self) -> None:
         """Set the shared privileges and the settings of the runtime login.
 
-        If DATABASE_ROLES is off and both URLs name one login, only the settings are set.
+        If DATABASE_ROLES is off and both URLs use the same login, only the settings of the login are set.
         """
         with connection.cursor() as cursor:
             logins = get_database_logins(cursor)

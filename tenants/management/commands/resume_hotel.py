@@ -1,4 +1,4 @@
-"""`resume_hotel`: activate a suspended hotel again."""
+"""`resume_hotel`: resume a suspended hotel."""
 
 from typing import Any
 
