@@ -17,5 +17,11 @@ keepalive = 75  # seconds, longer than the proxy's, so that the proxy does not u
 control_socket_disable = True  # the file system of the container is read-only
 
 
+def post_worker_init(_worker: Any) -> None:
+    from hotelagent import gunicorn_errors  # noqa: PLC0415 - needs the settings, which the application has loaded by now
+
+    gunicorn_errors.install()
+
+
 def child_exit(_server: Any, worker: Any) -> None:
     metrics.mark_process_dead(worker.pid)

@@ -119,6 +119,18 @@ TOO_LARGE = Problem(
     _("The body is too large"),
     _("Split the request into smaller ones."),
 )
+URI_TOO_LONG = Problem(
+    "uri-too-long",
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    _("The URL is too long"),
+    _("Use fewer or shorter query parameters. The request line may have 4,094 bytes."),
+)
+HEADERS_TOO_LARGE = Problem(
+    "headers-too-large",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    _("The headers are too large"),
+    _("Send fewer or shorter headers. A browser may have too many cookies for this site: delete them."),
+)
 UNSUPPORTED_MEDIA_TYPE = Problem(
     "unsupported-media-type",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -175,8 +187,8 @@ UNKNOWN_TIME_ZONE = Problem(
 
 GENERAL_PROBLEMS = (
     BAD_REQUEST, INVALID, INVALID_CURSOR, UNAUTHENTICATED, FORBIDDEN, HTTPS_REQUIRED, NOT_FOUND, METHOD_NOT_ALLOWED,
-    NOT_ACCEPTABLE, CONFLICT, IN_FLIGHT, TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, KEY_REUSED, THROTTLED, SERVER_ERROR,
-    UNAVAILABLE, HOTEL_SUSPENDED, UNKNOWN_TIME_ZONE,
+    NOT_ACCEPTABLE, CONFLICT, IN_FLIGHT, TOO_LARGE, URI_TOO_LONG, HEADERS_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE,
+    KEY_REUSED, THROTTLED, SERVER_ERROR, UNAVAILABLE, HOTEL_SUSPENDED, UNKNOWN_TIME_ZONE,
 )  # fmt: skip
 #: The problem type for a status if nothing else is known about the error.
 BY_STATUS = {
