@@ -1,17 +1,19 @@
 """Serves the metrics of a worker's processes over HTTP.
 
-It runs in a container next to the worker, which has no HTTP server, and reads the shared metrics directory. The port
-must be reachable by Prometheus only, so no proxy may forward requests to it.
+It runs in a container next to the worker, which has no HTTP server, and reads the shared metrics directory. Start it
+from the project folder with `python -m deploy.worker_metrics`, so that it can import the project. The port must be
+reachable by Prometheus only, so no proxy may forward requests to it.
 """
 
 import os
 import signal
 
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.multiprocess import MultiProcessCollector
+
+from hotelagent.core.metrics import ProcessesCollector
 
 registry = CollectorRegistry()
-MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+ProcessesCollector(registry)  # type: ignore[no-untyped-call]
 start_http_server(int(os.environ.get("PORT", "9100")), registry=registry)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 signal.pause()

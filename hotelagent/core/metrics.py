@@ -9,9 +9,10 @@ The metrics of an app are defined in its `metrics.py`:
     HOLDS = metrics.counter("hotelagent_holds_total", "Requested holds, by outcome.", labels=["outcome"])
 """
 
+import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,46 @@ if (_path := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and not os.access(_path
         f"PROMETHEUS_MULTIPROC_DIR is {_path!r}, and this process can't write to it. Create that directory and empty "
         "it before each start, or unset the variable."
     )
+
+
+class ProcessesCollector(multiprocess.MultiProcessCollector):
+    """The values of all processes, without files that are damaged because their process was killed while it wrote.
+
+    A damaged file is logged and renamed. Otherwise all metrics would be lost until someone deletes the file, and a new
+    process with the same process id could not start.
+    """
+
+    def collect(self) -> Iterable[Metric]:
+        merged: dict[str, Metric] = {}
+        for name, metric in read_metrics_files(Path(self._path)):
+            if name in merged:
+                merged[name].samples += metric.samples
+            else:
+                merged[name] = metric
+        accumulated: Iterable[Metric] = self._accumulate_metrics(merged, accumulate=True)  # type: ignore[no-untyped-call]
+        return accumulated
+
+
+def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
+    """Yield the metrics of each file with their names. Set damaged files aside."""
+    for file in sorted(directory.glob("*.db")):
+        try:
+            if not file.stat().st_size:  # its process is just creating it
+                continue
+            metrics = multiprocess.MultiProcessCollector._read_metrics([str(file)])  # type: ignore[no-untyped-call] # noqa: SLF001
+        except FileNotFoundError:  # its process has just ended
+            continue
+        except Exception as error:  # noqa: BLE001 - any bytes may be in the file
+            log.warning("metrics.file_damaged", file=file.name, error=type(error).__name__)
+            with contextlib.suppress(OSError):
+                file.rename(file.with_suffix(".damaged"))
+            continue
+        yield from metrics.items()
+
+
+if _path:
+    for _ in read_metrics_files(Path(_path)):
+        pass  # sets files aside that an earlier process with our process id may have left
 
 
 def counter(name: str, documentation: str, *, labels: Sequence[str] = ()) -> Counter:
@@ -126,7 +167,7 @@ def exposition() -> bytes:
     if multiprocess_directory() is None:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    ProcessesCollector(registry)  # type: ignore[no-untyped-call]
     for registered in _gauges:
         registry.register(registered)
     return generate_latest(registry)

@@ -1,5 +1,8 @@
 """Tests of the health probes and of the metrics endpoint."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,3 +201,46 @@ def test_ready_closes_its_database_connections(db: None) -> None:
             readiness.check_parts()
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         assert cursor.fetchone()[0] <= before
+
+
+_WRITER = """
+from hotelagent.core import metrics
+metrics.counter("tests_total", "A counter.").inc()
+"""
+
+
+def _write_metrics(directory: Path, code: str = _WRITER) -> subprocess.CompletedProcess[str]:
+    """Run a process that shares this directory for metrics."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [bytes(range(256)) * 20, b"", b"\0" * 7, b"\x10\0\0\0\0\0\0\0\xff\xff\xff\x7f1234"]
+)
+def test_metrics_with_a_damaged_file_are_those_of_the_other_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+) -> None:
+    assert _write_metrics(tmp_path).returncode == 0
+    assert _write_metrics(tmp_path).returncode == 0
+    (tmp_path / "counter_99999.db").write_bytes(content)
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    for _ in range(2):
+        response = Client(SERVER_NAME=IP_ADDRESS).get("/metrics")
+        assert response.status_code == 200
+        assert "tests_total 2.0" in response.text
+
+
+def test_process_starts_with_a_damaged_file_of_an_earlier_process_with_its_id(tmp_path: Path) -> None:
+    damage = (
+        "import os, pathlib\n"
+        f"pathlib.Path({str(tmp_path)!r}, f'counter_{{os.getpid()}}.db').write_bytes(bytes(range(256)) * 20)\n"
+    )
+    result = _write_metrics(tmp_path, damage + _WRITER)
+    assert result.returncode == 0, result.stderr
