@@ -1,4 +1,7 @@
-"""The Prometheus metrics of failures. Names are not labels, because other systems choose the names of messages."""
+"""The Prometheus metrics of failures.
+
+Failure names are not used as labels, because other systems can report any number of names.
+"""
 
 from hotelagent.core.metrics import counter
 

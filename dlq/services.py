@@ -92,8 +92,7 @@ def retry(*, failure_id: uuid.UUID) -> None:
         if not _is_retryable(kind=failure.kind, name=failure.name):
             raise FailureNotRetryable(
                 _(
-                    "{name} was reported by {source}, which has to send it again itself. "
-                    "Then discard the failure here."
+                    "{name} was reported by {source}. Send it again from {source}, and then discard the failure here."
                 ).format(name=failure.name, source=failure.source)
             )
         now = database_now()

@@ -119,7 +119,7 @@ def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
 
 
 def hotel_context(hotel: Tenant | HasTenant) -> AbstractContextManager[Tenant]:
-    """Return a context manager that sends statements to the hotel's schema. Contexts can be nested."""
+    """Return a context manager in which statements run in the hotel's schema. Contexts can be nested."""
     tenant = hotel if isinstance(hotel, Tenant) else hotel.tenant
     if tenant.is_platform:
         raise ValueError("hotel_context() needs a hotel. Use platform_context() for the platform.")
@@ -127,7 +127,7 @@ def hotel_context(hotel: Tenant | HasTenant) -> AbstractContextManager[Tenant]:
 
 
 def platform_context() -> AbstractContextManager[Tenant]:
-    """Return a context manager that sends statements to the shared tables. Contexts can be nested."""
+    """Return a context manager in which statements use the platform's tables. Contexts can be nested."""
     return _set(_tenant, PLATFORM)
 
 

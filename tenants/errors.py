@@ -107,7 +107,7 @@ class DeletionConflict(DomainError):
 
 
 class DeletionIncomplete(DomainError):
-    """The hotel was deleted, but the verification found remains. `left` lists them."""
+    """The hotel was deleted, but a check found data that remain. `left` lists them."""
 
     code = "deletion-incomplete"
     status = 500
@@ -160,7 +160,7 @@ class InvalidRole(DomainError):
 
 
 class UsernameConflict(DomainError):
-    """User names are compared without regard to case."""
+    """User names are case-insensitive."""
 
     code = "username-conflict"
     title = _("The user name is already in use")

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 #: Age of the last version check, in seconds, after which a lookup checks the version itself.
 STALE_AFTER = 0.9
-#: Time without lookups, in seconds, after which the thread ends.
+#: Seconds without a lookup after which the thread ends.
 IDLE_AFTER = 30.0
 _ROUTED = (HotelStatus.ACTIVE, HotelStatus.SUSPENDED)
 

@@ -1,8 +1,8 @@
 """Declarations of personal data and secrets in tables, and their masks in a masked backup.
 
 Each app declares the columns of its tables in its own `personal_data.py`. A column that can hold personal data (text,
-JSON, bytes, network addresses) is `masked` or `kept`, or the rows of the whole table are omitted. A masked backup fails
-if a column is not declared, so a new column cannot leak.
+JSON, bytes, network addresses) is declared as `masked` or `kept`, unless all rows of the table are omitted. A masked
+backup fails if a column is not declared, so a new column cannot leak.
 
 A mask is an SQL expression, so masked values never leave the database. Equal values have equal masks in all tables and
 in later backups. The masks use a secret key of this deployment. Without the key, the original values cannot be found by
@@ -17,7 +17,7 @@ from django.utils.crypto import salted_hmac
 
 from tenants.database import quoting
 
-#: Returns the masking SQL expression for a quoted column.
+#: The type of masks: functions from a quoted column to the SQL expression that masks it.
 Mask = Callable[[str], str]
 
 #: The PostgreSQL setting that holds the key of the masks during a backup.

@@ -21,7 +21,7 @@ HOTEL_SCOPES = {
     "webhooks:write": _("Create, change and test webhooks"),
     "reservations:read": _("View reservations"),
     "reservations:write": _("Create, change and cancel reservations"),
-    "calendar:read": _("Read the calendar of stays, without guests"),
+    "calendar:read": _("Read the calendar of stays, without guest data"),
     "reminders:read": _("View reminders, rules and templates"),
     "reminders:write": _("Change rules and templates, send and cancel reminders"),
     "dlq:read": _("View failures"),

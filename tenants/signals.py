@@ -21,8 +21,8 @@ domain_removed = Signal()
 contact_added = Signal()
 contact_removed = Signal()
 
-# Sent by the REST API and the admin with `request`, `user` and `permission`: the missing scope, or the path of an
-# admin page.
+# Sent by the REST API and the admin with `request`, `user` and `permission`. The permission is the missing scope, or
+# the path of an admin page.
 permission_denied = Signal()
 
 # Sent in the context of the user's tenant with `user`.

@@ -126,5 +126,5 @@ def _hash(*parts: str) -> bytes:
         encoded = part.encode()
         digest.update(
             len(encoded).to_bytes(8) + encoded
-        )  # the length keeps ("ab", "c") apart from ("a", "bc")
+        )  # the length distinguishes ("ab", "c") from ("a", "bc")
     return digest.digest()

@@ -38,7 +38,7 @@ class DomainInline(TabularInline):  # type: ignore[misc]
 
 
 def _status_label(status: str) -> str:
-    """Return the label of a status, or the status itself if this version does not know it."""
+    """Return the label of a status, or the status itself if this version of the code does not know it."""
     return str(dict(HotelStatus.choices).get(status, status))
 
 

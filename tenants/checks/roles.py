@@ -59,7 +59,10 @@ def check_roles(
     databases: Sequence[str] | None = None,
     **_options: Any,
 ) -> list[CheckMessage]:
-    """Check that logins, roles and privileges are as `migrate` sets them. Runs with `check --database default`."""
+    """Check that logins, roles and privileges are the ones that `migrate` sets up.
+
+    Runs with `check --database default`.
+    """
     if not settings.DATABASE_ROLES or not databases or DEFAULT_DB_ALIAS not in databases:
         return []
     try:

@@ -3,9 +3,9 @@
 Without these checks, an instance that is loaded in one hotel's context and saved in another's would be inserted into
 the other hotel, and a lazy relation would read the other hotel's rows. Every instance therefore carries the tenant in
 whose context it was loaded or created. Django records the database alias of an instance in `_state.db`, and asks the
-router with the instance before it saves, deletes, refreshes or follows a relation. So the router returns an alias that
-carries the tenant (`alias_for`) and compares the tenant of the instance (`check_instance`). Copies and pickles of an
-instance keep its tenant.
+router with the instance before it saves, deletes, refreshes or follows a relation. The router therefore returns an
+alias that carries the tenant (`alias_for`), and checks that the instance belongs to the current tenant
+(`check_instance`). Copies and pickles of an instance keep its tenant.
 
 Models whose tables are only in the platform's schema are exempt, because they use the same table in every context.
 """
@@ -48,7 +48,7 @@ class TenantAlias(str):
         return str(self), self.schema, self.hotel_id
 
 
-#: The tenant and the alias that `_alias_of` returned last.
+#: A cache of one entry for `_alias_of`: the last tenant and its alias.
 _last_alias: tuple[Tenant, TenantAlias] = (PLATFORM, TenantAlias(DEFAULT_DB_ALIAS, PUBLIC_SCHEMA, None))
 
 

@@ -93,8 +93,8 @@ def login_inherits(cursor: CursorWrapper, login: str) -> bool:
 def missing_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
     """Return the ALTER ROLE statements that give the runtime login its missing settings and attributes.
 
-    If the runtime login is the owner, it gets `SETTINGS_OF_ANY_LOGIN` only: migrations and backups may take longer
-    than the time limits of requests.
+    If the runtime login is the owner, it gets `SETTINGS_OF_ANY_LOGIN` only, because time limits for requests would stop
+    migrations and backups.
     """
     runtime = quoting.identifier(logins.runtime)
     cursor.execute("SELECT current_database(), rolinherit FROM pg_roles WHERE rolname = %s", [logins.runtime])

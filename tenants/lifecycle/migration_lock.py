@@ -23,7 +23,9 @@ MAX_ATTEMPTS = 6
 
 @contextlib.contextmanager
 def hold_migration_lock() -> Iterator[None]:
-    """Hold this database's migration lock. Raises MigrationConflict immediately if another process holds it.
+    """Return a context manager that holds this database's migration lock.
+
+    Raises MigrationConflict immediately if another process holds it.
 
     The lock is a session advisory lock, so use this inside `direct_connection()`. PostgreSQL releases the lock if the
     process is killed.

@@ -91,9 +91,10 @@ def _connection_parameters() -> tuple[dict[str, str], list[str]]:
 
 
 def find_program(program: str, *, major: int, tls: bool) -> str:
-    """Return the first program of PG_BIN, the embedded wheel, Debian's packages and PATH whose version is sufficient.
+    """Return the path of a program that is new enough for the server. pg_dump refuses to dump a newer server.
 
-    pg_dump refuses a server that is newer than itself. The programs of the embedded wheel are built without TLS.
+    PG_BIN, the embedded wheel, Debian's packages and PATH are searched in this order. The programs of the embedded
+    wheel are built without TLS.
     """
     rejected = []
     for candidate in _candidates(program, tls=tls):

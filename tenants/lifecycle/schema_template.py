@@ -61,7 +61,10 @@ def compute_schema_version(applied: Iterable[tuple[str, str]]) -> str:
 
 
 def ensure_schema() -> None:
-    """Create the template schema with an empty django_migrations table if it is missing. Direct connection only."""
+    """Create the template schema with an empty django_migrations table if it is missing.
+
+    Needs the direct connection.
+    """
     with hotel_context(TEMPLATE_TENANT), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoting.identifier(SCHEMA)}")
         cursor.execute("SELECT to_regclass(%s)", [f"{SCHEMA}.django_migrations"])

@@ -18,9 +18,9 @@ from rich.progress import (
 
 @contextlib.contextmanager
 def hotel_progress(total: int, *, stream: Any, verbosity: int) -> Iterator[Callable[[str, str | None], None]]:
-    """Yield a function to call after each hotel with its slug, and with its error or None.
+    """Yield a function that must be called after each hotel with the hotel's slug, and its error or None.
 
-    It updates a bar on a terminal, and otherwise writes a line per hotel. With verbosity 0 it does nothing.
+    The function updates a bar on a terminal, and otherwise writes a line per hotel. With verbosity 0 it does nothing.
     """
     console = Console(file=getattr(stream, "_out", stream))
     if not total or not verbosity:
@@ -46,9 +46,9 @@ def hotel_progress(total: int, *, stream: Any, verbosity: int) -> Iterator[Calla
 
 @contextlib.contextmanager
 def table_progress(title: str, *, stream: Any, quiet: bool) -> Iterator[Callable[[str, int], None]]:
-    """Yield a function to call after each table with its name and the number of its rows.
+    """Yield a function that must be called after each table with the table's name and number of rows.
 
-    It updates a spinner on a terminal. Elsewhere, and with `quiet`, it does nothing.
+    The function updates a spinner on a terminal. Elsewhere, and with `quiet`, it does nothing.
     """
     console = Console(file=getattr(stream, "_out", stream))
     if quiet or not console.is_terminal:

@@ -28,7 +28,7 @@ class DueItem(models.Model):
 
 
 class SchemaTemplate(models.Model):
-    """The SQL script that creates a hotel's schema: a pg_dump of the template schema, stored by `migrate`. One row."""
+    """The SQL script that creates a hotel's schema: a pg_dump of the template schema, stored by `migrate`."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     script = models.TextField()
@@ -38,7 +38,7 @@ class SchemaTemplate(models.Model):
 
 
 class RoutingVersion(models.Model):
-    """A counter that triggers increment when a hotel, a slug or a domain changes. One row."""
+    """A counter that database triggers increment when a hotel, slug or domain changes. The table has one row."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     version = models.BigIntegerField()

@@ -42,8 +42,8 @@ class Batch:
 def dispatch_due_items() -> int:
     """Send all due items to their Celery tasks and return their number. Needs the platform's context.
 
-    Each claim is committed before its items are sent. If this process dies between the two, the items are handed
-    out again when their lease ends.
+    Each claim is committed before its items are sent. If this process dies before it sends them, the items are sent
+    when their lease ends.
     """
     started = time.monotonic()
     sent = 0
@@ -68,8 +68,8 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
     """
     kinds = list(due.kinds().values())
     with connection.cursor() as cursor:
-        # The two settings and the scalar subquery force a scan of the index on claim_at. With statistics that are
-        # out of date the planner prefers to join hotel by hotel, or to sort the whole table.
+        # The two settings and the scalar subquery force a scan of the index on claim_at. With outdated statistics, the
+        # planner would join hotel by hotel or sort the whole table.
         cursor.execute(
             """
             SET LOCAL enable_seqscan = off;

@@ -42,7 +42,7 @@ def normalize_contact(*, kind: ContactKind, value: str) -> str:
 def add_contact(*, hotel_id: UUID, kind: ContactKind, value: str) -> tuple[ContactIdentifier, bool]:
     """Add a contact to a hotel and return it with True, or the hotel's existing contact with False.
 
-    One transaction in the platform's context. Raises InvalidContact, HotelNotFound, ContactConflict.
+    Runs in one transaction in the platform's context. Raises InvalidContact, HotelNotFound, ContactConflict.
     """
     new_id, normalized = uuid7(), normalize_contact(kind=kind, value=value)
     with platform_context(), transaction.atomic():

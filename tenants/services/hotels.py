@@ -33,9 +33,9 @@ def create_hotel(
 ) -> Hotel:
     """Create and provision a hotel. It is served at its host names when this returns.
 
-    Uses the direct connection, so it cannot be called inside an atomic() block of the runtime connection. If it
-    raises, the database has no part of the hotel.
-    Raises InvalidSlug, SlugConflict, InvalidDomain, DomainConflict, SchemaTemplateNotFound, ProvisioningFailed.
+    Uses the direct connection, so it cannot be called inside an atomic() block of the runtime connection. If it raises
+    an error, nothing was created. Raises InvalidSlug, SlugConflict, InvalidDomain, DomainConflict,
+    SchemaTemplateNotFound, ProvisioningFailed.
     """
     with (
         direct_connection(),

@@ -130,7 +130,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         """
         return self._cursor()
 
-    # django-tenants' API. Our own code uses hotel_context() and platform_context().
+    # Methods of django-tenants' API. Our own code uses hotel_context() and platform_context() instead.
 
     def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
         """Set the schema of statements that run without a context.

@@ -37,7 +37,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     """psycopg's cursor with client-side binding. It refuses prepared statements and binary results."""
 
     __slots__ = ("_prefix",)
-    _prefix: Prefix  # The prefix of the last message, for the positions in its errors
+    _prefix: Prefix  # Prefix of the last message, to correct positions in its errors
     _conn: HotelConnection
 
     def _execute_gen(

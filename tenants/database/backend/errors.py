@@ -24,7 +24,7 @@ _HINTS = {
 def statement_error(result: object, *, prefix: Prefix, in_prefix: bool, encoding: str) -> errors.Error:
     """Return the error of `result` with its position and line numbers counted from the start of the statement.
 
-    `in_prefix` says that the message failed before its own statement ran.
+    `in_prefix` is true if the message failed before the statement itself ran.
     """
     error = errors.error_from_result(result, encoding=encoding)  # type: ignore[arg-type]
     if not prefix.result_count:

@@ -14,7 +14,7 @@ from tenants.lifecycle.backup.archive import RowDigest
 from tenants.lifecycle.backup.errors import BackupConflict
 from tenants.lifecycle.backup.manifest import Sequence, Table
 
-#: Called after each table with its name and the number of its rows.
+#: The type of a callback that is called after each table with the table's name and number of rows.
 Progress = Callable[[str, int], None]
 
 #: Settings that make the text form of values equal on all servers and for all logins. They also turn off time limits.

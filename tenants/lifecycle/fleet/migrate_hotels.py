@@ -30,7 +30,7 @@ class FleetResult:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-#: Called after each hotel with its slug, and with its error or None.
+#: The type of a callback that is called after each hotel with the hotel's slug, and its error or None.
 Progress = Callable[[str, str | None], None]
 HotelOutcome = tuple[Hotel, str | None]
 
