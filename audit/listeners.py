@@ -44,6 +44,11 @@ def _staff_added(*, user: User, **_: Any) -> None:
     record(events.STAFF_ADDED, subject=("user", user.pk), role=user.role)
 
 
+@receiver(tenant_signals.staff_password_set)
+def _password_set(*, user: User, **_: Any) -> None:
+    record(events.PASSWORD_SET, subject=("user", user.pk))
+
+
 @receiver(tenant_signals.permission_denied)
 def _permission_denied(*, request: HttpRequest, permission: str, **_: Any) -> None:
     record_in_own_transaction(

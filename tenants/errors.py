@@ -159,6 +159,22 @@ class InvalidRole(DomainError):
     title = _("The role is not valid")
 
 
+class StaffNotFound(DomainError):
+    """No staff account of this hotel, or of the platform, has this user name."""
+
+    code = "staff-not-found"
+    status = 404
+    title = _("Staff member not found")
+
+
+class InvalidPassword(DomainError):
+    """The password is too short, too common, or similar to the account's name. `detail` says which."""
+
+    code = "invalid-password"
+    status = 422
+    title = _("The password is not valid")
+
+
 class UsernameConflict(DomainError):
     """User names are case-insensitive."""
 

@@ -27,6 +27,7 @@ permission_denied = Signal()
 
 # Sent in the context of the user's tenant with `user`.
 staff_added = Signal()
+staff_password_set = Signal()
 
 # Sent in the context of the key's tenant with `key`.
 api_key_created = Signal()

@@ -1,15 +1,17 @@
-"""Creation of staff accounts. The first account is created here, because the admin requires a login."""
+"""Creation and recovery of staff accounts without the admin, which requires a login."""
 
 import secrets
 
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from tenants.context import current_tenant
-from tenants.errors import InvalidRole, UsernameConflict
+from tenants.errors import InvalidPassword, InvalidRole, StaffNotFound, UsernameConflict
 from tenants.models import User
 from tenants.scopes import Role
-from tenants.signals import staff_added
+from tenants.signals import staff_added, staff_password_set
 
 
 def available_roles() -> list[Role]:
@@ -37,3 +39,23 @@ def create_staff(*, username: str, role: str, full_name: str = "", email: str = 
         detail = _("The user name {username} is already in use.").format(username=username)
         raise UsernameConflict(detail) from error
     return user, password
+
+
+def set_password(*, username: str, password: str) -> User:
+    """Set the password of a staff account of the current tenant. Its sessions end.
+
+    Raises StaffNotFound, InvalidPassword.
+    """
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(username__iexact=username).first()
+        if user is None:
+            detail = _("There is no staff member with the user name {username}.").format(username=username)
+            raise StaffNotFound(detail)
+        try:
+            validate_password(password, user)
+        except ValidationError as error:
+            raise InvalidPassword(" ".join(error.messages)) from error
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        staff_password_set.send(User, user=user)
+    return user

@@ -1,0 +1,9 @@
+"""`dumpdata`: refused, in favour of a command that knows hotels."""
+
+from hotelagent.management.replaced_command import ReplacedCommand
+
+
+class Command(ReplacedCommand):
+    help = reason = (
+        "dumpdata does not know hotels. Use backup_hotel, which writes one hotel to a file, and restore_hotel."
+    )

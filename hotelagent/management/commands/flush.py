@@ -1,0 +1,7 @@
+"""`flush`: refused, in favour of a command that knows hotels."""
+
+from hotelagent.management.replaced_command import ReplacedCommand
+
+
+class Command(ReplacedCommand):
+    help = reason = "flush would delete the data of all hotels. Use erase_hotel, which deletes one hotel."

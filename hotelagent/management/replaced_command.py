@@ -1,0 +1,20 @@
+"""The base class of Django's commands that do not know hotels. They only name the command to use instead."""
+
+import sys
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError
+
+
+class ReplacedCommand(BaseCommand):
+    """A command that always fails with `reason`, whatever its arguments. The exit code is 2, as for wrong usage."""
+
+    requires_system_checks = []
+    reason: str
+
+    def run_from_argv(self, argv: list[str]) -> NoReturn:  # noqa: ARG002 - Django's signature
+        self.stderr.write(f"CommandError: {self.reason}")
+        sys.exit(2)
+
+    def handle(self, *_args: Any, **_options: Any) -> NoReturn:
+        raise CommandError(self.reason, returncode=2)

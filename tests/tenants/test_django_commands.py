@@ -1,0 +1,112 @@
+"""Tests of Django's own commands: each works for hotels or names the command to use instead."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from audit.selectors import timeline
+from tenants.context import hotel_context, platform_context
+from tenants.models import Hotel, User
+from tests.conftest import ALPHA_HOST
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("command", "instead"),
+    [
+        (["dumpdata"], "backup_hotel"),
+        (["dumpdata", "tenants.Hotel", "--indent", "2", "--all"], "backup_hotel"),
+        (["loaddata", "hotels.json"], "restore_hotel"),
+        (["flush", "--no-input"], "erase_hotel"),
+        (["createsuperuser", "--username", "eva"], "create_staff"),
+    ],
+)
+def test_command_that_does_not_know_hotels_names_the_one_to_use(command: list[str], instead: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert instead in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_dumpdata_that_is_called_by_code_is_refused() -> None:
+    with pytest.raises(CommandError, match="backup_hotel"):
+        call_command("dumpdata")
+
+
+def test_clearsessions_deletes_the_expired_sessions_of_the_platform_and_of_all_hotels(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
+    for context in (platform_context(), hotel_context(hotel), hotel_context(other_hotel)):
+        with context:
+            Session.objects.create(session_key="old", session_data="", expire_date="2000-01-01T00:00Z")
+            Session.objects.create(session_key="new", session_data="", expire_date="2100-01-01T00:00Z")
+    out = io.StringIO()
+    call_command("clearsessions", stdout=out)
+    assert out.getvalue() == "Deleted 3 rows.\n"
+    for context in (platform_context(), hotel_context(hotel), hotel_context(other_hotel)):
+        with context:
+            assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
+
+
+def change_password(monkeypatch: pytest.MonkeyPatch, password: str, *arguments: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(password))
+    call_command("changepassword", *arguments, stdout=io.StringIO())
+
+
+def log_in(host: str, username: str, password: str) -> int:
+    form = {"username": username, "password": password, "next": "/admin/"}
+    return Client(SERVER_NAME=host).post("/admin/login/", form).status_code
+
+
+@pytest.mark.parametrize(
+    ("host", "tenant"), [(ALPHA_HOST, ["--hotel", "alpha"]), ("localhost", ["--platform"])]
+)
+def test_changepassword_sets_the_password_ends_sessions_and_records_an_event(
+    hotel: Hotel, monkeypatch: pytest.MonkeyPatch, host: str, tenant: list[str]
+) -> None:
+    browser = Client(SERVER_NAME=host)
+    with hotel_context(hotel) if host == ALPHA_HOST else platform_context():
+        role = "manager" if host == ALPHA_HOST else "platform"
+        eva = User.objects.create_user(username="Eva", password="an-Old-one-1", role=role)
+        browser.force_login(eva)
+    change_password(monkeypatch, "a-New-one-22\n", "eva", *tenant)
+    assert log_in(host, "Eva", "an-Old-one-1") == 200
+    assert log_in(host, "Eva", "a-New-one-22") == 302
+    assert browser.get("/admin/").status_code == 302
+    with hotel_context(hotel) if host == ALPHA_HOST else platform_context():
+        event = timeline(kind="user", identifier=str(eva.pk)).get(event="staff.password_set")
+        assert event.actor_label == "changepassword"
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "expected"),
+    [
+        ("rosa", "a-New-one-22", ("no staff member with the user name rosa", 2)),
+        ("eva", "12345", ("too short", 2)),
+        ("eva", "", ("No password was entered", 1)),
+    ],
+)
+def test_changepassword_that_is_not_possible_says_why(
+    hotel: Hotel, monkeypatch: pytest.MonkeyPatch, username: str, password: str, expected: tuple[str, int]
+) -> None:
+    with hotel_context(hotel):
+        User.objects.create_user(username="eva", password="an-Old-one-1", role="manager")
+    message, code = expected
+    with pytest.raises(CommandError, match=message) as error:
+        change_password(monkeypatch, password, username, "--hotel", "alpha")
+    assert error.value.returncode == code
+    assert log_in(ALPHA_HOST, "eva", "an-Old-one-1") == 302
