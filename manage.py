@@ -28,6 +28,13 @@ def store_compiled_modules() -> None:
     sys.dont_write_bytecode = False
 
 
+def not_installed(package: str) -> str:
+    return (
+        f"{package} is not installed for this Python. In development, run `make run`, which installs all packages. "
+        "In production, run `pip install --require-hashes -r requirements/production.txt`."
+    )
+
+
 def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 - the message is for users of an older Python
         sys.exit("hotelagent needs Python 3.11 or later, but this is Python " + sys.version.split()[0] + ".")
@@ -40,10 +47,7 @@ def main() -> None:
     except ImportError:
         python = HOME / "venv" / "bin" / "python"
         if not python.exists() or Path(sys.prefix) == HOME / "venv":
-            sys.exit(
-                "Django is not installed for this Python. In development, run `make run`, which installs all packages. "
-                "In production, run `pip install --require-hashes -r requirements/production.txt`."
-            )
+            sys.exit(not_installed("Django"))
         os.execv(python, [str(python), *sys.argv])  # noqa: S606 - runs the same command with the Python that has Django
     try:
         if os.environ["DJANGO_SETTINGS_MODULE"] == DEVELOPMENT and not uses_other_servers():
@@ -55,6 +59,11 @@ def main() -> None:
     except ImproperlyConfigured as error:
         # The message names the wrong variable and the remedy. A traceback would add nothing.
         sys.exit(str(error))
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if (Path(__file__).parent / package).is_dir():  # a module of this project, so the code is wrong
+            raise
+        sys.exit(not_installed(package))
 
 
 if __name__ == "__main__":

@@ -97,6 +97,21 @@ def test_check_with_another_version_of_a_package_names_it(deployed: Path) -> Non
     assert "pip install" in done.stderr
 
 
+def test_command_without_an_installed_package_names_it_without_a_traceback(tmp_path: Path) -> None:
+    # Hides the installed package from the command.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Hider:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'celery': raise ModuleNotFoundError('No module named celery', name=name)\n"
+        "sys.meta_path.insert(0, Hider())\n"
+    )
+    done = run_check(**ENVIRONMENT, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("celery is not installed")
+    assert "requirements/production.txt" in done.stderr
+
+
 def test_check_without_required_variables_names_them() -> None:
     done = run_check(SECRET_KEY=ENVIRONMENT["SECRET_KEY"])
     assert done.returncode == 1
