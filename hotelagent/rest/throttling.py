@@ -146,7 +146,7 @@ def policy_and_client(request: Request) -> tuple[str, str]:
 def redis_key(client: str) -> str:
     # The client is hashed, because an IP address is personal data, and Redis keys are visible in monitoring and dumps.
     digest = hashlib.sha256(client.encode()).hexdigest()[:32]
-    return f"throttle:{current_tenant().schema}:{digest}"
+    return f"{settings.REDIS_KEY_PREFIX}:throttle:{current_tenant().schema}:{digest}"
 
 
 @cache

@@ -127,18 +127,21 @@ DATABASE_ROLE_PREFIX = env.str("DATABASE_ROLE_PREFIX", default="hotelagent")
 
 # Redis: cache, throttles, broker
 REDIS_URL = env.redis("REDIS_URL")
+# The beginning of all keys in Redis, queues included. Two deployments with one Redis differ in one of the two parts.
+REDIS_KEY_PREFIX = f"{DATABASE_ROLE_PREFIX}:{PLATFORM_HOST}"
 CACHES = {
     "default": {
         "BACKEND": "hotelagent.core.cache.RedisCache",
         "LOCATION": REDIS_URL,
-        # Each key contains the schema of the current hotel.
+        "KEY_PREFIX": REDIS_KEY_PREFIX,
+        # Each key contains the id of the current hotel.
         "KEY_FUNCTION": "tenants.context.make_cache_key",
     },
     # Feature flags are the same for all hotels, so a change must invalidate one key and not one per hotel.
     "flags": {
         "BACKEND": "hotelagent.core.cache.RedisCache",
         "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "flags",
+        "KEY_PREFIX": f"{REDIS_KEY_PREFIX}:flags",
     },
 }
 WAFFLE_CACHE_NAME = "flags"
@@ -149,7 +152,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Workers and beat wait for Redis without end. By default they would exit after 100 attempts.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Seconds. Must be longer than CELERY_TASK_TIME_LIMIT, or a running task would be delivered again.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "global_keyprefix": f"{REDIS_KEY_PREFIX}:"}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

@@ -174,7 +174,8 @@ def _run_counts(queries: Iterable[tuple[str, str]]) -> dict[str, int]:
 def _find_redis_keys(hotel_id: str, schema: str) -> list[bytes]:
     """Return the keys of the hotel's cached values (`tenants.context.make_cache_key`) and of its clients' throttles."""
     with _redis_client() as client:
-        patterns = (f"*:{hotel_id}:*", f"throttle:{schema}:*")
+        prefix = settings.REDIS_KEY_PREFIX
+        patterns = (f"{prefix}:{hotel_id}:*", f"{prefix}:throttle:{schema}:*")
         return [key for pattern in patterns for key in client.scan_iter(pattern, count=1_000)]
 
 

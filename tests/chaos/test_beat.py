@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 import redis
+from django.conf import settings
 
 from hotelagent import beat
 from tests import servers
@@ -18,6 +19,7 @@ from tests.chaos.program import BEAT_LEASE, BEAT_RENEWS
 from tests.chaos.test_reminders import LONG
 from tests.chaos.town import town
 
+QUEUE = f"{settings.REDIS_KEY_PREFIX}:celery"
 LEASE, RENEWS = (beat.LEASE_SECONDS, beat.RENEW_SECONDS) if LONG else (BEAT_LEASE, BEAT_RENEWS)
 
 
@@ -33,11 +35,11 @@ def test_the_other_takes_over_in_under_thirty_seconds_when_the_leader_is_killed(
         first = place.start_beat(lease=LEASE, renews=RENEWS)
         awaited(lambda: place.leader() == first)
         second = place.start_beat(lease=LEASE, renews=RENEWS)
-        awaited(lambda: broker.llen("celery"))
+        awaited(lambda: broker.llen(QUEUE))
         os.killpg(first, signal.SIGKILL)
         took = awaited(lambda: place.leader() == second)
-        broker.delete("celery")
-        awaited(lambda: broker.llen("celery"))  # it sends ticks
+        broker.delete(QUEUE)
+        awaited(lambda: broker.llen(QUEUE))  # it sends ticks
         print(f"\ntook over {took:.1f} s after the leader was killed")
         assert took < 30
 

@@ -35,11 +35,17 @@ def broker():
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=5)
 
+def read_back(name):
+    # The caches report no errors of Redis: a value that cannot be stored is missing afterwards.
+    caches[name].set("a", 1)
+    if caches[name].get("a") != 1:
+        raise RuntimeError("not stored")
+
 def cache():
-    caches["default"].set("a", 1)
+    read_back("default")
 
 def flags():
-    caches["flags"].set("a", 1)
+    read_back("flags")
 
 def throttle():
     throttling._script()(keys=["k"], args=[1, 1])

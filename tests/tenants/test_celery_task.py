@@ -189,7 +189,7 @@ def test_message_has_the_id_of_the_hotel_but_not_its_name(in_hotel: Hotel, redis
     note.delay("x")
     app.close()
     with redis.Redis.from_url(redis_url) as client:
-        message = json.loads(client.lrange("celery", 0, 0)[0])
+        message = json.loads(client.lrange(f"{settings.REDIS_KEY_PREFIX}:celery", 0, 0)[0])
     assert message["headers"][HOTEL_HEADER] == str(in_hotel.id)
     assert in_hotel.name not in json.dumps(message)
 

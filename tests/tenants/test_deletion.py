@@ -9,6 +9,7 @@ from unittest import mock
 
 import pytest
 import redis
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 
@@ -63,12 +64,15 @@ def is_complete(hotel: Hotel) -> bool:
 
 
 def test_erase_hotel_deletes_schema_role_rows_and_redis_keys(sol: Hotel, redis_url: str) -> None:
+    prefix = django_settings.REDIS_KEY_PREFIX
     with redis.Redis.from_url(redis_url) as client:
-        client.set(f"throttle:{sol.schema}:0123", "1")
-        client.set("throttle:hotel_alpha:0123", "1")
+        client.set(f"{prefix}:throttle:{sol.schema}:0123", "1")
+        client.set(f"{prefix}:throttle:hotel_alpha:0123", "1")
+        client.set("hotelagent:other.example:throttle:hotel_sol:0123", "1")  # another deployment's
         certificate = erase_hotel(confirm="sol")
-        assert client.keys(f"*{sol.id}*") == client.keys(f"*{sol.schema}*") == []
-        assert client.exists("throttle:hotel_alpha:0123")
+        assert client.keys(f"{prefix}:*{sol.id}*") == client.keys(f"{prefix}:*{sol.schema}*") == []
+        assert client.exists(f"{prefix}:throttle:hotel_alpha:0123")
+        assert client.exists("hotelagent:other.example:throttle:hotel_sol:0123")
     assert sol.schema not in sql.list_schemas()
     assert sol.role not in sql.list_hotel_roles()
     with platform_context():

@@ -1,0 +1,111 @@
+"""Tests that two deployments can use one database of one Redis server."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import redis
+
+from hotelagent.embedded import paths
+
+#: Writes with every client of Redis.
+WRITE = """
+import django; django.setup()
+from django.core.cache import caches
+from hotelagent.celery import app
+from hotelagent.rest.throttling import ClientThrottle, Rate
+from tenants.context import platform_context
+
+with platform_context():
+    caches["default"].set("name", "written")
+    caches["flags"].set("name", "written")
+    ClientThrottle.check(policy="client", client="somebody", rate=Rate(2, 60))
+app.send_task("tenants.tasks.tick")
+app.control.broadcast("ping")
+"""
+#: Reads with every client what WRITE wrote.
+READ = """
+import json
+import django; django.setup()
+from django.core.cache import caches
+from hotelagent.celery import app
+from hotelagent.rest.throttling import ClientThrottle, Rate
+from tenants.context import platform_context
+
+with platform_context():
+    cached, flag = caches["default"].get("name"), caches["flags"].get("name")
+    remaining = ClientThrottle.check(policy="client", client="somebody", rate=Rate(2, 60)).remaining
+with app.connection_for_read() as connection:
+    queue = connection.SimpleQueue("celery")
+    messages = 0
+    try:
+        while queue.get(timeout=1):
+            messages += 1
+    except queue.Empty:
+        pass
+    print(json.dumps({"cached": cached, "flag": flag, "remaining": remaining, "messages": messages}))
+"""
+A = {"PLATFORM_HOST": "a.example"}
+B = {"PLATFORM_HOST": "b.example"}
+C = {"PLATFORM_HOST": "a.example", "DATABASE_ROLE_PREFIX": "second"}
+
+
+def run(program: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=paths.CHECKOUT, env={**os.environ, **environment},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("other", [B, C])
+def test_deployment_reads_nothing_that_another_deployment_wrote(
+    redis_url: str, other: dict[str, str]
+) -> None:
+    environment = {"REDIS_URL": redis_url}
+    run(WRITE, {**environment, **A})
+    empty: dict[str, Any] = {"cached": None, "flag": None, "remaining": 1, "messages": 0}
+    assert json.loads(run(READ, {**environment, **other})) == empty
+    written = {"cached": "written", "flag": "written", "remaining": 0, "messages": 1}
+    assert json.loads(run(READ, {**environment, **A})) == written
+
+
+def test_all_keys_begin_with_the_prefix_of_the_deployment(redis_url: str) -> None:
+    run(WRITE, {"REDIS_URL": redis_url, **A})
+    with redis.Redis.from_url(redis_url) as client:
+        keys = [key.decode() for key in client.scan_iter()]
+    assert len(keys) > 3
+    assert [key for key in keys if not key.startswith("hotelagent:a.example:")] == []
+
+
+#: Receives a message and dies before it acknowledges it.
+DIE = """
+import os
+import django; django.setup()
+from hotelagent.celery import app
+with app.connection_for_read() as connection:
+    assert connection.SimpleQueue("celery").get(timeout=2)
+    os._exit(0)
+"""
+#: Restores the messages of dead workers, as each worker does regularly.
+RESTORE = """
+import django; django.setup()
+from hotelagent.celery import app
+app.conf.broker_transport_options = {**app.conf.broker_transport_options, "visibility_timeout": 0}
+with app.connection_for_read() as connection:
+    connection.default_channel.qos.restore_visible(interval=1)
+"""
+
+
+def test_message_of_a_dead_worker_is_delivered_again_to_its_own_deployment(redis_url: str) -> None:
+    environment = {"REDIS_URL": redis_url}
+    run(WRITE, {**environment, **A})
+    run(DIE, {**environment, **A})
+    run(RESTORE, {**environment, **B})
+    assert json.loads(run(READ, {**environment, **A}))["messages"] == 0
+    run(RESTORE, {**environment, **A})
+    assert json.loads(run(READ, {**environment, **A}))["messages"] == 1
