@@ -5,8 +5,11 @@ Migrations create the tasks. Staff change or disable them here.
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from unfold.decorators import display
@@ -15,8 +18,43 @@ from hotelagent.admin.base import PlatformModelAdmin
 from hotelagent.admin.sites import platform_site
 
 
+def check_crontab(crontab: CrontabSchedule) -> None:
+    """Raise ValidationError if Celery does not accept the schedule. Beat would leave its tasks out."""
+    try:
+        crontab.schedule  # noqa: B018 - the property builds Celery's schedule
+    except (
+        ValueError
+    ) as error:  # a day that never occurs, such as 31 February, or a number that is out of range
+        raise ValidationError(
+            gettext(
+                "This schedule would never run. Choose a day that occurs in one of the months, and use 0 (Sunday) to 6 "
+                "(Saturday) for weekdays."
+            )
+        ) from error
+
+
+class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_crontab(self) -> CrontabSchedule | None:
+        crontab: CrontabSchedule | None = self.cleaned_data["crontab"]
+        if crontab is not None:
+            check_crontab(crontab)
+        return crontab
+
+
+class CrontabScheduleForm(forms.ModelForm):  # type: ignore[type-arg]
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:  # a field is not valid by itself
+            return
+        try:
+            check_crontab(self.instance)
+        except ValidationError as error:
+            self.add_error(None, error)
+
+
 @admin.register(PeriodicTask, site=platform_site)
 class PeriodicTaskAdmin(PlatformModelAdmin):
+    form = PeriodicTaskForm
     icon = "schedule"
     list_display = ("name", "task", "interval_or_crontab", "enabled", "last_run_at")
     list_filter = ("enabled",)
@@ -54,4 +92,5 @@ class IntervalScheduleAdmin(PlatformModelAdmin):
 
 @admin.register(CrontabSchedule, site=platform_site)
 class CrontabScheduleAdmin(PlatformModelAdmin):
+    form = CrontabScheduleForm
     in_menu = False

@@ -1,0 +1,73 @@
+"""Tests of the platform admin of periodic tasks."""
+
+import pytest
+from django.test import Client
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+from tenants.context import platform_context
+from tenants.models import User
+from tenants.scopes import Role
+
+pytestmark = pytest.mark.django_db
+
+NEVER = "This schedule would never run."
+ADD = "/admin/django_celery_beat/crontabschedule/add/"
+
+
+@pytest.fixture
+def operator() -> Client:
+    browser = Client(SERVER_NAME="localhost")
+    with platform_context():
+        browser.force_login(User.objects.create_user(username="ops", password=None, role=Role.PLATFORM))
+    return browser
+
+
+def crontab(**fields: str) -> dict[str, str]:
+    every = {"minute": "0", "hour": "*", "day_of_month": "*", "month_of_year": "*", "day_of_week": "*"}
+    return {**every, "timezone": "UTC", **fields}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"day_of_month": "31", "month_of_year": "2"},
+        {"day_of_month": "31", "month_of_year": "4,6,9,11"},
+        {"day_of_week": "7"},
+    ],
+)
+def test_crontab_that_never_runs_is_refused(operator: Client, fields: dict[str, str]) -> None:
+    response = operator.post(ADD, crontab(**fields))
+    assert response.status_code == 200
+    assert NEVER in response.text
+    with platform_context():
+        assert not CrontabSchedule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"day_of_month": "29", "month_of_year": "2"}, {"day_of_week": "mon-fri"}, {"day_of_month": "31"}],
+)
+def test_crontab_that_runs_is_saved(operator: Client, fields: dict[str, str]) -> None:
+    assert operator.post(ADD, crontab(**fields)).status_code == 302
+    with platform_context():
+        assert CrontabSchedule.objects.exists()
+
+
+def test_crontab_with_an_unparsable_field_reports_that_field(operator: Client) -> None:
+    response = operator.post(ADD, crontab(minute="sixty"))
+    assert response.status_code == 200
+    assert NEVER not in response.text
+
+
+def test_crontab_that_never_runs_cannot_be_chosen_for_a_task(operator: Client) -> None:
+    with platform_context():
+        never = CrontabSchedule.objects.create(**crontab(day_of_month="31", month_of_year="2"))
+        daily = CrontabSchedule.objects.create(**crontab(hour="4"))
+        task = PeriodicTask.objects.get(name="tenants.tasks.tick")
+    url = f"/admin/django_celery_beat/periodictask/{task.pk}/change/"
+    form = {"enabled": "on", "interval": "", "description": ""}
+    assert NEVER in operator.post(url, {**form, "crontab": never.pk}).text
+    assert operator.post(url, {**form, "crontab": daily.pk}).status_code == 302
+    with platform_context():
+        task.refresh_from_db()
+        assert task.crontab == daily
