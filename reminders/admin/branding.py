@@ -18,7 +18,7 @@ from reminders.errors import InvalidColour, InvalidLogo
 from reminders.mail import rendering
 from reminders.mail.images import MAX_BYTES, Logo, read_logo
 from reminders.models import EmailBranding, Template
-from reminders.services import branding as service
+from reminders.services import emails as service
 from tenants.context import current_hotel
 
 

@@ -18,7 +18,7 @@ from reminders.mail.rendering import TEMPLATE_VARIABLES
 from reminders.mail.template_validation import validate_template
 from reminders.models import Template
 from reminders.models.validators import validate_language
-from reminders.services.templates import send_test_message
+from reminders.services.emails import send_test_message
 from tenants.errors import DomainError
 
 

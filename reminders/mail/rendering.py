@@ -178,6 +178,7 @@ def _unnamed_guest(language: str) -> str:
         return _("guest")
 
 
+@functools.lru_cache(maxsize=1024)
 def long_date(day: date, *, language: str) -> str:
     """Return the date with the day of the week, as written in letters: "Friday, 10 May 2030"."""
     base_language = _base_language(language)

@@ -40,7 +40,7 @@ from tenants.queue import due
 
 #: Seconds. A batch starts no message later than this, so that a restart does not wait long for a slow mail server.
 TIME_LIMIT: float = 60.0
-#: Seconds for which the outcome of a message is retried while the database is not available.
+#: Seconds for which the write of an outcome is repeated while the database is not available.
 DATABASE_TIMEOUT: float = 30.0
 
 FIRST_DELAY: timedelta = timedelta(seconds=60)

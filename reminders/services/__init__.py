@@ -1,1 +1,1 @@
-"""What can be done with reservations and reminders; one transaction each."""
+"""Services for staff, API clients and provider events. Each changes its data in one transaction."""

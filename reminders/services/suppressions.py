@@ -1,4 +1,4 @@
-"""The addresses that reminders no longer go to: who puts them there, and who takes them off."""
+"""Services that add addresses to the suppression list and remove them."""
 
 from __future__ import annotations
 
@@ -19,41 +19,48 @@ ON CONFLICT (lower(email)) DO NOTHING RETURNING id
 
 
 def add_suppression(*, email: str) -> bool:
-    """Whether the address is new on the list; the first reason stays."""
+    """Add an address on behalf of staff. Return whether it is new. An existing entry keeps its reason."""
     with transaction.atomic():
-        added = _add(email, SuppressionReason.MANUAL)
-        if added:
-            record(events.SUPPRESSION_ADDED, subject=("suppression", added))
-    return added is not None
+        suppression_id = _insert(email, SuppressionReason.MANUAL)
+        if suppression_id:
+            record(events.SUPPRESSION_ADDED, subject=("suppression", suppression_id))
+    return suppression_id is not None
 
 
 def suppress_recipient(reminder: Reminder, *, reason: SuppressionReason) -> bool:
-    """Write no more to the address that a reminder went to. Asking again changes nothing and tells nothing."""
-    event = (
-        events.SUPPRESSION_UNSUBSCRIBED
-        if reason == SuppressionReason.UNSUBSCRIBED
-        else events.SUPPRESSION_REPORTED
-    )
-    more = {} if reason == SuppressionReason.UNSUBSCRIBED else {"reason": reason.value}
+    """Add the address that the reminder was sent to. Return whether it is new.
+
+    If the address is already on the list, nothing is changed and no event is recorded.
+    """
+    number = reminder.reservation.external_id
     with transaction.atomic():
-        added = _add(reminder.recipient, reason)
-        if added:
-            record(event, subject=("suppression", added), number=reminder.reservation.external_id, **more)
-    return added is not None
+        suppression_id = _insert(reminder.recipient, reason)
+        if suppression_id is None:
+            return False
+        subject = ("suppression", suppression_id)
+        if reason == SuppressionReason.UNSUBSCRIBED:
+            record(events.SUPPRESSION_UNSUBSCRIBED, subject=subject, number=number)
+        else:
+            record(events.SUPPRESSION_REPORTED, subject=subject, number=number, reason=reason.value)
+    return True
 
 
 def remove_suppression(*, suppression_id: uuid.UUID) -> None:
-    """Let reminders go there again. Raises SuppressionNotFound."""
+    """Remove an entry, so that its address receives reminders again. Raises SuppressionNotFound."""
     with transaction.atomic():
-        listed = Suppression.objects.select_for_update().filter(id=suppression_id).first()
-        if listed is None:
+        suppression = Suppression.objects.select_for_update().filter(id=suppression_id).first()
+        if suppression is None:
             raise SuppressionNotFound
-        listed.delete()
-        record(events.SUPPRESSION_REMOVED, subject=("suppression", suppression_id), reason=listed.reason)
+        suppression.delete()
+        record(
+            events.SUPPRESSION_REMOVED,
+            subject=("suppression", suppression_id),
+            reason=suppression.reason,
+        )
 
 
-def _add(email: str, reason: SuppressionReason) -> uuid.UUID | None:
-    """The new row's id; None where the address stood there already."""
+def _insert(email: str, reason: SuppressionReason) -> uuid.UUID | None:
+    """Return the id of the new entry, or None if the address is already on the list."""
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [uuid7(), email.strip().lower(), reason.value])
         row: tuple[uuid.UUID] | None = cursor.fetchone()

@@ -26,7 +26,7 @@ MESSAGES = 2_000
 #: (hotels, due reminders of each, minimum of our rate divided by the peer's). Real hotels have 60 and 106 reminders on
 #: an average day, all due at the same time. With four, most of the time goes into switching between hotels.
 SHAPES = ((1, MESSAGES, 2.0), (500, 20, 2.0), (500, 4, 1.2))
-ROUNDS = 3
+ROUNDS = 5
 
 #: For `send-pipelining`: seconds per round trip, reminders per round, rounds, minimum of the rate with pipelining
 #: divided by the rate without.

@@ -1,6 +1,6 @@
-"""Two beats that are processes: when the one that leads is killed, the other sends.
+"""Leader election of two beats that run as processes.
 
-`make chaos` takes the lease that a deployment has, the tests a shorter one.
+`make chaos` uses the lease of a deployment, `make test` a shorter one.
 """
 
 import os
@@ -14,40 +14,41 @@ from django.conf import settings
 
 from hotelagent import beat
 from tests import servers
-from tests.chaos.mails import mails
-from tests.chaos.program import BEAT_LEASE, BEAT_RENEWS
-from tests.chaos.test_reminders import LONG
-from tests.chaos.town import town
+from tests.chaos.deployment import deployment
+from tests.chaos.mail_server import mail_server
+from tests.chaos.processes import BEAT_LEASE, BEAT_RENEWAL
+from tests.chaos.test_reminders import IS_LONG
 
 QUEUE = f"{settings.REDIS_KEY_PREFIX}:celery"
-LEASE, RENEWS = (beat.LEASE_SECONDS, beat.RENEW_SECONDS) if LONG else (BEAT_LEASE, BEAT_RENEWS)
+LEASE, RENEWAL = (beat.LEASE_SECONDS, beat.RENEW_SECONDS) if IS_LONG else (BEAT_LEASE, BEAT_RENEWAL)
+MAX_TAKEOVER = 30  # seconds
 
 
 @pytest.mark.timeout(300)
-def test_the_other_takes_over_in_under_thirty_seconds_when_the_leader_is_killed() -> None:
+def test_second_beat_takes_over_within_thirty_seconds_after_the_leader_is_killed() -> None:
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with (
-        mails() as server,
-        town(server, hotels=1, reminders=2) as place,
-        redis.Redis.from_url(place.servers.valkey.url()) as broker,
+        mail_server() as server,
+        deployment(server, hotels=1, reminders=2) as running,
+        redis.Redis.from_url(running.servers.valkey.url()) as broker,
     ):
-        first = place.start_beat(lease=LEASE, renews=RENEWS)
-        awaited(lambda: place.leader() == first)
-        second = place.start_beat(lease=LEASE, renews=RENEWS)
-        awaited(lambda: broker.llen(QUEUE))
+        first = running.start_beat(lease=LEASE, renewal=RENEWAL)
+        wait_until(lambda: running.leader() == first)
+        second = running.start_beat(lease=LEASE, renewal=RENEWAL)
+        wait_until(lambda: broker.llen(QUEUE))
         os.killpg(first, signal.SIGKILL)
-        took = awaited(lambda: place.leader() == second)
+        seconds = wait_until(lambda: running.leader() == second)
         broker.delete(QUEUE)
-        awaited(lambda: broker.llen(QUEUE))  # it sends ticks
-        print(f"\ntook over {took:.1f} s after the leader was killed")
-        assert took < 30
+        wait_until(lambda: broker.llen(QUEUE))  # the second beat sends tasks
+        print(f"\nThe second beat took over {seconds:.1f} s after the leader was killed.")
+        assert seconds < MAX_TAKEOVER
 
 
-def awaited(reached: Callable[[], object]) -> float:
-    """Seconds until it is so."""
-    began = time.monotonic()
-    while not reached():
-        assert time.monotonic() - began < 60
+def wait_until(condition: Callable[[], object]) -> float:
+    """Return the seconds until the condition is true."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < 60
         time.sleep(0.05)
-    return time.monotonic() - began
+    return time.monotonic() - started

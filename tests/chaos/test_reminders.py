@@ -1,7 +1,8 @@
-"""Each reminder goes once, whatever dies. `make chaos` is the long form: 10,000 reminders over 50 hotels.
+"""Every reminder is sent once while parts of the deployment are killed.
 
-What is certain is compared with what the mail server knows. A mail whose answer nobody lived to store may be
-`unknown`, one a slot of what was killed; no mail is ever taken twice, and none is lost.
+`make chaos` runs the long form: 10,000 reminders of 50 hotels. The statuses in the database are compared with the
+records of the mail server. No message is accepted twice, and no reminder is lost. A message whose confirmation was
+not stored is `unknown`: at most one for each message that a killed worker was sending.
 """
 
 import os
@@ -11,91 +12,93 @@ from collections.abc import Callable
 import pytest
 
 from tests import servers
-from tests.chaos.filling import EVERY, REFUSED_FOR_GOOD, RULES
-from tests.chaos.mails import Mails, mails
-from tests.chaos.town import Found, Town, town
+from tests.chaos.deployment import Deployment, Result, deployment
+from tests.chaos.hotels import GROUP_SIZE, REJECTED, RULES
+from tests.chaos.mail_server import ChaosMailServer, mail_server
 
 REMINDERS = int(os.environ.get("CHAOS_REMINDERS", "300"))
 HOTELS = int(os.environ.get("CHAOS_HOTELS", "5"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
-LONG = REMINDERS > 1000
-QUIET = 90.0  # seconds without a mail after which something must be wrong, on a machine with much else to do
+IS_LONG = REMINDERS > 1000
+#: Seconds without a message after which the test fails, on a machine that is busy with other tests.
+TIMEOUT = 90.0
 
-Act = tuple[str, Callable[[Town], None]]
-ACTS: list[Act] = [
-    ("the mail server takes a mail and hangs up", Town.drop_after_data),
-    ("one process of a pool is killed", Town.kill_one_process),
-    ("Valkey is emptied", Town.flush_valkey),
-    ("the mail server closes for a moment", Town.close_for_a_moment),
-    ("a worker with processes is killed", lambda town: town.kill_worker("prefork")),
-    ("PostgreSQL is restarted", Town.restart_postgres),
-    ("the mail server hangs", Town.hang),
-    ("the leading beat is killed", Town.kill_beat),
-    ("a worker with threads is killed", lambda town: town.kill_worker("threads")),
-    ("Valkey is killed", Town.restart_valkey),
+Incident = tuple[str, Callable[[Deployment], None]]
+INCIDENTS: list[Incident] = [
+    ("the mail server disconnects after messages", Deployment.disconnect_after_message),
+    ("one process of a pool is killed", Deployment.kill_pool_process),
+    ("Valkey is flushed", Deployment.flush_valkey),
+    ("the mail server is unavailable for a moment", Deployment.make_mail_server_unavailable),
+    ("a prefork worker is killed", lambda running: running.kill_worker("prefork")),
+    ("PostgreSQL is restarted", Deployment.restart_postgres),
+    ("the mail server hangs", Deployment.hang),
+    ("a beat is killed", Deployment.kill_beat),
+    ("a worker with threads is killed", lambda running: running.kill_worker("threads")),
+    ("Valkey is killed", Deployment.restart_valkey),
 ]
 
 
-@pytest.mark.timeout(900 if LONG else 300)
-def test_each_reminder_goes_once_whatever_dies() -> None:
+@pytest.mark.timeout(900 if IS_LONG else 300)
+def test_every_reminder_is_sent_once_while_processes_are_killed() -> None:
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
-    with mails() as server, town(server, hotels=HOTELS, reminders=REMINDERS) as place:
-        place.open()
-        for at, (name, act) in schedule():
-            place.await_progress(lambda: server.taken.total() >= at, within=QUIET)  # noqa: B023 - awaited here
-            act(place)
-            place.done[name] += 1
-        place.await_progress(place.is_settled, within=QUIET)
-        found = place.found()
-        print(told(place, server, found))
-        judge(place, server, found)
+    with mail_server() as server, deployment(server, hotels=HOTELS, reminders=REMINDERS) as running:
+        running.start()
+        for messages, (name, cause) in schedule():
+            running.wait_until(lambda: server.accepted.total() >= messages, timeout=TIMEOUT)  # noqa: B023
+            cause(running)
+            running.incidents[name] += 1
+        running.wait_until(running.is_idle, timeout=TIMEOUT)
+        result = running.result()
+        print(summary(running, server, result))
+        check(running, server, result)
 
 
-def schedule() -> list[tuple[int, Act]]:
-    """At how many mails what happens: everything once, in order; in the long form many times more, at random."""
-    chance = random.Random(SEED)  # noqa: S311 - that it can be had again is the point
-    acts = ACTS + [chance.choice(ACTS) for _ in range(40 if LONG else 0)]
-    middle = REMINDERS * 0.8
-    places = [int(middle * (number + 1) / (len(acts) + 1)) for number in range(len(acts))]
-    return list(zip(places, acts, strict=True))
+def schedule() -> list[tuple[int, Incident]]:
+    """Return the incidents with the number of accepted messages at which they happen.
+
+    Each incident happens once, in order. The long form adds forty at random, the same for the same seed.
+    """
+    generator = random.Random(SEED)  # noqa: S311 - not a secret
+    incidents = INCIDENTS + [generator.choice(INCIDENTS) for _ in range(40 if IS_LONG else 0)]
+    last = REMINDERS * 0.8
+    positions = [int(last * (number + 1) / (len(incidents) + 1)) for number in range(len(incidents))]
+    return list(zip(positions, incidents, strict=True))
 
 
-def judge(place: Town, server: Mails, found: Found) -> None:
-    sent, unknown, failed = (found.by_status.get(name, set()) for name in ("sent", "unknown", "failed"))
-    assert set(found.by_status) <= {"sent", "unknown", "failed"}  # everything that was due has an end
-    assert found.queued == 0
-    assert sum(map(len, found.by_status.values())) == _total()
-    assert server.taken.most_common(1)[0][1] == 1  # nobody twice
-    assert len(failed) == _refused()
-    assert not failed & set(server.taken)
+def check(running: Deployment, server: ChaosMailServer, result: Result) -> None:
+    sent, unknown, failed = (result.by_status.get(name, set()) for name in ("sent", "unknown", "failed"))
+    assert set(result.by_status) <= {"sent", "unknown", "failed"}
+    assert result.queued == 0
+    assert sum(map(len, result.by_status.values())) == total_reminders()
+    assert server.accepted.most_common(1)[0][1] == 1  # no message twice
+    assert len(failed) == total_rejected()
+    assert not failed & set(server.accepted)
 
-    answered = set(server.answered)
-    assert sent <= answered
-    assert answered <= sent | unknown
-    assert set(server.taken) - answered <= unknown
-    assert len(unknown - (set(server.taken) - answered)) <= place.torn
-    assert found.told.keys() == sent  # and each stands once in its hotel's trail
-    assert set(found.told.values()) == {1}
+    accepted, confirmed = set(server.accepted), set(server.confirmed)
+    assert sent <= confirmed <= sent | unknown
+    assert accepted - confirmed <= unknown
+    assert len(unknown - (accepted - confirmed)) <= running.interrupted
+    assert result.sent_events.keys() == sent
+    assert set(result.sent_events.values()) == {1}
 
 
-def _total() -> int:
+def total_reminders() -> int:
     return REMINDERS // HOTELS // RULES * RULES * HOTELS
 
 
-def _refused() -> int:
-    return (
-        RULES
-        * HOTELS
-        * sum(guest % EVERY == REFUSED_FOR_GOOD for guest in range(REMINDERS // HOTELS // RULES))
+def total_rejected() -> int:
+    guests = REMINDERS // HOTELS // RULES
+    return RULES * HOTELS * sum(guest % GROUP_SIZE == REJECTED for guest in range(guests))
+
+
+def summary(running: Deployment, server: ChaosMailServer, result: Result) -> str:
+    lines = [f"{number} x {name}" for name, number in running.incidents.items()]
+    counts = {status: len(ids) for status, ids in result.by_status.items()}
+    lost = total_reminders() - sum(counts.values())
+    twice = sum(count > 1 for count in server.accepted.values())
+    lines.append(
+        f"{total_reminders()} reminders of {HOTELS} hotels: {counts}, lost {lost}, accepted twice {twice}"
     )
-
-
-def told(place: Town, server: Mails, found: Found) -> str:
-    lines = [f"{number} x {name}" for name, number in place.done.items()]
-    ends = {name: len(ids) for name, ids in found.by_status.items()}
-    twice = sum(count > 1 for count in server.taken.values())
-    lost = _total() - sum(ends.values())
-    lines.append(f"{_total()} reminders over {HOTELS} hotels: {ends}, lost {lost}, taken twice {twice}")
-    lines.append(f"the server took {len(server.taken)} mails and answered to {len(server.answered)} of them")
+    lines.append(f"{len(server.accepted)} messages accepted, {len(server.confirmed)} confirmed")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from reminders.mail.branding import branding_context, text_colour_on
 from reminders.mail.images import MAX_BYTES, read_logo
 from reminders.models import EmailBranding, Reminder, Reservation
 from reminders.sending import batch
-from reminders.services.branding import set_colour, set_logo
+from reminders.services.emails import set_colour, set_logo
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.conftest import ALPHA_HOST

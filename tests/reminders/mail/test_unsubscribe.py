@@ -14,8 +14,8 @@ from audit.models import Event
 from reminders.mail import unsubscribe_links
 from reminders.models import Reminder, Reservation, Suppression, Template
 from reminders.sending import batch
+from reminders.services.emails import send_test_message
 from reminders.services.suppressions import add_suppression
-from reminders.services.templates import send_test_message
 from tenants import services as hotels
 from tenants.access import api_keys
 from tenants.context import hotel_context, platform_context

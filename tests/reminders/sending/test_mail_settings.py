@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from reminders.models import EmailBranding, Reminder, Reservation, Rule, Template
 from reminders.sending import batch, mail_settings
-from reminders.services.branding import set_colour
+from reminders.services.emails import set_colour
 from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.reminders.conftest import Clock

@@ -1,5 +1,7 @@
 """The services that send, cancel and settle single reminders, and the errors that they return immediately."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -9,10 +11,12 @@ from django.utils import translation
 
 from dlq.retries.attempts import retry_due
 from dlq.services import capture
+from hotelagent.embedded import paths
 from reminders.errors import MailDeferred, ReminderStateError
 from reminders.models import Reminder, Reservation, Rule
 from reminders.sending import batch, claims
 from reminders.sending.batch import Batch
+from reminders.sending.outcomes import FAILURE_NAME
 from reminders.sending.retries import retry_failed
 from reminders.services.reminders import cancel_reminder, send_now, settle_unknown
 from reminders.services.suppressions import add_suppression
@@ -138,3 +142,12 @@ def test_retry_whose_worker_is_killed_is_completed_after_the_claim_has_expired(
     assert batch.send_due([reminder.id]) == {"sent": 1}
     assert len(smtp.to("r1@example.com")) == 1
     assert not DueItem.objects.filter(item_id=reminder.id).exists()
+
+
+def test_retry_handler_is_registered_when_django_has_started() -> None:
+    """In a separate process, because the tests import the module of the handler."""
+    program = (
+        "import django; django.setup(); from dlq.registry import find_retry_handler; "
+        f"assert find_retry_handler({FAILURE_NAME!r})"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=paths.CHECKOUT)

@@ -1,4 +1,4 @@
-"""Services that change the hotel's e-mail branding."""
+"""Services for the appearance of e-mails: branding, and test messages for staff."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from django.utils.translation import gettext as _
 from audit.services import record
 from reminders import events
 from reminders.errors import InvalidColour
+from reminders.mail.branding import branding_context
 from reminders.mail.images import Logo
-from reminders.models import EmailBranding
+from reminders.mail.message_builder import build_test_message
+from reminders.models import EmailBranding, Template
+from reminders.sending.smtp import Transport
+from tenants.context import current_hotel
 
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _NO_LOGO = {"logo": b"", "logo_type": "", "logo_width": 0, "logo_height": 0, "logo_digest": ""}
@@ -47,6 +51,16 @@ def set_logo(*, logo: Logo | None) -> None:
         logo_height=logo.height,
         logo_digest=logo.digest,
     )
+
+
+def send_test_message(template: Template, *, recipient: str) -> None:
+    """Send the template to a member of staff, as the guest of the newest reservation would receive it.
+
+    Raises InvalidTemplate, MailRejected, MailDeferred or MailOutcomeUnknown.
+    """
+    message = build_test_message(template, recipient=recipient, branding=branding_context(current_hotel()))
+    with Transport() as transport:
+        transport.send(message, before_data=lambda: None)
 
 
 def _update(changed: str, **values: Any) -> None:

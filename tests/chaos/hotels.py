@@ -1,4 +1,4 @@
-"""Makes the hotels and the reminders that are all due at once: two of each reservation."""
+"""The hotels of the chaos test and their reminders, which are all due at once: two for each reservation."""
 
 from datetime import timedelta
 
@@ -13,28 +13,31 @@ from tenants import services
 from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
 
-RULES = 2  # a new hotel's
-#: Guests in this place of a hotel's list get an answer of their own from the mail server.
-REFUSED_ONCE, REFUSED_FOR_GOOD = 7, 11
-EVERY = 23
+#: The number of rules of a new hotel.
+RULES = 2
+#: Of every `GROUP_SIZE` guests, the mail server defers the one with the first number once and rejects the second.
+DEFERRED_ONCE, REJECTED = 7, 11
+GROUP_SIZE = 23
 
 
-def fill(hotels: int, reminders: int) -> None:
+def create_hotels(hotels: int, reminders: int) -> None:
+    """Migrate the database and create the hotels with the reminders. The due queue is processed every second."""
     call_command("migrate", verbosity=0)
     for number in range(hotels):
         hotel = services.create_hotel(slug=f"hotel-{number}", name=f"Hotel {number}")
-        _reminders(hotel, number, reminders // hotels)
+        _create_reminders(hotel, number, reminders // hotels)
     with platform_context():
-        every_second, _made = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
+        every_second, _created = IntervalSchedule.objects.get_or_create(every=1, period="seconds")
         PeriodicTask.objects.filter(task="tenants.tasks.tick").update(interval=every_second)
     connection.close()
 
 
-def _reminders(hotel: Hotel, number: int, count: int) -> None:
-    """Each reservation was made too late for both rules, which write nevertheless."""
+def _create_reminders(hotel: Hotel, number: int, count: int) -> None:
+    """Create reservations that were booked too late for both rules, which send late reminders immediately."""
     now = timezone.now()
     with hotel_context(hotel), transaction.atomic():
         Rule.objects.update(late_policy=LateBookingPolicy.SEND_NOW)
+        Rule.objects.filter(offset_days=1).update(offset_days=2)
         arrival = (now + timedelta(days=1)).date()
         reservations = Reservation.objects.bulk_create(
             Reservation(
@@ -47,12 +50,11 @@ def _reminders(hotel: Hotel, number: int, count: int) -> None:
             )
             for guest in range(count // RULES)
         )
-        Rule.objects.filter(offset_days=1).update(offset_days=2)
         planned = planner.plan_reminders(reservations, now=now, are_new=True)
     if planned.due != len(reservations) * RULES:
         raise RuntimeError(f"{planned.due} reminders of {len(reservations)} reservations are due.")
 
 
 def _address(hotel: int, guest: int) -> str:
-    mood = {REFUSED_ONCE: "busy", REFUSED_FOR_GOOD: "refused"}.get(guest % EVERY, "guest")
-    return f"{mood}-{guest}@hotel-{hotel}.example.com"
+    name = {DEFERRED_ONCE: "deferred", REJECTED: "rejected"}.get(guest % GROUP_SIZE, "guest")
+    return f"{name}-{guest}@hotel-{hotel}.example.com"

@@ -1,0 +1,107 @@
+"""The processes under test: Celery workers, Celery beats, and the creation of hotels.
+
+`python -m tests.chaos.processes` loads Django once and forks a child for each command. It reads one command per line
+as JSON, and writes one number per command:
+
+    ["worker", pool], ["beat", lease, renewal]    starts a process; the number is its process id and process group
+    ["create_hotels", hotels, reminders]          waits for the process; the number is its exit status
+
+When its input ends, it kills the processes that it has started.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+
+import django
+
+# Seconds in place of the minutes of production, in the same order: a batch ends and the client gives up on a mail
+# server that hangs before the claim expires, and the claim expires before the lease of the due items does.
+BATCH_TIME_LIMIT = 1.5
+MAIL_TIMEOUT = 1.5
+CLAIM_TIMEOUT = timedelta(seconds=4)
+DUE_LEASE = timedelta(seconds=5)
+RETRY_DELAY = timedelta(seconds=1)
+BEAT_LEASE, BEAT_RENEWAL = 3, 0.5
+BATCH_SIZE = 20  # reminders
+
+
+def main() -> None:
+    """Process the commands until the input ends."""
+    django.setup()
+    _shorten_timeouts()
+    from tests.chaos import hotels  # noqa: PLC0415 - its models need the apps
+
+    functions: dict[str, Callable[..., None]] = {"worker": _worker, "beat": _beat}
+    process_groups: list[int] = []
+    for line in sys.stdin:
+        name, *arguments = json.loads(line)
+        if name == "create_hotels":
+            child = _fork(lambda: hotels.create_hotels(*arguments))  # noqa: B023 - called immediately
+            result = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        else:
+            result = _fork(lambda: functions[name](*arguments))  # noqa: B023 - called immediately
+            process_groups.append(result)
+        print(result, flush=True)
+    for group in process_groups:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def _shorten_timeouts() -> None:
+    from django.conf import settings  # noqa: PLC0415 - needs django.setup()
+
+    from reminders.sending import batch, claims  # noqa: PLC0415
+    from tenants.queue import due  # noqa: PLC0415
+
+    settings.EMAIL_TIMEOUT = MAIL_TIMEOUT
+    claims.CLAIM_TIMEOUT, batch.TIME_LIMIT, batch.FIRST_DELAY = CLAIM_TIMEOUT, BATCH_TIME_LIMIT, RETRY_DELAY
+    for kind in due.kinds().values():
+        due.register(
+            kind=kind.name,
+            task=kind.task,
+            batch_size=BATCH_SIZE,
+            lease=DUE_LEASE,
+            combine_hotels=kind.combine_hotels,
+        )
+
+
+def _fork(function: Callable[[], object]) -> int:
+    """Call the function in a child process with its own process group. Return the id of the process."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        os.setsid()
+        os.close(0)
+        os.dup2(2, 1)  # only the parent writes results to the standard output
+        function()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _worker(pool: str) -> None:
+    from hotelagent.celery import app  # noqa: PLC0415
+
+    app.worker_main(
+        ["worker", f"--pool={pool}", "--concurrency=2", "--loglevel=WARNING", "--without-gossip",
+         "--without-mingle", "--without-heartbeat", f"--hostname={os.getpid()}"]
+    )  # fmt: skip
+
+
+def _beat(lease: int, renewal: float) -> None:
+    from hotelagent import beat  # noqa: PLC0415
+    from hotelagent.celery import app  # noqa: PLC0415
+
+    beat.LEASE_SECONDS, beat.RENEW_SECONDS = lease, renewal
+    app.Beat(loglevel="WARNING").run()
+
+
+if __name__ == "__main__":
+    main()
