@@ -14,7 +14,7 @@ from locks.owner import holder
 
 @dataclass(frozen=True, slots=True)
 class AllocatedRoom:
-    """An allocation with its room. Times are the database's; `seconds_left` counts to `expires_at`."""
+    """An allocation with its room. `seconds_left` is the number of seconds until `expires_at`."""
 
     id: UUID
     group_id: UUID | None

@@ -60,7 +60,7 @@ _BUSINESS = {1: 85.0, 2: 15.0}
 # Leisure stays at a resort are weekends or whole weeks. Packages of tour operators are sold by the week.
 _RESORT_NIGHTS = {1: 14.0, 2: 20.0, 3: 15.0, 4: 10.0, 5: 8.0, 6: 4.0, 7: 20.0, 8: 2.0, 10: 4.0, 14: 3.0}
 _PACKAGE_NIGHTS = {3: 4.0, 4: 8.0, 5: 6.0, 7: 58.0, 10: 9.0, 11: 3.0, 14: 12.0}
-# City breaks take a weekend or a little more. Business guests stay for one or two nights.
+# City breaks last a weekend or a little longer. Business guests stay for one or two nights.
 _CITY_NIGHTS = {1: 18.0, 2: 28.0, 3: 28.0, 4: 14.0, 5: 6.0, 6: 3.0, 7: 3.0}
 _BUSINESS_NIGHTS = {1: 48.0, 2: 30.0, 3: 14.0, 4: 8.0}
 

@@ -1,4 +1,4 @@
-"""The URLs of the API documentation, which all hosts have."""
+"""The URLs of the API documentation. They are the same on every host."""
 
 from django.urls import path
 

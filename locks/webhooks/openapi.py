@@ -50,7 +50,7 @@ _DATA = {
     "reference": _STRING,
 }
 _MOVED_FROM = {name: _DATA[name] for name in ("room", "number", "room_type", "check_in", "check_out")}
-#: Properties that only the data of some events has.
+#: Properties that occur only in the data of some events.
 _EXTRA_DATA: dict[str, dict[str, Any]] = {
     WebhookEvent.STAY_MOVED: {
         "moved_from": {"type": "object", "required": list(_MOVED_FROM), "properties": _MOVED_FROM},

@@ -29,7 +29,7 @@ def reminder_id_of(token: str, *, hotel: Tenant) -> uuid.UUID | None:
 
 
 def headers(unsubscribe_url: str) -> dict[str, str]:
-    """Return the headers with which e-mail clients show an unsubscribe button, which sends POST (RFC 8058)."""
+    """Return the headers that make e-mail clients show an unsubscribe button (RFC 8058), which sends a POST request."""
     return {
         "List-Unsubscribe": f"<{unsubscribe_url}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",

@@ -144,7 +144,7 @@ def mark_unknown(reminder: Reminder, *, error_code: str, error: str) -> bool:
 
 
 def postpone(reminders: Collection[Reminder], *, delay: timedelta, error: str = "") -> None:
-    """Make reminders due again after `delay`. Nothing was sent of them.
+    """Make reminders that were not sent due again after `delay`.
 
     A reminder becomes due one second after its send window at the latest, so that it gets its final status soon.
     """

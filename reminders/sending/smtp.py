@@ -150,7 +150,7 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
             )
         ) from error
     except BaseException:
-        backend.drop_connection()  # `before_data` raised while the server waits for the message
+        backend.drop_connection()  # `before_data` raised an exception while the server was waiting for the message
         raise
 
 

@@ -1,7 +1,7 @@
-"""Detection of database errors that mean that the database is temporarily unavailable.
+"""Detection of database errors whose cause is that the database is temporarily unavailable.
 
-A statement that failed because the database is unavailable may be repeated later. The REST API, the admin, Celery beat
-and workers all use this function, so they treat a failover in the same way.
+A statement that failed for this reason can be repeated later. The REST API, the admin, Celery beat and the workers use
+this module, so all of them treat a failover in the same way.
 """
 
 import psycopg

@@ -73,7 +73,7 @@ def import_bookings(folder: str) -> float:
 
 
 def copy_rows(folder: str) -> float:
-    """Return the seconds of a COPY of the imported rows into the same tables, after they were emptied.
+    """Empty the tables, copy the imported rows back with COPY, and return how many seconds COPY took.
 
     One transaction copies all tables.
     """

@@ -37,7 +37,7 @@ def migrate_one_field_more(number: int) -> float:
 
 
 def relations() -> float:
-    """Return the number of relations of a hotel."""
+    """Return the number of PostgreSQL relations (tables, indexes, sequences) of a hotel."""
     return float(sum(count_relations("hotel_bench_3")))
 
 

@@ -1,4 +1,4 @@
-"""Tests of failures in the REST API."""
+"""Tests of the REST API endpoints for failures."""
 
 import pytest
 from rest_framework.test import APIClient

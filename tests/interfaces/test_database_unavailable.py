@@ -38,7 +38,7 @@ def set_read_only(value: str) -> None:
 
 @pytest.fixture
 def read_only(api: APIClient, staff: Client) -> Iterator[None]:
-    """A read-only database, with an API key and a session from before."""
+    """A read-only database, with an API key and a session created before it became read-only."""
     set_read_only("on")
     yield
     set_read_only("off")

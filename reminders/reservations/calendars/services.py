@@ -39,7 +39,7 @@ from tenants.queue import due
 
 #: Number of failures in a row after which one entry is added to the dead-letter queue. Imports continue nevertheless.
 FAILURES_BEFORE_ALERT = 4
-#: Rejected events of an import that are stored with their reasons.
+#: Maximum number of rejected events per import that are stored, each with its reason.
 _MAX_REPORTED_EVENTS = 20
 _ENCRYPTION_PURPOSE = b"calendar address"
 

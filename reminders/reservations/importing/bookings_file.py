@@ -30,7 +30,7 @@ class FileFormat:
 class BookingsFile:
     """A CSV file that can be read several times. Every method raises InvalidFile if the file can't be read.
 
-    An empty `encoding` or `delimiter` is detected from the beginning of the file.
+    If `encoding` or `delimiter` is empty, it is detected from the beginning of the file.
     """
 
     def __init__(self, path: Path, *, encoding: str = "", delimiter: str = "") -> None:
