@@ -62,7 +62,7 @@ def acquire(
                 room_id=room,
                 nights=(check_in, check_out),
                 status="held",
-                token_digest=hashlib.sha256(token.encode()).digest(),
+                token_digest=hashlib.sha256(token.encode()).hexdigest(),
                 holder=holder,
                 expires_at=now + LIFETIME,
             )
@@ -71,10 +71,10 @@ def acquire(
 
 def release(group_id: uuid.UUID, token: str) -> None:
     """Release the holds of a group for the owner of the token."""
-    digest = hashlib.sha256(token.encode()).digest()
+    digest = hashlib.sha256(token.encode()).hexdigest()
     with transaction.atomic():
         for hold_ in Hold.objects.select_for_update().filter(group_id=group_id, status="held").order_by("id"):
-            if bytes(hold_.token_digest) != digest:
+            if hold_.token_digest != digest:
                 raise PermissionError
             hold_.status = "released"
             hold_.save(update_fields=["status"])

@@ -26,7 +26,7 @@ class Hold(models.Model):
     room = models.ForeignKey(Room, models.PROTECT)
     nights = DateRangeField()
     status = models.CharField(max_length=9)
-    token_digest = models.BinaryField(max_length=32)
+    token_digest = models.CharField(max_length=64)
     holder = models.CharField(max_length=60)
     expires_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now())
