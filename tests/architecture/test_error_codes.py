@@ -1,4 +1,7 @@
-"""Test of the problem codes of domain errors. Clients rely on them, and the README of each app names the classes."""
+"""Test of the codes of domain errors.
+
+Clients rely on the codes, and the README of each app names the error classes.
+"""
 
 import importlib
 import re

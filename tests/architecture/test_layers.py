@@ -87,7 +87,7 @@ def is_in(module: str, package: str) -> bool:
 
 
 def layer_of(module: str) -> tuple[int, int]:
-    """Return the position of a module: the index in `LAYERS`, and the layer within its app (0, 1 or 2)."""
+    """Return the position of a module: its index in `LAYERS`, and the number of its layer within the app (0 to 2)."""
     matches = [
         (len(prefix), index)
         for index, layer in enumerate(LAYERS)

@@ -1,4 +1,4 @@
-"""Tests that what docstrings, comments and documentation refer to exists: files, modules, settings and commands."""
+"""Tests that the files, modules, settings and commands named in docstrings, comments and documentation exist."""
 
 import ast
 import io
@@ -95,7 +95,7 @@ def references(pattern: re.Pattern[str]) -> set[tuple[str, str]]:
 
 
 def file_exists(reference: str) -> bool:
-    """Return whether the reference is the path of a file, or the end of one."""
+    """Return whether the reference is the complete path of a file, or the last part of one."""
     paths = {str(path.relative_to(ROOT)) for path in project_files()}
     return reference in paths or any(path.endswith(f"/{reference}") for path in paths)
 
@@ -111,7 +111,7 @@ def test_files_that_are_referred_to_exist() -> None:
 
 @cache
 def names_in(module_path: Path) -> frozenset[str]:
-    """Return the names that a module defines, with those of its classes as `Class.name`."""
+    """Return the names that a module defines. Names defined in a class are returned as `Class.name`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(module_path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -142,7 +142,7 @@ def dotted_name_exists(name: str) -> bool:
 
 
 def is_label(name: str) -> bool:
-    """Return whether the name is that of a model (`locks.Room`) or a string in the code, such as a task's name."""
+    """Return whether the name is a model's label (`locks.Room`) or a string in the code, such as a task's name."""
     app, _dot, model = name.partition(".")
     return f'"{name}"' in code_of_all_modules() or model.lower() in apps.all_models.get(app, {})
 
@@ -158,7 +158,7 @@ def test_modules_and_names_that_are_referred_to_exist() -> None:
 
 @cache
 def names_in_code() -> frozenset[str]:
-    """Return the upper-case names that occur in code, comments and documentation excluded."""
+    """Return the upper-case names that occur in code. Names in comments and documentation do not count."""
     names: set[str] = set()
     for path in project_files():
         if path.suffix == ".md":

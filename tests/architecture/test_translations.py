@@ -34,7 +34,7 @@ UNTRANSLATED_LABELS = frozenset(
 
 @cache
 def spanish_catalogue() -> dict[str, list[str]]:
-    """Return the translations of each English message. A message has one for each context and plural form."""
+    """Return the Spanish translations of each English message. There is one for each context and plural form."""
     with CATALOGUE.with_suffix(".mo").open("rb") as compiled:
         catalogue = gettext.GNUTranslations(compiled)._catalog  # type: ignore[attr-defined]
     translations: dict[str, list[str]] = {}

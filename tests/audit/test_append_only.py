@@ -1,4 +1,7 @@
-"""Tests of the two guards of the append-only trail: missing privileges of runtime roles, and the trigger."""
+"""Tests that events cannot be changed or deleted.
+
+Runtime roles lack the privileges, and a trigger rejects attempts.
+"""
 
 from contextlib import nullcontext
 

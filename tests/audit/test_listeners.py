@@ -1,4 +1,4 @@
-"""Tests of the events that are recorded for signals of Django, the admin and `tenants`."""
+"""Tests of the events that are recorded when Django, the admin or `tenants` sends a signal."""
 
 import pytest
 from django.contrib.auth import authenticate

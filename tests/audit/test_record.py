@@ -99,7 +99,10 @@ def test_record_in_own_transaction_commits_before_the_callers_transaction(
 def test_record_in_own_transaction_while_the_caller_blocks_it_returns_and_records_later(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
-    """The caller locks the table, which has the same effect as a pool without another connection."""
+    """The caller locks the table of events.
+
+    This has the same effect as a connection pool without a free connection.
+    """
     with direct_connection(), hotel_context(hotel):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK TABLE audit_event IN EXCLUSIVE MODE")

@@ -21,7 +21,7 @@ from tests.interfaces.conftest import HOST
 
 @pytest.fixture(params=[True, False], ids=["json", "readable"])
 def log_output(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
-    """A function that returns what the formatter of production or development has written."""
+    """A function that returns the lines logged so far, in the format of production or of development."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.formatter(json=request.param))

@@ -10,7 +10,7 @@ from tenants.errors import DomainError
 
 
 def store(message: str) -> dict[str, object]:
-    """Return the message as a jsonb column gives it back."""
+    """Convert the message to JSON, and return what is read back from a jsonb column."""
     stored: dict[str, object] = json.loads(json.dumps(message_to_json(message)))
     return stored
 

@@ -1,4 +1,4 @@
-"""Tests of the parser for the URLs of servers: what it accepts, and errors that contain no password."""
+"""Tests of the parser for server URLs: which URLs it accepts, and that its errors contain no password."""
 
 from urllib.parse import quote, urlsplit
 

@@ -1,4 +1,4 @@
-"""Tests of the error reports and traces, received by a local HTTP server instead of Sentry and a collector."""
+"""Tests of error reports and traces. A local HTTP server receives them in place of Sentry and a trace collector."""
 
 import gzip
 import os
@@ -30,7 +30,7 @@ trace.get_tracer_provider().force_flush(5000)
 
 
 class Collector(ThreadingHTTPServer):
-    """Stores the bodies of POST requests by path."""
+    """An HTTP server that stores the bodies of POST requests by path."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -14,7 +14,7 @@ from tests.web import QuietHandler
 
 
 class ReverseProxy(ThreadingHTTPServer):
-    """Passes requests on to the port `target` with the headers that `forwarded_headers` returns."""
+    """Forwards requests to the port `target`, with the headers that `forwarded_headers` returns."""
 
     def __init__(self, *, target: int, certificate: Certificate) -> None:
         super().__init__((ports.LOOPBACK, 0), _Handler)
@@ -24,7 +24,7 @@ class ReverseProxy(ThreadingHTTPServer):
         self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def forwarded_headers(self, handler: BaseHTTPRequestHandler) -> dict[str, str]:
-        """Return the headers of README.md: Host is kept, and a client's X-Forwarded-For is replaced."""
+        """Return the headers that README.md prescribes: Host is kept, and a client's X-Forwarded-For is replaced."""
         own = {"X-Forwarded-Proto": "https", "X-Forwarded-For": handler.client_address[0]}
         return {**dict(handler.headers.items()), **own}
 

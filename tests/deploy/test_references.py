@@ -1,4 +1,4 @@
-"""Tests that the names in deploy/ exist in the code: variables, metrics, commands, sections of the runbook, apps."""
+"""Tests that the names used in deploy/ exist: variables, metrics, commands, sections of the runbook, and apps."""
 
 import importlib
 import json

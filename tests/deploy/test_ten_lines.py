@@ -1,6 +1,6 @@
-"""The section "Production in ten lines" of README.md, followed to the letter on real servers.
+"""Test that follows the section "Production in ten lines" of README.md on real servers.
 
-Statements, variables and commands are taken from the text. Only the packages are not installed again.
+Statements, variables and commands are taken from the text. Only the installation of packages is skipped.
 """
 
 import os

@@ -31,7 +31,7 @@ class Lamp:
         self.behaviour(failure)
 
     def fail(self, message: str = "no current") -> None:
-        """Make all further retries fail."""
+        """Make the retry handler raise an error at every further retry."""
 
         def behaviour(_failure: Failure) -> None:
             raise LampError(message)
@@ -74,7 +74,7 @@ def capture_failure(*, message: str = "no current", retry: bool = True, **payloa
 
 
 def make_due(failure: Failure) -> None:
-    """Make the next retry of the failure due."""
+    """Set the time of the failure's next retry so that it is due now."""
     updated = Failure.objects.filter(id=failure.id, next_retry_at__isnull=False).update(
         next_retry_at=F("created_at") - timedelta(seconds=1)
     )

@@ -1,4 +1,4 @@
-"""Tests of the capture of failures."""
+"""Tests of how failed messages are stored in the dead-letter queue."""
 
 import uuid
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Tests of concurrent operations on one failure. They all wait for a lock on its row, which the test then releases."""
+"""Tests of concurrent operations on one failure. All wait for a lock on its row, until the test releases the lock."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ WORKERS = 4
 
 
 def run_concurrently(hotel: Hotel, failure: Failure, *operations: Callable[[], Any]) -> list[Any]:
-    """Run the operations on threads that all wait for the failure's row, and return their results or errors."""
+    """Run each operation on a thread that waits for the failure's row. Return the results or errors."""
 
     def run(operation: Callable[[], Any]) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Tests of the capture of failed Celery tasks, and of their retries, which send them to their queue again."""
+"""Tests that failed Celery tasks are captured, and that a retry sends the task to its original queue again."""
 
 import time
 from collections.abc import Iterator

@@ -99,7 +99,7 @@ class Checkout:
         return Serving(self, process, log)
 
     def processes(self) -> list[psutil.Process]:
-        """Return all processes whose command line or working directory is in this copy."""
+        """Return all processes that have this copy in their command line or as their working directory."""
         folder = str(self.folder)
         return [
             process

@@ -10,7 +10,10 @@ from hotelagent.embedded import paths
 
 @pytest.fixture(scope="session", autouse=True)
 def _delete_compiled_modules_of_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Python stores them in the folder of this checkout, below the path of the copy."""
+    """Delete the compiled modules of copies.
+
+    Python stores them in this checkout's folder, below the path of the copy.
+    """
     yield
     for folder in (tmp_path_factory.getbasetemp(), "/var/tmp"):  # noqa: S108 - test_serve creates copies there
         shutil.rmtree(paths.HOME / "pycache" / str(folder).lstrip("/"), ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Tests of the mail server of development, over SMTP and HTTP."""
+"""Tests of the mail server that development uses. The tests reach it over SMTP and HTTP."""
 
 import json
 import smtplib

@@ -30,7 +30,7 @@ def folder() -> Iterator[Path]:
 
 
 class Cluster:
-    """A server that is stopped at the end of the test."""
+    """A PostgreSQL server that is stopped at the end of the test."""
 
     def __init__(self, home: Path, options: tuple[str, ...] = postgres.THROWAWAY) -> None:
         home.mkdir(parents=True)

@@ -28,7 +28,10 @@ RESTART_TIMEOUT = 90.0
 
 
 def postmaster_pid(checkout: Checkout) -> int | None:
-    """Return the process id of PostgreSQL, or None during a restart, when the pid file is written again."""
+    """Return the process id of PostgreSQL.
+
+    Return None during a restart, while the pid file is incomplete or missing.
+    """
     pid_file = checkout.folder / ".hotelagent/postgres/data/postmaster.pid"
     try:
         return int(pid_file.read_text().splitlines()[0])
@@ -37,7 +40,7 @@ def postmaster_pid(checkout: Checkout) -> int | None:
 
 
 def processes_with(checkout: Checkout, *words: str) -> list[psutil.Process]:
-    """Return the processes of the copy with all these words in their command line, the oldest first."""
+    """Return the processes of the copy whose command line contains all these words. The oldest is first."""
     matching = [
         process
         for process in checkout.processes()

@@ -30,7 +30,7 @@ PASSWORD = "a-Long-enough-1"
 
 
 def page(browser: Client, url: str) -> str:
-    """Return the HTML of a page, with the entities replaced."""
+    """Return the HTML of a page, with entities such as `&amp;` replaced by their characters."""
     response = browser.get(url)
     assert response.status_code == 200, response.content[:500]
     return unescape(response.content.decode())
@@ -119,7 +119,7 @@ urlpatterns = [
 
 @pytest.fixture
 def test_views() -> Iterator[None]:
-    """Add the views above to the hosts of hotels."""
+    """Serve the views of this module on the hosts of hotels."""
     with override_settings(HOTEL_URLCONF=__name__):
         clear_url_caches()
         yield
@@ -128,7 +128,7 @@ def test_views() -> Iterator[None]:
 
 @pytest.fixture
 def client_with() -> Callable[..., APIClient]:
-    """A function that returns a client of the host with an API key of the hotel for these scopes."""
+    """A function that returns an API client for a hotel's host. Its API key has the given scopes."""
 
     def make(hotel: Hotel, *scopes: str, host: str = HOST, **options: Any) -> APIClient:
         with hotel_context(hotel):
@@ -142,7 +142,7 @@ def client_with() -> Callable[..., APIClient]:
 
 @pytest.fixture
 def created_count(hotel: Hotel) -> Callable[[], int]:
-    """A function that returns how many rows the POST of `Thing` has inserted at Hotel Alpha."""
+    """A function that returns how many rows POST requests to `Thing` have inserted at Hotel Alpha."""
 
     def count() -> int:
         with hotel_context(hotel):
@@ -153,7 +153,7 @@ def created_count(hotel: Hotel) -> Callable[[], int]:
 
 @pytest.fixture
 def staff_with_role(hotel: Hotel) -> Callable[..., Client]:
-    """A function that returns a browser at Hotel Alpha, logged in as staff with a role."""
+    """A function that returns a browser at Hotel Alpha, logged in as a staff member with the given role."""
 
     def log_in(role: str, **options: Any) -> Client:
         browser = Client(SERVER_NAME=HOST, **options)

@@ -25,7 +25,7 @@ GUEST = {"kind": "email", "value": "Guest@Example.com"}
 
 @pytest.fixture
 def key_with() -> KeyWith:
-    """A function that returns a client of the platform's API with an API key for these scopes."""
+    """A function that returns a client of the platform's API. Its API key has the given scopes."""
 
     def make(*scopes: str) -> APIClient:
         with platform_context():

@@ -1,4 +1,4 @@
-"""Tests of what clients, staff and beat get while the database is read-only, and when COMMIT loses its connection."""
+"""Tests of responses and of beat while the database is read-only, and when the connection is lost during COMMIT."""
 
 import os
 from collections.abc import Iterator
@@ -127,7 +127,7 @@ def test_beat_starts_and_closes_while_the_database_is_unreachable(
 
 
 def end_own_connection() -> None:
-    """End the server's side of the current connection, as a failover does, and leave the transaction open."""
+    """End the current connection on the server, as a failover does. Its transaction stays open on the client."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         [pid] = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Tests of the responses to requests that gunicorn refuses, with the configuration of a deployment."""
+"""Tests of the responses to requests that gunicorn itself refuses. It runs with the configuration of a deployment."""
 
 import email
 import json

@@ -1,4 +1,4 @@
-"""Tests of the settings that EMAIL_URL is converted to. The runbook's examples are used as input."""
+"""Tests of the Django settings that result from EMAIL_URL. The inputs are the examples in the runbook."""
 
 import re
 import sys

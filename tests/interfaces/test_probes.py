@@ -210,7 +210,7 @@ metrics.counter("tests_total", "A counter.").inc()
 
 
 def _write_metrics(directory: Path, code: str = _WRITER) -> subprocess.CompletedProcess[str]:
-    """Run a process that shares this directory for metrics."""
+    """Run another process that writes its metrics to the directory."""
     return subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)},

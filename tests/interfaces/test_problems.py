@@ -74,7 +74,10 @@ def test_unknown_url_is_not_found(client: APIClient) -> None:
 
 
 def test_error_page_that_is_replaced_finishes_the_request_once(client: APIClient) -> None:
-    """The end of a request closes its database connection, which other middleware still needs at that point."""
+    """Finishing a request closes its database connection.
+
+    Other middleware still needs the connection at that point.
+    """
     finished: list[object] = []
 
     def count(**kwargs: object) -> None:

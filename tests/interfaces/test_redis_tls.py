@@ -68,14 +68,17 @@ CLIENT_NAMES = ("broker", "cache", "flags", "throttle", "ready")
 
 @dataclass
 class TlsRedis:
-    """A TLS proxy in front of the Redis server of the tests, with a certificate of an authority of its own."""
+    """A TLS proxy in front of the tests' Redis server.
+
+    Its certificate is signed by an authority created for the test.
+    """
 
     port: int
     authority: Path
     password: str
 
     def connect(self, options: str = "") -> dict[str, str]:
-        """Connect all clients in a process with production settings. Return their outcomes."""
+        """Connect every Redis client in a process with production settings. Return the outcome of each client."""
         url = f"rediss://:{self.password}@{ports.LOOPBACK}:{self.port}/0{options}"
         done = subprocess.run(
             [sys.executable, "-c", CLIENTS], cwd=paths.CHECKOUT, capture_output=True, text=True, check=False,

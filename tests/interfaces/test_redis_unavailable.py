@@ -1,4 +1,4 @@
-"""Tests of what the platform's staff get while Redis is full, a read-only replica, or down."""
+"""Tests of the responses to platform staff while Redis is full, is a read-only replica, or is down."""
 
 import subprocess
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def degraded_redis(
     request: pytest.FixtureRequest, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """Use a Redis server that does not accept writes, and return its condition."""
+    """Make the platform use a Redis server that accepts no writes. Return the reason, such as that it is full."""
     server = Valkey(tmp_path / "valkey", persistence=THROWAWAY)
     paths.private_folder(server.home)
     server.prepare()

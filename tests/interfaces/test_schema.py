@@ -31,7 +31,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def missing_parts(document: dict[str, Any]) -> list[str]:
-    """Return what is missing from the description of operations, with the remedy."""
+    """Return what the descriptions of operations lack, each with a hint how to add it."""
     missing = []
     for name, operation in operations(document):
         if not operation.get("summary"):

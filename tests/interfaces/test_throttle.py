@@ -75,7 +75,10 @@ def test_client_with_wrong_keys_is_throttled_by_ip_address(hotel: Hotel) -> None
 
 
 def test_concurrent_requests_do_not_exceed_the_rate(in_hotel: Hotel) -> None:
-    """Separate reads and writes would allow more requests. The Lua script is atomic."""
+    """If the counter were read and written separately, more requests would pass.
+
+    The Lua script does both atomically.
+    """
     barrier = threading.Barrier(16)
     allowed: list[bool] = []
 

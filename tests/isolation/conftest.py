@@ -1,4 +1,4 @@
-"""A small database for the tests of the backend, and a connection to it in place of the default one."""
+"""Fixtures for the tests of the database backend: a small database, and a connection to it as the default one."""
 
 from __future__ import annotations
 

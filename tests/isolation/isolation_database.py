@@ -161,7 +161,7 @@ def find_misplaced_rows(database: IsolationDatabase) -> list[str]:
 
 
 def count_written_markers(database: IsolationDatabase) -> int:
-    """Return the number of markers that the workload committed: those with n >= 1000."""
+    """Return the number of markers that the workload committed. Their `n` is 1000 or more."""
     with psycopg.connect(database.superuser_url) as connection:
         total = 0
         for number in range(database.hotels):

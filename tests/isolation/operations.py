@@ -29,12 +29,12 @@ WRITTEN = 1000
 
 
 class WrongHotel(AssertionError):
-    """An operation met a row of another hotel, or missed one of its own."""
+    """An operation found a row of another hotel, or did not find a row of its own hotel."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The hotel of an operation and another hotel.
+    """The hotel that an operation works for, and another hotel.
 
     `enter` enters a hotel by name and can be nested. The threads of `pool` have no hotel until they enter one.
     """
@@ -46,7 +46,10 @@ class Scene:
     platform: str = "platform"
 
     def expect_only(self, hotels: Iterable[str], *, expected: str | None = None) -> None:
-        """Raise WrongHotel if one of the names is not `expected`, or this operation's hotel."""
+        """Raise WrongHotel if one of the names differs from `expected`.
+
+        The default of `expected` is this operation's hotel.
+        """
         wrong = {hotel for hotel in hotels if hotel != (expected or self.name)}
         if wrong:
             raise WrongHotel(f"{expected or self.name} got rows of {', '.join(sorted(map(str, wrong)))}")
@@ -80,7 +83,10 @@ def write(scene: Scene) -> int:
 
 
 def update(scene: Scene) -> int:
-    """Write the hotel's name into its row. A row of another hotel would be found at the end by its wrong name."""
+    """Write the hotel's name into its row.
+
+    If this changes another hotel's row, the final check finds the wrong name.
+    """
     if Marker.objects.filter(n=5).update(hotel=scene.name, n=F("n")) != 1:
         raise WrongHotel(f"{scene.name} does not have exactly one row with n=5")
     return 0
@@ -123,7 +129,7 @@ def rolled_back(scene: Scene) -> int:
 
 
 def raw_savepoint(scene: Scene) -> int:
-    """ROLLBACK TO SAVEPOINT also restores the settings, which are those of another hotel."""
+    """ROLLBACK TO SAVEPOINT also restores the connection's settings. Here it restores those of another hotel."""
     with transaction.atomic(), connection.cursor() as cursor:
         with scene.enter(scene.other):
             Marker(hotel=scene.other, n=WRITTEN).save()
@@ -211,7 +217,10 @@ def executemany(scene: Scene) -> int:
 
 
 def call_database_function(scene: Scene) -> int:
-    """Call a database function without a cursor, which the peer's backend does not support."""
+    """Call a database function without a cursor.
+
+    Do nothing with the backend of django-tenants, which lacks such calls.
+    """
     if settings.DATABASES["default"]["ENGINE"] != "tenants.database.backend":
         return 0
     scene.expect_only(call_function("write_marker", {"hotel": scene.name, "n": WRITTEN}))
@@ -282,7 +291,7 @@ def lock_rows(scene: Scene) -> int:
 
 
 def lazy_queryset(scene: Scene) -> int:
-    """A lazy queryset runs in the tenant in which it is evaluated."""
+    """A lazy queryset runs in the tenant that is current when it is evaluated, not when it is created."""
     with scene.enter(scene.other):
         queryset = Marker.objects.values_list("hotel", flat=True)
     scene.expect_only(queryset)
@@ -311,7 +320,7 @@ def worker_threads(scene: Scene) -> int:
 
 
 def request(scene: Scene) -> int:
-    """Read the session, request.user, and the rows of a view that renders lazily."""
+    """Send a request that reads the session, request.user, and the rows of a view that renders lazily."""
     guest = Guest.objects.get()
     scene.expect_only([guest.hotel])
     session = SessionStore()

@@ -1,7 +1,7 @@
-"""Many threads work for many hotels through a small pool, and wrong rows are counted.
+"""Run many threads that work for many hotels through a small connection pool, and count wrong rows.
 
-Runs in a separate process, because the engine under test is a setting. `python -m tests.isolation.run_workload PLAN`
-takes a WorkloadPlan as JSON and prints a WorkloadResult as JSON.
+It runs in a separate process, because the engine under test is a setting. `python -m tests.isolation.run_workload
+PLAN` takes a WorkloadPlan as JSON and prints a WorkloadResult as JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""System checks of the runtime and the direct connection."""
+"""Tests of the system checks for the runtime connection and the direct connection."""
 
 from __future__ import annotations
 

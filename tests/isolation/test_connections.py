@@ -1,4 +1,4 @@
-"""The runtime connection, the direct connection, and their time zone."""
+"""Tests of the runtime connection, of the direct connection, and of their time zone."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_script_of_many_statements_can_be_executed(connected: IsolationDatabase)
 
 @pytest.fixture
 def in_new_york(connected: IsolationDatabase) -> Iterator[IsolationDatabase]:
-    """Set the runtime login's time zone to another one than Django's."""
+    """Give the runtime login a time zone that differs from Django's."""
     role = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(connected.runtime_url)["user"]))
     database = sql.Identifier(connected.database)
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:

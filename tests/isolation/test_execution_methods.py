@@ -1,4 +1,4 @@
-"""Every method of sending statements sets the hotel, or is refused with an error that names an alternative."""
+"""Tests that every method of sending statements sets the hotel, or raises an error that names an alternative."""
 
 from __future__ import annotations
 

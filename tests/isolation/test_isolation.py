@@ -90,7 +90,7 @@ def test_workload_without_a_pooler_reaches_no_other_hotel(database: IsolationDat
 
 @pytest.mark.pooler
 def test_workload_without_hotel_roles_reaches_no_other_hotel(database: IsolationDatabase) -> None:
-    """With DATABASE_ROLES off only the search_path isolates hotels. The login may read everything."""
+    """With DATABASE_ROLES off, only the search_path isolates hotels. The runtime login can read every schema."""
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with servers.PgBouncer(database.superuser_url, pool_size=3) as bouncer:
@@ -103,7 +103,7 @@ def test_workload_without_hotel_roles_reaches_no_other_hotel(database: Isolation
 
 @pytest.mark.pooler
 def test_workload_with_django_tenants_reaches_other_hotels(database: IsolationDatabase) -> None:
-    """The negative control. Its login may read everything, as with django-tenants."""
+    """This is the negative control. As usual with django-tenants, its login can read every schema."""
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with servers.PgBouncer(database.superuser_url, pool_size=3) as bouncer:

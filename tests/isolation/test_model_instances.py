@@ -1,4 +1,4 @@
-"""Model instances belong to the tenant in whose context they were loaded or created, and are refused elsewhere."""
+"""Tests that model instances belong to the tenant that loaded or created them, and are refused in other tenants."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def create_failure(name: str) -> Failure:
 
 
 def loaded_attempt() -> Attempt:
-    """Return the attempt of the current hotel, without its failure."""
+    """Load the attempt of the current hotel without its related failure, and return the attempt."""
     return Attempt.objects.get()
 
 
 @pytest.fixture(autouse=True)
 def failures(hotel: Hotel, other_hotel: Hotel) -> Iterator[None]:
-    """Store a failure with an attempt in each hotel. The other hotel is the current one."""
+    """Store a failure with an attempt in each of two hotels. The test runs in the context of `other_hotel`."""
     for owner in (hotel, other_hotel):
         with hotel_context(owner):
             create_failure(owner.slug)

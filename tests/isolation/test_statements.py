@@ -1,4 +1,4 @@
-"""Classification of SQL statements by their text."""
+"""Tests of how SQL statements are classified by their text."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The tenant context: which schema and role a statement gets, and which statements are refused."""
+"""Tests of the tenant context: the schema and role of each statement, and the statements that are refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def query(statement: Any, params: Any = None) -> list[tuple[Any, ...]]:
 
 
 def owner_of_rows() -> str:
-    """Return the hotel named in the rows of `marker`, which must be one."""
+    """Return the name of the hotel in the rows of `marker`. Fail if they name several hotels or none."""
     (name,) = {row[0] for row in query("SELECT hotel FROM marker")}
     return str(name)
 

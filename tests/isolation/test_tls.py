@@ -1,4 +1,4 @@
-"""Isolation over TLS: to PgBouncer, from PgBouncer to PostgreSQL, and on the direct connection."""
+"""Tests of isolation over TLS: to PgBouncer, from PgBouncer to PostgreSQL, and on the direct connection."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_runtime_and_direct_connections_are_encrypted_and_set_the_hotel(connecte
 
 
 def test_pg_dump_runs_over_tls(connected: EncryptedServers) -> None:
-    """The pg_dump in the Python wheel is built without TLS, so the test needs one from elsewhere."""
+    """The pg_dump in the Python wheel is built without TLS, so the test uses another pg_dump of this machine."""
     with direct_connection(), platform_context():
         dumped = pgtools.run("pg_dump", "--schema=public", "--schema-only")
     assert "CREATE TABLE public.marker" in dumped

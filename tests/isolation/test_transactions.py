@@ -1,4 +1,4 @@
-"""The messages of transactions, and the state of the connection after errors and interruptions."""
+"""Tests of the messages that transactions send, and of the connection's state after errors and interruptions."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_cancelled_statement_leaves_the_right_hotel(connected: IsolationDatabase
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Handle SIGINT, which a shell makes its background processes ignore."""
+    """Install Python's handler of SIGINT. A shell makes its background processes ignore this signal."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)

@@ -12,7 +12,11 @@ PEER = "django_tenants.postgresql_backend"
 
 @dataclass(frozen=True)
 class WorkloadPlan:
-    """The input: `url` is that of a pooler or the server. `kinds` limits the operations by name; empty means all."""
+    """The input of the workload.
+
+    `url` leads to a pooler or to the server. `kinds` lists the names of the operations to run. If it is empty, all
+    are run.
+    """
 
     engine: str
     url: str
@@ -26,7 +30,7 @@ class WorkloadPlan:
 
 @dataclass
 class WorkloadResult:
-    """The output: how often each operation was done, met another hotel's rows, or failed."""
+    """The output of the workload: how often each operation ran, found another hotel's rows, or failed."""
 
     done: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)

@@ -39,7 +39,10 @@ def delete(hotel: Hotel) -> None:
 
 
 def sorted_dump(schema: str) -> list[str]:
-    """Return the sorted lines of the schema's dump: a restore inserts the rows in the order of their keys."""
+    """Return the sorted lines of the schema's dump.
+
+    Unsorted dumps differ, because a restore changes the order of rows.
+    """
     return sorted(sql.dump_schema(schema).splitlines())
 
 
@@ -49,7 +52,10 @@ def get_hotel(slug: str) -> Hotel:
 
 
 class DatabaseState:
-    """The hotels, schemas, roles and shared rows at one time, to check that a failed restore left nothing."""
+    """The hotels, schemas, roles and shared rows at one time.
+
+    Equal states show that a failed restore left nothing behind.
+    """
 
     def __init__(self) -> None:
         self.state = self._read()

@@ -16,7 +16,7 @@ AddMigration = Callable[..., None]
 
 @pytest.fixture
 def add_migration(monkeypatch: pytest.MonkeyPatch) -> AddMigration:
-    """Return a function that adds a migration to an app, as if it were the last one in the app's folder."""
+    """Return a function that adds a migration to an app, as if it were the last file in the migrations folder."""
     added: list[tuple[str, str, dict[str, Any]]] = []
     load = MigrationLoader.load_disk
 

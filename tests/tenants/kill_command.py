@@ -1,4 +1,4 @@
-"""Runs of a command that is killed at a point that the test chooses."""
+"""Helpers that run a command and kill it at a point that the test chooses."""
 
 import signal
 import subprocess
@@ -19,10 +19,10 @@ T = TypeVar("T")
 def kill_while_waiting_for_lock(
     *arguments: str, lock: str, program: tuple[str, ...] = ("manage.py",), kill_backend: bool = False
 ) -> None:
-    """Run `manage.py` until it waits for the lock that the statement `lock` takes, and kill it with SIGKILL there.
+    """Run `manage.py` until it waits for the lock that the statement `lock` takes. Then kill it with SIGKILL.
 
-    On return the server has rolled back what the command had not committed. The server finishes a statement that it
-    already runs, unless `kill_backend` is set.
+    On return, the server has rolled back what the command had not committed. A statement that the server already runs
+    is finished, unless `kill_backend` is set.
     """
     previous = _other_backends()
     # This transaction only holds the lock. The queries below run in others, because CREATE INDEX CONCURRENTLY waits for

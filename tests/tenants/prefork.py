@@ -16,7 +16,10 @@ REPORTS = "tests.prefork.reports"
 
 @shared_task(base=HotelTask, name="tests.prefork.report")
 def report(expected: str, *, fail: bool) -> None:
-    """Report the tenant, the schema and user of a statement, and the process. Then raise an error if `fail` is set."""
+    """Report the current tenant, the schema and user of a statement, and the process id.
+
+    Raise an error if `fail` is set.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema(), current_user")
         schema, user = cursor.fetchone()

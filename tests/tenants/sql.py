@@ -50,7 +50,8 @@ def count_relations(schema: str) -> tuple[int, int, int]:
 def dump_schema(schema: str) -> str:
     """Return the schema and its rows as pg_dump prints them, so that two hotels can be compared.
 
-    The schema is called SCHEMA, and times and generated ids, which differ between hotels, are replaced.
+    The name of the schema is replaced by SCHEMA. Times and generated ids are also replaced, because they differ
+    between hotels.
     """
     with direct_connection(), platform_context():
         # Without the audit trail: an event that was recorded separately outlives the transaction of its test.

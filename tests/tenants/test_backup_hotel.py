@@ -1,4 +1,4 @@
-"""`backup_hotel`: one complete, private and verified file, or none."""
+"""Tests that `backup_hotel` creates a complete, private and verified file, or no file."""
 
 import fcntl
 import hashlib
@@ -166,7 +166,7 @@ def test_backup_hotel_to_a_missing_folder_is_an_error(file: Path) -> None:
 
 @pytest.fixture
 def small_disk() -> Iterator[None]:
-    """Limit the files of this process to four kilobytes, which has the same effect as a full disk."""
+    """Limit files of this process to four kilobytes. A longer write fails, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     yield

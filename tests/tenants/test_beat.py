@@ -1,4 +1,4 @@
-"""Tests of the leader election of Celery beat, and of its leases."""
+"""Tests of Celery beat: how one process is elected as the leader, and how long its lease lasts."""
 
 import contextlib
 import datetime
@@ -108,7 +108,7 @@ def set_tick(**values: object) -> None:
 
 
 def test_last_run_in_the_future_counts_as_now(sent: list[str]) -> None:
-    """The previous leader ran on a machine whose clock was an hour fast."""
+    """Such a time is stored if the clock of the previous leader's machine was an hour fast."""
     set_tick(last_run_at=timezone.now() + datetime.timedelta(hours=1))
     only = scheduler("only")
     deadline = time.monotonic() + 5

@@ -202,7 +202,7 @@ def test_celery_application_imports_all_tasks() -> None:
 
 
 def test_get_task_in_a_web_process_imports_the_task_modules() -> None:
-    """Only workers import them at start."""
+    """Workers import the task modules when they start. Web processes do not."""
     code = (
         "import django; django.setup(); from tenants.queue.celery_task import get_task; "
         "print(get_task('tenants.tasks.provision_hotel').name)"

@@ -1,4 +1,4 @@
-"""Tests of Celery messages with due items of several hotels."""
+"""Tests of Celery messages that contain due items of several hotels."""
 
 from typing import Any
 from uuid import uuid4
@@ -64,7 +64,10 @@ def test_hotel_whose_items_fail_is_sent_alone(hotel: Hotel, other_hotel: Hotel) 
 
 
 def test_redelivered_message_is_sent_as_one_message_per_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
-    """The items of one hotel may have killed the worker. Its message must not delay the others again."""
+    """Items of one hotel may have killed the worker.
+
+    With a message of their own, they cannot delay other hotels again.
+    """
     handle((hotel, ["1"]), (other_hotel, ["2"]), redelivered=True)
     assert handled == []
     assert sent_alone == [(str(hotel.id), ["1"]), (str(other_hotel.id), ["2"])]

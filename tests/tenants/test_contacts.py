@@ -196,7 +196,10 @@ def test_hotel_can_read_its_own_contacts_but_not_write_them(hotel: Hotel, other_
 
 
 def race(first: Callable[[], object], second: Callable[[], object]) -> object:
-    """Run `second` on a thread while the transaction of `first` is open. Return its result, or its error's type."""
+    """Run `second` on a thread while the transaction of `first` is open.
+
+    Return the result or the error's type of `second`.
+    """
     results: list[object] = []
 
     def run() -> None:
@@ -218,7 +221,7 @@ def race(first: Callable[[], object], second: Callable[[], object]) -> object:
 
 
 def is_blocking() -> bool:
-    """Return whether another connection waits for a lock of this one."""
+    """Return whether another connection waits for a lock that this connection holds."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"

@@ -1,4 +1,4 @@
-"""Creation of a hotel: complete or not at all."""
+"""Tests that a hotel is created completely or not at all."""
 
 import threading
 from typing import Any

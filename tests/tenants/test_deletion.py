@@ -1,4 +1,4 @@
-"""Deletion of a hotel: everything or nothing, with proof that nothing remains."""
+"""Tests that a hotel is deleted completely or not at all, and that the deletion verifies that nothing remains."""
 
 import json
 import sys
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def sol() -> Hotel:
-    """Return a suspended hotel with rows in its schema and the shared tables, and a key in Redis."""
+    """Return a suspended hotel that has rows in its schema and in the shared tables, and a key in Redis."""
     hotel = services.create_hotel(slug="sol", name="Sol", domains=["sol.example"])
     with hotel_context(hotel):
         User.objects.create_user(username="ana", password=None, role="manager")
@@ -52,7 +52,7 @@ def erase_hotel(**options: Any) -> dict[str, Any]:
 
 
 def is_complete(hotel: Hotel) -> bool:
-    """Return whether the hotel has everything that the fixture created, and no event of its deletion."""
+    """Return whether everything that the fixture `sol` created still exists and no deletion event is recorded."""
     with platform_context():
         return (
             hotel.schema in sql.list_schemas()
@@ -143,7 +143,10 @@ def test_erase_hotel_of_an_unknown_hotel_is_an_error() -> None:
 
 
 def test_delete_hotel_that_is_also_in_another_database_raises_deletion_conflict() -> None:
-    """The databases of the test workers are copies of one template, so the template holds alpha too."""
+    """Each test worker's database is a copy of the same template database.
+
+    So alpha also exists in the template database.
+    """
     with platform_context():
         alpha = services.suspend_hotel(hotel_id=Hotel.objects.get(slug="alpha").id)
     with pytest.raises(DeletionConflict, match="Other databases") as caught:
@@ -206,7 +209,7 @@ def test_find_remaining_data_before_the_deletion_finds_everything(sol: Hotel) ->
 
 
 def test_erase_hotel_that_was_killed_can_be_run_again(sol: Hotel) -> None:
-    """The command waits for the lock of a row after it has deleted most of the data, and is killed there."""
+    """The command is killed while it waits for a row's lock. By then it has deleted most of the data."""
     kill_while_waiting_for_lock(
         "erase_hotel", "sol", "--confirm", "sol",
         lock=f"SELECT FROM tenants_contactidentifier WHERE hotel_id = '{sol.id}' FOR UPDATE",

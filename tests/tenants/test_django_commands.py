@@ -1,4 +1,4 @@
-"""Tests of Django's own commands: each works for hotels or names the command to use instead."""
+"""Tests of Django's own commands: each works for hotels, or names the command to use instead."""
 
 import io
 import subprocess

@@ -32,7 +32,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Return the list that hotel and ids of sent batches are appended to, instead of a broker."""
+    """Record batches in place of a broker. Return the list of pairs: the id of a hotel, and the ids of its items."""
     sent: Sent = []
 
     class Task:
@@ -74,7 +74,7 @@ def test_tick_without_due_items_runs_one_query(hotel: Hotel, sent: Sent) -> None
 
 
 def test_claim_scans_the_index_on_claim_at(hotel: Hotel, platform: None) -> None:
-    """Without the settings of the query, the planner prefers another plan here because of outdated statistics."""
+    """The planner's statistics are outdated here. It would choose another plan without the settings of the query."""
     for _ in range(50):
         schedule(hotel, after=datetime.timedelta(hours=1))
     with transaction.atomic(), CaptureQueriesContext(connection) as queries, connection.cursor() as cursor:

@@ -20,7 +20,7 @@ LONG_AGO = datetime.timedelta(days=400)
 
 
 def add_sessions() -> None:
-    """Add one session that has expired and one that has not."""
+    """Store two sessions: one that has expired and one that has not."""
     now = timezone.now()
     for key, expires in (("old", now - LONG_AGO), ("new", now + LONG_AGO)):
         Session.objects.create(session_key=key, session_data="", expire_date=expires)

@@ -1,4 +1,4 @@
-"""Database functions: the files, the migrations that install copies of them, and what is installed."""
+"""Tests of database functions: the files, the migrations that install copies of them, and the installed functions."""
 
 import re
 from collections.abc import Callable
@@ -33,7 +33,10 @@ def installed_functions() -> Definitions:
 
 
 def definitions_by_file(texts: Definitions) -> Definitions:
-    """Return the definitions that the files would install. Installs them in a transaction that is rolled back."""
+    """Return the definitions that the files would install.
+
+    They are installed in a transaction that is rolled back.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         for text in texts.values():
             cursor.execute(text)
@@ -44,7 +47,7 @@ def definitions_by_file(texts: Definitions) -> Definitions:
 
 @pytest.fixture
 def copied_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the commands find the functions of `locks` and their copies in a folder that a test may change."""
+    """Copy the functions of `locks` to a folder that a test may change. The commands then use this folder."""
     texts = sources("locks")
     copies = {name: copy_path("locks", "0002_functions", name).read_text() for name in texts}
     monkeypatch.setattr(apps.get_app_config("locks"), "path", str(tmp_path))
@@ -132,7 +135,7 @@ def test_make_sql_migration_with_an_unknown_app_exits_with_2() -> None:
 def test_installing_functions_reversed_installs_the_copy_before(
     add_migration: Callable[..., None], copied_app: Path
 ) -> None:
-    """The migration runs on the platform only, and both directions are there for every hotel immediately."""
+    """Functions are shared by all hotels. So the migration and its reversal run on the platform only."""
     name = "locks_describe"
     new = copied_app / "migrations" / "functions" / "9000_added" / f"{name}.sql"
     new.parent.mkdir()

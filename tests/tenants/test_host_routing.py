@@ -1,4 +1,4 @@
-"""Tests of host routing: lookups need no query, and changes take effect within a second."""
+"""Tests of host routing: finding a hotel by its host needs no query, and changes take effect within a second."""
 
 import os
 import threading
@@ -118,7 +118,10 @@ def test_thread_continues_after_a_database_error(
 
 
 def test_forked_process_starts_its_own_thread(cache: host_routing.RoutingCache, hotel: Hotel) -> None:
-    """gunicorn and Celery fork after they have loaded the application."""
+    """gunicorn and Celery load the application first and fork later.
+
+    Threads do not continue in the forked processes.
+    """
     lookup(cache, "alpha.localhost")
     parent_thread = cache._thread
     cache._pid = os.getpid() + 1  # the value that a forked process sees

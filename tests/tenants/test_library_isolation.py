@@ -1,4 +1,4 @@
-"""Tests that the state of libraries is separate per tenant: caches, throttles, flags, content types and sessions."""
+"""Tests that each tenant has its own caches, throttles, flags, content types and sessions."""
 
 from typing import Any
 

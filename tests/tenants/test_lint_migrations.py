@@ -1,4 +1,4 @@
-"""`lint_migrations`, which needs no database."""
+"""Tests of the command `lint_migrations`, which needs no database."""
 
 from io import StringIO
 from typing import Any

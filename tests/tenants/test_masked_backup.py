@@ -1,4 +1,4 @@
-"""`backup_hotel --masked`: the file has no personal data, and no credentials that work."""
+"""Tests that `backup_hotel --masked` writes no personal data and no credentials that work."""
 
 import json
 import zipfile
@@ -40,13 +40,13 @@ def restore_masked_copy(file: Path) -> Hotel:
 
 
 def read_text(file: Path) -> str:
-    """Return all members of the backup as one text."""
+    """Return the contents of all files in the backup as one text."""
     with zipfile.ZipFile(file) as archive:
         return "\n".join(archive.read(name).decode() for name in archive.namelist())
 
 
 def test_every_sensitive_column_is_declared(hotel: Hotel) -> None:
-    """Declare a new column in the personal_data.py of its app."""
+    """If this fails for a new column, declare the column in the personal_data.py of its app."""
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         sources = table_data.list_table_sources(cursor, hotel.schema)
     undeclared = []

@@ -1,4 +1,4 @@
-"""`migrate`: migration of the platform, the template schema and all hotels."""
+"""Tests of `migrate`, which migrates the platform, the template schema and all hotels."""
 
 import json
 import re
@@ -28,7 +28,7 @@ ADD_FLOOR_NOTE = migrations.AddField(
 
 
 def migrate(**options: Any) -> dict[str, Any]:
-    """Run `migrate --json` and return its result with the exit code."""
+    """Run `migrate --json`. Return its result, to which the exit code is added."""
     out = StringIO()
     code = 0
     try:
@@ -48,7 +48,7 @@ def columns(schema: str, table: str = "locks_room") -> set[str]:
 
 
 def dump_without_sequences(schema: str) -> str:
-    """Return the schema's dump without the values of sequences, which a rolled-back transaction also increments."""
+    """Return the schema's dump without the values of sequences. Rolled-back transactions also increment these."""
     return re.sub(r"^SELECT pg_catalog\.setval.*$", "", sql.dump_schema(schema), flags=re.MULTILINE)
 
 
@@ -74,7 +74,10 @@ def test_migrate_applies_a_migration_to_the_template_and_every_hotel(add_migrati
 
 
 def test_hotels_migrated_by_script_equal_the_hotel_migrated_by_django(add_migration: AddMigration) -> None:
-    """Django migrates the first hotel, alpha. The others are migrated with the statements recorded there."""
+    """Django migrates the first hotel, alpha, and its statements are recorded.
+
+    The other hotels are migrated with them.
+    """
     services.create_hotel(slug="third", name="Third")
     add_migration(
         "locks",
@@ -223,7 +226,7 @@ def test_second_concurrent_migrate_is_refused() -> None:
 def test_hotel_created_during_a_migration_is_migrated_too(
     add_migration: AddMigration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The hotel is created from the old script, after `migrate` began and before it lists the hotels behind."""
+    """`migrate` has begun but has not listed the hotels yet. The new hotel is created from the old script."""
     add_migration("locks", [ADD_FLOOR_NOTE])
     store_script = schema_template.store_script
 
@@ -239,7 +242,10 @@ def test_hotel_created_during_a_migration_is_migrated_too(
 
 
 def test_store_script_waits_for_a_hotel_that_is_being_provisioned() -> None:
-    """So the query for hotels behind, which follows, also finds this hotel."""
+    """`migrate` lists the hotels to migrate after it has stored the script.
+
+    Because it waits, the list has this hotel.
+    """
     stored = threading.Event()
 
     def store() -> None:

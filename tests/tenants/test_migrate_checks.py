@@ -1,4 +1,4 @@
-"""The checks that `manage.py migrate` runs before it starts."""
+"""Tests of the checks that `manage.py migrate` runs before it migrates anything."""
 
 import os
 import subprocess
@@ -26,7 +26,10 @@ def migrate(**environment: str) -> "subprocess.CompletedProcess[str]":
 def test_migrate_with_a_pooler_as_direct_connection_is_refused_and_leaves_no_lock(
     hotel: Hotel, pgbouncer: servers.PgBouncer
 ) -> None:
-    """The migration lock belongs to the session. In a pooler the lock would stay with the next client."""
+    """The migration lock belongs to a database session.
+
+    A pooler would give the session, with the lock, to another client.
+    """
     result = migrate(DATABASE_DIRECT_URL=pgbouncer.through(settings.DATABASE_DIRECT_URL))
     assert result.returncode == 1
     assert "tenants.E025" in result.stderr

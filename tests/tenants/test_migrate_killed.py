@@ -1,4 +1,7 @@
-"""`migrate` killed while it runs: each hotel is migrated or unchanged, and the next run migrates the others."""
+"""Tests of `migrate` when it is killed.
+
+Each hotel is either migrated or unchanged, and the next run migrates the hotels that are left.
+"""
 
 import json
 import re
@@ -24,7 +27,7 @@ def last_migration(schema: str) -> str:
 
 @pytest.fixture
 def missing_migration() -> str:
-    """Return the name of the last migration of `locks`, which three hotels and the template lack."""
+    """Return the name of the last migration of `locks`. Three hotels and the template do not have it yet."""
     services.create_hotel(slug="third", name="Third")
     call_command("migrate", verbosity=0)
     last = last_migration("hotel_alpha")
@@ -37,7 +40,10 @@ def missing_migration() -> str:
 
 
 def comparable_dump(schema: str) -> str:
-    """Return the schema's dump without the ids of recorded migrations: a rolled-back transaction used some of them."""
+    """Return the schema's dump without the ids of recorded migrations.
+
+    Rolled-back transactions leave gaps in these.
+    """
     return re.sub(
         r"(django_migrations VALUES|django_migrations \([^)]*\) VALUES) \(\d+",
         r"\1 (N",
@@ -46,7 +52,7 @@ def comparable_dump(schema: str) -> str:
 
 
 def migrate_again() -> list[str]:
-    """Run `migrate` and return the migrated hotels. All hotels must be equal afterwards."""
+    """Run `migrate`, check that all hotels are equal afterwards, and return the hotels that it migrated."""
     out = StringIO()
     call_command("migrate", json=True, stdout=out)
     result = json.loads(out.getvalue())
@@ -67,7 +73,7 @@ def test_migrate_killed_during_a_hotel_migrated_by_django_leaves_it_unchanged(mi
 
 
 def test_migrate_killed_during_a_script_replay_leaves_the_hotel_migrated(missing_migration: str) -> None:
-    """The script is one message and one transaction, which the server finishes without the client."""
+    """The script is one message and one transaction. The server completes it even if the client is gone."""
     lock = "LOCK TABLE hotel_beta.django_migrations IN EXCLUSIVE MODE"
     kill_while_waiting_for_lock("migrate", "--jobs", "1", lock=lock)
     assert last_migration("hotel_alpha") == last_migration("hotel_beta") == missing_migration

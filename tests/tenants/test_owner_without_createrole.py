@@ -1,4 +1,4 @@
-"""A database whose owner may not create roles: `migrate` stops early, or runs without hotel roles."""
+"""Tests of a database whose owner may not create roles. `migrate` stops early, or runs without hotel roles."""
 
 import os
 import subprocess
@@ -20,7 +20,10 @@ PASSWORD = "password"
 
 @pytest.fixture
 def owner_url() -> Iterator[str]:
-    """Create an empty database, and yield its URL with an owner that has no other privileges."""
+    """Create an empty database and its owner, who has no other privileges.
+
+    Yield the URL that contains the owner's login.
+    """
     name = f"restricted_{os.getpid()}"
     superuser = urlsplit(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"])
     with psycopg.connect(with_database(urlunsplit(superuser), "postgres"), autocommit=True) as server:

@@ -1,4 +1,4 @@
-"""Tests of what pg_dump is given: all parameters of the connection, and no secret in the arguments."""
+"""Tests of what is passed to pg_dump: all parameters of the connection, and no secret in the arguments."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pg_dump that prints its environment and its arguments."""
+    """Replace pg_dump by a program that prints its environment and its arguments."""
     program = tmp_path / "pg_dump"
     program.write_text(
         '#!/bin/sh\nif [ "$1" = --version ]; then echo "pg_dump (PostgreSQL) 99.0"; exit; fi\n'
@@ -84,7 +84,7 @@ def test_secret_that_can_only_be_an_argument_is_refused(
 
 
 def test_dump_that_lacks_a_migration_of_the_template_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Migrate keeps the stored script, and reports the missing migration."""
+    """`migrate` reports the migration that is missing in the dump, and does not replace the stored script."""
     dump_sections = schema_template._dump_sections
 
     def dump_of_a_standby(*arguments: Any, **options: Any) -> list[str]:

@@ -1,4 +1,7 @@
-"""Test of the tenant of tasks in Celery's forked processes, which run tasks of one hotel after another."""
+"""Test that tasks in Celery's forked processes run in the right tenant.
+
+A process runs tasks of one hotel after another.
+"""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""`restore_hotel` with files that are not backups, or that were changed: nothing is restored."""
+"""Tests that `restore_hotel` restores nothing from files that are not backups or that were changed."""
 
 import random
 import re
@@ -79,7 +79,7 @@ def test_restore_hotel_from_a_later_format_names_the_version_that_supports_it(so
 
 
 def forge(file: Path, change: Any) -> None:
-    """Rewrite the backup with changed members and a matching digest, which a checksum cannot detect."""
+    """Change files in the backup and compute a new digest, so that a checksum does not detect the change."""
     with zipfile.ZipFile(file) as archive_file:
         members = {name: archive_file.read(name) for name in archive_file.namelist()}
     change(members)
@@ -109,7 +109,7 @@ def test_restore_hotel_with_rows_that_differ_from_the_manifest_leaves_nothing(so
 
 
 def test_restore_hotel_with_sql_that_the_database_refuses_leaves_nothing(sol: Hotel, file: Path) -> None:
-    """A backup of a newer server can have SQL that an older server refuses."""
+    """A backup from a newer server can contain SQL that an older server refuses."""
     backup(file, "sol")
 
     def change(members: dict[str, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""`restore_hotel` on another deployment, with another database, owner, runtime login and host."""
+"""Tests of `restore_hotel` on another deployment, which has another database, owner, runtime login and host."""
 
 import json
 import os
@@ -31,14 +31,17 @@ def with_login(url: str, user: str) -> str:
 
 @pytest.fixture
 def names() -> dict[str, str]:
-    """Return the names of the second database and its roles. Roles belong to the server, so each worker has its own."""
+    """Return the names of the second database and its roles.
+
+    They differ between test workers, which share one server.
+    """
     database = urlsplit(settings.DATABASE_DIRECT_URL).path.lstrip("/")
     return {"database": f"{database}_elsewhere", "owner": f"{database}_owner", "runtime": f"{database}_login"}
 
 
 @pytest.fixture
 def elsewhere(names: dict[str, str]) -> Iterator[str]:
-    """Create an empty database and yield its URL with the owner's login."""
+    """Create an empty database. Yield its URL, which contains the owner's login."""
     superuser = servers.with_database(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"], "postgres")
     with psycopg.connect(superuser, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {names['owner']} LOGIN CREATEROLE PASSWORD 'elsewhere'")

@@ -1,4 +1,4 @@
-"""`restore_hotel`: all rows are restored, or none."""
+"""Tests that `restore_hotel` restores all rows or none."""
 
 import threading
 from pathlib import Path
@@ -122,7 +122,7 @@ def test_restore_hotel_records_the_digest_of_the_file(sol: Hotel, file: Path) ->
 
 
 def test_restore_hotel_keeps_a_column_named_like_the_schema(file: Path) -> None:
-    """The schema of the slug `id` is hotel_id."""
+    """The slug `id` has the schema `hotel_id`, and columns have this name too."""
     hotel = services.create_hotel(slug="id", name="Id")
     sql.execute(
         f"ALTER TABLE {hotel.schema}.locks_room ADD COLUMN hotel_id text DEFAULT 'hotel_id' CHECK (hotel_id <> '')"
@@ -270,7 +270,7 @@ def test_restore_hotel_during_a_migration_is_refused(sol: Hotel, file: Path) -> 
 
 
 def test_restore_hotel_that_was_killed_leaves_nothing_and_can_be_run_again(sol: Hotel, file: Path) -> None:
-    """The command waits for a lock after it has created schema, rows and role, and is killed there."""
+    """The command is killed while it waits for a lock. By then it has created the schema, the rows and the role."""
     with hotel_context(sol):
         rooms.ensure_rooms({"single": 20})
     backup(file, "sol")

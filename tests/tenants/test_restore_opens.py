@@ -1,4 +1,4 @@
-"""`restore_hotel`: the hotel is active or suspended, and no e-mail is sent twice."""
+"""Tests of whether a restored hotel is active or suspended, and that no e-mail is sent twice."""
 
 from datetime import timedelta
 from io import StringIO
@@ -131,7 +131,7 @@ def test_restore_hotel_without_database_roles_creates_no_role(sol: Hotel, file: 
 
 
 def test_restore_hotel_whose_role_another_database_uses_gets_a_new_id(hotel: Hotel, file: Path) -> None:
-    """The databases of the test workers are copies of one template, in which alpha's role has privileges too."""
+    """Each test worker's database is a copy of one template database, and alpha's role has privileges in it too."""
     backup(file)
     with platform_context():
         Hotel.objects.filter(id=hotel.id).delete()

@@ -1,4 +1,7 @@
-"""Roles and privileges in the database: created by `migrate` and provisioning, repaired by `migrate`."""
+"""Tests of roles and privileges in the database.
+
+Provisioning and `migrate` create them, and `migrate` repairs them.
+"""
 
 import json
 import os
@@ -197,7 +200,10 @@ def test_check_reports_an_inheriting_runtime_login_before_postgresql_16(
 
 @pytest.mark.django_db(transaction=True)
 def test_single_login_that_set_a_hotels_role_is_denied_access_to_other_hotels(hotel: Hotel) -> None:
-    """The owner also serves requests. After SET ROLE it has only the privileges of the hotel's role."""
+    """The owner of the database also serves requests here.
+
+    After SET ROLE it has only the privileges of the hotel's role.
+    """
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         cursor.execute("SELECT current_user::text, current_setting('server_version_num')::int")
         owner, version = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Tests of a direct URL with several hosts, of which the first is a standby whose data are older."""
+"""Tests of a direct URL with several hosts. The first host is a standby whose data is older."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ REPLICATION = ("wal_level=replica", "max_wal_senders=4")
 
 @dataclass
 class Pair:
-    """A primary with a migrated database, and a standby that has stopped to replay changes."""
+    """A primary server with a migrated database, and a standby that no longer applies the primary's changes."""
 
     primary_url: str
     environment: dict[str, str]
@@ -96,7 +96,7 @@ def copy_cluster(primary: postgres.Postgres, standby: postgres.Postgres) -> None
 
 
 def wait_until_paused(standby: postgres.Postgres) -> None:
-    """Wait until the standby accepts connections, and stop its replay."""
+    """Wait until the standby accepts connections. Then stop it from applying the primary's changes."""
     deadline = time.monotonic() + postgres.START_TIMEOUT
     while True:
         try:

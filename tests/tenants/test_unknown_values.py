@@ -1,6 +1,6 @@
-"""Tests of rows that one process cannot interpret: an unknown time zone, language or status of one hotel.
+"""Tests of rows with a value that one process does not know: a time zone, a language or a status of one hotel.
 
-Such a row arrives with a restore, with another version of the code, or with another version of the package tzdata.
+Such a row arrives with a restore, or was written by another version of the code or of the package tzdata.
 """
 
 import io

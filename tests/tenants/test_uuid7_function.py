@@ -1,4 +1,4 @@
-"""The database function that generates the ids of rows that database functions insert."""
+"""Tests of the database function that generates ids for the rows that database functions insert."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""Models whose rows name their hotel. tests/isolation/isolation_database.py creates the tables."""
+"""Models whose rows contain the name of their hotel. tests/isolation/isolation_database.py creates the tables."""
 
 from __future__ import annotations
 
