@@ -23,7 +23,7 @@ Row = dict[str, str]
 HOTELS = [profile.name for profile in PROFILES.values()]
 FIRST_ARRIVAL, LAST_ARRIVAL = date(2015, 7, 1), date(2017, 8, 31)
 FILE = os.environ.get("BOOKINGS_FILE", "")
-#: For the output of a test: which bookings it has used.
+#: Says in the output of a test which bookings it has used.
 SOURCE = f"bookings of {FILE}" if FILE else "generated bookings (BOOKINGS_FILE is not set)"
 _ALL_ARE_OVER = date(2100, 1, 1)
 
@@ -40,12 +40,15 @@ def booking_rows(hotel: str, *, first: date = FIRST_ARRIVAL, last: date = LAST_A
 
 
 def is_valid(row: Row) -> bool:
-    """Whether the booking has a night and an adult. All others are rejected."""
+    """Return whether the booking has at least one night and one adult.
+
+    The import rejects all other bookings.
+    """
     return row["check_in"] < row["check_out"] and int(row["adults"]) > 0
 
 
 def as_exported_on(row: Row, today: str) -> Row:
-    """Return the row as an export in the morning of `today` has it: without a status that is reached later."""
+    """Return the row as exported in the morning of `today`: without a status that is only reached later."""
     return row if row["status_date"] < today else row | {"status": "Confirmed", "status_date": ""}
 
 
@@ -56,7 +59,7 @@ def _generated(hotel: str, *, first: date, last: date) -> Iterator[Row]:
 
 
 def _with_defects(row: Row) -> Row:
-    """Return some of the rows with a defect. Which ones depends on the booking number only."""
+    """Return the row, with a defect if its booking number is one of those that get one."""
     number = int(row["booking_id"][1:])
     if number % 149 == 7:
         return row | {"check_out": row["check_in"], "status_date": row["check_in"]}

@@ -53,13 +53,16 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 
 @pytest.fixture(scope="session", autouse=True)
 def _task_modules(django_test_environment: None) -> None:
-    """Import all task modules. Some tests close the Celery app, and then tasks of later imports are not registered."""
+    """Import all task modules first.
+
+    Tasks that are imported after a test has closed the Celery app are not registered.
+    """
     app.loader.import_default_modules()
 
 
 @pytest.fixture
 def unpersistent_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Close database connections after each task. Persistent ones of a Celery worker in the test would stay open."""
+    """Close database connections after each task, because a Celery worker in the test would leave them open."""
     monkeypatch.setitem(connections["default"].settings_dict, "CONN_MAX_AGE", 0)
 
 
@@ -102,13 +105,13 @@ def _hotel(slug: str) -> Hotel:
 
 @pytest.fixture
 def hotel(db: None) -> Hotel:
-    """Hotel Alpha, Europe/Lisbon."""
+    """The hotel Alpha, in the time zone Europe/Lisbon."""
     return _hotel("alpha")
 
 
 @pytest.fixture
 def other_hotel(db: None) -> Hotel:
-    """Hotel Beta, America/New_York."""
+    """The hotel Beta, in the time zone America/New_York."""
     return _hotel("beta")
 
 
@@ -121,7 +124,7 @@ def in_hotel(hotel: Hotel) -> Iterator[Hotel]:
 
 @pytest.fixture
 def api(hotel: Hotel) -> APIClient:
-    """A REST client on Hotel Alpha's host, with an API key for all scopes of hotels."""
+    """A REST client on the host of Hotel Alpha. Its API key has all scopes of hotels."""
     with hotel_context(hotel):
         _, secret = api_keys.create(name="tests", scopes=HOTEL_SCOPES)
     client = APIClient(SERVER_NAME=ALPHA_HOST)
@@ -151,7 +154,7 @@ def smtp(settings: Any) -> Iterator[servers.MailServer]:
 
 @pytest.fixture(scope="session")
 def pgbouncer() -> Iterator[servers.PgBouncer]:
-    """PgBouncer in transaction mode with 3 server connections. Its `url` is that of the runtime login."""
+    """PgBouncer in transaction mode with 3 server connections. Its `url` connects as the runtime login."""
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with ExitStack() as stack:

@@ -51,7 +51,7 @@ def postgres_with_tls() -> Path | None:
 
 
 class StockPostgres(postgres.Postgres):
-    """A PostgreSQL server with default settings. Only the addresses that it listens on are set."""
+    """A PostgreSQL server with default settings, except for the addresses that it listens on."""
 
     def start(self, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
         """Start the server without the tuning and the `options` that the base class passes."""
@@ -67,9 +67,9 @@ def with_database(url: str, database: str) -> str:
 class Servers:
     """New PostgreSQL and Valkey servers for a test run, in a folder that no other run uses.
 
-    With `durable`, commits wait for the disk, as in production. With `in_memory`, the databases are stored in memory if
-    there is enough of it, which suits small databases that are often copied. With `stock`, PostgreSQL is that of
-    Debian's packages with default settings.
+    With `durable`, commits wait for the disk, as in production. With `in_memory`, the databases are stored in
+    memory if there is enough of it, which suits small databases that are often copied. With `stock`, the
+    PostgreSQL of Debian's packages runs with default settings.
     """
 
     def __init__(self, *, durable: bool = False, in_memory: bool = False, stock: bool = False) -> None:
@@ -129,7 +129,7 @@ class Servers:
 
 
 def clone(direct_url: str) -> None:
-    """Replace the database in the URL by a copy of the template. Open connections to it are closed."""
+    """Replace the database that the URL names by a copy of the template. Its open connections are closed."""
     database = sql.Identifier(urlsplit(direct_url).path.lstrip("/"))
     # Only a superuser may close the connections of the runtime login, such as those of a pooler.
     superuser_url = os.environ["HOTELAGENT_TEST_SUPERUSER_URL"]
@@ -156,7 +156,10 @@ class PgBouncer:
         other_urls: tuple[str, ...] = (),
         tls: Certificate | None = None,
     ) -> None:
-        """With `tls`, both sides require TLS, and the server's certificate must be from the same authority."""
+        """With `tls`, clients and PostgreSQL must use TLS.
+
+        PostgreSQL's certificate must be from the authority in `tls`.
+        """
         self.upstream = urlsplit(url)
         self.pool_size = pool_size
         self.tls = tls
@@ -173,7 +176,7 @@ class PgBouncer:
         return self.through(urlunsplit(self.upstream))
 
     def through(self, url: str) -> str:
-        """Return the URL with the same login and database, but with the address of the pooler."""
+        """Return the URL with its address replaced by that of the pooler, and with the same login and database."""
         parts = urlsplit(url)
         login = parts.netloc.rpartition("@")[0]
         return urlunsplit(parts._replace(netloc=f"{login}@{ports.LOOPBACK}:{self.port}"))
@@ -311,7 +314,7 @@ Handler = TypeVar("Handler", bound=_HasPort)
 
 @contextlib.contextmanager
 def listening(server: Handler) -> Iterator[Handler]:
-    """Run an SMTP server at `server.port` of the loopback interface, with `server` as its handler."""
+    """Run an SMTP server on the loopback interface that listens on `server.port` and uses `server` as its handler."""
     controller = Controller(server, hostname=ports.LOOPBACK, port=server.port)
     controller.start()
     try:

@@ -1,4 +1,4 @@
-"""Creates the database that the databases of all test workers are copies of: migrated, with two hotels.
+"""Creates the migrated template database with two hotels. Each test worker gets a copy of it.
 
 `tests.servers` runs it as a separate process before the tests.
 """

@@ -1,8 +1,8 @@
 """The benchmark runner behind `make bench` (all rows) and `make bench ONLY=id,id` (the named rows).
 
-A benchmark is a module of this package with IDS, the ids of its rows, and `measure(ids)`, which returns the rows as
-`harness.Row`. Each benchmark runs in a separate process, because some of them configure Django themselves. The results
-are printed as a table and written to `.bench/results.json`.
+A benchmark is a module of this package. Its `IDS` are the ids of its rows, and `measure(ids)` returns these
+rows as `harness.Row`. Each benchmark runs in a separate process, because some of them configure Django
+themselves. The results are printed as a table and written to `.bench/results.json`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def benchmark_ids() -> dict[str, tuple[str, ...]]:
 
 
 def run(name: str, ids: list[str]) -> list[Row]:
-    """Run one benchmark in a new process. A row that could not be measured is returned as one that does not hold."""
+    """Run one benchmark in a new process. If a row could not be measured, return it with `holds` false."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         try:
             rows = process.submit(measure_module, name, ids).result()

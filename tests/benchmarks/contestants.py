@@ -1,7 +1,7 @@
 """Processes that run one side of a comparison: hotelagent or its peer.
 
-A side is a module of this package (`side_*.py`). Each side has a separate process, because Django is configured per
-process, and a separate database on the same server.
+A side is a module of this package (`side_*.py`). Each side runs in a separate process, because a process can
+configure Django only once. Both sides use the same server, with separate databases.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HOSTS = 2_000
 
 
 class Contestant:
-    """A process with Django set up that runs the functions of the module `side`, one at a time."""
+    """A process that runs the functions of the module `side`, one at a time, with Django set up."""
 
     def __init__(self, side: str, environment: dict[str, str]) -> None:
         self.pipe, child_pipe = multiprocessing.Pipe()
@@ -38,7 +38,10 @@ class Contestant:
         self.process.start()
 
     def __call__(self, name: str, *arguments: Any) -> float:
-        """Call the function of the side, and return its result, or the seconds that it took if it returns None."""
+        """Call the function of the side and return its result.
+
+        If it returns None, return the seconds that it took.
+        """
         self.pipe.send((name, arguments))
         seconds, error = self.pipe.recv()
         if error:

@@ -1,4 +1,4 @@
-"""Routing, creation and migration of hotels, compared with django-tenants with the same tables."""
+"""Benchmarks of routing, creating and migrating hotels, compared with django-tenants on the same tables."""
 
 import statistics
 from collections.abc import Callable

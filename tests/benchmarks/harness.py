@@ -16,7 +16,8 @@ from tests.servers import Servers
 class Row(TypedDict):
     """One line of the result table.
 
-    `ours` and `peer` are in the unit that `what` names. `ratio` is ours divided by peer, and `bar` is its upper limit.
+    `ours` and `peer` are the measured values, in the unit named in `what`. `ratio` is `ours` divided by
+    `peer`, and `bar` is the highest allowed ratio.
     """
 
     id: str
@@ -30,13 +31,16 @@ class Row(TypedDict):
 
 
 def row(id_: str, what: str, *, ours: float, peer: float, ratio: float | None = None, bar: float) -> Row:
-    """Build a row. Without `ratio` it is computed from `ours` and `peer`."""
+    """Return a row. If `ratio` is not given, it is computed from `ours` and `peer`."""
     actual = ours / peer if ratio is None else ratio
     return Row(id=id_, what=what, ours=ours, peer=peer, ratio=actual, bar=bar, holds=actual <= bar)
 
 
 def measure_module(name: str, ids: list[str]) -> list[Row]:
-    """Import the benchmark module and run it. Called in the process of that benchmark."""
+    """Import a benchmark module, measure it and return its rows.
+
+    Runs in a separate process for each module.
+    """
     rows: list[Row] = importlib.import_module(f"tests.benchmarks.{name}").measure(ids)
     return rows
 
@@ -80,5 +84,5 @@ def interleave(
 
 
 def median_ratio(ours: list[float], peer: list[float]) -> float:
-    """Return the median of ours divided by peer, computed round by round."""
+    """Compute `ours` divided by `peer` for each round, and return the median."""
     return statistics.median(a / b for a, b in zip(ours, peer, strict=True))

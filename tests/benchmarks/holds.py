@@ -31,11 +31,11 @@ IDS = (
 CALLERS = 8
 GROUP = 5
 BARE_TABLE = "public.bench_bare"
-#: Seconds for which all callers together run before the other side has its turn.
+#: Seconds for which the callers of one side run before the other side's turn.
 SECONDS = 1.0
 
 FEW, SOME, MANY = 100, 10_000, 1_000_000
-#: The filled hotels have at most so many holds per room, on every second night, and so many per client.
+#: Maximum number of holds per room (on every second night) and per client in the filled hotels.
 HOLDS_PER_ROOM = 500
 HOLDS_PER_CLIENT = 400
 
@@ -78,7 +78,7 @@ def measure(ids: list[str]) -> list[Row]:
 def durable_servers(*, stock: bool = False) -> Iterator[Servers]:
     """Start servers whose commits wait for the disk, with a migrated database, and delete them afterwards.
 
-    With `stock`, PostgreSQL is that of Debian's packages with default settings.
+    With `stock`, use the PostgreSQL of Debian's packages with default settings.
     """
     running = Servers(durable=True, stock=stock)
     try:
@@ -107,7 +107,7 @@ def _callers(running: Servers) -> Iterator[list[Contestant]]:
 
 @contextmanager
 def _django_callers(running: Servers) -> Iterator[list[Contestant]]:
-    """Start the callers of the Django peer, in a database of its own on the same server."""
+    """Start the callers of the Django peer, which use a separate database on the same server."""
     create_database(running, "bench_django")
     environment = running.environment("bench_django", 1)
     with PgBouncer(environment["DATABASE_DIRECT_URL"], pool_size=CALLERS) as bouncer:
@@ -159,7 +159,7 @@ def _fill_hotel(
         ANALYZE locks_room, locks_allocation, tenants_dueitem, audit_event
         """
     )
-    # The measurements are not to include the writing of these rows to the disk.
+    # Write these rows to the disk now, so that the measurements do not include it.
     owner.execute("CHECKPOINT")
 
 
@@ -173,7 +173,7 @@ def _messages(caller: Contestant, id_: str, *, rooms: int, peer: float, bar: flo
 
 
 def create_bare_table(owner: psycopg.Connection) -> None:
-    """Create a table with a key and a text, which every login may use."""
+    """Create a table with a key column and a text column, with access for every login."""
     owner.execute(
         f"CREATE TABLE {BARE_TABLE} (id uuid PRIMARY KEY, note text NOT NULL); "
         f"GRANT ALL ON {BARE_TABLE} TO PUBLIC"
@@ -181,7 +181,7 @@ def create_bare_table(owner: psycopg.Connection) -> None:
 
 
 def _rate(pool: ThreadPoolExecutor, callers: list[Contestant], rooms: int, *arguments: object) -> Rate:
-    """Return a function that lets the callers hold and release rooms, and returns the rate of all together."""
+    """Return a function that lets all callers hold and release rooms and returns their total rate per second."""
 
     def rate(seconds: float) -> float:
         counts = pool.map(
@@ -249,7 +249,10 @@ _UUID7 = "CREATE FUNCTION public.uuidv7() RETURNS uuid LANGUAGE sql RETURN publi
 
 
 def _compare_rates(id_: str, what: str, ours: Rate, peers: list[tuple[str, Rate, float]]) -> list[Row]:
-    """Measure rates in turn. A peer is its description, its rate, and how many times its rate ours must be."""
+    """Measure our rate and each peer's rate in turn.
+
+    A peer is a tuple: its description, its rate, and how many times its rate ours must be.
+    """
     rates: list[Rate] = [ours, *(rate for _description, rate, _factor in peers)]
     results: list[list[float]] = [[] for _rate in rates]
     for rate in rates:
@@ -293,9 +296,9 @@ def _original(caller: Contestant) -> Row:
 
 
 def _availability(owner: psycopg.Connection, caller: Contestant) -> list[Row]:
-    """Measure hotels with 500 rooms and a stay of three nights every fourth day, with and without past stays.
+    """Measure the availability in two hotels, with and without past stays.
 
-    Both have 25,000 future stays.
+    Both have 500 rooms and 25,000 future stays: three nights in each room, every fourth day.
     """
     for slug, first in (("bench-past", -400), ("bench-new", -4)):
         caller("make_hotel", slug, 500)
@@ -333,7 +336,7 @@ def _availability(owner: psycopg.Connection, caller: Contestant) -> list[Row]:
 def _alternate(
     ours: Callable[[], float], peer: Callable[[], float], rounds: int
 ) -> tuple[list[float], list[float]]:
-    """Call both in turn, each first in every second round. Return the results of each."""
+    """Call both functions in each round, alternating which is called first, and return the results of each."""
     ours(), peer()
     our_results, peer_results = [], []
     for number in range(rounds):

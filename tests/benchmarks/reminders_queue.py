@@ -1,4 +1,4 @@
-"""Costs of the due queue: a tick while nothing is due, and claiming items while many others are waiting."""
+"""Benchmarks of the due queue: a tick while nothing is due, and claiming items while many others wait."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def measure(ids: list[str]) -> list[Row]:
 
 
 def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
-    """Measure every number of hotels several times in turn, because they can't exist at the same time."""
+    """Measure ticks with different numbers of hotels in turn, because they can't exist at the same time."""
     our_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}
     peer_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}
     for turn in range(4):
@@ -97,8 +97,8 @@ _PRIMARY_KEY, _INDEX = "tenants_dueitem_pkey", "tenants_dueitem_claim_at"
 
 
 def _insert_items(superuser: psycopg.Connection, count: int, due_at: str) -> None:
-    """Insert items of all hotels in turn, as if every hotel had planned one day at a time."""
-    # Without triggers: the checks of the foreign key would take most of the time.
+    """Insert one day's items of every hotel, then the next day's, as daily planning in all hotels would."""
+    # Disable triggers, because the checks of the foreign key would take most of the time.
     superuser.execute("SET session_replication_role = replica")
     if count > FEW_WAITING:
         superuser.execute(

@@ -1,7 +1,7 @@
-"""Rate of sending reminders: claimed, rendered, transmitted, stored as sent, and recorded in the audit trail.
+"""Benchmark of sending reminders: claiming, rendering, transmitting, storing as sent, and the audit trail.
 
-Two worker processes with five threads each send to an SMTP server on the same machine. The peer, django-post-office,
-sends the same messages to the same server with as many processes and threads. It does not know hotels.
+Two worker processes with five threads each send to an SMTP server on the same machine. The peer,
+django-post-office, sends the same messages to the same server with as many processes and threads. It has no hotels.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _measure_pipelining() -> Row:
 
 
 def _durable_servers(stack: ExitStack) -> Servers:
-    """Start servers on which a commit survives a crash, as the outcome of a message must."""
+    """Start servers whose commits survive a crash, because the outcome of a sent message must not be lost."""
     running = Servers(durable=True)
     stack.callback(running.stop)
     running.start()

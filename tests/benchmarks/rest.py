@@ -1,6 +1,7 @@
-"""What a hold costs over REST: the site under gunicorn as it is deployed, behind PgBouncer, asked by eight clients.
+"""Benchmark of holds over REST: eight clients send requests to gunicorn and PgBouncer, set up as deployed.
 
-The peer is a view of the same site that does what any must: it authenticates by the same key and inserts a row.
+The peer is a view of the same site that does the least that any such view must do: it authenticates with the
+same API key and inserts a row.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ WORKERS = 2
 SLUG = "bench-rest"
 HOST = f"{SLUG}.localhost"
 ROOMS = CLIENTS * 25
-#: Requests of each client in one turn: a key may hold 500 rooms, which are given back between the turns.
+#: Requests of each client in one turn. A key may hold 500 rooms, which are released between the turns.
 EACH = 30
 ROUNDS = 12
 
@@ -43,7 +44,7 @@ Ask = Callable[["Client"], None]
 
 
 class Client:
-    """One connection that stays, one key, and rooms that no other client asks for."""
+    """A client with a persistent connection, its own API key, and rooms that no other client requests."""
 
     def __init__(self, port: int, key: str, rooms: list[int]) -> None:
         self.connection = HTTPConnection("127.0.0.1", port, timeout=30)

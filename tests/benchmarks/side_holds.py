@@ -1,4 +1,4 @@
-"""The functions of hotelagent's holds that are measured, and of peers that need no Django project.
+"""The measured functions of hotelagent's holds, and of peers that need no Django project.
 
 `contestants` runs them in a process with Django set up.
 """
@@ -39,7 +39,7 @@ def make_hotel(slug: str, rooms: int) -> None:
 
 
 def make_keys(slug: str, number: int, file: str) -> None:
-    """Create API keys, and write them with the ids of the hotel's rooms to a file, for clients that use HTTP."""
+    """Create API keys for HTTP clients, and write them and the ids of the hotel's rooms to a file."""
     with hotel_context(_tenant(slug)):
         keys = [api_keys.create(name="bench", scopes=["locks:write"])[1] for _ in range(number)]
         rooms = services.ensure_rooms({})["double"]
@@ -63,7 +63,7 @@ def hold(slug: str, caller: int, rooms_at_once: int, seconds: float) -> float:
 
 
 def insert_and_delete(table: str, seconds: float) -> float:
-    """Insert and delete rows for some seconds. Return their number."""
+    """Insert and delete rows for some seconds, and return the number of inserted rows."""
     plain = _plain_connection()
 
     def insert_and_delete_row() -> None:
@@ -78,7 +78,7 @@ def insert_and_delete(table: str, seconds: float) -> float:
 
 
 def acquire(slug: str, times: int) -> float:
-    """Return the seconds of one acquire. The release is not counted."""
+    """Return the seconds that acquiring a hold takes, without its release."""
     took = 0.0
     with hotel_context(_tenant(slug)):
         free = _free(slug, 0, 1)
@@ -110,7 +110,7 @@ def messages(slug: str, rooms_at_once: int) -> float:
 
 
 def original_fill(keys: int) -> None:
-    """Store keys as the replaced system did for its locks."""
+    """Fill Valkey with lock keys in the format of the replaced system."""
     client = _redis()
     client.flushdb()
     first = datetime.date(2030, 1, 1)
@@ -123,9 +123,9 @@ def original_fill(keys: int) -> None:
 
 
 def original(times: int) -> float:
-    """Return the seconds of one acquire of the replaced system: SCAN, comparison, SET NX.
+    """Return the seconds that acquiring a lock takes in the replaced system: SCAN, comparison, SET NX.
 
-    It was asynchronous and used the default COUNT of SCAN.
+    That system was asynchronous and used the default COUNT of SCAN.
     """
     return asyncio.run(_original(times))
 
@@ -150,7 +150,7 @@ async def _original(times: int) -> float:
 
 
 def availability(slug: str, times: int) -> float:
-    """Return the seconds of one call of the selector."""
+    """Return the seconds that one call of the availability selector takes."""
     with hotel_context(_tenant(slug)):
         nights = _nights_in_a_month(slug)
         started = time.perf_counter()
@@ -160,7 +160,7 @@ def availability(slug: str, times: int) -> float:
 
 
 def availability_query(slug: str, times: int) -> float:
-    """Return the seconds of a query for the same rooms on a connection whose search path is the hotel's schema."""
+    """Return the seconds that a plain SQL query for the same rooms takes, without Django."""
     nights = _nights_in_a_month(slug)
     with psycopg.connect(os.environ["BENCH_SUPERUSER_URL"], autocommit=True) as plain:
         plain.execute(f'SET search_path TO "{_tenant(slug).schema}"')
@@ -195,7 +195,7 @@ def _nights_in_a_month(slug: str) -> Nights:
 
 @cache
 def _free(slug: str, caller: int, rooms_at_once: int) -> Iterator[tuple[list[int], Nights]]:
-    """Yield rooms of this caller with a night on which they are free, again and again."""
+    """Yield endlessly some rooms of this caller and a night on which they are free."""
     rooms = services.ensure_rooms({})["double"][caller * ROOMS_OF_CALLER : (caller + 1) * ROOMS_OF_CALLER]
     tomorrow = selectors.today() + datetime.timedelta(days=1)
     day = datetime.timedelta(days=1)
@@ -211,7 +211,7 @@ def _free(slug: str, caller: int, rooms_at_once: int) -> Iterator[tuple[list[int
 
 @cache
 def _plain_connection() -> "psycopg.Connection[tuple[object, ...]]":
-    """Return a connection with the same driver, binding and pooler, but without Django and without a hotel."""
+    """Return a connection with the same driver, parameter binding and pooler, but without Django and a hotel."""
     return psycopg.connect(os.environ["DATABASE_URL"], autocommit=True, cursor_factory=psycopg.ClientCursor)
 
 

@@ -1,4 +1,7 @@
-"""What both sides of the comparisons of holds share. This module does not import Django."""
+"""Functions and constants that both sides of the benchmark of holds use.
+
+This module does not import Django.
+"""
 
 import time
 from collections.abc import Callable

@@ -22,9 +22,9 @@ from tenants.services import create_hotel
 from tests.bookings import HOTELS, Row, booking_rows, is_valid
 
 SLUG = "bench-import"
-#: In an order that satisfies the foreign keys.
+#: The imported tables, in an order that satisfies the foreign keys.
 TABLES = ("locks_room", "locks_allocation", "reminders_reservation", "reminders_reminder", "tenants_dueitem")
-#: Into the future by whole weeks: all guests are still to arrive, so both rules plan a reminder for each.
+#: Moves the bookings by whole weeks, so that all arrivals are in the future and both rules plan a reminder for each.
 _MOVED_BY = datetime.timedelta(weeks=52 * 20)
 
 

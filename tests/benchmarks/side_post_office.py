@@ -1,4 +1,4 @@
-"""The functions of django-post-office that are measured. `contestants` runs them in a process with its settings."""
+"""The measured functions of django-post-office. `contestants` runs them in a process with its settings."""
 
 import logging
 import tempfile
@@ -19,14 +19,14 @@ def prepare() -> None:
 
 
 def create_template(subject: str, text: str, html: str, calendar: str) -> None:
-    """Create the template and the attachment of all messages."""
+    """Create the template and the attachment that all messages use."""
     EmailTemplate.objects.create(name="reminder", subject=subject, content=text, html_content=html)
     attachment = Attachment(name="stay.ics", mimetype="text/calendar")
     attachment.file.save("stay.ics", ContentFile(calendar.encode()))
 
 
 def queue(messages: list[Queued]) -> None:
-    """Replace the queue by these messages. They are rendered when they are sent."""
+    """Replace the queued messages by these. They are rendered when they are sent."""
     Log.objects.all().delete()
     Email.objects.all().delete()
     template, attachment = EmailTemplate.objects.get(), Attachment.objects.get()

@@ -1,4 +1,4 @@
-"""The functions of the due queue and of sending that are measured. `contestants` runs them with our settings."""
+"""The measured functions of the due queue and of sending. `contestants` runs them with our settings."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def set_hotel_count(count: int) -> None:
 
 
 def idle_tick(times: int) -> float:
-    """Return the seconds of a tick while nothing is due."""
+    """Return the seconds that a tick takes while nothing is due."""
     with platform_context():
         started = time.perf_counter()
         for _ in range(times):
@@ -55,14 +55,17 @@ def idle_tick(times: int) -> float:
 
 
 def statements_of_idle_tick() -> float:
-    """Return the number of statements of a tick while nothing is due, without BEGIN and COMMIT."""
+    """Return how many SQL statements a tick executes while nothing is due, without BEGIN and COMMIT."""
     with platform_context(), CaptureQueriesContext(connection) as queries:
         tasks.tick()
     return float(len([query for query in queries if query["sql"] not in ("BEGIN", "COMMIT")]))
 
 
 def claim(times: int) -> float:
-    """Return the seconds in which a tick claims a batch. Releasing the items afterwards is not measured."""
+    """Return the seconds that claiming a batch takes.
+
+    The items are released afterwards, which is not measured.
+    """
     seconds = 0.0
     with platform_context():
         for _ in range(times):
@@ -93,7 +96,7 @@ def create_hotels(count: int) -> None:
 
 
 def make_due(hotels: int, each: int) -> None:
-    """Replace all reminders: `each` reminders of each of the first `hotels` hotels are due now."""
+    """Delete all reminders, and create `each` reminders that are due now in each of the first `hotels` hotels."""
     now = timezone.now()
     arrival = (now + timedelta(days=2)).date()
     with platform_context():
@@ -145,7 +148,7 @@ def _workers() -> "list[subprocess.Popen[bytes]]":
 
 
 def start_workers() -> None:
-    """Start two worker processes of five threads, as many as django-post-office uses."""
+    """Start two worker processes with five threads each, the same numbers as for django-post-office."""
     _workers()
 
 

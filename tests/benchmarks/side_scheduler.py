@@ -1,4 +1,4 @@
-"""tenant-schemas-celery's database scheduler when it is measured. Run by `contestants`, with Django set up."""
+"""The measured functions of tenant-schemas-celery's scheduler. `contestants` runs them with Django set up."""
 
 import time
 from functools import cache
@@ -19,11 +19,14 @@ connection: Any = connections["default"]
 def prepare() -> None:
     side_peer.prepare()
     connection.set_schema_to_public()
-    PeriodicTask.objects.all().delete()  # ours, which each tenant without a schema would be found to have
+    PeriodicTask.objects.all().delete()  # otherwise every tenant without a schema would seem to have our tasks
 
 
 def tenants(count: int) -> None:
-    """So many tenants in all, without schemas: what a tick asks there is then found in `public`."""
+    """Replace the tenants by `count` tenants without schemas.
+
+    The queries of a tick then read the tables of `public`.
+    """
     connection.set_schema_to_public()
     Client.objects.all().delete()
     Client.objects.bulk_create(Client(schema_name=f"bench{n}", name="bench") for n in range(count))
@@ -32,9 +35,9 @@ def tenants(count: int) -> None:
 
 @cache
 def _scheduler() -> Any:
-    """With what it has in its tables read, as after its first tick."""
+    """Return a scheduler that has read its tables, as after the first tick."""
     app = Celery("bench", broker="memory://")
-    app.conf.result_expires = None  # or each tenant would be found to have its clean-up task
+    app.conf.result_expires = None  # otherwise every tenant would seem to have a clean-up task
     scheduler = TenantAwareDatabaseScheduler(app=app, lazy=True)
     connection.set_schema_to_public()
     scheduler.setup_schedule()
@@ -43,7 +46,7 @@ def _scheduler() -> Any:
 
 
 def idle_tick(times: int) -> float:
-    """Seconds a tick that finds nothing due."""
+    """Return the seconds of a tick that finds nothing due."""
     scheduler = _scheduler()
     began = time.perf_counter()
     for _ in range(times):

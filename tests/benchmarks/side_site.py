@@ -1,4 +1,4 @@
-"""Settings of the site that is measured over HTTP: ours, with one bare view more, and nobody is slowed down."""
+"""Settings of the site that is measured over HTTP: ours without rate limits, and with one minimal view added."""
 
 from hotelagent.settings import base, development
 

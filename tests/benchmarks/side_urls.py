@@ -1,4 +1,4 @@
-"""A hotel's host with the peer of `POST /api/v1/locks/`: a view that knows who asks and inserts one row."""
+"""URLs of a hotel's host, with a view to compare `POST /api/v1/locks/` with: it authenticates and inserts a row."""
 
 import uuid
 from typing import cast

@@ -22,7 +22,7 @@ END_OF_MESSAGE = b"\r\n.\r\n"
 
 
 class Options(NamedTuple):
-    """How the server behaves: the messages it keeps, seconds of delay per reply, and whether it offers pipelining."""
+    """Options of the server: how many messages it keeps, the seconds before each reply, and pipelining."""
 
     keep: int
     delay: float
@@ -30,7 +30,7 @@ class Options(NamedTuple):
 
 
 class Sink:
-    """A running server, as the benchmark sees it."""
+    """The benchmark's access to the running server process."""
 
     def __init__(self, port: int, counter: Counter, kept: Path) -> None:
         self.port = port
@@ -89,7 +89,7 @@ async def _listen(port: int, counter: Counter, kept: Path, options: Options) -> 
 
 
 class _Session(asyncio.Protocol):
-    """The parts of RFC 5321 that a correct client needs."""
+    """An SMTP session that implements only the parts of RFC 5321 that a correct client needs."""
 
     transport: asyncio.Transport
 
@@ -106,7 +106,7 @@ class _Session(asyncio.Protocol):
         self.transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
-        """Reply to all commands that arrived together with one write, as servers do (RFC 2920, 3.2)."""
+        """Reply in one write to all commands that arrived together, as mail servers do (RFC 2920, 3.2)."""
         self.buffer += data
         self._process_buffer()
         if self.replies:

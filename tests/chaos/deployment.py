@@ -38,7 +38,7 @@ class Result:
 
 
 class Deployment:
-    """PostgreSQL, Valkey and PgBouncer; after `start`, also two workers and two beats."""
+    """A running PostgreSQL, Valkey and PgBouncer. `start` adds two workers and two beats."""
 
     def __init__(self, mail_server: ChaosMailServer) -> None:
         self.mail_server = mail_server
@@ -158,11 +158,11 @@ class Deployment:
         server.wait_until_ready(self.servers.children[index])
 
     def disconnect_after_message(self) -> None:
-        """Let the mail server accept two messages and disconnect without confirming them."""
+        """Let the mail server accept the next two messages and disconnect without confirming them."""
         self.mail_server.disconnects += 2
 
     def hang(self) -> None:
-        """Let the mail server confirm one message too late."""
+        """Let the mail server confirm one message after the client has given up."""
         self.mail_server.hangs += 1
 
     def make_mail_server_unavailable(self) -> None:

@@ -1,4 +1,4 @@
-"""The hotels of the chaos test and their reminders, which are all due at once: two for each reservation."""
+"""The hotels of the chaos test. Each reservation has two reminders, and all reminders are due at once."""
 
 from datetime import timedelta
 
@@ -33,7 +33,10 @@ def create_hotels(hotels: int, reminders: int) -> None:
 
 
 def _create_reminders(hotel: Hotel, number: int, count: int) -> None:
-    """Create reservations that were booked too late for both rules, which send late reminders immediately."""
+    """Create reservations that were booked too late for both rules.
+
+    The rules send late reminders immediately, so all reminders are due now.
+    """
     now = timezone.now()
     with hotel_context(hotel), transaction.atomic():
         Rule.objects.update(late_policy=LateBookingPolicy.SEND_NOW)

@@ -1,4 +1,4 @@
-"""A mail server that fails in the ways of real ones, and records which messages it accepted and confirmed."""
+"""A mail server that fails as real ones do, and records which messages it accepted and confirmed."""
 
 import asyncio
 import contextlib
@@ -18,11 +18,11 @@ from tests.servers import listening
 
 @dataclass
 class ChaosMailServer:
-    """Messages are counted by Message-ID: `accepted`, and `confirmed` if the server sent its final reply.
+    """`accepted` and `confirmed` (final reply sent) count the messages by Message-ID.
 
-    disconnects: for so many messages, disconnect after the message without a reply.
-    hangs: for so many messages, reply after the client has given up.
-    unavailable: for so many MAIL commands, reply 421 and disconnect.
+    disconnects: the number of next messages after which it disconnects without a reply.
+    hangs: the number of next messages to which it replies after the client has given up.
+    unavailable: the number of next MAIL commands to which it replies 421 and disconnects.
     """
 
     port: int = 0

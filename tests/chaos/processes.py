@@ -3,8 +3,8 @@
 `python -m tests.chaos.processes` loads Django once and forks a child for each command. It reads one command per line
 as JSON, and writes one number per command:
 
-    ["worker", pool], ["beat", lease, renewal]    starts a process; the number is its process id and process group
-    ["create_hotels", hotels, reminders]          waits for the process; the number is its exit status
+    ["worker", pool], ["beat", lease, renewal]    starts a process and writes its process id
+    ["create_hotels", hotels, reminders]          waits for the process and writes its exit status
 
 When its input ends, it kills the processes that it has started.
 """

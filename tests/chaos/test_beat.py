@@ -1,6 +1,6 @@
-"""Leader election of two beats that run as processes.
+"""Tests of the leader election of two Celery beats in separate processes.
 
-`make chaos` uses the lease of a deployment, `make test` a shorter one.
+`make chaos` uses the lease duration of a deployment, and `make test` a shorter one.
 """
 
 import os
@@ -46,7 +46,7 @@ def test_second_beat_takes_over_within_thirty_seconds_after_the_leader_is_killed
 
 
 def wait_until(condition: Callable[[], object]) -> float:
-    """Return the seconds until the condition is true."""
+    """Wait until the condition is true, and return how many seconds that took."""
     started = time.monotonic()
     while not condition():
         assert time.monotonic() - started < 60

@@ -1,8 +1,9 @@
-"""Every reminder is sent once while parts of the deployment are killed.
+"""Tests that every reminder is sent once while parts of the deployment are killed.
 
-`make chaos` runs the long form: 10,000 reminders of 50 hotels. The statuses in the database are compared with the
-records of the mail server. No message is accepted twice, and no reminder is lost. A message whose confirmation was
-not stored is `unknown`: at most one for each message that a killed worker was sending.
+`make chaos` runs the long form: 10,000 reminders of 50 hotels. The statuses in the database are compared with
+the records of the mail server. No message is accepted twice, and no reminder is lost. If the confirmation of
+a message was not stored, its reminder has the status `unknown`. At most as many are unknown as killed workers
+were sending.
 """
 
 import os

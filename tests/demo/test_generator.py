@@ -1,4 +1,4 @@
-"""Tests of the generated bookings: determinism, and the shapes that hotels know."""
+"""Tests that generated bookings are deterministic and have the statistical patterns of real hotels."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ TODAY = date(2030, 6, 12)
 
 @pytest.fixture(scope="module")
 def resort() -> list[Booking]:
-    """A year of the resort hotel."""
+    """The generated bookings of one year in the resort hotel."""
     return list(generate_bookings(RESORT, first_arrival=date(2030, 1, 1), last_arrival=date(2030, 12, 31)))
 
 

@@ -1,4 +1,4 @@
-"""A hotel with a few rooms, and nights counted from its own today."""
+"""Fixtures of the tests of holds: a hotel with a few rooms, and nights relative to today's date at the hotel."""
 
 import datetime
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def today(in_hotel: Hotel) -> datetime.date:
 
 @pytest.fixture
 def nights(today: datetime.date) -> SomeNights:
-    """`nights(3, 2)`: two nights, the first three days from today."""
+    """Return a function that makes nights: `nights(3, 2)` is two nights, the first three days from today."""
 
     def some(start: int = 0, count: int = 1) -> Nights:
         check_in = today + datetime.timedelta(days=start)
@@ -41,14 +41,17 @@ def nights(today: datetime.date) -> SomeNights:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """Another system's end of a webhook."""
+    """A running HTTP server that receives webhooks."""
     with serving(Receiver()) as listening:
         yield listening
 
 
 @pytest.fixture(autouse=True)
 def _refusals_go_with_the_test(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refusal's event is written apart, to outlive a rollback: it would outlive the test's too."""
+    """Record the events of refusals in the test's transaction, so that they are rolled back with it.
+
+    Normally such an event has its own transaction, so that it survives the rollback of the request.
+    """
     marker = request.node.get_closest_marker("django_db")
     if marker is not None and not marker.kwargs.get("transaction"):
         monkeypatch.setattr(acquisition, "record_in_own_transaction", record)

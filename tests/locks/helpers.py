@@ -1,4 +1,4 @@
-"""Helpers that move holds in time, because the clock is the database's, and that do the work of the workers."""
+"""Helpers that change the times of holds, because tests can't set the database clock, and that act as workers."""
 
 import datetime
 from uuid import UUID
@@ -13,7 +13,7 @@ from locks.webhooks.delivery import deliver
 
 
 def expire(*ids: UUID) -> None:
-    """Let these holds have expired a second ago."""
+    """Change the holds so that they expired a second ago."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE locks_allocation SET expires_at = clock_timestamp() - interval '1 second' WHERE id = ANY(%s)",

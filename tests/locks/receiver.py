@@ -1,4 +1,4 @@
-"""A receiver of webhooks: an HTTP server on the loopback interface that records requests and can misbehave."""
+"""A receiver of webhooks: an HTTP server on the loopback interface that records requests and can fail on demand."""
 
 import base64
 import hashlib

@@ -1,7 +1,7 @@
 """Two years of bookings in the order in which they were made, and a plain model of the hotel's rooms.
 
-The model uses nothing of hotelagent: a room is a set of nights, and a refusal is right if each room of the type has one
-of the nights taken.
+The model does not use hotelagent's code. In it, a room is a set of occupied nights. A refusal is correct if
+every room of the type is occupied on at least one of the wanted nights.
 """
 
 from collections import Counter, defaultdict

@@ -1,4 +1,4 @@
-"""Holding a room."""
+"""Tests of acquiring holds."""
 
 import dataclasses
 import datetime

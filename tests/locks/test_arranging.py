@@ -1,4 +1,4 @@
-"""A hotel's own system says which stays come, move and end; the rooms follow, thousands at a time."""
+"""Tests of stays that the hotel's own system adds, moves and ends, thousands at a time."""
 
 import datetime
 import random
@@ -29,7 +29,7 @@ Place = Callable[..., UUID]
 
 @pytest.fixture
 def place(rooms: list[int], nights: SomeNights) -> Place:
-    """place(0, 3, 2): a stay in the first room, two nights, three days from today."""
+    """Return a function that adds a stay: place(0, 3, 2) is two nights in the first room, three days from today."""
 
     def one(room: int, start: int, count: int = 1) -> UUID:
         wanted = nights(start, count)

@@ -1,4 +1,4 @@
-"""The clock that counts is the database's."""
+"""Tests that holds use the database clock and not the clock of the Python process."""
 
 import datetime
 import time
@@ -22,7 +22,7 @@ HOUR = 3600
 
 @pytest.fixture(params=[HOUR, -HOUR], ids=["an hour fast", "an hour slow"])
 def wrong_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that Python code asks for the time is wrong by an hour."""
+    """Set every clock that Python code reads wrong by the offset of the parameter."""
     offset: int = request.param
     seconds: Callable[[], float] = time.time
     nanoseconds: Callable[[], int] = time.time_ns

@@ -1,4 +1,4 @@
-"""What the front desk does, and what a hold's end leaves behind."""
+"""Tests of the actions of the front desk, and of what is stored about holds that have ended."""
 
 import uuid
 

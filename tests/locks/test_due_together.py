@@ -1,4 +1,4 @@
-"""Holds of many hotels lapse in one message, and what is wrong with one hotel is no other's."""
+"""Tests that one task message expires holds of many hotels, and that a broken hotel does not affect the others."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The hotels whose items were sent by themselves."""
+    """The list of the hotels whose items were sent in a separate message."""
     sent: list[str] = []
     for task in (expire_holds, publish_expiring_holds, process_waiting_list):
         monkeypatch.setattr(task, "apply_async", lambda args, headers: sent.append(headers["hotel"]))
@@ -40,7 +40,7 @@ def lapsed(hotel: Hotel, nights: SomeNights) -> UUID:
 
 
 def handle(kind: str, *batches: tuple[Hotel, UUID]) -> None:
-    """As a worker runs the message."""
+    """Run the task `handle_due` as a worker does."""
     task: Any = tasks.handle_due
     task.push_request(id=str(uuid4()), delivery_info={"redelivered": False}, headers={})
     try:
@@ -57,7 +57,7 @@ def status(hotel: Hotel, hold: UUID) -> str:
 
 @contextmanager
 def broken(hotel: Hotel) -> Iterator[None]:
-    """Its stays can't be read: what a hotel looks like whose migration went wrong."""
+    """Make the stays of the hotel unreadable until the end of the block, as a failed migration would."""
     with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as owner:
         owner.execute(f'ALTER TABLE "{hotel.schema}".locks_allocation RENAME TO gone')
         try:
@@ -92,5 +92,5 @@ def test_a_hotel_that_fails_touches_no_other(
     assert status(hotel, first) == "held"
     with platform_context():
         waiting = set(DueItem.objects.filter(kind=kind).values_list("item_id", flat=True))
-    assert waiting <= {first}  # the other's is dealt with
+    assert waiting <= {first}  # the other hotel's items were processed
     assert (status(other_hotel, second) == "expired") == (kind == "hold")

@@ -1,4 +1,4 @@
-"""A hold that expires while its owner is at it: made to happen by who keeps its row meanwhile."""
+"""Tests of holds that expire while their owner uses them. Another transaction locks the row until then."""
 
 import threading
 import time
@@ -37,14 +37,14 @@ def other_session(hotel: Hotel) -> Iterator["psycopg.Connection[Any]"]:
 
 
 def meanwhile(hotel: Hotel, act: Callable[[], Hold]) -> "Future[Hold]":
-    """Do it on another connection, and return when it waits for a lock."""
+    """Call the function on another connection, and return as soon as that connection waits for a lock."""
     outcome: Future[Hold] = Future()
 
     def run() -> None:
         try:
             with hotel_context(hotel):
                 outcome.set_result(act())
-        except BaseException as error:  # noqa: BLE001 - told to the test
+        except BaseException as error:  # noqa: BLE001 - passed on to the test
             outcome.set_exception(error)
         finally:
             connection.close()
@@ -55,14 +55,14 @@ def meanwhile(hotel: Hotel, act: Callable[[], Hold]) -> "Future[Hold]":
 
 
 def until(question: str, hotel: Hotel, *params: object) -> None:
-    """Ask the database until it says yes; the test's time limit ends it."""
+    """Repeat the query until it returns true, or until the time limit of the test ends it."""
     with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as asking:
         asking.execute(f'SET search_path TO "{hotel.tenant.schema}"')
         while asking.execute(question, params).fetchone() != (True,):
             time.sleep(0.01)
 
 
-# In this database: who waits for a row waits for a transaction, which belongs to none.
+# Sessions of this database that wait for a lock. `pg_locks` names no database for row locks.
 WAITS = (
     "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) "
     "WHERE NOT granted AND datname = current_database())"
@@ -79,7 +79,7 @@ def test_who_waits_for_the_row_is_judged_by_the_time_when_they_have_it(
         other.execute("SELECT FROM locks_allocation WHERE id = %s FOR UPDATE", (hold.id,))
         waiting = meanwhile(in_hotel, act(what, hold))
         until(LAPSED, in_hotel, hold.id)
-        other.rollback()  # whoever had it did nothing to it
+        other.rollback()  # the other transaction changed nothing
     with pytest.raises(HoldExpired):
         waiting.result(30)
     assert Allocation.objects.get(id=hold.id).status == "held"
@@ -92,7 +92,7 @@ def test_a_hold_that_is_being_expired_is_expired_for_its_owner(
     expire(hold.id)
     with transaction.atomic():
         assert services.expire_holds(ids=[hold.id]) == [hold.id]
-        # It was live when its owner asked: the row that is seen until this ends says so.
+        # Until this transaction ends, the request of the owner sees the status `held`.
         waiting = meanwhile(in_hotel, act(what, hold))
     with pytest.raises(HoldExpired):
         waiting.result(30)

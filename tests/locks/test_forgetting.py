@@ -1,4 +1,4 @@
-"""What came to nothing is forgotten after a week; what became a stay is not."""
+"""Tests that holds that did not become stays are deleted after a week, and that stays are kept."""
 
 import datetime
 from uuid import UUID
@@ -26,7 +26,10 @@ DAY = datetime.timedelta(days=1)
 
 
 def age(stay: UUID, days: float) -> UUID:
-    """Let a stay have been made so many days ago: its key says when."""
+    """Give the stay an id that was created this many days ago, and return it.
+
+    The id contains the time of creation.
+    """
     now = datetime.datetime.now(datetime.UTC)
     key = UUID(int=_first_id_at(now - days * DAY).int + (uuid7().int & 0xFFFF_FFFF))
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The whole life of holds, in any order, against a model of a few lines."""
+"""Property tests of holds: random sequences of actions are compared with a small model."""
 
 import datetime
 from collections.abc import Callable
@@ -44,7 +44,7 @@ ROOM_NUMBERS = st.integers(0, ROOMS - 1)
 
 @dataclass
 class Expected:
-    """What the model thinks of one hold."""
+    """The state that the model expects of one hold."""
 
     room: int
     first: int
@@ -63,7 +63,7 @@ class Expected:
         return self.room == room and self.first < last and first < self.last
 
     def ended(self) -> type[DomainError] | None:
-        """Why its owner can't go on with it."""
+        """Return the error that the owner receives when using the hold, or None if it can be used."""
         if self.status is AllocationStatus.HELD:
             return HoldExpired if self.lapsed else None
         return {
@@ -100,7 +100,7 @@ class Life(RuleBasedStateMachine):
         )
 
     def refused_or_done(self, error: type[DomainError] | None, act: Callable[[], object]) -> bool:
-        """Do it, in a savepoint as a request would; the model says which error it ends in, if any."""
+        """Call `act` in a savepoint, check that it raises `error` if given, and return whether it succeeded."""
         refusal: type[DomainError] | None = None
         try:
             with transaction.atomic():
@@ -196,7 +196,10 @@ class Life(RuleBasedStateMachine):
 
     @rule(hold=consumes(holds), room=ROOM_NUMBERS, wish=NIGHT_RANGES)
     def move(self, hold: Hold | None, room: int, wish: tuple[int, int]) -> None:
-        """By staff; its owner has the old fencing token from then on, so the hold is not used again."""
+        """Move the hold as staff do.
+
+        The owner's fencing token is outdated then, so the test does not use the hold again.
+        """
         if hold is None:
             return
         expected, first, last = self.expected[hold], wish[0], wish[0] + wish[1]

@@ -1,4 +1,4 @@
-"""How many rooms are held, in all hotels: one query when Prometheus asks."""
+"""Tests of the metric of held rooms in all hotels, which takes one query when Prometheus reads it."""
 
 import re
 

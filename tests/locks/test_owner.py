@@ -1,4 +1,4 @@
-"""What the owner of a hold does with it, and what nobody else can."""
+"""Tests of the actions that only the owner of a hold can perform."""
 
 import uuid
 
@@ -99,7 +99,7 @@ def test_the_member_of_staff_who_made_a_hold_needs_no_token(rooms: list[int], ni
         hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     with actor_context(Actor(kind="user", id="2", label="Ben")), pytest.raises(InvalidHoldToken):
         services.extend_hold(hold.id, token=None)
-    # A key that happens to have the same id is not that person.
+    # An API key with the same id as the person is a different owner.
     with actor_context(Actor(kind="key", id="1", label="Ana")), pytest.raises(InvalidHoldToken):
         services.extend_hold(hold.id, token=None)
     with actor_context(ana):

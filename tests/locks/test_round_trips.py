@@ -1,4 +1,4 @@
-"""What a hold costs: each statement is a round trip, so they are counted."""
+"""Tests of the number of SQL statements of a hold, because each is a round trip to the database."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def statements(act: Callable[[], object]) -> list[str]:
-    """What goes to the database, one round trip each: BEGIN, which travels with the next, would be listed too."""
+    """Return the statements that are sent to the database.
+
+    Each is a round trip, except BEGIN, which is sent with the next.
+    """
     with CaptureQueriesContext(connection) as queries:
         act()
     return [query["sql"].split("(")[0].strip() for query in queries]

@@ -46,7 +46,7 @@ def status_of(entry: WaitingListEntry) -> str:
 
 @pytest.fixture
 def all_held(rooms: list[int], nights: SomeNights) -> list[Hold]:
-    """A hold of each room for three nights from tomorrow on."""
+    """Holds on all rooms, each for three nights from tomorrow."""
     return [services.acquire_hold(rooms=[room], nights=nights(1, 3)) for room in rooms]
 
 

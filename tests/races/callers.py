@@ -1,4 +1,4 @@
-"""One caller: in each round it wants some nights of the round's window, as everybody else does."""
+"""A caller, which tries in each round to hold some nights of the same window as all other callers."""
 
 import datetime
 import os
@@ -19,7 +19,7 @@ from tenants.models import Hotel
 from tests.races import original
 from tests.races.crowd import Granted, Plan
 
-#: Nights of a round's window, and the most that one caller wants of them: so few that most wishes overlap.
+#: Nights in a round's window, and the maximum that a caller requests: so few that most requests overlap.
 WINDOW = 4
 LONGEST = 3
 
@@ -31,7 +31,7 @@ def run(
 ) -> None:
     name = f"{process}-{number}"
     killer = process < plan.doomed and number == 0
-    chance = random.Random(name)  # noqa: S311 - a wish need not be secret
+    chance = random.Random(name)  # noqa: S311 - not a secret
     with platform_context():
         hotel = Hotel.objects.get(slug="alpha")
     actor = Actor(kind="key", id=name, label="caller")
@@ -43,7 +43,7 @@ def run(
                 start.wait(timeout=60)
                 held = take(room, nights)
                 if killer and window == plan.rounds // 2:
-                    # The others of this process are asking now, and this one may hold what nobody knows of.
+                    # Other threads are sending requests now, and this caller may have a hold that no file lists.
                     os.kill(os.getpid(), signal.SIGKILL)
                 if held is not None:
                     say(Granted(room, nights.check_in.isoformat(), nights.check_out.isoformat(), held))
@@ -53,7 +53,7 @@ def run(
 
 def wish(plan: Plan, window: int, chance: random.Random) -> tuple[int, Nights]:
     first = datetime.date.fromisoformat(plan.first_night)
-    # Windows overlap their neighbours, so that a round also meets what the last one left.
+    # Windows of consecutive rounds overlap, so that a round also meets the holds of the previous one.
     start = window * (WINDOW - 1) + chance.randrange(WINDOW)
     check_in = first + datetime.timedelta(days=start)
     nights = Nights(check_in, check_in + datetime.timedelta(days=chance.randint(1, LONGEST)))

@@ -1,8 +1,8 @@
-"""Callers who all want the same rooms at the same moment, in processes of their own, some of which are killed.
+"""Callers in several processes that request the same rooms at the same time. Some processes are killed.
 
-`python -m tests.races.crowd PLAN`, with a Plan as JSON. Each process writes to a file of its own in the plan's
-folder: a line for each room that a caller was given, as soon as it was, then "done". What the callers believe
-is then compared with what the database says.
+Run as `python -m tests.races.crowd PLAN`, where PLAN is a `Plan` as JSON. Each process writes a separate file
+in the plan's folder: a line as soon as a caller receives a room, and "done" at the end. The test compares
+these lines with the database.
 """
 
 import json
@@ -19,7 +19,7 @@ import django
 class Plan:
     """`algorithm`: "ours" or "original" (tests.races.original). Each round is one window of a few nights.
 
-    The first `doomed` processes are killed half way, while their callers are at work.
+    The first `doomed` processes are killed half way through, while their callers are running.
     """
 
     algorithm: str
@@ -46,7 +46,7 @@ class Granted:
 def main() -> None:
     plan = Plan(**json.loads(sys.argv[1]))
     django.setup()
-    # Forked before anything connects: starting Django once is most of what this costs.
+    # Fork before any connection is opened. Starting Django takes most of the time, so it is started once.
     children = [_forked(plan, process) for process in range(plan.processes)]
     for child in children:
         os.waitpid(child, 0)

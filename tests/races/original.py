@@ -1,7 +1,7 @@
-"""How the system that we take over from held rooms: look at all keys, compare dates, then set.
+"""The algorithm of the replaced system for holding rooms: read all keys, compare the dates, then set a key.
 
-Between the look and the set somebody else may set a key for other dates that overlap: NX only keeps the same
-dates from being set twice.
+Between the read and the set, another caller can set a key for overlapping dates. SET NX only prevents two
+keys with exactly the same dates.
 """
 
 import uuid

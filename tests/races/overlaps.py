@@ -1,11 +1,11 @@
-"""What is looked for: two at once in one room. Said twice, without a word of the code that is judged."""
+"""Two checks for double bookings, in SQL and in Python. Neither uses the code under test."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 
 from tests.races.crowd import Granted
 
-#: Comparing dates, where the constraint compares ranges.
+#: Compares dates, whereas the exclusion constraint compares ranges.
 OVERLAPS = """
 SELECT count(*)
 FROM locks_allocation one JOIN locks_allocation other ON one.room_id = other.room_id AND one.id < other.id
@@ -16,7 +16,7 @@ WHERE one.status IN ('held', 'confirmed', 'closed')
 
 
 def among(granted: Iterable[Granted]) -> int:
-    """How many pairs of what the callers were given are in one room on one night."""
+    """Return how many pairs of granted holds have the same room on the same night."""
     rooms: dict[int, list[Granted]] = defaultdict(list)
     for one in granted:
         rooms[one.room].append(one)

@@ -1,4 +1,7 @@
-"""32 callers, few rooms, ranges that overlap, through a pooler, while processes of theirs are killed."""
+"""Races of 32 callers for overlapping nights in few rooms, through PgBouncer.
+
+Some of their processes are killed.
+"""
 
 import json
 import os
@@ -21,7 +24,7 @@ from tests.races import overlaps
 from tests.races.crowd import Granted, Plan
 from tests.servers import PgBouncer, find_pgbouncer, skip_or_fail_in_ci
 
-#: `make chaos` asks for many more.
+#: `make chaos` runs many more rounds.
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "25"))
 PATIENCE = 200 + 4 * ROUNDS  # seconds
 
@@ -34,12 +37,15 @@ class Crowd:
     process: "subprocess.Popen[bytes]"
 
     def lines(self, process: int) -> list[str]:
-        """What this process of it has written; a line that the kill cut short is none."""
+        """Return the complete lines that this process has written.
+
+        A line that was cut off by the kill is left out.
+        """
         file = self.plan.file(process)
         return file.read_text().split("\n")[:-1] if file.exists() else []
 
     def finish(self) -> list[Granted]:
-        """All that anybody was given, once all that live are done."""
+        """Wait until all surviving processes have ended, and return all rooms that callers received."""
         assert self.process.wait(timeout=PATIENCE) == 0
         written = [line for process in range(self.plan.processes) for line in self.lines(process)]
         return [Granted(**json.loads(line)) for line in written if line.startswith("{")]
@@ -78,7 +84,10 @@ def plan(in_hotel: Hotel, tmp_path: Path) -> Plan:
 
 @pytest.fixture
 def pooler(db: None, settings: Any) -> Iterator[PgBouncer]:
-    """One of this test's own: while it lives it keeps the database open, which is to be made anew afterwards."""
+    """A PgBouncer for this test only.
+
+    Its open connections would prevent the database from being recreated afterwards.
+    """
     if find_pgbouncer() is None:
         skip_or_fail_in_ci("pgbouncer")
     with PgBouncer(settings.DATABASE_URL, pool_size=3) as bouncer:
@@ -96,7 +105,7 @@ def test_no_two_callers_ever_get_the_same_night(plan: Plan, pooler: PgBouncer) -
     assert overlaps.among(granted) == 0
     held = {str(key) for key in Allocation.objects.filter(status="held").values_list("id", flat=True)}
     assert {given.id for given in granted} <= held
-    # They were in each other's way: far fewer got a room than asked for one.
+    # The callers competed: far fewer received a room than requested one.
     assert plan.rounds < len(held) < plan.processes * plan.callers * plan.rounds / 2
 
 

@@ -1,7 +1,7 @@
 """Tests of the nightly import: reservations, rooms and reminders follow what has changed in the file.
 
-The expected result of two files is computed from the rows alone. Of hotelagent only the offsets of the default reminder
-rules are used.
+The expected result of two files is computed from the rows alone. The only values taken from hotelagent are
+the offsets of the default reminder rules.
 """
 
 import threading
@@ -63,7 +63,7 @@ def with_new_dates(row: Row) -> Row:
 
 
 def with_other_status(row: Row) -> Row:
-    """Cancel the booking, or undo the cancellation."""
+    """Return the booking cancelled, or with its cancellation undone."""
     if row["status"] == "Canceled":
         return as_exported_on(row | {"status": "Check-Out", "status_date": row["check_out"]}, TODAY)
     return row | {"status": "Canceled", "status_date": min(row["check_in"], TODAY)}
@@ -85,7 +85,10 @@ CHANGES: list[Callable[[Row], Row]] = [with_new_dates, with_other_status, with_o
 
 
 def expected_values(row: Row) -> tuple[Any, ...]:
-    """The values to be stored. None where the row has no value, which leaves the stored one."""
+    """Return the values that the import must store.
+
+    None means that the row has no value and the stored one is kept.
+    """
     return (
         STATUSES[row["status"]], row["check_in"], row["check_out"], row["reserved_room_type"], row["adults"],
         row["guest_name"] or None, row["guest_email"] or None, row["language"] or None, row["status_date"] or None,
@@ -93,7 +96,7 @@ def expected_values(row: Row) -> tuple[Any, ...]:
 
 
 def stored_values(row: Row, reservation: Reservation) -> tuple[Any, ...]:
-    """The stored values in the same order, without those for which the row has no value."""
+    """Return the stored values in the order of `expected_values`, with None where the row has no value."""
     guest = [getattr(reservation, name) if row[name] else None for name in NO_GUEST]
     return (
         reservation.status, f"{reservation.arrival}", f"{reservation.departure}", reservation.room_type,
@@ -102,7 +105,7 @@ def stored_values(row: Row, reservation: Reservation) -> tuple[Any, ...]:
 
 
 def expected_reminders(row: Row) -> set[int]:
-    """Offsets in days of the reminders that wait to be sent.
+    """Return the offsets in days of the reminders that must be waiting to be sent.
 
     The reminder of a week before is skipped if its day has passed. The reminder of the day before is sent late until
     the day of arrival ends.
@@ -181,7 +184,7 @@ def test_second_import_applies_the_changes_of_the_file_and_nothing_else(
     third = run(file)
     assert (third["created"], third["updated"], third["unchanged"]) == (0, 0, len(rows))
     assert_stored(after)
-    # The first file undoes the changes. It leaves the reservations that it does not have.
+    # Importing the first file again undoes the changes. Reservations that are not in it are kept.
     run(write_rows(tmp_path / "half.csv", half))
     assert_stored([*half, *(row for row in after if row["booking_id"] not in before)])
 

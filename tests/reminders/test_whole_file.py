@@ -1,9 +1,9 @@
 """Tests of two years of bookings with a simulated clock, from the first booking to the last arrival.
 
-The expected reminders are computed from the rows alone, by a model that uses nothing of hotelagent. Bookings are stored
-as by a nightly import, and cancelled one by one. The due reminders go to the sender, which claims, decides, renders and
-passes each message to Django's in-memory mail backend. The test takes a few days of one hotel; `make replay` takes all
-bookings of both.
+The expected reminders are computed from the rows alone, by a model that does not use hotelagent's code.
+Bookings are stored as by a nightly import, and cancelled one by one. The due reminders go to the sender,
+which claims, decides, renders and passes each message to Django's in-memory mail backend. The test takes a
+few days of one hotel; `make replay` takes all bookings of both.
 """
 
 import os
@@ -27,7 +27,7 @@ from tenants.models import DueItem, Hotel
 from tests import bookings
 from tests.bookings import Row
 
-#: Every message is committed: two years of changes in one transaction would keep all dead rows.
+#: Commit after every message, because one transaction of two years of changes would keep all dead rows.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(7200)]
 LISBON = ZoneInfo("Europe/Lisbon")
 ONE_DAY = timedelta(days=1)
@@ -45,7 +45,7 @@ def valid_rows(hotel: str) -> list[Row]:
 
 
 def expected_reminders(rows: list[Row]) -> set[SentReminder]:
-    """A reminder is sent if the booking is known on the morning and is not cancelled by then."""
+    """Return the reminders that must be sent: the booking is known, and not cancelled, on the morning of sending."""
     reminders = set()
     for row in rows:
         for days in (7, 1):
@@ -57,7 +57,7 @@ def expected_reminders(rows: list[Row]) -> set[SentReminder]:
 
 
 class Simulation:
-    """The days of one hotel."""
+    """A simulation of one hotel, day by day."""
 
     def __init__(self, rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch = monkeypatch

@@ -1,1 +1,1 @@
-"""A project that uses django-tenants with our apps and tables, for comparisons."""
+"""A project to compare hotelagent with: it uses django-tenants with our apps and tables."""

@@ -1,4 +1,4 @@
-"""The settings of a project with django-post-office only."""
+"""The settings of a project whose only app is django-post-office."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""A router with our placement for django-tenants' connection, so that both sides have the same tables."""
+"""A database router for django-tenants that places tables as ours does, so that both sides have the same tables."""
 
 from typing import Any
 

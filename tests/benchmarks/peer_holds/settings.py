@@ -1,4 +1,4 @@
-"""The settings of a project with these holds only."""
+"""The settings of a project whose only app is `peer_holds`."""
 
 import os
 from typing import Any

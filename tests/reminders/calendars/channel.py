@@ -1,4 +1,4 @@
-"""A channel for tests: an HTTP server on loopback that publishes a calendar or misbehaves."""
+"""A booking channel for tests: an HTTP server on the loopback interface that publishes a calendar or fails."""
 
 from tests.web import QuietHandler, ScriptedServer
 
@@ -38,9 +38,10 @@ class _Handler(QuietHandler):
 
 
 class Channel(ScriptedServer):
-    """The server. Each of `responses` is a status, `hang`, `drip`, `short`, `endless`, or the target of a redirect.
+    """The HTTP server of the channel.
 
-    200 sends the calendar, or 304 if the client has this version.
+    Each item of `responses` is a status, `hang`, `drip`, `short`, `endless`, or the target of a redirect. For
+    200 it sends the calendar, or 304 if the client already has this version.
     """
 
     def __init__(self, content: bytes) -> None:

@@ -56,7 +56,7 @@ def linked(channel: Channel, room: Room) -> LinkedCalendar:
 
 
 def sync(linked_calendar: LinkedCalendar) -> LinkedCalendar:
-    """Sync the calendar as the due tick does."""
+    """Synchronize the linked calendar in the way that the worker does when it is due."""
     calendar_services.sync_due_calendar(linked_calendar.id)
     linked_calendar.refresh_from_db()
     return linked_calendar
@@ -131,8 +131,8 @@ def test_booking_missing_twice_is_cancelled_and_reinstated_if_it_reappears(
 
     publish(STAY, OTHER, PAST)
     assert booked() == {"1418fb94e984-1", "other", "past"}
-    assert publish(OTHER)["removed"] == 0  # missing once
-    assert publish(STAY, OTHER)["removed"] == 0  # it was incomplete
+    assert publish(OTHER)["removed"] == 0  # the stay is missing for the first time
+    assert publish(STAY, OTHER)["removed"] == 0  # the previous calendar was incomplete
     assert publish(OTHER)["removed"] == 0
     assert publish()["removed"] == 0  # an empty calendar is ignored
     publish(OTHER)
@@ -186,7 +186,7 @@ def test_closures_are_ignored_if_import_closures_is_off(channel: Channel, room: 
 
 
 def test_due_sync_does_not_keep_a_restored_hotel_suspended(linked: LinkedCalendar, hotel: Hotel) -> None:
-    """Other items that are due in a backup keep the restored hotel suspended."""
+    """A restored hotel stays suspended only while other items of the backup, not syncs, are due."""
     assert due_at() <= datetime.now(UTC)
     assert not find_overdue_items(hotel).exists()
 

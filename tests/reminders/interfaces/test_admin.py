@@ -26,7 +26,7 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def booked(book: Book) -> Reservation:
-    """Return a reservation that arrives in nine days. The session of the browser needs the real clock."""
+    """Return a reservation that arrives in nine days by the real clock, because browser sessions depend on it."""
     arrival = timezone.now().date() + timedelta(days=9)
     return book("R1", f"{arrival}", f"{arrival + timedelta(days=2)}")
 

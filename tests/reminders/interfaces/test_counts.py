@@ -1,4 +1,4 @@
-"""Tests of the numbers of reminders: Prometheus metrics, and the chart and the card in the admin."""
+"""Tests of the counts of reminders in Prometheus metrics, and in the chart and the card of the admin."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ Book = Callable[..., Reservation]
 
 @contextmanager
 def count_increase(name: str, **labels: str) -> Iterator[list[float]]:
-    """Return a list that contains the increase of the metric after the block."""
+    """Yield an empty list. After the block, it contains the amount by which the metric has increased."""
     increase: list[float] = []
     before = REGISTRY.get_sample_value(name, labels) or 0
     yield increase
@@ -122,7 +122,7 @@ MORNING = datetime(2030, 5, 8, 20, tzinfo=UTC)  # 10:00 on 9 May in Kiritimati, 
 
 @pytest.fixture
 def kiritimati(hotel: Hotel, clock: Clock) -> Iterator[None]:
-    """Create nine reminders for 9 May in Kiritimati, and two for the days around it, each an hour from midnight."""
+    """Create nine reminders on 9 May in Kiritimati, and one each an hour before and an hour after that day."""
     clock("2030-05-08 20:00")
     hotel.time_zone = "Pacific/Kiritimati"
     begins, ends = MORNING - timedelta(hours=10), MORNING + timedelta(hours=14)

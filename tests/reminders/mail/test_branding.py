@@ -1,4 +1,4 @@
-"""The colour and the logo of a hotel: validation, the admin page, and their use in e-mails and pages."""
+"""Tests of a hotel's colour and logo: validation, the admin page, and their use in e-mails and pages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def png(width: int, height: int) -> bytes:
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """The segments before the image data, with an unusual fill byte and a table."""
+    """Return the segments of a JPEG file before the image data, with an unusual fill byte and a table."""
     jfif = b"\xff\xe0" + struct.pack(">H", 16) + b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
     table = b"\xff\xc4" + struct.pack(">H", 4) + b"\0\0"
     frame = b"\xff\xc2" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\0"

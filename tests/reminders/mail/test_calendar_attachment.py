@@ -1,4 +1,4 @@
-"""The calendar attachment of an e-mail, as a calendar program reads it."""
+"""Tests of the calendar attachment of e-mails, read as a calendar program reads it."""
 
 import uuid
 from datetime import UTC, date, datetime

@@ -1,4 +1,4 @@
-"""Building and rendering of messages."""
+"""Tests of the building and rendering of messages."""
 
 import dataclasses
 import uuid

@@ -1,4 +1,4 @@
-"""Unusual names of guests and templates of staff: a correct message, or an error that explains what to do.
+"""Tests of unusual guest names and templates: the message is correct, or an error explains what to do.
 
 The messages are parsed as the mail server received them.
 """
@@ -30,7 +30,10 @@ def send(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., EmailMessa
     """send(guest_name="x"): book, send, and return the message that the server received, or None."""
 
     def send(stored: dict[str, Any] | None = None, **fields: Any) -> EmailMessage | None:
-        """`stored` is written directly to the table, without validation."""
+        """Book, send and return the message.
+
+        `stored` is written directly to the table, without validation.
+        """
         clock("2030-05-09 12:00")
         reservation = book("R1", "2030-05-10", "2030-05-12", **fields)
         if stored:

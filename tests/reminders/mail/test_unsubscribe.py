@@ -1,4 +1,4 @@
-"""The unsubscribe links in messages and the page behind them."""
+"""Tests of the unsubscribe links in messages and of the page that they open."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_post_twice_suppresses_the_address_and_records_one_event(
 def test_one_click_post_of_an_email_client_needs_no_cookies_and_no_redirect(
     send_to: Callable[..., str], guest: Client
 ) -> None:
-    """RFC 8058, 3.2: a POST request from another site, without cookies. The response is not a redirect."""
+    """RFC 8058, 3.2 requires that the POST request works without cookies and that the response is not a redirect."""
     path = send_to("R1")
     response = guest.post(
         path, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded"

@@ -28,7 +28,7 @@ def welcome(in_hotel: Hotel) -> Rule:
 
 
 def statuses() -> dict[str, str]:
-    """Return the status of the reminder of each reservation, after the requested replans."""
+    """Run the requested replans, and return the status of the reminder of each reservation."""
     requested = DueItem.objects.filter(kind="replan_reservation").values_list("item_id", flat=True)
     tasks.replan_reservations([str(id_) for id_ in requested])
     assert not requested.all().exists()
@@ -92,7 +92,10 @@ def test_guest_filter_is_checked_again_before_sending(
 
 @pytest.fixture
 def three_rules(in_hotel: Hotel, clock: Clock) -> None:
-    """Create three rules for the same time, one day before arrival, in the order C, A, B. Each has a cap of one."""
+    """Create the rules C, A and B, in this order.
+
+    All are due one day before arrival, with a daily cap of one.
+    """
     clock("2030-05-01 12:00")
     Rule.objects.update(is_active=False)
     rule = Rule.objects.get(offset_days=1)
@@ -152,7 +155,10 @@ def test_send_now_above_the_daily_cap_raises_an_error(book: Book, clock: Clock, 
 def test_daily_cap_ignores_reminders_that_are_skipped_themselves(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
-    """B allows two e-mails. A is skipped because of C, so C and B are sent, in any order of processing."""
+    """Rule B allows two e-mails a day.
+
+    A is skipped because of C, so C and B are sent in any processing order.
+    """
     Rule.objects.filter(name="B").update(guest_cap=2)
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
     assert send_all(clock) == {"A R1": "guest_cap", "B R1": "sent", "C R1": "sent"}

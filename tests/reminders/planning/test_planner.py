@@ -21,7 +21,10 @@ Book = Callable[..., Reservation]
 
 
 def reminders_by_key() -> dict[tuple[str, int], tuple[str, str]]:
-    """Return the status and the planned time by arrival and offset in days."""
+    """Return the status and planned time of each reminder.
+
+    The keys are the arrival and the offset in days.
+    """
     return {
         (f"{r.arrival}", r.rule.offset_days): (r.status, f"{r.planned_for:%Y-%m-%d %H:%M}")
         for r in Reminder.objects.select_related("rule")

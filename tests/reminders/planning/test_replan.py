@@ -71,7 +71,10 @@ def test_changed_rule_whose_time_has_passed_follows_its_late_booking_policy(
 
 
 def test_replan_keeps_a_reminder_that_is_due(book: Book, week: Rule) -> None:
-    """The time of its rule has passed, but staff or the late booking policy have scheduled it for now."""
+    """The rule's time has passed.
+
+    The reminder is due because staff or the late booking policy scheduled it.
+    """
     book("R1", "2030-05-05", "2030-05-07")
     Reminder.objects.update(
         status="scheduled", skip_reason="", planned_for=datetime(2030, 5, 1, 12, tzinfo=UTC)
@@ -147,7 +150,7 @@ def test_replan_removes_only_the_requests_that_it_was_given(book: Book, week: Ru
 def test_reservation_stored_during_a_rule_change_is_planned_by_a_second_replan(
     week: Rule, book: Book, in_hotel: Hotel
 ) -> None:
-    """The transaction plans with the previous rules and commits after the first replan."""
+    """The booking's transaction plans with the previous rules and commits after the first replan has run."""
     has_planned, may_commit = threading.Event(), threading.Event()
 
     def import_reservation() -> None:

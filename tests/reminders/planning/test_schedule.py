@@ -1,4 +1,4 @@
-"""Tests of the time rules, with changes to and from daylight saving time and extreme time zones."""
+"""Tests of when reminders are due, with daylight saving time changes and extreme time zones."""
 
 from datetime import UTC, date, datetime, time
 from typing import Any

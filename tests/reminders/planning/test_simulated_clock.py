@@ -1,4 +1,4 @@
-"""Tests of bookings over SMTP with a simulated clock: each reminder is sent once, on its morning."""
+"""Tests with a simulated clock that each reminder of the bookings is sent once, on the right morning."""
 
 from collections import defaultdict
 from datetime import date, datetime, time, timedelta
@@ -21,7 +21,7 @@ FIRST, LAST = date(2016, 3, 26), date(2016, 3, 28)
 
 
 def expected_reminders(rows: list[Row]) -> set[tuple[str, int, str]]:
-    """Return booking number, days before arrival and date of sending, computed from the rows alone."""
+    """Return the booking number, days before arrival and sending date of each reminder, computed from the rows."""
     reminders = set()
     for row in rows:
         for days in (7, 1):

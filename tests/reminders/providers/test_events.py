@@ -1,4 +1,4 @@
-"""Events of each provider of EMAIL_URL, and their effects on the reminder, its address and the next reminder."""
+"""Tests of the events of each mail provider, and their effects on the reminder, its address and the next one."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _secrets(settings: Any) -> None:
 
 @pytest.fixture
 def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
-    """The first of two reminders of a stay, which was sent. The second is due six days later."""
+    """A sent reminder, the first of two for a stay. The second one is due six days later."""
     clock("2030-05-03 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     send_scheduled()
@@ -145,7 +145,7 @@ def test_event_changes_the_reminder_the_suppression_list_and_the_next_reminder(
 def test_event_without_the_secret_is_rejected(
     sent: Reminder, hotel: Hotel, provider: str, secret: str
 ) -> None:
-    # Amazon posts first without the secret, and asks for the way in which to give it.
+    # Amazon first posts without the secret. The response asks for HTTP authentication, and Amazon repeats the request.
     refused = 401 if provider == "amazon_ses" and not secret else 400
     assert post_event(provider, payload_of(provider, "hard", metadata(sent, hotel)), secret=secret) == refused
     sent.refresh_from_db()

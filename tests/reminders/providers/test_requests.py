@@ -1,4 +1,4 @@
-"""Requests to each provider of EMAIL_URL, and the metadata by which its later events are assigned to a reminder."""
+"""Tests of the requests to each mail provider, and of the metadata that links its later events to a reminder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ DELIVERED = {
 
 
 class Provider(ThreadingHTTPServer):
-    """Accepts a message as all providers do, or responds with `status`. `requests` holds path, headers and body."""
+    """A server that accepts messages as all providers do, or responds with `status`.
+
+    `requests` holds the path, headers and body of each request.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Request)

@@ -1,4 +1,4 @@
-"""The webhook of mail providers: authentication, bounces, deliveries, and events that are ignored."""
+"""Tests of the webhook of mail providers: authentication, bounces, deliveries, and ignored events."""
 
 from __future__ import annotations
 
@@ -52,7 +52,10 @@ def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
 
 @pytest.fixture(params=["postmark", "mailgun", "brevo"])
 def bounced(request: pytest.FixtureRequest, sent: Reminder, hotel: Hotel) -> Callable[[], int]:
-    """Report, from each provider, that the address does not exist."""
+    """Return a function that posts a provider's event for an address that does not exist.
+
+    Runs for every provider.
+    """
     payload = SHAPES[request.param](metadata(sent, hotel))
     return lambda: post_event(request.param, payload)
 
@@ -115,7 +118,10 @@ def test_delivery_settles_only_an_unknown_reminder(
 def test_bounce_before_the_message_is_stored_as_sent_is_not_overwritten(
     book: Book, clock: Clock, hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Providers report within milliseconds, and a message is stored as sent when the next transmission starts."""
+    """Providers report bounces within milliseconds.
+
+    A message is stored as sent only when the next one starts.
+    """
     clock("2030-05-09 12:00")
     for number in ("R1", "R2"):
         book(number, "2030-05-10", "2030-05-12")

@@ -1,4 +1,4 @@
-"""Errors of reminders, which are stored without a language and shown in the language of the user."""
+"""Tests that errors of reminders are stored without a language and shown in the language of the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache of rules, templates and branding in a worker: no e-mail is sent with outdated settings."""
+"""Tests that a worker sends no e-mail with outdated rules, templates or branding from its cache."""
 
 import uuid
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The services that send, cancel and settle single reminders, and the errors that they return immediately."""
+"""Tests of the services that send, cancel and settle single reminders, and of the errors that they raise."""
 
 import subprocess
 import sys
@@ -109,7 +109,7 @@ def test_send_now_of_a_failed_reminder_without_an_open_failure_schedules_it(remi
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: no code of ours handles it."""
+    """An exception that simulates SIGKILL: none of our code handles it."""
 
 
 def kill(*_args: object, **_kwargs: object) -> None:
@@ -145,7 +145,7 @@ def test_retry_whose_worker_is_killed_is_completed_after_the_claim_has_expired(
 
 
 def test_retry_handler_is_registered_when_django_has_started() -> None:
-    """In a separate process, because the tests import the module of the handler."""
+    """Uses a separate process, because this process has already imported the module of the handler."""
     program = (
         "import django; django.setup(); from dlq.registry import find_retry_handler; "
         f"assert find_retry_handler({FAILURE_NAME!r})"

@@ -1,4 +1,4 @@
-"""Sending of due reminders to a real SMTP server that rejects, hangs and disconnects: once each, or with a reason."""
+"""Tests with an SMTP server that rejects, hangs or disconnects: a due reminder is sent once or stores a reason."""
 
 import uuid
 from collections.abc import Callable
@@ -28,7 +28,7 @@ DAY_BEFORE_ARRIVAL = "2030-05-09 09:00"  # 10:00 in Lisbon
 
 @pytest.fixture
 def reminder(book: Book, clock: Clock) -> Reminder:
-    """A reminder that is due: the one for the day before arrival."""
+    """A reminder that is due now. Its rule sends it on the day before arrival."""
     clock("2030-05-01 12:00")
     reservation = book("R1", "2030-05-10", "2030-05-12")
     clock(DAY_BEFORE_ARRIVAL)
@@ -126,7 +126,7 @@ def test_send_due_after_the_reservation_was_cancelled_sends_nothing(
 def test_send_due_when_the_reservation_is_cancelled_after_the_claim_sends_nothing(
     reminder: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The statement that starts the transmission compares the version of the reservation."""
+    """The SQL statement that starts a transmission checks that the reservation's version has not changed."""
     build_message = message_builder.build_message
 
     def cancel_and_build(reminder: Reminder, **arguments: Any) -> Any:
@@ -251,7 +251,7 @@ def test_send_due_when_the_server_does_not_reply_in_time_is_unknown(
 
 
 class Killed(BaseException):
-    """Stands for SIGKILL: no code of ours handles it."""
+    """An exception that simulates SIGKILL: none of our code handles it."""
 
 
 def kill(*_args: object, **_kwargs: object) -> None:

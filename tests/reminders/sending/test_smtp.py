@@ -1,4 +1,4 @@
-"""The SMTP transport against a scripted server: what is certain about a message after each reply or disconnect."""
+"""Tests of the SMTP transport: the known outcome of a message after each scripted reply or disconnect."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def server(request: pytest.FixtureRequest, settings: Any) -> Iterator[ScriptedSe
 
 
 class Sender:
-    """Sends a message and counts the calls of `before_data`."""
+    """A helper that sends a message and counts the calls of `before_data`."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport, self.started = transport, 0
@@ -187,7 +187,7 @@ def test_send_when_before_data_raises_transmits_nothing(server: ScriptedServer, 
 def test_send_calls_before_data_when_no_byte_of_the_message_was_sent(
     server: ScriptedServer, send: Sender
 ) -> None:
-    """The worker commits the start of the transmission in this call. Only then may the message leave."""
+    """In this call the worker commits that the transmission starts, which must precede the message itself."""
     received: list[bytes] = []
     send(before_data=lambda: received.extend(server.received))
     assert b"DATA\r\n" in received[-1].upper()

@@ -1,4 +1,4 @@
-"""The state machine of sending: every status and every event, through the code that applies the event."""
+"""Tests of the states of a reminder: every event is applied in every status."""
 
 from collections.abc import Callable
 from contextlib import suppress
