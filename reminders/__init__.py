@@ -1,1 +1,1 @@
-"""Reservations, and the e-mails to guests around their stay."""
+"""Reservations, and the e-mails that guests receive before, during and after their stay."""

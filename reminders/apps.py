@@ -18,7 +18,7 @@ class RemindersConfig(AppConfig):
         due.register(kind=due_kinds.REMINDER, task="reminders.tasks.send_due", combine_hotels=True)
         due.register(kind=due_kinds.REPLAN_ALL, task="reminders.tasks.replan_all")
         due.register(kind=due_kinds.REPLAN_RESERVATION, task="reminders.tasks.replan_reservations")
-        # A calendar takes at most 20 seconds, so five stay below the time limit of a task.
+        # The import of a calendar takes at most 20 seconds, so five fit into the time limit of a task.
         due.register(
             kind=due_kinds.CALENDAR, task="reminders.tasks.sync_calendars", batch_size=5, recurring=True
         )

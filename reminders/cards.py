@@ -66,7 +66,7 @@ def guests_arriving_today(_request: HttpRequest) -> Panel | None:
 
 
 def daily_chart() -> dict[str, Any]:
-    """Return the bars of `chart.html`. Their heights are percentages of the day with the most reminders."""
+    """Return the bars of `chart.html`. The height of a bar is a percentage of the highest daily count."""
     days = selectors.daily_counts()
     most = max((day.planned for day in days), default=0) or 1
     bars = [

@@ -1,4 +1,4 @@
-"""System checks of the e-mail settings. Each finds a mistake that would prevent or damage reminders."""
+"""System checks of the e-mail settings. Each finds a mistake that would prevent reminders or make them incorrect."""
 
 from email.utils import parseaddr
 from typing import Any

@@ -92,7 +92,10 @@ class MailRejected(DomainError):
 
 
 class MailDeferred(DomainError):
-    """The mail server could not be reached or refused temporarily. The message was not sent."""
+    """The mail server could not be reached, or it refused the message temporarily.
+
+    The message was not sent.
+    """
 
     code = "mail-deferred"
     status = 503

@@ -1,4 +1,4 @@
-"""The audit events of reservations and reminders. They contain no names and addresses of guests."""
+"""The audit events of reservations and reminders. They contain neither names nor addresses of guests."""
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -8,7 +8,7 @@ from reminders.models import FIRST_RULES, Reminder, SkipReason, SuppressionReaso
 
 _SKIP_REASONS = {reason.value: reason.label for reason in SkipReason}
 _SUPPRESSION_REASONS = {reason.value: reason.label for reason in SuppressionReason}
-#: Events of e-mail providers that report that a message was not delivered.
+#: The e-mail providers' event types that mean that a message was not delivered.
 UNDELIVERED_REASONS = {
     "bounced": gettext_noop("the receiving server returned the message"),
     "rejected": gettext_noop("the provider did not send the message"),
@@ -139,5 +139,5 @@ CALENDAR_UNLINKED = register(
 
 
 def reminder_fields(reminder: Reminder) -> dict[str, str]:
-    """Return the event fields that identify a reminder for staff, who don't know our ids."""
+    """Return the event fields by which staff recognize a reminder. They don't know its database id."""
     return {"number": reminder.reservation.external_id, "rule": reminder.rule.name}

@@ -21,14 +21,14 @@ from tenants.context import current_hotel
 _ONE_YEAR = 365 * 24 * 3600  # seconds
 
 
-# Without a CSRF token: e-mail clients send the POST request themselves (RFC 8058), and the link is signed.
+# No CSRF token is required: e-mail clients send this POST request (RFC 8058), and the link is signed.
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """Show the unsubscribe page, and suppress the address of the recipient on POST.
 
-    GET changes nothing, because programs that scan e-mails open the links in them.
+    A GET request changes nothing, because virus scanners open the links in e-mails.
     """
     hotel = current_hotel()
     reminder_id = unsubscribe_links.reminder_id_of(token, hotel=hotel)
@@ -56,7 +56,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 @cache_control(public=True, max_age=_ONE_YEAR, immutable=True)
 def logo(request: HttpRequest, digest: str, extension: str) -> HttpResponse:  # noqa: ARG001 - the type is stored
-    """Return the logo. The digest in its URL changes with the logo, so clients may cache it without expiry."""
+    """Return the logo. The URL contains a digest of the logo, so clients may cache the response forever."""
     branding = EmailBranding.objects.filter(logo_digest=digest).first()
     if branding is None:
         raise Http404
@@ -64,7 +64,7 @@ def logo(request: HttpRequest, digest: str, extension: str) -> HttpResponse:  # 
 
 
 def _masked(address: str) -> str:
-    """Return enough of the address for its owner, and too little for someone the e-mail was forwarded to."""
+    """Return only the first character and the domain of the address, because the e-mail may have been forwarded."""
     name, _at, host = address.rpartition("@")
     return f"{name[:1]}…@{host}"
 

@@ -1,7 +1,8 @@
 """Conversions between UTC and the local time of a hotel.
 
-A local time that daylight saving time skips is moved forward by the length of the gap. A local time that occurs twice
-is the first occurrence. `zoneinfo` with `fold=0` and RFC 5545, section 3.3.5 do the same.
+A local time that is skipped when daylight saving time begins is moved forward by the length of the gap. A local time
+that occurs twice means its first occurrence. Both rules are those of RFC 5545, section 3.3.5, and of `zoneinfo` with
+`fold=0`.
 """
 
 from datetime import UTC, date, datetime, time
@@ -21,5 +22,5 @@ def local_to_utc(day: date, at: time, *, zone: ZoneInfo) -> datetime:
 
 
 def local_date(at: datetime, *, zone: ZoneInfo) -> date:
-    """Return the date in `zone` at this time."""
+    """Return the local date in `zone` at the given moment."""
     return at.astimezone(zone).date()

@@ -1,4 +1,4 @@
-"""The Prometheus metrics of reminders. No label names a hotel or a guest, because their number is not limited."""
+"""The Prometheus metrics of reminders. Labels never name a hotel or a guest, because each would add a time series."""
 
 from hotelagent.core.metrics import counter, histogram
 

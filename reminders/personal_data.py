@@ -1,6 +1,6 @@
-"""Declaration of the personal data of guests, which a masked copy of a hotel does not contain.
+"""Declaration of the personal data of guests.
 
-The same address gets the same mask in all tables.
+A masked copy of a hotel contains masks instead. The same address gets the same mask in all tables.
 """
 
 from tenants.personal_data import (
@@ -29,9 +29,9 @@ declare_columns(
     kept=("status", "skip_reason"),
 )
 declare_columns("reminders_suppression", masked={"email": mask_email}, kept=("reason",))
-# The texts and the branding of the hotel, which are not personal data.
+# These tables contain the hotel's texts and branding, which are not personal data.
 declare_columns("reminders_rule", kept=("name", "anchor", "late_policy", "room_types", "sources", "guests"))
 declare_columns("reminders_template", kept=("language", "subject", "html", "text"))
 declare_columns("reminders_emailbranding", kept=("colour", "logo", "logo_type", "logo_digest"))
-# A linked calendar would import bookings of real guests into the copy.
+# Excluded, because a linked calendar would import bookings of real guests into the masked copy.
 omit_rows("reminders_linkedcalendar")

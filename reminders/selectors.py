@@ -57,7 +57,7 @@ def timeline(*, reservation_id: uuid.UUID) -> list[TimelineEntry]:
 
 @dataclass(frozen=True, slots=True)
 class DailyCounts:
-    """Numbers of reminders that were planned for one local date. Skipped and cancelled ones are not counted."""
+    """The numbers of reminders planned for one local date. Skipped and cancelled reminders are not counted."""
 
     day: date
     planned: int
@@ -91,7 +91,7 @@ def daily_counts() -> list[DailyCounts]:
 
 @dataclass(frozen=True, slots=True)
 class StatusSummary:
-    """Numbers of reminders by status. `late` ones are scheduled and were planned for more than five minutes ago."""
+    """The numbers of reminders by status. `late` are scheduled reminders that are over five minutes late."""
 
     due_today: int
     sent_today: int

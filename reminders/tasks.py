@@ -14,7 +14,7 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="reminders.tasks.send_due")
 def send_due(ids: list[str]) -> None:
-    """Send the reminders that are due: see `batch.send_due`. Handles due items of the kind `reminder`."""
+    """Send the due reminders (see `batch.send_due`). This task handles due items of the kind `reminder`."""
     batch.send_due([uuid.UUID(id_) for id_ in ids], transport=smtp.thread_transport())
 
 
@@ -26,7 +26,7 @@ def replan_reservations(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_all")
 def replan_all(ids: list[str]) -> None:
-    """Plan all reminders of the hotel once, for all pending requests."""
+    """Plan all reminders of the hotel again. One run fulfils all pending requests."""
     replan.replan_all()
     due.cancel(kind=due_kinds.REPLAN_ALL, ids=[uuid.UUID(id_) for id_ in ids])
 
@@ -35,7 +35,8 @@ def replan_all(ids: list[str]) -> None:
 def sync_calendars(ids: list[str]) -> None:
     """Import the linked calendars that are due, one after the other.
 
-    Raises the error of an unavailable broker after all imports, so that this task is recorded as the failure instead.
+    If the message broker is unavailable, the error is raised after all imports, so that this task is recorded as the
+    failure.
     """
     failing = [id_ for id_ in ids if not calendar_services.sync_due_calendar(uuid.UUID(id_))]
     for id_ in failing:

@@ -54,7 +54,7 @@ class EmailBrandingForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(EmailBranding, site=hotel_site)
 class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
-    """The page of the only branding of the hotel. It takes the place of the list."""
+    """The admin page of the e-mail branding. A hotel has one branding, so there is no list page."""
 
     icon = "palette"
     menu_order = 35
@@ -64,7 +64,7 @@ class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
     @display(description=_("preview"))
     def preview(self, _branding: EmailBranding) -> SafeString | str:
-        """Return the last saved version of one of the hotel's e-mails."""
+        """Return a preview of one of the hotel's e-mails with the branding that was saved last."""
         template = rendering.select_template(Template.objects.all(), languages=[current_hotel().language])
         if template is None:
             return "-"

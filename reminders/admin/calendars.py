@@ -42,7 +42,7 @@ class LinkCalendarForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(LinkedCalendar, site=hotel_site)
 class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
-    """Linked calendars can be added and deleted. They can't be changed, because a new URL is another calendar."""
+    """Linked calendars can be added and deleted. They can't be changed: a new URL must be added as a new calendar."""
 
     icon = "calendar_add_on"
     menu_order = 5
@@ -76,7 +76,10 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
         return [] if obj is None else self.fields_on_change_page
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow the action of the list, and make the page of one calendar read-only."""
+        """Return False on the page of one calendar, so that it is read-only.
+
+        On the list, allow the action.
+        """
         return obj is None and super().has_change_permission(request)
 
     @display(description=_("status"), label={"new": "info", "imported": "success", "failing": "danger"})

@@ -24,8 +24,12 @@ for error in (MailRejected, MailDeferred, InvalidTemplate):
 
 @subject_finder(FAILURE_NAME)
 def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
-    """Return the reminder of each failure, with a link to the reservation, where the address can be corrected."""
-    if current_tenant().id is None:  # failures of the platform come from other systems and have no reminder
+    """Return the reminder of each failure and a link to its reservation.
+
+    Staff can correct the address there.
+    """
+    # Failures of the platform (outside of hotels) come from other systems and have no reminder.
+    if current_tenant().id is None:
         return {}
     reminder_ids = {failure.id: _parse_uuid(failure.payload.get("reminder")) for failure in failures}
     reminders = Reminder.objects.select_related("rule", "reservation").in_bulk(
@@ -39,7 +43,10 @@ def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
 
 
 def _parse_uuid(value: object) -> UUID | None:
-    """Return the UUID, or None if the value is not one: other systems may post failures with any payload."""
+    """Return the value as a UUID, or None if it is not valid.
+
+    Other systems may post failures with any payload.
+    """
     try:
         return UUID(str(value))
     except ValueError:

@@ -25,7 +25,7 @@ def render_preview_frame(template: Template) -> SafeString | str:
 
     If the template is not valid, return the error message.
     """
-    # URLs are relative, because the content security policy of the admin blocks other hosts, even the hotel's domain.
+    # URLs are relative, because the content security policy blocks other hosts, even the hotel's own domain.
     branding = branding_context(current_hotel(), base_url="")
     try:
         rendered = rendering.render_preview(template, branding=branding, unsubscribe_url="#")
@@ -36,6 +36,6 @@ def render_preview_frame(template: Template) -> SafeString | str:
         'class="w-full rounded border border-base-200 dark:border-base-700" '
         'style="height:36rem;max-width:40rem;background:#fff"></iframe>',
         rendered.subject,
-        escape(rendered.html),  # the whole document is the value of an attribute
+        escape(rendered.html),  # the whole e-mail document is escaped as the value of the `srcdoc` attribute
         _("preview"),
     )

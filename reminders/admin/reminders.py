@@ -38,7 +38,7 @@ _NEEDS_ATTENTION = (ReminderStatus.UNKNOWN, ReminderStatus.FAILED)
 _PENDING = (ReminderStatus.SENDING, ReminderStatus.SCHEDULED)
 
 _SEND_NOW = ("send_now", _("Send now"))
-#: The buttons on the page of a reminder by status: the name of the action and the label.
+#: The buttons on the page of a reminder, by its status. Each is the name of an action and a label.
 _BUTTONS = {
     ReminderStatus.SCHEDULED: (_SEND_NOW, ("cancel", _("Cancel reminder"))),
     ReminderStatus.SKIPPED: (_SEND_NOW,),
@@ -55,7 +55,7 @@ def _join_numbers(numbers: list[str]) -> str:
 
 
 def _call(service: Callable[..., object], reminder_id: uuid.UUID) -> str:
-    """Call the service. Return the detail of its error, or an empty string."""
+    """Call the service function. Return its error message, or an empty string if it succeeds."""
     try:
         service(reminder_id=reminder_id)
     except DomainError as error:
@@ -85,7 +85,7 @@ class ReminderAdmin(ReadOnlyModelAdmin):
               "recipient", "attempts", "transmission_started_at", "error"]  # fmt: skip
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """Order by: those that need attention, pending ones with the earliest first, and the rest, latest first."""
+        """Order by urgency: reminders that need attention, pending ones (earliest first), others (latest first)."""
         group = Case(When(status__in=_NEEDS_ATTENTION, then=0), When(status__in=_PENDING, then=1), default=2)
         earliest = Case(When(status__in=_PENDING, then=F("planned_for")))
         return [group, earliest, "-planned_for", "-id"]

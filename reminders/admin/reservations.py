@@ -29,7 +29,7 @@ COLOURS = {
     ReservationStatus.NO_SHOW: "warning",
     ReservationStatus.CHECKED_OUT: "success",
 }
-#: The fields that the front desk may edit. All others come from the property management system.
+#: The fields that the front desk may edit. All other fields come from the property management system.
 _GUEST_FIELDS = ("guest_name", "guest_email", "guest_phone", "language")
 
 
@@ -127,7 +127,7 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
 @register_guest_source
 def guests_of_stays(stays: Collection[UUID]) -> Mapping[UUID, Guest]:
-    """Return the guests of these stays for the room board. Without a name, the reservation's number is displayed."""
+    """Return the guest of each stay for the room board. If the name is unknown, return the reservation number."""
     rows = Reservation.objects.filter(stay__in=stays).values_list(
         "stay_id", "guest_name", "external_id", "pk"
     )

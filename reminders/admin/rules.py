@@ -19,10 +19,10 @@ from reminders.admin.templates import TemplateForm
 from reminders.models import FIRST_RULES, Reservation, Rule, Template
 from reminders.planning.replan import schedule_full_replan
 
-#: The limits of the check constraints, so that errors appear at the field.
+#: The same limits as in the check constraints, so that an error is displayed next to its field.
 _MIN_VALUES = {"window_hours": 1, "guest_cap": 1}
 _MAX_VALUES = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
-#: List fields of a rule, and the column of reservations that each is compared with.
+#: The list fields of a rule, each with the reservation column that its values are compared with.
 _LIST_FIELDS = {"room_types": "room_type", "sources": "source"}
 _MAX_EXAMPLES = 20
 
@@ -62,7 +62,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def clean_name(self) -> str:
-        """Return the stored name if the user has not changed the translated one."""
+        """Return the stored (untranslated) name, unless the user has changed the displayed translation."""
         name: str = self.cleaned_data["name"]
         return name if "name" in self.changed_data else self.instance.name
 
@@ -125,7 +125,7 @@ class RuleAdmin(HotelModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show errors of the templates as messages, because their tab may not be the open one."""
+        """Show template errors as messages, because the tab with the templates may not be open."""
         for inline in context["inline_admin_formsets"]:
             for error in inline.formset.non_form_errors():
                 self.message_user(request, error, messages.ERROR)
@@ -138,5 +138,5 @@ class RuleAdmin(HotelModelAdmin):
         self.message_user(request, _("Scheduled reminders will be planned again shortly."))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Forbid deletion, so that sent reminders keep their rule. A rule can be deactivated instead."""
+        """Forbid deletion, because sent reminders refer to their rule. A rule can be deactivated instead."""
         return False

@@ -1,4 +1,4 @@
-"""Admin pages of templates, and the form that the pages of rules share."""
+"""Admin pages of templates. The admin pages of rules use the same template form."""
 
 from typing import Any
 

@@ -28,7 +28,7 @@ _TOKEN_DESCRIPTION = f"An API key of this hotel whose only scope is `{SCOPE}`."
 class QueryTokenAuthentication(ApiKeyAuthentication):
     """Authentication by an API key in the query string (`?token=ha_...`), because calendar apps can't send headers.
 
-    URLs are shared and logged, so keys with further scopes are rejected here.
+    URLs are shared and logged, so keys that allow more than reading this feed are rejected.
     """
 
     def authenticate(self, request: Request) -> tuple[ApiClient, ApiKey] | None:
@@ -55,7 +55,7 @@ class QueryTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyp
 
 
 class CalendarRenderer(BaseRenderer):
-    """A renderer of iCalendar bytes. Problems are rendered as JSON."""
+    """A renderer that returns iCalendar bytes unchanged. Error responses are rendered as JSON."""
 
     media_type = "text/calendar"
     format = "ics"

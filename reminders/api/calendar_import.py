@@ -66,7 +66,7 @@ class CalendarReportSerializer(StrictSerializer):
 
 
 class ImportCalendarView(IdempotentMixin, HotelAPIView):
-    """The import of an iCalendar file of a channel manager."""
+    """The endpoint that imports an iCalendar file of a channel manager."""
 
     required_scopes = {"POST": "reservations:write"}
     parser_classes = [JSONParser, CalendarParser]

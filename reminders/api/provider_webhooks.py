@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 def tracking_webhook(request: HttpRequest, provider: str) -> HttpResponse:
     """Call Anymail's view for the provider, which checks the secret.
 
-    Respond with 404 if there is no secret, because anyone could report events then, and for providers that are not
-    configured.
+    Respond with 404 if the provider is not configured or has no secret. Without a secret, anyone could report
+    events.
     """
     is_configured = any(setting.startswith(f"{provider.upper()}_") for setting in settings.ANYMAIL)
     if not (is_configured and settings.ANYMAIL["WEBHOOK_SECRET"]):
@@ -47,7 +47,7 @@ def tracking_webhook(request: HttpRequest, provider: str) -> HttpResponse:
 def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) -> None:
     """Process the event in the context of the hotel. Events of unknown hotels are ignored.
 
-    Raises database errors only, so that the provider sends the event again.
+    Only database errors are raised: the provider then sends the event again.
     """
     metadata = event_mapping.metadata(event)
     hotel_id, reminder_id = (_uuid_or_none(metadata.get(name)) for name in ("hotel", "reminder"))
@@ -56,7 +56,7 @@ def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) ->
         logger.info("provider_event_ignored", extra={"provider": esp_name, "kind": event.event_type})
         return
     caller = current_actor()
-    # The provider has authenticated with the secret, like a client with an API key.
+    # The provider has authenticated itself with the secret, as API clients do with an API key.
     actor = Actor(kind="key", id="", label=esp_name, ip=caller.ip, request_id=caller.request_id)
     with hotel_context(hotel), actor_context(actor):
         process_event(reminder_id=reminder_id, event=event)

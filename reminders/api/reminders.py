@@ -29,7 +29,8 @@ class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]
     planned_until = django_filters.IsoDateTimeFilter(
         field_name="planned_for", lookup_expr="lt", help_text=f"Planned before this time. {_TIME_ZONE}"
     )
-    # These compare ids only. A model choice filter would reject the id of a missing reservation as an invalid choice.
+    # These filters compare ids only. A model choice filter would respond with an error if the reservation does
+    # not exist.
     rule = django_filters.UUIDFilter(field_name="rule_id")
     reservation = django_filters.UUIDFilter(field_name="reservation_id")
 

@@ -75,7 +75,7 @@ class ReservationViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.Retrieve
 
 
 def _response_with_etag(reservation: Reservation, status_code: int = status.HTTP_200_OK) -> Response:
-    """Return the reservation with the `ETag` that clients send in `If-Match` (RFC 9110, section 13.1.1)."""
+    """Return a response with the reservation and its `ETag`. Clients send the `ETag` back in `If-Match` (RFC 9110)."""
     body: Any = ReservationSerializer(reservation).data
     return Response(body, status=status_code, headers={"ETag": f'"{reservation.version}"'})
 

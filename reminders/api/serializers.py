@@ -48,7 +48,7 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
     ]
 )
 class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservation]):
-    """The complete booking. Fields that are omitted are reset to their default."""
+    """The complete booking in a PUT request. Omitted fields are reset to their default."""
 
     class Meta:
         model = Reservation

@@ -8,7 +8,7 @@ from reminders.models import EmailBranding
 from tenants.context import Tenant
 from tenants.host_routing import public_url
 
-#: Pixels. The largest size at which a logo is displayed. The image may have more pixels for sharp screens.
+#: The largest size in pixels at which a logo is displayed. The image may have more pixels for sharp screens.
 LOGO_HEIGHT = 48
 LOGO_WIDTH = 240
 
@@ -21,7 +21,7 @@ _WHITE = "#ffffff"
 class BrandingContext:
     """The branding of one hotel as the templates use it. Created once per batch.
 
-    `base_url` is where guests reach the hotel, without a trailing slash. `logo_url` is empty without a logo.
+    `base_url` is the public URL of the hotel, without a trailing slash. `logo_url` is empty if there is no logo.
     `logo_size` is the width and height to display it at, for e-mail clients that ignore styles.
     """
 
@@ -41,8 +41,8 @@ def branding_context(
 ) -> BrandingContext:
     """Return the branding of the hotel.
 
-    Without `branding`, the row is read in the current hotel's context. Without `base_url`, links lead to the
-    hotel's public URL. `base_url=""` makes relative URLs, for pages whose content security policy allows only
+    If `branding` is None, the branding of the current hotel is read. If `base_url` is None, links lead to the
+    public URL of the hotel. `base_url=""` makes relative URLs, for pages whose content security policy allows only
     images from their own host.
     """
     branding = branding or EmailBranding.objects.defer("logo").get()

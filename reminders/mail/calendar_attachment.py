@@ -10,7 +10,7 @@ from django.conf import settings
 from reminders.models import Reservation
 from tenants.context import Tenant
 
-# The components of icalendar would take four times as long (0.17 ms per message) for the same text.
+# Building the same text with the classes of icalendar would take four times as long (0.17 ms per message).
 _CALENDAR = """\
 BEGIN:VCALENDAR\r
 VERSION:2.0\r
@@ -31,12 +31,12 @@ END:VCALENDAR\r
 
 
 def hotel_key(hotel: Tenant) -> str:
-    """Return a key of the hotel that is never used again. A slug can be, after a hotel was deleted."""
+    """Return a key of the hotel that is never reused. The slug of a deleted hotel can be reused."""
     return hotel.id.hex if hotel.id else hotel.schema
 
 
 def stay_uid(reservation_id: UUID, *, hotel: Tenant) -> str:
-    """Return the UID of a stay. E-mails and the hotel's calendar feed share it, so calendars show one event."""
+    """Return the UID of a stay. It is the same in e-mails and in the calendar feed, so calendars show one event."""
     return f"{reservation_id.hex}.{hotel_key(hotel)}@{settings.PLATFORM_HOST}"
 
 
@@ -46,7 +46,7 @@ def sequence(reservation: Reservation) -> int:
 
 
 def stay_calendar(reservation: Reservation, *, hotel_name: str, uid: str) -> str:
-    """Return a calendar with one all-day event over the nights of the stay.
+    """Return a calendar with one all-day event that covers the nights of the stay.
 
     The event is transparent, so it does not mark the guest as busy. `uid` is the `stay_uid`.
     """
@@ -62,8 +62,8 @@ def stay_calendar(reservation: Reservation, *, hotel_name: str, uid: str) -> str
 
 
 def _text_property(name: str, text: str) -> str:
-    """Return the line of a property, with the text escaped and long lines folded."""
-    # The import takes 0.1 seconds, which processes that send no messages should not pay.
+    """Return an iCalendar property as text: its value is escaped, and long lines are folded."""
+    # Importing icalendar takes 0.1 seconds, so only processes that send messages import it.
     from icalendar import vText  # noqa: PLC0415
     from icalendar.parser import Contentline, Parameters  # noqa: PLC0415
 

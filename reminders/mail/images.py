@@ -1,4 +1,4 @@
-"""Validation of logos by their content. The name and the type that a browser sends are not reliable."""
+"""Validation of logos by their content, because the file name and type that a browser sends are not reliable."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Logo:
 
 
 def read_logo(content: bytes) -> Logo:
-    """Return the PNG or JPEG image, formats that all e-mail clients display. Raises InvalidLogo."""
+    """Return the logo if it is a PNG or JPEG image, which all e-mail clients display. Raises InvalidLogo."""
     if len(content) > MAX_BYTES:
         raise InvalidLogo(_("The file is too large (limit: %(limit)d kB).") % {"limit": MAX_BYTES // 1000})
     if content.startswith(_PNG_START) and content[12:16] == b"IHDR":

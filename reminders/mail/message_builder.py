@@ -1,4 +1,4 @@
-"""Building of the message of a reminder: headers, text and HTML, and the stay as a calendar attachment."""
+"""Building of reminder messages: the headers, the text, the HTML, and the stay as a calendar attachment."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from reminders.mail.rendering import RenderedMessage, render, render_preview
 from reminders.models import Reminder, Template
 from tenants.context import Tenant
 
-#: Bytes of a message. Reminders are much smaller, and many mail servers reject larger messages.
+#: The maximum size of a message in bytes. Reminders are much smaller. Many servers reject larger messages.
 MAX_SIZE = 500_000
 
 _NO_REMINDER = uuid.UUID(int=0)
 
 
 def message_id(reminder: Reminder, *, hotel: Tenant) -> str:
-    """Return the Message-ID of the reminder. All attempts share it, so duplicates can be recognized."""
+    """Return the Message-ID of the reminder. It is the same for all attempts, so duplicates can be recognized."""
     return f"<{reminder.id.hex}.{hotel_key(hotel)}@{settings.PLATFORM_HOST}>"
 
 
@@ -61,7 +61,7 @@ def build_message(
         headers={
             "Message-ID": message_id(reminder, hotel=hotel),
             "Content-Language": rendered.language,
-            # No automatic replies, such as out-of-office messages: RFC 3834, and the header of Exchange.
+            # Prevent automatic replies such as out-of-office messages: the headers of RFC 3834 and of Exchange.
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "All",
             **unsubscribe_links.headers(unsubscribe_url),
@@ -113,6 +113,6 @@ def _message(
 
 
 def sender(hotel: Tenant) -> str:
-    """Return the From address: the name of the hotel and the address that the mail server accepts from us."""
+    """Return the From header: the name of the hotel and the platform's sender address."""
     _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     return formataddr((single_line(hotel.name), address))

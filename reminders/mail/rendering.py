@@ -1,7 +1,7 @@
 """Rendering of a template and a reservation into the subject, text and HTML of a message, in the guest's language.
 
 Staff write the templates. They get plain values and the tags and filters of `template_sandbox`, and can't load other
-templates. Values are escaped in HTML and not in text.
+templates. Values are escaped in HTML, but not in plain text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reminders.mail.branding import BrandingContext
 from reminders.mail.template_sandbox import compile_template
 from reminders.models import Reservation, Template
 
-#: The language of templates and texts that do not exist in the requested language.
+#: The language that is used if a template or text does not exist in the requested language.
 FALLBACK_LANGUAGE = "en"
 
 #: The variables that templates may use.
@@ -63,7 +63,7 @@ class RenderedMessage:
 
 
 def select_template(templates: Iterable[Template], *, languages: Iterable[str]) -> Template | None:
-    """Return the template in the first of `languages` that has one, or else in English, or else any template.
+    """Return the template in the first language that has one, otherwise in English, otherwise any template.
 
     A template in "pt" also matches the language "pt-br".
     """
@@ -124,7 +124,7 @@ def render_parts(template: Template, *, reservation: Reservation, hotel_name: st
         return part
 
     try:
-        # single_line also returns a plain string: Django marks every rendered template as safe HTML.
+        # Django marks every rendered template as safe HTML. single_line returns a plain string without this mark.
         subject = single_line(rendered(template.subject, is_html=False))[:_MAX_SUBJECT_LENGTH]
         text = rendered(template.text, is_html=False)
         body = rendered(template.html, is_html=True)
@@ -173,19 +173,19 @@ def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict
 
 
 def _unnamed_guest(language: str) -> str:
-    """Return the form of address for a guest whose name the hotel does not know."""
+    """Return the text that replaces the name of a guest whose name the hotel does not know."""
     with translation.override(catalogue_language(language)):
         return _("guest")
 
 
 @functools.lru_cache(maxsize=1024)
 def long_date(day: date, *, language: str) -> str:
-    """Return the date with the day of the week, as written in letters: "Friday, 10 May 2030"."""
+    """Return the date with the day of the week, in the style of a letter: "Friday, 10 May 2030"."""
     base_language = _base_language(language)
     with translation.override(language):
         date_text = formats.date_format(day, _DATE_FORMATS.get(base_language, "DATE_FORMAT"))
         text = f"{formats.date_format(day, 'l')}, {date_text}"
-    # Django capitalizes Portuguese days and months, which are written in lower case.
+    # Django capitalizes the Portuguese names of days and months, but they are written in lower case.
     return text.lower() if base_language == "pt" else text
 
 

@@ -1,7 +1,7 @@
 """The template engine for templates that staff write: Django's tags and a selection of filters.
 
-Processes serve many hotels, so a template must not use much memory or time. Left out are filters whose output can be
-much larger than their input: `{{ guest_name|center:"3000000000" }}` needed six gigabytes of memory, and `join`,
+A process serves many hotels, so a template must not use much memory or time. Filters whose output can be much larger
+than their input are left out: `{{ guest_name|center:"3000000000" }}` needed six gigabytes of memory, and `join`,
 `pprint` and `add` applied to their own output grow without limit.
 """
 
@@ -27,7 +27,7 @@ def add(value: object, increment: object) -> int:
 
 
 class SandboxEngine(Engine):
-    """A template engine without loaders, with the filters of this module."""
+    """A template engine that has only the filters of this module and can't load other templates."""
 
     default_builtins = ["django.template.defaulttags", "reminders.mail.template_sandbox"]
 

@@ -22,7 +22,7 @@ from reminders.mail.rendering import (
 from reminders.mail.template_sandbox import compile_template
 from reminders.models import Template
 
-#: Characters of one part of a template. Gmail cuts off messages that are longer than 102 kB.
+#: The maximum number of characters of one part of a template. Gmail cuts off messages that are longer than 102 kB.
 MAX_LENGTH = 60_000
 
 # Tags that read files or settings, or whose output depends on the time or the place, and everything that would let
@@ -69,7 +69,10 @@ def _validate_compiled(part: str, source: str, *, is_html: bool) -> None:
 
 
 def _has_nested_loops(template: CompiledTemplate) -> bool:
-    """Return whether the template has a loop in a loop: six nested loops over a long name would run for years."""
+    """Return whether the template has a loop in a loop.
+
+    Six nested loops over a long name would run for years.
+    """
     for loop in template.nodelist.get_nodes_by_type(ForNode):
         body = getattr(loop, "nodelist_loop", None)
         if isinstance(body, NodeList) and body.get_nodes_by_type(ForNode):
@@ -78,7 +81,7 @@ def _has_nested_loops(template: CompiledTemplate) -> bool:
 
 
 def used_variables(nodes: Iterable[Any]) -> set[str]:
-    """Return the names of the variables that the nodes read from the context."""
+    """Return the names of the context variables that the template nodes use."""
     names: set[str] = set()
     for node in nodes:
         if not isinstance(node, Node):

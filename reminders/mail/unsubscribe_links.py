@@ -1,7 +1,7 @@
 """The unsubscribe links of e-mails.
 
-A link contains the id of the reminder and a signature that includes the hotel. So no address appears in links and
-server logs, a link is not valid at another hotel, and nobody can create a link for somebody else's address.
+A link contains the id of the reminder and a signature that includes the hotel. Therefore links and server logs
+contain no addresses, a link is only valid at its hotel, and nobody can create a link for somebody else's address.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ PATH = "unsubscribe"
 
 
 def url(reminder_id: uuid.UUID, *, hotel: Tenant, base_url: str) -> str:
-    """Return the URL of the unsubscribe page. `base_url` is the hotel's, without a trailing slash."""
+    """Return the URL of the unsubscribe page. `base_url` is the public URL of the hotel, without a trailing slash."""
     return f"{base_url}/{PATH}/{_signer(hotel).sign(reminder_id.hex)}/"
 
 
@@ -29,7 +29,10 @@ def reminder_id_of(token: str, *, hotel: Tenant) -> uuid.UUID | None:
 
 
 def headers(unsubscribe_url: str) -> dict[str, str]:
-    """Return the headers that make e-mail clients show an unsubscribe button (RFC 8058), which sends a POST request."""
+    """Return the headers that make e-mail clients show an unsubscribe button.
+
+    The button sends a POST request (RFC 8058).
+    """
     return {
         "List-Unsubscribe": f"<{unsubscribe_url}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",

@@ -20,7 +20,7 @@ class EmailBranding(models.Model):
     logo_type = models.CharField(max_length=10, blank=True, default="", editable=False)
     logo_width = models.PositiveSmallIntegerField(default=0, editable=False)
     logo_height = models.PositiveSmallIntegerField(default=0, editable=False)
-    #: Part of the logo's URL. A new logo gets a new URL, so each URL can be cached without expiry.
+    #: The digest is part of the logo's URL. A new logo gets a new URL, so each URL can be cached forever.
     logo_digest = models.CharField(max_length=16, blank=True, default="", editable=False)
     #: A digest of the row, set by a trigger (reminders/sql/reminders_set_revision.sql).
     revision = models.UUIDField(default=uuid4, editable=False)

@@ -31,20 +31,20 @@ class LinkedCalendar(models.Model):
     )
     host = models.CharField(_("host"), max_length=253, editable=False)
     encrypted_url = models.BinaryField(editable=False)
-    #: HMAC of the URL. The unique constraint prevents that two rooms are linked to one calendar.
+    #: HMAC of the URL. The unique constraint prevents linking one calendar to two rooms.
     url_digest = models.BinaryField(max_length=32, editable=False)
-    #: Validators of the version that was imported last (RFC 9110, section 8.8).
+    #: The HTTP validators of the calendar version that was imported last (RFC 9110, section 8.8).
     etag = models.CharField(max_length=200, blank=True, default="", editable=False)
     last_modified = models.CharField(max_length=60, blank=True, default="", editable=False)
     last_attempt_at = models.DateTimeField(_("last attempt"), null=True, editable=False)
     last_success_at = models.DateTimeField(_("last import"), null=True, editable=False)
     consecutive_failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0, editable=False)
-    #: The translatable message of the last error, as JSON (`hotelagent.core.messages`). Null after a success.
+    #: The translatable error message of the last import as JSON (`hotelagent.core.messages`). Null if it succeeded.
     last_error = models.JSONField(_("last error"), null=True, editable=False)
     #: The `CalendarReport` of the last import. The `detail` of each event is a translatable message.
     last_report = models.JSONField(_("last result"), null=True, editable=False)
 
-    #: Numbers of the bookings in the calendar, and of those that were missing for the first time in the last import.
+    #: The numbers of the bookings in the calendar, and of bookings that were missing in the last import only.
     known_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
     missing_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
 
@@ -60,7 +60,7 @@ class LinkedCalendar(models.Model):
 
     @property
     def error_message(self) -> str:
-        """The last error in the active language, or an empty string after a success."""
+        """The error of the last import in the active language, or an empty string if it succeeded."""
         return message_from_json(self.last_error)
 
     @property

@@ -68,7 +68,7 @@ class Reminder(models.Model):
     claimed_at = models.DateTimeField(_("claimed"), null=True)
     transmission_started_at = models.DateTimeField(_("transmission started"), null=True)
     sent_at = models.DateTimeField(_("sent"), null=True)
-    #: When the message was opened first, if the provider reports it.
+    #: The time at which the recipient first opened the message, if the mail provider reports it.
     opened_at = models.DateTimeField(_("opened"), null=True)
     recipient = models.CharField(_("recipient"), max_length=254, blank=True, default="")
     #: The JSON form of a message (`hotelagent.core.messages.message_to_json`).
@@ -89,7 +89,7 @@ class Reminder(models.Model):
 
     @property
     def error_message(self) -> str:
-        """The last error in the reader's language. Replies of mail servers are not translated."""
+        """The last error in the active language. Replies of mail servers are not translated."""
         return message_from_json(self.last_error)
 
 

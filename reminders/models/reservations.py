@@ -1,4 +1,4 @@
-"""Bookings, as the hotel's own system knows them."""
+"""The model of reservations: bookings copied from the hotel's property management system (PMS)."""
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -19,7 +19,7 @@ class ReservationStatus(models.TextChoices):
 
 
 class Reservation(models.Model):
-    """A booking, as the hotel's own system (PMS) knows it: `external_id` is that system's number for it."""
+    """A booking of the hotel's property management system (PMS). `external_id` is its number in the PMS."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     external_id = models.CharField(_("number"), max_length=64)
@@ -28,22 +28,22 @@ class Reservation(models.Model):
     )
     arrival = models.DateField(_("arrival"))
     departure = models.DateField(_("departure"))
-    #: Required where a person or a client enters it. An imported file may have no name; then it is empty.
+    #: Required in forms and in the API. Empty if an imported file has no name.
     guest_name = models.CharField(_("guest"), max_length=200)
     guest_email = models.EmailField(_("e-mail"), blank=True)
     guest_phone = models.CharField(_("phone"), max_length=20, blank=True)
-    #: BCP 47, lower case: "es", "pt", "pt-br". Empty: the hotel's.
+    #: A BCP 47 code in lower case: "es", "pt", "pt-br". If empty, the hotel's language is used.
     language = models.CharField(_("language"), max_length=10, blank=True, validators=[validate_language])
     #: ISO 3166 alpha-3. Empty: unknown.
     country = models.CharField(_("country"), max_length=3, blank=True)
     adults = models.PositiveSmallIntegerField(_("adults"), default=1)
     children = models.PositiveSmallIntegerField(_("children"), default=0)
     room_type = models.CharField(_("room type booked"), max_length=40, blank=True)
-    #: As the hotel's system says; the stay's own room is what counts here. Empty: unknown.
+    #: The room type in the PMS, or empty if unknown. The room of the stay takes precedence.
     assigned_room_type = models.CharField(_("room type assigned"), max_length=40, blank=True, editable=False)
     source = models.CharField(_("source"), max_length=40, blank=True)
     booked_on = models.DateField(_("booked on"), null=True, blank=True)
-    #: The day from which the status holds; for a cancelled one, the day of cancelling.
+    #: The day on which the status began. For a cancelled reservation, the day of the cancellation.
     status_date = models.DateField(_("status since"), null=True, blank=True)
     stay = models.OneToOneField(
         Allocation, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
@@ -53,7 +53,7 @@ class Reservation(models.Model):
     class Meta:
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
-        # Not unique=True on the column: that makes a second index, for LIKE, in each hotel.
+        # `unique=True` on the column would create a second index (for LIKE) in each hotel.
         constraints = [
             models.UniqueConstraint(fields=["external_id"], name="reminders_reservation_external_id"),
             models.CheckConstraint(
@@ -63,7 +63,7 @@ class Reservation(models.Model):
         ]
         indexes = [
             models.Index(fields=["arrival"], name="reminders_reservation_arrival"),
-            # A guest is an address: what else they booked, how many mails they had today, what to erase.
+            # Finds a guest's reservations by e-mail address, for the daily limit, returning guests and erasure.
             models.Index(Lower("guest_email"), name="reminders_reservation_email"),
         ]
 
@@ -80,5 +80,8 @@ class Reservation(models.Model):
 
     @property
     def version(self) -> str:
-        """Another after each change; what a client compares that changes it."""
+        """The version of the reservation.
+
+        It changes with every update, and clients send it to detect conflicts.
+        """
         return f"{self.updated_at:%Y%m%dT%H%M%S.%f}"

@@ -1,4 +1,4 @@
-"""When guests are written to, and what."""
+"""The models of rules and templates: when reminders are sent, and their content."""
 
 from uuid import uuid4
 
@@ -18,7 +18,7 @@ class RuleAnchor(models.TextChoices):
 
 
 class LateBookingPolicy(models.TextChoices):
-    """What happens to a reminder whose window had passed when the reservation was booked."""
+    """What happens to a reminder if its send window had already passed when the reservation was booked."""
 
     SEND_NOW = "send_now", _("send immediately, until the end of the arrival day")
     SKIP = "skip", _("skip")
@@ -32,7 +32,7 @@ class GuestFilter(models.TextChoices):
     RETURNING = "returning", _("returning guests")
 
 
-#: Names of the default rules. They are translated when they are displayed, because every hotel gets them.
+#: The names of the default rules of every hotel. They are translated when they are displayed.
 FIRST_RULES = {
     "7 days before arrival": _("7 days before arrival"),
     "1 day before arrival": _("1 day before arrival"),

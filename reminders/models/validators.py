@@ -7,7 +7,7 @@ from datetime import date
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
-#: Dates of a stay. Later dates would overflow the arithmetic with rule offsets.
+#: The limits for the dates of a stay. Adding rule offsets to later dates could overflow.
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 MAX_NIGHTS = 730
 
@@ -18,7 +18,7 @@ validate_language = RegexValidator(
     code="language",
 )
 
-#: Accepts ISO 3166-1 codes of two or three letters. Files mix both.
+#: Accepts ISO 3166-1 codes of two or three letters, because imported files use both.
 validate_country = RegexValidator(
     r"\A[A-Za-z]{2,3}\Z", _("Enter a country code such as ESP or ES (ISO 3166)."), code="country"
 )

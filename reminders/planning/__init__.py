@@ -1,1 +1,1 @@
-"""Planning: rules and reservations become reminders."""
+"""Planning: the creation of reminders from rules and reservations."""

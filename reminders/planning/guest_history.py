@@ -1,4 +1,4 @@
-"""Queries about a guest's other reservations: earlier stays and the e-mails of a day.
+"""Queries about a guest's other reservations: earlier stays, and the e-mails of one day.
 
 A guest is identified by the e-mail address of the reservation, without regard to case.
 """
@@ -28,7 +28,7 @@ WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
 """
 
 # E-mails that were sent today, and e-mails of today that have precedence over this reminder. The index on the address
-# finds the guest's few reservations, the unique constraint of reminders finds the reminders of these.
+# finds the guest's few reservations, and the unique index of reminders finds their reminders.
 _EMAILS_OF_THE_DAY = """
 SELECT r.transmission_started_at IS NOT NULL AS has_started, rule.guest_cap
 FROM reminders_reservation v JOIN reminders_reminder r ON r.reservation_id = v.id
@@ -45,7 +45,7 @@ ORDER BY has_started DESC, rule."order", r.planned_for, r.id
 
 
 def returning_guests(reservations: Sequence[Reservation], *, rules: Iterable[Rule]) -> set[uuid.UUID]:
-    """Return the ids of the reservations whose guest had checked out of an earlier stay before they arrive.
+    """Return the ids of the reservations whose guest has an earlier stay that ended before the arrival.
 
     If none of the rules filters by guest, the database is not queried and the set is empty.
     """
@@ -80,9 +80,10 @@ def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list
 def has_reached_daily_cap(reminder: Reminder, *, now: datetime) -> bool:
     """Return whether the guest receives as many other e-mails today as the reminder's rule allows.
 
-    The day is the hotel's local date. E-mails that were sent count, and pending e-mails that have precedence: a lower
-    rule order, then an earlier planned time. Two workers that check at the same time come to the same result, because
-    each sees the other's reminder. An e-mail that is planned while this one is being sent is not counted.
+    The day is the hotel's local date. Counts the e-mails that were sent and the pending e-mails that have precedence:
+    those with a lower rule order or, if it is equal, an earlier planned time. Two workers that check at the same time
+    come to the same result, because each sees the other's reminder. An e-mail that is planned while this one is being
+    sent is not counted.
     """
     cap = reminder.rule.guest_cap
     if cap is None:

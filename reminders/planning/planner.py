@@ -26,7 +26,7 @@ from tenants.queue import due
 
 @dataclass(frozen=True, slots=True)
 class PlanningResult:
-    """Numbers of reminders that were changed. `due` counts the scheduled ones that can be sent immediately."""
+    """The numbers of changed reminders. `due` is the number of scheduled reminders that can be sent immediately."""
 
     scheduled: int = 0
     skipped: int = 0
@@ -42,8 +42,8 @@ class PlanningResult:
         )
 
 
-# A reminder in status `sending` is left to its worker, which checks the reservation again before it sends.
-# The unique index on (reservation, rule, arrival) finds the rows.
+# A reminder in status `sending` is not changed here. Its worker checks the reservation again before sending.
+# PostgreSQL finds the rows with the unique index on (reservation, rule, arrival).
 _CANCEL = """
 UPDATE reminders_reminder SET status = 'cancelled'
 WHERE reservation_id = ANY(%s::uuid[]) AND status = 'scheduled'
@@ -74,7 +74,7 @@ _COPY = """
 COPY reminders_reminder (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
     attempts, recipient) FROM STDIN
 """
-#: Every transaction that plans takes this lock in shared mode before it reads the rules, and holds it to its end.
+#: Every transaction that plans reminders takes this shared lock before it reads the rules, and keeps it until it ends.
 _LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared('reminders_rule'::regclass::oid::bigint)"
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('reminders_rule'::regclass::oid::bigint)"
 _REPLACED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]
@@ -94,7 +94,7 @@ def plan_reminders(
     """Create, move and cancel the reminders and due items of these reservations as the hotel's rules require.
 
     Runs in the caller's transaction. `now` is the time at which the reservations were booked or changed. Pass
-    `are_new` if none of them has reminders yet: this saves the comparison with existing ones.
+    `are_new=True` if no reservation has reminders yet. The comparison with existing reminders is then omitted.
     """
     with metrics.PLANNER.time(), transaction.atomic():
         with connection.cursor() as cursor:
@@ -119,8 +119,8 @@ def plan_reminders(
 def no_planning_in_progress() -> bool:
     """Return True if no open transaction has planned reminders of this hotel.
 
-    Such a transaction may have used rules that have changed since. Call this outside of a transaction: otherwise the
-    lock that it takes blocks all planning until the end of that transaction.
+    An open transaction may have used outdated rules. Call this outside of a transaction: otherwise the lock that it
+    takes blocks all planning until the end of that transaction.
     """
     with connection.cursor() as cursor:
         cursor.execute(_TRY_LOCK)
@@ -130,7 +130,7 @@ def no_planning_in_progress() -> bool:
 def _planned(
     reservations: Sequence[Reservation], *, rules: Sequence[Rule], zone: ZoneInfo, now: datetime
 ) -> Iterable[_PlannedReminder]:
-    # Thousands of reservations share a few hundred dates, and time zone arithmetic is slow.
+    # Cached, because time zone arithmetic is slow and thousands of reservations share a few hundred dates.
     windows: dict[tuple[uuid.UUID, date, date | None], SendWindow | None] = {}
     returning = returning_guests(reservations, rules=rules)
     for reservation in reservations:

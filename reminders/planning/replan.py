@@ -1,8 +1,8 @@
-"""Planning the reminders of existing reservations again, after a change elsewhere.
+"""Planning the reminders of existing reservations again after a change of other data.
 
 Rules and the hotel's time zone affect all reservations. A changed reservation affects other reservations of the same
-guest if a rule is for new or for returning guests. Both are requested through the due queue, in the transaction of the
-change, so no request is lost while the message broker is down.
+guest if a rule is for new or for returning guests. The transaction of the change adds a request to the due queue, so
+no request is lost while the message broker is down.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from reminders.planning import guest_history, planner
 from reminders.planning.planner import PlanningResult
 from tenants.queue import due
 
-#: By then every process has noticed the hotel's new time zone: see `settings.ROUTING_CHECK_SECONDS`.
+#: After this delay, every process uses the hotel's new time zone: see `settings.ROUTING_CHECK_SECONDS`.
 _TIME_ZONE_DELAY = timedelta(seconds=1)
 _OPEN_TRANSACTION_DELAY = timedelta(seconds=10)
-#: Reservations per transaction. Locks are held briefly, and a worker that is killed loses little work.
+#: Reservations per transaction. Small, so that locks are short and a killed worker loses little work.
 _CHUNK = 1_000
 
 
@@ -50,8 +50,8 @@ def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Colle
 def replan_requested(ids: Sequence[uuid.UUID]) -> None:
     """Plan the reminders of these reservations again and remove their due items. One transaction per reservation.
 
-    The due item is removed after the reservation is locked and before anything else is read. Requests lock in the same
-    order, so a concurrent request either commits first and is included, or inserts a new due item.
+    The due item is removed after the reservation is locked and before anything else is read. A concurrent request
+    locks in the same order. So it either commits first and is included, or adds a new due item.
     """
     for id_ in ids:
         with transaction.atomic():
@@ -90,7 +90,7 @@ def _chunks() -> Iterator[list[uuid.UUID]]:
     while chunk:
         yield chunk
         chunk = list(recent.filter(id__gt=chunk[-1])[:_CHUNK])
-    # Earlier stays are out of reach of the current rules, but a previous rule may have scheduled reminders for them.
+    # The current rules plan no reminders for earlier stays, but a previous rule may have scheduled some.
     earlier = Reservation.objects.filter(departure__lt=since, reminders__status=ReminderStatus.SCHEDULED)
     ids = list(earlier.order_by("id").values_list("id", flat=True).distinct())
     for first in range(0, len(ids), _CHUNK):

@@ -1,4 +1,4 @@
-"""The time rules of reminders: when a reminder is planned, how long it may be sent, and late bookings.
+"""The times of reminders: when a reminder is planned, until when it may be sent, and how late bookings are treated.
 
 These functions don't access the database.
 """
@@ -21,7 +21,7 @@ class SendWindow:
 
     planned_for: datetime
     send_until: datetime
-    is_late: bool = False  # the ordinary window had passed when the reservation was booked
+    is_late: bool = False  # the normal send window had already passed when the reservation was booked
     is_skipped: bool = False
 
 

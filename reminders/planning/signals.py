@@ -15,9 +15,10 @@ from tenants.models import Hotel, HotelStatus
 def replan_after_hotel_change(
     instance: Hotel, *, created: bool, update_fields: Collection[str] | None, **_kwargs: Any
 ) -> None:
-    """Schedule a full replan of the saved hotel. It changes nothing if the time zone is the same.
+    """Request that all reminders of the saved hotel are planned again.
 
-    The request of a suspended hotel is processed when the hotel is resumed.
+    If its time zone is the same, planning changes nothing. The request of a suspended hotel is processed when the
+    hotel is resumed.
     """
     if created or instance.status not in {HotelStatus.ACTIVE, HotelStatus.SUSPENDED}:
         return

@@ -1,4 +1,4 @@
-"""The meaning of providers' tracking events, where it differs from Anymail's or goes beyond it."""
+"""The meaning of providers' tracking events, where Anymail's interpretation is different or incomplete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.encoding import punycode
 
 from reminders.models import SuppressionReason
 
-#: Event types that Anymail does not know yet, by their names at Resend, Amazon SES and Brevo.
+#: Event types that Anymail does not recognize. The keys are the names that Resend, Amazon SES and Brevo use.
 _EVENT_TYPES: dict[str, str] = {
     "email.failed": EventType.FAILED,
     "email.suppressed": EventType.REJECTED,
@@ -38,7 +38,7 @@ _SOFT_BOUNCE = re.compile(r"soft|transient|undetermined|temporary", re.IGNORECAS
 _SOFT_BOUNCE_CLASSES = frozenset({"20", "21", "22", "23", "40", "70"})
 #: Status codes of persistent transient failures (RFC 3463, section 3).
 _SOFT_BOUNCE_CODE = re.compile(r"\b4\.\d{1,3}\.\d{1,3}\b|^4\d\d\b")
-#: The keys under which providers name the type of an event or a bounce, and the keys of nested objects with such keys.
+#: The keys of providers' event and bounce types, and the keys of nested objects that contain such keys.
 _TYPE_KEYS = ("Type", "event", "eventType", "bounceType", "type", "bounce_class")
 _NESTED_KEYS = ("bounce", "data", "msys", "message_event")
 
@@ -54,7 +54,7 @@ def metadata(event: AnymailTrackingEvent) -> dict[str, Any]:
 
 
 def event_type(event: AnymailTrackingEvent) -> str:
-    """Return Anymail's name of the event type."""
+    """Return the event type, by the name that Anymail uses for it."""
     if event.event_type != EventType.UNKNOWN:
         return str(event.event_type)
     known = (_EVENT_TYPES[name] for name in _type_names(event.esp_event) if name in _EVENT_TYPES)
@@ -65,7 +65,7 @@ def is_about(event: AnymailTrackingEvent, address: str) -> bool:
     """Return whether the event is about a message to this address.
 
     Amazon SES reports the address that returned the message, which can be one that the recipient forwards e-mails
-    to. It reports the addresses that the message was sent to in another field.
+    to. Another field contains the addresses that the message was sent to.
     """
     recipients = _nested(event.esp_event, "mail").get("destination") or [event.recipient]
     normalized = {_normalized(str(recipient)) for recipient in recipients}
@@ -80,7 +80,7 @@ def error_text(event: AnymailTrackingEvent) -> str:
 
 
 def suppression_reason(event: AnymailTrackingEvent) -> SuppressionReason | None:
-    """Return why the address must not be written to any more, or None."""
+    """Return the reason to add the address to the suppression list, or None if it must not be added."""
     type_ = event_type(event)
     if type_ == EventType.COMPLAINED:
         return SuppressionReason.COMPLAINED
@@ -99,8 +99,9 @@ def suppression_reason(event: AnymailTrackingEvent) -> SuppressionReason | None:
 
 
 def _is_hard_bounce(event: AnymailTrackingEvent, names: list[str]) -> bool:
-    """Return whether the address can't receive any message, not only this one or not only today."""
-    if "Permanent" in names:  # Amazon SES and Resend. Of Resend's bounce, Anymail reads the description only.
+    """Return whether the address is permanently unable to receive messages (not only this message, not only today)."""
+    # Amazon SES and Resend use this name. Anymail reads only the description of Resend's bounces.
+    if "Permanent" in names:
         return True
     if event.reject_reason not in {None, RejectReason.BOUNCED, RejectReason.INVALID}:
         return False
@@ -124,8 +125,8 @@ def _nested(payload: Any, key: str) -> dict[str, Any]:
 
 
 def _normalized(address: str) -> str:
-    """Return the address in lower case and with an ASCII domain, as some providers report addresses."""
+    """Return the address in lower case and with an ASCII domain. Some providers report addresses in this form."""
     local, at, domain = address.strip().rpartition("@")
-    with contextlib.suppress(UnicodeError):  # the domain is not valid, so it is not the domain of a recipient
+    with contextlib.suppress(UnicodeError):  # an address with an invalid domain never belongs to a recipient
         domain = punycode(domain)
     return f"{local}{at}{domain}".casefold()

@@ -1,4 +1,4 @@
-"""Requests to mail providers with an HTTP API: what identifies a message, and what their errors mean."""
+"""Requests to mail providers that have an HTTP API: the identification of messages, and the meaning of errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 
 _PERMANENT_STATUSES = frozenset({400, 404, 410, 413, 422})
 _TEMPORARY_STATUSES = frozenset({401, 403, 429, 503})
-#: Amazon SES responds with 400 to these too: the account's quota is used up, or its sending is paused.
+#: Amazon SES also responds with status 400 if the account's quota is used up or its sending is paused.
 _TEMPORARY_AMAZON_ERRORS = frozenset(
     {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
 )
@@ -34,7 +34,7 @@ _NOT_SENT_ERRORS = frozenset(
 
 
 def idempotency_key(message: EmailMessage) -> str:
-    """Return a key by which a provider recognizes a repeated request: the same reminder to the same address."""
+    """Return a key that is the same for every request to send the same reminder to the same address."""
     identity = [str(message.extra_headers.get("Message-ID", "")), *message.recipients()]
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
@@ -52,7 +52,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
     # Only Anymail's backends have this attribute. Importing their base class would slow down every process.
     if not hasattr(backend, "esp_name"):
         return
-    backend.open()  # otherwise each message opens a new connection
+    backend.open()  # keep one connection open: otherwise each message opens a new one
     if "Message-ID" not in message.extra_headers:
         return
     key = idempotency_key(message)
@@ -60,7 +60,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
         backend.session.headers["Idempotency-Key"] = key
     if backend.esp_name == "Brevo":
         message.extra_headers["idempotencyKey"] = key
-    if backend.esp_name == "Resend":  # its events contain the tags of the message, and not its headers
+    if backend.esp_name == "Resend":  # Resend's events contain the tags of a message, but not its headers
         metadata = vars(message).get("metadata", {})
         tags = [{"name": name, "value": value} for name, value in metadata.items()]
         vars(message)["esp_extra"] = {"tags": tags}
@@ -71,7 +71,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
 def classify_error(error: Exception) -> MailRejected | MailDeferred | MailOutcomeUnknown:
     """Return what the error of a backend means for the message.
 
-    Only after a response with a known status, or if no request was sent, the message was certainly not accepted.
+    The message was certainly not accepted if no request was sent, or if the provider responded with a known status.
     """
     text = str(error)[:500]
     status, amazon_error = _response_of(error)
@@ -91,7 +91,7 @@ def _was_not_sent(cause: BaseException | None) -> bool:
 
 
 def _response_of(error: Exception) -> tuple[int | None, str]:
-    """Return the HTTP status of an AnymailAPIError, and the name of the error at Amazon."""
+    """Return the HTTP status of an AnymailAPIError and the error name that Amazon SES returned."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # of botocore
         return response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Code"]

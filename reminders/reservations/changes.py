@@ -1,6 +1,6 @@
-"""Changes of stored reservations, one or thousands at a time, with their stays and reminders.
+"""Changes of stored reservations and of their stays and reminders, for one or thousands of reservations at a time.
 
-All changes use this module: those of REST clients, of the front desk, of imported files and of calendars.
+REST clients, the front desk, file imports and calendar imports all use this module to change reservations.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ RETURNING r.id, r.updated_at
 class Change:
     """New values of a reservation that the caller has locked.
 
-    `room` is the id of a room for a reservation that has no stay yet. `room_type` allows another room of this type if
-    the room is not available or has another type. Without `room_type` the stay is cancelled in that case.
+    `room` is the id of a room for a reservation that has no stay yet. If `room_type` is given, another room of this
+    type is assigned if the current room is not available or has another type. Without `room_type` the stay is
+    cancelled in that case.
     """
 
     stored: Reservation
@@ -60,7 +61,7 @@ class ChangeResult:
 
 
 def apply_changes(changes: Sequence[Change]) -> ChangeResult:
-    """Update the reservations and record an event for each. Runs in the caller's transaction."""
+    """Update the reservations and record an audit event for each. Runs in the caller's transaction."""
     result = update_reservations(changes)
     record_many(
         events.RESERVATION_CHANGED,

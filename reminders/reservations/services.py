@@ -143,7 +143,7 @@ _UPDATED_FIELDS = tuple(name for name in COLUMNS if name != "assigned_room_type"
 
 
 def _normalize(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields with each text on one line, because texts are used in e-mail headers."""
+    """Return the fields without line breaks in texts, because texts are used in e-mail headers."""
     normalized: dict[str, Any] = dict(fields)
     for name in _TEXT_FIELDS:
         if isinstance(normalized.get(name), str):
@@ -175,7 +175,7 @@ def _lock(reservation_id: uuid.UUID) -> Reservation:
 
 
 def _insert(reservation: Reservation) -> Reservation | None:
-    """Insert the reservation. Return None if the unique constraint finds one with the same number."""
+    """Insert and return the reservation. Return None if a reservation with the same number exists."""
     try:
         with transaction.atomic():
             reservation.save(force_insert=True)

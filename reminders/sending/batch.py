@@ -1,8 +1,8 @@
-"""Sending of the reminders that are due: one batch of one hotel, one message after the other.
+"""Sending of due reminders. A batch belongs to one hotel, and its messages are sent one after the other.
 
 Each message costs one commit. The call that commits the start of a transmission also stores the previous message as
 sent. So a worker has one message at a time whose outcome is not stored, and if the worker stops, this message becomes
-`unknown`. See README.md for the states and the walk through the modules.
+`unknown`. README.md explains the states and the modules.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from tenants.queue import due
 
 #: Seconds. A batch starts no message later than this, so that a restart does not wait long for a slow mail server.
 TIME_LIMIT: float = 60.0
-#: Seconds for which the write of an outcome is repeated while the database is not available.
+#: Seconds for which storing an outcome is retried while the database is not available.
 DATABASE_TIMEOUT: float = 30.0
 
 FIRST_DELAY: timedelta = timedelta(seconds=60)
@@ -53,8 +53,8 @@ _SERVICE_NOT_AVAILABLE: Final = 421
 def send_due(ids: Collection[uuid.UUID], *, transport: Transport | None = None) -> Counter[str]:
     """Send the reminders that are due. Return the number of reminders per outcome.
 
-    Must not be called in a transaction: claims and outcomes are committed one by one. A `transport` of the caller
-    stays open.
+    Must not be called in a transaction: claims and outcomes are committed one by one. If the caller passes a
+    `transport`, it stays open.
     """
     started = time.monotonic()
     counts: Counter[str] = Counter()
@@ -91,10 +91,10 @@ def _settle_not_claimed(ids: Collection[uuid.UUID]) -> int:
 
 
 class Batch:
-    """Sends claimed reminders of the current hotel one after the other.
+    """The sending of claimed reminders of the current hotel, one after the other.
 
-    `_accepted` is the message that the mail server accepted last and that is not stored as sent yet. `_sent_ids` are
-    the reminders that were sent and are still in the due queue.
+    `_accepted` is the last message that the mail server accepted. It is not stored as sent yet. `_sent_ids` are the
+    ids of reminders that were sent but are still in the due queue.
     """
 
     def __init__(self, claimed: ClaimedBatch, transport: Transport) -> None:
@@ -111,7 +111,7 @@ class Batch:
         self._sent_ids: list[uuid.UUID] = []
 
     def send_all(self, reminders: Collection[Reminder], *, deadline: float) -> Counter[str]:
-        """Send the reminders until `deadline`, in seconds of `time.monotonic`. Postpone those that are left."""
+        """Send the reminders until `deadline` (a value of `time.monotonic()`). Postpone the remaining ones."""
         counts: Counter[str] = Counter()
         remaining = list(reminders)
         try:
@@ -119,7 +119,7 @@ class Batch:
                 outcome = self._send_or_store_outcome(remaining.pop(0))
                 counts[outcome] += 1
                 if outcome == "server_unavailable" and remaining:
-                    # The others would each wait for the same timeout.
+                    # Each of the remaining reminders would wait for the same timeout.
                     counts["postponed"] += len(remaining)
                     outcomes.postpone(
                         remaining,
@@ -168,7 +168,7 @@ class Batch:
         )
 
     def send(self, reminder: Reminder, *, recipient: str) -> None:
-        """Build and send the message. It is stored as sent with the start of the next one, or by `store_sent`.
+        """Build and send the message. The message is stored as sent when the next one starts, or by `store_sent`.
 
         Raises ClaimLost, InvalidTemplate, MailRejected, MailDeferred or MailOutcomeUnknown.
         """

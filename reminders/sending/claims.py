@@ -1,6 +1,6 @@
 """Claims: how workers take the reminders that they send, and what happens to the claims of workers that stopped.
 
-A claim that has expired is one of two cases, which `transmission_started_at` tells apart:
+For a claim that has expired, `transmission_started_at` tells which of two cases applies:
 
 - The transmission had not started. Nothing was sent, and the next worker claims the reminder again.
 - The transmission had started. The mail server may have accepted the message, so the reminder becomes `unknown` and
@@ -26,7 +26,7 @@ from reminders.sending.states import SendingEvent, apply_event
 from tenants.database.functions import call_function
 
 #: A claim expires after this time without progress. A worker starts no transmission later than `batch.TIME_LIMIT`
-#: after its claim, and a worker that is late all the same finds that its claim is gone.
+#: after its claim. A worker that is later than that can no longer use its claim.
 CLAIM_TIMEOUT: timedelta = timedelta(seconds=180)
 
 _UNFINISHED = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)
@@ -47,7 +47,7 @@ class ClaimedBatch:
 
 
 def claim_due(ids: Collection[uuid.UUID], *, now: datetime) -> ClaimedBatch | None:
-    """Claim the reminders that are due, or whose claim has expired before the transmission. None if there are none.
+    """Claim the reminders that are due or whose claim expired before the transmission. Return None if there are none.
 
     One round trip, committed on return unless a transaction is open.
     """
@@ -77,7 +77,7 @@ def claim_due(ids: Collection[uuid.UUID], *, now: datetime) -> ClaimedBatch | No
 
 
 def claim_failed(reminder: Reminder, *, send_until: datetime) -> bool:
-    """Claim a failed reminder, to send it again. Return whether it was claimed; the instance is refreshed then."""
+    """Claim a failed reminder, to send it again. Return whether it was claimed. If so, the instance is refreshed."""
     is_claimed = apply_event(
         reminder,
         SendingEvent.RETRY_CLAIMED,
@@ -94,7 +94,7 @@ def claim_failed(reminder: Reminder, *, send_until: datetime) -> bool:
 
 
 def lock_lost_transmissions(ids: Collection[uuid.UUID]) -> list[Reminder]:
-    """Return those reminders whose claim has expired after the transmission had started.
+    """Return the reminders whose claim expired after the transmission had started.
 
     Their rows are locked until the end of the caller's transaction.
     """
@@ -115,7 +115,7 @@ def lock_finished(ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
     """Return the ids of reminders that have a final status or don't exist.
 
     Existing rows are locked until the end of the caller's transaction, so the planner can't schedule them again
-    before the caller has removed them from the due queue. Rows that are locked already are left out.
+    before the caller has removed them from the due queue. Rows that another transaction has locked are left out.
     """
     rows = Reminder.objects.filter(id__in=ids)
     unlocked = rows.select_for_update(skip_locked=True).values_list("id", "status")

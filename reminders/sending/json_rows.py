@@ -1,4 +1,4 @@
-"""Model instances from the rows that our database functions return as JSON objects."""
+"""Conversion of rows to model instances. Our database functions return rows as JSON objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models import DateField, DateTimeField, Field, Model, TimeField, 
 
 M = TypeVar("M", bound=Model)
 
-#: Parsers for the field types that JSON has no type for. The order matters: a DateTimeField is a DateField too.
+#: Parsers for field types without an equivalent in JSON. The order matters: a DateTimeField is a DateField too.
 _PARSERS: list[tuple[type[Field[Any, Any]], Callable[[str], Any]]] = [
     (UUIDField, uuid.UUID),
     (DateTimeField, datetime.fromisoformat),
@@ -28,7 +28,7 @@ class JsonRows(Generic[M]):
         self._parsers = {field.attname: _parser_of(field) for field in model._meta.concrete_fields}
 
     def instance(self, row: Mapping[str, Any]) -> M:
-        """Return the row as an instance that Django considers loaded from the database."""
+        """Return the row as a model instance. Django treats it as if it was loaded from the database."""
         names = [name for name in self._parsers if name in row]
         return self._model.from_db("default", names, [self._value(name, row[name]) for name in names])
 
@@ -38,5 +38,6 @@ class JsonRows(Generic[M]):
 
 
 def _parser_of(field: Field[Any, Any]) -> Callable[[str], Any] | None:
-    stored: Any = getattr(field, "target_field", field)  # a foreign key stores the key of its target
+    # A foreign key has the type of the key that it refers to.
+    stored: Any = getattr(field, "target_field", field)
     return next((parser for field_type, parser in _PARSERS if isinstance(stored, field_type)), None)

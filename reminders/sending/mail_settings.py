@@ -1,9 +1,9 @@
-"""What all e-mails of a hotel have in common: rules, templates and branding. Cached by each worker process.
+"""The mail settings of a hotel: its rules, templates and branding. Each worker process caches them.
 
-Reading them took longer than everything else that a small batch reads. Each row of the three tables has a
+Without the cache, reading them takes longer than all other reads of a small batch. Each row of the three tables has a
 `revision`, a digest that a trigger sets (`reminders/sql/reminders_set_revision.sql`). A claim combines the revisions
-and returns the rows if the result differs from the cached one, so a change that was committed before a
-reminder is claimed is in its e-mail.
+and returns the rows if the result differs from the cached one, so an e-mail contains all changes that were committed
+before its reminder was claimed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reminders.models import EmailBranding, Rule, Template
 from reminders.sending.json_rows import JsonRows
 from tenants.context import current_hotel
 
-#: Hotels in the cache of a process, about 30 kB each. The hotel that was stored first is removed first.
+#: The cache size of a process: the number of hotels. Each takes about 30 kB. The oldest entry is removed first.
 MAX_CACHED_HOTELS: Final = 1_000
 
 _RULES, _TEMPLATES, _BRANDING = JsonRows(Rule), JsonRows(Template), JsonRows(EmailBranding)
@@ -36,7 +36,7 @@ class MailSettings:
 
 @dataclass(frozen=True, slots=True)
 class CachedMailSettings:
-    """Mail settings with the revision that they were read at."""
+    """Mail settings and the revision that they had when they were read."""
 
     revision: str
     settings: MailSettings

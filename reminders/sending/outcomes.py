@@ -1,4 +1,4 @@
-"""The results of a worker's attempt to send a reminder, as they are stored.
+"""Functions that store the result of a worker's attempt to send a reminder.
 
 Each function changes the status, records the audit event and updates the due queue in one transaction. If the worker
 has lost its claim, nothing is changed.
@@ -30,7 +30,7 @@ from tenants.queue import due
 
 logger = logging.getLogger(__name__)
 
-#: The name under which the dead-letter queue keeps reminders that failed.
+#: The name of failed reminders in the dead-letter queue.
 FAILURE_NAME: Final = "reminders.send"
 
 _PROGRESS: Final = "reminders_record_progress"
@@ -42,7 +42,7 @@ class ClaimLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMessage:
-    """A message that the mail server accepted and that is not stored as sent yet. `actor` is the one who sent it."""
+    """A message that the mail server accepted and that is not stored as sent yet. `actor` sent it."""
 
     reminder: Reminder
     accepted_at: datetime
@@ -58,7 +58,7 @@ def start_transmission(
 ) -> None:
     """Commit that the transmission of the reminder starts, and that the previous message was sent (`accepted`).
 
-    One round trip. Raises ClaimLost if the message must not be sent; `accepted` is stored all the same. The call may
+    One round trip. Raises ClaimLost if the message must not be sent. Even then, `accepted` is stored. The call may
     be repeated after a lost connection to the database.
     """
     request = _sent(accepted) | {
@@ -146,7 +146,7 @@ def mark_unknown(reminder: Reminder, *, error_code: str, error: str) -> bool:
 def postpone(reminders: Collection[Reminder], *, delay: timedelta, error: str = "") -> None:
     """Make reminders that were not sent due again after `delay`.
 
-    A reminder becomes due one second after its send window at the latest, so that it gets its final status soon.
+    If its send window ends earlier, a reminder becomes due one second after the end, to get its final status.
     """
     values = {"last_error": message_to_json(error)} if error else {}
     now = timezone.now()

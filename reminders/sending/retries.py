@@ -1,4 +1,4 @@
-"""The retrier of failed reminders, which the dead-letter queue calls."""
+"""The function that sends a failed reminder again. The dead-letter queue calls it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def retry_failed(failure: Failure) -> None:
     The message is sent to the current address of the reservation, or to the address that staff entered into the
     payload of the failure. Nothing is sent if the reminder was deleted, sent or cancelled in the meantime.
 
-    Raises the error for which the reminder was not sent, as NonRetryableError if another try can't succeed.
+    If the reminder is not sent, raises the cause, or NonRetryableError if another attempt can't succeed.
     """
     reminder_id = uuid.UUID(failure.payload["reminder"])
     reminder = Reminder.objects.select_related("reservation", "rule").filter(id=reminder_id).first()
@@ -59,7 +59,7 @@ def retry_failed(failure: Failure) -> None:
 def _claim(reminder: Reminder) -> bool:
     """Claim the reminder, and make it due when the claim expires. Return whether it was claimed.
 
-    If this worker stops, the next batch handles the reminder like any other whose worker was lost.
+    If this worker stops, the next batch handles the reminder like one whose worker was lost.
     """
     send_until = manual_deadline(reminder, now=timezone.now())
     with transaction.atomic():

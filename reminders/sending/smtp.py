@@ -1,9 +1,9 @@
-"""Delivery of single messages to the mail server, with a certain result for each.
+"""Delivery of messages to the mail server, one at a time. Each delivery has one of three results.
 
-`Transport.send` has three results: it returns (the server accepted the message), it raises MailRejected or
-MailDeferred (the server certainly did not), or it raises MailOutcomeUnknown. In SMTP the boundary is the first
-byte of the message: nothing is sent before the server replies 354 to the DATA command (RFC 5321, 4.1.1.4). From the
-first byte on, only the server's final reply tells whether it accepted the message.
+`Transport.send` returns if the server accepted the message, raises MailRejected or MailDeferred if the server
+certainly did not accept it, and raises MailOutcomeUnknown otherwise. Before the first byte of the message, the
+outcome is certain: the client sends no byte until the server replies 354 to the DATA command (RFC 5321, 4.1.1.4).
+From the first byte on, only the server's final reply tells whether it accepted the message.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
             )
         ) from error
     except BaseException:
-        backend.drop_connection()  # `before_data` raised an exception while the server was waiting for the message
+        backend.drop_connection()  # `before_data` raised an exception, but the server still waits for the message
         raise
 
 
@@ -183,7 +183,7 @@ class _SmtpSession(smtplib.SMTP):
         sender_reply, recipient_reply, data_reply = [self._reply_in_group() for _command in range(3)]
         is_refused = sender_reply[0] != _OK or recipient_reply[0] not in _ACCEPTED_RECIPIENT
         if is_refused and data_reply[0] == _START_MAIL_INPUT:
-            self.close()  # the server waits for a message that nobody shall receive
+            self.close()  # the server still waits for a message that must not be sent
         if sender_reply[0] != _OK:
             raise smtplib.SMTPSenderRefused(*sender_reply, from_addr)
         if recipient_reply[0] not in _ACCEPTED_RECIPIENT:
@@ -205,7 +205,7 @@ class _SmtpSession(smtplib.SMTP):
         return code, reply
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        """Send the DATA command and the message. smtplib's method has no hook between the two."""
+        """Send the DATA command and the message. The method of smtplib can't call `before_data` between the two."""
         self.putcmd("data")
         code, reply = self.getreply()
         if code != _START_MAIL_INPUT:
@@ -222,11 +222,11 @@ class _SmtpSession(smtplib.SMTP):
 
 
 class _SmtpOverTlsSession(_SmtpSession, smtplib.SMTP_SSL):
-    """The same client for connections that use TLS from the first byte."""
+    """The variant of `_SmtpSession` for connections that use TLS from the first byte."""
 
 
 class SmtpBackend(EmailBackend):
-    """Django's SMTP backend with a client that tells how far a message got."""
+    """Django's SMTP backend with an SMTP client that tells whether the transmission of a message had started."""
 
     connection: Any
 
@@ -250,7 +250,7 @@ class SmtpBackend(EmailBackend):
                 self.drop_connection()
 
     def drop_connection(self) -> None:
-        """Close the connection without QUIT, because the server may be waiting for something else."""
+        """Close the connection without the QUIT command, because the server may be waiting for message data."""
         if self.connection is not None:
             smtplib.SMTP.close(self.connection)
             self.connection = None

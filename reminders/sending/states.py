@@ -3,7 +3,8 @@
 The planner (`reminders.planning`) creates reminders as `scheduled` or `skipped`, moves and cancels those that are
 `scheduled`, and schedules `cancelled` and `skipped` ones again. Every other change of status is one of the
 transitions below. The events CLAIMED, RECLAIMED, TRANSMISSION_STARTED and ACCEPTED are applied by the database
-functions in `reminders/sql`, all others by `apply_event`. A test compares both with this table.
+functions in `reminders/sql`, all others by `apply_event`. A test compares the functions and `apply_event` with the
+table of transitions.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SKIPPED, CANCELLED = ReminderStatus.SKIPPED, ReminderStatus.CANCELLED
 
 
 class SendingEvent(StrEnum):
-    """What can happen to a reminder."""
+    """The events that can change the status of a reminder."""
 
     #: A worker takes a reminder that is due.
     CLAIMED = "claimed"
@@ -63,7 +64,7 @@ TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]]
     (SENDING, SendingEvent.NOT_ELIGIBLE): SKIPPED,
     (SENDING, SendingEvent.POSTPONED): SCHEDULED,
     (SENDING, SendingEvent.OUTCOME_LOST): UNKNOWN,
-    # A slow worker whose claim has expired still knows the mail server's reply.
+    # A slow worker may get the mail server's reply after its claim has expired.
     (UNKNOWN, SendingEvent.ACCEPTED): SENT,
     (UNKNOWN, SendingEvent.ATTEMPT_FAILED): FAILED,
     (UNKNOWN, SendingEvent.SETTLED_AS_SENT): SENT,
@@ -93,7 +94,7 @@ CLAIM_EVENTS: Final = frozenset(
 def apply_event(reminder: Reminder, event: SendingEvent, **values: Any) -> bool:
     """Change the status of the reminder as the event requires, and set `values`. Return whether it was changed.
 
-    The change is one compare-and-set UPDATE: of the status and, for the events of a worker, of the claim. The
+    One UPDATE statement compares the status (and the claim, for events of a worker) and sets the new one. The
     instance is not refreshed.
     """
     next_statuses = {status: after for (status, of), after in TRANSITIONS.items() if of is event}

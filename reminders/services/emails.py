@@ -38,7 +38,7 @@ def set_colour(*, colour: str) -> None:
 def set_logo(*, logo: Logo | None) -> None:
     """Replace the logo of the hotel's e-mails, or remove it (None).
 
-    E-mails that were sent with the previous logo show its alternative text from now on.
+    E-mails that were sent earlier then show the alternative text instead of the previous logo.
     """
     if logo is None:
         _update("logo", **_NO_LOGO)

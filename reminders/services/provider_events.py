@@ -1,4 +1,4 @@
-"""Events of mail providers: what they change about the reminder and the recipient's address.
+"""Processing of mail providers' events, which change reminders and the suppression list.
 
 Providers report events more than once and in any order, so a repeated event changes nothing.
 """

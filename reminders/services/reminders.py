@@ -1,4 +1,4 @@
-"""Services with which staff and API clients change single reminders."""
+"""Services that staff and API clients use to change single reminders."""
 
 from __future__ import annotations
 

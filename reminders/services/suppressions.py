@@ -19,7 +19,7 @@ ON CONFLICT (lower(email)) DO NOTHING RETURNING id
 
 
 def add_suppression(*, email: str) -> bool:
-    """Add an address on behalf of staff. Return whether it is new. An existing entry keeps its reason."""
+    """Add an address that staff entered. Return whether it is new. An existing entry keeps its reason."""
     with transaction.atomic():
         suppression_id = _insert(email, SuppressionReason.MANUAL)
         if suppression_id:
@@ -28,7 +28,7 @@ def add_suppression(*, email: str) -> bool:
 
 
 def suppress_recipient(reminder: Reminder, *, reason: SuppressionReason) -> bool:
-    """Add the address that the reminder was sent to. Return whether it is new.
+    """Add the recipient of the reminder to the suppression list. Return whether the address is new.
 
     If the address is already on the list, nothing is changed and no event is recorded.
     """

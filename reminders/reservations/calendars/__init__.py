@@ -1,1 +1,1 @@
-"""Stays as iCalendar (RFC 5545): linked calendars of channels, calendar imports, and the hotel's own feed."""
+"""Stays in the iCalendar format (RFC 5545): linked calendars of channels, file imports, and the hotel's own feed."""

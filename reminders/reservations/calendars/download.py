@@ -1,7 +1,7 @@
 """The download of calendars from channels, with limits on time, size and redirects.
 
-Every redirect target must be a public address, too. Calendar URLs contain a secret token, so error messages name the
-host at most.
+Every redirect target must be a public address, too. Calendar URLs contain a secret token, so error messages never
+contain more of a URL than its host.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reminders.errors import CalendarUnavailable, InvalidCalendarUrl
 from reminders.reservations.calendars.ical_parser import MAX_BYTES
 
 _USER_AGENT = "hotelagent-calendars/1"
-#: Seconds for the whole download, including redirects.
+#: The maximum duration of a download in seconds, including redirects.
 TIMEOUT = 20.0
 _MAX_REDIRECTS = 3
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -56,7 +56,7 @@ def normalize_url(url: str) -> str:
 
 
 def download(url: str, *, validators: Validators | None = None) -> Download:
-    """Download the calendar, unless it is still the version of `validators`. Raises CalendarUnavailable."""
+    """Download the calendar, unless it has not changed since `validators`. Raises CalendarUnavailable."""
     validators = validators or Validators()
     headers = {
         "Accept": "text/calendar, */*;q=0.1",

@@ -39,8 +39,9 @@ class CalendarReport:
     unchanged: int = 0
     closures: int = 0
     rejected: list[RejectedEvent] = field(default_factory=list)
-    without_room: list[RejectedEvent] = field(default_factory=list)  # imported, but the room is not available
-    removed: int = 0  # missing from the calendar, and cancelled for this reason
+    #: Bookings that were imported without a stay, because the room is not available.
+    without_room: list[RejectedEvent] = field(default_factory=list)
+    removed: int = 0  # bookings that were cancelled because they are missing from the calendar
     closed_nights: int = 0
 
 
@@ -55,11 +56,11 @@ def import_calendar(content: bytes) -> CalendarReport:
 def import_events(
     events: Sequence[CalendarEvent | RejectedEvent], *, room: int | None = None
 ) -> CalendarReport:
-    """Create, update and cancel reservations as the events say, each in a separate transaction.
+    """Create, update and cancel reservations according to the events, each in a separate transaction.
 
-    Only the dates and the cancellation of an existing reservation follow the calendar. Its guest is kept. With `room`,
-    every booking gets a stay in this room. If the room is not available on these nights, the reservation is stored
-    without a stay and listed in `without_room`.
+    An existing reservation takes only its dates and its cancellation from the calendar. Its guest data is kept. With
+    `room`, every booking gets a stay in this room. If the room is not available on these nights, the reservation is
+    stored without a stay and listed in `without_room`.
     """
     report = CalendarReport()
     for event in events:
@@ -108,7 +109,7 @@ def _store(event: CalendarEvent) -> _Outcome:
 
 
 def _reason(error: InvalidReservation) -> str:
-    """Return the first message without the field name, which is ours and not the calendar's."""
+    """Return the first error message without its field name, because calendars don't use our field names."""
     first: list[str] = next(iter(error.extra["errors"].values()))
     return first[0]
 

@@ -13,7 +13,7 @@ from reminders.mail.calendar_attachment import sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
 from tenants.context import Tenant
 
-#: Stays and cancellations remain in the feed until this long after the departure, so that every reader sees them.
+#: Stays and cancellations remain in the feed for this long after the departure, so that every calendar app sees them.
 RETENTION = timedelta(days=31)
 
 

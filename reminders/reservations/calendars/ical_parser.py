@@ -1,4 +1,4 @@
-"""The parser of iCalendar files (RFC 5545) that channels publish. Each event is a booking, its UID the number."""
+"""The parser of the iCalendar files (RFC 5545) of channels. The UID of an event is its booking number."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RejectedEvent:
 
 
 def parse_calendar(content: bytes, *, zone: ZoneInfo) -> list[CalendarEvent | RejectedEvent]:
-    """Return the events of the calendar. Of several events with one UID, the one with the highest SEQUENCE counts.
+    """Return the events of the calendar. If events have the same UID, the highest SEQUENCE counts.
 
     Times are converted to dates in `zone`. Raises InvalidFile.
     """

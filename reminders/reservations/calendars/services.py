@@ -81,7 +81,7 @@ def link_calendar(*, room: int, name: str, url: str, import_closures: bool = Tru
 
 
 def unlink_calendar(calendar_id: UUID) -> None:
-    """Delete the link and the closures that were imported. Imported reservations are kept.
+    """Delete the link and its imported closures. Imported reservations are kept.
 
     Raises CalendarNotFound.
     """
@@ -164,7 +164,7 @@ def _import(calendar: LinkedCalendar, content: bytes, validators: Validators) ->
             {**event, "detail": message_to_json(event["detail"])}
             for event in report_json[name][:_MAX_REPORTED_EVENTS]
         ]
-    # While something is pending, the validators are not stored: the next import must process the same version again.
+    # If an import is incomplete, no validators are stored, so that the next import processes the same version again.
     is_pending = report.without_room or unavailable_nights or missing - missing_twice
     if is_pending:
         validators = Validators()
@@ -178,9 +178,10 @@ def _import(calendar: LinkedCalendar, content: bytes, validators: Validators) ->
 
 
 def _import_closures(calendar: LinkedCalendar, closures: Iterable[CalendarEvent]) -> tuple[int, int]:
-    """Make the closures of the calendar those of the room, except on nights on which the room is occupied.
+    """Replace the imported closures of the room with those in the calendar.
 
-    Return the number of closed nights and of nights that could not be closed.
+    Nights on which the room is occupied stay open. Return the number of closed nights and of nights that could not be
+    closed.
     """
     spans = [(closure.arrival, closure.departure) for closure in closures if not closure.is_cancelled]
     spans = [span for span in spans if stay_dates_error(*span) is None]
@@ -190,7 +191,7 @@ def _import_closures(calendar: LinkedCalendar, closures: Iterable[CalendarEvent]
 
 
 def _cancel_missing(numbers: Collection[str], *, today: date) -> int:
-    """Cancel these reservations, except those that have arrived: channels also remove past bookings."""
+    """Cancel those of these reservations that arrive after today. Channels also remove past bookings."""
     missing = Reservation.objects.filter(
         external_id__in=numbers, arrival__gt=today, status=ReservationStatus.BOOKED
     )
@@ -207,7 +208,10 @@ def _finish_sync(calendar: LinkedCalendar, **values: Any) -> None:
 
 
 def _next_sync(calendar_id: UUID) -> datetime:
-    """Return the time of the next import: the interval plus up to a tenth of it, so that imports are spread out."""
+    """Return the time of the next import.
+
+    Up to a tenth of the interval is added at random, to spread out the imports.
+    """
     interval = timedelta(minutes=settings.CALENDAR_POLL_MINUTES)
     return timezone.now() + interval * (1 + calendar_id.int % 100 / 1000)
 

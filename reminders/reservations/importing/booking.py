@@ -15,7 +15,7 @@ from reminders.models.validators import FIRST_DAY, LAST_DAY, MAX_NIGHTS, validat
 
 @dataclass(slots=True)
 class Booking:
-    """The content of a row. A value that the file does not give is empty or None."""
+    """The content of a row. Values that are missing from the file are empty or None."""
 
     line: int
     number: str
@@ -34,18 +34,18 @@ class Booking:
     guest_email: str
     guest_phone: str
     language: str
-    #: Room that the importer has chosen. None if the booking takes no room.
+    #: The room that the importer has chosen. None if the booking occupies no room.
     room_id: int | None = None
 
     @property
     def takes_room(self) -> bool:
-        """Whether the booking occupies a room. A guest who does not arrive pays for the room and keeps it."""
+        """Whether the booking occupies a room. A no-show does too, because the guest pays for the room."""
         return self.status != ReservationStatus.CANCELLED
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that can't be stored. Few different values of `reason` exist, so rows are counted by it."""
+    """A row that can't be stored. `reason` has few different values, so that rows can be counted by reason."""
 
     line: int
     number: str
@@ -61,7 +61,7 @@ _MAX_LENGTHS = {
 
 
 def validate_booking(booking: Booking) -> RejectedRow | None:
-    """Return why the booking can't be stored, or None if it can. The limits are those of the database table."""
+    """Return why the booking can't be stored, or None if it can. The database table has the same limits."""
     problem = next(_problems(booking), None)
     return problem and RejectedRow(booking.line, booking.number, *problem)
 

@@ -1,4 +1,4 @@
-"""CSV file of bookings, plain or compressed with gzip, that is read row by row."""
+"""A reader of CSV files of bookings. Files may be compressed with gzip and are read row by row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_UTF8_LENGTH = 4  # bytes of one character
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """Encoding and delimiter. European spreadsheets write Windows-1252 and semicolons."""
+    """The encoding and the delimiter of a CSV file. European spreadsheets use Windows-1252 and semicolons."""
 
     encoding: str
     delimiter: str
@@ -46,7 +46,7 @@ class BookingsFile:
             raise InvalidFile(f"{path}: the file is empty. Its first line must contain the column names.")
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the line number and the cells of each row after the header, without empty lines.
+        """Yield the line number and the cells of each row after the header. Empty lines are left out.
 
         A row whose cells contain line breaks has the number of its last line.
         """

@@ -1,4 +1,4 @@
-"""Mapping of booking fields to the columns of a file by their names."""
+"""Assignment of the columns of a file to booking fields, by the names of the columns."""
 
 from __future__ import annotations
 

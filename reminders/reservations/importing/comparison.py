@@ -1,8 +1,8 @@
 """Comparison of imported bookings with the stored reservations.
 
-The hotel's own system is the source of its bookings: a value in the file replaces the stored one, also if staff changed
-it here. An empty cell, or a column that the file does not have, leaves the stored value as it is. Only the status is
-different: an empty cell means "booked".
+The hotel's own system is the source of its bookings: a value in the file replaces the stored one, even if staff
+changed it in this system. An empty cell, or a column that the file does not have, leaves the stored value as it is.
+Only the status is different: an empty cell means "booked".
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from reminders.models import Reservation
 from reminders.reservations.changes import COLUMNS
 from reminders.reservations.importing.booking import Booking
 
-#: Values of a reservation by field name. None where the file has no value.
+#: The values of a reservation by field name. A value is None if the file has none.
 FieldValues = dict[str, Any]
 
-# One statement for thousands of bookings. A reservation that has not changed costs a lookup in the unique index.
+# One statement compares thousands of bookings. An unchanged reservation costs only a lookup in the unique index.
 _FIND_CHANGED = f"""
 SELECT r.external_id
 FROM json_to_recordset(%s) AS new (external_id text, {", ".join(f"{n} {type_}" for n, type_ in COLUMNS.items())})
@@ -31,7 +31,7 @@ WHERE ({", ".join(f"r.{name}" for name in COLUMNS)})
 
 
 def field_values(booking: Booking) -> FieldValues:
-    """Return the values of the reservation's fields that the file gives."""
+    """Return the values of the reservation fields that are present in the file."""
     return {
         "external_id": booking.number,
         "status": booking.status,
@@ -60,7 +60,7 @@ def find_changed(rows: Collection[FieldValues]) -> set[str]:
 
 
 def changed_fields(reservation: Reservation, values: Mapping[str, Any]) -> FieldValues:
-    """Return the new values of the fields that differ. A status without a date removes the date of the previous one."""
+    """Return the new values of changed fields. If a new status has no date, the previous date is removed."""
     changed = {
         name: values[name]
         for name in COLUMNS

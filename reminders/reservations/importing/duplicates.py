@@ -6,9 +6,10 @@ from __future__ import annotations
 class DuplicateNumbers:
     """The booking numbers that a file repeats.
 
-    Only the first row of a number is imported. If each of them were imported in turn, every import of the same file
-    would change the reservation back and forth. The first pass over the file remembers an 8-byte hash of every number,
-    so long numbers take no more memory than short ones. The second pass needs the lines of the repeated hashes only.
+    Only the first row of a number is imported. If all of these rows were imported, every import of the same file
+    would change the reservation back and forth. The first pass over the file remembers an 8-byte hash of every
+    number, so long numbers take no more memory than short ones. The second pass needs the lines of the repeated
+    hashes only.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class DuplicateNumbers:
         self._hashes.clear()
 
     def first_line(self, number: str, *, line: int) -> int:
-        """Return, in the second pass, the line that has the number first. `line` is the current one."""
+        """Return the first line with this number. Called in the second pass, with the current `line`."""
         if hash(number) not in self._repeated_hashes:
             return line
         return self._first_lines.setdefault(number, line)

@@ -1,4 +1,4 @@
-"""Import of a file into the current hotel."""
+"""The import of a CSV file of bookings into the current hotel."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Importer:
     def run(self) -> ImportReport:
         """Import the file and return what has changed. Each batch is committed separately.
 
-        Reservations that are not in the file stay as they are. Raises InvalidFile.
+        Reservations that are missing from the file are not changed. Raises InvalidFile.
         """
         started = time.monotonic()
         survey = survey_rows(self._rows(), parser=self._parser)
@@ -72,7 +72,7 @@ class Importer:
         self._on_progress(self._report.rows, survey.row_count)
         if self._report.has_changes and not self._options.dry_run:
             if rules_filter_guests():
-                # The file may have an earlier stay of a guest after a later one, which was planned without it.
+                # A guest's later stay may come first in the file. It was planned before the earlier stay was known.
                 self._report.reminders += replan_all()
             self._report.rooms_created = Room.objects.count() - rooms_before
             self._record_event()
@@ -80,7 +80,7 @@ class Importer:
         return self._report
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows of the hotel. Raises InvalidFile if the file has several and none was chosen."""
+        """Yield the rows of the hotel. Raises InvalidFile if the file has several hotels and none was chosen."""
         hotels = set()
         for line, row in self._file.rows():
             hotel = self._parser.hotel(row)
@@ -121,7 +121,7 @@ class Importer:
         if batch:
             result = storing.compare_batch(batch) if self._options.dry_run else storing.store_batch(batch)
             self._report.add(result)
-            reset_queries()  # With DEBUG, Django keeps every statement in memory, and these are long.
+            reset_queries()  # With DEBUG, Django keeps every SQL statement in memory.
 
     def _record_event(self) -> None:
         report = self._report

@@ -1,4 +1,4 @@
-"""Parsing of the cells of a row."""
+"""The parser that turns the cells of a CSV row into a booking."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hotelagent.core.text import single_line
 from reminders.models import ReservationStatus
 from reminders.reservations.importing.booking import Booking, RejectedRow, validate_booking
 
-#: Status by the words that property management systems write, in lower case.
+#: The reservation status for each word that property management systems use, in lower case.
 STATUSES = {
     "": ReservationStatus.BOOKED,
     "booked": ReservationStatus.BOOKED,
@@ -34,7 +34,7 @@ class RowParser:
         self._width = max(columns.values()) + 1
 
     def parse(self, line: int, row: Sequence[str]) -> Booking | RejectedRow:
-        """Return the booking, or why the row is not a booking that can be stored."""
+        """Return the booking, or a RejectedRow with the reason why the row can't be stored."""
         if len(row) < self._width:
             return RejectedRow(line, row[0] if row else "", "too few columns", f"{len(row)} of {self._width}")
         try:
@@ -89,7 +89,7 @@ class _InvalidCellError(ValueError):
         self.reason, self.detail = reason, detail
 
 
-# The parsers of cells are cached: a file has many rows and few different dates, counts and statuses.
+# The parsers of cells are cached, because a file has many rows but few different dates, counts and statuses.
 
 
 @functools.lru_cache(maxsize=8192)
@@ -128,6 +128,6 @@ def _required_number(number: str) -> str:
 
 
 def _single_line(text: str) -> str:
-    """Return the text on one line without repeated spaces. The check spares nearly every cell the conversion."""
+    """Return the text on one line without repeated spaces. Cells that need no conversion are returned at once."""
     is_clean = text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
     return text if is_clean else single_line(text)

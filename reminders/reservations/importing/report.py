@@ -1,4 +1,4 @@
-"""Result of an import, as numbers."""
+"""The result of an import: the counts of rows, stays and reminders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ImportReport:
     rejected: Counter[str] = field(default_factory=Counter)  # by reason
     created_by_status: Counter[str] = field(default_factory=Counter)
     stays: int = 0
-    stays_in_another_room: int = 0  # The room that the import had chosen was occupied.
+    stays_in_another_room: int = 0  # because the room chosen by the import was occupied
     stays_moved: int = 0
     stays_cancelled: int = 0
     rooms: int = 0  # that the stays of the file need

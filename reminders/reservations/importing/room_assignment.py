@@ -35,7 +35,7 @@ class RoomAssignment:
     def solve(self) -> None:
         self._rooms = array("i", bytes(4 * len(self._arrivals)))
         self._room_counts = [0] * len(self._type_indexes)
-        # Heaps for each type: free rooms, and (departure, room) of the occupied rooms.
+        # Two heaps for each room type: the free rooms, and pairs (departure, room) of the occupied rooms.
         free: list[list[int]] = [[] for _ in self._room_counts]
         occupied: list[list[tuple[int, int]]] = [[] for _ in self._room_counts]
         for stay in self._by_arrival():
@@ -52,9 +52,9 @@ class RoomAssignment:
             self._rooms[stay] = room
 
     def _by_arrival(self) -> array[int]:
-        """Return the positions of the stays in the order of arrival, and of the file within a day.
+        """Return the positions of the stays, ordered by arrival and then by their order in the file.
 
-        Counting sort in an array: the list that `sorted` returns takes ten times the memory.
+        This is a counting sort in an array. The list that `sorted` returns would take ten times the memory.
         """
         counts = Counter(self._arrivals)
         next_position: dict[int, int] = {}
@@ -70,9 +70,9 @@ class RoomAssignment:
 
     @property
     def required_rooms(self) -> dict[str, int]:
-        """Number of rooms by type."""
+        """The number of rooms that the stays need, by room type."""
         return {name: self._room_counts[index] for name, index in self._type_indexes.items()}
 
     def room_index(self, stay: int) -> int:
-        """Return the index, among the rooms of its type, of the room of the stay at this position of the file."""
+        """Return the room of the stay at this position of the file, as an index into the rooms of its type."""
         return self._rooms[stay]

@@ -1,4 +1,4 @@
-"""Storing of bookings in batches. Reservations, stays and reminders of a batch are one transaction."""
+"""Storing of bookings in batches. The reservations, stays and reminders of a batch are stored in one transaction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reminders.reservations.importing.comparison import (
     find_changed,
 )
 
-#: Rows of one transaction. An import that is killed has stored complete batches only, and the next run continues there.
+#: Rows per transaction. An import that is killed has stored complete batches only, and the next run adds the rest.
 BATCH_SIZE = 2_000
 
 _COLUMNS = (
@@ -59,12 +59,12 @@ def compare_batch(bookings: Sequence[Booking]) -> BatchResult:
 def store_batch(bookings: Sequence[Booking]) -> BatchResult:
     """Create the reservations that the hotel does not have, and update those that differ. One transaction.
 
-    The booking numbers must be different. Raises RoomContention.
+    No booking number may occur twice. Raises RoomContention.
     """
     try:
         return _store_batch(bookings)
     except IntegrityError:
-        # A client has stored one of the new bookings since `find_existing`. The second attempt finds it.
+        # Another client has stored one of the new bookings in the meantime. The second attempt updates it.
         return _store_batch(bookings)
 
 
@@ -73,7 +73,7 @@ def _store_batch(bookings: Sequence[Booking]) -> BatchResult:
         existing = find_existing([booking.number for booking in bookings])
         changes = _changes([booking for booking in bookings if booking.number in existing])
         if changes:
-            # Changed and new stays get their rooms in two steps. All rooms are locked in one order before the first.
+            # Changed stays and new stays get their rooms in two steps. Locking all rooms first prevents deadlocks.
             lock_rooms_of_types({booking.assigned_room_type for booking in bookings})
         changed = apply_changes(changes)
         new = [booking for booking in bookings if booking.number not in existing]
@@ -93,7 +93,7 @@ def _store_batch(bookings: Sequence[Booking]) -> BatchResult:
 
 
 def find_existing(numbers: Sequence[str]) -> set[str]:
-    """Return those of these numbers that have a reservation."""
+    """Return the booking numbers for which the hotel already has a reservation."""
     return set(Reservation.objects.filter(external_id__in=numbers).values_list("external_id", flat=True))
 
 
