@@ -12,6 +12,6 @@ class HotelagentConfig(AppConfig):
         from hotelagent.core import telemetry  # noqa: PLC0415 - needs the settings
 
         telemetry.start()
-        # Modules of the apps that register what they contribute.
+        # Modules that an app may have. They are imported at the start and register what the app contributes.
         autodiscover_modules("personal_data")  # columns that a masked backup leaves out
         autodiscover_modules("cards")  # cards and panels of the admin's start page

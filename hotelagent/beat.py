@@ -3,8 +3,8 @@
 The leader holds a lease, a row in the database that it renews at every tick. If the leader stops, its lease expires and
 the other beat takes over within 30 seconds.
 
-All times are those of the database's clock. The clocks of two machines differ, and the time at which one beat last sent
-a task would be in the future for the other one.
+All times come from the database clock. The clocks of two machines differ: a time that one beat has stored may be in the
+future on the other machine.
 """
 
 import datetime
@@ -162,7 +162,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
         if acquired and not self.is_leader:
             logger.info("this beat is the leader: %s", self.holder)
         if acquired and (was_set_back or not self.is_leader):
-            # The previous leader has stored when each task was last sent.
+            # Read when the previous leader last sent each task.
             self._read_schedule_again()
         elif self.is_leader and not acquired:
             logger.warning("another beat is the leader; this one is on standby: %s", self.holder)

@@ -39,7 +39,7 @@ def check_platform_host(**_kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_redis(**_kwargs: Any) -> list[CheckMessage]:
-    """Check the URL without connecting. The settings have checked its form, but not its options."""
+    """Check the options of REDIS_URL without connecting. The settings have already checked the form of the URL."""
     if not settings.REDIS_URL:
         problem = "REDIS_URL is missing."
     else:

@@ -30,7 +30,7 @@ _PROXY_SETTINGS = "Host, X-Forwarded-Proto and X-Forwarded-For"
 
 @register(Tags.compatibility, deploy=True)
 def check_installed_packages(**_kwargs: Any) -> list[CheckMessage]:
-    """Compare the installed packages with the pinned versions. An image has no requirements, so it is not checked."""
+    """Compare the installed packages with the pinned versions, except in images, which have no requirements files."""
     if not REQUIREMENTS.exists():
         return []
     pinned = re.findall(r"^[a-zA-Z][^\\\n]*==[^\\\n]*", REQUIREMENTS.read_text(), re.MULTILINE)
@@ -60,7 +60,7 @@ def _is_installed(requirement: Requirement) -> bool:
 
 @register(Tags.staticfiles, deploy=True)
 def check_static_files(**_kwargs: Any) -> list[CheckMessage]:
-    """Compare the collected static files with those of the apps."""
+    """Compare the collected static files with the static files of the apps."""
     hashed: dict[str, str] | None = getattr(staticfiles_storage, "hashed_files", None)
     if hashed is None:  # in development they are not collected
         return []

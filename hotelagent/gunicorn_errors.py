@@ -32,7 +32,7 @@ logger = structlog.get_logger(__name__)
 
 
 def install() -> None:
-    """Let gunicorn write problem documents. It has no setting for this, and looks up the function at each error."""
+    """Replace gunicorn's function that writes error pages, because gunicorn has no setting for their format."""
     util.write_error = write_problem
 
 
@@ -55,7 +55,7 @@ def write_problem(sock: socket.socket, status_int: int, reason: str, mesg: str) 
 def _document(status: int, reason: str, message: str, *, request_id: str) -> dict[str, object]:
     problem = _PROBLEMS.get(HTTPStatus(status))
     if problem is None:
-        # RFC 9457: the type about:blank means that the status says everything.
+        # The type about:blank means that the problem is fully described by the HTTP status (RFC 9457).
         problem = Problem("", status, reason, message)
         return {**problem_document(problem, detail=message, request_id=request_id), "type": "about:blank"}
     detail = f"{message}. {problem.explanation}" if message else str(problem.explanation)

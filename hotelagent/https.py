@@ -27,10 +27,11 @@ logger = structlog.get_logger(__name__)
 
 
 class HttpsMiddleware:
-    """Decides what happens to plain HTTP requests. Stands before Django's SecurityMiddleware, which redirects them.
+    """Decides what happens to plain HTTP requests. It must come before Django's SecurityMiddleware.
 
-    Only GET and HEAD requests to a host that is served are redirected: a redirect to an unknown host would lead
-    visitors to a site of the sender's choice, and clients follow the redirect of a POST request as GET.
+    SecurityMiddleware redirects to HTTPS. Only GET and HEAD requests to a host that is served reach it. A redirect to
+    an unknown host would lead visitors to a site of the sender's choice. And clients turn a redirected POST request
+    into a GET request.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -41,7 +42,7 @@ class HttpsMiddleware:
             return refusal
         response = self.get_response(request)
         if HSTS in response and not _is_below_platform(request):
-            # A hotel decides about the subdomains of its own domain, which may lead to other systems.
+            # The subdomains of a hotel's own domain may be other systems of the hotel, so HSTS does not include them.
             response[HSTS] = f"max-age={settings.SECURE_HSTS_SECONDS}"
         return response
 
@@ -66,7 +67,7 @@ def _refuse(request: HttpRequest) -> HttpResponse | None:
 
 
 def _host(request: HttpRequest) -> str | None:
-    """Return the host name without port, as it is looked up, or None if it is not valid."""
+    """Return the normalized host name without port, or None if it is not valid."""
     try:
         return split_domain_port(request.get_host())[0].removesuffix(".")
     except DisallowedHost:

@@ -1,4 +1,4 @@
-"""The public pages outside of the admin and the API."""
+"""The public pages that belong neither to the admin nor to the API."""
 
 import sys
 

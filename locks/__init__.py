@@ -1,1 +1,1 @@
-"""Rooms, and who has them for which nights. Two overlapping holds or stays of one room cannot exist."""
+"""Rooms, and the holds, stays and closures that occupy them. Those of one room never overlap."""

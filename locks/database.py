@@ -19,7 +19,7 @@ def fetch_rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]
 
 
 def function_context() -> dict[str, Any]:
-    """Return the keys of a request that every function needs: who acts, and in which hotel."""
+    """Return the part of a request that every database function needs: the current hotel and the actor."""
     hotel = current_hotel()
     return {"hotel": str(hotel.id), "time_zone": hotel.time_zone, "actor": actor_as_json()}
 
@@ -27,6 +27,6 @@ def function_context() -> dict[str, Any]:
 def call(function: LiteralString, request: Mapping[str, Any]) -> Any:
     """Call a function of `locks/sql` in one round trip, and return its decoded result.
 
-    It is committed unless a transaction is open.
+    Its changes are committed at once unless a transaction is open.
     """
     return call_function(function, {**function_context(), **request})

@@ -1,4 +1,4 @@
-"""The audit events of rooms, holds, stays and closures. They have no names of guests, because holds have none."""
+"""The audit events of rooms, holds, stays and closures. They contain no guest names, because holds contain none."""
 
 from django.utils.translation import gettext_lazy as _
 

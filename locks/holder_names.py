@@ -1,6 +1,6 @@
 """Display names of the holders of allocations and waiting list entries.
 
-A holder is stored as `<kind>:<id>` of an API key, a user or a command.
+A holder is an API key, a user or a command, and is stored as `<kind>:<id>`.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from tenants.models import ApiKey, User
 
 
 def with_holder_names(queryset: QuerySet[Any]) -> QuerySet[Any]:
-    """Annotate rows that have a `holder` with `holder_name`: the user's or the API key's name, or None."""
+    """Annotate rows with `holder_name`: the name of the user or API key that is the row's `holder`, or None."""
     user_name = _name_of_holder(User.objects.all(), kind="user", field="username")
     key_name = _name_of_holder(ApiKey.objects.all(), kind="key", field="name")
     annotated: QuerySet[Any] = queryset.annotate(holder_name=Coalesce(user_name, key_name))

@@ -1,4 +1,4 @@
-"""Values that the services return: holds, and the allocations of rooms that they consist of."""
+"""The values that the services take and return. A hold consists of one or more allocated rooms."""
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ class AllocatedRoom:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "AllocatedRoom":
-        """Return the allocation that the database function `locks_describe` described."""
+        """Return the allocation from the JSON that the database function `locks_describe` returned."""
         group_id, expires_at = values["group_id"], values["expires_at"]
         return cls(
             id=UUID(values["id"]),
@@ -60,7 +60,7 @@ class AllocatedRoom:
 
     @classmethod
     def from_allocation(cls, allocation: Allocation) -> "AllocatedRoom":
-        """Return a row of `locks.selectors.allocations()`. An expired hold has the status `expired`."""
+        """Convert a row of `locks.selectors.allocations()`. An expired hold has the status `expired`."""
         annotated: Any = allocation
         return cls(
             id=allocation.id,
@@ -84,7 +84,7 @@ class AllocatedRoom:
 
     @property
     def event_fields(self) -> dict[str, str]:
-        """The room and the dates, as audit events have them."""
+        """Return the room and the dates as fields of an audit event."""
         return {
             "room": self.number,
             "check_in": self.check_in.isoformat(),
@@ -96,9 +96,9 @@ class AllocatedRoom:
 class Hold:
     """One room, or several rooms that were acquired together.
 
-    The rooms of a group share a token, a fencing token and an expiry. Operations on `id` apply to all of them, and
-    operations on the id of one room to that room. `token` is set only where the hold was just acquired, because the
-    database stores its digest.
+    The rooms of a group share a token, a fencing token and an expiry. An operation on the hold's `id` applies to all
+    rooms of the group. An operation on the id of one allocation applies to its room only. `token` is set only when the
+    hold has just been acquired, because the database stores only the digest of the token.
     """
 
     rooms: tuple[AllocatedRoom, ...]
@@ -107,7 +107,7 @@ class Hold:
 
     @classmethod
     def of(cls, rooms: Iterable[AllocatedRoom], *, token: str | None = None) -> "Hold":
-        """Return the hold of these rooms, which are one room or the rooms of one group."""
+        """Return the hold that consists of these rooms: one room, or all rooms of one group."""
         sorted_rooms = sorted(rooms, key=lambda room: room.room_id)
         first = sorted_rooms[0]
         id_ = first.group_id if len(sorted_rooms) > 1 and first.group_id else first.id
@@ -115,7 +115,7 @@ class Hold:
 
     @classmethod
     def from_json(cls, values: Sequence[Mapping[str, Any]], *, token: str | None = None) -> "Hold":
-        """Return the hold of the rooms that a database function described."""
+        """Return the hold from the JSON of its rooms that a database function returned."""
         return cls.of(map(AllocatedRoom.from_json, values), token=token)
 
     @property
@@ -161,7 +161,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class HoldRequest:
-    """A client's request to hold `count` rooms: the given `rooms`, or any rooms of `room_type` if it names none.
+    """A client's request to hold `count` rooms: the given `rooms`, or any rooms of `room_type` if `rooms` is empty.
 
     `guests` is the number of guests that each room must have space for. It applies to `room_type` only.
     """
@@ -175,7 +175,7 @@ class HoldRequest:
     guests: int = 1
 
     def as_json(self) -> dict[str, Any]:
-        """Return the request as the database function `locks_acquire` takes it, except for ids and the token."""
+        """Return the request in the format of the database function `locks_acquire`, without ids and the token."""
         return {
             "rooms": self.rooms or None,
             "room_type": self.room_type,

@@ -51,20 +51,20 @@ class AllocationStatus(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
-#: The statuses in which an allocation occupies its room. An expired hold does so until it is ended.
-#: The database function `locks_occupies` says the same.
+#: The statuses in which an allocation occupies its room. An expired hold still occupies it until it is ended.
+#: The database function `locks_occupies` must list the same statuses.
 OCCUPYING = [AllocationStatus.HELD, AllocationStatus.CONFIRMED, AllocationStatus.CLOSED]
 
 
 class Allocation(models.Model):
     """A room that is occupied for some nights: a hold, the stay that it becomes, or a closure.
 
-    All of them are rows of one table, so that one constraint prevents overlaps. `nights` is `[check-in, check-out)`, so
-    a guest may check in on the day on which another checks out. The table has no names and addresses of guests.
+    They are stored in one table, so that one constraint prevents overlaps. `nights` is `[check-in, check-out)`, so
+    a guest may check in on the day on which another checks out. The table contains no names or addresses of guests.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # There is no index on the room: queries for the allocations of a room use the constraint's index.
+    # The room has no index of its own. Queries for the allocations of a room use the constraint's index.
     room = models.ForeignKey(
         Room, models.PROTECT, related_name="allocations", db_index=False, verbose_name=_("room")
     )
@@ -93,9 +93,9 @@ class Allocation(models.Model):
         verbose_name = _("allocation")
         verbose_name_plural = _("allocations")
         constraints = [
-            # The nights are the first column of the index. So it finds the allocations of the whole hotel between two
-            # dates nine times as fast as with the room first (500 rooms with 200,000 stays), and those of one room as
-            # fast. GiST compares ranges, but not numbers, without an extension. So the room is a range of one number.
+            # The nights are the first column of the index. With the room as the first column, finding all allocations
+            # of a hotel between two dates takes nine times as long (500 rooms, 200,000 stays). Without an extension,
+            # GiST compares ranges but not numbers. So the room is a range that contains one number.
             ExclusionConstraint(
                 name="locks_allocation_no_overlap",
                 expressions=[
@@ -127,7 +127,7 @@ class Allocation(models.Model):
             ),
         ]
         indexes = [
-            # For the live holds of a client. The index stays small, because holds end.
+            # This index finds the live holds of a client. It stays small, because holds end soon.
             models.Index(
                 fields=["holder"], condition=Q(status=AllocationStatus.HELD), name="locks_allocation_held"
             ),

@@ -11,7 +11,7 @@ from locks.errors import InvalidDateRange
 
 @dataclass(frozen=True, slots=True)
 class Nights:
-    """A valid range of at least one night and at most `limit` nights. It may be in the past.
+    """A valid range of 1 to `limit` nights. It may be in the past.
 
     Raises InvalidDateRange.
     """

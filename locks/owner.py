@@ -5,18 +5,18 @@ import secrets
 
 from tenants.context import current_actor
 
-#: The kind of actor that needs no token for its own holds, because its members log in.
+#: Actors of this kind need no token for their own holds, because they log in.
 _STAFF = "user"
 
 
 def holder() -> str:
-    """Return the current actor as `Allocation.holder` stores it."""
+    """Return the current actor in the format of `Allocation.holder`."""
     actor = current_actor()
     return f"{actor.kind}:{actor.id}"
 
 
 def staff_holder() -> str | None:
-    """Return the current actor as `holder` does if it is a member of staff, else None."""
+    """Return `holder()` if the current actor is a member of staff, or None."""
     return holder() if current_actor().kind == _STAFF else None
 
 
@@ -26,10 +26,10 @@ def new_token() -> str:
 
 
 def digest(token: str) -> bytes:
-    """Return the digest of a token, which is what is stored. Tokens are random, so a fast hash is safe."""
+    """Return the digest of a token. Only digests are stored. Tokens are random, so a fast hash is safe."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def ownership(token: str | None) -> dict[str, str | None]:
-    """Return what the database functions compare with the owner of a hold: the token's digest, and the staff holder."""
+    """Return the values that database functions compare with a hold's owner: token digest and `staff_holder()`."""
     return {"digest": rf"\x{digest(token or '').hex()}", "staff": staff_holder()}

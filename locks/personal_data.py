@@ -1,4 +1,4 @@
-"""The columns of this app in a masked copy of a hotel. Tokens and the clients' own identifiers are replaced."""
+"""How a masked copy of a hotel treats the columns of this app. Tokens and the clients' own identifiers are replaced."""
 
 from tenants.personal_data import declare_columns, mask_secret, mask_text, mask_token, omit_rows
 

@@ -2,23 +2,23 @@
 
 import datetime
 
-#: Seconds until a new hold expires, seconds that an extension adds, and extensions per hold.
+#: Seconds until a new hold expires, seconds that an extension adds, and maximum number of extensions of a hold.
 HOLD_SECONDS = 1200
 EXTENSION_SECONDS = 600
 EXTENSIONS = 2
-#: Seconds after which a hold expires in any case.
+#: Maximum lifetime of a hold in seconds. Extensions can't exceed it.
 MAX_LIFETIME_SECONDS = HOLD_SECONDS + EXTENSIONS * EXTENSION_SECONDS
 
 #: Nights and rooms of one hold.
 MAX_NIGHTS = 366
 MAX_ROOMS = 10
-#: The last possible check-out date. Later dates are typing errors, and arithmetic with them could exceed the calendar.
+#: The last possible check-out date. Later dates are typing errors, and Python has no dates after the year 9999.
 MAX_DATE = datetime.date(2999, 12, 31)
 #: Nights of one closure: ten years.
 MAX_CLOSURE_NIGHTS = 3653
 
-#: Rooms that one API key or member of staff, and one guest session of theirs, may hold at a time. They are counted when
-#: a hold is acquired, so concurrent requests may exceed the limit by their number.
+#: Rooms that one API key or member of staff, and one guest session of theirs, may hold at a time. They are counted
+#: when a hold is acquired, so concurrent requests may exceed the limit together.
 MAX_HOLDS_PER_CLIENT = 500
 MAX_HOLDS_PER_SESSION = 20
 

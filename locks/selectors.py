@@ -20,7 +20,7 @@ from locks.models import Allocation, AllocationStatus
 from locks.nights import Nights
 from tenants.context import current_hotel
 
-#: How many days `next_free` looks ahead, and how many alternative rooms a refusal lists.
+#: Number of days that `next_free` looks ahead, and maximum number of alternative rooms that an error lists.
 HORIZON_DAYS = 180
 MAX_ALTERNATIVES = 10
 
@@ -74,7 +74,7 @@ class Clash:
         return texts[self.kind].format(self.number, self.check_in, self.check_out)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the clash as a problem document lists it."""
+        """Return the clash in the format of a problem document."""
         return {
             "room": self.room_id,
             "number": self.number,
@@ -172,7 +172,7 @@ def get_hold(hold_id: UUID) -> Hold:
 
 
 def availability(*, nights: Nights, room_type: str = "", guests: int = 1) -> Availability:
-    """Return the rooms that are free on all of these nights. An empty type stands for every type. One query."""
+    """Return the rooms that are free on all of these nights, with one query. An empty type stands for all types."""
     rows = fetch_rows(
         _AVAILABILITY,
         {
@@ -262,10 +262,10 @@ def _spans_by_room(rows: Iterable[dict[str, Any]]) -> dict[int, list[_Span]]:
 
 
 def _free_check_ins(spans: Iterable[_Span], nights: Nights) -> list[datetime.date]:
-    """Return the dates within the horizon on which a stay of `nights.count` nights can begin between these spans."""
+    """Return the dates within the horizon on which a stay of `nights.count` nights can begin without an overlap."""
     blocked = bytearray(HORIZON_DAYS)
     for check_in, check_out in spans:
-        # A stay that begins in this range of days would overlap with the span.
+        # A stay that begins on one of these days would overlap with the span.
         first = max(0, (check_in - nights.check_in).days - nights.count + 1)
         last = min(HORIZON_DAYS, (check_out - nights.check_in).days)
         blocked[first:last] = b"\1" * (last - first)

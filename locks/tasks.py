@@ -14,7 +14,7 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="locks.tasks.expire_holds")
 def expire_holds(ids: list[str]) -> None:
-    """Mark holds as expired and record it. Their rooms are free from the expiry on, even before this task runs."""
+    """Mark holds as expired and record the events. The rooms are free after the expiry, whenever this task runs."""
     services.expire_holds(ids=[UUID(hold) for hold in ids])
 
 
@@ -33,7 +33,7 @@ def process_waiting_list(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="locks.tasks.send_webhook_deliveries")
 def send_webhook_deliveries(ids: list[str]) -> None:
-    """Send webhook deliveries that are due. Enqueue the final attempt of those whose retries are exhausted.
+    """Send webhook deliveries that are due. If only the final attempt of a delivery is left, enqueue that attempt.
 
     If the broker is unavailable, the due item of the delivery enqueues the final attempt again later.
     """

@@ -21,14 +21,14 @@ from tenants.errors import DomainError
 
 Row = TypeVar("Row", bound=Model)
 
-#: Maximum number of rows for actions that call a service per row. These take a few seconds, within a proxy's timeout.
+#: Maximum number of rows for actions that call a service for each row. They then end before a proxy's timeout.
 MAX_SELECTED = 500
 
 
 class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     """Base class of the model admins of both sites.
 
-    Permissions have Django's names; `User.has_perm` derives them from the scopes of the user's role. Changes are
+    Permissions are named as in Django. `User.has_perm` derives them from the scopes of the user's role. Changes are
     reported to the audit trail through `hotelagent.admin.signals` instead of Django's `LogEntry`, and the history page
     of an object shows the audit trail.
     """
@@ -56,7 +56,7 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         return cast("HttpResponse", page)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the list under the model's name, which the menu uses too, and not "Select reservation to change".
+        """Show the list with the model's name as its title, as in the menu, instead of "Select reservation to change".
 
         Query parameters that the database rejects, such as a NUL byte or a malformed id, redirect to the unfiltered
         list. Django does the same with invalid parameters that it detects itself.
@@ -80,7 +80,7 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
             context.setdefault("title", capfirst(str(self.opts.verbose_name)))
         try:
             return super().changeform_view(request, object_id, form_url, context)
-        except DomainError as error:  # Django has rolled back the transaction of this view
+        except DomainError as error:  # Django has already rolled back the transaction of this view.
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
@@ -170,7 +170,7 @@ class ReadOnlyModelAdmin(HotelModelAdmin):
 
 
 class PlatformModelAdmin(HotelModelAdmin):
-    """A model of the platform admin. Raises RuntimeError in the context of a hotel, which would be a bug of ours."""
+    """A model of the platform admin. Raises RuntimeError if a hotel is active, because that is a programming error."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
         if current_tenant().id is not None:
@@ -179,7 +179,7 @@ class PlatformModelAdmin(HotelModelAdmin):
 
 
 def changed_fields(message: Any) -> list[str]:
-    """Return the field names of Django's change message, those of inline rows included, in alphabetical order."""
+    """Return the field names in Django's change message in alphabetical order, including those of inline rows."""
     names: list[str] = []
     for part in message if isinstance(message, list) else []:
         for change in part.values():

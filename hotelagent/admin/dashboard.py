@@ -1,4 +1,4 @@
-"""The start page of an admin site: cards with one figure each, and panels, both registered by the apps.
+"""The start page of an admin site. It shows cards with one figure each, and panels. Apps register both.
 
 The `cards.py` of an app registers a function for each card. It returns None when there is nothing to show:
 
@@ -82,12 +82,12 @@ def register_panel(*, scope: str, order: int = 100) -> Callable[[PanelFactory], 
 
 
 def cards_for(request: HttpRequest) -> list[Card]:
-    """Return the cards that the user's scopes allow. The functions of other cards are not called."""
+    """Return the cards that the user may see. Functions of cards that the user may not see are not called."""
     return _build(_cards, request)
 
 
 def panels_for(request: HttpRequest) -> list[Panel]:
-    """Return the panels that the user's scopes allow. The functions of other panels are not called."""
+    """Return the panels that the user may see. Functions of panels that the user may not see are not called."""
     return _build(_panels, request)
 
 

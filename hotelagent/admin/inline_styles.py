@@ -1,4 +1,4 @@
-"""Style elements that the Content-Security-Policy of the admin allows, each by the hash of its text.
+"""The style elements that the Content-Security-Policy of the admin allows. Each is identified by the hash of its text.
 
 The admin shows e-mail previews in a frame whose HTML is in its `srcdoc` attribute. Such a frame inherits the policy of
 the page, which forbids style elements.

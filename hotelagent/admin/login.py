@@ -15,7 +15,7 @@ LOGIN_RATE = Rate(requests=10, seconds=600)
 
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc]
-    """unfold's login form. It refuses further attempts before it checks the password."""
+    """unfold's login form. After too many attempts it refuses the next one without checking the password."""
 
     error_messages = {
         **AuthenticationForm.error_messages,

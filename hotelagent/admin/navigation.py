@@ -1,4 +1,4 @@
-"""The sidebar menu of an admin site: its models, grouped by app, and pages that are not a model's.
+"""The sidebar menu of an admin site. It lists the models, grouped by app, and other pages.
 
 The admin class of a model sets its `icon`, `in_menu` and `menu_order`. Other pages are registered in
 `AppConfig.ready()`:
@@ -27,7 +27,7 @@ APP_TITLES: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A menu item below an app. It is shown to users who have the scope, on the site that has the URL."""
+    """A menu item in the group of an app. It is shown to users who have the scope, on the site that defines the URL."""
 
     title: str | Promise
     url_name: str
@@ -89,7 +89,7 @@ def _item(*, title: str, link: str, icon: str) -> dict[str, Any]:
 
 
 def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
-    """Mark the item with the longest URL that the path starts with. The room board is below the rooms, for example."""
+    """Mark the item with the longest URL that the path starts with, because a page can be below another one."""
     matching = [item for item in items if request.path.startswith(item["link"])]
     if matching:
         max(matching, key=lambda item: len(item["link"]))["active"] = True

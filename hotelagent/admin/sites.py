@@ -19,7 +19,7 @@ from tenants.signals import permission_denied
 
 
 class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
-    """Base class of both sites. Accounts are those of the current hotel's schema, or of the platform."""
+    """Base class of both sites. Staff log in with accounts of the current hotel, or of the platform."""
 
     login_form = LoginForm
     index_template = "hotelagent/dashboard.html"

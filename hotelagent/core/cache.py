@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class RedisCache(redis.RedisCache):
-    """Django's Redis cache without its errors. A value that can't be deleted is used until it expires."""
+    """Django's Redis cache, but errors are only logged. A value that can't be deleted is used until it expires."""
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)

@@ -1,9 +1,9 @@
 """An HTTP client for URLs that hotels enter: only public addresses, no redirects, no proxy, no retries, one deadline.
 
 It uses the standard library's client on a connection that we open ourselves, for two reasons. The connection goes to
-an IP address that `public_addresses` has checked, while TLS still verifies the certificate of the host name. And it is
-closed at the deadline: a socket timeout applies to each read, so a server that sends one byte every few seconds would
-keep a worker busy forever.
+an IP address that `public_addresses` has checked, while TLS still verifies the certificate of the host name. And the
+connection is closed at the deadline. A socket timeout would not suffice, because it applies to each read: a server that
+sends one byte every few seconds would keep a worker busy forever.
 """
 
 import http.client
@@ -52,9 +52,9 @@ def send_request(
 ) -> Response:
     """Send one request and return the response.
 
-    `timeout` is the number of seconds from the first packet to the last byte of the response. Of the response body at
-    most `max_bytes` are read, and none by default. Raises URLNotAllowed, or RequestFailed if there is no response, if
-    it takes too long or if its body is too large.
+    `timeout` is the number of seconds from the first packet to the last byte of the response. At most `max_bytes`
+    bytes of the response body are read. By default the body is not read. Raises URLNotAllowed, or RequestFailed if
+    there is no response, if it takes too long or if its body is too large.
     """
     endpoint = public_addresses.parse_url(url)
     deadline = time.monotonic() + timeout
@@ -74,7 +74,7 @@ def send_request(
                     response = _read_response(endpoint, reply, max_bytes)
             finally:
                 timer.cancel()
-        if abortable.is_aborted:  # a body without a length then looks complete, although it was cut off
+        if abortable.is_aborted:  # A body without a length looks complete although it was cut off.
             raise TimeoutError
     return response
 
@@ -108,8 +108,8 @@ def _errors_as_request_failed(host: str, *, timeout: float, deadline: float) -> 
 class _AbortableSocket:
     """A socket that another thread can shut down at the deadline.
 
-    The HTTP connection drops its reference to the socket when a response ends with the connection, so the timer needs
-    a reference of its own.
+    The HTTP connection drops its reference to the socket if the server ends the response by closing the connection. So
+    the timer needs its own reference.
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -155,6 +155,6 @@ def _read_response(endpoint: Endpoint, reply: http.client.HTTPResponse, max_byte
                 _("{host} sent more than {limit:,} bytes."), host=endpoint.host, limit=max_bytes
             )
         )
-    if max_bytes and reply.length:  # the server closed the connection before the announced length
+    if max_bytes and reply.length:  # The body is shorter than the announced length.
         raise http.client.IncompleteRead(body, reply.length)
     return Response(reply.status, {name.lower(): value for name, value in reply.getheaders()}, body)

@@ -1,4 +1,4 @@
-"""Logging with structlog, for our own log messages and for those of Django, Celery and other libraries.
+"""Logging with structlog, for the messages of this project and for those of Django, Celery and other libraries.
 
 Production writes JSON lines, development writes text. Each line has the request id, the user and the fields that apps
 add with `add_context`, and it is redacted by `hotelagent.core.redaction`.
@@ -84,7 +84,7 @@ def formatter(*, json: bool) -> structlog.stdlib.ProcessorFormatter:
 
 
 def logging_config(*, json: bool, level: str) -> dict[str, Any]:
-    """Return the value of the setting `LOGGING`. `level` applies to our messages and to those of libraries.
+    """Return the value of the setting `LOGGING`. `level` applies to the messages of the project and of libraries.
 
     Raises ImproperlyConfigured if the level is not one of `LEVELS`.
     """
@@ -100,9 +100,9 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
             # Django's default handlers would print each message a second time, without redaction.
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
-            # The status of 4xx responses is in the line that django-structlog logs for each request.
+            # django-structlog logs the status of each response, so Django's warnings about 4xx responses are left out.
             "django.request": {"level": "ERROR"},
-            # django-structlog logs the start and the end of each task.
+            # django-structlog logs the start and the end of each task, so Celery need not.
             "celery.app.trace": {"level": "ERROR"},
         },
     }

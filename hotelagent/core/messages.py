@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-#: Maximum number of characters that are stored of a msgid or a parameter. A mail server's reply can be very long.
+#: Longer msgids and parameters are cut to this number of characters. A mail server's reply can be very long.
 MAX_LENGTH = 500
 
 
@@ -29,7 +29,7 @@ class TranslatableMessage(str):
         return message
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
-        """Return the arguments that `copy` and `pickle` create the copy with."""
+        """Return the arguments that `copy` and `pickle` pass to `__new__` to create the copy."""
         return (self.msgid,), self.params
 
 

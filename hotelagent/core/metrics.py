@@ -1,4 +1,4 @@
-"""Prometheus metrics, and the page that shows those of all processes.
+"""Prometheus metrics, and the page that shows the metrics of all processes.
 
 gunicorn and Celery run several processes. If `PROMETHEUS_MULTIPROC_DIR` is set before Python starts, each process
 writes its values to files in that directory, and any process can serve the values of all of them. No label names a
@@ -47,7 +47,7 @@ if (_path := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and not os.access(_path
 
 
 class ProcessesCollector(multiprocess.MultiProcessCollector):
-    """The values of all processes, without files that are damaged because their process was killed while it wrote.
+    """Collects the values of all processes. Skips files of killed processes that are damaged.
 
     A damaged file is logged and renamed. Otherwise all metrics would be lost until someone deletes the file, and a new
     process with the same process id could not start.
@@ -83,7 +83,7 @@ def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
 
 if _path:
     for _ in read_metrics_files(Path(_path)):
-        pass  # sets files aside that an earlier process with our process id may have left
+        pass  # renames damaged files that an earlier process with our process id may have left
 
 
 def counter(name: str, documentation: str, *, labels: Sequence[str] = ()) -> Counter:
@@ -124,7 +124,8 @@ _gauges: list[_Gauge] = []
 def gauge(name: str, documentation: str, read: Callable[[], float]) -> None:
     """Register a gauge whose value comes from the database.
 
-    `read` runs at each scrape, in the process that serves it. Its thread has no tenant and no actor.
+    `read` runs at each scrape, in the process that serves it. It runs in a thread in which no hotel and no actor is
+    set.
     """
     registered = _Gauge(name, documentation, read)
     REGISTRY.register(registered)
@@ -139,7 +140,7 @@ REQUESTS = histogram(
 
 
 class RequestMetricsMiddleware:
-    """Middleware that measures all responses, those of other middleware included, but not the health probes."""
+    """Measures all responses, including those of other middleware, except responses to health probes."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -157,7 +158,7 @@ class RequestMetricsMiddleware:
 
 
 def multiprocess_directory() -> Path | None:
-    """Return the directory that the processes share, or None if the metrics are those of one process."""
+    """Return the directory that the processes share, or None if this process shows only its own metrics."""
     path = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return Path(path) if path else None
 

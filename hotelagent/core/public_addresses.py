@@ -1,4 +1,4 @@
-"""Validation of URLs that hotels enter, so that nobody reaches our private network through us (SSRF).
+"""Validation of URLs that hotels enter, so that nobody can use our server to reach our private network (SSRF).
 
 A URL must use https and its host must resolve to public IP addresses only. The host name is resolved once, all its
 addresses are checked, and the connection is made to one of the checked addresses, so a DNS record that changes in
@@ -92,7 +92,7 @@ def resolve(endpoint: Endpoint) -> list[str]:
 
 
 def is_public(address: IPAddress) -> bool:
-    """Return whether the address is globally routable.
+    """Return whether the address is on the public internet.
 
     An IPv6 address that embeds an IPv4 address (mapped, 6to4, Teredo, NAT64) is public only if the IPv4 address is.
     """

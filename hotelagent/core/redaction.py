@@ -72,7 +72,7 @@ def redact(value: Any) -> Any:
 def redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
     """Redact a log event, as the last structlog processor before the event is rendered."""
     return {
-        # These three are set by our own logging, and a timestamp would look like a phone number.
+        # Our own logging sets these three fields. They are not redacted, because a timestamp looks like a phone number.
         key: value if key in {"timestamp", "level", "logger"} else _redact_named(key, value)
         for key, value in event.items()
     }

@@ -1,9 +1,9 @@
 """The URLs of servers in environment variables, such as DATABASE_URL.
 
-Passwords are often pasted into a URL without percent-encoding. A character with a meaning in URLs then moves the
-boundary between password, host and path, and the programs that read the URL disagree about where it is. So there is
-one parser. It accepts what can be read in one way only, and its errors name the variable and the cure. They never
-contain a part of the URL that may belong to a password.
+Passwords are often pasted into a URL without percent-encoding. A special character then moves the boundary between
+password, host and path, and the programs that read the URL interpret it differently. So there is one parser. It accepts
+only unambiguous URLs. Its errors name the variable and how to correct it. They never contain a part of the URL that may
+belong to a password.
 """
 
 import re
@@ -38,7 +38,7 @@ class ServiceURL:
         return {unquote(name): unquote(value) for name, _, value in pairs}
 
     def addresses(self) -> list[tuple[str, int | None]]:
-        """Return the hosts, with the brackets of IPv6 addresses, and their ports. Raises InvalidServiceURL."""
+        """Return the hosts and their ports. IPv6 addresses keep their brackets. Raises InvalidServiceURL."""
         addresses: list[tuple[str, int | None]] = []
         for address in self.authority.split(","):
             match = _ADDRESS.fullmatch(address)
@@ -57,7 +57,7 @@ class ServiceURL:
         return replace(self, query="&".join(filter(None, [self.query, f"{quote(name)}={quote(value)}"])))
 
     def __str__(self) -> str:
-        """Return the URL with a percent-encoded login, which all programs read in the same way."""
+        """Return the URL with percent-encoded user and password. All programs read this form in the same way."""
         login = quote(self.user, safe="") + (f":{quote(self.password, safe='')}" if self.password else "")
         query = f"?{self.query}" if self.query else ""
         return f"{self.scheme}://{login}{'@' if login else ''}{self.authority}{self.path}{query}"
@@ -66,7 +66,7 @@ class ServiceURL:
 def parse(text: str, *, variable: str, schemes: Collection[str], example: str) -> ServiceURL:
     """Return the parts of the URL in the environment variable. Raises InvalidServiceURL.
 
-    As in libpq, the first @ ends the login. `example` is shown in errors.
+    As in libpq, the user and password end at the first @. `example` is a valid URL for error messages.
     """
     _refuse_copied_characters(text, variable=variable)
     scheme, separator, rest = text.partition("://")

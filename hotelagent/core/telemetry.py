@@ -14,7 +14,7 @@ from hotelagent.core.redaction import redact, redact_text
 
 
 def start() -> None:
-    """Start what the settings enable. Called once per process, when Django has loaded the apps."""
+    """Start the error reports and traces that the settings enable. Call it once per process."""
     if settings.SENTRY_DSN:
         _start_error_reports(settings.SENTRY_DSN)
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-# Persian words and emoji of families are written with these two format characters.
+# These two format characters are kept, because Persian words and emoji of families contain them.
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 

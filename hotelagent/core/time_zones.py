@@ -1,7 +1,7 @@
 """The time zones that a hotel may have.
 
 Every process of a deployment must know the same time zones. So they come from the pinned package `tzdata` and not from
-the machine, whose time zone database may be older, newer or missing. `use_pinned_time_zones` makes it so.
+the machine, whose time zone database may be older, newer or missing. `use_pinned_time_zones` ensures this.
 """
 
 import functools
@@ -10,7 +10,7 @@ import zoneinfo
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-#: Names in time zone databases that are no places. `localtime` differs between machines, and `Factory` means "not set".
+#: Names that are not time zones of a place: `localtime` differs between machines, and `Factory` means "not set".
 PSEUDO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 

@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def export_rows(bookings: Iterable[Booking], *, today: date) -> Iterator[dict[str, str]]:
-    """Yield the rows of the bookings made until `today`, with what the hotel knows at the beginning of that day."""
+    """Yield a row for each booking made until `today`, with the data known at the beginning of that day."""
     return (_row(booking, today=today) for booking in bookings if booking.booked_on <= today)
 
 

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class Booking:
-    """A booking with its whole future: whether and when it is cancelled, and whether the guest arrives."""
+    """A booking and what happens to it: whether and when it is cancelled, and whether the guest arrives."""
 
     number: str
     hotel: str

@@ -27,7 +27,7 @@ _NAME_LISTS = {
 
 @functools.cache
 def _names() -> dict[str, tuple[list[str], list[str]]]:
-    """Return the given names and the family names by country."""
+    """Return the lists of given names and of family names of each country."""
     lines = Path(__file__).with_name("names.txt").read_text(encoding="utf-8").splitlines()[1:]
     columns = (line.split("|") for line in lines)
     return {country: (given.split(), family.split()) for country, given, family in columns}

@@ -30,11 +30,11 @@ HOTELS = {"resort": "Hotel Resort", "city": "Hotel City"}
 TIME_ZONE = "Europe/Lisbon"
 PLATFORM_STAFF = {"admin": Role.PLATFORM}
 HOTEL_STAFF = {"manager": Role.MANAGER, "frontdesk": Role.FRONT_DESK, "auditor": Role.AUDITOR}
-#: Arrivals from a week ago to three weeks ahead: they fill the room board and both default reminder rules.
+#: Arrivals from a week ago to three weeks ahead. They suffice for the room board and both default reminder rules.
 ARRIVALS_BEFORE_TODAY = timedelta(days=7)
 ARRIVALS_AFTER_TODAY = timedelta(days=21)
 
-#: Password by user name, by hotel slug. The platform has the slug "".
+#: Passwords by hotel slug and user name. The slug of the platform is "".
 Logins = dict[str, dict[str, str]]
 
 
@@ -107,7 +107,7 @@ def _create_accounts(roles: dict[str, Role], passwords: dict[str, str], *, email
             continue
         password = passwords.setdefault(username, secrets.token_urlsafe(9))
         if user is None:
-            email = f"{username}@{email_domain}"  # for test e-mails, which the mail catcher accepts
+            email = f"{username}@{email_domain}"  # The address for test e-mails. The mail catcher accepts it.
             User.objects.create_user(username=username, password=password, role=role, email=email)
         else:
             user.set_password(password)

@@ -26,7 +26,7 @@ class Segment:
     adults: Mapping[int, float]
     #: Share of cancelled bookings at a lead time of about three weeks (see `generator.cancellation_probability`).
     cancellation_rate: float
-    #: Share of guests whose e-mail address the hotel receives. Tour operators and agencies often keep it.
+    #: Share of guests whose e-mail address the hotel receives. Tour operators and agencies often do not pass it on.
     email_rate: float
 
 
@@ -49,7 +49,7 @@ class HotelProfile:
     segments: Mapping[str, Segment]
     #: Weight by room type, from the cheapest to the most expensive. Hotels have few expensive rooms.
     room_types: Mapping[str, float]
-    #: Weight by country of the guest (ISO 3166 alpha-3). One home market, some large markets and a long tail.
+    #: Weight by country of the guest (ISO 3166 alpha-3). Most guests come from the home country and a few others.
     countries: Mapping[str, float]
 
 

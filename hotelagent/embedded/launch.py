@@ -1,4 +1,4 @@
-"""Replaces itself by another program that ends with its parent and, if started by root, runs as another user.
+"""Replaces itself by another program, which ends with its parent. If started by root, it runs as another user.
 
 It is run by its path with `python -I -S`, so it uses the standard library only:
 
@@ -39,7 +39,7 @@ def set_capabilities(effective: int, permitted: int) -> None:
     """Set the capabilities of this process, as bit masks. Permitted ones can be passed on to the next program."""
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    # The low words of effective, permitted and inheritable, then their high words.
+    # The low words of the effective, permitted and inheritable sets, followed by their high words.
     data = (ctypes.c_uint32 * 6)(effective, permitted, permitted, 0, 0, 0)
     if libc.capset(header, data):
         raise OSError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
@@ -64,7 +64,7 @@ def is_accessible(path: str, uid: int, gid: int) -> bool:
 
 
 def change_user(uid: int, gid: int, required_paths: list[str]) -> None:
-    """Change to the user and keep a capability if a required path is out of reach without it."""
+    """Change to the user. Keep a capability if the user can't access a required path without it."""
     reachable = all(is_accessible(os.path.realpath(path), uid, gid) for path in required_paths)
     if not reachable:
         # PostgreSQL calls access(2) for its own binary. For users other than root, access(2) ignores capabilities

@@ -11,7 +11,7 @@ LOOPBACK = "127.0.0.1"
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # Servers set this option too. Without it a port in the state TIME_WAIT would count as used.
+        # Without this option, which servers set too, a port in the state TIME_WAIT would count as used.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

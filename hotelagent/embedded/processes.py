@@ -1,4 +1,4 @@
-"""Start, identify and stop child processes, without ever signalling a process of somebody else."""
+"""Starts, identifies and stops child processes. Never sends a signal to an unrelated process."""
 
 import contextlib
 import json
@@ -151,7 +151,7 @@ def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"
 
 
 def stop_orphans(path: Path) -> list[str]:
-    """Stop the children that a killed process has recorded and that still run. Return their names."""
+    """Stop the recorded children of a process that was killed, if they still run. Return their names."""
     try:
         rows = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):

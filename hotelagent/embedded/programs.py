@@ -22,7 +22,7 @@ def programs(*, port: int, mail_port: int, smtp_port: int, mail_folder: Path, ru
     python = (sys.executable, "-m")
     celery = (*python, "celery", "--quiet", "-A", "hotelagent.celery")
     mail = (str(mail_folder), "--smtp-port", str(smtp_port), "--web-port", str(mail_port))
-    # The configuration of a deployment, except for what a slow disk, an impatient person and a terminal require.
+    # As in a deployment, except for options that suit a slow disk, a fast stop and output to a terminal.
     gunicorn = (
         *("--config", str(paths.CHECKOUT / "deploy" / "gunicorn.conf.py"), "--worker-tmp-dir", str(run)),
         *("--bind", f"{ports.LOOPBACK}:{port}", "--workers", str(WEB_PROCESSES)),

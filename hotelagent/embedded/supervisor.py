@@ -13,7 +13,7 @@ from typing import IO
 
 from hotelagent.embedded import paths, processes
 
-#: Seconds after which a program counts as stable, so that it is restarted without a pause.
+#: If a program has run for this many seconds before it ends, it is restarted without a pause.
 STABLE_AFTER = 60.0
 #: Maximum number of seconds between two restarts of a program.
 MAX_PAUSE = 30.0

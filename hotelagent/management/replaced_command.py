@@ -1,4 +1,4 @@
-"""The base class of Django's commands that do not know hotels. They only name the command to use instead."""
+"""The base class of Django's commands that do not know hotels. Each of them only names the command to use instead."""
 
 import sys
 from typing import Any, NoReturn
@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class ReplacedCommand(BaseCommand):
-    """A command that always fails with `reason`, whatever its arguments. The exit code is 2, as for wrong usage."""
+    """A command that always fails with `reason`, whatever its arguments. The exit code is 2, as for a usage error."""
 
     requires_system_checks = []
     reason: str

@@ -3,9 +3,9 @@
 Probes use the IP address of a machine instead of a host name, so this middleware comes before all others.
 
 `/health/live` tells whether this process should be restarted. It does not look at the database or Redis, because
-restarting all web processes would not bring a database back. It checks what a restart can cure: a request that has
-hung for minutes (gunicorn does not detect a hung thread, and the thread is lost), a process that can't start a thread,
-and a metrics directory that is no longer writable.
+restarting all web processes would not bring a database back. It checks only for problems that a restart can solve: a
+request that has hung for minutes (gunicorn does not detect a hung thread, and the thread is lost), a process that can't
+start a thread, and a metrics directory that is no longer writable.
 
 `/health/ready` tells whether this process can handle requests at the moment. It checks the database on the runtime
 connection, Redis, whether all migrations are applied, and whether the static files are collected.
@@ -124,5 +124,5 @@ def may_read_metrics(request: HttpRequest) -> bool:
     is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
     try:
         return not is_forwarded and ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:  # connections to a Unix socket have no address, and only a proxy uses one
+    except ValueError:  # Connections to a Unix socket have no address. Only a proxy connects to the socket.
         return False

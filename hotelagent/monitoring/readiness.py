@@ -21,7 +21,7 @@ from tenants.context import platform_context
 
 OK = "ok"
 TIMEOUT_SECONDS = 2.0
-#: Seconds for which applied migrations are not checked again, so a rolled back database is noticed after this time.
+#: If all migrations are applied, they are checked again after this number of seconds.
 MIGRATIONS_CACHE_SECONDS = 60.0
 
 # One thread per check, apart from the threads of the web server. If the database hangs, a probe takes two seconds and
@@ -64,8 +64,8 @@ def _check_database() -> str:
     except DatabaseError as error:
         return f"not reachable ({type(error).__name__})"
     finally:
-        connection.close()  # each probe opens a new connection, to find out whether a request could
-    return "read-only" if is_read_only else OK  # a standby, to which a pooler may lead during a failover
+        connection.close()  # Each probe opens a new connection, because a request may have to open one too.
+    return "read-only" if is_read_only else OK  # A pooler may lead to a standby.
 
 
 def _check_migrations() -> str:
@@ -87,7 +87,7 @@ def _check_migrations() -> str:
 
 
 def _check_routing() -> str:
-    """Read the routing table, without which no request finds its hotel."""
+    """Check that the routing table can be read. It maps the host of each request to a hotel."""
     try:
         host_routing.routing_cache.table()
     except Exception as error:  # noqa: BLE001 - whatever the error, requests would fail with it too

@@ -74,11 +74,11 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     description = _describe(exc)
     problem, members = description.problem, description.members
     if "errors" in members and request.method in SAFE_METHODS:
-        # These requests have no body, so the errors are those of query parameters.
+        # These requests have no body, so the errors concern query parameters.
         for error in members["errors"]:
             error["pointer"] = f"?{error['pointer'].removeprefix('/')}"
     if problem.status >= problems.SERVER_ERROR.status:
-        # Django sends this signal for unhandled exceptions. The request log and Sentry listen to it.
+        # Django sends this signal for unhandled exceptions. The request log and Sentry receive it.
         got_request_exception.send(sender=type(context.get("view")), request=request._request)
     body = problem_document(
         problem,
@@ -91,7 +91,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class _Description:
-    """What the response says about an exception."""
+    """The parts of a problem document that depend on the exception."""
 
     problem: Problem
     detail: str
@@ -99,7 +99,7 @@ class _Description:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-#: Exceptions whose own messages do not say what the client can do, so that the explanation is added.
+#: The messages of these exceptions do not say what the client can do, so the explanation of the problem type is added.
 _INCOMPLETE_MESSAGES = (
     exceptions.MethodNotAllowed,
     exceptions.UnsupportedMediaType,

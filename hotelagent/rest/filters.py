@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # REST framework imports this module while it defines its own
 
 
 class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
-    """A filter backend that refuses unknown parameters, because a misspelt one would silently return all rows.
+    """A filter backend that refuses unknown parameters. Otherwise a misspelt parameter would silently return all rows.
 
     It applies to lists only. A view of a single object ignores query parameters.
     """

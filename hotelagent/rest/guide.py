@@ -53,7 +53,7 @@ The API of the platform: the hotels, the hotel of a guest, failures and the audi
 hotel is available on the host of that hotel.
 """
 
-#: The sections in the order of a booking. Those for operators come last.
+#: The sections follow the steps of a booking. Sections for operators come last.
 _TAGS = {
     "availability": "Rooms that are available on given nights.",
     "locks": "Holds, stays and closures.",
@@ -80,7 +80,7 @@ def register_webhooks(source: Callable[[], dict[str, Any]]) -> None:
 
 
 def webhooks() -> dict[str, Any]:
-    """Return the webhooks for OpenAPI's `webhooks`. The platform has none."""
+    """Return the value of OpenAPI's `webhooks`. It is empty for the platform."""
     if current_tenant().id is None:
         return {}
     return {name: entry for source in _webhook_sources for name, entry in source().items()}

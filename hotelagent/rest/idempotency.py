@@ -1,7 +1,7 @@
 """Support for the header `Idempotency-Key`: a repeated POST has no second effect and returns the first response.
 
 It follows draft-ietf-httpapi-idempotency-key-header. The response is stored in the transaction of the effect, so that
-neither exists without the other. Responses with a status below 500 are stored, errors of the client included, so a key
+neither exists without the other. All responses with a status below 500 are stored, including client errors, so a key
 always has the same result. A 5xx response rolls the transaction back and is not stored, so the client can try again.
 """
 

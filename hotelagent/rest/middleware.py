@@ -36,7 +36,7 @@ class RequestIdMiddleware:
 
 
 class ProblemDocumentMiddleware:
-    """Replaces HTML error pages of Django and of other middleware by problem documents, below `/api/v` only."""
+    """Replaces HTML error pages by problem documents if the path of the request begins with `/api/v`."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response

@@ -39,5 +39,5 @@ class NewestFirstPagination(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         except (exceptions.NotFound, ValidationError, ValueError) as error:
-            # The last two come from a well-formed cursor with an invalid key.
+            # The last two exceptions are raised for a well-formed cursor with an invalid key.
             raise InvalidCursor from error

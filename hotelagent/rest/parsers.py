@@ -9,7 +9,7 @@ from rest_framework.exceptions import ParseError
 
 
 class JSONParser(parsers.JSONParser):
-    """REST framework's parser, except that a body with very many brackets is an error of the client."""
+    """REST framework's JSON parser, except that deeply nested JSON is a client error (400) and not a server error."""
 
     def parse(
         self,

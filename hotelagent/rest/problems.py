@@ -1,8 +1,8 @@
 """The problem types of the REST API (RFC 9457), each with its code, status, title and explanation.
 
 The member `type` of a problem document is `/problems/<code>`, a page that shows the explanation. Clients rely on the
-codes, so a released code is never renamed. The problem types defined here are those of the API in general. The classes
-below `tenants.errors.DomainError` define the problem types of the apps.
+codes, so a released code is never renamed. This module defines the general problem types of the API. The subclasses of
+`tenants.errors.DomainError` define the problem types of the apps.
 """
 
 from collections.abc import Iterator
@@ -190,7 +190,7 @@ GENERAL_PROBLEMS = (
     NOT_ACCEPTABLE, CONFLICT, IN_FLIGHT, TOO_LARGE, URI_TOO_LONG, HEADERS_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE,
     KEY_REUSED, THROTTLED, SERVER_ERROR, UNAVAILABLE, HOTEL_SUSPENDED, UNKNOWN_TIME_ZONE,
 )  # fmt: skip
-#: The problem type for a status if nothing else is known about the error.
+#: The problem type for each status, used if nothing else is known about the error.
 BY_STATUS = {
     problem.status: problem
     for problem in GENERAL_PROBLEMS

@@ -51,7 +51,7 @@ class OperationSchema(AutoSchema):
     """The schema of an operation. This is REST framework's `DEFAULT_SCHEMA_CLASS`."""
 
     def get_summary(self) -> str | None:
-        """Return the first line of the handler's docstring, or a summary with the name of the model."""
+        """Return the first line of the handler's docstring, or else a summary that names the model."""
         handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
         docstring = (handler.__doc__ or "").strip() if handler and _is_own_handler(handler) else ""
         if docstring:
@@ -104,7 +104,7 @@ class OperationSchema(AutoSchema):
         return operation
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
-        """Return the responses of the view and the problem documents of the API in general."""
+        """Return the responses of the view and the general problem documents of the API."""
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for problem in self.problems():
             bodies.setdefault(str(problem.status), self._problem_body(problem))
@@ -150,7 +150,7 @@ class OperationSchema(AutoSchema):
 
 
 def _is_own_handler(handler: Any) -> bool:
-    """Return whether the handler is not REST framework's. The docstrings of those do not describe the operation."""
+    """Return whether the project defines the handler. Docstrings of REST framework do not describe the operation."""
     module: str = getattr(handler, "__module__", "")
     return not module.startswith("rest_framework")
 

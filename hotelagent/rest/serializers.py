@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class StrictMixin:
-    """Refuses fields that the serializer does not define, because a misspelt one would silently have no effect."""
+    """Refuses fields that the serializer does not define. Otherwise a misspelt field would silently have no effect."""
 
     def to_internal_value(self, data: Any) -> Any:
         fields: Mapping[str, serializers.Field[Any, Any, Any, Any]] = self.fields  # type: ignore[attr-defined]
@@ -24,11 +24,11 @@ class StrictMixin:
 
 
 class StrictSerializer(StrictMixin, serializers.Serializer[Any]):
-    """Base class for request bodies that are not a model's."""
+    """Base class of serializers for request bodies that do not belong to a model."""
 
 
 class ReadOnlySerializer(serializers.Serializer[T], Generic[T]):
-    """Base class for responses. All instances share their field objects, whose creation took most of the time.
+    """Base class for responses. All instances share their field objects, because creating them took most of the time.
 
     The fields of a subclass must not depend on the serializer's context. Serializers of request bodies can't share
     their fields, because a field keeps its error messages in the language of the first client that made an error.

@@ -63,7 +63,7 @@ THROTTLE = metrics.counter(
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A maximum number of requests in any period of this many seconds. They may arrive in one burst."""
+    """The maximum number of requests in a period of `seconds` seconds. They may arrive in one burst."""
 
     requests: int
     seconds: int
@@ -77,7 +77,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class ThrottleResult:
-    """Whether a request is allowed, and what the client is told about the limit."""
+    """Whether a request is allowed, and the values for the rate limit headers of the response."""
 
     policy: str
     rate: Rate

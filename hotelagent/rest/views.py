@@ -39,7 +39,7 @@ class HotelAPIView(APIView):
             self.check_throttles(request)
             raise
         except MissingScope as error:
-            # The same for clients that try URLs, because each denial is recorded in the audit trail.
+            # Clients that try URLs must be throttled too, because each denial is recorded in the audit trail.
             self.check_throttles(request)
             with actor_context(api_actor(request)):
                 permission_denied.send(

@@ -75,7 +75,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-# HotelMiddleware replaces it by HOTEL_URLCONF for the hosts of hotels.
+# These are the URLs of the platform. HotelMiddleware uses HOTEL_URLCONF for the hosts of hotels instead.
 ROOT_URLCONF = "hotelagent.urls.platform"
 HOTEL_URLCONF = "hotelagent.urls.hotel"
 FORMER_HOST_URLCONF = "hotelagent.urls.former_host"
@@ -116,7 +116,7 @@ LOGIN_REDIRECT_URL = "/admin/"
 # User names are unique regardless of case, by a constraint that the check does not recognize.
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 
-# The database: one alias with a runtime and a direct connection
+# The database has one alias, with a runtime connection and a direct connection.
 DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="") or derive_direct_url(DATABASE_URL)
 DATABASES = {"default": database_settings(DATABASE_URL, direct=False)}
@@ -127,7 +127,8 @@ DATABASE_ROLE_PREFIX = env.str("DATABASE_ROLE_PREFIX", default="hotelagent")
 
 # Redis: cache, throttles, broker
 REDIS_URL = env.redis("REDIS_URL")
-# The beginning of all keys in Redis, queues included. Two deployments with one Redis differ in one of the two parts.
+# The beginning of all keys in Redis, queues included. Deployments that share a Redis server must differ in one of the
+# two parts.
 REDIS_KEY_PREFIX = f"{DATABASE_ROLE_PREFIX}:{PLATFORM_HOST}"
 CACHES = {
     "default": {

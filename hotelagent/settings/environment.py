@@ -17,7 +17,7 @@ from hotelagent.settings.providers import PROVIDERS, InvalidProviderURL, provide
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0", ""}
-#: Default ports and Django's settings of the schemes for mail servers.
+#: The default port and the Django settings for each URL scheme of a mail server.
 _SMTP: dict[str, tuple[int, dict[str, bool]]] = {
     "smtp": (25, {}),
     "smtp+tls": (587, {"EMAIL_USE_TLS": True}),
@@ -28,7 +28,7 @@ _FILES = {"consolemail": "console", "filemail": "filebased"}
 
 class Environment:
     def str(self, name: builtins.str, *, default: builtins.str | None = None) -> builtins.str:
-        """Return the value as it is. Raises ImproperlyConfigured if it is missing and there is no default."""
+        """Return the value unchanged. Raises ImproperlyConfigured if it is not set and has no default."""
         value = os.environ.get(name, default)
         if value is None:
             raise ImproperlyConfigured(f"Set the environment variable {name}.")
@@ -42,7 +42,7 @@ class Environment:
             raise ImproperlyConfigured(f"{name} is {value!r}. Set it to a whole number.") from None
 
     def bool(self, name: builtins.str, *, default: builtins.bool) -> builtins.bool:
-        """Return a boolean. Other words than those for true and false might turn a protection off, so they raise."""
+        """Return a boolean. Unknown words raise an error, because a typing error could turn off a protection."""
         value = self.str(name, default=builtins.str(default)).strip().lower()
         if value not in _TRUE | _FALSE:
             raise ImproperlyConfigured(f"{name} is {value!r}. Set it to true or false.")
@@ -56,7 +56,7 @@ class Environment:
         return default if value is None else [part.strip() for part in value.split(",") if part.strip()]
 
     def redis(self, name: builtins.str) -> builtins.str:
-        """Return the URL of a Redis server as all its clients read it, or "" if the variable is empty.
+        """Return the URL of a Redis server in a form that all clients read alike, or "" if the variable is empty.
 
         The password is percent-encoded. With `rediss` the options require a verified certificate, unless the URL sets
         these options itself.
@@ -76,7 +76,7 @@ class Environment:
         if url.path.strip("/") and not url.path.strip("/").isdecimal():
             raise ImproperlyConfigured(f"{name}: the path must be the number of the database. Use {example}.")
         if url.scheme == "rediss":
-            # The defaults of the clients differ: without an option, Celery's does not verify the certificate.
+            # The defaults of the clients differ: without an option, Celery does not verify the certificate.
             for option, value in (("ssl_cert_reqs", "required"), ("ssl_check_hostname", "true")):
                 if option not in url.options:
                     url = url.with_option(option, value)

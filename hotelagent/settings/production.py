@@ -1,4 +1,4 @@
-"""Settings for production: required environment variables, and TLS for cookies, redirects and database connections."""
+"""Settings for production. They require some environment variables, and TLS for visitors and the database."""
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -48,7 +48,7 @@ SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
-# Django's warnings about the three settings above. To leave them off is a valid decision.
+# Django's warnings about the three settings above. An operator may leave them off.
 SILENCED_SYSTEM_CHECKS = [*base.SILENCED_SYSTEM_CHECKS, "security.W004", "security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True

@@ -22,7 +22,7 @@ class Provider:
     """A provider in Anymail.
 
     `anymail_name` is its name in the modules, settings and webhook URLs of Anymail. `key_setting` is the setting that
-    takes the API key. `options` are the allowed names in the query string.
+    takes the API key. `options` are the parameter names that are allowed in the query string.
     """
 
     anymail_name: str

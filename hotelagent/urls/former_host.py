@@ -1,4 +1,4 @@
-"""URLs of a host that a hotel used before a change of its slug or domains: the links that are in use outside.
+"""URLs of a host that a hotel used before its slug or domains changed. They serve links that other systems still use.
 
 E-mail clients send the one-click unsubscribe request (RFC 8058) and do not follow redirects, and booking channels store
 the URL of the calendar feed. So the old host serves these pages itself.

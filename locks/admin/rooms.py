@@ -1,4 +1,4 @@
-"""The admin of rooms and allocations. The room board is a page of the rooms' admin."""
+"""The admin of rooms and allocations. The room board is a page in the admin of rooms."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
     fields = ["number", "room_type", "floor", "capacity"]
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """Return the numeric order of room numbers: 99, 100, 101."""
+        """Return the ordering that sorts room numbers numerically: 99, 100, 101."""
         return [Length("number"), "number"]
 
     def get_urls(self) -> list[URLPattern]:
@@ -57,7 +57,7 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
             obj.pk = services.create_room(services.NewRoom(**values)).pk
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False for rooms with allocations, which are taken out of service instead."""
+        """Return False for rooms with allocations. Staff take these rooms out of service instead of deleting them."""
         return (
             super().has_delete_permission(request, obj)
             and obj is not None

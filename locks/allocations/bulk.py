@@ -14,7 +14,7 @@ from locks.allocations.changes import lock_rooms
 from locks.database import fetch_rows
 from locks.owner import holder
 
-#: Rows per statement. More rows would not save a noticeable part of the round trips.
+#: Number of rows per INSERT statement. Larger statements are not noticeably faster.
 _BATCH_SIZE = 5000
 
 # The rows are sorted by the nights, the first column of the constraint's index, so that they are inserted into the
@@ -34,7 +34,7 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class NewStay:
-    """A stay to be added in a room. `reallocate` may use another room of `room_type`. `id` is the stay's id."""
+    """A stay to be added in a room. `id` is its id. `reallocate` may use another room of `room_type`."""
 
     room: int
     check_in: datetime.date
@@ -53,7 +53,7 @@ class AddedStays:
 
 
 def add_stays(new_stays: Sequence[NewStay]) -> AddedStays:
-    """Add confirmed stays in one transaction, also for past nights. The exclusion constraint judges each of them.
+    """Add confirmed stays in one transaction, also for past nights. A stay whose room is occupied is rejected.
 
     The rooms are locked, so other transactions that allocate them wait: pass a few thousand stays at a time. Raises
     RoomNotFound, and IntegrityError if a stay has no nights.

@@ -23,7 +23,7 @@ from tenants.queue import due
 #: The database's current time, which is compared with the expiry of holds.
 NOW = Func(function="clock_timestamp", output_field=DateTimeField())
 
-# Django leaves jsonb values as text, for the JSONField to decode, but psycopg decodes json.
+# Django leaves values of type jsonb as text. psycopg decodes values of type json.
 _PUBLISH = """
 SELECT locks_publish(
     %(context)s::jsonb, %(event)s, %(event_fields)s::text[], change.id, coalesce(change.details, '{}')
@@ -60,17 +60,17 @@ def lock_rooms(ids: Collection[int]) -> None:
 
 
 def describe(ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """Return allocations as the database function `locks_describe` does, in the order of `ids`."""
+    """Return allocations in the format of the database function `locks_describe`, in the order of `ids`."""
     return [row["allocation"] for row in fetch_rows(_DESCRIBE, {"ids": list(ids)})]
 
 
 def publish(
     event: EventType, ids: Sequence[UUID], *, moved_from: Sequence[Mapping[str, Any]] = ()
 ) -> list[AllocatedRoom]:
-    """Record an event for changed allocations, and do what follows from it, in the caller's transaction.
+    """Record an event for changed allocations and process its consequences, in the caller's transaction.
 
-    Due items, webhook deliveries and the waiting list follow (see `locks/sql/locks_publish.sql`). `moved_from` has the
-    result of `describe` before the allocations were moved. Return the allocations in the order of `ids`.
+    These are due items, webhook deliveries and the waiting list (see `locks/sql/locks_publish.sql`). `moved_from` has
+    the result of `describe` before the allocations were moved. Return the allocations in the order of `ids`.
     """
     if not ids:
         return []
@@ -88,7 +88,7 @@ def publish(
 
 
 def event_fields(event: EventType) -> list[str]:
-    """Return the fields of an event besides those that each event of an allocation has."""
+    """Return the additional fields of an event, which not every event of an allocation has."""
     return sorted(event.fields - _ALLOCATION_FIELDS)
 
 
@@ -119,9 +119,9 @@ def expire_overlapping(rooms: Sequence[int], *, check_in: datetime.date, check_o
 
 
 def expire_holds(*, ids: Sequence[UUID]) -> list[UUID]:
-    """End those of these holds that have expired, and return their ids. Schedule the others for their expiry.
+    """End the given holds that have expired, and return their ids. Schedule the other ones for their expiry.
 
-    A hold that another transaction is changing is scheduled, too.
+    A hold that another transaction is changing is also scheduled.
     """
     holds = Allocation.objects.filter(id__in=ids, status=AllocationStatus.HELD)
     with transaction.atomic():

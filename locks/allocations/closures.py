@@ -1,4 +1,4 @@
-"""Closures that follow a calendar of another system."""
+"""Closures that are kept in step with a calendar of another system."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from locks.selectors import today
 
 
 def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, reason: str) -> tuple[int, int]:
-    """Make the closures of a room with this reference cover the nights of `spans` on which nothing else occupies it.
+    """Close a room on the nights of `spans` on which nothing else occupies it, and reopen it on all others.
 
-    Past nights and closures with another reference stay as they are. Return the number of nights that are closed now,
-    and of nights that could not be closed. One transaction. Raises RoomNotFound.
+    Past nights and closures with another reference are not changed. Return the number of nights that are now closed,
+    and the number of nights that could not be closed. Runs in one transaction. Raises RoomNotFound.
     """
     with transaction.atomic():
         lock_rooms([room])
@@ -47,7 +47,7 @@ def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, re
 
 
 def close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> list[AllocatedRoom]:
-    """Close a locked room on nights on which it is free, in the caller's transaction."""
+    """Close a room on these nights, in the caller's transaction. The caller has locked the room, and it is free."""
     closures = [
         Allocation(
             room_id=room,
@@ -70,7 +70,7 @@ def reopen(ids: Sequence[UUID]) -> None:
 
 
 def _free_spans(room: int, spans: Sequence[Span], *, excluded: Sequence[UUID]) -> list[Span]:
-    """Return the nights of the spans on which only the allocations `excluded` occupy the room, in ascending spans."""
+    """Return the nights of the spans on which no allocation except those in `excluded` occupies the room."""
     if not spans:
         return []
     occupancy = read_occupancy([room], spans, excluded=excluded)

@@ -1,7 +1,7 @@
-"""Rooms that a transaction has locked, and the choice of free rooms among them for many stays.
+"""The rooms that a transaction has locked, and the choice of free ones among them for many stays.
 
-The occupied nights are read once and computed with in memory. A room that is found free stays free, because all other
-transactions that allocate rooms lock them first. The exclusion constraint still judges each row.
+The occupied nights are read once, and rooms are chosen in memory. A room that is found free stays free, because all
+other transactions that allocate rooms lock them first. The exclusion constraint still checks each row.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LockedRooms:
         self.numbers: dict[int, str] = {}
 
     def lock(self, *, rooms: Collection[int] = (), types: Collection[str] = ()) -> None:
-        """Lock rooms by their ids, and all rooms of some types, in ascending order of the ids."""
+        """Lock the rooms with these ids and all rooms of these types, in ascending order of the ids."""
         for row in fetch_rows(_LOCK, {"rooms": list(rooms), "types": list(types)}):
             self.types[row["id"]], self.numbers[row["id"]] = row["room_type"], row["number"]
 
@@ -53,10 +53,10 @@ class LockedRooms:
     def choose(self, requests: Mapping[UUID, tuple[Span, str]], occupancy: Occupancy) -> dict[UUID, int]:
         """Return a free room for each request for nights and a room type.
 
-        That is the free room with the lowest number. If no room of the type is free, a room is created.
+        The free room with the lowest number is chosen. If no room of the type is free, a room is created.
         """
         rooms = {room_type: self.of_type(room_type) for _span, room_type in requests.values()}
-        # Negative ids stand for rooms to be created, until their number is known.
+        # Negative ids stand for rooms that are created later, when it is known how many are needed.
         placeholders: dict[str, list[int]] = {room_type: [] for room_type in rooms}
         next_placeholder = count(-1, -1)
         chosen: dict[UUID, int] = {}
@@ -76,7 +76,7 @@ class LockedRooms:
         return {id_: created_rooms.get(room, room) for id_, room in chosen.items()}
 
     def _create(self, numbers: Mapping[str, int]) -> dict[str, list[int]]:
-        """Create and lock rooms, as many of each type as `numbers` says. Return their ids by type."""
+        """Create and lock `numbers[type]` rooms of each type. Return their ids by type."""
         if not numbers:
             return {}
         before = ensure_rooms({})

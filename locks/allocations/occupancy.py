@@ -1,7 +1,8 @@
-"""The occupied nights of rooms, in memory: one integer per room, in which each bit is a night.
+"""The occupied nights of rooms, in memory. Each room has one integer, in which each bit stands for a night.
 
-Two years of a room are about a hundred bytes, and one comparison tells whether it is free on some nights. So thousands
-of stays get rooms without a query for each. The result is valid as long as the caller keeps the rooms locked.
+Two years of a room take about a hundred bytes, and one comparison shows whether the room is free on some nights. So
+rooms can be assigned to thousands of stays without a query for each stay. The result is valid as long as the caller
+keeps the rooms locked.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ class Occupancy:
         self._occupied: dict[int, int] = {}
 
     def set_occupied(self, room: int, spans: Iterable[tuple[int, int]]) -> None:
-        """Set the occupied nights of a room, given as pairs of days counted from `first`."""
+        """Set the occupied nights of a room. They are given as pairs of day numbers, counted from `first`."""
         occupied = 0
         for begin, end in spans:
             occupied |= (1 << end) - (1 << begin)
         self._occupied[room] = occupied
 
     def occupy(self, room: int, span: Span) -> None:
-        """Add nights to the occupied ones of a room."""
+        """Mark nights of a room as occupied."""
         self._occupied[room] = self._occupied.get(room, 0) | self._bits(span)
 
     def occupy_first_free(self, rooms: Iterable[int], span: Span) -> int | None:

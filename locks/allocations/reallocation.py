@@ -1,4 +1,4 @@
-"""Changing and adding many stays at once, after the bookings of the hotel's own system.
+"""Changing and adding many stays at once, to match the bookings in the hotel's own system.
 
 All rooms that may be needed are locked first, in one order (`locks.allocations.locked_rooms`).
 """
@@ -33,9 +33,9 @@ WHERE locks_allocation.id = new.id RETURNING locks_allocation.id
 class StayChange:
     """A change of a confirmed stay.
 
-    Without `nights` the stay is cancelled. Otherwise it keeps its room if the room is free on these nights. If not, it
-    gets another room of `room_type`, which is created if none is free, or is cancelled if there is no `room_type`. With
-    `requires_room_type` it also leaves a room of another type.
+    Without `nights` the stay is cancelled. Otherwise it keeps its room if the room is free on these nights. Otherwise
+    it gets another room of `room_type`, which is created if none is free. Without a `room_type` the stay is cancelled.
+    With `requires_room_type` it also leaves its room if that room is of another type.
     """
 
     stay_id: UUID
@@ -49,7 +49,7 @@ class Reallocation:
     """The result of `reallocate`.
 
     `confirmed` has the ids of the changed stays that are still confirmed. `added_elsewhere` is the number of new stays
-    whose own room was not available.
+    that got another room than requested.
     """
 
     confirmed: frozenset[UUID] = frozenset()
@@ -99,7 +99,7 @@ def _plan_changes(
 ) -> tuple[dict[UUID, tuple[int, Span]], list[UUID]]:
     """Return the new room and nights of each stay that moves, and the ids of the stays that are cancelled.
 
-    Stays that can keep their room get it first, so that none of them loses it to a stay that changes rooms.
+    Stays that can keep their room are planned first, so that none loses its room to a stay that changes rooms.
     """
     cancelled = [change.stay_id for change in changes if change.nights is None]
     spans: dict[UUID, Span] = {}

@@ -61,7 +61,7 @@ def change_room(room: Room, *, changes: Mapping[str, Any]) -> Room:
 
 
 def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
-    """Create the rooms whose number is not in use, and return them. All are recorded in one event."""
+    """Create the rooms whose number is not in use, and return them. One audit event records all of them."""
     with transaction.atomic():
         created = _insert(new)
         if created:
@@ -76,8 +76,8 @@ def ensure_rooms(
 ) -> dict[str, list[int]]:
     """Create rooms until there are at least `counts[type]` of each type. Return the ids of all rooms by type.
 
-    New rooms get the numbers 101 to 120, 201 to 220 and so on, as far as these are not in use, and the capacity
-    `capacities[type]` or 2.
+    New rooms get unused numbers from 101 to 120, 201 to 220 and so on. Their capacity is `capacities[type]`, or 2 if it
+    is missing.
     """
     with transaction.atomic():
         existing = _ids_by_type()

@@ -1,4 +1,7 @@
-"""The names of guests on the room board. Allocations contain no names, so an app that knows them registers a source."""
+"""The names of guests on the room board.
+
+Allocations contain no names, so an app that stores names registers a source.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -13,14 +16,14 @@ class Guest:
     url: str
 
 
-#: Returns the guests of those of the given allocations that have one, in one query.
+#: A source returns the known guests of the given allocations with one query.
 GuestSource = Callable[[Collection[UUID]], Mapping[UUID, Guest]]
 
 _sources: list[GuestSource] = []
 
 
 def register_guest_source(source: GuestSource) -> GuestSource:
-    """Register a source of guest names. Usable as a decorator; the module must be imported by `AppConfig.ready()`."""
+    """Register a source of guest names. Usable as a decorator in a module that `AppConfig.ready()` imports."""
     _sources.append(source)
     return source
 

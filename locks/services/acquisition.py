@@ -1,4 +1,4 @@
-"""Acquiring holds. The database function `locks_acquire` decides, and the exclusion constraint has the last word."""
+"""Acquiring holds. The database function `locks_acquire` does it. The exclusion constraint rules out overlaps."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from locks.owner import new_token, ownership
 from locks.services.refusals import find_refusal
 from tenants.errors import DomainError
 
-#: Number of attempts to acquire rooms that seem free and are acquired by other clients each time.
+#: Maximum number of attempts if other clients acquire the seemingly free rooms each time.
 _MAX_ATTEMPTS = 5
 
 
@@ -40,7 +40,7 @@ def acquire_hold_of_type(
 ) -> Hold:
     """Hold `count` free rooms of a type for these nights, each with space for `guests` guests.
 
-    Small rooms are preferred, and concurrent callers get different rooms. As `acquire_hold`, but raises
+    Small rooms are preferred, and concurrent callers get different rooms. Works like `acquire_hold`, but raises
     RoomTypeUnavailable instead of RoomUnavailable.
     """
     return _acquire_timed(

@@ -84,9 +84,9 @@ def reopen_room(allocation_id: UUID) -> AllocatedRoom:
 def move_allocation(allocation_id: UUID, *, room: int, nights: Nights) -> AllocatedRoom:
     """Give a hold, a stay or a closure another room, other nights or both, in one transaction.
 
-    It keeps its id, its expiry and its token. A hold gets the next fencing token of the room, so that its owner can't
-    confirm the new dates without having read them. Raises HoldNotFound, AllocationStateError, HoldExpired, RoomNotFound
-    or RoomUnavailable.
+    It keeps its id, its expiry and its token. A hold gets the next fencing token of the room. So its owner must read
+    the new dates before confirming the hold. Raises HoldNotFound, AllocationStateError, HoldExpired, RoomNotFound or
+    RoomUnavailable.
     """
     with transaction.atomic():
         lock_rooms([room])
@@ -109,7 +109,7 @@ def _end(
     event: EventType,
     reason: str | None = None,
 ) -> list[AllocatedRoom]:
-    """End the allocation, or the allocations of a group, that have this status. Return what was ended."""
+    """End the allocation, or the allocations of a group, if they have this status. Return the ended allocations."""
     ended = call(
         "locks_end",
         {
@@ -125,7 +125,7 @@ def _end(
 
 
 def _check_movable(allocation_id: UUID) -> None:
-    """Lock an allocation. Raise HoldNotFound, AllocationStateError or HoldExpired unless it occupies its room."""
+    """Lock an allocation. Raise HoldNotFound, AllocationStateError or HoldExpired if it does not occupy its room."""
     allocation = (
         selectors.allocations().select_for_update(no_key=True, of=("self",)).filter(id=allocation_id).first()
     )
@@ -138,7 +138,7 @@ def _check_movable(allocation_id: UUID) -> None:
 
 
 def _check_free(room: int, nights: Nights, *, excluded: UUID | None = None) -> None:
-    """Raise RoomUnavailable if a room, which the caller has locked, is occupied. End its expired holds."""
+    """End the expired holds of a room that the caller has locked. Raise RoomUnavailable if it is still occupied."""
     expire_overlapping([room], check_in=nights.check_in, check_out=nights.check_out)
     if clash := find_clash([room], nights=nights, excluded=excluded):
         raise clash

@@ -1,7 +1,7 @@
 """Operations of a hold's owner, who has its token or is the member of staff who acquired it.
 
-Each operation is one round trip to a function of `locks/sql`. The function returns nothing where it refuses. Only then
-the hold is read, to find out why.
+Each operation is one round trip to a function of `locks/sql`. The function returns nothing if it refuses the operation.
+Only then is the hold read, to find out the reason.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ def extend_hold(hold_id: UUID, *, token: str | None) -> Hold:
 
 
 def release_hold(hold_id: UUID, *, token: str | None) -> Hold:
-    """Release a hold or the holds of a group. A hold that was released before, or has expired, is no error.
+    """Release a hold or the holds of a group. It is not an error if the hold was already released or has expired.
 
     Raises HoldNotFound, InvalidHoldToken or HoldStateError.
     """
@@ -84,7 +84,9 @@ def confirm_hold(hold_id: UUID, *, token: str | None, fencing_token: int, refere
 
 
 def cancel_confirmed_hold(hold_id: UUID, *, token: str | None) -> Hold:
-    """Cancel the stays that a hold, or the holds of a group, became. Stays that are cancelled already are no error.
+    """Cancel the stays that resulted from a hold or from the holds of a group.
+
+    It is not an error if the stays are already cancelled.
 
     Raises HoldNotFound, InvalidHoldToken or HoldStateError.
     """

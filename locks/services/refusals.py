@@ -34,7 +34,7 @@ FROM (
 
 
 def find_refusal(request: HoldRequest) -> DomainError | None:
-    """Return why a request for rooms can't succeed, or None if nothing prevents it any more."""
+    """Return the error that explains why a request for rooms fails, or None if nothing prevents it any more."""
     [situation] = fetch_rows(
         _SITUATION,
         {
@@ -57,7 +57,7 @@ def find_refusal(request: HoldRequest) -> DomainError | None:
 def find_clash(
     rooms: Sequence[int], *, nights: Nights, excluded: UUID | None = None
 ) -> RoomUnavailable | None:
-    """Return an error with what occupies these rooms, except for the allocation `excluded`. None if nothing does."""
+    """Return an error that lists what occupies these rooms, except for the allocation `excluded`, or None."""
     clashes = selectors.clashes(rooms=rooms, nights=nights, excluded=excluded)
     if not clashes:
         return None

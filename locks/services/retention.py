@@ -1,4 +1,4 @@
-"""Deleting what has ended after `policy.DAYS_UNTIL_DELETION` days. The audit trail keeps what happened."""
+"""Deletes ended records after `policy.DAYS_UNTIL_DELETION` days. The audit trail keeps their events."""
 
 import datetime
 from uuid import UUID
@@ -16,7 +16,7 @@ BATCH_SIZE = 1000
 #: The daily clean-up looks at allocations that were created within so many days, so its cost does not grow with the
 #: age of the hotel.
 MAX_AGE = datetime.timedelta(days=60)
-#: Failed deliveries are kept longer, because people may have them sent again.
+#: Failed deliveries are kept longer, because staff may send them again.
 KEEP_FAILED_DELIVERIES = datetime.timedelta(days=30)
 
 
@@ -43,8 +43,8 @@ def delete_ended_records() -> int:
 def _delete_holds(before: datetime.datetime) -> int:
     """Delete a batch of ended holds that were created before this time, and return its size.
 
-    Ids begin with the time of their creation and holds live for less than an hour, so the primary key finds the holds
-    by their age.
+    Ids begin with the time of creation, so the index of the primary key finds old holds. Holds live for less than an
+    hour, so old ones have ended.
     """
     with transaction.atomic():
         ended = Allocation.objects.filter(

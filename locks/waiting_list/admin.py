@@ -85,7 +85,7 @@ class WaitingListEntryAdmin(HotelModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return the permission for the list, which the action needs. The page of an entry is read-only."""
+        """Return the change permission for the list, whose action needs it. The page of an entry is read-only."""
         return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

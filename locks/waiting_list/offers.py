@@ -1,8 +1,9 @@
-"""Offers of free rooms to the waiting list, to the oldest entry first.
+"""Offering free rooms to the waiting list, the oldest entry first.
 
-A transaction that frees a room makes the entries that the room could serve due, and a worker offers the room to them.
-A client that tries to hold the room before that offers it to the waiting list first, in the same transaction. So no
-client overtakes the waiting list. Moves and closures do not look at it, because staff decide about the hotel's rooms.
+A transaction that frees a room makes the entries due for which the room is suitable. A worker then offers the room to
+them. If a client tries to hold the room before the worker runs, its transaction offers the room to the waiting list
+first. So no client overtakes the waiting list. Moves and closures ignore the waiting list, because staff decide about
+the hotel's rooms.
 """
 
 import datetime
@@ -37,8 +38,8 @@ def process_entry(entry_id: UUID) -> None:
         if time["entry_expires_at"] <= time["now"]:
             _expire_entry(entry)
             return
-        # Before anything else, because a transaction that frees a room writes the same due item. Either that
-        # transaction waits for this one and makes the entry due again, or this one waits and then sees the free room.
+        # Before anything else, because a transaction that frees a room writes the same due item. So one of the two
+        # transactions waits for the other: the other one makes the entry due again, or this one sees the free room.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])
         if not offer_free_rooms(entry):
             due.schedule(kind="waiting", items=[(entry.id, time["now"] + policy.RETRY_LOCKED_ROOM_AFTER)])
@@ -60,7 +61,7 @@ def schedule_entries(room_types: Collection[str]) -> None:
 
 
 def offer_free_rooms(entry: WaitingListEntry) -> bool:
-    """Offer the rooms that fit the entry, each to its oldest entry, until this entry has an offer.
+    """Offer the rooms that fit the entry, each to the oldest entry that it fits, until this entry has an offer.
 
     Return False if the entry has no offer and another transaction had locked one of the rooms. Updates `entry`.
     """

@@ -20,9 +20,10 @@ _ENTRIES_AHEAD = Subquery(
 
 
 def entries_with_position() -> QuerySet[WaitingListEntry]:
-    """Return the waiting list. `position` counts waiting entries for rooms of the type on any of the nights, from 1.
+    """Return the entries of the waiting list, annotated with their `position`.
 
-    It is None for entries that are not waiting.
+    The position counts, from 1, the waiting entries for the same room type and for overlapping nights. It is None for
+    entries that are not waiting.
     """
     return WaitingListEntry.objects.select_related("room").annotate(
         position=Case(

@@ -1,4 +1,4 @@
-"""Services with which clients join the waiting list, claim an offer and cancel an entry."""
+"""Services that let clients join the waiting list, claim an offer and cancel an entry."""
 
 import datetime
 from dataclasses import dataclass
@@ -147,7 +147,7 @@ def cancel_entry(entry_id: UUID) -> WaitingListEntry:
 def _lock_hold(hold_id: UUID) -> bool:
     """Lock the hold of an offer, and return whether it is still held.
 
-    It is locked before the entry is changed, in the order of the transactions that end holds.
+    The hold is locked before the entry is changed, because transactions that end holds use the same order.
     """
     holds = Allocation.objects.filter(id=hold_id, status=AllocationStatus.HELD)
     return holds.select_for_update(no_key=True).first() is not None

@@ -12,12 +12,12 @@ WHERE locks_room_suits(
 ORDER BY room.capacity, room.id LIMIT 10
 """
 
-#: Offer a room to the entries that it suits.
+#: Offer a room to the waiting list entries that it suits.
 OFFER = """
 SELECT locks_offer(%(hotel)s, %(time_zone)s, %(room)s, daterange(%(check_in)s, %(check_out)s)) AS was_free_to_lock
 """
 
-#: What the creation of an entry depends on.
+#: The data that the service reads before it creates an entry.
 NEW_ENTRY_SITUATION = """
 SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
     EXISTS (SELECT FROM locks_room room

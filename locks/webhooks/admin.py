@@ -120,7 +120,7 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     def _secret_page(
         self, request: HttpRequest, webhook: Webhook, *, secret: str, title: str
     ) -> HttpResponse:
-        """Return the only page that shows the secret. It is not cached, and no redirect leads to it."""
+        """Return the only page that shows the secret, directly and not by a redirect. It is not cached."""
         context = {
             **self.admin_site.each_context(request),
             "title": title,
@@ -147,7 +147,7 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """Allow the deletion of a webhook with its deliveries, although deliveries alone can't be deleted."""
+        """Allow staff to delete a webhook together with its deliveries. Single deliveries can't be deleted."""
         to_delete, counts, permissions_needed, protected = super().get_deleted_objects(objs, request)
         deliveries = str(WebhookDelivery._meta.verbose_name)
         return to_delete, counts, permissions_needed - {deliveries}, protected

@@ -1,8 +1,8 @@
 """Sending of webhook deliveries, at least once and with the same `webhook-id` for each attempt.
 
 A delivery is written in the transaction of the change, together with an item of the due queue. A worker sends it, and
-repeats failed attempts after the delays in `policy.RETRY_DELAYS`. The final attempt is a Celery task per delivery, so
-that its failure becomes an entry of the dead-letter queue, from which staff can retry it.
+repeats failed attempts after the delays in `policy.RETRY_DELAYS`. Each final attempt is a separate Celery task. If it
+fails, it becomes an entry of the dead-letter queue, and staff can retry it there.
 """
 
 import datetime
@@ -49,7 +49,7 @@ def deliver(delivery_id: UUID) -> bool:
         return True
     now = database_now()
     if webhook.backoff_until is not None and webhook.backoff_until > now:
-        # A random share of the backoff keeps the webhook's deliveries from being due at the same time.
+        # A random part of the backoff prevents all deliveries of the webhook from being due at the same time.
         _schedule(delivery, webhook.backoff_until, delay=policy.BACKOFF_SECONDS * random.random())  # noqa: S311
         return True
     if delivery.attempts >= len(policy.RETRY_DELAYS):
@@ -64,9 +64,9 @@ def deliver(delivery_id: UUID) -> bool:
 
 
 def make_final_attempt(delivery_id: UUID) -> None:
-    """Send a delivery regardless of its attempts and of the backoff. Raises WebhookDeliveryFailed.
+    """Send a delivery regardless of the backoff and of the number of attempts so far. Raises WebhookDeliveryFailed.
 
-    A pending delivery of a webhook that is off is paused instead. Raises WebhookDeliveryNotFound if the delivery was
+    If the webhook is off, a pending delivery is paused and not sent. Raises WebhookDeliveryNotFound if the delivery was
     deleted.
     """
     delivery = WebhookDelivery.objects.select_related("webhook").filter(id=delivery_id).first()

@@ -10,7 +10,7 @@ from audit.registry import register
 from locks.webhooks import policy
 from locks.webhooks.errors import InvalidWebhookURL, WebhookDeliveryFailed
 
-#: Reasons for which a webhook is disabled.
+#: Reasons why a webhook was disabled.
 GONE = "gone"
 FAILING = "failing"
 

@@ -10,7 +10,7 @@ from hotelagent.core.messages import message_from_json
 
 
 class Webhook(models.Model):
-    """A URL of another system to which events are sent, signed with a shared secret."""
+    """A URL of another system that receives events. Each request is signed with a shared secret."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     url = models.CharField(_("URL"), max_length=500)
@@ -46,7 +46,7 @@ class WebhookDeliveryStatus(models.TextChoices):
 
 
 class WebhookDelivery(models.Model):
-    """One event to be posted to one webhook, written in the transaction of the change.
+    """One event that is sent to one webhook. It is stored in the transaction of the change that it reports.
 
     `data` contains no token of a hold and no personal data of a guest.
     """
@@ -73,5 +73,5 @@ class WebhookDelivery(models.Model):
 
     @property
     def error_message(self) -> str:
-        """Why the last attempt failed, in the current language."""
+        """The reason for the failure of the last attempt, in the current language."""
         return message_from_json(self.error)

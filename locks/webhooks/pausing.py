@@ -1,7 +1,7 @@
-"""Pausing of a webhook's deliveries while it is off, and resuming them when it is turned on again.
+"""Pausing the deliveries of a webhook while it is off, and resuming them when it is turned on again.
 
-Both lock the webhook's row before its deliveries. So no delivery stays paused if a worker pauses it while the webhook
-is being turned on.
+Both operations lock the webhook's row before its deliveries. So no delivery stays paused if a worker pauses it while
+the webhook is being turned on.
 """
 
 from uuid import UUID
@@ -34,7 +34,7 @@ def pause_deliveries(webhook_id: UUID) -> None:
 
 
 def resume_deliveries(webhook_id: UUID) -> None:
-    """Make the paused deliveries due, in the transaction that has turned the webhook on.
+    """Make the paused deliveries due, in the transaction that turns the webhook on.
 
     Their attempts are counted from zero again.
     """

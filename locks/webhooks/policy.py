@@ -5,16 +5,16 @@ MAX_WEBHOOKS = 20
 
 #: Maximum duration of a request in seconds, from the first packet to the status line.
 REQUEST_TIMEOUT_SECONDS = 10.0
-#: Seconds between the attempts of a delivery, about a day in total. Each is extended by up to a tenth at random.
+#: Seconds between the attempts of a delivery, about a day in total. Up to a tenth is added to each delay at random.
 RETRY_DELAYS = (10, 30, 120, 600, 3600, 10_800, 21_600, 43_200)
-#: Seconds without requests to a webhook after a failed one.
+#: After a failed request, no request is sent to the webhook for this number of seconds.
 BACKOFF_SECONDS = 30
-#: Number of days of failed attempts only, after which a webhook is disabled.
+#: A webhook is disabled if all attempts fail for this number of days.
 DISABLE_AFTER_DAYS = 3
 
 #: `hold.expiring_soon` is published this many seconds before a hold expires.
 EXPIRY_WARNING_SECONDS = 120
 
-#: Hours for which the previous secret stays valid after a rotation: the default and the maximum.
+#: Default and maximum number of hours for which the previous secret stays valid after a rotation.
 DEFAULT_OVERLAP_HOURS = 24
 MAX_OVERLAP_HOURS = 168

@@ -26,7 +26,7 @@ TEST_EVENT = "webhook.test"
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """The result of a test: the status of the response, or the error if there was none."""
+    """The result of a test event: the status of the response, or the error if there was no response."""
 
     delivered: bool
     status_code: int | None
@@ -37,7 +37,7 @@ class DeliveryResult:
 def create_webhook(*, url: str, event_types: Sequence[str], active: bool = True) -> tuple[Webhook, str]:
     """Create a webhook. Return it with its signing secret, which can't be read again.
 
-    The host of the URL is resolved when something is sent, and not here. Raises InvalidWebhookURL or
+    The host name of the URL is not resolved until an event is sent. Raises InvalidWebhookURL or
     TooManyWebhooks.
     """
     validate_url(url)
@@ -68,8 +68,8 @@ def create_webhook(*, url: str, event_types: Sequence[str], active: bool = True)
 def update_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
     """Change the `url`, the `events` or the `active` state of a webhook. Raises InvalidWebhookURL.
 
-    A webhook that is turned off gets no new deliveries, and its pending deliveries are paused. When it is turned on,
-    its record of failures is cleared and the paused deliveries are sent.
+    A webhook that is turned off gets no new deliveries, and its pending deliveries are paused. When it is turned on
+    again, its failures are forgotten and the paused deliveries are sent.
     """
     if "url" in changes:
         validate_url(changes["url"])
@@ -96,9 +96,9 @@ def update_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
 def rotate_secret(webhook_id: UUID, *, overlap: datetime.timedelta) -> tuple[Webhook, str]:
     """Replace the signing secret of a webhook. Return the webhook and the secret, which can't be read again.
 
-    During the overlap, requests are signed with the new and the previous secret, so that the receiver can switch at
-    any time. Without an overlap the previous secret is invalid immediately. A rotation during an overlap ends the
-    older secret, so there are never more than two. Raises WebhookNotFound.
+    During the overlap, requests are signed with both the new and the previous secret, so that the receiver can switch
+    at any time. Without an overlap the previous secret is invalid immediately. A rotation during an overlap invalidates
+    the oldest secret, so there are never more than two. Raises WebhookNotFound.
     """
     secret = signing.generate_secret()
     with transaction.atomic():
@@ -123,7 +123,7 @@ def rotate_secret(webhook_id: UUID, *, overlap: datetime.timedelta) -> tuple[Web
 
 
 def _can_sign(webhook: Webhook) -> bool:
-    """Return whether the secret can be decrypted. It can't after a change of SECRET_KEY."""
+    """Return whether the secret can be decrypted. Decryption fails after a change of SECRET_KEY."""
     try:
         signing.decrypt_secret(bytes(webhook.encrypted_secret), webhook_id=webhook.id)
     except WebhookDeliveryFailed:

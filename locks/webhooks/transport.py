@@ -1,4 +1,4 @@
-"""The HTTP request of a webhook delivery, through the client that only connects to public addresses."""
+"""Sends the HTTP request of a webhook delivery with the HTTP client that connects to public addresses only."""
 
 import datetime
 import json

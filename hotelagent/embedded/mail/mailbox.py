@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the list shows of an e-mail. `hotel` is the `X-Hotel` header or, without one, the name of the sender."""
+    """An e-mail as the list shows it. `hotel` is the `X-Hotel` header or, without one, the name of the sender."""
 
     id: str
     received_at: str

@@ -30,7 +30,7 @@ REPORT_DELAY = 1.0
 
 
 class Reporter:
-    """Prints how many e-mails were received, one line for many. The recipients are on the web pages only."""
+    """Prints the number of received e-mails, with one line for many e-mails. Only the web pages show the recipients."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -69,7 +69,7 @@ def render_list(summaries: list[Summary], *, search: str, offset: int) -> str:
 
 
 def bodies_of(message: EmailMessage) -> tuple[str, str]:
-    """Return the plain text and the HTML of a message. A missing or unreadable one is an empty string."""
+    """Return the plain text and the HTML of a message. A part that is missing or unreadable is an empty string."""
     bodies = []
     for kind in ("plain", "html"):
         part = message.get_body((kind,))

@@ -67,7 +67,7 @@ def main() -> int:
     try:
         HOME.mkdir(exist_ok=True)
         with (HOME / "install.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # another `make` may be installing packages
+            fcntl.flock(lock, fcntl.LOCK_EX)  # Another `make` may be installing packages.
             return set_up()
     except OSError as error:
         print(

@@ -15,9 +15,9 @@ from hotelagent.embedded.errors import EmbeddedError
 from hotelagent.embedded.servers import keeper
 from hotelagent.embedded.servers.postgres import OWNER
 
-#: Seconds to wait for a lock. The first start creates a database cluster, which takes some of them.
+#: Seconds to wait for a lock. The first start takes longer, because it creates a database cluster.
 LOCK_TIMEOUT = 60.0
-#: An address without a server, for commands that only read settings before the servers were started once.
+#: A URL without a server, for commands that need no database and run before the first start of the servers.
 UNUSED_ADDRESS = "127.0.0.1:1"
 DEFAULT_SMTP_PORT = 1025
 
@@ -61,7 +61,7 @@ def running_servers() -> Iterator["ServerAccess"]:
 
 
 class ServerAccess:
-    """The use of the embedded servers by this process. See `keeper` for the locks."""
+    """Tracks whether this process uses the embedded servers. The module `keeper` explains the locks."""
 
     def __init__(self) -> None:
         self.home = paths.HOME
@@ -70,7 +70,7 @@ class ServerAccess:
         self.keeper: subprocess.Popen[bytes] | None = None
 
     def acquire(self) -> None:
-        """Take the shared lock, after a keeper that is just stopping, and start the keeper if none runs."""
+        """Take the shared lock and start the keeper if none runs. A keeper that is just stopping is waited for."""
         self.users = (self.run / keeper.USERS_LOCK).open("a")
         lock_file(self.users, fcntl.LOCK_SH, timeout=LOCK_TIMEOUT)
         self.ensure_running()
@@ -123,7 +123,7 @@ class ServerAccess:
             self.keeper.poll()
 
     def _has_other_users(self) -> bool:
-        """Return whether another process holds the shared lock. Otherwise the keeper soon has the exclusive one."""
+        """Return whether another process holds the shared lock. If none does, the keeper soon stops."""
         time.sleep(0.1)
         return not is_locked(self.run / keeper.USERS_LOCK)
 

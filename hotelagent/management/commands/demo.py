@@ -1,4 +1,4 @@
-"""`demo`: sets up the demonstration hotels."""
+"""The command `demo`: set up the demonstration hotels."""
 
 from typing import Any
 

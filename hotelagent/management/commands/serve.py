@@ -1,4 +1,4 @@
-"""`serve`: runs the whole project in one terminal, for development."""
+"""The command `serve`: run the whole project in one terminal, for development."""
 
 import argparse
 import contextlib
@@ -88,7 +88,7 @@ examples:
             children_file=CHILDREN_FILE,
         )
         try:
-            # Beat starts last: the other programs load faster without it, and nobody waits for its first tick.
+            # Beat starts last, so that the other programs load faster. Nobody waits for its first tick.
             supervisor.start("mail", "web", "worker")
             self.wait_until_ready(supervisor, stopped)
             supervisor.start()
