@@ -18,13 +18,14 @@ SomeNights = Callable[..., Nights]
 
 @pytest.fixture
 def rooms(in_hotel: Hotel) -> list[int]:
-    """The ids of three double rooms, 101 to 103."""
+    """Return the ids of three double rooms, 101 to 103."""
     services.ensure_rooms({"double": 3})
     return services.ensure_rooms({})["double"]
 
 
 @pytest.fixture
 def today(in_hotel: Hotel) -> datetime.date:
+    """Return the current date in the hotel's time zone."""
     return selectors.today()
 
 
@@ -47,7 +48,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(autouse=True)
-def _refusals_go_with_the_test(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _record_refusals_in_the_test_transaction(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Record the events of refusals in the test's transaction, so that they are rolled back with it.
 
     Normally such an event has its own transaction, so that it survives the rollback of the request.

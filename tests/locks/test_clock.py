@@ -39,9 +39,7 @@ def database_now() -> datetime.datetime:
     return now  # type: ignore[no-any-return]
 
 
-def test_a_wrong_clock_of_ours_changes_nothing(
-    wrong_clock: None, rooms: list[int], nights: SomeNights
-) -> None:
+def test_hold_lives_by_the_database_clock(wrong_clock: None, rooms: list[int], nights: SomeNights) -> None:
     before = database_now()
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     assert hold.expires_at is not None
@@ -55,7 +53,7 @@ def test_a_wrong_clock_of_ours_changes_nothing(
         services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
 
 
-def test_a_wrong_clock_of_ours_confirms_what_is_held(
+def test_confirm_of_a_live_hold_succeeds_with_a_wrong_application_clock(
     wrong_clock: None, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
@@ -65,7 +63,7 @@ def test_a_wrong_clock_of_ours_confirms_what_is_held(
     )
 
 
-def test_a_wrong_clock_of_ours_counts_the_same_seconds_over_rest(
+def test_rest_api_counts_seconds_by_the_database_clock(
     wrong_clock: None, api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     some = nights(1)

@@ -1,4 +1,4 @@
-"""Tests of the number of SQL statements of a hold, because each is a round trip to the database."""
+"""Tests of the number of statements that an operation on a hold sends, because each is a round trip."""
 
 from collections.abc import Callable
 
@@ -14,35 +14,43 @@ from tests.locks.helpers import expire
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def statements(act: Callable[[], object]) -> list[str]:
-    """Return the statements that are sent to the database.
-
-    Each is a round trip, except BEGIN, which is sent with the next.
-    """
+def statements(operation: Callable[[], object]) -> list[str]:
+    """Return the beginnings of the statements that the operation sends. A BEGIN would be one of them."""
     with CaptureQueriesContext(connection) as queries:
-        act()
+        operation()
     return [query["sql"].split("(")[0].strip() for query in queries]
 
 
-def test_a_hold_s_whole_life_is_one_round_trip_a_step(rooms: list[int], nights: SomeNights) -> None:
-    made: list[Hold] = []
-    acquire = statements(lambda: made.append(services.acquire_hold(rooms=rooms[:1], nights=nights(1))))
-    [hold] = made
-    assert acquire == ["SELECT locks_acquire"]
+@pytest.mark.parametrize("number_of_rooms", [1, 3])
+def test_each_operation_on_a_hold_or_a_group_is_one_round_trip(
+    rooms: list[int], nights: SomeNights, number_of_rooms: int
+) -> None:
+    holds: list[Hold] = []
+
+    def acquire() -> None:
+        holds.append(services.acquire_hold(rooms=rooms[:number_of_rooms], nights=nights(1)))
+
+    def acquire_of_type() -> None:
+        holds.append(
+            services.acquire_hold_of_type(room_type="double", nights=nights(1), count=number_of_rooms)
+        )
+
+    assert statements(acquire) == ["SELECT locks_acquire"]
+    [hold] = holds
     assert statements(lambda: services.extend_hold(hold.id, token=hold.token)) == ["SELECT locks_extend"]
     assert statements(lambda: services.release_hold(hold.id, token=hold.token)) == ["SELECT locks_end"]
-    any_room = statements(
-        lambda: made.append(services.acquire_hold_of_type(room_type="double", nights=nights(1)))
-    )
-    assert any_room == ["SELECT locks_acquire"]
-    hold = made[-1]
+    assert statements(acquire_of_type) == ["SELECT locks_acquire"]
+    hold = holds[-1]
     confirm = statements(
         lambda: services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     )
     assert confirm == ["SELECT locks_confirm"]
+    assert statements(lambda: services.cancel_confirmed_hold(hold.id, token=hold.token)) == [
+        "SELECT locks_end"
+    ]
 
 
-def test_what_has_lapsed_gives_way_in_the_same_round_trip(rooms: list[int], nights: SomeNights) -> None:
+def test_acquire_that_ends_an_expired_hold_is_one_round_trip(rooms: list[int], nights: SomeNights) -> None:
     expire(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
     acquire = statements(lambda: services.acquire_hold(rooms=rooms[:1], nights=nights(1)))
     assert acquire == ["SELECT locks_acquire"]

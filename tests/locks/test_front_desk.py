@@ -22,7 +22,7 @@ from tests.locks.helpers import events_of, expire
 pytestmark = pytest.mark.django_db
 
 
-def test_staff_end_anothers_hold_with_a_reason(rooms: list[int], nights: SomeNights) -> None:
+def test_force_release_of_another_owners_hold_stores_the_reason(rooms: list[int], nights: SomeNights) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     services.force_release_hold(hold.id, reason="guest called")
     [event] = events_of("hold.forced")
@@ -34,9 +34,7 @@ def test_staff_end_anothers_hold_with_a_reason(rooms: list[int], nights: SomeNig
         services.force_release_hold(hold.id, reason="again")
 
 
-def test_a_hold_that_is_moved_must_be_read_again_before_it_is_confirmed(
-    rooms: list[int], nights: SomeNights
-) -> None:
+def test_confirm_of_a_moved_hold_needs_its_new_fencing_token(rooms: list[int], nights: SomeNights) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     moved = services.move_allocation(hold.id, room=rooms[1], nights=nights(4, 2))
     assert (moved.id, moved.number, moved.check_in) == (hold.id, "102", nights(4).check_in)
@@ -45,7 +43,7 @@ def test_a_hold_that_is_moved_must_be_read_again_before_it_is_confirmed(
     services.confirm_hold(hold.id, token=hold.token, fencing_token=moved.fencing_token or 0)
 
 
-def test_a_stay_may_move_over_nights_of_its_own(rooms: list[int], nights: SomeNights) -> None:
+def test_move_to_nights_that_overlap_with_its_own_succeeds(rooms: list[int], nights: SomeNights) -> None:
     stay = NewStay(room=rooms[0], check_in=nights(1).check_in, check_out=nights(5).check_in)
     services.add_stays([stay])
     assert (
@@ -53,7 +51,7 @@ def test_a_stay_may_move_over_nights_of_its_own(rooms: list[int], nights: SomeNi
     )
 
 
-def test_a_stay_is_not_moved_onto_another(rooms: list[int], nights: SomeNights) -> None:
+def test_move_to_an_occupied_room_is_refused(rooms: list[int], nights: SomeNights) -> None:
     stay = NewStay(room=rooms[0], check_in=nights(1).check_in, check_out=nights(5).check_in)
     services.add_stays([stay])
     services.acquire_hold(rooms=rooms[1:2], nights=nights(4))
@@ -62,7 +60,7 @@ def test_a_stay_is_not_moved_onto_another(rooms: list[int], nights: SomeNights) 
     assert Allocation.objects.get(id=stay.id).room_id == rooms[0]
 
 
-def test_a_stay_moves_onto_what_has_lapsed(rooms: list[int], nights: SomeNights) -> None:
+def test_move_to_nights_with_an_expired_hold_ends_it(rooms: list[int], nights: SomeNights) -> None:
     stay = NewStay(room=rooms[0], check_in=nights(1).check_in, check_out=nights(5).check_in)
     services.add_stays([stay])
     hold = services.acquire_hold(rooms=rooms[1:2], nights=nights(4))
@@ -71,7 +69,7 @@ def test_a_stay_moves_onto_what_has_lapsed(rooms: list[int], nights: SomeNights)
     assert Allocation.objects.get(id=hold.id).status == "expired"
 
 
-def test_what_has_ended_is_not_moved(rooms: list[int], nights: SomeNights) -> None:
+def test_move_of_an_expired_or_ended_hold_is_refused(rooms: list[int], nights: SomeNights) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     expire(hold.id)
     with pytest.raises(HoldExpired):
@@ -81,7 +79,7 @@ def test_what_has_ended_is_not_moved(rooms: list[int], nights: SomeNights) -> No
         services.move_allocation(hold.id, room=rooms[1], nights=nights(1))
 
 
-def test_a_room_out_of_service_comes_back(rooms: list[int], nights: SomeNights) -> None:
+def test_reopened_room_can_be_held_again(rooms: list[int], nights: SomeNights) -> None:
     closed = services.close_room(room=rooms[0], nights=nights(1, 30), reason="new floor")
     with pytest.raises(RoomUnavailable):
         services.close_room(room=rooms[0], nights=nights(5), reason="paint")
@@ -91,7 +89,7 @@ def test_a_room_out_of_service_comes_back(rooms: list[int], nights: SomeNights) 
         services.reopen_room(closed.id)
 
 
-def test_a_cancelled_stay_frees_its_room(rooms: list[int], nights: SomeNights) -> None:
+def test_cancel_of_a_stay_frees_its_room(rooms: list[int], nights: SomeNights) -> None:
     stay = NewStay(room=rooms[0], check_in=nights(1).check_in, check_out=nights(5).check_in)
     services.add_stays([stay])
     services.cancel_stay(stay.id)
@@ -102,9 +100,7 @@ def test_a_cancelled_stay_frees_its_room(rooms: list[int], nights: SomeNights) -
         services.reopen_room(stay.id)
 
 
-def test_many_stays_are_placed_and_those_that_clash_are_handed_back(
-    rooms: list[int], nights: SomeNights
-) -> None:
+def test_add_stays_returns_the_stays_that_overlap_as_rejected(rooms: list[int], nights: SomeNights) -> None:
     first, second, third = (
         NewStay(room=rooms[0], check_in=nights(day).check_in, check_out=nights(day + 2).check_in)
         for day in (-9, -8, -7)
@@ -115,7 +111,9 @@ def test_many_stays_are_placed_and_those_that_clash_are_handed_back(
     assert event.data == {"added": 2, "rejected": 1}
 
 
-def test_expiry_ends_what_has_lapsed_and_leaves_the_rest_due(rooms: list[int], nights: SomeNights) -> None:
+def test_expire_holds_ends_expired_holds_and_schedules_the_others(
+    rooms: list[int], nights: SomeNights
+) -> None:
     old = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     new = services.acquire_hold(rooms=rooms[:1], nights=nights(3))
     expire(old.id)
@@ -125,6 +123,6 @@ def test_expiry_ends_what_has_lapsed_and_leaves_the_rest_due(rooms: list[int], n
     assert list(DueItem.objects.values_list("item_id", "due_at")) == [(new.id, new.expires_at)]
 
 
-def test_force_releasing_what_never_was_is_unknown(rooms: list[int]) -> None:
+def test_force_release_of_an_unknown_id_raises_hold_not_found(rooms: list[int]) -> None:
     with pytest.raises(HoldNotFound):
         services.force_release_hold(uuid.uuid4(), reason="x")

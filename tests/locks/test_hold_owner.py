@@ -1,4 +1,4 @@
-"""Tests of the actions that only the owner of a hold can perform."""
+"""Tests of the operations of a hold's owner: extend, confirm, release and cancel."""
 
 import uuid
 
@@ -42,7 +42,7 @@ def fencing_token(hold: Hold) -> int:
     return hold.fencing_token
 
 
-def test_extending_adds_to_the_end_until_there_are_no_extensions_left(hold: Hold) -> None:
+def test_extend_adds_to_the_expiry_until_no_extensions_are_left(hold: Hold) -> None:
     assert hold.expires_at
     for left in range(policy.EXTENSIONS - 1, -1, -1):
         extended = services.extend_hold(hold.id, token=hold.token)
@@ -55,7 +55,7 @@ def test_extending_adds_to_the_end_until_there_are_no_extensions_left(hold: Hold
         services.extend_hold(hold.id, token=hold.token)
 
 
-def test_no_extension_outlives_the_cap(hold: Hold) -> None:
+def test_extend_does_not_exceed_the_maximum_lifetime(hold: Hold) -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE locks_allocation SET max_expires_at = expires_at + interval '5 seconds'")
     extended = services.extend_hold(hold.id, token=hold.token)
@@ -66,7 +66,7 @@ def test_no_extension_outlives_the_cap(hold: Hold) -> None:
         services.extend_hold(hold.id, token=hold.token)
 
 
-def test_confirming_keeps_the_row_and_is_done_once(hold: Hold) -> None:
+def test_confirm_twice_confirms_the_same_row_and_records_one_event(hold: Hold) -> None:
     services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold), reference="B-7")
     again = services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     stay = Allocation.objects.get(id=hold.id)
@@ -75,14 +75,14 @@ def test_confirming_keeps_the_row_and_is_done_once(hold: Hold) -> None:
     assert not DueItem.objects.filter(item_id=hold.id).exists()
 
 
-def test_releasing_frees_the_room_and_can_be_repeated(hold: Hold, rooms: list[int]) -> None:
+def test_release_twice_frees_the_room_and_records_one_event(hold: Hold, rooms: list[int]) -> None:
     for _ in range(2):
         assert services.release_hold(hold.id, token=hold.token).status == "released"
     assert len(events_of("hold.released")) == 1
     services.acquire_hold(rooms=rooms[:1], nights=Nights(hold.check_in, hold.check_out))
 
 
-def test_nobody_acts_on_a_hold_without_its_token(hold: Hold) -> None:
+def test_operations_without_the_token_of_the_hold_are_refused(hold: Hold) -> None:
     for token in (None, "", "guess", str(hold.token) + "x"):
         with pytest.raises(InvalidHoldToken):
             services.extend_hold(hold.id, token=token)
@@ -93,7 +93,7 @@ def test_nobody_acts_on_a_hold_without_its_token(hold: Hold) -> None:
     assert Allocation.objects.get(id=hold.id).status == "held"
 
 
-def test_the_member_of_staff_who_made_a_hold_needs_no_token(rooms: list[int], nights: SomeNights) -> None:
+def test_member_of_staff_who_acquired_a_hold_needs_no_token(rooms: list[int], nights: SomeNights) -> None:
     ana = Actor(kind="user", id="1", label="Ana")
     with actor_context(ana):
         hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
@@ -106,23 +106,23 @@ def test_the_member_of_staff_who_made_a_hold_needs_no_token(rooms: list[int], ni
         services.extend_hold(hold.id, token=None)
 
 
-def test_a_token_of_another_hotel_means_nothing(hold: Hold, other_hotel: Hotel) -> None:
+def test_confirm_in_another_hotel_finds_no_hold(hold: Hold, other_hotel: Hotel) -> None:
     with hotel_context(other_hotel), pytest.raises(HoldNotFound):
         services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
 
 
-def test_an_id_that_is_none_is_unknown(rooms: list[int]) -> None:
+def test_release_of_an_unknown_id_raises_hold_not_found(rooms: list[int]) -> None:
     with pytest.raises(HoldNotFound):
         services.release_hold(uuid.uuid4(), token="x")
 
 
-def test_a_fence_from_before_is_stale(hold: Hold) -> None:
+def test_confirm_with_an_old_fencing_token_is_refused(hold: Hold) -> None:
     with pytest.raises(StaleFencingToken):
         services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold) - 1)
     assert Allocation.objects.get(id=hold.id).status == "held"
 
 
-def test_a_lapsed_hold_can_only_be_released(hold: Hold) -> None:
+def test_expired_hold_can_be_released_but_not_extended_or_confirmed(hold: Hold) -> None:
     expire(hold.id)
     with pytest.raises(HoldExpired):
         services.extend_hold(hold.id, token=hold.token)
@@ -131,32 +131,34 @@ def test_a_lapsed_hold_can_only_be_released(hold: Hold) -> None:
     services.release_hold(hold.id, token=hold.token)
 
 
-def test_a_token_that_was_used_up_is_told_what_became_of_the_hold(hold: Hold, group: Hold) -> None:
+def test_operation_on_an_ended_hold_is_refused_with_its_status(hold: Hold, group: Hold) -> None:
     services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
-    for act in (services.extend_hold, services.release_hold):
-        with pytest.raises(HoldStateError):
-            act(hold.id, token=hold.token)
+    for operation in (services.extend_hold, services.release_hold):
+        with pytest.raises(HoldStateError) as refused:
+            operation(hold.id, token=hold.token)
+        assert refused.value.extra == {"hold_status": "confirmed"}
     services.release_hold(group.id, token=group.token)
-    with pytest.raises(HoldStateError):
+    with pytest.raises(HoldStateError) as refused:
         services.extend_hold(group.id, token=group.token)
+    assert refused.value.extra == {"hold_status": "released"}
     with pytest.raises(HoldStateError):
         services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
 
 
-def test_a_group_is_confirmed_whole_or_not_at_all(group: Hold) -> None:
+def test_confirm_of_a_group_with_an_expired_hold_confirms_nothing(group: Hold) -> None:
     expire(group.rooms[1].id)
     with pytest.raises(HoldExpired):
         services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
-def test_a_room_can_be_let_go_from_a_group(group: Hold) -> None:
+def test_confirm_of_a_group_after_the_release_of_a_room_confirms_the_others(group: Hold) -> None:
     services.release_hold(group.rooms[0].id, token=group.token)
     confirmed = services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert [room.number for room in confirmed.rooms] == ["102", "103"]
 
 
-def test_a_cancelled_stay_frees_its_room_and_says_so_again(
+def test_cancel_twice_frees_the_room_and_records_one_event(
     hold: Hold, rooms: list[int], nights: SomeNights
 ) -> None:
     services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
@@ -166,31 +168,39 @@ def test_a_cancelled_stay_frees_its_room_and_says_so_again(
     services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
 
 
-def test_a_group_of_stays_is_cancelled_whole(group: Hold) -> None:
+def test_cancel_of_a_group_cancels_all_its_stays(group: Hold) -> None:
     services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert len(services.cancel_confirmed_hold(group.id, token=group.token).rooms) == len(group.rooms)
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
-def test_only_the_owner_cancels_and_only_what_is_confirmed(hold: Hold) -> None:
-    with pytest.raises(HoldStateError):
+def test_cancel_by_another_client_or_of_a_hold_is_refused(hold: Hold) -> None:
+    with pytest.raises(HoldStateError) as refused:
         services.cancel_confirmed_hold(hold.id, token=hold.token)
+    assert refused.value.extra == {"hold_status": "held"}
     services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     with pytest.raises(InvalidHoldToken):
         services.cancel_confirmed_hold(hold.id, token="another's")
     assert Allocation.objects.get().status == "confirmed"
 
 
-def test_what_the_database_tells_the_trail_is_registered(rooms: list[int], nights: SomeNights) -> None:
+def test_events_that_the_database_records_have_the_registered_fields(
+    rooms: list[int], nights: SomeNights
+) -> None:
     first = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     services.extend_hold(first.id, token=first.token)
     services.release_hold(first.id, token=first.token)
     expire(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
     second = services.acquire_hold(rooms=rooms[:1], nights=nights(1), reference="B-1")
     services.confirm_hold(second.id, token=second.token, fencing_token=fencing_token(second))
-    told = list(Event.objects.filter(event__startswith="hold."))
-    assert {event.event.removeprefix("hold.") for event in told} == {
-        "acquired", "extended", "released", "expired", "confirmed"
+    services.move_allocation(second.id, room=rooms[1], nights=nights(1))
+    services.cancel_confirmed_hold(second.id, token=second.token)
+    services.force_release_hold(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id, reason="x")
+    services.reopen_room(services.close_room(room=rooms[0], nights=nights(1), reason="paint").id)
+    events = list(Event.objects.filter(event__regex=r"^(hold|stay|room)\.(?!created|changed)"))
+    assert {event.event for event in events} == {
+        "hold.acquired", "hold.extended", "hold.released", "hold.expired", "hold.confirmed", "hold.forced",
+        "stay.moved", "stay.cancelled", "room.closed", "room.reopened",
     }  # fmt: skip
-    for event in told:
+    for event in events:
         registry.get(event.event).check_fields(event.data)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def separately_enqueued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The list of the hotels whose items were sent in a separate message."""
     sent: list[str] = []
     for task in (expire_holds, publish_expiring_holds, process_waiting_list):
@@ -31,7 +31,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return sent
 
 
-def lapsed(hotel: Hotel, nights: SomeNights) -> UUID:
+def expired_hold(hotel: Hotel, nights: SomeNights) -> UUID:
     with hotel_context(hotel):
         [room] = services.ensure_rooms({"double": 1})["double"]
         hold = services.acquire_hold(rooms=[room], nights=nights(3, 2)).rooms[0].id
@@ -39,7 +39,7 @@ def lapsed(hotel: Hotel, nights: SomeNights) -> UUID:
     return hold
 
 
-def handle(kind: str, *batches: tuple[Hotel, UUID]) -> None:
+def handle_message(kind: str, *batches: tuple[Hotel, UUID]) -> None:
     """Run the task `handle_due` as a worker does."""
     task: Any = tasks.handle_due
     task.push_request(id=str(uuid4()), delivery_info={"redelivered": False}, headers={})
@@ -67,28 +67,28 @@ def broken(hotel: Hotel) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", ["hold", "expiring", "waiting"])
-def test_what_is_due_of_rooms_goes_together(kind: str) -> None:
+def test_due_items_of_200_hotels_are_grouped_into_two_messages(kind: str) -> None:
     batches = [dispatch.Batch(uuid4(), due.kinds()[kind], ["x"]) for _ in range(200)]
     assert [len(group) for group in dispatch.group_by_message(batches)] == [100, 100]
 
 
-def test_holds_of_two_hotels_lapse_in_one_message(
-    hotel: Hotel, other_hotel: Hotel, nights: SomeNights, alone: list[str]
+def test_one_message_expires_the_holds_of_two_hotels(
+    hotel: Hotel, other_hotel: Hotel, nights: SomeNights, separately_enqueued: list[str]
 ) -> None:
-    holds = [(hotel, lapsed(hotel, nights)), (other_hotel, lapsed(other_hotel, nights))]
-    handle("hold", *holds)
+    holds = [(hotel, expired_hold(hotel, nights)), (other_hotel, expired_hold(other_hotel, nights))]
+    handle_message("hold", *holds)
     assert [status(*hold) for hold in holds] == ["expired", "expired"]
-    assert alone == []
+    assert separately_enqueued == []
 
 
 @pytest.mark.parametrize("kind", ["hold", "expiring"])
-def test_a_hotel_that_fails_touches_no_other(
-    hotel: Hotel, other_hotel: Hotel, nights: SomeNights, alone: list[str], kind: str
+def test_failure_of_one_hotel_does_not_affect_the_other_hotel_of_the_message(
+    hotel: Hotel, other_hotel: Hotel, nights: SomeNights, separately_enqueued: list[str], kind: str
 ) -> None:
-    first, second = lapsed(hotel, nights), lapsed(other_hotel, nights)
+    first, second = expired_hold(hotel, nights), expired_hold(other_hotel, nights)
     with broken(hotel):
-        handle(kind, (hotel, first), (other_hotel, second))
-    assert alone == [str(hotel.id)]
+        handle_message(kind, (hotel, first), (other_hotel, second))
+    assert separately_enqueued == [str(hotel.id)]
     assert status(hotel, first) == "held"
     with platform_context():
         waiting = set(DueItem.objects.filter(kind=kind).values_list("item_id", flat=True))
