@@ -1,6 +1,6 @@
 """Statements and database functions that run in the schema of the current hotel."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, LiteralString
 
 from django.db import connection
@@ -16,6 +16,11 @@ def fetch_rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]
         cursor.execute(statement, params)
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def postgres_array(values: Iterable[object]) -> str:
+    """Return numbers, ids or names as the text of a PostgreSQL array, which functions take in a request."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def function_context() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from locks import policy
+from locks.database import postgres_array
 from locks.models import Allocation, AllocationStatus
 from locks.nights import Nights
 from locks.owner import holder
@@ -177,7 +178,7 @@ class HoldRequest:
     def as_json(self) -> dict[str, Any]:
         """Return the request in the format of the database function `locks_acquire`, without ids and the token."""
         return {
-            "rooms": self.rooms or None,
+            "rooms": postgres_array(self.rooms) if self.rooms else None,
             "room_type": self.room_type,
             "guests": self.guests,
             "nights": f"[{self.nights.check_in},{self.nights.check_out})",

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from audit.services import record_in_own_transaction
 from hotelagent.core.ids import uuid7
 from locks import events, metrics, policy
-from locks.database import call
+from locks.database import call, postgres_array
 from locks.errors import InvalidRoomSelection, RoomContention
 from locks.holds import Hold, HoldRequest
 from locks.nights import Nights
@@ -96,12 +96,13 @@ def _call_acquire(request: HoldRequest, *, wait: bool) -> Hold | None:
         {
             **request.as_json(),
             "wait": wait,
-            "holds": [str(uuid7()) for _room in range(request.count)],
+            "holds": postgres_array(uuid7() for _room in range(request.count)),
             "group_id": str(uuid7()) if request.count > 1 else None,
             "digest": ownership(token)["digest"],
         },
     )
-    metrics.ENDED.labels(how="expired").inc(result["expired"])
+    if result["expired"]:
+        metrics.ENDED.labels(how="expired").inc(result["expired"])
     return Hold.from_json(result["holds"], token=token) if result["holds"] else None
 
 

@@ -18,7 +18,7 @@ from locks.allocations.changes import (
     publish,
 )
 from locks.allocations.closures import close
-from locks.database import call
+from locks.database import call, postgres_array
 from locks.errors import AllocationStateError, HoldExpired, HoldNotFound
 from locks.holds import AllocatedRoom, Hold
 from locks.models import OCCUPYING, Allocation, AllocationStatus, Room
@@ -117,7 +117,7 @@ def _end(
             "status": status,
             "new_status": new_status,
             "event": event.name,
-            "event_fields": event_fields(event),
+            "event_fields": postgres_array(event_fields(event)),
             "reason": reason,
         },
     )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from audit.registry import EventType
 from locks import events, metrics, policy, selectors
 from locks.allocations.changes import event_fields
-from locks.database import call
+from locks.database import call, postgres_array
 from locks.errors import (
     HoldExpired,
     HoldNotFound,
@@ -128,7 +128,7 @@ def _end(
             "status": status,
             "new_status": new_status,
             "event": event.name,
-            "event_fields": event_fields(event),
+            "event_fields": postgres_array(event_fields(event)),
         },
     )
     return result

@@ -9,27 +9,25 @@
 CREATE OR REPLACE FUNCTION public.locks_extend(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
-    params record;
+    target uuid := request ->> 'hold';
     found_holds record;
     extended jsonb := '[]';
 BEGIN
-    SELECT * INTO params FROM jsonb_to_record(request) AS fields (
-        hold uuid, digest bytea, staff text, seconds int);
     -- The time is read when the rows are locked, because another transaction may have locked them for a while.
     SELECT count(*) AS members,
         array_agg(member.id) FILTER (WHERE member.is_extendable) AS ids,
-        array_agg(least(member.expires_at + make_interval(secs => params.seconds), member.max_expires_at))
+        array_agg(least(member.expires_at + make_interval(secs => (request -> 'seconds')::int), member.max_expires_at))
             FILTER (WHERE member.is_extendable) AS new_times
     INTO found_holds
     FROM (
         SELECT locked.*,
             locked.status = 'held' AND locked.expires_at > clock_timestamp()
-                AND (locked.token_digest = params.digest OR locked.holder = params.staff)
+                AND (locked.token_digest = (request ->> 'digest')::bytea OR locked.holder = request ->> 'staff')
                 AND locked.extensions_left > 0 AND locked.expires_at < locked.max_expires_at AS is_extendable
         FROM (
             SELECT id, status, expires_at, max_expires_at, extensions_left, token_digest, holder
             FROM locks_allocation
-            WHERE id = params.hold OR group_id = params.hold
+            WHERE id = target OR group_id = target
             ORDER BY id FOR NO KEY UPDATE
         ) AS locked
         WHERE locked.status IN ('held', 'expired')

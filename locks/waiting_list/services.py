@@ -137,7 +137,7 @@ def cancel_entry(entry_id: UUID) -> WaitingListEntry:
                     "status": AllocationStatus.HELD,
                     "new_status": AllocationStatus.RELEASED,
                     "event": HOLD_RELEASED.name,
-                    "event_fields": [],
+                    "event_fields": "{}",
                 },
             )
             metrics.ENDED.labels(how="released").inc(len(released))

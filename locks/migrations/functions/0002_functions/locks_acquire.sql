@@ -2,7 +2,8 @@
 --
 -- request: an object with the keys
 --   hotel, time_zone, actor    as in every call, see audit_record for the actor
---   rooms                      the ids of the rooms in ascending order, or null for any rooms of a type
+--   rooms                      the ids of the rooms in ascending order, or null for any rooms of a type. Arrays and
+--                              ranges are in PostgreSQL's text form: {1,2} and [2030-01-01,2030-01-03)
 --   room_type, guests          the type, and the number of guests that each room must have space for
 --   wait                       whether to wait for rooms of the type that other transactions have locked
 --   nights                     the nights, as a range of dates
@@ -17,78 +18,73 @@
 --   expired    the number of expired holds that occupied the rooms and were ended
 --   holds      the new holds, as locks_describe returns them, or null if nothing is held
 --
--- A request that can't succeed returns before it locks anything, so it does not wait. The caller finds out why.
+-- A request that can't succeed returns before it locks a room, so it does not wait. The caller finds out why.
 -- All transactions that allocate rooms lock them first, in ascending order. The constraint has the last word.
 CREATE OR REPLACE FUNCTION public.locks_acquire(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
-    params record;
-    found_state record;
-    room_ids int[];
+    room_ids int[] := request ->> 'rooms';
+    hold_ids uuid[] := request ->> 'holds';
+    group_id uuid := request ->> 'group_id';
+    requested_nights daterange := request ->> 'nights';
+    checked_at timestamptz := clock_timestamp();
+    acquired_at timestamptz;
+    current_state record;
     next_room int;
     room_token bigint;
     new_token bigint := 0;
+    hold_id uuid;
     expired_here int;
     expired int := 0;
-    acquired_at timestamptz;
     new_holds jsonb := '[]';
 BEGIN
-    SELECT * INTO params FROM jsonb_to_record(request) AS fields (
-        hotel uuid, time_zone text, rooms int[], room_type text, guests int, wait boolean, nights daterange,
-        holds uuid[], group_id uuid, digest bytea, holder text, session text, reference text,
-        client_limit int, session_limit int, hold_seconds int, lifetime_seconds int, extensions int);
-
-    SELECT count(*) + cardinality(params.holds) > params.client_limit
-            OR params.session <> '' AND cardinality(params.holds)
-                + count(*) FILTER (WHERE hold.session = params.session) > params.session_limit
-            OR lower(params.nights) < (clock_timestamp() AT TIME ZONE params.time_zone)::date AS is_refused,
+    SELECT cardinality(hold_ids) + count(*) > (request -> 'client_limit')::int
+            OR request ->> 'session' <> '' AND cardinality(hold_ids)
+                + count(*) FILTER (WHERE hold.session = request ->> 'session') > (request -> 'session_limit')::int
+            OR lower(requested_nights) < (checked_at AT TIME ZONE (request ->> 'time_zone'))::date AS is_refused,
         EXISTS (SELECT FROM locks_waitinglistentry WHERE status = 'waiting') AS has_entries
-    INTO found_state
+    INTO current_state
     FROM (
         SELECT session FROM locks_allocation
-        WHERE holder = params.holder AND status = 'held' AND expires_at > clock_timestamp()
-        LIMIT params.client_limit
+        WHERE holder = request ->> 'holder' AND status = 'held' AND expires_at > checked_at
+        LIMIT (request -> 'client_limit')::int
     ) AS hold;
-    IF found_state.is_refused THEN
-        RETURN jsonb_build_object('expired', 0, 'holds', NULL);
+    IF current_state.is_refused THEN
+        RETURN '{"expired": 0, "holds": null}';
     END IF;
 
-    room_ids := params.rooms;
     IF room_ids IS NULL THEN
         room_ids := locks_choose_rooms(
-            params.room_type, params.guests, params.nights, cardinality(params.holds), params.wait);
-        IF cardinality(room_ids) < cardinality(params.holds) THEN
-            RETURN jsonb_build_object('expired', 0, 'holds', NULL);
+            request ->> 'room_type', (request -> 'guests')::int, requested_nights, cardinality(hold_ids),
+            (request -> 'wait')::boolean);
+        IF cardinality(room_ids) < cardinality(hold_ids) THEN
+            RETURN '{"expired": 0, "holds": null}';
         END IF;
     END IF;
 
-    FOREACH next_room IN ARRAY room_ids LOOP
-        IF EXISTS (
-            SELECT FROM locks_allocation
-            WHERE locks_room_range(room_id) = locks_room_range(next_room) AND nights && params.nights
-              AND locks_occupies_at(status, expires_at, clock_timestamp()))
-        THEN
-            RETURN jsonb_build_object('expired', 0, 'holds', NULL);
-        END IF;
-    END LOOP;
-    IF found_state.has_entries THEN
-        -- Guests on the waiting list come first. A room that one of them is offered is no longer available here.
-        FOREACH next_room IN ARRAY room_ids LOOP
-            PERFORM FROM locks_room WHERE id = next_room FOR NO KEY UPDATE;
-            expired := expired + locks_expire_overlapping(request, next_room, params.nights);
-            PERFORM locks_offer(params.hotel, params.time_zone, next_room, params.nights);
-        END LOOP;
-    END IF;
+    -- The update locks the room. A room that is occupied is not updated, so the caller does not wait for its lock.
     -- The rooms of a group get the same fencing token: one more than the largest that any of them had.
     FOREACH next_room IN ARRAY room_ids LOOP
-        UPDATE locks_room SET fencing_token = fencing_token + 1 WHERE id = next_room
+        UPDATE locks_room SET fencing_token = fencing_token + 1
+        WHERE id = next_room AND NOT EXISTS (
+            SELECT FROM locks_allocation
+            WHERE locks_room_range(room_id) = locks_room_range(next_room) AND nights && requested_nights
+              AND locks_occupies_at(status, expires_at, checked_at))
         RETURNING fencing_token INTO room_token;
         IF NOT FOUND THEN
             RETURN jsonb_build_object('expired', expired, 'holds', NULL);
         END IF;
+        IF current_state.has_entries THEN
+            -- Guests on the waiting list come first. A room that one of them is offered is no longer available here.
+            expired := expired + locks_expire_overlapping(request, next_room, requested_nights);
+            PERFORM locks_offer(
+                (request ->> 'hotel')::uuid, request ->> 'time_zone', next_room, requested_nights);
+            UPDATE locks_room SET fencing_token = fencing_token + 1 WHERE id = next_room
+            RETURNING fencing_token INTO room_token;
+        END IF;
         new_token := greatest(new_token, room_token);
     END LOOP;
-    IF params.group_id IS NOT NULL THEN
+    IF group_id IS NOT NULL THEN
         UPDATE locks_room SET fencing_token = new_token WHERE id = ANY (room_ids) AND fencing_token < new_token;
     END IF;
 
@@ -100,23 +96,24 @@ BEGIN
                 id, group_id, room_id, nights, status, fencing_token, token_digest, holder, session, reference,
                 reason, created_at, expires_at, max_expires_at, extensions_left)
             VALUES (
-                params.holds[room_index], params.group_id, room_ids[room_index], params.nights, 'held', new_token,
-                params.digest, params.holder, params.session, params.reference,
-                '', acquired_at, acquired_at + make_interval(secs => params.hold_seconds),
-                acquired_at + make_interval(secs => params.lifetime_seconds), params.extensions)
+                hold_ids[room_index], group_id, room_ids[room_index], requested_nights, 'held', new_token,
+                (request ->> 'digest')::bytea, request ->> 'holder', request ->> 'session', request ->> 'reference',
+                '', acquired_at, acquired_at + make_interval(secs => (request -> 'hold_seconds')::int),
+                acquired_at + make_interval(secs => (request -> 'lifetime_seconds')::int),
+                (request -> 'extensions')::int)
             ON CONFLICT DO NOTHING;
             EXIT WHEN FOUND;
-            expired_here := locks_expire_overlapping(request, room_ids[room_index], params.nights);
+            expired_here := locks_expire_overlapping(request, room_ids[room_index], requested_nights);
             IF expired_here = 0 THEN
-                DELETE FROM locks_allocation WHERE group_id = params.group_id;
+                DELETE FROM locks_allocation WHERE id = ANY (hold_ids);
                 RETURN jsonb_build_object('expired', expired, 'holds', NULL);
             END IF;
             expired := expired + expired_here;
         END LOOP;
     END LOOP;
-    FOR room_index IN 1 .. cardinality(room_ids) LOOP
+    FOREACH hold_id IN ARRAY hold_ids LOOP
         new_holds := new_holds || locks_publish(
-            request, 'hold.acquired', '{expires_at,fencing_token,reference}', params.holds[room_index]);
+            request, 'hold.acquired', '{expires_at,fencing_token,reference}', hold_id);
     END LOOP;
     RETURN jsonb_build_object('expired', expired, 'holds', new_holds);
 END

@@ -11,24 +11,22 @@
 CREATE OR REPLACE FUNCTION public.locks_confirm(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
-    params record;
+    target uuid := request ->> 'hold';
     found_holds record;
     hold_id uuid;
     confirmed jsonb := '[]';
 BEGIN
-    SELECT * INTO params FROM jsonb_to_record(request) AS fields (
-        hold uuid, digest bytea, staff text, fencing_token bigint, reference text);
     -- The time is read when the rows are locked, because another transaction may have locked them for a while.
     SELECT count(*) AS members,
         array_agg(member.id) FILTER (
             WHERE member.status = 'held' AND member.expires_at > clock_timestamp()
-              AND (member.token_digest = params.digest OR member.holder = params.staff)
-              AND member.fencing_token = params.fencing_token) AS ids
+              AND (member.token_digest = (request ->> 'digest')::bytea OR member.holder = request ->> 'staff')
+              AND member.fencing_token = (request -> 'fencing_token')::bigint) AS ids
     INTO found_holds
     FROM (
         SELECT id, status, expires_at, token_digest, holder, fencing_token
         FROM locks_allocation
-        WHERE id = params.hold OR group_id = params.hold
+        WHERE id = target OR group_id = target
         ORDER BY id FOR NO KEY UPDATE
     ) AS member
     WHERE member.status IN ('held', 'expired');
@@ -37,7 +35,7 @@ BEGIN
     END IF;
     FOREACH hold_id IN ARRAY found_holds.ids LOOP
         UPDATE locks_allocation
-        SET status = 'confirmed', reference = coalesce(nullif(params.reference, ''), reference)
+        SET status = 'confirmed', reference = coalesce(nullif(request ->> 'reference', ''), reference)
         WHERE id = hold_id;
         confirmed := confirmed || locks_publish(request, 'hold.confirmed', '{fencing_token,reference}', hold_id);
     END LOOP;

@@ -1,13 +1,14 @@
 -- Schedules an item of a hotel in the due queue (tenants/queue/due.py). An item that is already in the queue gets the
--- new due time.
+-- new due time. Returns the due time.
 CREATE OR REPLACE FUNCTION public.tenants_schedule_due(
     hotel uuid, item_kind text, scheduled_id uuid, due_time timestamptz
-) RETURNS void
+) RETURNS timestamptz
 LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO public.tenants_dueitem (hotel_id, kind, item_id, due_at, claim_at, claims)
     VALUES (hotel, item_kind, scheduled_id, due_time, due_time, 0)
     ON CONFLICT (hotel_id, kind, item_id)
     DO UPDATE SET due_at = excluded.due_at, claim_at = excluded.claim_at, claims = 0;
+    RETURN due_time;
 END
 $$;
