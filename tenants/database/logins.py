@@ -1,6 +1,6 @@
-"""The two database logins: the owner on the direct connection, and the runtime login on the runtime connection.
+"""The two PostgreSQL roles that log in: the owner on the direct connection, and the runtime login that serves requests.
 
-The settings and attributes that the runtime login needs are listed here. `migrate` applies them.
+This module lists the settings and attributes that the runtime login needs. `migrate` applies them.
 """
 
 import logging
@@ -19,12 +19,15 @@ logger = logging.getLogger(__name__)
 #: The first version of PostgreSQL whose role memberships have the options INHERIT and SET.
 MEMBERSHIP_OPTIONS_SINCE = 160000
 
-#: Settings that the runtime login gets even if it is the owner. `jit` is off because our statements read few rows, so
-#: JIT compilation only costs time. A wrong cost estimate could trigger it. `random_page_cost` is the value for SSDs.
-#: With the default, which is meant for hard disks, PostgreSQL scans small tables instead of using an index. A database
-#: function keeps such a plan until the table is analyzed again, even if the table has grown in the meantime.
-SETTINGS_OF_ANY_LOGIN = {"jit": "off", "random_page_cost": "1.1"}
-#: Settings of the runtime login in this database. They are set with ALTER ROLE because poolers refuse startup options.
+#: PostgreSQL settings of the runtime login, even if the same role is the owner.
+SETTINGS_OF_ANY_LOGIN = {
+    # Our statements read few rows, so JIT compilation would cost more time than it saves.
+    "jit": "off",
+    # With the default, which is meant for hard disks, PostgreSQL scans small tables instead of using an index.
+    # A database function keeps its query plan until the table is analyzed again, even if the table has grown.
+    "random_page_cost": "1.1",
+}
+#: PostgreSQL settings of a separate runtime login. ALTER ROLE sets them, because poolers refuse startup options.
 RUNTIME_SETTINGS = SETTINGS_OF_ANY_LOGIN | {
     "statement_timeout": "15s",
     "idle_in_transaction_session_timeout": "10s",
@@ -47,12 +50,12 @@ class DatabaseLogins:
 
     @property
     def membership_options(self) -> str:
-        """Return the options of GRANT role TO login that allow SET ROLE and do not inherit the role's privileges."""
+        """Return the options for `GRANT <role> TO <login>` that allow SET ROLE but do not inherit privileges."""
         return " WITH INHERIT FALSE, SET TRUE" if self.server_version >= MEMBERSHIP_OPTIONS_SINCE else ""
 
 
 def runtime_login(owner: str) -> str:
-    """Return the role that DATABASE_URL logs in as, or `owner` if the URL names no user.
+    """Return the name of the role that DATABASE_URL logs in as, or `owner` if the URL has no user name.
 
     Supabase's pooler expects `role.project` as the user name and logs in as `role`.
     https://supabase.com/docs/guides/database/connecting-to-postgres
@@ -65,7 +68,7 @@ def runtime_login(owner: str) -> str:
 
 
 def get_database_logins(cursor: CursorWrapper) -> DatabaseLogins:
-    """Return the logins. The cursor must belong to the direct connection."""
+    """Return the names of the owner and the runtime login. The cursor must belong to the direct connection."""
     cursor.execute("SELECT current_user::text, current_setting('server_version_num')::int")
     owner, version = cursor.fetchone()
     return DatabaseLogins(owner=owner, runtime=runtime_login(owner), server_version=version)
@@ -82,9 +85,9 @@ def can_create_roles(cursor: CursorWrapper) -> bool:
 
 
 def login_inherits(cursor: CursorWrapper, login: str) -> bool:
-    """Return whether the login has the attribute INHERIT.
+    """Return whether the PostgreSQL role `login` has the attribute INHERIT.
 
-    Before PostgreSQL 16 such a login has all privileges of the roles that it is a member of.
+    Before PostgreSQL 16, a role with INHERIT has all privileges of the roles that it is a member of.
     """
     cursor.execute("SELECT rolinherit FROM pg_roles WHERE rolname = %s", [login])
     return bool(cursor.fetchone()[0])
@@ -117,7 +120,7 @@ def missing_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> l
 
 
 def apply_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
-    """Give the runtime login its missing settings. Return the statements that the owner lacks the privileges for."""
+    """Set the missing settings of the runtime login. Return the statements that the owner has no privilege to run."""
     refused = []
     for statement in missing_runtime_settings(cursor, logins):
         try:

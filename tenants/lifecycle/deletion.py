@@ -33,9 +33,9 @@ class DeletionCertificate:
     slug: str
     schema: str
     role: str
-    #: Number of rows per table of the hotel's schema.
+    #: Number of deleted rows in each table of the hotel's schema.
     tables: dict[str, int]
-    #: Number of the hotel's rows per shared table.
+    #: Number of the hotel's deleted rows in each shared table.
     shared: dict[str, int]
     redis_keys: int
 
@@ -44,13 +44,13 @@ class DeletionCertificate:
 
 
 def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
-    """Delete a suspended hotel: schema, role, rows of shared tables, due items, contacts, Redis keys.
+    """Delete a suspended hotel: its schema, role, rows in the shared tables, and keys in Redis.
 
-    Deletion cannot be undone, so `confirm` must repeat the slug. Uses the direct connection. Holds the migration lock,
-    because a migration whose hotel schema disappears would change the tables in `public`. When this returns, the
-    deletion is committed and a check has found no remaining data. Raises HotelNotFound, DeletionConflict,
-    MigrationConflict or RedisUnavailable, and then nothing is deleted. Raises DeletionIncomplete if data remain after
-    the commit.
+    A deletion cannot be undone, so `confirm` must be the hotel's slug. When this returns, the deletion is committed and
+    a check has found no remaining data. Uses the direct connection. Holds the migration lock, because a migration whose
+    hotel schema disappears would change the tables in `public`. If this raises HotelNotFound, DeletionConflict,
+    MigrationConflict or RedisUnavailable, nothing was deleted. Raises DeletionIncomplete if data remain after the
+    commit.
     """
     with direct_connection(), platform_context(), hold_migration_lock():
         certificate = retry_on_lock_timeout(lambda: _delete(hotel_id, confirm))
@@ -63,9 +63,9 @@ def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
 
 
 def find_remaining_data(certificate: DeletionCertificate) -> list[str]:
-    """Return descriptions of the data that remain of a deleted hotel. Uses the direct connection.
+    """Return descriptions of the data that remain after a hotel was deleted. Uses the direct connection.
 
-    The query reads the database catalog, so that it also finds schemas and roles that are not in any model.
+    The queries read the database catalog, so they also find a schema or role that no row of a hotel refers to.
     """
     remaining = []
     with connection.cursor() as cursor:
@@ -103,8 +103,7 @@ def _delete(hotel_id: UUID, confirm: str) -> DeletionCertificate:
                 f"DELETE FROM {quoting.qualified_name('public', table)} WHERE {quoting.identifier(column)} = %s",  # noqa: S608
                 [hotel.id],
             )
-        # A role with privileges cannot be dropped, so the schema is dropped first. The hotel's row has no references
-        # left.
+        # A role with privileges cannot be dropped, so the schema is dropped before the role.
         if settings.DATABASE_ROLES:
             cursor.execute(roles.drop_role_sql(role=hotel.role))
         cursor.execute("DELETE FROM tenants_hotel WHERE id = %s", [hotel.id])
@@ -162,7 +161,7 @@ def _count_shared_rows(hotel_id: str) -> dict[str, int]:
 
 
 def _run_counts(queries: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Run count queries, given as pairs of table and SQL, in one round trip. Return a dict from table to count."""
+    """Run the count queries, pairs of table and SQL, in one round trip. Return a dict of the count for each table."""
     by_table = dict(queries)
     if not by_table:
         return {}
@@ -172,7 +171,7 @@ def _run_counts(queries: Iterable[tuple[str, str]]) -> dict[str, int]:
 
 
 def _find_redis_keys(hotel_id: str, schema: str) -> list[bytes]:
-    """Return the keys of the hotel's cached values (`tenants.context.make_cache_key`) and of its clients' throttles."""
+    """Return the hotel's keys in Redis: its cached values and the request counts of its API clients."""
     with _redis_client() as client:
         prefix = settings.REDIS_KEY_PREFIX
         patterns = (f"{prefix}:{hotel_id}:*", f"{prefix}:throttle:{schema}:*")

@@ -22,8 +22,8 @@ from tenants.signals import contact_added, contact_removed
 #: Maximum length of an e-mail address. https://www.rfc-editor.org/errata/eid1690
 EMAIL_LENGTH = 254
 
-# DO UPDATE sets the same value, because DO NOTHING would not return an existing row. It also locks the row, so the row
-# cannot be deleted before its hotel is checked.
+# DO UPDATE returns the existing row without changing the value. DO NOTHING would return no row.
+# DO UPDATE also locks the row, so that no other transaction can delete it before its hotel is checked.
 _INSERT = """
 INSERT INTO tenants_contactidentifier (id, hotel_id, kind, value) VALUES (%s, %s, %s, %s)
 ON CONFLICT (kind, value) DO UPDATE SET value = excluded.value
@@ -32,7 +32,7 @@ RETURNING id, hotel_id, kind, value, created_at
 
 
 def normalize_contact(*, kind: ContactKind, value: str) -> str:
-    """Return a phone number as E.164, or an e-mail address in lowercase with its domain in ASCII (`xn--`).
+    """Return a phone number in E.164 format, or an e-mail address in lowercase with its domain in ASCII (`xn--`).
 
     Raises InvalidContact.
     """
@@ -40,16 +40,17 @@ def normalize_contact(*, kind: ContactKind, value: str) -> str:
 
 
 def add_contact(*, hotel_id: UUID, kind: ContactKind, value: str) -> tuple[ContactIdentifier, bool]:
-    """Add a contact to a hotel and return it with True, or the hotel's existing contact with False.
+    """Add a contact to a hotel. Return the contact, and whether it is new.
 
-    Runs in one transaction in the platform's context. Raises InvalidContact, HotelNotFound, ContactConflict.
+    If the hotel already has this contact, the existing one is returned. Runs in one transaction.
+    Raises InvalidContact, HotelNotFound, ContactConflict.
     """
     new_id, normalized = uuid7(), normalize_contact(kind=kind, value=value)
     with platform_context(), transaction.atomic():
         hotel = get_locked_hotel(hotel_id)
         [contact] = ContactIdentifier.objects.raw(_INSERT, [new_id, hotel.id, kind, normalized])
         if contact.hotel_id != hotel.id:
-            raise ContactConflict(_("The contact belongs to another hotel. Remove it there first."))
+            raise ContactConflict(_("The contact belongs to another hotel. Remove it from that hotel first."))
         is_new = contact.id == new_id
         if is_new:
             contact_added.send(Hotel, hotel=hotel, contact=contact)
@@ -57,7 +58,7 @@ def add_contact(*, hotel_id: UUID, kind: ContactKind, value: str) -> tuple[Conta
 
 
 def remove_contact(*, hotel_id: UUID, contact_id: UUID) -> None:
-    """Remove a contact of a hotel in one transaction. Raises HotelNotFound, ContactNotFound."""
+    """Remove a contact from a hotel in one transaction. Raises HotelNotFound, ContactNotFound."""
     with platform_context(), transaction.atomic():
         hotel = get_locked_hotel(hotel_id)
         contact = ContactIdentifier.objects.filter(hotel=hotel, id=contact_id).first()
@@ -90,14 +91,16 @@ def _normalize_phone(value: str) -> str:
             _("Enter a phone number with its country code, such as +34 600 123 456.")
         ) from None
     if not phonenumbers.is_possible_number(number):
-        raise InvalidContact(_("This phone number does not exist."))
+        raise InvalidContact(
+            _("This phone number is not valid. Check the country code and the number of digits.")
+        )
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _normalize_email(value: str) -> str:
     local_part, _at, domain = value.strip().rpartition("@")
     try:
-        # Encode before lower(): it would change the Kelvin sign to the letter k, which is a different address.
+        # Encode before lower(), which would turn the Kelvin sign (U+212A) into the letter k, a different address.
         address = f"{local_part.encode('ascii').decode().lower()}@{domain.lower().encode('idna').decode()}"
         validate_email(address)
     except (UnicodeError, ValidationError):

@@ -1,8 +1,7 @@
-"""The cursor that sends each statement in one message with the prefix, which sets the tenant's schema and role.
+"""The cursor that sends each statement in one message with SET statements for the tenant's schema and role.
 
-It replaces the sending generators of psycopg's ClientCursor (version 3.3: execute, executemany, copy, stream) and keeps
-the ones that read results. psycopg sends BEGIN in a separate round trip. This cursor sends it in the message of the
-first statement.
+It overrides the methods of psycopg's ClientCursor (version 3.3) that send statements, and keeps the methods that read
+results. psycopg sends BEGIN in a separate round trip. This cursor sends BEGIN together with the first statement.
 """
 
 from __future__ import annotations
@@ -29,15 +28,19 @@ COMMAND_OK = ExecStatus.COMMAND_OK
 FATAL_ERROR = ExecStatus.FATAL_ERROR
 SUCCESS = (ExecStatus.TUPLES_OK, COMMAND_OK, ExecStatus.EMPTY_QUERY)
 
-#: executemany() begins a new message when the statements of one message exceed this size, in bytes.
+#: Size in bytes. When the statements of one message exceed it, executemany() begins a new message.
 BATCH_BYTES = 256 * 1024
 
 
 class HotelCursor(CursorMixin, ClientCursor[Any]):
-    """psycopg's cursor with client-side binding. It refuses prepared statements and binary results."""
+    """A psycopg cursor that binds parameters on the client.
+
+    It refuses prepared statements and binary results, because they do not work through a pooler.
+    """
 
     __slots__ = ("_prefix",)
-    _prefix: Prefix  # Prefix of the last message, to correct positions in its errors
+    #: The SET statements of the last message. Error positions are counted from the end of these statements.
+    _prefix: Prefix
     _conn: HotelConnection
 
     def _execute_gen(
@@ -68,7 +71,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     def _execute_non_transactional_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
         """Execute a statement that cannot run in a transaction block, on the direct connection.
 
-        The tenant is set for the session and reset after the statement.
+        The tenant's settings are set for the session before the statement and reset after the statement.
         """
         prefix = self._conn.prefix_for(statement)
         if self._pgconn.transaction_status == IDLE and self._conn.autocommit:
@@ -85,7 +88,10 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
             self._conn.wait(self._executemany_gen(query, params_seq, returning))
 
     def _executemany_gen(self, query: Query, params_seq: Iterable[Params], returning: bool) -> PQGen[None]:
-        """Send all statements in one message, or in several messages inside one transaction."""
+        """Execute the query once for each set of parameters.
+
+        All statements are sent in one message, or in several messages inside one transaction.
+        """
         params = iter(params_seq)
         first = next(params, None)
         bound = self._bind(query, first)
@@ -125,7 +131,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._last_query = query
 
     def _send_batch_gen(self, statement: Statement, batch: list[bytes]) -> PQGen[None]:
-        # The newline ends a line comment that the statement may end with.
+        # The newline ends a `--` comment at the end of a statement. Otherwise it would hide the next statement.
         statements = b"\n;".join(batch)
         results = yield from self._send_gen(self._conn.prefix_for(statement), statements)
         self._set_results(results)
@@ -144,8 +150,8 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     ) -> PQGen[None]:
         """Send a query whose rows are read one by one or in chunks.
 
-        psycopg uses the extended protocol here, which allows only one statement per message. This cursor uses the
-        simple protocol.
+        psycopg's own cursor streams with the extended protocol, which allows only one statement per message. This
+        cursor uses the simple protocol.
         """
         if size < 1:
             raise ValueError("size must be >= 1")
@@ -164,7 +170,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
                 self._raise_prefix_error(result)
 
     def _bind(self, query: Query, params: Params | None) -> PostgresClientQuery:
-        """Reset the cursor, and bind the parameters as literals into the query text."""
+        """Reset the cursor, and return the query with its parameters inserted as literals."""
         if self._closed:
             raise InterfaceError("the cursor is closed")
         self._reset()
@@ -177,7 +183,10 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         return bound
 
     def _send_single(self, query: Query, params: Params | None, *, method: str) -> Prefix:
-        """Send a message with one statement and return the prefix of the message. The caller reads the results."""
+        """Send one statement after the tenant's SET statements (the prefix), and return the prefix.
+
+        The caller reads the results.
+        """
         bound = self._bind(query, params)
         statement = _classify(query, bound)
         if statement.is_script:
@@ -187,9 +196,9 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         return self._prefix
 
     def _send_gen(self, prefix: Prefix, statements: bytes) -> PQGen[list[Any]]:
-        """Send one message and return the results of its statements, without those of the prefix.
+        """Send the prefix (SET statements) and the statements in one message. Return the statements' results only.
 
-        Raises the error of a statement or of the prefix.
+        Raises the database error if the prefix or a statement fails.
         """
         self._prefix = prefix
         self._pgconn.send_query(prefix.sql + statements)
@@ -203,7 +212,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         return own
 
     def _raise_prefix_error(self, result: Any) -> NoReturn:
-        """Raise the error of a message that failed before its statements ran, such as a syntax error."""
+        """Raise the database error of a message that failed before its statements ran, such as a syntax error."""
         if result is None or result.status != FATAL_ERROR:
             raise InternalError("got no result from the query")
         raise statement_error(result, prefix=self._prefix, in_prefix=True, encoding=self._encoding)
@@ -220,9 +229,9 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
 
 
 def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[list[bytes]]:
-    """Yield batches of statements with bound parameters, one statement per set of parameters.
+    """Yield batches of SQL statements, with one statement for each set of parameters.
 
-    The first is already bound.
+    `bound` already contains the statement with the first set of parameters.
     """
     batch, size = [bound.query], len(bound.query)
     for values in params:

@@ -1,4 +1,4 @@
-"""The psycopg connection that Django's connection object uses. It builds the prefix of each statement."""
+"""The psycopg connection that Django's connection object uses. It sends SET statements before each statement."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from tenants.database.backend.statements import PLAIN, Statement, StatementKind
 IDLE = TransactionStatus.IDLE
 INERROR = TransactionStatus.INERROR
 
-#: Kinds of statements that are sent without a prefix and without a tenant. They read no table, or PostgreSQL does not
-#: allow other statements in the same message.
+#: Kinds of statements that are sent without the tenant's SET statements. They read no table or must be sent alone.
 _WITHOUT_PREFIX = {
     StatementKind.TRANSACTION_CONTROL,
     StatementKind.TRANSACTION_MODE,
@@ -32,7 +31,7 @@ _CANNOT_RUN_IN_TRANSACTION = (
     "`{}` cannot run in a transaction block. Run it in `with direct_connection():` "
     "(tenants.database.connections)."
 )
-#: Kinds of statements that the runtime connection refuses.
+#: The kinds of statements that the runtime connection refuses, each with the text of the error message.
 _DIRECT_ONLY = {
     StatementKind.SESSION_STATE: (
         "`{}` changes the session, and a pooler gives the session to another hotel afterwards. "
@@ -45,7 +44,10 @@ _DIRECT_ONLY = {
 
 
 class HotelConnection(psycopg.Connection[Any]):
-    """A psycopg connection that sends each statement with its tenant and refuses methods that cannot do so."""
+    """A psycopg connection that sets the tenant's schema and role with each statement.
+
+    It refuses methods of psycopg that would send a statement without the tenant.
+    """
 
     direct = False
     uses_roles = True
@@ -53,20 +55,19 @@ class HotelConnection(psycopg.Connection[Any]):
     own_schema_only = False
     #: The time zone that is set with each statement, or None if the server's default is already Django's time zone.
     time_zone_override: str | None = None
-    #: Called if no tenant context is set. Returns the search path from django-tenants' set_tenant() or raises
-    #: TenantNotSet.
+    #: Returns the search path for statements that run without a tenant context, or raises TenantNotSet.
     explicit_search_path: Callable[[], tuple[str, ...]]
 
     def prefix_for(self, statement: Statement) -> Prefix:
-        """Return the SQL that must precede the statement: BEGIN if needed, and the tenant's settings.
+        """Return the SQL that must be sent before the statement: BEGIN if needed, and the tenant's SET statements.
 
-        Raises an error if the statement is not allowed.
+        Raises ProgrammingError or NotSupportedError if the statement is not allowed.
         """
         status = self.pgconn.transaction_status
         if statement is not PLAIN:
             self._check_allowed(statement, status)
         if status == INERROR:
-            # In a failed transaction only ROLLBACK succeeds. A prefix would fail before the ROLLBACK is reached.
+            # In a failed transaction only ROLLBACK succeeds. A SET statement before the ROLLBACK would fail.
             return NO_PREFIX
         prefix = NO_PREFIX if statement.kind in _WITHOUT_PREFIX else self.tenant_prefix()
         if status == IDLE and not self._autocommit and statement.kind is not StatementKind.EMPTY:
@@ -75,7 +76,7 @@ class HotelConnection(psycopg.Connection[Any]):
         return prefix
 
     def tenant_prefix(self, level: Literal["LOCAL", "SESSION"] = "LOCAL") -> Prefix:
-        """Return the prefix of the current tenant. Raises TenantNotSet if there is none."""
+        """Return the SET statements for the current tenant. Raises TenantNotSet if no tenant is set."""
         tenant = tenant_or_none()
         if tenant is None:
             path, role = self.explicit_search_path(), None
@@ -102,16 +103,16 @@ class HotelConnection(psycopg.Connection[Any]):
             )
 
     def execute_without_prefix(self, sql: LiteralString) -> PQGen[Any]:
-        """Execute a statement that reads no relation, such as transaction control, without a prefix."""
+        """Execute a statement without the tenant's SET statements. It must not use a table: BEGIN, for example."""
         return self._exec_command(sql)
 
     def ping(self) -> None:
-        """Run a query that reads no relation, so it needs no tenant. Raises an error if the connection is lost."""
+        """Run `SELECT 1`, which needs no tenant. Raises a database error if the connection is lost."""
         with self.lock:
             self.wait(self.execute_without_prefix("SELECT 1"))
 
     def call_function(self, function: LiteralString, argument: str) -> str | None:
-        """Call a database function that takes and returns jsonb, without a cursor. Return its result."""
+        """Call a database function that takes and returns jsonb, without a cursor. Return the function's result."""
         with self.lock:
             return self.wait(self._call_function_gen(function, argument))
 
@@ -126,10 +127,10 @@ class HotelConnection(psycopg.Connection[Any]):
         value: bytes | None = own[0].get_value(0, 0)
         return None if value is None else value.decode()
 
-    # Methods of psycopg that would send statements without a prefix. They raise an error.
+    # The following methods of psycopg would send statements without the tenant, so they raise an error.
 
     def _start_query(self) -> PQGen[None]:
-        # Only psycopg's own cursors call this, before they send a statement. Our cursor does not.
+        # psycopg's own cursors call this method before they send a statement. HotelCursor does not call it.
         _refuse("Another cursor class of psycopg", "the cursor of django.db.connection")
 
     def cursor(self, name: str = "", **options: Any) -> Any:

@@ -1,10 +1,10 @@
 """Classification of SQL statements by their effect on the transaction and the session.
 
-Every statement follows `SET LOCAL` statements in one message (prefix.py), so three kinds of statements need care:
+The backend sends `SET LOCAL` statements before each statement, in the same message. Three kinds need care:
 
-- transaction control, which would end the effect of SET LOCAL
-- statements that change the session, because a pooler gives the session to another client afterwards
-- statements that cannot run in a transaction block
+- Transaction control ends the effect of `SET LOCAL`.
+- A change of the session would affect the next client that the pooler gives the session to.
+- Some statements cannot run in a transaction block.
 
 Only the text is classified, not what functions do inside. This protects against mistakes, not against attacks. The
 database privileges are a second protection (tenants/database/roles.py).
@@ -24,12 +24,14 @@ class StatementKind(Enum):
 
     PLAIN = auto()
     TRANSACTION_CONTROL = auto()  # BEGIN, COMMIT, SAVEPOINT ...
-    TRANSACTION_MODE = (
-        auto()
-    )  # SET CONSTRAINTS ALL, SET TRANSACTION. Allowed in a script, unlike TRANSACTION_CONTROL.
-    NON_TRANSACTIONAL = auto()  # Cannot run in a transaction block
-    CLUSTER = auto()  # NON_TRANSACTIONAL and not part of a schema: CREATE DATABASE, ALTER SYSTEM
-    SESSION_STATE = auto()  # Changes the session, or the settings that the prefix sets
+    #: SET CONSTRAINTS ALL and SET TRANSACTION. A string with several statements may contain them.
+    TRANSACTION_MODE = auto()
+    #: Statements that cannot run in a transaction block, such as VACUUM
+    NON_TRANSACTIONAL = auto()
+    #: Statements about the whole server that cannot run in a transaction block, such as CREATE DATABASE
+    CLUSTER = auto()
+    #: Statements that change the session or the tenant's settings, such as SET and LISTEN
+    SESSION_STATE = auto()
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()
 
@@ -49,14 +51,14 @@ class Statement:
 PLAIN = Statement(StatementKind.PLAIN)
 
 _DML = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
-#: A text that starts with a DML keyword and contains none of these is a single plain statement.
+#: A query string that starts with SELECT, INSERT, UPDATE or DELETE and contains none of these is one plain statement.
 _MARKS = (";", "'", "$", "--", "/*", "TEMP", "temp")
 _OPENING = re.compile(r"""(?<![\w$])[eE]'|'|"|--|/\*|(?<![\w$])\$(?:[^\W\d]\w*)?\$|;""")
 _ESCAPE_STRING = re.compile(r"(?:[^'\\]|\\.|'')*'", re.DOTALL)
 _COMMENT = re.compile(r"/\*|\*/")
 
 _TEMPORARY = r"(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?"
-#: Patterns of the beginning of a statement. The order matters: the first match decides the kind.
+#: Regular expressions for the start of a statement. The order matters, because the first match decides the kind.
 _KEYWORDS = {
     StatementKind.SESSION_STATE: (
         r"SET\s+LOCAL\s+(?:ROLE|SEARCH_PATH|SCHEMA|SESSION|\"\")",
@@ -90,13 +92,13 @@ _SESSION_FUNCTION = re.compile(
 
 
 def classify(text: str) -> Statement:
-    """Classify a query string. It may contain placeholders, because parameters are bound afterwards."""
-    # Longer texts are generated (bulk inserts, scripts) and rarely repeat, so they are not cached.
+    """Return the classification of a query string, which may contain placeholders for parameters."""
+    # Long query strings are generated (bulk inserts, scripts) and rarely repeat, so they are not cached.
     return _classify_cached(text) if len(text) <= 4096 else _classify(text)
 
 
 def split_statements(text: str) -> Iterator[str]:
-    """Yield the statements of `text` without comments and with all quoted strings emptied."""
+    """Yield the SQL statements in `text`, without comments and with empty strings in place of all quoted strings."""
     kept: list[str] = []
     at = 0
     while opening := _OPENING.search(text, at):
@@ -115,9 +117,9 @@ def split_statements(text: str) -> Iterator[str]:
 
 
 def _find_end(text: str, mark: str, at: int) -> int:
-    """Return the position after the string or comment that `mark` opened.
+    """Return the position after the end of the string or comment that `mark` opens.
 
-    A doubled quote is treated as the end of one string and the start of another. The result is the same.
+    A string with a doubled quote is read as two strings, which makes no difference to the classification.
     """
     if mark == "/*":
         depth = 1
