@@ -1,4 +1,4 @@
-"""A stand-in for the system's DNS resolver."""
+"""A test helper that replaces the DNS resolver of the operating system."""
 
 import socket
 from typing import Any

@@ -16,25 +16,25 @@ def test_decrypt_with_the_same_key_and_row_returns_the_plaintext() -> None:
     assert decrypt(encrypted, key=key, associated_data=b"row 1") == PLAINTEXT
 
 
-def test_decrypt_for_another_row_raises_invalid_tag() -> None:
+def test_decrypt_with_associated_data_of_another_row_raises_invalid_tag() -> None:
     key = derive_key(b"calendar")
     encrypted = encrypt(PLAINTEXT, key=key, associated_data=b"row 1")
     with pytest.raises(InvalidTag):
         decrypt(encrypted, key=key, associated_data=b"row 2")
 
 
-def test_decrypt_of_a_changed_byte_raises_invalid_tag() -> None:
+def test_decrypt_of_a_changed_ciphertext_raises_invalid_tag() -> None:
     key = derive_key(b"calendar")
     encrypted = encrypt(PLAINTEXT, key=key, associated_data=b"row 1")
     with pytest.raises(InvalidTag):
         decrypt(encrypted[:-1] + bytes([encrypted[-1] ^ 1]), key=key, associated_data=b"row 1")
 
 
-def test_derived_keys_of_two_purposes_differ() -> None:
+def test_derive_key_for_another_purpose_returns_a_different_key() -> None:
     assert derive_key(b"calendar") != derive_key(b"webhook")
 
 
-def test_derived_keys_of_two_secret_keys_differ() -> None:
+def test_derive_key_with_another_secret_key_setting_returns_a_different_key() -> None:
     with override_settings(SECRET_KEY="x" * 50):
         other = derive_key(b"calendar")
     assert derive_key(b"calendar") != other

@@ -66,7 +66,7 @@ def test_send_request_to_a_redirecting_server_does_not_follow_the_redirect(recei
     assert len(receiver.requests) == 1
 
 
-def test_send_request_to_a_closed_port_raises_request_failed_without_the_path(unused_port: int) -> None:
+def test_send_request_to_a_closed_port_raises_an_error_that_omits_the_url_path(unused_port: int) -> None:
     with pytest.raises(RequestFailed) as failed:
         post(f"http://127.0.0.1:{unused_port}/secret-path")
     assert "127.0.0.1" in failed.value.detail

@@ -21,7 +21,10 @@ from tests.interfaces.conftest import HOST
 
 @pytest.fixture(params=[True, False], ids=["json", "readable"])
 def log_output(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
-    """A function that returns the lines logged so far, in the format of production or of development."""
+    """Return a function that returns the lines logged so far.
+
+    The test runs with the production format and with the development format.
+    """
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.formatter(json=request.param))
@@ -72,7 +75,7 @@ def test_secret_is_redacted_in_every_part_of_a_log_line(log_output: Callable[[],
     "name",
     ["password", "new_password", "token", "guest_email", "email", "phone_number", "Authorization", "cookie", "api_key"],
 )  # fmt: skip
-def test_value_with_a_sensitive_name_is_redacted(name: str) -> None:
+def test_redact_replaces_values_with_a_sensitive_name(name: str) -> None:
     assert redact({name: "short"}) == {name: REDACTED}
     assert redact({"inner": [{name: 12}]}) == {"inner": [{name: REDACTED}]}
 
@@ -88,18 +91,18 @@ def test_value_with_a_sensitive_name_is_redacted(name: str) -> None:
         "GET /api/v1/rooms/",
     ],
 )
-def test_harmless_text_is_not_changed(harmless: str) -> None:
+def test_redact_text_without_sensitive_data_returns_it_unchanged(harmless: str) -> None:
     assert redact_text(harmless) == harmless
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))  # fmt: skip
-def test_redacted_copy_of_any_value_is_serializable(value: Any) -> None:
+def test_redact_returns_json_serializable_values_for_any_input(value: Any) -> None:
     json.dumps(redact(value))
 
 
 @pytest.mark.django_db
-def test_log_line_of_a_request_has_its_id_and_hotel_but_no_query_string(
+def test_log_line_of_a_request_contains_its_id_and_hotel_but_not_the_query_string(
     hotel: Hotel, caplog: pytest.LogCaptureFixture
 ) -> None:
     stream = io.StringIO()

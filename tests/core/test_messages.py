@@ -10,7 +10,7 @@ from tenants.errors import DomainError
 
 
 def store(message: str) -> dict[str, object]:
-    """Convert the message to JSON, and return what is read back from a jsonb column."""
+    """Convert the message to JSON text, parse the text as a jsonb column would, and return the result."""
     stored: dict[str, object] = json.loads(json.dumps(message_to_json(message)))
     return stored
 
@@ -24,37 +24,37 @@ def test_message_with_parameters_is_translated_after_it_was_stored() -> None:
     assert message_from_json(stored) == message
 
 
-def test_parameter_with_braces_is_not_formatted() -> None:
+def test_message_parameter_that_contains_braces_is_inserted_unchanged() -> None:
     message = TranslatableMessage("The host name {host} can't be resolved.", host="{x} {0.__class__}")
     assert message == "The host name {x} {0.__class__} can't be resolved."
     assert message_from_json(store(copy.deepcopy(message))) == message
 
 
-def test_message_as_a_parameter_is_translated_too() -> None:
+def test_message_used_as_a_parameter_of_another_message_is_translated() -> None:
     inner = TranslatableMessage("The host name {host} can't be resolved.", host="R1")
     stored = store(TranslatableMessage("{outer}: {inner}", outer="SMTP", inner=inner))
     with translation.override("es"):
         assert message_from_json(stored) == "SMTP: No se puede resolver el nombre de host R1."
 
 
-def test_parameter_with_characters_that_jsonb_rejects_is_stored_without_them() -> None:
+def test_characters_that_jsonb_rejects_are_removed_from_message_parameters() -> None:
     stored = store(TranslatableMessage("{host} sent it.", host="\0\ud800" + "x" * MAX_LENGTH))
     assert message_from_json(stored) == f"\N{REPLACEMENT CHARACTER}?{'x' * (MAX_LENGTH - 2)} sent it."
 
 
-def test_long_text_is_cut_to_the_maximum_length() -> None:
+def test_long_message_is_truncated_to_the_maximum_length() -> None:
     assert len(message_from_json(store("x" * 10_000))) == MAX_LENGTH
 
 
-def test_plain_string_with_braces_is_stored_unchanged() -> None:
+def test_message_that_is_a_plain_string_with_braces_is_stored_unchanged() -> None:
     assert message_from_json(store("100 % {sure}")) == "100 % {sure}"
 
 
-def test_plain_string_that_is_a_msgid_is_translated() -> None:
+def test_message_that_is_a_plain_string_is_translated_if_the_catalogue_contains_it() -> None:
     stored = store("Enter a valid URL.")
     with translation.override("es"):
         assert message_from_json(stored) == "Introduzca una URL válida."
 
 
-def test_empty_message_is_an_empty_string() -> None:
+def test_empty_or_missing_message_is_read_as_an_empty_string() -> None:
     assert message_from_json(store("")) == message_from_json(None) == ""

@@ -1,4 +1,4 @@
-"""Tests of the URLs and IP addresses that hotels' webhooks and calendars may lead to."""
+"""Tests of the rules for the URLs of webhooks and calendars, which must lead to public IP addresses."""
 
 import ipaddress
 import socket
@@ -54,7 +54,7 @@ def test_parse_url_of_a_public_url_returns_its_endpoint() -> None:
 @pytest.mark.parametrize(
     "address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e"]
 )
-def test_is_public_of_a_public_address_is_true(address: str) -> None:
+def test_is_public_returns_true_for_public_addresses(address: str) -> None:
     assert public_addresses.is_public(ipaddress.ip_address(address))
 
 

@@ -1,4 +1,7 @@
-"""Tests of the parser for server URLs: which URLs it accepts, and that its errors contain no password."""
+"""Tests of the parser of service URLs such as REDIS_URL.
+
+The errors of the parser must not contain passwords.
+"""
 
 from urllib.parse import quote, urlsplit
 
@@ -14,7 +17,7 @@ def parse_url(text: str) -> ServiceURL:
 
 
 @given(password=st.text(min_size=1))
-def test_encoded_password_is_read_as_it_is_and_written_for_all_programs(password: str) -> None:
+def test_percent_encoded_password_is_decoded_and_is_encoded_again_in_the_url_text(password: str) -> None:
     password = password.encode("utf-8", "ignore").decode()
     url = parse_url(f"redis://user:{quote(password, safe='')}@host:6379/0")
     assert (url.password, url.addresses(), url.path) == (password, [("host", 6379)], "/0")
@@ -24,7 +27,7 @@ def test_encoded_password_is_read_as_it_is_and_written_for_all_programs(password
 
 
 @pytest.mark.parametrize("password", ["pa#ss", "pa?ss", "pa:ss", "$HOME", "[x", "a&b=c+d"])
-def test_unencoded_password_without_ambiguity_is_accepted(password: str) -> None:
+def test_url_with_an_unencoded_but_unambiguous_password_is_accepted(password: str) -> None:
     url = parse_url(f"redis://:{password}@host/0")
     assert url.password == password
     assert urlsplit(str(url)).hostname == "host"
@@ -53,7 +56,9 @@ def test_unencoded_password_without_ambiguity_is_accepted(password: str) -> None
         ("redis://u:pw@[hunter2/0", "the port is not a number"),
     ],
 )
-def test_ambiguous_url_names_the_variable_and_the_cure_without_the_password(text: str, cure: str) -> None:
+def test_invalid_service_url_error_names_the_variable_and_the_fix_but_not_the_password(
+    text: str, cure: str
+) -> None:
     with pytest.raises(InvalidServiceURL) as error:
         parse_url(text).addresses()
     message = str(error.value)
@@ -62,6 +67,6 @@ def test_ambiguous_url_names_the_variable_and_the_cure_without_the_password(text
     assert not any(part in message for part in ("hun", "ter2", "zz"))
 
 
-def test_options_are_decoded() -> None:
+def test_percent_encoded_options_of_a_service_url_are_decoded() -> None:
     url = parse_url("rediss://h/0?ssl_ca_certs=%2Fetc%2Fca.pem&ssl_cert_reqs=required")
     assert url.options == {"ssl_ca_certs": "/etc/ca.pem", "ssl_cert_reqs": "required"}

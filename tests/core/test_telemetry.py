@@ -30,7 +30,7 @@ trace.get_tracer_provider().force_flush(5000)
 
 
 class Collector(ThreadingHTTPServer):
-    """An HTTP server that stores the bodies of POST requests by path."""
+    """An HTTP server that stores the bodies of POST requests in `received`, by URL path."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -1,4 +1,7 @@
-"""A copy of this checkout in another folder that uses the installed packages of this one, like a second clone."""
+"""A helper that copies this checkout to another folder, like a second clone.
+
+The copy uses the packages installed here.
+"""
 
 import os
 import shutil
@@ -20,7 +23,7 @@ SERVE_TIMEOUT = 200.0
 
 
 def copy(folder: Path) -> "Checkout":
-    """Copy the files that git tracks or would add, and link the installed packages."""
+    """Copy the files that git does not ignore to the folder, and link the installed packages."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
         cwd=paths.CHECKOUT,
@@ -40,7 +43,7 @@ def copy(folder: Path) -> "Checkout":
 
 @dataclass
 class Checkout:
-    """A checkout, and the ports that its servers use."""
+    """A copy of this checkout, and the ports that the servers started in the copy use."""
 
     folder: Path
     port: int = field(default_factory=ports.find_free_port)
@@ -99,7 +102,7 @@ class Checkout:
         return Serving(self, process, log)
 
     def processes(self) -> list[psutil.Process]:
-        """Return all processes that have this copy in their command line or as their working directory."""
+        """Return all processes whose command line or working directory contains the folder of this copy."""
         folder = str(self.folder)
         return [
             process
@@ -111,7 +114,7 @@ class Checkout:
 
 @dataclass
 class Serving:
-    """A running `manage.py serve`."""
+    """A running process of `manage.py serve` and the file with its output."""
 
     checkout: Checkout
     process: "subprocess.Popen[bytes]"

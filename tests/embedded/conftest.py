@@ -10,9 +10,9 @@ from hotelagent.embedded import paths
 
 @pytest.fixture(scope="session", autouse=True)
 def _delete_compiled_modules_of_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Delete the compiled modules of copies.
+    """Delete the bytecode of the copied checkouts after the tests.
 
-    Python stores them in this checkout's folder, below the path of the copy.
+    Python stores it below `.hotelagent/pycache`, not in the copies.
     """
     yield
     for folder in (tmp_path_factory.getbasetemp(), "/var/tmp"):  # noqa: S108 - test_serve creates copies there

@@ -1,4 +1,4 @@
-"""Tests of the fixtures in tests/conftest.py."""
+"""Tests of the fixtures in tests/conftest.py, such as the hotels, the API client and the SMTP server."""
 
 import smtplib
 from typing import Any
@@ -17,7 +17,7 @@ from tests.servers import MailServer, PgBouncer
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("turn", [1, 2])
-def test_committed_rows_are_gone_in_the_next_test(turn: int) -> None:
+def test_rows_committed_by_a_test_are_not_visible_in_the_next_test(turn: int) -> None:
     with platform_context():
         hotel = Hotel.objects.get(slug="alpha")
         assert not Domain.objects.exists()
@@ -26,24 +26,24 @@ def test_committed_rows_are_gone_in_the_next_test(turn: int) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("turn", [1, 2])
-def test_uncommitted_rows_are_gone_in_the_next_test(turn: int, in_hotel: Hotel) -> None:
+def test_uncommitted_rows_of_a_test_are_not_visible_in_the_next_test(turn: int, in_hotel: Hotel) -> None:
     assert not User.objects.exists()
     User.objects.create_user(username="ana", password=None, role="manager")
 
 
-def test_rows_of_one_hotel_are_not_visible_in_the_other(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_rows_of_one_hotel_are_not_visible_in_another_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
     with hotel_context(hotel):
         User.objects.create_user(username="ana", password=None, role="manager")
     with hotel_context(other_hotel):
         assert not User.objects.exists()
 
 
-def test_api_client_is_authenticated_and_others_are_not(api: APIClient) -> None:
+def test_api_fixture_is_authenticated_and_a_plain_client_is_not(api: APIClient) -> None:
     assert api.get("/api/v1/rooms/").status_code == 200
     assert APIClient(SERVER_NAME="alpha.localhost").get("/api/v1/rooms/").status_code == 401
 
 
-def test_staff_client_is_logged_in(staff: Client) -> None:
+def test_staff_fixture_is_logged_in_to_the_admin(staff: Client) -> None:
     assert staff.get("/admin/").status_code == 200
 
 
@@ -54,7 +54,7 @@ def test_redis_is_empty_at_the_start_of_each_test(turn: int, redis_url: str) -> 
         client.set("left", "over")
 
 
-def test_smtp_server_accepts_and_refuses_recipients(smtp: MailServer) -> None:
+def test_smtp_server_refuses_a_recipient_once_if_the_test_says_so(smtp: MailServer) -> None:
     send_mail("Hello", "Text", "desk@alpha.example", ["ana@example.com"])
     assert [message["Subject"] for message in smtp.to("ana@example.com")] == ["Hello"]
     smtp.refuse("bo@example.com", "451 4.3.2 later", times=1)
@@ -64,7 +64,7 @@ def test_smtp_server_accepts_and_refuses_recipients(smtp: MailServer) -> None:
     assert len(smtp.accepted) == 2
 
 
-def test_smtp_server_drops_the_connection_after_data(smtp: MailServer) -> None:
+def test_smtp_server_drops_the_connection_after_it_received_an_email(smtp: MailServer) -> None:
     smtp.drop()
     with pytest.raises(smtplib.SMTPServerDisconnected):
         EmailMessage("Hello", "Text", "desk@alpha.example", ["ana@example.com"]).send()
@@ -79,7 +79,9 @@ def test_smtp_server_hangs_until_the_client_times_out(smtp: MailServer, settings
 
 
 @pytest.mark.pooler
-def test_pgbouncer_with_one_server_connection_serves_two_clients_with_it(pgbouncer: PgBouncer) -> None:
+def test_pgbouncer_with_a_pool_size_of_one_gives_two_clients_the_same_server_connection(
+    pgbouncer: PgBouncer,
+) -> None:
     with (
         PgBouncer(pgbouncer.upstream.geturl(), pool_size=1) as narrow,
         psycopg.connect(narrow.url, autocommit=True) as one,

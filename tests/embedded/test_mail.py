@@ -1,4 +1,7 @@
-"""Tests of the mail server that development uses. The tests reach it over SMTP and HTTP."""
+"""Tests of the mail server that `manage.py serve` starts for development.
+
+The tests reach it over SMTP and HTTP.
+"""
 
 import json
 import smtplib
@@ -20,7 +23,7 @@ from hotelagent.embedded import ports
 
 @dataclass
 class Mailer:
-    """A running mail server with the ports that it listens on."""
+    """A running development mail server with the ports that the server listens on."""
 
     smtp_port: int
     web_port: int
@@ -85,7 +88,7 @@ def test_received_emails_are_listed_newest_first(mailer: Mailer) -> None:
     assert mailer.messages("?q=zweite")["count"] == 1
 
 
-def test_three_emails_are_reported_in_one_line_without_their_recipients(mailer: Mailer) -> None:
+def test_mail_server_prints_one_line_without_recipients_for_three_emails(mailer: Mailer) -> None:
     for number in range(3):
         mailer.send(f"guest{number}@example.com", subject="Your stay, Ms Duarte")
     output = mailer.folder / "output"
@@ -109,7 +112,7 @@ def test_received_emails_are_kept_after_a_restart(tmp_path: Path) -> None:
         process.wait()
 
 
-def test_recipient_of_the_rejected_domain_is_always_refused(mailer: Mailer) -> None:
+def test_email_to_refused_example_com_is_always_refused(mailer: Mailer) -> None:
     for _ in range(3):
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
             mailer.send("guest@refused.example.com")
@@ -117,7 +120,7 @@ def test_recipient_of_the_rejected_domain_is_always_refused(mailer: Mailer) -> N
     assert mailer.messages()["count"] == 0
 
 
-def test_recipient_of_the_busy_domain_is_refused_twice(mailer: Mailer) -> None:
+def test_email_to_busy_example_com_is_refused_twice_and_then_accepted(mailer: Mailer) -> None:
     for _ in range(2):
         with pytest.raises(smtplib.SMTPRecipientsRefused) as refusal:
             mailer.send("guest@busy.example.com")
@@ -128,7 +131,7 @@ def test_recipient_of_the_busy_domain_is_refused_twice(mailer: Mailer) -> None:
     assert mailer.messages()["count"] == 1
 
 
-def test_scripts_in_an_email_do_not_run_on_its_page(mailer: Mailer) -> None:
+def test_scripts_in_an_email_are_not_run_by_the_page_that_shows_it(mailer: Mailer) -> None:
     mailer.send("ana@example.com", html="<script>alert(1)</script>", subject="<script>alert(2)</script>")
     email_id = mailer.messages()["messages"][0]["id"]
     with mailer.get(f"/messages/{email_id}") as page:
@@ -140,7 +143,7 @@ def test_scripts_in_an_email_do_not_run_on_its_page(mailer: Mailer) -> None:
         assert b"<script>" in frame.read()
 
 
-def test_source_text_and_headers_of_an_email_are_served(mailer: Mailer) -> None:
+def test_web_interface_shows_source_text_and_headers_of_an_email(mailer: Mailer) -> None:
     mailer.send("ana@example.com")
     email_id = mailer.messages()["messages"][0]["id"]
     with mailer.get(f"/messages/{email_id}/source") as source:
@@ -158,7 +161,7 @@ def test_request_with_another_host_name_is_refused(mailer: Mailer) -> None:
     refusal.value.close()
 
 
-def test_paths_outside_of_the_mailbox_are_not_found(mailer: Mailer) -> None:
+def test_url_with_a_path_outside_of_the_mailbox_returns_404(mailer: Mailer) -> None:
     for path in ("/messages/..%2f..%2fetc%2fpasswd/source", "/messages/../../etc/passwd", "/nowhere"):
         with pytest.raises(urllib.error.HTTPError) as refusal:
             mailer.get(path)

@@ -16,7 +16,7 @@ def write_program(path: Path, script: str) -> None:
     path.chmod(0o755)
 
 
-def test_make_run_with_an_old_python_prints_one_line(tmp_path: Path) -> None:
+def test_make_run_with_an_old_python_prints_the_required_version(tmp_path: Path) -> None:
     copy = checkouts.copy(tmp_path / "copy")
     (copy.folder / ".hotelagent" / "venv").unlink()
     folder = tmp_path / "bin"

@@ -1,4 +1,4 @@
-"""Tests of the embedded PostgreSQL server."""
+"""Tests of the embedded PostgreSQL server, which development and the tests use."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="tests what only root can
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that other users can read, unlike pytest's `tmp_path`."""
+    """Return a new folder that other users can read. pytest's `tmp_path` is readable by its owner only."""
     path = Path(tempfile.mkdtemp(prefix="hotelagent-"))
     path.chmod(0o755)
     yield path
@@ -62,7 +62,7 @@ class Cluster:
         return row[0] if row else None
 
 
-def test_killed_server_keeps_its_data_and_its_port(folder: Path) -> None:
+def test_killed_server_has_the_same_data_and_port_after_a_restart(folder: Path) -> None:
     with Cluster(folder / "pg", postgres.DURABLE) as cluster:
         cluster.start()
         port = cluster.server.port
@@ -101,7 +101,7 @@ def test_start_in_a_folder_with_a_long_path_succeeds(folder: Path) -> None:
 
 
 @as_root
-def test_start_by_root_in_a_private_folder_leaves_its_permissions_unchanged(folder: Path) -> None:
+def test_start_as_root_in_a_private_folder_does_not_change_its_permissions(folder: Path) -> None:
     private = folder / "private"
     private.mkdir(mode=0o700)
     with Cluster(private / "pg") as cluster:
@@ -114,7 +114,7 @@ def test_start_by_root_in_a_private_folder_leaves_its_permissions_unchanged(fold
 
 
 @as_root
-def test_server_with_accessible_programs_has_no_capability(folder: Path) -> None:
+def test_server_whose_programs_are_readable_runs_without_linux_capabilities(folder: Path) -> None:
     with Cluster(folder / "pg") as cluster:
         # The packages may be in a private folder even if the data is not.
         accessible = launch.is_accessible(str(cluster.server.binaries / "postgres"), 65534, 65534)
@@ -139,7 +139,7 @@ def test_login_with_a_wrong_password_is_refused(folder: Path) -> None:
         assert stat.S_IMODE((cluster.server.home / "passwords.json").stat().st_mode) == 0o600
 
 
-def test_owner_is_not_a_superuser_and_runtime_login_does_not_inherit(folder: Path) -> None:
+def test_owner_role_is_not_a_superuser_and_runtime_login_does_not_inherit_privileges(folder: Path) -> None:
     with Cluster(folder / "pg") as cluster:
         cluster.start()
         with psycopg.connect(cluster.server.url(postgres.OWNER)) as connection:

@@ -30,7 +30,7 @@ RESTART_TIMEOUT = 90.0
 def postmaster_pid(checkout: Checkout) -> int | None:
     """Return the process id of PostgreSQL.
 
-    Return None during a restart, while the pid file is incomplete or missing.
+    Return None while its pid file is missing or incomplete, as during a restart.
     """
     pid_file = checkout.folder / ".hotelagent/postgres/data/postmaster.pid"
     try:
@@ -40,7 +40,7 @@ def postmaster_pid(checkout: Checkout) -> int | None:
 
 
 def processes_with(checkout: Checkout, *words: str) -> list[psutil.Process]:
-    """Return the processes of the copy whose command line contains all these words. The oldest is first."""
+    """Return the processes of the checkout whose command line contains all the words. The oldest is first."""
     matching = [
         process
         for process in checkout.processes()
@@ -83,7 +83,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         wait_until_nothing_runs(checkout)
 
 
-def test_hosts_in_the_table_respond(serving: Serving) -> None:
+def test_every_host_listed_in_the_output_of_serve_responds(serving: Serving) -> None:
     output = serving.log.read_text()
     for host in ("localhost", "resort.localhost", "city.localhost"):
         assert f"http://{host}:{serving.checkout.port}/admin/" in output
@@ -118,7 +118,7 @@ def test_servers_listen_on_the_loopback_interface_only(serving: Serving) -> None
     assert listening == {"127.0.0.1"}
 
 
-def test_command_during_serve_uses_the_same_servers_and_leaves_them_running(serving: Serving) -> None:
+def test_management_command_during_serve_uses_the_running_servers(serving: Serving) -> None:
     before = postmaster_pid(serving.checkout)
     done = serving.checkout.manage(
         "shell", "-c", "from django.conf import settings; print(settings.DATABASE_URL)"
@@ -129,7 +129,7 @@ def test_command_during_serve_uses_the_same_servers_and_leaves_them_running(serv
     assert status_of(serving.checkout, "/health/ready") == 200
 
 
-def test_second_serve_exits_with_the_url_of_the_first(serving: Serving) -> None:
+def test_second_serve_exits_with_an_error_that_names_the_url_of_the_first(serving: Serving) -> None:
     done = serving.checkout.manage("serve")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -141,7 +141,7 @@ def test_second_serve_exits_with_the_url_of_the_first(serving: Serving) -> None:
     [("gunicorn",), ("celery", "worker"), ("celery", "beat"), ("embedded.mail.smtp_server",)],
     ids=" ".join,
 )
-def test_killed_program_is_restarted(serving: Serving, words: tuple[str, ...]) -> None:
+def test_serve_restarts_a_killed_program(serving: Serving, words: tuple[str, ...]) -> None:
     first = processes_with(serving.checkout, *words)[0]
     first.kill()
     serving.wait_for("ended (SIGKILL)", timeout=RESTART_TIMEOUT)
@@ -150,7 +150,7 @@ def test_killed_program_is_restarted(serving: Serving, words: tuple[str, ...]) -
     wait_until(lambda: status_of(serving.checkout, "/health/ready") == 200)
 
 
-def test_killed_servers_are_restarted(serving: Serving) -> None:
+def test_serve_restarts_the_embedded_servers_after_they_are_killed(serving: Serving) -> None:
     before = postmaster_pid(serving.checkout)
     assert before is not None
     os.kill(before, signal.SIGKILL)
@@ -171,7 +171,7 @@ def test_killed_serve_leaves_no_process_and_can_be_started_again(serving: Servin
     wait_until_nothing_runs(serving.checkout, timeout=2)
 
 
-def test_serve_with_a_used_port_prints_one_line(serving: Serving) -> None:
+def test_serve_with_a_port_in_use_exits_and_suggests_another_port(serving: Serving) -> None:
     if serving.process.poll() is None:
         serving.stop()
     checkout = Checkout(serving.checkout.folder)
@@ -189,7 +189,7 @@ def test_serve_with_a_used_port_prints_one_line(serving: Serving) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a command as another user")
-def test_command_of_an_ordinary_user_creates_a_cluster_of_that_user() -> None:
+def test_command_run_by_an_ordinary_user_creates_a_database_cluster_owned_by_this_user() -> None:
     folder = Path("/var/tmp") / f"hotelagent-{os.getpid()}"  # noqa: S108 - the user nobody can write there
     checkout = checkouts.copy(folder)
     try:
@@ -202,7 +202,7 @@ def test_command_of_an_ordinary_user_creates_a_cluster_of_that_user() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a folder of another user")
-def test_command_in_a_read_only_checkout_prints_one_line() -> None:
+def test_command_in_a_read_only_checkout_fails_with_a_one_line_error() -> None:
     folder = Path("/var/tmp") / f"hotelagent-closed-{os.getpid()}"  # noqa: S108 - the user nobody can read it
     checkout = checkouts.copy(folder)
     try:
@@ -215,11 +215,11 @@ def test_command_in_a_read_only_checkout_prints_one_line() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["help", "help migrate", "migrate --help", "--version", "check", ""])
-def test_needs_servers_for_a_command_without_database_access_is_false(arguments: str) -> None:
+def test_needs_servers_returns_false_for_commands_without_database_access(arguments: str) -> None:
     assert not manage.needs_servers(["manage.py", *arguments.split()])
 
 
-def test_help_does_not_start_servers(tmp_path: Path) -> None:
+def test_help_command_does_not_start_the_embedded_servers(tmp_path: Path) -> None:
     checkout = checkouts.copy(tmp_path / "copy")
     assert checkout.manage("help").returncode == 0
     assert not (checkout.folder / ".hotelagent" / "postgres").exists()

@@ -1,4 +1,4 @@
-"""Views and clients that test the conventions of the REST API and the admin through the real middleware."""
+"""Views, HTTP clients and fixtures for tests of the conventions of the REST API and the admin."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -30,14 +30,14 @@ PASSWORD = "a-Long-enough-1"
 
 
 def page(browser: Client, url: str) -> str:
-    """Return the HTML of a page, with entities such as `&amp;` replaced by their characters."""
+    """Request the URL and return the HTML, with entities such as `&amp;` replaced by their characters."""
     response = browser.get(url)
     assert response.status_code == 200, response.content[:500]
     return unescape(response.content.decode())
 
 
 class RoomUnavailable(DomainError):
-    """Another guest has the room on one of the nights."""
+    """The error that `Thing` raises to test how domain errors are sent to API clients."""
 
     code = "test-room-unavailable"
     status = 409
@@ -50,7 +50,10 @@ class GuestSerializer(serializers.Serializer[Any]):
 
 
 class Thing(IdempotentMixin, HotelAPIView):
-    """A view whose POST inserts a row, so that a test can count the effects. `X-Outcome` chooses another outcome."""
+    """A view whose POST inserts a row, so that a test can count the inserts.
+
+    The header `X-Outcome` makes POST fail.
+    """
 
     required_scopes = {"GET": "rooms:read", "POST": "rooms:write"}
     outcomes: dict[str, Callable[[], Response]] = {}
@@ -118,8 +121,8 @@ urlpatterns = [
 
 
 @pytest.fixture
-def test_views() -> Iterator[None]:
-    """Serve the views of this module on the hosts of hotels."""
+def urls_of_test_views() -> Iterator[None]:
+    """Add the URLs of this module's views to the URLs of hotels during the test."""
     with override_settings(HOTEL_URLCONF=__name__):
         clear_url_caches()
         yield
@@ -128,7 +131,7 @@ def test_views() -> Iterator[None]:
 
 @pytest.fixture
 def client_with() -> Callable[..., APIClient]:
-    """A function that returns an API client for a hotel's host. Its API key has the given scopes."""
+    """Return a function that creates an API client for a hotel's host. Its API key has the given scopes."""
 
     def make(hotel: Hotel, *scopes: str, host: str = HOST, **options: Any) -> APIClient:
         with hotel_context(hotel):
@@ -142,7 +145,7 @@ def client_with() -> Callable[..., APIClient]:
 
 @pytest.fixture
 def created_count(hotel: Hotel) -> Callable[[], int]:
-    """A function that returns how many rows POST requests to `Thing` have inserted at Hotel Alpha."""
+    """Return a function that counts the rows that POST requests to `Thing` have inserted in Hotel Alpha."""
 
     def count() -> int:
         with hotel_context(hotel):
@@ -153,7 +156,7 @@ def created_count(hotel: Hotel) -> Callable[[], int]:
 
 @pytest.fixture
 def staff_with_role(hotel: Hotel) -> Callable[..., Client]:
-    """A function that returns a browser at Hotel Alpha, logged in as a staff member with the given role."""
+    """Return a function that logs in staff with the given role at Hotel Alpha and returns the browser."""
 
     def log_in(role: str, **options: Any) -> Client:
         browser = Client(SERVER_NAME=HOST, **options)
@@ -167,7 +170,7 @@ def staff_with_role(hotel: Hotel) -> Callable[..., Client]:
 
 @pytest.fixture
 def operator(db: None) -> Client:
-    """A browser on the platform's host, logged in as platform staff."""
+    """Return a browser on the platform's host, logged in as platform staff."""
     browser = Client(SERVER_NAME="localhost")
     with platform_context():
         browser.force_login(User.objects.create_user(username="operator", password=None, role=Role.PLATFORM))

@@ -31,13 +31,13 @@ def log_in(browser: Client, username: str, password: str = PASSWORD) -> Any:
     return browser.post("/admin/login/", {"username": username, "password": password})
 
 
-def test_hotel_site_has_no_model_of_the_platform() -> None:
+def test_hotel_admin_does_not_list_platform_models() -> None:
     for model in hotel_site._registry:
         placement = placement_of(model._meta.app_label, model._meta.model_name)
         assert placement is not Placement.PLATFORM, f"{model} is registered on the hotel site"
 
 
-def test_platform_site_has_no_model_of_a_hotel() -> None:
+def test_platform_admin_does_not_list_hotel_models() -> None:
     for model in platform_site._registry:
         assert placement_of(model._meta.app_label, model._meta.model_name) is not Placement.HOTEL
 
@@ -74,7 +74,9 @@ def test_login_after_ten_wrong_passwords_is_throttled_by_ip_address(manager: Use
 
 
 @pytest.mark.parametrize("role", [Role.MANAGER, Role.FRONT_DESK, Role.AUDITOR])
-def test_pages_of_the_menu_open_for_each_role(staff_with_role: Callable[..., Client], role: str) -> None:
+def test_links_in_the_hotel_admin_menu_open_for_each_role(
+    staff_with_role: Callable[..., Client], role: str
+) -> None:
     browser = staff_with_role(role)
     links = re.findall(r'class="ha-area".*?</section>', page(browser, "/admin/"), re.DOTALL)
     urls = set(re.findall(r'href="(/admin/[^"]+)"', "".join(links)))
@@ -83,14 +85,14 @@ def test_pages_of_the_menu_open_for_each_role(staff_with_role: Callable[..., Cli
         page(browser, url)
 
 
-def test_pages_of_the_platform_menu_open(operator: Client) -> None:
+def test_links_in_the_platform_admin_menu_open(operator: Client) -> None:
     urls = set(re.findall(r'href="(/admin/[a-z_]+/[a-z_]+/)"', page(operator, "/admin/")))
     assert {"/admin/tenants/hotel/", "/admin/django_celery_beat/periodictask/"} <= urls
     for url in urls:
         page(operator, url)
 
 
-def test_add_pages_open_or_are_forbidden(staff: Client, operator: Client) -> None:
+def test_add_page_of_each_model_returns_200_or_403(staff: Client, operator: Client) -> None:
     for site, browser in ((hotel_site, staff), (platform_site, operator)):
         for model in site._registry:
             url = f"/admin/{model._meta.app_label}/{model._meta.model_name}/add/"
@@ -107,7 +109,7 @@ def test_auditor_cannot_add_anything(staff_with_role: Callable[..., Client], hot
         assert not ApiKey.objects.exists()
 
 
-def test_front_desk_opening_the_staff_page_is_denied_and_signalled(
+def test_staff_page_opened_by_the_front_desk_returns_403_and_sends_permission_denied(
     staff_with_role: Callable[..., Client],
 ) -> None:
     browser = staff_with_role(Role.FRONT_DESK)
@@ -142,7 +144,7 @@ def test_new_api_key_is_shown_once_and_is_valid(staff: Client, hotel: Hotel) -> 
         assert text.split("_", 2)[2] not in page(staff, url)
 
 
-def test_api_key_of_a_hotel_cannot_have_a_scope_of_the_platform(staff: Client, hotel: Hotel) -> None:
+def test_hotel_api_key_cannot_have_a_platform_scope(staff: Client, hotel: Hotel) -> None:
     staff.post("/admin/tenants/apikey/add/", {"name": "x", "scopes": ["hotels:write"], "lifetime": ""})
     with hotel_context(hotel):
         assert not ApiKey.objects.exists()
@@ -220,7 +222,9 @@ def test_session_of_an_inactive_account_is_not_valid(staff: Client, hotel: Hotel
     assert staff.get("/admin/").status_code == 302
 
 
-def test_hotel_can_be_suspended_and_resumed_once(operator: Client, hotel: Hotel, settings: Any) -> None:
+def test_suspending_a_suspended_hotel_shows_an_error_and_resuming_activates_it(
+    operator: Client, hotel: Hotel, settings: Any
+) -> None:
     selection = {"_selected_action": [str(hotel.pk)]}
     operator.post("/admin/tenants/hotel/", {"action": "suspend", **selection})
     with platform_context():
@@ -234,7 +238,7 @@ def test_hotel_can_be_suspended_and_resumed_once(operator: Client, hotel: Hotel,
     assert hotel.status == HotelStatus.ACTIVE
 
 
-def test_domain_error_of_a_service_is_shown_as_a_message(operator: Client) -> None:
+def test_adding_a_hotel_with_a_reserved_slug_does_not_create_the_hotel(operator: Client) -> None:
     form = {"slug": "admin", "name": "X", "time_zone": "UTC", "language": "en"}
     response = operator.post("/admin/tenants/hotel/add/", form, follow=True)
     assert response.status_code == 200
@@ -242,7 +246,7 @@ def test_domain_error_of_a_service_is_shown_as_a_message(operator: Client) -> No
         assert not Hotel.objects.filter(slug="admin").exists()
 
 
-def test_language_of_an_account_applies_on_every_device(staff: Client, hotel: Hotel) -> None:
+def test_language_that_a_user_chose_applies_on_another_device(staff: Client, hotel: Hotel) -> None:
     assert staff.post("/admin/language/", {"language": "es", "next": "/admin/"}).status_code == 302
     assert 'lang="es"' in page(staff, "/admin/")
     with hotel_context(hotel):
@@ -275,7 +279,9 @@ ADMIN_POLICY = {
 }  # fmt: skip
 
 
-def test_pages_of_the_admin_have_no_inline_code_and_a_strict_policy(staff: Client, operator: Client) -> None:
+def test_admin_pages_have_no_inline_code_and_a_strict_content_security_policy(
+    staff: Client, operator: Client
+) -> None:
     for browser in (staff, operator):
         for url in (
             "/admin/",
@@ -294,6 +300,6 @@ def test_pages_of_the_admin_have_no_inline_code_and_a_strict_policy(staff: Clien
             assert not re.findall(r"(?:src|href)=\"https?://", html), url
 
 
-def test_responses_of_the_api_may_load_nothing(api: APIClient) -> None:
+def test_api_responses_have_a_content_security_policy_that_allows_nothing(api: APIClient) -> None:
     policy = api.get("/api/v1/audit/")["Content-Security-Policy"]
     assert set(policy.split("; ")) == {"default-src 'none'", "frame-ancestors 'none'"}

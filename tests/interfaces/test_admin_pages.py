@@ -37,7 +37,7 @@ def test_list_has_the_title_of_its_menu_item(staff: Client) -> None:
     assert re.search(r"<title>\s*Rooms \| Hotel Alpha", content)
 
 
-def test_staff_page_is_not_titled_hotels(staff: Client) -> None:
+def test_staff_page_has_the_title_staff_and_not_the_name_of_its_app(staff: Client) -> None:
     assert re.search(r"truncate tracking-tight\">\s*Staff", content := page(staff, "/admin/tenants/user/"))
     assert not re.search(r"truncate tracking-tight\">\s*Hotels", content)
     assert staff.get("/admin/tenants/").headers["Location"] == "/admin/"

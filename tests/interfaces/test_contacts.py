@@ -1,4 +1,7 @@
-"""Tests of guest contacts in the platform's API and admin, and of `/resolve/`, which finds the hotel of a contact."""
+"""Tests of guest contacts in the platform's API and admin.
+
+The tests include `/resolve/`, which finds a contact's hotel.
+"""
 
 import json
 from collections.abc import Callable
@@ -25,7 +28,7 @@ GUEST = {"kind": "email", "value": "Guest@Example.com"}
 
 @pytest.fixture
 def key_with() -> KeyWith:
-    """A function that returns a client of the platform's API. Its API key has the given scopes."""
+    """Return a function that creates a client of the platform's API. Its API key has the given scopes."""
 
     def make(*scopes: str) -> APIClient:
         with platform_context():
@@ -96,7 +99,7 @@ def test_repeated_request_with_an_idempotency_key_returns_the_first_response(
         assert Event.objects.filter(event="contact.added").count() == 1
 
 
-def test_contact_of_another_hotel_is_a_conflict_that_does_not_name_the_hotel(
+def test_adding_a_contact_of_another_hotel_returns_a_conflict_without_naming_the_hotel(
     client: APIClient, hotel: Hotel, other_hotel: Hotel
 ) -> None:
     theirs = client.post(contacts_url(other_hotel), GUEST)
@@ -130,7 +133,7 @@ def test_invalid_contact_is_refused(
     assert client.get(contacts_url(hotel)).json()["results"] == []
 
 
-def test_contacts_of_an_unknown_hotel_are_not_found(client: APIClient) -> None:
+def test_contacts_url_of_an_unknown_hotel_returns_404(client: APIClient) -> None:
     url = f"/api/v1/hotels/{uuid7()}/contacts/"
     assert problem(client.get(url)) == (404, "hotel-not-found")
     assert problem(client.post(url, GUEST)) == (404, "hotel-not-found")
@@ -138,7 +141,9 @@ def test_contacts_of_an_unknown_hotel_are_not_found(client: APIClient) -> None:
     assert client.get("/api/v1/hotels/alpha/contacts/").status_code == 404
 
 
-def test_list_is_paginated_and_filtered_by_kind(client: APIClient, hotel: Hotel, other_hotel: Hotel) -> None:
+def test_contact_list_is_paginated_and_can_be_filtered_by_kind(
+    client: APIClient, hotel: Hotel, other_hotel: Hotel
+) -> None:
     for number in range(3):
         client.post(contacts_url(hotel), {"kind": "phone", "value": f"+3460012345{number}"})
     client.post(contacts_url(hotel), GUEST)
@@ -161,7 +166,7 @@ def test_list_is_paginated_and_filtered_by_kind(client: APIClient, hotel: Hotel,
         ("hotels:write", set()),
     ],
 )
-def test_operations_require_their_scopes(
+def test_contact_operation_without_its_required_scope_returns_403(
     key_with: KeyWith, hotel: Hotel, scope: str, allowed: set[str]
 ) -> None:
     contact, _ = contacts.add_contact(hotel_id=hotel.id, kind=ContactKind.EMAIL, value="guest@example.com")
@@ -175,7 +180,7 @@ def test_operations_require_their_scopes(
     assert {response.status_code for method, response in responses.items() if method not in allowed} <= {403}
 
 
-def test_hotel_host_has_no_contacts_api(api: APIClient, hotel: Hotel) -> None:
+def test_contacts_url_on_a_hotel_host_returns_404(api: APIClient, hotel: Hotel) -> None:
     assert api.post(contacts_url(hotel), GUEST).status_code == 404
 
 
@@ -228,7 +233,9 @@ def test_platform_staff_can_add_and_remove_a_contact(operator: Client, hotel: Ho
         assert sorted(events.values_list("event", flat=True)) == ["contact.added", "contact.removed"]
 
 
-def test_selected_contacts_are_removed(operator: Client, hotel: Hotel) -> None:
+def test_delete_action_in_the_admin_removes_only_the_selected_contacts(
+    operator: Client, hotel: Hotel
+) -> None:
     for value in ("a@example.com", "b@example.com", "c@example.com"):
         add_in_admin(operator, hotel, "email", value)
     with platform_context():
@@ -246,7 +253,7 @@ def test_selected_contacts_are_removed(operator: Client, hotel: Hotel) -> None:
         (("phone", "600123456"), "Enter a phone number with its country code"),
     ],
 )
-def test_invalid_contact_is_reported_at_the_field(
+def test_admin_form_with_an_invalid_contact_shows_the_error_at_the_field(
     operator: Client, hotel: Hotel, other_hotel: Hotel, values: tuple[str, str], message: str
 ) -> None:
     add_in_admin(operator, other_hotel, "email", "taken@example.com")
@@ -269,7 +276,7 @@ def test_invalid_contact_is_reported_at_the_field(
         ("nobody@example.com", set()),
     ],
 )
-def test_search_finds_a_contact_in_any_notation(
+def test_admin_search_finds_a_contact_written_in_another_format(
     operator: Client, hotel: Hotel, other_hotel: Hotel, search: str, found: set[str]
 ) -> None:
     add_in_admin(operator, hotel, "phone", "+34600123456")
@@ -278,7 +285,7 @@ def test_search_finds_a_contact_in_any_notation(
     assert {contact.value for contact in results} == found
 
 
-def test_list_filtered_by_hotel_shows_its_contacts_only(
+def test_admin_list_filtered_by_hotel_shows_only_the_contacts_of_the_hotel(
     operator: Client, hotel: Hotel, other_hotel: Hotel
 ) -> None:
     add_in_admin(operator, hotel, "email", "mine@example.com")
@@ -288,7 +295,7 @@ def test_list_filtered_by_hotel_shows_its_contacts_only(
     assert "theirs@example.com" not in html
 
 
-def test_page_and_errors_are_translated_to_spanish(operator: Client, hotel: Hotel) -> None:
+def test_contacts_page_and_its_errors_are_translated_to_spanish(operator: Client, hotel: Hotel) -> None:
     operator.cookies["django_language"] = "es"
     assert "Contactos de huéspedes" in page(operator, LIST)
     assert (
@@ -297,5 +304,5 @@ def test_page_and_errors_are_translated_to_spanish(operator: Client, hotel: Hote
     )
 
 
-def test_hotel_site_has_no_contacts_page(staff: Client) -> None:
+def test_hotel_admin_has_no_contacts_page(staff: Client) -> None:
     assert staff.get(LIST).status_code == 404

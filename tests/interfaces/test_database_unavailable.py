@@ -1,4 +1,4 @@
-"""Tests of responses and of beat while the database is read-only, and when the connection is lost during COMMIT."""
+"""Tests of HTTP responses and Celery beat while the database is read-only or unreachable."""
 
 import os
 from collections.abc import Iterator
@@ -23,7 +23,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def set_read_only(value: str) -> None:
-    """Make new transactions of the test database read-only, like those of a standby, or make them writable again."""
+    """Make new transactions of the test database read-only, as on a standby server, or writable.
+
+    `value` is "on" or "off".
+    """
     database = sql.Identifier(settings.DATABASES["default"]["NAME"])
     with psycopg.connect(
         os.environ["HOTELAGENT_TEST_SUPERUSER_URL"],
@@ -38,14 +41,17 @@ def set_read_only(value: str) -> None:
 
 @pytest.fixture
 def read_only(api: APIClient, staff: Client) -> Iterator[None]:
-    """A read-only database, with an API key and a session created before it became read-only."""
+    """Make the database read-only during the test.
+
+    The API key and the session of the test are created before.
+    """
     set_read_only("on")
     yield
     set_read_only("off")
 
 
 @pytest.mark.usefixtures("read_only")
-def test_write_over_rest_to_a_read_only_database_is_unavailable_with_retry_after(api: APIClient) -> None:
+def test_rest_write_to_a_read_only_database_returns_503_with_retry_after(api: APIClient) -> None:
     api.raise_request_exception = False
     body = {"room_type": "Standard", "check_in": "2030-05-01", "check_out": "2030-05-04"}
     response = api.post("/api/v1/locks/", body, headers={"Idempotency-Key": "4711"})
@@ -55,12 +61,12 @@ def test_write_over_rest_to_a_read_only_database_is_unavailable_with_retry_after
 
 
 @pytest.mark.usefixtures("read_only")
-def test_read_over_rest_from_a_read_only_database_succeeds(api: APIClient) -> None:
+def test_rest_read_from_a_read_only_database_succeeds(api: APIClient) -> None:
     assert api.get("/api/v1/rooms/").status_code == 200
 
 
 @pytest.mark.usefixtures("read_only")
-def test_write_in_the_admin_to_a_read_only_database_is_a_503_page_with_retry_after(staff: Client) -> None:
+def test_admin_write_to_a_read_only_database_returns_a_503_page_with_retry_after(staff: Client) -> None:
     staff.raise_request_exception = False
     response = staff.post("/admin/locks/room/add/", {"number": "101", "room_type": "Standard", "capacity": 2})
     assert response.status_code == 503
@@ -69,7 +75,7 @@ def test_write_in_the_admin_to_a_read_only_database_is_a_503_page_with_retry_aft
 
 
 @pytest.mark.usefixtures("read_only")
-def test_error_that_is_not_of_the_database_is_still_a_500_page(
+def test_programming_error_while_the_database_is_read_only_returns_a_500_page(
     staff: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hotelagent.pages.render", lambda *_args, **_options: 1 / 0)
@@ -78,7 +84,7 @@ def test_error_that_is_not_of_the_database_is_still_a_500_page(
 
 
 @pytest.mark.usefixtures("read_only")
-def test_ready_with_a_read_only_database_returns_503() -> None:
+def test_ready_probe_with_a_read_only_database_returns_503() -> None:
     response = Client(SERVER_NAME="10.1.2.3").get("/health/ready")
     assert response.status_code == 503
     assert response.json()["parts"]["database"] == "read-only"
@@ -99,7 +105,9 @@ def start_beat() -> beat.LeadingScheduler:
     return scheduler
 
 
-def test_beat_waits_for_a_read_only_database_and_leads_again(sent: list[str]) -> None:
+def test_beat_waits_while_the_database_is_read_only_and_becomes_the_leader_afterwards(
+    sent: list[str],
+) -> None:
     scheduler = start_beat()
     scheduler.tick()
     set_read_only("on")
@@ -114,7 +122,7 @@ def test_beat_waits_for_a_read_only_database_and_leads_again(sent: list[str]) ->
     assert restarted.tick() < beat.RENEW_SECONDS
 
 
-def test_beat_starts_and_closes_while_the_database_is_unreachable(
+def test_beat_starts_and_stops_without_errors_while_the_database_is_unreachable(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scheduler = start_beat()
@@ -127,7 +135,10 @@ def test_beat_starts_and_closes_while_the_database_is_unreachable(
 
 
 def end_own_connection() -> None:
-    """End the current connection on the server, as a failover does. Its transaction stays open on the client."""
+    """Terminate the server process of the current connection, as a failover does.
+
+    Django does not notice until COMMIT.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         [pid] = cursor.fetchone()
@@ -135,7 +146,7 @@ def end_own_connection() -> None:
         superuser.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
 
 
-def test_commit_that_loses_its_connection_behind_a_pooler_is_unavailable(
+def test_commit_on_a_lost_connection_behind_a_pooler_counts_as_database_unavailable(
     pgbouncer: PgBouncer, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection.close()
@@ -151,13 +162,13 @@ def test_commit_that_loses_its_connection_behind_a_pooler_is_unavailable(
 
 
 @pytest.mark.parametrize("statement", ["SELECT 1 / 0", "SELECT nothing", "SELECT 1 FROM nothing"])
-def test_error_of_a_statement_is_not_unavailability(statement: str, platform: None) -> None:
+def test_statement_error_does_not_count_as_database_unavailable(statement: str, platform: None) -> None:
     with pytest.raises(DatabaseError) as caught, connection.cursor() as cursor:
         cursor.execute(statement)
     assert not is_database_unavailable(caught.value)
 
 
-def test_statement_after_an_error_in_a_transaction_is_not_unavailability(platform: None) -> None:
+def test_statement_in_a_failed_transaction_does_not_count_as_database_unavailable(platform: None) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         with pytest.raises(DataError):
             cursor.execute("SELECT 1 / 0")

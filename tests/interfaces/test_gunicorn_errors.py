@@ -1,4 +1,7 @@
-"""Tests of the responses to requests that gunicorn itself refuses. It runs with the configuration of a deployment."""
+"""Tests of the error responses that gunicorn itself sends to malformed requests.
+
+It runs with the production configuration.
+"""
 
 import email
 import json
@@ -18,7 +21,7 @@ from tests import servers
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Start gunicorn and return its port."""
+    """Start gunicorn and return the port that it listens on."""
     folder, port = tmp_path_factory.mktemp("gunicorn"), ports.find_free_port()
     configuration = ("-c", "deploy/gunicorn.conf.py", "--bind", f"{ports.LOOPBACK}:{port}")
     with (folder / "log").open("wb") as log:
@@ -34,7 +37,10 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def exchange(port: int, request: bytes) -> tuple[int, Any, dict[str, Any]]:
-    """Send the bytes and return the status, the headers and the problem document of the response."""
+    """Send the raw request to the port.
+
+    Return the status, the headers and the problem document of the response.
+    """
     with socket.create_connection((ports.LOOPBACK, port), timeout=30) as client:
         client.sendall(request)
         received = b"".join(iter(lambda: client.recv(65536), b""))
@@ -53,7 +59,7 @@ def exchange(port: int, request: bytes) -> tuple[int, Any, dict[str, Any]]:
         (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n", 501, "about:blank"),
     ],
 )
-def test_request_that_gunicorn_refuses_gets_a_problem_document(
+def test_request_that_gunicorn_refuses_returns_a_problem_document(
     port: int, request_bytes: bytes, status: int, problem_type: str
 ) -> None:
     received_status, headers, problem = exchange(port, request_bytes)

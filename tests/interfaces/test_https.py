@@ -1,4 +1,4 @@
-"""Tests of plain HTTP requests and of Strict-Transport-Security, with the settings of production."""
+"""Tests of how production settings handle plain HTTP requests, and of the header Strict-Transport-Security."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def test_post_over_http_to_the_admin_is_refused(client: Client) -> None:
     assert b"https://" in response.content
 
 
-def test_request_through_a_proxy_that_does_not_send_the_scheme_names_the_header(client: Client) -> None:
+def test_request_through_a_proxy_without_x_forwarded_proto_fails_and_names_the_header(client: Client) -> None:
     response = client.get("/admin/", headers={"Host": "localhost", "X-Forwarded-For": "203.0.113.7"})
     assert response.status_code == 500
     assert b"X-Forwarded-Proto" in response.content
@@ -63,7 +63,7 @@ def hsts(host: str) -> str | None:
     return response.headers.get(HSTS)
 
 
-def test_hsts_covers_subdomains_of_the_platform_but_not_of_the_domain_of_a_hotel(
+def test_hsts_header_includes_subdomains_on_the_platform_host_but_not_on_a_hotel_domain(
     settings: Any, hotel: Hotel
 ) -> None:
     services.add_domain(hotel_id=hotel.id, host=DOMAIN)

@@ -1,4 +1,4 @@
-"""Tests of the header Idempotency-Key."""
+"""Tests of the header Idempotency-Key, with which clients repeat a POST request without repeating its effect."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tenants.context import hotel_context
 from tenants.models import Hotel, IdempotencyKey
 from tests.interfaces.conftest import Thing
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("urls_of_test_views")]
 THING = "/api/v1/thing/"
 KEY = {"Idempotency-Key": "9b1c0f5e-booking-77"}
 
@@ -23,7 +23,7 @@ def client(api: APIClient) -> APIClient:
     return api
 
 
-def test_repeated_request_returns_the_first_response_and_has_one_effect(
+def test_repeated_request_returns_the_first_response_and_is_executed_once(
     client: APIClient, created_count: Callable[[], int]
 ) -> None:
     first = client.post(THING, {"number": 1}, headers=KEY)
@@ -36,7 +36,7 @@ def test_repeated_request_returns_the_first_response_and_has_one_effect(
     assert created_count() == 1
 
 
-def test_repeated_request_without_a_key_has_two_effects(
+def test_repeated_request_without_an_idempotency_key_is_executed_twice(
     client: APIClient, created_count: Callable[[], int]
 ) -> None:
     client.post(THING, {"number": 1})
@@ -44,7 +44,7 @@ def test_repeated_request_without_a_key_has_two_effects(
     assert created_count() == 2
 
 
-def test_repeated_request_with_members_in_another_order_is_the_same(
+def test_request_repeated_with_json_members_in_another_order_returns_the_first_response(
     client: APIClient, created_count: Callable[[], int]
 ) -> None:
     client.post(THING, '{"number": 1, "nights": []}', content_type="application/json", headers=KEY)
@@ -53,7 +53,9 @@ def test_repeated_request_with_members_in_another_order_is_the_same(
     assert created_count() == 1
 
 
-def test_same_key_with_another_body_is_refused(client: APIClient, created_count: Callable[[], int]) -> None:
+def test_idempotency_key_reused_with_another_body_is_refused(
+    client: APIClient, created_count: Callable[[], int]
+) -> None:
     client.post(THING, {"number": 1}, headers=KEY)
     other = client.post(THING, {"number": 2}, headers=KEY)
     assert other.status_code == 422
@@ -61,7 +63,7 @@ def test_same_key_with_another_body_is_refused(client: APIClient, created_count:
     assert created_count() == 1
 
 
-def test_same_key_of_another_client_is_independent(
+def test_idempotency_key_reused_by_another_client_does_not_return_the_first_response(
     hotel: Hotel, client: APIClient, client_with: Callable[..., APIClient], created_count: Callable[[], int]
 ) -> None:
     first = client.post(THING, {"number": 1}, headers=KEY)
@@ -71,7 +73,7 @@ def test_same_key_of_another_client_is_independent(
     assert created_count() == 2
 
 
-def test_client_error_is_stored_and_its_effect_is_rolled_back(
+def test_client_error_response_is_stored_and_the_inserted_rows_are_rolled_back(
     client: APIClient, created_count: Callable[[], int]
 ) -> None:
     headers = {**KEY, "X-Outcome": "unavailable"}
@@ -84,7 +86,7 @@ def test_client_error_is_stored_and_its_effect_is_rolled_back(
 
 
 @pytest.mark.parametrize("outcome", ["broken", "503", "slow"])
-def test_server_error_is_not_stored_and_the_request_can_be_repeated(
+def test_server_error_response_is_not_stored_and_the_request_can_be_repeated(
     client: APIClient, created_count: Callable[[], int], outcome: str
 ) -> None:
     failed = client.post(THING, {"number": 1}, headers={**KEY, "X-Outcome": outcome})
@@ -96,7 +98,7 @@ def test_server_error_is_not_stored_and_the_request_can_be_repeated(
 
 
 @pytest.mark.parametrize("key", ["", " ", "x" * 256, "ñ", "two words"])
-def test_malformed_key_is_a_bad_request(
+def test_malformed_idempotency_key_returns_400(
     client: APIClient, created_count: Callable[[], int], key: str
 ) -> None:
     response = client.post(THING, {"number": 1}, headers={"Idempotency-Key": key})
@@ -104,7 +106,9 @@ def test_malformed_key_is_a_bad_request(
     assert created_count() == 0
 
 
-def test_stored_response_is_encrypted_and_the_key_is_not_stored(hotel: Hotel, client: APIClient) -> None:
+def test_stored_response_is_encrypted_and_the_idempotency_key_is_not_stored(
+    hotel: Hotel, client: APIClient
+) -> None:
     token = client.post(THING, {"number": 1}, headers=KEY).json()["token"]
     with hotel_context(hotel):
         row = IdempotencyKey.objects.get()
@@ -122,7 +126,7 @@ def test_delete_expired_deletes_responses_after_the_retention(in_hotel: Hotel) -
 
 
 @pytest.mark.django_db(transaction=True)
-def test_second_request_during_the_first_is_refused_with_retry_after(
+def test_request_repeated_while_the_first_is_running_is_refused_with_retry_after(
     hotel: Hotel, client: APIClient, client_with: Callable[..., APIClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered, finish = threading.Event(), threading.Event()

@@ -21,11 +21,11 @@ from tenants.models import ApiKey, Hotel
 from tenants.signals import permission_denied
 from tests.interfaces.conftest import HOST, OTHER_HOST
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("urls_of_test_views")]
 THING = "/api/v1/thing/"
 
 
-def test_key_with_the_scope_is_allowed_and_is_the_actor(
+def test_api_key_with_the_required_scope_is_accepted_and_becomes_the_actor(
     hotel: Hotel, client_with: Callable[..., APIClient]
 ) -> None:
     response = client_with(hotel, "rooms:read").get(THING)
@@ -34,7 +34,7 @@ def test_key_with_the_scope_is_allowed_and_is_the_actor(
     assert response.json()["label"].startswith("a client (")
 
 
-def test_key_of_another_hotel_is_not_authenticated(
+def test_api_key_of_another_hotel_is_not_authenticated(
     hotel: Hotel, client_with: Callable[..., APIClient]
 ) -> None:
     response = client_with(hotel, "rooms:read", host=OTHER_HOST).get(THING)
@@ -42,7 +42,7 @@ def test_key_of_another_hotel_is_not_authenticated(
     assert response["WWW-Authenticate"] == 'Bearer realm="hotelagent"'
 
 
-def test_key_of_the_platform_is_not_authenticated_at_a_hotel(hotel: Hotel) -> None:
+def test_platform_api_key_is_not_authenticated_at_a_hotel(hotel: Hotel) -> None:
     with platform_context():
         _key, text = api_keys.create(name="x", scopes=["staff:read"])
     client = APIClient(SERVER_NAME=HOST)
@@ -54,7 +54,7 @@ def test_key_of_the_platform_is_not_authenticated_at_a_hotel(hotel: Hotel) -> No
     ["Bearer x", "Bearer ha_", "Bearer ha_abc", "Bearer ha_abc_def", "Bearer ha_a\x00b_c", "Bearer ", "Bearer ñ_ñ_ñ",
      "Bearer ha_" + "a" * 10 + "_" + "b" * 500],
 )  # fmt: skip
-def test_malformed_key_is_not_authenticated(hotel: Hotel, header: str) -> None:
+def test_malformed_api_key_is_not_authenticated(hotel: Hotel, header: str) -> None:
     response = APIClient(SERVER_NAME=HOST).get(THING, headers={"Authorization": header})
     assert response.status_code == 401
     assert response.json()["type"] == "/problems/unauthenticated"
@@ -73,7 +73,7 @@ def test_verify_of_a_known_prefix_with_a_wrong_secret_returns_none(in_hotel: Hot
     assert api_keys.verify(text[:-1] + ("a" if text[-1] != "a" else "b")) is None
 
 
-def test_key_without_the_scope_is_forbidden_with_the_required_scope(
+def test_api_key_without_the_required_scope_gets_403_and_the_name_of_the_scope(
     hotel: Hotel, client_with: Callable[..., APIClient]
 ) -> None:
     response = client_with(hotel, "rooms:read").post(THING, {"number": 1})
@@ -105,7 +105,7 @@ def test_verify_executes_one_query_that_uses_the_index(in_hotel: Hotel) -> None:
         assert "tenants_apikey_prefix" in str(cursor.fetchall())
 
 
-def test_created_key_does_not_store_its_secret(in_hotel: Hotel) -> None:
+def test_secret_of_a_created_api_key_is_not_stored(in_hotel: Hotel) -> None:
     key, text = api_keys.create(name="x", scopes=["rooms:read"])
     secret = text.split("_", 2)[2]
     with connection.cursor() as cursor:
@@ -113,7 +113,7 @@ def test_created_key_does_not_store_its_secret(in_hotel: Hotel) -> None:
         assert secret not in cursor.fetchone()[0]
 
 
-def test_record_use_writes_at_most_once_a_minute(in_hotel: Hotel) -> None:
+def test_record_use_of_an_api_key_writes_at_most_once_a_minute(in_hotel: Hotel) -> None:
     key, text = api_keys.create(name="x", scopes=["rooms:read"])
     api_keys.record_use(key)
     key.refresh_from_db()
@@ -150,7 +150,7 @@ def test_create_api_key_command_creates_a_working_key(hotel: Hotel) -> None:
     assert response.status_code == 200
 
 
-def test_create_api_key_command_creates_a_key_of_the_platform(hotel: Hotel) -> None:
+def test_create_api_key_command_with_platform_creates_a_platform_key(hotel: Hotel) -> None:
     out = StringIO()
     call_command(
         "create_api_key", "--platform", "--name", "x", "--scope", "hotels:read", stdout=out, stderr=StringIO()
@@ -161,7 +161,7 @@ def test_create_api_key_command_creates_a_key_of_the_platform(hotel: Hotel) -> N
     assert {row["slug"] for row in response.json()["results"]} >= {"alpha", "beta"}
 
 
-def test_create_api_key_command_is_the_actor_in_the_audit_trail(hotel: Hotel) -> None:
+def test_create_api_key_command_is_recorded_as_the_actor_in_the_audit_trail(hotel: Hotel) -> None:
     call_command(
         "create_api_key", "--hotel", "alpha", "--name", "x", "--scope", "rooms:read", stdout=StringIO()
     )
@@ -189,7 +189,7 @@ def test_create_api_key_command_with_a_wrong_argument_exits_with_2(
         assert not ApiKey.objects.exists()
 
 
-def test_missing_scope_sends_the_permission_denied_signal(
+def test_request_without_the_required_scope_sends_the_permission_denied_signal(
     hotel: Hotel, client_with: Callable[..., APIClient]
 ) -> None:
     signals: list[dict[str, Any]] = []

@@ -1,4 +1,7 @@
-"""Tests of the Django settings that result from EMAIL_URL. The inputs are the examples in the runbook."""
+"""Tests of the Django e-mail settings that result from EMAIL_URL.
+
+The inputs are the examples in the runbook.
+"""
 
 import re
 import sys
@@ -25,7 +28,7 @@ def settings_for_url(monkeypatch: pytest.MonkeyPatch) -> Any:
     return settings_for
 
 
-def test_gmail_url_of_the_runbook_is_an_smtp_server_with_tls(settings_for_url: Any) -> None:
+def test_gmail_url_from_the_runbook_configures_an_smtp_server_with_tls(settings_for_url: Any) -> None:
     [url] = re.findall(r"^ +EMAIL_URL=(smtp\S+gmail\S+)$", RUNBOOK.read_text(), re.MULTILINE)
     settings_of_url = settings_for_url(url)
     assert settings_of_url["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
@@ -37,7 +40,7 @@ def test_gmail_url_of_the_runbook_is_an_smtp_server_with_tls(settings_for_url: A
 
 
 @pytest.mark.parametrize("provider", sorted(PROVIDERS))
-def test_provider_url_of_the_runbook_configures_a_working_backend(
+def test_provider_url_from_the_runbook_configures_a_working_email_backend(
     settings_for_url: Any, settings: Any, provider: str
 ) -> None:
     [url, *_more] = re.findall(rf"EMAIL_URL=({provider}://[^\s`]+)", RUNBOOK.read_text())
@@ -62,7 +65,7 @@ def test_ses_url_with_and_without_an_access_key_sets_the_client_parameters(setti
     assert "aws_access_key_id" not in machine
 
 
-def test_ses_url_without_boto3_names_the_requirements_file(
+def test_ses_url_without_boto3_raises_an_error_that_names_the_requirements_file(
     settings_for_url: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
@@ -82,7 +85,7 @@ def test_ses_url_without_boto3_names_the_requirements_file(
         ),
     ],
 )
-def test_incomplete_provider_url_is_reported_without_the_key(
+def test_incomplete_provider_url_raises_an_error_that_does_not_contain_the_api_key(
     settings_for_url: Any, url: str, message: str
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL: ") as error:
@@ -91,7 +94,7 @@ def test_incomplete_provider_url_is_reported_without_the_key(
     assert "hidden" not in str(error.value)
 
 
-def test_provider_url_with_options_is_decoded_and_sets_them(settings_for_url: Any) -> None:
+def test_provider_url_sets_the_decoded_api_key_and_the_options(settings_for_url: Any) -> None:
     settings_of_url = settings_for_url(
         "mailgun://a%2Fb@c?sender_domain=mg.example.com&api_url=https://api.eu.mailgun.net/v3"
     )
@@ -103,6 +106,6 @@ def test_provider_url_with_options_is_decoded_and_sets_them(settings_for_url: An
 
 
 @pytest.mark.parametrize("url", ["pigeon://key", "postmark"])
-def test_invalid_url_is_reported_without_the_key(settings_for_url: Any, url: str) -> None:
+def test_invalid_email_url_raises_an_error_with_an_example(settings_for_url: Any, url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^EMAIL_URL is not a valid URL\. .* postmark://key"):
         settings_for_url(url)

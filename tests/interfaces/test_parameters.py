@@ -1,4 +1,4 @@
-"""Tests of query parameters, trailing slashes and malformed bodies."""
+"""Tests of query parameters, trailing slashes and malformed bodies in requests to the REST API."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def errors_of(response: Any) -> list[dict[str, str]]:
     return found
 
 
-def test_unknown_parameter_is_an_error_that_lists_the_allowed_ones(api: APIClient) -> None:
+def test_unknown_query_parameter_returns_an_error_that_lists_the_allowed_parameters(api: APIClient) -> None:
     [error] = errors_of(api.get("/api/v1/reservations/?statuss=cancelled"))
     assert error["pointer"] == "?statuss"
     assert "arrival_from, arrival_until" in error["detail"]
@@ -22,7 +22,7 @@ def test_unknown_parameter_is_an_error_that_lists_the_allowed_ones(api: APIClien
 
 
 @pytest.mark.parametrize("parameter", ["status=gone", "arrival_from=soon", "guest_email=%00"])
-def test_invalid_parameter_value_is_reported_with_the_name_of_the_parameter(
+def test_invalid_query_parameter_value_returns_an_error_that_names_the_parameter(
     api: APIClient, parameter: str
 ) -> None:
     [error] = errors_of(api.get(f"/api/v1/reservations/?{parameter}"))
@@ -30,7 +30,7 @@ def test_invalid_parameter_value_is_reported_with_the_name_of_the_parameter(
 
 
 @pytest.mark.parametrize("size", ["0", "-5", "000", "abc", "1.5", "", "²"])
-def test_page_size_that_is_not_a_positive_integer_is_an_error(api: APIClient, size: str) -> None:
+def test_page_size_that_is_not_a_positive_integer_returns_an_error(api: APIClient, size: str) -> None:
     [error] = errors_of(api.get("/api/v1/rooms/", {"page_size": size}))
     assert error == {"pointer": "?page_size", "detail": "Enter a whole number greater than 0."}
 
@@ -40,7 +40,7 @@ def test_page_size_above_the_maximum_is_accepted(api: APIClient, size: str) -> N
     assert api.get("/api/v1/rooms/", {"page_size": size}).status_code == 200
 
 
-def test_unknown_parameter_of_a_single_object_is_ignored(api: APIClient) -> None:
+def test_unknown_query_parameter_in_the_url_of_a_single_object_is_ignored(api: APIClient) -> None:
     body = {"arrival": "2030-05-10", "departure": "2030-05-12", "guest_name": "Ana"}
     reservation = api.put("/api/v1/reservations/by-external-id/R1/", body).json()
     for path in (f"{reservation['id']}/?status=cancelled", f"{reservation['id']}/reminders/?status=sent"):
@@ -48,7 +48,7 @@ def test_unknown_parameter_of_a_single_object_is_ignored(api: APIClient) -> None
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_put_without_the_trailing_slash_is_not_found_and_get_is_redirected(
+def test_put_without_the_trailing_slash_returns_404_and_get_is_redirected(
     api: APIClient, settings: Any, debug: bool
 ) -> None:
     settings.DEBUG = debug
@@ -58,7 +58,7 @@ def test_put_without_the_trailing_slash_is_not_found_and_get_is_redirected(
     assert "All URLs end with a slash" in response.json()["detail"]
 
 
-def test_deeply_nested_json_is_a_bad_request(api: APIClient) -> None:
+def test_request_with_deeply_nested_json_returns_400(api: APIClient) -> None:
     response = api.put(
         "/api/v1/reservations/by-external-id/R1/", "[" * 200_000, content_type="application/json"
     )

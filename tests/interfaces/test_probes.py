@@ -1,4 +1,4 @@
-"""Tests of the health probes and of the metrics endpoint."""
+"""Tests of the health probes `/health/live` and `/health/ready`, and of the metrics endpoint."""
 
 import os
 import subprocess
@@ -33,14 +33,14 @@ def _reset_migrations_cache() -> Iterator[None]:
     readiness._migrations_checked_at = float("-inf")
 
 
-def test_live_returns_ok(probe: Client) -> None:
+def test_live_probe_returns_ok(probe: Client) -> None:
     response = probe.get("/health/live")
     assert response.status_code == 200
     assert response["Cache-Control"] == "no-store"
     assert response.json() == {"status": "ok", "parts": {"requests": "ok", "threads": "ok", "disk": "ok"}}
 
 
-def test_live_without_a_database_returns_ok(
+def test_live_probe_without_a_database_returns_ok(
     probe: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The `settings` fixture does not restore changes inside of a setting's value.
@@ -48,7 +48,7 @@ def test_live_without_a_database_returns_ok(
     assert probe.get("/health/live").status_code == 200
 
 
-def test_live_with_a_hung_request_returns_503(monkeypatch: pytest.MonkeyPatch, rf: Any) -> None:
+def test_live_probe_returns_503_while_a_request_hangs(monkeypatch: pytest.MonkeyPatch, rf: Any) -> None:
     entered, finish = threading.Event(), threading.Event()
 
     def hang(_request: Any) -> Any:
@@ -71,7 +71,7 @@ def test_live_with_a_hung_request_returns_503(monkeypatch: pytest.MonkeyPatch, r
     assert middleware(rf.get("/health/live")).status_code == 200
 
 
-def test_live_with_an_unwritable_metrics_directory_returns_503(
+def test_live_probe_with_an_unwritable_metrics_directory_returns_503(
     probe: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "gone"))
@@ -81,7 +81,7 @@ def test_live_with_an_unwritable_metrics_directory_returns_503(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ready_without_collected_static_files_returns_503_and_names_the_command(
+def test_ready_probe_without_collected_static_files_returns_503_and_names_collectstatic(
     probe: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = CompressedManifestStaticFilesStorage(location=tmp_path)
@@ -98,7 +98,7 @@ def test_ready_without_collected_static_files_returns_503_and_names_the_command(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ready_returns_ok(probe: Client) -> None:
+def test_ready_probe_returns_ok(probe: Client) -> None:
     response = probe.get("/health/ready")
     assert response.json() == {
         "status": "ok",
@@ -108,7 +108,7 @@ def test_ready_returns_ok(probe: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ready_with_an_unapplied_migration_returns_503(
+def test_ready_probe_with_an_unapplied_migration_returns_503(
     probe: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     required = readiness.required_migrations() | {("tenants", "9999_future")}
@@ -119,7 +119,7 @@ def test_ready_with_an_unapplied_migration_returns_503(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ready_with_an_unreadable_routing_table_returns_503(
+def test_ready_probe_with_an_unreadable_routing_table_returns_503(
     probe: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_version: int) -> Any:
@@ -131,7 +131,9 @@ def test_ready_with_an_unreadable_routing_table_returns_503(
     assert response.json()["parts"]["routing"] == "not readable (ValueError)"
 
 
-def test_ready_without_redis_returns_503_without_the_password(probe: Client, settings: Any) -> None:
+def test_ready_probe_without_redis_returns_503_without_the_redis_password(
+    probe: Client, settings: Any
+) -> None:
     settings.REDIS_URL = "redis://:hunter2@127.0.0.1:1/0"
     response = probe.get("/health/ready")
     assert response.status_code == 503
@@ -141,7 +143,7 @@ def test_ready_without_redis_returns_503_without_the_password(probe: Client, set
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ready_with_a_hanging_database_returns_503_at_the_time_limit(
+def test_ready_probe_with_a_hanging_database_returns_503_at_the_time_limit(
     probe: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish = threading.Event()
@@ -181,7 +183,7 @@ def test_metrics_with_a_token_are_served_to_clients_that_send_it(settings: Any) 
 
 
 @pytest.mark.django_db
-def test_metrics_of_requests_contain_no_hotel_and_no_path(hotel: Any, staff: Client) -> None:
+def test_metrics_of_requests_contain_no_hotel_name_and_no_url_path(hotel: Any, staff: Client) -> None:
     staff.get("/")
     staff.get("/no/such/page/for/guest@example.com")
     staff.generic("BREW", "/")
@@ -192,7 +194,7 @@ def test_metrics_of_requests_contain_no_hotel_and_no_path(hotel: Any, staff: Cli
     assert "example.com" not in page
 
 
-def test_ready_closes_its_database_connections(db: None) -> None:
+def test_ready_probe_closes_its_database_connections(db: None) -> None:
     with platform_context(), connection.cursor() as cursor:
         readiness.check_parts()
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
@@ -210,7 +212,7 @@ metrics.counter("tests_total", "A counter.").inc()
 
 
 def _write_metrics(directory: Path, code: str = _WRITER) -> subprocess.CompletedProcess[str]:
-    """Run another process that writes its metrics to the directory."""
+    """Write metrics to the directory in a separate process. Return the finished process."""
     return subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(directory)},
@@ -224,7 +226,7 @@ def _write_metrics(directory: Path, code: str = _WRITER) -> subprocess.Completed
 @pytest.mark.parametrize(
     "content", [bytes(range(256)) * 20, b"", b"\0" * 7, b"\x10\0\0\0\0\0\0\0\xff\xff\xff\x7f1234"]
 )
-def test_metrics_with_a_damaged_file_are_those_of_the_other_files(
+def test_metrics_page_with_one_damaged_file_shows_the_metrics_of_the_other_files(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
 ) -> None:
     assert _write_metrics(tmp_path).returncode == 0
@@ -237,7 +239,9 @@ def test_metrics_with_a_damaged_file_are_those_of_the_other_files(
         assert "tests_total 2.0" in response.text
 
 
-def test_process_starts_with_a_damaged_file_of_an_earlier_process_with_its_id(tmp_path: Path) -> None:
+def test_process_starts_despite_a_damaged_metrics_file_left_by_a_process_with_the_same_id(
+    tmp_path: Path,
+) -> None:
     damage = (
         "import os, pathlib\n"
         f"pathlib.Path({str(tmp_path)!r}, f'counter_{{os.getpid()}}.db').write_bytes(bytes(range(256)) * 20)\n"

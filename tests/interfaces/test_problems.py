@@ -16,7 +16,7 @@ from tenants.models import Hotel
 from tests.architecture.test_translations import subclasses
 from tests.interfaces.conftest import HOST
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("urls_of_test_views")]
 
 
 def problem_of(response: Any, status: int, code: str) -> dict[str, Any]:
@@ -37,14 +37,14 @@ def client(api: APIClient) -> APIClient:
     return api
 
 
-def test_invalid_values_are_listed_with_pointers(client: APIClient) -> None:
+def test_invalid_values_are_listed_with_json_pointers_to_the_fields(client: APIClient) -> None:
     body = {"number": "twelve", "nights": ["2030-01-01", "soon"]}
     problem = problem_of(client.post("/api/v1/thing/", body), 400, "invalid")
     assert {error["pointer"] for error in problem["errors"]} == {"/number", "/nights/1"}
     assert all(error["detail"] for error in problem["errors"])
 
 
-def test_domain_error_has_its_detail_and_its_extra_members(client: APIClient) -> None:
+def test_domain_error_response_contains_the_detail_and_the_extra_members(client: APIClient) -> None:
     problem = problem_of(
         client.post("/api/v1/thing/", {}, headers={"X-Outcome": "unavailable"}), 409, "test-room-unavailable"
     )
@@ -52,18 +52,18 @@ def test_domain_error_has_its_detail_and_its_extra_members(client: APIClient) ->
     assert problem["nights"] == ["2030-01-01"]
 
 
-def test_body_that_is_not_json_is_a_bad_request(client: APIClient) -> None:
+def test_body_that_is_not_json_returns_400(client: APIClient) -> None:
     response = client.post("/api/v1/thing/", "{", content_type="application/json")
     problem_of(response, 400, "bad-request")
 
 
-def test_body_of_another_media_type_is_unsupported(client: APIClient) -> None:
+def test_body_of_an_unsupported_media_type_returns_415(client: APIClient) -> None:
     response = client.post("/api/v1/thing/", "a=1", content_type="text/csv")
     problem = problem_of(response, 415, "unsupported-media-type")
     assert "`Content-Type: application/json`" in problem["detail"]
 
 
-def test_unsupported_method_lists_the_supported_ones(client: APIClient) -> None:
+def test_unsupported_method_returns_405_with_the_supported_methods_in_allow(client: APIClient) -> None:
     response = client.delete("/api/v1/thing/")
     assert "`Allow` lists the supported methods" in problem_of(response, 405, "method-not-allowed")["detail"]
     assert {"GET", "POST"} <= set(response["Allow"].split(", "))
@@ -73,10 +73,10 @@ def test_unknown_url_is_not_found(client: APIClient) -> None:
     problem_of(client.get("/api/v1/no/such/thing"), 404, "not-found")
 
 
-def test_error_page_that_is_replaced_finishes_the_request_once(client: APIClient) -> None:
-    """Finishing a request closes its database connection.
+def test_error_page_replaced_by_a_problem_document_sends_request_finished_once(client: APIClient) -> None:
+    """The signal closes the database connection.
 
-    Other middleware still needs the connection at that point.
+    A second signal would close it while middleware still needs it.
     """
     finished: list[object] = []
 
@@ -91,7 +91,7 @@ def test_error_page_that_is_replaced_finishes_the_request_once(client: APIClient
     assert len(finished) == 1
 
 
-def test_unexpected_exception_is_logged_and_not_shown(
+def test_unexpected_exception_is_logged_and_not_shown_to_the_client(
     client: APIClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = client.post("/api/v1/thing/", {}, headers={"X-Outcome": "broken"})
@@ -101,7 +101,7 @@ def test_unexpected_exception_is_logged_and_not_shown(
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_exception_outside_of_rest_framework_is_a_problem_document(
+def test_exception_outside_of_rest_framework_returns_a_problem_document(
     client: APIClient, settings: Any, debug: bool
 ) -> None:
     settings.DEBUG = debug
@@ -110,7 +110,7 @@ def test_exception_outside_of_rest_framework_is_a_problem_document(
     assert b"guest@example.com" not in response.content
 
 
-def test_statement_timeout_is_unavailable_with_retry_after(client: APIClient) -> None:
+def test_statement_timeout_returns_503_with_retry_after(client: APIClient) -> None:
     response = client.post(
         "/api/v1/thing/", {}, headers={"X-Outcome": "slow", "Idempotency-Key": "starts-a-transaction"}
     )
@@ -118,14 +118,16 @@ def test_statement_timeout_is_unavailable_with_retry_after(client: APIClient) ->
     assert int(response["Retry-After"]) > 0
 
 
-def test_error_outside_of_the_api_is_an_html_page(staff: Client) -> None:
+def test_error_outside_of_the_api_returns_an_html_page(staff: Client) -> None:
     response = staff.get("/no-such-page")
     assert response.status_code == 404
     assert response["Content-Type"].startswith("text/html")
     assert "X-Request-ID" in response
 
 
-def test_type_of_each_problem_is_a_page_with_its_title(client_with: Callable[..., APIClient]) -> None:
+def test_type_url_of_each_problem_opens_a_page_with_the_title_of_the_problem(
+    client_with: Callable[..., APIClient],
+) -> None:
     browser = Client(SERVER_NAME=HOST)
     for problem in all_problems():
         response = browser.get(problem.type)
@@ -140,12 +142,12 @@ def test_problem_codes_are_unique() -> None:
     assert all(code == code.lower() and " " not in code for code in codes)
 
 
-def test_title_and_detail_are_in_the_language_of_the_client(client: APIClient) -> None:
+def test_problem_title_and_detail_are_in_the_language_of_the_client(client: APIClient) -> None:
     response = client.get("/api/v1/no/such/thing", headers={"Accept-Language": "es"})
     assert problem_of(response, 404, "not-found")["title"] == "No encontrado"
 
 
-def test_page_of_a_problem_is_in_english(hotel: Hotel) -> None:
+def test_page_that_explains_a_problem_is_in_english_for_clients_of_any_language(hotel: Hotel) -> None:
     browser = Client(SERVER_NAME=HOST, headers={"Accept-Language": "es"})
     assert "The request is malformed" in browser.get("/problems/bad-request").text
 

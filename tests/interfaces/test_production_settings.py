@@ -1,4 +1,7 @@
-"""Tests of the production settings, in a process with the environment of a deployment."""
+"""Tests of the production settings.
+
+Commands run in separate processes with the environment variables of a deployment.
+"""
 
 import os
 import subprocess
@@ -43,7 +46,7 @@ def run_check_in(folder: Path, **environment: str) -> subprocess.CompletedProces
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the checkout with collected static files."""
+    """Return the folder of a copy of this checkout whose static files have been collected."""
     folder = tmp_path_factory.mktemp("deployed")
     checkouts.copy(folder)
     done = manage("collectstatic", "--no-input", folder=folder, environment=ENVIRONMENT)
@@ -58,13 +61,13 @@ def test_check_with_all_required_variables_reports_no_issues(deployed: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["TRUSTED_PROXY_HOPS", "PROMETHEUS_MULTIPROC_DIR"])
-def test_check_without_an_assumed_variable_names_it(deployed: Path, name: str) -> None:
+def test_check_without_a_variable_that_has_a_default_names_the_variable(deployed: Path, name: str) -> None:
     done = run_check_in(deployed, **{key: value for key, value in ENVIRONMENT.items() if key != name})
     assert f"{name} is not set" in done.stderr
     assert f"HINT: Set {name} to" in done.stderr
 
 
-def test_check_with_an_outdated_static_file_names_it(deployed: Path) -> None:
+def test_check_with_an_outdated_static_file_names_the_file(deployed: Path) -> None:
     collected = deployed / ".hotelagent" / "static" / "hotelagent" / "icon.svg"
     content = collected.read_bytes()
     collected.write_bytes(b"<svg/>")
@@ -85,7 +88,7 @@ def test_check_without_collected_static_files_reports_that_pages_fail(tmp_path: 
     assert "collectstatic" in done.stderr
 
 
-def test_check_with_another_version_of_a_package_names_it(deployed: Path) -> None:
+def test_check_with_another_version_of_a_pinned_package_names_the_package(deployed: Path) -> None:
     pinned = deployed / "requirements" / "production.txt"
     content = pinned.read_text()
     pinned.write_text(content.replace("gunicorn==", "gunicorn==1.") + "\nno-such-package==1.0 \\\n")
@@ -97,7 +100,7 @@ def test_check_with_another_version_of_a_package_names_it(deployed: Path) -> Non
     assert "pip install" in done.stderr
 
 
-def test_command_without_an_installed_package_names_it_without_a_traceback(tmp_path: Path) -> None:
+def test_command_without_a_required_package_names_the_package_without_a_traceback(tmp_path: Path) -> None:
     # Hides the installed package from the command.
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
@@ -112,7 +115,7 @@ def test_command_without_an_installed_package_names_it_without_a_traceback(tmp_p
     assert "requirements/production.txt" in done.stderr
 
 
-def test_check_without_required_variables_names_them() -> None:
+def test_check_without_required_variables_names_the_variables() -> None:
     done = run_check(SECRET_KEY=ENVIRONMENT["SECRET_KEY"])
     assert done.returncode == 1
     variables = [line.strip().partition(":")[0] for line in done.stderr.splitlines()[1:]]
@@ -141,7 +144,7 @@ def test_check_with_an_invalid_value_names_the_variable_without_a_traceback(name
 
 
 @pytest.mark.parametrize("value", ["$a&d3*0k#skh)!5o)$))zz9&%hr@-akid5zh--05ei790+wn0$r", "$HOME", r"\$x"])
-def test_value_that_begins_with_a_dollar_sign_is_taken_literally(
+def test_environment_value_that_begins_with_a_dollar_sign_is_taken_literally(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("METRICS_TOKEN", value)
@@ -154,7 +157,7 @@ def test_check_with_a_secret_key_that_begins_with_a_dollar_sign_reports_no_issue
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "EMAIL_URL"])
-def test_check_with_an_ambiguous_url_names_the_variable_and_the_cure(name: str) -> None:
+def test_check_with_an_ambiguous_url_names_the_variable_and_the_fix(name: str) -> None:
     scheme = ENVIRONMENT[name].partition(":")[0]
     done = run_check(**{**ENVIRONMENT, name: f"{scheme}://user:hun/ter2@127.0.0.1"})
     assert done.returncode == 1
@@ -173,7 +176,7 @@ def test_check_with_an_invalid_database_url_does_not_print_the_password() -> Non
 
 
 @pytest.mark.parametrize(("value", "expected"), [("", "0 False False"), ("86400", "86400 False False")])
-def test_hsts_is_set_by_the_operator_only(value: str, expected: str) -> None:
+def test_hsts_is_off_unless_the_environment_sets_its_seconds(value: str, expected: str) -> None:
     program = (
         "from django.conf import settings as s;"
         "print(s.SECURE_HSTS_SECONDS, s.SECURE_HSTS_INCLUDE_SUBDOMAINS, s.SECURE_HSTS_PRELOAD)"

@@ -1,4 +1,4 @@
-"""Tests that every client of Redis verifies the certificate of a `rediss://` server."""
+"""Tests that all Redis clients of the project verify the certificate of a `rediss://` server."""
 
 import socket
 import socketserver
@@ -78,7 +78,7 @@ class TlsRedis:
     password: str
 
     def connect(self, options: str = "") -> dict[str, str]:
-        """Connect every Redis client in a process with production settings. Return the outcome of each client."""
+        """Connect every Redis client of the project to the proxy. Return the outcome by client name."""
         url = f"rediss://:{self.password}@{ports.LOOPBACK}:{self.port}/0{options}"
         done = subprocess.run(
             [sys.executable, "-c", CLIENTS], cwd=paths.CHECKOUT, capture_output=True, text=True, check=False,
@@ -123,16 +123,16 @@ def tls_redis(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         server.shutdown()
 
 
-def test_all_clients_refuse_the_certificate_of_an_unknown_authority(tls_redis: TlsRedis) -> None:
+def test_all_redis_clients_refuse_the_certificate_of_an_unknown_authority(tls_redis: TlsRedis) -> None:
     assert tls_redis.connect() == dict.fromkeys(CLIENT_NAMES, "refused")
 
 
-def test_all_clients_accept_the_certificate_of_the_authority_in_the_url(tls_redis: TlsRedis) -> None:
+def test_all_redis_clients_accept_the_certificate_of_the_authority_in_the_url(tls_redis: TlsRedis) -> None:
     options = f"?ssl_ca_certs={tls_redis.authority}"
     assert tls_redis.connect(options) == dict.fromkeys(CLIENT_NAMES, "connected")
 
 
-def test_verification_can_be_turned_off_for_all_clients_and_a_check_warns(
+def test_redis_url_that_turns_verification_off_applies_to_all_clients_and_causes_a_warning(
     tls_redis: TlsRedis, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = "?ssl_cert_reqs=none&ssl_check_hostname=false"
@@ -145,7 +145,9 @@ def test_verification_can_be_turned_off_for_all_clients_and_a_check_warns(
 
 
 @pytest.mark.parametrize("option", ["ssl_cert_reqs=CERT_WHATEVER", "colour=red", "socket_timeout=soon"])
-def test_check_reports_an_unknown_or_invalid_option_without_the_password(settings: Any, option: str) -> None:
+def test_check_reports_an_unknown_or_invalid_redis_option_without_the_password(
+    settings: Any, option: str
+) -> None:
     settings.REDIS_URL = f"rediss://:hunter2@host/0?{option}"
     [message] = checks.check_redis()
     assert message.id == "hotelagent.E003"
@@ -155,7 +157,7 @@ def test_check_reports_an_unknown_or_invalid_option_without_the_password(setting
 @pytest.mark.parametrize(
     "url", ["unix:///run/redis.sock", "redis:///0", "redis://a,b/0", "redis://host/main"]
 )
-def test_url_that_celery_or_the_cache_would_read_differently_is_refused(
+def test_redis_url_that_celery_or_the_cache_would_interpret_differently_is_refused(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("REDIS_URL", url)

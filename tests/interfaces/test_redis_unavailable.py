@@ -26,7 +26,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def degraded_redis(
     request: pytest.FixtureRequest, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """Make the platform use a Redis server that accepts no writes. Return the reason, such as that it is full."""
+    """Make the platform use a Redis server that accepts no writes.
+
+    Return why: "full", "read-only" or "down".
+    """
     server = Valkey(tmp_path / "valkey", persistence=THROWAWAY)
     paths.private_folder(server.home)
     server.prepare()
@@ -58,7 +61,9 @@ def _close_broker_connections() -> None:
     app.amqp._producer_pool = None  # type: ignore[attr-defined]
 
 
-def test_hotel_is_added_and_provisioned_later(degraded_redis: str, operator: Client) -> None:
+def test_hotel_added_while_redis_is_unavailable_stays_in_the_status_provisioning(
+    degraded_redis: str, operator: Client
+) -> None:
     form = {"name": "Sol", "slug": "sol", "time_zone": "Europe/Madrid", "language": "es", "email": ""}
     response = operator.post("/admin/tenants/hotel/add/", form, follow=True)
     assert response.status_code == 200
@@ -70,7 +75,7 @@ def test_hotel_is_added_and_provisioned_later(degraded_redis: str, operator: Cli
         assert Hotel.objects.get(slug="sol").status == HotelStatus.PROVISIONING
 
 
-def test_feature_flag_is_saved(degraded_redis: str, operator: Client) -> None:
+def test_feature_flag_is_saved_while_redis_is_unavailable(degraded_redis: str, operator: Client) -> None:
     with platform_context():
         switch = Switch.objects.create(name="mail", active=False)
         response = operator.post(
@@ -81,7 +86,7 @@ def test_feature_flag_is_saved(degraded_redis: str, operator: Client) -> None:
         assert switch.active
 
 
-def test_cache_is_empty(degraded_redis: str) -> None:
+def test_cache_behaves_as_if_empty_while_redis_is_unavailable(degraded_redis: str) -> None:
     with platform_context():
         cache = caches["default"]
         cache.set("a", 1)
@@ -92,7 +97,9 @@ def test_cache_is_empty(degraded_redis: str) -> None:
         assert not cache.delete("a")
 
 
-def test_redis_is_not_ready(degraded_redis: str) -> None:
+def test_ready_probe_while_redis_is_unavailable_returns_503_with_the_state_of_redis(
+    degraded_redis: str,
+) -> None:
     response = Client(SERVER_NAME="10.1.2.3").get("/health/ready")
     assert response.status_code == 503
     state = response.json()["parts"]["redis"]

@@ -1,11 +1,11 @@
-"""Tests of the request id in requests and responses."""
+"""Tests of the header X-Request-ID in requests and responses."""
 
 import uuid
 
 import pytest
 from rest_framework.test import APIClient
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("urls_of_test_views")]
 
 
 def test_valid_request_id_of_the_client_is_returned(api: APIClient) -> None:

@@ -31,7 +31,10 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def missing_parts(document: dict[str, Any]) -> list[str]:
-    """Return what the descriptions of operations lack, each with a hint how to add it."""
+    """Return the parts that operations of the schema lack, such as a summary.
+
+    Each comes with a hint about how to add the part.
+    """
     missing = []
     for name, operation in operations(document):
         if not operation.get("summary"):
@@ -56,7 +59,7 @@ def _creates_something(operation: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost"])
-def test_description_of_each_operation_is_complete(hotel: Any, host: str) -> None:
+def test_schema_of_each_operation_has_all_required_parts(hotel: Any, host: str) -> None:
     document = schema_of(host)
     assert operations(document)
     assert missing_parts(document) == []
@@ -71,19 +74,19 @@ def test_schema_is_openapi_3_1_with_the_scope_of_each_operation(hotel: Any, host
         assert {"apiKey": [operation["x-required-scope"]]} in operation["security"]
 
 
-def test_schemas_of_hotel_and_platform_have_only_audit_and_dlq_in_common(hotel: Any) -> None:
+def test_hotel_schema_and_platform_schema_share_only_the_audit_and_dlq_urls(hotel: Any) -> None:
     hotels, platforms = schema_of(HOST)["paths"].keys(), schema_of("localhost")["paths"].keys()
     assert "/api/v1/hotels/" in platforms
     shared = {path for path in hotels & platforms if not path.startswith(("/api/v1/dlq", "/api/v1/audit"))}
     assert shared == set()
 
 
-def test_missing_parts_of_an_undescribed_operation_are_found() -> None:
+def test_missing_parts_of_an_operation_without_description_lists_all_parts() -> None:
     document: dict[str, Any] = {"paths": {"/x/": {"post": {"requestBody": {}, "responses": {"201": {}}}}}}
     assert len(missing_parts(document)) == 9
 
 
-@pytest.mark.usefixtures("test_views")
+@pytest.mark.usefixtures("urls_of_test_views")
 def test_idempotent_post_has_the_header_parameter_and_its_errors(hotel: Any) -> None:
     clear_url_caches()
     post = schema_of(HOST)["paths"]["/api/v1/thing/"]["post"]
@@ -104,7 +107,7 @@ def test_documentation_page_loads_nothing_from_other_hosts(hotel: Any, host: str
     assert script["Content-Type"].startswith("application/javascript")
 
 
-def test_introduction_and_tags_fit_the_host(hotel: Hotel) -> None:
+def test_schema_introduction_and_tags_describe_the_api_of_the_requested_host(hotel: Hotel) -> None:
     documents = {host: schema_of(host) for host in (HOST, "localhost")}
     for document in documents.values():
         for word in ("Authorization: Bearer", "Idempotency-Key", "/problems/", "Retry-After"):

@@ -63,7 +63,7 @@ def run(program: str, environment: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("other", [B, C])
-def test_deployment_reads_nothing_that_another_deployment_wrote(
+def test_deployment_does_not_read_cache_entries_or_messages_of_another_deployment(
     redis_url: str, other: dict[str, str]
 ) -> None:
     environment = {"REDIS_URL": redis_url}
@@ -74,7 +74,7 @@ def test_deployment_reads_nothing_that_another_deployment_wrote(
     assert json.loads(run(READ, {**environment, **A})) == written
 
 
-def test_all_keys_begin_with_the_prefix_of_the_deployment(redis_url: str) -> None:
+def test_all_redis_keys_begin_with_the_prefix_of_the_deployment(redis_url: str) -> None:
     run(WRITE, {"REDIS_URL": redis_url, **A})
     with redis.Redis.from_url(redis_url) as client:
         keys = [key.decode() for key in client.scan_iter()]
@@ -101,7 +101,7 @@ with app.connection_for_read() as connection:
 """
 
 
-def test_message_of_a_dead_worker_is_delivered_again_to_its_own_deployment(redis_url: str) -> None:
+def test_message_of_a_dead_worker_is_redelivered_only_within_its_deployment(redis_url: str) -> None:
     environment = {"REDIS_URL": redis_url}
     run(WRITE, {**environment, **A})
     run(DIE, {**environment, **A})

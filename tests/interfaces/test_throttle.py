@@ -16,7 +16,7 @@ from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.interfaces.conftest import HOST, OTHER_HOST
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("test_views")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("urls_of_test_views")]
 THING = "/api/v1/thing/"
 
 
@@ -65,7 +65,7 @@ def test_throttled_client_does_not_affect_another_client(
     assert second.get(THING).status_code == 200
 
 
-def test_client_with_wrong_keys_is_throttled_by_ip_address(hotel: Hotel) -> None:
+def test_client_with_wrong_api_keys_is_throttled_by_ip_address(hotel: Hotel) -> None:
     client = APIClient(SERVER_NAME=HOST)
     wrong_key = {"Authorization": "Bearer ha_abcdefghij_wrong"}
     assert [client.get(THING, headers=wrong_key).status_code for _ in range(3)] == [401, 401, 429]
@@ -75,9 +75,9 @@ def test_client_with_wrong_keys_is_throttled_by_ip_address(hotel: Hotel) -> None
 
 
 def test_concurrent_requests_do_not_exceed_the_rate(in_hotel: Hotel) -> None:
-    """If the counter were read and written separately, more requests would pass.
+    """The Lua script reads and increments the counter atomically.
 
-    The Lua script does both atomically.
+    Separate commands would let more requests pass.
     """
     barrier = threading.Barrier(16)
     allowed: list[bool] = []
@@ -97,7 +97,7 @@ def test_concurrent_requests_do_not_exceed_the_rate(in_hotel: Hotel) -> None:
     assert sum(allowed) == 5
 
 
-def test_redis_keys_do_not_contain_ip_addresses(hotel: Hotel, redis_url: str) -> None:
+def test_redis_keys_of_throttles_do_not_contain_ip_addresses(hotel: Hotel, redis_url: str) -> None:
     APIClient(SERVER_NAME=HOST, REMOTE_ADDR="198.51.100.23").get(THING)
     with redis.Redis.from_url(redis_url) as client:
         keys = [key.decode() for key in client.keys("*")]
@@ -114,7 +114,7 @@ def test_requests_without_redis_are_allowed(hotel: Hotel, client_with: Callable[
 
 
 @pytest.mark.usefixtures("no_redis")
-def test_redis_is_not_tried_again_right_after_a_failure(
+def test_throttle_does_not_use_redis_again_immediately_after_a_failure(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts = []
