@@ -1,1 +1,1 @@
-"""Hotels as tenants: their models, their isolation in the database, their lifecycle, and access control."""
+"""The hotels, each a tenant of the application: models, database isolation, lifecycle and access control."""

@@ -1,9 +1,8 @@
-"""The tenant (a hotel or the platform) and the actor of the running code, as context variables.
+"""The current tenant (a hotel or the platform) and the current actor, as context variables.
 
-The database backend reads the tenant at each statement. What counts is the context in which a query runs, not the one
-in which it was built. A queryset that is created in the context of hotel A and evaluated in the context of hotel B
-reads the rows of hotel B. New threads start without a tenant and with the actor SYSTEM, so they must enter a context
-themselves.
+The database backend reads the tenant each time it sends a statement. A queryset that is created in the context of hotel
+A and evaluated in the context of hotel B therefore reads the rows of hotel B. A new thread starts without a tenant and
+with the actor SYSTEM, so it must enter a context.
 """
 
 from __future__ import annotations
@@ -119,7 +118,7 @@ def _set(variable: ContextVar[Any], value: T) -> Iterator[T]:
 
 
 def hotel_context(hotel: Tenant | HasTenant) -> AbstractContextManager[Tenant]:
-    """Return a context manager in which statements run in the hotel's schema. Contexts can be nested."""
+    """Return a context manager that makes SQL statements use the hotel's schema. Contexts can be nested."""
     tenant = hotel if isinstance(hotel, Tenant) else hotel.tenant
     if tenant.is_platform:
         raise ValueError("hotel_context() needs a hotel. Use platform_context() for the platform.")
@@ -127,7 +126,7 @@ def hotel_context(hotel: Tenant | HasTenant) -> AbstractContextManager[Tenant]:
 
 
 def platform_context() -> AbstractContextManager[Tenant]:
-    """Return a context manager in which statements use the platform's tables. Contexts can be nested."""
+    """Return a context manager that makes SQL statements use the platform's tables. Contexts can be nested."""
     return _set(_tenant, PLATFORM)
 
 

@@ -12,7 +12,7 @@ from tenants.models import User
 
 
 def session_actor(request: HttpRequest) -> Actor:
-    """Return the actor of a request that is authenticated by the session. This may query the session table."""
+    """Return the actor of a request that is authenticated by its login session. May run a query for the session."""
     return _actor(request.user, request)
 
 

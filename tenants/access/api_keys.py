@@ -29,7 +29,8 @@ KEY_TYPE = "ha"
 #: `last_used_at` is updated at most once per key and minute, to limit writes.
 LAST_USED_RESOLUTION = datetime.timedelta(minutes=1)
 
-_PREFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # without l, o, 0 and 1, which look alike
+#: The letters l and o and the digits 0 and 1 are missing, because people confuse them when they read a key.
+_PREFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _PREFIX_LENGTH = 10
 _MAX_LENGTH = 200
 
@@ -43,7 +44,7 @@ def available_scopes() -> dict[str, str]:
 def create(
     *, name: str, scopes: Iterable[str], expires_at: datetime.datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """Create a key of the current tenant and return it with its full text. The text is not stored.
+    """Create an API key of the current tenant. Return the key and its full text, which is not stored.
 
     `expires_at` is an aware datetime; None means that the key is valid until it is revoked.
     Raises InvalidScope and InvalidExpiry.
@@ -57,7 +58,7 @@ def create(
     if not requested:
         raise InvalidScope(_("Select at least one scope."), known=sorted(available))
     if expires_at is not None and expires_at <= timezone.now():
-        raise InvalidExpiry(_("{time} is in the past.").format(time=expires_at.isoformat()))
+        raise InvalidExpiry(_("The expiry {time} is in the past.").format(time=expires_at.isoformat()))
     prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _character in range(_PREFIX_LENGTH))
     secret = secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -70,7 +71,7 @@ def create(
 
 
 def verify(text: str) -> ApiKey | None:
-    """Return the active key of the current tenant with this text, or None. Runs one query that uses an index."""
+    """Return the current tenant's active API key whose full text is `text`, or None. Runs one indexed query."""
     key_type, _first, rest = text.partition("_")
     prefix, _second, secret = rest.partition("_")
     if key_type != KEY_TYPE or not prefix or not secret or len(text) > _MAX_LENGTH:
@@ -78,7 +79,7 @@ def verify(text: str) -> ApiKey | None:
     if not text.isascii() or "\0" in text:
         return None
     key = ApiKey.objects.filter(prefix=prefix).first()
-    # Compare a digest even if no key has the prefix, so that the response time does not reveal which prefixes exist.
+    # Compare digests even if no key has the prefix. Otherwise the response time would reveal which prefixes exist.
     matches = hmac.compare_digest(bytes(key.digest) if key else bytes(32), _digest(secret))
     if key is None or not matches or not key.is_active(now=timezone.now()):
         return None
@@ -92,7 +93,7 @@ def record_use(key: ApiKey) -> None:
     """
     if key.last_used_at is not None and timezone.now() - key.last_used_at < LAST_USED_RESOLUTION:
         return
-    # The UPDATE checks the time again, so only one of several concurrent requests writes.
+    # The UPDATE checks `last_used_at` again, so only one of several concurrent requests writes.
     not_recorded = Q(last_used_at=None) | Q(last_used_at__lt=Now() - LAST_USED_RESOLUTION)
     try:
         ApiKey.objects.filter(not_recorded, pk=key.pk).update(last_used_at=Now())

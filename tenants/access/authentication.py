@@ -17,7 +17,7 @@ REALM = "hotelagent"
 
 @dataclass(frozen=True, slots=True)
 class ApiClient:
-    """The value of `request.user` for a request with an API key."""
+    """The API client that sent a request. If a request has an API key, `request.user` is of this class."""
 
     key: ApiKey
 

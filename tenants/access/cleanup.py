@@ -9,7 +9,7 @@ from django.db import connection
 
 from tenants.access import idempotency
 
-#: Sessions that one statement deletes. Each statement is a transaction of its own.
+#: Maximum number of sessions that one DELETE statement deletes. Each statement is a separate transaction.
 _BATCH = 5_000
 
 

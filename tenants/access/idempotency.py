@@ -1,7 +1,7 @@
 """Stored responses to POST requests with an `Idempotency-Key`.
 
-A response is found by client, URL and key. It is encrypted with a key that is derived from the client's
-Idempotency-Key. The Idempotency-Key is not stored, so only the client can read tokens in the response.
+A stored response is found by client, URL and Idempotency-Key. It is encrypted with a key that is derived from the
+Idempotency-Key, which is not stored. Therefore only the client can read the secrets in a stored response.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ from tenants.models import IdempotencyKey
 
 #: Stored responses are kept for one day. Client libraries repeat requests within seconds, queues within hours.
 RETENTION_HOURS = 24
-#: On average, one in this many requests also deletes expired responses, so no periodic task is needed.
+#: On average, one of this many requests deletes expired responses. A daily task deletes the remaining ones.
 DELETE_EVERY = 64
 DELETE_LIMIT = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request with an Idempotency-Key. `id` identifies its stored response, `body_digest` its body."""
+    """A request with an Idempotency-Key. `id` is a digest of the client, URL and key, `body_digest` of the body."""
 
     id: uuid.UUID
     body_digest: bytes
@@ -40,7 +40,7 @@ class IdempotentRequest:
     @classmethod
     def build(cls, *, key: str, client: str, url: str, body: Any) -> "IdempotentRequest":
         identity = _hash("id", client, url, key)
-        # Keys are sorted, because two bodies that differ only in the order of their members are the same request.
+        # Sort the members of the JSON body, so that bodies with the same members in another order are equal.
         canonical_body = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
         hkdf = HKDF(
             algorithm=SHA256(),
@@ -64,11 +64,11 @@ class StoredResponse:
 
 
 class IdempotencyKeyReused(Exception):
-    """The key was used before for a request with another body."""
+    """The Idempotency-Key was used before for a request with another body."""
 
 
 def try_lock(request: IdempotentRequest) -> bool:
-    """Lock the request until the end of the caller's transaction. Return False if another transaction holds it."""
+    """Lock the request's id until the end of the transaction. Return False if another transaction holds the lock."""
     number = int.from_bytes(request.id.bytes[:8], signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
@@ -76,7 +76,7 @@ def try_lock(request: IdempotentRequest) -> bool:
 
 
 def find(request: IdempotentRequest) -> StoredResponse | None:
-    """Return the stored response to the same request, or None. Raises IdempotencyKeyReused."""
+    """Return the stored response to the request, or None. Raises IdempotencyKeyReused if the body differs."""
     row = IdempotencyKey.objects.filter(id=request.id).first()
     if row is None:
         return None
@@ -88,7 +88,7 @@ def find(request: IdempotentRequest) -> StoredResponse | None:
 
 def store(request: IdempotentRequest, response: StoredResponse) -> None:
     """Store the response in the caller's transaction, which must also contain the changes that the request made."""
-    # asdict() would deep-copy the data, which fails for REST framework's ReturnDict.
+    # dataclasses.asdict() would deep-copy the response data, which fails for REST framework's ReturnDict.
     values = {field.name: getattr(response, field.name) for field in fields(response)}
     IdempotencyKey.objects.create(
         id=request.id,
@@ -105,7 +105,7 @@ def store(request: IdempotentRequest, response: StoredResponse) -> None:
 
 
 def delete_expired() -> int:
-    """Delete at most DELETE_LIMIT responses older than RETENTION_HOURS and return their number."""
+    """Delete at most DELETE_LIMIT stored responses older than RETENTION_HOURS. Return the number of deleted rows."""
     with connection.cursor() as cursor:
         # SKIP LOCKED lets concurrent deletions delete different rows instead of waiting for each other.
         cursor.execute(
@@ -124,7 +124,6 @@ def _hash(*parts: str) -> bytes:
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode()
-        digest.update(
-            len(encoded).to_bytes(8) + encoded
-        )  # the length distinguishes ("ab", "c") from ("a", "bc")
+        # Hash the length of each part too. Otherwise ("ab", "c") and ("a", "bc") would have the same digest.
+        digest.update(len(encoded).to_bytes(8) + encoded)
     return digest.digest()

@@ -1,4 +1,4 @@
-"""The admin of `tenants`: staff and API keys on both sites, everything else on the platform's site only."""
+"""The Django admin of `tenants`. Hotel sites show staff and API keys. The platform's site shows all models."""
 
 from tenants.admin import api_keys, contacts, flags, hotels, schedules, staff
 

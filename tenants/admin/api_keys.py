@@ -31,13 +31,13 @@ LIFETIMES = [("30", _("30 days")), ("90", _("90 days")), ("365", _("1 year")), (
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The form for a new key. Prefix and secret are random."""
+    """The form for a new API key. It has no fields for the prefix and the secret, which are random."""
 
     name = forms.CharField(
         label=_("Name"),
         max_length=100,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("The client that uses the key. The audit trail shows this name."),
+        help_text=_("The name of the client that uses the key. The audit trail shows this name."),
     )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
@@ -54,7 +54,8 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "scopes" in self.fields:  # the page of an existing key has no form fields
+        # An existing key is shown without form fields, because it cannot be changed.
+        if "scopes" in self.fields:
             self.fields["scopes"].choices = [  # type: ignore[attr-defined]
                 (scope, f"{scope} - {label}") for scope, label in api_keys.available_scopes().items()
             ]
@@ -90,7 +91,7 @@ class ApiKeyAdmin(HotelModelAdmin):
 
     @display(description=_("status"))
     def status_text(self, key: ApiKey) -> str:
-        """Return the status without a badge, for the page of a single key."""
+        """Return the key's status as plain text. The list of keys shows it as a coloured badge instead."""
         _code, text = self.status_badge(key)
         return str(text)
 
@@ -121,12 +122,13 @@ class ApiKeyAdmin(HotelModelAdmin):
             name=form.cleaned_data["name"], scopes=form.cleaned_data["scopes"], expires_at=form.expires_at()
         )
         obj.pk, obj.prefix = key.pk, key.prefix
-        request.key_text = form.key_text  # type: ignore[attr-defined]  # response_add() shows it
+        # response_add() shows the full text of the key.
+        request.key_text = form.key_text  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
-        """Return the page that shows the key's text once.
+        """Return the page that shows the full text of a new key once.
 
-        It is returned without a redirect, so the text is not stored.
+        There is no redirect to the page, because the text would have to be stored until the next request.
         """
         context = {
             **self.admin_site.each_context(request),
@@ -140,7 +142,8 @@ class ApiKeyAdmin(HotelModelAdmin):
         return response
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
-        return LogEntry()  # the receiver of the signal api_key_created records the event instead
+        # The receiver of the signal api_key_created already records the event in the audit trail.
+        return LogEntry()
 
     @admin.action(description=_("Revoke the selected keys"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

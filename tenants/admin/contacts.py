@@ -1,4 +1,4 @@
-"""The platform admin of guest contacts. They are added and removed, but not changed."""
+"""The platform admin of guest contacts. Staff can add and remove contacts, but not change them."""
 
 import contextlib
 from typing import Any
@@ -25,7 +25,7 @@ class ContactForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def clean(self) -> dict[str, Any]:
-        """Report a contact that the service would reject as a form error, so that the user can correct the form."""
+        """Add a form error if the service would reject the contact, so that the user can correct the form."""
         cleaned: dict[str, Any] = super().clean() or {}
         if not {"hotel", "kind", "value"} <= cleaned.keys():
             return cleaned

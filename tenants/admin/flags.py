@@ -15,7 +15,8 @@ class _WaffleAdmin(PlatformModelAdmin):
     readonly_fields = ("created", "modified")
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        for row in queryset:  # a bulk delete would not clear waffle's cache
+        # Delete the flags one by one, because a bulk delete would not clear waffle's cache.
+        for row in queryset:
             row.delete()
 
 

@@ -19,12 +19,11 @@ from hotelagent.admin.sites import platform_site
 
 
 def check_crontab(crontab: CrontabSchedule) -> None:
-    """Raise ValidationError if Celery does not accept the schedule. Beat would leave its tasks out."""
+    """Raise ValidationError if Celery rejects the crontab. Celery beat would never run the tasks that use it."""
     try:
         crontab.schedule  # noqa: B018 - the property builds Celery's schedule
-    except (
-        ValueError
-    ) as error:  # a day that never occurs, such as 31 February, or a number that is out of range
+    # Celery raises ValueError for a day that never occurs, such as 31 February, and for numbers out of range.
+    except ValueError as error:
         raise ValidationError(
             gettext(
                 "This schedule would never run. Choose a day that occurs in one of the months, and use 0 (Sunday) to 6 "

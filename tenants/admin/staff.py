@@ -21,7 +21,8 @@ from tenants.services.staff import available_roles
 
 
 class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
-    usable_password = None  # removes the option to create an account without a password
+    # None removes the field with which Django lets staff create an account without a password.
+    usable_password = None
 
     class Meta:
         model = User
@@ -79,7 +80,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
 
     @display(description=_("password"))
     def password_link(self, user: User) -> SafeString:
-        """Return a link to the page that sets a new password, in place of the password hash."""
+        """Return a link to the page for a new password. The form shows the link instead of the password hash."""
         url = reverse(f"{self.admin_site.name}:auth_user_password_change", args=[user.pk])
         return format_html('<a class="underline" href="{}">{}</a>', url, _("Set a new password"))
 
@@ -92,7 +93,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
         return user.is_active
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Return the fieldsets, without the password link for users who cannot change the account."""
+        """Return the fieldsets of the form. Users who cannot change the account do not see the password link."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or self.has_change_permission(request, obj):
             return fieldsets

@@ -1,4 +1,4 @@
-"""System checks of the runtime and the direct connection.
+"""System checks of the two database connections: the runtime connection and the direct connection.
 
 Checks with the tag `database` connect to the database. `manage.py check` runs them only with `--database default`.
 """
@@ -33,7 +33,7 @@ def _databases() -> list[tuple[str, dict[str, Any]]]:
 
 @register(Tags.compatibility)
 def check_connection_settings(**_options: Any) -> list[CheckMessage]:
-    """Check the engine and the options of both connections."""
+    """Check the database engine and the options of the runtime connection and the direct connection."""
     messages: list[CheckMessage] = []
     for variable, database in _databases():
         if database.get("ENGINE") != ENGINE:
@@ -121,7 +121,10 @@ def check_direct_connection(*, databases: Sequence[str] | None = None, **_option
 
 
 def _is_pooled() -> bool:
-    """Open two sessions, up to three times, and return whether they share a server connection."""
+    """Return whether the direct connection goes through a pooler, where two sessions share a server connection.
+
+    The two sessions are compared up to three times.
+    """
     with direct_connection() as first:
         second = type(first)(first.settings_dict, first.alias)
         try:
@@ -135,8 +138,7 @@ def _share_server_connection(first: Any, second: Any, marker: str) -> bool:
         first_cursor.execute(f"SET hotelagent.probe TO '{marker}'")
         first_cursor.execute("SELECT pg_backend_pid()")
         (pid,) = first_cursor.fetchone()
-        # No transaction is opened: with one server connection in the pooler, the two sessions would wait for each
-        # other.
+        # Do not open a transaction. If the pooler has one server connection, the sessions would wait for each other.
         query = "SELECT pg_backend_pid(), current_setting('hotelagent.probe', true)"
         second_cursor.execute(query)
         if second_cursor.fetchone() in {(pid, marker), (pid, None), (pid, "")}:
@@ -180,7 +182,7 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
                 id="tenants.E027",
             )
         )
-    # A session gets the settings of its login when it starts. The pooler may have started it before `migrate` set them.
+    # A session reads the settings of its login when it starts, and the pooler may have started it before `migrate`.
     outdated = [setting.name for setting in missing if setting.name in stored]
     messages += [
         Warning(
@@ -207,7 +209,7 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
 
 @dataclass(frozen=True, slots=True)
 class _MissingSetting:
-    """A setting that the session of the runtime login lacks, and the check that reports it."""
+    """A PostgreSQL setting that the runtime login's session lacks, with the id of the check that reports it."""
 
     name: str
     value: str

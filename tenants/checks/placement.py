@@ -1,7 +1,4 @@
-"""System checks of the placement of models.
-
-Each model must have one, and no hotel table may reference a shared table.
-"""
+"""System checks of the schemas in which models have their tables. No hotel table may reference a shared table."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +12,7 @@ from tenants.database.placement import placement_of
 
 @register(Tags.models)
 def check_placement(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:  # noqa: ARG001
-    """Check that the placement of every model is set."""
+    """Check that every model has a placement, which says in which schemas its table is created."""
     messages: list[CheckMessage] = []
     for model in apps.get_models(include_auto_created=True):
         try:
@@ -52,5 +49,6 @@ def check_hotel_foreign_keys(
                         )
                     )
         except ImproperlyConfigured:
-            continue  # check_placement reports the model as tenants.E001
+            # check_placement() already reports this model, with the id tenants.E001.
+            continue
     return messages

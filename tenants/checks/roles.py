@@ -30,7 +30,7 @@ def check_roles_setting(
     app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
     **_options: Any,
 ) -> list[CheckMessage]:
-    """Warn if DATABASE_ROLES is off."""
+    """Warn if the setting DATABASE_ROLES is off, because PostgreSQL roles do not separate the hotels then."""
     if settings.DATABASE_ROLES:
         return []
     messages: list[CheckMessage] = [

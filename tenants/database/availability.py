@@ -9,11 +9,10 @@ from django.db import InterfaceError, InternalError, OperationalError
 
 #: SQLSTATEs that mean that the database is unavailable although psycopg raises InternalError for them.
 _UNAVAILABLE_SQLSTATES = {
-    "25006",  # read_only_sql_transaction: during a failover, the pooler may connect to a standby
-    "25P03",  # idle_in_transaction_session_timeout: the server has closed the connection
-    "25P04",  # transaction_timeout: the server has closed the connection
-    # psycopg raises an error without an SQLSTATE if the results do not match the statement. If a pooler loses its
-    # server during a transaction, it sends two errors, and psycopg reports "received 2 results" for COMMIT.
+    "25006",  # read_only_sql_transaction: during a failover, the pooler may connect to a read-only standby
+    "25P03",  # idle_in_transaction_session_timeout: the server closed the connection of an idle transaction
+    "25P04",  # transaction_timeout: the server closed the connection because the transaction took too long
+    # None: if a pooler loses the server, COMMIT fails with "received 2 results" and without an SQLSTATE.
     None,
 }
 

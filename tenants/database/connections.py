@@ -1,8 +1,8 @@
 """The runtime connection and the direct connection to one database, both under the alias `default`.
 
-Runtime statements use `settings.DATABASES["default"]`, which may be a pooler in transaction mode. Work that needs a
-session (DDL, session advisory locks, CREATE INDEX CONCURRENTLY, dumps) uses `settings.DATABASE_DIRECT`, which logs in
-as the owner of all objects. Both have the alias `default`, so migrations and models work on either connection.
+Requests and tasks use `settings.DATABASES["default"]`, which may be a pooler in transaction mode. Work that needs a
+session (DDL, session advisory locks, dumps) uses `settings.DATABASE_DIRECT`, which logs in as the owner. Migrations and
+models work on either connection.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hotelagent.core.service_urls import InvalidServiceURL, ServiceURL
 if TYPE_CHECKING:
     from tenants.database.backend.base import DatabaseWrapper
 
-#: Values of sslmode that let libpq connect without TLS. For a remote host an absent value means `require`.
+#: Values of `sslmode` that let libpq connect without TLS. If a URL has no `sslmode`, remote hosts get `require`.
 PLAINTEXT_SSL_MODES = {"disable", "allow", "prefer"}
 #: The parameters that libpq accepts in a URL. `ssl=true` is the JDBC form of `sslmode=require`.
 _PARAMETERS = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"}
@@ -78,8 +78,7 @@ def database_settings(url: str, *, direct: bool) -> dict[str, Any]:
         "ENGINE": "tenants.database.backend",
         **address,
         "OPTIONS": options,
-        # Maximum age of a connection, in seconds. Requests reuse the runtime connection. Direct connections are closed
-        # after use.
+        # The maximum age of a connection, in seconds. Direct connections are closed after each use.
         "CONN_MAX_AGE": 0 if direct else 600,
         "CONN_HEALTH_CHECKS": not direct,
         "DISABLE_SERVER_SIDE_CURSORS": True,
@@ -99,7 +98,7 @@ def _parse(url: str, *, variable: str) -> ServiceURL:
 
 
 def _connection_parameters(url: str, *, variable: str) -> dict[str, Any]:
-    """Return libpq's parameters. `_parse` refuses URLs that libpq would interpret in an unexpected way."""
+    """Return the libpq parameters of a URL. Raises ImproperlyConfigured for unknown parameters and invalid URLs."""
     parsed = _parse(url, variable=variable)
     if unknown := sorted(parsed.options.keys() - _PARAMETERS):
         raise ImproperlyConfigured(
@@ -109,7 +108,7 @@ def _connection_parameters(url: str, *, variable: str) -> dict[str, Any]:
     try:
         return dict(conninfo_to_dict(str(parsed)))
     except ProgrammingError:
-        # psycopg's own message contains the URL and with it the password.
+        # The error message of psycopg contains the URL, which includes the password.
         raise ImproperlyConfigured(f"{variable} is not a valid URL. Use {_EXAMPLE}.") from None
 
 
@@ -127,11 +126,12 @@ def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return False  # host names, including those that start like an IP address: 127.example.com
+        # Every other host name counts as remote, even one that starts like an IP address, such as 127.example.com.
+        return False
 
 
 def allows_plaintext(database: dict[str, Any]) -> bool:
-    """Return whether a connection with these settings may reach a remote host without TLS."""
+    """Return whether these settings allow an unencrypted connection to a remote host."""
     options = database.get("OPTIONS", {})
     host = options.get("hostaddr") or database.get("HOST", "")
     return not is_local(host) and options.get("sslmode") in PLAINTEXT_SSL_MODES

@@ -1,10 +1,11 @@
 """The migration operation that installs database functions from SQL files.
 
-For example, the functions of the app `locks` are written in `locks/sql/<function>.sql`. A function is installed once,
-in the shared schema `public`, for all hotels. It runs with the privileges and the search path of its caller, so it uses
-the tables of the caller's hotel. `manage.py make_sql_migration locks` writes a migration that installs the changed
-files. The migration installs its own copies (`locks/migrations/functions/<migration>/<function>.sql`), so it stays the
-same when the files change later.
+The functions of the app `locks`, for example, are in `locks/sql/<function>.sql`. Each function is installed once, in
+the shared schema `public`, for all hotels. It runs with the privileges and the search path of its caller, so it uses
+the tables of the caller's hotel.
+
+`manage.py make_sql_migration locks` writes a migration that installs the changed files. The migration installs its own
+copies (`locks/migrations/functions/<migration>/<function>.sql`), so it stays the same when the files change later.
 """
 
 # ruff: noqa: ARG002 - Django passes more to an operation than this one uses
@@ -22,11 +23,11 @@ from tenants.database.placement import Placement
 
 
 class InstallFunctions(Operation):
-    """Install functions from their copies in the folder `functions/<migration>` of the app's migrations.
+    """A migration operation that installs functions from the folder `functions/<migration>` in the app's migrations.
 
-    `replaces` names the functions that were installed before, each with the migration that installed it last. Reversing
-    the operation installs the copy of that migration. Reversing the first installation of a function leaves the
-    function in the database: hotels are migrated one after the other, and their triggers may still call it.
+    `replaces` maps each function that was installed before to the migration that installed it last. Reversing the
+    operation installs that earlier version. The first version of a function is never removed, because hotels are
+    migrated one after the other, and their triggers may still call the function.
     """
 
     reduces_to_sql = True
@@ -40,14 +41,14 @@ class InstallFunctions(Operation):
         self.replaces = replaces or {}
 
     def state_forwards(self, app_label: str, state: Any) -> None:
-        """Leave Django's models as they are."""
+        """Do nothing, because database functions are not part of Django's model state."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         """Create the functions, or replace them, in the schema `public`."""
         self._install(app_label, schema_editor, dict.fromkeys(self.functions, self.migration))
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        """Install the copies that this operation replaced."""
+        """Install the earlier versions of the functions, which this operation had replaced."""
         self._install(app_label, schema_editor, self.replaces)
 
     def describe(self) -> str:
@@ -62,7 +63,7 @@ class InstallFunctions(Operation):
 
 
 def sources(app_label: str) -> dict[str, str]:
-    """Return the text of each function file of the app, by the name of the function."""
+    """Return the SQL text of each database function of the app, as a dict from the function's name to its text."""
     folder = Path(apps.get_app_config(app_label).path, "sql")
     return {file.stem: file.read_text() for file in sorted(folder.glob("*.sql"))}
 
@@ -79,7 +80,7 @@ def installing_migrations(app_label: str, loader: MigrationLoader) -> dict[str, 
 
 
 def changed_functions(app_label: str, loader: MigrationLoader) -> list[str]:
-    """Return the functions whose file is new, or differs from the copy that was installed last."""
+    """Return the names of the functions whose SQL file is new or differs from the last installed copy."""
     installed = installing_migrations(app_label, loader)
     return [
         function
@@ -90,5 +91,5 @@ def changed_functions(app_label: str, loader: MigrationLoader) -> list[str]:
 
 
 def copy_path(app_label: str, migration: str, function: str) -> Path:
-    """Return the path of the copy of a function's file that belongs to a migration."""
+    """Return the path of the copy of a function's SQL file that the migration installs."""
     return Path(apps.get_app_config(app_label).path, "migrations", "functions", migration, f"{function}.sql")

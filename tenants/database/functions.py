@@ -1,4 +1,4 @@
-"""Calls of our database functions, which take one jsonb argument and return one jsonb value."""
+"""A helper for calling our PostgreSQL functions, which take one jsonb argument and return one jsonb value."""
 
 import json
 from collections.abc import Mapping
@@ -10,14 +10,12 @@ from django.db import DEFAULT_DB_ALIAS, connections
 def call_function(function: LiteralString, argument: Mapping[str, Any]) -> Any:
     """Run `SELECT function('{...}')` for the current tenant and return the decoded result.
 
-    For hot paths: the call skips the cursor, whose overhead is as large as the time that such a function takes.
-    Otherwise it behaves like a cursor: it runs in the open transaction or commits automatically, and it raises the same
-    errors. If statements are being recorded (DEBUG, `execute_wrapper()`), it uses a cursor.
+    The call skips Django's cursor, which takes as much time as the function itself. Transactions and errors are the
+    same as with a cursor. If statements are being recorded (DEBUG, `execute_wrapper()`), a cursor is used.
     """
     text = json.dumps(argument)
-    connection = connections[
-        DEFAULT_DB_ALIAS
-    ]  # django.db.connection would look it up for each attribute below
+    # The proxy django.db.connection would look up the connection for each attribute, so look it up once here.
+    connection = connections[DEFAULT_DB_ALIAS]
     if connection.execute_wrappers or connection.queries_logged:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {function}(%s)", [text])

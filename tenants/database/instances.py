@@ -29,9 +29,9 @@ from tenants.database.placement import Placement, placement_of
 
 
 class TenantAlias(str):
-    """A database alias that also carries a tenant: the one that was current when the router returned it.
+    """A database alias that also stores the tenant that was current when the router returned the alias.
 
-    It is equal to the plain alias.
+    It is equal to the plain alias string.
     """
 
     __slots__ = ("hotel_id", "schema")
@@ -53,7 +53,7 @@ _last_alias: tuple[Tenant, TenantAlias] = (PLATFORM, TenantAlias(DEFAULT_DB_ALIA
 
 
 def alias_for(model: type[Model]) -> str | None:
-    """Return the alias that marks instances of the model with the current tenant, or None if they are not marked."""
+    """Return the database alias that marks model instances with the current tenant, or None if none is needed."""
     tenant = tenant_or_none()
     if tenant is None:
         return None
@@ -88,24 +88,24 @@ def is_shared(model: type[Model]) -> bool:
 
 
 def install_checks() -> None:
-    """Mark new instances with their tenant, and add checks where Django does not call the router.
+    """Mark new model instances with their tenant, and add checks to Django functions that do not call the router.
 
-    `ready()` calls this once.
+    `AppConfig.ready()` calls this once.
     """
     for model in apps.get_models(include_auto_created=True):
         if not is_shared(model):
             post_init.connect(_stamp_new_instance, sender=model, dispatch_uid="tenants.instances")
-    # save(using=...), bulk_create() and bulk_update() call this for each instance.
+    # Django calls this method for each instance in save(using=...), bulk_create() and bulk_update().
     _check_arguments(Model, "_prepare_related_fields_for_save", lambda instance: [instance])
-    # filter() and similar methods call this for each instance among their arguments.
+    # Django calls this method for each model instance that is an argument of filter() and similar methods.
     _check_arguments(Query, "check_query_object_type", lambda _query, value: [value])
-    # The router sees only the first of the instances whose relations are prefetched.
+    # For prefetched relations, Django calls the router with the first instance only.
     _check_arguments(query, "prefetch_one_level", lambda instances: instances)
 
 
 def _stamp_new_instance(instance: Model, **_: Any) -> None:
-    # Django also calls this for each loaded instance, so it must be fast. Model.from_db() then sets the alias of the
-    # query, which may have been sent in another context.
+    # Django also calls this function for each instance that a query loads, so the function must be fast.
+    # For a loaded instance, Model.from_db() replaces the alias afterwards with the alias of the query.
     state = instance._state  # noqa: SLF001 - Model._state is documented
     if state.db is None and (tenant := tenant_or_none()) is not None:
         state.db = _alias_of(tenant)

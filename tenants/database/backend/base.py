@@ -37,25 +37,25 @@ UTC_NAMES = {"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "
 
 
 class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
-    """Django's connection object for this backend."""
+    """Django's database connection object. All tenants share the one connection of a thread."""
 
     SchemaEditorClass = HotelSchemaEditor
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
-        # Skips the constructor of django-tenants, which would set the tenant to `public`. str() removes the tenant that
-        # the alias may carry (tenants/database/instances.py): all tenants share the connection.
+        # Skip the constructor of django-tenants, which would set the tenant to `public`.
+        # The alias may be a TenantAlias. str() removes its tenant, because all tenants share the connection.
         super(tenants_base.DatabaseWrapper, self).__init__(settings_dict, str(alias))
         self.tenant: Any = None
         self._schema_name: str | None = None
         self.introspection = HotelIntrospection(self)
-        # Django uses NO_DB_ALIAS to create databases. It connects to the database `postgres`, which has no hotels.
+        # Django creates databases through NO_DB_ALIAS, which connects to `postgres`, a database without hotels.
         self.direct = bool(settings_dict.get("DIRECT")) or alias == NO_DB_ALIAS
 
     # Connecting
 
     @async_unsafe
     def connect(self) -> None:
-        """Connect in the platform's context, in which django.contrib.postgres can query its types after connecting."""
+        """Connect in the platform's context, because django.contrib.postgres queries types after each connect."""
         with platform_context():
             super().connect()
 
@@ -89,7 +89,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     def _configure_connection(self, connection: HotelConnection) -> bool:
         """Configure the time zone without a SET statement, which would change the session.
 
-        If the server's time zone differs from Django's, each statement sets it.
+        If the server's time zone differs from Django's, each statement sets the time zone with SET LOCAL.
         """
         expected = self.timezone_name
         actual = connection.info.parameter_status("TimeZone")
@@ -133,7 +133,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
     # Methods of django-tenants' API. Our own code uses hotel_context() and platform_context() instead.
 
     def set_tenant(self, tenant: Any, include_public: bool = True) -> None:
-        """Set the schema of statements that run without a context.
+        """Set the schema for statements that run outside hotel_context() and platform_context().
 
         No role is set, so on the runtime connection the database denies access to the tables of hotels.
         """
@@ -163,9 +163,9 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 
 
 def _loader_for(zone: Any) -> type[BaseTzLoader]:
-    """Return a loader that converts timestamps to `zone`.
+    """Return a psycopg loader class that converts timestamps to `zone`.
 
-    psycopg assumes the time zone that the connection reports, but SET LOCAL sets another time zone.
+    psycopg's own loader would use the connection's time zone, but each statement sets another one with SET LOCAL.
     """
 
     class Loader(BaseTzLoader):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Conversion of PostgreSQL's errors: positions refer to the caller's statement, without the prefix that precedes it."""
+"""Conversion of PostgreSQL's errors, so that error positions do not count the SET statements before a statement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg.pq import DiagnosticField
 from tenants.database.backend.prefix import LINE_END, Prefix
 
 _LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
-#: SQLSTATEs of SET LOCAL ROLE and SET LOCAL search_path if the role, its membership or the schema does not exist.
+#: SQLSTATEs of the errors of SET LOCAL if the hotel's role, the membership in the role, or the schema does not exist.
 _PREFIX_SQLSTATES = {"22023", "3F000", "42501", "42704"}
 _HINTS = {
     "25001": (
@@ -22,9 +22,9 @@ _HINTS = {
 
 
 def statement_error(result: object, *, prefix: Prefix, in_prefix: bool, encoding: str) -> errors.Error:
-    """Return the error of `result` with its position and line numbers counted from the start of the statement.
+    """Return the database error in `result`, with the position and line number in the caller's statement.
 
-    `in_prefix` is true if the message failed before the statement itself ran.
+    `in_prefix` is true if the message failed before the caller's statement ran.
     """
     error = errors.error_from_result(result, encoding=encoding)  # type: ignore[arg-type]
     if not prefix.result_count:

@@ -1,4 +1,4 @@
-"""Introspection of the current tenant's own schema. It omits `public`, which comes second on the search path.
+"""Introspection of the current tenant's schema only. The schema `public`, also on the search path, is omitted.
 
 `migrate` lists tables through this class. If a hotel has no django_migrations table, `migrate` must not find the one in
 `public`.

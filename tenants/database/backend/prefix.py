@@ -1,6 +1,6 @@
-"""The SET statements that precede every statement of a tenant, as one cached byte string.
+"""The prefix: the SET statements that the backend sends before every statement of a tenant.
 
-`SET LOCAL` is reset at the end of the open transaction, or of the implicit transaction of the message. The server
+The effect of `SET LOCAL` ends with the open transaction, or with the implicit transaction of the message. The server
 connection therefore keeps no settings of a tenant.
 https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-MULTI-STATEMENT
 """
@@ -13,14 +13,14 @@ from typing import Literal, NamedTuple
 from django_tenants.postgresql_backend.base import is_valid_schema_name
 from django_tenants.utils import quote_schema_name
 
-#: The prefix ends with a newline, so that the "LINE n" in PostgreSQL's errors shows only the statement (errors.py).
+#: The SET statements end with a newline, so that "LINE n" in PostgreSQL's errors shows only the caller's statement.
 LINE_END = b"\n"
-#: The value of `role` that resets the session to the login's own role.
+#: Value of the argument `role` that makes statements run as the role that logged in (SET ROLE NONE).
 LOGIN_ROLE = ""
 
 
 class Prefix(NamedTuple):
-    """The SQL that precedes a statement, and the number of results that come before the statement's own."""
+    """The SQL that is sent before a statement, and the number of results that PostgreSQL returns for this SQL."""
 
     sql: bytes
     result_count: int
@@ -37,7 +37,7 @@ def build_prefix(
     time_zone: str | None,
     level: Literal["LOCAL", "SESSION"] = "LOCAL",
 ) -> Prefix:
-    """Return the prefix that sets the search path, the role and the time zone. None leaves a setting unchanged.
+    """Return the SET statements for the search path, role and time zone. None leaves a setting unchanged.
 
     `level="SESSION"` is only for the direct connection and statements that cannot run in a transaction block.
     Raises ValueError if a schema name is not valid.

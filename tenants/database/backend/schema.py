@@ -19,7 +19,7 @@ _recorded: ContextVar[list[str] | None] = ContextVar("recorded_schema_statements
 
 @contextmanager
 def record_schema_statements() -> Iterator[list[str]]:
-    """Collect the statements that schema editors execute in this context, with their parameters bound."""
+    """Yield a list that collects the SQL statements that schema editors execute inside this context manager."""
     statements: list[str] = []
     token = _recorded.set(statements)
     try:
@@ -31,9 +31,9 @@ def record_schema_statements() -> Iterator[list[str]]:
 class HotelSchemaEditor(DatabaseSchemaEditor):
     """Django's schema editor for migrations that are replayed in other hotels and repeated after a failure.
 
-    CREATE INDEX CONCURRENTLY runs outside a transaction. If `migrate` is killed while the statement runs, the server
-    may finish the index although no migration is recorded. If the server stops, it leaves an invalid index that no
-    query uses. The next run skips a finished index and rebuilds an invalid one.
+    CREATE INDEX CONCURRENTLY runs outside a transaction. If `migrate` is killed, the server may finish the index
+    although no migration is recorded. If the server stops, it leaves an invalid index. The next run skips a finished
+    index and rebuilds an invalid one.
     """
 
     sql_create_index_concurrently = DatabaseSchemaEditor.sql_create_index_concurrently.replace(
