@@ -1,8 +1,9 @@
-"""Bookings of a resort hotel and a city hotel for tests, as the rows of a CSV file.
+"""Bookings of a resort hotel and a city hotel, as rows of a CSV file, for tests.
 
-The environment variable `BOOKINGS_FILE` names a file of real bookings with the columns of `hotelagent.demo.export`
-(without the guest), the hotels "Resort Hotel" and "City Hotel", and arrivals from `FIRST_ARRIVAL` to `LAST_ARRIVAL`.
-If it is not set, bookings of the same period are generated, some of them with the defects that real files have.
+They are generated, and some have the defects that real files have. If the environment variable
+`BOOKINGS_FILE` is set, the bookings are read from this file of real bookings instead. It has the columns of
+`hotelagent.demo.export` without the guest, the hotels "Resort Hotel" and "City Hotel", and arrivals from
+`FIRST_ARRIVAL` to `LAST_ARRIVAL`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _ALL_ARE_OVER = date(2100, 1, 1)
 
 
 def booking_rows(hotel: str, *, first: date = FIRST_ARRIVAL, last: date = LAST_ARRIVAL) -> Iterator[Row]:
-    """Yield the bookings that arrive between two dates, both included, with their last status."""
+    """Yield the bookings of the hotel that arrive between two dates, both included, with their final status."""
     if not FILE:
         yield from map(_with_defects, _generated(hotel, first=first, last=last))
         return
@@ -48,7 +49,10 @@ def is_valid(row: Row) -> bool:
 
 
 def as_exported_on(row: Row, today: str) -> Row:
-    """Return the row as exported in the morning of `today`: without a status that is only reached later."""
+    """Return the row as an export in the morning of `today` contains it.
+
+    A booking whose final status is reached on that day or later is still confirmed.
+    """
     return row if row["status_date"] < today else row | {"status": "Confirmed", "status_date": ""}
 
 
@@ -59,7 +63,7 @@ def _generated(hotel: str, *, first: date, last: date) -> Iterator[Row]:
 
 
 def _with_defects(row: Row) -> Row:
-    """Return the row, with a defect if its booking number is one of those that get one."""
+    """Return the row of a generated booking. Some booking numbers get a defect that occurs in real files."""
     number = int(row["booking_id"][1:])
     if number % 149 == 7:
         return row | {"check_out": row["check_in"], "status_date": row["check_in"]}

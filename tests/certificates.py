@@ -1,4 +1,4 @@
-"""TLS certificates for servers on the loopback interface, signed by a certificate authority of the test."""
+"""TLS certificates for local test servers, signed by a certificate authority that is created for the test."""
 
 import datetime
 import ipaddress
@@ -16,7 +16,7 @@ from hotelagent.embedded import paths, ports
 
 @dataclass(frozen=True)
 class Certificate:
-    """The files with the certificate of the authority, the certificate of the server and its private key."""
+    """Paths of three files: the certificate of the authority, the certificate of the server, and its private key."""
 
     authority: Path
     chain: Path
@@ -24,7 +24,7 @@ class Certificate:
 
     @classmethod
     def make(cls, folder: Path, *, name: str) -> "Certificate":
-        """Create an authority and a certificate for the host name and for 127.0.0.1."""
+        """Create a certificate authority and a server certificate, which is valid for `name` and 127.0.0.1."""
         certificate = cls(folder / f"{name}-ca.pem", folder / f"{name}.pem", folder / f"{name}.key")
         ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} authority")])

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of all apps. They use real servers, and each test worker has a copy of one database."""
+"""Fixtures for the tests of all apps. Tests use real servers, and each pytest worker has a separate database."""
 
 import os
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
-    """Copy the template database for this worker, and copy it again after each test that commits."""
+    """Create this worker's database from the template database, and again after each test that commits."""
     if problem := os.environ.get("HOTELAGENT_TEST_PROBLEM"):
         pytest.fail(f"The template database could not be created:\n{problem}", pytrace=False)
     direct_url = django_settings.DATABASE_DIRECT_URL
@@ -53,22 +53,22 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
 
 @pytest.fixture(scope="session", autouse=True)
 def _task_modules(django_test_environment: None) -> None:
-    """Import all task modules first.
+    """Import all modules with Celery tasks before the tests.
 
-    Tasks that are imported after a test has closed the Celery app are not registered.
+    Tasks that are imported after a test has closed the Celery app would not be registered.
     """
     app.loader.import_default_modules()
 
 
 @pytest.fixture
 def unpersistent_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Close database connections after each task, because a Celery worker in the test would leave them open."""
+    """Close database connections after each task, because a Celery worker that runs in a test leaves them open."""
     monkeypatch.setitem(connections["default"].settings_dict, "CONN_MAX_AGE", 0)
 
 
 @pytest.fixture(scope="session")
 def redis_url() -> str:
-    """The URL of this worker's Redis database, which is emptied before each test."""
+    """Return the URL of this pytest worker's Redis database, which is emptied before each test."""
     url: str = django_settings.REDIS_URL
     return url
 
@@ -81,13 +81,13 @@ def _redis(redis_url: str) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def _empty_redis(_redis: Any) -> None:
-    """Delete the rate limits, flags and caches of earlier tests."""
+    """Empty the Redis database before each test, so that rate limits and caches of earlier tests have no effect."""
     _redis.flushdb()
 
 
 @pytest.fixture(autouse=True)
 def _no_language() -> None:
-    """Deactivate the language that the test client of an earlier test has activated."""
+    """Deactivate the language that the test client activated in an earlier test."""
     translation.deactivate()
 
 
@@ -105,26 +105,26 @@ def _hotel(slug: str) -> Hotel:
 
 @pytest.fixture
 def hotel(db: None) -> Hotel:
-    """The hotel Alpha, in the time zone Europe/Lisbon."""
+    """Return the hotel Alpha, in the time zone Europe/Lisbon."""
     return _hotel("alpha")
 
 
 @pytest.fixture
 def other_hotel(db: None) -> Hotel:
-    """The hotel Beta, in the time zone America/New_York."""
+    """Return the hotel Beta, in the time zone America/New_York."""
     return _hotel("beta")
 
 
 @pytest.fixture
 def in_hotel(hotel: Hotel) -> Iterator[Hotel]:
-    """Run the test in the context of Hotel Alpha."""
+    """Run the test in the context of the hotel Alpha, and return the hotel."""
     with hotel_context(hotel):
         yield hotel
 
 
 @pytest.fixture
 def api(hotel: Hotel) -> APIClient:
-    """A REST client on the host of Hotel Alpha. Its API key has all scopes of hotels."""
+    """Return a REST API client for the hotel Alpha. Its API key has all scopes that a hotel can grant."""
     with hotel_context(hotel):
         _, secret = api_keys.create(name="tests", scopes=HOTEL_SCOPES)
     client = APIClient(SERVER_NAME=ALPHA_HOST)
@@ -134,7 +134,7 @@ def api(hotel: Hotel) -> APIClient:
 
 @pytest.fixture
 def staff(hotel: Hotel) -> Client:
-    """A browser on Hotel Alpha's host, logged in as its manager."""
+    """Return a test client for the admin of the hotel Alpha, logged in as the hotel's manager."""
     client = Client(SERVER_NAME=ALPHA_HOST)
     with hotel_context(hotel):
         client.force_login(User.objects.create_user(username="manager", password=None, role=Role.MANAGER))
@@ -143,7 +143,7 @@ def staff(hotel: Hotel) -> Client:
 
 @pytest.fixture
 def smtp(settings: Any) -> Iterator[servers.MailServer]:
-    """A real SMTP server that receives Django's e-mails. `MailServer` describes how to make it fail."""
+    """Start an SMTP server that receives the e-mails of Django, and return it. A test can make it fail."""
     with servers.mail_server() as server:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
@@ -154,7 +154,10 @@ def smtp(settings: Any) -> Iterator[servers.MailServer]:
 
 @pytest.fixture(scope="session")
 def pgbouncer() -> Iterator[servers.PgBouncer]:
-    """PgBouncer in transaction mode with 3 server connections. Its `url` connects as the runtime login."""
+    """Start PgBouncer in transaction mode with 3 server connections.
+
+    Its `url` connects as the runtime login role.
+    """
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with ExitStack() as stack:

@@ -1,4 +1,7 @@
-"""The folders with the data of the test servers: in .hotelagent/test, and in memory if there is enough of it."""
+"""Functions that create and delete the folders in which test servers store their data.
+
+The folders are below .hotelagent/test, or in memory if enough memory is free.
+"""
 
 import fcntl
 import shutil
@@ -17,7 +20,10 @@ REQUIRED_MEMORY = 4 * 1024**3
 
 
 def claim() -> tuple[Path, IO[str]]:
-    """Return an empty folder that no other test run uses, and the lock that reserves it until the lock is closed."""
+    """Return an empty folder that no other test run uses, and a locked file.
+
+    The folder is reserved until the file is closed.
+    """
     number = 0
     while True:
         folder = paths.private_folder(FOLDER / str(number))
@@ -33,9 +39,8 @@ def claim() -> tuple[Path, IO[str]]:
 
 
 def in_memory(link: Path) -> Path:
-    """Create a folder in memory, link it from this path, and return it.
-
-    If there is not enough memory, the path itself is returned.
+    """Create a folder in memory and a symbolic link to it, and return the folder. Return `link` if memory is
+    scarce.
 
     Each copy of a database creates 750 files and deletes as many. An ext4 file system without a journal does
     not reuse an inode for some minutes, and searches all inodes for a free one. A copy then takes 0.7 s
@@ -48,7 +53,7 @@ def in_memory(link: Path) -> Path:
 
 
 def delete(folder: Path) -> None:
-    """Delete the folder, and the folders in memory that its links lead to."""
+    """Delete the folder, and the folders in memory to which symbolic links in the folder lead."""
     for link in filter(Path.is_symlink, folder.iterdir()):
         shutil.rmtree(link.readlink(), ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The pytest plugin that starts the servers of a test run. `-p tests.plugin` loads it before Django's settings."""
+"""The pytest plugin that starts the test servers. Pytest loads it with `-p tests.plugin` before the Django settings."""
 
 import gc
 import os
@@ -41,7 +41,7 @@ SLOWEST = (
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, Any, Any]:
-    """Start the servers in the main process, before pytest-django reads the settings."""
+    """Start the test servers in the main process, before pytest-django reads the Django settings."""
     gc.disable()  # loading creates many objects and hardly any garbage
     if "PYTEST_XDIST_WORKER" not in os.environ:
         servers = Servers(in_memory=True)
@@ -74,13 +74,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the slowest files first, so that no worker starts one of them when the others have nothing left to do."""
+    """Move the slowest test files to the beginning, so that the workers finish at about the same time."""
     positions = {TESTS / name: number for number, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: positions.get(item.path, len(positions)))
 
 
 def pytest_collection_finish() -> None:
-    """Exclude the objects that exist now from garbage collection, because they exist until the end of the run."""
+    """Exclude all objects created so far from garbage collection, because they exist until the end of the run."""
     gc.freeze()
     gc.enable()
 

@@ -1,4 +1,4 @@
-"""Real servers for tests: PostgreSQL, Valkey, PgBouncer in transaction mode, and a scriptable SMTP server."""
+"""Real servers for tests: PostgreSQL, Valkey, PgBouncer in transaction mode, and an SMTP server that can fail."""
 
 import asyncio
 import contextlib
@@ -34,27 +34,33 @@ IN_CI = os.environ.get("CI") == "true"
 
 
 def postgres_in_pg_bin() -> Path | None:
-    """Return the folder in the variable PG_BIN, such as /usr/lib/postgresql/15/bin, if it contains PostgreSQL."""
+    """Return the folder that the variable PG_BIN names, or None if it contains no PostgreSQL server.
+
+    An example is /usr/lib/postgresql/15/bin.
+    """
     folder = os.environ.get("PG_BIN")
     return Path(folder) if folder and Path(folder, "postgres").is_file() else None
 
 
 def debian_postgres() -> Path | None:
-    """Return the folder with the programs of the newest PostgreSQL that Debian's packages installed."""
+    """Return the folder with the programs of the newest PostgreSQL that is installed from Debian's packages."""
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), reverse=True)
     return next((program.parent for program in installed), None)
 
 
 def postgres_with_tls() -> Path | None:
-    """Return the folder of a PostgreSQL with OpenSSL, from PG_BIN or from Debian. The embedded one has no OpenSSL."""
+    """Return the folder of a PostgreSQL that supports TLS: from PG_BIN or from the packages of Debian.
+
+    The embedded PostgreSQL does not support TLS.
+    """
     return postgres_in_pg_bin() or debian_postgres()
 
 
 class StockPostgres(postgres.Postgres):
-    """A PostgreSQL server with default settings, except for the addresses that it listens on."""
+    """A PostgreSQL server with default settings. Only its port and the addresses that it listens on are set."""
 
     def start(self, output: int | IO[bytes]) -> "subprocess.Popen[bytes]":
-        """Start the server without the tuning and the `options` that the base class passes."""
+        """Start PostgreSQL without the options for speed that the base class passes."""
         settings = (f"port={self.port}", f"listen_addresses={ports.LOOPBACK}", "unix_socket_directories=")
         arguments = [part for setting in settings for part in ("-c", setting)]
         return processes.start(self._command("postgres", "-D", str(self.data), *arguments), output=output)
@@ -65,11 +71,11 @@ def with_database(url: str, database: str) -> str:
 
 
 class Servers:
-    """New PostgreSQL and Valkey servers for a test run, in a folder that no other run uses.
+    """PostgreSQL and Valkey servers for one test run, in a folder that no other run uses.
 
-    With `durable`, commits wait for the disk, as in production. With `in_memory`, the databases are stored in
-    memory if there is enough of it, which suits small databases that are often copied. With `stock`, the
-    PostgreSQL of Debian's packages runs with default settings.
+    durable: commits wait for the disk, as in production.
+    in_memory: the databases are stored in memory if enough is free. It suits small databases that are often copied.
+    stock: run the PostgreSQL of the Debian packages with default settings.
     """
 
     def __init__(self, *, durable: bool = False, in_memory: bool = False, stock: bool = False) -> None:
@@ -104,7 +110,10 @@ class Servers:
         self._lock.close()
 
     def environment(self, database: str, number: int) -> dict[str, str]:
-        """Return the environment variables for a process with this PostgreSQL database and Redis database number."""
+        """Return the environment variables with which a process uses these servers.
+
+        `database` is the name of the PostgreSQL database, and `number` the number of the Redis database.
+        """
         return {
             "DJANGO_SETTINGS_MODULE": "hotelagent.settings.development",
             "DATABASE_URL": self.postgres.url(postgres.RUNTIME, database),
@@ -116,7 +125,7 @@ class Servers:
         }
 
     def build_template(self) -> str | None:
-        """Create the template database, which the workers copy. Return an error message, or None."""
+        """Create the template database, which each pytest worker copies. Return an error message, or None."""
         done = subprocess.run(
             [sys.executable, "-m", "tests.template"],
             cwd=paths.CHECKOUT,
@@ -129,7 +138,7 @@ class Servers:
 
 
 def clone(direct_url: str) -> None:
-    """Replace the database that the URL names by a copy of the template. Its open connections are closed."""
+    """Replace the database that the URL names by a copy of the template database. Open connections are closed."""
     database = sql.Identifier(urlsplit(direct_url).path.lstrip("/"))
     # Only a superuser may close the connections of the runtime login, such as those of a pooler.
     superuser_url = os.environ["HOTELAGENT_TEST_SUPERUSER_URL"]
@@ -143,9 +152,12 @@ def clone(direct_url: str) -> None:
 
 
 class PgBouncer:
-    """A PgBouncer in transaction mode in front of the server of `url`, with the logins of all given URLs.
+    """A PgBouncer in transaction mode in front of the PostgreSQL server that `url` names.
 
-    `with PgBouncer(url, pool_size=1) as bouncer: connect(bouncer.url)`
+    It accepts the login roles of `url` and `other_urls`. Example:
+
+        with PgBouncer(url, pool_size=1) as bouncer:
+            connect(bouncer.url)
     """
 
     def __init__(
@@ -156,9 +168,10 @@ class PgBouncer:
         other_urls: tuple[str, ...] = (),
         tls: Certificate | None = None,
     ) -> None:
-        """With `tls`, clients and PostgreSQL must use TLS.
+        """Prepare a PgBouncer for the database of `url`.
 
-        PostgreSQL's certificate must be from the authority in `tls`.
+        With `tls`, connections of clients and to PostgreSQL must use TLS. The certificate of PostgreSQL must
+        be signed by the authority of `tls`.
         """
         self.upstream = urlsplit(url)
         self.pool_size = pool_size
@@ -176,7 +189,7 @@ class PgBouncer:
         return self.through(urlunsplit(self.upstream))
 
     def through(self, url: str) -> str:
-        """Return the URL with its address replaced by that of the pooler, and with the same login and database."""
+        """Return the URL with PgBouncer's host and port. The login role and the database stay the same."""
         parts = urlsplit(url)
         login = parts.netloc.rpartition("@")[0]
         return urlunsplit(parts._replace(netloc=f"{login}@{ports.LOOPBACK}:{self.port}"))
@@ -244,7 +257,7 @@ def wait_until_listening(
 
 
 def skip_or_fail_in_ci(missing: str) -> None:
-    """Skip the test because a program is missing. In CI, fail instead."""
+    """Skip the test because a required program is not installed. In CI, the test fails instead."""
     if IN_CI:
         pytest.fail(f"{missing} is not installed. In CI this is a failure.")
     pytest.skip(f"{missing} is not installed: NOT TESTED. Install it and run the test again.")
@@ -314,7 +327,7 @@ Handler = TypeVar("Handler", bound=_HasPort)
 
 @contextlib.contextmanager
 def listening(server: Handler) -> Iterator[Handler]:
-    """Run an SMTP server on the loopback interface that listens on `server.port` and uses `server` as its handler."""
+    """Run an SMTP server on this machine, on the port `server.port`. `server` handles the SMTP commands."""
     controller = Controller(server, hostname=ports.LOOPBACK, port=server.port)
     controller.start()
     try:

@@ -1,6 +1,6 @@
-"""Creates the migrated template database with two hotels. Each test worker gets a copy of it.
+"""The program that creates the template database of the tests: migrated, with the hotels Alpha and Beta.
 
-`tests.servers` runs it as a separate process before the tests.
+`tests.servers` runs it as a separate process before the tests. Each pytest worker copies the database.
 """
 
 import django

@@ -1,4 +1,4 @@
-"""HTTP servers on the loopback interface that stand in for other systems."""
+"""HTTP servers on this machine that replace external systems in tests."""
 
 import contextlib
 import sys
@@ -11,13 +11,13 @@ Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 
 class QuietHandler(BaseHTTPRequestHandler):
-    """A request handler that writes no log."""
+    """A request handler that logs nothing, so that requests do not appear in the output of the tests."""
 
     def log_message(self, *_args: object) -> None:
-        """Do nothing, so that requests do not appear in the output of the tests."""
+        """Do nothing. The base class would write each request to the output of the tests."""
 
     def send_head(self, status: int, **headers: str) -> None:
-        """Send the status line and the headers."""
+        """Send the status line and the headers of a response."""
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -25,9 +25,10 @@ class QuietHandler(BaseHTTPRequestHandler):
 
 
 class ScriptedServer(ThreadingHTTPServer):
-    """A server on a free port whose handler takes its responses from a list.
+    """An HTTP server on a free port. Each request takes the next item of `responses`.
 
-    Each request uses the next one, and the last one is repeated. Handlers that hang wait for `closed`.
+    The last item is repeated for all further requests. A handler that simulates a hanging server waits for
+    `closed`.
     """
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], *responses: int | str) -> None:
@@ -53,7 +54,7 @@ class ScriptedServer(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def serving(server: Server) -> Iterator[Server]:
-    """Run the server in a thread until the end of the `with` block."""
+    """Run the HTTP server in a thread until the end of the `with` block."""
     with server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
@@ -65,5 +66,5 @@ def serving(server: Server) -> Iterator[Server]:
 
 
 def listening(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
-    """Return a server on a free port."""
+    """Return an HTTP server that listens on a free port and uses the handler."""
     return ThreadingHTTPServer(("127.0.0.1", 0), handler)

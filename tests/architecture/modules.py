@@ -1,4 +1,4 @@
-"""The modules of the project and their imports, read from the source text."""
+"""The list of the Python modules of the project, and the imports between them, read from the source files."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ PACKAGES = ("hotelagent", "tenants", "audit", "locks", "dlq", "reminders")
 
 @cache
 def modules() -> dict[str, Path]:
-    """Return the file of each module by its dotted name. Migrations and tests are left out."""
+    """Return a dictionary that maps each module's dotted name to its file. Migrations and tests are left out."""
     found = {}
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
@@ -23,9 +23,10 @@ def modules() -> dict[str, Path]:
 
 @cache
 def imported_modules(module: str, *, inside_functions: bool) -> frozenset[str]:
-    """Return the modules of the project that a module imports, itself excluded.
+    """Return the modules of the project that the given module imports.
 
-    Imports below `if TYPE_CHECKING:` are left out, because they are not executed.
+    The module itself is not returned. Imports below `if TYPE_CHECKING:` are ignored, because they are not
+    executed.
     """
     path = modules()[module]
     names = _imports(ast.parse(path.read_text()).body, module, path, inside_functions=inside_functions)
@@ -33,7 +34,11 @@ def imported_modules(module: str, *, inside_functions: bool) -> frozenset[str]:
 
 
 def module_of(name: str) -> str | None:
-    """Return the module that defines a dotted name: `tenants.queue.due` for `tenants.queue.due.schedule`."""
+    """Return the module in which an object is defined.
+
+    For the dotted name `tenants.queue.due.schedule` of a function, `tenants.queue.due` is returned. None is
+    returned for names outside the project.
+    """
     while name not in modules() and "." in name:
         name = name.rpartition(".")[0]
     return name if name in modules() else None

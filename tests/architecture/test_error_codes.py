@@ -1,6 +1,6 @@
-"""Test of the codes of domain errors.
+"""Test that the error codes of the REST API follow the names of the error classes.
 
-Clients rely on the codes, and the README of each app names the error classes.
+API clients rely on the codes, and the README of each app names only the classes.
 """
 
 import importlib
@@ -17,7 +17,7 @@ def subclasses(error: type[DomainError]) -> Iterator[type[DomainError]]:
         yield from subclasses(subclass)
 
 
-def test_codes_of_domain_errors_are_their_class_names_in_kebab_case() -> None:
+def test_code_of_each_domain_error_is_its_class_name_in_kebab_case() -> None:
     for module in modules():
         if module.rpartition(".")[2] == "errors" and module != "hotelagent.rest.errors":
             importlib.import_module(module)

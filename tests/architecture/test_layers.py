@@ -1,4 +1,8 @@
-"""Tests that imports run one way, from the interfaces down to the libraries, and that no packages import each other."""
+"""Tests of the imports between modules.
+
+Modules of interfaces may import modules of services and libraries, but not the other way round. No two
+packages import each other.
+"""
 
 import pytest
 
@@ -87,7 +91,7 @@ def is_in(module: str, package: str) -> bool:
 
 
 def layer_of(module: str) -> tuple[int, int]:
-    """Return the position of a module: its index in `LAYERS`, and the number of its layer within the app (0 to 2)."""
+    """Return the layer of a module: the index in `LAYERS`, and 0 (models), 1 (services) or 2 (interfaces)."""
     matches = [
         (len(prefix), index)
         for index, layer in enumerate(LAYERS)
@@ -108,7 +112,7 @@ def imports_of(module: str) -> frozenset[str]:
     return imported_modules(module, inside_functions=True)
 
 
-def test_modules_import_only_from_their_own_layer_and_lower_ones() -> None:
+def test_modules_import_only_modules_of_the_same_or_a_lower_layer() -> None:
     upward = {
         f"{module} imports {imported}"
         for module in modules()
@@ -130,11 +134,11 @@ def test_production_code_does_not_import_development_packages() -> None:
 
 
 def package_of(module: str) -> str:
-    """Return the node of a module in the graph of packages.
+    """Return the node of the module in the graph of packages. In most cases it is the package of the module.
 
-    That is its package. Modules directly in an app, interfaces, and `__init__` modules, which often collect the
-    interfaces of sub-packages, are separate nodes. So are the models of sub-packages, because the models module of the
-    app has to import them for Django.
+    Interfaces, `models` and `__init__` modules, and modules directly in an app are nodes themselves. An
+    `__init__` module often imports the interfaces of sub-packages, and the models module of an app has to
+    import the models of sub-packages for Django.
     """
     path = modules()[module]
     parts = module.split(".")
@@ -143,7 +147,7 @@ def package_of(module: str) -> str:
     return ".".join(parts[:-1])
 
 
-def test_packages_do_not_import_each_other() -> None:
+def test_no_two_packages_import_each_other() -> None:
     graph: dict[str, set[str]] = {}
     for module in modules():
         graph.setdefault(package_of(module), set()).update(
@@ -152,13 +156,13 @@ def test_packages_do_not_import_each_other() -> None:
     assert cycles_of(graph) == []
 
 
-def test_modules_do_not_import_each_other_when_they_are_loaded() -> None:
+def test_no_two_modules_import_each_other_at_import_time() -> None:
     graph = {module: set(imported_modules(module, inside_functions=False)) for module in modules()}
     assert cycles_of(graph) == []
 
 
 def cycles_of(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Return the groups of nodes that reach each other (the strongly connected components, by Tarjan's algorithm)."""
+    """Return the cycles of a graph: the strongly connected components with several nodes (Tarjan's algorithm)."""
     index: dict[str, int] = {}
     lowest: dict[str, int] = {}
     stack: list[str] = []
@@ -193,7 +197,7 @@ def cycles_of(graph: dict[str, set[str]]) -> list[list[str]]:
         ({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"c", "a"}}, [["a", "b"], ["c", "d"]]),
     ],
 )
-def test_cycles_of_a_graph_are_found(graph: dict[str, set[str]], cycles: list[list[str]]) -> None:
+def test_cycles_of_returns_the_cycles_of_a_graph(graph: dict[str, set[str]], cycles: list[list[str]]) -> None:
     assert cycles_of(graph) == cycles
 
 
@@ -210,5 +214,7 @@ def test_cycles_of_a_graph_are_found(graph: dict[str, set[str]], cycles: list[li
         ("reminders.api", "hotelagent.urls.hotel"),
     ],
 )
-def test_layer_of_an_interface_is_above_the_layer_of_what_it_uses(lower: str, higher: str) -> None:
+def test_layer_of_returns_a_higher_layer_for_the_module_that_imports_the_other(
+    lower: str, higher: str
+) -> None:
     assert layer_of(lower) < layer_of(higher)

@@ -1,4 +1,4 @@
-"""Tests of the size of folders and files."""
+"""Tests that folders have few modules, and that modules are neither too long nor too short."""
 
 from collections import Counter
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_modules_have_at_most_300_lines() -> None:
     assert long == {}
 
 
-def test_small_modules_with_one_importer_are_merged_into_it() -> None:
+def test_no_small_module_is_imported_by_only_one_other_module() -> None:
     importers: dict[str, set[str]] = {}
     for module in modules():
         for imported in imported_modules(module, inside_functions=True):
@@ -54,5 +54,5 @@ def test_small_modules_with_one_importer_are_merged_into_it() -> None:
     assert small == {}
 
 
-def test_modules_do_not_import_stars() -> None:
+def test_no_module_contains_a_star_import() -> None:
     assert [module for module, path in modules().items() if "import *" in path.read_text()] == []

@@ -46,7 +46,7 @@ LIBRARIES = (
 
 @cache
 def project_files() -> tuple[Path, ...]:
-    """Return the text files of the project, without the migrations and without this module."""
+    """Return the text files of the repository, except for the migrations and this module."""
     files = [path for path in ROOT.iterdir() if path.is_file()]
     for folder in FOLDERS:
         files += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
@@ -62,7 +62,7 @@ def project_files() -> tuple[Path, ...]:
 
 @cache
 def prose_of(path: Path) -> str:
-    """Return the text that is written for readers: documentation, docstrings and comments."""
+    """Return the parts of a file that are written for people: documentation, docstrings and comments."""
     text = path.read_text()
     if path.suffix == ".md":
         return text
@@ -86,7 +86,7 @@ def comments_of(source: str) -> Iterator[str]:
 
 
 def references(pattern: re.Pattern[str]) -> set[tuple[str, str]]:
-    """Return each match of the pattern with the path of its file."""
+    """Return all matches of the pattern in the text of the project, each with the path of its file."""
     return {
         (str(path.relative_to(ROOT)), name)
         for path in project_files()
@@ -95,12 +95,12 @@ def references(pattern: re.Pattern[str]) -> set[tuple[str, str]]:
 
 
 def file_exists(reference: str) -> bool:
-    """Return whether the reference is the complete path of a file, or the last part of one."""
+    """Return whether the reference is the path of a file in the repository, or the end of such a path."""
     paths = {str(path.relative_to(ROOT)) for path in project_files()}
     return reference in paths or any(path.endswith(f"/{reference}") for path in paths)
 
 
-def test_files_that_are_referred_to_exist() -> None:
+def test_files_named_in_documentation_and_comments_exist() -> None:
     missing = {
         (path, name)
         for path, name in references(_FILE)
@@ -111,7 +111,7 @@ def test_files_that_are_referred_to_exist() -> None:
 
 @cache
 def names_in(module_path: Path) -> frozenset[str]:
-    """Return the names that a module defines. Names defined in a class are returned as `Class.name`."""
+    """Return the names that a module defines. A name defined in a class is returned as `Class.name`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(module_path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -142,12 +142,12 @@ def dotted_name_exists(name: str) -> bool:
 
 
 def is_label(name: str) -> bool:
-    """Return whether the name is a model's label (`locks.Room`) or a string in the code, such as a task's name."""
+    """Return whether the dotted name is a model (`locks.Room`) or a string in the code, such as the name of a task."""
     app, _dot, model = name.partition(".")
     return f'"{name}"' in code_of_all_modules() or model.lower() in apps.all_models.get(app, {})
 
 
-def test_modules_and_names_that_are_referred_to_exist() -> None:
+def test_modules_functions_and_classes_named_in_documentation_and_comments_exist() -> None:
     missing = {
         (path, name)
         for path, name in references(_DOTTED)
@@ -158,7 +158,7 @@ def test_modules_and_names_that_are_referred_to_exist() -> None:
 
 @cache
 def names_in_code() -> frozenset[str]:
-    """Return the upper-case names that occur in code. Names in comments and documentation do not count."""
+    """Return all upper-case names that the code of the project uses, without those in comments and documentation."""
     names: set[str] = set()
     for path in project_files():
         if path.suffix == ".md":
@@ -178,7 +178,7 @@ def names_in_code() -> frozenset[str]:
     return frozenset(names)
 
 
-def test_settings_that_are_referred_to_exist() -> None:
+def test_settings_named_in_documentation_and_comments_exist() -> None:
     missing = {
         (path, name)
         for path, name in references(_SETTING)
@@ -187,19 +187,19 @@ def test_settings_that_are_referred_to_exist() -> None:
     assert sorted(missing) == []
 
 
-def test_management_commands_that_are_referred_to_exist() -> None:
+def test_management_commands_named_in_documentation_and_comments_exist() -> None:
     assert (
         sorted((path, name) for path, name in references(_COMMAND) if name not in {*get_commands(), "help"})
         == []
     )
 
 
-def test_make_targets_that_are_referred_to_exist() -> None:
+def test_make_targets_named_in_documentation_and_comments_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert sorted((path, name) for path, name in references(_MAKE_TARGET) if name not in targets) == []
 
 
-def test_nothing_refers_to_documents_outside_the_repository() -> None:
+def test_no_file_refers_to_documents_outside_the_repository() -> None:
     found = {
         (str(path.relative_to(ROOT)), word)
         for path in project_files()
@@ -223,11 +223,13 @@ def test_nothing_refers_to_documents_outside_the_repository() -> None:
         (_MAKE_TARGET, "`make run` makes it run", ["run"]),
     ],
 )
-def test_references_are_found_in_text(pattern: re.Pattern[str], text: str, expected: list[str]) -> None:
+def test_patterns_find_the_references_in_a_text(
+    pattern: re.Pattern[str], text: str, expected: list[str]
+) -> None:
     assert pattern.findall(text) == expected
 
 
-def test_settings_of_the_project_are_read() -> None:
+def test_every_setting_that_the_project_defines_is_used_in_code() -> None:
     source = code_of_all_modules()
     unread = {
         name

@@ -1,6 +1,7 @@
-"""Tests that the database functions avoid forms that harm their plans or that a distributed engine does not run.
+"""Tests that database functions avoid SQL constructs that lead to slow plans or that Citus does not support.
 
-Citus with schema-based sharding is the way past one machine. It refuses these forms for tables of a hotel's schema.
+A deployment that outgrows one PostgreSQL server can move to Citus, which distributes the schemas of the
+hotels.
 """
 
 import re
@@ -27,7 +28,7 @@ _READS_OR_WRITES = re.compile(r"\b(?:SELECT|PERFORM|INSERT|UPDATE|DELETE)\b(?!\s
 
 
 def forbidden_forms(text: str, *, is_hotel_trigger: bool = True) -> set[str]:
-    """Return the names of the forms in the text of a function file that are not allowed."""
+    """Return the names of the forbidden SQL constructs in the source text of a database function."""
     text = _TEXT.sub("''", _COMMENT.sub("", text))
     forms = set()
     if _FUNCTION_SETTING.search(text):
@@ -56,7 +57,7 @@ def _forms_of_statement(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
-def test_function_file_has_no_forbidden_form(file: Path) -> None:
+def test_sql_file_of_a_database_function_has_no_forbidden_construct(file: Path) -> None:
     # The triggers of `tenants` are on tables of the platform, which are not distributed.
     assert forbidden_forms(file.read_text(), is_hotel_trigger=file.parts[-3] != "tenants") == set()
 
@@ -88,7 +89,7 @@ def test_function_file_has_no_forbidden_form(file: Path) -> None:
         ("RETURNS trigger AS $$ BEGIN UPDATE brand SET x = 1; END $$", "trigger that uses tables"),
     ],
 )
-def test_forbidden_form_is_found(text: str, form: str) -> None:
+def test_forbidden_forms_returns_the_name_of_a_forbidden_construct(text: str, form: str) -> None:
     assert form in forbidden_forms(text)
 
 
@@ -102,5 +103,5 @@ def test_forbidden_form_is_found(text: str, form: str) -> None:
         "INSERT INTO hold VALUES (now(), now() + make_interval(secs => 1));",
     ],
 )
-def test_allowed_form_is_not_reported(text: str) -> None:
+def test_forbidden_forms_with_allowed_sql_returns_an_empty_set(text: str) -> None:
     assert forbidden_forms(text) == set()

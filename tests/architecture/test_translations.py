@@ -1,4 +1,4 @@
-"""Tests that every text that people see can be translated and has a Spanish translation."""
+"""Tests that every text shown to people is marked for translation and has a Spanish translation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ UNTRANSLATED_LABELS = frozenset(
 
 @cache
 def spanish_catalogue() -> dict[str, list[str]]:
-    """Return the Spanish translations of each English message. There is one for each context and plural form."""
+    """Return the Spanish translations by English message.
+
+    A message has one translation for each of its contexts and plural forms.
+    """
     with CATALOGUE.with_suffix(".mo").open("rb") as compiled:
         catalogue = gettext.GNUTranslations(compiled)._catalog  # type: ignore[attr-defined]
     translations: dict[str, list[str]] = {}
@@ -71,7 +74,7 @@ def messages_in_sources() -> set[str]:
     return messages
 
 
-def test_messages_in_the_sources_have_a_spanish_translation() -> None:
+def test_messages_in_python_and_templates_have_a_spanish_translation() -> None:
     messages = messages_in_sources()
     assert len(messages) > 200
     assert sorted(messages - spanish_catalogue().keys()) == [], HINT
@@ -97,7 +100,11 @@ def test_translations_have_the_placeholders_of_their_messages() -> None:
 
 
 def untranslated(text: Any) -> bool:
-    """Return whether a label is a plain string, or has no Spanish translation in our catalogue or in Django's."""
+    """Return whether a label would be shown in English to Spanish users.
+
+    That is the case if it is a plain string, or has no translation in the catalogues of the project and of
+    Django.
+    """
     if text in {"", None}:
         return False
     if not isinstance(text, Promise):
@@ -186,7 +193,7 @@ def test_labels_and_help_texts_of_the_admin_are_translated() -> None:
     assert set(found) - UNTRANSLATED_LABELS == set()
 
 
-def test_untranslated_is_true_for_a_plain_string_and_for_a_message_without_translation() -> None:
+def test_untranslated_with_a_plain_string_or_a_message_without_translation_returns_true() -> None:
     assert untranslated("Rooms")
     assert untranslated(translation.gettext_lazy("This message is in no catalogue."))
     assert not untranslated(translation.gettext_lazy("rooms"))

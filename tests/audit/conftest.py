@@ -13,7 +13,7 @@ ANA = Actor("user", "0198c0de-0000-7000-8000-000000000001", "ana", "192.0.2.7", 
 
 @pytest.fixture
 def lamp_lit(monkeypatch: pytest.MonkeyPatch) -> EventType:
-    """Register the event type `lamp.lit` for one test, and return it."""
+    """Register an example event type, `lamp.lit`, for the duration of a test, and return it."""
     monkeypatch.setattr(registry, "_types", dict(registry._types))
     return registry.register("lamp.lit", description="{actor} lit {subject} in {colour}", fields=("colour",))
 

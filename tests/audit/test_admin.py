@@ -47,7 +47,7 @@ def test_event_list_is_shown_to_auditors_but_not_to_the_front_desk(hotel: Hotel)
 
 
 @pytest.mark.django_db
-def test_history_page_shows_the_events_of_the_object_only(
+def test_history_page_of_an_object_shows_only_its_events(
     staff: Client, hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel):
@@ -60,6 +60,6 @@ def test_history_page_shows_the_events_of_the_object_only(
 
 
 @pytest.mark.django_db
-def test_history_page_of_a_missing_object_is_not_found(staff: Client) -> None:
+def test_history_page_of_a_missing_object_returns_404(staff: Client) -> None:
     missing = staff.get("/admin/tenants/user/0198c0de-0000-7000-8000-000000000001/history/")
     assert missing.status_code == 404

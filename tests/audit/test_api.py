@@ -49,7 +49,7 @@ def test_list_with_filters_returns_matching_events(
 
 
 @pytest.mark.django_db
-def test_list_with_an_unknown_event_type_is_a_bad_request(api: APIClient) -> None:
+def test_list_with_an_unknown_event_type_returns_400(api: APIClient) -> None:
     response = api.get(URL, {"event": "never.registered"})
     assert response.status_code == 400
     assert response.json()["type"] == "/problems/invalid"
@@ -86,7 +86,9 @@ def test_write_methods_are_not_allowed(
 
 
 @pytest.mark.django_db
-def test_detail_returns_the_event_or_not_found(api: APIClient, hotel: Hotel, lamp_lit: EventType) -> None:
+def test_detail_returns_the_event_and_404_for_an_unknown_id(
+    api: APIClient, hotel: Hotel, lamp_lit: EventType
+) -> None:
     with hotel_context(hotel):
         event = record(lamp_lit, colour="red")
     assert api.get(f"{URL}{event.id}/").json()["data"] == {"colour": "red"}

@@ -1,6 +1,6 @@
-"""Tests that events cannot be changed or deleted.
+"""Tests that events of the audit trail cannot be changed or deleted.
 
-Runtime roles lack the privileges, and a trigger rejects attempts.
+Runtime roles lack the privileges, and a trigger rejects the statements of all other roles.
 """
 
 from contextlib import nullcontext
@@ -27,7 +27,7 @@ CHANGES = [
     ("connection_kind", "error"), [("runtime", "permission denied"), ("owner", "append-only")]
 )
 @pytest.mark.django_db(transaction=True)
-def test_changing_statements_are_rejected(
+def test_statements_that_change_or_delete_events_are_rejected(
     hotel: Hotel, lamp_lit: EventType, connection_kind: str, error: str
 ) -> None:
     for context in (hotel_context(hotel), platform_context()):
@@ -44,7 +44,7 @@ def test_changing_statements_are_rejected(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_error_of_the_trigger_has_a_hint(hotel: Hotel) -> None:
+def test_trigger_error_contains_a_hint(hotel: Hotel) -> None:
     with (
         direct_connection(),
         hotel_context(hotel),
@@ -65,7 +65,7 @@ def test_save_and_delete_of_existing_events_are_rejected(in_hotel: Hotel, lamp_l
 
 
 @pytest.mark.django_db(transaction=True)
-def test_dropping_a_schema_drops_its_trail(hotel: Hotel, lamp_lit: EventType) -> None:
+def test_schema_of_a_hotel_with_recorded_events_can_be_dropped(hotel: Hotel, lamp_lit: EventType) -> None:
     with hotel_context(hotel):
         record(lamp_lit, colour="red")
     with direct_connection(), platform_context(), connection.cursor() as cursor:

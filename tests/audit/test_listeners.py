@@ -1,4 +1,4 @@
-"""Tests of the events that are recorded when Django, the admin or `tenants` sends a signal."""
+"""Tests of the events that are recorded when Django, the admin or the app `tenants` sends a signal."""
 
 import pytest
 from django.contrib.auth import authenticate
@@ -54,7 +54,7 @@ def test_failed_login_is_recorded_with_the_account_but_not_the_password(hotel: H
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failed_login_with_an_unknown_user_name_records_no_input(hotel: Hotel) -> None:
+def test_failed_login_with_an_unknown_user_name_does_not_record_what_was_typed(hotel: Hotel) -> None:
     log_in("right-horse", username="my password by mistake")
     with hotel_context(hotel):
         event = Event.objects.get(event="staff.login_failed")
@@ -115,7 +115,7 @@ def test_object_added_in_the_admin_is_recorded_with_the_user_as_actor(staff: Cli
 
 
 @pytest.mark.django_db(transaction=True)
-def test_operations_on_a_hotel_are_recorded_in_the_trail_of_the_platform() -> None:
+def test_creating_suspending_and_resuming_a_hotel_is_recorded_in_the_platforms_trail() -> None:
     sol = services.create_hotel(slug="sol", name="Hotel Sol", time_zone="America/Argentina/Buenos_Aires")
     services.suspend_hotel(hotel_id=sol.id)
     services.resume_hotel(hotel_id=sol.id)

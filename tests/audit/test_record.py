@@ -1,4 +1,4 @@
-"""Tests of the recording of events."""
+"""Tests of the functions that record events in the audit trail."""
 
 import datetime
 import decimal
@@ -37,7 +37,7 @@ def test_record_stores_actor_origin_subject_and_fields(
 
 
 @pytest.mark.django_db
-def test_record_sets_the_time_of_the_database(in_hotel: Hotel, lamp_lit: EventType) -> None:
+def test_record_stores_the_time_of_the_database_clock(in_hotel: Hotel, lamp_lit: EventType) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         before = cursor.fetchone()[0]
@@ -59,14 +59,16 @@ def test_record_with_an_unregistered_type_raises_event_type_not_found(in_hotel: 
 
 
 @pytest.mark.django_db
-def test_record_with_wrong_fields_raises_and_writes_nothing(in_hotel: Hotel, lamp_lit: EventType) -> None:
+def test_record_with_wrong_fields_raises_an_error_and_writes_nothing(
+    in_hotel: Hotel, lamp_lit: EventType
+) -> None:
     with pytest.raises(InvalidEventFields):
         record(lamp_lit, subject=("lamp", 1), color="red")
     assert not timeline(kind="lamp", identifier=1).exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rollback_removes_recorded_events_except_those_in_their_own_transaction(
+def test_rollback_removes_events_except_those_of_record_in_own_transaction(
     in_hotel: Hotel, as_ana: Actor, lamp_lit: EventType
 ) -> None:
     with pytest.raises(RollbackError), transaction.atomic():  # noqa: PT012 - the rollback is what is tested
@@ -96,12 +98,12 @@ def test_record_in_own_transaction_commits_before_the_callers_transaction(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_record_in_own_transaction_while_the_caller_blocks_it_returns_and_records_later(
+def test_record_in_own_transaction_when_the_event_table_is_locked_records_later(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
-    """The caller locks the table of events.
+    """The caller holds a lock on the table of events, so the separate transaction cannot write the event yet.
 
-    This has the same effect as a connection pool without a free connection.
+    A connection pool without a free connection has the same effect.
     """
     with direct_connection(), hotel_context(hotel):
         with transaction.atomic(), connection.cursor() as cursor:
@@ -114,7 +116,7 @@ def test_record_in_own_transaction_while_the_caller_blocks_it_returns_and_record
 
 
 @pytest.mark.django_db(transaction=True)
-def test_record_in_own_transaction_with_a_database_error_raises_it(
+def test_record_in_own_transaction_with_a_database_error_raises_the_error(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Event._meta.get_field("event"), "column", "no_such_column")
@@ -123,7 +125,7 @@ def test_record_in_own_transaction_with_a_database_error_raises_it(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_record_in_own_transaction_records_in_the_trail_of_the_hotel(
+def test_record_in_own_transaction_uses_the_trail_of_the_current_hotel(
     hotel: Hotel, other_hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel), transaction.atomic():
@@ -137,7 +139,7 @@ def test_record_in_own_transaction_records_in_the_trail_of_the_hotel(
 
 
 @pytest.mark.django_db
-def test_record_many_runs_one_statement(
+def test_record_many_executes_one_sql_statement(
     in_hotel: Hotel, lamp_lit: EventType, django_assert_num_queries: Any
 ) -> None:
     rows = [(("lamp", number), {"colour": "red"}) for number in range(500)]
@@ -181,7 +183,7 @@ def test_record_many_with_one_invalid_event_writes_nothing(in_hotel: Hotel, lamp
 
 
 @pytest.mark.django_db
-def test_record_in_the_platforms_context_uses_the_trail_of_the_platform(
+def test_record_in_the_context_of_the_platform_uses_the_trail_of_the_platform(
     platform: None, hotel: Hotel, lamp_lit: EventType
 ) -> None:
     record(lamp_lit, subject=("lamp", 1), colour="red")
@@ -191,7 +193,9 @@ def test_record_in_the_platforms_context_uses_the_trail_of_the_platform(
 
 
 @pytest.mark.django_db
-def test_description_of_an_event_without_its_type_has_the_raw_data(in_hotel: Hotel, as_ana: Actor) -> None:
+def test_description_of_an_event_whose_type_is_not_registered_contains_the_raw_data(
+    in_hotel: Hotel, as_ana: Actor
+) -> None:
     event = Event(event="long.gone", actor_kind="user", actor_label="ana", data={"room": 7})
     assert "long.gone" in event.description
     assert "7" in event.description

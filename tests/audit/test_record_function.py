@@ -30,6 +30,6 @@ def test_audit_record_with_an_actor_records_the_actor_subject_and_data() -> None
     assert (event.subject_kind, event.subject_id, event.data) == ("hold", "a", {"room": "101"})
 
 
-def test_audit_record_without_an_actor_records_the_system() -> None:
+def test_audit_record_without_an_actor_records_the_system_as_actor() -> None:
     event = record(None)
     assert (event.actor_kind, event.actor_id, event.actor_label, event.ip) == ("system", "", "system", None)

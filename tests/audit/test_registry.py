@@ -44,7 +44,9 @@ def test_get_with_an_unknown_name_raises_event_type_not_found() -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"room": 1, "colour": "red"}, {"colour": "red"}])
-def test_check_fields_with_other_fields_raises_invalid_event_fields(fields: dict[str, object]) -> None:
+def test_check_fields_with_missing_or_unknown_fields_raises_invalid_event_fields(
+    fields: dict[str, object],
+) -> None:
     lit = registry.register("lamp.lit", description="", fields=("room",))
     with pytest.raises(InvalidEventFields, match=r"lamp\.lit"):
         lit.check_fields(fields)

@@ -1,8 +1,9 @@
-"""The benchmark runner behind `make bench` (all rows) and `make bench ONLY=id,id` (the named rows).
+"""The benchmark runner: `make bench` measures all rows of the result table, `make bench ONLY=id,id` some rows.
 
-A benchmark is a module of this package. Its `IDS` are the ids of its rows, and `measure(ids)` returns these
-rows as `harness.Row`. Each benchmark runs in a separate process, because some of them configure Django
-themselves. The results are printed as a table and written to `.bench/results.json`.
+A benchmark is a module of this package with a tuple `IDS`, the ids of its rows, and a function
+`measure(ids)`, which returns the rows as `harness.Row`. Each benchmark runs in a separate process, because
+some of them configure Django themselves. The results are printed as a table and written to
+`.bench/results.json`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ NOT_BENCHMARKS = {"__main__", "harness"}
 
 
 def benchmark_ids() -> dict[str, tuple[str, ...]]:
-    """Return the row ids of each benchmark module, by module name."""
+    """Return a dictionary that maps the name of each benchmark module to the ids of its result rows."""
     benchmark_modules = {}
     for module in pkgutil.iter_modules(benchmarks.__path__):
         if module.name.startswith("side_"):
@@ -38,7 +39,10 @@ def benchmark_ids() -> dict[str, tuple[str, ...]]:
 
 
 def run(name: str, ids: list[str]) -> list[Row]:
-    """Run one benchmark in a new process. If a row could not be measured, return it with `holds` false."""
+    """Run one benchmark in a new process and return its result rows.
+
+    A row that could not be measured is returned with the error and with `holds` set to false.
+    """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         try:
             rows = process.submit(measure_module, name, ids).result()

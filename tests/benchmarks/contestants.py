@@ -1,7 +1,8 @@
-"""Processes that run one side of a comparison: hotelagent or its peer.
+"""Processes that run the implementations that a benchmark compares.
 
-A side is a module of this package (`side_*.py`). Each side runs in a separate process, because a process can
-configure Django only once. Both sides use the same server, with separate databases.
+A side is one of the compared implementations: hotelagent, or a peer, which is another project with the same
+purpose. Each side is a module `side_*.py` of this package and runs in a separate process, because a process
+can configure Django only once. All sides use the same server, with separate databases.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ HOSTS = 2_000
 
 
 class Contestant:
-    """A process that runs the functions of the module `side`, one at a time, with Django set up."""
+    """A process with one of the compared implementations.
+
+    `side` is the name of a module of this package. The process sets up Django and runs the functions of this
+    module, one at a time.
+    """
 
     def __init__(self, side: str, environment: dict[str, str]) -> None:
         self.pipe, child_pipe = multiprocessing.Pipe()
@@ -38,10 +43,7 @@ class Contestant:
         self.process.start()
 
     def __call__(self, name: str, *arguments: Any) -> float:
-        """Call the function of the side and return its result.
-
-        If it returns None, return the seconds that it took.
-        """
+        """Call a function of the side's module. Return its result, or its duration in seconds if the result is None."""
         self.pipe.send((name, arguments))
         seconds, error = self.pipe.recv()
         if error:
@@ -78,7 +80,11 @@ def both(
     peer_settings: str = "tests.benchmarks.peer.settings",
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Contestant, Contestant]]:
-    """Start both sides with migrated databases and without hotels. `ours` and `peer` are names of side modules."""
+    """Start a process for hotelagent and a process for its peer, the other project that it is compared with.
+
+    `ours` and `peer` are the names of their modules in this package. Both databases are migrated and have no
+    hotels.
+    """
     our_side = Contestant(
         ours,
         {
@@ -116,7 +122,7 @@ def create_database(running: Servers, name: str) -> None:
 
 
 def add_field(number: int) -> None:
-    """Add a migration to `locks` in this process that adds a field to Room."""
+    """Define a new migration of the app `locks` in this process. The migration adds a field to the model Room."""
     from django.db import migrations, models  # noqa: PLC0415 - needs Django to be set up
     from django.db.migrations.loader import MigrationLoader  # noqa: PLC0415
     from django.db.migrations.migration import Migration  # noqa: PLC0415

@@ -108,6 +108,6 @@ def _add_field(ours: Contestant, peer: Contestant) -> Row:
 def _rounds(
     ours: Callable[[int], float], peer: Callable[[int], float], *, rounds: int
 ) -> tuple[list[float], list[float]]:
-    """Measure both sides in turn, so that other load on the machine affects both."""
+    """Measure hotelagent and its peer, django-tenants, alternately, so that other load on the machine affects both."""
     pairs = [(ours(number), peer(number)) for number in range(rounds)]
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]

@@ -1,4 +1,4 @@
-"""Shared parts of the benchmarks: separate servers, interleaved rounds, and result rows."""
+"""Functions that all benchmarks use: starting servers, alternating measurements, and computing result rows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.servers import Servers
 
 
 class Row(TypedDict):
-    """One line of the result table.
+    """One row of the result table.
 
-    `ours` and `peer` are the measured values, in the unit named in `what`. `ratio` is `ours` divided by
-    `peer`, and `bar` is the highest allowed ratio.
+    `ours` and `peer` are the values measured for hotelagent and for the project that it is compared with.
+    `what` names their unit. `ratio` is `ours` divided by `peer`, and `bar` is the highest ratio allowed.
     """
 
     id: str
@@ -31,16 +31,13 @@ class Row(TypedDict):
 
 
 def row(id_: str, what: str, *, ours: float, peer: float, ratio: float | None = None, bar: float) -> Row:
-    """Return a row. If `ratio` is not given, it is computed from `ours` and `peer`."""
+    """Return a result row. If `ratio` is not given, it is `ours` divided by `peer`."""
     actual = ours / peer if ratio is None else ratio
     return Row(id=id_, what=what, ours=ours, peer=peer, ratio=actual, bar=bar, holds=actual <= bar)
 
 
 def measure_module(name: str, ids: list[str]) -> list[Row]:
-    """Import a benchmark module, measure it and return its rows.
-
-    Runs in a separate process for each module.
-    """
+    """Import a benchmark module, run its measurements and return the result rows. Call it once per process."""
     rows: list[Row] = importlib.import_module(f"tests.benchmarks.{name}").measure(ids)
     return rows
 
@@ -59,10 +56,10 @@ def servers() -> Iterator[Servers]:
 def interleave(
     contestants: dict[str, Callable[[], object]], *, rounds: int, each: int
 ) -> dict[str, list[float]]:
-    """Time the contestants in turn and return the seconds per call of each round, by contestant.
+    """Measure several implementations alternately, and return their seconds per call in each round, by name.
 
-    In each round every contestant runs `each` times, so a slow phase of the machine affects all of them alike. Many
-    short rounds give a more reliable median than a few long ones.
+    In each round every implementation runs `each` times, so a slow phase of the machine affects all of them
+    alike. Many short rounds give a more reliable median than a few long ones.
     """
     for contestant in contestants.values():
         for _ in range(max(3, each // 4)):
@@ -84,5 +81,5 @@ def interleave(
 
 
 def median_ratio(ours: list[float], peer: list[float]) -> float:
-    """Compute `ours` divided by `peer` for each round, and return the median."""
+    """Return the median of the ratio of `ours` to `peer`, computed for each round."""
     return statistics.median(a / b for a, b in zip(ours, peer, strict=True))

@@ -1,8 +1,7 @@
-"""Benchmark of the time that tenant selection adds to a statement through PgBouncer, for three engines.
+"""Benchmark of the time in microseconds that selecting the tenant adds to an SQL statement through PgBouncer.
 
-The engines are hotelagent, django-tenants and plain Django, which reads a table in the default schema of its
-login, as a project without tenants does. All three use one PgBouncer and one server, with separate
-connections. The figures are in microseconds.
+It compares hotelagent, django-tenants, and plain Django without tenants, which uses the default schema of its
+database role. All three use one PgBouncer and one server, with separate connections.
 """
 
 from __future__ import annotations
@@ -67,7 +66,10 @@ def measure(ids: list[str]) -> list[Row]:
 
 
 def _create_plain_login(database: IsolationDatabase) -> str:
-    """Create a login with all privileges for the two engines that have no hotel roles, and return its URL."""
+    """Create a database role with all privileges, and return its URL.
+
+    django-tenants and plain Django connect with this role, because they have no role per hotel.
+    """
     with psycopg.connect(database.superuser_url, autocommit=True) as owner:
         login = sql.Identifier(PLAIN_LOGIN)
         owner.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(login, sql.Literal(PLAIN_PASSWORD)))
@@ -124,7 +126,10 @@ def _configure(database: IsolationDatabase, bouncer: PgBouncer, plain_url: str, 
 
 
 def _in_hotel(database: IsolationDatabase, work: Callable[[str], object], prefix: str = "") -> Contestants:
-    """Return one function per engine, which enters hotel 1 and calls `work` with the alias of the engine."""
+    """Return a dictionary with one function for hotelagent, django-tenants and plain Django each.
+
+    The function selects hotel 1 and calls `work` with the alias of the database connection.
+    """
     tenant = database.tenant(1)
     ours, plain, peer = f"{prefix}ours", f"{prefix}plain", f"{prefix}peer"
 
@@ -198,7 +203,7 @@ def _request(database: IsolationDatabase) -> list[Row]:
 
 @contextmanager
 def _delayed_proxy(port: int) -> Iterator[int]:
-    """Start a proxy to `port` that delays everything that the client sends by DELAY. Yield its port."""
+    """Start a TCP proxy to the port, which delays all data from the client by DELAY seconds. Yield its own port."""
     proxy_port = ports.find_free_port()
     process = multiprocessing.get_context("spawn").Process(
         target=_proxy, args=(proxy_port, port), daemon=True

@@ -1,4 +1,8 @@
-"""Benchmarks of the due queue: a tick while nothing is due, and claiming items while many others wait."""
+"""Benchmarks of the queue of due reminders.
+
+The scheduler task that runs every few seconds is measured while nothing is due, and claiming due items is
+measured while many other items wait.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ HOTEL_COUNTS = (1, 100, 1_000)
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Run the benchmarks with these ids."""
+    """Run the benchmarks with these ids, and return their result rows."""
     rows: list[Row] = []
     with (
         servers() as running,
@@ -32,7 +36,10 @@ def measure(ids: list[str]) -> list[Row]:
 
 
 def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
-    """Measure ticks with different numbers of hotels in turn, because they can't exist at the same time."""
+    """Measure the scheduler task while nothing is due, with different numbers of hotels, and return result rows.
+
+    The numbers of hotels alternate, because they cannot exist at the same time.
+    """
     our_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}
     peer_times: dict[int, list[float]] = {count: [] for count in HOTEL_COUNTS}
     for turn in range(4):
@@ -62,7 +69,7 @@ def _measure_idle_tick(ours: Contestant, peer: Contestant) -> list[Row]:
 
 
 def _measure_growth(running: Servers, few: Contestant) -> Row:
-    """Claim the same hundred items in two databases with different numbers of waiting items."""
+    """Measure how much slower claiming a hundred due items is in a database with many more waiting items."""
     create_database(running, "bench_many")
     settings = {"DJANGO_SETTINGS_MODULE": "hotelagent.settings.development"}
     many = Contestant("side_reminders", {**running.environment("bench_many", 11), **settings})
@@ -97,7 +104,7 @@ _PRIMARY_KEY, _INDEX = "tenants_dueitem_pkey", "tenants_dueitem_claim_at"
 
 
 def _insert_items(superuser: psycopg.Connection, count: int, due_at: str) -> None:
-    """Insert one day's items of every hotel, then the next day's, as daily planning in all hotels would."""
+    """Insert due items in the order in which daily planning would: one day for all hotels, then the next day."""
     # Disable triggers, because the checks of the foreign key would take most of the time.
     superuser.execute("SET session_replication_role = replica")
     if count > FEW_WAITING:

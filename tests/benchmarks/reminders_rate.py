@@ -1,7 +1,7 @@
 """Benchmark of sending reminders: claiming, rendering, transmitting, storing as sent, and the audit trail.
 
-Two worker processes with five threads each send to an SMTP server on the same machine. The peer,
-django-post-office, sends the same messages to the same server with as many processes and threads. It has no hotels.
+Two worker processes with five threads each send to an SMTP server on the same machine. For comparison,
+django-post-office, which knows no hotels, sends the same messages with as many processes and threads.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TIMEOUT = 120  # seconds
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Run the benchmarks with these ids."""
+    """Run the benchmarks with these ids, and return their result rows."""
     rows: list[Row] = []
     if "send-rate" in ids:
         rows += _measure_rate()
@@ -80,7 +80,7 @@ def _measure_rate() -> list[Row]:
 
 
 def _measure_pipelining() -> Row:
-    """Compare SMTP with and without pipelining (RFC 2920), with a server that needs 1 ms for each reply."""
+    """Measure sending with and without SMTP pipelining (RFC 2920), to a server that needs 1 ms for each reply."""
     with ExitStack() as stack:
         running = _durable_servers(stack)
         # Both use one database. Each has a broker of its own, so that only its workers get the tasks.
@@ -117,7 +117,7 @@ def _measure_pipelining() -> Row:
 
 
 def _durable_servers(stack: ExitStack) -> Servers:
-    """Start servers whose commits survive a crash, because the outcome of a sent message must not be lost."""
+    """Start database servers that write each commit to disk, because the outcome of a sent message must not be lost."""
     running = Servers(durable=True)
     stack.callback(running.stop)
     running.start()
@@ -130,7 +130,7 @@ def _environment(server: Sink) -> dict[str, str]:
 
 
 def _send_reminders(ours: Contestant, server: Sink, *, hotels: int, each: int) -> float:
-    """Make reminders due, let the workers send them, and return the reminders per second."""
+    """Create due reminders, let the workers send them, and return the number of reminders sent per second."""
     total = hotels * each
     ours("make_due", hotels, each)
     before, started = server.accepted, time.perf_counter()
@@ -149,7 +149,7 @@ def _wait(started: float, accepted: int, *, total: int) -> None:
 
 
 def _send_with_peer(peer: Contestant, server: Sink, messages: list[EmailMessage]) -> float:
-    """Queue the messages, let django-post-office send them, and return the messages per second."""
+    """Send the messages with django-post-office, and return the number of messages sent per second."""
     peer("queue", [_queued(message) for message in messages])
     before, seconds = server.accepted, peer("send")
     if peer("count_unsent") or server.accepted != before + MESSAGES:

@@ -1,7 +1,7 @@
-"""Benchmark of holds over REST: eight clients send requests to gunicorn and PgBouncer, set up as deployed.
+"""Benchmark of holds over the REST API: eight HTTP clients send requests to gunicorn and PgBouncer.
 
-The peer is a view of the same site that does the least that any such view must do: it authenticates with the
-same API key and inserts a row.
+The compared view does the minimum that such a view must do: it authenticates the same API key and inserts one
+row.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Ask = Callable[["Client"], None]
 
 
 class Client:
-    """A client with a persistent connection, its own API key, and rooms that no other client requests."""
+    """An HTTP client with a persistent connection, an API key, and rooms that no other client requests."""
 
     def __init__(self, port: int, key: str, rooms: list[int]) -> None:
         self.connection = HTTPConnection("127.0.0.1", port, timeout=30)

@@ -1,6 +1,6 @@
-"""Import of bookings for the benchmark, and the bare COPY that it is compared with.
+"""The import of bookings that the benchmark `plan_import` measures, and the COPY that it is compared with.
 
-`contestants` runs this module in a process with Django set up.
+`contestants` runs the functions in a process in which Django is set up.
 """
 
 import csv
@@ -33,7 +33,7 @@ def create_bench_hotel() -> None:
 
 
 def write_bookings(folder: str, rows: int) -> None:
-    """Write a file with this number of confirmed bookings."""
+    """Write a CSV file with `rows` confirmed bookings to the folder."""
     with Path(folder, "bookings.csv").open("w") as stream:
         bookings = islice(_confirmed_bookings(), rows)
         first = next(bookings)
@@ -55,7 +55,7 @@ def _confirmed_bookings() -> Iterator[Row]:
 
 
 def import_bookings(folder: str) -> float:
-    """Return the seconds of an import, from opening the file to the last commit."""
+    """Import the file of bookings, and return the seconds from opening the file to the last commit."""
     _empty()
     with hotel_context(_tenant()):
         started = time.perf_counter()
@@ -73,9 +73,9 @@ def import_bookings(folder: str) -> float:
 
 
 def copy_rows(folder: str) -> float:
-    """Empty the tables, copy the imported rows back with COPY, and return how many seconds COPY took.
+    """Save the imported rows, empty the tables, and load the rows again with COPY in one transaction.
 
-    One transaction copies all tables.
+    Return how many seconds the loading took.
     """
     _save_rows(folder)
     _empty()
@@ -106,7 +106,7 @@ def _empty() -> None:
 
 
 def _connect() -> "psycopg.Connection[tuple[object, ...]]":
-    """Return a plain connection whose search path is the hotel's schema."""
+    """Return a psycopg connection, independent of Django, whose search path is the schema of the benchmark hotel."""
     connection = psycopg.connect(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"])
     connection.execute(f'SET search_path TO "{_tenant().schema}", public')
     return connection

@@ -1,4 +1,7 @@
-"""Our side of the benchmark `fleet`. Runs in a process of `contestants` with Django set up."""
+"""The functions of hotelagent that the benchmark `fleet` measures.
+
+`contestants` runs them in a process in which Django is set up.
+"""
 
 import time
 
@@ -37,12 +40,12 @@ def migrate_one_field_more(number: int) -> float:
 
 
 def relations() -> float:
-    """Return the number of PostgreSQL relations (tables, indexes, sequences) of a hotel."""
+    """Return the number of PostgreSQL relations (tables, indexes and sequences) in the schema of one hotel."""
     return float(sum(count_relations("hotel_bench_3")))
 
 
 def resolve() -> float:
-    """Return the seconds per request that finding the hotel of a host name takes, with filled caches."""
+    """Return the seconds per request that the middleware takes to find the hotel of a host name, with filled caches."""
     middleware = HotelMiddleware(lambda _request: HttpResponse())
     requests = [RequestFactory().get("/", headers={"host": "bench-3.localhost"}) for _ in range(HOSTS)]
     started = time.perf_counter()

@@ -1,4 +1,7 @@
-"""The side of django-tenants in the benchmark `fleet`. Runs in a process of `contestants` with Django set up."""
+"""The functions of django-tenants that the benchmark `fleet` measures.
+
+`contestants` runs them in a process in which Django is set up.
+"""
 
 import re
 import time
@@ -25,7 +28,10 @@ def prepare() -> None:
 
 
 def fill(start: int, count: int) -> None:
-    """Create tenants from a dump, ten times as fast as with migrations. This time is not measured."""
+    """Create tenants in preparation of a measurement.
+
+    Their schemas are copied from a dump, which is ten times as fast as running the migrations.
+    """
     connection.set_schema_to_public()
     dump = pgtools.run("pg_dump", f"--schema={BASE}", "--no-owner", "--inserts", "--no-comments")
     script = re.sub(r"^(SET |SELECT pg_catalog\.set_config|\\).*$", "", dump, flags=re.MULTILINE)
@@ -57,13 +63,13 @@ def _create_tenant(name: str) -> None:
 
 
 def count() -> float:
-    """Return the number of tenants."""
+    """Return the number of tenants in the database of django-tenants."""
     connection.set_schema_to_public()
     return float(Client.objects.count())
 
 
 def migrate(executor: str) -> None:
-    """Migrate only the tenants, so that the migration of `public` is not measured."""
+    """Migrate the schemas of the tenants. The schema `public` is left out, so that its time is not measured."""
     connection.set_schema_to_public()
     call_command("migrate_schemas", tenant=True, executor=executor, verbosity=0)
 
@@ -76,7 +82,7 @@ def migrate_one_field_more(number: int) -> float:
 
 
 def resolve() -> float:
-    """Return the seconds per request that finding the tenant of a host name takes."""
+    """Return the seconds per request that the middleware of django-tenants takes to find the tenant of a host name."""
     middleware = TenantMainMiddleware(lambda _request: HttpResponse())
     requests = [RequestFactory().get("/", headers={"host": "bench3.localhost"}) for _ in range(HOSTS // 10)]
     started = time.perf_counter()

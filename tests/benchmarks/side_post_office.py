@@ -1,4 +1,7 @@
-"""The measured functions of django-post-office. `contestants` runs them in a process with its settings."""
+"""The functions of django-post-office that the benchmark of sending e-mails measures.
+
+`contestants` runs them in a process with the settings of `peer.post_office`.
+"""
 
 import logging
 import tempfile
@@ -13,20 +16,20 @@ Queued = tuple[str, dict[str, str], dict[str, str]]
 
 
 def prepare() -> None:
-    """Migrate the database."""
+    """Create the tables of django-post-office in the benchmark database."""
     logging.getLogger("post_office").setLevel(logging.ERROR)  # otherwise two lines per batch and process
     call_command("migrate", verbosity=0)
 
 
 def create_template(subject: str, text: str, html: str, calendar: str) -> None:
-    """Create the template and the attachment that all messages use."""
+    """Create the e-mail template and the attachment that all messages of the benchmark use."""
     EmailTemplate.objects.create(name="reminder", subject=subject, content=text, html_content=html)
     attachment = Attachment(name="stay.ics", mimetype="text/calendar")
     attachment.file.save("stay.ics", ContentFile(calendar.encode()))
 
 
 def queue(messages: list[Queued]) -> None:
-    """Replace the queued messages by these. They are rendered when they are sent."""
+    """Delete all queued e-mails, and queue the given messages. They are rendered only when they are sent."""
     Log.objects.all().delete()
     Email.objects.all().delete()
     template, attachment = EmailTemplate.objects.get(), Attachment.objects.get()
@@ -40,11 +43,11 @@ def queue(messages: list[Queued]) -> None:
 
 
 def send() -> None:
-    """Send all queued messages with two processes, each with its default number of threads."""
+    """Send all queued e-mails with two processes, each with the default number of threads of django-post-office."""
     with tempfile.TemporaryDirectory() as folder:
         call_command("send_queued_mail", processes=2, lockfile=str(Path(folder) / "lock"))
 
 
 def count_unsent() -> float:
-    """Return the number of messages that were not sent."""
+    """Return the number of e-mails in the database that have not been sent."""
     return float(Email.objects.exclude(status=STATUS.sent).count())

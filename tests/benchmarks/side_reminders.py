@@ -1,4 +1,7 @@
-"""The measured functions of the due queue and of sending. `contestants` runs them with our settings."""
+"""The functions of hotelagent that the benchmarks of the due queue and of sending reminders measure.
+
+`contestants` runs them in a process with the development settings.
+"""
 
 import subprocess
 import sys
@@ -23,7 +26,7 @@ BATCH_SIZE = 100
 
 
 def prepare() -> None:
-    """Migrate the database."""
+    """Migrate the benchmark database."""
     call_command("migrate", verbosity=0)
 
 
@@ -31,7 +34,7 @@ def prepare() -> None:
 
 
 def set_hotel_count(count: int) -> None:
-    """Replace the hotels by `count` rows without schemas, each with ten items that are due in an hour."""
+    """Delete all hotels, and insert `count` hotels without schemas, each with ten items that are due in an hour."""
     with platform_context(), connection.cursor() as cursor:
         Hotel.objects.all().delete()
         Hotel.objects.bulk_create(
@@ -46,7 +49,7 @@ def set_hotel_count(count: int) -> None:
 
 
 def idle_tick(times: int) -> float:
-    """Return the seconds that a tick takes while nothing is due."""
+    """Return the seconds that one run of the scheduler task `tenants.tasks.tick` takes while nothing is due."""
     with platform_context():
         started = time.perf_counter()
         for _ in range(times):
@@ -55,17 +58,14 @@ def idle_tick(times: int) -> float:
 
 
 def statements_of_idle_tick() -> float:
-    """Return how many SQL statements a tick executes while nothing is due, without BEGIN and COMMIT."""
+    """Return how many SQL statements the scheduler task executes while nothing is due, without BEGIN and COMMIT."""
     with platform_context(), CaptureQueriesContext(connection) as queries:
         tasks.tick()
     return float(len([query for query in queries if query["sql"] not in ("BEGIN", "COMMIT")]))
 
 
 def claim(times: int) -> float:
-    """Return the seconds that claiming a batch takes.
-
-    The items are released afterwards, which is not measured.
-    """
+    """Return the seconds that claiming a batch of due items takes, without releasing them afterwards."""
     seconds = 0.0
     with platform_context():
         for _ in range(times):
@@ -84,7 +84,7 @@ def claim(times: int) -> float:
 
 
 def create_hotels(count: int) -> None:
-    """Provision hotels with one active rule, which applies to every reservation of the benchmark."""
+    """Create hotels in which one active rule applies to every reservation of the benchmark."""
     for number in range(count):
         services.create_hotel(slug=f"bench-{number}", name="Hotel Bench", email="desk@example.com")
     with platform_context():
@@ -96,7 +96,7 @@ def create_hotels(count: int) -> None:
 
 
 def make_due(hotels: int, each: int) -> None:
-    """Delete all reminders, and create `each` reminders that are due now in each of the first `hotels` hotels."""
+    """Replace all reminders: each of the first `hotels` hotels gets `each` reminders that are due now."""
     now = timezone.now()
     arrival = (now + timedelta(days=2)).date()
     with platform_context():
@@ -124,7 +124,7 @@ def make_due(hotels: int, each: int) -> None:
 
 
 def dispatch_due() -> None:
-    """Send the due items to the workers, as Celery beat does every few seconds."""
+    """Dispatch the due items to the workers, as Celery beat does every few seconds."""
     with platform_context():
         tasks.tick()
 
@@ -148,12 +148,12 @@ def _workers() -> "list[subprocess.Popen[bytes]]":
 
 
 def start_workers() -> None:
-    """Start two worker processes with five threads each, the same numbers as for django-post-office."""
+    """Start two Celery workers with five threads each, as many processes and threads as django-post-office has."""
     _workers()
 
 
 def stop_workers() -> None:
-    """Stop the workers and wait until they have ended."""
+    """Stop the Celery workers and wait until their processes have ended."""
     for worker in _workers():
         worker.terminate()
     for worker in _workers():

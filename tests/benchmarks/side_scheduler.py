@@ -1,4 +1,7 @@
-"""The measured functions of tenant-schemas-celery's scheduler. `contestants` runs them with Django set up."""
+"""The functions of the scheduler of tenant-schemas-celery that the benchmark of the due queue measures.
+
+`contestants` runs them in a process in which Django is set up.
+"""
 
 import time
 from functools import cache
@@ -23,9 +26,9 @@ def prepare() -> None:
 
 
 def tenants(count: int) -> None:
-    """Replace the tenants by `count` tenants without schemas.
+    """Delete all tenants, and insert `count` tenants without schemas.
 
-    The queries of a tick then read the tables of `public`.
+    The scheduler then reads the tables of the schema `public` for each of them.
     """
     connection.set_schema_to_public()
     Client.objects.all().delete()
@@ -35,7 +38,7 @@ def tenants(count: int) -> None:
 
 @cache
 def _scheduler() -> Any:
-    """Return a scheduler that has read its tables, as after the first tick."""
+    """Return the scheduler of tenant-schemas-celery, which has already run once and read its tables."""
     app = Celery("bench", broker="memory://")
     app.conf.result_expires = None  # otherwise every tenant would seem to have a clean-up task
     scheduler = TenantAwareDatabaseScheduler(app=app, lazy=True)
@@ -46,7 +49,7 @@ def _scheduler() -> Any:
 
 
 def idle_tick(times: int) -> float:
-    """Return the seconds of a tick that finds nothing due."""
+    """Return the seconds that one run of the scheduler takes while no task is due."""
     scheduler = _scheduler()
     began = time.perf_counter()
     for _ in range(times):

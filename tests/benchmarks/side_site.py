@@ -1,4 +1,4 @@
-"""Settings of the site that is measured over HTTP: ours without rate limits, and with one minimal view added."""
+"""Django settings of the site in the REST benchmark: hotelagent without rate limits, and with an additional view."""
 
 from hotelagent.settings import base, development
 

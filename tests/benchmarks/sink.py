@@ -1,4 +1,4 @@
-"""A minimal SMTP server in a separate process that accepts every message, counts it and forgets it."""
+"""A minimal SMTP server for benchmarks. It runs in a separate process, accepts all messages and only counts them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ END_OF_MESSAGE = b"\r\n.\r\n"
 
 
 class Options(NamedTuple):
-    """Options of the server: how many messages it keeps, the seconds before each reply, and pipelining."""
+    """Options of the SMTP server: how many messages it keeps, the delay of replies in seconds, and pipelining."""
 
     keep: int
     delay: float
@@ -30,7 +30,7 @@ class Options(NamedTuple):
 
 
 class Sink:
-    """The benchmark's access to the running server process."""
+    """A handle for the SMTP server, which runs in another process. It gives the port and the accepted messages."""
 
     def __init__(self, port: int, counter: Counter, kept: Path) -> None:
         self.port = port
@@ -39,17 +39,20 @@ class Sink:
 
     @property
     def accepted(self) -> int:
-        """The number of accepted messages."""
+        """Return how many messages the server has accepted."""
         return self._counter.value
 
     def kept(self) -> list[bytes]:
-        """Return the first messages that were accepted."""
+        """Return the source of the messages that the server has kept, in the order of their arrival."""
         return [message + b"\r\n" for message in self._kept.read_bytes().split(END_OF_MESSAGE)[:-1]]
 
 
 @contextmanager
 def sink(*, keep: int = 0, delay: float = 0, pipelining: bool = True) -> Iterator[Sink]:
-    """Run a server that keeps the first `keep` messages and waits `delay` seconds before each reply."""
+    """Run an SMTP server and yield its handle.
+
+    The server keeps the first `keep` messages and waits `delay` seconds before each reply.
+    """
     context = multiprocessing.get_context("spawn")
     port, counter = ports.find_free_port(), context.Value("L", 0)
     kept = paths.private_folder(FOLDER) / f"sink-{port}"
@@ -106,7 +109,7 @@ class _Session(asyncio.Protocol):
         self.transport.write(b"220 sink\r\n")
 
     def data_received(self, data: bytes) -> None:
-        """Reply in one write to all commands that arrived together, as mail servers do (RFC 2920, 3.2)."""
+        """Process the commands that arrived together, and send all replies in one write, as RFC 2920, 3.2 requires."""
         self.buffer += data
         self._process_buffer()
         if self.replies:

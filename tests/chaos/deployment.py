@@ -1,4 +1,4 @@
-"""A complete deployment whose parts are processes that can be killed and restarted."""
+"""A complete deployment for the chaos tests. Its parts are processes that a test can kill and restart."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ CONCURRENCY = 2  # messages that a worker sends at the same time
 
 @dataclass(frozen=True)
 class Result:
-    """The state of the database at the end. Reminders are identified by their Message-IDs."""
+    """The outcome of a chaos test, read from the database. Reminders are identified by their Message-IDs."""
 
     by_status: dict[str, set[str]]
     queued: int
@@ -38,7 +38,10 @@ class Result:
 
 
 class Deployment:
-    """A running PostgreSQL, Valkey and PgBouncer. `start` adds two workers and two beats."""
+    """A deployment with PostgreSQL, Valkey and PgBouncer.
+
+    `start` starts two Celery workers and two Celery beat processes.
+    """
 
     def __init__(self, mail_server: ChaosMailServer) -> None:
         self.mail_server = mail_server
@@ -80,7 +83,7 @@ class Deployment:
         self.program.wait(60)
 
     def _run(self, *command: object) -> int:
-        """Run a command of `processes.py` and return its result."""
+        """Send a command to `tests.chaos.processes`, which starts processes, and return its result."""
         if not (self.program.stdin and self.program.stdout):
             raise RuntimeError("The program has no pipes.")
         self.program.stdin.write(json.dumps(command).encode() + b"\n")
@@ -91,7 +94,7 @@ class Deployment:
         return int(result)
 
     def log_tail(self) -> str:
-        """Return the end of the log of all processes."""
+        """Return the last lines of the log that all processes write to."""
         self.log.seek(0)
         return self.log.read().decode(errors="replace")[-6000:]
 
@@ -101,17 +104,20 @@ class Deployment:
             raise RuntimeError(f"The hotels could not be created:\n{self.log_tail()}")
 
     def start(self) -> None:
-        """Start the workers and the beats."""
+        """Start the Celery workers and the Celery beat processes."""
         for pool in WORKER_POOLS:
             self.workers[pool] = self._run("worker", pool)
         self.beats = [self.start_beat(), self.start_beat()]
 
     def start_beat(self, *, lease: int = BEAT_LEASE, renewal: float = BEAT_RENEWAL) -> int:
-        """Start a beat and return its process id. The beat that starts first is the leader."""
+        """Start a Celery beat process and return its process id.
+
+        The beat that starts first becomes the leader, which sends the periodic tasks.
+        """
         return self._run("beat", lease, renewal)
 
     def leader(self) -> int | None:
-        """Return the process id of the beat that holds the lease."""
+        """Return the process id of the Celery beat that is the leader, or None if no beat holds the lease."""
         with psycopg.connect(self.servers.postgres.url(postgres.SUPERUSER), autocommit=True) as connection:
             row = connection.execute("SELECT holder FROM tenants_lease WHERE name = 'beat'").fetchone()
         return int(row[0].split(":")[1]) if row else None
@@ -119,13 +125,13 @@ class Deployment:
     # Incidents. When a method returns, a replacement for what it has killed is running.
 
     def kill_worker(self, pool: str) -> None:
-        """Kill a worker with all its processes."""
+        """Kill a Celery worker with all processes of its pool."""
         self.interrupted += CONCURRENCY
         os.killpg(self.workers[pool], signal.SIGKILL)
         self.workers[pool] = self._run("worker", pool)
 
     def kill_pool_process(self) -> None:
-        """Kill one process of the prefork pool. The worker itself replaces it."""
+        """Kill one process of the prefork pool of a Celery worker. The worker starts another one."""
         with contextlib.suppress(psutil.NoSuchProcess):
             children = psutil.Process(self.workers["prefork"]).children()
             if children:
@@ -133,21 +139,21 @@ class Deployment:
                 children[0].kill()
 
     def kill_beat(self) -> None:
-        """Kill the beat that was started first, which is usually the leader."""
+        """Kill the Celery beat that was started first. In most cases it is the leader."""
         os.killpg(self.beats.pop(0), signal.SIGKILL)
         self.beats.append(self.start_beat())
 
     def flush_valkey(self) -> None:
-        """Delete all data of the broker."""
+        """Delete all data in Valkey, the message broker, including the queued tasks."""
         with redis.Redis.from_url(self.servers.valkey.url()) as client:
             client.flushall()
 
     def restart_valkey(self) -> None:
-        """Kill the broker and start it without its data."""
+        """Kill Valkey, the message broker, and start it again without its data."""
         self._restart(1, signal.SIGKILL)
 
     def restart_postgres(self) -> None:
-        """Shut PostgreSQL down immediately: sessions are aborted, and the WAL is replayed at the start."""
+        """Restart PostgreSQL with an immediate shutdown: sessions are aborted, and the WAL is replayed at the start."""
         self.interrupted += CONCURRENCY * len(WORKER_POOLS)
         self._restart(0, signal.SIGQUIT)
 
@@ -158,21 +164,21 @@ class Deployment:
         server.wait_until_ready(self.servers.children[index])
 
     def disconnect_after_message(self) -> None:
-        """Let the mail server accept the next two messages and disconnect without confirming them."""
+        """Make the mail server accept each of the next two messages and disconnect without the final reply."""
         self.mail_server.disconnects += 2
 
     def hang(self) -> None:
-        """Let the mail server confirm one message after the client has given up."""
+        """Make the mail server accept the next message, but reply only after the worker has given up waiting."""
         self.mail_server.hangs += 1
 
     def make_mail_server_unavailable(self) -> None:
-        """Let the mail server refuse the next two messages with 421."""
+        """Make the mail server refuse the next two messages with the reply 421 (service not available)."""
         self.mail_server.unavailable += 2
 
     # Results.
 
     def result(self) -> Result:
-        """Read the final state of all hotels."""
+        """Read the final status of the reminders of all hotels from the database."""
         by_status: dict[str, set[str]] = {}
         sent_events: Counter[str] = Counter()
         with psycopg.connect(self.servers.postgres.url(postgres.SUPERUSER), autocommit=True) as connection:
@@ -192,7 +198,7 @@ class Deployment:
         return Result(by_status, queued[0] if queued else -1, sent_events)
 
     def wait_until(self, condition: Callable[[], bool], *, timeout: float) -> None:
-        """Return when the condition is true. Fail if no message is accepted for `timeout` seconds."""
+        """Wait until the condition is true. Fail if the mail server accepts no message for `timeout` seconds."""
         last, deadline = -1, time.monotonic() + timeout
         while not condition():
             if (accepted := self.mail_server.accepted.total()) != last:
@@ -202,7 +208,7 @@ class Deployment:
             time.sleep(0.01)
 
     def is_idle(self) -> bool:
-        """Return whether no reminder is in the due queue."""
+        """Return whether the due queue contains no reminders."""
         time.sleep(0.1)
         with psycopg.connect(self.servers.postgres.url(postgres.SUPERUSER), autocommit=True) as connection:
             row = connection.execute(
@@ -213,7 +219,7 @@ class Deployment:
 
 @contextlib.contextmanager
 def deployment(mail_server: ChaosMailServer, *, hotels: int, reminders: int) -> Iterator[Deployment]:
-    """Run a deployment with hotels and reminders that are due. Its workers and beats are not started yet."""
+    """Start a deployment with hotels and due reminders, and yield it. No worker and no beat runs yet."""
     with Deployment(mail_server) as running:
         running.create_hotels(hotels=hotels, reminders=reminders)
         yield running

@@ -1,4 +1,4 @@
-"""The hotels of the chaos test. Each reservation has two reminders, and all reminders are due at once."""
+"""The hotels of the chaos test. Each reservation has two reminders, and all reminders are due at the start."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ GROUP_SIZE = 23
 
 
 def create_hotels(hotels: int, reminders: int) -> None:
-    """Migrate the database and create the hotels with the reminders. The due queue is processed every second."""
+    """Migrate the database, create hotels with due reminders, and let the scheduler read the due queue every second."""
     call_command("migrate", verbosity=0)
     for number in range(hotels):
         hotel = services.create_hotel(slug=f"hotel-{number}", name=f"Hotel {number}")
@@ -33,9 +33,9 @@ def create_hotels(hotels: int, reminders: int) -> None:
 
 
 def _create_reminders(hotel: Hotel, number: int, count: int) -> None:
-    """Create reservations that were booked too late for both rules.
+    """Create reservations in the hotel whose reminders are all due now.
 
-    The rules send late reminders immediately, so all reminders are due now.
+    The guests book too late for both rules, which send late reminders immediately.
     """
     now = timezone.now()
     with hotel_context(hotel), transaction.atomic():

@@ -1,4 +1,4 @@
-"""A mail server that fails as real ones do, and records which messages it accepted and confirmed."""
+"""An SMTP server that can fail like real mail servers, and records the messages it accepted and confirmed."""
 
 import asyncio
 import contextlib
@@ -18,11 +18,14 @@ from tests.servers import listening
 
 @dataclass
 class ChaosMailServer:
-    """`accepted` and `confirmed` (final reply sent) count the messages by Message-ID.
+    """An SMTP server that fails for the next messages as often as these attributes say.
 
-    disconnects: the number of next messages after which it disconnects without a reply.
-    hangs: the number of next messages to which it replies after the client has given up.
-    unavailable: the number of next MAIL commands to which it replies 421 and disconnects.
+    disconnects: accept a message, and disconnect without a reply.
+    hangs: accept a message, and reply only after the client has given up.
+    unavailable: reply to the MAIL command with 421, and disconnect.
+
+    `accepted` and `confirmed` count messages by Message-ID. A message is confirmed when the final reply was
+    sent.
     """
 
     port: int = 0
@@ -83,6 +86,6 @@ class ChaosMailServer:
 
 
 def mail_server() -> contextlib.AbstractContextManager[ChaosMailServer]:
-    """Run the server on a free port."""
+    """Run the SMTP server on a free port, and yield it."""
     logging.getLogger("mail.log").setLevel(logging.ERROR)  # otherwise one line per command
     return listening(ChaosMailServer(port=ports.find_free_port()))

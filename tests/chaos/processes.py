@@ -1,7 +1,8 @@
-"""The processes under test: Celery workers, Celery beats, and the creation of hotels.
+"""A program that starts the processes of the chaos tests: Celery workers, Celery beats, and the creation of
+hotels.
 
-`python -m tests.chaos.processes` loads Django once and forks a child for each command. It reads one command per line
-as JSON, and writes one number per command:
+It loads Django once and forks a child process for each command, which is faster than starting Python. It
+reads one command per line as JSON, and writes one number for each command:
 
     ["worker", pool], ["beat", lease, renewal]    starts a process and writes its process id
     ["create_hotels", hotels, reminders]          waits for the process and writes its exit status
@@ -31,7 +32,7 @@ BATCH_SIZE = 20  # reminders
 
 
 def main() -> None:
-    """Process the commands until the input ends."""
+    """Execute the commands from standard input until the input ends."""
     django.setup()
     _shorten_timeouts()
     from tests.chaos import hotels  # noqa: PLC0415 - its models need the apps
@@ -71,7 +72,7 @@ def _shorten_timeouts() -> None:
 
 
 def _fork(function: Callable[[], object]) -> int:
-    """Call the function in a child process with its own process group. Return the id of the process."""
+    """Call the function in a child process with a separate process group. Return the process id of the child."""
     child = os.fork()
     if child:
         return child

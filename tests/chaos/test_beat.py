@@ -1,4 +1,4 @@
-"""Tests of the leader election of two Celery beats in separate processes.
+"""Tests of the leader election between two Celery beat processes.
 
 `make chaos` uses the lease duration of a deployment, and `make test` a shorter one.
 """

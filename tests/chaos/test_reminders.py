@@ -1,9 +1,8 @@
-"""Tests that every reminder is sent once while parts of the deployment are killed.
+"""Test that every reminder is sent exactly once while processes of the deployment are killed.
 
-`make chaos` runs the long form: 10,000 reminders of 50 hotels. The statuses in the database are compared with
-the records of the mail server. No message is accepted twice, and no reminder is lost. If the confirmation of
-a message was not stored, its reminder has the status `unknown`. At most as many are unknown as killed workers
-were sending.
+No message may be accepted twice by the mail server, and no reminder may be lost. A reminder may end with the
+status `unknown` only if a worker was killed before it stored the confirmation of the message. `make chaos`
+runs the long form: 10,000 reminders in 50 hotels.
 """
 
 import os
@@ -56,9 +55,10 @@ def test_every_reminder_is_sent_once_while_processes_are_killed() -> None:
 
 
 def schedule() -> list[tuple[int, Incident]]:
-    """Return the incidents with the number of accepted messages at which they happen.
+    """Return when each incident happens: the number of accepted messages, and the incident.
 
-    Each incident happens once, in order. The long form adds forty at random, the same for the same seed.
+    Each incident happens once, in order. The long form adds forty incidents, chosen at random with a fixed
+    seed.
     """
     generator = random.Random(SEED)  # noqa: S311 - not a secret
     incidents = INCIDENTS + [generator.choice(INCIDENTS) for _ in range(40 if IS_LONG else 0)]

@@ -1,4 +1,7 @@
-"""Tests that generated bookings are deterministic and have the statistical patterns of real hotels."""
+"""Tests of the generator of demo bookings.
+
+It creates the same bookings for the same seed, with the statistical patterns of real hotels.
+"""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -22,7 +25,7 @@ TODAY = date(2030, 6, 12)
 
 @pytest.fixture(scope="module")
 def resort() -> list[Booking]:
-    """The generated bookings of one year in the resort hotel."""
+    """Return the bookings that are generated for one year in the resort hotel."""
     return list(generate_bookings(RESORT, first_arrival=date(2030, 1, 1), last_arrival=date(2030, 12, 31)))
 
 
@@ -32,14 +35,14 @@ def around_today(profile: HotelProfile, today: date = TODAY) -> list[Booking]:
     )
 
 
-def test_bookings_of_a_date_depend_on_the_seed_only() -> None:
+def test_bookings_of_an_arrival_date_depend_only_on_the_seed() -> None:
     day = list(generate_bookings(RESORT, first_arrival=TODAY, last_arrival=TODAY))
     assert day == [booking for booking in around_today(RESORT) if booking.arrival == TODAY]
     assert day != list(generate_bookings(RESORT, first_arrival=TODAY, last_arrival=TODAY, seed=2))
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
-def test_every_booking_has_its_own_number_and_possible_dates(profile: HotelProfile) -> None:
+def test_generated_bookings_have_unique_numbers_and_dates_in_the_right_order(profile: HotelProfile) -> None:
     bookings = around_today(profile)
     assert len({booking.number for booking in bookings}) == len(bookings) > 500
     for booking in bookings:
@@ -49,7 +52,7 @@ def test_every_booking_has_its_own_number_and_possible_dates(profile: HotelProfi
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
-def test_every_exported_row_is_accepted_by_the_import(profile: HotelProfile, tmp_path: Path) -> None:
+def test_every_row_of_the_export_is_accepted_by_the_import(profile: HotelProfile, tmp_path: Path) -> None:
     path = tmp_path / "bookings.csv"
     write_csv(path, export_rows(around_today(profile), today=TODAY))
     file = BookingsFile(path)
@@ -59,13 +62,13 @@ def test_every_exported_row_is_accepted_by_the_import(profile: HotelProfile, tmp
     assert len(parsed) > 400
 
 
-def test_every_arrival_date_has_one_guest_whose_address_is_refused() -> None:
+def test_each_arrival_date_has_one_guest_whose_email_address_the_mail_server_refuses() -> None:
     arriving = [b for b in around_today(CITY) if b.cancelled_on is None and not b.is_no_show]
     refused = [b.arrival for b in arriving if b.guest_email.endswith(f"@{guests.REFUSED_DOMAIN}")]
     assert sorted(refused) == sorted({booking.arrival for booking in arriving})
 
 
-def test_guests_have_plausible_names_and_addresses_of_their_own(resort: list[Booking]) -> None:
+def test_generated_guests_have_unique_email_addresses_made_from_their_names(resort: list[Booking]) -> None:
     addresses = [booking.guest_email for booking in resort if booking.guest_email]
     assert len(set(addresses)) == len(addresses)
     assert all(address.endswith(("@example.com", "@refused.example.com")) for address in addresses)
@@ -75,26 +78,26 @@ def test_guests_have_plausible_names_and_addresses_of_their_own(resort: list[Boo
     assert (languages["PRT"], languages["ESP"], languages["GBR"]) == ("pt", "es", "en")
 
 
-def test_demand_has_seasons_and_weekends(resort: list[Booking]) -> None:
+def test_generated_demand_varies_with_season_and_weekday(resort: list[Booking]) -> None:
     months = Counter(booking.arrival.month for booking in resort)
     assert months[8] > 2 * months[1]
     weekdays = Counter(booking.arrival.weekday() for booking in resort)
     assert weekdays[5] > 1.3 * weekdays[2]
 
 
-def test_lead_times_are_skewed_to_the_right(resort: list[Booking]) -> None:
+def test_lead_times_of_bookings_are_mostly_short_and_sometimes_very_long(resort: list[Booking]) -> None:
     lead_days = [(booking.arrival - booking.booked_on).days for booking in resort]
     assert 20 < median(lead_days) < mean(lead_days) < 100
     assert max(lead_days) > 300
 
 
-def test_lengths_of_stay_peak_at_weekends_and_whole_weeks(resort: list[Booking]) -> None:
+def test_most_frequent_lengths_of_stay_are_weekends_and_whole_weeks(resort: list[Booking]) -> None:
     nights = Counter((booking.departure - booking.arrival).days for booking in resort)
     assert nights[7] > nights[6] + nights[8]
     assert nights[2] > nights[1] > 0
 
 
-def test_early_bookings_are_cancelled_more_often(resort: list[Booking]) -> None:
+def test_bookings_made_early_are_cancelled_more_often(resort: list[Booking]) -> None:
     agency = RESORT.segments["Online agency"]
     assert cancellation_probability(agency, lead_days=0) < cancellation_probability(agency, lead_days=90) < 1
     cancelled = sum(booking.cancelled_on is not None for booking in resort)
@@ -102,14 +105,14 @@ def test_early_bookings_are_cancelled_more_often(resort: list[Booking]) -> None:
     assert 0 < sum(booking.is_no_show for booking in resort) / len(resort) < 0.03
 
 
-def test_room_types_are_upgraded_but_never_downgraded(resort: list[Booking]) -> None:
+def test_assigned_room_type_is_the_reserved_one_or_an_upgrade(resort: list[Booking]) -> None:
     ranks = {room_type: rank for rank, room_type in enumerate(RESORT.room_types)}
     steps = Counter(ranks[b.assigned_room_type] - ranks[b.reserved_room_type] for b in resort)
     assert set(steps) == {0, 1}
     assert steps[1] < steps[0] / 5
 
 
-def test_export_has_what_the_hotel_knows_that_day() -> None:
+def test_export_of_a_day_contains_only_bookings_and_statuses_known_on_that_day() -> None:
     bookings = {booking.number: booking for booking in around_today(RESORT)}
     rows = {row["booking_id"]: row for row in export_rows(bookings.values(), today=TODAY)}
     assert rows.keys() == {number for number, booking in bookings.items() if booking.booked_on <= TODAY}

@@ -1,4 +1,4 @@
-"""A reverse proxy with TLS in front of a web server on this machine, and a client that connects to it."""
+"""A reverse proxy with TLS in front of a local web server, and an HTTPS client that connects to it, for tests."""
 
 import http.client
 import re
@@ -14,7 +14,7 @@ from tests.web import QuietHandler
 
 
 class ReverseProxy(ThreadingHTTPServer):
-    """Forwards requests to the port `target`, with the headers that `forwarded_headers` returns."""
+    """An HTTPS server that forwards requests to the port `target`, with the headers of `forwarded_headers`."""
 
     def __init__(self, *, target: int, certificate: Certificate) -> None:
         super().__init__((ports.LOOPBACK, 0), _Handler)
@@ -24,7 +24,10 @@ class ReverseProxy(ThreadingHTTPServer):
         self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def forwarded_headers(self, handler: BaseHTTPRequestHandler) -> dict[str, str]:
-        """Return the headers that README.md prescribes: Host is kept, and a client's X-Forwarded-For is replaced."""
+        """Return the headers of the forwarded request, as README.md prescribes for reverse proxies.
+
+        The Host header is kept. An X-Forwarded-For header of the client is replaced by its IP address.
+        """
         own = {"X-Forwarded-Proto": "https", "X-Forwarded-For": handler.client_address[0]}
         return {**dict(handler.headers.items()), **own}
 
@@ -51,7 +54,7 @@ class _Handler(QuietHandler):
 
 
 class Browser:
-    """An HTTPS client for one host that keeps cookies and does not follow redirects."""
+    """An HTTPS client for tests. It connects to one host, keeps cookies and does not follow redirects."""
 
     def __init__(self, host: str, proxy: ReverseProxy, certificate: Certificate) -> None:
         self.host, self.port = host, proxy.server_port
@@ -61,7 +64,7 @@ class Browser:
     def request(
         self, method: str, path: str, form: dict[str, Any] | None = None
     ) -> tuple[int, dict[str, str], str]:
-        """Return the status, the headers and the text of the response."""
+        """Send a request and return the status, the headers and the text of the response."""
         connection = _LoopbackConnection(self.host, self.port, context=self.context, timeout=60)
         headers = {"Host": self.host, "Referer": f"https://{self.host}{path}"}
         if self.cookies:
@@ -90,7 +93,7 @@ class Browser:
 
 
 class _LoopbackConnection(http.client.HTTPSConnection):
-    """Connects to this machine but verifies the certificate for the host name."""
+    """An HTTPS connection to this machine that verifies the certificate for the requested host name."""
 
     def connect(self) -> None:
         host, self.host = self.host, ports.LOOPBACK

@@ -1,4 +1,4 @@
-"""Tests of the check that sends a request through the reverse proxy."""
+"""Tests of the system check that sends a request through the reverse proxy and verifies its headers."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -15,7 +15,7 @@ from tests.deploy.reverse_proxy import ReverseProxy
 
 
 class SecurePages(web.QuietHandler):
-    """Responds as production does: a page over https, and a redirect to https over http."""
+    """A web server that responds as hotelagent does in production: HTTP requests are redirected to HTTPS."""
 
     def do_GET(self) -> None:
         if self.headers.get("X-Forwarded-Proto") == "https":
@@ -25,7 +25,7 @@ class SecurePages(web.QuietHandler):
 
 
 class ForgetfulProxy(ReverseProxy):
-    """A reverse proxy that adds no headers."""
+    """A misconfigured reverse proxy that does not add X-Forwarded headers."""
 
     def forwarded_headers(self, handler: BaseHTTPRequestHandler) -> dict[str, str]:
         return dict(handler.headers.items())
@@ -51,13 +51,13 @@ def check(proxy: ReverseProxy, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return deployment_checks.check_reverse_proxy()
 
 
-def test_check_of_a_proxy_that_sets_the_headers_reports_nothing(
+def test_reverse_proxy_check_with_a_proxy_that_sets_the_headers_reports_nothing(
     site: int, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert check(ReverseProxy(target=site, certificate=certificate), monkeypatch) == []
 
 
-def test_check_of_a_proxy_without_x_forwarded_proto_names_the_header(
+def test_reverse_proxy_check_without_x_forwarded_proto_names_the_missing_header(
     site: int, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [message] = check(ForgetfulProxy(target=site, certificate=certificate), monkeypatch)
@@ -65,7 +65,7 @@ def test_check_of_a_proxy_without_x_forwarded_proto_names_the_header(
     assert "X-Forwarded-Proto" in message.hint
 
 
-def test_check_of_a_certificate_of_an_unknown_authority_reports_it(
+def test_reverse_proxy_check_with_an_untrusted_certificate_reports_an_error(
     site: int, certificate: Certificate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     other = Certificate.make(tmp_path, name="other")
@@ -74,7 +74,7 @@ def test_check_of_a_certificate_of_an_unknown_authority_reports_it(
     assert message.id == "hotelagent.W013"
 
 
-def test_check_before_the_first_start_reports_nothing(
+def test_reverse_proxy_check_when_no_proxy_is_running_yet_reports_nothing(
     certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deployment_checks, "HTTPS_PORT", ports.find_free_port())

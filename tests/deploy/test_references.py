@@ -1,4 +1,7 @@
-"""Tests that the names used in deploy/ exist: variables, metrics, commands, sections of the runbook, and apps."""
+"""Tests that the names in the files of deploy/ exist.
+
+They are environment variables, metrics, management commands, sections of the runbook, and apps.
+"""
 
 import importlib
 import json
@@ -44,16 +47,16 @@ def variables_of_example() -> set[str]:
     return set(re.findall(r"^([A-Z_]+)=", (DEPLOY / "example.env").read_text(), re.MULTILINE))
 
 
-def test_variables_of_the_example_are_read() -> None:
+def test_environment_variables_in_the_example_file_are_read_by_the_settings() -> None:
     assert variables_of_example() - variables_of_settings() == variables_of_example() & OTHER_VARIABLES
 
 
-def test_example_contains_the_required_variables() -> None:
+def test_example_file_contains_the_required_environment_variables() -> None:
     assert required_variables()
     assert required_variables() <= variables_of_example()
 
 
-def test_example_contains_all_variables_of_a_deployment() -> None:
+def test_example_file_contains_all_environment_variables_of_a_deployment() -> None:
     development_only = {
         "DEBUG",
         "MAIL_PORT",
@@ -68,7 +71,7 @@ def test_example_contains_all_variables_of_a_deployment() -> None:
 @pytest.mark.parametrize(
     "path", [DEPLOY / "prometheus" / "alerts.yml", DEPLOY / "grafana" / "hotelagent.json"]
 )
-def test_metrics_in_alerts_and_dashboard_exist(path: Path) -> None:
+def test_metrics_named_in_alerts_and_in_the_dashboard_exist(path: Path) -> None:
     for module, source in modules().items():
         if "hotelagent.core.metrics import" in source.read_text():
             importlib.import_module(module)  # registers its metrics
@@ -78,7 +81,7 @@ def test_metrics_in_alerts_and_dashboard_exist(path: Path) -> None:
     assert named <= known, sorted(named - known)
 
 
-def test_alerts_link_to_sections_of_the_runbook() -> None:
+def test_alerts_link_to_existing_sections_of_the_runbook() -> None:
     headings = re.findall(r"^## (.+)$", (DEPLOY / "runbook.md").read_text(), re.MULTILINE)
     anchors = {heading.lower().replace(" ", "-").replace(",", "") for heading in headings}
     linked = re.findall(r"runbook\.md#([\w-]+)", (DEPLOY / "prometheus" / "alerts.yml").read_text())
@@ -86,12 +89,12 @@ def test_alerts_link_to_sections_of_the_runbook() -> None:
     assert set(linked) <= anchors
 
 
-def test_panels_of_the_dashboard_have_unique_ids_and_titles() -> None:
+def test_panels_of_the_grafana_dashboard_have_unique_ids_and_titles() -> None:
     panels = json.loads((DEPLOY / "grafana" / "hotelagent.json").read_text())["panels"]
     assert len({panel["id"] for panel in panels}) == len({panel["title"] for panel in panels}) == len(panels)
 
 
-def test_commands_of_processes_and_runbook_exist() -> None:
+def test_management_commands_named_in_process_files_and_runbook_exist() -> None:
     known = get_commands()
     for path in [*PROCESS_FILES, DEPLOY / "runbook.md"]:
         text = path.read_text()
@@ -99,7 +102,7 @@ def test_commands_of_processes_and_runbook_exist() -> None:
             assert command in known, f"{path.name}: {command}"
 
 
-def test_probes_of_processes_exist() -> None:
+def test_health_check_urls_named_in_process_files_exist() -> None:
     probes = HealthMiddleware(lambda _request: None).probes  # type: ignore[arg-type,return-value]
     requested = re.findall(
         r"/health/\w+|(?<=path: )/metrics", "\n".join(path.read_text() for path in PROCESS_FILES)
@@ -108,14 +111,14 @@ def test_probes_of_processes_exist() -> None:
     assert set(requested) <= set(probes)
 
 
-def test_image_contains_all_apps() -> None:
+def test_docker_image_contains_all_apps_of_the_project() -> None:
     copied = set(re.findall(r"^COPY (\w+) \1$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE))
     not_ignored = set(re.findall(r"^!(\w+)$", (DEPLOY / "Dockerfile.dockerignore").read_text(), re.MULTILINE))
     own_apps = {app for app in settings.INSTALLED_APPS if (ROOT / app).is_dir()}
     assert copied == not_ignored == own_apps
 
 
-def test_pgbouncer_uses_transaction_mode_and_only_old_options() -> None:
+def test_pgbouncer_ini_sets_transaction_mode_and_no_option_newer_than_pgbouncer_1_18() -> None:
     ini = (DEPLOY / "pgbouncer" / "pgbouncer.ini").read_text()
     assert re.search(r"^pool_mode = transaction$", ini, re.MULTILINE)
     # These options are newer than 1.18, the oldest supported version.

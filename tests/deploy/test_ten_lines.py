@@ -1,6 +1,7 @@
-"""Test that follows the section "Production in ten lines" of README.md on real servers.
+"""Test of the deployment instructions in the section "Production in ten lines" of README.md.
 
-Statements, variables and commands are taken from the text. Only the installation of packages is skipped.
+The SQL statements, environment variables and commands are taken from the section and used with real servers.
+Only the installation of packages is skipped.
 """
 
 import os
@@ -51,7 +52,10 @@ def commands() -> list[str]:
 
 
 def variables() -> dict[str, str]:
-    """Return the variables of the lines with the values that the text gives, or an empty string."""
+    """Return the environment variables that the ten lines of README.md name.
+
+    A variable whose value is not given in the text has an empty string as its value.
+    """
     names = (
         re.fullmatch(r"([A-Z][A-Z_]{3,})(?:=(.*))?", text) for line in ten_lines() for text in code(line)
     )
@@ -60,7 +64,7 @@ def variables() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A checkout, the environment of its processes, and the reverse proxy in front of them."""
+    """A deployment of a checkout: the folder, the environment of the processes, and the reverse proxy."""
 
     folder: Path
     environment: dict[str, str]
@@ -97,7 +101,7 @@ class Deployment:
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    """Start the servers, create the runtime login with the statement of the README, and set the variables."""
+    """Return a deployment with running servers and the runtime login role that README.md describes."""
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     home = Path(paths.private_folder(folders.FOLDER / f"ten-lines-{os.getpid()}"))
@@ -159,7 +163,7 @@ def wait_until_ready(browser: Browser, deployment: Deployment) -> None:
         time.sleep(0.2)
 
 
-def test_there_are_ten_lines_and_the_variables_of_production_are_among_them() -> None:
+def test_ten_lines_name_all_environment_variables_that_production_requires() -> None:
     assert len(ten_lines()) == 10
     required = re.findall(
         r'^    "([A-Z_]+)": ',
@@ -169,7 +173,7 @@ def test_there_are_ten_lines_and_the_variables_of_production_are_among_them() ->
     assert set(required) <= variables().keys()
 
 
-def test_ten_lines_followed_to_the_letter_end_in_a_login_and_a_check_without_issues(
+def test_deployment_made_with_the_ten_lines_passes_the_checks_and_allows_a_login(
     deployment: Deployment,
 ) -> None:
     output = {}

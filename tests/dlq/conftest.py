@@ -1,4 +1,4 @@
-"""The fixtures of the dead-letter queue's tests: a message type with a retry handler, and a task that can fail."""
+"""Fixtures for the tests of the dead-letter queue: an example message with a retry handler, and a failing task."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -20,7 +20,10 @@ class LampError(Exception):
 
 
 class Lamp:
-    """A retry handler that stores the payloads of retries. `behaviour` is called for each retry and may raise."""
+    """A retry handler for an example message. It stores the payload of each retry in `retried`.
+
+    `behaviour` is called for each retry and may raise an error.
+    """
 
     def __init__(self) -> None:
         self.retried: list[dict[str, Any]] = []
@@ -31,7 +34,7 @@ class Lamp:
         self.behaviour(failure)
 
     def fail(self, message: str = "no current") -> None:
-        """Make the retry handler raise an error at every further retry."""
+        """Make the retry handler raise an error at every retry from now on."""
 
         def behaviour(_failure: Failure) -> None:
             raise LampError(message)
@@ -54,7 +57,7 @@ def failing_task(number: int, *, colour: str = "red") -> None:
 
 @pytest.fixture
 def eager() -> Iterator[None]:
-    """Run tasks in the process that sends them, with Celery's tracing and signals."""
+    """Run Celery tasks in the process that sends them, with the tracing and signals of a worker."""
     previous = current_app.conf.task_always_eager
     current_app.conf.task_always_eager = True
     yield
@@ -62,7 +65,10 @@ def eager() -> Iterator[None]:
 
 
 def capture_failure(*, message: str = "no current", retry: bool = True, **payload: Any) -> Failure:
-    """Capture a failed message whose retries the fixture `lamp` handles."""
+    """Capture a failed message in the dead-letter queue and return the failure.
+
+    Its retries are handled by the fixture `lamp`.
+    """
     return services.capture(
         kind=FailureKind.MESSAGE,
         source="tests",
@@ -74,7 +80,7 @@ def capture_failure(*, message: str = "no current", retry: bool = True, **payloa
 
 
 def make_due(failure: Failure) -> None:
-    """Set the time of the failure's next retry so that it is due now."""
+    """Set the failure's next retry to a time in the past, so that it is due now."""
     updated = Failure.objects.filter(id=failure.id, next_retry_at__isnull=False).update(
         next_retry_at=F("created_at") - timedelta(seconds=1)
     )

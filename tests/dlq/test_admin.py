@@ -1,4 +1,4 @@
-"""Tests of failures in the admin."""
+"""Tests of the admin pages of failures in the dead-letter queue."""
 
 import pytest
 from django.test import Client
@@ -77,7 +77,7 @@ def test_retry_action_of_a_discarded_failure_shows_the_error(
     assert "The status of the failure is discarded" in post_action(staff, failure, "retry")
 
 
-def test_front_desk_can_view_but_not_retry(hotel: Hotel, failure: Failure) -> None:
+def test_front_desk_can_view_failures_but_not_retry_them(hotel: Hotel, failure: Failure) -> None:
     client = Client(SERVER_NAME="alpha.localhost")
     with hotel_context(hotel):
         client.force_login(User.objects.create_user(username="desk", password=None, role=Role.FRONT_DESK))

@@ -1,4 +1,4 @@
-"""Tests of how failed messages are stored in the dead-letter queue."""
+"""Tests of how failed messages are captured: stored in the dead-letter queue and scheduled for retries."""
 
 import uuid
 from datetime import timedelta
@@ -37,7 +37,9 @@ def test_capture_stores_the_failure_as_attempt_0(in_hotel: Hotel, lamp: Lamp) ->
 
 
 @pytest.mark.django_db
-def test_capture_schedules_a_retry_in_a_minute_and_expires_in_a_week(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_captured_failure_is_retried_after_a_minute_and_expires_after_a_week(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failure = capture_failure()
     assert failure.status == "scheduled"
     assert failure.next_retry_at is not None
@@ -49,7 +51,7 @@ def test_capture_schedules_a_retry_in_a_minute_and_expires_in_a_week(in_hotel: H
 
 
 @pytest.mark.django_db
-def test_capture_schedules_a_due_item_for_the_retry(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_capture_adds_an_item_to_the_due_queue_for_the_retry(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure()
     with platform_context():
         item = DueItem.objects.get(hotel=in_hotel, kind="failure", item_id=failure.id)
@@ -57,7 +59,7 @@ def test_capture_schedules_a_due_item_for_the_retry(in_hotel: Hotel, lamp: Lamp)
 
 
 @pytest.mark.django_db
-def test_capture_without_retry_is_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_captured_with_retry_false_is_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure(retry=False)
     assert (failure.status, failure.next_retry_at) == ("permanent", None)
     with platform_context():
@@ -65,7 +67,7 @@ def test_capture_without_retry_is_permanent(in_hotel: Hotel, lamp: Lamp) -> None
 
 
 @pytest.mark.django_db
-def test_capture_without_a_retry_handler_is_permanent(in_hotel: Hotel) -> None:
+def test_failure_captured_without_a_retry_handler_is_permanent(in_hotel: Hotel) -> None:
     assert capture_failure().status == "permanent"
 
 
@@ -80,7 +82,7 @@ def test_rollback_removes_the_failure_and_its_due_item(in_hotel: Hotel, lamp: La
 
 
 @pytest.mark.django_db
-def test_capture_of_the_same_failure_increments_its_occurrences(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_capture_of_the_same_failure_again_increments_its_occurrences(in_hotel: Hotel, lamp: Lamp) -> None:
     first = capture_failure()
     again = capture_failure()
     assert again.id == first.id
@@ -88,7 +90,7 @@ def test_capture_of_the_same_failure_increments_its_occurrences(in_hotel: Hotel,
 
 
 @pytest.mark.django_db
-def test_capture_with_another_payload_is_another_failure_of_the_same_group(
+def test_capture_with_another_payload_creates_a_second_failure_in_the_same_group(
     in_hotel: Hotel, lamp: Lamp
 ) -> None:
     first, other = capture_failure(room="1"), capture_failure(room="2")
@@ -97,7 +99,7 @@ def test_capture_with_another_payload_is_another_failure_of_the_same_group(
 
 
 @pytest.mark.django_db
-def test_capture_after_a_discard_is_a_new_failure(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_capture_after_the_failure_was_discarded_creates_a_new_failure(in_hotel: Hotel, lamp: Lamp) -> None:
     first = capture_failure()
     services.discard(failure_id=first.id, reason="a test")
     assert capture_failure().id != first.id
@@ -116,7 +118,9 @@ def test_fingerprint_ignores_ids_dates_and_long_numbers(in_hotel: Hotel, lamp: L
 
 
 @pytest.mark.django_db
-def test_failure_is_stored_in_its_hotel_only(hotel: Hotel, other_hotel: Hotel, lamp: Lamp) -> None:
+def test_captured_failure_is_stored_only_in_the_current_hotel(
+    hotel: Hotel, other_hotel: Hotel, lamp: Lamp
+) -> None:
     with hotel_context(hotel):
         failure = capture_failure()
     for other_context in (hotel_context(other_hotel), platform_context()):
@@ -125,7 +129,7 @@ def test_failure_is_stored_in_its_hotel_only(hotel: Hotel, other_hotel: Hotel, l
 
 
 @pytest.mark.django_db
-def test_capture_is_recorded_in_the_trail_without_the_payload(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_capture_is_recorded_in_the_audit_trail_without_the_payload(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure(guest="Ana Silva")
     [event] = timeline(kind="failure", identifier=failure.id)
     assert event.event == "failure.captured"
@@ -134,7 +138,9 @@ def test_capture_is_recorded_in_the_trail_without_the_payload(in_hotel: Hotel, l
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("value", ["nul \0 inside", "half a pair \ud83d", float("nan"), float("inf")])
-def test_capture_replaces_values_that_jsonb_rejects(in_hotel: Hotel, lamp: Lamp, value: object) -> None:
+def test_capture_replaces_payload_values_that_postgresql_jsonb_rejects(
+    in_hotel: Hotel, lamp: Lamp, value: object
+) -> None:
     failure = services.capture(
         kind=FailureKind.MESSAGE,
         source="tests",

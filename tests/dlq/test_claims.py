@@ -1,4 +1,7 @@
-"""Tests of concurrent operations on one failure. All wait for a lock on its row, until the test releases the lock."""
+"""Tests of operations that are executed on one failure at the same time.
+
+Each test locks the row of the failure until all operations wait for it.
+"""
 
 import threading
 import time
@@ -23,7 +26,10 @@ WORKERS = 4
 
 
 def run_concurrently(hotel: Hotel, failure: Failure, *operations: Callable[[], Any]) -> list[Any]:
-    """Run each operation on a thread that waits for the failure's row. Return the results or errors."""
+    """Run each operation in a thread, all at the same time, and return their results or errors.
+
+    The row of the failure is locked until all operations wait for it.
+    """
 
     def run(operation: Callable[[], Any]) -> Any:
         try:
@@ -59,7 +65,7 @@ def wait_until_blocked(count: int) -> None:
     pytest.fail("The operations did not reach the lock.")
 
 
-def test_retry_due_by_several_workers_runs_the_handler_once(hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_in_several_workers_at_once_calls_the_handler_once(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure()
         make_due(failure)
@@ -75,7 +81,7 @@ def test_retry_due_by_several_workers_runs_the_handler_once(hotel: Hotel, lamp: 
         ]
 
 
-def test_retry_due_during_a_running_attempt_does_nothing(hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_while_another_worker_retries_the_failure_does_nothing(hotel: Hotel, lamp: Lamp) -> None:
     started, finish = threading.Event(), threading.Event()
 
     def slow(_failure: Failure) -> None:
@@ -107,7 +113,7 @@ def test_retry_due_during_a_running_attempt_does_nothing(hotel: Hotel, lamp: Lam
     assert len(lamp.retried) == 1
 
 
-def test_concurrent_retry_and_discard_fail_for_one_of_them(hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_and_discard_at_the_same_time_raise_an_error_in_one_of_them(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure(retry=False)
     results = run_concurrently(
@@ -120,7 +126,9 @@ def test_concurrent_retry_and_discard_fail_for_one_of_them(hotel: Hotel, lamp: L
     assert errors == [FailureStateError]
 
 
-def test_concurrent_results_of_one_attempt_are_recorded_once(hotel: Hotel, lamp: Lamp) -> None:
+def test_results_of_one_attempt_reported_twice_at_the_same_time_are_recorded_once(
+    hotel: Hotel, lamp: Lamp
+) -> None:
     with hotel_context(hotel):
         failure = capture_failure()
         make_due(failure)

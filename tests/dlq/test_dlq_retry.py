@@ -1,4 +1,4 @@
-"""Tests of the command dlq_retry."""
+"""Tests of the management command dlq_retry, which retries failures of the dead-letter queue."""
 
 import json
 from typing import Any
@@ -25,7 +25,9 @@ def run_command(capsys: Any, *arguments: str) -> tuple[int, dict[str, Any]]:
     return code, json.loads(capsys.readouterr().out)
 
 
-def test_dlq_retry_with_ids_schedules_these_failures(hotel: Hotel, lamp: Lamp, capsys: Any) -> None:
+def test_dlq_retry_with_ids_schedules_the_failures_with_these_ids(
+    hotel: Hotel, lamp: Lamp, capsys: Any
+) -> None:
     with hotel_context(hotel):
         first, second = capture_failure(room="1", retry=False), capture_failure(room="2", retry=False)
     assert run_command(capsys, "--hotel", "alpha", str(first.id)) == (0, {"scheduled": 1, "errors": []})
@@ -34,7 +36,9 @@ def test_dlq_retry_with_ids_schedules_these_failures(hotel: Hotel, lamp: Lamp, c
         assert timeline(kind="failure", identifier=first.id)[0].actor_kind == "command"
 
 
-def test_dlq_retry_with_a_fingerprint_schedules_the_group(hotel: Hotel, lamp: Lamp, capsys: Any) -> None:
+def test_dlq_retry_with_a_fingerprint_schedules_all_failures_of_the_group(
+    hotel: Hotel, lamp: Lamp, capsys: Any
+) -> None:
     with hotel_context(hotel):
         group = [capture_failure(room=str(number), retry=False) for number in range(3)]
         other = capture_failure(message="dark", retry=False)
@@ -55,7 +59,7 @@ def test_dlq_retry_with_invalid_ids_reports_them_and_schedules_the_others(
     assert [error["code"] for error in output["errors"]] == ["failure-state-error", "failure-not-found"]
 
 
-def test_dlq_retry_with_platform_schedules_failures_of_the_platform(
+def test_dlq_retry_with_the_option_platform_schedules_failures_of_the_platform(
     platform: None, lamp: Lamp, capsys: Any
 ) -> None:
     failure = capture_failure(retry=False)

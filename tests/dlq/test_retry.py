@@ -1,4 +1,4 @@
-"""Tests of retries, and of the operations retry and discard."""
+"""Tests of automatic retries of failures, and of the operations retry and discard of staff and API clients."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 def retry_now(failure: Failure) -> Failure:
-    """Make the failure due, retry it, and return its new state."""
+    """Make the failure due, retry it, and return the failure as it is stored afterwards."""
     make_due(failure)
     attempts.retry_due(failure_id=failure.id)
     return reload(failure)
@@ -43,7 +43,7 @@ def test_successful_retry_resolves_the_failure(in_hotel: Hotel, lamp: Lamp) -> N
     assert due_items(failure) == []
 
 
-def test_failed_retry_is_recorded_and_schedules_the_next_one(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_failed_retry_is_recorded_and_schedules_the_next_retry(in_hotel: Hotel, lamp: Lamp) -> None:
     lamp.fail("still no current")
     failure = retry_now(capture_failure())
     assert (failure.status, failure.retries, failure.error_message) == ("scheduled", 1, "still no current")
@@ -65,7 +65,7 @@ def test_third_failed_retry_makes_the_failure_permanent(in_hotel: Hotel, lamp: L
     assert due_items(failure) == []
 
 
-def test_failed_retries_double_the_delay(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_each_failed_retry_doubles_the_delay_until_the_next_retry(in_hotel: Hotel, lamp: Lamp) -> None:
     lamp.fail()
     failure = capture_failure()
     for seconds in (120, 240):
@@ -75,7 +75,7 @@ def test_failed_retries_double_the_delay(in_hotel: Hotel, lamp: Lamp) -> None:
         assert 0.9 * seconds <= (next_retry_at - now).total_seconds() <= 1.1 * seconds + 5
 
 
-def test_retry_due_before_the_due_time_does_nothing(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_before_the_time_of_the_next_retry_does_nothing(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure()
     attempts.retry_due(failure_id=failure.id)
     assert lamp.retried == []
@@ -83,7 +83,9 @@ def test_retry_due_before_the_due_time_does_nothing(in_hotel: Hotel, lamp: Lamp)
 
 
 @pytest.mark.parametrize("status", ["retrying", "resolved", "permanent", "discarded"])
-def test_retry_due_with_another_status_does_nothing(in_hotel: Hotel, lamp: Lamp, status: str) -> None:
+def test_retry_due_of_a_failure_that_is_not_scheduled_does_nothing(
+    in_hotel: Hotel, lamp: Lamp, status: str
+) -> None:
     failure = capture_failure()
     make_due(failure)
     Failure.objects.filter(id=failure.id).update(
@@ -94,7 +96,7 @@ def test_retry_due_with_another_status_does_nothing(in_hotel: Hotel, lamp: Lamp,
     assert reload(failure).status == status
 
 
-def test_retry_due_with_an_unknown_id_does_nothing(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_with_the_id_of_no_failure_does_nothing(in_hotel: Hotel, lamp: Lamp) -> None:
     attempts.retry_due(failure_id=uuid7())
 
 
@@ -115,7 +117,9 @@ def test_expired_failure_becomes_permanent_without_a_retry(in_hotel: Hotel, lamp
     assert timeline(kind="failure", identifier=failure.id)[0].event == "failure.expired"
 
 
-def test_attempt_of_a_dead_worker_is_lost_and_followed_by_another(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_is_retried_again_after_the_claim_of_a_killed_worker_expires(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failure = capture_failure()
     make_due(failure)
     assert attempts.claim(failure_id=failure.id) is not None  # the worker dies here
@@ -132,7 +136,9 @@ def test_attempt_of_a_dead_worker_is_lost_and_followed_by_another(in_hotel: Hote
     assert retry_now(failure).status == "resolved"
 
 
-def test_failure_whose_workers_all_die_becomes_permanent(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_becomes_permanent_after_three_workers_were_killed_while_retrying_it(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failure = capture_failure()
     for _ in range(3):
         make_due(failure)
@@ -142,7 +148,9 @@ def test_failure_whose_workers_all_die_becomes_permanent(in_hotel: Hotel, lamp: 
     assert reload(failure).status == "permanent"
 
 
-def test_result_of_an_attempt_with_an_expired_lease_is_ignored(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_result_of_a_retry_is_ignored_after_the_claim_of_its_worker_expired(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     failure = capture_failure()
     make_due(failure)
     claimed = attempts.claim(failure_id=failure.id)
@@ -154,7 +162,9 @@ def test_result_of_an_attempt_with_an_expired_lease_is_ignored(in_hotel: Hotel, 
     assert reload(failure).status == "scheduled"
 
 
-def test_soft_time_limit_is_a_failed_attempt_and_raised_again(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_that_exceeds_the_soft_time_limit_counts_as_failed_and_raises_the_error(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     def exceed_time_limit(_failure: Failure) -> None:
         raise SoftTimeLimitExceeded
 
@@ -188,7 +198,7 @@ def test_failed_retry_of_a_permanent_failure_makes_it_permanent_again(in_hotel: 
 
 
 @pytest.mark.parametrize("status", ["retrying", "resolved", "discarded"])
-def test_retry_and_discard_with_another_status_raise_failure_state_error(
+def test_retry_and_discard_of_a_failure_that_is_not_open_raise_failure_state_error(
     in_hotel: Hotel, lamp: Lamp, status: str
 ) -> None:
     failure = capture_failure()
@@ -219,7 +229,7 @@ def test_discard_keeps_the_failure_and_stores_the_reason(in_hotel: Hotel, lamp: 
     assert due_items(failure) == []
 
 
-def test_operations_and_results_are_recorded_in_the_trail(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_retries_and_their_results_are_recorded_in_the_audit_trail(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure(retry=False)
     services.retry(failure_id=failure.id)
     lamp.fail()

@@ -1,4 +1,4 @@
-"""Tests that failed Celery tasks are captured, and that a retry sends the task to its original queue again."""
+"""Tests that a failed Celery task is captured in the dead-letter queue, and that a retry sends the task again."""
 
 import time
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def only_failure() -> Failure:
 
 
 def retried_failure(name: str, *args: object) -> Failure:
-    """Capture a failure of the task, retry it and return it."""
+    """Capture a failure of the Celery task, retry it, and return the failure."""
     payload = {"args": list(args), "kwargs": {}}
     failure = services.capture(kind="task", source="tests", name=name, payload=payload, error=LampError())
     make_due(failure)
@@ -61,7 +61,9 @@ def test_successful_task_is_not_captured(in_hotel: Hotel, eager: None) -> None:
 
 
 @pytest.mark.django_db
-def test_task_with_its_own_retries_is_captured_after_the_last_one(in_hotel: Hotel, eager: None) -> None:
+def test_task_with_celery_retries_is_captured_after_the_last_retry_failed(
+    in_hotel: Hotel, eager: None
+) -> None:
     self_retrying_task.delay()
     assert only_failure().occurrences == 1
 
@@ -73,7 +75,7 @@ def test_failed_task_with_another_base_class_is_not_captured(in_hotel: Hotel, ea
 
 
 @pytest.mark.django_db
-def test_failed_task_is_captured_in_the_hotel_it_ran_for(
+def test_failed_task_of_a_hotel_is_captured_in_the_hotel(
     hotel: Hotel, other_hotel: Hotel, eager: None
 ) -> None:
     with hotel_context(hotel):
@@ -91,7 +93,7 @@ def test_failed_task_of_the_platform_is_captured_in_the_platform(platform: None,
 
 
 @pytest.mark.django_db
-def test_task_whose_retry_fails_has_a_second_attempt(in_hotel: Hotel, eager: None) -> None:
+def test_failed_retry_of_a_task_is_stored_as_a_second_attempt(in_hotel: Hotel, eager: None) -> None:
     failing_task.delay(-1)
     failure = only_failure()
     make_due(failure)
@@ -105,7 +107,7 @@ def test_task_whose_retry_fails_has_a_second_attempt(in_hotel: Hotel, eager: Non
 
 
 @pytest.mark.django_db
-def test_task_whose_retry_succeeds_is_resolved(in_hotel: Hotel, eager: None) -> None:
+def test_successful_retry_of_a_task_resolves_the_failure(in_hotel: Hotel, eager: None) -> None:
     failing_task.delay(-1)
     failure = only_failure()
     Failure.objects.filter(id=failure.id).update(payload={"args": [1], "kwargs": {}})
@@ -115,7 +117,7 @@ def test_task_whose_retry_succeeds_is_resolved(in_hotel: Hotel, eager: None) -> 
 
 
 @pytest.mark.django_db
-def test_retry_of_a_task_sends_it_with_the_headers_of_the_attempt(
+def test_retry_of_a_task_sends_the_ids_of_failure_and_attempt_as_headers(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[dict[str, Any]] = []
@@ -128,7 +130,7 @@ def test_retry_of_a_task_sends_it_with_the_headers_of_the_attempt(
 
 
 @pytest.mark.django_db
-def test_retry_of_a_task_without_a_broker_is_a_failed_attempt(
+def test_retry_of_a_task_while_the_broker_is_unavailable_counts_as_failed(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unavailable(**_message: Any) -> None:
@@ -143,13 +145,13 @@ def test_retry_of_a_task_without_a_broker_is_a_failed_attempt(
 
 
 @pytest.mark.django_db
-def test_retry_of_an_unregistered_task_is_a_failed_attempt(in_hotel: Hotel) -> None:
+def test_retry_of_a_task_that_is_not_registered_counts_as_failed(in_hotel: Hotel) -> None:
     failure = retried_failure("unregistered.task")
     assert "NotRegistered" in reload(failure).error_type
 
 
 @pytest.mark.django_db
-def test_retry_platform_due_retries_due_failures_of_the_platform(platform: None, lamp: Lamp) -> None:
+def test_retry_platform_due_retries_only_due_failures_of_the_platform(platform: None, lamp: Lamp) -> None:
     failure, later = capture_failure(room="1"), capture_failure(room="2")
     make_due(failure)
     tasks.retry_platform_due()
@@ -158,7 +160,9 @@ def test_retry_platform_due_retries_due_failures_of_the_platform(platform: None,
 
 
 @pytest.mark.django_db
-def test_retry_due_continues_after_a_failed_retry(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_task_continues_with_the_other_failures_after_a_failed_retry(
+    in_hotel: Hotel, lamp: Lamp
+) -> None:
     first, second = capture_failure(room="1"), capture_failure(room="2")
 
     def fail_for_the_first(failure: Failure) -> None:

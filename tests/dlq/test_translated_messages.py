@@ -1,4 +1,4 @@
-"""Tests of the translation of error messages. They are stored in English and displayed in the reader's language."""
+"""Tests of error messages of failures. They are stored in English and displayed in the user's language."""
 
 import pytest
 from django.test import Client
@@ -26,7 +26,7 @@ def translatable_error() -> DomainError:
 
 @pytest.fixture
 def failure(in_hotel: Hotel) -> Failure:
-    """Capture a failure while Spanish is active."""
+    """Return a failure with a translatable error, captured while the active language is Spanish."""
     with translation.override("es"):
         return services.capture(
             kind="message", source="pms", name="lamp", payload={}, error=translatable_error()
@@ -57,7 +57,7 @@ def test_search_and_fingerprint_use_the_english_message(failure: Failure, staff:
     assert str(failure.id) in staff.get(ADMIN, {"q": "no hotel"}).content.decode()
 
 
-def test_parameters_of_messages_are_redacted() -> None:
+def test_personal_data_in_parameters_of_error_messages_is_redacted() -> None:
     inner = TranslatableMessage("ana@guests.example.com is no {mailbox}")
     report = report_exception(
         DomainError(TranslatableMessage("Its window passed. The last answer: {answer}", answer=inner))

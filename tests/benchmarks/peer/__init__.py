@@ -1,1 +1,1 @@
-"""A project to compare hotelagent with: it uses django-tenants with our apps and tables."""
+"""A Django project that hotelagent is compared with. It has the same apps and tables, and uses django-tenants."""

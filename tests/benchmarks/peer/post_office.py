@@ -1,4 +1,4 @@
-"""The settings of a project whose only app is django-post-office."""
+"""Django settings of a benchmark project whose only app is django-post-office."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""A database router for django-tenants that places tables as ours does, so that both sides have the same tables."""
+"""A database router for django-tenants that creates each table in the same schema as hotelagent's router does."""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Our settings with the backend, models and routers of django-tenants."""
+"""Django settings of the benchmark project with django-tenants.
+
+The apps are those of hotelagent. The database backend and the tenant model are those of django-tenants.
+"""
 
 import os
 from typing import Any
