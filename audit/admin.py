@@ -55,7 +55,7 @@ class EventAdmin(ReadOnlyModelAdmin):
         "Search by the ID of a subject, request or actor, or by the beginning of an actor's name"
     )
     ordering = ["-id"]
-    paginator = InfinitePaginator  # the default paginator runs a slow COUNT over all events
+    paginator = InfinitePaginator  # Django's own paginator counts all events, which is slow
     fields = [
         "at",
         "description_column",
@@ -78,7 +78,7 @@ class EventAdmin(ReadOnlyModelAdmin):
     def subject_link(self, event: Event) -> SafeString | str:
         """Return a link to the admin page of the event's subject, or its kind and id if there is no such page.
 
-        Permissions are not checked: users who can read the audit trail can view all models.
+        The permissions of the linked page are not checked here: users who can read the audit trail can view all models.
         """
         model = self._models_by_subject_kind.get(event.subject_kind)
         if model is None or not event.subject_id:

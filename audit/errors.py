@@ -10,7 +10,7 @@ class EventTypeNotFound(AuditError):
 
 
 class EventTypeConflict(AuditError):
-    """Another event type has this name."""
+    """Another event type is already registered with this name."""
 
 
 class InvalidEventType(AuditError):

@@ -12,10 +12,12 @@ LOGIN_FAILED = register("staff.login_failed", description=_("A login failed: {su
 PASSWORD_SET = register("staff.password_set", description=_("{actor} set the password of {subject}"))
 STAFF_ADDED = register("staff.added", description=_("{actor} added {subject} as {role}"), fields=("role",))
 ACCESS_DENIED = register(
-    "access.denied", description=_("{actor} was denied {permission}"), fields=("permission", "method", "path")
+    "access.denied",
+    description=_("{actor} was denied the permission {permission}"),
+    fields=("permission", "method", "path"),
 )
 
-# `changed` lists the names of the changed fields. Their values are not stored, because they may be personal data.
+# `changed` lists only the names of the changed fields, because the values of the fields may be personal data.
 OBJECT_ADDED = register("admin.added", description=_("{actor} added {subject}"), fields=("changed",))
 OBJECT_CHANGED = register(
     "admin.changed", description=_("{actor} changed {subject}: {changed}"), fields=("changed",)
@@ -24,7 +26,7 @@ OBJECT_DELETED = register("admin.deleted", description=_("{actor} deleted {subje
 
 API_KEY_CREATED = register(
     "api_key.created",
-    description=_("{actor} created the API key {prefix} with {scopes}"),
+    description=_("{actor} created the API key {prefix} with the scopes {scopes}"),
     fields=("prefix", "scopes", "expires_at"),
 )
 API_KEY_REVOKED = register(
@@ -43,7 +45,7 @@ HOTEL_RESUMED = register(
 HOTEL_RENAMED = register(
     "hotel.renamed", description=_("{actor} renamed the hotel {slug}: {detail}"), fields=("slug", "detail")
 )
-# `detail` is the deletion certificate, with the number of deleted rows per table.
+# `detail` is the proof of deletion: it lists the number of deleted rows of each table.
 HOTEL_DELETED = register(
     "hotel.deleted", description=_("{actor} deleted the hotel {slug}"), fields=("slug", "detail")
 )
@@ -58,25 +60,25 @@ HOTEL_RESTORED = register(
 )
 DOMAIN_ADDED = register(
     "hotel.domain_added",
-    description=_("{actor} added a domain to {slug}: {detail}"),
+    description=_("{actor} added a domain to the hotel {slug}: {detail}"),
     fields=("slug", "detail"),
 )
 DOMAIN_REMOVED = register(
     "hotel.domain_removed",
-    description=_("{actor} removed a domain from {slug}: {detail}"),
+    description=_("{actor} removed a domain from the hotel {slug}: {detail}"),
     fields=("slug", "detail"),
 )
-# These events store the kind of the contact, but not its value: personal data cannot be erased from the trail.
+# The phone number or e-mail address is not stored, because personal data could not be erased from the audit trail.
 _CONTACT_KINDS = {kind.value: kind.label for kind in ContactKind}
 CONTACT_ADDED = register(
     "contact.added",
-    description=_("{actor} added a guest contact to {slug}: {kind}"),
+    description=_("{actor} added a guest contact ({kind}) to the hotel {slug}"),
     fields=("slug", "kind"),
     labels={"kind": _CONTACT_KINDS},
 )
 CONTACT_REMOVED = register(
     "contact.removed",
-    description=_("{actor} removed a guest contact from {slug}: {kind}"),
+    description=_("{actor} removed a guest contact ({kind}) from the hotel {slug}"),
     fields=("slug", "kind"),
     labels={"kind": _CONTACT_KINDS},
 )

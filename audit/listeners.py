@@ -18,7 +18,7 @@ from tenants.models import ApiKey, ContactIdentifier, Hotel, User
 
 @receiver(user_logged_in)
 def _logged_in(*, user: User, **_: Any) -> None:
-    # The request's actor is still anonymous, but already has the right IP address and request id.
+    # The current actor is anonymous until the login is complete. Only the IP address and request id are copied from it.
     request_actor = current_actor()
     with actor_context(
         Actor("user", str(user.pk), user.username, request_actor.ip, request_actor.request_id)
@@ -28,7 +28,7 @@ def _logged_in(*, user: User, **_: Any) -> None:
 
 @receiver(user_logged_out)
 def _logged_out(*, user: User | None, **_: Any) -> None:
-    if user is not None:  # the user is None if the session had already expired
+    if user is not None:  # Django passes None if the session had already expired
         record(events.LOGGED_OUT, subject=("user", user.pk))
 
 

@@ -11,7 +11,7 @@ from hotelagent.core.ids import uuid7
 
 
 class ActorKind(models.TextChoices):
-    """The kinds of actors (`tenants.context.Actor`)."""
+    """The kinds of actors: who or what performed an operation (`tenants.context.Actor`)."""
 
     USER = "user", _("staff member")
     KEY = "key", _("API key")
@@ -50,7 +50,7 @@ class Event(models.Model):
         verbose_name_plural = _("events")
         ordering = ["-id"]
         indexes = [
-            # Used by the timeline of a subject. The index omits the kind, because almost all ids are unique without it.
+            # For the list of events of one object. Almost all ids are unique, so the index does not contain the kind.
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
         ]
 

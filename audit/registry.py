@@ -25,7 +25,7 @@ from audit.errors import EventTypeConflict, EventTypeNotFound, InvalidEventField
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
-#: Names of event types consist of the subject and the verb, as in "hold.acquired".
+#: The name of an event type consists of a subject and a verb with a dot between them, as in "hold.acquired".
 _NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 _RESERVED_FIELDS = frozenset({"actor", "subject", "event"})
 _DATE_PREFIX = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")
@@ -56,7 +56,7 @@ class EventType:
             raise InvalidEventFields(f"{self.name}: missing fields {missing}, unknown fields {unknown}.")
 
     def describe(self, *, actor: str, subject: str, data: Mapping[str, object]) -> str:
-        """Return the description in the active language. Fields that older events lack are displayed as `?`."""
+        """Return the description in the active language. Missing fields of older events are displayed as `?`."""
         values = {
             name: self.labels.get(name, {}).get(str(value)) or _format_value(value)
             for name, value in data.items()
@@ -91,7 +91,7 @@ def register(
     fields: Iterable[str] = (),
     labels: Mapping[str, Labels] | None = None,
 ) -> EventType:
-    """Register an event type. Call this at import time. Raises EventTypeConflict, InvalidEventType."""
+    """Register and return an event type. Call this at import time. Raises EventTypeConflict, InvalidEventType."""
     if not _NAME.fullmatch(name):
         raise InvalidEventType(
             f"{name!r} is not a valid name. Use lowercase words with a dot between subject and verb, "

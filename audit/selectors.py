@@ -6,7 +6,7 @@ from audit.models import Event
 
 
 def timeline(*, kind: str, identifier: object) -> QuerySet[Event]:
-    """Return the events of one subject, newest first."""
+    """Return the events about one subject (an object with this kind and id), newest first."""
     return Event.objects.filter(subject_kind=kind, subject_id=str(identifier)).order_by("-id")
 
 

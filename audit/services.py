@@ -19,20 +19,19 @@ from tenants.context import current_actor
 
 log = structlog.get_logger(__name__)
 
-#: Seconds that `record_in_own_transaction` waits until the event is committed on a second connection.
+#: Maximum number of seconds that `record_in_own_transaction` waits until its second connection has committed.
 TIMEOUT_SECONDS = 1.0
 
 _LABEL_LENGTH = 200
 
-# All rows are passed as one JSON parameter. In an import with thousands of rows, one parameter per column and row would
-# take more time than the rest of the import.
+# All rows are passed as one JSON parameter, because thousands of separate parameters would slow down imports.
 _INSERT_MANY = """
 INSERT INTO audit_event (id, event, actor_kind, actor_id, actor_label, ip, request_id, subject_kind, subject_id, data)
 SELECT new.id, %s, %s, %s, %s, %s::inet, %s, new.kind, new.subject, new.data
 FROM json_to_recordset(%s) AS new (id uuid, kind text, subject text, data jsonb)
 """
 
-#: The kind and the id of the object that an event is about. Kinds are those of the API's URLs, such as "hold".
+#: The kind and the id of the object that an event is about, such as ("hold", id).
 Subject = tuple[str, object]
 
 
@@ -63,7 +62,10 @@ def record_in_own_transaction(
 
 
 def _save_on_thread(event: Event) -> None:
-    """Save the event on a new thread with a separate connection. The thread may outlive this call."""
+    """Save the event in a new thread with a separate database connection. Wait for at most TIMEOUT_SECONDS.
+
+    If that is not enough, the thread continues after this function has returned.
+    """
     saved: Future[None] = Future()
     context = copy_context()
 
@@ -86,10 +88,10 @@ def _save_on_thread(event: Event) -> None:
 
 
 def record_many(event_type: EventType, events: Iterable[tuple[Subject | None, Mapping[str, object]]]) -> int:
-    """Record events of one type, given as `(subject, fields)`, in the caller's transaction. Return their number.
+    """Record events of one type, given as `(subject, fields)`, in the caller's transaction. Return their count.
 
-    Use it if the event must be listed in the timeline of each subject. An operation on very many objects should record
-    one event with a summary instead.
+    Use this function if the history of each subject must show the event. An operation on very many objects should
+    record one event with a summary instead.
     """
     rows = [
         {"id": uuid7(), "kind": kind, "subject": str(identifier), "data": fields}

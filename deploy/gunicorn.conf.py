@@ -1,4 +1,4 @@
-"""The configuration of the web processes. gunicorn reads their number from the variable WEB_CONCURRENCY."""
+"""The gunicorn configuration of the web processes. WEB_CONCURRENCY sets the number of processes."""
 
 import os
 from typing import Any
@@ -8,13 +8,14 @@ from hotelagent.core import metrics
 bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 threads = 4
-# In memory, because gunicorn kills workers whose heartbeat file is not updated, which a slow disk can cause.
+# Heartbeat files are kept in memory. A slow disk would delay them, and gunicorn kills workers without a heartbeat.
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - gunicorn creates the files with random names
-max_requests = 10_000  # restarts the workers from time to time, to limit memory leaks
+max_requests = 10_000  # A worker is restarted after this many requests, to limit memory leaks.
 max_requests_jitter = 1_000
-graceful_timeout = 30  # seconds, twice the statement timeout
-keepalive = 75  # seconds, longer than the proxy's, so that the proxy does not use a closed connection
-control_socket_disable = True  # the file system of the container is read-only
+graceful_timeout = 30  # seconds, twice the timeout of an SQL statement
+# Idle connections are kept longer than the reverse proxy keeps them, so the proxy never uses a closed connection.
+keepalive = 75  # seconds
+control_socket_disable = True  # gunicorn cannot create the socket: the container's file system is read-only
 
 
 def post_worker_init(_worker: Any) -> None:

@@ -1,8 +1,8 @@
-"""Serves the metrics of a worker's processes over HTTP.
+"""An HTTP server for the Prometheus metrics of a Celery worker, which has no HTTP server.
 
-It runs in a container next to the worker, which has no HTTP server, and reads the shared metrics directory. Start it
-from the project folder with `python -m deploy.worker_metrics`, so that it can import the project. The port must be
-reachable by Prometheus only, so no proxy may forward requests to it.
+It runs in a container next to the worker and reads the metrics directory that both containers share. Start it in the
+project folder with `python -m deploy.worker_metrics`, so that it can import the project. Only Prometheus may reach
+the port, so no proxy may forward requests to it.
 """
 
 import os

@@ -132,7 +132,9 @@ class FailureAdmin(ReadOnlyModelAdmin):
         is_waiting = failure.status in WAITING_STATUSES
         actions_context = {
             "subject": subject,
-            "advice": _("Fix the cause on this page before you retry.") if is_waiting and subject else "",
+            "advice": _("Open the linked page and fix the cause before you retry.")
+            if is_waiting and subject
+            else "",
             "may_act": is_waiting and self.has_act_permission(request),
             "list_url": reverse(f"{self.admin_site.name}:dlq_failure_changelist"),
         }

@@ -19,7 +19,7 @@ def open_failures(_request: HttpRequest) -> Card:
     return Card(
         title=_("Failures that need attention"),
         value=permanent,
-        note=_("%(count)d are retried automatically") % {"count": sum(counts.values())},
+        note=_("Retried automatically: %(count)d") % {"count": sum(counts.values())},
         url=reverse("admin:dlq_failure_changelist") + "?status__exact=permanent",
         icon="error",
         tone="bad" if permanent else "good",

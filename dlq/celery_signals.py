@@ -18,7 +18,7 @@ from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
 log = structlog.get_logger(__name__)
 
 SOURCE = "hotelagent"
-#: The tasks of this app, which are not captured: if one fails, the remaining failures stay due and are retried later.
+#: Tasks of this app, which never become failures. If one fails, the next run retries the failures that are still due.
 OWN_TASKS = frozenset({"dlq.tasks.retry_due", "dlq.tasks.retry_platform_due"})
 
 
@@ -26,7 +26,7 @@ OWN_TASKS = frozenset({"dlq.tasks.retry_due", "dlq.tasks.retry_platform_due"})
 def capture_failed_task(
     *, sender: Any, task_id: str, exception: BaseException, args: Any, kwargs: Any, **_kwargs: Any
 ) -> None:
-    """Capture a failed task. Celery does not send this signal while the task still retries itself."""
+    """Store a failed task as a failure. Celery sends this signal when the task will not retry itself again."""
     if not isinstance(sender, HotelTask) or sender.name in OWN_TASKS:
         return
     try:
@@ -59,7 +59,7 @@ def record_successful_retry(*, sender: Any, **_kwargs: Any) -> None:
 
 
 def _headers(task: HotelTask) -> dict[str, Any]:
-    # Celery stores message headers as attributes of the request, but in `request.headers` if the task runs eagerly.
+    # Celery turns message headers into attributes of the task request. Eager tasks have them in `request.headers`.
     return {**vars(task.request), **(task.request.headers or {})}
 
 
@@ -72,7 +72,7 @@ def _attempt_key(headers: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _task_context(task: HotelTask, task_id: str) -> Iterator[None]:
-    """Enter the tenant context in which the task ran, even if the hotel has been suspended since then."""
+    """Activate the hotel or the platform that the task ran for, even if the hotel has been suspended since then."""
     hotel_id = _headers(task).get(HOTEL_HEADER)
     hotel = host_routing.by_id(uuid.UUID(hotel_id)) if hotel_id else None
     if hotel_id and hotel is None:

@@ -14,10 +14,10 @@ from hotelagent.core.messages import TranslatableMessage, message_from_json, mes
 from hotelagent.core.redaction import redact_text
 
 MAX_MESSAGE_LENGTH = 2_000
-#: The end of a traceback is kept, because the innermost frames are the most useful.
+#: Maximum number of characters. A longer traceback loses its beginning, because the innermost frames are at the end.
 MAX_TRACEBACK_LENGTH = 20_000
 
-# Patterns that remove values of rows from PostgreSQL's errors, such as "Key (email)=(a@b.c) already exists."
+# These patterns find column values in PostgreSQL's error messages, such as "Key (email)=(a@b.c) already exists."
 _ROW_VALUES = [
     (re.compile(r"(Key \([^)]*\)=)\(.*?\)(?= |$)", re.MULTILINE), r"\1(…)"),
     (re.compile(r"(Failing row contains )\(.*?\)\.?$", re.MULTILINE), r"\1(…)"),
@@ -55,7 +55,7 @@ class ErrorReport:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def as_fields(self) -> dict[str, Any]:
-        """Return the values of the error fields that `Failure` and `Attempt` have in common."""
+        """Return the error as a dict with values for the fields that `Failure` and `Attempt` have in common."""
         return {
             "error_type": self.type,
             "error_message": self.message,
@@ -65,10 +65,12 @@ class ErrorReport:
 
 
 def report_exception(error: BaseException) -> ErrorReport:
-    """Return an error report of an exception and its causes. It is redacted and contains no local variables."""
+    """Return an error report of an exception and its causes. The texts are redacted and contain no local variables."""
     exception = tracebacks.TracebackException.from_exception(error, capture_locals=False)
     translatable = _translatable_message(error)
-    with translation.override(None):  # always English, for searches and fingerprints
+    with translation.override(
+        None
+    ):  # English, so that searches and fingerprints do not depend on the language
         message = message_from_json(translatable) or str(error)
     report = report_texts(
         type=_qualified_name(type(error)), message=message, traceback="".join(exception.format())
@@ -134,7 +136,7 @@ def _qualified_name(cls: type) -> str:
 
 def _location(stack: tracebacks.StackSummary) -> str:
     root = f"{settings.BASE_DIR}/"
-    # The virtual environment can be a subfolder of the project, so its files are excluded.
+    # Installed packages are excluded, because the virtual environment can be a subfolder of the project.
     frames = [
         f"{frame.filename.removeprefix(root)}:{frame.name}"
         for frame in stack

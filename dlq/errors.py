@@ -12,7 +12,7 @@ class FailureNotFound(DomainError):
 
 
 class FailureStateError(DomainError):
-    """`state` is the failure's current status. Only scheduled and permanent failures can be retried or discarded."""
+    """The failure has the status `state`. Only scheduled and permanent failures can be retried or discarded."""
 
     code = "failure-state-error"
     title = _("The failure's status does not allow this operation")
@@ -22,12 +22,12 @@ class FailureNotRetryable(DomainError):
     """Only the system that reported the failure can send the message again."""
 
     code = "failure-not-retryable"
-    title = _("The failure cannot be retried here")
+    title = _("Only the reporting system can retry this failure")
 
 
 class NonRetryableError(Exception):
-    """Raised by a retry handler for an error that further retries cannot fix: `raise NonRetryableError from error`."""
+    """An error that further retries cannot fix. Retry handlers raise it with `raise NonRetryableError from error`."""
 
 
 class AttemptLost(Exception):
-    """The error of an attempt whose worker did not report a result before the lease expired."""
+    """The worker of an attempt did not report a result before the lease of the attempt expired."""

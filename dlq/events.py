@@ -24,7 +24,7 @@ _STATUS: Labels = {status.value: status.label for status in FailureStatus}
 
 CAPTURED = register(
     "failure.captured",
-    description=_("{source}: {name} failed: {error} ({status})"),
+    description=_("{source} reported that {name} failed: {error} (status: {status})"),
     fields=("source", "name", "error", "fingerprint", "status"),
     labels={"name": NAMES, "source": SOURCES, "error": ERRORS, "status": _STATUS},
 )
@@ -48,7 +48,7 @@ RESOLVED = register(
 )
 EXPIRED = register(
     "failure.expired",
-    description=_("{name} is too old for automatic retries and needs attention"),
+    description=_("Automatic retries of {name} ended because the failure is too old. It needs attention"),
     fields=("name",),
     labels={"name": NAMES},
 )

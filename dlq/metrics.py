@@ -1,6 +1,6 @@
 """The Prometheus metrics of failures.
 
-Failure names are not used as labels, because other systems can report any number of names.
+The metrics have no label for the failure name, because other systems can report any number of names.
 """
 
 from hotelagent.core.metrics import counter

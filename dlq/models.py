@@ -1,4 +1,4 @@
-"""Failures and their attempts."""
+"""The models of the dead-letter queue: failures, and the attempts to process each of them."""
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -17,7 +17,8 @@ class FailureKind(models.TextChoices):
 class FailureStatus(models.TextChoices):
     """The status of a failure.
 
-    Scheduled and retrying failures change their status automatically. Permanent ones wait for a person.
+    Scheduled and retrying failures are retried automatically. A permanent failure waits until a person retries or
+    discards it.
     """
 
     SCHEDULED = "scheduled", _("scheduled")
@@ -27,9 +28,9 @@ class FailureStatus(models.TextChoices):
     DISCARDED = "discarded", _("discarded")
 
 
-#: Failures that are neither resolved nor discarded.
+#: Statuses of failures that are neither resolved nor discarded.
 OPEN_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.RETRYING, FailureStatus.PERMANENT)
-#: Open failures that no worker is retrying, so that people can retry or discard them.
+#: Statuses in which people can retry or discard a failure, because no worker is retrying it.
 WAITING_STATUSES = (FailureStatus.SCHEDULED, FailureStatus.PERMANENT)
 
 
@@ -80,7 +81,7 @@ class Failure(models.Model):
 
     @property
     def localized_message(self) -> str:
-        """The error message, translated to the active language if it is one of ours."""
+        """The error message, in the active language if a translation exists."""
         return message_from_json(self.translatable_message) or self.error_message
 
 
@@ -94,11 +95,11 @@ class AttemptOutcome(models.TextChoices):
 class Attempt(models.Model):
     """An attempt to process a message or task. Number 0 is the original failure, the others are retries.
 
-    The outcome is `lost` if the worker did not report back before the lease expired.
+    The outcome is `lost` if the worker did not report a result before the lease expired.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # No separate index is needed: the index of the unique constraint starts with this column.
+    # `db_index=False`, because the index of the unique constraint on `failure` and `number` is used instead.
     failure = models.ForeignKey(
         Failure, models.CASCADE, db_index=False, related_name="attempts", verbose_name=_("failure")
     )
@@ -126,5 +127,5 @@ class Attempt(models.Model):
 
     @property
     def localized_message(self) -> str:
-        """The error message, translated to the active language if it is one of ours."""
+        """The error message, in the active language if a translation exists."""
         return message_from_json(self.translatable_message) or self.error_message

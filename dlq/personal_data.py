@@ -7,7 +7,7 @@ from tenants.personal_data import declare_columns, mask_json, mask_text
 
 
 def _mask_live_status(status: str) -> str:
-    """Return SQL that makes live failures permanent, because a copy must not retry them."""
+    """Return SQL that makes scheduled and retrying failures permanent, so that the copy does not retry them."""
     return f"CASE WHEN {status} IN ('scheduled', 'retrying') THEN 'permanent' ELSE {status} END"
 
 

@@ -1,11 +1,11 @@
-"""The registries of retry handlers and of failure subjects. Each app registers its own in `AppConfig.ready`.
+"""The registries of retry handlers and of subject finders. Each app registers its functions in `AppConfig.ready`.
 
-A retry handler does the work of failed messages with one name. It raises an exception if the retry failed:
+A retry handler processes failed messages with one name again. It raises an exception if the retry failed:
 
     @retry_handler("reminders.send")
     def send_again(failure: Failure) -> None: ...
 
-Celery tasks need no handler. To retry a task, it is sent to its queue again.
+Celery tasks need no handler: a retry sends the task to its queue again.
 
 A subject finder returns the objects that failures are about. It is called once per page of the list of failures, so it
 should use one query for all of them:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a failure is about. `url` is the page where a person can fix the cause."""
+    """The object that a failure is about. On the page at `url`, a person can fix the cause of the failure."""
 
     title: str
     url: str
@@ -70,9 +70,9 @@ def subject_finder(name: str) -> Callable[[SubjectFinder], SubjectFinder]:
 
 
 def find_subjects(failures: Iterable[Failure]) -> dict[UUID, Subject]:
-    """Return a dict from failure ids to subjects.
+    """Return a dict that maps failure ids to subjects.
 
-    It omits failures without a subject finder and those whose object was deleted.
+    The dict omits failures without a subject finder, and failures whose object was deleted.
     """
     by_name: dict[str, list[Failure]] = {}
     for failure in failures:

@@ -14,7 +14,7 @@ def waiting_failures(*, fingerprint: str) -> QuerySet[Failure]:
 
 
 def due_failures(*, limit: int) -> list[uuid.UUID]:
-    """Return the ids of failures whose retry is due or whose lease has expired, oldest first."""
+    """Return the ids of at most `limit` failures whose retry is due or whose attempt was lost, oldest first."""
     scheduled = Failure.objects.filter(status=FailureStatus.SCHEDULED, next_retry_at__lte=Now())
     expired = Failure.objects.filter(status=FailureStatus.RETRYING, claimed_until__lt=Now())
     return list((scheduled | expired).order_by("id").values_list("id", flat=True)[:limit])

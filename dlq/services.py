@@ -121,14 +121,14 @@ def _is_retryable(*, kind: str, name: str) -> bool:
 
 
 def _count_occurrence(*, fingerprint: str, payload: dict[str, Any]) -> Failure | None:
-    """Return the open failure with this fingerprint and payload, with its occurrences incremented, or None."""
+    """Increment the occurrences of the open failure with this fingerprint and payload. Return the failure, or None."""
     same = Failure.objects.filter(fingerprint=fingerprint, payload=payload, status__in=OPEN_STATUSES)
     if (failure := same.order_by("-id").first()) is None:
         return None
     updated = Failure.objects.filter(id=failure.id, status__in=OPEN_STATUSES).update(
         occurrences=F("occurrences") + 1, last_seen_at=Now()
     )
-    if not updated:  # it was just resolved or discarded, so the caller stores a new failure
+    if not updated:  # The failure was resolved or discarded in the meantime, so the caller stores a new one.
         return None
     failure.refresh_from_db(fields=["occurrences", "last_seen_at"])
     return failure
@@ -144,7 +144,7 @@ def _get_waiting(failure_id: uuid.UUID) -> Failure:
 
 
 def _update_unchanged(failure: Failure, **changes: object) -> None:
-    """Update the failure if its status and retries are still those of `failure`. Raises FailureStateError."""
+    """Update the failure. Raises FailureStateError if its status or number of retries has changed since it was read."""
     unchanged = Failure.objects.filter(id=failure.id, status=failure.status, retries=failure.retries)
     if not unchanged.update(**changes):
         raise _state_error(Failure.objects.values_list("status", flat=True).get(id=failure.id))

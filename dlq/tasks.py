@@ -13,9 +13,9 @@ PLATFORM_BATCH_SIZE = 50
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_due")
 def retry_due(ids: list[str]) -> None:
-    """Retry failures of one hotel.
+    """Retry the failures with these ids, which belong to one hotel.
 
-    The due queue calls this task, and calls it again if it ends before all are processed.
+    The due queue sends this task. If the task ends early, the due queue sends it again for the remaining failures.
     """
     for failure_id in ids:
         attempts.retry_due(failure_id=uuid.UUID(failure_id))
@@ -23,6 +23,6 @@ def retry_due(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="dlq.tasks.retry_platform_due")
 def retry_platform_due() -> None:
-    """Retry due failures of the platform. Celery beat calls this task, because the due queue is for hotels only."""
+    """Retry due failures of the platform. Celery beat sends this task, because the due queue is for hotels only."""
     for failure_id in selectors.due_failures(limit=PLATFORM_BATCH_SIZE):
         attempts.retry_due(failure_id=failure_id)

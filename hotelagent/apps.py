@@ -6,12 +6,12 @@ class HotelagentConfig(AppConfig):
     name = "hotelagent"
 
     def ready(self) -> None:
-        # Every process that sends tasks must import our Celery application, or Celery would use its default broker. The
-        # import is not in `hotelagent/__init__.py`, because that module is loaded before wsgi.py sets the settings.
+        # Importing the Celery application configures the broker for every process that sends tasks.
+        # The import cannot be in `hotelagent/__init__.py`, because wsgi.py loads that module before the settings.
         from hotelagent import celery, checks, deployment_checks  # noqa: F401, PLC0415 - the checks register themselves
         from hotelagent.core import telemetry  # noqa: PLC0415 - needs the settings
 
         telemetry.start()
-        # Modules that an app may have. They are imported at the start and register what the app contributes.
-        autodiscover_modules("personal_data")  # columns that a masked backup leaves out
-        autodiscover_modules("cards")  # cards and panels of the admin's start page
+        # Import these modules of all apps that have them. They register functions and declarations of the app.
+        autodiscover_modules("personal_data")  # how masked backups replace personal data in the app's columns
+        autodiscover_modules("cards")  # the app's cards and panels on the start page of the admin

@@ -1,10 +1,9 @@
-"""The scheduler of Celery beat, with leader election. Two beats may run, and only the leader sends tasks.
+"""The scheduler of Celery beat, with leader election. Two beat processes may run, and only the leader sends tasks.
 
-The leader holds a lease, a row in the database that it renews at every tick. If the leader stops, its lease expires and
-the other beat takes over within 30 seconds.
+The leader holds a lease: a database row that it renews every few seconds. If the leader stops, its lease expires, and
+the other process takes over within 30 seconds.
 
-All times come from the database clock. The clocks of two machines differ: a time that one beat has stored may be in the
-future on the other machine.
+All times come from the database clock, because the clocks of the two machines may differ.
 """
 
 import datetime
@@ -28,20 +27,20 @@ logger = logging.getLogger(__name__)
 
 LEASE = "beat"
 LEASE_SECONDS = 20
-#: Seconds between two renewals. A take-over takes at most LEASE_SECONDS + RENEW_SECONDS.
+#: Seconds between two renewals of the lease. A new leader takes over after at most LEASE_SECONDS + RENEW_SECONDS.
 RENEW_SECONDS = 5.0
-#: The clock is regarded as set back if it differs by more than this from the time that has passed since the last tick.
+#: The database clock counts as set back if it falls behind the monotonic clock of this process by more than this.
 CLOCK_TOLERANCE = datetime.timedelta(seconds=1)
 
 
 class DatabaseClock:
-    """The database's clock, read at each tick. Between two reads it advances with this process's monotonic clock."""
+    """A copy of the database clock. It is read at each tick and advances with the monotonic clock of this process."""
 
     def __init__(self) -> None:
         self._offset: datetime.timedelta | None = None
 
     def synchronize(self) -> bool:
-        """Read the database's clock. Return whether it was set back since the last read."""
+        """Read the database clock. Return whether the database clock was set back since the last read."""
         previous = self._offset
         self._offset = database_now() - _monotonic_time()
         return previous is not None and previous - self._offset > CLOCK_TOLERANCE
@@ -59,9 +58,9 @@ clock = DatabaseClock()
 
 
 class DatabaseTimeEntry(ModelEntry):  # type: ignore[misc]
-    """A periodic task whose times are those of the database's clock.
+    """A periodic task whose times come from the database clock.
 
-    A `last_run_at` in the future counts as now. Otherwise the task would not be sent until that time.
+    If its `last_run_at` is in the future, the current time is used. Otherwise the task would not be sent until then.
     """
 
     def __init__(self, model: Any, app: Any = None) -> None:
@@ -77,8 +76,9 @@ class DatabaseTimeEntry(ModelEntry):  # type: ignore[misc]
 class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     """django-celery-beat's scheduler that sends tasks only while it holds the lease.
 
-    A former leader that was suspended notices the loss of its lease before it sends anything, because each tick begins
-    with a renewal. If a task is sent twice nevertheless, the due queue still leases each item to one worker only.
+    Each tick begins with the renewal of the lease, so a process that was paused for a long time notices that it is no
+    longer the leader before it sends a task. Even if a task is sent twice, the due queue leases each item to one worker
+    only.
     """
 
     Entry = DatabaseTimeEntry
@@ -91,12 +91,12 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
         self.max_interval = RENEW_SECONDS
 
     def setup_schedule(self) -> None:
-        """Do nothing. The leader reads the schedule, so beat also starts while the database is unavailable."""
+        """Do nothing, so that beat can start while the database is unavailable. The leader reads the schedule later."""
 
     def all_as_schedule(self) -> dict[str, Any]:
-        """Return the enabled tasks. A task whose schedule this process cannot read is logged and left out.
+        """Return the enabled periodic tasks by name. Log and omit each task whose schedule this process cannot read.
 
-        The library prefetches all schedules, so one time zone that this process does not know would end beat.
+        The method of the base class would raise an exception and end beat if one time zone were unknown.
         """
         entries = {}
         for task in self.Model.objects.enabled().prefetch_related(None):
@@ -107,9 +107,9 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
         return entries
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Send the tasks that are due if this beat leads. Return the seconds until the next tick.
+        """Send the due tasks if this process is the leader. Return the number of seconds until the next call.
 
-        Beat does not end on a database error, because both beats would end and no tick would be sent afterwards.
+        Database errors are logged. If they ended the process, both beat processes would end and nothing would be sent.
         """
         try:
             with platform_context():
@@ -123,16 +123,16 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
             return RENEW_SECONDS
 
     def schedule_changed(self) -> bool:
-        """Return whether the admin has stored a change of the schedule since the last call.
+        """Return whether the schedule was changed in the admin since the last call.
 
-        The base class compares which time is later, and so misses the first change, and changes by a machine whose
+        The base class looks for a later time of change. It misses the first change, and changes by a machine whose
         clock is behind.
         """
         previous, self._last_timestamp = self._last_timestamp, self.Changes.last_change()
         return self._last_timestamp != previous
 
     def sync(self) -> None:
-        """Store when each task was last sent. Only the leader knows this."""
+        """Store the time at which each task was last sent. Do nothing if this process is not the leader."""
         if self.is_leader:
             with platform_context():
                 super().sync()
@@ -143,7 +143,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
             try:
                 with platform_context():
                     leases.release(name=LEASE, holder=self.holder)
-            except DatabaseError as error:  # the lease ends without us
+            except DatabaseError as error:  # the lease expires later if it cannot be released now
                 self._log_database_error(error)
             self.is_leader = False
 
@@ -162,7 +162,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
         if acquired and not self.is_leader:
             logger.info("this beat is the leader: %s", self.holder)
         if acquired and (was_set_back or not self.is_leader):
-            # Read when the previous leader last sent each task.
+            # The schedule contains the times at which the previous leader sent each task.
             self._read_schedule_again()
         elif self.is_leader and not acquired:
             logger.warning("another beat is the leader; this one is on standby: %s", self.holder)

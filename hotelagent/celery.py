@@ -13,21 +13,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hotelagent.settings.production"
 app = Celery("hotelagent")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# Log lines of a task carry the id of the request that sent it.
+# Adds the id of the HTTP request that sent a task to the log lines of the task.
 app.steps["worker"].add(DjangoStructLogInitStep)
 
 
 @setup_logging.connect
 def keep_django_logging(**_kwargs: Any) -> None:
-    """Do nothing. Celery leaves the logging configuration alone if this signal has a receiver."""
+    """Do nothing. Celery does not change the logging configuration if this signal has a receiver."""
 
 
 @task_prerun.connect
 @task_postrun.connect
 def close_unusable_connections(*, task: Any, **_kwargs: Any) -> None:
-    """Close connections that are broken or older than CONN_MAX_AGE, as Django does before and after each request.
+    """Close database connections that are broken or older than CONN_MAX_AGE, before and after each task.
 
-    Celery itself would close every connection after each task. CELERY_DB_REUSE_MAX turns that off.
+    Django does the same before and after each request. By default, Celery would close every connection after each
+    task. The setting CELERY_DB_REUSE_MAX turns this off.
     """
     if not task.request.is_eager:
         close_old_connections()

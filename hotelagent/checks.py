@@ -39,14 +39,14 @@ def check_platform_host(**_kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_redis(**_kwargs: Any) -> list[CheckMessage]:
-    """Check the options of REDIS_URL without connecting. The settings have already checked the form of the URL."""
+    """Report an error if REDIS_URL is missing or has invalid options. No connection is opened."""
     if not settings.REDIS_URL:
         problem = "REDIS_URL is missing."
     else:
         try:
             redis.Redis.from_url(settings.REDIS_URL).connection_pool.make_connection()
         except (TypeError, ValueError, redis.RedisError):
-            # The original message may contain the URL and with it the password.
+            # The message of the exception is not shown, because it may contain the URL with the password.
             problem = "REDIS_URL has an unknown option, or an option with an invalid value."
         else:
             return []
@@ -61,7 +61,7 @@ def check_redis(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_redis_certificate(**_kwargs: Any) -> list[CheckMessage]:
-    """Warn if the options of REDIS_URL turn off what the settings require by default."""
+    """Warn if the options of REDIS_URL turn off the verification of the TLS certificate."""
     url = urlsplit(settings.REDIS_URL)
     options = dict(parse_qsl(url.query))
     if url.scheme != "rediss" or (

@@ -1,10 +1,9 @@
--- Records an event in the audit trail, for other database functions. Returns the id of the event.
+-- Records an event in the audit trail and returns the id of the event. Other database functions call it.
 --
--- actor: an object with the keys kind, id, label, ip and request_id (audit.services.actor_as_json), or null for
---   events without an actor
--- event_data: the fields of the event
+-- actor: who performed the operation, as returned by audit.services.actor_as_json. Null means "system".
+-- event_data: a JSON object with the fields of the event
 --
--- Python checks neither the type of the event nor its fields. The tests of the calling app do.
+-- The event type and the fields are not checked here. The tests of the apps that call this function check them.
 CREATE OR REPLACE FUNCTION public.audit_record(
     actor jsonb, event_type text, subject_type text, subject text, event_data jsonb
 ) RETURNS uuid

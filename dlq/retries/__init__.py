@@ -1,1 +1,1 @@
-"""Retries of failures: their schedule and their attempts."""
+"""Retries of failures: when the next retry is due, and how a worker performs it."""

@@ -1,4 +1,4 @@
-"""The attempts of failures.
+"""The attempts to retry failures.
 
 A worker claims a failure and commits the claim before the work begins. The claim increments `Failure.retries`, the
 fencing token of the attempt. The result of an attempt is recorded only if the token is unchanged, so a worker that lost
@@ -26,7 +26,7 @@ from tenants.queue.celery_task import get_task
 
 log = structlog.get_logger(__name__)
 
-# Headers of the Celery message of a retried task. They identify the attempt that the task's result belongs to.
+# A retried Celery task has these two headers. They identify the attempt that the result of the task belongs to.
 FAILURE_HEADER = "dlq_failure"
 ATTEMPT_HEADER = "dlq_attempt"
 
@@ -48,7 +48,7 @@ def retry_due(*, failure_id: uuid.UUID) -> None:
             handler(failure)
         else:
             _send_task(failure)
-            return  # dlq.celery_signals records the result of the task
+            return  # The result is recorded by dlq.celery_signals when the task has ended.
     except SoftTimeLimitExceeded as error:
         record_failure(failure_id=failure.id, number=failure.retries, error=error)
         raise
@@ -61,7 +61,8 @@ def retry_due(*, failure_id: uuid.UUID) -> None:
 def claim(*, failure_id: uuid.UUID) -> Failure | None:
     """Claim a due failure for one attempt and return it, or None if it is not due or claimed by another worker.
 
-    The claim is committed on return and is valid until `claimed_until`. `retries` is the number of the attempt.
+    The claim is committed on return and is valid until `Failure.claimed_until`. `Failure.retries` is the number of the
+    attempt.
     """
     with transaction.atomic():
         now = database_now()
@@ -80,7 +81,7 @@ def claim(*, failure_id: uuid.UUID) -> Failure | None:
 
 
 def record_success(*, failure_id: uuid.UUID, number: int) -> bool:
-    """Record that attempt `number` succeeded. Return False and change nothing if it no longer holds the claim."""
+    """Record that attempt `number` succeeded. Return False and change nothing if its claim was lost."""
     with transaction.atomic():
         updated = _claimed(failure_id, number).update(status=FailureStatus.RESOLVED, claimed_until=None)
         if not updated:
@@ -98,7 +99,7 @@ def record_success(*, failure_id: uuid.UUID, number: int) -> bool:
 def record_failure(*, failure_id: uuid.UUID, number: int, error: BaseException) -> bool:
     """Record that attempt `number` failed, and schedule the next retry or make the failure permanent.
 
-    Return False and change nothing if the attempt no longer holds the claim.
+    Return False and change nothing if the attempt has lost its claim of the failure.
     """
     is_final = isinstance(error, NonRetryableError)
     report = report_exception(error.__cause__ or error if is_final else error)

@@ -1,7 +1,7 @@
-"""The schedule of retries: delays, leases, and the due items that trigger them.
+"""The schedule of retries: the delays between them, the leases of attempts, and the due items that start retries.
 
-Retries of hotels' failures are scheduled in the due queue. The due queue has no items of the platform, so a periodic
-task finds the platform's failures by their status.
+The due queue starts the retries of failures of hotels. It has no items of the platform, so a periodic task looks for
+due failures of the platform.
 """
 
 import random
@@ -17,13 +17,13 @@ KIND = "failure"
 DELAYS = (60, 120, 240)
 #: Each delay varies randomly by this fraction, so that messages that failed together are not retried together.
 JITTER = 0.1
-#: Time after which a failure is no longer retried automatically.
+#: A failure that is older than this is no longer retried automatically.
 MAX_AGE = timedelta(days=7)
 
-#: Lease of an attempt that runs in a retry handler. A Celery task may run for 240 seconds.
+#: Lease of an attempt that a retry handler performs. It is longer than the time limit of Celery tasks (240 seconds).
 HANDLER_LEASE = timedelta(seconds=300)
-#: Lease of an attempt that sends a task to Celery's queue, where the task may wait. If the task's worker dies, the
-#: broker delivers the task again. This lease therefore only expires if the broker loses the task.
+#: Lease of an attempt that sends a Celery task. The lease is long, because the task may wait in Celery's queue.
+#: If the worker of the task dies, the broker delivers the task again, so the lease expires only for lost tasks.
 QUEUE_LEASE = timedelta(hours=1)
 
 
@@ -35,12 +35,15 @@ def retry_delay(retries: int) -> timedelta | None:
 
 
 def schedule_check(failure_id: uuid.UUID, at: datetime) -> None:
-    """Schedule the task `dlq.tasks.retry_due` for a failure, in the caller's transaction."""
+    """Schedule the task `dlq.tasks.retry_due` for a failure of the current hotel, in the caller's transaction.
+
+    Do nothing for a failure of the platform: a periodic task finds these failures.
+    """
     if not current_tenant().is_platform:
         due.schedule(kind=KIND, items=[(failure_id, at)])
 
 
 def cancel_check(failure_id: uuid.UUID) -> None:
-    """Cancel the task that `schedule_check` scheduled, in the caller's transaction."""
+    """Cancel the task that `schedule_check` scheduled for the failure, in the caller's transaction."""
     if not current_tenant().is_platform:
         due.cancel(kind=KIND, ids=[failure_id])

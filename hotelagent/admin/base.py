@@ -21,16 +21,16 @@ from tenants.errors import DomainError
 
 Row = TypeVar("Row", bound=Model)
 
-#: Maximum number of rows for actions that call a service for each row. They then end before a proxy's timeout.
+#: Maximum number of rows for an action that calls a service for each row. More rows could exceed a proxy's timeout.
 MAX_SELECTED = 500
 
 
 class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     """Base class of the model admins of both sites.
 
-    Permissions are named as in Django. `User.has_perm` derives them from the scopes of the user's role. Changes are
-    reported to the audit trail through `hotelagent.admin.signals` instead of Django's `LogEntry`, and the history page
-    of an object shows the audit trail.
+    Permissions have the names that Django gives them, and `User.has_perm` derives them from the scopes of the user's
+    role. Changes are recorded in the audit trail (through `hotelagent.admin.signals`) instead of Django's `LogEntry`.
+    The history page of an object shows the audit trail.
     """
 
     icon = navigation.DEFAULT_ICON
@@ -58,8 +58,8 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the list with the model's name as its title, as in the menu, instead of "Select reservation to change".
 
-        Query parameters that the database rejects, such as a NUL byte or a malformed id, redirect to the unfiltered
-        list. Django does the same with invalid parameters that it detects itself.
+        If the database rejects a query parameter, such as a NUL byte or a malformed id, redirect to the unfiltered
+        list. Django does this only for invalid parameters that it detects itself.
         """
         title = capfirst(str(self.opts.verbose_name_plural))
         try:
@@ -80,7 +80,7 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
             context.setdefault("title", capfirst(str(self.opts.verbose_name)))
         try:
             return super().changeform_view(request, object_id, form_url, context)
-        except DomainError as error:  # Django has already rolled back the transaction of this view.
+        except DomainError as error:  # Django has already rolled back the transaction of the form.
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
@@ -92,9 +92,9 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
         *,
         label: Callable[[Row], str] = str,
     ) -> list[Row]:
-        """Run the operation on every row and return the rows for which it succeeded.
+        """Call the operation for every row and return the rows for which the call succeeded.
 
-        A `DomainError` is shown as a message with the row's label, and the remaining rows are still processed.
+        If a call raises a `DomainError`, show a message with the row's label and continue with the next row.
         """
         succeeded = []
         for row in rows:
@@ -137,9 +137,9 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 class ChangesAuditedByServices:
-    """Mixin for models that are saved by services, which record the audit events themselves.
+    """Mixin for admin classes of models whose services record every change in the audit trail.
 
-    Put it to the left of the model admin class.
+    The admin then records no second event. Put the mixin to the left of the model admin class.
     """
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> LogEntry:
@@ -150,14 +150,14 @@ class ChangesAuditedByServices:
 
 
 class DeletionsAuditedByServices(ChangesAuditedByServices):
-    """Mixin for models that are saved and deleted by services, which record the audit events themselves."""
+    """Mixin for admin classes of models whose services record every change and every deletion in the audit trail."""
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> list[LogEntry]:
         return []
 
 
 class ReadOnlyModelAdmin(HotelModelAdmin):
-    """A model that is displayed but not edited. Its rows change through services or through admin actions."""
+    """Base class of admin classes that only display a model. Rows change through services or admin actions."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -170,7 +170,7 @@ class ReadOnlyModelAdmin(HotelModelAdmin):
 
 
 class PlatformModelAdmin(HotelModelAdmin):
-    """A model of the platform admin. Raises RuntimeError if a hotel is active, because that is a programming error."""
+    """Base class of admin classes of the platform site. Raises RuntimeError if it is used while a hotel is active."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
         if current_tenant().id is not None:
@@ -179,7 +179,7 @@ class PlatformModelAdmin(HotelModelAdmin):
 
 
 def changed_fields(message: Any) -> list[str]:
-    """Return the field names in Django's change message in alphabetical order, including those of inline rows."""
+    """Return the sorted names of the changed fields in Django's change message, including fields of inline rows."""
     names: list[str] = []
     for part in message if isinstance(message, list) else []:
         for change in part.values():

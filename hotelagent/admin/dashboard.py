@@ -1,6 +1,6 @@
-"""The start page of an admin site. It shows cards with one figure each, and panels. Apps register both.
+"""The start page of an admin site. It shows cards with one figure each, and larger panels. Apps register both.
 
-The `cards.py` of an app registers a function for each card. It returns None when there is nothing to show:
+The module `cards.py` of an app registers a function for each card. The function returns None for no card:
 
     @dashboard.register_card(scope="locks:read", order=20)
     def rooms_occupied(request: HttpRequest) -> Card | None:
@@ -22,9 +22,9 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One figure of the start page.
+    """A card with one figure on the start page of the admin.
 
-    `value` is the figure and `title` its name. `note` is a second line, such as a total or a date. `url` is the
+    `value` is the figure and `title` is its name. `note` is a second line, such as a total or a date. `url` is the
     page that lists the counted rows. `icon` is the name of a Material Symbol.
     """
 
@@ -62,7 +62,7 @@ _panels: list[_Registration[Panel]] = []
 
 
 def register_card(*, scope: str, order: int = 100) -> Callable[[CardFactory], CardFactory]:
-    """Register the decorated function as a card for users who have the scope. Cards are sorted by `order`."""
+    """Return a decorator that registers a card function for users with the scope. Cards are sorted by `order`."""
 
     def decorator(factory: CardFactory) -> CardFactory:
         _cards.append(_Registration(order, scope, factory))
@@ -72,7 +72,7 @@ def register_card(*, scope: str, order: int = 100) -> Callable[[CardFactory], Ca
 
 
 def register_panel(*, scope: str, order: int = 100) -> Callable[[PanelFactory], PanelFactory]:
-    """Register the decorated function as a panel for users who have the scope. Panels are sorted by `order`."""
+    """Return a decorator that registers a panel function for users with the scope. Panels are sorted by `order`."""
 
     def decorator(factory: PanelFactory) -> PanelFactory:
         _panels.append(_Registration(order, scope, factory))
@@ -82,12 +82,12 @@ def register_panel(*, scope: str, order: int = 100) -> Callable[[PanelFactory], 
 
 
 def cards_for(request: HttpRequest) -> list[Card]:
-    """Return the cards that the user may see. Functions of cards that the user may not see are not called."""
+    """Build and return the cards of the start page that the scopes of the user allow."""
     return _build(_cards, request)
 
 
 def panels_for(request: HttpRequest) -> list[Panel]:
-    """Return the panels that the user may see. Functions of panels that the user may not see are not called."""
+    """Build and return the panels of the start page that the scopes of the user allow."""
     return _build(_panels, request)
 
 

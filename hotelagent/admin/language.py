@@ -1,4 +1,4 @@
-"""The language of the admin: the one that staff chose for their account, or else the one that the browser prefers."""
+"""The language of the admin: staff choose it for their account. Without a choice, the browser's language is used."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_POST
 
-#: Messages of unfold that staff see. unfold has no translations, so our catalogue has the Spanish ones.
+#: Messages of the library unfold. It has no translations, so our catalogue contains the Spanish translations.
 UNFOLD_MESSAGES = (
     _("Add new item"), _("Add row"), _("Apply Filters"), _("Click to cancel"), _("Collapse"), _("Dark"),
     _("Date from"), _("Date to"), _("Edit"), _("Expand row"), _("False"), _("Filters"), _("General"), _("Go back"),
@@ -21,7 +21,7 @@ UNFOLD_MESSAGES = (
     _("You have been successfully logged out from the administration"),
 )  # fmt: skip
 
-#: Messages of Django whose Spanish translation assumes masculine nouns ("El plantilla", "El reserva").
+#: Messages of Django that our catalogue translates again: Django's Spanish text has wrong articles ("El reserva").
 DJANGO_MESSAGES = (
     _("The {name} “{obj}” was added successfully."),
     _("The {name} “{obj}” was added successfully. You may add another {name} below."),
@@ -35,13 +35,13 @@ DJANGO_MESSAGES = (
 
 
 class PreferredLanguageMiddleware:
-    """Activates the language of the logged-in account. It must come after AuthenticationMiddleware."""
+    """Activates the language of the logged-in account. Must be listed after AuthenticationMiddleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # Without a session cookie nobody is logged in, so request.user need not be loaded.
+        # Without a session cookie no user is logged in. Reading request.user would execute a query for nothing.
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             language = getattr(request.user, "language", "")
             if language:
@@ -52,7 +52,7 @@ class PreferredLanguageMiddleware:
 
 @require_POST
 def set_language(request: HttpRequest) -> HttpResponse:
-    """Store the language with the account and in Django's language cookie, and redirect back."""
+    """Store the language in the user's account and in Django's language cookie, and redirect to the previous page."""
     language = request.POST.get("language", "")
     target = request.POST.get("next") or request.headers.get("Referer") or "/admin/"
     if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):

@@ -12,7 +12,7 @@ PATH_PREFIX = "/admin/"
 
 
 class HotelTimeZoneMiddleware:
-    """Activates the hotel's time zone for the pages of the admin. It must come after HotelMiddleware."""
+    """Activates the hotel's time zone for the pages of the admin. Must be listed after HotelMiddleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

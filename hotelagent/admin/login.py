@@ -1,4 +1,4 @@
-"""The login form of the admin, with a limit for failed attempts."""
+"""The login form of the admin, with a limit on the number of login attempts."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from unfold.forms import AuthenticationForm
 from hotelagent.rest.throttling import ClientThrottle, Rate
 from tenants.context import current_actor
 
-#: Maximum rate of attempts per account and IP address. An account is never locked for all addresses, because anyone
-#: could lock it then.
+#: Maximum rate of login attempts, for each pair of a user name and an IP address.
+#: There is no limit per user name alone, because anyone could then lock out another user.
 LOGIN_RATE = Rate(requests=10, seconds=600)
 
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc]
-    """unfold's login form. After too many attempts it refuses the next one without checking the password."""
+    """unfold's login form. After too many attempts, further logins are refused without checking the password."""
 
     error_messages = {
         **AuthenticationForm.error_messages,

@@ -1,6 +1,6 @@
 """The sidebar menu of an admin site. It lists the models, grouped by app, and other pages.
 
-The admin class of a model sets its `icon`, `in_menu` and `menu_order`. Other pages are registered in
+The `icon`, `in_menu` and `menu_order` of a model are attributes of its admin class. Other pages are registered in
 `AppConfig.ready()`:
 
     navigation.register(Page(title=_("Room board"), url_name="admin:locks_board", scope="locks:read",
@@ -18,7 +18,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 DEFAULT_ICON = "table_rows"
-#: Titles of apps whose `verbose_name` is unsuitable for the menu.
+#: Menu titles of apps of libraries, used instead of the app's `verbose_name`.
 APP_TITLES: dict[str, str | Promise] = {
     "django_celery_beat": _("Schedule"),
     "waffle": _("Flags"),
@@ -41,7 +41,7 @@ _pages: list[Page] = []
 
 
 def register(page: Page) -> None:
-    """Add a page to the menu."""
+    """Add a page to the sidebar menu of the admin."""
     if page not in _pages:
         _pages.append(page)
 
@@ -53,7 +53,7 @@ def menu(
     titles: dict[str, str | Promise],
     app_order: tuple[str, ...],
 ) -> list[dict[str, Any]]:
-    """Return the groups of the sidebar in unfold's format, with the items that the user may see."""
+    """Return the groups of the sidebar menu in the format of unfold, with the items that the user may see."""
     entries: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
     for model, model_admin in registry.items():
         label = model._meta.app_label
@@ -89,7 +89,7 @@ def _item(*, title: str, link: str, icon: str) -> dict[str, Any]:
 
 
 def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
-    """Mark the item with the longest URL that the path starts with, because a page can be below another one."""
+    """Mark one menu item as current. If the URLs of several items contain the page, the longest URL is chosen."""
     matching = [item for item in items if request.path.startswith(item["link"])]
     if matching:
         max(matching, key=lambda item: len(item["link"]))["active"] = True
@@ -103,5 +103,5 @@ def _url(page: Page) -> str | None:
 
 
 def position(label: str, app_order: tuple[str, ...]) -> int:
-    """Return the position of an app in the order. Other apps come last."""
+    """Return the position of an app in `app_order`. Apps that are not listed come last."""
     return app_order.index(label) if label in app_order else len(app_order)

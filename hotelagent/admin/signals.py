@@ -1,19 +1,19 @@
-"""Signals that are sent when staff do something in the admin.
+"""Signals that are sent when staff add, change or delete an object in the admin, or open its history page.
 
-The app `audit` receives them and records the events. The admin package can't call it, because `audit` is a layer above.
+The app `audit` receives the signals and records audit events. The admin package cannot call `audit`, because `audit` is
+in a higher layer.
 
-Each signal is sent in the transaction of the change, with `request` and `user`. Signals about an object also have `obj`
-and `changed`, the names of the changed fields. The values are not sent, because they may be personal data. Logins are
-reported by Django's signals `user_logged_in`, `user_login_failed` and `user_logged_out`.
+Signals about changes are sent in the transaction of the change. `changed` lists the names of the changed fields. The
+values are not sent, because they may be personal data. For logins, Django sends its own signals.
 """
 
 from django.dispatch import Signal
 
-#: Sent with request, user, obj and changed. The sender is the model.
+#: These signals have the arguments request, user, obj and changed. The sender is the model class.
 object_added = Signal()
 object_changed = Signal()
 object_deleted = Signal()
 
-#: Sent when the history page of an object is opened, with request, model_admin and object_id. The sender is the model.
-#: The only receiver returns the response.
+#: Sent when staff open the history page of an object. The arguments are request, model_admin and object_id.
+#: The signal has exactly one receiver. The receiver returns the HTTP response with the history page.
 history_requested = Signal()

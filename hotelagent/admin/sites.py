@@ -1,4 +1,7 @@
-"""The admin sites of hotels and of the platform. They have separate models and accounts, and both are named `admin`."""
+"""The two admin sites: one for hotels and one for the platform. They have separate models and separate accounts.
+
+Both are named `admin`, so the same URL names work on both sites.
+"""
 
 from collections.abc import Callable
 from functools import update_wrapper
@@ -19,13 +22,13 @@ from tenants.signals import permission_denied
 
 
 class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
-    """Base class of both sites. Staff log in with accounts of the current hotel, or of the platform."""
+    """Base class of both admin sites. Staff log in with an account of the hotel, or of the platform on its host."""
 
     login_form = LoginForm
     index_template = "hotelagent/dashboard.html"
     enable_nav_sidebar = True
     symbol: ClassVar[str]
-    #: The apps in the order of the menu: the ones that are used most come first.
+    #: Order of the apps in the menu. The apps that staff use most come first.
     app_order: ClassVar[tuple[str, ...]]
     app_titles: ClassVar[dict[str, Any]] = navigation.APP_TITLES
     stylesheets: ClassVar[tuple[str, ...]] = ("hotelagent/admin.css",)
@@ -34,7 +37,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
         return [path("language/", set_language, name="language"), *super().get_urls()]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
-        """Return the view with Django's permission check, which reports denials to the audit trail."""
+        """Return the view with Django's permission check. Each denied request is recorded in the audit trail."""
         checked_view = super().admin_view(view, cacheable)
 
         def reporting_view(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -61,8 +64,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {
             **super().each_context(request),
-            # unfold would write the colours into a style element, which the Content-Security-Policy forbids. They are
-            # in admin.css instead.
+            # The colours are defined in admin.css: the Content-Security-Policy forbids unfold's style element.
             "colors": None,
             "styles": [static(name) for name in self.stylesheets],
             "site_symbol": self.symbol,
@@ -75,7 +77,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
         }
 
     def app_index(self, request: HttpRequest, app_label: str, extra_context: Any = None) -> Any:
-        """Redirect to the start page, which lists the contents of all apps."""
+        """Redirect to the start page. Django's page for a single app is not used, because the menu lists all apps."""
         return HttpResponseRedirect(reverse("admin:index"))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

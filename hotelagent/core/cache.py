@@ -11,7 +11,10 @@ logger = logging.getLogger(__name__)
 
 
 class RedisCache(redis.RedisCache):
-    """Django's Redis cache, but errors are only logged. A value that can't be deleted is used until it expires."""
+    """Django's Redis cache, but errors of Redis are logged and not raised.
+
+    If a value cannot be deleted because of an error, the cache returns the old value until it expires.
+    """
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
@@ -48,7 +51,7 @@ class _Client(redis.RedisCacheClient):
 
 
 def _ignore_errors(method: Callable[..., Any], *args: Any, result: Any = None) -> Any:
-    """Call the method. Log an error of Redis, and return `result` instead."""
+    """Call the method and return its result. If Redis raises an error, log the error and return `result`."""
     try:
         return method(*args)
     except RedisError as error:

@@ -14,14 +14,14 @@ _NONCE_LENGTH = 12
 def derive_key(purpose: bytes) -> bytes:
     """Return a 256-bit key for this purpose, derived from SECRET_KEY with HKDF (RFC 5869).
 
-    Values that are encrypted for one purpose can't be decrypted with the key of another.
+    Values that are encrypted for one purpose can't be decrypted with the key of another purpose.
     """
     hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose)
     return hkdf.derive(force_bytes(settings.SECRET_KEY))
 
 
 def encrypt(plaintext: bytes, *, key: bytes, associated_data: bytes) -> bytes:
-    """Return the nonce followed by the ciphertext and its authentication tag.
+    """Encrypt the plaintext. Return the nonce followed by the ciphertext and its authentication tag.
 
     `associated_data` identifies the row that the value belongs to. It is not stored. `decrypt` needs the same bytes, so
     a value that was copied to another row can't be decrypted there.
@@ -31,7 +31,7 @@ def encrypt(plaintext: bytes, *, key: bytes, associated_data: bytes) -> bytes:
 
 
 def decrypt(encrypted: bytes, *, key: bytes, associated_data: bytes) -> bytes:
-    """Return the plaintext of what `encrypt` returned.
+    """Decrypt a value that `encrypt` returned, and return its plaintext.
 
     Raises `cryptography.exceptions.InvalidTag` if the key or the associated data differ, or if a byte was changed.
     """

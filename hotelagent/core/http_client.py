@@ -25,7 +25,7 @@ __all__ = ["RequestFailed", "Response", "URLNotAllowed", "send_request"]
 
 
 class RequestFailed(Exception):
-    """The server sent no usable response. `detail` names the host and never the path, which may hold a secret."""
+    """The server sent no usable response. `detail` names the host but not the path, which may contain a secret."""
 
     def __init__(self, detail: TranslatableMessage) -> None:
         self.detail = detail
@@ -74,7 +74,7 @@ def send_request(
                     response = _read_response(endpoint, reply, max_bytes)
             finally:
                 timer.cancel()
-        if abortable.is_aborted:  # A body without a length looks complete although it was cut off.
+        if abortable.is_aborted:  # Without a Content-Length, a body that was cut off looks complete.
             raise TimeoutError
     return response
 
@@ -108,8 +108,8 @@ def _errors_as_request_failed(host: str, *, timeout: float, deadline: float) -> 
 class _AbortableSocket:
     """A socket that another thread can shut down at the deadline.
 
-    The HTTP connection drops its reference to the socket if the server ends the response by closing the connection. So
-    the timer needs its own reference.
+    It keeps its own reference to the socket, because `http.client` drops its reference when the server closes the
+    connection.
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -117,7 +117,7 @@ class _AbortableSocket:
         self.is_aborted = False
 
     def start_tls(self, host: str) -> socket.socket:
-        # The handshake runs after the assignment, because `abort` must be able to interrupt it.
+        # The TLS handshake starts after `self.socket` is set, so that `abort` can interrupt the handshake.
         tls_socket = ssl.create_default_context().wrap_socket(
             self.socket, server_hostname=host, do_handshake_on_connect=False
         )
@@ -135,7 +135,7 @@ class _AbortableSocket:
 
 
 def _connect(endpoint: Endpoint, deadline: float) -> socket.socket:
-    """Return a connection to the first address of the host that accepts one."""
+    """Connect to the first IP address of the host that accepts a connection, and return the socket."""
     last_error: OSError | None = None
     for address in public_addresses.resolve(endpoint):
         try:
@@ -155,6 +155,6 @@ def _read_response(endpoint: Endpoint, reply: http.client.HTTPResponse, max_byte
                 _("{host} sent more than {limit:,} bytes."), host=endpoint.host, limit=max_bytes
             )
         )
-    if max_bytes and reply.length:  # The body is shorter than the announced length.
+    if max_bytes and reply.length:  # The body is shorter than the header Content-Length says.
         raise http.client.IncompleteRead(body, reply.length)
     return Response(reply.status, {name.lower(): value for name, value in reply.getheaders()}, body)

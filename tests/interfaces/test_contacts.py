@@ -198,8 +198,9 @@ def test_contact_value_is_in_neither_the_audit_trail_nor_the_logs(
         descriptions = [event.description.partition(") ")[2] for event in by_key]
     assert "600123456" not in json.dumps([event["data"] for event in events]).replace(" ", "")
     assert descriptions == [
-        "added a guest contact to alpha: phone number", "removed a guest contact from alpha: phone number",
-    ]  # fmt: skip
+        "added a guest contact (phone number) to the hotel alpha",
+        "removed a guest contact (phone number) from the hotel alpha",
+    ]
     out, err = capfd.readouterr()
     assert "600123456" not in (out + err).replace(" ", "")
 
@@ -224,7 +225,7 @@ def test_platform_staff_can_add_and_remove_a_contact(operator: Client, hotel: Ho
     with platform_context():
         contact = ContactIdentifier.objects.get()
     history = page(operator, f"{LIST}{contact.pk}/history/")
-    assert "operator added a guest contact to alpha: phone" in history
+    assert "operator added a guest contact (phone number) to the hotel alpha" in history
     assert ">1<" in page(operator, f"/admin/tenants/hotel/{hotel.pk}/change/")
     assert operator.post(f"{LIST}{contact.pk}/delete/", {"post": "yes"}).status_code == 302
     assert stored_contacts() == []

@@ -48,7 +48,7 @@ class Command(HotelCommand):
 
 
 def _retry(failure_id: uuid.UUID) -> dict[str, str] | None:
-    """Schedule a retry. Return the error as text, or None on success."""
+    """Schedule a retry of the failure. Return None, or a dict that describes why the failure cannot be retried."""
     try:
         services.retry(failure_id=failure_id)
     except DomainError as error:
