@@ -10,7 +10,7 @@ class RemindersConfig(AppConfig):
     verbose_name = _("Reservations and reminders")
 
     def ready(self) -> None:
-        # These modules register checks, signal receivers and handlers when they are imported.
+        # Importing these modules registers their system checks, signal receivers and retry functions.
         from reminders import checks  # noqa: F401, PLC0415
         from reminders.planning import signals  # noqa: F401, PLC0415
         from reminders.sending import retries  # noqa: F401, PLC0415
@@ -18,7 +18,7 @@ class RemindersConfig(AppConfig):
         due.register(kind=due_kinds.REMINDER, task="reminders.tasks.send_due", combine_hotels=True)
         due.register(kind=due_kinds.REPLAN_ALL, task="reminders.tasks.replan_all")
         due.register(kind=due_kinds.REPLAN_RESERVATION, task="reminders.tasks.replan_reservations")
-        # The import of a calendar takes at most 20 seconds, so five fit into the time limit of a task.
+        # One task imports at most 5 calendars of up to 20 seconds each, so that it ends before the task time limit.
         due.register(
             kind=due_kinds.CALENDAR, task="reminders.tasks.sync_calendars", batch_size=5, recurring=True
         )

@@ -66,7 +66,10 @@ def guests_arriving_today(_request: HttpRequest) -> Panel | None:
 
 
 def daily_chart() -> dict[str, Any]:
-    """Return the bars of `chart.html`. The height of a bar is a percentage of the highest daily count."""
+    """Return the context of the template `chart.html`: one bar for each day, and today's date.
+
+    The height of a bar is a percentage of the highest daily number of reminders.
+    """
     days = selectors.daily_counts()
     most = max((day.planned for day in days), default=0) or 1
     bars = [

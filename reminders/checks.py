@@ -1,4 +1,4 @@
-"""System checks of the e-mail settings. Each finds a mistake that would prevent reminders or make them incorrect."""
+"""System checks of the e-mail settings. They report settings with which reminders are not sent or are not correct."""
 
 from email.utils import parseaddr
 from typing import Any

@@ -1,12 +1,16 @@
-"""The kinds of due items that this app schedules. `apps.py` registers the task that handles each kind."""
+"""The kinds of work that this app adds to the due queue.
+
+The due queue is a table of work that must be done at a given time. Each row is a due item with a kind and an id.
+`apps.py` registers the Celery task that handles each kind.
+"""
 
 from typing import Final
 
-#: One reminder to be sent. The item id is the reminder's id.
+#: Due item kind: send one reminder. The id of the due item is the id of the reminder.
 REMINDER: Final = "reminder"
-#: A request to plan all reminders of the hotel again. The item id is a new id for each request.
+#: Due item kind: plan all reminders of the hotel again. Each request has a new due item id.
 REPLAN_ALL: Final = "replan_all"
-#: One reservation whose reminders are planned again. The item id is the reservation's id.
+#: Due item kind: plan the reminders of one reservation again. The due item id is the id of the reservation.
 REPLAN_RESERVATION: Final = "replan_reservation"
-#: One linked calendar to be fetched and imported. The item id is the calendar's id.
+#: Due item kind: download and import one linked calendar. The due item id is the id of the calendar.
 CALENDAR: Final = "calendar"

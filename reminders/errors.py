@@ -1,4 +1,4 @@
-"""The errors of reservations, calendars and reminders. `code` is the last part of the problem type."""
+"""The errors of reservations, calendars and reminders. In API responses, `code` ends the problem type URL."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -33,7 +33,7 @@ class ReservationStateError(DomainError):
     """The operation is not allowed in the current status of the reservation (`status_now`)."""
 
     code = "reservation-state-error"
-    title = _("Not allowed in this reservation status")
+    title = _("The operation is not allowed in this reservation status")
 
 
 class ReminderNotFound(DomainError):
@@ -48,7 +48,7 @@ class ReminderStateError(DomainError):
     """The operation is not allowed in the current status of the reminder (`status_now`)."""
 
     code = "reminder-state-error"
-    title = _("Not allowed in this reminder status")
+    title = _("The operation is not allowed in this reminder status")
 
 
 class InvalidTemplate(DomainError):

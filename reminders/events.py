@@ -1,4 +1,4 @@
-"""The audit events of reservations and reminders. They contain neither names nor addresses of guests."""
+"""The audit events of reservations and reminders. The events contain neither names nor addresses of guests."""
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -14,7 +14,7 @@ UNDELIVERED_REASONS = {
     "rejected": gettext_noop("the provider did not send the message"),
     "failed": gettext_noop("the provider could not send the message"),
 }
-#: Labels of the values of `error` and `reason`: codes of `reminders.errors`, `worker-lost`, and provider events.
+#: Labels of the causes that are stored in audit events: error codes, `worker-lost`, and event types of providers.
 ERROR_LABELS = {
     "mail-rejected": _("the mail server rejected the message"),
     "mail-deferred": _("the mail server did not accept the message in time"),
@@ -83,7 +83,7 @@ REMINDER_SEND_REQUESTED = register(
 )
 REMINDER_SETTLED = register(
     "reminder.settled",
-    description=_("{actor} settled the reminder “{rule}” for reservation {number}: it {outcome}"),
+    description=_("{actor} recorded that the reminder “{rule}” for reservation {number} {outcome}"),
     fields=("number", "rule", "outcome"),
     labels={"rule": FIRST_RULES, "outcome": {"was sent": _("was sent"), "was not sent": _("was not sent")}},
 )
@@ -107,7 +107,7 @@ SUPPRESSION_UNSUBSCRIBED = register(
 )
 SUPPRESSION_REPORTED = register(
     "suppression.reported",
-    description=_("{actor} reported the address of reservation {number}: {reason}"),
+    description=_("{actor} reported a problem with the e-mail address of reservation {number}: {reason}"),
     fields=("number", "reason"),
     labels={"reason": _SUPPRESSION_REASONS},
 )
@@ -139,5 +139,5 @@ CALENDAR_UNLINKED = register(
 
 
 def reminder_fields(reminder: Reminder) -> dict[str, str]:
-    """Return the event fields by which staff recognize a reminder. They don't know its database id."""
+    """Return the audit event fields that identify a reminder to staff: reservation number and rule name."""
     return {"number": reminder.reservation.external_id, "rule": reminder.rule.name}

@@ -56,7 +56,10 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 @cache_control(public=True, max_age=_ONE_YEAR, immutable=True)
 def logo(request: HttpRequest, digest: str, extension: str) -> HttpResponse:  # noqa: ARG001 - the type is stored
-    """Return the logo. The URL contains a digest of the logo, so clients may cache the response forever."""
+    """Return the image file of the hotel's logo.
+
+    The URL contains a digest of the logo, so clients may cache the response forever.
+    """
     branding = EmailBranding.objects.filter(logo_digest=digest).first()
     if branding is None:
         raise Http404
@@ -64,7 +67,10 @@ def logo(request: HttpRequest, digest: str, extension: str) -> HttpResponse:  # 
 
 
 def _masked(address: str) -> str:
-    """Return only the first character and the domain of the address, because the e-mail may have been forwarded."""
+    """Return the address with only its first character and its domain readable.
+
+    The e-mail with the link to this page may have been forwarded to somebody else.
+    """
     name, _at, host = address.rpartition("@")
     return f"{name[:1]}…@{host}"
 

@@ -1,6 +1,7 @@
-"""Declaration of the personal data of guests.
+"""Declaration of the columns that contain personal data of guests.
 
-A masked copy of a hotel contains masks instead. The same address gets the same mask in all tables.
+A masked copy of a hotel's data contains replacement values in these columns. An e-mail address gets the same
+replacement in all tables.
 """
 
 from tenants.personal_data import (
@@ -29,9 +30,9 @@ declare_columns(
     kept=("status", "skip_reason"),
 )
 declare_columns("reminders_suppression", masked={"email": mask_email}, kept=("reason",))
-# These tables contain the hotel's texts and branding, which are not personal data.
+# The tables of rules, templates and branding contain no personal data, so their columns are copied unchanged.
 declare_columns("reminders_rule", kept=("name", "anchor", "late_policy", "room_types", "sources", "guests"))
 declare_columns("reminders_template", kept=("language", "subject", "html", "text"))
 declare_columns("reminders_emailbranding", kept=("colour", "logo", "logo_type", "logo_digest"))
-# Excluded, because a linked calendar would import bookings of real guests into the masked copy.
+# Masked copies omit linked calendars, because a linked calendar would import bookings of real guests.
 omit_rows("reminders_linkedcalendar")

@@ -64,7 +64,7 @@ class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
     @display(description=_("preview"))
     def preview(self, _branding: EmailBranding) -> SafeString | str:
-        """Return a preview of one of the hotel's e-mails with the branding that was saved last."""
+        """Return the HTML preview of an e-mail of the hotel that uses the saved branding."""
         template = rendering.select_template(Template.objects.all(), languages=[current_hotel().language])
         if template is None:
             return "-"
@@ -89,7 +89,9 @@ class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
             service.set_logo(logo=cleaned["new_logo"])
 
     def response_change(self, request: HttpRequest, obj: EmailBranding) -> HttpResponse:
-        self.message_user(request, _("Saved. E-mails sent from now on use this branding."), messages.SUCCESS)
+        self.message_user(
+            request, _("The branding was saved. E-mails sent from now on use it."), messages.SUCCESS
+        )
         return HttpResponseRedirect(request.path)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

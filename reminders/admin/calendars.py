@@ -76,9 +76,9 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
         return [] if obj is None else self.fields_on_change_page
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False on the page of one calendar, so that it is read-only.
+        """Return False on the page of a calendar, because calendars are read-only.
 
-        On the list, allow the action.
+        The list page keeps the permission, because the "Import now" action requires it.
         """
         return obj is None and super().has_change_permission(request)
 
@@ -104,10 +104,10 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
             return "-"
         return gettext(
             "Events: %(events)s (%(created)s created, %(updated)s updated, %(cancelled)s cancelled, %(rejected)s "
-            "rejected, %(without_room)s without the room, %(removed)s removed). Closed nights: %(closed_nights)s."
+            "rejected, %(without_room)s without a room, %(removed)s removed). Closed nights: %(closed_nights)s."
         ) % {**report, "rejected": len(report["rejected"]), "without_room": len(report["without_room"])}
 
-    @display(description=_("events with problems"))
+    @display(description=_("events that were not fully imported"))
     def events_not_imported(self, calendar: LinkedCalendar) -> str:
         report = calendar.report or {}
         events = [*report.get("rejected", ()), *report.get("without_room", ())]

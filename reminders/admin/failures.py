@@ -1,4 +1,4 @@
-"""Labels and subjects of failed reminders in the dead-letter queue."""
+"""The texts and links with which the admin pages of the dead-letter queue display failed reminders."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -24,11 +24,11 @@ for error in (MailRejected, MailDeferred, InvalidTemplate):
 
 @subject_finder(FAILURE_NAME)
 def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
-    """Return the reminder of each failure and a link to its reservation.
+    """Return the title and the link to display for each failure, by failure id.
 
-    Staff can correct the address there.
+    The title names the reminder. The link leads to the reservation, where staff can correct the e-mail address.
     """
-    # Failures of the platform (outside of hotels) come from other systems and have no reminder.
+    # Outside of a hotel, there are no reminders: failures of the platform itself come from other systems.
     if current_tenant().id is None:
         return {}
     reminder_ids = {failure.id: _parse_uuid(failure.payload.get("reminder")) for failure in failures}
@@ -43,9 +43,9 @@ def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
 
 
 def _parse_uuid(value: object) -> UUID | None:
-    """Return the value as a UUID, or None if it is not valid.
+    """Return the value as a UUID, or None if it is not a UUID.
 
-    Other systems may post failures with any payload.
+    The value comes from the payload of a failure, and other systems can report failures with any payload.
     """
     try:
         return UUID(str(value))

@@ -14,18 +14,18 @@ from reminders.models import Template
 from tenants.context import current_hotel
 from tenants.errors import DomainError
 
-# The e-mail layout has an inline style for dark mode, which the content security policy would block.
+# Previews need the inline styles of the e-mail layout, so the content security policy must allow these styles.
 _SOURCE: str = get_template("reminders/mail.html").template.source  # type: ignore[attr-defined]
 for _style in re.findall(r"<style>(.*?)</style>", _SOURCE, re.DOTALL):
     inline_styles.allow(_style)
 
 
 def render_preview_frame(template: Template) -> SafeString | str:
-    """Return a sandboxed frame with the e-mail that the guest of the newest reservation would receive.
+    """Return an HTML frame with the e-mail that the guest of the newest reservation would receive.
 
     If the template is not valid, return the error message.
     """
-    # URLs are relative, because the content security policy blocks other hosts, even the hotel's own domain.
+    # The preview uses relative URLs, because the content security policy blocks images from other hosts.
     branding = branding_context(current_hotel(), base_url="")
     try:
         rendered = rendering.render_preview(template, branding=branding, unsubscribe_url="#")
@@ -36,6 +36,6 @@ def render_preview_frame(template: Template) -> SafeString | str:
         'class="w-full rounded border border-base-200 dark:border-base-700" '
         'style="height:36rem;max-width:40rem;background:#fff"></iframe>',
         rendered.subject,
-        escape(rendered.html),  # the whole e-mail document is escaped as the value of the `srcdoc` attribute
+        escape(rendered.html),  # escaped, because the HTML document is the value of an attribute
         _("preview"),
     )

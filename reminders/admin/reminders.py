@@ -38,7 +38,7 @@ _NEEDS_ATTENTION = (ReminderStatus.UNKNOWN, ReminderStatus.FAILED)
 _PENDING = (ReminderStatus.SENDING, ReminderStatus.SCHEDULED)
 
 _SEND_NOW = ("send_now", _("Send now"))
-#: The buttons on the page of a reminder, by its status. Each is the name of an action and a label.
+#: The buttons on a reminder's page, by reminder status. A button is a pair: the name of an admin action and a label.
 _BUTTONS = {
     ReminderStatus.SCHEDULED: (_SEND_NOW, ("cancel", _("Cancel reminder"))),
     ReminderStatus.SKIPPED: (_SEND_NOW,),

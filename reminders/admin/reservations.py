@@ -127,7 +127,10 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
 @register_guest_source
 def guests_of_stays(stays: Collection[UUID]) -> Mapping[UUID, Guest]:
-    """Return the guest of each stay for the room board. If the name is unknown, return the reservation number."""
+    """Return the guest of each stay, by stay id, for the page that shows which rooms are occupied.
+
+    If the name of a guest is unknown, the reservation number is returned instead.
+    """
     rows = Reservation.objects.filter(stay__in=stays).values_list(
         "stay_id", "guest_name", "external_id", "pk"
     )

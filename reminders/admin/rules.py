@@ -19,10 +19,10 @@ from reminders.admin.templates import TemplateForm
 from reminders.models import FIRST_RULES, Reservation, Rule, Template
 from reminders.planning.replan import schedule_full_replan
 
-#: The same limits as in the check constraints, so that an error is displayed next to its field.
+#: These limits repeat the database's check constraints, so that the form shows an error next to the field.
 _MIN_VALUES = {"window_hours": 1, "guest_cap": 1}
 _MAX_VALUES = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
-#: The list fields of a rule, each with the reservation column that its values are compared with.
+#: Maps each list field of a rule to the reservation column whose values the rule compares with the list.
 _LIST_FIELDS = {"room_types": "room_type", "sources": "source"}
 _MAX_EXAMPLES = 20
 
@@ -37,7 +37,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         widgets = {"room_types": UnfoldAdminTextInputWidget(), "sources": UnfoldAdminTextInputWidget()}
-        help_texts = {"offset_days": _("0 for the day of arrival or departure itself.")}
+        help_texts = {"offset_days": _("Enter 0 for the day of arrival or departure.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,9 +50,9 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
                 field.validators.append(MaxValueValidator(_MAX_VALUES[name]))
             if name in _LIST_FIELDS:
                 values = ", ".join(_values_in_use(_LIST_FIELDS[name])) or "-"
-                field.help_text = _("Separate with commas. Leave blank for all. In use: %(values)s.") % {
-                    "values": values
-                }
+                field.help_text = _(
+                    "Separate values with commas. Leave blank to include all values. Values in use: %(values)s."
+                ) % {"values": values}
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -62,7 +62,10 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
     def clean_name(self) -> str:
-        """Return the stored (untranslated) name, unless the user has changed the displayed translation."""
+        """Return the name to store.
+
+        The form displays the translated name of a default rule. If the user did not change it, the stored name is kept.
+        """
         name: str = self.cleaned_data["name"]
         return name if "name" in self.changed_data else self.instance.name
 
@@ -115,7 +118,7 @@ class RuleAdmin(HotelModelAdmin):
             _("Conditions"),
             {"fields": ["guests", ("room_types", "sources"), ("min_nights", "max_nights")]},
         ),
-        (_("Several e-mails on one day"), {"fields": [("order", "guest_cap")]}),
+        (_("Limits if a guest gets several e-mails on one day"), {"fields": [("order", "guest_cap")]}),
     ]
 
     @display(description=_("name"), ordering="name")
@@ -135,7 +138,9 @@ class RuleAdmin(HotelModelAdmin):
     def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         schedule_full_replan()
-        self.message_user(request, _("Scheduled reminders will be planned again shortly."))
+        self.message_user(
+            request, _("The rule was saved. Scheduled reminders will be updated within a few minutes.")
+        )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Forbid deletion, because sent reminders refer to their rule. A rule can be deactivated instead."""

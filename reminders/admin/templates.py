@@ -32,7 +32,10 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
                     "A language code such as es, en or pt-br. Guests with other languages get the hotel's language."
                 )
             ),
-            "text": str(_("Variables for subject, text and HTML: %(names)s.") % {"names": variables}),
+            "text": str(
+                _("You can use these variables in the subject, text and HTML: %(names)s.")
+                % {"names": variables}
+            ),
         }
         for name in help_texts.keys() & self.fields.keys():  # a read-only page has no fields
             self.fields[name].help_text = help_texts[name]
@@ -80,14 +83,21 @@ class TemplateAdmin(HotelModelAdmin):
         deleted_ids = {template.pk for template in objs}
         for rule in {template.rule for template in objs if template.rule.is_active}:
             if not rule.templates.exclude(pk__in=deleted_ids).exists():
-                protected.append(_("The active rule “%(rule)s” needs a template.") % {"rule": rule})
+                protected.append(
+                    _(
+                        "The active rule “%(rule)s” needs a template. Deactivate the rule before you delete its last "
+                        "template."
+                    )
+                    % {"rule": rule}
+                )
         return deleted, counts, missing, protected
 
     @admin.action(description=_("Send me a test"), permissions=["change"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[Template]) -> None:
         recipient = getattr(request.user, "email", "")
         if not recipient:
-            self.message_user(request, _("Your account has no e-mail address."), messages.ERROR)
+            message = _("Your account has no e-mail address, so the test message can't be sent.")
+            self.message_user(request, message, messages.ERROR)
             return
         for template in self.apply_to_each(
             request, queryset, lambda template: send_test_message(template, recipient=recipient)

@@ -107,8 +107,8 @@ class LinkedCalendarViewSet(
     def create(self, request: Request) -> Response:
         """Link a channel's calendar to a room.
 
-        Each event becomes a reservation with a stay in this room. The first import takes place within a minute: see
-        `last_error` and `last_report`.
+        Each event becomes a reservation with a stay in this room. The first import takes place within a minute.
+        `last_error` and `last_report` show its result.
         """
         serializer = LinkCalendarSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

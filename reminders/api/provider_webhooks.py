@@ -1,7 +1,7 @@
 """The webhook to which mail providers report deliveries, bounces and complaints: `/anymail/<provider>/tracking/`.
 
-The URL is on the platform's host and is the same for all hotels. The metadata of each message identify the hotel and
-the reminder (`reminders.mail.message_builder`), and the provider includes them in its events.
+The URL is on the platform's host and is the same for all hotels. Each message has metadata that
+identify the hotel and the reminder (`reminders.mail.message_builder`). The provider returns the metadata in its events.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) ->
         logger.info("provider_event_ignored", extra={"provider": esp_name, "kind": event.event_type})
         return
     caller = current_actor()
-    # The provider has authenticated itself with the secret, as API clients do with an API key.
+    # Audit events show the provider as an API client (`key`), because it authenticated itself with a secret.
     actor = Actor(kind="key", id="", label=esp_name, ip=caller.ip, request_id=caller.request_id)
     with hotel_context(hotel), actor_context(actor):
         process_event(reminder_id=reminder_id, event=event)

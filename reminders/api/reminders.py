@@ -29,8 +29,7 @@ class ReminderFilter(django_filters.FilterSet):  # type: ignore[misc]
     planned_until = django_filters.IsoDateTimeFilter(
         field_name="planned_for", lookup_expr="lt", help_text=f"Planned before this time. {_TIME_ZONE}"
     )
-    # These filters compare ids only. A model choice filter would respond with an error if the reservation does
-    # not exist.
+    # These filters compare ids, because a model choice filter responds with an error if there is no such object.
     rule = django_filters.UUIDFilter(field_name="rule_id")
     reservation = django_filters.UUIDFilter(field_name="reservation_id")
 
@@ -64,7 +63,7 @@ class ReminderViewSet(IdempotentMixin, mixins.ListModelMixin, mixins.RetrieveMod
     @extend_schema(request=SettleSerializer, responses={200: ReminderSerializer, **_STATE_ERROR})
     @action(detail=True, methods=["post"])
     def settle(self, request: Request, pk: str) -> Response:
-        """Set whether a reminder with the status `unknown` was sent."""
+        """Record whether a reminder with the status `unknown` was sent."""
         serializer = SettleSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         settle_unknown(reminder_id=self.get_object().id, was_sent=serializer.validated_data["was_sent"])

@@ -19,10 +19,10 @@ _WHITE = "#ffffff"
 
 @dataclass(frozen=True)
 class BrandingContext:
-    """The branding of one hotel as the templates use it. Created once per batch.
+    """The branding values that the e-mail templates of one hotel use.
 
     `base_url` is the public URL of the hotel, without a trailing slash. `logo_url` is empty if there is no logo.
-    `logo_size` is the width and height to display it at, for e-mail clients that ignore styles.
+    `logo_size` is the displayed width and height of the logo in pixels, because some e-mail clients ignore styles.
     """
 
     hotel: Tenant
@@ -41,9 +41,9 @@ def branding_context(
 ) -> BrandingContext:
     """Return the branding of the hotel.
 
-    If `branding` is None, the branding of the current hotel is read. If `base_url` is None, links lead to the
-    public URL of the hotel. `base_url=""` makes relative URLs, for pages whose content security policy allows only
-    images from their own host.
+    If `branding` is None, the branding of the current hotel is read from the database. If `base_url` is None, URLs
+    begin with the hotel's public URL. With `base_url=""` URLs are relative: pages use this if their content
+    security policy allows only images from the same host.
     """
     branding = branding or EmailBranding.objects.defer("logo").get()
     base_url = public_url(hotel) if base_url is None else base_url

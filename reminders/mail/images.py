@@ -22,7 +22,7 @@ _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 @dataclass(frozen=True, slots=True)
 class Logo:
-    """An image that can be used as a logo."""
+    """A validated logo: the content of the image file, its type and its size in pixels."""
 
     content: bytes
     type: str

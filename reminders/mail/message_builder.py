@@ -21,7 +21,7 @@ from reminders.mail.rendering import RenderedMessage, render, render_preview
 from reminders.models import Reminder, Template
 from tenants.context import Tenant
 
-#: The maximum size of a message in bytes. Reminders are much smaller. Many servers reject larger messages.
+#: The maximum size of a message in bytes. Many servers reject large messages, and reminders are much smaller.
 MAX_SIZE = 500_000
 
 _NO_REMINDER = uuid.UUID(int=0)
@@ -35,7 +35,7 @@ def message_id(reminder: Reminder, *, hotel: Tenant) -> str:
 def build_message(
     reminder: Reminder, *, template: Template, recipient: str, branding: BrandingContext
 ) -> EmailMultiAlternatives:
-    """Return the message of the reminder to `recipient`.
+    """Return the e-mail message of the reminder, addressed to `recipient`.
 
     Raises InvalidTemplate, or MailRejected if the address is not valid or the message is too large.
     """
@@ -61,13 +61,13 @@ def build_message(
         headers={
             "Message-ID": message_id(reminder, hotel=hotel),
             "Content-Language": rendered.language,
-            # Prevent automatic replies such as out-of-office messages: the headers of RFC 3834 and of Exchange.
+            # These headers prevent automatic replies, such as out-of-office messages (RFC 3834 and Exchange).
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "All",
             **unsubscribe_links.headers(unsubscribe_url),
         },
     )
-    # Anymail sends the metadata with the message, and providers return it (`reminders.api.provider_webhooks`).
+    # Mail providers return this metadata in their events, which `reminders.api.provider_webhooks` processes.
     vars(message)["metadata"] = {"hotel": hotel_key(hotel), "reminder": reminder.id.hex}
     calendar = stay_calendar(
         reminder.reservation, hotel_name=hotel.name, uid=stay_uid(reminder.reservation_id, hotel=hotel)
@@ -88,9 +88,9 @@ def build_message(
 def build_test_message(
     template: Template, *, recipient: str, branding: BrandingContext
 ) -> EmailMultiAlternatives:
-    """Return the template as the guest of the newest reservation would receive it, for a member of staff.
+    """Return a test message that staff send to themselves, with the data of the newest reservation.
 
-    The unsubscribe link of the message is not valid. Raises InvalidTemplate.
+    The unsubscribe link of the test message is not valid. Raises InvalidTemplate.
     """
     unsubscribe_url = unsubscribe_links.url(_NO_REMINDER, hotel=branding.hotel, base_url=branding.base_url)
     rendered = render_preview(template, branding=branding, unsubscribe_url=unsubscribe_url)
@@ -113,6 +113,6 @@ def _message(
 
 
 def sender(hotel: Tenant) -> str:
-    """Return the From header: the name of the hotel and the platform's sender address."""
+    """Return the value of the From header: the name of the hotel and the sender address of the platform."""
     _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
     return formataddr((single_line(hotel.name), address))

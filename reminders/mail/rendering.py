@@ -1,7 +1,7 @@
 """Rendering of a template and a reservation into the subject, text and HTML of a message, in the guest's language.
 
-Staff write the templates. They get plain values and the tags and filters of `template_sandbox`, and can't load other
-templates. Values are escaped in HTML, but not in plain text.
+Staff write the templates. Templates can use plain values and the tags and filters of `template_sandbox`, and can't
+load other templates. Values are escaped in HTML, but not in plain text.
 """
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ TEMPLATE_VARIABLES = frozenset(
 
 _LAYOUT = "reminders/mail.html"
 _MAX_SUBJECT_LENGTH = 200
-# English and Spanish dates are shortened in the admin (`hotelagent.formats`), but not in e-mails. Other languages use
-# Django's DATE_FORMAT.
+# The date formats of e-mails in English and Spanish. The admin uses shorter ones (`hotelagent.formats`).
 _DATE_FORMATS = {"en": "j F Y", "es": r"j \d\e F \d\e Y"}
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of Unicode
 
@@ -63,7 +62,7 @@ class RenderedMessage:
 
 
 def select_template(templates: Iterable[Template], *, languages: Iterable[str]) -> Template | None:
-    """Return the template in the first language that has one, otherwise in English, otherwise any template.
+    """Return the template in the first of the languages that has one, otherwise the English one, otherwise any.
 
     A template in "pt" also matches the language "pt-br".
     """
@@ -79,7 +78,7 @@ def select_template(templates: Iterable[Template], *, languages: Iterable[str]) 
 def render(
     template: Template, *, reservation: Reservation, branding: BrandingContext, unsubscribe_url: str
 ) -> RenderedMessage:
-    """Return the rendered message. Raises InvalidTemplate."""
+    """Return the message that the template renders for the reservation. Raises InvalidTemplate."""
     hotel_name = single_line(branding.hotel.name)
     subject, text, body = render_parts(template, reservation=reservation, hotel_name=hotel_name)
     footer_language = catalogue_language(template.language)
@@ -124,7 +123,7 @@ def render_parts(template: Template, *, reservation: Reservation, hotel_name: st
         return part
 
     try:
-        # Django marks every rendered template as safe HTML. single_line returns a plain string without this mark.
+        # Django marks rendered text as safe HTML. `single_line` removes the mark, so the layout escapes the subject.
         subject = single_line(rendered(template.subject, is_html=False))[:_MAX_SUBJECT_LENGTH]
         text = rendered(template.text, is_html=False)
         body = rendered(template.html, is_html=True)
@@ -146,7 +145,7 @@ def example_reservation() -> Reservation:
 
 
 def catalogue_language(language: str) -> str:
-    """Return the language if the project is translated into it, or else English."""
+    """Return the language if the project has a translation catalogue for it, otherwise English."""
     candidates = (language, _base_language(language))
     return next((code for code in candidates if code in _catalogues()), FALLBACK_LANGUAGE)
 
@@ -173,7 +172,7 @@ def _values(reservation: Reservation, *, hotel_name: str, language: str) -> dict
 
 
 def _unnamed_guest(language: str) -> str:
-    """Return the text that replaces the name of a guest whose name the hotel does not know."""
+    """Return the text that e-mails use instead of the name of a guest whose name is unknown."""
     with translation.override(catalogue_language(language)):
         return _("guest")
 
@@ -185,12 +184,12 @@ def long_date(day: date, *, language: str) -> str:
     with translation.override(language):
         date_text = formats.date_format(day, _DATE_FORMATS.get(base_language, "DATE_FORMAT"))
         text = f"{formats.date_format(day, 'l')}, {date_text}"
-    # Django capitalizes the Portuguese names of days and months, but they are written in lower case.
+    # Lower case, because Django wrongly capitalizes the Portuguese names of days and months.
     return text.lower() if base_language == "pt" else text
 
 
 def _isolate(name: str, *, language: str) -> str:
-    """Return the name in directional isolates if its writing direction differs from the text's (UAX 9, 2.4.2)."""
+    """Return the name, enclosed in Unicode isolates if it is written in another direction than the text."""
     if name.isascii() and not _is_right_to_left(language):
         return name
     other_direction = {"L"} if _is_right_to_left(language) else _RIGHT_TO_LEFT

@@ -22,7 +22,7 @@ for _name in (
 
 @register.filter
 def add(value: object, increment: object) -> int:
-    """Return the sum of two numbers. Django's filter of this name also concatenates texts."""
+    """Return the sum of two numbers. Django's `add` filter also joins texts, which could grow without limit."""
     return int(str(value)) + int(str(increment))
 
 

@@ -25,8 +25,8 @@ from reminders.models import Template
 #: The maximum number of characters of one part of a template. Gmail cuts off messages that are longer than 102 kB.
 MAX_LENGTH = 60_000
 
-# Tags that read files or settings, or whose output depends on the time or the place, and everything that would let
-# the name of a guest be HTML.
+# Forbidden are tags that read files or settings, and tags whose output depends on the time or the language.
+# Tags and filters that turn off HTML escaping are forbidden too, because a guest's name could contain HTML.
 _FORBIDDEN = re.compile(
     r"\{%\s*(include|extends|load|debug|lorem|now|url|autoescape)\b|\|\s*(safe|safeseq)\b"
 )
@@ -35,14 +35,14 @@ _FORBIDDEN = re.compile(
 def validate_template(*, subject: str, text: str, html: str) -> None:
     """Raise InvalidTemplate unless all parts compile, render, and use only variables that exist.
 
-    `part` of the error is the name of the part, and `unknown` lists the unknown variables.
+    The attribute `part` of the error names the part of the template, and `unknown` lists the unknown variables.
     """
     for part, source, is_html in (("subject", subject, False), ("text", text, False), ("html", html, True)):
         if len(source) > MAX_LENGTH:
-            message = _("%(length)d characters are too many (limit: %(limit)d).")
+            message = _("The text is too long: %(length)d characters (limit: %(limit)d).")
             raise InvalidTemplate(message % {"length": len(source), "limit": MAX_LENGTH}, part=part)
         if forbidden := _FORBIDDEN.search(source):
-            message = _("“%(name)s” is not allowed in templates.")
+            message = _("The tag or filter “%(name)s” is not allowed in templates.")
             raise InvalidTemplate(message % {"name": forbidden[1] or forbidden[2]}, part=part)
         _validate_compiled(part, source, is_html=is_html)
         trial = Template(language=FALLBACK_LANGUAGE, **{part: source})
@@ -69,9 +69,9 @@ def _validate_compiled(part: str, source: str, *, is_html: bool) -> None:
 
 
 def _has_nested_loops(template: CompiledTemplate) -> bool:
-    """Return whether the template has a loop in a loop.
+    """Return whether the template has a loop inside another loop.
 
-    Six nested loops over a long name would run for years.
+    Nested loops are rejected, because six nested loops over a long name would run for years.
     """
     for loop in template.nodelist.get_nodes_by_type(ForNode):
         body = getattr(loop, "nodelist_loop", None)

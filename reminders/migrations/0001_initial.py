@@ -156,19 +156,21 @@ class Migration(migrations.Migration):
                     "offset_hours",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="Added to the days. 0 days and 36 hours: 36 hours before or after the local time below.",
+                        help_text="These hours are added to the days. Example: 0 days and 36 hours means 36 hours before or after the local time below.",
                         verbose_name="hours",
                     ),
                 ),
                 (
                     "send_at",
-                    models.TimeField(help_text="In the hotel's time zone.", verbose_name="local time"),
+                    models.TimeField(
+                        help_text="The time of day in the hotel's time zone.", verbose_name="local time"
+                    ),
                 ),
                 (
                     "window_hours",
                     models.PositiveSmallIntegerField(
                         default=12,
-                        help_text="How long after the planned time the reminder may still be sent.",
+                        help_text="The number of hours after the planned time during which the reminder may still be sent.",
                         verbose_name="send window (hours)",
                     ),
                 ),
@@ -176,7 +178,7 @@ class Migration(migrations.Migration):
                     "late_policy",
                     models.CharField(
                         choices=[
-                            ("send_now", "send immediately, until the end of the arrival day"),
+                            ("send_now", "send immediately if the arrival day has not ended"),
                             ("skip", "skip"),
                         ],
                         default="skip",
@@ -229,7 +231,7 @@ class Migration(migrations.Migration):
                     "order",
                     models.PositiveSmallIntegerField(
                         default=10,
-                        help_text="If a guest gets several reminders on one day, the lowest number is sent first.",
+                        help_text="If a guest gets several reminders on one day, the one with the lowest number is sent first.",
                         verbose_name="order",
                     ),
                 ),
@@ -237,7 +239,7 @@ class Migration(migrations.Migration):
                     "guest_cap",
                     models.PositiveSmallIntegerField(
                         blank=True,
-                        help_text="Skipped if the guest would receive more than this many e-mails that day. Leave blank for no limit.",
+                        help_text="The reminder is skipped if the guest would receive more than this many e-mails that day. Leave blank for no limit.",
                         null=True,
                         verbose_name="daily limit per guest",
                     ),

@@ -31,9 +31,9 @@ class LinkedCalendar(models.Model):
     )
     host = models.CharField(_("host"), max_length=253, editable=False)
     encrypted_url = models.BinaryField(editable=False)
-    #: HMAC of the URL. The unique constraint prevents linking one calendar to two rooms.
+    #: An HMAC of the URL. Its unique constraint prevents that one calendar is linked to two rooms.
     url_digest = models.BinaryField(max_length=32, editable=False)
-    #: The HTTP validators of the calendar version that was imported last (RFC 9110, section 8.8).
+    #: The ETag and Last-Modified headers of the last import, for conditional requests (RFC 9110, section 8.8).
     etag = models.CharField(max_length=200, blank=True, default="", editable=False)
     last_modified = models.CharField(max_length=60, blank=True, default="", editable=False)
     last_attempt_at = models.DateTimeField(_("last attempt"), null=True, editable=False)
@@ -44,8 +44,9 @@ class LinkedCalendar(models.Model):
     #: The `CalendarReport` of the last import. The `detail` of each event is a translatable message.
     last_report = models.JSONField(_("last result"), null=True, editable=False)
 
-    #: The numbers of the bookings in the calendar, and of bookings that were missing in the last import only.
+    #: The numbers of the bookings in the calendar. A booking that is missing from the next import may be cancelled.
     known_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
+    #: The numbers of bookings that were missing in the last import. If one is missing again, its booking is cancelled.
     missing_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
 
     class Meta:
@@ -60,12 +61,12 @@ class LinkedCalendar(models.Model):
 
     @property
     def error_message(self) -> str:
-        """The error of the last import in the active language, or an empty string if it succeeded."""
+        """Return the error of the last import in the active language, or an empty string if it succeeded."""
         return message_from_json(self.last_error)
 
     @property
     def report(self) -> dict[str, Any] | None:
-        """The last report with its messages in the active language, or None before the first import."""
+        """Return the last import report with messages in the active language, or None before the first import."""
         return self.last_report and self.last_report | {
             name: [
                 {**event, "detail": message_from_json(event["detail"])} for event in self.last_report[name]

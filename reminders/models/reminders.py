@@ -11,7 +11,7 @@ from reminders.models.rules import Rule
 
 
 class ReminderStatus(models.TextChoices):
-    """The status of a reminder. `reminders.sending.states` has the transitions.
+    """The status of a reminder. `reminders.sending.states` defines the transitions between statuses.
 
     `UNKNOWN` means that the mail server may have accepted the message but did not confirm it. Such a reminder is
     never sent again automatically.
@@ -27,7 +27,7 @@ class ReminderStatus(models.TextChoices):
 
 
 class SkipReason(models.TextChoices):
-    """Why a reminder was not sent."""
+    """The reason why a reminder was not sent."""
 
     LATE_BOOKING = "late_booking", _("booked too late")
     WINDOW_PASSED = "window_passed", _("send window has ended")
@@ -41,11 +41,12 @@ class SkipReason(models.TextChoices):
 class Reminder(models.Model):
     """One e-mail for one reservation and rule.
 
-    The unique constraint allows one reminder per reservation, rule and arrival date, so it is not sent twice.
+    The unique constraint allows one reminder per reservation, rule and arrival date, so no reminder is sent twice.
 
-    A claim is the pair of `id` and `attempts`. `attempts` grows with each claim, so the statements of a worker that
-    has lost its claim match no row. `transmission_started_at` is committed before the first byte of the message is
-    sent: if a worker stops before it is set, nothing was sent, and if it stops afterwards, the outcome is unknown.
+    A worker claims a reminder before it sends it. A claim is identified by `id` and `attempts`. `attempts` grows with
+    each claim, so the statements of a worker that has lost its claim match no row. `transmission_started_at` is
+    committed before the first byte of the message is sent: if a worker stops before it is set, nothing was sent, and
+    if it stops afterwards, the outcome is unknown.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -71,7 +72,7 @@ class Reminder(models.Model):
     #: The time at which the recipient first opened the message, if the mail provider reports it.
     opened_at = models.DateTimeField(_("opened"), null=True)
     recipient = models.CharField(_("recipient"), max_length=254, blank=True, default="")
-    #: The JSON form of a message (`hotelagent.core.messages.message_to_json`).
+    #: The error message of the last attempt as JSON (`hotelagent.core.messages`), or null.
     last_error = models.JSONField(_("last error"), null=True)
 
     class Meta:
@@ -89,12 +90,12 @@ class Reminder(models.Model):
 
     @property
     def error_message(self) -> str:
-        """The last error in the active language. Replies of mail servers are not translated."""
+        """Return the last error in the active language. Replies of mail servers are not translated."""
         return message_from_json(self.last_error)
 
 
 class SuppressionReason(models.TextChoices):
-    """Why an address is on the suppression list."""
+    """The reason why an e-mail address is on the suppression list."""
 
     BOUNCED = "bounced", _("bounced")
     COMPLAINED = "complained", _("complained")

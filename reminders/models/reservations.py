@@ -28,7 +28,7 @@ class Reservation(models.Model):
     )
     arrival = models.DateField(_("arrival"))
     departure = models.DateField(_("departure"))
-    #: Required in forms and in the API. Empty if an imported file has no name.
+    #: The name of the guest. Forms and the API require a name. An imported booking may have none.
     guest_name = models.CharField(_("guest"), max_length=200)
     guest_email = models.EmailField(_("e-mail"), blank=True)
     guest_phone = models.CharField(_("phone"), max_length=20, blank=True)
@@ -39,11 +39,11 @@ class Reservation(models.Model):
     adults = models.PositiveSmallIntegerField(_("adults"), default=1)
     children = models.PositiveSmallIntegerField(_("children"), default=0)
     room_type = models.CharField(_("room type booked"), max_length=40, blank=True)
-    #: The room type in the PMS, or empty if unknown. The room of the stay takes precedence.
+    #: The assigned room type according to the PMS, or empty if unknown. The type of the stay's room takes precedence.
     assigned_room_type = models.CharField(_("room type assigned"), max_length=40, blank=True, editable=False)
     source = models.CharField(_("source"), max_length=40, blank=True)
     booked_on = models.DateField(_("booked on"), null=True, blank=True)
-    #: The day on which the status began. For a cancelled reservation, the day of the cancellation.
+    #: The day on which the current status began. For a cancelled reservation, the day of the cancellation.
     status_date = models.DateField(_("status since"), null=True, blank=True)
     stay = models.OneToOneField(
         Allocation, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
@@ -53,7 +53,7 @@ class Reservation(models.Model):
     class Meta:
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
-        # `unique=True` on the column would create a second index (for LIKE) in each hotel.
+        # A unique constraint, because `unique=True` on the column also creates an index for LIKE, which is not needed.
         constraints = [
             models.UniqueConstraint(fields=["external_id"], name="reminders_reservation_external_id"),
             models.CheckConstraint(
@@ -63,7 +63,7 @@ class Reservation(models.Model):
         ]
         indexes = [
             models.Index(fields=["arrival"], name="reminders_reservation_arrival"),
-            # Finds a guest's reservations by e-mail address, for the daily limit, returning guests and erasure.
+            # Finds a guest's reservations by e-mail address, for example to apply the daily limit of e-mails.
             models.Index(Lower("guest_email"), name="reminders_reservation_email"),
         ]
 
@@ -80,8 +80,8 @@ class Reservation(models.Model):
 
     @property
     def version(self) -> str:
-        """The version of the reservation.
+        """Return the version of the reservation as a string.
 
-        It changes with every update, and clients send it to detect conflicts.
+        The version changes with every update. Clients send it with a change to detect conflicting changes.
         """
         return f"{self.updated_at:%Y%m%dT%H%M%S.%f}"

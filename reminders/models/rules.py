@@ -20,7 +20,7 @@ class RuleAnchor(models.TextChoices):
 class LateBookingPolicy(models.TextChoices):
     """What happens to a reminder if its send window had already passed when the reservation was booked."""
 
-    SEND_NOW = "send_now", _("send immediately, until the end of the arrival day")
+    SEND_NOW = "send_now", _("send immediately if the arrival day has not ended")
     SKIP = "skip", _("skip")
 
 
@@ -53,13 +53,18 @@ class Rule(models.Model):
     offset_hours = models.PositiveSmallIntegerField(
         _("hours"),
         default=0,
-        help_text=_("Added to the days. 0 days and 36 hours: 36 hours before or after the local time below."),
+        help_text=_(
+            "These hours are added to the days. Example: 0 days and 36 hours means 36 hours before or after the local "
+            "time below."
+        ),
     )
-    send_at = models.TimeField(_("local time"), help_text=_("In the hotel's time zone."))
+    send_at = models.TimeField(_("local time"), help_text=_("The time of day in the hotel's time zone."))
     window_hours = models.PositiveSmallIntegerField(
         _("send window (hours)"),
         default=12,
-        help_text=_("How long after the planned time the reminder may still be sent."),
+        help_text=_(
+            "The number of hours after the planned time during which the reminder may still be sent."
+        ),
     )
     late_policy = models.CharField(
         _("late booking"), max_length=8, choices=LateBookingPolicy, default=LateBookingPolicy.SKIP
@@ -74,17 +79,20 @@ class Rule(models.Model):
     order = models.PositiveSmallIntegerField(
         _("order"),
         default=10,
-        help_text=_("If a guest gets several reminders on one day, the lowest number is sent first."),
+        help_text=_(
+            "If a guest gets several reminders on one day, the one with the lowest number is sent first."
+        ),
     )
     guest_cap = models.PositiveSmallIntegerField(
         _("daily limit per guest"),
         null=True,
         blank=True,
         help_text=_(
-            "Skipped if the guest would receive more than this many e-mails that day. Leave blank for no limit."
+            "The reminder is skipped if the guest would receive more than this many e-mails that day. Leave blank for "
+            "no limit."
         ),
     )
-    #: A digest of the row, set by a trigger (reminders/sql/reminders_set_revision.sql).
+    #: A digest of this row, set by a database trigger. Workers compare it to detect outdated cached copies of the row.
     revision = models.UUIDField(default=uuid4, editable=False)
 
     class Meta:
@@ -121,7 +129,7 @@ class Template(models.Model):
     subject = models.CharField(_("subject"), max_length=200)
     html = models.TextField(_("HTML"))
     text = models.TextField(_("text"))
-    #: A digest of the row, set by a trigger (reminders/sql/reminders_set_revision.sql).
+    #: A digest of this row, set by a database trigger. Workers compare it to detect outdated cached copies of the row.
     revision = models.UUIDField(default=uuid4, editable=False)
 
     class Meta:

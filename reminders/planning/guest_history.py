@@ -17,7 +17,7 @@ from reminders.local_time import hotel_time_zone, local_date, local_to_utc
 from reminders.models import GuestFilter, Reminder, Reservation, ReservationStatus, Rule
 from reminders.planning.schedule import ONE_DAY
 
-# The comparison is strict: a booking that begins on the day on which another ends belongs to the same visit.
+# Compares with `<` and not `<=`, because a booking that begins when another ends belongs to the same visit.
 _RETURNING = """
 SELECT r.id FROM reminders_reservation r
 WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
@@ -27,8 +27,8 @@ WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
 )
 """
 
-# E-mails that were sent today, and e-mails of today that have precedence over this reminder. The index on the address
-# finds the guest's few reservations, and the unique index of reminders finds their reminders.
+# Selects the guest's e-mails that were sent today or that must be sent today before this reminder.
+# PostgreSQL uses the index on the e-mail address of reservations and the unique index of reminders.
 _EMAILS_OF_THE_DAY = """
 SELECT r.transmission_started_at IS NOT NULL AS has_started, rule.guest_cap
 FROM reminders_reservation v JOIN reminders_reminder r ON r.reservation_id = v.id
@@ -47,7 +47,7 @@ ORDER BY has_started DESC, rule."order", r.planned_for, r.id
 def returning_guests(reservations: Sequence[Reservation], *, rules: Iterable[Rule]) -> set[uuid.UUID]:
     """Return the ids of the reservations whose guest has an earlier stay that ended before the arrival.
 
-    If none of the rules filters by guest, the database is not queried and the set is empty.
+    If no rule is for new or for returning guests only, the set is empty and the database is not queried.
     """
     if all(rule.guests == GuestFilter.ANY for rule in rules):
         return set()
@@ -62,9 +62,9 @@ def rules_filter_guests() -> bool:
 
 
 def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list[uuid.UUID]:
-    """Return the ids of other reservations with these addresses whose reminders may depend on `reservation`.
+    """Return the ids of the guests' other reservations, if the reminders of these may depend on `reservation`.
 
-    If no rule filters by guest, no reminder depends on another reservation, and the list is empty.
+    The list is empty if no rule is for new or for returning guests only. `addresses` identifies the guests.
     """
     if not rules_filter_guests():
         return []

@@ -1,7 +1,7 @@
-"""The planner, which turns reservations and rules into reminders and due items.
+"""The planner, which creates reminders from reservations and rules and adds them to the due queue.
 
-The planner runs in the transaction that creates or changes the reservations. Every statement takes a list, so one
-changed reservation and an imported file are planned by the same code.
+The planner runs in the transaction that creates or changes the reservations. Each of its SQL statements takes a list
+of rows, so the same code plans the reminders of one reservation and of an imported file.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class PlanningResult:
         )
 
 
-# A reminder in status `sending` is not changed here. Its worker checks the reservation again before sending.
-# PostgreSQL finds the rows with the unique index on (reservation, rule, arrival).
+# Does not cancel reminders in status `sending`, because their worker checks the reservation again before sending.
+# PostgreSQL finds the reminders with the unique index on (reservation, rule, arrival).
 _CANCEL = """
 UPDATE reminders_reminder SET status = 'cancelled'
 WHERE reservation_id = ANY(%s::uuid[]) AND status = 'scheduled'
@@ -51,10 +51,10 @@ AND (reservation_id, rule_id, arrival) NOT IN (SELECT * FROM unnest(%s::uuid[], 
 RETURNING id
 """
 
-# The unique constraint ensures that each reminder is sent once, so reminders that were sent, failed or are unknown are
-# never changed here. A late reminder only replaces a cancelled one, or a scheduled one that is still in the future:
-# otherwise a later change of the reservation would revive a reminder that had missed its window. A reminder that staff
-# cancelled stays cancelled.
+# Never changes a reminder in status `sent`, `failed` or `unknown`, so that no reminder is sent twice.
+# A late reminder only replaces a cancelled reminder or a scheduled reminder that is not due yet.
+# Without this rule, changing a reservation could send a reminder that had missed its send window.
+# Reminders that staff cancelled (skip reason `manual`) stay cancelled.
 _STORE = """
 INSERT INTO reminders_reminder AS r
     (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
@@ -74,7 +74,7 @@ _COPY = """
 COPY reminders_reminder (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
     attempts, recipient) FROM STDIN
 """
-#: Every transaction that plans reminders takes this shared lock before it reads the rules, and keeps it until it ends.
+#: Each planning transaction takes this shared lock before it reads the rules. `no_planning_in_progress` tests it.
 _LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared('reminders_rule'::regclass::oid::bigint)"
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('reminders_rule'::regclass::oid::bigint)"
 _REPLACED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]
@@ -91,10 +91,10 @@ class _PlannedReminder:
 def plan_reminders(
     reservations: Sequence[Reservation], *, now: datetime, are_new: bool = False
 ) -> PlanningResult:
-    """Create, move and cancel the reminders and due items of these reservations as the hotel's rules require.
+    """Create, move and cancel the reminders of the reservations as the hotel's rules require.
 
-    Runs in the caller's transaction. `now` is the time at which the reservations were booked or changed. Pass
-    `are_new=True` if no reservation has reminders yet. The comparison with existing reminders is then omitted.
+    Runs in the caller's transaction. `now` is the time at which the reservations were booked or changed. With
+    `are_new=True`, none of the reservations may have reminders, and existing reminders are not compared.
     """
     with metrics.PLANNER.time(), transaction.atomic():
         with connection.cursor() as cursor:
@@ -119,8 +119,8 @@ def plan_reminders(
 def no_planning_in_progress() -> bool:
     """Return True if no open transaction has planned reminders of this hotel.
 
-    An open transaction may have used outdated rules. Call this outside of a transaction: otherwise the lock that it
-    takes blocks all planning until the end of that transaction.
+    An open transaction may have used outdated rules. Call this function outside of a transaction: otherwise its lock
+    blocks all planning until the transaction ends.
     """
     with connection.cursor() as cursor:
         cursor.execute(_TRY_LOCK)
@@ -130,7 +130,7 @@ def no_planning_in_progress() -> bool:
 def _planned(
     reservations: Sequence[Reservation], *, rules: Sequence[Rule], zone: ZoneInfo, now: datetime
 ) -> Iterable[_PlannedReminder]:
-    # Cached, because time zone arithmetic is slow and thousands of reservations share a few hundred dates.
+    # A cache of send windows: time zone arithmetic is slow, and thousands of reservations share a few hundred dates.
     windows: dict[tuple[uuid.UUID, date, date | None], SendWindow | None] = {}
     returning = returning_guests(reservations, rules=rules)
     for reservation in reservations:
@@ -148,7 +148,7 @@ def _planned(
 
 
 def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_PlannedReminder]) -> int:
-    """Cancel the scheduled reminders of the reservations that are not in `planned`. Return their number."""
+    """Cancel the reservations' scheduled reminders, except those in `planned`. Return how many were cancelled."""
     parameters: list[Any] = [
         [reservation.id for reservation in reservations],
         [p.reservation.id for p in planned],
@@ -164,7 +164,7 @@ def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_Plann
 
 
 def _store(planned: Sequence[_PlannedReminder], *, replaced: Sequence[str], now: datetime) -> PlanningResult:
-    """Insert reminders, or update existing ones whose status is in `replaced`."""
+    """Insert the planned reminders, or update existing reminders whose status is in `replaced`."""
     if not planned:
         return PlanningResult()
     with connection.cursor() as cursor:
@@ -177,7 +177,7 @@ def _store(planned: Sequence[_PlannedReminder], *, replaced: Sequence[str], now:
 
 
 def _store_new(planned: Sequence[_PlannedReminder], *, now: datetime) -> PlanningResult:
-    """Insert reminders of new reservations. COPY takes a third of the time of an INSERT with ON CONFLICT."""
+    """Insert the reminders of new reservations with COPY, which is three times as fast as INSERT with ON CONFLICT."""
     if not planned:
         return PlanningResult()
     rows = [_row(p) for p in planned]
@@ -201,7 +201,7 @@ def _schedule_due_items(
 
 
 def _row(planned: _PlannedReminder) -> tuple[Any, ...]:
-    """Return the values of the columns that `_STORE` and `_COPY` share, in their order."""
+    """Return the column values of a planned reminder, in the order that `_STORE` and `_COPY` require."""
     window = planned.window
     return (
         uuid7(),

@@ -1,8 +1,8 @@
-"""Planning the reminders of existing reservations again after a change of other data.
+"""Functions that plan the reminders of existing reservations again.
 
-Rules and the hotel's time zone affect all reservations. A changed reservation affects other reservations of the same
-guest if a rule is for new or for returning guests. The transaction of the change adds a request to the due queue, so
-no request is lost while the message broker is down.
+Changes of rules or of the hotel's time zone affect all reservations. A changed reservation affects other reservations
+of the same guest if a rule is for new or for returning guests. The transaction that makes the change adds a request to
+the due queue in the database, so no request is lost while the message broker is down.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from reminders.planning import guest_history, planner
 from reminders.planning.planner import PlanningResult
 from tenants.queue import due
 
-#: After this delay, every process uses the hotel's new time zone: see `settings.ROUTING_CHECK_SECONDS`.
+#: Replanning waits until every process uses the hotel's new time zone (see `settings.ROUTING_CHECK_SECONDS`).
 _TIME_ZONE_DELAY = timedelta(seconds=1)
 _OPEN_TRANSACTION_DELAY = timedelta(seconds=10)
-#: Reservations per transaction. Small, so that locks are short and a killed worker loses little work.
+#: The number of reservations per transaction. Larger transactions hold locks longer and lose more work if killed.
 _CHUNK = 1_000
 
 
 def schedule_full_replan(*, after: timedelta = _TIME_ZONE_DELAY) -> None:
     """Request that a worker plans all reminders of the hotel again. Runs in the caller's transaction.
 
-    Each request is a due item of its own, so a worker that finishes an earlier request does not remove a later one.
+    Each request is a separate row of the due queue, so a worker that finishes one request does not remove a later one.
     """
     due.schedule(kind=due_kinds.REPLAN_ALL, items=[(uuid7(), timezone.now() + after)])
 
 
 def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Collection[str]) -> None:
-    """Request that the other reservations of these guests are planned again. Runs in the caller's transaction.
+    """Request that the reminders of these guests' other reservations are planned again.
 
-    A worker does this later: locking the other reservations here could deadlock with changes to them.
+    Runs in the caller's transaction. A worker plans the reminders later, because locking the other reservations here
+    could deadlock with changes to them.
     """
     now = timezone.now()
     others = guest_history.other_stays(reservation, addresses=addresses)
@@ -48,10 +49,10 @@ def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Colle
 
 
 def replan_requested(ids: Sequence[uuid.UUID]) -> None:
-    """Plan the reminders of these reservations again and remove their due items. One transaction per reservation.
+    """Plan the reminders of these reservations again, and remove the requests from the due queue.
 
-    The due item is removed after the reservation is locked and before anything else is read. A concurrent request
-    locks in the same order. So it either commits first and is included, or adds a new due item.
+    Each reservation has its own transaction, which locks the reservation, removes the request, and then reads the
+    other data. Concurrent changes lock in the same order, so their data is either included or requested again.
     """
     for id_ in ids:
         with transaction.atomic():
@@ -61,10 +62,10 @@ def replan_requested(ids: Sequence[uuid.UUID]) -> None:
 
 
 def replan_all() -> PlanningResult:
-    """Plan all reminders of the hotel that were not sent. One transaction per chunk of reservations.
+    """Plan all unsent reminders of the hotel again, in transactions of `_CHUNK` reservations.
 
-    A second run changes nothing, so it is safe to repeat after a worker died. If a transaction is open that may have
-    used the previous rules, such as an import, another run is scheduled.
+    A second run changes nothing, so a run that was interrupted can be repeated. If an open transaction, such as an
+    import, may have used the previous rules, another run is scheduled.
     """
     can_be_complete = planner.no_planning_in_progress()
     total = PlanningResult()
@@ -90,7 +91,7 @@ def _chunks() -> Iterator[list[uuid.UUID]]:
     while chunk:
         yield chunk
         chunk = list(recent.filter(id__gt=chunk[-1])[:_CHUNK])
-    # The current rules plan no reminders for earlier stays, but a previous rule may have scheduled some.
+    # Earlier stays are included if they have scheduled reminders: a rule that has since changed may have planned them.
     earlier = Reservation.objects.filter(departure__lt=since, reminders__status=ReminderStatus.SCHEDULED)
     ids = list(earlier.order_by("id").values_list("id", flat=True).distinct())
     for first in range(0, len(ids), _CHUNK):

@@ -21,17 +21,17 @@ class SendWindow:
 
     planned_for: datetime
     send_until: datetime
-    is_late: bool = False  # the normal send window had already passed when the reservation was booked
+    is_late: bool = False  # the reservation was booked after the send window of the rule had ended
     is_skipped: bool = False
 
 
 def send_window(
     rule: Rule, *, arrival: date, departure: date, zone: ZoneInfo, now: datetime
 ) -> SendWindow | None:
-    """Return the send window of the rule for a stay that was booked or changed at `now`.
+    """Return the period in which the rule's reminder may be sent for a stay that was booked or changed at `now`.
 
-    Return None if it is too late: the day of arrival has ended in `zone` or, for rules after departure, the window
-    has passed.
+    Return None if it is too late for the reminder: the day of arrival has ended in `zone` or, for rules after
+    departure, the send window has ended.
     """
     planned_for = _planned_for(rule, arrival=arrival, departure=departure, zone=zone)
     send_until = planned_for + timedelta(hours=rule.window_hours)

@@ -1,4 +1,4 @@
-"""The meaning of providers' tracking events, where Anymail's interpretation is different or incomplete."""
+"""Functions that interpret the tracking events of mail providers where the Anymail library is incomplete."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ _SUPPRESSION_REASONS = {
     RejectReason.BOUNCED: SuppressionReason.BOUNCED,
     RejectReason.INVALID: SuppressionReason.BOUNCED,
 }
-#: Mailgun's and Resend's names for rejecting an address that is on the provider's own suppression list.
+#: Mailgun's and Resend's event names for addresses that are on the provider's own suppression list.
 _PROVIDER_SUPPRESSION_REASONS = {
     "delayed-bounce": SuppressionReason.BOUNCED,
     "suppress-complaint": SuppressionReason.COMPLAINED,
     "suppress-unsubscribe": SuppressionReason.UNSUBSCRIBED,
     "email.suppressed": SuppressionReason.BOUNCED,
 }
-#: Soft bounces, such as a full mailbox, which Anymail does not distinguish from hard bounces. Postmark and Brevo call
-#: them "soft", Amazon SES and Resend "Transient".
+#: Matches the providers' names for soft bounces, such as a full mailbox. Anymail reports them like hard bounces.
 _SOFT_BOUNCE = re.compile(r"soft|transient|undetermined|temporary", re.IGNORECASE)
-#: SparkPost's classes of soft bounces: undetermined, DNS failure, mailbox full, too large, and temporary failures.
+#: SparkPost's bounce classes that are soft bounces, such as DNS failures and full mailboxes.
 _SOFT_BOUNCE_CLASSES = frozenset({"20", "21", "22", "23", "40", "70"})
-#: Status codes of persistent transient failures (RFC 3463, section 3).
+#: Matches SMTP status codes of temporary failures (RFC 3463, section 3).
 _SOFT_BOUNCE_CODE = re.compile(r"\b4\.\d{1,3}\.\d{1,3}\b|^4\d\d\b")
-#: The keys of providers' event and bounce types, and the keys of nested objects that contain such keys.
+#: The keys under which the providers' JSON events contain the event type or the bounce type.
 _TYPE_KEYS = ("Type", "event", "eventType", "bounceType", "type", "bounce_class")
+#: The keys of nested objects in the providers' JSON events that can contain one of the `_TYPE_KEYS`.
 _NESTED_KEYS = ("bounce", "data", "msys", "message_event")
 
 
 def metadata(event: AnymailTrackingEvent) -> dict[str, Any]:
-    """Return the metadata that the message was sent with.
+    """Return the metadata that was sent with the message.
 
     Resend's events contain the tags of the message, but not the headers in which Anymail sends metadata
     (https://resend.com/docs/webhooks/event-types).
@@ -54,7 +54,7 @@ def metadata(event: AnymailTrackingEvent) -> dict[str, Any]:
 
 
 def event_type(event: AnymailTrackingEvent) -> str:
-    """Return the event type, by the name that Anymail uses for it."""
+    """Return Anymail's name for the type of the event, such as `bounced`."""
     if event.event_type != EventType.UNKNOWN:
         return str(event.event_type)
     known = (_EVENT_TYPES[name] for name in _type_names(event.esp_event) if name in _EVENT_TYPES)
@@ -64,8 +64,8 @@ def event_type(event: AnymailTrackingEvent) -> str:
 def is_about(event: AnymailTrackingEvent, address: str) -> bool:
     """Return whether the event is about a message to this address.
 
-    Amazon SES reports the address that returned the message, which can be one that the recipient forwards e-mails
-    to. Another field contains the addresses that the message was sent to.
+    Amazon SES reports the address that returned the message. If the recipient forwards e-mails, this is another
+    address. Therefore the field with the original recipients is used if there is one.
     """
     recipients = _nested(event.esp_event, "mail").get("destination") or [event.recipient]
     normalized = {_normalized(str(recipient)) for recipient in recipients}
@@ -99,8 +99,8 @@ def suppression_reason(event: AnymailTrackingEvent) -> SuppressionReason | None:
 
 
 def _is_hard_bounce(event: AnymailTrackingEvent, names: list[str]) -> bool:
-    """Return whether the address is permanently unable to receive messages (not only this message, not only today)."""
-    # Amazon SES and Resend use this name. Anymail reads only the description of Resend's bounces.
+    """Return whether the bounce means that the address can permanently receive no messages."""
+    # Amazon SES and Resend call a hard bounce "Permanent".
     if "Permanent" in names:
         return True
     if event.reject_reason not in {None, RejectReason.BOUNCED, RejectReason.INVALID}:
@@ -127,6 +127,6 @@ def _nested(payload: Any, key: str) -> dict[str, Any]:
 def _normalized(address: str) -> str:
     """Return the address in lower case and with an ASCII domain. Some providers report addresses in this form."""
     local, at, domain = address.strip().rpartition("@")
-    with contextlib.suppress(UnicodeError):  # an address with an invalid domain never belongs to a recipient
+    with contextlib.suppress(UnicodeError):  # an invalid domain is kept unchanged: no recipient has it
         domain = punycode(domain)
     return f"{local}{at}{domain}".casefold()

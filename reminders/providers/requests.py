@@ -1,4 +1,4 @@
-"""Requests to mail providers that have an HTTP API: the identification of messages, and the meaning of errors."""
+"""Preparation of messages for the HTTP APIs of mail providers, and classification of the providers' errors."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 
 _PERMANENT_STATUSES = frozenset({400, 404, 410, 413, 422})
 _TEMPORARY_STATUSES = frozenset({401, 403, 429, 503})
-#: Amazon SES also responds with status 400 if the account's quota is used up or its sending is paused.
+#: Temporary errors of Amazon SES, such as an exceeded quota. SES reports them with status 400, like permanent errors.
 _TEMPORARY_AMAZON_ERRORS = frozenset(
     {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
 )
-#: Exceptions of HTTP clients that mean that no request was sent. By name, because only the backend that is in use
-#: imports its client.
+#: The names of HTTP client exceptions that mean that no request was sent. Names avoid importing every HTTP client.
 _NOT_SENT_ERRORS = frozenset(
     {
         # requests, and urllib3 below it
@@ -40,19 +39,19 @@ def idempotency_key(message: EmailMessage) -> str:
 
 
 def prepare_message(backend: Any, message: EmailMessage) -> None:
-    """Add the headers and tags by which the provider identifies the message, and have it keep our Message-ID.
+    """Add headers and tags so that the mail provider recognizes repeated requests and keeps our Message-ID.
 
-    With the idempotency key, a provider recognizes a repeated request. Resend reads the key from a header of the
+    The idempotency key identifies repeated requests. Resend reads the key from a header of the
     request and remembers it for a day (https://resend.com/docs/dashboard/emails/idempotency-keys). Brevo reads it
     from a header of the message and remembers it for 15 minutes
-    (https://developers.brevo.com/changelog/email-api-now-supports-idempotency). Other providers ignore it.
+    (https://developers.brevo.com/changelog/email-api-now-supports-idempotency). Other providers ignore the key.
 
     Postmark replaces our Message-ID unless X-PM-KeepID is set. Amazon SES always replaces it.
     """
-    # Only Anymail's backends have this attribute. Importing their base class would slow down every process.
+    # Only Anymail's backends have `esp_name`. An isinstance check would need a slow import in every process.
     if not hasattr(backend, "esp_name"):
         return
-    backend.open()  # keep one connection open: otherwise each message opens a new one
+    backend.open()  # keeps one connection open for all messages
     if "Message-ID" not in message.extra_headers:
         return
     key = idempotency_key(message)
@@ -60,7 +59,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
         backend.session.headers["Idempotency-Key"] = key
     if backend.esp_name == "Brevo":
         message.extra_headers["idempotencyKey"] = key
-    if backend.esp_name == "Resend":  # Resend's events contain the tags of a message, but not its headers
+    if backend.esp_name == "Resend":  # Resend returns tags in its events, but not headers
         metadata = vars(message).get("metadata", {})
         tags = [{"name": name, "value": value} for name, value in metadata.items()]
         vars(message)["esp_extra"] = {"tags": tags}
@@ -69,9 +68,10 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
 
 
 def classify_error(error: Exception) -> MailRejected | MailDeferred | MailOutcomeUnknown:
-    """Return what the error of a backend means for the message.
+    """Return the error of this project that corresponds to the error of an e-mail backend.
 
-    The message was certainly not accepted if no request was sent, or if the provider responded with a known status.
+    Returns MailOutcomeUnknown unless it is certain that the provider did not accept the message: no request was sent,
+    or the provider responded with a known error status.
     """
     text = str(error)[:500]
     status, amazon_error = _response_of(error)
@@ -84,7 +84,7 @@ def classify_error(error: Exception) -> MailRejected | MailDeferred | MailOutcom
 
 
 def _was_not_sent(cause: BaseException | None) -> bool:
-    # `requests` wraps the exception of urllib3, whose `reason` is the original error.
+    # `requests` wraps the exceptions of urllib3, so the attribute `reason` of the wrapped exception is also checked.
     wrapped = cause.args[0] if cause is not None and cause.args else None
     reason = getattr(wrapped, "reason", None)
     return not {type(cause).__name__, type(reason).__name__}.isdisjoint(_NOT_SENT_ERRORS)

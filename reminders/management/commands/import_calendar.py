@@ -64,7 +64,7 @@ def _read(file_or_url: str) -> bytes:
         if urlsplit(file_or_url).scheme in {"http", "https"}:
             return download(file_or_url).content or b""
         return Path(file_or_url).read_bytes()
-    except CalendarUnavailable as error:  # the URL may contain a secret, so it is not repeated
+    except CalendarUnavailable as error:  # the message omits the URL, which may contain a secret
         raise InvalidFile(f"The calendar can't be read: {error.detail}") from None
     except (OSError, ValueError) as error:
         raise InvalidFile(f"The calendar can't be read: {error}") from error

@@ -132,7 +132,7 @@ exit codes:
 
 
 def _import(options: dict[str, Any]) -> tuple[ImportReport, list[RejectedRow]]:
-    """Import the file. Return the report and the first rejected rows."""
+    """Import the CSV file. Return the import report and the first rejected rows."""
     file = BookingsFile(options["file"], encoding=options["encoding"], delimiter=options["delimiter"])
     import_options = ImportOptions(
         property_name=options["property"],
@@ -155,7 +155,7 @@ def _import(options: dict[str, Any]) -> tuple[ImportReport, list[RejectedRow]]:
 
 
 def _columns(pairs: list[str]) -> dict[str, str]:
-    """Return the column names that the user gave, by field. Raises CommandError."""
+    """Parse the `--map` arguments. Return the CSV column name for each booking field. Raises CommandError."""
     columns = dict(pair.partition("=")[::2] for pair in pairs)
     if not all(columns.values()):
         raise CommandError(

@@ -96,8 +96,8 @@ def test_rule_page_lists_the_room_types_and_sources_in_use(
     book("R2", "2030-05-10", "2030-05-12", room_type="C")
     rule = Rule.objects.get(name="7 days before arrival")
     page = staff.get(f"{RULES}{rule.id}/change/").content.decode()
-    assert "In use: A, C." in page
-    assert "In use: Direct." in page
+    assert "Values in use: A, C." in page
+    assert "Values in use: Direct." in page
     response = staff.post(f"{RULES}{rule.id}/change/", form_data(rule, name="x") | {"room_types": "A, C"})
     assert response.status_code == 302, response.context["errors"]
     rule.refresh_from_db()

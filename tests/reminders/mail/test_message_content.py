@@ -156,7 +156,7 @@ def test_template_that_can_not_be_rendered_is_rejected_and_fails_only_its_own_me
 
 
 def test_template_over_the_maximum_length_is_rejected() -> None:
-    with pytest.raises(InvalidTemplate, match="60001 characters are too many \\(limit: 60000\\)"):
+    with pytest.raises(InvalidTemplate, match="The text is too long: 60001 characters \\(limit: 60000\\)"):
         validate_template(subject="a", text="b", html="x" * 60_001)
 
 
