@@ -1,4 +1,4 @@
-"""Fixtures of the tests of reminders."""
+"""Fixtures for the tests of reminders: a simulated clock, and a function that stores reservations."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -16,7 +16,7 @@ Clock = Callable[[str], None]
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Return a function that sets the time that Django returns, in UTC: clock("2030-05-01 10:00")."""
+    """Return a function that sets the current time of Django, in UTC. Example: clock("2030-05-01 10:00")."""
 
     def set_time(value: str) -> None:
         now = datetime.fromisoformat(value).replace(tzinfo=UTC)
@@ -27,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def book(in_hotel: Hotel) -> Callable[..., Reservation]:
-    """Return a function that stores a reservation: book("R1", "2030-05-10", "2030-05-12", language="es")."""
+    """Return a function that stores a reservation. Example: book("R1", "2030-05-10", "2030-05-12", language="es")."""
 
     def make(number: str, arrival: str, departure: str, **fields: Any) -> Reservation:
         values = {

@@ -1,7 +1,7 @@
-"""Tests of the nightly import: reservations, rooms and reminders follow what has changed in the file.
+"""Tests of importing a second file, as in a nightly import: reservations, rooms and reminders are updated.
 
-The expected result of two files is computed from the rows alone. The only values taken from hotelagent are
-the offsets of the default reminder rules.
+The expected result is computed from the rows of both files. The only values taken from hotelagent are the
+offsets of the default reminder rules.
 """
 
 import threading
@@ -46,7 +46,10 @@ def _now(clock: Clock) -> None:
 
 
 def valid_rows(hotel: str) -> list[Row]:
-    """Bookings that arrive within five weeks, as exported today. Real files have no columns for the guest."""
+    """Return the valid bookings of the hotel that arrive within five weeks, as an export of today contains them.
+
+    The columns of the guest are empty, because files of real bookings do not have them.
+    """
     rows = booking_rows(hotel, first=date(2016, 9, 12), last=date(2016, 10, 16))
     return [NO_GUEST | as_exported_on(row, TODAY) for row in rows if is_valid(row)]
 
@@ -63,7 +66,7 @@ def with_new_dates(row: Row) -> Row:
 
 
 def with_other_status(row: Row) -> Row:
-    """Return the booking cancelled, or with its cancellation undone."""
+    """Return a confirmed booking as cancelled, or a cancelled booking with its cancellation undone."""
     if row["status"] == "Canceled":
         return as_exported_on(row | {"status": "Check-Out", "status_date": row["check_out"]}, TODAY)
     return row | {"status": "Canceled", "status_date": min(row["check_in"], TODAY)}
@@ -85,9 +88,9 @@ CHANGES: list[Callable[[Row], Row]] = [with_new_dates, with_other_status, with_o
 
 
 def expected_values(row: Row) -> tuple[Any, ...]:
-    """Return the values that the import must store.
+    """Return the values of a reservation that the import of the row must store.
 
-    None means that the row has no value and the stored one is kept.
+    None means that the row has no value, and the import keeps the stored value.
     """
     return (
         STATUSES[row["status"]], row["check_in"], row["check_out"], row["reserved_room_type"], row["adults"],
@@ -96,7 +99,10 @@ def expected_values(row: Row) -> tuple[Any, ...]:
 
 
 def stored_values(row: Row, reservation: Reservation) -> tuple[Any, ...]:
-    """Return the stored values in the order of `expected_values`, with None where the row has no value."""
+    """Return the stored values of a reservation, in the order of `expected_values`.
+
+    None replaces the values that the row does not have.
+    """
     guest = [getattr(reservation, name) if row[name] else None for name in NO_GUEST]
     return (
         reservation.status, f"{reservation.arrival}", f"{reservation.departure}", reservation.room_type,
@@ -105,10 +111,10 @@ def stored_values(row: Row, reservation: Reservation) -> tuple[Any, ...]:
 
 
 def expected_reminders(row: Row) -> set[int]:
-    """Return the offsets in days of the reminders that must be waiting to be sent.
+    """Return the offsets, in days before arrival, of the reminders that must be waiting to be sent.
 
-    The reminder of a week before is skipped if its day has passed. The reminder of the day before is sent late until
-    the day of arrival ends.
+    The reminder of the week before is skipped if that day has passed. The reminder of the day before is sent
+    late until the arrival day ends.
     """
     if row["status"] != "Confirmed":
         return set()
@@ -117,7 +123,7 @@ def expected_reminders(row: Row) -> set[int]:
 
 
 def assert_stored(rows: Sequence[Row]) -> None:
-    """Check that the hotel has exactly these reservations, with their stays and reminders."""
+    """Assert that the hotel has exactly these reservations, with the expected stays and reminders."""
     reservations = {
         r.external_id: r
         for r in Reservation.objects.select_related("stay__room").prefetch_related("reminders__rule")
@@ -149,7 +155,7 @@ def assert_stored(rows: Sequence[Row]) -> None:
 
 
 @pytest.mark.parametrize("hotel_name", ["Resort Hotel", "City Hotel"])
-def test_second_import_applies_the_changes_of_the_file_and_nothing_else(
+def test_second_import_changes_only_the_reservations_that_changed_in_the_file(
     in_hotel: Hotel, tmp_path: Path, hotel_name: str
 ) -> None:
     rows = valid_rows(hotel_name)
@@ -189,7 +195,9 @@ def test_second_import_applies_the_changes_of_the_file_and_nothing_else(
     assert_stored([*half, *(row for row in after if row["booking_id"] not in before)])
 
 
-def test_stays_that_exchange_their_dates_both_keep_the_room(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_import_of_two_stays_that_exchange_their_dates_keeps_both_in_the_room(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
     first = ["A,2030-05-10,2030-05-12,2,S,,Ana,,", "B,2030-05-12,2030-05-14,2,S,,Eva,,"]
     run(write_lines(tmp_path / "1.csv", *first, header=HEADER))
     room = Allocation.objects.values_list("room", flat=True).distinct().get()
@@ -201,7 +209,9 @@ def test_stays_that_exchange_their_dates_both_keep_the_room(in_hotel: Hotel, tmp
     assert {(s.reference, s.check_in.day) for s in Allocation.objects.all()} == {("A", 12), ("B", 10)}
 
 
-def test_file_replaces_changes_of_staff_and_empty_cells_keep_them(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_import_overwrites_changes_of_staff_except_where_the_file_has_empty_cells(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
     file = write_lines(
         tmp_path / "1.csv", "A,2030-05-10,2030-05-12,2,S,booked,Ana,ana@example.com,", header=HEADER
     )
@@ -228,7 +238,7 @@ def test_file_replaces_changes_of_staff_and_empty_cells_keep_them(in_hotel: Hote
     assert (updated.status, f"{updated.arrival}", updated.stay_id) == ("cancelled", "2030-05-11", None)
 
 
-def test_stay_moved_by_staff_keeps_its_room_and_cancelled_stay_gets_a_new_one(
+def test_import_keeps_the_room_chosen_by_staff_and_assigns_one_if_the_stay_was_cancelled(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     lines = (f"{n},2030-05-10,2030-05-12,2,S,,Ana,," for n in "ABC")
@@ -250,7 +260,7 @@ def test_stay_moved_by_staff_keeps_its_room_and_cancelled_stay_gets_a_new_one(
     assert {s.check_out.day for s in Allocation.objects.filter(status="confirmed")} == {13}
 
 
-def test_first_row_of_a_repeated_number_is_imported_and_the_others_are_rejected(
+def test_import_of_a_repeated_number_stores_the_first_row_and_rejects_the_others(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     others = (f"N{n},2030-06-{1 + n % 28:02},2030-06-30,2,S,,Ana,," for n in range(2_500))
@@ -267,7 +277,7 @@ def test_first_row_of_a_repeated_number_is_imported_and_the_others_are_rejected(
     assert (run(file)["updated"], Reservation.objects.get(external_id="A").guest_name) == (0, "Ana")
 
 
-def test_import_of_an_unchanged_file_executes_few_statements(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_import_of_an_unchanged_file_executes_few_sql_statements(in_hotel: Hotel, tmp_path: Path) -> None:
     lines = (f"N{n},2030-06-01,2030-06-02,2,S,,Ana,," for n in range(1_500))
     file = write_lines(tmp_path / "1.csv", *lines, header=HEADER)
     run(file)
@@ -277,7 +287,7 @@ def test_import_of_an_unchanged_file_executes_few_statements(in_hotel: Hotel, tm
 
 
 @pytest.mark.django_db(transaction=True)
-def test_booking_stored_by_a_client_during_the_import_is_updated_to_the_file(
+def test_import_overwrites_a_booking_that_an_api_client_stores_at_the_same_time(
     in_hotel: Hotel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results: list[set[str]] = []
@@ -301,7 +311,7 @@ def test_booking_stored_by_a_client_during_the_import_is_updated_to_the_file(
 
 
 def store_as_client(hotel: Hotel) -> None:
-    """Store booking A on the connection of the current thread."""
+    """Store booking A in a separate thread, as a request of an API client does."""
     try:
         with hotel_context(hotel):
             upsert_reservation(

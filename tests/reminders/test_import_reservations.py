@@ -1,4 +1,4 @@
-"""Tests of the first import of a file: reservations, stays in rooms, planned reminders and rejected rows."""
+"""Tests of the first import of a file with bookings: reservations, stays, planned reminders and rejected rows."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ VALID_LINE = "R1,H,2030-01-01,2030-02-01,2030-02-03,A,A,2,0,ESP,Direct,Check-Out
 
 
 def run(file: Path, **options: Any) -> dict[str, Any]:
-    """Import the file into the hotel `alpha`, and return the report."""
+    """Import the file into the hotel Alpha, and return the import report."""
     out = io.StringIO()
     call_command("import_reservations", file, hotel="alpha", json=True, stdout=out, **options)
     report: dict[str, Any] = json.loads(out.getvalue())
@@ -63,7 +63,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> Path:
 
 @pytest.fixture(scope="module")
 def resort_rows() -> list[Row]:
-    """Bookings of the resort hotel that arrive within five weeks, as exported on `TODAY`."""
+    """Return the bookings of the resort hotel that arrive within five weeks, as an export on `TODAY` has them."""
     rows = booking_rows("Resort Hotel", first=FIRST_ARRIVAL, last=LAST_ARRIVAL)
     return [as_exported_on(row, TODAY) for row in rows]
 
@@ -76,11 +76,11 @@ def city_rows() -> list[Row]:
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory, resort_rows: list[Row], city_rows: list[Row]) -> Path:
-    """The bookings of both hotels in one file."""
+    """Write the bookings of the resort hotel and the city hotel to one CSV file, and return its path."""
     return write_rows(tmp_path_factory.mktemp("export") / "bookings.csv", [*resort_rows, *city_rows])
 
 
-def test_import_stores_reservations_stays_and_reminders_of_all_valid_rows(
+def test_import_stores_reservations_stays_and_reminders_for_all_valid_rows(
     file: Path, city_rows: list[Row], in_hotel: Hotel, clock: Clock, tmp_path: Path
 ) -> None:
     clock(f"{TODAY} 03:00")  # 04:00 in Lisbon
@@ -140,7 +140,9 @@ def test_import_of_the_same_file_again_changes_nothing(file: Path, in_hotel: Hot
     assert all_rows() == before
 
 
-def test_dry_run_counts_rows_and_stores_nothing(file: Path, resort_rows: list[Row], in_hotel: Hotel) -> None:
+def test_import_as_a_dry_run_counts_rows_and_stores_nothing(
+    file: Path, resort_rows: list[Row], in_hotel: Hotel
+) -> None:
     report = run(file, property="Resort Hotel", dry_run=True)
     assert report["created"] == sum(map(is_valid, resort_rows))
     assert not Reservation.objects.exists()
@@ -148,7 +150,7 @@ def test_dry_run_counts_rows_and_stores_nothing(file: Path, resort_rows: list[Ro
     assert "Nothing was stored" in output_of(file, property="Resort Hotel", dry_run=True)
 
 
-def test_booking_without_name_and_address_is_stored_without_and_its_reminders_are_skipped(
+def test_booking_without_name_and_email_is_stored_and_its_reminders_are_skipped(
     in_hotel: Hotel, clock: Clock, tmp_path: Path
 ) -> None:
     clock("2030-01-02 12:00")
@@ -168,20 +170,24 @@ def test_booking_without_name_and_address_is_stored_without_and_its_reminders_ar
         assert (reminder.status, reminder.skip_reason) == ("skipped", "no_email")
 
 
-def test_booking_without_name_but_with_an_address_keeps_the_address(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_booking_without_a_name_but_with_an_email_address_is_stored_with_the_address(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
     header = "id,arrival,departure,adults,guest,email"
     run(write_lines(tmp_path / "1.csv", "A,2030-05-10,2030-05-12,2,,ana@guests.example", header=header))
     stored = Reservation.objects.get()
     assert (stored.guest_name, stored.guest_email) == ("", "ana@guests.example")
 
 
-def test_status_of_the_file_is_stored_whatever_the_dates_are(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_import_stores_the_status_of_the_file_even_if_it_contradicts_the_dates(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
     lines = [VALID_LINE, VALID_LINE.replace("R1", "R2").replace("Check-Out", "No-Show")]
     report = run(write_lines(tmp_path / "bookings.csv", *lines))
     assert report["created_by_status"] == {"checked_out": 1, "no_show": 1}
 
 
-def test_invalid_rows_are_rejected_with_line_and_reason(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_invalid_rows_are_rejected_with_line_number_and_reason(in_hotel: Hotel, tmp_path: Path) -> None:
     rejected = {
         "R2,H,2030-01-01,2030-02-01,2030-02-01,A,A,2,0,PRT,Direct,Check-Out,2030-02-01": "no nights",
         "R3,H,2030-01-01,2030-02-01,2030-02-03,A,A,0,2,PRT,Direct,Check-Out,2030-02-03": "no adults",
@@ -203,7 +209,9 @@ def test_invalid_rows_are_rejected_with_line_and_reason(in_hotel: Hotel, tmp_pat
     )
 
 
-def test_output_has_the_numbers_and_the_first_ten_rejected_rows(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_output_of_the_import_shows_the_counts_and_the_first_ten_rejected_rows(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
     rejected = [VALID_LINE.replace("R1", f"R{n}").replace("2030-02-01", "2030-02-03") for n in range(2, 14)]
     output = output_of(write_lines(tmp_path / "bookings.csv", VALID_LINE, *rejected))
     assert output.startswith("Imported bookings.csv in ")
@@ -213,7 +221,7 @@ def test_output_has_the_numbers_and_the_first_ten_rejected_rows(in_hotel: Hotel,
     assert "and 2 more. Use --rejects FILE" in output
 
 
-def test_unusual_guests_are_stored_unchanged_or_rejected_with_the_reason(
+def test_unusual_guest_data_is_stored_unchanged_or_rejected_with_the_reason(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     path = tmp_path / "guests.csv"
@@ -249,7 +257,7 @@ def test_unusual_guests_are_stored_unchanged_or_rejected_with_the_reason(
     ]  # fmt: skip
 
 
-def test_returning_guest_is_found_when_the_earlier_stay_comes_later_in_the_file(
+def test_returning_guest_is_recognized_if_the_earlier_stay_comes_later_in_the_file(
     in_hotel: Hotel, clock: Clock, tmp_path: Path
 ) -> None:
     clock("2030-05-01 12:00")
@@ -262,7 +270,9 @@ def test_returning_guest_is_found_when_the_earlier_stay_comes_later_in_the_file(
     assert list(week_before.values_list("reservation__external_id", flat=True)) == ["L0"]
 
 
-def test_file_of_a_european_spreadsheet_is_imported(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_csv_file_with_semicolons_from_a_european_spreadsheet_is_imported(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
     path = tmp_path / "reservas.csv"
     text = "Localizador;Llegada;Salida;Adults;Guest\r\nX1;2030-02-01;2030-02-03;2;Núñez, José\r\n\r\n"
     path.write_bytes(text.encode("cp1252"))
@@ -280,7 +290,7 @@ def test_file_of_a_european_spreadsheet_is_imported(in_hotel: Hotel, tmp_path: P
         (b"\x1f\x8bbroken", "broken"),
     ],
 )
-def test_unreadable_file_ends_the_command_with_a_clear_message(
+def test_import_of_an_unreadable_file_fails_with_a_clear_message(
     in_hotel: Hotel, tmp_path: Path, content: bytes, message: str
 ) -> None:
     path = tmp_path / "broken"
@@ -297,27 +307,29 @@ def test_unreadable_file_ends_the_command_with_a_clear_message(
         (["number"], "--map needs a field and a column"),
     ],
 )
-def test_invalid_column_mapping_ends_the_command_with_a_clear_message(
+def test_import_with_an_invalid_column_mapping_fails_with_a_clear_message(
     in_hotel: Hotel, tmp_path: Path, columns: list[str], message: str
 ) -> None:
     with pytest.raises(CommandError, match=message):
         run(write_lines(tmp_path / "bookings.csv", VALID_LINE), columns=columns)
 
 
-def test_file_of_several_hotels_requires_the_choice_of_one(file: Path, in_hotel: Hotel) -> None:
+def test_import_of_a_file_with_several_hotels_requires_the_choice_of_one(file: Path, in_hotel: Hotel) -> None:
     with pytest.raises(CommandError, match="--property NAME"):
         run(file)
     assert not Reservation.objects.exists()
 
 
-def test_stay_gets_another_room_when_the_first_room_is_occupied(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_imported_stay_gets_another_room_if_the_first_room_is_occupied(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
     run(write_lines(tmp_path / "one.csv", VALID_LINE))
     report = run(write_lines(tmp_path / "two.csv", VALID_LINE.replace("R1,", "R2,")))
     assert (report["created"], report["stays_in_another_room"]) == (1, 1)
     assert Room.objects.count() == 2
 
 
-def test_room_assignment_needs_as_many_rooms_as_the_busiest_night_has_stays() -> None:
+def test_room_assignment_uses_only_as_many_rooms_as_the_busiest_night_needs() -> None:
     assignment = RoomAssignment()
     for first_day, nights in ((1, 3), (2, 1), (3, 2), (4, 1), (1, 1)):
         arrival = date(2030, 1, first_day)
@@ -327,7 +339,7 @@ def test_room_assignment_needs_as_many_rooms_as_the_busiest_night_has_stays() ->
     assert [assignment.room_index(stay) for stay in range(5)] == [0, 1, 1, 0, 1]
 
 
-def test_memory_of_an_import_does_not_grow_with_the_length_of_the_rows(
+def test_memory_of_a_dry_run_import_does_not_grow_with_the_number_of_rows(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     def peak(rows: int) -> int:

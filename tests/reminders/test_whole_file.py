@@ -1,9 +1,8 @@
-"""Tests of two years of bookings with a simulated clock, from the first booking to the last arrival.
+"""Test that simulates two years of one hotel, from the first booking to the last arrival.
 
-The expected reminders are computed from the rows alone, by a model that does not use hotelagent's code.
-Bookings are stored as by a nightly import, and cancelled one by one. The due reminders go to the sender,
-which claims, decides, renders and passes each message to Django's in-memory mail backend. The test takes a
-few days of one hotel; `make replay` takes all bookings of both.
+The test stores and cancels bookings day by day, and sends the due reminders with Django's in-memory mail
+backend. It compares the sent reminders with the expected ones, which are computed from the rows of the
+bookings alone. `make test` simulates a few days of one hotel, and `make replay` all bookings of both hotels.
 """
 
 import os
@@ -45,7 +44,10 @@ def valid_rows(hotel: str) -> list[Row]:
 
 
 def expected_reminders(rows: list[Row]) -> set[SentReminder]:
-    """Return the reminders that must be sent: the booking is known, and not cancelled, on the morning of sending."""
+    """Return the reminders that must be sent.
+
+    A reminder is expected if the booking is known, and not cancelled, on the morning on which it is due.
+    """
     reminders = set()
     for row in rows:
         for days in (7, 1):
@@ -57,7 +59,7 @@ def expected_reminders(rows: list[Row]) -> set[SentReminder]:
 
 
 class Simulation:
-    """A simulation of one hotel, day by day."""
+    """A simulation of the bookings, cancellations and sent reminders of one hotel, day by day."""
 
     def __init__(self, rows: list[Row], monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch = monkeypatch
@@ -91,7 +93,7 @@ class Simulation:
         return now
 
     def store(self, rows: list[Row]) -> None:
-        """Store the bookings of a day as an import of that day does, each with an e-mail address."""
+        """Store the bookings made on one day as the import of that day does. Each guest gets an e-mail address."""
         batch = []
         for row in rows:
             as_booked = row | {"status": "Confirmed", "status_date": ""}
@@ -103,10 +105,10 @@ class Simulation:
             assert storing.store_batch(batch).created == len(rows)
 
     def send_due(self, day: date, at: time) -> int:
-        """Send the due reminders in batches, and return the number of messages.
+        """Send the due reminders in batches of up to 100, and return the number of messages.
 
-        A batch that takes too long returns the rest of its reminders to the queue. The simulated clock does not change
-        the clock of the database, so the queue is read here and not leased.
+        The reminders are read from the due queue without claiming them, because the database does not use the
+        simulated clock.
         """
         now = self.set_clock(day, at)
         due = DueItem.objects.filter(kind="reminder", due_at__lte=now).order_by("due_at")
@@ -120,7 +122,7 @@ class Simulation:
 
 
 def sent_reminders() -> Iterator[SentReminder]:
-    """Yield the reminders that were sent, with the date in the hotel's time zone."""
+    """Yield the reminders that were sent, with the date of sending in the hotel's time zone."""
     reminders = Reminder.objects.filter(status="sent").values_list(
         "reservation__external_id", "rule__offset_days", "sent_at"
     )

@@ -1,4 +1,4 @@
-"""A booking channel for tests: an HTTP server on the loopback interface that publishes a calendar or fails."""
+"""A local HTTP server that imitates a booking channel in tests: it publishes a calendar, or fails."""
 
 from tests.web import QuietHandler, ScriptedServer
 
@@ -38,10 +38,11 @@ class _Handler(QuietHandler):
 
 
 class Channel(ScriptedServer):
-    """The HTTP server of the channel.
+    """An HTTP server that publishes the calendar of a booking channel.
 
-    Each item of `responses` is a status, `hang`, `drip`, `short`, `endless`, or the target of a redirect. For
-    200 it sends the calendar, or 304 if the client already has this version.
+    Each request takes the next item of `responses`: an HTTP status, the target of a redirect, or a fault
+    (`hang`, `drip`, `short` or `endless`). The status 200 sends the calendar, or 304 if the client already
+    has this version.
     """
 
     def __init__(self, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Tests of the import of iCalendar files and of the feed of stays."""
+"""Tests of importing iCalendar files as reservations, and of the iCalendar feed that publishes the stays."""
 
 import io
 import json
@@ -54,7 +54,9 @@ def stored_reservation(hotel: Hotel) -> Reservation:
         return Reservation.objects.get()
 
 
-def test_event_becomes_a_reservation_with_reminders(api: APIClient, hotel: Hotel) -> None:
+def test_import_of_a_calendar_event_creates_a_reservation_with_reminders(
+    api: APIClient, hotel: Hotel
+) -> None:
     assert import_events(api, STAY)["created"] == 1
     stored = stored_reservation(hotel)
     assert (stored.external_id, stored.guest_name, stored.guest_email, stored.source) == (
@@ -66,7 +68,7 @@ def test_event_becomes_a_reservation_with_reminders(api: APIClient, hotel: Hotel
     assert import_events(api, STAY)["unchanged"] == 1
 
 
-def test_changed_dates_and_cancellations_are_imported_and_the_guest_is_kept(
+def test_import_again_changes_dates_and_cancels_but_keeps_the_guest_data(
     api: APIClient, hotel: Hotel
 ) -> None:
     import_events(api, STAY)
@@ -93,7 +95,9 @@ def test_changed_dates_and_cancellations_are_imported_and_the_guest_is_kept(
         assert not Reminder.objects.filter(status="scheduled").exists()
 
 
-def test_cancelled_event_does_not_cancel_a_checked_out_reservation(api: APIClient, hotel: Hotel) -> None:
+def test_cancelled_calendar_event_does_not_cancel_a_checked_out_reservation(
+    api: APIClient, hotel: Hotel
+) -> None:
     import_events(api, STAY)
     with hotel_context(hotel):
         Reservation.objects.update(status="checked_out")
@@ -102,13 +106,17 @@ def test_cancelled_event_does_not_cancel_a_checked_out_reservation(api: APIClien
 
 
 @pytest.mark.parametrize("summary", ["Airbnb (Not available)", "CLOSED - Not available", "Blocked"])
-def test_closure_does_not_become_a_reservation(api: APIClient, hotel: Hotel, summary: str) -> None:
+def test_import_of_a_calendar_event_for_a_closure_creates_no_reservation(
+    api: APIClient, hotel: Hotel, summary: str
+) -> None:
     assert import_events(api, STAY.replace("Reserved", summary))["closures"] == 1
     with hotel_context(hotel):
         assert not Reservation.objects.exists()
 
 
-def test_times_are_converted_to_dates_in_the_time_zone_of_the_hotel(api: APIClient, hotel: Hotel) -> None:
+def test_import_converts_event_times_to_dates_in_the_time_zone_of_the_hotel(
+    api: APIClient, hotel: Hotel
+) -> None:
     import_events(
         api,
         "UID:1\nDTSTART:20300509T233000Z\nDTEND:20300512T100000Z\nSUMMARY:A",  # after midnight in Lisbon
@@ -120,7 +128,7 @@ def test_times_are_converted_to_dates_in_the_time_zone_of_the_hotel(api: APIClie
     assert dates == {"1": ("10", "12"), "2": ("10", "12"), "3": ("10", "11")}
 
 
-def test_invalid_events_are_reported_and_the_others_are_imported(api: APIClient, hotel: Hotel) -> None:
+def test_import_reports_invalid_calendar_events_and_imports_the_others(api: APIClient, hotel: Hotel) -> None:
     counts = import_events(
         api,
         STAY,
@@ -139,7 +147,7 @@ def test_invalid_events_are_reported_and_the_others_are_imported(api: APIClient,
     assert stored_reservation(hotel).external_id.startswith("1418")
 
 
-def test_folded_escaped_and_non_ascii_text_is_parsed(api: APIClient, hotel: Hotel) -> None:
+def test_import_parses_folded_escaped_and_non_ascii_text_in_calendars(api: APIClient, hotel: Hotel) -> None:
     import_events(
         api,
         "UID:1\nDTSTART;VALUE=DATE:20300510\nSUMMARY:Zoë\\, Ünal\\n  y fa\n mília 👨‍👩‍👧\n"
@@ -151,7 +159,9 @@ def test_folded_escaped_and_non_ascii_text_is_parsed(api: APIClient, hotel: Hote
     )
 
 
-def test_long_uids_with_the_same_beginning_are_different_reservations(api: APIClient, hotel: Hotel) -> None:
+def test_events_with_long_uids_that_begin_alike_become_different_reservations(
+    api: APIClient, hotel: Hotel
+) -> None:
     long = "u" * 100
     for uid in (f"{long}1", f"{long}2", f"{long}1"):
         import_events(api, STAY.replace("1418fb94e984-1@airbnb.com", uid))
@@ -159,7 +169,9 @@ def test_long_uids_with_the_same_beginning_are_different_reservations(api: APICl
         assert Reservation.objects.count() == 2
 
 
-def test_event_with_the_highest_sequence_counts(api: APIClient, hotel: Hotel) -> None:
+def test_import_with_several_versions_of_an_event_uses_the_highest_sequence(
+    api: APIClient, hotel: Hotel
+) -> None:
     import_events(api, f"{STAY}\nSEQUENCE:2".replace("20300512", "20300513"), f"{STAY}\nSEQUENCE:1")
     assert f"{stored_reservation(hotel).departure}" == "2030-05-13"
 
@@ -167,7 +179,7 @@ def test_event_with_the_highest_sequence_counts(api: APIClient, hotel: Hotel) ->
 @pytest.mark.parametrize(
     "text", ["", "hello", "BEGIN:VCARD\r\nEND:VCARD\r\n", "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n"]
 )
-def test_import_of_an_invalid_file_is_rejected(api: APIClient, text: str) -> None:
+def test_import_of_an_invalid_calendar_file_is_rejected(api: APIClient, text: str) -> None:
     response = api.post(IMPORT, text, content_type="text/calendar")
     assert (response.status_code, response.json()["type"]) in {
         (422, "/problems/invalid-file"),
@@ -175,7 +187,7 @@ def test_import_of_an_invalid_file_is_rejected(api: APIClient, text: str) -> Non
     }
 
 
-def test_import_accepts_json_and_requires_the_write_scope(api: APIClient, hotel: Hotel) -> None:
+def test_calendar_import_api_accepts_json_and_requires_the_write_scope(api: APIClient, hotel: Hotel) -> None:
     assert api.post(IMPORT, {"calendar": calendar(STAY)}).json()["created"] == 1
     with hotel_context(hotel):
         _key, secret = api_keys.create(name="reader", scopes=["reservations:read"])
@@ -186,7 +198,7 @@ def test_import_accepts_json_and_requires_the_write_scope(api: APIClient, hotel:
 
 @pytest.fixture
 def channel() -> Iterator[str]:
-    """Return the URL of a calendar on a local server."""
+    """Start a local HTTP server that publishes a calendar, and return the URL of the calendar."""
 
     class Handler(QuietHandler):
         def do_GET(self) -> None:
@@ -199,7 +211,9 @@ def channel() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/feed.ics"
 
 
-def test_command_imports_a_url_or_a_file(channel: str, hotel: Hotel, tmp_path: Path) -> None:
+def test_import_command_imports_a_calendar_from_a_url_or_a_file(
+    channel: str, hotel: Hotel, tmp_path: Path
+) -> None:
     def run(file_or_url: str) -> dict[str, Any]:
         out = io.StringIO()
         call_command("import_calendar", file_or_url, hotel="alpha", json=True, stdout=out)
@@ -220,7 +234,7 @@ def test_command_imports_a_url_or_a_file(channel: str, hotel: Hotel, tmp_path: P
 
 @pytest.fixture
 def feed_url(hotel: Hotel) -> str:
-    """Return the URL of the feed with a token."""
+    """Return the URL of the hotel's calendar feed, which contains an access token."""
     with hotel_context(hotel):
         _key, secret = api_keys.create(name="calendar", scopes=["calendar:read"])
     return f"{FEED}?token={secret}"
@@ -244,7 +258,7 @@ def put(api: APIClient, number: str = "R1", **changes: Any) -> None:
     assert response.status_code < 300, response.json()
 
 
-def test_feed_contains_the_stays_and_no_guest_data(api: APIClient, feed_url: str) -> None:
+def test_calendar_feed_contains_stays_without_guest_data(api: APIClient, feed_url: str) -> None:
     put(api, room_type="Größe 👑 " + "x" * 30)
     put(api, "R2", status="cancelled")
     put(api, "R3", arrival="2030-03-01", departure="2030-03-05")  # left more than a month ago
@@ -264,7 +278,9 @@ def test_feed_contains_the_stays_and_no_guest_data(api: APIClient, feed_url: str
 
 
 @pytest.mark.django_db(transaction=True)
-def test_feed_keeps_uids_and_returns_304_if_nothing_changed(api: APIClient, feed_url: str) -> None:
+def test_calendar_feed_keeps_event_uids_and_returns_304_if_nothing_changed(
+    api: APIClient, feed_url: str
+) -> None:
     put(api)
     first = anonymous_client().get(feed_url)
     again = anonymous_client().get(feed_url, headers={"If-None-Match": first["ETag"]})
@@ -277,7 +293,7 @@ def test_feed_keeps_uids_and_returns_304_if_nothing_changed(api: APIClient, feed
     assert after["SEQUENCE"] >= before["SEQUENCE"]
 
 
-def test_feed_of_one_hotel_can_be_imported_by_another(
+def test_calendar_feed_of_one_hotel_can_be_imported_by_another_hotel(
     api: APIClient, feed_url: str, other_hotel: Hotel
 ) -> None:
     put(api)
@@ -289,7 +305,7 @@ def test_feed_of_one_hotel_can_be_imported_by_another(
     assert beta.post(IMPORT, content, content_type="text/calendar").json()["created"] == 1
 
 
-def test_feed_token_is_valid_only_for_the_feed_and_must_have_no_other_scope(
+def test_feed_token_gives_access_only_to_the_feed_and_must_have_no_other_scope(
     api: APIClient, feed_url: str, hotel: Hotel
 ) -> None:
     assert anonymous_client().get(FEED).status_code == 401

@@ -1,4 +1,4 @@
-"""Tests of linked calendars, which are imported every half hour."""
+"""Tests of linked calendars: calendars of booking channels, which are imported into a room every half hour."""
 
 import json
 import logging
@@ -56,21 +56,21 @@ def linked(channel: Channel, room: Room) -> LinkedCalendar:
 
 
 def sync(linked_calendar: LinkedCalendar) -> LinkedCalendar:
-    """Synchronize the linked calendar in the way that the worker does when it is due."""
+    """Import the linked calendar as a Celery worker does when it is due, and return the linked calendar."""
     calendar_services.sync_due_calendar(linked_calendar.id)
     linked_calendar.refresh_from_db()
     return linked_calendar
 
 
 def sync_report(linked_calendar: LinkedCalendar) -> dict[str, Any]:
-    """Sync the calendar and return the report."""
+    """Import the linked calendar and return the import report."""
     report: dict[str, Any] | None = sync(linked_calendar).last_report
     assert report is not None
     return report
 
 
 def sync_error(linked_calendar: LinkedCalendar) -> str:
-    """Sync the calendar, which must fail, and return the error message."""
+    """Import the linked calendar, which must fail, and return the error message."""
     with pytest.raises(CalendarUnavailable) as raised:
         calendar_services.sync_calendar(linked_calendar.id)
     linked_calendar.refresh_from_db()
@@ -83,7 +83,7 @@ def due_at() -> datetime:
     return DueItem.objects.get(kind="calendar").due_at
 
 
-def test_bookings_of_the_calendar_get_stays_in_the_linked_room(
+def test_bookings_of_a_linked_calendar_get_stays_in_the_linked_room(
     linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     assert due_at() <= datetime.now(UTC)
@@ -102,7 +102,7 @@ def test_bookings_of_the_calendar_get_stays_in_the_linked_room(
     assert stay.status == "cancelled"
 
 
-def test_next_sync_is_half_an_hour_later_after_success_and_failure(
+def test_calendar_is_imported_again_after_half_an_hour_whether_the_import_fails_or_not(
     linked: LinkedCalendar, channel: Channel
 ) -> None:
     for answer in (200, 500):
@@ -116,7 +116,7 @@ OTHER = STAY.replace("1418fb94e984-1", "other").replace("203005", "203006")
 PAST = "UID:past\nDTSTART;VALUE=DATE:20300430\nDTEND;VALUE=DATE:20300502\nSUMMARY:Reserved"
 
 
-def test_booking_missing_twice_is_cancelled_and_reinstated_if_it_reappears(
+def test_booking_missing_in_two_imports_is_cancelled_and_reinstated_if_it_reappears(
     linked: LinkedCalendar, channel: Channel, clock: Clock
 ) -> None:
     clock("2030-05-01 12:00")
@@ -146,7 +146,7 @@ def test_booking_missing_twice_is_cancelled_and_reinstated_if_it_reappears(
 CLOSURE = "UID:b1\nDTSTART;VALUE=DATE:{}\nDTEND;VALUE=DATE:{}\nSUMMARY:CLOSED - Not available"
 
 
-def test_closures_of_the_channel_take_the_room_out_of_service_on_free_nights(
+def test_closures_in_a_linked_calendar_close_the_room_on_its_free_nights(
     linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     def publish(*events: str) -> set[tuple[str, str]]:
@@ -175,7 +175,9 @@ def test_closures_of_the_channel_take_the_room_out_of_service_on_free_nights(
     assert (numbers["room.closed"], numbers["room.reopened"]) == (4, 4)
 
 
-def test_closures_are_ignored_if_import_closures_is_off(channel: Channel, room: Room) -> None:
+def test_closures_in_a_linked_calendar_are_ignored_if_import_closures_is_off(
+    channel: Channel, room: Room
+) -> None:
     linked_calendar = calendar_services.link_calendar(
         room=room.id, name="Airbnb", url=channel.url, import_closures=False
     )
@@ -185,13 +187,15 @@ def test_closures_are_ignored_if_import_closures_is_off(channel: Channel, room: 
     assert not Allocation.objects.exists()
 
 
-def test_due_sync_does_not_keep_a_restored_hotel_suspended(linked: LinkedCalendar, hotel: Hotel) -> None:
-    """A restored hotel stays suspended only while other items of the backup, not syncs, are due."""
+def test_overdue_calendar_import_does_not_keep_a_restored_hotel_suspended(
+    linked: LinkedCalendar, hotel: Hotel
+) -> None:
+    """A hotel restored from a backup stays suspended while it has overdue items. Calendar imports do not count."""
     assert due_at() <= datetime.now(UTC)
     assert not find_overdue_items(hotel).exists()
 
 
-def test_unchanged_calendar_is_requested_with_validators_and_not_imported_again(
+def test_unchanged_calendar_is_requested_with_its_etag_and_not_imported_again(
     linked: LinkedCalendar, channel: Channel
 ) -> None:
     sync(linked)
@@ -203,7 +207,7 @@ def test_unchanged_calendar_is_requested_with_validators_and_not_imported_again(
     assert linked.last_success_at == linked.last_attempt_at
 
 
-def test_booking_for_an_occupied_room_is_reported_and_retried(
+def test_booking_without_a_free_room_is_reported_and_gets_the_room_when_it_is_free(
     linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     nights = Nights(date(2030, 5, 10), date(2030, 5, 11))
@@ -231,7 +235,7 @@ def test_booking_for_an_occupied_room_is_reported_and_retried(
         (["http://[broken"], "invalid URL"),
     ],
 )
-def test_download_error_is_reported_without_the_secret_url(
+def test_download_error_of_a_calendar_is_reported_without_the_secret_url(
     linked: LinkedCalendar,
     channel: Channel,
     monkeypatch: pytest.MonkeyPatch,
@@ -249,7 +253,7 @@ RECURRING = STAY.replace("UID:1418fb94e984-1", "UID:weekly") + "\nRRULE:FREQ=WEE
 BACKWARDS = STAY.replace("1418fb94e984-1", "backwards").replace("20300512", "20300509")
 
 
-def test_errors_are_displayed_in_the_language_of_the_reader(
+def test_calendar_errors_are_displayed_in_the_language_of_the_user(
     staff: Client, api: APIClient, linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     nights = Nights(date(2030, 5, 10), date(2030, 5, 12))
@@ -280,7 +284,7 @@ def test_errors_are_displayed_in_the_language_of_the_reader(
     assert listed["last_report"]["rejected"][0]["detail"] == "Recurring events can't be imported."
 
 
-def test_redirects_are_followed_to_public_addresses_only(
+def test_calendar_download_follows_redirects_only_to_public_addresses(
     linked: LinkedCalendar, channel: Channel, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel.responses = ["/other.ics", 200]
@@ -305,7 +309,7 @@ def test_redirects_are_followed_to_public_addresses_only(
     assert len(channel.requests) == 2
 
 
-def test_repeated_failures_create_one_entry_in_the_dead_letter_queue(
+def test_repeated_calendar_failures_create_one_entry_in_the_dead_letter_queue(
     linked: LinkedCalendar, channel: Channel, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     channel.responses = [404]
@@ -323,7 +327,7 @@ def test_repeated_failures_create_one_entry_in_the_dead_letter_queue(
     assert (linked.error_message, linked.consecutive_failures) == ("", 0)
 
 
-def test_url_is_stored_encrypted_and_never_logged(
+def test_url_of_a_linked_calendar_is_stored_encrypted_and_never_logged(
     linked: LinkedCalendar, channel: Channel, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -337,12 +341,14 @@ def test_url_is_stored_encrypted_and_never_logged(
     assert not [event for event in Event.objects.all() if TOKEN in json.dumps(event.data)]
 
 
-def test_changed_secret_key_is_reported(linked: LinkedCalendar, settings: Any) -> None:
+def test_calendar_import_after_secret_key_was_changed_reports_the_reason(
+    linked: LinkedCalendar, settings: Any
+) -> None:
     settings.SECRET_KEY = "another" * 10
     assert "SECRET_KEY has changed" in sync_error(linked)
 
 
-def test_calendar_can_be_linked_once_and_unlinked(
+def test_calendar_cannot_be_linked_twice_and_can_be_unlinked(
     linked: LinkedCalendar, channel: Channel, room: Room
 ) -> None:
     with pytest.raises(CalendarConflict):
@@ -363,7 +369,7 @@ def test_calendar_can_be_linked_once_and_unlinked(
 @pytest.mark.parametrize(
     "url", ["", "airbnb", "ftp://x.example/", "https://user:pw@x.example/", "https://x y/"]
 )
-def test_linking_an_invalid_url_raises_an_error(room: Room, url: str) -> None:
+def test_linking_a_calendar_with_an_invalid_url_raises_an_error(room: Room, url: str) -> None:
     with pytest.raises(InvalidCalendarUrl):
         calendar_services.link_calendar(room=room.id, name="x", url=url)
 

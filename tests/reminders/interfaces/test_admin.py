@@ -26,30 +26,35 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def booked(book: Book) -> Reservation:
-    """Return a reservation that arrives in nine days by the real clock, because browser sessions depend on it."""
+    """Return a reservation that arrives in nine days.
+
+    The test uses the real clock, because the login session depends on it.
+    """
     arrival = timezone.now().date() + timedelta(days=9)
     return book("R1", f"{arrival}", f"{arrival + timedelta(days=2)}")
 
 
 @pytest.mark.parametrize("page", ["reservation", "reminder", "rule", "template", "suppression"])
-def test_lists_can_be_opened(staff: Client, booked: Reservation, page: str) -> None:
+def test_list_pages_of_the_admin_can_be_opened(staff: Client, booked: Reservation, page: str) -> None:
     assert staff.get(f"/admin/reminders/{page}/").status_code == 200
 
 
-def test_list_of_reminders_shows_the_chart_of_days(staff: Client, booked: Reservation) -> None:
+def test_reminder_list_shows_a_chart_of_planned_and_sent_reminders_per_day(
+    staff: Client, booked: Reservation
+) -> None:
     content = staff.get("/admin/reminders/reminder/").content.decode()
     assert content.count('class="rm-bars"') == 15
     assert content.count('aria-current="date"') == 1
     assert "1 planned, 0 sent" in content
 
 
-def test_reservation_page_shows_the_timeline(staff: Client, booked: Reservation) -> None:
+def test_reservation_page_shows_the_timeline_of_its_reminders(staff: Client, booked: Reservation) -> None:
     content = staff.get(f"/admin/reminders/reservation/{booked.id}/change/").content.decode()
     assert "7 days before arrival" in content
     assert "scheduled" in content
 
 
-def test_front_desk_can_edit_the_guest(staff: Client, booked: Reservation) -> None:
+def test_front_desk_can_edit_the_guest_of_a_reservation(staff: Client, booked: Reservation) -> None:
     data = {"guest_name": "Ana Lima", "guest_email": "right@example.com", "guest_phone": "", "language": "es"}
     response = staff.post(f"/admin/reminders/reservation/{booked.id}/change/", data)
     assert response.status_code == 302, response.context["errors"]
@@ -67,7 +72,7 @@ def test_front_desk_can_edit_the_guest(staff: Client, booked: Reservation) -> No
         ("sent", "send_now", "sent"),
     ],
 )
-def test_action_changes_the_status_of_a_reminder(
+def test_admin_action_changes_the_status_of_a_reminder(
     staff: Client, booked: Reservation, before: str, action: str, after: str
 ) -> None:
     reminder = Reminder.objects.filter(reservation=booked).latest("planned_for")
@@ -103,13 +108,15 @@ def test_reminder_page_has_the_buttons_for_its_status(
         assert staff.post("/admin/reminders/reminder/", data)["Location"] == url
 
 
-def test_auditor_sees_no_action_buttons(staff: Client, booked: Reservation) -> None:
+def test_reminder_page_for_an_auditor_shows_no_action_buttons(staff: Client, booked: Reservation) -> None:
     User.objects.update(role=Role.AUDITOR)
     for url in (f"reminder/{booked.reminders.latest('planned_for').id}", f"reservation/{booked.id}"):
         assert b'name="action"' not in staff.get(f"/admin/reminders/{url}/change/").content
 
 
-def test_action_with_many_equal_errors_shows_one_message(staff: Client, book: Book) -> None:
+def test_action_that_fails_for_many_reminders_with_one_error_shows_one_message(
+    staff: Client, book: Book
+) -> None:
     arrival = timezone.now().date() + timedelta(days=9)
     for number in range(7):
         book(f"R{number}", f"{arrival}", f"{arrival + timedelta(days=2)}")
@@ -124,7 +131,7 @@ def test_action_with_many_equal_errors_shows_one_message(staff: Client, book: Bo
     assert len(texts) == 2
 
 
-def test_reservation_is_cancelled_on_its_page(staff: Client, booked: Reservation) -> None:
+def test_button_on_the_reservation_page_cancels_the_reservation(staff: Client, booked: Reservation) -> None:
     url = f"/admin/reminders/reservation/{booked.id}/change/"
     assert 'name="action" value="cancel"' in staff.get(url).content.decode()
     staff.post("/admin/reminders/reservation/", {"action": "cancel", "_selected_action": [str(booked.id)]})
@@ -149,7 +156,7 @@ def test_template_page_shows_a_preview_and_validates_variables(staff: Client, bo
     assert staff.post(url, {**data, "subject": "{{ guest_name }}"}).status_code == 302
 
 
-def test_saving_a_rule_schedules_a_replan(staff: Client, booked: Reservation) -> None:
+def test_saving_a_rule_schedules_the_replanning_of_reminders(staff: Client, booked: Reservation) -> None:
     reminder = booked.reminders.latest("planned_for")
     data = {
         "name": "two days", "is_active": "on", "anchor": "arrival", "offset_days": 2, "offset_hours": 0,
@@ -166,7 +173,7 @@ def test_saving_a_rule_schedules_a_replan(staff: Client, booked: Reservation) ->
     assert planned_for - reminder.planned_for == timedelta(days=1)
 
 
-def test_action_sends_a_test_message_to_the_user(
+def test_send_test_action_sends_the_template_to_the_user(
     staff: Client, booked: Reservation, smtp: MailServer
 ) -> None:
     User.objects.update(email="manager@example.com")
@@ -175,7 +182,7 @@ def test_action_sends_a_test_message_to_the_user(
     assert "tudo pronto" in smtp.to("manager@example.com")[0]["Subject"]
 
 
-def test_read_only_pages_show_the_label_of_the_status(staff: Client, booked: Reservation) -> None:
+def test_read_only_admin_pages_show_the_label_of_the_status(staff: Client, booked: Reservation) -> None:
     reminder = booked.reminders.latest("planned_for")
     for url in (f"reservation/{booked.id}", f"reminder/{reminder.id}"):
         content = staff.get(f"/admin/reminders/{url}/change/").content.decode()
@@ -183,7 +190,7 @@ def test_read_only_pages_show_the_label_of_the_status(staff: Client, booked: Res
         assert "('" not in content.split("<main")[-1].split("x-data")[0]
 
 
-def test_failure_of_a_reminder_shows_the_reservation_and_can_be_retried(
+def test_failure_of_a_reminder_is_shown_with_its_reservation_and_can_be_retried(
     staff: Client, booked: Reservation
 ) -> None:
     reminder = booked.reminders.select_related("rule").latest("planned_for")
@@ -203,7 +210,7 @@ def test_failure_of_a_reminder_shows_the_reservation_and_can_be_retried(
     assert failure.status == "scheduled"
 
 
-def test_failure_with_a_foreign_payload_is_listed_without_a_reservation(
+def test_failure_whose_payload_names_no_reminder_is_listed_without_a_reservation(
     staff: Client, booked: Reservation
 ) -> None:
     for payload in ({"reminder": "not an id"}, {"reminder": None}, {}):
@@ -218,7 +225,7 @@ def test_failure_with_a_foreign_payload_is_listed_without_a_reservation(
     assert "reminders.send" in staff.get("/admin/dlq/failure/").content.decode()
 
 
-def test_addresses_are_added_to_and_removed_from_the_suppression_list(
+def test_staff_can_add_addresses_to_and_remove_them_from_the_suppression_list(
     staff: Client, hotel: Hotel, in_hotel: Hotel
 ) -> None:
     page = "/admin/reminders/suppression/"
@@ -237,7 +244,7 @@ def test_addresses_are_added_to_and_removed_from_the_suppression_list(
     assert not [event for event in Event.objects.all() if "ana@example.com" in str(event.data).lower()]
 
 
-def test_auditor_can_not_change_the_suppression_list_and_the_branding(hotel: Hotel) -> None:
+def test_auditor_cannot_change_the_suppression_list_or_the_branding(hotel: Hotel) -> None:
     auditor = Client(SERVER_NAME=ALPHA_HOST)
     with hotel_context(hotel):
         auditor.force_login(User.objects.create_user(username="eva", password=None, role=Role.AUDITOR))
@@ -246,7 +253,7 @@ def test_auditor_can_not_change_the_suppression_list_and_the_branding(hotel: Hot
     assert auditor.post("/admin/reminders/emailbranding/1/change/", {"colour": "#000000"}).status_code == 403
 
 
-def test_test_message_requires_an_email_address_of_the_user(
+def test_send_test_action_for_a_user_without_an_email_address_sends_nothing(
     staff: Client, booked: Reservation, smtp: MailServer
 ) -> None:
     template = Template.objects.get(language="pt", rule__offset_days=1)
@@ -256,13 +263,13 @@ def test_test_message_requires_an_email_address_of_the_user(
     assert smtp.accepted == []
 
 
-def test_default_rules_are_listed_in_the_language_of_the_user(staff: Client, hotel: Hotel) -> None:
+def test_names_of_default_rules_are_shown_in_the_language_of_the_user(staff: Client, hotel: Hotel) -> None:
     with hotel_context(hotel):
         User.objects.update(language="es")
     assert "7 días antes de la llegada" in staff.get("/admin/reminders/rule/").content.decode()
 
 
-def test_adding_an_address_twice_shows_an_error(staff: Client, hotel: Hotel) -> None:
+def test_adding_an_address_twice_to_the_suppression_list_shows_an_error(staff: Client, hotel: Hotel) -> None:
     add = "/admin/reminders/suppression/add/"
     assert staff.post(add, {"email": "Ana@Example.com"}).status_code == 302
     response = staff.post(add, {"email": "ana@example.COM"})
@@ -273,7 +280,7 @@ def test_adding_an_address_twice_shows_an_error(staff: Client, hotel: Hotel) -> 
         assert Suppression.objects.get().email == "ana@example.com"
 
 
-def test_action_on_too_many_rows_changes_nothing(
+def test_action_with_too_many_selected_rows_changes_nothing(
     staff: Client, booked: Reservation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(base, "MAX_SELECTED", 1)
@@ -288,14 +295,14 @@ def test_action_on_too_many_rows_changes_nothing(
     assert booked.status == "booked"
 
 
-def test_invalid_parameters_redirect_to_the_list(staff: Client) -> None:
+def test_reminder_list_with_invalid_parameters_redirects_to_the_unfiltered_list(staff: Client) -> None:
     page = "/admin/reminders/reminder/"
     data = {"action": "cancel", "_selected_action": ["no id"]}
     for response in (staff.get(f"{page}?status__exact=%00"), staff.post(page, data)):
         assert (response.status_code, response["Location"]) == (302, f"{page}?e=1")
 
 
-def test_cancelling_several_reservations_skips_those_that_can_not_be_cancelled(
+def test_cancel_action_skips_reservations_that_cannot_be_cancelled(
     staff: Client, booked: Reservation, book: Book
 ) -> None:
     checked_out = book("R2", "2030-05-10", "2030-05-12", status="checked_out")

@@ -1,4 +1,4 @@
-"""Tests of the admin pages of rules and their templates."""
+"""Tests of the admin pages of reminder rules and their e-mail templates."""
 
 import base64
 import hashlib
@@ -36,7 +36,7 @@ def form_data(rule: Rule, *, name: str) -> dict[str, object]:
     return data
 
 
-def test_default_rule_saved_in_another_language_keeps_its_stored_name(
+def test_default_rule_saved_by_a_spanish_user_keeps_its_english_name_in_the_database(
     staff: Client, in_hotel: object
 ) -> None:
     rule = Rule.objects.get(name="7 days before arrival")
@@ -53,7 +53,7 @@ def test_default_rule_saved_in_another_language_keeps_its_stored_name(
     assert rule.name == "Una semana antes"
 
 
-def test_content_security_policy_allows_the_dark_mode_style_of_the_preview(
+def test_content_security_policy_allows_the_dark_mode_style_of_the_template_preview(
     staff: Client, book: Callable[..., Reservation]
 ) -> None:
     day = timezone.now().date()
@@ -78,7 +78,7 @@ def test_content_security_policy_allows_the_dark_mode_style_of_the_preview(
         ({"min_nights": 5, "max_nights": 4}, "less than the minimum"),
     ],
 )
-def test_rule_with_an_invalid_value_shows_the_error_at_the_field(
+def test_rule_form_with_an_invalid_value_shows_the_error_at_the_field(
     staff: Client, in_hotel: object, changed: dict[str, int], message: str
 ) -> None:
     rule = Rule.objects.get(name="7 days before arrival")
@@ -104,7 +104,7 @@ def test_rule_page_lists_the_room_types_and_sources_in_use(
     assert rule.room_types == ["A", "C"]
 
 
-def test_active_rule_can_not_be_saved_without_a_template(staff: Client, in_hotel: object) -> None:
+def test_rule_without_a_template_cannot_be_saved_as_active(staff: Client, in_hotel: object) -> None:
     rule = Rule.objects.get(name="7 days before arrival")
     new = form_data(rule, name="new rule") | {"templates-TOTAL_FORMS": 0, "templates-INITIAL_FORMS": 0}
     response = staff.post(f"{RULES}add/", new)
@@ -121,7 +121,7 @@ def test_active_rule_can_not_be_saved_without_a_template(staff: Client, in_hotel
     assert rule.templates.count() == 1
 
 
-def test_last_template_of_an_active_rule_can_not_be_deleted(staff: Client, in_hotel: object) -> None:
+def test_last_template_of_an_active_rule_cannot_be_deleted(staff: Client, in_hotel: object) -> None:
     templates = Template.objects.filter(rule__name="7 days before arrival")
     data = {"action": "delete_selected", "_selected_action": [str(t.id) for t in templates], "post": "yes"}
     response = staff.post("/admin/reminders/template/", data)
@@ -154,7 +154,9 @@ def test_auditor_sees_rules_and_templates_without_a_save_button(staff: Client, i
         assert b'name="_save"' not in page.content
 
 
-def test_unknown_variable_is_reported_in_the_language_of_the_user(staff: Client, in_hotel: object) -> None:
+def test_unknown_template_variable_is_reported_in_the_language_of_the_user(
+    staff: Client, in_hotel: object
+) -> None:
     staff.post("/admin/language/", {"language": "es"})
     rule = Rule.objects.get(name="7 days before arrival")
     data = {"rule": rule.id, "language": "fr", "subject": "{{ nmae }}", "text": "x", "html": "x"}

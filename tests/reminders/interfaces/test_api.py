@@ -31,9 +31,7 @@ def put(api: APIClient, **changes: Any) -> Any:
     return api.put(URL, {**BODY, **changes})
 
 
-def test_put_creates_updates_and_get_returns_a_reservation_by_its_number(
-    api: APIClient, hotel: Hotel
-) -> None:
+def test_put_creates_or_updates_a_reservation_and_get_returns_it(api: APIClient, hotel: Hotel) -> None:
     assert put(api).status_code == 201
     assert put(api).status_code == 200
     changed = put(api, adults=3)
@@ -43,7 +41,7 @@ def test_put_creates_updates_and_get_returns_a_reservation_by_its_number(
         assert Reservation.objects.count() == 1
 
 
-def test_put_with_invalid_values_names_the_field(api: APIClient) -> None:
+def test_put_of_a_reservation_with_invalid_values_names_the_field(api: APIClient) -> None:
     for change, pointer in (
         ({"departure": "2030-05-10"}, "/departure"),
         ({"adults": 0}, "/adults"),
@@ -57,7 +55,7 @@ def test_put_with_invalid_values_names_the_field(api: APIClient) -> None:
         assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
 
-def test_reservations_are_listed_and_filtered(api: APIClient) -> None:
+def test_reservation_list_returns_the_reservations_that_match_the_filters(api: APIClient) -> None:
     put(api)
     assert len(api.get("/api/v1/reservations/?arrival_from=2030-05-10&status=booked").json()["results"]) == 1
     assert api.get("/api/v1/reservations/?arrival_from=2030-05-11").json()["results"] == []
@@ -78,7 +76,7 @@ def test_cancelling_a_reservation_cancels_its_reminders(api: APIClient) -> None:
     assert {reminder["status"] for reminder in api.get(f"{url}/reminders/").json()} == {"cancelled"}
 
 
-def test_cancelling_after_check_out_returns_a_state_error(api: APIClient) -> None:
+def test_cancelling_a_reservation_after_check_out_returns_a_state_error(api: APIClient) -> None:
     reservation = put(api, status="checked_out").json()
     response = api.post(f"/api/v1/reservations/{reservation['id']}/cancel/")
     assert (response.status_code, response.json()["type"]) == (409, "/problems/reservation-state-error")
@@ -88,7 +86,7 @@ def test_cancelling_after_check_out_returns_a_state_error(api: APIClient) -> Non
     assert put(api, status="cancelled").json()["status"] == "cancelled"
 
 
-def test_reminders_are_listed_cancelled_sent_and_settled(api: APIClient, hotel: Hotel) -> None:
+def test_reminder_endpoints_list_cancel_send_and_settle_reminders(api: APIClient, hotel: Hotel) -> None:
     put(api)
     listed = api.get("/api/v1/reminders/?status=scheduled").json()["results"]
     assert len(listed) == 2
@@ -104,7 +102,7 @@ def test_reminders_are_listed_cancelled_sent_and_settled(api: APIClient, hotel: 
     assert response.json()["status"] == "sent"
 
 
-def test_responses_match_the_openapi_schema(api: APIClient) -> None:
+def test_responses_for_reservations_and_reminders_match_the_openapi_schema(api: APIClient) -> None:
     schema = api.get("/api/schema/?format=json").json()
     bodies = {
         "Reservation": put(api).json(),
@@ -115,7 +113,7 @@ def test_responses_match_the_openapi_schema(api: APIClient) -> None:
     assert (bodies["Reservation"]["room"], bodies["Reminder"]["skip_reason"]) == (None, "")
 
 
-def test_request_without_the_scope_is_forbidden(api: APIClient, hotel: Hotel) -> None:
+def test_request_without_the_required_scope_is_forbidden(api: APIClient, hotel: Hotel) -> None:
     with hotel_context(hotel):
         _key, secret = api_keys.create(name="reader", scopes=["reservations:read"])
     reader = APIClient(SERVER_NAME="alpha.localhost")

@@ -1,4 +1,4 @@
-"""Tests of the REST API of reservations: versions, validation and the normalization of input."""
+"""Tests of storing reservations with the REST API: versions (ETag), validation, and normalization of input."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,10 @@ def url(number: str = "R1") -> str:
 
 @pytest.fixture
 def put(api: APIClient, clock: Clock) -> Put:
-    """Return a function that puts a reservation: put("R1", if_match='"..."', adults=3)."""
+    """Return a function that stores a reservation with a PUT request and returns the response.
+
+    Example: put("R1", if_match='"..."', adults=3).
+    """
     clock("2030-05-01 12:00")
 
     def send(number: str = "R1", *, if_match: str | None = None, **changes: Any) -> Any:
@@ -39,14 +42,14 @@ def put(api: APIClient, clock: Clock) -> Put:
     return send
 
 
-def test_etag_is_the_same_until_the_reservation_changes(put: Put, api: APIClient) -> None:
+def test_etag_of_a_reservation_is_the_same_until_the_reservation_changes(put: Put, api: APIClient) -> None:
     created = put()
     assert created["ETag"] == api.get(url())["ETag"] == put()["ETag"]
     assert api.get(f"/api/v1/reservations/{created.json()['id']}/")["ETag"] == created["ETag"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_put_with_an_old_etag_returns_a_conflict(put: Put, hotel: Hotel) -> None:
+def test_put_of_a_reservation_with_an_old_etag_returns_a_conflict(put: Put, hotel: Hotel) -> None:
     assert not get_connection().in_atomic_block
     first = put()["ETag"]
     second = put(if_match=first, adults=3)
@@ -59,7 +62,7 @@ def test_put_with_an_old_etag_returns_a_conflict(put: Put, hotel: Hotel) -> None
         assert Reservation.objects.get().adults == 1  # omitted fields are reset
 
 
-def test_put_with_if_match_requires_an_existing_reservation(put: Put, hotel: Hotel) -> None:
+def test_put_with_if_match_for_an_unknown_reservation_returns_412(put: Put, hotel: Hotel) -> None:
     for etag in ("*", '"20300501T120000.000000"', "nonsense"):
         assert put(if_match=etag).status_code == 412
     with hotel_context(hotel):
@@ -79,7 +82,7 @@ def test_put_with_if_match_requires_an_existing_reservation(put: Put, hotel: Hot
         ({"guest_email": "eva@example.com", "language": "pt-BR"}, {"2030-05-03", "2030-05-09"}),
     ],
 )
-def test_put_plans_the_reminders_again(
+def test_put_of_a_changed_reservation_plans_its_reminders_again(
     put: Put, hotel: Hotel, changes: dict[str, str], scheduled: set[str]
 ) -> None:
     put()
@@ -92,7 +95,7 @@ def test_put_plans_the_reminders_again(
         )
 
 
-def test_put_is_rolled_back_if_planning_fails(
+def test_put_of_a_reservation_is_rolled_back_if_planning_reminders_fails(
     put: Put, api: APIClient, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put()
@@ -133,7 +136,7 @@ def test_put_is_rolled_back_if_planning_fails(
         ({"guestname": "Ana"}, "/guestname"),
     ],
 )
-def test_put_with_an_invalid_value_points_to_the_field(
+def test_put_with_an_invalid_value_returns_a_pointer_to_the_field(
     put: Put, hotel: Hotel, changes: dict[str, Any], pointer: str
 ) -> None:
     response = put(**changes)
@@ -144,7 +147,7 @@ def test_put_with_an_invalid_value_points_to_the_field(
 
 
 @pytest.mark.parametrize("number", ["R" * 65, " ", "\x00"])
-def test_put_with_an_invalid_number_is_rejected(put: Put, number: str) -> None:
+def test_put_with_an_invalid_reservation_number_is_rejected(put: Put, number: str) -> None:
     response = put(number)
     assert (response.status_code, response.json()["type"]) == (422, "/problems/invalid-reservation")
 
@@ -160,18 +163,18 @@ def test_put_with_an_invalid_number_is_rejected(put: Put, number: str) -> None:
         ("Robert'); DROP TABLE reminders_reservation;--", "Robert'); DROP TABLE reminders_reservation;--"),
     ],
 )
-def test_names_are_stored_on_one_line_and_otherwise_unchanged(put: Put, name: str, stored: str) -> None:
+def test_guest_name_is_stored_on_one_line_and_otherwise_unchanged(put: Put, name: str, stored: str) -> None:
     assert put(guest_name=name).json()["guest_name"] == stored
 
 
-def test_number_with_extra_whitespace_is_the_same_reservation(put: Put, hotel: Hotel) -> None:
+def test_reservation_number_with_extra_whitespace_is_the_same_reservation(put: Put, hotel: Hotel) -> None:
     assert put("R 1").status_code == 201
     assert put(" R\t 1 ").status_code == 200
     with hotel_context(hotel):
         assert Reservation.objects.count() == 1
 
 
-def test_filter_by_guest_email_ignores_case(put: Put, api: APIClient) -> None:
+def test_reservation_filter_by_guest_email_ignores_case(put: Put, api: APIClient) -> None:
     put(guest_email="Ana@Example.com")
     put("R2", guest_email="eva@example.com")
     reservations = api.get("/api/v1/reservations/?guest_email=ANA@example.COM").json()["results"]
@@ -179,19 +182,19 @@ def test_filter_by_guest_email_ignores_case(put: Put, api: APIClient) -> None:
 
 
 @pytest.mark.parametrize("number", ["a\0b", "a  b", " a b ", "a\u200b b"])
-def test_get_normalizes_the_number_as_put_does(api: APIClient, put: Put, number: str) -> None:
+def test_get_normalizes_the_reservation_number_as_put_does(api: APIClient, put: Put, number: str) -> None:
     stored = put(number)
     assert (stored.status_code, stored.json()["external_id"]) == (201, "a b")
     assert api.get(url(number)).json()["id"] == stored.json()["id"]
 
 
-def test_errors_of_the_service_have_a_pointer(put: Put) -> None:
+def test_validation_error_of_the_service_is_returned_with_a_pointer_to_the_field(put: Put) -> None:
     response = put(guest_name="\u200b")
     assert response.status_code == 422
     assert response.json()["errors"] == [{"pointer": "/guest_name", "detail": "This field cannot be blank."}]
 
 
-def test_cancel_returns_the_etag_of_the_new_version(api: APIClient, put: Put) -> None:
+def test_cancelling_a_reservation_returns_the_etag_of_the_new_version(api: APIClient, put: Put) -> None:
     created = put()
     cancelled = api.post(f"/api/v1/reservations/{created.json()['id']}/cancel/")
     assert cancelled["ETag"] not in {"", created["ETag"]}
@@ -199,7 +202,7 @@ def test_cancel_returns_the_etag_of_the_new_version(api: APIClient, put: Put) ->
     assert put(if_match=cancelled["ETag"], status="cancelled").status_code == 200
 
 
-def test_reminders_filtered_by_an_unknown_id_are_empty(api: APIClient) -> None:
+def test_reminder_list_with_an_unknown_reservation_id_is_empty(api: APIClient) -> None:
     unknown_id = "00000000-0000-0000-0000-000000000000"
     for name in ("reservation", "rule"):
         assert api.get(f"/api/v1/reminders/?{name}={unknown_id}").json()["results"] == []

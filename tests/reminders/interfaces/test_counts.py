@@ -1,4 +1,4 @@
-"""Tests of the counts of reminders in Prometheus metrics, and in the chart and the card of the admin."""
+"""Tests of how reminders are counted in Prometheus metrics and in the admin."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ Book = Callable[..., Reservation]
 
 @contextmanager
 def count_increase(name: str, **labels: str) -> Iterator[list[float]]:
-    """Yield an empty list. After the block, it contains the amount by which the metric has increased."""
+    """Yield an empty list. At the end of the `with` block, the increase of the Prometheus metric is appended to it."""
     increase: list[float] = []
     before = REGISTRY.get_sample_value(name, labels) or 0
     yield increase
@@ -40,7 +40,7 @@ def booked(book: Book, clock: Clock, smtp: MailServer) -> Reservation:
     return book("R1", "2030-05-10", "2030-05-12")
 
 
-def test_planning_is_counted_and_timed(book: Book, clock: Clock) -> None:
+def test_planning_reminders_increases_the_metrics_of_count_and_duration(book: Book, clock: Clock) -> None:
     clock("2030-05-08 12:00")
     with (
         count_increase("hotelagent_reminders_planned_total", status="scheduled") as scheduled,
@@ -52,7 +52,9 @@ def test_planning_is_counted_and_timed(book: Book, clock: Clock) -> None:
     assert (scheduled, skipped, late, plannings) == ([1], [1], [1], [1])
 
 
-def test_sent_reminder_is_counted_with_its_lateness(booked: Reservation, clock: Clock) -> None:
+def test_sent_reminder_increases_the_metrics_of_sent_reminders_and_lateness(
+    booked: Reservation, clock: Clock
+) -> None:
     planned = Reminder.objects.get().planned_for
     clock(f"{planned + timedelta(seconds=30):%Y-%m-%d %H:%M:%S}")
     with (
@@ -73,7 +75,7 @@ def test_sent_reminder_is_counted_with_its_lateness(booked: Reservation, clock: 
         ("window_passed", lambda: Reminder.objects.update(send_until=datetime(2030, 5, 2, tzinfo=UTC))),
     ],
 )
-def test_skipped_reminder_is_counted_by_its_reason(
+def test_skipped_reminder_increases_the_metric_with_the_reason(
     booked: Reservation, clock: Clock, reason: str, prevent_sending: Callable[[], object]
 ) -> None:
     prevent_sending()
@@ -90,7 +92,7 @@ def test_skipped_reminder_is_counted_by_its_reason(
 @pytest.mark.parametrize(
     ("answer", "outcome"), [("550 5.1.1 no such mailbox", "failed"), ("451 4.3.0 try later", "postponed")]
 )
-def test_rejected_message_is_counted_by_its_outcome(
+def test_rejected_message_increases_the_metric_with_its_outcome(
     booked: Reservation, clock: Clock, smtp: MailServer, answer: str, outcome: str
 ) -> None:
     smtp.refuse("r1@example.com", answer)
@@ -100,7 +102,9 @@ def test_rejected_message_is_counted_by_its_outcome(
     assert refused == [1]
 
 
-def test_unknown_outcome_is_counted(booked: Reservation, clock: Clock, smtp: MailServer) -> None:
+def test_message_with_an_unknown_outcome_increases_the_metric(
+    booked: Reservation, clock: Clock, smtp: MailServer
+) -> None:
     smtp.drop()
     clock("2030-05-09 10:00")
     with count_increase("hotelagent_reminders_total", outcome="unknown") as unknown:
@@ -108,7 +112,9 @@ def test_unknown_outcome_is_counted(booked: Reservation, clock: Clock, smtp: Mai
     assert unknown == [1]
 
 
-def test_reminder_above_the_daily_cap_is_counted(book: Book, booked: Reservation, clock: Clock) -> None:
+def test_reminder_skipped_by_the_daily_cap_increases_the_metric(
+    book: Book, booked: Reservation, clock: Clock
+) -> None:
     Rule.objects.filter(offset_days=1).update(guest_cap=1)
     book("R2", "2030-05-10", "2030-05-12", guest_email="r1@example.com")
     clock("2030-05-09 10:00")
@@ -122,7 +128,10 @@ MORNING = datetime(2030, 5, 8, 20, tzinfo=UTC)  # 10:00 on 9 May in Kiritimati, 
 
 @pytest.fixture
 def kiritimati(hotel: Hotel, clock: Clock) -> Iterator[None]:
-    """Create nine reminders on 9 May in Kiritimati, and one each an hour before and an hour after that day."""
+    """Set the time zone of the hotel to Kiritimati and create eleven reminders.
+
+    Nine are planned for 9 May there. One is an hour before that day begins, and one an hour after it ends.
+    """
     clock("2030-05-08 20:00")
     hotel.time_zone = "Pacific/Kiritimati"
     begins, ends = MORNING - timedelta(hours=10), MORNING + timedelta(hours=14)
@@ -150,13 +159,13 @@ def kiritimati(hotel: Hotel, clock: Clock) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("kiritimati")
-def test_daily_counts_use_the_local_day_of_the_hotel() -> None:
+def test_daily_counts_of_reminders_use_days_in_the_time_zone_of_the_hotel() -> None:
     counts = [(day.day.day, day.planned, day.sent, day.failed_or_unknown) for day in selectors.daily_counts()]
     assert len(counts) == 15
     assert [day for day in counts if any(day[1:])] == [(8, 1, 1, 0), (9, 7, 2, 2), (10, 1, 0, 0)]
 
 
 @pytest.mark.usefixtures("kiritimati")
-def test_status_summary_counts_reminders_until_the_end_of_the_local_day() -> None:
+def test_status_summary_counts_reminders_until_midnight_in_the_time_zone_of_the_hotel() -> None:
     summary = selectors.status_summary()
     assert (summary.due_today, summary.late, summary.unknown) == (3, 1, 1)

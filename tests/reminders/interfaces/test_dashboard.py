@@ -1,4 +1,4 @@
-"""Tests of the panels on the start page of the hotel's admin."""
+"""Tests of the panels with arrivals and reminders on the start page of a hotel's admin."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Tests of the guest names on the room board."""
+"""Tests of the guest names on the room board, the admin page that shows the stays of each room."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,7 +19,7 @@ BOARD = "/admin/locks/room/board/"
 
 @pytest.fixture
 def reservation(in_hotel: Hotel, book: Callable[..., Reservation]) -> Reservation:
-    """Return a reservation of Ana Lima with a stay in room 101 from today."""
+    """Return a reservation of the guest Ana Lima, with a stay in room 101 that begins today."""
     today = selectors.today()
     tomorrow = today + timedelta(days=1)
     room = services.ensure_rooms({"double": 1})["double"][0]
@@ -29,7 +29,7 @@ def reservation(in_hotel: Hotel, book: Callable[..., Reservation]) -> Reservatio
     return reservation
 
 
-def test_board_shows_the_guest_with_a_link_to_the_reservation(
+def test_room_board_shows_the_guest_with_a_link_to_the_reservation(
     staff: Client, reservation: Reservation
 ) -> None:
     page = staff.get(BOARD).content.decode()
@@ -38,7 +38,7 @@ def test_board_shows_the_guest_with_a_link_to_the_reservation(
     assert staff.get(f"/admin/reminders/reservation/{reservation.pk}/change/").status_code == 200
 
 
-def test_board_hides_guests_from_users_without_the_reservations_scope(
+def test_room_board_hides_guests_from_users_without_the_reservations_scope(
     staff: Client, hotel: Hotel, reservation: Reservation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hotel_context(hotel):

@@ -1,4 +1,4 @@
-"""Tests of a hotel's colour and logo: validation, the admin page, and their use in e-mails and pages."""
+"""Tests of the e-mail branding of a hotel, its colour and logo: validation, admin page, and use in messages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,11 @@ def png(width: int, height: int) -> bytes:
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """Return the segments of a JPEG file before the image data, with an unusual fill byte and a table."""
+    """Return the beginning of a JPEG file with these dimensions.
+
+    It has two valid but rare features, which the parser must accept: a fill byte before a segment, and a
+    table.
+    """
     jfif = b"\xff\xe0" + struct.pack(">H", 16) + b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
     table = b"\xff\xc4" + struct.pack(">H", 4) + b"\0\0"
     frame = b"\xff\xc2" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\0"
@@ -72,7 +76,7 @@ def test_read_logo_detects_png_and_jpeg_by_their_content(content: bytes, kind: s
         (jpeg(480, 120)[:-1], "The image file is incomplete"),
     ],
 )
-def test_read_logo_of_an_invalid_file_raises_with_the_reason(content: bytes, expected: str) -> None:
+def test_read_logo_of_an_invalid_file_raises_an_error_with_the_reason(content: bytes, expected: str) -> None:
     with pytest.raises(InvalidLogo, match=expected):
         read_logo(content)
 
@@ -81,18 +85,18 @@ def test_read_logo_of_an_invalid_file_raises_with_the_reason(content: bytes, exp
     ("colour", "ink"),
     [("#1f4e5f", "#ffffff"), ("#000000", "#ffffff"), ("#f4b942", "#111827"), ("#ffffff", "#111827")],
 )
-def test_text_colour_has_enough_contrast(colour: str, ink: str) -> None:
+def test_text_colour_on_a_background_returns_a_colour_with_enough_contrast(colour: str, ink: str) -> None:
     assert text_colour_on(colour) == ink
 
 
 @pytest.mark.parametrize("colour", ["red", "#12345", "#1234567", "#12345g", "#000000;display:none", ""])
-def test_set_colour_with_an_invalid_colour_raises(in_hotel: Hotel, colour: str) -> None:
+def test_set_colour_with_an_invalid_colour_raises_an_error(in_hotel: Hotel, colour: str) -> None:
     with pytest.raises(InvalidColour):
         set_colour(colour=colour)
     assert EmailBranding.objects.get().colour == "#1f4e5f"
 
 
-def test_database_rejects_invalid_colours_and_a_second_row(in_hotel: Hotel) -> None:
+def test_database_rejects_invalid_colours_and_a_second_row_of_branding(in_hotel: Hotel) -> None:
     set_colour(colour="#ABCDEF")
     assert EmailBranding.objects.get().colour == "#abcdef"
     for wrong in (
@@ -103,7 +107,7 @@ def test_database_rejects_invalid_colours_and_a_second_row(in_hotel: Hotel) -> N
             cursor.execute(wrong)
 
 
-def test_staff_change_colour_and_logo_and_events_are_recorded(staff: Client, hotel: Hotel) -> None:
+def test_changes_of_colour_and_logo_by_staff_are_stored_and_recorded(staff: Client, hotel: Hotel) -> None:
     for page in ("/admin/reminders/emailbranding/", PAGE):
         assert "Unsubscribe" in staff.get(page).content.decode()
     upload = SimpleUploadedFile("logo.exe", png(480, 120), "application/x-msdownload")
@@ -123,7 +127,7 @@ def test_staff_change_colour_and_logo_and_events_are_recorded(staff: Client, hot
         assert EmailBranding.objects.get().logo_digest == ""
 
 
-def test_invalid_upload_shows_the_error_at_the_field(staff: Client, hotel: Hotel) -> None:
+def test_upload_of_an_invalid_logo_shows_the_error_at_the_field(staff: Client, hotel: Hotel) -> None:
     large = SimpleUploadedFile("logo.png", png(1, 1) + b"\0" * MAX_BYTES, "image/png")
     page = staff.post(PAGE, {"colour": "#f4b942", "new_logo": large})
     assert page.status_code == 200
@@ -132,7 +136,7 @@ def test_invalid_upload_shows_the_error_at_the_field(staff: Client, hotel: Hotel
     assert "is not a valid colour" in page.content.decode()
 
 
-def test_logo_is_public_and_cached_without_expiry(hotel: Hotel) -> None:
+def test_logo_can_be_loaded_without_login_and_is_cached_forever(hotel: Hotel) -> None:
     with hotel_context(hotel):
         set_logo(logo=read_logo(jpeg(480, 120)))
         url = branding_context(hotel.tenant, base_url="").logo_url
@@ -146,7 +150,7 @@ def test_logo_is_public_and_cached_without_expiry(hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_message_has_the_colour_and_the_logo(
+def test_message_contains_the_colour_and_the_logo_of_the_hotel(
     book: Callable[..., Reservation], clock: Clock, smtp: MailServer, hotel: Hotel
 ) -> None:
     set_colour(colour="#f4b942")

@@ -1,4 +1,4 @@
-"""Tests of the calendar attachment of e-mails, read as a calendar program reads it."""
+"""Tests of the iCalendar file that is attached to e-mails. The tests parse it as a calendar program does."""
 
 import uuid
 from datetime import UTC, date, datetime
@@ -25,7 +25,7 @@ def parsed_event(text: str) -> Any:
     return event
 
 
-def test_stay_calendar_has_an_all_day_event_over_the_nights() -> None:
+def test_calendar_attachment_contains_an_all_day_event_for_the_nights_of_the_stay() -> None:
     event = parsed_event(stay_calendar(reservation(), hotel_name="Hotel Sol", uid="uid@example.com"))
     assert (event["DTSTART"].dt, event["DTEND"].dt) == (date(2026, 12, 30), date(2027, 1, 2))
     assert (event["UID"], event["TRANSP"]) == ("uid@example.com", "TRANSPARENT")
@@ -46,7 +46,7 @@ def test_stay_calendar_has_an_all_day_event_over_the_nights() -> None:
         "Paix\nX-EVIL:1",
     ],
 )
-def test_stay_calendar_with_any_text_keeps_it_in_its_property(text: str) -> None:
+def test_calendar_attachment_with_special_characters_keeps_the_text_unchanged(text: str) -> None:
     calendar = stay_calendar(reservation(number=text), hotel_name=text, uid="uid@example.com")
     event = parsed_event(calendar)
     assert (event["SUMMARY"], event["DESCRIPTION"]) == (text, text)
@@ -54,13 +54,13 @@ def test_stay_calendar_with_any_text_keeps_it_in_its_property(text: str) -> None
     assert all(len(line.encode()) <= 75 for line in calendar.split("\r\n"))  # RFC 5545, 3.1
 
 
-def test_sequence_grows_with_each_change() -> None:
+def test_sequence_of_the_calendar_attachment_grows_with_each_change() -> None:
     changed = reservation()
     changed.updated_at = datetime(2026, 11, 22, 18, 38, 11, tzinfo=UTC)
     assert sequence(changed) > sequence(reservation())
 
 
-def test_stay_uid_differs_between_hotels() -> None:
+def test_uid_of_the_calendar_attachment_differs_between_hotels() -> None:
     hotels = [
         Tenant(
             id=uuid.UUID(int=number), slug="sol", schema="hotel_sol", role=None, name="Sol",

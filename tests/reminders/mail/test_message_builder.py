@@ -1,4 +1,4 @@
-"""Tests of the building and rendering of messages."""
+"""Tests of building the e-mail message of a reminder and rendering its template."""
 
 import dataclasses
 import uuid
@@ -46,7 +46,7 @@ def raw_message(reminder: Reminder, *, recipient: str = "ana@example.com") -> by
     return message.message().as_bytes().replace(b"\n", b"\r\n")
 
 
-def test_name_with_line_breaks_adds_no_header() -> None:
+def test_guest_name_with_line_breaks_adds_no_header_to_the_message() -> None:
     reminder = build_reminder()
     reminder.reservation.guest_name = "Ana\r\nBcc: everybody@example.com\r\n\r\nbody"
     headers = raw_message(reminder).partition(b"\r\n\r\n")[0]
@@ -57,7 +57,7 @@ def test_name_with_line_breaks_adds_no_header() -> None:
 @pytest.mark.parametrize(
     "name", ["שלום עליכם", "مرحبا بالعالم", "😀 José 🏖", "A" * 200, "<script>alert(1)</script>"]
 )
-def test_message_with_any_name_is_valid(name: str) -> None:
+def test_message_with_unusual_characters_in_the_guest_name_is_valid(name: str) -> None:
     reminder = build_reminder()
     reminder.reservation.guest_name = name
     raw = raw_message(reminder)
@@ -70,12 +70,12 @@ def test_message_with_any_name_is_valid(name: str) -> None:
 @pytest.mark.parametrize(
     "address", ["ana", "ana@", "@example.com", "ana@example.com\nBcc: x@example.com", "a b@example.com"]
 )
-def test_build_message_with_an_invalid_address_raises_mail_rejected(address: str) -> None:
+def test_build_message_with_an_invalid_email_address_raises_mail_rejected(address: str) -> None:
     with pytest.raises(MailRejected):
         raw_message(build_reminder(), recipient=address)
 
 
-def test_message_id_is_unique_per_reminder_and_stable() -> None:
+def test_message_id_is_unique_per_reminder_and_the_same_for_each_attempt() -> None:
     reminder, other = build_reminder(), build_reminder()
     assert (
         message_id(reminder, hotel=HOTEL)
@@ -84,7 +84,7 @@ def test_message_id_is_unique_per_reminder_and_stable() -> None:
     )
 
 
-def test_reply_to_is_the_address_of_the_hotel() -> None:
+def test_reply_to_header_contains_the_email_address_of_the_hotel() -> None:
     hotel = dataclasses.replace(HOTEL, email="reception@sol.example")
     branding = dataclasses.replace(BRANDING, hotel=hotel)
     message = build_message(
@@ -109,7 +109,7 @@ def test_reply_to_is_the_address_of_the_hotel() -> None:
         ("html", "{% autoescape off %}{{ guest_name }}{% endautoescape %}"),
     ],
 )  # fmt: skip
-def test_validate_template_with_an_error_raises_with_the_part(part: str, source: str) -> None:
+def test_validate_template_with_an_error_names_the_part_that_contains_it(part: str, source: str) -> None:
     parts = {"subject": "a", "text": "b", "html": "c", part: source}
     with pytest.raises(InvalidTemplate) as raised:
         validate_template(**parts)
@@ -131,14 +131,14 @@ def test_validate_template_with_the_default_templates_passes(in_hotel: object) -
         validate_template(subject=template.subject, text=template.text, html=template.html)
 
 
-def test_long_date_follows_the_conventions_of_the_language() -> None:
+def test_long_date_uses_the_date_format_of_the_language() -> None:
     day = date(2030, 5, 10)
     assert rendering.long_date(day, language="es") == "viernes, 10 de mayo de 2030"
     assert rendering.long_date(day, language="pt") == "sexta-feira, 10 de maio de 2030"
     assert rendering.long_date(day, language="en") == "Friday, 10 May 2030"
 
 
-def test_stay_calendar_with_a_long_name_folds_the_line() -> None:
+def test_calendar_attachment_with_a_long_hotel_name_folds_the_line() -> None:
     name = "Hôtel; de, la \\ Paix\nX-EVIL:1 " + "ñ" * 100
     text = stay_calendar(build_reminder().reservation, hotel_name=name, uid="a@b")
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
@@ -149,7 +149,7 @@ def test_stay_calendar_with_a_long_name_folds_the_line() -> None:
 
 @pytest.mark.parametrize("name", ["Ana", "<b>João & 'Filhos'</b>", "{{ subject }} {{ body }}"])
 @pytest.mark.parametrize("language", ["en", "es", "he"])
-def test_render_escapes_the_values_in_the_layout(name: str, language: str) -> None:
+def test_render_escapes_html_in_the_values_of_the_layout(name: str, language: str) -> None:
     reminder = build_reminder()
     reminder.reservation.guest_name = name
     template = build_template(html="<p>{{ guest_name }} &amp; co.</p>")

@@ -1,6 +1,6 @@
-"""Tests of unusual guest names and templates: the message is correct, or an error explains what to do.
+"""Tests of messages with unusual guest names and templates, parsed as the mail server received them.
 
-The messages are parsed as the mail server received them.
+Either the message is correct, or an error explains what to do.
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ FAMILY = "👨‍👩‍👧"
 
 @pytest.fixture
 def send(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., EmailMessage | None]:
-    """send(guest_name="x"): book, send, and return the message that the server received, or None."""
+    """Return a function that books a stay, sends the reminder, and returns the received message or None.
+
+    Example: send(guest_name="x").
+    """
 
     def send(stored: dict[str, Any] | None = None, **fields: Any) -> EmailMessage | None:
-        """Book, send and return the message.
+        """Book a stay, send the reminder, and return the message that the mail server received, or None.
 
-        `stored` is written directly to the table, without validation.
+        The values of `stored` are written directly to the reservation table, without validation.
         """
         clock("2030-05-09 12:00")
         reservation = book("R1", "2030-05-10", "2030-05-12", **fields)
@@ -50,7 +53,7 @@ def part(mail: EmailMessage | None, kind: str) -> str:
     return str(body.get_content())
 
 
-def test_name_with_line_breaks_adds_no_header_and_no_recipient(
+def test_guest_name_with_line_breaks_adds_no_header_and_no_recipient(
     send: Callable[..., EmailMessage | None],
 ) -> None:
     name = "Ana\r\nBcc: everybody@example.com\r\nX-Evil: 1\r\n\r\nbody"
@@ -62,13 +65,15 @@ def test_name_with_line_breaks_adds_no_header_and_no_recipient(
     assert mail["X-Envelope-To"] == "r1@example.com"
 
 
-def test_name_with_markup_is_escaped_in_html_only(send: Callable[..., EmailMessage | None]) -> None:
+def test_guest_name_with_html_tags_is_escaped_only_in_the_html_part(
+    send: Callable[..., EmailMessage | None],
+) -> None:
     mail = send(guest_name="<img src=x onerror=alert(1)> & Söhne")
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; Söhne" in part(mail, "html")
     assert "<img src=x onerror=alert(1)> & Söhne" in part(mail, "plain")
 
 
-def test_emoji_arrive_unchanged(send: Callable[..., EmailMessage | None]) -> None:
+def test_emoji_in_guest_names_arrive_unchanged(send: Callable[..., EmailMessage | None]) -> None:
     Template.objects.update(subject="{{ guest_name }}")
     mail = send(guest_name=f"José {FAMILY} 🏖")
     assert mail is not None
@@ -78,7 +83,7 @@ def test_emoji_arrive_unchanged(send: Callable[..., EmailMessage | None]) -> Non
 
 
 @pytest.mark.parametrize("name", ["שלום עליכם", "مرحبا بالعالم"])
-def test_right_to_left_name_is_isolated_in_a_left_to_right_message(
+def test_right_to_left_name_in_a_left_to_right_message_is_isolated(
     send: Callable[..., EmailMessage | None], name: str
 ) -> None:
     Template.objects.update(subject="{{ guest_name }}, see you")
@@ -98,12 +103,16 @@ def test_arabic_message_is_right_to_left(send: Callable[..., EmailMessage | None
     assert "عزيزي \N{FIRST STRONG ISOLATE}Ana\N{POP DIRECTIONAL ISOLATE}" in html
 
 
-def test_name_with_a_direction_override_is_sent_without_it(send: Callable[..., EmailMessage | None]) -> None:
+def test_direction_override_characters_are_removed_from_guest_names(
+    send: Callable[..., EmailMessage | None],
+) -> None:
     mail = send(guest_name="Ana \N{RIGHT-TO-LEFT OVERRIDE}gro.elpmaxe")
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in part(mail, "html") + part(mail, "plain")
 
 
-def test_name_of_ten_thousand_characters_is_rejected_with_the_field(api: APIClient, book: Book) -> None:
+def test_guest_name_of_ten_thousand_characters_is_rejected_with_the_name_of_the_field(
+    api: APIClient, book: Book
+) -> None:
     with pytest.raises(InvalidReservation, match="guest_name: Ensure this value has at most 200 characters"):
         book("R1", "2030-05-10", "2030-05-12", guest_name="A" * 10_000)
     response = api.put(
@@ -114,7 +123,7 @@ def test_name_of_ten_thousand_characters_is_rejected_with_the_field(api: APIClie
     assert "guest_name" in str(response.json())
 
 
-def test_name_of_the_maximum_length_is_sent(send: Callable[..., EmailMessage | None]) -> None:
+def test_guest_name_of_the_maximum_length_is_sent(send: Callable[..., EmailMessage | None]) -> None:
     Template.objects.update(subject="{{ guest_name }} {{ guest_name }}")
     mail = send(guest_name="ñ" * 200)
     assert mail is not None
@@ -123,12 +132,12 @@ def test_name_of_the_maximum_length_is_sent(send: Callable[..., EmailMessage | N
 
 
 @pytest.mark.parametrize("address", ["ana", "ana@", "ana@example.com\r\nBcc: x@example.com", "ana@-.-"])
-def test_invalid_address_is_rejected_when_the_reservation_is_stored(book: Book, address: str) -> None:
+def test_reservation_with_an_invalid_email_address_is_rejected(book: Book, address: str) -> None:
     with pytest.raises(InvalidReservation, match="guest_email"):
         book("R1", "2030-05-10", "2030-05-12", guest_email=address)
 
 
-def test_invalid_address_in_the_table_fails_with_an_error(
+def test_reminder_for_an_invalid_email_address_in_the_table_fails_with_an_error(
     send: Callable[..., EmailMessage | None],
 ) -> None:
     assert send(stored={"guest_email": "ana"}) is None
@@ -144,7 +153,7 @@ def test_invalid_address_in_the_table_fails_with_an_error(
         ("{% for a, b in guest_name %}{{ a }}{% endfor %}", "Need 2 values to unpack"),
     ],
 )
-def test_template_that_can_not_be_rendered_is_rejected_and_fails_only_its_own_message(
+def test_template_that_cannot_be_rendered_is_rejected_and_fails_only_its_own_message(
     send: Callable[..., EmailMessage | None], html: str, expected: str
 ) -> None:
     with pytest.raises(InvalidTemplate, match=expected):
@@ -169,7 +178,7 @@ def test_message_over_the_maximum_size_fails_with_an_error(
     assert "kB with its attachment (limit: 500 kB)" in error
 
 
-def test_message_that_the_server_finds_too_large_fails(
+def test_message_that_the_mail_server_rejects_as_too_large_fails(
     send: Callable[..., EmailMessage | None], smtp: MailServer
 ) -> None:
     smtp.refuse("r1@example.com", "552 5.3.4 message too big for this mailbox")
@@ -177,7 +186,7 @@ def test_message_that_the_server_finds_too_large_fails(
     assert "552 5.3.4 message too big" in Reminder.objects.get(status="failed").error_message
 
 
-def test_template_in_a_new_language_is_used_for_guests_with_this_language(
+def test_added_template_in_another_language_is_used_for_guests_with_this_language(
     send: Callable[..., EmailMessage | None],
 ) -> None:
     rule = Rule.objects.get(offset_days=1)
@@ -204,7 +213,7 @@ def test_template_in_a_new_language_is_used_for_guests_with_this_language(
         ("fr", "Hotel Alpha: everything is ready for your arrival", "Unsubscribe"),
     ],
 )
-def test_message_is_in_the_closest_available_language(
+def test_message_uses_the_template_in_the_closest_available_language(
     send: Callable[..., EmailMessage | None], language: str, subject: str, stop: str
 ) -> None:
     mail = send(language=language)
@@ -231,7 +240,7 @@ def test_message_is_in_the_closest_available_language(
         ("{% for a in guest_name %}{% if a %}{% for b in a %}x{% endfor %}{% endif %}{% endfor %}", "Loops"),
     ],
 )
-def test_template_that_could_use_much_memory_or_time_is_rejected(html: str, expected: str) -> None:
+def test_template_whose_rendering_could_use_much_memory_or_time_is_rejected(html: str, expected: str) -> None:
     with pytest.raises(InvalidTemplate, match=expected):
         validate_template(subject="a", text="b", html=html)
 
@@ -265,7 +274,7 @@ def test_template_with_allowed_filters_is_rendered(
     ("language", "greeting"),
     [("en", "Dear guest,"), ("es", "Estimado/a huésped:"), ("pt", "Caro/a hóspede,")],
 )
-def test_mail_to_a_guest_without_a_name_has_a_neutral_form_of_address(
+def test_message_to_a_guest_without_a_name_begins_with_a_neutral_greeting(
     send: Callable[..., EmailMessage | None], language: str, greeting: str
 ) -> None:
     assert greeting in part(send(stored={"guest_name": "", "language": language}), "plain")

@@ -1,4 +1,4 @@
-"""Tests of the unsubscribe links in messages and of the page that they open."""
+"""Tests of the unsubscribe link in messages to guests, and of the page that the link opens."""
 
 from __future__ import annotations
 
@@ -31,13 +31,16 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def guest() -> Client:
-    """A client on the host of the hotel, with CSRF checks as in a browser."""
+    """Return a test client on the host of the hotel that checks CSRF tokens, as requests of a browser are checked."""
     return Client(SERVER_NAME=ALPHA_HOST, enforce_csrf_checks=True)
 
 
 @pytest.fixture
 def send_to(book: Book, clock: Clock, smtp: MailServer) -> Callable[..., str]:
-    """send_to("R1", language="es"): send a message to the guest and return the path of its unsubscribe link."""
+    """Return a function that sends a message to a guest and returns the path of the unsubscribe link.
+
+    Example: send_to("R1", language="es").
+    """
 
     def send(number: str, **fields: Any) -> str:
         clock("2030-05-09 12:00")
@@ -53,7 +56,9 @@ def is_unsubscribed(address: str) -> bool:
     return Suppression.objects.filter(email=address, reason="unsubscribed").exists()
 
 
-def test_message_has_the_link_in_header_text_and_html(send_to: Callable[..., str], smtp: MailServer) -> None:
+def test_message_contains_the_unsubscribe_link_in_header_text_and_html(
+    send_to: Callable[..., str], smtp: MailServer
+) -> None:
     path = send_to("R1")
     mail = smtp.accepted[-1]
     url = f"http://{ALPHA_HOST}:8000{path}"
@@ -65,7 +70,9 @@ def test_message_has_the_link_in_header_text_and_html(send_to: Callable[..., str
         assert url in body.get_content()
 
 
-def test_get_and_head_suppress_nothing(send_to: Callable[..., str], guest: Client) -> None:
+def test_get_and_head_requests_to_the_unsubscribe_link_change_nothing(
+    send_to: Callable[..., str], guest: Client
+) -> None:
     path = send_to("R1")
     for _again in range(2):
         page = guest.get(path)
@@ -75,7 +82,7 @@ def test_get_and_head_suppress_nothing(send_to: Callable[..., str], guest: Clien
     assert not is_unsubscribed("r1@example.com")
 
 
-def test_post_twice_suppresses_the_address_and_records_one_event(
+def test_unsubscribing_twice_suppresses_the_address_and_records_one_event(
     send_to: Callable[..., str], guest: Client
 ) -> None:
     path = send_to("R1")
@@ -90,10 +97,10 @@ def test_post_twice_suppresses_the_address_and_records_one_event(
     assert "<form" not in guest.get(path).content.decode()
 
 
-def test_one_click_post_of_an_email_client_needs_no_cookies_and_no_redirect(
+def test_one_click_unsubscribe_of_an_email_client_works_without_cookies_and_redirects(
     send_to: Callable[..., str], guest: Client
 ) -> None:
-    """RFC 8058, 3.2 requires that the POST request works without cookies and that the response is not a redirect."""
+    """RFC 8058, section 3.2 requires that the POST request works without cookies and without a redirect."""
     path = send_to("R1")
     response = guest.post(
         path, "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded"
@@ -113,7 +120,7 @@ def test_reminder_to_an_unsubscribed_address_is_skipped(
     assert Reminder.objects.filter(reservation__external_id="R2", skip_reason="suppressed").count() == 1
 
 
-def test_link_of_one_hotel_is_not_valid_at_another(
+def test_unsubscribe_link_of_one_hotel_is_not_valid_at_another(
     send_to: Callable[..., str], guest: Client, other_hotel: Hotel
 ) -> None:
     path = send_to("R1")
@@ -128,7 +135,7 @@ def test_link_of_one_hotel_is_not_valid_at_another(
 
 
 @pytest.mark.parametrize("token", ["x", "x.y", "0" * 32, f"{'0' * 32}.{'A' * 43}"])
-def test_token_with_a_wrong_signature_returns_404_and_suppresses_nothing(
+def test_unsubscribe_link_with_a_wrong_signature_returns_404_and_changes_nothing(
     guest: Client, in_hotel: Hotel, token: str
 ) -> None:
     page = guest.post(f"/unsubscribe/{token}/")
@@ -146,7 +153,7 @@ def test_token_with_a_wrong_signature_returns_404_and_suppresses_nothing(
         ("", "Unsubscribe", "en"),
     ],
 )
-def test_page_is_in_the_guests_language(
+def test_unsubscribe_page_is_shown_in_the_language_of_the_guest(
     send_to: Callable[..., str], guest: Client, language: str, button: str, lang: str
 ) -> None:
     page = guest.get(send_to("R1", language=language))
@@ -155,13 +162,13 @@ def test_page_is_in_the_guests_language(
     assert page.headers["Content-Language"] == lang
 
 
-def test_page_shows_a_masked_address(send_to: Callable[..., str], guest: Client) -> None:
+def test_unsubscribe_page_shows_a_masked_email_address(send_to: Callable[..., str], guest: Client) -> None:
     page = guest.get(send_to("R1")).content.decode()
     assert "r…@example.com" in page
     assert "r1@example.com" not in page
 
 
-def test_page_is_not_cached_and_loads_nothing_from_other_hosts(
+def test_unsubscribe_page_is_not_cached_and_loads_nothing_from_other_hosts(
     send_to: Callable[..., str], guest: Client
 ) -> None:
     page = guest.get(send_to("R1"))
@@ -171,7 +178,7 @@ def test_page_is_not_cached_and_loads_nothing_from_other_hosts(
     assert not re.search(r'(?:src|href)="https?:', page.content.decode())
 
 
-def test_post_after_a_change_of_address_suppresses_the_recipient_of_the_message(
+def test_unsubscribing_after_the_guest_changed_address_suppresses_the_recipient(
     send_to: Callable[..., str], guest: Client
 ) -> None:
     path = send_to("R1")
@@ -181,7 +188,7 @@ def test_post_after_a_change_of_address_suppresses_the_recipient_of_the_message(
     assert not is_unsubscribed("new@example.com")
 
 
-def test_link_in_a_test_message_is_not_valid(
+def test_unsubscribe_link_in_a_test_message_is_not_valid(
     hotel: Hotel, in_hotel: Hotel, smtp: MailServer, guest: Client
 ) -> None:
     send_test_message(Template.objects.all()[0], recipient="manager@example.com")
@@ -192,7 +199,9 @@ def test_link_in_a_test_message_is_not_valid(
     assert not Suppression.objects.exists()
 
 
-def test_post_after_another_suppression_keeps_its_reason(send_to: Callable[..., str], guest: Client) -> None:
+def test_unsubscribing_a_suppressed_address_keeps_the_earlier_reason(
+    send_to: Callable[..., str], guest: Client
+) -> None:
     path = send_to("R1")
     add_suppression(email="r1@example.com")
     assert "<form" not in guest.get(path).content.decode()
@@ -200,7 +209,7 @@ def test_post_after_another_suppression_keeps_its_reason(send_to: Callable[..., 
     assert Suppression.objects.get().reason == "manual"
 
 
-def test_links_lead_to_the_hotels_own_domain_with_tls(hotel: Hotel, settings: Any) -> None:
+def test_links_in_messages_use_https_and_the_custom_domain_of_the_hotel(hotel: Hotel, settings: Any) -> None:
 
     settings.SECURE_SSL_REDIRECT = True  # as in production
     assert public_url(hotel.tenant) == "https://alpha.localhost"
@@ -209,7 +218,7 @@ def test_links_lead_to_the_hotels_own_domain_with_tls(hotel: Hotel, settings: An
     assert public_url(hotel.tenant) == "https://guests.alpha.example"
 
 
-def test_link_at_the_old_host_of_a_renamed_hotel_unsubscribes(
+def test_unsubscribe_link_to_the_old_host_of_a_renamed_hotel_works(
     hotel: Hotel, send_to: Callable[..., str], guest: Client
 ) -> None:
     path = send_to("R1")
@@ -222,7 +231,7 @@ def test_link_at_the_old_host_of_a_renamed_hotel_unsubscribes(
         assert guest.get(other).status_code == 404
 
 
-def test_link_at_a_domain_that_was_removed_unsubscribes(
+def test_unsubscribe_link_to_a_removed_domain_works(
     hotel: Hotel, send_to: Callable[..., str], guest: Client, settings: Any
 ) -> None:
     settings.ALLOWED_HOSTS = ["*"]
@@ -232,7 +241,7 @@ def test_link_at_a_domain_that_was_removed_unsubscribes(
     assert guest.post(path, headers={"host": "alpha.example"}).status_code == 200
 
 
-def test_link_at_the_old_host_ends_when_another_hotel_uses_the_name(
+def test_unsubscribe_link_to_an_old_host_returns_404_after_another_hotel_used_the_name(
     hotel: Hotel, other_hotel: Hotel, send_to: Callable[..., str], guest: Client
 ) -> None:
     path = send_to("R1")
@@ -243,7 +252,7 @@ def test_link_at_the_old_host_ends_when_another_hotel_uses_the_name(
     assert guest.get(path).status_code == 404
 
 
-def test_hotel_that_returns_to_an_earlier_name_has_it_as_its_host_only(hotel: Hotel) -> None:
+def test_hotel_renamed_back_to_an_earlier_name_does_not_list_it_as_a_former_host(hotel: Hotel) -> None:
     hotels.rename_hotel(hotel_id=hotel.id, slug="alpine")
     renamed = hotels.rename_hotel(hotel_id=hotel.id, slug="alpha")
     with platform_context():
@@ -251,7 +260,7 @@ def test_hotel_that_returns_to_an_earlier_name_has_it_as_its_host_only(hotel: Ho
     assert renamed.former_hosts == ["alpine.localhost"]
 
 
-def test_calendar_feed_at_the_old_host_of_a_renamed_hotel_is_served(hotel: Hotel, guest: Client) -> None:
+def test_calendar_feed_at_the_old_host_of_a_renamed_hotel_works(hotel: Hotel, guest: Client) -> None:
     with hotel_context(hotel):
         _key, secret = api_keys.create(name="channel", scopes=["calendar:read"])
     hotels.rename_hotel(hotel_id=hotel.id, slug="alpine")

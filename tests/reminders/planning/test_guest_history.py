@@ -1,4 +1,4 @@
-"""Tests of rules for new or returning guests, and of the daily limit of e-mails per guest."""
+"""Tests of rules that apply only to new or returning guests, and of the daily limit of e-mails per guest."""
 
 from collections.abc import Callable
 from datetime import time
@@ -22,20 +22,20 @@ ANA = "ana@example.com"
 
 @pytest.fixture
 def welcome(in_hotel: Hotel) -> Rule:
-    """Return the only active rule: one day before arrival, for returning guests."""
+    """Return the only active rule. It sends a reminder one day before arrival, and only to returning guests."""
     Rule.objects.update(is_active=False)
     return Rule.objects.create(name="welcome back", offset_days=1, send_at=time(10), guests="returning")
 
 
 def statuses() -> dict[str, str]:
-    """Run the requested replans, and return the status of the reminder of each reservation."""
+    """Execute the scheduled replans, and return the status of the reminder of each reservation."""
     requested = DueItem.objects.filter(kind="replan_reservation").values_list("item_id", flat=True)
     tasks.replan_reservations([str(id_) for id_ in requested])
     assert not requested.all().exists()
     return dict(Reminder.objects.values_list("reservation__external_id", "status"))
 
 
-def test_returning_guest_has_an_earlier_stay_with_the_same_address(
+def test_guest_with_an_earlier_stay_and_the_same_address_is_a_returning_guest(
     book: Book, clock: Clock, welcome: Rule
 ) -> None:
     clock("2030-05-01 12:00")
@@ -52,7 +52,7 @@ def test_returning_guest_has_an_earlier_stay_with_the_same_address(
 
 
 @pytest.mark.parametrize("status", ["cancelled", "no_show"])
-def test_cancelled_stays_and_no_shows_do_not_make_a_returning_guest(
+def test_guest_with_only_cancelled_stays_and_no_shows_is_not_a_returning_guest(
     book: Book, clock: Clock, welcome: Rule, status: str
 ) -> None:
     clock("2030-05-01 12:00")
@@ -64,7 +64,9 @@ def test_cancelled_stays_and_no_shows_do_not_make_a_returning_guest(
     assert statuses() == {"R2": "scheduled"}
 
 
-def test_changed_stay_replans_the_other_stays_of_the_guest(book: Book, clock: Clock, welcome: Rule) -> None:
+def test_change_of_a_stay_replans_the_other_stays_of_the_guest(
+    book: Book, clock: Clock, welcome: Rule
+) -> None:
     clock("2030-05-01 12:00")
     book("R2", "2030-06-10", "2030-06-12", guest_email=ANA)
     earlier = book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
@@ -77,7 +79,7 @@ def test_changed_stay_replans_the_other_stays_of_the_guest(book: Book, clock: Cl
     assert statuses() == {"R2": "cancelled"}
 
 
-def test_guest_filter_is_checked_again_before_sending(
+def test_guest_filter_of_a_rule_is_checked_again_before_sending(
     book: Book, clock: Clock, welcome: Rule, smtp: MailServer
 ) -> None:
     clock("2030-05-01 12:00")
@@ -92,9 +94,9 @@ def test_guest_filter_is_checked_again_before_sending(
 
 @pytest.fixture
 def three_rules(in_hotel: Hotel, clock: Clock) -> None:
-    """Create the rules C, A and B, in this order.
+    """Create three rules, whose order is C, A, B.
 
-    All are due one day before arrival, with a daily cap of one.
+    All send a reminder one day before arrival, and allow one e-mail per guest and day.
     """
     clock("2030-05-01 12:00")
     Rule.objects.update(is_active=False)
@@ -123,7 +125,7 @@ def send_all(clock: Clock, now: str = "2030-05-09 09:30", *, one_by_one: bool = 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
 @pytest.mark.usefixtures("three_rules")
-def test_daily_cap_sends_only_the_reminder_with_the_lowest_order(
+def test_daily_cap_of_one_sends_only_the_reminder_of_the_first_rule(
     book: Book, clock: Clock, smtp: MailServer, one_by_one: bool
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
@@ -134,7 +136,9 @@ def test_daily_cap_sends_only_the_reminder_with_the_lowest_order(
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_daily_cap_counts_all_reservations_of_an_address(book: Book, clock: Clock, smtp: MailServer) -> None:
+def test_daily_cap_counts_reminders_of_all_reservations_of_an_email_address(
+    book: Book, clock: Clock, smtp: MailServer
+) -> None:
     Rule.objects.exclude(name="C").update(is_active=False)
     for number in ("R1", "R2", "R3"):
         book(number, "2030-05-10", "2030-05-12", guest_email=ANA)
@@ -152,12 +156,10 @@ def test_send_now_above_the_daily_cap_raises_an_error(book: Book, clock: Clock, 
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_daily_cap_ignores_reminders_that_are_skipped_themselves(
-    book: Book, clock: Clock, smtp: MailServer
-) -> None:
-    """Rule B allows two e-mails a day.
+def test_daily_cap_does_not_count_skipped_reminders(book: Book, clock: Clock, smtp: MailServer) -> None:
+    """Rules A and C allow one e-mail a day, and rule B allows two.
 
-    A is skipped because of C, so C and B are sent in any processing order.
+    The reminder of A is skipped because of C and does not count, so B is sent in any processing order.
     """
     Rule.objects.filter(name="B").update(guest_cap=2)
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
@@ -165,7 +167,9 @@ def test_daily_cap_ignores_reminders_that_are_skipped_themselves(
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_rule_without_a_cap_is_always_sent(book: Book, clock: Clock, smtp: MailServer) -> None:
+def test_reminder_of_a_rule_without_a_daily_cap_is_always_sent(
+    book: Book, clock: Clock, smtp: MailServer
+) -> None:
     Rule.objects.filter(name="B").update(guest_cap=None)
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
     assert send_all(clock) == {"A R1": "guest_cap", "B R1": "sent", "C R1": "sent"}
@@ -181,16 +185,16 @@ def test_daily_cap_counts_each_day_separately(book: Book, clock: Clock, smtp: Ma
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_cancelled_reminder_does_not_count_towards_the_cap(
-    book: Book, clock: Clock, smtp: MailServer
-) -> None:
+def test_daily_cap_does_not_count_cancelled_reminders(book: Book, clock: Clock, smtp: MailServer) -> None:
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
     Reminder.objects.filter(rule__name="C").update(status="cancelled", skip_reason="manual")
     assert send_all(clock) == {"A R1": "sent", "B R1": "guest_cap", "C R1": "manual"}
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_suppressed_address_is_skipped_for_that_reason(book: Book, clock: Clock, smtp: MailServer) -> None:
+def test_reminders_to_a_suppressed_address_have_suppressed_as_skip_reason(
+    book: Book, clock: Clock, smtp: MailServer
+) -> None:
     Suppression.objects.create(email=ANA, reason="manual")
     book("R1", "2030-05-10", "2030-05-12", guest_email=ANA)
     assert set(send_all(clock).values()) == {"suppressed"}

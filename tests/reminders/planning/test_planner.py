@@ -1,4 +1,4 @@
-"""Tests of the planner: reminders are created, moved and cancelled with their reservation."""
+"""Tests of the planner, which creates, moves and cancels reminders when their reservation changes."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, time
@@ -23,7 +23,7 @@ Book = Callable[..., Reservation]
 def reminders_by_key() -> dict[tuple[str, int], tuple[str, str]]:
     """Return the status and planned time of each reminder.
 
-    The keys are the arrival and the offset in days.
+    The keys are the reservation's arrival and the rule's offset in days.
     """
     return {
         (f"{r.arrival}", r.rule.offset_days): (r.status, f"{r.planned_for:%Y-%m-%d %H:%M}")
@@ -32,13 +32,13 @@ def reminders_by_key() -> dict[tuple[str, int], tuple[str, str]]:
 
 
 def due_times() -> dict[str, str]:
-    """Return the due times of reminders in the due queue."""
+    """Return a dictionary that maps the id of each reminder in the due queue to its due time."""
     return {
         f"{item.item_id}": f"{item.due_at:%Y-%m-%d %H:%M}" for item in DueItem.objects.filter(kind="reminder")
     }
 
 
-def test_new_reservation_gets_a_reminder_for_each_rule(book: Book, clock: Clock) -> None:
+def test_new_reservation_gets_a_reminder_for_each_active_rule(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     assert reminders_by_key() == {
@@ -48,7 +48,7 @@ def test_new_reservation_gets_a_reminder_for_each_rule(book: Book, clock: Clock)
     assert sorted(due_times().values()) == ["2030-05-03 09:00", "2030-05-09 09:00"]
 
 
-def test_storing_the_same_values_again_changes_nothing(book: Book, clock: Clock) -> None:
+def test_storing_a_reservation_again_without_changes_keeps_its_reminders(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     first = book("R1", "2030-05-10", "2030-05-12")
     before = list(Reminder.objects.order_by("id").values())
@@ -56,7 +56,9 @@ def test_storing_the_same_values_again_changes_nothing(book: Book, clock: Clock)
     assert list(Reminder.objects.order_by("id").values()) == before
 
 
-def test_changed_dates_replace_the_reminders_and_the_old_dates_restore_them(book: Book, clock: Clock) -> None:
+def test_changed_dates_replace_reminders_and_changing_them_back_restores_the_old_ones(
+    book: Book, clock: Clock
+) -> None:
     clock("2030-05-01 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     book("R1", "2030-05-20", "2030-05-22")
@@ -76,7 +78,7 @@ def test_changed_dates_replace_the_reminders_and_the_old_dates_restore_them(book
     }
 
 
-def test_sent_reminder_is_not_planned_again(book: Book, clock: Clock) -> None:
+def test_reminder_that_was_sent_is_not_planned_again(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     Reminder.objects.filter(rule__offset_days=7).update(status="sent")
@@ -105,7 +107,9 @@ def test_reminder_cancelled_by_staff_stays_cancelled_until_they_send_it(book: Bo
     assert reminders_by_key()["2030-05-10", 7] == ("scheduled", "2030-05-01 12:00")
 
 
-def test_late_booking_skips_or_sends_as_the_rule_says(book: Book, clock: Clock) -> None:
+def test_reminders_of_a_late_booking_are_skipped_or_sent_by_the_policy_of_their_rule(
+    book: Book, clock: Clock
+) -> None:
     clock("2030-05-09 22:30")
     book("R1", "2030-05-10", "2030-05-12")
     assert reminders_by_key() == {
@@ -115,7 +119,9 @@ def test_late_booking_skips_or_sends_as_the_rule_says(book: Book, clock: Clock) 
     assert list(due_times().values()) == ["2030-05-09 22:30"]
 
 
-def test_reminder_skipped_by_its_window_is_not_scheduled_by_a_later_change(book: Book, clock: Clock) -> None:
+def test_reminder_skipped_after_its_send_window_stays_skipped_when_the_guest_changes(
+    book: Book, clock: Clock
+) -> None:
     clock("2030-05-09 22:30")
     book("R1", "2030-05-10", "2030-05-12")
     Reminder.objects.filter(rule__offset_days=1).update(status="skipped", skip_reason="window_passed")
@@ -166,7 +172,7 @@ def test_full_replan_uses_the_new_time_zone_of_the_hotel(book: Book, clock: Cloc
     assert (again.scheduled, again.skipped, again.cancelled) == (0, 0, 0)
 
 
-def test_stay_follows_the_dates_and_the_cancellation_of_the_reservation(
+def test_changed_dates_and_cancellation_of_a_reservation_change_its_stay(
     book: Book, clock: Clock, in_hotel: Hotel
 ) -> None:
     clock("2030-05-01 12:00")
@@ -195,7 +201,7 @@ def test_stay_follows_the_dates_and_the_cancellation_of_the_reservation(
         ({"guest_name": ""}, "guest_name"),
     ],
 )
-def test_invalid_reservation_is_rejected_with_the_field(
+def test_invalid_reservation_is_rejected_with_the_name_of_the_field(
     book: Book, fields: dict[str, object], field: str
 ) -> None:
     departure = str(fields.pop("departure", "2030-05-12"))
@@ -216,7 +222,7 @@ def test_invalid_reservation_is_rejected_with_the_field(
         ("Pacific/Kiritimati", "2030-05-10", "2030-05-08 12:30"),
     ],
 )
-def test_reminder_at_half_past_two_follows_daylight_saving_time(
+def test_reminder_at_0230_on_the_day_of_a_clock_change_is_planned_at_the_right_utc_time(
     *, book: Book, clock: Clock, in_hotel: Hotel, zone: str, arrival: str, planned_for: str
 ) -> None:
     clock("2030-01-01 12:00")
@@ -237,7 +243,7 @@ def test_reminder_at_half_past_two_follows_daylight_saving_time(
         ("departure", 30, 0, "2030-06-11 09:00"),
     ],
 )
-def test_offset_counts_days_and_hours_from_arrival_or_departure(
+def test_offset_of_a_rule_counts_days_and_hours_from_arrival_or_departure(
     *, book: Book, clock: Clock, in_hotel: Hotel, anchor: str, days: int, hours: int, planned_for: str
 ) -> None:
     clock("2030-05-01 12:00")

@@ -1,4 +1,4 @@
-"""Tests of replanning after changes of rules, of the time zone and of other reservations of a guest."""
+"""Tests of planning reminders again after a change of a rule, the time zone or another stay of the guest."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def week(in_hotel: Hotel, clock: Clock) -> Rule:
-    """Return the only active rule: 7 days before arrival at 10:00, which is 09:00 UTC."""
+    """Return the only active rule: 7 days before arrival at 10:00 in Lisbon, which is 09:00 UTC."""
     clock("2030-05-01 12:00")
     Rule.objects.exclude(offset_days=7).update(is_active=False)
     return Rule.objects.get(offset_days=7)
@@ -36,7 +36,7 @@ def change_rule(rule: Rule, **fields: Any) -> None:
 
 
 def planned_reminder() -> tuple[str, str, str]:
-    """Return the status, the skip reason and the planned time of the only reminder."""
+    """Return the status, the skip reason and the planned time of the only reminder in the database."""
     reminder = Reminder.objects.get()
     return reminder.status, reminder.skip_reason, f"{reminder.planned_for:%Y-%m-%d %H:%M}"
 
@@ -45,7 +45,7 @@ def due_times() -> list[str]:
     return [f"{item.due_at:%Y-%m-%d %H:%M}" for item in DueItem.objects.filter(kind="reminder")]
 
 
-def test_scheduled_reminder_moves_with_the_offset_of_its_rule(book: Book, week: Rule) -> None:
+def test_change_of_a_rules_offset_moves_its_scheduled_reminders(book: Book, week: Rule) -> None:
     book("R1", "2030-05-20", "2030-05-22")
     change_rule(week, offset_days=5, send_at=time(8))
     assert planned_reminder() == ("scheduled", "", "2030-05-15 07:00")
@@ -59,7 +59,7 @@ def test_scheduled_reminder_moves_with_the_offset_of_its_rule(book: Book, week: 
     ("policy", "status", "due"),
     [("skip", ("skipped", "late_booking"), []), ("send_now", ("scheduled", ""), ["2030-05-01 12:00"])],
 )
-def test_changed_rule_whose_time_has_passed_follows_its_late_booking_policy(
+def test_rule_change_to_a_time_in_the_past_follows_the_late_booking_policy(
     book: Book, week: Rule, policy: str, status: tuple[str, str], due: list[str]
 ) -> None:
     book("R1", "2030-05-09", "2030-05-22")
@@ -71,9 +71,10 @@ def test_changed_rule_whose_time_has_passed_follows_its_late_booking_policy(
 
 
 def test_replan_keeps_a_reminder_that_is_due(book: Book, week: Rule) -> None:
-    """The rule's time has passed.
+    """The time of the rule has passed, but staff or the late-booking policy scheduled the reminder for a later
+    time.
 
-    The reminder is due because staff or the late booking policy scheduled it.
+    Planning again must not skip it.
     """
     book("R1", "2030-05-05", "2030-05-07")
     Reminder.objects.update(
@@ -83,7 +84,9 @@ def test_replan_keeps_a_reminder_that_is_due(book: Book, week: Rule) -> None:
     assert planned_reminder() == ("scheduled", "", "2030-05-01 12:00")
 
 
-def test_deactivated_rule_cancels_and_reactivated_rule_schedules_again(book: Book, week: Rule) -> None:
+def test_deactivating_a_rule_cancels_its_reminders_and_reactivating_schedules_them(
+    book: Book, week: Rule
+) -> None:
     book("R1", "2030-05-20", "2030-05-22")
     change_rule(week, is_active=False)
     assert planned_reminder()[0] == "cancelled"
@@ -101,7 +104,7 @@ def test_deactivated_rule_cancels_and_reactivated_rule_schedules_again(book: Boo
         ({"is_active": False}, ("cancelled", "", "2030-11-18 10:00")),
     ],
 )
-def test_changed_rule_with_a_long_offset_affects_guests_who_left_months_ago(
+def test_change_of_a_rule_months_after_departure_replans_guests_who_have_left(
     book: Book, week: Rule, clock: Clock, fields: dict[str, Any], expected: tuple[str, str, str]
 ) -> None:
     Rule.objects.filter(id=week.id).update(anchor="departure", offset_days=190)
@@ -111,7 +114,7 @@ def test_changed_rule_with_a_long_offset_affects_guests_who_left_months_ago(
     assert planned_reminder() == expected
 
 
-def test_new_rule_with_a_long_offset_schedules_for_guests_who_left_months_ago(
+def test_new_rule_months_after_departure_schedules_reminders_for_guests_who_have_left(
     book: Book, week: Rule, clock: Clock
 ) -> None:
     book("R1", "2030-05-10", "2030-05-12")
@@ -121,7 +124,7 @@ def test_new_rule_with_a_long_offset_schedules_for_guests_who_left_months_ago(
     assert planned_reminder() == ("scheduled", "", "2030-11-18 10:00")
 
 
-def test_time_zone_changed_while_suspended_is_used_after_the_hotel_is_resumed(
+def test_time_zone_changed_while_the_hotel_is_suspended_is_used_after_it_is_resumed(
     book: Book, week: Rule, in_hotel: Hotel
 ) -> None:
     book("R1", "2030-05-20", "2030-05-22")
@@ -137,7 +140,9 @@ def test_time_zone_changed_while_suspended_is_used_after_the_hotel_is_resumed(
         assert planned_reminder() == ("scheduled", "", "2030-05-13 14:00")
 
 
-def test_replan_removes_only_the_requests_that_it_was_given(book: Book, week: Rule, in_hotel: Hotel) -> None:
+def test_replan_task_removes_only_the_due_items_that_it_received(
+    book: Book, week: Rule, in_hotel: Hotel
+) -> None:
     for _time in range(2):
         with platform_context():
             Hotel.objects.get(id=in_hotel.id).save(update_fields=["time_zone"])
@@ -147,10 +152,10 @@ def test_replan_removes_only_the_requests_that_it_was_given(book: Book, week: Ru
 
 
 @pytest.mark.django_db(transaction=True)
-def test_reservation_stored_during_a_rule_change_is_planned_by_a_second_replan(
+def test_reservation_stored_while_a_rule_changes_is_planned_again_by_a_second_replan(
     week: Rule, book: Book, in_hotel: Hotel
 ) -> None:
-    """The booking's transaction plans with the previous rules and commits after the first replan has run."""
+    """The reservation is planned with the old rule and committed after the first replan, which cannot see it."""
     has_planned, may_commit = threading.Event(), threading.Event()
 
     def import_reservation() -> None:
@@ -176,7 +181,7 @@ def test_reservation_stored_during_a_rule_change_is_planned_by_a_second_replan(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_replan_request_during_a_replan_of_the_same_reservation_is_kept(
+def test_replan_requested_while_the_reservation_is_being_replanned_is_not_lost(
     week: Rule, book: Book, in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Rule.objects.filter(id=week.id).update(guests="new")

@@ -1,4 +1,4 @@
-"""Tests of when reminders are due, with daylight saving time changes and extreme time zones."""
+"""Tests of computing when reminders are due, with changes of daylight saving time and extreme time zones."""
 
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -48,14 +48,14 @@ def utc(text: str) -> datetime:
         (KIRITIMATI, "2030-05-01", "10:00", "2030-04-30 20:00"),
     ],
 )
-def test_local_time_is_converted_with_the_offset_of_its_day(
+def test_local_sending_time_is_converted_with_the_utc_offset_of_that_day(
     zone: ZoneInfo, day: str, at: str, expected: str
 ) -> None:
     assert local_to_utc(date.fromisoformat(day), time.fromisoformat(at), zone=zone) == utc(expected)
 
 
 @pytest.mark.parametrize("zone", [LISBON, SANTIAGO, KIRITIMATI])
-def test_send_windows_of_a_year_are_on_different_days_and_in_order(zone: ZoneInfo) -> None:
+def test_send_windows_of_all_arrivals_of_a_year_are_in_order_on_different_days(zone: ZoneInfo) -> None:
     days = [date.fromordinal(date(2030, 1, 1).toordinal() + n) for n in range(366)]
     planned = [
         window.planned_for
@@ -67,8 +67,8 @@ def test_send_windows_of_a_year_are_on_different_days_and_in_order(zone: ZoneInf
     assert {at.astimezone(zone).time() for at in planned} == {time(2, 30)}
 
 
-def test_offset_in_days_keeps_the_local_time_and_offset_in_hours_does_not() -> None:
-    """The day before the arrival has 23 hours because of the change to summer time."""
+def test_offset_in_days_keeps_the_local_time_but_an_offset_in_hours_does_not() -> None:
+    """The day before the arrival has only 23 hours, because summer time begins."""
     stay: Any = {
         "arrival": date(2030, 3, 31),
         "departure": date(2030, 4, 2),
@@ -104,7 +104,7 @@ def test_rule_after_departure_counts_from_the_departure() -> None:
         ("skip", "2030-05-10 23:00", None, False),
     ],
 )
-def test_late_booking_is_sent_or_skipped_by_the_policy_of_the_rule(
+def test_send_window_of_a_late_booking_depends_on_the_policy_of_the_rule(
     policy: str, booked_at: str, due_at: str | None, is_skipped: bool
 ) -> None:
     window = send_window(
@@ -119,7 +119,7 @@ def test_late_booking_is_sent_or_skipped_by_the_policy_of_the_rule(
         assert window.planned_for == utc("2030-05-09 09:00")
 
 
-def test_send_window_ends_with_the_day_of_arrival() -> None:
+def test_send_window_ends_at_the_end_of_the_arrival_day() -> None:
     long_window = rule("10:00", days=0, window_hours=100)
     window = send_window(
         long_window, arrival=date(2030, 5, 10), departure=date(2030, 5, 12), zone=LISBON, now=LONG_BEFORE

@@ -1,4 +1,4 @@
-"""Tests with a simulated clock that each reminder of the bookings is sent once, on the right morning."""
+"""Test that simulates several days: each reminder of the bookings is sent exactly once, on the right morning."""
 
 from collections import defaultdict
 from datetime import date, datetime, time, timedelta
@@ -21,7 +21,10 @@ FIRST, LAST = date(2016, 3, 26), date(2016, 3, 28)
 
 
 def expected_reminders(rows: list[Row]) -> set[tuple[str, int, str]]:
-    """Return the booking number, days before arrival and sending date of each reminder, computed from the rows."""
+    """Return the reminders that must be sent: booking number, days before arrival, and date of sending.
+
+    They are computed from the rows of the bookings, without the code of hotelagent.
+    """
     reminders = set()
     for row in rows:
         for days in (7, 1):
@@ -33,7 +36,7 @@ def expected_reminders(rows: list[Row]) -> set[tuple[str, int, str]]:
     return reminders
 
 
-def test_simulated_days_send_exactly_the_expected_reminders(
+def test_simulated_days_send_exactly_the_reminders_computed_from_the_bookings(
     in_hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Rule.objects.update(late_policy=LateBookingPolicy.SKIP)
@@ -77,7 +80,7 @@ def store(row: Row) -> None:
 
 
 def send_due(monkeypatch: pytest.MonkeyPatch, day: str, at: time) -> list[tuple[str, int, str]]:
-    """Send the reminders that are due at this time, as the due tick does, and return them."""
+    """Send the reminders that are due at this time, as the scheduler and the workers do, and return them."""
     now = set_clock(monkeypatch, day, at)
     due = DueItem.objects.filter(kind="reminder", due_at__lte=now).values_list("item_id", flat=True)
     before = set(Reminder.objects.filter(status="sent").values_list("id", flat=True))

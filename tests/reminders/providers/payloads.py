@@ -1,4 +1,4 @@
-"""Payloads of providers' events about a message to r1@example.com, as documented by the providers."""
+"""Webhook requests of mail providers about a message to r1@example.com, as the providers document them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def metadata(reminder: Reminder, hotel: Hotel) -> Data:
 
 
 def post_event(provider: str, payload: object, *, secret: str = SECRET) -> int:
-    """Post the event to the host of the platform, as the provider does, and return the status code."""
+    """Send the event to the webhook of the platform, as the provider does, and return the HTTP status code."""
     basic = {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"} if secret else {}
     kind = payload.get("Type", "") if isinstance(payload, dict) else ""
     sns = {"X-Amz-Sns-Message-Type": kind, "X-Amz-Sns-Message-Id": "22b80b92"}
@@ -46,7 +46,10 @@ def post_event(provider: str, payload: object, *, secret: str = SECRET) -> int:
 
 
 def postmark(data: Data, record: str = "Bounce", **more: Any) -> dict[str, Any]:
-    """https://postmarkapp.com/developer/webhooks/webhooks-overview"""
+    """Return an event in the format of Postmark.
+
+    https://postmarkapp.com/developer/webhooks/webhooks-overview
+    """
     about: dict[str, dict[str, Any]] = {
         "Bounce": {
             "ID": 4323372036854775807, "Type": "HardBounce", "TypeCode": 1, "Name": "Hard bounce", "Email": TO,
@@ -73,7 +76,10 @@ def postmark(data: Data, record: str = "Bounce", **more: Any) -> dict[str, Any]:
 
 
 def mailgun(data: Data, event: str = "failed", **more: Any) -> dict[str, Any]:
-    """https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads"""
+    """Return an event in the format of Mailgun.
+
+    https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads
+    """
     stamp, token = "1529006854", "a8ce0edb2dd8301dee6c2405235584e45aa91d1e9f979f3de0"
     signature = hmac.new(MAILGUN_KEY.encode(), f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
     details: dict[str, Any] = {
@@ -92,7 +98,10 @@ def mailgun(data: Data, event: str = "failed", **more: Any) -> dict[str, Any]:
 
 
 def brevo(data: Data, event: str = "hard_bounce", **more: Any) -> dict[str, Any]:
-    """https://developers.brevo.com/docs/transactional-webhooks"""
+    """Return an event in the format of Brevo.
+
+    https://developers.brevo.com/docs/transactional-webhooks
+    """
     return {
         "event": event, "email": TO, "id": 26224, "date": "2030-05-03 14:01:00", "ts": EPOCH,
         "message-id": "<203005031200.1@smtp-relay.mailin.fr>", "ts_event": EPOCH, "ts_epoch": EPOCH * 1000,
@@ -102,7 +111,10 @@ def brevo(data: Data, event: str = "hard_bounce", **more: Any) -> dict[str, Any]
 
 
 def resend(data: Data, kind: str = "bounced", **more: Any) -> dict[str, Any]:
-    """https://resend.com/docs/webhooks/event-types: contains the tags of the message, and not its headers."""
+    """Return an event in the format of Resend, which contains the tags of the message, but not its headers.
+
+    https://resend.com/docs/webhooks/event-types
+    """
     about = {"bounced": {"bounce": {
         "message": "The recipient's email address is on the suppression list because it has a recent history of "
                    "producing hard bounces.",
@@ -119,7 +131,10 @@ def resend(data: Data, kind: str = "bounced", **more: Any) -> dict[str, Any]:
 
 
 def sparkpost(data: Data, kind: str = "bounce", **more: Any) -> list[dict[str, Any]]:
-    """https://developers.sparkpost.com/api/webhooks/"""
+    """Return an event in the format of SparkPost.
+
+    https://developers.sparkpost.com/api/webhooks/
+    """
     within = {"open": "track_event", "list_unsubscribe": "unsubscribe_event"}.get(kind, "message_event")
     details = {
         "bounce_class": "10",
@@ -136,7 +151,10 @@ def sparkpost(data: Data, kind: str = "bounce", **more: Any) -> list[dict[str, A
 
 
 def amazon(data: Data, kind: str = "Bounce", **more: Any) -> dict[str, Any]:
-    """https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html"""
+    """Return an event in the format of Amazon SES.
+
+    https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html
+    """
     about: dict[str, dict[str, Any]] = {
         "Bounce": {
             "bounceType": "Permanent", "bounceSubType": "General", "timestamp": MOMENT, "feedbackId": "01000157c44f",
@@ -172,7 +190,10 @@ def amazon(data: Data, kind: str = "Bounce", **more: Any) -> dict[str, Any]:
 
 
 def amazon_subscribes() -> dict[str, Any]:
-    """https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html"""
+    """Return the request with which Amazon SNS asks the webhook to confirm its subscription.
+
+    https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html
+    """
     return {
         "Type": "SubscriptionConfirmation", "MessageId": "22b80b92", "Token": "2336412f37fb687f5d51e6e2425c464de257eb",
         "TopicArn": "arn:aws:sns:eu-central-1:123456789012:hotels", "Timestamp": MOMENT,

@@ -1,4 +1,7 @@
-"""Tests of the events of each mail provider, and their effects on the reminder, its address and the next one."""
+"""Tests of the events that each mail provider reports, such as bounces and deliveries.
+
+An event can change the reminder, suppress the e-mail address, and cause the next reminder to be skipped.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,7 @@ def _secrets(settings: Any) -> None:
 
 @pytest.fixture
 def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
-    """A sent reminder, the first of two for a stay. The second one is due six days later."""
+    """Return a sent reminder, the first of two for a stay. The second reminder is due six days later."""
     clock("2030-05-03 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     send_scheduled()
@@ -109,14 +112,14 @@ def timeline(reminder: Reminder) -> str:
         return render_to_string("reminders/timeline.html", {"entries": entries})
 
 
-def test_every_provider_has_the_required_events() -> None:
+def test_tests_cover_the_required_events_of_every_mail_provider() -> None:
     assert EVENTS.keys() == {provider.anymail_name for provider in PROVIDERS.values()}
     must = {"hard", "deferred", "complaint", "delivered", "opened"}
     assert [provider for provider, events in EVENTS.items() if not must <= events.keys()] == []
 
 
 @pytest.mark.parametrize("event", PROVIDER_EVENTS, ids=": ".join)
-def test_event_changes_the_reminder_the_suppression_list_and_the_next_reminder(
+def test_provider_event_updates_reminder_suppression_list_and_next_reminder(
     sent: Reminder, hotel: Hotel, clock: Clock, smtp: MailServer, event: tuple[str, str]
 ) -> None:
     provider, meaning = event
@@ -142,7 +145,7 @@ def test_event_changes_the_reminder_the_suppression_list_and_the_next_reminder(
 
 @pytest.mark.parametrize("provider", sorted(EVENTS))
 @pytest.mark.parametrize("secret", ["", "provider:wrong", "nobody"])
-def test_event_without_the_secret_is_rejected(
+def test_provider_event_without_the_webhook_secret_is_rejected(
     sent: Reminder, hotel: Hotel, provider: str, secret: str
 ) -> None:
     # Amazon first posts without the secret. The response asks for HTTP authentication, and Amazon repeats the request.
@@ -158,7 +161,10 @@ CONFIRMED = b"<ConfirmSubscriptionResponse><ConfirmSubscriptionResult/></Confirm
 
 @pytest.fixture
 def sns(settings: Any) -> Iterator[list[dict[str, list[str]]]]:
-    """The requests to a server that responds like Amazon SNS, which delivers the events of Amazon SES."""
+    """Run a server that responds like Amazon SNS, which delivers the events of Amazon SES.
+
+    Return a list of the requests that it receives.
+    """
     requests: list[dict[str, list[str]]] = []
 
     class Api(QuietHandler):
@@ -181,7 +187,7 @@ def sns(settings: Any) -> Iterator[list[dict[str, list[str]]]]:
         yield requests
 
 
-def test_subscription_of_amazon_sns_with_the_secret_is_confirmed_automatically(
+def test_amazon_sns_subscription_with_the_webhook_secret_is_confirmed_automatically(
     sns: list[dict[str, list[str]]], db: None
 ) -> None:
     assert post_event("amazon_ses", amazon_subscribes(), secret="provider:wrong") == 400
@@ -194,7 +200,7 @@ def test_subscription_of_amazon_sns_with_the_secret_is_confirmed_automatically(
 
 
 @pytest.mark.parametrize("provider", sorted(EVENTS))
-def test_event_about_the_previous_address_does_not_change_the_corrected_one(
+def test_bounce_of_the_previous_address_does_not_suppress_the_corrected_address(
     sent: Reminder, hotel: Hotel, book: Book, smtp: MailServer, provider: str
 ) -> None:
     bounce = payload_of(provider, "hard", metadata(sent, hotel))
@@ -208,7 +214,7 @@ def test_event_about_the_previous_address_does_not_change_the_corrected_one(
 
 
 @pytest.mark.parametrize("address", ["R1@Example.com", "Ana <r1@example.com>"])
-def test_event_with_another_spelling_of_the_address_is_accepted(
+def test_provider_event_with_another_spelling_of_the_address_is_accepted(
     sent: Reminder, hotel: Hotel, address: str
 ) -> None:
     assert post_event("resend", SHAPES["resend"](metadata(sent, hotel), to=[address])) == 200
@@ -218,7 +224,7 @@ def test_event_with_another_spelling_of_the_address_is_accepted(
 @pytest.mark.parametrize(
     "address", ["somebody@else.example", "x" * 70, f"a@{'x' * 70}.example", "@", "a@b@c"]
 )
-def test_event_about_another_address_is_ignored(sent: Reminder, hotel: Hotel, address: str) -> None:
+def test_provider_event_about_another_address_is_ignored(sent: Reminder, hotel: Hotel, address: str) -> None:
     bounce = payload_of("postmark", "hard", metadata(sent, hotel)) | {"Email": address}
     assert post_event("postmark", bounce) == 200
     assert not Suppression.objects.exists()

@@ -1,4 +1,7 @@
-"""Tests of the requests to each mail provider, and of the metadata that links its later events to a reminder."""
+"""Tests of the requests that send a message with the API of each mail provider.
+
+A request contains metadata that identify the reminder. Later events of the provider repeat them.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +45,9 @@ DELIVERED = {
 
 
 class Provider(ThreadingHTTPServer):
-    """A server that accepts messages as all providers do, or responds with `status`.
+    """A server that imitates the API of a mail provider. It accepts messages, or responds with `status`.
 
-    `requests` holds the path, headers and body of each request.
+    `requests` contains the path, headers and body of each request.
     """
 
     def __init__(self) -> None:
@@ -82,7 +85,10 @@ def server() -> Iterator[Provider]:
 
 @pytest.fixture
 def use(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """use("brevo", url): configure the provider as EMAIL_URL does, with `url` as the URL of its API."""
+    """Return a function that configures a mail provider, as the variable EMAIL_URL does.
+
+    Example: use("brevo", url). `url` replaces the URL of the provider's API.
+    """
 
     def set_to(scheme: str, url: str) -> None:
         monkeypatch.setenv("EMAIL_URL", URLS[scheme].format(server=url))
@@ -105,7 +111,7 @@ def api_url(server: Provider) -> str:
 
 
 def form_fields(headers: dict[str, str], body: bytes) -> dict[str, str]:
-    """Return the fields of a multipart form."""
+    """Return the fields of a multipart form as a dictionary."""
     form = email.message_from_bytes(
         f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode() + body, policy=email.policy.HTTP
     )
@@ -119,7 +125,7 @@ def form_fields(headers: dict[str, str], body: bytes) -> dict[str, str]:
 def metadata_and_headers(
     scheme: str, headers: dict[str, str], body: bytes
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the metadata of the message and its headers, as the provider received them."""
+    """Return the metadata and the headers of the message from the provider's request."""
     if scheme == "mailgun":
         form = form_fields(headers, body)
         metadata = {name[2:]: value for name, value in form.items() if name.startswith("v:")}
@@ -140,7 +146,7 @@ def metadata_and_headers(
 
 
 @pytest.mark.parametrize("scheme", sorted(URLS))
-def test_request_contains_metadata_and_headers(
+def test_request_to_the_mail_provider_contains_metadata_and_headers(
     due: Reminder, hotel: Hotel, server: Provider, use: Callable[[str, str], None], scheme: str
 ) -> None:
     use(scheme, api_url(server))
@@ -155,7 +161,7 @@ def test_request_contains_metadata_and_headers(
 
 
 @pytest.mark.parametrize("scheme", sorted(URLS))
-def test_event_about_an_unknown_reminder_settles_it(
+def test_delivery_event_changes_a_reminder_with_unknown_outcome_to_sent(
     due: Reminder, server: Provider, use: Callable[[str, str], None], scheme: str
 ) -> None:
     use(scheme, api_url(server))
@@ -170,7 +176,7 @@ def test_event_about_an_unknown_reminder_settles_it(
 
 
 @pytest.mark.parametrize("scheme", sorted(URLS))
-def test_send_when_the_provider_can_not_be_reached_is_deferred(
+def test_message_is_postponed_if_the_mail_provider_cannot_be_reached(
     due: Reminder, use: Callable[[str, str], None], scheme: str
 ) -> None:
     with Provider() as stopped:
@@ -190,7 +196,7 @@ def test_send_when_the_provider_can_not_be_reached_is_deferred(
         ((500, "InternalFailure"), "unknown"),
     ],
 )
-def test_error_of_amazon_ses_is_classified_by_its_type(
+def test_error_of_amazon_ses_is_classified_by_the_error_type(
     due: Reminder, server: Provider, use: Callable[[str, str], None], refusal: tuple[int, str], outcome: str
 ) -> None:
     use("ses", api_url(server))
@@ -207,7 +213,7 @@ def idempotency_keys(scheme: str, server: Provider) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["brevo", "resend"])
-def test_requests_for_one_reminder_have_the_same_idempotency_key(
+def test_repeated_requests_for_one_reminder_have_the_same_idempotency_key(
     due: Reminder,
     book: Callable[..., Reservation],
     server: Provider,

@@ -1,4 +1,4 @@
-"""Tests of the webhook of mail providers: authentication, bounces, deliveries, and ignored events."""
+"""Tests of the webhook that receives events of mail providers: authentication, bounces and deliveries."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _secrets(settings: Any) -> None:
 
 @pytest.fixture
 def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
-    """A reminder that was sent."""
+    """Return a reminder that has been sent."""
     clock("2030-05-09 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     batch.send_due([reminder.id for reminder in Reminder.objects.filter(status="scheduled")])
@@ -52,9 +52,9 @@ def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
 
 @pytest.fixture(params=["postmark", "mailgun", "brevo"])
 def bounced(request: pytest.FixtureRequest, sent: Reminder, hotel: Hotel) -> Callable[[], int]:
-    """Return a function that posts a provider's event for an address that does not exist.
+    """Return a function that reports a bounce to the webhook and returns the HTTP status code.
 
-    Runs for every provider.
+    Tests that use it run once for each of three mail providers.
     """
     payload = SHAPES[request.param](metadata(sent, hotel))
     return lambda: post_event(request.param, payload)
@@ -104,7 +104,7 @@ def test_retry_after_a_bounce_uses_the_address_that_staff_entered(
 
 
 @pytest.mark.parametrize(("before", "after"), [("unknown", "sent"), ("sent", "sent"), ("failed", "failed")])
-def test_delivery_settles_only_an_unknown_reminder(
+def test_delivery_event_changes_only_a_reminder_with_the_status_unknown(
     sent: Reminder, hotel: Hotel, before: str, after: str
 ) -> None:
     Reminder.objects.update(status=before)
@@ -118,10 +118,7 @@ def test_delivery_settles_only_an_unknown_reminder(
 def test_bounce_before_the_message_is_stored_as_sent_is_not_overwritten(
     book: Book, clock: Clock, hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Providers report bounces within milliseconds.
-
-    A message is stored as sent only when the next one starts.
-    """
+    """A worker stores a message as sent only when it starts the next one. A provider can report a bounce earlier."""
     clock("2030-05-09 12:00")
     for number in ("R1", "R2"):
         book(number, "2030-05-10", "2030-05-12")
@@ -141,7 +138,7 @@ def test_bounce_before_the_message_is_stored_as_sent_is_not_overwritten(
     assert not DueItem.objects.filter(item_id__in=due).exists()
 
 
-def test_event_with_the_id_of_another_hotel_changes_nothing(
+def test_provider_event_with_the_id_of_another_hotel_changes_nothing(
     sent: Reminder, hotel: Hotel, other_hotel: Hotel
 ) -> None:
     data = {**metadata(sent, hotel), "hotel": other_hotel.id.hex}
@@ -156,12 +153,14 @@ def test_event_with_the_id_of_another_hotel_changes_nothing(
     "data",
     [{}, {"hotel": "x", "reminder": "y"}, {"hotel": "0" * 32, "reminder": "0" * 32}, {"hotel": None}],
 )
-def test_event_about_an_unknown_message_is_accepted_and_ignored(sent: Reminder, data: dict[str, Any]) -> None:
+def test_provider_event_about_an_unknown_message_is_accepted_and_ignored(
+    sent: Reminder, data: dict[str, Any]
+) -> None:
     assert post_event("postmark", postmark(data)) == 200
     assert not Suppression.objects.exists()
 
 
-def test_event_with_a_wrong_signature_of_mailgun_is_rejected(sent: Reminder, hotel: Hotel) -> None:
+def test_mailgun_event_with_a_wrong_signature_is_rejected(sent: Reminder, hotel: Hotel) -> None:
     forged = copy.deepcopy(mailgun(metadata(sent, hotel)))
     forged["signature"]["signature"] = "0" * 64
     assert post_event("mailgun", forged) == 400
@@ -175,7 +174,7 @@ def test_webhook_without_a_configured_secret_returns_404(sent: Reminder, hotel: 
 @pytest.mark.parametrize(
     "path", ["/anymail/pigeon/tracking/", "/anymail/sendgrid/tracking/", "/anymail/postmark/inbound/"]
 )
-def test_webhook_of_another_provider_type_or_host_returns_404(path: str) -> None:
+def test_webhook_url_with_another_provider_event_type_or_host_returns_404(path: str) -> None:
     assert Client(SERVER_NAME="localhost").post(path).status_code == 404
     assert Client(SERVER_NAME="alpha.localhost").post("/anymail/postmark/tracking/").status_code == 404
 
@@ -206,7 +205,7 @@ def test_check_of_the_webhook_secret_reports_missing_and_weak_secrets(
 
 @pytest.fixture
 def api_of_postmark(settings: Any) -> Iterator[list[dict[str, Any]]]:
-    """The requests to a server that responds like Postmark's API."""
+    """Run a server that responds like Postmark's API, and return a list of the requests that it receives."""
     requests: list[dict[str, Any]] = []
 
     class Api(QuietHandler):
@@ -226,7 +225,7 @@ def api_of_postmark(settings: Any) -> Iterator[list[dict[str, Any]]]:
         yield requests
 
 
-def test_message_sent_by_a_provider_can_be_identified_by_its_events(
+def test_request_to_a_mail_provider_contains_the_metadata_that_its_events_repeat(
     book: Book, clock: Clock, hotel: Hotel, api_of_postmark: list[dict[str, Any]]
 ) -> None:
     clock("2030-05-09 12:00")

@@ -1,4 +1,4 @@
-"""Tests that errors of reminders are stored without a language and shown in the language of the user."""
+"""Tests of errors of reminders. They are stored independently of a language and shown in the language of the user."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ ADMIN = "/admin/reminders"
 
 @pytest.fixture
 def reminder(book: Book) -> Reminder:
-    """A reminder that is due now. The clock is not simulated, because the session in the browser depends on it."""
+    """Return a reminder that is due now.
+
+    The clock is not simulated, because the login session depends on it.
+    """
     now = timezone.now()
     booked = book("R1", f"{now.date() + timedelta(days=9)}", f"{now.date() + timedelta(days=11)}")
     due = booked.reminders.earliest("planned_for")
@@ -112,14 +115,17 @@ CASES = [
 def error_texts(
     request: pytest.FixtureRequest, reminder: Reminder, smtp: MailServer, settings: Any
 ) -> dict[str, str]:
-    """The error text of the reminder, by the language of the user."""
+    """Cause an error while the reminder is sent.
+
+    Return the expected error text by language code.
+    """
     cause_error, english, spanish = request.param
     cause_error(reminder, smtp, settings)
     send(reminder)
     return {"en": english, "es": spanish}
 
 
-def test_error_is_shown_in_the_language_of_the_user(
+def test_error_of_a_reminder_is_shown_in_the_language_of_the_user(
     reminder: Reminder, error_texts: dict[str, str], staff: Client, api: APIClient
 ) -> None:
     for language, text in error_texts.items():
@@ -134,7 +140,7 @@ def test_error_is_shown_in_the_language_of_the_user(
             assert text in shown["last_error"], page
 
 
-def test_reminder_that_is_claimed_again_shows_that_its_worker_stopped(
+def test_reminder_claimed_by_a_second_worker_shows_that_the_first_worker_stopped(
     reminder: Reminder,
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(
@@ -146,7 +152,7 @@ def test_reminder_that_is_claimed_again_shows_that_its_worker_stopped(
         assert claimed.reminders[0].error_message == "El proceso de envío se detuvo inesperadamente."
 
 
-def test_reminder_that_is_sent_after_an_error_has_no_error(reminder: Reminder, smtp: MailServer) -> None:
+def test_successful_retry_removes_the_error_of_the_reminder(reminder: Reminder, smtp: MailServer) -> None:
     smtp.refuse("r1@example.com", times=1)
     assert send(reminder).error_message.startswith("550")
     retry_failed(Failure.objects.get())
@@ -157,7 +163,7 @@ def test_reminder_that_is_sent_after_an_error_has_no_error(reminder: Reminder, s
         assert cursor.fetchone() == (True,)
 
 
-def test_reply_with_characters_that_jsonb_rejects_is_stored_without_them(
+def test_server_reply_is_stored_without_characters_that_postgresql_jsonb_rejects(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     smtp.refuse("r1@example.com", "550 no\0body " + "x" * 900)

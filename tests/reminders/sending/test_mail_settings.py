@@ -1,4 +1,4 @@
-"""Tests that a worker sends no e-mail with outdated rules, templates or branding from its cache."""
+"""Tests of the cache of rules, templates and branding in workers. No message is sent with outdated settings."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> Iterator[None]:
-    """Start every test like a new worker process."""
+    """Empty the cache of mail settings before and after each test."""
     mail_settings._cache.clear()
     yield
     mail_settings._cache.clear()
@@ -30,7 +30,10 @@ def empty_cache() -> Iterator[None]:
 
 @pytest.fixture
 def send_to(book: Book, clock: Clock, smtp: MailServer) -> Callable[[str], EmailMessage | None]:
-    """send_to("R1"): book the day before arrival, send, and return the guest's message, if any."""
+    """Return a function that books a stay for the next day, sends the reminder, and returns the message or None.
+
+    Example: send_to("R1").
+    """
     clock("2030-05-09 12:00")
 
     def send(number: str) -> EmailMessage | None:
@@ -73,7 +76,7 @@ CHANGES: dict[str, tuple[Callable[[], object], str]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_message_after_a_change_uses_the_new_settings(
+def test_message_sent_after_a_change_uses_the_new_rule_template_or_branding(
     change: str, send_to: Callable[[str], EmailMessage | None], in_hotel: Hotel
 ) -> None:
     apply_change, expected = CHANGES[change]
@@ -87,7 +90,7 @@ def test_message_after_a_change_uses_the_new_settings(
     assert after.revision != before.revision
 
 
-def test_batch_after_a_change_of_a_rule_skips_reservations_that_it_no_longer_applies_to(
+def test_sending_after_a_rule_change_skips_reservations_that_no_longer_match(
     send_to: Callable[[str], EmailMessage | None], book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     assert send_to("R1")
@@ -102,7 +105,7 @@ def test_batch_after_a_change_of_a_rule_skips_reservations_that_it_no_longer_app
     assert set(statuses) == {"skipped"}
 
 
-def test_rolled_back_change_keeps_the_cached_settings(
+def test_change_of_settings_that_is_rolled_back_keeps_the_cache(
     send_to: Callable[[str], EmailMessage | None],
 ) -> None:
     send_to("R1")
@@ -114,7 +117,7 @@ def test_rolled_back_change_keeps_the_cached_settings(
     assert mail_settings.cached() is before
 
 
-def test_bookings_and_messages_keep_the_cached_settings(
+def test_storing_reservations_and_sending_messages_keeps_the_cache(
     send_to: Callable[[str], EmailMessage | None], in_hotel: Hotel
 ) -> None:
     send_to("R1")
@@ -123,7 +126,7 @@ def test_bookings_and_messages_keep_the_cached_settings(
     assert mail_settings.cached() is before
 
 
-def test_settings_are_cached_per_hotel(
+def test_mail_settings_are_cached_per_hotel(
     send_to: Callable[[str], EmailMessage | None], in_hotel: Hotel, other_hotel: Hotel
 ) -> None:
     send_to("R1")
@@ -137,7 +140,7 @@ def test_settings_are_cached_per_hotel(
 
 
 @pytest.mark.parametrize("model", [Rule, Template, EmailBranding])
-def test_revision_of_a_row_depends_on_its_other_columns(in_hotel: Hotel, model: Any) -> None:
+def test_revision_of_a_row_changes_with_the_content_of_its_other_columns(in_hotel: Hotel, model: Any) -> None:
     column = {Rule: "name", Template: "text", EmailBranding: "colour"}[model]
     row = model.objects.first()
     first_revision, first_value = row.revision, getattr(row, column)
@@ -147,7 +150,7 @@ def test_revision_of_a_row_depends_on_its_other_columns(in_hotel: Hotel, model: 
     assert model.objects.get(pk=row.pk).revision == first_revision
 
 
-def test_cache_removes_the_hotel_that_was_stored_first(
+def test_full_cache_removes_the_hotel_that_was_cached_first(
     monkeypatch: pytest.MonkeyPatch, in_hotel: Hotel
 ) -> None:
     monkeypatch.setattr(mail_settings, "MAX_CACHED_HOTELS", 2)

@@ -46,7 +46,7 @@ def reminder(book: Book, clock: Clock) -> Reminder:
         ({}, {"guests": "returning"}, "The rule does not apply"),
     ],
 )
-def test_send_now_when_a_worker_would_skip_the_reminder_raises_with_the_reason(
+def test_send_now_of_a_reminder_that_workers_would_skip_raises_an_error_with_the_reason(
     reminder: Reminder, of_reservation: dict[str, Any], of_rule: dict[str, Any], message: str
 ) -> None:
     Reservation.objects.update(**of_reservation or {"guest_name": "Ana"})
@@ -57,7 +57,7 @@ def test_send_now_when_a_worker_would_skip_the_reminder_raises_with_the_reason(
     assert reminder.planned_for.isoformat() == "2030-05-03T09:00:00+00:00"
 
 
-def test_send_now_to_a_suppressed_address_raises_with_the_reason(reminder: Reminder) -> None:
+def test_send_now_to_a_suppressed_address_raises_an_error_with_the_reason(reminder: Reminder) -> None:
     add_suppression(email="R1@example.com")
     with pytest.raises(ReminderStateError, match="The guest's address is on the suppression list"):
         send_now(reminder_id=reminder.id)
@@ -72,7 +72,7 @@ def test_send_now_to_a_suppressed_address_raises_with_the_reason(reminder: Remin
         ("unknown", send_now, "First mark it as sent or as not sent", "Primero márquelo como enviado"),
     ],
 )
-def test_operation_in_another_status_raises_in_the_language_of_the_user(
+def test_operation_not_allowed_in_the_status_raises_an_error_in_the_users_language(
     reminder: Reminder, status: str, operation: Callable[..., Reminder], english: str, spanish: str
 ) -> None:
     Reminder.objects.update(status=status)
@@ -82,12 +82,12 @@ def test_operation_in_another_status_raises_in_the_language_of_the_user(
         assert refused.value.extra == {"status_now": status}
 
 
-def test_settle_unknown_of_a_scheduled_reminder_raises(reminder: Reminder) -> None:
+def test_settle_unknown_of_a_scheduled_reminder_raises_an_error(reminder: Reminder) -> None:
     with pytest.raises(ReminderStateError, match="This reminder is scheduled"):
         settle_unknown(reminder_id=reminder.id, was_sent=True)
 
 
-def test_send_now_of_a_failed_reminder_retries_and_resolves_its_failure(
+def test_send_now_of_a_failed_reminder_retries_it_and_resolves_its_failure(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")
@@ -109,14 +109,14 @@ def test_send_now_of_a_failed_reminder_without_an_open_failure_schedules_it(remi
 
 
 class Killed(BaseException):
-    """An exception that simulates SIGKILL: none of our code handles it."""
+    """An exception that simulates the death of a worker by SIGKILL. None of our code catches it."""
 
 
 def kill(*_args: object, **_kwargs: object) -> None:
     raise Killed
 
 
-def test_retry_whose_worker_is_killed_is_completed_after_the_claim_has_expired(
+def test_retry_is_completed_by_another_worker_after_its_worker_was_killed(
     reminder: Reminder, smtp: MailServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Reminder.objects.filter(id=reminder.id).update(status="failed")
@@ -144,8 +144,8 @@ def test_retry_whose_worker_is_killed_is_completed_after_the_claim_has_expired(
     assert not DueItem.objects.filter(item_id=reminder.id).exists()
 
 
-def test_retry_handler_is_registered_when_django_has_started() -> None:
-    """Uses a separate process, because this process has already imported the module of the handler."""
+def test_retry_handler_of_reminders_is_registered_when_django_starts() -> None:
+    """The check runs in a new process, because the test process may already have imported the handler."""
     program = (
         "import django; django.setup(); from dlq.registry import find_retry_handler; "
         f"assert find_retry_handler({FAILURE_NAME!r})"

@@ -1,4 +1,7 @@
-"""Tests with an SMTP server that rejects, hangs or disconnects: a due reminder is sent once or stores a reason."""
+"""Tests of sending due reminders to an SMTP server that accepts, rejects, hangs or disconnects.
+
+A reminder is sent exactly once, or it stores the reason why it was not sent.
+"""
 
 import uuid
 from collections.abc import Callable
@@ -28,7 +31,7 @@ DAY_BEFORE_ARRIVAL = "2030-05-09 09:00"  # 10:00 in Lisbon
 
 @pytest.fixture
 def reminder(book: Book, clock: Clock) -> Reminder:
-    """A reminder that is due now. Its rule sends it on the day before arrival."""
+    """Return a reminder that is due now. Its rule sends it on the day before arrival."""
     clock("2030-05-01 12:00")
     reservation = book("R1", "2030-05-10", "2030-05-12")
     clock(DAY_BEFORE_ARRIVAL)
@@ -44,7 +47,7 @@ def is_queued(reminder: Reminder) -> bool:
     return DueItem.objects.filter(kind="reminder", item_id=reminder.id).exists()
 
 
-def test_send_due_stores_the_recipient_the_event_and_empties_the_queue(
+def test_send_due_stores_the_recipient_records_an_event_and_empties_the_queue(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     assert is_queued(reminder)
@@ -57,7 +60,7 @@ def test_send_due_stores_the_recipient_the_event_and_empties_the_queue(
     assert event.data == {"number": "R1", "rule": "1 day before arrival", "attempts": 1}
 
 
-def test_send_due_writes_in_the_guests_language_with_the_name_of_the_hotel(
+def test_send_due_uses_the_language_of_the_guest_and_the_name_of_the_hotel(
     book: Book, clock: Clock, smtp: MailServer, in_hotel: Hotel
 ) -> None:
     clock("2030-05-09 12:00")
@@ -84,13 +87,13 @@ def test_send_due_writes_in_the_guests_language_with_the_name_of_the_hotel(
     assert event["DTEND"].dt.isoformat() == "2030-05-12"
 
 
-def test_send_due_again_sends_nothing(reminder: Reminder, smtp: MailServer) -> None:
+def test_send_due_of_a_reminder_that_was_sent_sends_nothing(reminder: Reminder, smtp: MailServer) -> None:
     send(reminder)
     assert send(reminder) == {}
     assert len(smtp.accepted) == 1
 
 
-def test_send_due_with_two_reminders_of_one_time_sends_the_lower_rule_order_first(
+def test_send_due_with_two_reminders_due_at_one_time_follows_the_order_of_the_rules(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     clock("2030-05-01 12:00")
@@ -126,7 +129,7 @@ def test_send_due_after_the_reservation_was_cancelled_sends_nothing(
 def test_send_due_when_the_reservation_is_cancelled_after_the_claim_sends_nothing(
     reminder: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The SQL statement that starts a transmission checks that the reservation's version has not changed."""
+    """The SQL statement that starts the transmission checks that the reservation has not changed since the claim."""
     build_message = message_builder.build_message
 
     def cancel_and_build(reminder: Reminder, **arguments: Any) -> Any:
@@ -150,7 +153,7 @@ def test_send_due_when_the_reservation_is_cancelled_after_the_claim_sends_nothin
     ],
     ids=["no address", "suppressed address", "window passed"],
 )  # fmt: skip
-def test_send_due_skips_a_reminder_that_is_not_eligible(
+def test_send_due_skips_a_reminder_that_must_not_be_sent(
     reminder: Reminder, smtp: MailServer, change: Callable[[Reminder], object], reason: str
 ) -> None:
     change(reminder)
@@ -161,7 +164,7 @@ def test_send_due_skips_a_reminder_that_is_not_eligible(
     assert smtp.accepted == []
 
 
-def test_send_due_when_rejected_creates_a_failure_that_can_be_retried(
+def test_send_due_when_the_server_rejects_the_message_creates_a_failure_to_retry(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     smtp.refuse("r1@example.com", times=2)
@@ -182,7 +185,9 @@ def test_send_due_when_rejected_creates_a_failure_that_can_be_retried(
     assert len(smtp.accepted) == 1
 
 
-def test_retry_failed_uses_the_address_that_staff_entered(reminder: Reminder, smtp: MailServer) -> None:
+def test_retry_of_a_failed_reminder_uses_the_address_that_staff_entered(
+    reminder: Reminder, smtp: MailServer
+) -> None:
     smtp.refuse("r1@example.com")
     send(reminder)
     failure = Failure.objects.get()
@@ -191,7 +196,9 @@ def test_retry_failed_uses_the_address_that_staff_entered(reminder: Reminder, sm
     assert [message["To"] for message in smtp.accepted] == ["right@example.com"]
 
 
-def test_send_due_when_deferred_sends_later(reminder: Reminder, smtp: MailServer) -> None:
+def test_send_due_when_the_server_replies_with_a_temporary_error_sends_later(
+    reminder: Reminder, smtp: MailServer
+) -> None:
     smtp.refuse("r1@example.com", "451 4.7.1 greylisted", times=1)
     assert send(reminder) == {"postponed": 1}
     reminder.refresh_from_db()
@@ -201,7 +208,9 @@ def test_send_due_when_deferred_sends_later(reminder: Reminder, smtp: MailServer
     assert send(reminder) == {"sent": 1}
 
 
-def test_send_due_when_one_is_refused_sends_the_others(book: Book, clock: Clock, smtp: MailServer) -> None:
+def test_send_due_when_the_server_refuses_one_recipient_sends_the_other_reminders(
+    book: Book, clock: Clock, smtp: MailServer
+) -> None:
     clock("2030-05-09 12:00")
     for number in ("R1", "R2", "R3"):
         book(number, "2030-05-10", "2030-05-12")
@@ -211,7 +220,7 @@ def test_send_due_when_one_is_refused_sends_the_others(book: Book, clock: Clock,
     assert counts == {"failed": 1, "postponed": 1, "sent": 1}
 
 
-def test_send_due_when_the_server_is_unavailable_postpones_the_whole_batch(
+def test_send_due_when_the_mail_server_is_unavailable_postpones_all_reminders(
     book: Book, clock: Clock, settings: Any, in_hotel: Hotel
 ) -> None:
     clock("2030-05-09 12:00")
@@ -224,7 +233,7 @@ def test_send_due_when_the_server_is_unavailable_postpones_the_whole_batch(
     assert set(Reminder.objects.filter(skip_reason="").values_list("status", flat=True)) == {"scheduled"}
 
 
-def test_send_due_when_the_server_disconnects_after_the_message_is_unknown_and_sends_nothing_again(
+def test_reminder_is_unknown_and_not_sent_again_if_the_server_disconnects_after_the_message(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     smtp.drop()
@@ -242,7 +251,7 @@ def test_send_due_when_the_server_disconnects_after_the_message_is_unknown_and_s
     assert len(smtp.accepted) == 2
 
 
-def test_send_due_when_the_server_does_not_reply_in_time_is_unknown(
+def test_reminder_is_unknown_if_the_server_does_not_reply_to_the_message_in_time(
     reminder: Reminder, smtp: MailServer, settings: Any
 ) -> None:
     settings.EMAIL_TIMEOUT = 0.3
@@ -251,7 +260,7 @@ def test_send_due_when_the_server_does_not_reply_in_time_is_unknown(
 
 
 class Killed(BaseException):
-    """An exception that simulates SIGKILL: none of our code handles it."""
+    """An exception that simulates the death of a worker by SIGKILL. None of our code catches it."""
 
 
 def kill(*_args: object, **_kwargs: object) -> None:
@@ -259,7 +268,10 @@ def kill(*_args: object, **_kwargs: object) -> None:
 
 
 def expire_claim(reminder: Reminder) -> None:
-    """Move the claim, and the transmission if it has started, a hundred years back."""
+    """Set the time of the claim a hundred years back, and the start of the transmission if it has started.
+
+    The claim then has expired.
+    """
     past = timezone.now() - timedelta(days=36_500)
     Reminder.objects.filter(id=reminder.id).update(claimed_at=past)
     started = Reminder.objects.filter(id=reminder.id, transmission_started_at__isnull=False)
@@ -282,7 +294,7 @@ def test_reminder_whose_worker_was_killed_before_the_transmission_is_sent(
     assert len(smtp.accepted) == 1
 
 
-def test_reminder_whose_worker_was_killed_after_the_transmission_had_started_is_unknown(
+def test_reminder_whose_worker_was_killed_during_the_transmission_is_unknown(
     reminder: Reminder, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -298,7 +310,7 @@ def test_reminder_whose_worker_was_killed_after_the_transmission_had_started_is_
     assert Event.objects.filter(event="reminder.unknown").count() == 1
 
 
-def test_slow_worker_whose_claim_was_taken_over_can_not_start_the_transmission(
+def test_slow_worker_that_has_lost_its_claim_cannot_start_the_transmission(
     reminder: Reminder, smtp: MailServer
 ) -> None:
     claimed = claims.claim_due([reminder.id], now=timezone.now())
@@ -322,5 +334,5 @@ def test_message_with_lines_that_begin_with_dots_arrives_unchanged(
     assert body.get_content().splitlines()[:4] == [".", "..", ".end Ana", "."]
 
 
-def test_send_due_with_an_unknown_id_does_nothing(in_hotel: Hotel, smtp: MailServer) -> None:
+def test_send_due_with_the_id_of_no_reminder_does_nothing(in_hotel: Hotel, smtp: MailServer) -> None:
     assert not any(batch.send_due([uuid.uuid4()]).values())

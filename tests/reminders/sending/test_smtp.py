@@ -1,4 +1,4 @@
-"""Tests of the SMTP transport: the known outcome of a message after each scripted reply or disconnect."""
+"""Tests of the SMTP transport with a scripted server: the outcome of a message after each reply or disconnect."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ WITHOUT_PIPELINING = "250-scripted\r\n250 SIZE 1000000"
 
 @dataclass
 class ScriptedServer:
-    """Replies to each command by its first four letters, or to the message (".") with the next of `replies`.
+    """An SMTP server whose replies a test can set.
 
-    `received` holds the data of each `recv` call. Two connections at a time are never open.
+    `replies` maps the first four letters of a command, or "." for the message, to a list. Each command takes
+    the next reply of its list. `received` contains the data of each `recv` call. Only one connection is open
+    at a time.
     """
 
     port: int
@@ -100,7 +102,7 @@ def server(request: pytest.FixtureRequest, settings: Any) -> Iterator[ScriptedSe
 
 
 class Sender:
-    """A helper that sends a message and counts the calls of `before_data`."""
+    """A helper that sends an e-mail with the SMTP transport and counts the calls of its `before_data` function."""
 
     def __init__(self, transport: Transport) -> None:
         self.transport, self.started = transport, 0
@@ -119,13 +121,13 @@ def send(server: ScriptedServer) -> Iterator[Sender]:
         yield Sender(transport)
 
 
-def test_send_twice_uses_one_connection(server: ScriptedServer, send: Sender) -> None:
+def test_smtp_transport_sends_two_messages_over_one_connection(server: ScriptedServer, send: Sender) -> None:
     send()
     send()
     assert (len(server.messages), server.connections, send.started) == (2, 1, 2)
 
 
-def test_send_with_pipelining_takes_two_round_trips(server: ScriptedServer, send: Sender) -> None:
+def test_send_to_a_server_with_pipelining_takes_two_round_trips(server: ScriptedServer, send: Sender) -> None:
     send()
     _ehlo, *received = server.received
     if server.greeting == WITHOUT_PIPELINING:
@@ -138,7 +140,9 @@ def test_send_with_pipelining_takes_two_round_trips(server: ScriptedServer, send
     assert envelope == expected.encode()
 
 
-def test_send_doubles_leading_dots_and_ends_lines_with_crlf(server: ScriptedServer, send: Sender) -> None:
+def test_send_doubles_dots_at_line_starts_and_ends_lines_with_crlf(
+    server: ScriptedServer, send: Sender
+) -> None:
     send("a\n.b\r\n..c\rd")
     [message] = server.messages
     assert message.endswith(b"\r\na\r\n..b\r\n...c\r\nd\r\n.\r\n")
@@ -161,7 +165,7 @@ def test_send_doubles_leading_dots_and_ends_lines_with_crlf(server: ScriptedServ
         ({"RCPT": ["421 closing"]}, MailDeferred),
     ],
 )
-def test_send_when_refused_before_the_message_transmits_nothing(
+def test_send_does_not_transmit_the_message_if_the_server_refuses_a_command(
     server: ScriptedServer, send: Sender, replies: dict[str, list[str]], error: type[Exception]
 ) -> None:
     server.replies = {command: list(scripted) for command, scripted in replies.items()}
@@ -173,7 +177,9 @@ def test_send_when_refused_before_the_message_transmits_nothing(
     assert (len(server.messages), send.started) == (1, 1)
 
 
-def test_send_when_before_data_raises_transmits_nothing(server: ScriptedServer, send: Sender) -> None:
+def test_send_does_not_transmit_the_message_if_before_data_raises_an_error(
+    server: ScriptedServer, send: Sender
+) -> None:
     def refuse() -> None:
         raise LookupError
 
@@ -184,17 +190,17 @@ def test_send_when_before_data_raises_transmits_nothing(server: ScriptedServer, 
     assert (len(server.messages), server.connections) == (1, 2)
 
 
-def test_send_calls_before_data_when_no_byte_of_the_message_was_sent(
+def test_send_calls_before_data_before_the_first_byte_of_the_message(
     server: ScriptedServer, send: Sender
 ) -> None:
-    """In this call the worker commits that the transmission starts, which must precede the message itself."""
+    """The worker stores in `before_data` that the transmission has started. This must precede the message."""
     received: list[bytes] = []
     send(before_data=lambda: received.extend(server.received))
     assert b"DATA\r\n" in received[-1].upper()
     assert len(server.received) == len(received) + 1
 
 
-def test_send_when_the_server_closes_an_old_connection_opens_a_new_one(
+def test_send_opens_a_new_connection_if_the_server_has_closed_the_old_one(
     server: ScriptedServer, send: Sender
 ) -> None:
     send()
@@ -207,7 +213,7 @@ def test_send_when_the_server_closes_an_old_connection_opens_a_new_one(
     ("reply", "error"),
     [("554 spam", MailRejected), ("451 try again later", MailDeferred), (DISCONNECT, MailOutcomeUnknown)],
 )
-def test_send_after_the_last_byte_depends_on_the_final_reply(
+def test_send_raises_the_error_for_the_final_reply_of_the_server(
     server: ScriptedServer, send: Sender, reply: str, error: type[Exception]
 ) -> None:
     server.replies = {".": [reply]}
@@ -226,7 +232,7 @@ def test_send_after_the_last_byte_depends_on_the_final_reply(
         ('"a b"@example.com', b'<"a b"@example.com>'),
     ],
 )
-def test_send_writes_unusual_addresses_into_the_envelope(
+def test_send_quotes_and_encodes_unusual_addresses_in_the_smtp_envelope(
     server: ScriptedServer, address: str, expected: bytes
 ) -> None:
     with Transport() as transport:

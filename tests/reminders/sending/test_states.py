@@ -1,4 +1,4 @@
-"""Tests of the states of a reminder: every event is applied in every status."""
+"""Tests of the status of a reminder: each event is applied to a reminder in each status."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,13 +26,13 @@ def reminder(book: Book, clock: Clock) -> Reminder:
 
 
 def claim(reminder: Reminder) -> None:
-    """Let the worker claim the reminder because it is due."""
+    """Let a worker claim the reminder, which is due."""
     Reminder.objects.update(planned_for=LONG_AGO, claimed_at=timezone.now())
     claims.claim_due([reminder.id], now=timezone.now())
 
 
 def reclaim(reminder: Reminder) -> None:
-    """Let the worker claim a reminder whose claim has expired before the transmission. It is not due otherwise."""
+    """Let a worker claim a reminder whose previous claim expired before the transmission started."""
     Reminder.objects.update(claimed_at=LONG_AGO, transmission_started_at=None)
     claims.claim_due([reminder.id], now=timezone.now())
 
@@ -63,7 +63,7 @@ def apply(event: SendingEvent, reminder: Reminder) -> None:
 
 @pytest.mark.parametrize("event", list(SendingEvent))
 @pytest.mark.parametrize("status", list(ReminderStatus))
-def test_event_leads_to_the_status_in_the_table(
+def test_sending_event_changes_the_status_as_the_transition_table_says(
     reminder: Reminder, status: ReminderStatus, event: SendingEvent
 ) -> None:
     Reminder.objects.update(status=status)
@@ -75,7 +75,7 @@ def test_event_leads_to_the_status_in_the_table(
 @pytest.mark.parametrize(
     "event", sorted({*CLAIM_EVENTS, SendingEvent.TRANSMISSION_STARTED, SendingEvent.ACCEPTED})
 )
-def test_event_of_a_worker_that_has_lost_its_claim_changes_nothing(
+def test_sending_event_of_a_worker_that_has_lost_its_claim_changes_nothing(
     reminder: Reminder, event: SendingEvent
 ) -> None:
     Reminder.objects.update(status=ReminderStatus.SENDING)
@@ -91,7 +91,7 @@ def test_apply_event_returns_whether_the_row_was_changed(reminder: Reminder) -> 
     assert not apply_event(reminder, SendingEvent.CANCELLED_MANUALLY)
 
 
-def test_start_transmission_of_an_older_version_of_the_reservation_raises_claim_lost(
+def test_start_transmission_after_the_reservation_was_changed_raises_claim_lost(
     reminder: Reminder,
 ) -> None:
     Reminder.objects.update(status=ReminderStatus.SENDING)
