@@ -1,4 +1,4 @@
-"""The Prometheus metrics of reminders. Labels never name a hotel or a guest, because each would add a time series."""
+"""The Prometheus metrics of reminders. No label contains a hotel or a guest, because each value adds a time series."""
 
 from hotelagent.core.metrics import counter, histogram
 

@@ -20,7 +20,7 @@ from tenants.context import current_hotel
 
 
 def reminders() -> QuerySet[Reminder]:
-    """Return all reminders with their reservations and rules."""
+    """Return a query set of all reminders, with their reservations and rules loaded."""
     return Reminder.objects.select_related("reservation", "rule")
 
 
@@ -74,7 +74,7 @@ FROM reminders_reminder WHERE planned_for >= %(since)s AND planned_for < %(until
 
 
 def daily_counts() -> list[DailyCounts]:
-    """Return the counts of every day from a week ago to a week ahead. Scans the index on `planned_for` once."""
+    """Return the reminder counts of each day from a week ago to a week ahead."""
     now = timezone.now()
     parameters: dict[str, Any] = {
         "zone": current_hotel().time_zone,
@@ -91,7 +91,7 @@ def daily_counts() -> list[DailyCounts]:
 
 @dataclass(frozen=True, slots=True)
 class StatusSummary:
-    """The numbers of reminders by status. `late` are scheduled reminders that are over five minutes late."""
+    """The numbers of reminders by status. `late` counts scheduled reminders that are over five minutes late."""
 
     due_today: int
     sent_today: int

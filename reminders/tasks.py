@@ -26,7 +26,7 @@ def replan_reservations(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="reminders.tasks.replan_all")
 def replan_all(ids: list[str]) -> None:
-    """Plan all reminders of the hotel again. One run fulfils all pending requests."""
+    """Plan all reminders of the hotel again. One run completes all pending requests of the hotel."""
     replan.replan_all()
     due.cancel(kind=due_kinds.REPLAN_ALL, ids=[uuid.UUID(id_) for id_ in ids])
 
@@ -35,8 +35,8 @@ def replan_all(ids: list[str]) -> None:
 def sync_calendars(ids: list[str]) -> None:
     """Import the linked calendars that are due, one after the other.
 
-    If the message broker is unavailable, the error is raised after all imports, so that this task is recorded as the
-    failure.
+    A calendar that fails repeatedly is imported again by `sync_calendar`, whose failure is recorded. If the message
+    broker is unavailable, this task fails instead, after all imports.
     """
     failing = [id_ for id_ in ids if not calendar_services.sync_due_calendar(uuid.UUID(id_))]
     for id_ in failing:

@@ -20,14 +20,14 @@ from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
 
-#: The columns that may change, with their PostgreSQL types.
+#: The columns of a reservation that a change can set, with their PostgreSQL types.
 COLUMNS = {
     "status": "text", "arrival": "date", "departure": "date", "guest_name": "text", "guest_email": "text",
     "guest_phone": "text", "language": "text", "country": "text", "adults": "smallint", "children": "smallint",
     "room_type": "text", "assigned_room_type": "text", "source": "text", "booked_on": "date", "status_date": "date",
 }  # fmt: skip
 
-# `updated_at` is the version that REST clients and the sending of reminders compare.
+# `updated_at` is the version of a reservation, which API clients and workers compare to detect changes.
 _UPDATE = f"""
 UPDATE reminders_reservation r
 SET {", ".join(f"{name} = new.{name}" for name in COLUMNS)}, stay_id = new.stay_id, updated_at = statement_timestamp()
@@ -39,11 +39,11 @@ RETURNING r.id, r.updated_at
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """New values of a reservation that the caller has locked.
+    """The new values of one stored reservation. The caller must have locked the reservation.
 
-    `room` is the id of a room for a reservation that has no stay yet. If `room_type` is given, another room of this
-    type is assigned if the current room is not available or has another type. Without `room_type` the stay is
-    cancelled in that case.
+    A reservation that has no stay yet gets a stay in the room with the id `room`. If the room of an existing stay is
+    not available or has the wrong type, another room of the type `room_type` is assigned. If `room_type` is None, the
+    stay is cancelled instead.
     """
 
     stored: Reservation
@@ -54,7 +54,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """What happened to the reminders and to the stays of the changed reservations."""
+    """The changes of the reminders (`planned`) and of the stays (`reallocations`) of changed reservations."""
 
     planned: PlanningResult
     reallocations: Sequence[Reallocation]
@@ -77,7 +77,7 @@ def apply_changes(changes: Sequence[Change]) -> ChangeResult:
 
 
 def update_reservations(changes: Sequence[Change]) -> ChangeResult:
-    """Update the reservations, their stays and their reminders, without events. Runs in the caller's transaction."""
+    """Update the reservations, their stays and reminders, without audit events. Runs in the caller's transaction."""
     if not changes:
         return ChangeResult(PlanningResult(), ())
     for change in changes:
@@ -90,7 +90,7 @@ def update_reservations(changes: Sequence[Change]) -> ChangeResult:
 
 
 def _update_stays(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation]:
-    """Move stays to the new dates if the room is available, cancel stays of cancelled reservations, add missing ones.
+    """Move stays to new dates if the room is available, add missing stays, and cancel those of cancelled reservations.
 
     A no-show keeps the stay, because the guest has paid for the room.
     """

@@ -48,17 +48,17 @@ class ReservationFields(TypedDict, total=False):
     status_date: date | None
 
 
-#: A value for `version` in `upsert_reservation`: the reservation must exist, in any version.
+#: The `version` argument of `upsert_reservation` that requires an existing reservation of any version.
 ANY_VERSION = "*"
 
 
 def upsert_reservation(
     *, external_id: str, version: str | None = None, **fields: Unpack[ReservationFields]
 ) -> tuple[Reservation, bool]:
-    """Create the reservation with this PMS number, or update it. Return it and whether it is new.
+    """Create the reservation with this PMS number, or update it. Return it and True if it is new.
 
     If `version` is given (`Reservation.version` or ANY_VERSION), the reservation must exist and have this version.
-    Calling it again with the same values changes nothing. Raises InvalidReservation or ReservationConflict.
+    A second call with the same values changes nothing. Raises InvalidReservation or ReservationConflict.
     """
     requested = _validate(Reservation(**_normalize({**fields, "external_id": external_id})))
     with transaction.atomic():
@@ -110,7 +110,7 @@ def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
 def update_guest(
     *, reservation_id: uuid.UUID, guest_name: str, guest_email: str, guest_phone: str, language: str
 ) -> Reservation:
-    """Update the guest of the reservation. These are the fields that the front desk may edit.
+    """Update the guest data of the reservation, which are the fields that the front desk may edit.
 
     Raises ReservationNotFound or InvalidReservation.
     """
@@ -138,12 +138,12 @@ _TEXT_FIELDS = (
     "room_type",
     "source",
 )
-#: The assigned room type is only set by file imports.
+#: All columns except the assigned room type, because only file imports set that type.
 _UPDATED_FIELDS = tuple(name for name in COLUMNS if name != "assigned_room_type")
 
 
 def _normalize(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields without line breaks in texts, because texts are used in e-mail headers."""
+    """Return the fields in the stored form. Texts lose line breaks, because e-mail headers contain them."""
     normalized: dict[str, Any] = dict(fields)
     for name in _TEXT_FIELDS:
         if isinstance(normalized.get(name), str):

@@ -1,8 +1,8 @@
-"""Sending of due reminders. A batch belongs to one hotel, and its messages are sent one after the other.
+"""The sending of due reminders in batches. The messages of a batch belong to one hotel and are sent one by one.
 
-Each message costs one commit. The call that commits the start of a transmission also stores the previous message as
-sent. So a worker has one message at a time whose outcome is not stored, and if the worker stops, this message becomes
-`unknown`. README.md explains the states and the modules.
+Each message needs one commit: the commit that stores the start of a transmission also stores the previous message as
+sent. If a worker stops, only the status of the message that it was sending is unknown. README.md explains the states
+and the modules.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from tenants.context import current_hotel
 from tenants.database.availability import is_database_unavailable
 from tenants.queue import due
 
-#: Seconds. A batch starts no message later than this, so that a restart does not wait long for a slow mail server.
+#: Seconds after which a batch starts no further message, so that worker restarts don't wait for slow mail servers.
 TIME_LIMIT: float = 60.0
-#: Seconds for which storing an outcome is retried while the database is not available.
+#: The number of seconds for which a worker retries to store an outcome while the database is not available.
 DATABASE_TIMEOUT: float = 30.0
 
 FIRST_DELAY: timedelta = timedelta(seconds=60)
@@ -53,8 +53,8 @@ _SERVICE_NOT_AVAILABLE: Final = 421
 def send_due(ids: Collection[uuid.UUID], *, transport: Transport | None = None) -> Counter[str]:
     """Send the reminders that are due. Return the number of reminders per outcome.
 
-    Must not be called in a transaction: claims and outcomes are committed one by one. If the caller passes a
-    `transport`, it stays open.
+    Must not be called in a transaction, because claims and outcomes are committed one by one. A `transport` that the
+    caller passes stays open.
     """
     started = time.monotonic()
     counts: Counter[str] = Counter()
@@ -73,9 +73,10 @@ def send_due(ids: Collection[uuid.UUID], *, transport: Transport | None = None) 
 
 
 def _settle_not_claimed(ids: Collection[uuid.UUID]) -> int:
-    """Mark lost transmissions as unknown, and remove finished reminders from the due queue.
+    """Process the due reminders that could not be claimed. Return the number of reminders that became `unknown`.
 
-    Return the number of reminders that became unknown.
+    Reminders whose worker stopped during the transmission become `unknown`. Finished reminders are removed from the
+    due queue.
     """
     with transaction.atomic():
         unknown = sum(
@@ -91,10 +92,10 @@ def _settle_not_claimed(ids: Collection[uuid.UUID]) -> int:
 
 
 class Batch:
-    """The sending of claimed reminders of the current hotel, one after the other.
+    """A batch of claimed reminders of the current hotel, which are sent one after the other.
 
-    `_accepted` is the last message that the mail server accepted. It is not stored as sent yet. `_sent_ids` are the
-    ids of reminders that were sent but are still in the due queue.
+    `_accepted` is the last message that the mail server accepted, as long as it is not stored as sent. `_sent_ids`
+    contains the ids of reminders that were sent but are still in the due queue.
     """
 
     def __init__(self, claimed: ClaimedBatch, transport: Transport) -> None:
@@ -111,7 +112,7 @@ class Batch:
         self._sent_ids: list[uuid.UUID] = []
 
     def send_all(self, reminders: Collection[Reminder], *, deadline: float) -> Counter[str]:
-        """Send the reminders until `deadline` (a value of `time.monotonic()`). Postpone the remaining ones."""
+        """Send reminders until `deadline` (a `time.monotonic()` value). Postpone the others. Return outcome counts."""
         counts: Counter[str] = Counter()
         remaining = list(reminders)
         try:
@@ -119,7 +120,7 @@ class Batch:
                 outcome = self._send_or_store_outcome(remaining.pop(0))
                 counts[outcome] += 1
                 if outcome == "server_unavailable" and remaining:
-                    # Each of the remaining reminders would wait for the same timeout.
+                    # Postpone the remaining reminders, because each of them would wait for the same timeout.
                     counts["postponed"] += len(remaining)
                     outcomes.postpone(
                         remaining,
@@ -168,7 +169,7 @@ class Batch:
         )
 
     def send(self, reminder: Reminder, *, recipient: str) -> None:
-        """Build and send the message. The message is stored as sent when the next one starts, or by `store_sent`.
+        """Build and send the reminder's message. The next transmission or `store_sent` stores it as sent.
 
         Raises ClaimLost, InvalidTemplate, MailRejected, MailDeferred or MailOutcomeUnknown.
         """
@@ -215,7 +216,7 @@ def _store_error(
 
     The outcome is `server_unavailable` if the other messages of the batch would fail in the same way.
     """
-    if isinstance(error, ClaimLost):  # the reservation has changed, or the claim has expired
+    if isinstance(error, ClaimLost):  # raised if the reservation has changed or the claim has expired
         outcomes.postpone([reminder], delay=NO_DELAY)
         return "postponed"
     if isinstance(error, MailOutcomeUnknown):
@@ -230,13 +231,16 @@ def _store_error(
 
 
 def _retry_delay(attempts: int) -> timedelta:
-    """Return `FIRST_DELAY`, doubled with each attempt up to `MAX_DELAY`, with 20 % jitter."""
+    """Return the time until the next attempt: `FIRST_DELAY`, doubled per attempt up to `MAX_DELAY`, ± 20 %."""
     delay: timedelta = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), MAX_DELAY)
     return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter is not a secret
 
 
 def _retry_without_database(write: Callable[[], None]) -> None:
-    """Call `write` until the database is available again, for `DATABASE_TIMEOUT` at most. `write` is idempotent."""
+    """Call `write`, and repeat the call for up to `DATABASE_TIMEOUT` seconds while the database is not available.
+
+    `write` must be idempotent.
+    """
     deadline = time.monotonic() + DATABASE_TIMEOUT
     while True:
         try:

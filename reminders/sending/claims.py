@@ -1,6 +1,6 @@
-"""Claims: how workers take the reminders that they send, and what happens to the claims of workers that stopped.
+"""Claims of reminders. A worker claims a reminder before it sends it, so that no other worker sends it too.
 
-For a claim that has expired, `transmission_started_at` tells which of two cases applies:
+If a worker stops, its claim expires. Then `transmission_started_at` tells which of two cases applies:
 
 - The transmission had not started. Nothing was sent, and the next worker claims the reminder again.
 - The transmission had started. The mail server may have accepted the message, so the reminder becomes `unknown` and
@@ -25,8 +25,7 @@ from reminders.sending.mail_settings import MailSettings
 from reminders.sending.states import SendingEvent, apply_event
 from tenants.database.functions import call_function
 
-#: A claim expires after this time without progress. A worker starts no transmission later than `batch.TIME_LIMIT`
-#: after its claim. A worker that is later than that can no longer use its claim.
+#: The time after which a claim expires. The timeout is much longer than a batch may take (`batch.TIME_LIMIT`).
 CLAIM_TIMEOUT: timedelta = timedelta(seconds=180)
 
 _UNFINISHED = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)
@@ -38,7 +37,7 @@ _RESERVATIONS: Final = JsonRows(Reservation)
 class ClaimedBatch:
     """Claimed reminders with their reservations and rules, and the mail settings of the hotel.
 
-    `suppressed` holds the ids of the reminders whose guest's address is on the suppression list.
+    `suppressed` contains the ids of the reminders whose recipient is on the suppression list.
     """
 
     reminders: list[Reminder]
@@ -47,9 +46,10 @@ class ClaimedBatch:
 
 
 def claim_due(ids: Collection[uuid.UUID], *, now: datetime) -> ClaimedBatch | None:
-    """Claim the reminders that are due or whose claim expired before the transmission. Return None if there are none.
+    """Claim the reminders that are due, or whose claim expired before the transmission had started.
 
-    One round trip, committed on return unless a transaction is open.
+    Return None if there are no such reminders. The claim needs one round trip to the database and is committed on
+    return, unless a transaction is open.
     """
     cached = mail_settings.cached()
     result = call_function(
@@ -77,7 +77,7 @@ def claim_due(ids: Collection[uuid.UUID], *, now: datetime) -> ClaimedBatch | No
 
 
 def claim_failed(reminder: Reminder, *, send_until: datetime) -> bool:
-    """Claim a failed reminder, to send it again. Return whether it was claimed. If so, the instance is refreshed."""
+    """Claim a failed reminder to send it again, and refresh the instance. Return False if it can't be claimed."""
     is_claimed = apply_event(
         reminder,
         SendingEvent.RETRY_CLAIMED,
@@ -96,7 +96,7 @@ def claim_failed(reminder: Reminder, *, send_until: datetime) -> bool:
 def lock_lost_transmissions(ids: Collection[uuid.UUID]) -> list[Reminder]:
     """Return the reminders whose claim expired after the transmission had started.
 
-    Their rows are locked until the end of the caller's transaction.
+    The rows are locked until the end of the caller's transaction.
     """
     expired_before = Now() - CLAIM_TIMEOUT
     return list(
@@ -124,5 +124,5 @@ def lock_finished(ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
 
 
 def uuid_array(ids: Iterable[uuid.UUID]) -> str:
-    """Return the ids as the text of a PostgreSQL array."""
+    """Return the ids as a PostgreSQL array literal, such as `{a,b}`."""
     return f"{{{','.join(id_.hex for id_ in ids)}}}"

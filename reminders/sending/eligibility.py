@@ -1,4 +1,4 @@
-"""The decision whether a reminder may be sent, given the current state of its reservation."""
+"""Checks whether a reminder may be sent, given the current state of its reservation."""
 
 from __future__ import annotations
 

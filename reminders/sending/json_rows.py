@@ -1,4 +1,4 @@
-"""Conversion of rows to model instances. Our database functions return rows as JSON objects."""
+"""Conversion of the JSON rows that our database functions return to Django model instances."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models import DateField, DateTimeField, Field, Model, TimeField, 
 
 M = TypeVar("M", bound=Model)
 
-#: Parsers for field types without an equivalent in JSON. The order matters: a DateTimeField is a DateField too.
+#: The parsers of field types that JSON does not have. DateTimeField comes first, because it is a DateField too.
 _PARSERS: list[tuple[type[Field[Any, Any]], Callable[[str], Any]]] = [
     (UUIDField, uuid.UUID),
     (DateTimeField, datetime.fromisoformat),
@@ -21,7 +21,7 @@ _PARSERS: list[tuple[type[Field[Any, Any]], Callable[[str], Any]]] = [
 
 
 class JsonRows(Generic[M]):
-    """Converts rows of one table to instances of its model. Columns that a row lacks are deferred fields."""
+    """Converts JSON rows of one table to model instances. Columns that a row lacks become deferred fields."""
 
     def __init__(self, model: type[M]) -> None:
         self._model = model
@@ -38,6 +38,6 @@ class JsonRows(Generic[M]):
 
 
 def _parser_of(field: Field[Any, Any]) -> Callable[[str], Any] | None:
-    # A foreign key has the type of the key that it refers to.
+    # A foreign key is parsed like the key that it refers to.
     stored: Any = getattr(field, "target_field", field)
     return next((parser for field_type, parser in _PARSERS if isinstance(stored, field_type)), None)

@@ -1,9 +1,9 @@
-"""The mail settings of a hotel: its rules, templates and branding. Each worker process caches them.
+"""A cache in each worker process of the mail settings of hotels: rules, templates and branding.
 
-Without the cache, reading them takes longer than all other reads of a small batch. Each row of the three tables has a
-`revision`, a digest that a trigger sets (`reminders/sql/reminders_set_revision.sql`). A claim combines the revisions
-and returns the rows if the result differs from the cached one, so an e-mail contains all changes that were committed
-before its reminder was claimed.
+Without the cache, reading the settings takes longer than all other reads of a small batch. A database trigger sets
+the `revision` of each row, a digest of its columns (`reminders/sql/reminders_set_revision.sql`). A claim of reminders
+compares the combined revisions of the hotel with the cached revision, and returns the settings if they differ. So an
+e-mail contains all changes that were committed before its reminder was claimed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reminders.models import EmailBranding, Rule, Template
 from reminders.sending.json_rows import JsonRows
 from tenants.context import current_hotel
 
-#: The cache size of a process: the number of hotels. Each takes about 30 kB. The oldest entry is removed first.
+#: The maximum number of hotels in the cache of a process. The mail settings of a hotel take about 30 kB.
 MAX_CACHED_HOTELS: Final = 1_000
 
 _RULES, _TEMPLATES, _BRANDING = JsonRows(Rule), JsonRows(Template), JsonRows(EmailBranding)
@@ -36,7 +36,7 @@ class MailSettings:
 
 @dataclass(frozen=True, slots=True)
 class CachedMailSettings:
-    """Mail settings and the revision that they had when they were read."""
+    """The mail settings of a hotel and their revision at the time when they were read."""
 
     revision: str
     settings: MailSettings
@@ -47,12 +47,12 @@ _lock = threading.Lock()
 
 
 def cached() -> CachedMailSettings | None:
-    """Return the cached settings of the current hotel, or None."""
+    """Return the cached mail settings of the current hotel, or None if they are not cached."""
     return _cache.get(current_hotel().id)
 
 
 def store(result: Mapping[str, Any]) -> MailSettings:
-    """Cache the settings of the current hotel that the database function `reminders_claim` returned."""
+    """Cache and return the current hotel's mail settings from a result of the function `reminders_claim`."""
     settings = _mail_settings(
         map(_RULES.instance, result["rules"] or ()),
         map(_TEMPLATES.instance, result["templates"] or ()),
@@ -68,7 +68,7 @@ def store(result: Mapping[str, Any]) -> MailSettings:
 
 
 def read() -> MailSettings:
-    """Read the settings of the current hotel without the cache."""
+    """Read the mail settings of the current hotel from the database, without the cache."""
     return _mail_settings(
         Rule.objects.all(), Template.objects.all(), EmailBranding.objects.defer("logo").get()
     )

@@ -30,19 +30,19 @@ from tenants.queue import due
 
 logger = logging.getLogger(__name__)
 
-#: The name of failed reminders in the dead-letter queue.
+#: The name under which the dead-letter queue stores failed reminders.
 FAILURE_NAME: Final = "reminders.send"
 
 _PROGRESS: Final = "reminders_record_progress"
 
 
 class ClaimLost(Exception):
-    """Another worker has claimed the reminder, or its reservation changed after it was read."""
+    """Another worker has claimed the reminder, or the reservation has changed since this worker read it."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMessage:
-    """A message that the mail server accepted and that is not stored as sent yet. `actor` sent it."""
+    """A message that the mail server accepted and that is not stored as sent yet. `actor` is for the audit event."""
 
     reminder: Reminder
     accepted_at: datetime
@@ -58,8 +58,8 @@ def start_transmission(
 ) -> None:
     """Commit that the transmission of the reminder starts, and that the previous message was sent (`accepted`).
 
-    One round trip. Raises ClaimLost if the message must not be sent. Even then, `accepted` is stored. The call may
-    be repeated after a lost connection to the database.
+    Raises ClaimLost if the message must not be sent. Even then, `accepted` is stored. The function needs one round trip
+    to the database, and can be called again if the connection was lost.
     """
     request = _sent(accepted) | {
         "next": {
@@ -77,7 +77,7 @@ def start_transmission(
 def finish_sent(accepted: AcceptedMessage | None, *, sent_ids: Collection[uuid.UUID]) -> None:
     """Commit that the last message was sent, and remove the sent reminders from the due queue.
 
-    One round trip. The call may be repeated after a lost connection to the database.
+    The function needs one round trip to the database, and can be called again if the connection was lost.
     """
     call_function(
         _PROGRESS,
@@ -103,7 +103,7 @@ def _sent(accepted: AcceptedMessage | None) -> dict[str, Any]:
 
 
 def skip(reminder: Reminder, reason: SkipReason) -> None:
-    """Store that the reminder is not sent, and why."""
+    """Set the status of the reminder to `skipped`, and store the reason."""
     with transaction.atomic():
         if apply_event(reminder, SendingEvent.NOT_ELIGIBLE, skip_reason=reason):
             _record(events.REMINDER_SKIPPED, reminder, reason=reason.value)
@@ -112,7 +112,7 @@ def skip(reminder: Reminder, reason: SkipReason) -> None:
 
 
 def fail(reminder: Reminder, error: DomainError) -> None:
-    """Store that the reminder failed, and add it to the dead-letter queue."""
+    """Set the status of the reminder to `failed`, and add the reminder to the dead-letter queue."""
     recipient = reminder.reservation.guest_email
     with transaction.atomic():
         if apply_event(
@@ -133,7 +133,7 @@ def capture_failure(reminder: Reminder, *, recipient: str, error: DomainError) -
 
 
 def mark_unknown(reminder: Reminder, *, error_code: str, error: str) -> bool:
-    """Store that it is unknown whether the reminder was sent. Return whether the status was changed."""
+    """Set the status to `unknown`, because the reminder may have been sent. Return whether the status was changed."""
     with transaction.atomic():
         is_changed = apply_event(reminder, SendingEvent.OUTCOME_LOST, last_error=message_to_json(error))
         if is_changed:
@@ -146,7 +146,8 @@ def mark_unknown(reminder: Reminder, *, error_code: str, error: str) -> bool:
 def postpone(reminders: Collection[Reminder], *, delay: timedelta, error: str = "") -> None:
     """Make reminders that were not sent due again after `delay`.
 
-    If its send window ends earlier, a reminder becomes due one second after the end, to get its final status.
+    If the send window of a reminder ends earlier, the reminder becomes due one second after the end. A worker then
+    stores that the reminder was skipped or failed.
     """
     values = {"last_error": message_to_json(error)} if error else {}
     now = timezone.now()

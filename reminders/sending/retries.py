@@ -1,4 +1,4 @@
-"""The function that sends a failed reminder again. The dead-letter queue calls it."""
+"""The retry handler for failed reminders. The dead-letter queue calls it to send a reminder again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def retry_failed(failure: Failure) -> None:
     The message is sent to the current address of the reservation, or to the address that staff entered into the
     payload of the failure. Nothing is sent if the reminder was deleted, sent or cancelled in the meantime.
 
-    If the reminder is not sent, raises the cause, or NonRetryableError if another attempt can't succeed.
+    If sending fails, raises the error, or NonRetryableError if another attempt can't succeed.
     """
     reminder_id = uuid.UUID(failure.payload["reminder"])
     reminder = Reminder.objects.select_related("reservation", "rule").filter(id=reminder_id).first()
@@ -45,7 +45,11 @@ def retry_failed(failure: Failure) -> None:
     if not _claim(reminder):
         if Reminder.objects.filter(id=reminder_id, status=ReminderStatus.SENDING).exists():
             raise MailDeferred(
-                TranslatableMessage(_("The reminder is being sent. The next retry shows the result."))
+                TranslatableMessage(
+                    _(
+                        "The reminder is being sent by another worker. Retry in a few minutes to see the result."
+                    )
+                )
             )
         return
     entered = failure.payload.get("to", "")
@@ -57,9 +61,9 @@ def retry_failed(failure: Failure) -> None:
 
 
 def _claim(reminder: Reminder) -> bool:
-    """Claim the reminder, and make it due when the claim expires. Return whether it was claimed.
+    """Claim the failed reminder for this worker. Return whether it was claimed.
 
-    If this worker stops, the next batch handles the reminder like one whose worker was lost.
+    The reminder becomes due when the claim expires, so that another worker processes it if this worker stops.
     """
     send_until = manual_deadline(reminder, now=timezone.now())
     with transaction.atomic():

@@ -26,12 +26,12 @@ from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 from reminders.providers import requests
 
-#: Called immediately before the first byte of a message is sent. An exception keeps the message from being sent.
+#: A function that is called just before the first byte of a message is sent. If it raises, the message is not sent.
 BeforeData = Callable[[], None]
 
 DJANGO_SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
-#: Seconds. A connection that was idle for longer is replaced, because servers disconnect after some minutes.
+#: Connections that were idle for more seconds are replaced, because servers close idle connections.
 MAX_IDLE = 20.0
 
 # Reply codes (RFC 5321, 4.2.3).
@@ -40,7 +40,7 @@ _ACCEPTED_RECIPIENT = {250, 251}
 _START_MAIL_INPUT = 354
 _SERVICE_NOT_AVAILABLE = 421
 
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)  # doubled in the message data (RFC 5321, 4.5.2)
+_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)  # SMTP requires to double leading dots
 
 
 class Transport:
@@ -83,7 +83,7 @@ class Transport:
         try:
             _send_message(backend, message, before_data)
         except MailDeferred as error:
-            # Servers limit the age of a connection and the messages per connection. A new connection may succeed.
+            # Retry with a new connection, because servers limit the age and the messages of a connection.
             if is_new_connection or error.extra.get("smtp_code") not in {None, _SERVICE_NOT_AVAILABLE}:
                 raise
             backend.drop_connection()
@@ -103,7 +103,7 @@ _thread_local = threading.local()
 
 
 def thread_transport() -> Transport:
-    """Return the transport of this thread. Its connection stays open between batches."""
+    """Return the mail server connection of this thread, which stays open between batches."""
     if not hasattr(_thread_local, "transport"):
         _thread_local.transport = Transport()
     transport: Transport = _thread_local.transport
@@ -111,7 +111,7 @@ def thread_transport() -> Transport:
 
 
 def _open(backend: SmtpBackend) -> bool:
-    """Open a connection unless one is open. Return whether it is new. Raises MailDeferred."""
+    """Open a connection to the mail server unless it is open. Return True if it is new. Raises MailDeferred."""
     try:
         return bool(backend.open())
     except smtplib.SMTPResponseException as error:
@@ -150,12 +150,12 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
             )
         ) from error
     except BaseException:
-        backend.drop_connection()  # `before_data` raised an exception, but the server still waits for the message
+        backend.drop_connection()  # the server still waits for the message data
         raise
 
 
 class _SmtpSession(smtplib.SMTP):
-    """A client that calls `before_data` between the server's reply 354 and the first byte of the message."""
+    """An SMTP client that calls `before_data` after the server's reply 354, just before it sends the message."""
 
     before_data: BeforeData | None = None
     data_started = False
@@ -183,7 +183,7 @@ class _SmtpSession(smtplib.SMTP):
         sender_reply, recipient_reply, data_reply = [self._reply_in_group() for _command in range(3)]
         is_refused = sender_reply[0] != _OK or recipient_reply[0] not in _ACCEPTED_RECIPIENT
         if is_refused and data_reply[0] == _START_MAIL_INPUT:
-            self.close()  # the server still waits for a message that must not be sent
+            self.close()  # because the server waits for message data
         if sender_reply[0] != _OK:
             raise smtplib.SMTPSenderRefused(*sender_reply, from_addr)
         if recipient_reply[0] not in _ACCEPTED_RECIPIENT:
@@ -199,13 +199,13 @@ class _SmtpSession(smtplib.SMTP):
 
     def _reply_in_group(self) -> tuple[int, bytes]:
         code, reply = self.getreply()
-        if code == _SERVICE_NOT_AVAILABLE:  # the server disconnects without replying to the other commands
+        if code == _SERVICE_NOT_AVAILABLE:  # the server closes the connection
             self.close()
             raise smtplib.SMTPResponseException(code, reply)
         return code, reply
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        """Send the DATA command and the message. The method of smtplib can't call `before_data` between the two."""
+        """Send the DATA command, call `before_data`, and send the message. The method of smtplib can't call it."""
         self.putcmd("data")
         code, reply = self.getreply()
         if code != _START_MAIL_INPUT:
@@ -240,7 +240,7 @@ class SmtpBackend(EmailBackend):
         return session
 
     def reset_session(self) -> None:
-        """Prepare the connection for the next message after a refusal. Drop it if the server has disconnected."""
+        """Prepare the connection for the next message after the server refused one. Close a lost connection."""
         try:
             code, _reply = self.session.rset()
         except smtplib.SMTPException:

@@ -23,9 +23,9 @@ SKIPPED, CANCELLED = ReminderStatus.SKIPPED, ReminderStatus.CANCELLED
 class SendingEvent(StrEnum):
     """The events that can change the status of a reminder."""
 
-    #: A worker takes a reminder that is due.
+    #: A worker claims a reminder that is due.
     CLAIMED = "claimed"
-    #: A worker takes a reminder whose previous worker stopped before the transmission had started.
+    #: A worker claims a reminder whose previous worker stopped before the transmission had started.
     RECLAIMED = "reclaimed"
     #: The dead-letter queue sends a failed reminder again.
     RETRY_CLAIMED = "retry_claimed"
@@ -37,7 +37,7 @@ class SendingEvent(StrEnum):
     ATTEMPT_FAILED = "attempt_failed"
     #: The reminder must not be sent, for one of the `SkipReason`s.
     NOT_ELIGIBLE = "not_eligible"
-    #: Nothing was sent. The reminder becomes due again later.
+    #: The message was not sent, and the reminder becomes due again later.
     POSTPONED = "postponed"
     #: The connection broke or the worker stopped after the transmission had started.
     OUTCOME_LOST = "outcome_lost"
@@ -53,7 +53,7 @@ class SendingEvent(StrEnum):
     RETURNED = "returned"
 
 
-#: (status, event) → next status. In all other combinations the event changes nothing.
+#: Maps (status, event) to the next status. An event without an entry for the current status changes nothing.
 TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]] = {
     (SCHEDULED, SendingEvent.CLAIMED): SENDING,
     (SENDING, SendingEvent.RECLAIMED): SENDING,
@@ -64,7 +64,7 @@ TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]]
     (SENDING, SendingEvent.NOT_ELIGIBLE): SKIPPED,
     (SENDING, SendingEvent.POSTPONED): SCHEDULED,
     (SENDING, SendingEvent.OUTCOME_LOST): UNKNOWN,
-    # A slow worker may get the mail server's reply after its claim has expired.
+    # From `unknown`, because a slow worker may get the server's reply after its claim has expired.
     (UNKNOWN, SendingEvent.ACCEPTED): SENT,
     (UNKNOWN, SendingEvent.ATTEMPT_FAILED): FAILED,
     (UNKNOWN, SendingEvent.SETTLED_AS_SENT): SENT,
@@ -79,8 +79,7 @@ TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]]
     (UNKNOWN, SendingEvent.RETURNED): FAILED,
 }
 
-#: Events that only the worker that holds the claim may apply. A claim is the pair of id and `attempts`, which grows
-#: with each claim, so a worker that has lost its claim changes no row.
+#: Events that only the worker that holds the claim may apply. `apply_event` compares `attempts` to verify the claim.
 CLAIM_EVENTS: Final = frozenset(
     {
         SendingEvent.ATTEMPT_FAILED,
@@ -94,8 +93,8 @@ CLAIM_EVENTS: Final = frozenset(
 def apply_event(reminder: Reminder, event: SendingEvent, **values: Any) -> bool:
     """Change the status of the reminder as the event requires, and set `values`. Return whether it was changed.
 
-    One UPDATE statement compares the status (and the claim, for events of a worker) and sets the new one. The
-    instance is not refreshed.
+    One UPDATE statement compares the current status and sets the new status. For events of a worker it also compares
+    the claim. The instance is not refreshed.
     """
     next_statuses = {status: after for (status, of), after in TRANSITIONS.items() if of is event}
     [next_status] = set(next_statuses.values())

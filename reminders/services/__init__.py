@@ -1,1 +1,1 @@
-"""Services for staff, API clients and provider events. Each changes its data in one transaction."""
+"""Services that staff, API clients and mail providers' events use. Each service uses one transaction."""

@@ -23,7 +23,7 @@ from reminders.services.reminders import settle_unknown
 from reminders.services.suppressions import suppress_recipient
 
 _OPENED = frozenset({EventType.OPENED, EventType.CLICKED})
-#: The provider only reports these events for a message that it has accepted.
+#: Event types that prove that the provider accepted the message.
 _ACCEPTED = frozenset(
     {
         EventType.QUEUED,
@@ -42,8 +42,8 @@ _ACCEPTED = frozenset(
 def process_event(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
     """Update the reminder's status, and suppress the recipient's address if the event requires it.
 
-    Ignores events of reminders that were deleted or never transmitted, and events about an address that the
-    reminder was sent to before the address was corrected.
+    Events of reminders that were deleted or never transmitted are ignored. Events about an address that has been
+    corrected since then are ignored too.
     """
     with transaction.atomic():
         reminder = (

@@ -25,7 +25,7 @@ from reminders.sending.outcomes import FAILURE_NAME
 from reminders.sending.states import SendingEvent, apply_event, is_allowed
 from tenants.queue import due
 
-#: Why an operation is not allowed in a status, and what to do instead.
+#: The messages, by reminder status, that explain why an operation is not allowed and what to do instead.
 _STATUS_MESSAGES = {
     ReminderStatus.SCHEDULED: gettext_lazy("This reminder is scheduled and was not sent yet."),
     ReminderStatus.SENDING: gettext_lazy("This reminder is being sent. Try again in a minute."),
@@ -38,14 +38,14 @@ _STATUS_MESSAGES = {
     ReminderStatus.FAILED: gettext_lazy("This reminder failed. Use “Send again” to send it."),
 }
 
-#: Why a reminder can't be sent now, and what to do. Other reasons depend on the reservation and the rule.
+#: The messages, by skip reason, that explain why a reminder can't be sent now and what to do.
 _SKIP_MESSAGES = {
     SkipReason.WINDOW_PASSED: gettext_lazy("The stay has begun, so it is too late for this reminder."),
     SkipReason.NO_EMAIL: gettext_lazy(
         "The guest has no e-mail address. Add one to the reservation, then send the reminder."
     ),
     SkipReason.SUPPRESSED: gettext_lazy(
-        "The guest's address is on the suppression list. Remove it there if the guest wants e-mails again."
+        "The guest's address is on the suppression list. Remove it from the list if the guest wants e-mails again."
     ),
 }
 
@@ -95,7 +95,7 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
 
 
 def settle_unknown(*, reminder_id: uuid.UUID, was_sent: bool) -> Reminder:
-    """Store whether a reminder with unknown outcome was sent. If it was not, `send_now` can send it.
+    """Store whether a reminder with unknown outcome was sent. If it was not sent, `send_now` can send it.
 
     Raises ReminderNotFound, or ReminderStateError unless the status is `unknown`.
     """
@@ -148,7 +148,7 @@ def _open_failure(reminder: Reminder) -> Failure | None:
 
 
 def _obstacle(reminder: Reminder, *, now: datetime) -> str | None:
-    """Return why a worker would skip the reminder, and what to do, or None if it would be sent."""
+    """Return a message why a worker would skip the reminder and what to do, or None if it would be sent."""
     address = reminder.reservation.guest_email
     reason = skip_reason(
         reminder,
@@ -172,11 +172,11 @@ def _obstacle(reminder: Reminder, *, now: datetime) -> str | None:
 def _change_of_reservation(reminder: Reminder) -> str:
     reservation = reminder.reservation
     if reservation.status in {ReservationStatus.CANCELLED, ReservationStatus.NO_SHOW}:
-        return _("The status of the reservation is “%(status)s”.") % {
+        return _("The reminder can't be sent because the status of the reservation is “%(status)s”.") % {
             "status": reservation.get_status_display()
         }
     if reminder.arrival != reservation.arrival:
         return _("The arrival date has changed. Reminders for the new date are scheduled separately.")
     if not reminder.rule.is_active:
-        return _("The rule of this reminder is inactive.")
+        return _("The rule of this reminder is inactive. Activate the rule to send the reminder.")
     return _("The rule does not apply to this reservation. Check the conditions of the rule.")

@@ -1,6 +1,6 @@
--- Sets the revision of a row that is inserted or updated: a digest of its other columns. Workers compare the revisions
--- of a hotel's rules, templates and branding with those of the mail settings that they have cached
--- (reminders/sending/mail_settings.py). The logo is represented by its own digest.
+-- Sets the column `revision` of a row that is inserted or updated to a digest of the other columns.
+-- Workers compare revisions to detect outdated cached mail settings (reminders/sending/mail_settings.py).
+-- The column `logo` is left out, because the row also contains the digest of the logo.
 CREATE OR REPLACE FUNCTION public.reminders_set_revision() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN

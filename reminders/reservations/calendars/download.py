@@ -1,7 +1,7 @@
 """The download of calendars from channels, with limits on time, size and redirects.
 
-Every redirect target must be a public address, too. Calendar URLs contain a secret token, so error messages never
-contain more of a URL than its host.
+Redirects to private IP addresses are not followed. Calendar URLs contain a secret token, so error messages contain
+only the host of a URL.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _GONE_STATUSES = frozenset({401, 403, 404, 410})
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """The response headers that identify a version of the calendar (RFC 9110, section 8.8)."""
+    """The ETag and Last-Modified headers, which identify a version of a calendar (RFC 9110, section 8.8)."""
 
     etag: str = ""
     last_modified: str = ""
@@ -37,7 +37,7 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A downloaded calendar. `content` is None if it has not changed since the version of the validators."""
+    """The result of a download. `content` is None if the calendar has not changed since the previous download."""
 
     content: bytes | None
     validators: Validators
@@ -56,7 +56,7 @@ def normalize_url(url: str) -> str:
 
 
 def download(url: str, *, validators: Validators | None = None) -> Download:
-    """Download the calendar, unless it has not changed since `validators`. Raises CalendarUnavailable."""
+    """Download the calendar if it is not the version that `validators` identify. Raises CalendarUnavailable."""
     validators = validators or Validators()
     headers = {
         "Accept": "text/calendar, */*;q=0.1",

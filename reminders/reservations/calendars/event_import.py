@@ -27,9 +27,10 @@ _Outcome = Literal["created", "updated", "cancelled", "unchanged"]
 
 @dataclass(slots=True)
 class CalendarReport:
-    """The result of an import: events = created + updated + cancelled + unchanged + closures + rejected.
+    """The numbers of imported calendar events and the events that were rejected.
 
-    The last three fields are only used by linked calendars, which belong to a room.
+    `events` = created + updated + cancelled + unchanged + closures + rejected. `without_room`, `removed` and
+    `closed_nights` are only set for linked calendars, because these belong to a room.
     """
 
     events: int = 0
@@ -41,12 +42,12 @@ class CalendarReport:
     rejected: list[RejectedEvent] = field(default_factory=list)
     #: Bookings that were imported without a stay, because the room is not available.
     without_room: list[RejectedEvent] = field(default_factory=list)
-    removed: int = 0  # bookings that were cancelled because they are missing from the calendar
+    removed: int = 0  # bookings that are missing from the calendar and were cancelled
     closed_nights: int = 0
 
 
 def import_calendar(content: bytes) -> CalendarReport:
-    """Import an iCalendar file as reservations without a room: see `import_events`. Raises InvalidFile.
+    """Import the events of an iCalendar file as reservations without a room. Raises InvalidFile.
 
     Reservations that are missing from the file are not changed, because many feeds omit past events.
     """
@@ -58,9 +59,9 @@ def import_events(
 ) -> CalendarReport:
     """Create, update and cancel reservations according to the events, each in a separate transaction.
 
-    An existing reservation takes only its dates and its cancellation from the calendar. Its guest data is kept. With
-    `room`, every booking gets a stay in this room. If the room is not available on these nights, the reservation is
-    stored without a stay and listed in `without_room`.
+    An existing reservation takes only its dates and its cancellation from the calendar. Its guest data is kept. If
+    `room` is given, every booking gets a stay in this room. If the room is not available on these nights, the
+    reservation is stored without a stay and listed in `without_room`.
     """
     report = CalendarReport()
     for event in events:
@@ -109,13 +110,13 @@ def _store(event: CalendarEvent) -> _Outcome:
 
 
 def _reason(error: InvalidReservation) -> str:
-    """Return the first error message without its field name, because calendars don't use our field names."""
+    """Return the first validation message without the name of the field, which calendars don't have."""
     first: list[str] = next(iter(error.extra["errors"].values()))
     return first[0]
 
 
 def _assign_room(number: str, room: int) -> str | None:
-    """Give the reservation a stay in the room, unless it has one. Return the reason if this is not possible."""
+    """Give the reservation a stay in the room if it has none. If the room is not available, return the reason."""
     with transaction.atomic():
         stored = (
             Reservation.objects.select_for_update(of=("self",))

@@ -13,24 +13,24 @@ from reminders.mail.calendar_attachment import sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
 from tenants.context import Tenant
 
-#: Stays and cancellations remain in the feed for this long after the departure, so that every calendar app sees them.
+#: The time for which stays remain in the feed after the departure, so that calendar apps see late changes.
 RETENTION = timedelta(days=31)
 
 
 def feed_stays() -> QuerySet[Reservation]:
-    """Return the reservations of the feed, ordered by arrival."""
+    """Return the reservations that the calendar feed contains, ordered by arrival."""
     today = local_date(timezone.now(), zone=hotel_time_zone())
     return Reservation.objects.filter(departure__gte=today - RETENTION).order_by("arrival", "id")
 
 
 def feed_version(stays: QuerySet[Reservation]) -> str:
-    """Return a text that changes whenever the feed changes."""
+    """Return a version of the feed for its ETag. The version changes whenever the feed changes."""
     row = stays.order_by().aggregate(newest=Max("updated_at"), number=Count("id"))
     return f"{row['number']}-{row['newest']:%Y%m%dT%H%M%S.%f}" if row["number"] else "0"
 
 
 def render_feed(stays: Iterable[Reservation], *, hotel: Tenant) -> bytes:
-    """Return the stays as iCalendar. The UID of an event never changes, and SEQUENCE grows with every change."""
+    """Return the stays as an iCalendar file. An event's UID never changes, and its SEQUENCE grows with each change."""
     import icalendar  # noqa: PLC0415 - takes 0.1 seconds, which processes without calendars should not pay
 
     feed = icalendar.Calendar()

@@ -17,13 +17,13 @@ from reminders.errors import InvalidFile
 MAX_BYTES = 5_000_000
 _MAX_NUMBER_LENGTH = 64
 
-#: How channels mark nights that can't be booked: "Airbnb (Not available)", "CLOSED - Not available".
+#: Matches event titles with which channels mark closed nights, such as "Airbnb (Not available)".
 _CLOSURE = re.compile(r"not available|unavailable|\bblocked\b|\bclosed\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class CalendarEvent:
-    """A booking or a closure. The summary is the guest's name. Fields that the channel omits are empty."""
+    """A booking or a closure from a calendar. `guest_name` is the summary of the event. Missing values are empty."""
 
     number: str
     arrival: date
@@ -43,7 +43,7 @@ class RejectedEvent:
 
 
 def parse_calendar(content: bytes, *, zone: ZoneInfo) -> list[CalendarEvent | RejectedEvent]:
-    """Return the events of the calendar. If events have the same UID, the highest SEQUENCE counts.
+    """Return the events of the calendar. Of events with the same UID, the one with the highest SEQUENCE is returned.
 
     Times are converted to dates in `zone`. Raises InvalidFile.
     """
@@ -101,7 +101,10 @@ def _parse_event(component: Any, *, zone: ZoneInfo, is_cancellation: bool) -> Ca
 
 
 def _departure(component: Any, arrival: date, *, zone: ZoneInfo) -> date:
-    """Return DTEND, or the start plus DURATION. An event with neither lasts one day (RFC 5545, section 3.6.1)."""
+    """Return the departure date: DTEND, or the arrival plus DURATION.
+
+    An event with neither lasts one day (RFC 5545, section 3.6.1).
+    """
     if component.get("DTEND"):
         return _date(component, "DTEND", zone=zone)
     if component.get("DURATION"):
@@ -122,7 +125,7 @@ def _date(component: Any, name: str, *, zone: ZoneInfo) -> date:
 
 
 def _reservation_number(uid: str) -> str:
-    """Return the UID. If it is too long, its end is replaced by a digest, so that the number stays unique."""
+    """Return the UID as the reservation number. In a long UID, a digest replaces the end, so it remains unique."""
     if len(uid) <= _MAX_NUMBER_LENGTH:
         return uid
     digest = hashlib.sha256(uid.encode()).hexdigest()[:16]

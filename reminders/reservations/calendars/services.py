@@ -45,9 +45,9 @@ _ENCRYPTION_PURPOSE = b"calendar address"
 
 
 def link_calendar(*, room: int, name: str, url: str, import_closures: bool = True) -> LinkedCalendar:
-    """Link a channel's calendar to a room. It is imported as soon as a worker is free, and regularly from then on.
+    """Link a channel's calendar to a room. Workers import the calendar soon, and then regularly.
 
-    The host name of the URL is not resolved here. Raises InvalidCalendarUrl, RoomNotFound or CalendarConflict.
+    The URL is not opened before the first import. Raises InvalidCalendarUrl, RoomNotFound or CalendarConflict.
     """
     url = normalize_url(url)
     linked_room = Room.objects.filter(id=room).first()
@@ -73,7 +73,7 @@ def link_calendar(*, room: int, name: str, url: str, import_closures: bool = Tru
                 calendar.save(force_insert=True)
         except IntegrityError:
             raise CalendarConflict(
-                gettext("This calendar is already linked to a room. Unlink it there first.")
+                gettext("This calendar is already linked to a room. Unlink it from that room first.")
             ) from None
         due.schedule(kind=due_kinds.CALENDAR, items=[(calendar_id, timezone.now())])
         record(events.CALENDAR_LINKED, subject=("calendar", calendar_id), **_event_fields(calendar))
@@ -96,14 +96,14 @@ def unlink_calendar(calendar_id: UUID) -> None:
 
 
 def request_sync(calendar_id: UUID) -> None:
-    """Schedule an import for now. Raises CalendarNotFound."""
+    """Schedule an immediate import of the linked calendar. Raises CalendarNotFound."""
     if not LinkedCalendar.objects.filter(id=calendar_id).exists():
         raise CalendarNotFound
     due.schedule(kind=due_kinds.CALENDAR, items=[(calendar_id, timezone.now())])
 
 
 def sync_due_calendar(calendar_id: UUID) -> bool:
-    """Import a calendar that is due. Return False if it has just failed `FAILURES_BEFORE_ALERT` times in a row."""
+    """Import a calendar that is due. Return False if this was failure number `FAILURES_BEFORE_ALERT` in a row."""
     try:
         sync_calendar(calendar_id)
     except CalendarNotFound:
@@ -119,7 +119,7 @@ def sync_calendar(calendar_id: UUID) -> None:
     """Download and import the calendar, and schedule the next import.
 
     The download may take seconds, so call this outside of a transaction. Raises CalendarNotFound, CalendarUnavailable
-    or InvalidFile. The latter two are also stored with the calendar.
+    or InvalidFile. CalendarUnavailable and InvalidFile are also stored as the calendar's last error.
     """
     calendar = LinkedCalendar.objects.filter(id=calendar_id).first()
     if calendar is None:
@@ -140,7 +140,7 @@ def sync_calendar(calendar_id: UUID) -> None:
 
 
 def _import(calendar: LinkedCalendar, content: bytes, validators: Validators) -> dict[str, Any]:
-    """Import the content. Return the new values of the calendar's fields."""
+    """Import the downloaded content. Return the new field values of the `LinkedCalendar`."""
     zone = hotel_time_zone()
     found = parse_calendar(content, zone=zone)
     report = import_events(found, room=calendar.room_id)
@@ -149,8 +149,8 @@ def _import(calendar: LinkedCalendar, content: bytes, validators: Validators) ->
         for event in found
         if isinstance(event, CalendarEvent) and not event.is_closure and not event.is_cancelled
     }
-    # Channels remove a cancelled booking from the calendar. They also publish incomplete calendars sometimes, so a
-    # booking is only cancelled if it is missing twice in a row, and a calendar without any event is ignored.
+    # Channels remove cancelled bookings from a calendar, but sometimes they also publish incomplete calendars.
+    # Therefore a booking is only cancelled if it is missing twice in a row, and a calendar without events is ignored.
     missing = set(calendar.known_numbers) - booked if found else set()
     missing_twice = missing & set(calendar.missing_numbers)
     report.removed = _cancel_missing(missing_twice, today=local_date(timezone.now(), zone=zone))
@@ -164,7 +164,7 @@ def _import(calendar: LinkedCalendar, content: bytes, validators: Validators) ->
             {**event, "detail": message_to_json(event["detail"])}
             for event in report_json[name][:_MAX_REPORTED_EVENTS]
         ]
-    # If an import is incomplete, no validators are stored, so that the next import processes the same version again.
+    # If an import is incomplete, no ETag is stored, so that the next import downloads the same version again.
     is_pending = report.without_room or unavailable_nights or missing - missing_twice
     if is_pending:
         validators = Validators()
@@ -180,8 +180,8 @@ def _import(calendar: LinkedCalendar, content: bytes, validators: Validators) ->
 def _import_closures(calendar: LinkedCalendar, closures: Iterable[CalendarEvent]) -> tuple[int, int]:
     """Replace the imported closures of the room with those in the calendar.
 
-    Nights on which the room is occupied stay open. Return the number of closed nights and of nights that could not be
-    closed.
+    Nights on which the room is occupied are not closed. Return the number of closed nights and the number of nights
+    that could not be closed.
     """
     spans = [(closure.arrival, closure.departure) for closure in closures if not closure.is_cancelled]
     spans = [span for span in spans if stay_dates_error(*span) is None]
@@ -191,7 +191,10 @@ def _import_closures(calendar: LinkedCalendar, closures: Iterable[CalendarEvent]
 
 
 def _cancel_missing(numbers: Collection[str], *, today: date) -> int:
-    """Cancel those of these reservations that arrive after today. Channels also remove past bookings."""
+    """Cancel the missing reservations that arrive after today. Return how many were cancelled.
+
+    Earlier reservations are kept, because channels also remove past bookings from their calendars.
+    """
     missing = Reservation.objects.filter(
         external_id__in=numbers, arrival__gt=today, status=ReservationStatus.BOOKED
     )
@@ -201,7 +204,7 @@ def _cancel_missing(numbers: Collection[str], *, today: date) -> int:
 
 
 def _finish_sync(calendar: LinkedCalendar, **values: Any) -> None:
-    """Store the result and schedule the next import, unless the calendar was unlinked in the meantime."""
+    """Store the result of an import and schedule the next import, unless the calendar was unlinked meanwhile."""
     with transaction.atomic():
         if LinkedCalendar.objects.filter(id=calendar.id).update(last_attempt_at=Now(), **values):
             due.schedule(kind=due_kinds.CALENDAR, items=[(calendar.id, _next_sync(calendar.id))])
@@ -210,7 +213,7 @@ def _finish_sync(calendar: LinkedCalendar, **values: Any) -> None:
 def _next_sync(calendar_id: UUID) -> datetime:
     """Return the time of the next import.
 
-    Up to a tenth of the interval is added at random, to spread out the imports.
+    The time depends on the calendar id, so that the imports of many calendars are spread out.
     """
     interval = timedelta(minutes=settings.CALENDAR_POLL_MINUTES)
     return timezone.now() + interval * (1 + calendar_id.int % 100 / 1000)

@@ -1,1 +1,1 @@
-"""Import of a hotel's bookings from a CSV file. See README.md."""
+"""The import of a hotel's bookings from a CSV file. README.md describes the steps."""

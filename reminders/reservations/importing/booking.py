@@ -1,4 +1,4 @@
-"""A booking of an imported file, and the limits that it must respect to be stored."""
+"""The `Booking` class for a row of an imported file, and the validation of bookings before they are stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reminders.models.validators import FIRST_DAY, LAST_DAY, MAX_NIGHTS, validat
 
 @dataclass(slots=True)
 class Booking:
-    """The content of a row. Values that are missing from the file are empty or None."""
+    """A booking that was read from one row of a CSV file. Values that the row does not have are empty or None."""
 
     line: int
     number: str
@@ -34,18 +34,18 @@ class Booking:
     guest_email: str
     guest_phone: str
     language: str
-    #: The room that the importer has chosen. None if the booking occupies no room.
+    #: The id of the room that the importer has chosen, or None if the booking occupies no room.
     room_id: int | None = None
 
     @property
     def takes_room(self) -> bool:
-        """Whether the booking occupies a room. A no-show does too, because the guest pays for the room."""
+        """Return whether the booking occupies a room. A no-show does, because the guest pays for the room."""
         return self.status != ReservationStatus.CANCELLED
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that can't be stored. `reason` has few different values, so that rows can be counted by reason."""
+    """A row of the file that can't be imported. The report counts rejected rows by `reason`."""
 
     line: int
     number: str
@@ -53,7 +53,7 @@ class RejectedRow:
     detail: str
 
 
-#: Maximum number of characters, as in the database table.
+#: The maximum number of characters of each field, as in the database table.
 _MAX_LENGTHS = {
     "number": 64, "room_type": 40, "assigned_room_type": 40, "country": 3, "source": 40, "guest_name": 200,
     "guest_email": 254, "guest_phone": 20, "language": 10,
@@ -61,7 +61,7 @@ _MAX_LENGTHS = {
 
 
 def validate_booking(booking: Booking) -> RejectedRow | None:
-    """Return why the booking can't be stored, or None if it can. The database table has the same limits."""
+    """Return the rejected row if the booking exceeds a limit of the database table, otherwise None."""
     problem = next(_problems(booking), None)
     return problem and RejectedRow(booking.line, booking.number, *problem)
 

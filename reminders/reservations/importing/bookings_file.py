@@ -48,7 +48,7 @@ class BookingsFile:
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the line number and the cells of each row after the header. Empty lines are left out.
 
-        A row whose cells contain line breaks has the number of its last line.
+        If cells of a row contain line breaks, the line number is that of the row's last line.
         """
         lines = self._lines()
         next(lines)
@@ -94,7 +94,7 @@ def _detect_encoding(sample: bytes) -> str:
     if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     try:
-        # The sample may end in the middle of a character.
+        # Without its last bytes, because the sample may end in the middle of a character.
         sample[: -_MAX_UTF8_LENGTH if len(sample) == _SAMPLE_SIZE else None].decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if error.start < len(sample) - 2 * _MAX_UTF8_LENGTH:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from reminders.errors import InvalidFile
 
-#: Column names that are recognised for each field, in lower case. The first one that the file has is used.
+#: The recognised column names of each booking field, in lower case. The first name that the file has is used.
 COLUMN_NAMES = {
     "number": ("booking_id", "external_id", "reservation_id", "confirmation", "number", "id"),
     "arrival": ("check_in", "arrival", "arrival_date", "checkin"),
@@ -30,9 +30,9 @@ REQUIRED_FIELDS = ("number", "arrival", "departure", "adults")
 
 
 def map_columns(header: Sequence[str], *, overrides: Mapping[str, str]) -> dict[str, int]:
-    """Return the index of the column of each field that the file has.
+    """Return the column index of each booking field for which the file has a column.
 
-    `overrides` gives the column name of a field and takes precedence over `COLUMN_NAMES`. Upper and lower case are
+    `overrides` maps fields to column names and takes precedence over `COLUMN_NAMES`. Upper and lower case are
     treated alike. Raises InvalidFile for an unknown field or column, and if a required field has no column.
     """
     indexes = {name.strip().lower(): index for index, name in enumerate(header)}

@@ -17,10 +17,10 @@ from reminders.models import Reservation
 from reminders.reservations.changes import COLUMNS
 from reminders.reservations.importing.booking import Booking
 
-#: The values of a reservation by field name. A value is None if the file has none.
+#: The values of a reservation by field name. A value is None if the file does not contain it.
 FieldValues = dict[str, Any]
 
-# One statement compares thousands of bookings. An unchanged reservation costs only a lookup in the unique index.
+# One statement compares thousands of bookings, and does not load the reservations that have not changed.
 _FIND_CHANGED = f"""
 SELECT r.external_id
 FROM json_to_recordset(%s) AS new (external_id text, {", ".join(f"{n} {type_}" for n, type_ in COLUMNS.items())})
@@ -31,7 +31,7 @@ WHERE ({", ".join(f"r.{name}" for name in COLUMNS)})
 
 
 def field_values(booking: Booking) -> FieldValues:
-    """Return the values of the reservation fields that are present in the file."""
+    """Return the booking's values by reservation field. Values that the file does not contain are None."""
     return {
         "external_id": booking.number,
         "status": booking.status,
@@ -53,14 +53,14 @@ def field_values(booking: Booking) -> FieldValues:
 
 
 def find_changed(rows: Collection[FieldValues]) -> set[str]:
-    """Return the numbers of the stored reservations that differ from these values."""
+    """Return the booking numbers of the stored reservations that differ from the values in `rows`."""
     with connection.cursor() as cursor:
         cursor.execute(_FIND_CHANGED, [json.dumps(list(rows), default=str)])
         return {number for (number,) in cursor.fetchall()}
 
 
 def changed_fields(reservation: Reservation, values: Mapping[str, Any]) -> FieldValues:
-    """Return the new values of changed fields. If a new status has no date, the previous date is removed."""
+    """Return the new values of the changed fields. If a new status has no date, the previous date is removed."""
     changed = {
         name: values[name]
         for name in COLUMNS

@@ -6,10 +6,9 @@ from __future__ import annotations
 class DuplicateNumbers:
     """The booking numbers that a file repeats.
 
-    Only the first row of a number is imported. If all of these rows were imported, every import of the same file
-    would change the reservation back and forth. The first pass over the file remembers an 8-byte hash of every
-    number, so long numbers take no more memory than short ones. The second pass needs the lines of the repeated
-    hashes only.
+    Only the first row with a number is imported. If all rows with the number were imported, every import of the same
+    file would change the reservation back and forth. The first pass over the file stores an 8-byte hash of each
+    number, so that long numbers need no more memory. The second pass stores line numbers of repeated hashes only.
     """
 
     def __init__(self) -> None:
@@ -18,7 +17,7 @@ class DuplicateNumbers:
         self._first_lines: dict[str, int] = {}
 
     def add(self, number: str) -> None:
-        """Register a number in the first pass."""
+        """Remember a booking number during the first pass over the file."""
         hash_ = hash(number)
         if hash_ in self._hashes:
             self._repeated_hashes.add(hash_)
@@ -26,11 +25,11 @@ class DuplicateNumbers:
             self._hashes.add(hash_)
 
     def finish_first_pass(self) -> None:
-        """Release the memory that only the first pass needs."""
+        """Release the memory that is only needed during the first pass over the file."""
         self._hashes.clear()
 
     def first_line(self, number: str, *, line: int) -> int:
-        """Return the first line with this number. Called in the second pass, with the current `line`."""
+        """Return the first line of the file with this booking number. The second pass calls it with each `line`."""
         if hash(number) not in self._repeated_hashes:
             return line
         return self._first_lines.setdefault(number, line)

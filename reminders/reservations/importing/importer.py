@@ -29,15 +29,15 @@ _PROGRESS_INTERVAL = 500  # rows
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    #: Only rows whose hotel column has this value are imported. Empty: the file has the bookings of one hotel.
+    #: If set, only rows with this value in the hotel column are imported.
     property_name: str = ""
-    #: Column name by field, for columns that are not found by their names.
+    #: Maps booking fields to column names, for columns whose names are not recognised.
     columns: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
 
 
 class Importer:
-    """The import of one file. `on_progress` receives the number of finished rows and of all rows."""
+    """The import of one CSV file. `on_progress` receives the number of finished rows and the number of all rows."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Importer:
         self._on_progress(self._report.rows, survey.row_count)
         if self._report.has_changes and not self._options.dry_run:
             if rules_filter_guests():
-                # A guest's later stay may come first in the file. It was planned before the earlier stay was known.
+                # Planned again, because a guest's earlier stay can follow a later one in the file.
                 self._report.reminders += replan_all()
             self._report.rooms_created = Room.objects.count() - rooms_before
             self._record_event()
@@ -80,7 +80,7 @@ class Importer:
         return self._report
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows of the hotel. Raises InvalidFile if the file has several hotels and none was chosen."""
+        """Yield the rows of the chosen hotel. Raises InvalidFile if the file has several hotels and none was chosen."""
         hotels = set()
         for line, row in self._file.rows():
             hotel = self._parser.hotel(row)
@@ -97,7 +97,7 @@ class Importer:
             yield line, row
 
     def _bookings(self, survey: Survey) -> Iterator[Booking]:
-        """Yield the bookings to store, with their rooms, and report the rejected rows."""
+        """Yield the bookings that can be stored, with their rooms. Report each rejected row to `on_rejected`."""
         rooms = {} if self._options.dry_run else ensure_rooms(survey.rooms.required_rooms)
         stay_positions = count()
         for line, row in self._rows():
@@ -121,7 +121,7 @@ class Importer:
         if batch:
             result = storing.compare_batch(batch) if self._options.dry_run else storing.store_batch(batch)
             self._report.add(result)
-            reset_queries()  # With DEBUG, Django keeps every SQL statement in memory.
+            reset_queries()  # frees memory, because with DEBUG Django keeps all statements
 
     def _record_event(self) -> None:
         report = self._report

@@ -10,7 +10,7 @@ from hotelagent.core.text import single_line
 from reminders.models import ReservationStatus
 from reminders.reservations.importing.booking import Booking, RejectedRow, validate_booking
 
-#: The reservation status for each word that property management systems use, in lower case.
+#: The reservation status for each status name of property management systems, in lower case.
 STATUSES = {
     "": ReservationStatus.BOOKED,
     "booked": ReservationStatus.BOOKED,
@@ -27,7 +27,7 @@ _MAX_SMALLINT = 32_767
 
 
 class RowParser:
-    """Parser of rows whose columns are known (`columns.map_columns`)."""
+    """The parser of CSV rows. `columns` maps each booking field to its column index (see `map_columns`)."""
 
     def __init__(self, columns: Mapping[str, int]) -> None:
         self._columns = columns
@@ -89,7 +89,7 @@ class _InvalidCellError(ValueError):
         self.reason, self.detail = reason, detail
 
 
-# The parsers of cells are cached, because a file has many rows but few different dates, counts and statuses.
+# The functions that parse cells cache their results, because a file has few different dates, counts and statuses.
 
 
 @functools.lru_cache(maxsize=8192)
@@ -103,7 +103,7 @@ def _date(text: str) -> date:
 
 @functools.lru_cache(maxsize=1024)
 def _count(text: str) -> int:
-    """Return a number of people. An empty cell is 0, and "2.0" is 2: spreadsheets write both."""
+    """Return the number of people in a cell. Spreadsheets leave cells empty (0) or write "2.0" (2)."""
     try:
         count = int(float(text or 0))
     except ValueError:
@@ -128,6 +128,6 @@ def _required_number(number: str) -> str:
 
 
 def _single_line(text: str) -> str:
-    """Return the text on one line without repeated spaces. Cells that need no conversion are returned at once."""
+    """Return the text on one line without repeated spaces. Most cells need no change and are returned quickly."""
     is_clean = text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
     return text if is_clean else single_line(text)

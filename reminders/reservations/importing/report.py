@@ -13,9 +13,9 @@ from reminders.reservations.importing.storing import BatchResult
 
 @dataclass(slots=True)
 class ImportReport:
-    """Counts of an import.
+    """The counts of one import.
 
-    `rows` is the sum of created, updated, unchanged and rejected. It excludes the rows of other hotels.
+    `rows` is the sum of created, updated, unchanged and rejected rows. Rows of other hotels are not counted.
     """
 
     rows: int = 0
@@ -25,7 +25,7 @@ class ImportReport:
     rejected: Counter[str] = field(default_factory=Counter)  # by reason
     created_by_status: Counter[str] = field(default_factory=Counter)
     stays: int = 0
-    stays_in_another_room: int = 0  # because the room chosen by the import was occupied
+    stays_in_another_room: int = 0  # stays whose chosen room was occupied
     stays_moved: int = 0
     stays_cancelled: int = 0
     rooms: int = 0  # that the stays of the file need

@@ -1,7 +1,7 @@
 """Assignment of rooms to the stays of a file, with the smallest possible number of rooms.
 
-Greedy interval partitioning for each room type: stays are taken in the order of arrival, and each gets the room with
-the lowest number that is free. The result needs as many rooms as the busiest night has stays, which is the minimum
+The algorithm is greedy interval partitioning for each room type: in the order of arrival, each stay gets the free room
+with the lowest number. The result needs as many rooms as the busiest night has stays, which is the minimum
 (Kleinberg and Tardos, Algorithm Design, section 4.1). Stays are kept in arrays of integers, 20 bytes for each.
 """
 
@@ -14,9 +14,9 @@ from datetime import date
 
 
 class RoomAssignment:
-    """The rooms of a file's stays.
+    """The assignment of rooms to the stays of a file.
 
-    Add all stays in the order of the file, call `solve`, then read the room of each stay by its position.
+    First add all stays in the order of the file, then call `solve`. After that, `room_index` returns each stay's room.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class RoomAssignment:
     def solve(self) -> None:
         self._rooms = array("i", bytes(4 * len(self._arrivals)))
         self._room_counts = [0] * len(self._type_indexes)
-        # Two heaps for each room type: the free rooms, and pairs (departure, room) of the occupied rooms.
+        # Each room type has two heaps: one of free rooms, and one of (departure, room) pairs of occupied rooms.
         free: list[list[int]] = [[] for _ in self._room_counts]
         occupied: list[list[tuple[int, int]]] = [[] for _ in self._room_counts]
         for stay in self._by_arrival():
@@ -54,7 +54,7 @@ class RoomAssignment:
     def _by_arrival(self) -> array[int]:
         """Return the positions of the stays, ordered by arrival and then by their order in the file.
 
-        This is a counting sort in an array. The list that `sorted` returns would take ten times the memory.
+        The method uses a counting sort in an array, because the list that `sorted` returns takes ten times the memory.
         """
         counts = Counter(self._arrivals)
         next_position: dict[int, int] = {}
@@ -70,7 +70,7 @@ class RoomAssignment:
 
     @property
     def required_rooms(self) -> dict[str, int]:
-        """The number of rooms that the stays need, by room type."""
+        """Return the number of rooms that the stays need, by room type."""
         return {name: self._room_counts[index] for name, index in self._type_indexes.items()}
 
     def room_index(self, stay: int) -> int:

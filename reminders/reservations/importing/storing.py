@@ -24,7 +24,7 @@ from reminders.reservations.importing.comparison import (
     find_changed,
 )
 
-#: Rows per transaction. An import that is killed has stored complete batches only, and the next run adds the rest.
+#: The number of rows per transaction. A killed import has stored complete batches, and the next run adds the rest.
 BATCH_SIZE = 2_000
 
 _COLUMNS = (
@@ -39,14 +39,14 @@ class BatchResult:
     created: int
     updated: int
     unchanged: int
-    #: The created reservations. Empty for a dry run.
+    #: The reservations that were created. A dry run creates none.
     reservations: Sequence[Reservation] = ()
     arranged: Sequence[Reallocation] = ()
     reminders: PlanningResult = field(default_factory=PlanningResult)
 
 
 def compare_batch(bookings: Sequence[Booking]) -> BatchResult:
-    """Count what `store_batch` would create and update. Nothing is stored."""
+    """Return how many reservations `store_batch` would create and update. Nothing is stored."""
     existing = find_existing([booking.number for booking in bookings])
     changed = find_changed([field_values(booking) for booking in bookings]) if existing else set()
     return BatchResult(
@@ -57,14 +57,14 @@ def compare_batch(bookings: Sequence[Booking]) -> BatchResult:
 
 
 def store_batch(bookings: Sequence[Booking]) -> BatchResult:
-    """Create the reservations that the hotel does not have, and update those that differ. One transaction.
+    """Create the reservations that the hotel does not have, and update those that differ from the file.
 
-    No booking number may occur twice. Raises RoomContention.
+    The function uses one transaction. No booking number may occur twice. Raises RoomContention.
     """
     try:
         return _store_batch(bookings)
     except IntegrityError:
-        # Another client has stored one of the new bookings in the meantime. The second attempt updates it.
+        # Another client has just created one of the new reservations, so the second attempt updates the reservation.
         return _store_batch(bookings)
 
 
@@ -73,7 +73,7 @@ def _store_batch(bookings: Sequence[Booking]) -> BatchResult:
         existing = find_existing([booking.number for booking in bookings])
         changes = _changes([booking for booking in bookings if booking.number in existing])
         if changes:
-            # Changed stays and new stays get their rooms in two steps. Locking all rooms first prevents deadlocks.
+            # Locking all rooms first prevents deadlocks, because changed stays and new stays get rooms in two steps.
             lock_rooms_of_types({booking.assigned_room_type for booking in bookings})
         changed = apply_changes(changes)
         new = [booking for booking in bookings if booking.number not in existing]
@@ -161,11 +161,11 @@ def _placements(bookings: Sequence[Booking]) -> list[NewStay]:
 
 
 def _copy(reservations: Sequence[Reservation]) -> None:
-    """Insert the reservations with COPY."""
+    """Insert the reservations with PostgreSQL's COPY command."""
     if not reservations:
         return
     columns = operator.attrgetter(*_COLUMNS)
-    # COPY bypasses Django's cursor, so the database errors are converted to Django's here.
+    # COPY bypasses Django's cursor, so database errors must be converted to Django's exceptions here.
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         for reservation in reservations:
             copy.write_row(columns(reservation))

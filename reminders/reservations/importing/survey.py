@@ -1,4 +1,4 @@
-"""The first pass over a file. It collects what must be known about all rows before any row is stored."""
+"""The first pass over an imported file. It counts rows, assigns rooms and finds repeated booking numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reminders.reservations.importing.room_assignment import RoomAssignment
 
 @dataclass(slots=True)
 class Survey:
-    """The result of the first pass. Rejected rows are included in `row_count`, but occupy no room."""
+    """The result of the first pass over a file. `row_count` includes rejected rows, which get no room."""
 
     row_count: int = 0
     rooms: RoomAssignment = field(default_factory=RoomAssignment)
@@ -21,7 +21,7 @@ class Survey:
 
 
 def survey_rows(rows: Iterable[tuple[int, Sequence[str]]], *, parser: RowParser) -> Survey:
-    """Return the survey of the rows, with the assigned rooms and the repeated booking numbers."""
+    """Read all rows. Return the row count, the room assignment and the repeated booking numbers."""
     survey = Survey()
     for line, row in rows:
         survey.row_count += 1

@@ -37,8 +37,8 @@ def reminder(book: Book, clock: Clock) -> Reminder:
 @pytest.mark.parametrize(
     ("of_reservation", "of_rule", "message"),
     [
-        ({"status": "cancelled"}, {}, "The status of the reservation is “cancelled”"),
-        ({"status": "no_show"}, {}, "The status of the reservation is “no-show”"),
+        ({"status": "cancelled"}, {}, "because the status of the reservation is “cancelled”"),
+        ({"status": "no_show"}, {}, "because the status of the reservation is “no-show”"),
         ({"arrival": date(2030, 5, 11)}, {}, "The arrival date has changed"),
         ({"guest_email": ""}, {}, "The guest has no e-mail address"),
         ({}, {"is_active": False}, "The rule of this reminder is inactive"),

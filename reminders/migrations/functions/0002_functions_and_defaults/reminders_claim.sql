@@ -1,21 +1,20 @@
 -- Claims reminders for a worker, and returns everything that the worker needs to send them.
 --
--- request:
---   ids             the ids of the due items, as the text of a uuid array
---   now             the time that planned times are compared with
---   claim_timeout   seconds after which a claim whose transmission has not started expires
---   known_revision  the revision of the mail settings that the worker has cached, or null
+-- Keys of the parameter `request`:
+-- `ids` contains the ids of the reminders that are due, as the text of a uuid array.
+-- `now` is the time with which the planned times of reminders are compared.
+-- `claim_timeout` is the number of seconds after which a claim expires if the transmission has not started.
+-- `known_revision` is the revision of the mail settings that the worker has cached, or null.
 --
 -- A reminder is claimed if it is scheduled and due, or if its claim has expired before the transmission started.
--- Reminders that another transaction has locked are left out, so that two workers with the same ids don't wait for
--- each other.
+-- Reminders that another transaction has locked are left out, so that workers don't wait for each other.
 --
--- Returns null if no reminder was claimed, otherwise an object:
---   claimed         an array of {reminder, reservation, is_suppressed}, with whole rows
---   revision        the revision of the hotel's mail settings
---   rules, templates, branding    the mail settings, unless the revision is known_revision
+-- The function returns null if no reminder was claimed, otherwise an object with these keys:
+-- `claimed` is an array of objects with the keys `reminder` (a row), `reservation` (a row) and `is_suppressed`.
+-- `revision` is the current revision of the hotel's mail settings.
+-- `rules`, `templates` and `branding` are the mail settings. They are omitted if the worker has cached this revision.
 --
--- The revision is read after the claim: a change of the settings that was committed before the claim is never missed.
+-- The revision is read after the claim, so that changes of the settings committed before the claim are never missed.
 CREATE OR REPLACE FUNCTION public.reminders_claim(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,16 +1,16 @@
 -- Records the progress of a worker between two messages, in one round trip and one commit.
 --
--- request, each part optional:
---   sent            the message that the mail server has accepted: {id, attempts, sent_at, actor, event_data}
---   finished        ids of reminders that leave the due queue of `hotel` if they were sent, as the text of a uuid array
---   next            the message whose transmission is about to start:
---                   {id, attempts, reservation, reservation_version, recipient}
+-- Keys of the parameter `request` (all are optional):
+-- `sent` is the message that the mail server has accepted: {id, attempts, sent_at, actor, event_data}.
+-- `finished` contains ids of reminders (text of a uuid array). Those that were sent are removed from the due queue.
+-- `hotel` is the id of the hotel whose due queue contains the `finished` reminders.
+-- `next` is the next message to transmit: {id, attempts, reservation, reservation_version, recipient}.
 --
 -- `attempts` identifies the claim: the statements change nothing if another worker has claimed the reminder.
--- A repeated call changes nothing either, so the worker may call again if the connection broke before the result came.
+-- A second call with the same request changes nothing, so the worker can repeat the call if the connection is lost.
 --
--- Returns whether the transmission of `next` may start, or null without `next`. It may not start if the claim is lost,
--- or if the reservation is no longer the version that the message was built from.
+-- The function returns whether the transmission of `next` may start, or null if there is no `next`.
+-- A transmission may not start if the claim was lost or if the reservation has changed since the message was built.
 CREATE OR REPLACE FUNCTION public.reminders_record_progress(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
