@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 
 
 class DomainError(Exception):
-    """An error that tells the caller why an operation is not possible.
+    """An error that tells the caller why an operation is not possible. The errors of all apps are subclasses.
 
-    It has a message for people and a stable code for clients.
-
-    `code` is the class name in kebab case and part of the problem type `/problems/<code>` (RFC 9457). `status` is the
-    HTTP status and `title` the title of the problem. `detail` describes what happened in this case. `extra` contains
-    further JSON-serializable members of the problem document.
+    `code` is the class name in kebab case. It is part of the problem type `/problems/<code>` (RFC 9457). `status` is
+    the HTTP status, and `title` the title of the problem. `detail` is a message for people about this case. `extra`
+    contains further JSON-serializable members of the problem document.
     """
 
     code = "domain-error"
@@ -87,7 +85,7 @@ class SchemaTemplateNotFound(DomainError):
 
 
 class ProvisioningFailed(DomainError):
-    """Nothing was created. Create the hotel again."""
+    """The hotel's schema could not be created, and nothing was changed. Create the hotel again."""
 
     code = "provisioning-failed"
     status = 503
@@ -152,7 +150,7 @@ class ContactConflict(DomainError):
 
 
 class InvalidRole(DomainError):
-    """Hotels and the platform have different roles. `known` lists the valid ones."""
+    """Hotels and the platform have different staff roles. `known` lists the valid roles."""
 
     code = "invalid-role"
     status = 422
@@ -176,14 +174,14 @@ class InvalidPassword(DomainError):
 
 
 class UsernameConflict(DomainError):
-    """User names are case-insensitive."""
+    """Another account has this user name. Upper and lower case make no difference in user names."""
 
     code = "username-conflict"
     title = _("The user name is already in use")
 
 
 class InvalidScope(DomainError):
-    """Hotels and the platform have different scopes. `known` lists the valid ones."""
+    """Hotels and the platform have different API scopes. `known` lists the valid scopes."""
 
     code = "invalid-scope"
     status = 422

@@ -1,9 +1,8 @@
 """The routing table from host names to tenants. Each process keeps it in memory.
 
 A lookup needs no query, not even for an unknown host. Triggers on the tables of hotels and domains increment a version
-number. A thread reads the version every `settings.ROUTING_CHECK_SECONDS` and reloads the table if the version has
-changed, so a change takes effect in all processes within a second. If the thread is late, the request reads the
-version.
+number. A thread reads this version regularly and reloads the table after a change, so a change takes effect in all
+processes within a second. If the thread is late, the request reads the version.
 
 We use neither LISTEN/NOTIFY, which does not work through a transaction pooler, nor Redis, which may be unavailable.
 """
@@ -24,16 +23,16 @@ from tenants.models import Domain, Hotel, HotelStatus
 
 logger = logging.getLogger(__name__)
 
-#: Age of the last version check, in seconds, after which a lookup checks the version itself.
+#: Seconds since the last version check after which a lookup checks the version instead of the thread.
 STALE_AFTER = 0.9
-#: Seconds without a lookup after which the thread ends.
+#: Seconds without a lookup after which the thread that refreshes the routing table ends.
 IDLE_AFTER = 30.0
 _ROUTED = (HotelStatus.ACTIVE, HotelStatus.SUSPENDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The contents of the routing table.
+    """The routing table as it was read from the database.
 
     `custom_host` maps a hotel to the alphabetically first of its custom domains. `by_former_host` contains the host
     names that hotels used before.
@@ -69,10 +68,11 @@ class RoutingCache:
         self._stop = threading.Event()
 
     def table(self) -> Table:
-        """Return the table. Refresh it first if the last refresh is too long ago."""
+        """Return the routing table. Refresh the table first if the last refresh is too long ago."""
         now = time.monotonic()
         if self._pid != os.getpid():
-            self._reset()  # after a fork, the thread does not exist and the copied lock may be locked
+            # A forked process has no refresh thread, and its copy of the lock may be locked forever.
+            self._reset()
         self._used_at = now
         if now - self._checked_at > (STALE_AFTER if self.interval else 0):
             self.refresh()
@@ -87,12 +87,11 @@ class RoutingCache:
             version = _read_version()
             if version != self._table.version or not self.interval:
                 self._table = _read_table(version)
-            # The time is read before the query, because the query may not see changes that are committed after it
-            # started.
+            # Use the time before the query, because the query may miss changes that are committed while it runs.
             self._checked_at = started
 
     def stop(self) -> None:
-        """End the thread and close its connection. The next lookup starts it again."""
+        """Stop the refresh thread and close its database connection. The next lookup starts a new thread."""
         thread, self._thread = self._thread, None
         self._stop.set()
         if thread is not None:
@@ -113,7 +112,8 @@ class RoutingCache:
             while not stop.wait(self.interval) and time.monotonic() - self._used_at < IDLE_AFTER:
                 try:
                     self.refresh()
-                except Exception:  # keep the thread alive while the database is unavailable
+                # The thread must survive any error, because the database may be unavailable for a while.
+                except Exception:
                     logger.warning("could not check the version of the routing table", exc_info=True)
                     connection.close()
         finally:
@@ -127,10 +127,10 @@ def _read_version() -> int:
 
 
 def _read_table(version: int) -> Table:
-    """Read the table.
+    """Read the routing table from the database.
 
-    `version` must have been read before this call, so that no later change is missed. An error here would affect all
-    hotels, so the tables of hotels and domains have no column whose conversion to Python can fail.
+    Read `version` before this call, so that no later change is missed. An error here would affect all hotels, so the
+    tables of hotels and domains have no column whose conversion to Python can fail.
     """
     hotels: dict[UUID, Tenant] = {}
     by_former_host: dict[str, Tenant] = {}
@@ -154,7 +154,7 @@ routing_cache = RoutingCache()
 
 
 def resolve(host: str) -> Tenant | None:
-    """Return the hotel or the platform for a lowercase host name without port.
+    """Return the tenant, a hotel or the platform, for a lowercase host name without port.
 
     Return None if the host is unknown or its hotel is neither active nor suspended.
     """

@@ -70,8 +70,7 @@ def _call_in(context: _Context, function: Callable[[], object]) -> None:
 
 
 def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
-    # The context is entered for each chunk. A generator runs in its caller's context, so a `with` around the loop would
-    # leave the tenant set in the caller between two chunks.
+    # Enter the context for each chunk. Around the loop, it would also be active in the caller between two chunks.
     chunks = iter(content)
     end = object()
     while True:
@@ -104,7 +103,7 @@ def _unavailable(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:
     else:
         return None
     headers = {"Retry-After": "3600", "Cache-Control": "no-store"}
-    # API clients send `Accept: */*`, which selects the first of these types. Browsers prefer text/html.
+    # API clients that send `Accept: */*` get the first of these content types. Browsers prefer text/html.
     types = ["application/problem+json", "application/json", "text/html"]
     if request.get_preferred_type(types) == "text/html":
         with translation.override(tenant.language):

@@ -137,8 +137,7 @@ def mask_json(column: str) -> str:
     return f"CASE WHEN {column} IS NOT NULL THEN '{{}}'::jsonb END"
 
 
-# The tables of this app. Domains and guest contacts are omitted, so that they do not lead to a masked copy of the
-# hotel.
+# Domains and guest contacts are omitted, because they must not lead guests to a masked copy of the hotel.
 declare_columns(
     "tenants_hotel",
     masked={"email": mask_email, "former_hosts": lambda _column: "'{}'::varchar[]"},

@@ -65,7 +65,7 @@ _ROLE_SCOPES: dict[str, frozenset[str]] = {
     Role.PLATFORM: frozenset(PLATFORM_SCOPES),
 }
 
-#: Maps models, or whole apps, to the resource part of their scopes. Other apps use their app label.
+#: The resource part of scopes (`rooms` in `rooms:read`) by model or app. Other apps use their app label.
 _RESOURCES = {
     "locks.room": "rooms",
     "locks.allocation": "locks",

@@ -6,7 +6,7 @@ is sent in the transaction of the operation. If a receiver raises an exception, 
 
 from django.dispatch import Signal
 
-# Sent in the platform's context with `hotel` and `detail`, a JSON-serializable dict.
+# Signals about a hotel, sent in the platform's context with `hotel` and `detail`, a JSON-serializable dict.
 hotel_created = Signal()
 hotel_suspended = Signal()
 hotel_resumed = Signal()
@@ -17,18 +17,17 @@ hotel_restored = Signal()
 domain_added = Signal()
 domain_removed = Signal()
 
-# Sent in the platform's context with `hotel` and `contact`.
+# Signals about a guest contact, sent in the platform's context with `hotel` and `contact`.
 contact_added = Signal()
 contact_removed = Signal()
 
-# Sent by the REST API and the admin with `request`, `user` and `permission`. The permission is the missing scope, or
-# the path of an admin page.
+# Signal about a refused request, sent with `request`, `user` and the missing `permission` (a scope or admin path).
 permission_denied = Signal()
 
-# Sent in the context of the user's tenant with `user`.
+# Signals about a staff account, sent with `user` in the context of the account's tenant.
 staff_added = Signal()
 staff_password_set = Signal()
 
-# Sent in the context of the key's tenant with `key`.
+# Signals about an API key, sent with `key` in the context of the key's tenant.
 api_key_created = Signal()
 api_key_revoked = Signal()

@@ -15,7 +15,7 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="tenants.tasks.tick")
 def tick() -> int:
-    """Send all due items to their tasks and return their number."""
+    """Send all due items to their Celery tasks and return the number of items."""
     return dispatch.dispatch_due_items()
 
 
@@ -64,6 +64,6 @@ def delete_expired_platform_records() -> int:
 
 @shared_task(base=HotelTask, name="tenants.tasks.delete_old_redeliveries")
 def delete_old_redeliveries() -> int:
-    """Delete the delivery counts of tasks older than a week and return their number."""
+    """Delete the delivery counts of Celery messages older than a week. Return the number of deleted rows."""
     week_ago = timezone.now() - datetime.timedelta(days=7)
     return Redelivery.objects.filter(created_at__lt=week_ago).delete()[0]

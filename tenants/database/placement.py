@@ -1,4 +1,7 @@
-"""The placement of tables: in the platform's schema, in each hotel's schema, or in both. The router enforces it."""
+"""The placement of each model's table: in the platform's schema, in each hotel's schema, or in both.
+
+The database router enforces the placement.
+"""
 
 import enum
 
@@ -8,7 +11,7 @@ from django.db.models import ForeignKey, ForeignObjectRel
 
 
 class Placement(enum.Enum):
-    """The schemas that have a table of the model."""
+    """The kinds of schemas in which a model has a table."""
 
     PLATFORM = "platform"
     HOTEL = "hotel"
@@ -23,8 +26,7 @@ class Placement(enum.Enum):
         return self is not Placement.PLATFORM
 
 
-#: Placement of whole apps. An app that is not listed is an error, so that no table is created in the wrong schema by
-#: accident.
+#: The placement of whole apps. An app that is missing here is an error, so no table is created in a wrong schema.
 APPS = {
     "admin": Placement.PLATFORM,
     "auth": Placement.PLATFORM,
@@ -38,7 +40,7 @@ APPS = {
     "reminders": Placement.HOTEL,
 }
 
-#: Placement of the models of `tenants`. The platform and each hotel have their own users and API keys.
+#: The placement of the models of `tenants`. The platform and each hotel have separate users and API keys.
 MODELS = {
     "tenants.user": Placement.BOTH,
     "tenants.apikey": Placement.BOTH,
@@ -74,7 +76,7 @@ def placement_of(app_label: str, model_name: str | None = None) -> Placement:
 
 
 def list_hotel_references() -> list[tuple[str, str]]:
-    """Return the shared tables with a foreign key to the hotel, as pairs of table and column.
+    """Return the shared tables with a foreign key to the Hotel model, as pairs of table name and column name.
 
     The models are inspected instead of the database, because not every foreign key has a database constraint.
     """

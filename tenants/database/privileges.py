@@ -1,4 +1,4 @@
-"""Table privileges of the roles that serve requests. They can read and write all tables, unless an app restricts them.
+"""Table privileges of the database roles that serve requests: read and write, unless an app restricts them.
 
 Example, in an app's `ready()`: `privileges.declare_table_privileges("audit.event", "SELECT, INSERT")`.
 """
@@ -13,7 +13,7 @@ _declared: dict[str, str] = {}
 
 
 def declare_table_privileges(model_label: str, allowed: str) -> None:
-    """Limit the hotel roles and the runtime login to these privileges on the model's table.
+    """Limit the hotel roles and the runtime login to the given privileges on the model's table.
 
     Call this in `AppConfig.ready()`. `migrate` grants the privileges.
     """
@@ -21,6 +21,6 @@ def declare_table_privileges(model_label: str, allowed: str) -> None:
 
 
 def restricted_tables() -> dict[str, str]:
-    """Return the tables with fewer privileges than READ_WRITE, and their privileges."""
+    """Return the tables on which roles have fewer privileges than READ_WRITE, with the privileges of each table."""
     tables = {apps.get_model(label)._meta.db_table: allowed for label, allowed in _declared.items()}
     return {**dict.fromkeys(_READ_ONLY_TABLES, "SELECT"), **tables}

@@ -15,7 +15,7 @@ from tenants.models import Hotel
 
 
 def group_role() -> str:
-    """Return the name of the role that all hotel roles are members of. It holds their privileges on `public`."""
+    """Return the name of the group role: all hotel roles are members, and it has their privileges on `public`."""
     return f"{settings.DATABASE_ROLE_PREFIX}_hotels"
 
 
@@ -101,7 +101,10 @@ def drop_role_sql(*, role: str) -> str:
 
 
 def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
-    """Return the other databases on this server in which the role has privileges. They contain a copy of the hotel."""
+    """Return the names of the other databases on this server in which the hotel's role has privileges.
+
+    These databases contain a copy of the hotel.
+    """
     cursor.execute(
         "SELECT DISTINCT d.datname::text FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid "
         "JOIN pg_roles r ON r.oid = s.refobjid "
@@ -111,9 +114,9 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
     return sorted(row[0] for row in cursor.fetchall())
 
 
-#: Finds the hotels whose privileges differ from `create_role_sql` and `grants_sql`. It reads the catalog once for all
-#: hotels. A subquery per hotel would read pg_class once for each hotel. %(tables)s and %(allowed)s are the restricted
-#: tables and their comma-separated privileges.
+#: Query for the hotels whose privileges differ from `create_role_sql` and `grants_sql`.
+#: The query reads pg_class once for all hotels. A subquery per hotel would read it once for each hotel.
+#: %(tables)s lists the restricted tables, and %(allowed)s the comma-separated privileges of each of these tables.
 _PRIVILEGE_DRIFT = """
 WITH restricted AS (
     SELECT * FROM unnest(%(tables)s::text[], %(allowed)s::text[]) AS r (relname, allowed)
@@ -164,7 +167,7 @@ def find_privilege_drift(cursor: CursorWrapper, logins: DatabaseLogins) -> list[
     return list(Hotel.objects.filter(id__in=ids)) if ids else []
 
 
-#: Finds the roles, other than the owner, that have privileges on the schema or on a relation in it.
+#: Query for the roles, except the owner, that have privileges on a schema or on its tables and sequences.
 _GRANTEES = """
 SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM (
     SELECT n.nspowner AS owner, a.grantee FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = %(schema)s
@@ -176,7 +179,7 @@ SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM (
 
 
 def repair_hotel_privileges(cursor: CursorWrapper, hotel: Hotel, logins: DatabaseLogins) -> None:
-    """Create the hotel's role if it is missing, revoke all privileges in its schema, and grant the right ones."""
+    """Create the hotel's role if it is missing, and replace all privileges in its schema by those of provisioning."""
     cursor.execute(create_role_sql(role=hotel.role, logins=logins))
     cursor.execute(_GRANTEES, {"schema": hotel.schema})
     if grantees := ", ".join(row[0] for row in cursor.fetchall()):

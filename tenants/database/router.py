@@ -14,13 +14,13 @@ from tenants.database.placement import placement_of
 
 
 class PlacementRouter:
-    """A router that decides by schema, because there is only one database.
+    """A database router that decides by schema, because there is only one database.
 
-    Its database alias carries the current tenant.
+    The database alias that it returns stores the current tenant.
     """
 
     def db_for_read(self, model: type[Model], instance: Model | None = None, **hints: Any) -> str | None:  # noqa: ARG002 - Django's signature
-        """Return the alias for statements about the model.
+        """Return the database alias for queries of the model.
 
         `instance` is the instance that is refreshed or whose relation is followed. Raises TenantMismatch if the
         instance does not belong to the current tenant.

@@ -1,4 +1,4 @@
-"""Privileges on the shared schema `public`: of the hotels' group role, of the runtime login, and of everyone else."""
+"""Privileges on the shared schema `public`, for the group role of all hotels, the runtime login and all other roles."""
 
 from django.db.backends.utils import CursorWrapper
 
@@ -6,8 +6,7 @@ from tenants.database import privileges, quoting
 from tenants.database.logins import DatabaseLogins, apply_runtime_settings
 from tenants.database.roles import create_role_if_missing_sql, group_role
 
-#: Privileges of hotel roles on the shared tables. Row-level security limits them to the hotel's own rows
-#: (`_ROW_OWNER_COLUMNS`).
+#: Privileges of hotel roles on the shared tables. Row-level security limits them to the rows of the hotel.
 HOTEL_PRIVILEGES = {
     "django_content_type": "SELECT",
     "tenants_hotel": "SELECT",
@@ -21,7 +20,7 @@ HOTEL_PRIVILEGES = {
     "waffle_flag_groups": "SELECT",
     "auth_group": "SELECT",
 }
-#: The columns that hold the id of the hotel that owns the row.
+#: The columns of shared tables with the id of the hotel that owns the row.
 _ROW_OWNER_COLUMNS = {
     "tenants_hotel": "id",
     "tenants_dueitem": "hotel_id",
@@ -108,7 +107,7 @@ def _privileges_sql(cursor: CursorWrapper, logins: DatabaseLogins) -> str:
 
 
 def _list_functions(cursor: CursorWrapper) -> list[str]:
-    """Return the owner's functions in `public`, with their arguments, as SQL."""
+    """Return the signatures of the functions that the owner has created in `public`, as SQL text."""
     cursor.execute(
         "SELECT format('public.%I(%s)', proname, pg_get_function_identity_arguments(oid)) FROM pg_proc "
         "WHERE pronamespace = 'public'::regnamespace AND proowner = current_user::regrole ORDER BY 1"

@@ -15,8 +15,7 @@ T = TypeVar("T")
 
 #: The two keys of the advisory lock: "hot" and "mig" in ASCII.
 _ADVISORY_LOCK = (0x686F74, 0x6D6967)
-#: While a migration waits for a lock, other transactions wait behind it. It therefore gives up after this time and
-#: retries.
+#: A migration that waits for a lock makes other transactions wait too, so it gives up after this time and retries.
 LOCK_TIMEOUT = "2s"
 MAX_ATTEMPTS = 6
 
@@ -57,6 +56,6 @@ def retry_on_lock_timeout(work: Callable[[], T]) -> T:
                 error.__cause__, errors.LockNotAvailable | errors.DeadlockDetected
             ):
                 raise
-            # The pause has a random length, so that two processes do not collide again.
+            # A random pause makes it unlikely that two migrations block each other again.
             time.sleep(random.uniform(0.5, 1) * attempt)  # noqa: S311
     raise AssertionError

@@ -12,12 +12,12 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
-#: The environment variables of libpq's parameters, as libpq itself lists them. Some parameters have none.
+#: The name of the environment variable of each libpq parameter, or None if the parameter has no variable.
 _VARIABLES = {
     option.keyword.decode(): option.envvar.decode() if option.envvar else None
     for option in Conninfo.get_defaults()
 }
-#: Parameters that are secret and have no environment variable.
+#: The libpq parameters that are secret and cannot be passed in an environment variable.
 _SECRETS_WITHOUT_VARIABLE = {
     option.keyword.decode()
     for option in Conninfo.get_defaults()
@@ -37,14 +37,15 @@ def run(program: str, *arguments: str) -> str:
 def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
     """Run the program for the server of the `default` connection and return its output.
 
-    Call this inside `direct_connection()`. If the URL has several hosts, the program connects to the one that the
-    connection uses: another may be a standby whose data is older. Raises ImproperlyConfigured if no suitable version is
-    installed or a parameter cannot be passed, and ProgramFailed.
+    Call this inside `direct_connection()`. If the URL has several hosts, the program connects to the host of the
+    connection, because another host may be a standby with older data. Raises ProgramFailed, and ImproperlyConfigured if
+    no suitable version is installed or a parameter cannot be passed.
     """
     connection.ensure_connection()
     info = connection.connection.info
     environment, options = _connection_parameters()
-    if program != "pg_restore":  # it writes a script and does not connect
+    # pg_restore only converts a dump to a script and does not connect to the server.
+    if program != "pg_restore":
         arguments = (*options, *arguments)
     result = subprocess.run(  # noqa: S603 - the program is found below, the arguments are ours
         [
@@ -64,9 +65,9 @@ def run_binary(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
 
 
 def _connection_parameters() -> tuple[dict[str, str], list[str]]:
-    """Return environment variables and arguments with all parameters of the connection.
+    """Return environment variables and command line arguments that contain all parameters of the connection.
 
-    Every user of the machine can read the arguments, so secrets are only passed in environment variables.
+    Every user of the machine can read command line arguments, so secrets are only passed in environment variables.
     """
     info = connection.connection.info
     parameters = {
@@ -91,10 +92,10 @@ def _connection_parameters() -> tuple[dict[str, str], list[str]]:
 
 
 def find_program(program: str, *, major: int, tls: bool) -> str:
-    """Return the path of a program that is new enough for the server. pg_dump refuses to dump a newer server.
+    """Return the path of a PostgreSQL client program that is not older than the server. pg_dump refuses newer servers.
 
-    PG_BIN, the embedded wheel, Debian's packages and PATH are searched in this order. The programs of the embedded
-    wheel are built without TLS.
+    The search covers the folder in PG_BIN, the Python package of an embedded PostgreSQL (for connections without TLS,
+    which its programs lack), Debian's packages, and PATH, in this order.
     """
     rejected = []
     for candidate in _candidates(program, tls=tls):

@@ -43,8 +43,7 @@ def build_hotel(hotel: Hotel) -> Hotel:
 
     Needs the direct connection, and the caller must have locked or inserted the hotel's row.
     """
-    # FOR SHARE makes `migrate` wait for this transaction before it replaces the script. It then also migrates this
-    # hotel.
+    # FOR SHARE makes `migrate` wait with a new script until this hotel exists, so `migrate` updates the hotel too.
     template = next(iter(SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR SHARE")), None)
     if template is None:
         raise SchemaTemplateNotFound
@@ -53,7 +52,7 @@ def build_hotel(hotel: Hotel) -> Hotel:
         + schema_template.render_script(template.script, schema=hotel.schema)
         + _role_sql(hotel, schema_template.list_script_relations(template.script))
     )
-    # Last, because requests are routed and tasks are scheduled as soon as the hotel is active.
+    # Activate the hotel last, because an active hotel receives requests and tasks immediately.
     hotel.status = HotelStatus.ACTIVE
     hotel.schema_version = template.schema_version
     hotel.save(update_fields=["status", "schema_version"])

@@ -75,5 +75,6 @@ def hotel_as_json(hotel: Hotel) -> dict[str, Any]:
 def _login() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, which is common in containers
+    # The operating system's user may have no name, which is common in containers.
+    except (KeyError, OSError):
         return ""

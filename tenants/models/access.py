@@ -37,7 +37,7 @@ class User(AbstractBaseUser):
     role = models.CharField(_("role"), max_length=20, choices=Role)
     language = models.CharField(_("language"), max_length=2, choices=Language, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
-    #: When the account was last saved as inactive. Sessions from before are not valid, also if it is active again.
+    #: Time of the last deactivation. Older sessions stay invalid, even if the account is activated again.
     deactivated_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -100,7 +100,7 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
-        # `unique=True` would add a second index for LIKE queries to each hotel's schema.
+        # Not `unique=True`, for which Django would add a second index, for LIKE queries, to each hotel's schema.
         constraints = [models.UniqueConstraint(fields=["prefix"], name="tenants_apikey_prefix_unique")]
 
     def __str__(self) -> str:

@@ -27,7 +27,7 @@ class Language(models.TextChoices):
 
 
 class Hotel(models.Model):
-    """A tenant. Its schema and role are named when it is created and keep their names when the slug changes."""
+    """A hotel, which is a tenant. Its schema and role keep their names when the hotel's slug changes."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.CharField(
@@ -36,8 +36,8 @@ class Hotel(models.Model):
         validators=[RegexValidator(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z")],
         help_text=_(
             "The first part of the hotel's host name. Use lowercase letters, digits and hyphens. After a change, staff "
-            "and API clients must use the new host name. Guests' links in e-mails that were sent before keep working "
-            "at the old one until another hotel uses that name."
+            "and API clients must use the new host name. Links in e-mails that guests have already received keep "
+            "working until another hotel uses the old host name."
         ),
     )
     name = models.CharField(_("name"), max_length=200)
@@ -45,14 +45,12 @@ class Hotel(models.Model):
         _("status"), max_length=12, choices=HotelStatus, default=HotelStatus.PROVISIONING
     )
     schema = models.CharField(_("schema"), max_length=63, unique=True, editable=False)
-    #: Stored as text and validated only on writes, so that a process that does not know the zone can still read the
-    #: row.
+    #: The time zone is validated only on writes, so a process that does not know it can still read the row.
     time_zone = models.CharField(
         _("time zone"), max_length=63, default="UTC", validators=[validate_time_zone]
     )
     language = models.CharField(_("language"), max_length=2, choices=Language, default=Language.ENGLISH)
-    #: Digest of the migrations applied to the schema. One query can find all outdated schemas. Empty while migrations
-    #: run.
+    #: Digest of the names of the migrations that are applied to the schema. Empty while migrations run.
     schema_version = models.CharField(max_length=32, default="", db_default="", editable=False)
     email = models.EmailField(
         _("e-mail"),
@@ -61,7 +59,7 @@ class Hotel(models.Model):
         db_default="",
         help_text=_("Guests' replies to the hotel's e-mails are sent to this address."),
     )
-    #: Earlier host names that no other hotel uses. Links in e-mails that were sent before the change keep working.
+    #: The hotel's earlier host names that no other hotel uses. Guests' links to them in old e-mails still work.
     former_hosts = ArrayField(models.CharField(max_length=253), default=list, db_default=[], editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -78,16 +76,16 @@ class Hotel(models.Model):
 
     @property
     def role(self) -> str:
-        """The PostgreSQL role with privileges on this hotel's schema only.
+        """Return the name of the PostgreSQL role that has privileges on this hotel's schema only.
 
-        It is named after the hotel's id, which makes it unique in the database cluster. The row-level security
-        policies of the shared tables compare it with `current_user`.
+        The name contains the hotel's id, so it is unique on the database server. The row-level security policies of the
+        shared tables compare the name with `current_user`.
         """
         return f"hotel_{self.id.hex}"
 
     @property
     def tenant(self) -> Tenant:
-        """The properties of this hotel that `hotel_context` and the database backend need."""
+        """Return the Tenant object of this hotel, which `hotel_context()` and the database backend need."""
         return Tenant(
             id=self.id,
             slug=self.slug,

@@ -1,4 +1,4 @@
-"""The platform's own tables: due queue, schema template, host routing and leases."""
+"""Models whose tables are only in the platform's schema: due queue, schema template, host routing and leases."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -9,13 +9,12 @@ from tenants.models.hotels import Hotel
 class DueItem(models.Model):
     """An item that a hotel has to process at a given time.
 
-    It contains no personal data. The dispatcher may claim the item from `claim_at` on. This is the due time at first,
-    and the end of the lease after a claim.
+    It contains no personal data. The dispatcher may claim the item from `claim_at` on, which is the due time at first
+    and the end of the lease after each claim.
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")
-    # No foreign key constraint, because each INSERT would lock the hotel's row in tenants_hotel. The row security
-    # policy of the table already limits a hotel to its own id.
+    # No foreign key constraint, because each INSERT would lock the hotel's row in tenants_hotel.
     hotel = models.ForeignKey(Hotel, models.CASCADE, db_index=False, db_constraint=False, related_name="+")
     kind = models.CharField(max_length=20)
     item_id = models.UUIDField()
@@ -45,7 +44,7 @@ class RoutingVersion(models.Model):
 
 
 class Lease(models.Model):
-    """A lease and the process that holds it, such as the active Celery beat. One row per lease."""
+    """A lease, such as the right to be the active Celery beat, and the process that holds the lease."""
 
     name = models.CharField(primary_key=True, max_length=40)
     holder = models.CharField(max_length=200)
@@ -53,7 +52,7 @@ class Lease(models.Model):
 
 
 class Redelivery(models.Model):
-    """The number of deliveries of a Celery message whose worker died. Other messages have no row."""
+    """The number of times that a Celery message was delivered. Only messages whose worker died have a row."""
 
     task_id = models.UUIDField(primary_key=True)
     deliveries = models.PositiveSmallIntegerField(default=1)

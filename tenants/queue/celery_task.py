@@ -37,12 +37,11 @@ logger = logging.getLogger(__name__)
 
 HOTEL_HEADER = "hotel"
 REQUEST_ID_HEADER = "request"
-#: Errors of a broker that is unreachable, full or read-only.
+#: Exceptions that sending a task raises if the broker (Redis) is unreachable, full or read-only.
 BROKER_ERRORS = (OperationalError, RedisError, OSError)
-#: Maximum number of deliveries per message.
+#: A Celery message is not run again after this number of deliveries.
 MAX_DELIVERIES = 4
-#: Maximum delay of a message in the broker. Redis delivers a message again after its visibility timeout, even if its
-#: ETA has not been reached. Use the due queue for longer delays.
+#: Maximum delay of a Celery message. Redis would deliver a message with a longer delay more than once.
 MAX_DELAY = datetime.timedelta(minutes=1)
 
 
@@ -66,7 +65,7 @@ class HotelTask(DjangoTask[Any, Any]):
     def try_delay(self, *args: Any, **options: Any) -> bool:
         """Send the task. Return False if the broker is unavailable, full or read-only.
 
-        Use this if a row of the database makes the same work due later even if the task is not sent.
+        Use this method only if a database row makes sure that the work is done later even if the task is not sent.
         """
         try:
             self.apply_async(args=args, **options)
@@ -88,13 +87,15 @@ class HotelTask(DjangoTask[Any, Any]):
         """
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
 
-        def send() -> None:  # not a partial, because Django logs the function's name
+        # A partial has no name, but Django logs the name of the function if it fails.
+        def send() -> None:
             self.apply_async(args, kwargs, **options)
 
         transaction.on_commit(send, robust=True)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not self.request.id:  # called as a plain function, so keep the caller's context
+        # Without a request id, the task was called as a plain function and keeps the caller's context.
+        if not self.request.id:
             return super().__call__(*args, **kwargs)
         with self._context():
             if self.is_redelivered:
@@ -120,7 +121,7 @@ class HotelTask(DjangoTask[Any, Any]):
             yield
 
     def in_hotel(self, hotel_id: str) -> AbstractContextManager[Tenant]:
-        """Return the context of the hotel. Raises celery's Ignore if the hotel is not active."""
+        """Return a context manager for the hotel's context. Raises celery's Ignore if the hotel is not active."""
         hotel = host_routing.by_id(UUID(hotel_id))
         if hotel is None or hotel.status != HotelStatus.ACTIVE:
             logger.warning(
@@ -134,7 +135,7 @@ class HotelTask(DjangoTask[Any, Any]):
         return bool((self.request.delivery_info or {}).get("redelivered"))
 
     def _count_delivery(self) -> None:
-        """Count a redelivery. Raises TooManyDeliveries for a message that killed its worker each time."""
+        """Count a repeated delivery of this message. Raises TooManyDeliveries after MAX_DELIVERIES deliveries."""
         with platform_context(), connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO tenants_redelivery (task_id, deliveries, created_at) VALUES (%s, 2, now()) "

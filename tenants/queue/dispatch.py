@@ -1,6 +1,6 @@
 """The dispatcher of the due queue: it claims due items under a lease and sends them to their Celery tasks.
 
-The cost depends on the number of due items, not on the number of hotels. If no item is due, a tick runs one query.
+The cost depends on the number of due items, not on the number of hotels. If no item is due, one query is run.
 """
 
 import dataclasses
@@ -20,11 +20,11 @@ from tenants.queue.due import ItemKind
 
 logger = logging.getLogger(__name__)
 
-#: Maximum number of items that one transaction claims.
+#: Maximum number of due items that one transaction claims.
 CLAIM_LIMIT = 5_000
-#: A tick repeats the claim while it finds CLAIM_LIMIT items, but no longer than this time. Ticks run every 5 seconds.
+#: Seconds after which one run of the dispatcher claims no more items. The next run starts after 5 seconds.
 TICK_SECONDS = 4.0
-#: After this time, the remaining hotels of a combined message are sent in separate messages.
+#: Seconds after which the remaining hotels of a message with several hotels are sent in separate messages.
 MESSAGE_SECONDS = 60.0
 #: The Celery task that processes a message with items of several hotels.
 COMBINED_TASK = "tenants.tasks.handle_due"
@@ -32,7 +32,7 @@ COMBINED_TASK = "tenants.tasks.handle_due"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Items of one hotel and one kind, claimed until the end of their lease."""
+    """Due items of one hotel and one kind that a dispatcher has claimed until the end of their lease."""
 
     hotel_id: UUID
     kind: ItemKind
@@ -68,8 +68,8 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
     """
     kinds = list(due.kinds().values())
     with connection.cursor() as cursor:
-        # The two settings and the scalar subquery force a scan of the index on claim_at. With outdated statistics, the
-        # planner would join hotel by hotel or sort the whole table.
+        # The two SET LOCAL statements and the scalar subquery make PostgreSQL scan the index on claim_at.
+        # Otherwise, with outdated statistics, PostgreSQL would join hotel by hotel or sort the whole table.
         cursor.execute(
             """
             SET LOCAL enable_seqscan = off;
@@ -134,7 +134,7 @@ def group_by_message(batches: Iterable[Batch]) -> list[list[Batch]]:
 
 
 def release(batch: Batch) -> None:
-    """End the lease of a batch that could not be sent, so that the next tick sends it."""
+    """End the lease of a batch that could not be sent, so that the next run of the dispatcher sends the batch."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE tenants_dueitem SET claim_at = due_at "
@@ -144,7 +144,7 @@ def release(batch: Batch) -> None:
 
 
 def _send_message(message: list[Batch]) -> int:
-    """Send one message and return its number of items. Release its batches and return 0 if the broker is down."""
+    """Send one Celery message and return its number of items. If the broker is down, release the items and return 0."""
     kind, size = message[0].kind, _size(message)
     try:
         if len(message) == 1:
@@ -171,12 +171,11 @@ def _size(message: list[Batch]) -> int:
 def handle_combined_message(
     *, kind_name: str, batches: list[tuple[str, list[str]]], redelivered: bool
 ) -> None:
-    """Run the task of a kind for several hotels, one after the other, each in the hotel's context.
+    """Process a Celery message with due items of several hotels: run the task for one hotel after the other.
 
-    If each hotel has few items, separate Celery messages would cost more than the work. A failure in one hotel must not
-    affect the others. The items of a hotel are therefore sent again in a separate message if its task fails, if this
-    message has already lost a worker (`redelivered`), or if MESSAGE_SECONDS have passed. A failure of the separate
-    message is recorded.
+    If each hotel has few items, separate messages would cost more than the work. A failure in one hotel must not affect
+    the others. A hotel's items are therefore sent again in a separate message if its task fails, if a worker died with
+    this message (`redelivered`), or if MESSAGE_SECONDS have passed. A failure of the separate message is recorded.
     """
     kind = due.kinds()[kind_name]
     task = get_task(kind.task)
@@ -200,5 +199,5 @@ def handle_combined_message(
 
 
 def _send_separately(kind: ItemKind, hotel_id: str, ids: list[str]) -> None:
-    """Send a hotel's items in a separate message. If the broker is unavailable, they are sent when their lease ends."""
+    """Send a hotel's items in a separate message. If the broker is down, the items are sent when their lease ends."""
     get_task(kind.task).try_delay(ids, headers={HOTEL_HEADER: hotel_id})

@@ -1,9 +1,9 @@
 """The due queue: one row of the shared table `tenants_dueitem` per item that a hotel has to process at a given time.
 
-An app registers each kind of item with the Celery task that processes it. Code that makes something due writes the due
-item in the same transaction. The dispatcher (`tenants.queue.dispatch`) hands due items to workers under a lease. If a
-worker dies, its lease ends and its items are handed out again. An item can therefore be handed out twice. A task must
-claim each item with a separate compare-and-set, and skip items that are already done.
+An app registers each kind of item with the Celery task that processes it. The dispatcher (`tenants.queue.dispatch`)
+sends due items to workers under a lease. If a worker dies, its lease ends and its items are sent again. An item can
+therefore be sent twice. A task must claim each item with a separate compare-and-set, and skip items that are already
+done. Code that makes something due writes the due item in the same transaction.
 """
 
 import datetime
@@ -20,7 +20,7 @@ LEASE = datetime.timedelta(seconds=300)
 
 @dataclass(frozen=True, slots=True)
 class ItemKind:
-    """A kind of due item. Celery task `task` is called as `task(ids: list[str])` in the hotel's context."""
+    """A kind of due item. The Celery task `task` is called with a list of item ids in the hotel's context."""
 
     name: str
     task: str
@@ -47,7 +47,7 @@ def register(
     """Register the Celery task that processes a kind of due item. Call this in `AppConfig.ready()`.
 
     `batch_size` is the maximum number of items per Celery message.
-    `lease` is the time until an item that is not completed is handed out again. It must be longer than a batch
+    `lease` is the time after which an item that is not completed is sent again. It must be longer than a batch
     takes, including the time that the batch waits in Celery's queue.
     `daily` schedules one item of this kind per active hotel and day.
     `recurring` says that the task schedules the item again, and that it does no harm if it runs late or twice.
@@ -67,7 +67,7 @@ def register(
 
 
 def kinds() -> dict[str, ItemKind]:
-    """Return the registered kinds by name."""
+    """Return the registered kinds of due items, as a dict from name to kind."""
     return dict(_kinds)
 
 
@@ -89,7 +89,7 @@ def schedule(*, kind: str, items: Iterable[tuple[UUID, datetime.datetime]]) -> N
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            # The items are sorted, so that concurrent transactions lock the same rows in the same order.
+            # Sort the items, so that concurrent transactions lock the same rows in the same order.
             "SELECT tenants_schedule_due(%s, %s, item.id, item.due_at) FROM ("
             "SELECT * FROM unnest(%s::uuid[], %s::timestamptz[]) AS item (id, due_at) ORDER BY id OFFSET 0) AS item",
             [current_hotel().id, kind, ids, due_times],
@@ -140,7 +140,7 @@ def _delete(kind: str, ids: Iterable[UUID], condition: str) -> None:
         )
 
 
-#: `claim_at` of a suspended hotel's items. The dispatcher never claims them.
+#: The value of `claim_at` for items of a suspended hotel, so that the dispatcher never claims these items.
 _NEVER = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -151,6 +151,6 @@ def pause_hotel(*, hotel_id: UUID) -> None:
 
 
 def resume_hotel(*, hotel_id: UUID) -> None:
-    """Send a hotel's due items to workers again, overdue items at the next tick. Needs the platform's context."""
+    """Send a hotel's due items to workers again, overdue items within seconds. Needs the platform's context."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE tenants_dueitem SET claim_at = due_at WHERE hotel_id = %s", [hotel_id])

@@ -1,4 +1,4 @@
-"""Leader election with an expiring row. Works through a transaction pooler, unlike a session advisory lock."""
+"""Leader election with a database row that expires. Unlike a session lock, it works through a transaction pooler."""
 
 from django.db import connection
 

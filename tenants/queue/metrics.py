@@ -33,7 +33,8 @@ def oldest_due() -> float:
             )
             return float(cursor.fetchone()[0])
     finally:
-        connection.close()  # Django does not close the connections of the thread that Prometheus calls this on.
+        # Prometheus calls this function in a separate thread, whose connections Django does not close.
+        connection.close()
 
 
 gauge(

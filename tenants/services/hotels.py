@@ -166,7 +166,7 @@ def _insert_hotel(
     hotel.full_clean(validate_unique=False, validate_constraints=False)
     _release_former_host(_slug_host(slug), hotel)
     try:
-        # No savepoint is needed, because an error rolls back the caller's transaction.
+        # The INSERT needs no savepoint, because any error rolls back the caller's transaction.
         hotel.save(force_insert=True)
     except IntegrityError:
         raise _slug_conflict(slug) from None

@@ -1,5 +1,4 @@
--- Removes an item of a hotel from the due queue (tenants/queue/due.py), whatever its due time. Returns whether it was in
--- the queue.
+-- Removes an item of a hotel from the due queue (tenants/queue/due.py). Returns whether the item was in the queue.
 CREATE OR REPLACE FUNCTION public.tenants_cancel_due(hotel uuid, item_kind text, cancelled_id uuid) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,5 +1,5 @@
--- Schedules an item of a hotel in the due queue (tenants/queue/due.py). An item that is already in the queue gets the
--- new due time. Returns the due time.
+-- Schedules an item of a hotel in the due queue (tenants/queue/due.py) and returns the due time.
+-- An item that is already in the queue gets the new due time.
 CREATE OR REPLACE FUNCTION public.tenants_schedule_due(
     hotel uuid, item_kind text, scheduled_id uuid, due_time timestamptz
 ) RETURNS timestamptz

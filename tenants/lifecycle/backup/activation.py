@@ -1,4 +1,4 @@
-"""Activation of a restored hotel. It requires current migrations, and that no e-mail can be sent twice."""
+"""Activation of a restored hotel, if its migrations are complete and no e-mail can be sent twice."""
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -49,7 +49,7 @@ def find_suspension_reasons(
 
 
 def find_overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
-    """Return the due items, except recurring ones, that may have been processed since the backup was created."""
+    """Return the hotel's overdue items, except recurring ones, which may have been processed after the backup."""
     recurring = [kind.name for kind in due.kinds().values() if kind.recurring]
     return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now()).exclude(kind__in=recurring)
 

@@ -1,13 +1,13 @@
 """The file format of a backup: a ZIP file whose comment ends with the SHA-256 of all bytes before it.
 
+Any change to the file changes the digest, so every changed byte is detected. The members of the ZIP file are:
+
     hotelagent-backup       the format and version, as text. The first member, so that truncated files are recognized
     schema/before.sql       the tables
     schema/after.sql        keys, constraints, indexes and triggers
     rows/<table>            the rows of a table of the hotel's schema, in COPY's text format
     shared/<table>          the hotel's rows of a shared table
     manifest.json           the last member, because it has the digests of the others
-
-`unzip -l` lists the members. Any change to the file changes its digest, so every changed byte is detected.
 """
 
 import contextlib
@@ -41,9 +41,9 @@ _CHUNK_SIZE = 1 << 20
 
 
 class RowDigest:
-    """The number and the SHA-256 of rows in COPY's text format.
+    """A counter that computes the number and the SHA-256 of rows in COPY's text format.
 
-    Each row is one line: COPY escapes line ends inside values.
+    Each row is one line, because COPY escapes line breaks inside values.
     """
 
     def __init__(self) -> None:
@@ -60,9 +60,9 @@ class RowDigest:
 
 
 class Writer:
-    """A context manager that writes the members of a backup one after another.
+    """A context manager that writes the members of a backup's ZIP file one after another.
 
-    The file is valid only after finish().
+    The file is valid only after `finish()` was called.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -78,12 +78,12 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Without this, the garbage collector would close the ZIP file later and write to a closed file.
+        # Close the ZIP file now. Otherwise the garbage collector would close it later and write to a closed file.
         with contextlib.suppress(OSError):
             self.zip.close()
 
     def write_text(self, name: str, text: str) -> str:
-        """Write a text member and return its SHA-256."""
+        """Add a text file to the ZIP file and return the SHA-256 of the text."""
         data = text.encode()
         self.zip.writestr(name, data)
         return hashlib.sha256(data).hexdigest()
@@ -117,7 +117,7 @@ class Reader:
         return self.zip.read(name).decode()
 
     def verify_rows(self) -> None:
-        """Read all rows. Raises CorruptBackup if the rows of a table differ from the manifest."""
+        """Read all rows of the backup. Raises CorruptBackup if the rows of a table differ from the manifest."""
         manifest = self.manifest
         for folder, tables in (("rows", manifest.tables), ("shared", manifest.shared)):
             for table in tables:
@@ -135,7 +135,7 @@ class Reader:
 
 @contextlib.contextmanager
 def open_backup(path: Path) -> Iterator[Reader]:
-    """Verify the digest of the file and open it.
+    """Verify the digest of a backup file and open the file.
 
     Raises InvalidBackup, UnsupportedBackupVersion, CorruptBackup.
     """
@@ -167,7 +167,7 @@ def _check_format(file: BinaryIO, path: Path) -> None:
 
 
 def _verify_digest(file: BinaryIO, path: Path) -> str:
-    """Compare the digest at the end of the file with its content. Return the SHA-256 of the whole file."""
+    """Compare the digest at the end of a backup with the file's content. Return the SHA-256 of the whole file."""
     expected, whole = _compute_digests(file)
     file.seek(-(_DIGEST_LENGTH + len(_DIGEST_PREFIX)), 2)
     end = file.read()
@@ -187,7 +187,7 @@ def _verify_digest(file: BinaryIO, path: Path) -> str:
 
 
 def _compute_digests(file: BinaryIO) -> "tuple[str, hashlib._Hash]":
-    """Return the SHA-256 of all bytes before the digest, and the hash object for the rest of the file."""
+    """Return the SHA-256 of all bytes before the digest, and a hash object to which the digest can be added."""
     remaining = max(file.seek(0, 2) - _DIGEST_LENGTH, 0)
     file.seek(0)
     digest = hashlib.sha256()

@@ -52,11 +52,11 @@ class Backup:
 def backup_hotel(
     *, hotel_id: UUID, path: Path, overwrite: bool = False, masked: bool = False, progress: Progress
 ) -> Backup:
-    """Write the hotel to a file that only the file's owner may read. The file gets its name after it has been verified.
+    """Back up a hotel to a file that only the file's owner may read. A file named `path` exists only if it is verified.
 
-    The schema, its rows and the hotel's rows of the shared tables come from one snapshot. The hotel can be used during
-    the backup, but migrations of the hotel wait. With `masked`, the file contains no personal data and no secrets
-    (tenants.personal_data). Uses the direct connection. Raises HotelNotFound, BackupConflict, BackupFailed.
+    All data come from one snapshot of the database. The hotel can be used during the backup, but its migrations wait.
+    With `masked`, the file contains no personal data and no secrets (tenants.personal_data). Uses the direct
+    connection. Raises HotelNotFound, BackupConflict, BackupFailed.
     """
     output_file.refuse_existing_file(path, overwrite=overwrite)
     with direct_connection(), platform_context():
@@ -90,14 +90,14 @@ def _audit_detail(backup: Backup) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _snapshot(hotel: Hotel) -> Iterator[CursorWrapper]:
-    """Open a read-only transaction with one snapshot. Migrations of the hotel wait until it ends."""
+    """Open a read-only transaction in which all queries see one snapshot. The hotel's migrations wait for its end."""
     with connection.cursor() as cursor:
         tables = [source.qualified_name for source in list_table_sources(cursor, hotel.schema)]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
         if tables:
-            # The tables are locked before the snapshot is taken, so it contains a migration completely or not at all.
+            # Lock the tables before the snapshot is taken, so that it contains a migration completely or not at all.
             cursor.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE")
         apply_output_settings(cursor)
         yield cursor

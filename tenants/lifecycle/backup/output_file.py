@@ -14,7 +14,7 @@ from tenants.lifecycle.backup.errors import BackupConflict
 
 log = structlog.get_logger(__name__)
 
-#: The suffix of unfinished files. No other program uses it.
+#: The suffix of unfinished backup files. No other program uses it, so such files can be deleted safely.
 _SUFFIX = ".hotelagent-part"
 
 
@@ -28,10 +28,10 @@ def refuse_existing_file(path: Path, *, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """Open a temporary file in the folder of `path` that only its owner may read.
+    """Yield a temporary file, readable by its owner only, in the folder of `path`, and the temporary file's path.
 
-    It is deleted on exit unless it was moved. A process that is killed leaves a temporary file with personal data
-    behind. The next backup to the same folder deletes such files.
+    The file is deleted on exit unless it was renamed. If the process is killed, the file with its personal data
+    remains, and the next backup to the same folder deletes it.
     """
     _delete_abandoned_files(path.parent)
     descriptor, name = _create_locked(path)
@@ -46,18 +46,19 @@ def new_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
 def _create_locked(path: Path) -> tuple[int, str]:
     while True:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
-        # File systems without locks raise OSError. On them, no unfinished file is deleted.
+        # On a file system without locks, flock() raises OSError. Unfinished files are never deleted there.
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return descriptor, name
-        os.close(descriptor)  # another process deleted the file before it was locked
+        # Another process deleted the new file before this process could lock it, so create another one.
+        os.close(descriptor)
 
 
 def _delete_abandoned_files(folder: Path) -> None:
-    """Delete unfinished files that are no longer locked, because the processes that wrote them have ended."""
+    """Delete unfinished backup files that no process has locked, because their writers have ended."""
     for path in folder.glob(f".*{_SUFFIX}"):
-        # OSError: the file is being written, or it belongs to another user.
+        # OSError means that another process is writing the file, or that it belongs to another user.
         with contextlib.suppress(OSError), path.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()

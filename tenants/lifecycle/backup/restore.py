@@ -69,8 +69,8 @@ def restore_hotel(
     """Restore a hotel from a backup file.
 
     The hotel gets its original slug, or `slug` if that is given. It keeps its id unless another hotel has that id.
-    `suspended` keeps the hotel suspended in any case. `discard_due` discards overdue due items, because they may have
-    been processed after the backup was created. Uses the direct connection and holds the migration lock. Raises
+    `suspended` keeps the hotel suspended in any case. `discard_due` deletes the hotel's overdue items, because they may
+    have been processed after the backup was created. Uses the direct connection and holds the migration lock. Raises
     InvalidBackup, CorruptBackup, UnsupportedBackupVersion, InvalidSlug, SlugConflict, DomainConflict,
     MigrationConflict, SchemaTemplateNotFound or RestoreFailed, and then nothing was restored.
     """
@@ -114,7 +114,7 @@ def _restore(backup: Reader, slug: str, *, discard_due: bool, progress: Progress
             _compare_with_manifest(cursor, manifest, hotel)
             if settings.DATABASE_ROLES:
                 roles.repair_hotel_privileges(cursor, hotel, get_database_logins(cursor))
-            # Insert the hotel late, because this locks the row of the routing version until the commit.
+            # Insert the hotel late, because the INSERT locks the row of the routing version until the commit.
             _insert_hotel(hotel)
             skipped_rows = restore_shared_rows(cursor, backup, hotel, keeps_id=keeps_id)
             discarded_items = activation.find_overdue_items(hotel).delete()[0] if discard_due else 0
@@ -168,12 +168,12 @@ def _new_hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Ho
         }
     )
     if slug != manifest.slug:
-        hotel.former_hosts = []  # links in old e-mails belong to the original hotel
+        # Links in e-mails that were already sent must lead to the original hotel, not to this copy.
+        hotel.former_hosts = []
     used = Hotel.objects.exclude(id=original_id).filter(former_hosts__overlap=hotel.former_hosts)
     used_hosts = {host for hosts in used.values_list("former_hosts", flat=True) for host in hosts}
     hotel.former_hosts = [host for host in hotel.former_hosts if host not in used_hosts]
-    # Roles are shared by all databases of a server and named after the hotel's id. If another database also has this
-    # hotel, the restored hotel needs a new id and role.
+    # All databases of a server share its roles. If another database has this hotel, the copy needs a new id and role.
     keeps_id = not Hotel.objects.filter(id=original_id).exists() and not roles.find_other_databases(
         cursor, hotel.role
     )
@@ -183,7 +183,7 @@ def _new_hotel(cursor: CursorWrapper, manifest: Manifest, slug: str) -> tuple[Ho
 
 
 def _split_names(migrations: list[str]) -> list[tuple[str, str]]:
-    """Return the pairs of app and name for names such as `locks.0001_initial`."""
+    """Split migration names such as `locks.0001_initial` into pairs of app and name, and return the pairs."""
     return [(app, name) for app, _dot, name in (migration.partition(".") for migration in migrations)]
 
 
@@ -229,7 +229,7 @@ def _insert_hotel(hotel: Hotel) -> None:
 
 
 def _server_hint(manifest: Manifest) -> str:
-    """Return a hint for the error message if this PostgreSQL server is older than the one that was backed up."""
+    """Return a hint for the error message if this PostgreSQL server is older than the server of the backup."""
     source = manifest.server_version // 10_000
     target = connection.connection.info.server_version // 10_000
     if source <= target:

@@ -52,7 +52,7 @@ def _insert_rows(
         )
     cursor.execute(f"UPDATE {temporary} SET {quoting.identifier(owner_column)} = %s", [hotel.id])  # noqa: S608
     if "id" in table.key and not keeps_id:
-        # The original hotel still uses the old ids of these rows.
+        # Give the rows new ids, because the original hotel still has rows with the old ids.
         cursor.execute(f"UPDATE {temporary} SET id = gen_random_uuid()")  # noqa: S608
     columns = quoting.identifiers(*table.columns)
     cursor.execute(

@@ -1,1 +1,1 @@
-"""Migration of all hotels' schemas, with few round trips per hotel."""
+"""Migration of the schemas of all hotels, with few database round trips per hotel."""

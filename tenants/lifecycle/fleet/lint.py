@@ -1,6 +1,6 @@
-"""A linter for migrations. squawk finds SQL that locks tables for long.
+"""A linter for migrations. The tool squawk finds SQL that locks tables for a long time.
 
-Our own rule finds columns without a database default.
+Our own rule finds NOT NULL columns without a database default.
 """
 
 import json
@@ -21,7 +21,7 @@ from django.db.migrations.operations.base import Operation
 
 from tenants.lifecycle.fleet.migration_sql import collect_statements
 
-#: Rules of squawk that are not used, and the reasons.
+#: The rules of the linter squawk that are not used, with the reasons.
 EXCLUDED_RULES = {
     "require-lock-timeout": "`migrate` sets lock_timeout for every migration",
     "require-statement-timeout": "lock_timeout ends a statement that waits; a statement that works may take its time",
@@ -38,7 +38,7 @@ EXCLUDED_RULES = {
     "require-table-schema": "the search path sets the hotel's schema",
 }
 
-#: How to fix a finding in a Django migration. Squawk's own advice is about plain SQL.
+#: Advice on how to fix each finding in a Django migration. The linter squawk only gives advice for plain SQL.
 FIXES = {
     "require-concurrent-index-creation": (
         "use AddIndexConcurrently (django.contrib.postgres.operations) and atomic = False"
@@ -90,7 +90,7 @@ class SquawkNotInstalled(RuntimeError):
 
 
 def find_problems() -> list[Finding]:
-    """Return the findings of all migrations except the initial ones. Needs no database."""
+    """Return the problems in all migrations except the initial ones. Needs no database."""
     loader = MigrationLoader(None)
     findings: list[Finding] = []
     statements = {}

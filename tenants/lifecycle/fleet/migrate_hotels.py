@@ -21,9 +21,9 @@ from tenants.models import Hotel
 
 @dataclass(slots=True)
 class FleetResult:
-    """The slugs of the migrated hotels, and the error of each failed hotel by slug.
+    """The result of a migration: the slugs of the migrated hotels, and an error for the slug of each failed hotel.
 
-    A failed hotel is unchanged, and the next run tries it again.
+    A failed hotel is unchanged, and the next run tries to migrate it again.
     """
 
     migrated: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
     remaining = list(group.hotels)
     scripts: list[MigrationScript] = []
     while remaining and not scripts:
-        # A hotel can fail because of its data. The first one that succeeds provides the script for the others.
+        # A migration can fail because of a hotel's data. The first hotel that succeeds provides the script.
         first = remaining.pop(0)
         yield first, _error_of(partial(_migrate_and_record, migrator, first, scripts))
     yield from _run_in_parallel(remaining, jobs, lambda: ScriptReplay(scripts[0]))
@@ -74,8 +74,8 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
 class MigrationScript:
     """The SQL statements recorded while the first hotel of a group was migrated.
 
-    They are run in the other hotels of the group. `relations` lists the hotel's relations if new ones need grants, else
-    None.
+    They are run in the other hotels of the group. `relations` lists the hotel's tables and sequences if new ones need
+    grants, else None.
     """
 
     sql: str
@@ -98,7 +98,7 @@ def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[Mi
         f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'",
         *(statement.rstrip().removesuffix(";") for statement in statements),
         f"INSERT INTO django_migrations (app, name, applied) VALUES {records}",  # noqa: S608 - quoted above
-        # The hotel is found by the current schema and not by its id, so that all hotels can run the same script.
+        # Find the hotel by the current schema and not by its id, so that all hotels can run the same script.
         (
             f"UPDATE public.tenants_hotel SET schema_version = {quoting.literal(version)} "  # noqa: S608
             "WHERE schema = current_schema()"
@@ -108,9 +108,9 @@ def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[Mi
 
 
 class ScriptReplay:
-    """Migrates a hotel with the script of its group.
+    """A worker that migrates hotels with the SQL script of their group.
 
-    The script is one message, so PostgreSQL runs it as one transaction.
+    The script is sent as one message, so PostgreSQL runs it as one transaction.
     """
 
     def __init__(self, script: MigrationScript) -> None:
@@ -125,15 +125,16 @@ class ScriptReplay:
 
 
 class DjangoMigration:
-    """Migrates a hotel with Django. Used for migrations that run Python code or cannot run in a transaction."""
+    """A worker that migrates hotels with Django, for migrations with Python code or without a transaction."""
 
     def __init__(self) -> None:
         self.migrator: SchemaMigrator | None = None
 
     def __call__(self, hotel: Hotel) -> None:
-        # Create the migrator with a hotel that is not migrated yet. With a migrated hotel, its plan would be empty.
+        # Create the migrator before the first hotel is migrated. After that, its migration plan would be empty.
         self.migrator = self.migrator or SchemaMigrator(hotel.tenant)
-        _store_version(hotel, "")  # If the process is killed after this, the next run migrates the hotel.
+        # The empty version makes the next run migrate the hotel again if this process is killed.
+        _store_version(hotel, "")
         migrator = self.migrator
         retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
         if settings.DATABASE_ROLES:
@@ -177,11 +178,12 @@ def _run_in_parallel(
             else:
                 yield outcome
     for future in futures:
-        future.result()  # raises the exception of a thread that could not connect
+        # If a thread could not connect to the database, result() raises its exception.
+        future.result()
 
 
 def _error_of(work: Callable[[], object]) -> str | None:
-    """Call `work`. Return the exception that it raises as text, or None."""
+    """Call the function `work`. Return the text of its exception, or None if it succeeds."""
     try:
         work()
     except Exception as error:  # noqa: BLE001 - a migration may raise anything, and the other hotels must go on

@@ -1,4 +1,4 @@
-"""The plan of `migrate` for `--plan` and `--check`: which schemas lack which migrations."""
+"""The plan that `migrate --plan` and `migrate --check` show: the migrations that each schema lacks."""
 
 from dataclasses import dataclass
 from typing import Any

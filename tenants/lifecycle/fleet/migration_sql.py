@@ -13,11 +13,10 @@ from tenants.lifecycle.schema_template import TEMPLATE_TENANT
 
 
 class _OfflineSchemaEditor(DatabaseSchemaEditor):
-    """A schema editor that never connects.
+    """A Django schema editor that collects SQL without a database connection.
 
-    It begins no transaction, quotes values itself and cannot look up constraints. The SQL therefore lacks DROP
-    CONSTRAINT for constraints whose names Django looks up in the database. This is acceptable, because dropping a
-    constraint is fast.
+    Django looks up the names of some constraints in the database before it drops them. The collected SQL lacks these
+    DROP CONSTRAINT statements, which is acceptable because dropping a constraint is fast.
     """
 
     def __enter__(self) -> "_OfflineSchemaEditor":
@@ -47,9 +46,10 @@ class _OfflineConnection(DatabaseWrapper):
 
 
 def collect_statements(loader: MigrationLoader, key: tuple[str, str]) -> list[str]:
-    """Return the statements that the migration runs in the platform's schema and in a hotel's, without duplicates.
+    """Return the SQL statements that a migration runs in the platform's schema and in a hotel's schema.
 
-    `loader` must have been created without a connection. SQL that RunPython operations execute is not included.
+    Duplicates are removed. `loader` must have been created without a connection. SQL that RunPython operations execute
+    is not included.
     """
     connection = _OfflineConnection(connections[DEFAULT_DB_ALIAS].settings_dict, DEFAULT_DB_ALIAS)
     migration = loader.graph.nodes[key]
@@ -57,7 +57,7 @@ def collect_statements(loader: MigrationLoader, key: tuple[str, str]) -> list[st
     for context in (platform_context(), hotel_context(TEMPLATE_TENANT)):
         with context, connection.schema_editor(collect_sql=True, atomic=migration.atomic) as editor:
             migration.apply(loader.project_state(key, at_end=False), editor, collect_sql=True)
-        # Django writes the default Now() as STATEMENT_TIMESTAMP(), but squawk knows only now() as a stable function.
+        # Replace STATEMENT_TIMESTAMP(), Django's SQL for Now(), because squawk only knows now() as a stable function.
         statements |= dict.fromkeys(
             text.replace("(STATEMENT_TIMESTAMP())", "now()") for text in editor.collected_sql
         )

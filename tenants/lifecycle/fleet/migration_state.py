@@ -7,8 +7,7 @@ from django.db import connection
 from tenants.database import quoting
 from tenants.models import Hotel, HotelStatus
 
-#: Maximum number of schemas that one query reads. Each schema needs a lock, and PostgreSQL's default settings allow
-#: 6,400 locks.
+#: Maximum number of schemas per query. Each schema needs a lock, and PostgreSQL allows 6,400 locks by default.
 _SCHEMAS_PER_QUERY = 500
 
 AppliedMigrations = frozenset[tuple[str, str]]
@@ -29,7 +28,7 @@ def find_hotels_behind(target_version: str, *, slugs: list[str] | None = None) -
 
 
 def group_by_applied_migrations(hotels: list[Hotel]) -> list[HotelGroup]:
-    """Group the hotels by the migrations that are applied in their schemas. The largest group comes first."""
+    """Return the hotels in groups with the same applied migrations. The largest group comes first."""
     groups: dict[AppliedMigrations, list[Hotel]] = {}
     for start in range(0, len(hotels), _SCHEMAS_PER_QUERY):
         batch = hotels[start : start + _SCHEMAS_PER_QUERY]

@@ -20,7 +20,7 @@ Plan = list[tuple[Migration, bool]]
 
 
 class SchemaMigrator:
-    """Migrates schemas that have the same migrations applied. Create it once and use it in one thread."""
+    """A migrator for schemas in which the same migrations are applied. It must be used in one thread only."""
 
     def __init__(self, tenant: Tenant) -> None:
         with hotel_context(tenant):
@@ -42,7 +42,7 @@ class SchemaMigrator:
 
     @property
     def replayable(self) -> bool:
-        """Return whether the SQL that Django executes in one schema can be replayed in the others."""
+        """Return whether the SQL that Django executes in one schema can be run unchanged in other schemas."""
         return self.atomic and not self.runs_python
 
     def applied(self, tenant: Tenant) -> AppliedMigrations:
@@ -51,9 +51,9 @@ class SchemaMigrator:
             return frozenset(self.executor.recorder.applied_migrations())
 
     def migrate(self, tenant: Tenant) -> list[str]:
-        """Apply the plan to the tenant's schema, and return the statements that changed the schema, in order.
+        """Apply the migration plan to the tenant's schema. Return the SQL statements that changed it, in order.
 
-        The plan is one transaction. If a migration is not atomic (CREATE INDEX CONCURRENTLY), each migration is
+        The plan runs in one transaction. If a migration is not atomic (CREATE INDEX CONCURRENTLY), each migration is
         committed separately, and after an error the schema keeps the migrations before the one that failed.
         """
         with hotel_context(tenant), record_schema_statements() as statements:
@@ -93,6 +93,6 @@ def _runs_python(operation: Operation, app_label: str) -> bool:
     if operation.reduces_to_sql:
         return False
     if isinstance(operation, RunPython):
-        # The router may exclude the operation from the schema of the current tenant.
+        # The database router may exclude this RunPython operation from the schema of the current tenant.
         return router.allow_migrate(connection.alias, app_label, **operation.hints)
     return True

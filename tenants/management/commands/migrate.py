@@ -30,8 +30,7 @@ from tenants.lifecycle.migration_lock import hold_migration_lock, retry_on_lock_
 from tenants.management.progress import hotel_progress
 from tenants.models import Hotel
 
-#: With one of these options, Django's own command runs in each schema. Otherwise all schemas are migrated to the newest
-#: state.
+#: The options with which Django's own `migrate` command runs in each schema.
 _PER_SCHEMA_OPTIONS = ("app_label", "fake", "fake_initial", "prune")
 
 
@@ -80,7 +79,7 @@ class Command(django_migrate.Command):
             raise CommandError(error.detail) from error
 
     def get_check_kwargs(self, options: dict[str, Any]) -> Any:
-        """Skip the checks that query the database: they report privileges that this command repairs."""
+        """Return options that skip database checks, because they report privileges that this command repairs."""
         kwargs: Any = super().get_check_kwargs(options)
         return {**kwargs, "databases": None}
 
@@ -98,7 +97,7 @@ class Command(django_migrate.Command):
             self._migrate_template()
             self._migrate_hotels()
 
-    # Migrating everything to the newest state
+    # Migrating all schemas to the newest state
 
     def _migrate_platform(self) -> None:
         self._write_heading("Platform")
@@ -228,7 +227,7 @@ class Command(django_migrate.Command):
         if result.failed:
             sys.exit(1)
 
-    # Running Django's own command in each schema
+    # Running Django's own `migrate` command in each schema
 
     def _list_tenants(self) -> list[Tenant]:
         with platform_context():

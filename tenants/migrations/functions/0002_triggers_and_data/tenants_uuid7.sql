@@ -1,13 +1,14 @@
--- Returns a new UUID of version 7 (RFC 9562) for a row that another database function inserts: 48 bits of Unix time in
--- milliseconds, 12 bits with the fraction of the millisecond, and 53 random bits. Ids that one transaction generates
--- sort in the order of their generation. The ids are no secrets, so random() suffices, which is faster than
--- gen_random_uuid(). PostgreSQL has its own function from version 18.
+-- Returns a new UUID of version 7 (RFC 9562), for rows that other database functions insert.
+-- The UUID has 48 bits of Unix time in milliseconds, 12 bits for the fraction of a millisecond, and 53 random bits.
+-- The UUIDs that one transaction generates sort in the order of their generation.
+-- The UUIDs need not be secret, so they use random(), which is faster than gen_random_uuid().
+-- PostgreSQL 18 and newer versions have the built-in function uuidv7().
 CREATE OR REPLACE FUNCTION public.tenants_uuid7() RETURNS uuid
 LANGUAGE sql VOLATILE
 RETURN (
-    -- The time in units of 1/4096 millisecond has 60 bits: 15 hexadecimal digits. The version is inserted as the 13th.
+    -- The time in units of 1/4096 millisecond has 15 hexadecimal digits. The version 7 becomes the 13th digit.
     overlay(
         lpad(to_hex((extract(epoch FROM clock_timestamp()) * 4096000)::bigint), 15, '0') PLACING '7' FROM 13 FOR 0)
-    -- The digit 8 has the bits of the variant.
+    -- The hexadecimal digit 8 contains the two bits of the UUID variant.
     || '8' || lpad(to_hex((random() * 1152921504606846975)::bigint), 15, '0')
 )::uuid;
