@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
                 (
                     "slug",
                     models.CharField(
-                        help_text="The first part of the hotel's host name. Use lowercase letters, digits and hyphens. After a change, staff and API clients must use the new host name. Guests' links in e-mails that were sent before keep working at the old one until another hotel uses that name.",
+                        help_text="The first part of the hotel's host name. Use lowercase letters, digits and hyphens. After a change, staff and API clients must use the new host name. Links in e-mails that guests have already received keep working until another hotel uses the old host name.",
                         max_length=40,
                         validators=[
                             django.core.validators.RegexValidator("^[a-z0-9]([a-z0-9-]*[a-z0-9])?\\Z")
