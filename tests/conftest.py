@@ -93,7 +93,7 @@ def _no_language() -> None:
 
 @pytest.fixture
 def platform(db: None) -> Iterator[None]:
-    """Run the test in the context of the platform."""
+    """Run the test in the context of the platform, in which no hotel is selected."""
     with platform_context():
         yield
 

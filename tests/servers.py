@@ -265,11 +265,11 @@ def skip_or_fail_in_ci(missing: str) -> None:
 
 @dataclass
 class MailServer:
-    """An SMTP server that stores the e-mails it receives, or fails as a test requires.
+    """An SMTP server that stores the e-mails it receives. A test can make it fail.
 
-    - `refuse("a@example.com", "550 5.1.1 no such mailbox")` sends this reply to RCPT TO, always or `times` times.
-    - `hang(seconds)` waits before the reply to the next DATA.
-    - `drop()` accepts the next DATA, then closes the connection without a reply.
+    - `refuse("a@example.com", "550 5.1.1 no such mailbox")` is the reply to RCPT TO, always or `times` times.
+    - `hang(seconds)` delays the reply to the next DATA command.
+    - `drop()` accepts the next message, and closes the connection without a reply.
     """
 
     port: int = 0

@@ -91,7 +91,11 @@ def is_in(module: str, package: str) -> bool:
 
 
 def layer_of(module: str) -> tuple[int, int]:
-    """Return the layer of a module: the index in `LAYERS`, and 0 (models), 1 (services) or 2 (interfaces)."""
+    """Return the layer of a module as two numbers.
+
+    The first is the index in `LAYERS`. The second is the layer within an app: 0 (models), 1 (services) or 2
+    (interfaces).
+    """
     matches = [
         (len(prefix), index)
         for index, layer in enumerate(LAYERS)

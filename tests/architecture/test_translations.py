@@ -92,7 +92,7 @@ def placeholders(text: str) -> set[str]:
     return braces | set(re.findall(r"%(?:\(\w+\))?[sd]", text))
 
 
-def test_translations_have_the_placeholders_of_their_messages() -> None:
+def test_translations_contain_the_same_placeholders_as_their_messages() -> None:
     for message, translations in spanish_catalogue().items():
         for text in translations:
             assert text
@@ -122,7 +122,7 @@ def subclasses(error: type[DomainError]) -> Iterator[type[DomainError]]:
         yield from subclasses(subclass)
 
 
-def test_titles_of_domain_errors_are_translated() -> None:
+def test_titles_of_errors_in_api_responses_are_translated() -> None:
     found = [
         f"{error.__module__}.{error.__name__}"
         for error in subclasses(DomainError)

@@ -1,4 +1,4 @@
-"""The fixtures of the audit trail's tests: an event type and an actor."""
+"""Fixtures for the tests of the audit trail: an example event type, and a user who is the actor of events."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Tests of the audit trail in the admin."""
+"""Tests of the pages of the audit trail in the admin."""
 
 import pytest
 from django.test import Client

@@ -19,7 +19,7 @@ def subject_ids(body: dict[str, list[dict[str, str]]]) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_list_returns_the_newest_events_first_with_descriptions(
+def test_event_list_returns_the_newest_events_first_with_descriptions(
     api: APIClient, hotel: Hotel, lamp_lit: EventType, as_ana: Actor
 ) -> None:
     with hotel_context(hotel):
@@ -56,7 +56,7 @@ def test_list_with_an_unknown_event_type_returns_400(api: APIClient) -> None:
 
 
 @pytest.mark.django_db
-def test_list_without_the_scope_is_forbidden(hotel: Hotel) -> None:
+def test_event_list_without_the_required_scope_is_forbidden(hotel: Hotel) -> None:
     with hotel_context(hotel):
         _key, text = api_keys.create(name="rooms only", scopes=["rooms:read"])
     client = APIClient(SERVER_NAME="alpha.localhost")
@@ -66,7 +66,7 @@ def test_list_without_the_scope_is_forbidden(hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db
-def test_list_excludes_events_of_other_hotels(
+def test_event_list_excludes_events_of_other_hotels(
     api: APIClient, other_hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(other_hotel):
@@ -76,7 +76,7 @@ def test_list_excludes_events_of_other_hotels(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_write_methods_are_not_allowed(
+def test_events_cannot_be_written_with_the_api(
     api: APIClient, hotel: Hotel, lamp_lit: EventType, method: str
 ) -> None:
     with hotel_context(hotel):

@@ -63,7 +63,7 @@ def test_failed_login_with_an_unknown_user_name_does_not_record_what_was_typed(h
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failed_login_is_recorded_if_the_transaction_is_rolled_back(in_hotel: Hotel, ana: User) -> None:
+def test_failed_login_is_recorded_even_if_the_transaction_is_rolled_back(in_hotel: Hotel, ana: User) -> None:
     with transaction.atomic():
         assert authenticate(username="ana", password="wrong-horse") is None
         transaction.set_rollback(True)
@@ -71,7 +71,7 @@ def test_failed_login_is_recorded_if_the_transaction_is_rolled_back(in_hotel: Ho
 
 
 @pytest.mark.django_db
-def test_creation_and_revocation_of_a_key_are_recorded_without_its_secret(in_hotel: Hotel) -> None:
+def test_creation_and_revocation_of_an_api_key_are_recorded_without_its_secret(in_hotel: Hotel) -> None:
     key, text = api_keys.create(name="booking engine", scopes=["locks:read"])
     api_keys.revoke(key)
     created, revoked = timeline(kind="api_key", identifier=key.pk).order_by("id")

@@ -1,4 +1,4 @@
-"""Tests of the database function that records events for other database functions."""
+"""Tests of the SQL function `audit_record`, with which other database functions record events."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tests of event types and their descriptions."""
+"""Tests of registering types of audit events, and of describing events in the language of the user."""
 
 import pytest
 from django.utils import timezone
@@ -38,7 +38,7 @@ def test_register_with_a_personal_data_field_raises_invalid_event_type(field: st
         registry.register("lamp.lit", description="", fields=(field,))
 
 
-def test_get_with_an_unknown_name_raises_event_type_not_found() -> None:
+def test_get_event_type_with_an_unknown_name_raises_event_type_not_found() -> None:
     with pytest.raises(EventTypeNotFound):
         registry.get("lamp.lit")
 
@@ -89,7 +89,7 @@ def test_describe_with_a_missing_field_shows_a_question_mark() -> None:
     assert lit.describe(actor="Ana", subject="", data={"room": 7}) == "Ana lit 7 ?"
 
 
-def test_describe_does_not_format_placeholders_in_values() -> None:
+def test_describe_does_not_replace_placeholders_in_the_values_of_fields() -> None:
     lit = registry.register("lamp.lit", description="{actor} lit {room}", fields=("room",))
     assert (
         lit.describe(actor="{room}", subject="", data={"room": "{actor.__class__}"})
@@ -97,7 +97,7 @@ def test_describe_does_not_format_placeholders_in_values() -> None:
     )
 
 
-def test_check_reports_a_description_with_an_unknown_placeholder() -> None:
+def test_system_check_reports_an_event_description_with_an_unknown_placeholder() -> None:
     registry.register("lamp.lit", description="{actor} lit {subject} {room} {colour}", fields=("room",))
     errors = checks.check_description_placeholders(app_configs=None)
     assert {error.id for error in errors} == {"audit.E001"}

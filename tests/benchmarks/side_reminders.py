@@ -130,7 +130,7 @@ def dispatch_due() -> None:
 
 
 def count_due() -> float:
-    """Return the number of items in the due queue."""
+    """Return how many items are in the due queue of all hotels."""
     with platform_context():
         return float(DueItem.objects.count())
 

@@ -99,7 +99,7 @@ class Deployment:
         return self.log.read().decode(errors="replace")[-6000:]
 
     def create_hotels(self, *, hotels: int, reminders: int) -> None:
-        """Create hotels with reminders that are due."""
+        """Create hotels with reminders that are due now."""
         if self._run("create_hotels", hotels, reminders):
             raise RuntimeError(f"The hotels could not be created:\n{self.log_tail()}")
 

@@ -1,13 +1,12 @@
 """A program that starts the processes of the chaos tests: Celery workers, Celery beats, and the creation of
 hotels.
 
-It loads Django once and forks a child process for each command, which is faster than starting Python. It
-reads one command per line as JSON, and writes one number for each command:
+It loads Django once and forks a child process for each command. It reads one command per line as JSON, and
+writes one number for each command. When its input ends, it kills the processes that it has started. The
+commands are:
 
     ["worker", pool], ["beat", lease, renewal]    starts a process and writes its process id
     ["create_hotels", hotels, reminders]          waits for the process and writes its exit status
-
-When its input ends, it kills the processes that it has started.
 """
 
 import contextlib

@@ -25,7 +25,7 @@ MAX_TAKEOVER = 30  # seconds
 
 
 @pytest.mark.timeout(300)
-def test_second_beat_takes_over_within_thirty_seconds_after_the_leader_is_killed() -> None:
+def test_second_celery_beat_takes_over_within_thirty_seconds_after_the_leader_is_killed() -> None:
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with (

@@ -32,14 +32,14 @@ def status_of(hotel: Hotel, failure: Failure) -> str:
         return reload(failure).status
 
 
-def test_list_shows_name_error_and_group(staff: Client, failure: Failure) -> None:
+def test_failure_list_shows_name_error_and_group(staff: Client, failure: Failure) -> None:
     page = staff.get(LIST).content.decode()
     assert "tests.lamp" in page
     assert "LampError: 550 no such lamp" in page
     assert f"?fingerprint={failure.fingerprint}" in page
 
 
-def test_list_with_filters_shows_matching_failures(staff: Client, failure: Failure) -> None:
+def test_failure_list_with_filters_shows_matching_failures(staff: Client, failure: Failure) -> None:
     for query, is_shown in (
         ({"status__exact": "permanent"}, True),
         ({"status__exact": "resolved"}, False),
@@ -49,7 +49,7 @@ def test_list_with_filters_shows_matching_failures(staff: Client, failure: Failu
         assert ("550 no such lamp" in staff.get(LIST, query).content.decode()) is is_shown
 
 
-def test_detail_page_shows_error_and_payload(staff: Client, failure: Failure) -> None:
+def test_failure_page_shows_error_and_payload(staff: Client, failure: Failure) -> None:
     page = staff.get(f"{LIST}{failure.id}/change/").content.decode()
     assert "LampError" in page
     assert "550 no such lamp" in page

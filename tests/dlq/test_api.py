@@ -1,4 +1,4 @@
-"""Tests of the REST API endpoints for failures."""
+"""Tests of the REST API for failures in the dead-letter queue."""
 
 import pytest
 from rest_framework.test import APIClient
@@ -29,7 +29,7 @@ def client_with_scopes(hotel: Hotel, *scopes: str) -> APIClient:
     return client
 
 
-def test_report_of_another_system_stores_a_permanent_failure(api: APIClient, hotel: Hotel) -> None:
+def test_failure_reported_by_another_system_is_stored_as_permanent(api: APIClient, hotel: Hotel) -> None:
     response = api.post(URL, REPORT)
     assert response.status_code == 201
     body = response.json()
@@ -41,14 +41,14 @@ def test_report_of_another_system_stores_a_permanent_failure(api: APIClient, hot
         assert str(Failure.objects.get().id) == body["id"]
 
 
-def test_report_of_the_same_failure_increments_its_occurrences(api: APIClient) -> None:
+def test_reporting_the_same_failure_again_increments_its_occurrences(api: APIClient) -> None:
     first = api.post(URL, REPORT).json()
     again = api.post(URL, REPORT)
     assert again.status_code == 200
     assert (again.json()["id"], again.json()["occurrences"]) == (first["id"], 2)
 
 
-def test_report_with_the_same_idempotency_key_is_counted_once(api: APIClient) -> None:
+def test_failure_reported_twice_with_one_idempotency_key_is_counted_once(api: APIClient) -> None:
     first = api.post(URL, REPORT, headers={"Idempotency-Key": "one"})
     again = api.post(URL, REPORT, headers={"Idempotency-Key": "one"})
     assert again.json() == first.json()
@@ -57,14 +57,16 @@ def test_report_with_the_same_idempotency_key_is_counted_once(api: APIClient) ->
 
 
 @pytest.mark.parametrize("missing", ["source", "name", "payload", "error_type", "error_message"])
-def test_report_without_a_required_field_is_rejected(api: APIClient, missing: str) -> None:
+def test_failure_report_without_a_required_field_is_rejected(api: APIClient, missing: str) -> None:
     response = api.post(URL, {name: value for name, value in REPORT.items() if name != missing})
     assert response.status_code == 400
     assert response.json()["errors"][0]["pointer"] == f"/{missing}"
 
 
 @pytest.mark.parametrize("payload", [[], "text", 7, None])
-def test_report_with_a_payload_that_is_not_an_object_is_rejected(api: APIClient, payload: object) -> None:
+def test_failure_report_whose_payload_is_not_a_json_object_is_rejected(
+    api: APIClient, payload: object
+) -> None:
     assert api.post(URL, {**REPORT, "payload": payload}).status_code == 400
 
 
@@ -90,7 +92,7 @@ def test_detail_returns_payload_traceback_and_attempts(api: APIClient, hotel: Ho
     assert body["attempts"][0]["outcome"] == "failed"
 
 
-def test_retry_schedules_the_failure(api: APIClient, hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_endpoint_schedules_the_failure(api: APIClient, hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure(retry=False)
     response = api.post(f"{URL}{failure.id}/retry/")
@@ -110,7 +112,7 @@ def test_discard_requires_a_reason_and_an_open_failure(api: APIClient, hotel: Ho
     assert error.json()["state"] == "discarded"
 
 
-def test_reading_and_writing_require_their_scopes(hotel: Hotel, lamp: Lamp) -> None:
+def test_reading_and_writing_failures_require_different_scopes(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure()
     reader = client_with_scopes(hotel, "dlq:read")
@@ -136,7 +138,7 @@ def test_failure_of_another_hotel_is_not_found(
         assert reload(failure).status == "scheduled"
 
 
-def test_put_patch_and_delete_are_not_allowed(api: APIClient, hotel: Hotel, lamp: Lamp) -> None:
+def test_put_patch_and_delete_of_failures_are_not_allowed(api: APIClient, hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure()
     for method in ("put", "patch", "delete"):

@@ -27,7 +27,7 @@ def test_capture_stores_payload_source_and_error(in_hotel: Hotel, lamp: Lamp) ->
 
 
 @pytest.mark.django_db
-def test_capture_stores_the_failure_as_attempt_0(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_capture_stores_the_first_error_as_attempt_0(in_hotel: Hotel, lamp: Lamp) -> None:
     [attempt] = capture_failure().attempts.all()
     assert (attempt.number, attempt.outcome, attempt.error_message) == (
         0,
@@ -72,7 +72,7 @@ def test_failure_captured_without_a_retry_handler_is_permanent(in_hotel: Hotel) 
 
 
 @pytest.mark.django_db
-def test_rollback_removes_the_failure_and_its_due_item(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_rollback_removes_the_captured_failure_and_its_due_item(in_hotel: Hotel, lamp: Lamp) -> None:
     with transaction.atomic():
         failure = capture_failure()
         transaction.set_rollback(True)

@@ -35,7 +35,7 @@ def test_secrets_and_personal_data_are_redacted_in_message_and_traceback(text: s
         assert secret not in report.traceback
 
 
-def test_reply_of_the_mail_server_is_kept_without_the_recipient() -> None:
+def test_reply_of_the_mail_server_is_stored_without_the_recipient() -> None:
     error = smtplib.SMTPRecipientsRefused(
         {"ana.silva@guests.example.com": (550, b"5.1.1 User unknown in virtual mailbox table")}
     )
@@ -45,7 +45,7 @@ def test_reply_of_the_mail_server_is_kept_without_the_recipient() -> None:
     assert "ana.silva" not in report.message
 
 
-def test_rejections_of_two_recipients_have_the_same_fingerprint() -> None:
+def test_rejections_of_two_recipients_by_a_mail_server_have_the_same_fingerprint() -> None:
     reports = [
         report_exception(smtplib.SMTPRecipientsRefused({f"{name}@example.com": (550, b"5.1.1 no such user")}))
         for name in ("ana", "bruno")
@@ -71,13 +71,13 @@ def test_row_values_in_postgresql_errors_are_redacted(in_hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db
-def test_traceback_includes_the_cause(in_hotel: Hotel) -> None:
+def test_stored_traceback_includes_the_cause_of_the_error(in_hotel: Hotel) -> None:
     with pytest.raises(DataError) as caught, connection.cursor() as cursor:
         cursor.execute("SELECT 1/0")
     assert "division by zero" in report_exception(caught.value).traceback
 
 
-def test_traceback_excludes_local_variables() -> None:
+def test_stored_traceback_excludes_local_variables() -> None:
     def fails() -> None:
         card = "4111-1111"
         raise RuntimeError(str(len(card)))

@@ -176,7 +176,7 @@ def test_retry_that_exceeds_the_soft_time_limit_counts_as_failed_and_raises_the_
     assert reload(failure).status == "scheduled"
 
 
-def test_retry_of_a_permanent_failure_schedules_it_now(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_of_a_permanent_failure_by_staff_schedules_it_immediately(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure(retry=False)
     services.retry(failure_id=failure.id)
     assert reload(failure).status == "scheduled"

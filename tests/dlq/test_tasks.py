@@ -69,7 +69,9 @@ def test_task_with_celery_retries_is_captured_after_the_last_retry_failed(
 
 
 @pytest.mark.django_db
-def test_failed_task_with_another_base_class_is_not_captured(in_hotel: Hotel, eager: None) -> None:
+def test_failed_task_without_the_base_class_of_the_project_is_not_captured(
+    in_hotel: Hotel, eager: None
+) -> None:
     foreign_task.delay()
     assert not Failure.objects.exists()
 
@@ -87,7 +89,9 @@ def test_failed_task_of_a_hotel_is_captured_in_the_hotel(
 
 
 @pytest.mark.django_db
-def test_failed_task_of_the_platform_is_captured_in_the_platform(platform: None, eager: None) -> None:
+def test_failed_task_outside_any_hotel_is_captured_in_the_tables_of_the_platform(
+    platform: None, eager: None
+) -> None:
     failing_task.delay(-1)
     assert only_failure().status == "scheduled"
 

@@ -33,7 +33,7 @@ def failure(in_hotel: Hotel) -> Failure:
         )
 
 
-def test_error_message_is_displayed_in_the_language_of_the_reader(
+def test_error_message_is_displayed_in_the_language_of_the_user(
     failure: Failure, staff: Client, api: APIClient
 ) -> None:
     for language, text in MESSAGES.items():

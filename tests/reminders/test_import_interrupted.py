@@ -60,7 +60,7 @@ def report_of(process: "subprocess.Popen[str]") -> dict[str, Any]:
     return report
 
 
-def test_killed_import_is_completed_by_the_next_run(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_import_that_was_killed_is_completed_by_the_next_import(in_hotel: Hotel, tmp_path: Path) -> None:
     rows = 12_000
     file = write_bookings(tmp_path / "bookings.csv", rows)
     process = start_import(file)

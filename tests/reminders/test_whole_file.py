@@ -1,8 +1,8 @@
 """Test that simulates two years of one hotel, from the first booking to the last arrival.
 
-The test stores and cancels bookings day by day, and sends the due reminders with Django's in-memory mail
-backend. It compares the sent reminders with the expected ones, which are computed from the rows of the
-bookings alone. `make test` simulates a few days of one hotel, and `make replay` all bookings of both hotels.
+The test stores and cancels bookings day by day, and sends the due reminders. It compares them with the
+expected reminders, which are computed from the rows of the bookings alone. `make test` simulates a few days
+of one hotel, and `make replay` all bookings of both hotels.
 """
 
 import os
@@ -134,7 +134,7 @@ def sent_reminders() -> Iterator[SentReminder]:
 
 
 @pytest.mark.parametrize("name", bookings.HOTELS if IS_WHOLE else ["Resort Hotel"])
-def test_simulated_hotel_sends_exactly_the_expected_reminders_on_their_mornings(
+def test_simulated_hotel_sends_exactly_the_expected_reminders_on_the_right_mornings(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     Rule.objects.update(late_policy=LateBookingPolicy.SKIP)

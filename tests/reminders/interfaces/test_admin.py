@@ -94,7 +94,7 @@ def test_admin_action_changes_the_status_of_a_reminder(
         ("sent", []),
     ],
 )
-def test_reminder_page_has_the_buttons_for_its_status(
+def test_reminder_page_shows_the_buttons_that_its_status_allows(
     staff: Client, booked: Reservation, status: str, buttons: list[str]
 ) -> None:
     reminder = booked.reminders.latest("planned_for")

@@ -95,7 +95,7 @@ def test_right_to_left_name_in_a_left_to_right_message_is_isolated(
     assert f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}" in html
 
 
-def test_arabic_message_is_right_to_left(send: Callable[..., EmailMessage | None]) -> None:
+def test_arabic_message_has_the_direction_right_to_left(send: Callable[..., EmailMessage | None]) -> None:
     Template.objects.filter(language="en").update(language="ar", html="<p>عزيزي {{ guest_name }}</p>")
     html = part(send(language="ar", guest_name="Ana"), "html")
     assert '<html lang="ar" dir="rtl">' in html

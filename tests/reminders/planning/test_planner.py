@@ -97,7 +97,7 @@ def test_cancelled_reservation_has_no_scheduled_reminders(book: Book, clock: Clo
     assert {status for status, _at in reminders_by_key().values()} == {"scheduled"}
 
 
-def test_reminder_cancelled_by_staff_stays_cancelled_until_they_send_it(book: Book, clock: Clock) -> None:
+def test_reminder_cancelled_by_staff_stays_cancelled_until_staff_send_it(book: Book, clock: Clock) -> None:
     clock("2030-05-01 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     cancel_reminder(reminder_id=Reminder.objects.get(rule__offset_days=7).id)
@@ -159,7 +159,9 @@ def test_rule_after_departure_applies_to_checked_out_guests_and_not_to_no_shows(
     assert thanks.planned_for == datetime(2030, 5, 13, 8, tzinfo=UTC)
 
 
-def test_full_replan_uses_the_new_time_zone_of_the_hotel(book: Book, clock: Clock, in_hotel: Hotel) -> None:
+def test_replan_of_all_reservations_uses_the_new_time_zone_of_the_hotel(
+    book: Book, clock: Clock, in_hotel: Hotel
+) -> None:
     clock("2030-05-01 12:00")
     book("R1", "2030-05-10", "2030-05-12")
     in_hotel.time_zone = "Pacific/Kiritimati"

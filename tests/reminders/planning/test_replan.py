@@ -70,7 +70,9 @@ def test_rule_change_to_a_time_in_the_past_follows_the_late_booking_policy(
     assert planned_reminder() == (*status, "2030-04-29 09:00")
 
 
-def test_replan_keeps_a_reminder_that_is_due(book: Book, week: Rule) -> None:
+def test_replan_keeps_a_reminder_that_staff_or_the_late_booking_policy_scheduled(
+    book: Book, week: Rule
+) -> None:
     """The time of the rule has passed, but staff or the late-booking policy scheduled the reminder for a later
     time.
 

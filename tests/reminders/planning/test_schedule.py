@@ -83,7 +83,7 @@ def test_offset_in_days_keeps_the_local_time_but_an_offset_in_hours_does_not() -
     assert by_hours.planned_for == utc("2030-03-30 09:00")
 
 
-def test_rule_after_departure_counts_from_the_departure() -> None:
+def test_send_window_of_a_rule_after_departure_is_computed_from_the_departure() -> None:
     after = rule("09:00", days=2, anchor=RuleAnchor.DEPARTURE)
     window = send_window(
         after, arrival=date(2030, 5, 1), departure=date(2030, 5, 4), zone=LISBON, now=LONG_BEFORE

@@ -115,7 +115,7 @@ def test_delivery_event_changes_only_a_reminder_with_the_status_unknown(
     assert Event.objects.filter(event="reminder.settled").count() == (before == "unknown")
 
 
-def test_bounce_before_the_message_is_stored_as_sent_is_not_overwritten(
+def test_bounce_reported_before_the_message_is_stored_as_sent_is_not_overwritten(
     book: Book, clock: Clock, hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker stores a message as sent only when it starts the next one. A provider can report a bounce earlier."""
@@ -196,7 +196,7 @@ def test_remove_suppression_records_an_event_with_the_reason(sent: Reminder, hot
         ("django.core.mail.backends.smtp.EmailBackend", "", []),
     ],
 )
-def test_check_of_the_webhook_secret_reports_missing_and_weak_secrets(
+def test_system_check_reports_a_missing_or_weak_webhook_secret(
     settings: Any, backend: str, secret: str, found: list[str]
 ) -> None:
     settings.EMAIL_BACKEND, settings.ANYMAIL = backend, {"WEBHOOK_SECRET": secret}

@@ -140,7 +140,9 @@ def test_mail_settings_are_cached_per_hotel(
 
 
 @pytest.mark.parametrize("model", [Rule, Template, EmailBranding])
-def test_revision_of_a_row_changes_with_the_content_of_its_other_columns(in_hotel: Hotel, model: Any) -> None:
+def test_revision_of_a_rule_template_or_branding_changes_with_its_content(
+    in_hotel: Hotel, model: Any
+) -> None:
     column = {Rule: "name", Template: "text", EmailBranding: "colour"}[model]
     row = model.objects.first()
     first_revision, first_value = row.revision, getattr(row, column)

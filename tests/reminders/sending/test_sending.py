@@ -268,9 +268,10 @@ def kill(*_args: object, **_kwargs: object) -> None:
 
 
 def expire_claim(reminder: Reminder) -> None:
-    """Set the time of the claim a hundred years back, and the start of the transmission if it has started.
+    """Make the claim of the reminder expire.
 
-    The claim then has expired.
+    The time of the claim, and the start of the transmission if it has started, are moved a hundred years
+    back.
     """
     past = timezone.now() - timedelta(days=36_500)
     Reminder.objects.filter(id=reminder.id).update(claimed_at=past)
