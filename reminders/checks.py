@@ -1,4 +1,4 @@
-"""System checks of the e-mail settings. They report settings with which reminders are not sent or are not correct."""
+"""Django system checks that report e-mail settings with which reminders can't be sent or are not correct."""
 
 from email.utils import parseaddr
 from typing import Any

@@ -1,4 +1,4 @@
-"""The errors of reservations, calendars and reminders. In API responses, `code` ends the problem type URL."""
+"""The errors of reservations, calendars and reminders. `code` is the last part of the problem type URL."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -36,6 +36,6 @@ def render_preview_frame(template: Template) -> SafeString | str:
         'class="w-full rounded border border-base-200 dark:border-base-700" '
         'style="height:36rem;max-width:40rem;background:#fff"></iframe>',
         rendered.subject,
-        escape(rendered.html),  # escaped, because the HTML document is the value of an attribute
+        escape(rendered.html),  # `srcdoc` is an attribute, so the HTML is escaped
         _("preview"),
     )

@@ -118,7 +118,7 @@ class RuleAdmin(HotelModelAdmin):
             _("Conditions"),
             {"fields": ["guests", ("room_types", "sources"), ("min_nights", "max_nights")]},
         ),
-        (_("Limits if a guest gets several e-mails on one day"), {"fields": [("order", "guest_cap")]}),
+        (_("Order and limit of a guest's e-mails on one day"), {"fields": [("order", "guest_cap")]}),
     ]
 
     @display(description=_("name"), ordering="name")

@@ -10,7 +10,7 @@ from django.conf import settings
 from reminders.models import Reservation
 from tenants.context import Tenant
 
-# A text template, because building each calendar with the icalendar library takes four times as long.
+# A template for calendars, because building a calendar with the icalendar library takes four times as long.
 _CALENDAR = """\
 BEGIN:VCALENDAR\r
 VERSION:2.0\r

@@ -184,7 +184,7 @@ def long_date(day: date, *, language: str) -> str:
     with translation.override(language):
         date_text = formats.date_format(day, _DATE_FORMATS.get(base_language, "DATE_FORMAT"))
         text = f"{formats.date_format(day, 'l')}, {date_text}"
-    # Lower case, because Django wrongly capitalizes the Portuguese names of days and months.
+    # Return lower case, because Django wrongly capitalizes the Portuguese names of days and months.
     return text.lower() if base_language == "pt" else text
 
 

@@ -22,7 +22,7 @@ class EmailBranding(models.Model):
     logo_height = models.PositiveSmallIntegerField(default=0, editable=False)
     #: The digest is part of the logo's URL. A new logo gets a new URL, so each URL can be cached forever.
     logo_digest = models.CharField(max_length=16, blank=True, default="", editable=False)
-    #: A digest of this row, set by a database trigger. Workers compare it to detect outdated cached copies of the row.
+    #: A digest of this row, set by a database trigger. Workers compare digests to detect outdated cached rows.
     revision = models.UUIDField(default=uuid4, editable=False)
 
     class Meta:

@@ -31,7 +31,7 @@ class LinkedCalendar(models.Model):
     )
     host = models.CharField(_("host"), max_length=253, editable=False)
     encrypted_url = models.BinaryField(editable=False)
-    #: An HMAC of the URL. Its unique constraint prevents that one calendar is linked to two rooms.
+    #: An HMAC of the URL. The unique constraint on it prevents linking one calendar to two rooms.
     url_digest = models.BinaryField(max_length=32, editable=False)
     #: The ETag and Last-Modified headers of the last import, for conditional requests (RFC 9110, section 8.8).
     etag = models.CharField(max_length=200, blank=True, default="", editable=False)
@@ -44,9 +44,9 @@ class LinkedCalendar(models.Model):
     #: The `CalendarReport` of the last import. The `detail` of each event is a translatable message.
     last_report = models.JSONField(_("last result"), null=True, editable=False)
 
-    #: The numbers of the bookings in the calendar. A booking that is missing from the next import may be cancelled.
+    #: The booking numbers that the calendar contained. The next import compares them to find missing bookings.
     known_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
-    #: The numbers of bookings that were missing in the last import. If one is missing again, its booking is cancelled.
+    #: The numbers of bookings that the last import did not find. A booking that is missing twice is cancelled.
     missing_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
 
     class Meta:

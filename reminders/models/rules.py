@@ -11,14 +11,14 @@ from hotelagent.core.ids import uuid7
 
 
 class RuleAnchor(models.TextChoices):
-    """The day from which a rule's offset is counted."""
+    """The day of the stay (arrival or departure) from which a rule's days and hours are counted."""
 
     ARRIVAL = "arrival", _("before arrival")
     DEPARTURE = "departure", _("after departure")
 
 
 class LateBookingPolicy(models.TextChoices):
-    """What happens to a reminder if its send window had already passed when the reservation was booked."""
+    """The handling of a reminder whose send window had already ended when the reservation was booked."""
 
     SEND_NOW = "send_now", _("send immediately if the arrival day has not ended")
     SKIP = "skip", _("skip")
@@ -92,7 +92,7 @@ class Rule(models.Model):
             "no limit."
         ),
     )
-    #: A digest of this row, set by a database trigger. Workers compare it to detect outdated cached copies of the row.
+    #: A digest of this row, set by a database trigger. Workers compare digests to detect outdated cached rows.
     revision = models.UUIDField(default=uuid4, editable=False)
 
     class Meta:
@@ -129,7 +129,7 @@ class Template(models.Model):
     subject = models.CharField(_("subject"), max_length=200)
     html = models.TextField(_("HTML"))
     text = models.TextField(_("text"))
-    #: A digest of this row, set by a database trigger. Workers compare it to detect outdated cached copies of the row.
+    #: A digest of this row, set by a database trigger. Workers compare digests to detect outdated cached rows.
     revision = models.UUIDField(default=uuid4, editable=False)
 
     class Meta:

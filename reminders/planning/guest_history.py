@@ -62,9 +62,10 @@ def rules_filter_guests() -> bool:
 
 
 def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list[uuid.UUID]:
-    """Return the ids of the guests' other reservations, if the reminders of these may depend on `reservation`.
+    """Return the ids of other reservations with these e-mail addresses, if their reminders may have to change.
 
-    The list is empty if no rule is for new or for returning guests only. `addresses` identifies the guests.
+    Reminders only depend on other reservations if a rule is for new or for returning guests. If there is no such
+    rule, the list is empty.
     """
     if not rules_filter_guests():
         return []

@@ -99,7 +99,7 @@ def suppression_reason(event: AnymailTrackingEvent) -> SuppressionReason | None:
 
 
 def _is_hard_bounce(event: AnymailTrackingEvent, names: list[str]) -> bool:
-    """Return whether the bounce means that the address can permanently receive no messages."""
+    """Return whether the bounce is permanent, so that no further messages should be sent to the address."""
     # Amazon SES and Resend call a hard bounce "Permanent".
     if "Permanent" in names:
         return True
@@ -127,6 +127,6 @@ def _nested(payload: Any, key: str) -> dict[str, Any]:
 def _normalized(address: str) -> str:
     """Return the address in lower case and with an ASCII domain. Some providers report addresses in this form."""
     local, at, domain = address.strip().rpartition("@")
-    with contextlib.suppress(UnicodeError):  # an invalid domain is kept unchanged: no recipient has it
+    with contextlib.suppress(UnicodeError):  # keep an invalid domain unchanged
         domain = punycode(domain)
     return f"{local}{at}{domain}".casefold()

@@ -15,7 +15,7 @@ _TEMPORARY_STATUSES = frozenset({401, 403, 429, 503})
 _TEMPORARY_AMAZON_ERRORS = frozenset(
     {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
 )
-#: The names of HTTP client exceptions that mean that no request was sent. Names avoid importing every HTTP client.
+#: The names of exceptions that mean that no request was sent. Comparing names avoids importing all HTTP clients.
 _NOT_SENT_ERRORS = frozenset(
     {
         # requests, and urllib3 below it
@@ -48,7 +48,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
 
     Postmark replaces our Message-ID unless X-PM-KeepID is set. Amazon SES always replaces it.
     """
-    # Only Anymail's backends have `esp_name`. An isinstance check would need a slow import in every process.
+    # Only Anymail's backends have `esp_name`. Importing Anymail for an isinstance check would slow down every process.
     if not hasattr(backend, "esp_name"):
         return
     backend.open()  # keeps one connection open for all messages

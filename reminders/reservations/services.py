@@ -55,7 +55,7 @@ ANY_VERSION = "*"
 def upsert_reservation(
     *, external_id: str, version: str | None = None, **fields: Unpack[ReservationFields]
 ) -> tuple[Reservation, bool]:
-    """Create the reservation with this PMS number, or update it. Return it and True if it is new.
+    """Create the reservation with this PMS number, or update it. Return the reservation and whether it is new.
 
     If `version` is given (`Reservation.version` or ANY_VERSION), the reservation must exist and have this version.
     A second call with the same values changes nothing. Raises InvalidReservation or ReservationConflict.
@@ -143,7 +143,7 @@ _UPDATED_FIELDS = tuple(name for name in COLUMNS if name != "assigned_room_type"
 
 
 def _normalize(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields in the stored form. Texts lose line breaks, because e-mail headers contain them."""
+    """Return the fields as they are stored. Line breaks are removed, because e-mail headers contain these texts."""
     normalized: dict[str, Any] = dict(fields)
     for name in _TEXT_FIELDS:
         if isinstance(normalized.get(name), str):

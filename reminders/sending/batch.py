@@ -94,7 +94,7 @@ def _settle_not_claimed(ids: Collection[uuid.UUID]) -> int:
 class Batch:
     """A batch of claimed reminders of the current hotel, which are sent one after the other.
 
-    `_accepted` is the last message that the mail server accepted, as long as it is not stored as sent. `_sent_ids`
+    `_accepted` is a message that the mail server accepted but that is not stored as sent yet. `_sent_ids`
     contains the ids of reminders that were sent but are still in the due queue.
     """
 
@@ -216,7 +216,7 @@ def _store_error(
 
     The outcome is `server_unavailable` if the other messages of the batch would fail in the same way.
     """
-    if isinstance(error, ClaimLost):  # raised if the reservation has changed or the claim has expired
+    if isinstance(error, ClaimLost):  # the reservation has changed or the worker's claim has expired
         outcomes.postpone([reminder], delay=NO_DELAY)
         return "postponed"
     if isinstance(error, MailOutcomeUnknown):
@@ -231,7 +231,7 @@ def _store_error(
 
 
 def _retry_delay(attempts: int) -> timedelta:
-    """Return the time until the next attempt: `FIRST_DELAY`, doubled per attempt up to `MAX_DELAY`, ± 20 %."""
+    """Return the time until the next attempt. It doubles with each attempt up to `MAX_DELAY`, with 20 % jitter."""
     delay: timedelta = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), MAX_DELAY)
     return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter is not a secret
 

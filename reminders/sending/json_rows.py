@@ -11,7 +11,7 @@ from django.db.models import DateField, DateTimeField, Field, Model, TimeField, 
 
 M = TypeVar("M", bound=Model)
 
-#: The parsers of field types that JSON does not have. DateTimeField comes first, because it is a DateField too.
+#: The parsers for field types that JSON lacks. DateTimeField comes first, because it is a DateField too.
 _PARSERS: list[tuple[type[Field[Any, Any]], Callable[[str], Any]]] = [
     (UUIDField, uuid.UUID),
     (DateTimeField, datetime.fromisoformat),

@@ -31,7 +31,7 @@ BeforeData = Callable[[], None]
 
 DJANGO_SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
-#: Connections that were idle for more seconds are replaced, because servers close idle connections.
+#: The number of seconds after which an idle connection is replaced, because servers close idle connections.
 MAX_IDLE = 20.0
 
 # Reply codes (RFC 5321, 4.2.3).
@@ -83,7 +83,7 @@ class Transport:
         try:
             _send_message(backend, message, before_data)
         except MailDeferred as error:
-            # Retry with a new connection, because servers limit the age and the messages of a connection.
+            # Retry with a new connection, because servers limit the duration and the messages of a connection.
             if is_new_connection or error.extra.get("smtp_code") not in {None, _SERVICE_NOT_AVAILABLE}:
                 raise
             backend.drop_connection()
@@ -205,7 +205,7 @@ class _SmtpSession(smtplib.SMTP):
         return code, reply
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        """Send the DATA command, call `before_data`, and send the message. The method of smtplib can't call it."""
+        """Send the DATA command, call `before_data`, then send the message. This method replaces the one of smtplib."""
         self.putcmd("data")
         code, reply = self.getreply()
         if code != _START_MAIL_INPUT:
@@ -240,7 +240,7 @@ class SmtpBackend(EmailBackend):
         return session
 
     def reset_session(self) -> None:
-        """Prepare the connection for the next message after the server refused one. Close a lost connection."""
+        """Prepare the connection for the next message after the server refused one. Close lost connections."""
         try:
             code, _reply = self.session.rset()
         except smtplib.SMTPException:

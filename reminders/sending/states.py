@@ -64,7 +64,7 @@ TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]]
     (SENDING, SendingEvent.NOT_ELIGIBLE): SKIPPED,
     (SENDING, SendingEvent.POSTPONED): SCHEDULED,
     (SENDING, SendingEvent.OUTCOME_LOST): UNKNOWN,
-    # From `unknown`, because a slow worker may get the server's reply after its claim has expired.
+    # An `unknown` reminder can get its outcome later, because a slow worker may receive a late reply of the server.
     (UNKNOWN, SendingEvent.ACCEPTED): SENT,
     (UNKNOWN, SendingEvent.ATTEMPT_FAILED): FAILED,
     (UNKNOWN, SendingEvent.SETTLED_AS_SENT): SENT,

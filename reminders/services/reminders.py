@@ -148,7 +148,7 @@ def _open_failure(reminder: Reminder) -> Failure | None:
 
 
 def _obstacle(reminder: Reminder, *, now: datetime) -> str | None:
-    """Return a message why a worker would skip the reminder and what to do, or None if it would be sent."""
+    """Return a message that says why a worker would skip the reminder, or None if the reminder would be sent."""
     address = reminder.reservation.guest_email
     reason = skip_reason(
         reminder,

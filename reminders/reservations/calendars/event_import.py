@@ -110,7 +110,7 @@ def _store(event: CalendarEvent) -> _Outcome:
 
 
 def _reason(error: InvalidReservation) -> str:
-    """Return the first validation message without the name of the field, which calendars don't have."""
+    """Return the first validation message. The field name is left out, because calendars name fields differently."""
     first: list[str] = next(iter(error.extra["errors"].values()))
     return first[0]
 

@@ -115,17 +115,19 @@ def _departure(component: Any, arrival: date, *, zone: ZoneInfo) -> date:
 
 def _date(component: Any, name: str, *, zone: ZoneInfo) -> date:
     if component.get(name) is None:
-        raise ValueError(TranslatableMessage(_("{name} is missing or can't be read."), name=name))
+        raise ValueError(
+            TranslatableMessage(_("The {name} of the event is missing or can't be read."), name=name)
+        )
     value = component.get(name).dt
     if isinstance(value, datetime):
         return (value.astimezone(zone) if value.tzinfo else value).date()
     if not isinstance(value, date):
-        raise ValueError(TranslatableMessage(_("{name} is not a date."), name=name))  # noqa: TRY004 - an error of the file
+        raise ValueError(TranslatableMessage(_("The {name} of the event is not a date."), name=name))  # noqa: TRY004 - an error of the file
     return value
 
 
 def _reservation_number(uid: str) -> str:
-    """Return the UID as the reservation number. In a long UID, a digest replaces the end, so it remains unique."""
+    """Return the UID as the reservation number. The end of a long UID is replaced by a digest, to keep it unique."""
     if len(uid) <= _MAX_NUMBER_LENGTH:
         return uid
     digest = hashlib.sha256(uid.encode()).hexdigest()[:16]

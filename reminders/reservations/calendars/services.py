@@ -103,7 +103,7 @@ def request_sync(calendar_id: UUID) -> None:
 
 
 def sync_due_calendar(calendar_id: UUID) -> bool:
-    """Import a calendar that is due. Return False if this was failure number `FAILURES_BEFORE_ALERT` in a row."""
+    """Import a calendar that is due. Return False if it has now failed `FAILURES_BEFORE_ALERT` times in a row."""
     try:
         sync_calendar(calendar_id)
     except CalendarNotFound:

@@ -94,7 +94,7 @@ def _detect_encoding(sample: bytes) -> str:
     if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     try:
-        # Without its last bytes, because the sample may end in the middle of a character.
+        # The last bytes are not decoded, because the sample may end in the middle of a character.
         sample[: -_MAX_UTF8_LENGTH if len(sample) == _SAMPLE_SIZE else None].decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if error.start < len(sample) - 2 * _MAX_UTF8_LENGTH:

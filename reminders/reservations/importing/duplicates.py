@@ -29,7 +29,7 @@ class DuplicateNumbers:
         self._hashes.clear()
 
     def first_line(self, number: str, *, line: int) -> int:
-        """Return the first line of the file with this booking number. The second pass calls it with each `line`."""
+        """Return the number of the first line with this booking number. Called for each `line` in the second pass."""
         if hash(number) not in self._repeated_hashes:
             return line
         return self._first_lines.setdefault(number, line)

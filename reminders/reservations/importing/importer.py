@@ -72,7 +72,7 @@ class Importer:
         self._on_progress(self._report.rows, survey.row_count)
         if self._report.has_changes and not self._options.dry_run:
             if rules_filter_guests():
-                # Planned again, because a guest's earlier stay can follow a later one in the file.
+                # Plan all reminders again, because a guest's earlier stay can come after a later one in the file.
                 self._report.reminders += replan_all()
             self._report.rooms_created = Room.objects.count() - rooms_before
             self._record_event()
@@ -121,7 +121,7 @@ class Importer:
         if batch:
             result = storing.compare_batch(batch) if self._options.dry_run else storing.store_batch(batch)
             self._report.add(result)
-            reset_queries()  # frees memory, because with DEBUG Django keeps all statements
+            reset_queries()  # with DEBUG, Django would keep all statements in memory
 
     def _record_event(self) -> None:
         report = self._report

@@ -128,6 +128,6 @@ def _required_number(number: str) -> str:
 
 
 def _single_line(text: str) -> str:
-    """Return the text on one line without repeated spaces. Most cells need no change and are returned quickly."""
+    """Return the text on one line without repeated spaces. A fast check finds the cells that need no change."""
     is_clean = text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
     return text if is_clean else single_line(text)

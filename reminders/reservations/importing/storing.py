@@ -39,7 +39,7 @@ class BatchResult:
     created: int
     updated: int
     unchanged: int
-    #: The reservations that were created. A dry run creates none.
+    #: The reservations that were created. Empty in a dry run, which creates no reservations.
     reservations: Sequence[Reservation] = ()
     arranged: Sequence[Reallocation] = ()
     reminders: PlanningResult = field(default_factory=PlanningResult)
