@@ -166,7 +166,7 @@ class StaffNotFound(DomainError):
 
 
 class InvalidPassword(DomainError):
-    """The password is too short, too common, or similar to the account's name. `detail` says which."""
+    """The password is too short, too common, or similar to the account's name. `detail` gives the reason."""
 
     code = "invalid-password"
     status = 422

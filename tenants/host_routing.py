@@ -23,7 +23,7 @@ from tenants.models import Domain, Hotel, HotelStatus
 
 logger = logging.getLogger(__name__)
 
-#: Seconds since the last version check after which a lookup checks the version instead of the thread.
+#: If the last version check is older than this number of seconds, a lookup checks the version itself.
 STALE_AFTER = 0.9
 #: Seconds without a lookup after which the thread that refreshes the routing table ends.
 IDLE_AFTER = 30.0

@@ -56,7 +56,7 @@ class HotelMiddleware:
 
 
 def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
-    """Return the response. If it is streamed, enter the context for each chunk, because chunks are produced later."""
+    """Return the response. A streamed response enters the context for each chunk, because chunks are produced later."""
     if response.streaming:
         closers = [partial(_call_in, context, closer) for closer in vars(response)["_resource_closers"]]
         response.streaming_content = _chunks(response.streaming_content, context)  # type: ignore[attr-defined]
@@ -70,7 +70,7 @@ def _call_in(context: _Context, function: Callable[[], object]) -> None:
 
 
 def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
-    # Enter the context for each chunk. Around the loop, it would also be active in the caller between two chunks.
+    # Enter the context for each chunk. A `with` around the loop would leave it active in the caller between chunks.
     chunks = iter(content)
     end = object()
     while True:

@@ -17,7 +17,7 @@ from django.utils.crypto import salted_hmac
 
 from tenants.database import quoting
 
-#: The type of masks: functions from a quoted column to the SQL expression that masks it.
+#: The type of a mask: a function from a quoted column name to the SQL expression that replaces the column.
 Mask = Callable[[str], str]
 
 #: The PostgreSQL setting that holds the key of the masks during a backup.
@@ -26,7 +26,7 @@ _KEY_SETTING = "hotelagent.mask_key"
 
 @dataclass(frozen=True, slots=True)
 class DeclaredColumns:
-    """The declared columns of a table."""
+    """The columns of a table that a masked backup masks or keeps, as the table's app declares them."""
 
     masked: Mapping[str, Mask]
     kept: frozenset[str]
@@ -90,17 +90,17 @@ def _unless_empty(column: str, expression: str) -> str:
 
 
 def mask_token(column: str) -> str:
-    """Mask an identifier with 16 hexadecimal digits."""
+    """Return the SQL expression that replaces an identifier by 16 hexadecimal digits."""
     return _unless_empty(column, f"left(encode({_digest(column)}, 'hex'), 16)")
 
 
 def mask_name(column: str) -> str:
-    """Mask a name with `Guest` and 8 hexadecimal digits."""
+    """Return the SQL expression that replaces a name by `Guest` and 8 hexadecimal digits."""
     return _unless_empty(column, f"'Guest ' || left(encode({_digest(column)}, 'hex'), 8)")
 
 
 def mask_email(column: str) -> str:
-    """Mask an e-mail address with one under example.com, which accepts no mail.
+    """Return the SQL expression that replaces an e-mail address by one under example.com, which accepts no mail.
 
     https://www.rfc-editor.org/rfc/rfc2606
     """
@@ -108,7 +108,7 @@ def mask_email(column: str) -> str:
 
 
 def mask_phone(column: str) -> str:
-    """Mask a phone number with one from the range that Ofcom reserves for films.
+    """Return the SQL expression that replaces a phone number by one that Ofcom reserves for use in films.
 
     https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama
     """
@@ -118,22 +118,22 @@ def mask_phone(column: str) -> str:
 
 
 def mask_text(column: str) -> str:
-    """Mask free text with `(masked)`."""
+    """Return the SQL expression that replaces free text by `(masked)`."""
     return _unless_empty(column, "'(masked)'")
 
 
 def mask_secret(column: str) -> str:
-    """Mask a secret with bytes that are derived from it."""
+    """Return the SQL expression that replaces a secret by bytes that are derived from the secret."""
     return f"CASE WHEN {column} IS NOT NULL THEN {_digest(column)} END"
 
 
 def mask_password(_column: str) -> str:
-    """Mask a password with Django's unusable password."""
+    """Return the SQL expression that replaces a password hash by Django's marker for an unusable password."""
     return "'!'"
 
 
 def mask_json(column: str) -> str:
-    """Mask a JSON document with an empty object."""
+    """Return the SQL expression that replaces a JSON document by an empty object."""
     return f"CASE WHEN {column} IS NOT NULL THEN '{{}}'::jsonb END"
 
 

@@ -41,7 +41,7 @@ class ApiClient:
 class ApiKeyAuthentication(BaseAuthentication):
     """Authentication with the header `Authorization: Bearer ha_...`.
 
-    Unknown, expired and revoked keys all get the same 401 response, so that it reveals nothing about the key.
+    Unknown, expired and revoked keys get the same 401 response, so that the response reveals nothing about the key.
     """
 
     def authenticate(self, request: Request) -> tuple[ApiClient, ApiKey] | None:

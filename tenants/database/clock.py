@@ -6,7 +6,7 @@ from django.db import connection
 
 
 def database_now() -> datetime.datetime:
-    """Return the database's current time as an aware datetime. Unlike now(), it is not the start of the transaction."""
+    """Return the database's current time as an aware datetime. Unlike SQL's now(), it advances inside a transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime.datetime = cursor.fetchone()[0]

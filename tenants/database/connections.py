@@ -38,7 +38,7 @@ class DirectConnectionError(RuntimeError):
 
 
 def derive_direct_url(url: str) -> str:
-    """Return the direct URL that belongs to the URL of a known pooler, or the URL itself.
+    """Return the URL that bypasses the pooler if `url` is the URL of a known pooler, otherwise `url` itself.
 
     Supabase serves transactions on port 6543 and sessions on port 5432 of the same host
     (https://supabase.com/docs/guides/database/connecting-to-postgres). Neon's pooler has the host name of the

@@ -27,7 +27,7 @@ _ROW_OWNER_COLUMNS = {
     "tenants_contactidentifier": "hotel_id",
 }
 
-#: The roles of Supabase's data API, which exposes `public` to them.
+#: The PostgreSQL roles of Supabase's data API, which makes the schema `public` accessible over HTTP.
 DATA_API_ROLES = ("anon", "authenticated")
 
 

@@ -1,4 +1,4 @@
-"""The lock that prevents concurrent migrations, and retries after a lock timeout so that hotels stay responsive."""
+"""The lock that prevents concurrent migrations, and a function that repeats work after a short lock timeout."""
 
 import contextlib
 import random

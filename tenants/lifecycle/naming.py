@@ -142,7 +142,8 @@ def free_schema_name(slug: str) -> str:
 
     Needs the platform's context. A schema that exists without a hotel counts as used.
     """
-    base = f"hotel_{slug.replace('-', '_')}"  # a slug has only characters that need no quoting
+    # After this replacement, the slug has only characters that need no quoting in SQL.
+    base = f"hotel_{slug.replace('-', '_')}"
     names = itertools.chain([base], (f"{base}_{number}" for number in itertools.count(2)))
     return next(name for name in names if not _is_schema_used(name))
 

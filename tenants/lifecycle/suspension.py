@@ -27,7 +27,7 @@ def suspend_hotel(*, hotel_id: UUID) -> Hotel:
 def resume_hotel(*, hotel_id: UUID) -> Hotel:
     """Resume a suspended hotel in one transaction.
 
-    Its overdue items are sent to workers at the next tick of the dispatcher.
+    Its overdue due items are sent to workers within seconds.
 
     Raises HotelNotFound, HotelStateError.
     """

@@ -18,8 +18,8 @@ TICK = histogram("hotelagent_due_tick_seconds", "Duration of a tick of the due q
 def oldest_due() -> float:
     """Return the age in seconds of the oldest due item that is not completed, even if a worker has claimed it.
 
-    The query uses the index on `claim_at`. A claim ends after at most one lease, so due items have no `claim_at` beyond
-    that.
+    For a due item, `claim_at` is at most one lease after the current time, so the query can use the index on
+    `claim_at`.
     """
     try:
         with platform_context(), connection.cursor() as cursor:

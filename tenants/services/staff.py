@@ -1,4 +1,4 @@
-"""Creation and recovery of staff accounts without the admin, which requires a login."""
+"""Creation of staff accounts and setting of passwords, also without the admin site, which requires a login."""
 
 import secrets
 

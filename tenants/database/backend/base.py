@@ -159,7 +159,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
         return tuple(self._get_cursor_search_paths())
 
     def _handle_search_path(self, cursor: Any = None) -> None:
-        """Do nothing. django-tenants sets the session's search_path here. Our cursor sends it with each statement."""
+        """Do nothing. django-tenants sets the search_path here, but HotelCursor sends it with each statement."""
 
 
 def _loader_for(zone: Any) -> type[BaseTzLoader]:

@@ -55,7 +55,7 @@ class HotelConnection(psycopg.Connection[Any]):
     own_schema_only = False
     #: The time zone that is set with each statement, or None if the server's default is already Django's time zone.
     time_zone_override: str | None = None
-    #: Returns the search path for statements that run without a tenant context, or raises TenantNotSet.
+    #: A function that returns the search path if no tenant context is set, or raises TenantNotSet.
     explicit_search_path: Callable[[], tuple[str, ...]]
 
     def prefix_for(self, statement: Statement) -> Prefix:
@@ -103,7 +103,7 @@ class HotelConnection(psycopg.Connection[Any]):
             )
 
     def execute_without_prefix(self, sql: LiteralString) -> PQGen[Any]:
-        """Execute a statement without the tenant's SET statements. It must not use a table: BEGIN, for example."""
+        """Execute a statement that uses no table, such as BEGIN, without the tenant's SET statements."""
         return self._exec_command(sql)
 
     def ping(self) -> None:

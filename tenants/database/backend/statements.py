@@ -51,7 +51,7 @@ class Statement:
 PLAIN = Statement(StatementKind.PLAIN)
 
 _DML = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
-#: A query string that starts with SELECT, INSERT, UPDATE or DELETE and contains none of these is one plain statement.
+#: A query that starts with SELECT, INSERT, UPDATE or DELETE and contains none of these marks is one plain statement.
 _MARKS = (";", "'", "$", "--", "/*", "TEMP", "temp")
 _OPENING = re.compile(r"""(?<![\w$])[eE]'|'|"|--|/\*|(?<![\w$])\$(?:[^\W\d]\w*)?\$|;""")
 _ESCAPE_STRING = re.compile(r"(?:[^'\\]|\\.|'')*'", re.DOTALL)

@@ -1,4 +1,4 @@
-"""The manifest of a backup: what the file contains, with digests."""
+"""The manifest of a backup: a list of the file's contents with their SHA-256 digests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tenants.lifecycle.backup.errors import CorruptBackup
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The entry of a table: its number of rows, and the SHA-256 of the rows in COPY format, ordered by `key`."""
+    """The manifest entry of a table: the number and the SHA-256 of its rows in COPY format, sorted by `key`."""
 
     name: str
     columns: list[str]
@@ -21,7 +21,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """The entry of a sequence: its last value, and whether that value has been used."""
+    """The manifest entry of a sequence: its last value, and whether that value has been used."""
 
     name: str
     last_value: int
@@ -62,7 +62,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Manifest:
-        """Return the manifest of a JSON document. Raises CorruptBackup if a field is missing or unknown."""
+        """Return the Manifest that a JSON document contains. Raises CorruptBackup if a field is missing or unknown."""
         try:
             nested = {
                 "tables": [Table(**table) for table in document["tables"]],

@@ -1,6 +1,6 @@
 """Export and import of table rows in COPY's text format, ordered by the primary key.
 
-Masks are part of the export query, so personal data that are masked never leave the database.
+A masked export masks values in its SQL query, so the original personal data never leave the database.
 """
 
 from collections.abc import Callable, Iterable
@@ -160,6 +160,6 @@ def read_sequences(cursor: CursorWrapper, schema: str) -> list[Sequence]:
 
 
 def apply_output_settings(cursor: CursorWrapper) -> None:
-    """Set the output format of values and turn off time limits, both until the end of the open transaction."""
+    """Set a fixed output format for values, and turn off time limits, until the end of the open transaction."""
     for setting in _OUTPUT_SETTINGS:
         cursor.execute(setting)

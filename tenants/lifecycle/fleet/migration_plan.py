@@ -14,7 +14,7 @@ from tenants.lifecycle.fleet.schema_migrator import Plan
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
-    """Migrations to apply to some schemas.
+    """A step of the plan: migrations, and the schemas that lack these migrations.
 
     A step without migrations creates the template schema or updates the stored schema version of hotels.
     """
@@ -51,7 +51,7 @@ def plan_template() -> list[PlanStep]:
 
 
 def plan_fleet(slugs: list[str] | None) -> list[PlanStep]:
-    """Return a step for each group of hotels that are behind, limited to `slugs` if given."""
+    """Return a step for each group of hotels that lack the same migrations, limited to `slugs` if given."""
     if not _relation_exists("public.tenants_hotel") or not _relation_exists(
         f"{schema_template.SCHEMA}.django_migrations"
     ):
