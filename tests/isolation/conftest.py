@@ -1,4 +1,7 @@
-"""Fixtures for the tests of the database backend: a small database, and a connection to it as the default one."""
+"""Fixtures for the tests of the database backend.
+
+They replace the default connection by one to a small test database.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def small_database() -> Iterator[IsolationDatabase]:
 
 @pytest.fixture(scope="session")
 def single_connection_pooler(small_database: IsolationDatabase) -> Iterator[servers.PgBouncer]:
-    """Start a pooler with one server connection, so that state left by one statement affects the next."""
+    """Start a PgBouncer with one server connection, so that state left by a statement affects the next one."""
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with servers.PgBouncer(small_database.runtime_url, pool_size=1) as bouncer:
@@ -49,7 +52,10 @@ def connected(
     monkeypatch: pytest.MonkeyPatch,
     django_db_blocker: Any,
 ) -> Iterator[IsolationDatabase]:
-    """Connect `django.db.connection` to the small database, directly and through the pooler."""
+    """Connect `django.db.connection` to the small test database.
+
+    The test runs directly and through the pooler.
+    """
     url = small_database.runtime_url
     if request.param == "pooler":
         url = request.getfixturevalue("single_connection_pooler").url

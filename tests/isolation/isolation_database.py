@@ -1,6 +1,6 @@
-"""A database with small schemas of hotels and a platform, for the tests of isolation.
+"""A test database with a small schema for each hotel and for the platform.
 
-Every row names its hotel, so a row in the wrong schema is recognized.
+Every row contains the name of its hotel, so tests recognize a row that is in the wrong schema.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PLATFORM_NAME = "platform"
 class IsolationDatabase:
     """The URLs and the number of hotels of a test database.
 
-    Roles belong to the server, so `prefix` makes their names unique.
+    All databases of a server share their roles, so `prefix` makes the role names of this database unique.
     """
 
     database: str
@@ -80,7 +80,10 @@ class IsolationDatabase:
 def create_isolation_database(
     *, superuser_url: str, runtime_url: str, hotels: int = 20, name: str = "isolation"
 ) -> Iterator[IsolationDatabase]:
-    """Create a database with `hotels` schemas and roles, and drop it on exit."""
+    """Create a database with a schema and a role for each of `hotels` hotels.
+
+    Drop the database and the roles on exit.
+    """
     name = f"{name}_{os.getpid()}"
     created = IsolationDatabase(
         database=name,
@@ -161,7 +164,7 @@ def find_misplaced_rows(database: IsolationDatabase) -> list[str]:
 
 
 def count_written_markers(database: IsolationDatabase) -> int:
-    """Return the number of markers that the workload committed. Their `n` is 1000 or more."""
+    """Return the number of `marker` rows that the workload has committed (rows with `n` >= 1000)."""
     with psycopg.connect(database.superuser_url) as connection:
         total = 0
         for number in range(database.hotels):

@@ -1,7 +1,7 @@
-"""The operations of the isolation workload: what an application does with its database.
+"""The operations of the isolation workload: typical queries, transactions and requests of an application.
 
-An operation is called in the context of its hotel. It returns the number of markers that it has committed (n >= 1000),
-and raises WrongHotel at the first row of another hotel.
+An operation is called in the context of its hotel. It returns the number of rows of `marker` that it has
+committed (with n >= 1000), and raises WrongHotel at the first row of another hotel.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ class WrongHotel(AssertionError):
 
 @dataclass(frozen=True)
 class Scene:
-    """The hotel that an operation works for, and another hotel.
+    """The input of an operation: the name of the hotel that it works for, and the name of another hotel.
 
-    `enter` enters a hotel by name and can be nested. The threads of `pool` have no hotel until they enter one.
+    The context manager `enter` makes a hotel current and can be nested. The threads of `pool` have no hotel
+    until they enter one.
     """
 
     name: str
@@ -46,10 +47,7 @@ class Scene:
     platform: str = "platform"
 
     def expect_only(self, hotels: Iterable[str], *, expected: str | None = None) -> None:
-        """Raise WrongHotel if one of the names differs from `expected`.
-
-        The default of `expected` is this operation's hotel.
-        """
+        """Raise WrongHotel if a hotel name differs from `expected`. The default is this operation's hotel."""
         wrong = {hotel for hotel in hotels if hotel != (expected or self.name)}
         if wrong:
             raise WrongHotel(f"{expected or self.name} got rows of {', '.join(sorted(map(str, wrong)))}")
@@ -83,9 +81,9 @@ def write(scene: Scene) -> int:
 
 
 def update(scene: Scene) -> int:
-    """Write the hotel's name into its row.
+    """Store the hotel's name in one row.
 
-    If this changes another hotel's row, the final check finds the wrong name.
+    If this changed another hotel's row, the workload's final check would find the wrong name.
     """
     if Marker.objects.filter(n=5).update(hotel=scene.name, n=F("n")) != 1:
         raise WrongHotel(f"{scene.name} does not have exactly one row with n=5")
@@ -129,7 +127,10 @@ def rolled_back(scene: Scene) -> int:
 
 
 def raw_savepoint(scene: Scene) -> int:
-    """ROLLBACK TO SAVEPOINT also restores the connection's settings. Here it restores those of another hotel."""
+    """Roll back to a savepoint that was set in another hotel.
+
+    PostgreSQL also restores that hotel's role and search_path, which must not affect later statements.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         with scene.enter(scene.other):
             Marker(hotel=scene.other, n=WRITTEN).save()
@@ -219,7 +220,7 @@ def executemany(scene: Scene) -> int:
 def call_database_function(scene: Scene) -> int:
     """Call a database function without a cursor.
 
-    Do nothing with the backend of django-tenants, which lacks such calls.
+    Do nothing with the backend of django-tenants, which cannot call functions without a cursor.
     """
     if settings.DATABASES["default"]["ENGINE"] != "tenants.database.backend":
         return 0
@@ -291,7 +292,10 @@ def lock_rows(scene: Scene) -> int:
 
 
 def lazy_queryset(scene: Scene) -> int:
-    """A lazy queryset runs in the tenant that is current when it is evaluated, not when it is created."""
+    """Evaluate a queryset that was created in another hotel.
+
+    It must return rows of the hotel that is current now.
+    """
     with scene.enter(scene.other):
         queryset = Marker.objects.values_list("hotel", flat=True)
     scene.expect_only(queryset)
@@ -320,7 +324,7 @@ def worker_threads(scene: Scene) -> int:
 
 
 def request(scene: Scene) -> int:
-    """Send a request that reads the session, request.user, and the rows of a view that renders lazily."""
+    """Send a request to a view that renders lazily. Check the hotel of the rows and of `request.user`."""
     guest = Guest.objects.get()
     scene.expect_only([guest.hotel])
     session = SessionStore()

@@ -1,7 +1,8 @@
-"""Run many threads that work for many hotels through a small connection pool, and count wrong rows.
+"""A program that runs the isolation workload.
 
-It runs in a separate process, because the engine under test is a setting. `python -m tests.isolation.run_workload
-PLAN` takes a WorkloadPlan as JSON and prints a WorkloadResult as JSON.
+Many threads work for many hotels through a small connection pool. The program runs in a separate process,
+because the database engine under test is a Django setting. `python -m tests.isolation.run_workload PLAN`
+takes a WorkloadPlan as JSON and prints a WorkloadResult as JSON.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def test_direct_connection_check_with_an_unreachable_server_reports_e024(
     assert ids(checks.check_direct_connection(databases=DEFAULT)) == ["tenants.E024"]
 
 
-def test_runtime_login_check_with_a_superuser_reports_missing_limits(
+def test_runtime_login_check_with_a_superuser_reports_e027_and_missing_settings(
     connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     messages = checks.check_runtime_login(databases=DEFAULT)
@@ -89,7 +89,7 @@ def test_runtime_login_check_with_jit_on_reports_w023_and_the_statement_that_tur
             superuser.execute(statement.replace("SET jit TO 'off'", "RESET jit").encode())
 
 
-def test_runtime_login_check_with_a_connection_older_than_the_settings_reports_i020_and_no_warning(
+def test_runtime_login_check_in_a_session_older_than_the_stored_settings_reports_only_i020(
     connected: IsolationDatabase,
 ) -> None:
     with (

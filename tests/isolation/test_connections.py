@@ -1,4 +1,4 @@
-"""Tests of the runtime connection, of the direct connection, and of their time zone."""
+"""Tests of the URLs, settings and time zone of the runtime connection and of the direct connection."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def current_connection() -> Any:
         ("", ""),
     ],
 )
-def test_derive_direct_url_changes_the_url_of_a_known_pooler(runtime: str, direct: str) -> None:
+def test_derive_direct_url_replaces_the_port_or_host_of_a_known_pooler(runtime: str, direct: str) -> None:
     assert derive_direct_url(runtime) == direct
 
 
-def test_a_database_off_this_machine_wants_tls() -> None:
+def test_database_settings_require_tls_for_a_remote_host() -> None:
     far = database_settings("postgresql://u:p@db.example.com/db", direct=False)
     assert far["OPTIONS"]["sslmode"] == "require"
     strict = database_settings("postgresql://u:p@db.example.com/db?sslmode=verify-full", direct=False)
@@ -78,19 +78,19 @@ def test_a_database_off_this_machine_wants_tls() -> None:
 @pytest.mark.parametrize(
     "host", ["", "/run/postgresql", "@abstract", "localhost", "127.0.0.1", "127.1.2.3", "::1"]
 )
-def test_this_machine_is_told_from_others(host: str) -> None:
+def test_is_local_returns_true_for_hosts_of_this_machine(host: str) -> None:
     assert is_local(host)
 
 
 @pytest.mark.parametrize(
     "host", ["10.0.0.1", "db", "127.example.com", "localhost,10.0.0.1", "localhost.example"]
 )
-def test_another_machine_is_told_from_this_one(host: str) -> None:
+def test_is_local_returns_false_for_hosts_of_other_machines(host: str) -> None:
     assert not is_local(host)
 
 
 @pytest.mark.parametrize("password", ["pa#ss", "pa?ss", "pa:ss", "pa%25ss", "pa%40ss", "a=b&c+d", "$HOME"])
-def test_runtime_and_direct_url_have_the_same_password(password: str) -> None:
+def test_direct_url_derived_from_the_runtime_url_has_the_same_password(password: str) -> None:
     url = f"postgresql://u:{password}@aws-0-eu-west-1.pooler.supabase.com:6543/postgres"
     runtime = database_settings(url, direct=False)
     direct = database_settings(derive_direct_url(url), direct=True)
@@ -98,23 +98,23 @@ def test_runtime_and_direct_url_have_the_same_password(password: str) -> None:
     assert (runtime["PORT"], direct["PORT"]) == ("6543", "5432")
 
 
-def test_unknown_parameters_are_named() -> None:
+def test_database_url_with_unknown_parameters_raises_an_error_that_names_the_parameters() -> None:
     with pytest.raises(ImproperlyConfigured, match=r"DATABASE_URL .*: connection_limit, pgbouncer\. Remove"):
         database_settings("postgresql://u:p@h/db?pgbouncer=true&connection_limit=1", direct=False)
 
 
-def test_several_hosts_and_ipv6_addresses_are_accepted() -> None:
+def test_database_url_with_several_hosts_and_an_ipv6_address_is_accepted() -> None:
     url = "postgresql://u:p@[::1]:5498,primary:5499/db?target_session_attrs=read-write"
     assert database_settings(url, direct=True)["HOST"] == "::1,primary"
     assert database_settings(url, direct=True)["PORT"] == "5498,5499"
 
 
-def test_a_url_that_is_none_names_its_variable() -> None:
+def test_url_of_another_database_system_raises_an_error_that_names_the_variable() -> None:
     with pytest.raises(ImproperlyConfigured, match="DATABASE_DIRECT_URL"):
         database_settings("mysql://u:p@localhost/db", direct=True)
 
 
-def test_direct_connection_keeps_its_session_and_logs_in_as_the_owner(connected: IsolationDatabase) -> None:
+def test_direct_connection_uses_one_session_and_logs_in_as_the_owner(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)):
         (runtime_user,) = query("SELECT session_user")
         with direct_connection() as direct:
@@ -153,7 +153,9 @@ def test_direct_connection_can_be_nested_but_not_opened_in_a_transaction(
     assert not current_connection().direct
 
 
-def test_direct_connection_needs_a_tenant_too(connected: IsolationDatabase) -> None:
+def test_statement_on_the_direct_connection_without_a_tenant_raises_tenant_not_set(
+    connected: IsolationDatabase,
+) -> None:
     with direct_connection():
         with pytest.raises(TenantNotSet):
             query("SELECT hotel FROM marker")
@@ -161,7 +163,7 @@ def test_direct_connection_needs_a_tenant_too(connected: IsolationDatabase) -> N
             query("CREATE INDEX CONCURRENTLY unused ON marker (n)")
 
 
-def test_non_transactional_statement_runs_in_the_hotels_schema(
+def test_statement_that_cannot_run_in_a_transaction_runs_in_the_hotels_schema(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(1)), direct_connection():
@@ -176,7 +178,7 @@ def test_non_transactional_statement_runs_in_the_hotels_schema(
             query("VACUUM marker")
 
 
-def test_create_and_drop_database_run_without_a_prefix(
+def test_create_database_and_drop_database_can_be_run_without_a_tenant(
     connected: IsolationDatabase,
 ) -> None:
     name = f"{connected.database}_created"
@@ -201,7 +203,7 @@ def test_script_of_many_statements_can_be_executed(connected: IsolationDatabase)
 
 @pytest.fixture
 def in_new_york(connected: IsolationDatabase) -> Iterator[IsolationDatabase]:
-    """Give the runtime login a time zone that differs from Django's."""
+    """Set the time zone of the runtime login role to New York during the test. Django's time zone is UTC."""
     role = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(connected.runtime_url)["user"]))
     database = sql.Identifier(connected.database)
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
@@ -220,7 +222,9 @@ def in_new_york(connected: IsolationDatabase) -> Iterator[IsolationDatabase]:
         )
 
 
-def test_time_zone_is_djangos_if_the_servers_differs(in_new_york: IsolationDatabase) -> None:
+def test_connection_uses_djangos_time_zone_if_the_login_role_has_another(
+    in_new_york: IsolationDatabase,
+) -> None:
     noon = datetime.datetime(2026, 7, 1, 12, tzinfo=datetime.UTC)
     with hotel_context(in_new_york.tenant(0)):
         assert query("SHOW timezone")[0] in UTC_NAMES

@@ -1,4 +1,4 @@
-"""Tests that every method of sending statements sets the hotel, or raises an error that names an alternative."""
+"""Tests that each way to send a statement sets the hotel, or raises an error that names an alternative."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def count(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def test_execute_returns_the_results_of_the_statement_without_the_prefix(cursor: Any) -> None:
+def test_execute_returns_only_the_results_of_the_callers_statement(cursor: Any) -> None:
     cursor.execute("SELECT hotel, n FROM marker ORDER BY n")
     assert [column.name for column in cursor.description] == ["hotel", "n"]
     assert (cursor.rowcount, cursor.statusmessage, cursor.rownumber) == (5, "SELECT 5", 0)
@@ -53,7 +53,7 @@ def test_execute_returns_the_results_of_the_statement_without_the_prefix(cursor:
     assert (cursor.rowcount, cursor.statusmessage, cursor.description) == (5, "UPDATE 5", None)
 
 
-def test_execute_of_a_script_returns_one_result_after_the_other(cursor: Any) -> None:
+def test_execute_of_several_statements_returns_one_result_per_nextset_call(cursor: Any) -> None:
     cursor.execute("SELECT 1; UPDATE marker SET n = n; SELECT 3")
     assert cursor.fetchone() == (1,)
     assert cursor.nextset()
@@ -65,13 +65,13 @@ def test_execute_of_a_script_returns_one_result_after_the_other(cursor: Any) -> 
 
 
 @pytest.mark.parametrize("query", ["", ";", "-- nothing", "/* nothing */"])
-def test_execute_of_an_empty_query_needs_no_tenant(connected: IsolationDatabase, query: str) -> None:
+def test_execute_of_an_empty_query_works_without_a_tenant(connected: IsolationDatabase, query: str) -> None:
     with connection.cursor() as other:
         other.execute(query)
         assert other.description is None
 
 
-def test_percent_signs_are_escaped_only_with_parameters(cursor: Any) -> None:
+def test_execute_treats_double_percent_signs_as_escapes_only_with_parameters(cursor: Any) -> None:
     cursor.execute("SELECT '100%', 7 % 4")
     assert cursor.fetchone() == ("100%", 3)
     cursor.execute("SELECT '100%%', %s || '%%;'", ["a;b"])
@@ -94,7 +94,7 @@ def test_execute_accepts_text_bytes_and_composed_queries(cursor: Any, query: Any
     assert {row[0] for row in cursor.fetchall()} == {"h0"}
 
 
-def test_executemany_counts_the_rows_of_all_statements(autocommit_cursor: Any) -> None:
+def test_executemany_sets_rowcount_to_the_number_of_rows_of_all_statements(autocommit_cursor: Any) -> None:
     autocommit_cursor.executemany(INSERT, ((("h0"), 10 + n) for n in range(20)))
     assert autocommit_cursor.rowcount == 20
     assert count(autocommit_cursor) == 20
@@ -107,7 +107,7 @@ def test_executemany_with_returning_returns_the_rows_of_each_statement(cursor: A
     assert [list(result) for result in cursor.results()] == [[(10,)], [(11,)]]
 
 
-def test_executemany_in_several_messages_is_one_transaction(
+def test_executemany_that_sends_several_messages_runs_in_one_transaction(
     autocommit_cursor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cursor_module, "BATCH_BYTES", 100)
@@ -127,7 +127,7 @@ def test_executemany_in_several_messages_is_one_transaction(
     assert count(autocommit_cursor) == 20
 
 
-def test_executemany_with_a_script_is_refused(cursor: Any) -> None:
+def test_executemany_with_several_statements_is_refused(cursor: Any) -> None:
     with pytest.raises(ProgrammingError, match="one statement"):
         cursor.executemany("SELECT %s; SELECT 2", [(1,)])
 
@@ -160,7 +160,7 @@ def test_failing_copy_writes_nothing_and_leaves_a_usable_connection(autocommit_c
     assert count(autocommit_cursor) == 0
 
 
-def test_copy_with_execute_is_refused(autocommit_cursor: Any) -> None:
+def test_copy_statement_passed_to_execute_is_refused(autocommit_cursor: Any) -> None:
     with pytest.raises(ProgrammingError, match=r"cursor\.copy\(\)"):
         autocommit_cursor.execute("COPY marker (hotel) FROM STDIN")
     assert count(autocommit_cursor) == 0
@@ -178,7 +178,7 @@ def test_stream_reads_the_hotels_rows(connected: IsolationDatabase, size: int) -
         assert open_cursor.fetchone() == ("h0",)
 
 
-def test_stream_refuses_a_script_and_raises_the_statements_error(cursor: Any) -> None:
+def test_stream_refuses_several_statements_and_raises_the_error_of_a_failing_statement(cursor: Any) -> None:
     with pytest.raises(psycopg.ProgrammingError, match="one statement"):
         list(cursor.stream("SELECT 1; SELECT 2"))
     with pytest.raises(psycopg.errors.UndefinedColumn, match="LINE 1: SELECT no_such"):
@@ -210,7 +210,7 @@ def test_call_function_in_a_transaction_is_rolled_back_with_it(autocommit_cursor
     assert count(autocommit_cursor) == 1
 
 
-def test_call_function_passes_its_argument_as_data(cursor: Any) -> None:
+def test_call_function_does_not_interpret_its_arguments_as_sql(cursor: Any) -> None:
     for value in ("it's", '"', "\\", "'); DELETE FROM marker; --", "%s", "\u202eñ", "a\nb"):
         call_function("write_marker", {"hotel": value, "n": 6})
         cursor.execute("SELECT hotel FROM marker WHERE n = 6 ORDER BY id DESC LIMIT 1")
@@ -236,14 +236,14 @@ def test_call_function_raises_the_same_errors_as_a_cursor(connected: IsolationDa
                 call_function("write_marker", {})
 
 
-def test_call_function_is_recorded_by_capture_queries(connected: IsolationDatabase) -> None:
+def test_call_function_is_recorded_by_capture_queries_context(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)), CaptureQueriesContext(connection) as seen, transaction.atomic():
         assert call_function("write_marker", {"hotel": "h0", "n": 2}) == ["h0"] * 6
         transaction.set_rollback(True)
     assert any(query["sql"].startswith("SELECT write_marker('{") for query in seen)
 
 
-def test_psycopgs_connection_runs_statements_in_the_hotels_schema(connected: IsolationDatabase) -> None:
+def test_statement_on_the_psycopg_connection_runs_in_the_hotels_schema(connected: IsolationDatabase) -> None:
     connection.ensure_connection()
     raw = connection.connection
     with hotel_context(connected.tenant(0)):
@@ -252,7 +252,9 @@ def test_psycopgs_connection_runs_statements_in_the_hotels_schema(connected: Iso
             assert raw.execute("SELECT hotel FROM marker LIMIT 1").fetchone() == ("h1",)
 
 
-def test_methods_that_cannot_set_the_hotel_are_refused(connected: IsolationDatabase) -> None:
+def test_psycopg_methods_that_cannot_set_the_hotel_raise_not_supported_error(
+    connected: IsolationDatabase,
+) -> None:
     connection.ensure_connection()
     raw = connection.connection
     with hotel_context(connected.tenant(0)):
@@ -276,7 +278,7 @@ def test_methods_that_cannot_set_the_hotel_are_refused(connected: IsolationDatab
         assert raw.execute("SELECT hotel FROM marker LIMIT 1").fetchone() == ("h0",)
 
 
-def test_chunked_cursor_is_a_client_side_cursor(connected: IsolationDatabase) -> None:
+def test_chunked_cursor_returns_rows_without_a_server_side_cursor(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)), connection.chunked_cursor() as chunked:
         chunked.execute("SELECT hotel FROM marker")
         assert chunked.fetchmany(2) == [("h0",), ("h0",)]
@@ -289,7 +291,7 @@ def test_unsupported_database_option_is_refused(connected: IsolationDatabase, op
         DatabaseWrapper(settings).connect()
 
 
-def test_query_log_shows_the_callers_statements_without_the_prefix(cursor: Any) -> None:
+def test_captured_queries_contain_only_the_statements_of_the_caller(cursor: Any) -> None:
     with CaptureQueriesContext(connection) as log, connection.cursor() as logged:
         logged.execute("SELECT hotel FROM marker WHERE n = %s", [1])
         logged.executemany(INSERT, [("h0", 10), ("h0", 11)])

@@ -1,6 +1,6 @@
-"""The isolation workload: no operation reaches another hotel's rows, with and without a pooler.
+"""Tests that no operation of the isolation workload reads or writes rows of another hotel.
 
-The negative control runs the same workload with django-tenants' own backend, which must reach wrong rows.
+The negative control runs the same workload with the backend of django-tenants, which must reach wrong rows.
 ISOLATION_OPERATIONS sets the number of operations (`make isolation` runs 200,000).
 """
 
@@ -69,7 +69,7 @@ def assert_isolated(database: IsolationDatabase, result: dict[str, Any]) -> None
 
 @pytest.mark.pooler
 @pytest.mark.parametrize("pool_size", [1, 3])
-def test_workload_through_a_transaction_pooler_reaches_no_other_hotel(
+def test_workload_through_a_transaction_pooler_reaches_no_rows_of_other_hotels(
     database: IsolationDatabase, pool_size: int
 ) -> None:
     if servers.find_pgbouncer() is None:
@@ -81,7 +81,7 @@ def test_workload_through_a_transaction_pooler_reaches_no_other_hotel(
     assert_isolated(database, result)
 
 
-def test_workload_without_a_pooler_reaches_no_other_hotel(database: IsolationDatabase) -> None:
+def test_workload_without_a_pooler_reaches_no_rows_of_other_hotels(database: IsolationDatabase) -> None:
     plan = WorkloadPlan(
         engine=OURS, url=database.runtime_url, database=asdict(database), operations=OPERATIONS
     )
@@ -89,7 +89,7 @@ def test_workload_without_a_pooler_reaches_no_other_hotel(database: IsolationDat
 
 
 @pytest.mark.pooler
-def test_workload_without_hotel_roles_reaches_no_other_hotel(database: IsolationDatabase) -> None:
+def test_workload_without_hotel_roles_reaches_no_rows_of_other_hotels(database: IsolationDatabase) -> None:
     """With DATABASE_ROLES off, only the search_path isolates hotels. The runtime login can read every schema."""
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
@@ -102,8 +102,13 @@ def test_workload_without_hotel_roles_reaches_no_other_hotel(database: Isolation
 
 
 @pytest.mark.pooler
-def test_workload_with_django_tenants_reaches_other_hotels(database: IsolationDatabase) -> None:
-    """This is the negative control. As usual with django-tenants, its login can read every schema."""
+def test_workload_with_the_django_tenants_backend_reaches_rows_of_other_hotels(
+    database: IsolationDatabase,
+) -> None:
+    """Run the negative control: the backend of django-tenants must fail.
+
+    Its login role can read every schema, as usual.
+    """
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")
     with servers.PgBouncer(database.superuser_url, pool_size=3) as bouncer:

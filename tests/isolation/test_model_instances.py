@@ -27,13 +27,16 @@ def create_failure(name: str) -> Failure:
 
 
 def loaded_attempt() -> Attempt:
-    """Load the attempt of the current hotel without its related failure, and return the attempt."""
+    """Return the only attempt of the current hotel. Its related failure is not loaded yet."""
     return Attempt.objects.get()
 
 
 @pytest.fixture(autouse=True)
 def failures(hotel: Hotel, other_hotel: Hotel) -> Iterator[None]:
-    """Store a failure with an attempt in each of two hotels. The test runs in the context of `other_hotel`."""
+    """Store a failed task with one attempt in each of two hotels.
+
+    The test runs in the context of `other_hotel`.
+    """
     for owner in (hotel, other_hotel):
         with hotel_context(owner):
             create_failure(owner.slug)
@@ -71,7 +74,9 @@ CROSSINGS: dict[str, Callable[[Attempt, Failure, Room], Any]] = {
 
 
 @pytest.mark.parametrize("use", CROSSINGS.values(), ids=CROSSINGS)
-def test_instance_of_another_hotel_is_refused(hotel: Hotel, use: Callable[..., Any]) -> None:
+def test_use_of_a_model_instance_of_another_hotel_raises_tenant_mismatch(
+    hotel: Hotel, use: Callable[..., Any]
+) -> None:
     with hotel_context(hotel):
         attempt, failure, room = loaded_attempt(), Failure.objects.get(), Room(number="1", room_type="suite")
     with pytest.raises(TenantMismatch, match="belongs to the schema hotel_alpha"):
@@ -82,18 +87,18 @@ def test_instance_of_another_hotel_is_refused(hotel: Hotel, use: Callable[..., A
 
 
 @pytest.mark.parametrize("use", CROSSINGS.values(), ids=CROSSINGS)
-def test_instance_is_accepted_in_the_context_in_which_it_was_loaded(use: Callable[..., Any]) -> None:
+def test_model_instance_is_accepted_in_the_context_in_which_it_was_loaded(use: Callable[..., Any]) -> None:
     use(loaded_attempt(), Failure.objects.get(), Room(number="1", room_type="suite"))
 
 
-def test_deferred_field_of_an_instance_of_another_hotel_is_refused(hotel: Hotel) -> None:
+def test_loading_a_deferred_field_of_an_instance_of_another_hotel_is_refused(hotel: Hotel) -> None:
     with hotel_context(hotel):
         failure = Failure.objects.only("id").get()
     with pytest.raises(TenantMismatch):
         _ = failure.name
 
 
-def test_iterator_that_changes_the_context_keeps_the_hotel_of_its_statement(hotel: Hotel) -> None:
+def test_instances_of_an_iterator_belong_to_the_hotel_in_which_its_query_was_sent(hotel: Hotel) -> None:
     with hotel_context(hotel):
         create_failure("alpha 2")
         rows = Failure.objects.order_by("name").iterator(chunk_size=1)
@@ -106,7 +111,7 @@ def test_iterator_that_changes_the_context_keeps_the_hotel_of_its_statement(hote
         failure.save()
 
 
-def test_prefetches_of_an_iterator_that_changes_the_context_are_refused(hotel: Hotel) -> None:
+def test_prefetch_of_an_iterator_that_is_continued_in_another_hotel_is_refused(hotel: Hotel) -> None:
     with hotel_context(hotel):
         create_failure("alpha 2")
         rows = Failure.objects.prefetch_related("attempts").order_by("name").iterator(chunk_size=1)
@@ -122,7 +127,7 @@ def test_instance_of_a_hotel_is_refused_in_the_platforms_context(hotel: Hotel) -
         staff.save()
 
 
-def test_instance_created_without_a_tenant_belongs_to_the_hotel_that_saves_it(hotel: Hotel) -> None:
+def test_instance_created_without_a_tenant_belongs_to_the_hotel_in_which_it_is_saved(hotel: Hotel) -> None:
     room = Room(number="1", room_type="suite")
     room._state.db = None
     with hotel_context(hotel):
@@ -131,7 +136,7 @@ def test_instance_created_without_a_tenant_belongs_to_the_hotel_that_saves_it(ho
         room.save()
 
 
-def test_saved_instance_belongs_to_the_hotel_in_whose_context_it_was_saved() -> None:
+def test_new_instance_belongs_to_the_hotel_in_which_it_was_saved() -> None:
     failure = create_failure("new")
     with transaction.atomic():
         failure.save()
@@ -139,7 +144,7 @@ def test_saved_instance_belongs_to_the_hotel_in_whose_context_it_was_saved() -> 
     assert failure.attempts.count() == 1
 
 
-def test_shared_instances_are_accepted_in_every_context(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_instances_of_shared_models_are_accepted_in_every_context(hotel: Hotel, other_hotel: Hotel) -> None:
     with platform_context():
         domain = Domain.objects.create(hotel=hotel, host="alpha.example")
     with hotel_context(hotel):

@@ -1,4 +1,7 @@
-"""Tests of how SQL statements are classified by their text."""
+"""Tests of the classification of SQL statements by their text.
+
+The backend refuses some kinds of statements.
+"""
 
 import pytest
 
@@ -80,7 +83,9 @@ def test_classify_returns_the_kind_of_a_statement(text: str, kind: StatementKind
 
 
 @pytest.mark.parametrize(("text", "kind"), KINDS)
-def test_classify_returns_the_same_kind_for_a_text_that_is_not_cached(text: str, kind: StatementKind) -> None:
+def test_classify_of_a_text_that_is_too_long_for_the_cache_returns_the_same_kind(
+    text: str, kind: StatementKind
+) -> None:
     assert classify(text + " " * 5000).kind is kind
 
 
@@ -92,7 +97,7 @@ def test_classify_returns_the_keywords_that_decided_the_kind() -> None:
 @pytest.mark.parametrize(
     "text", ["SELECT 'open", 'SELECT "open', "SELECT $$open", "/* open", "SELECT E'open\\'"]
 )
-def test_classify_with_an_unterminated_string_or_comment_ignores_what_follows(text: str) -> None:
+def test_classify_ignores_keywords_inside_an_unterminated_string_or_comment(text: str) -> None:
     assert classify(text + "; COMMIT").kind in {StatementKind.PLAIN, StatementKind.EMPTY}
 
 
@@ -101,6 +106,6 @@ def test_split_statements_ignores_semicolons_inside_quotes_and_comments() -> Non
     assert list(split_statements(text)) == ["SELECT ''", 'UPDATE "" SET x =', "DELETE FROM t"]
 
 
-def test_classify_with_several_statements_reports_a_script() -> None:
+def test_classify_marks_several_statements_as_a_script() -> None:
     assert classify("SELECT 1; SELECT 2").is_script
     assert not classify("SELECT 1;").is_script

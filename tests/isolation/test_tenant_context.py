@@ -1,4 +1,7 @@
-"""Tests of the tenant context: the schema and role of each statement, and the statements that are refused."""
+"""Tests of the tenant context, which determines the schema and the role of each statement.
+
+Some statements are refused.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ def query(statement: Any, params: Any = None) -> list[tuple[Any, ...]]:
 
 
 def owner_of_rows() -> str:
-    """Return the name of the hotel in the rows of `marker`. Fail if they name several hotels or none."""
+    """Return the hotel name that all rows of `marker` contain.
+
+    Fail if the rows contain several names, or if there are no rows.
+    """
     (name,) = {row[0] for row in query("SELECT hotel FROM marker")}
     return str(name)
 
@@ -52,7 +58,7 @@ def test_nested_context_restores_the_outer_tenant_after_an_exception(
         current_tenant()
 
 
-def test_current_hotel_without_a_hotel_raises_an_error_that_names_the_context() -> None:
+def test_current_hotel_outside_a_hotel_context_raises_an_error_that_names_hotel_context() -> None:
     with pytest.raises(TenantNotSet, match="hotel_context"):
         current_hotel()
     with platform_context(), pytest.raises(HotelNotSet, match="hotel_context"):
@@ -90,7 +96,7 @@ def test_statement_without_a_tenant_raises_tenant_not_set(connected: IsolationDa
         query("SELECT hotel FROM marker")
 
 
-def test_statement_runs_with_the_hotels_role_and_leaves_no_session_state(
+def test_statement_runs_with_the_hotels_role_and_does_not_change_the_session(
     connected: IsolationDatabase,
 ) -> None:
     tenant = connected.tenant(1)
@@ -102,7 +108,7 @@ def test_statement_runs_with_the_hotels_role_and_leaves_no_session_state(
         assert other.execute("SELECT current_user <> %s", [tenant.role]).fetchone() == (True,)
 
 
-def test_platform_context_in_a_hotels_transaction_has_no_privileges_of_the_hotel(
+def test_platform_context_inside_a_hotels_transaction_has_no_privileges_of_the_hotel(
     connected: IsolationDatabase,
 ) -> None:
     with transaction.atomic():
@@ -115,12 +121,14 @@ def test_platform_context_in_a_hotels_transaction_has_no_privileges_of_the_hotel
                 query(f"SELECT * FROM {connected.tenant(0).schema}.marker")
 
 
-def test_qualified_name_of_another_hotels_table_is_denied(connected: IsolationDatabase) -> None:
+def test_query_that_names_the_schema_of_another_hotel_is_denied(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(0)), pytest.raises(ProgrammingError, match="permission denied"):
         query(f"SELECT * FROM {connected.tenant(1).schema}.marker")
 
 
-def test_runtime_login_without_a_prefix_is_denied_access_to_hotels(connected: IsolationDatabase) -> None:
+def test_runtime_login_that_has_not_set_a_hotel_role_cannot_read_hotel_tables(
+    connected: IsolationDatabase,
+) -> None:
     with psycopg.connect(connected.runtime_url, autocommit=True) as bare, pytest.raises(psycopg.Error):
         bare.execute(f"SELECT * FROM {connected.tenant(0).schema}.marker")
 
@@ -160,7 +168,7 @@ def test_rollback_to_a_savepoint_of_another_hotel_keeps_the_current_hotel(
             assert owner_of_rows() == "h1"
 
 
-def test_hotel_is_right_after_an_error_and_a_rollback(
+def test_statement_after_an_error_and_a_rollback_runs_in_the_current_hotel(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(0)):
@@ -179,13 +187,17 @@ def test_hotel_is_right_after_an_error_and_a_rollback(
             connection.set_autocommit(True)
 
 
-def test_missing_schema_is_an_error_and_not_replaced_by_public(connected: IsolationDatabase) -> None:
+def test_statement_for_a_hotel_without_a_schema_fails_and_does_not_use_public(
+    connected: IsolationDatabase,
+) -> None:
     missing = replace(connected.tenant(0), schema="hotel_gone")
     with hotel_context(missing), pytest.raises(ProgrammingError, match=r"permission denied|does not exist"):
         query("SELECT hotel FROM marker")
 
 
-def test_missing_role_is_an_error_that_names_the_cause(connected: IsolationDatabase) -> None:
+def test_statement_for_a_hotel_without_a_role_raises_an_error_that_names_the_cause(
+    connected: IsolationDatabase,
+) -> None:
     missing = replace(connected.tenant(0), role="hotel_gone")
     with (
         hotel_context(missing),
@@ -195,12 +207,16 @@ def test_missing_role_is_an_error_that_names_the_cause(connected: IsolationDatab
 
 
 @pytest.mark.parametrize("name", ['x", public; DROP TABLE marker; --', "pg_catalog", "", "a\nb", "a;b"])
-def test_schema_name_with_sql_is_refused(connected: IsolationDatabase, name: str) -> None:
+def test_statement_for_a_hotel_with_an_invalid_schema_name_raises_value_error(
+    connected: IsolationDatabase, name: str
+) -> None:
     with hotel_context(replace(connected.tenant(0), schema=name)), pytest.raises(ValueError, match="schema"):
         query("SELECT 1")
 
 
-def test_set_schema_works_outside_a_context_only(connected: IsolationDatabase) -> None:
+def test_set_schema_works_outside_a_tenant_context_and_is_refused_inside(
+    connected: IsolationDatabase,
+) -> None:
     explicit: Any = connection
     try:
         explicit.set_schema(connected.tenant(0).schema)
@@ -233,7 +249,9 @@ def test_introspection_lists_the_tables_of_the_current_schema_only(connected: Is
         assert "shared_only" in connection.introspection.table_names()
 
 
-def test_queries_while_connecting_run_in_the_platforms_context(connected: IsolationDatabase) -> None:
+def test_query_in_a_receiver_of_connection_created_runs_in_the_platform_context(
+    connected: IsolationDatabase,
+) -> None:
     results: list[Any] = []
 
     def receiver(**_: Any) -> None:
@@ -248,7 +266,7 @@ def test_queries_while_connecting_run_in_the_platforms_context(connected: Isolat
     assert results == [[("public",)]]
 
 
-def test_is_usable_needs_no_tenant(connected: IsolationDatabase) -> None:
+def test_is_usable_works_without_a_tenant(connected: IsolationDatabase) -> None:
     assert not connection.is_usable()
     connection.ensure_connection()
     assert connection.is_usable()
@@ -274,7 +292,7 @@ def test_is_usable_needs_no_tenant(connected: IsolationDatabase) -> None:
         "CREATE DATABASE other",
     ],
 )
-def test_statement_that_changes_the_session_is_refused_and_names_the_direct_connection(
+def test_statement_that_changes_the_session_raises_an_error_that_names_the_direct_connection(
     connected: IsolationDatabase, statement: str
 ) -> None:
     with hotel_context(connected.tenant(0)):
@@ -287,6 +305,8 @@ def test_statement_that_changes_the_session_is_refused_and_names_the_direct_conn
 @pytest.mark.parametrize(
     "statements", ["SELECT 1; COMMIT; SELECT 2", "BEGIN; SELECT 1; END", "SELECT 1; ROLLBACK TO SAVEPOINT x"]
 )
-def test_transaction_control_in_a_script_is_refused(connected: IsolationDatabase, statements: str) -> None:
+def test_transaction_control_among_several_statements_is_refused(
+    connected: IsolationDatabase, statements: str
+) -> None:
     with hotel_context(connected.tenant(0)), pytest.raises(ProgrammingError, match="without their hotel"):
         query(statements)

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.pooler
 
 @dataclass(frozen=True)
 class EncryptedServers:
-    """A server and a pooler that both refuse connections without TLS."""
+    """A PostgreSQL server and a PgBouncer that both refuse connections without TLS."""
 
     database: IsolationDatabase
     pooled: str
@@ -135,13 +135,16 @@ def test_runtime_and_direct_connections_are_encrypted_and_set_the_hotel(connecte
 
 
 def test_pg_dump_runs_over_tls(connected: EncryptedServers) -> None:
-    """The pg_dump in the Python wheel is built without TLS, so the test uses another pg_dump of this machine."""
+    """The pg_dump of the embedded PostgreSQL package has no TLS support.
+
+    The test uses another pg_dump of this machine.
+    """
     with direct_connection(), platform_context():
         dumped = pgtools.run("pg_dump", "--schema=public", "--schema-only")
     assert "CREATE TABLE public.marker" in dumped
 
 
-def test_workload_over_tls_reaches_no_other_hotel(encrypted: EncryptedServers) -> None:
+def test_workload_over_tls_reaches_no_rows_of_other_hotels(encrypted: EncryptedServers) -> None:
     database = encrypted.database
     plan = WorkloadPlan(
         engine=OURS, url=encrypted.url(encrypted.pooled), database=asdict(database), operations=600

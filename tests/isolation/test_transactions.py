@@ -1,4 +1,4 @@
-"""Tests of the messages that transactions send, and of the connection's state after errors and interruptions."""
+"""Tests of the network messages that transactions send, and of the connection after errors and interruptions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def query(statement: str, params: Any = None) -> Any:
 
 @contextmanager
 def sent_messages(tmp_path: Path) -> Iterator[list[str]]:
-    """Collect the queries that libpq sends in this context, one string per message."""
+    """Record the queries that libpq sends during the context.
+
+    Each string of the list is one network message.
+    """
     connection.ensure_connection()
     sent: list[str] = []
     with (tmp_path / "trace").open("w+") as trace:
@@ -48,7 +51,7 @@ def sent_messages(tmp_path: Path) -> Iterator[list[str]]:
         sent += re.split(r"^\S+ \S+\tF\t\d+\tQuery\t", trace.read(), flags=re.MULTILINE)[1:]
 
 
-def test_begin_is_sent_in_the_message_of_the_first_statement(
+def test_begin_is_sent_in_the_same_message_as_the_first_statement(
     connected: IsolationDatabase, tmp_path: Path
 ) -> None:
     with hotel_context(connected.tenant(0)), sent_messages(tmp_path) as sent, transaction.atomic():
@@ -60,13 +63,15 @@ def test_begin_is_sent_in_the_message_of_the_first_statement(
     assert "COMMIT" in sent[1]
 
 
-def test_empty_transaction_sends_no_message(connected: IsolationDatabase, tmp_path: Path) -> None:
+def test_transaction_without_statements_sends_no_message(
+    connected: IsolationDatabase, tmp_path: Path
+) -> None:
     with sent_messages(tmp_path) as sent, transaction.atomic():
         pass
     assert sent == []
 
 
-def test_savepoint_needs_no_more_messages_than_in_django(
+def test_transaction_with_a_savepoint_sends_no_more_messages_than_in_plain_django(
     connected: IsolationDatabase, tmp_path: Path
 ) -> None:
     tenant = connected.tenant(0)
@@ -76,7 +81,9 @@ def test_savepoint_needs_no_more_messages_than_in_django(
     assert "SAVEPOINT" in sent[0]
 
 
-def test_connecting_sends_no_query(connected: IsolationDatabase, tmp_path: Path) -> None:
+def test_first_statement_of_a_new_connection_is_the_only_message_sent(
+    connected: IsolationDatabase, tmp_path: Path
+) -> None:
     with sent_messages(tmp_path) as sent, hotel_context(connected.tenant(0)):
         query("SELECT 1")
     assert len(sent) == 1
@@ -105,7 +112,7 @@ def test_isolation_level_can_be_set_at_the_start_of_a_transaction(connected: Iso
         assert query("SELECT current_setting('transaction_isolation')") == ("repeatable read",)
 
 
-def test_set_local_of_another_setting_lasts_until_the_end_of_the_transaction(
+def test_set_local_by_the_caller_lasts_until_the_end_of_the_transaction(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(0)), transaction.atomic():
@@ -115,7 +122,9 @@ def test_set_local_of_another_setting_lasts_until_the_end_of_the_transaction(
         assert query("SHOW lock_timeout") == ("0",)
 
 
-def test_manual_transaction_control_keeps_the_hotel(connected: IsolationDatabase) -> None:
+def test_statement_after_a_manual_begin_commit_or_rollback_runs_in_the_hotel(
+    connected: IsolationDatabase,
+) -> None:
     with hotel_context(connected.tenant(0)):
         for end in ("COMMIT", "ROLLBACK"):
             query("BEGIN")
@@ -146,7 +155,7 @@ def test_database_errors_are_raised_as_djangos_errors(connected: IsolationDataba
             query("SELECT %s", [1, 2])
 
 
-def test_statement_that_the_server_refuses_in_a_transaction_names_the_direct_connection(
+def test_error_of_a_statement_not_allowed_in_a_transaction_names_the_direct_connection(
     connected: IsolationDatabase,
 ) -> None:
     with psycopg.connect(connected.superuser_url, autocommit=True) as owner:
@@ -158,7 +167,7 @@ def test_statement_that_the_server_refuses_in_a_transaction_names_the_direct_con
             query("/* comment */ ALTER SYSTEM SET work_mem = '4MB'")
 
 
-def test_cancelled_statement_leaves_the_right_hotel(connected: IsolationDatabase) -> None:
+def test_statement_after_a_statement_timeout_runs_in_the_current_hotel(connected: IsolationDatabase) -> None:
     with hotel_context(connected.tenant(1)):
         with pytest.raises(OperationalError, match="statement timeout"), transaction.atomic():
             query("SET LOCAL statement_timeout = '50ms'; SELECT pg_sleep(10)")
@@ -167,13 +176,13 @@ def test_cancelled_statement_leaves_the_right_hotel(connected: IsolationDatabase
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Install Python's handler of SIGINT. A shell makes its background processes ignore this signal."""
+    """Install Python's default handler of SIGINT. Shells make their background processes ignore SIGINT."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)
 
 
-def test_interrupted_statement_leaves_the_right_hotel(
+def test_statement_after_a_keyboard_interrupt_runs_in_the_current_hotel(
     connected: IsolationDatabase, interruptible: None
 ) -> None:
     with hotel_context(connected.tenant(1)):
@@ -187,7 +196,9 @@ def test_interrupted_statement_leaves_the_right_hotel(
             assert query("SELECT hotel FROM marker LIMIT 1") == ("h2",)
 
 
-def test_lost_server_connection_is_replaced_and_keeps_the_hotel(connected: IsolationDatabase) -> None:
+def test_statement_after_a_lost_server_connection_reconnects_and_runs_in_the_hotel(
+    connected: IsolationDatabase,
+) -> None:
     with hotel_context(connected.tenant(1)):
         (pid,) = query("SELECT pg_backend_pid()")
         with psycopg.connect(connected.superuser_url, autocommit=True) as owner:

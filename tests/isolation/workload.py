@@ -1,4 +1,4 @@
-"""The threads of the isolation workload."""
+"""The threads of the isolation workload. Each thread runs random operations for random hotels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The input and the output of the isolation workload."""
+"""The input and the output of the isolation workload, which the tests and the workload exchange as JSON."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ PEER = "django_tenants.postgresql_backend"
 class WorkloadPlan:
     """The input of the workload.
 
-    `url` leads to a pooler or to the server. `kinds` lists the names of the operations to run. If it is empty, all
-    are run.
+    `url` is the URL of a pooler or of the server. `kinds` lists the names of the operations to run. If the
+    list is empty, all operations are run.
     """
 
     engine: str
@@ -30,7 +30,7 @@ class WorkloadPlan:
 
 @dataclass
 class WorkloadResult:
-    """The output of the workload: how often each operation ran, found another hotel's rows, or failed."""
+    """The output of the workload: how often each operation ran, reached another hotel's rows, or failed."""
 
     done: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)

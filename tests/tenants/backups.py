@@ -1,4 +1,4 @@
-"""Helpers for tests of backup and restore."""
+"""Helpers that run the backup, restore and deletion commands in tests, and compare databases."""
 
 import json
 from io import StringIO
@@ -39,10 +39,7 @@ def delete(hotel: Hotel) -> None:
 
 
 def sorted_dump(schema: str) -> list[str]:
-    """Return the sorted lines of the schema's dump.
-
-    Unsorted dumps differ, because a restore changes the order of rows.
-    """
+    """Return the lines of the schema's dump in sorted order. A restore changes the order of rows."""
     return sorted(sql.dump_schema(schema).splitlines())
 
 
@@ -52,9 +49,9 @@ def get_hotel(slug: str) -> Hotel:
 
 
 class DatabaseState:
-    """The hotels, schemas, roles and shared rows at one time.
+    """The hotels, schemas, roles and shared rows at the time of creation.
 
-    Equal states show that a failed restore left nothing behind.
+    If the state is unchanged after a failed restore, the restore left nothing behind.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures for the tests of tenants: a hotel to back up, and migrations that exist for one test."""
+"""Fixtures for the tests of tenants: a hotel to back up, and migrations that exist only during one test."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ AddMigration = Callable[..., None]
 
 @pytest.fixture
 def add_migration(monkeypatch: pytest.MonkeyPatch) -> AddMigration:
-    """Return a function that adds a migration to an app, as if it were the last file in the migrations folder."""
+    """Return a function that adds a migration to an app, as if the app's migrations folder contained it."""
     added: list[tuple[str, str, dict[str, Any]]] = []
     load = MigrationLoader.load_disk
 

@@ -1,4 +1,4 @@
-"""Helpers that run a command and kill it at a point that the test chooses."""
+"""Helpers that run a management command until it waits for a chosen lock, and then kill it."""
 
 import signal
 import subprocess
@@ -19,10 +19,11 @@ T = TypeVar("T")
 def kill_while_waiting_for_lock(
     *arguments: str, lock: str, program: tuple[str, ...] = ("manage.py",), kill_backend: bool = False
 ) -> None:
-    """Run `manage.py` until it waits for the lock that the statement `lock` takes. Then kill it with SIGKILL.
+    """Run `manage.py` until it waits for a lock, then kill it with SIGKILL.
 
-    On return, the server has rolled back what the command had not committed. A statement that the server already runs
-    is finished, unless `kill_backend` is set.
+    The SQL statement `lock` takes the lock on another connection. On return, PostgreSQL has rolled back the
+    uncommitted changes of the command. PostgreSQL first completes the statement that waited, unless
+    `kill_backend` is set.
     """
     previous = _other_backends()
     # This transaction only holds the lock. The queries below run in others, because CREATE INDEX CONCURRENTLY waits for

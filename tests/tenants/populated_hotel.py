@@ -43,7 +43,7 @@ PERSONAL_VALUES = (
 
 @dataclass(frozen=True, slots=True)
 class PopulatedHotel:
-    """A hotel, the plain text of its API key, and a reminder that it has sent."""
+    """A hotel with data, the plain text of its API key, and a reminder that has been sent."""
 
     hotel: Hotel
     key: str
@@ -108,7 +108,7 @@ def _send_one(smtp: MailServer) -> Reminder:
 
 
 def _bookings(folder: Path) -> Path:
-    """Write a file with a few hundred bookings for the days around today."""
+    """Write a CSV file with a few hundred bookings around today, and return its path."""
     today = timezone.now().date()
     bookings = generate_bookings(
         RESORT, first_arrival=today - timedelta(days=3), last_arrival=today + timedelta(days=7)
@@ -119,9 +119,9 @@ def _bookings(folder: Path) -> Path:
 
 
 def read_rows(schema: str) -> dict[str, list[str]]:
-    """Return the rows of each table as text.
+    """Return the rows of each table of the schema as text.
 
-    The server converts them, so that the code under test is not involved.
+    PostgreSQL converts the rows, so that the code under test is not involved.
     """
     tables = sql.query("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", schema)
     return {
@@ -134,7 +134,10 @@ def read_rows(schema: str) -> dict[str, list[str]]:
 
 
 def read_shared_rows(hotel_id: Any) -> dict[str, list[tuple[Any, ...]]]:
-    """Return the hotel's rows of the shared tables, without its id and the columns that the dispatcher updates."""
+    """Return the hotel's rows in the shared tables.
+
+    Its id and the columns that the dispatcher updates are left out.
+    """
     return {
         table: sql.query(
             f"SELECT {columns} FROM {table} WHERE hotel_id = %s ORDER BY {columns}", str(hotel_id)

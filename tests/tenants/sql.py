@@ -15,7 +15,7 @@ MAX_RELATIONS = 63
 
 
 def query(statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Return the rows of a query."""
+    """Execute a statement as the owner of the database, and return the rows."""
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         return list(cursor.fetchall())
@@ -27,12 +27,12 @@ def execute(statement: str) -> None:
 
 
 def list_schemas() -> set[str]:
-    """Return the names of all hotels' schemas."""
+    """Return the names of the schemas of all hotels."""
     return {row[0] for row in query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'hotel\\_%'")}
 
 
 def list_hotel_roles() -> set[str]:
-    """Return the names of all hotels' roles on this server."""
+    """Return the names of the roles of all hotels on this server."""
     return {row[0] for row in query("SELECT rolname FROM pg_roles WHERE rolname LIKE 'hotel\\_%'")}
 
 

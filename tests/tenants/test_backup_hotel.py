@@ -66,7 +66,7 @@ def test_backup_hotel_records_the_digest_of_the_file_but_not_its_path(file: Path
     assert str(file.parent) not in json.dumps(event.data)
 
 
-def test_backup_hotel_says_that_the_file_holds_personal_data(file: Path) -> None:
+def test_backup_hotel_prints_that_the_file_contains_personal_data(file: Path) -> None:
     out = StringIO()
     call_command("backup_hotel", "alpha", to=file, stdout=out)
     assert "it holds personal data, so store it safely" in out.getvalue()
@@ -80,7 +80,10 @@ def test_backup_hotel_of_a_suspended_hotel_succeeds(hotel: Hotel, file: Path) ->
 def test_backup_hotel_excludes_changes_made_after_its_snapshot(
     hotel: Hotel, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The changes are made while pg_dump runs: a user in the hotel's schema and a domain in the shared tables."""
+    """Change the hotel's schema and the shared tables while pg_dump runs.
+
+    The backup must not contain the changes.
+    """
     run_binary = pgtools.run_binary
 
     def change_and_run(program: str, *arguments: str, stdin: bytes = b"") -> bytes:
@@ -159,14 +162,14 @@ def test_backup_hotel_to_a_folder_is_refused(file: Path) -> None:
         backup(file.parent, force=True)
 
 
-def test_backup_hotel_to_a_missing_folder_is_an_error(file: Path) -> None:
+def test_backup_hotel_to_a_missing_folder_fails(file: Path) -> None:
     with pytest.raises(CommandError, match="cannot be written: No such file"):
         backup(file.parent / "nowhere" / "alpha.hotel")
 
 
 @pytest.fixture
 def small_disk() -> Iterator[None]:
-    """Limit files of this process to four kilobytes. A longer write fails, as on a full disk."""
+    """Limit the files that this process writes to four kilobytes, so that a backup fails as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     yield
@@ -201,7 +204,9 @@ def test_backup_hotel_with_an_old_pg_dump_names_the_package_to_install(
     assert files_in(file.parent) == []
 
 
-def test_backup_hotel_with_a_failing_pg_dump_is_an_error(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backup_hotel_with_a_failing_pg_dump_fails_and_leaves_no_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_binary = pgtools.run_binary
     monkeypatch.setattr(
         pgtools,
@@ -213,13 +218,13 @@ def test_backup_hotel_with_a_failing_pg_dump_is_an_error(file: Path, monkeypatch
     assert files_in(file.parent) == []
 
 
-def test_backup_hotel_of_an_unknown_hotel_is_wrong_usage(file: Path) -> None:
+def test_backup_hotel_of_an_unknown_hotel_fails_with_a_usage_error(file: Path) -> None:
     with pytest.raises(CommandError, match="no hotel") as caught:
         backup(file, "nowhere")
     assert caught.value.returncode == 2
 
 
-def test_version_setting_equals_the_version_of_the_project() -> None:
+def test_version_setting_equals_the_version_in_pyproject_toml() -> None:
     with (settings.BASE_DIR / "pyproject.toml").open("rb") as stream:
         assert tomllib.load(stream)["project"]["version"] == settings.VERSION
 
@@ -231,7 +236,9 @@ def kill_backup(hotel: Hotel, file: Path) -> None:
     )  # fmt: skip
 
 
-def test_backup_hotel_that_was_killed_leaves_no_backup(hotel: Hotel, file: Path) -> None:
+def test_backup_hotel_that_was_killed_leaves_no_backup_file_and_can_be_run_again(
+    hotel: Hotel, file: Path
+) -> None:
     kill_backup(hotel, file)
     assert not file.exists()
     assert sql.query("SELECT count(*) FROM audit_event WHERE event = 'hotel.backed_up'") == [(0,)]
@@ -254,7 +261,7 @@ def test_backup_hotel_keeps_the_temporary_file_of_a_running_backup(hotel: Hotel,
         assert files_in(file.parent) == sorted([temporary_file.name, "alpha.hotel"])
 
 
-def test_backup_hotel_whose_temporary_file_was_deleted_before_its_lock_creates_another(
+def test_backup_hotel_creates_another_temporary_file_if_a_concurrent_backup_deleted_the_first(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flock, other_backups = fcntl.flock, [file.with_name("other.hotel")]

@@ -51,12 +51,12 @@ def test_migrate_creates_the_periodic_tasks() -> None:
 
 
 def make_all_tasks_due() -> None:
-    """Make all periodic tasks due. The interval of a new task starts when `migrate` creates its row."""
+    """Set the last run of all periodic tasks to the year 2000, so that all tasks are due."""
     with platform_context():
         PeriodicTask.objects.update(last_run_at="2000-01-01T00:00Z")
 
 
-def test_second_scheduler_sends_nothing_while_the_first_leads(sent: list[str]) -> None:
+def test_second_scheduler_sends_no_tasks_while_the_first_is_the_leader(sent: list[str]) -> None:
     make_all_tasks_due()
     first, second = scheduler("first"), scheduler("second")
     tick_repeatedly(first)
@@ -107,8 +107,8 @@ def set_tick(**values: object) -> None:
         PeriodicTask.objects.filter(name="tenants.tasks.tick").update(interval=second, **values)
 
 
-def test_last_run_in_the_future_counts_as_now(sent: list[str]) -> None:
-    """Such a time is stored if the clock of the previous leader's machine was an hour fast."""
+def test_task_whose_last_run_is_in_the_future_is_sent_after_its_interval(sent: list[str]) -> None:
+    """The stored time is in the future if the clock of the previous leader's machine was an hour fast."""
     set_tick(last_run_at=timezone.now() + datetime.timedelta(hours=1))
     only = scheduler("only")
     deadline = time.monotonic() + 5
@@ -117,7 +117,7 @@ def test_last_run_in_the_future_counts_as_now(sent: list[str]) -> None:
         time.sleep(max(0.0, min(only.tick(), 0.1)))
 
 
-def test_times_are_those_of_the_database_when_the_clock_of_this_machine_differs(
+def test_beat_uses_the_database_clock_if_the_clock_of_its_machine_differs(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hour = datetime.timedelta(hours=1)
@@ -132,7 +132,7 @@ def test_times_are_those_of_the_database_when_the_clock_of_this_machine_differs(
     assert abs(timezone.now() - hour - stored) < datetime.timedelta(minutes=1)
 
 
-def test_task_is_sent_when_the_clock_of_the_database_is_set_back(
+def test_task_is_sent_after_the_database_clock_was_set_back(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_tick(last_run_at="2000-01-01T00:00Z")
@@ -146,7 +146,7 @@ def test_task_is_sent_when_the_clock_of_the_database_is_set_back(
         time.sleep(max(0.0, min(only.tick(), 0.1)))
 
 
-def test_interval_that_is_changed_in_the_admin_applies_from_the_next_tick(sent: list[str]) -> None:
+def test_interval_changed_in_the_admin_is_used_by_a_running_scheduler(sent: list[str]) -> None:
     running = scheduler("running")
     make_all_tasks_due()
     tick_repeatedly(running)
@@ -175,7 +175,7 @@ def test_interval_that_is_changed_in_the_admin_applies_from_the_next_tick(sent: 
         time.sleep(max(0.0, min(running.tick(), 0.1)))  # like the loop of Celery beat
 
 
-def test_lease_is_held_by_one_process(platform: None) -> None:
+def test_lease_can_be_acquired_by_one_holder_until_this_holder_releases_it(platform: None) -> None:
     assert leases.acquire(name="x", holder="a", seconds=20)
     assert leases.acquire(name="x", holder="a", seconds=20)
     assert not leases.acquire(name="x", holder="b", seconds=20)

@@ -1,4 +1,7 @@
-"""Tests of HotelTask: tasks run in the context of their sender, and redelivered messages are limited."""
+"""Tests of HotelTask, the base class of Celery tasks.
+
+Tasks run in the context of their sender, and the number of deliveries of a message is limited.
+"""
 
 import datetime
 import json
@@ -54,7 +57,7 @@ def clear_runs() -> None:
 
 @pytest.fixture
 def worker(db: None, unpersistent_connections: None) -> Iterator[Any]:
-    """Start a worker with two threads on the test's Redis."""
+    """Start a Celery worker with two threads. The test's Redis is its broker."""
     app.conf.update(broker_url=settings.REDIS_URL)
     with start_worker(
         app, concurrency=2, pool="threads", perform_ping_check=False, loglevel="ERROR"
@@ -85,14 +88,16 @@ def test_task_runs_in_the_context_and_with_the_request_id_of_its_sender(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_retry_runs_in_the_same_hotel(worker: Any, hotel: Hotel) -> None:
+def test_retry_of_a_task_runs_in_the_same_hotel(worker: Any, hotel: Hotel) -> None:
     with hotel_context(hotel):
         fail_then_note.delay()
     assert wait_for(1) == [("alpha", "task", None, "retried")]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_delay_on_commit_uses_the_hotel_of_the_call(worker: Any, hotel: Hotel) -> None:
+def test_task_sent_with_delay_on_commit_runs_in_the_hotel_that_was_current_at_the_call(
+    worker: Any, hotel: Hotel
+) -> None:
     with platform_context(), transaction.atomic():
         with hotel_context(hotel):
             note.delay_on_commit("x")
@@ -116,7 +121,7 @@ def test_delay_without_a_context_raises_tenant_not_set() -> None:
         note.delay()
 
 
-def test_direct_call_runs_in_the_callers_context(hotel: Hotel) -> None:
+def test_task_called_as_a_function_runs_in_the_callers_context(hotel: Hotel) -> None:
     with hotel_context(hotel):
         note("direct")
     assert runs[0][0] == "alpha"
@@ -184,7 +189,9 @@ def test_fifth_delivery_of_a_message_raises_too_many_deliveries(in_hotel: Hotel)
         assert Redelivery.objects.get().deliveries == 5
 
 
-def test_message_has_the_id_of_the_hotel_but_not_its_name(in_hotel: Hotel, redis_url: str) -> None:
+def test_celery_message_contains_the_id_of_the_hotel_but_not_its_name(
+    in_hotel: Hotel, redis_url: str
+) -> None:
     app.conf.update(broker_url=settings.REDIS_URL)
     note.delay("x")
     app.close()
@@ -195,14 +202,17 @@ def test_message_has_the_id_of_the_hotel_but_not_its_name(in_hotel: Hotel, redis
 
 
 def test_celery_application_imports_all_tasks() -> None:
-    """The application is loaded in a new process, as by `celery -A hotelagent`."""
+    """Load the application in a new process, as the command `celery -A hotelagent` does."""
     code = "from hotelagent.celery import app; app.loader.import_default_modules(); print(*sorted(app.tasks))"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "tenants.tasks.tick" in process.stdout
 
 
 def test_get_task_in_a_web_process_imports_the_task_modules() -> None:
-    """Workers import the task modules when they start. Web processes do not."""
+    """Workers import the task modules when they start.
+
+    Web processes do not, so `get_task` must import them.
+    """
     code = (
         "import django; django.setup(); from tenants.queue.celery_task import get_task; "
         "print(get_task('tenants.tasks.provision_hotel').name)"

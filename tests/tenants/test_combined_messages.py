@@ -39,7 +39,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> due.ItemKind:
 
 
 def handle(*batches: tuple[Hotel, list[str]], redelivered: bool = False) -> None:
-    """Run the task of a combined message as a worker does."""
+    """Run the task `handle_due` for a message with items of several hotels, as a worker does."""
     task: Any = tasks.handle_due
     task.push_request(id=str(uuid4()), delivery_info={"redelivered": redelivered}, headers={})
     try:
@@ -49,7 +49,7 @@ def handle(*batches: tuple[Hotel, list[str]], redelivered: bool = False) -> None
         task.pop_request()
 
 
-def test_combined_message_runs_the_task_in_the_context_of_each_hotel(
+def test_message_for_several_hotels_runs_the_task_in_the_context_of_each_hotel(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     handle((hotel, ["1"]), (other_hotel, ["2", "3"]))
@@ -57,23 +57,27 @@ def test_combined_message_runs_the_task_in_the_context_of_each_hotel(
     assert sent_alone == []
 
 
-def test_hotel_whose_items_fail_is_sent_alone(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_items_of_a_hotel_whose_task_fails_are_sent_again_in_a_separate_message(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     handle((hotel, ["bad"]), (other_hotel, ["1"]))
     assert handled == [("beta", ["1"])]
     assert sent_alone == [(str(hotel.id), ["bad"])]
 
 
-def test_redelivered_message_is_sent_as_one_message_per_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_redelivered_message_for_several_hotels_is_split_into_one_message_per_hotel(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     """Items of one hotel may have killed the worker.
 
-    With a message of their own, they cannot delay other hotels again.
+    In a separate message, they can't delay the items of other hotels again.
     """
     handle((hotel, ["1"]), (other_hotel, ["2"]), redelivered=True)
     assert handled == []
     assert sent_alone == [(str(hotel.id), ["1"]), (str(other_hotel.id), ["2"])]
 
 
-def test_hotels_left_after_the_time_limit_are_sent_alone(
+def test_items_not_handled_within_the_time_limit_are_sent_in_separate_messages(
     hotel: Hotel, other_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "MESSAGE_SECONDS", -1.0)
@@ -81,7 +85,9 @@ def test_hotels_left_after_the_time_limit_are_sent_alone(
     assert [ids for _hotel, ids in sent_alone] == [["1"], ["2"]]
 
 
-def test_items_of_a_suspended_hotel_are_skipped(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_message_for_several_hotels_skips_the_items_of_a_suspended_hotel(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     services.suspend_hotel(hotel_id=hotel.id)
     handle((hotel, ["1"]), (other_hotel, ["2"]))
     assert (handled, sent_alone) == ([("beta", ["2"])], [])
@@ -95,7 +101,7 @@ def test_group_by_message_fills_messages_up_to_the_batch_size(kind: due.ItemKind
     assert [[len(part.ids) for part in message] for message in messages] == [[4], [1, 2, 1], [1, 3], [2]]
 
 
-def test_group_by_message_separates_kinds(kind: due.ItemKind) -> None:
+def test_group_by_message_puts_items_of_different_kinds_into_separate_messages(kind: due.ItemKind) -> None:
     due.register(kind="other", task="tests.other", combine_hotels=True)
     batches = [dispatch.Batch(uuid4(), one, ["x"]) for one in due.kinds().values() for _ in range(2)]
     batches = batches[::2] + batches[1::2]
@@ -105,7 +111,7 @@ def test_group_by_message_separates_kinds(kind: due.ItemKind) -> None:
     ]
 
 
-def test_group_by_message_without_combine_hotels_makes_a_message_per_hotel() -> None:
+def test_group_by_message_makes_one_message_per_hotel_for_kinds_without_combine_hotels() -> None:
     due.register(kind="slow", task="tests.slow")
     batches = [dispatch.Batch(uuid4(), due.kinds()["slow"], ["x"]) for _ in range(3)]
     assert [len(group) for group in dispatch.group_by_message(batches)] == [1, 1, 1]

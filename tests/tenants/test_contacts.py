@@ -26,7 +26,7 @@ def add(hotel: Hotel, kind: ContactKind, value: str) -> tuple[ContactIdentifier,
 
 
 def resolved_slug(kind: ContactKind, value: str) -> str | None:
-    """Return the slug of the hotel that the contact belongs to."""
+    """Return the slug of the hotel that the contact resolves to, or None."""
     with platform_context():
         try:
             return contacts.resolve_contact(kind=kind, value=value).slug
@@ -55,7 +55,9 @@ def contact_events() -> list[tuple[str, str, Any]]:
         (EMAIL, "anna@XN--MNCHEN-3YA.example", "anna@xn--mnchen-3ya.example"),
     ],
 )
-def test_normalize_contact_returns_one_form(kind: ContactKind, text: str, stored: str) -> None:
+def test_normalize_contact_returns_the_same_form_for_all_spellings(
+    kind: ContactKind, text: str, stored: str
+) -> None:
     assert contacts.normalize_contact(kind=kind, value=text) == stored
     assert contacts.normalize_contact(kind=kind, value=stored) == stored
 
@@ -88,7 +90,7 @@ def test_normalize_contact_with_an_invalid_value_raises_invalid_contact(kind: Co
 
 @settings(max_examples=300)
 @given(kind=st.sampled_from(ContactKind), text=st.text(max_size=40) | st.emails())
-def test_normalize_contact_is_idempotent(kind: ContactKind, text: str) -> None:
+def test_normalize_contact_returns_a_normalized_value_unchanged(kind: ContactKind, text: str) -> None:
     try:
         stored = contacts.normalize_contact(kind=kind, value=text)
     except InvalidContact:
@@ -120,7 +122,7 @@ def test_contact_resolves_to_its_hotel_until_it_is_removed(hotel: Hotel) -> None
 
 
 @pytest.mark.django_db
-def test_contact_of_a_suspended_hotel_does_not_resolve_and_stays_taken(
+def test_contact_of_a_suspended_hotel_is_not_resolved_and_cannot_be_added_to_another_hotel(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     add(hotel, EMAIL, "guest@example.com")
@@ -133,7 +135,7 @@ def test_contact_of_a_suspended_hotel_does_not_resolve_and_stays_taken(
 
 
 @pytest.mark.django_db
-def test_add_contact_that_the_hotel_has_changes_nothing_and_records_no_event(hotel: Hotel) -> None:
+def test_add_contact_that_the_hotel_already_has_changes_nothing_and_records_no_event(hotel: Hotel) -> None:
     first, _ = add(hotel, EMAIL, "guest@example.com")
     again, is_new = add(hotel, EMAIL, "GUEST@example.com")
     assert (again.id, again.created_at, is_new) == (first.id, first.created_at, False)
@@ -141,7 +143,7 @@ def test_add_contact_that_the_hotel_has_changes_nothing_and_records_no_event(hot
 
 
 @pytest.mark.django_db
-def test_add_contact_of_another_hotel_raises_contact_conflict_without_its_name(
+def test_add_contact_of_another_hotel_raises_contact_conflict_that_does_not_name_the_hotel(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     mine, _ = add(hotel, EMAIL, "guest@example.com")
@@ -168,7 +170,7 @@ def test_contact_events_have_the_kind_but_not_the_value(hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db
-def test_services_with_an_unknown_hotel_raise_hotel_not_found() -> None:
+def test_contact_services_with_an_unknown_hotel_raise_hotel_not_found() -> None:
     for call in (
         lambda: contacts.add_contact(hotel_id=uuid7(), kind=EMAIL, value="guest@example.com"),
         lambda: contacts.remove_contact(hotel_id=uuid7(), contact_id=uuid7()),
@@ -196,9 +198,9 @@ def test_hotel_can_read_its_own_contacts_but_not_write_them(hotel: Hotel, other_
 
 
 def race(first: Callable[[], object], second: Callable[[], object]) -> object:
-    """Run `second` on a thread while the transaction of `first` is open.
+    """Run `second` on a thread until it waits for a lock of `first`, whose transaction is still open.
 
-    Return the result or the error's type of `second`.
+    Then commit `first`. Return the result of `second` or the type of its error.
     """
     results: list[object] = []
 
@@ -230,7 +232,9 @@ def is_blocking() -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_add_by_two_hotels_fails_for_one(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_add_contact_by_two_hotels_at_the_same_time_fails_for_the_second(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     result = race(
         lambda: add(hotel, EMAIL, "guest@example.com"),
         lambda: add(other_hotel, EMAIL, "GUEST@example.com"),
@@ -241,7 +245,7 @@ def test_concurrent_add_by_two_hotels_fails_for_one(hotel: Hotel, other_hotel: H
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_add_to_one_hotel_creates_one_contact(hotel: Hotel) -> None:
+def test_add_contact_twice_at_the_same_time_to_one_hotel_creates_one_contact(hotel: Hotel) -> None:
     def add_phone() -> bool:
         return add(hotel, PHONE, "+34600123456")[1]
 
@@ -250,7 +254,9 @@ def test_concurrent_add_to_one_hotel_creates_one_contact(hotel: Hotel) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_add_during_the_removal_by_another_hotel_succeeds(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_add_contact_while_another_hotel_removes_the_contact_succeeds(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     contact, _ = add(hotel, EMAIL, "guest@example.com")
     result = race(
         lambda: contacts.remove_contact(hotel_id=hotel.id, contact_id=contact.id),
@@ -261,7 +267,7 @@ def test_add_during_the_removal_by_another_hotel_succeeds(hotel: Hotel, other_ho
 
 
 @pytest.mark.django_db(transaction=True)
-def test_add_during_the_deletion_of_the_hotel_raises_hotel_not_found() -> None:
+def test_add_contact_while_the_hotel_is_being_deleted_raises_hotel_not_found() -> None:
     with platform_context():
         leaving = Hotel.objects.create(slug="leaving", name="Leaving", schema="hotel_leaving")
     result = race(

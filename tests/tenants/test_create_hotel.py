@@ -26,7 +26,7 @@ from tests.tenants import sql
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_create_hotel_returns_an_active_and_routed_hotel() -> None:
+def test_create_hotel_returns_an_active_hotel_that_can_be_reached_at_its_hosts() -> None:
     hotel = services.create_hotel(slug="Sol", name="Hotel Sol", domains=["Hotel-Sol.example."])
     assert hotel.status == HotelStatus.ACTIVE
     assert host_routing.resolve("sol.localhost") == hotel.tenant
@@ -36,7 +36,7 @@ def test_create_hotel_returns_an_active_and_routed_hotel() -> None:
         assert User.objects.count() == 1
 
 
-def test_provisioned_schema_equals_a_migrated_schema() -> None:
+def test_schema_provisioned_from_the_template_equals_a_schema_created_by_migrations() -> None:
     hotel = services.create_hotel(slug="provisioned", name="Provisioned")
     migrated = Hotel(slug="migrated", name="Migrated", schema="hotel_migrated", status=HotelStatus.ACTIVE)
     with direct_connection(), platform_context():
@@ -92,7 +92,7 @@ def test_create_hotel_with_a_domain_in_use_leaves_nothing() -> None:
         assert not Hotel.objects.filter(slug="second").exists()
 
 
-def test_create_hotel_with_a_schema_name_in_use_adds_a_number() -> None:
+def test_create_hotel_with_a_schema_name_in_use_appends_a_number_to_the_schema_name() -> None:
     a = services.create_hotel(slug="a-b", name="A")
     services.rename_hotel(hotel_id=a.id, slug="c")
     b = services.create_hotel(slug="a-b", name="B")
@@ -125,7 +125,7 @@ def test_create_hotel_with_a_database_error_raises_provisioning_failed() -> None
         services.create_hotel(slug="sol", name="Sol")
 
 
-def test_create_hotel_without_a_schema_template_says_to_run_migrate() -> None:
+def test_create_hotel_without_a_schema_template_raises_an_error_that_names_migrate() -> None:
     sql.execute("DELETE FROM tenants_schematemplate")
     with pytest.raises(SchemaTemplateNotFound, match="migrate"):
         services.create_hotel(slug="sol", name="Sol")
@@ -156,7 +156,7 @@ def test_provision_hotel_called_twice_at_once_creates_one_hotel() -> None:
     assert results == ["active", "active"]
 
 
-def test_value_in_the_template_that_equals_the_schema_name_is_not_replaced() -> None:
+def test_row_value_that_equals_the_template_schema_name_is_copied_unchanged_to_a_new_hotel() -> None:
     row = "('tenants', 'hotel_template', now())"
     sql.execute(f"INSERT INTO hotel_template.django_migrations (app, name, applied) VALUES {row}")
     with direct_connection(), platform_context():
@@ -166,7 +166,7 @@ def test_value_in_the_template_that_equals_the_schema_name_is_not_replaced() -> 
     assert names == [("hotel_template",)]
 
 
-def test_hotel_has_no_more_relations_than_the_maximum(
+def test_schema_of_a_hotel_has_at_most_the_allowed_number_of_tables_indexes_and_sequences(
     hotel: Hotel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tables, indexes, sequences = sql.count_relations(hotel.schema)

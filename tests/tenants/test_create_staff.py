@@ -1,4 +1,4 @@
-"""Tests of the command create_staff."""
+"""Tests of the command `create_staff`, which creates a staff account of a hotel or of the platform."""
 
 import json
 from io import StringIO
@@ -34,7 +34,7 @@ def test_create_staff_creates_an_account_that_can_log_in_and_records_an_event(ho
         assert (event.actor_label, event.data) == ("create_staff", {"role": "manager"})
 
 
-def test_create_staff_with_platform_creates_an_account_of_the_platform(hotel: Hotel) -> None:
+def test_create_staff_with_the_option_platform_creates_a_platform_account(hotel: Hotel) -> None:
     create_staff("eva", "--platform", "--role", "platform")
     with platform_context():
         assert User.objects.get(username="eva").role == "platform"

@@ -120,7 +120,9 @@ def test_erase_hotel_with_another_slug_as_confirmation_is_refused(sol: Hotel, sl
     assert is_complete(sol)
 
 
-def test_erase_hotel_without_a_terminal_requires_confirm(sol: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_erase_hotel_without_a_terminal_requires_the_option_confirm(
+    sol: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "stdin", StringIO())
     with pytest.raises(CommandError, match="--confirm sol") as caught:
         erase_hotel()
@@ -128,14 +130,14 @@ def test_erase_hotel_without_a_terminal_requires_confirm(sol: Hotel, monkeypatch
     assert is_complete(sol)
 
 
-def test_erase_hotel_on_a_terminal_asks_for_the_slug(sol: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_erase_hotel_on_a_terminal_prompts_for_the_slug(sol: Hotel, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = mock.Mock(isatty=lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
     monkeypatch.setattr("builtins.input", lambda _prompt: "sol")
     assert erase_hotel()["slug"] == "sol"
 
 
-def test_erase_hotel_of_an_unknown_hotel_is_an_error() -> None:
+def test_erase_hotel_of_an_unknown_hotel_fails() -> None:
     with pytest.raises(CommandError, match="no hotel"):
         erase_hotel(confirm="sol")
     with pytest.raises(HotelNotFound):
@@ -143,10 +145,7 @@ def test_erase_hotel_of_an_unknown_hotel_is_an_error() -> None:
 
 
 def test_delete_hotel_that_is_also_in_another_database_raises_deletion_conflict() -> None:
-    """Each test worker's database is a copy of the same template database.
-
-    So alpha also exists in the template database.
-    """
+    """The test's database is a copy of a template database. So the hotel alpha exists in both databases."""
     with platform_context():
         alpha = services.suspend_hotel(hotel_id=Hotel.objects.get(slug="alpha").id)
     with pytest.raises(DeletionConflict, match="Other databases") as caught:
@@ -172,14 +171,14 @@ def test_delete_hotel_during_a_migration_raises_migration_conflict(sol: Hotel) -
     assert is_complete(sol)
 
 
-def test_delete_hotel_without_redis_changes_nothing(sol: Hotel, settings: Any) -> None:
+def test_delete_hotel_while_redis_is_unavailable_changes_nothing(sol: Hotel, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with pytest.raises(RedisUnavailable):
         deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
     assert is_complete(sol)
 
 
-def test_delete_hotel_with_a_failing_audit_trail_changes_nothing(sol: Hotel) -> None:
+def test_delete_hotel_that_cannot_record_its_audit_event_changes_nothing(sol: Hotel) -> None:
     def refuse(**_: Any) -> None:
         raise RuntimeError("trail failed")
 
@@ -192,7 +191,7 @@ def test_delete_hotel_with_a_failing_audit_trail_changes_nothing(sol: Hotel) -> 
     assert is_complete(sol)
 
 
-def test_find_remaining_data_before_the_deletion_finds_everything(sol: Hotel) -> None:
+def test_find_remaining_data_before_the_deletion_lists_all_data_of_the_hotel(sol: Hotel) -> None:
     certificate = deletion.DeletionCertificate(
         hotel_id=str(sol.id), slug="sol", schema=sol.schema, role=sol.role, tables={}, shared={}, redis_keys=0
     )
@@ -208,8 +207,11 @@ def test_find_remaining_data_before_the_deletion_finds_everything(sol: Hotel) ->
         ]
 
 
-def test_erase_hotel_that_was_killed_can_be_run_again(sol: Hotel) -> None:
-    """The command is killed while it waits for a row's lock. By then it has deleted most of the data."""
+def test_erase_hotel_that_was_killed_has_changed_nothing_and_can_be_run_again(sol: Hotel) -> None:
+    """The command is killed while it waits for a row lock.
+
+    By then it has deleted most data, but has not committed.
+    """
     kill_while_waiting_for_lock(
         "erase_hotel", "sol", "--confirm", "sol",
         lock=f"SELECT FROM tenants_contactidentifier WHERE hotel_id = '{sol.id}' FOR UPDATE",

@@ -1,4 +1,7 @@
-"""Tests of Django's own commands: each works for hotels, or names the command to use instead."""
+"""Tests of Django's own commands.
+
+Each supports hotels, or names the command of this project to use instead.
+"""
 
 import io
 import subprocess
@@ -28,7 +31,9 @@ pytestmark = pytest.mark.django_db
         (["createsuperuser", "--username", "eva"], "create_staff"),
     ],
 )
-def test_command_that_does_not_know_hotels_names_the_one_to_use(command: list[str], instead: str) -> None:
+def test_django_command_that_does_not_support_hotels_names_the_command_to_use_instead(
+    command: list[str], instead: str
+) -> None:
     result = subprocess.run(
         [sys.executable, "manage.py", *command],
         cwd=Path(__file__).parents[2],
@@ -42,7 +47,7 @@ def test_command_that_does_not_know_hotels_names_the_one_to_use(command: list[st
     assert "Traceback" not in result.stderr
 
 
-def test_dumpdata_that_is_called_by_code_is_refused() -> None:
+def test_dumpdata_run_with_call_command_is_refused() -> None:
     with pytest.raises(CommandError, match="backup_hotel"):
         call_command("dumpdata")
 
@@ -75,7 +80,7 @@ def log_in(host: str, username: str, password: str) -> int:
 @pytest.mark.parametrize(
     ("host", "tenant"), [(ALPHA_HOST, ["--hotel", "alpha"]), ("localhost", ["--platform"])]
 )
-def test_changepassword_sets_the_password_ends_sessions_and_records_an_event(
+def test_changepassword_sets_the_password_and_ends_sessions_and_records_an_event(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch, host: str, tenant: list[str]
 ) -> None:
     browser = Client(SERVER_NAME=host)
@@ -100,7 +105,7 @@ def test_changepassword_sets_the_password_ends_sessions_and_records_an_event(
         ("eva", "", ("No password was entered", 1)),
     ],
 )
-def test_changepassword_that_is_not_possible_says_why(
+def test_changepassword_that_fails_explains_the_reason(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch, username: str, password: str, expected: tuple[str, int]
 ) -> None:
     with hotel_context(hotel):

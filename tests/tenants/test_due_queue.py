@@ -1,4 +1,4 @@
-"""Tests of the due queue and its dispatcher."""
+"""Tests of the due queue, which stores when work is due. A dispatcher sends the due items to Celery."""
 
 import datetime
 import threading
@@ -32,7 +32,10 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Record batches in place of a broker. Return the list of pairs: the id of a hotel, and the ids of its items."""
+    """Record the batches that the dispatcher sends, in place of a broker.
+
+    Return a list of pairs of hotel id and item ids.
+    """
     sent: Sent = []
 
     class Task:
@@ -56,7 +59,9 @@ def run_tick() -> int:
         return int(tasks.tick())
 
 
-def test_tick_sends_due_items_in_batches_per_hotel(hotel: Hotel, other_hotel: Hotel, sent: Sent) -> None:
+def test_dispatcher_sends_due_items_in_batches_per_hotel(
+    hotel: Hotel, other_hotel: Hotel, sent: Sent
+) -> None:
     first_ids = sorted(str(schedule(hotel)) for _ in range(3))
     other_id = str(schedule(other_hotel))
     schedule(hotel, after=datetime.timedelta(hours=1))
@@ -66,15 +71,18 @@ def test_tick_sends_due_items_in_batches_per_hotel(hotel: Hotel, other_hotel: Ho
     )
 
 
-def test_tick_without_due_items_runs_one_query(hotel: Hotel, sent: Sent) -> None:
+def test_dispatcher_without_due_items_runs_one_query(hotel: Hotel, sent: Sent) -> None:
     schedule(hotel, after=datetime.timedelta(hours=1))
     with platform_context(), CaptureQueriesContext(connection) as queries:
         assert tasks.tick() == 0
     assert [q["sql"] for q in queries if "SAVEPOINT" not in q["sql"]][1:] == []
 
 
-def test_claim_scans_the_index_on_claim_at(hotel: Hotel, platform: None) -> None:
-    """The planner's statistics are outdated here. It would choose another plan without the settings of the query."""
+def test_query_that_claims_due_items_scans_the_index_on_claim_at(hotel: Hotel, platform: None) -> None:
+    """The planner's statistics are outdated in this test.
+
+    The query must set planner options so that PostgreSQL uses the index.
+    """
     for _ in range(50):
         schedule(hotel, after=datetime.timedelta(hours=1))
     with transaction.atomic(), CaptureQueriesContext(connection) as queries, connection.cursor() as cursor:
@@ -88,12 +96,12 @@ def test_claim_scans_the_index_on_claim_at(hotel: Hotel, platform: None) -> None
     assert "Sort" not in plan
 
 
-def test_tick_does_not_send_an_item_again_before_its_lease_ends(hotel: Hotel, sent: Sent) -> None:
+def test_dispatcher_does_not_send_an_item_again_before_its_lease_ends(hotel: Hotel, sent: Sent) -> None:
     schedule(hotel)
     assert (run_tick(), run_tick()) == (1, 0)
 
 
-def test_tick_sends_an_item_again_after_its_lease_ended(hotel: Hotel, sent: Sent) -> None:
+def test_dispatcher_sends_an_item_again_after_its_lease_ended(hotel: Hotel, sent: Sent) -> None:
     schedule(hotel)
     run_tick()
     with platform_context():
@@ -104,7 +112,7 @@ def test_tick_sends_an_item_again_after_its_lease_ended(hotel: Hotel, sent: Sent
 
 
 @pytest.mark.django_db(transaction=True)
-def test_oldest_due_is_the_age_of_waiting_and_claimed_items(hotel: Hotel, sent: Sent) -> None:
+def test_oldest_due_metric_is_the_age_of_the_oldest_waiting_or_claimed_item(hotel: Hotel, sent: Sent) -> None:
     def measure() -> float:
         with ThreadPoolExecutor(1) as thread:  # the metrics page reads levels on a separate thread
             return thread.submit(metrics.oldest_due).result()
@@ -119,7 +127,7 @@ def test_oldest_due_is_the_age_of_waiting_and_claimed_items(hotel: Hotel, sent: 
     assert measure() == 0
 
 
-def test_complete_removes_the_item(hotel: Hotel, sent: Sent) -> None:
+def test_complete_removes_the_due_item(hotel: Hotel, sent: Sent) -> None:
     item = schedule(hotel)
     run_tick()
     with hotel_context(hotel):
@@ -128,7 +136,7 @@ def test_complete_removes_the_item(hotel: Hotel, sent: Sent) -> None:
         assert not DueItem.objects.exists()
 
 
-def test_complete_keeps_an_item_that_was_rescheduled(hotel: Hotel, sent: Sent) -> None:
+def test_complete_keeps_a_due_item_that_was_rescheduled_after_it_was_sent(hotel: Hotel, sent: Sent) -> None:
     item = schedule(hotel)
     run_tick()
     schedule(hotel, item=item, after=datetime.timedelta(days=1))
@@ -138,7 +146,7 @@ def test_complete_keeps_an_item_that_was_rescheduled(hotel: Hotel, sent: Sent) -
         assert DueItem.objects.get().claims == 0
 
 
-def test_cancel_removes_an_item_that_is_not_due(hotel: Hotel) -> None:
+def test_cancel_removes_an_item_before_it_is_due(hotel: Hotel) -> None:
     item = schedule(hotel, after=datetime.timedelta(days=1))
     with hotel_context(hotel):
         due.cancel(kind="reminder", ids=[item])
@@ -152,7 +160,7 @@ def test_schedule_of_an_existing_item_changes_its_due_time(hotel: Hotel, sent: S
     assert run_tick() == 1
 
 
-def test_rollback_removes_scheduled_items(hotel: Hotel) -> None:
+def test_rollback_of_a_transaction_removes_the_items_that_it_scheduled(hotel: Hotel) -> None:
     with transaction.atomic():
         schedule(hotel)
         transaction.set_rollback(True)
@@ -178,7 +186,7 @@ def test_items_of_a_suspended_hotel_are_sent_after_it_is_resumed(hotel: Hotel, s
     assert str(scheduled_later) in {item for _hotel, ids in sent for item in ids}
 
 
-def test_items_are_released_if_the_broker_is_unavailable(
+def test_claimed_items_are_released_if_the_broker_is_unavailable(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class UnavailableBroker:
@@ -198,7 +206,7 @@ def test_schedule_with_an_unregistered_kind_raises_lookup_error(in_hotel: Hotel)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_concurrent_claims_share_the_items(hotel: Hotel) -> None:
+def test_concurrent_claims_of_due_items_return_different_items(hotel: Hotel) -> None:
     for _ in range(4):
         schedule(hotel)
     with platform_context(), transaction.atomic():

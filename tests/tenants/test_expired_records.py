@@ -20,7 +20,7 @@ LONG_AGO = datetime.timedelta(days=400)
 
 
 def add_sessions() -> None:
-    """Store two sessions: one that has expired and one that has not."""
+    """Store one expired session and one valid session in the current context."""
     now = timezone.now()
     for key, expires in (("old", now - LONG_AGO), ("new", now + LONG_AGO)):
         Session.objects.create(session_key=key, session_data="", expire_date=expires)
@@ -30,14 +30,16 @@ def session_keys() -> list[str]:
     return list(Session.objects.values_list("session_key", flat=True))
 
 
-def test_expired_sessions_of_each_hotel_are_due_once_a_day(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_deletion_of_expired_sessions_is_scheduled_daily_for_each_hotel(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     with platform_context():
         due.schedule_daily()
         items = DueItem.objects.filter(kind="expired_records")
         assert {item.hotel_id for item in items} == {hotel.id, other_hotel.id}
 
 
-def test_expired_sessions_and_responses_of_a_hotel_are_deleted(
+def test_expired_sessions_and_stored_idempotent_responses_of_a_hotel_are_deleted(
     hotel: Hotel, other_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for each_hotel in (hotel, other_hotel):
@@ -79,7 +81,7 @@ def set_active(username: str, active: bool) -> None:
     user.save()
 
 
-def test_session_from_before_a_deactivation_is_not_valid_after_a_reactivation(
+def test_session_created_before_an_account_was_deactivated_is_invalid_after_reactivation(
     hotel: Hotel, staff: Client
 ) -> None:
     assert staff.get("/admin/").status_code == 200
@@ -92,7 +94,7 @@ def test_session_from_before_a_deactivation_is_not_valid_after_a_reactivation(
     assert staff.get("/admin/").status_code == 200
 
 
-def test_session_from_before_a_deactivation_in_the_admin_is_not_valid_afterwards(
+def test_session_of_an_account_deactivated_in_the_admin_is_invalid_after_reactivation(
     hotel: Hotel, staff: Client
 ) -> None:
     browser = Client(SERVER_NAME="alpha.localhost")
@@ -113,7 +115,7 @@ def test_session_from_before_a_deactivation_in_the_admin_is_not_valid_afterwards
     assert browser.get("/admin/").status_code == 302
 
 
-def test_save_of_one_field_of_an_inactive_account_keeps_its_deactivation(in_hotel: Hotel) -> None:
+def test_saving_another_field_of_an_inactive_account_keeps_the_deactivation_time(in_hotel: Hotel) -> None:
     user = User.objects.create_user(username="ana", password=None, role="manager", is_active=False)
     before = user.deactivated_at
     user.full_name = "Ana"

@@ -1,4 +1,4 @@
-"""Tests of database functions: the files, the migrations that install copies of them, and the installed functions."""
+"""Tests of the SQL files of database functions. The installed functions must be equal to the files."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,10 @@ Definitions = dict[str, str]
 
 
 def installed_functions() -> Definitions:
-    """Return the definitions of the functions in `public`, by name. Call it on the direct connection."""
+    """Return the definitions of the functions in the schema `public`, by name.
+
+    It requires the direct connection.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT proname, string_agg(pg_get_functiondef(oid), '') FROM pg_proc "
@@ -33,10 +36,7 @@ def installed_functions() -> Definitions:
 
 
 def definitions_by_file(texts: Definitions) -> Definitions:
-    """Return the definitions that the files would install.
-
-    They are installed in a transaction that is rolled back.
-    """
+    """Execute the SQL texts and return the resulting function definitions. The transaction is rolled back."""
     with transaction.atomic(), connection.cursor() as cursor:
         for text in texts.values():
             cursor.execute(text)
@@ -47,7 +47,7 @@ def definitions_by_file(texts: Definitions) -> Definitions:
 
 @pytest.fixture
 def copied_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Copy the functions of `locks` to a folder that a test may change. The commands then use this folder."""
+    """Copy the SQL functions of the app `locks` to a temporary folder, and make the commands use this folder."""
     texts = sources("locks")
     copies = {name: copy_path("locks", "0002_functions", name).read_text() for name in texts}
     monkeypatch.setattr(apps.get_app_config("locks"), "path", str(tmp_path))
@@ -96,7 +96,7 @@ def test_installed_functions_differ_from_a_file_that_has_changed() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_schemas_of_hotels_have_no_functions_of_locks_and_audit() -> None:
+def test_hotel_schemas_do_not_contain_functions_of_locks_and_audit() -> None:
     functions = sql.query(
         "SELECT proname FROM pg_proc WHERE pronamespace = %s::regnamespace AND proname !~ '^reminders_'",
         TEMPLATE_SCHEMA,
@@ -132,10 +132,10 @@ def test_make_sql_migration_with_an_unknown_app_exits_with_2() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_installing_functions_reversed_installs_the_copy_before(
+def test_reversing_a_function_migration_installs_the_previous_copy_of_the_function(
     add_migration: Callable[..., None], copied_app: Path
 ) -> None:
-    """Functions are shared by all hotels. So the migration and its reversal run on the platform only."""
+    """All hotels share the functions, so the migration and its reversal run in the platform's schema only."""
     name = "locks_describe"
     new = copied_app / "migrations" / "functions" / "9000_added" / f"{name}.sql"
     new.parent.mkdir()

@@ -1,4 +1,7 @@
-"""Tests of host routing: finding a hotel by its host needs no query, and changes take effect within a second."""
+"""Tests of host routing.
+
+Finding a hotel by its host needs no query, and changes take effect within a second.
+"""
 
 import os
 import threading
@@ -18,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def cache(settings: object) -> Iterator[host_routing.RoutingCache]:
-    """Return a routing cache with its thread, as in production."""
+    """Return a routing cache. Its thread looks for changes in the database, as in production."""
     settings.ROUTING_CHECK_SECONDS = 0.4  # type: ignore[attr-defined]
     cache = host_routing.RoutingCache()
     yield cache
@@ -26,7 +29,7 @@ def cache(settings: object) -> Iterator[host_routing.RoutingCache]:
 
 
 def assert_within(seconds: float, condition: Callable[[], bool]) -> None:
-    """Wait until the condition is true. Fail after `seconds`."""
+    """Wait until the condition is true. Fail if it is still false after `seconds`."""
     started = time.monotonic()
     while not condition():
         assert time.monotonic() - started < seconds
@@ -37,7 +40,9 @@ def lookup(cache: host_routing.RoutingCache, host: str) -> Tenant | None:
     return cache.table().by_host.get(host)
 
 
-def test_lookup_with_a_loaded_table_runs_no_query(cache: host_routing.RoutingCache, hotel: Hotel) -> None:
+def test_host_lookup_with_a_loaded_routing_table_runs_no_query(
+    cache: host_routing.RoutingCache, hotel: Hotel
+) -> None:
     lookup(cache, "alpha.localhost")
     with CaptureQueriesContext(connection) as queries:
         for _ in range(1000):
@@ -57,7 +62,7 @@ def test_lookup_with_a_loaded_table_runs_no_query(cache: host_routing.RoutingCac
         (lambda h: h.delete(), "alpha.localhost", False),
     ],
 )
-def test_change_by_a_service_takes_effect_within_a_second(
+def test_routing_change_by_a_service_takes_effect_within_a_second(
     cache: host_routing.RoutingCache,
     hotel: Hotel,
     change: Callable[[Hotel], object],
@@ -77,7 +82,7 @@ def test_removed_domain_is_unknown_within_a_second(cache: host_routing.RoutingCa
     assert_within(1, lambda: lookup(cache, "inn.example") is None)
 
 
-def test_change_by_a_plain_update_takes_effect_within_a_second(
+def test_routing_change_by_a_queryset_update_takes_effect_within_a_second(
     cache: host_routing.RoutingCache, hotel: Hotel
 ) -> None:
     assert lookup(cache, "alpha.localhost")
@@ -90,7 +95,7 @@ def test_change_by_a_plain_update_takes_effect_within_a_second(
     assert tenant.status == "suspended"
 
 
-def test_lookup_checks_the_version_if_the_thread_does_not(
+def test_host_lookup_reloads_a_changed_routing_table_if_the_thread_has_stopped(
     cache: host_routing.RoutingCache, hotel: Hotel
 ) -> None:
     lookup(cache, "alpha.localhost")
@@ -99,7 +104,7 @@ def test_lookup_checks_the_version_if_the_thread_does_not(
     assert_within(1.1, lambda: lookup(cache, "renamed.localhost") is not None)
 
 
-def test_thread_continues_after_a_database_error(
+def test_routing_thread_continues_after_a_database_error(
     cache: host_routing.RoutingCache, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lookup(cache, "alpha.localhost")
@@ -117,8 +122,8 @@ def test_thread_continues_after_a_database_error(
     assert_within(2, lambda: cache._table.by_host.get("renamed.localhost") is not None)
 
 
-def test_forked_process_starts_its_own_thread(cache: host_routing.RoutingCache, hotel: Hotel) -> None:
-    """gunicorn and Celery load the application first and fork later.
+def test_forked_process_starts_its_own_routing_thread(cache: host_routing.RoutingCache, hotel: Hotel) -> None:
+    """gunicorn and Celery load the application before they fork.
 
     Threads do not continue in the forked processes.
     """
@@ -131,7 +136,7 @@ def test_forked_process_starts_its_own_thread(cache: host_routing.RoutingCache, 
     cache._used_at = 0
 
 
-def test_thread_ends_without_lookups_and_a_later_lookup_restarts_it(
+def test_routing_thread_ends_without_lookups_and_is_restarted_by_a_later_lookup(
     cache: host_routing.RoutingCache, hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host_routing, "IDLE_AFTER", 0.2)
@@ -145,7 +150,7 @@ def test_thread_ends_without_lookups_and_a_later_lookup_restarts_it(
     assert lookup(cache, "renamed.localhost")
 
 
-def test_lookups_by_many_threads_return_the_same_tenant(
+def test_host_lookups_by_many_threads_return_the_same_tenant(
     cache: host_routing.RoutingCache, hotel: Hotel
 ) -> None:
     results: list[object] = []

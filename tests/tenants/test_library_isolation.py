@@ -131,7 +131,7 @@ def test_sessions_are_stored_in_the_schema_of_their_hotel(hotel: Hotel, other_ho
         assert SessionStore(session.session_key)["seen"] == 1
 
 
-def test_command_runs_in_the_platforms_context_and_restores_the_previous_one(
+def test_management_command_runs_in_the_platform_context_and_restores_the_previous_context(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenants = []
@@ -144,7 +144,7 @@ def test_command_runs_in_the_platforms_context_and_restores_the_previous_one(
     assert tenant_or_none() is None
 
 
-def test_command_without_a_context_raises_tenant_not_set(hotel: Hotel) -> None:
+def test_django_command_that_enters_no_context_raises_tenant_not_set(hotel: Hotel) -> None:
     class CommandWithoutContext(BaseCommand):
         def handle(self, *_args: Any, **_options: Any) -> None:
             self.stdout.write(str(Room.objects.count()))

@@ -1,4 +1,4 @@
-"""Tests of the command `lint_migrations`, which needs no database."""
+"""Tests of the command `lint_migrations`, which finds unsafe operations in migrations without a database."""
 
 from io import StringIO
 from typing import Any
@@ -26,7 +26,7 @@ def test_lint_of_this_projects_migrations_finds_no_problem() -> None:
     assert "No problems found" in out.getvalue()
 
 
-def test_lint_of_an_initial_migration_finds_nothing(add_migration: AddMigration) -> None:
+def test_lint_of_an_initial_migration_finds_no_problem(add_migration: AddMigration) -> None:
     add_migration("locks", [migrations.AddIndex("room", FLOOR)], initial=True)
     assert rules() == set()
 
@@ -107,12 +107,14 @@ def test_lint_of_a_safe_operation_finds_no_problem(
     assert rules() == set()
 
 
-def test_lint_of_a_platform_table_finds_problems_too(add_migration: AddMigration) -> None:
+def test_lint_finds_problems_in_migrations_of_platform_tables(add_migration: AddMigration) -> None:
     add_migration("tenants", [migrations.AddIndex("hotel", models.Index(fields=["name"], name="by_name"))])
     assert rules() == {"require-concurrent-index-creation"}
 
 
-def test_lint_of_a_table_in_both_schemas_reports_a_problem_once(add_migration: AddMigration) -> None:
+def test_lint_reports_a_problem_once_for_a_table_of_both_hotels_and_the_platform(
+    add_migration: AddMigration,
+) -> None:
     add_migration("audit", [migrations.AddIndex("event", models.Index(fields=["ip"], name="by_ip"))])
     assert len(lint.find_problems()) == 1
 

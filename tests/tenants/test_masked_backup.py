@@ -46,7 +46,7 @@ def read_text(file: Path) -> str:
 
 
 def test_every_sensitive_column_is_declared(hotel: Hotel) -> None:
-    """If this fails for a new column, declare the column in the personal_data.py of its app."""
+    """Columns that may hold personal data must be declared in the module `personal_data.py` of their app."""
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         sources = table_data.list_table_sources(cursor, hotel.schema)
     undeclared = []
@@ -87,7 +87,7 @@ def test_masked_backup_contains_no_personal_data(
     assert sorted(value for value in personal_values if value in masked) == []
 
 
-def test_masked_copy_is_a_working_hotel_that_sends_to_nobody(
+def test_hotel_restored_from_a_masked_backup_works_and_sends_no_email_to_guests(
     populated: PopulatedHotel, file: Path, smtp: MailServer
 ) -> None:
     result = backup(file, "sol", masked=True)
@@ -129,7 +129,9 @@ def test_masked_copy_is_a_working_hotel_that_sends_to_nobody(
         assert Reservation.objects.filter(guest_email__endswith="@guests.example").exists()
 
 
-def test_masked_copy_accepts_no_credentials_of_the_original(populated: PopulatedHotel, file: Path) -> None:
+def test_hotel_restored_from_a_masked_backup_accepts_no_credentials_of_the_original_hotel(
+    populated: PopulatedHotel, file: Path
+) -> None:
     backup(file, "sol", masked=True)
     copy = restore_masked_copy(file)
     services.resume_hotel(hotel_id=copy.id)
@@ -145,7 +147,7 @@ def test_masked_copy_accepts_no_credentials_of_the_original(populated: Populated
     assert browser.post("/admin/login/", login).status_code == 200
 
 
-def test_masks_are_equal_in_later_backups_and_differ_between_deployments(
+def test_masked_values_are_equal_in_later_backups_and_differ_between_deployments(
     populated: PopulatedHotel, file: Path, settings: Any
 ) -> None:
     def masked_reservations() -> str:

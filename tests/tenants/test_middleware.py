@@ -97,7 +97,7 @@ def test_resumed_hotel_is_served_again(suspended: Hotel) -> None:
     assert HotelMiddleware(lambda request: HttpResponse())(request_for("alpha.localhost")).status_code == 200
 
 
-def test_streaming_response_produces_each_chunk_in_its_hotel(hotel: Hotel) -> None:
+def test_streaming_response_produces_each_chunk_in_the_context_of_its_hotel(hotel: Hotel) -> None:
     closed = []
 
     def rows() -> Iterator[str]:
@@ -118,7 +118,7 @@ def test_streaming_response_produces_each_chunk_in_its_hotel(hotel: Hotel) -> No
     assert closed == [hotel.schema]
 
 
-def test_streaming_response_that_is_closed_early_ends_in_its_hotel(hotel: Hotel) -> None:
+def test_streaming_response_closed_early_runs_its_cleanup_in_the_context_of_its_hotel(hotel: Hotel) -> None:
     closed = []
 
     def rows() -> Iterator[str]:
@@ -135,7 +135,7 @@ def test_streaming_response_that_is_closed_early_ends_in_its_hotel(hotel: Hotel)
     assert closed == [hotel.schema]
 
 
-def test_template_response_is_rendered_in_its_hotel(hotel: Hotel, client: Client) -> None:
+def test_template_response_is_rendered_in_the_context_of_its_hotel(hotel: Hotel, client: Client) -> None:
     template = engines["django"].from_string("{{ users.count }}{% for u in users %}{{ u }}{% endfor %}")
 
     def view(request: HttpRequest) -> HttpResponse:
@@ -146,7 +146,7 @@ def test_template_response_is_rendered_in_its_hotel(hotel: Hotel, client: Client
     assert response.content.startswith(b"0")
 
 
-def test_error_in_the_view_resets_the_tenant(hotel: Hotel) -> None:
+def test_tenant_is_reset_after_an_error_in_the_view(hotel: Hotel) -> None:
     def fail(request: HttpRequest) -> HttpResponse:
         raise ValueError("failed")
 
@@ -155,7 +155,7 @@ def test_error_in_the_view_resets_the_tenant(hotel: Hotel) -> None:
     assert tenant_or_none() is None
 
 
-def test_actor_is_loaded_on_first_use(in_hotel: Hotel) -> None:
+def test_actor_of_a_request_is_loaded_on_first_use(in_hotel: Hotel) -> None:
     loads = []
 
     def user() -> User:

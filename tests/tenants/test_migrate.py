@@ -28,7 +28,7 @@ ADD_FLOOR_NOTE = migrations.AddField(
 
 
 def migrate(**options: Any) -> dict[str, Any]:
-    """Run `migrate --json`. Return its result, to which the exit code is added."""
+    """Run `migrate --json`. Return its JSON result with the exit code as `code`."""
     out = StringIO()
     code = 0
     try:
@@ -48,7 +48,7 @@ def columns(schema: str, table: str = "locks_room") -> set[str]:
 
 
 def dump_without_sequences(schema: str) -> str:
-    """Return the schema's dump without the values of sequences. Rolled-back transactions also increment these."""
+    """Return the schema's dump without sequence values. Rolled-back transactions also increment sequences."""
     return re.sub(r"^SELECT pg_catalog\.setval.*$", "", sql.dump_schema(schema), flags=re.MULTILINE)
 
 
@@ -76,7 +76,7 @@ def test_migrate_applies_a_migration_to_the_template_and_every_hotel(add_migrati
 def test_hotels_migrated_by_script_equal_the_hotel_migrated_by_django(add_migration: AddMigration) -> None:
     """Django migrates the first hotel, alpha, and its statements are recorded.
 
-    The other hotels are migrated with them.
+    The other hotels run the recorded statements.
     """
     services.create_hotel(slug="third", name="Third")
     add_migration(
@@ -108,7 +108,7 @@ def test_new_table_is_granted_to_the_role_of_each_hotel(add_migration: AddMigrat
             assert cursor.fetchone()
 
 
-def test_migrate_with_nothing_to_do_runs_the_same_number_of_statements_for_more_hotels() -> None:
+def test_number_of_statements_of_migrate_without_changes_is_independent_of_the_number_of_hotels() -> None:
     def count_statements() -> int:
         with direct_connection(), platform_context(), CaptureQueriesContext(connection) as queries:
             call_command("migrate", verbosity=0)
@@ -144,7 +144,7 @@ def test_hotel_whose_migration_fails_is_unchanged_and_the_others_are_migrated(
     assert migrate() == {"migrated": ["alpha"], "failed": {}, "untouched": 0, "repaired": [], "code": 0}
 
 
-def test_data_migration_runs_in_each_hotel_with_the_hotel_set(add_migration: AddMigration) -> None:
+def test_data_migration_runs_once_in_the_context_of_each_hotel(add_migration: AddMigration) -> None:
     seen = []
 
     def fill(apps: Any, schema_editor: Any) -> None:
@@ -180,7 +180,7 @@ def test_migrate_creates_an_index_concurrently_in_every_schema(add_migration: Ad
     assert [row[0] for row in rows] == ["hotel_alpha", "hotel_beta", schema_template.SCHEMA]
 
 
-def test_failing_canary_keeps_the_other_hotels_unmigrated(add_migration: AddMigration) -> None:
+def test_failing_canary_hotel_prevents_the_migration_of_the_other_hotels(add_migration: AddMigration) -> None:
     sql.execute("CREATE TABLE hotel_alpha.locks_tower ()")
     add_migration("locks", [migrations.CreateModel("Tower", [("id", models.BigAutoField(primary_key=True))])])
     result = migrate(canary="alpha")
@@ -188,20 +188,20 @@ def test_failing_canary_keeps_the_other_hotels_unmigrated(add_migration: AddMigr
     assert result["code"] == 1
 
 
-def test_successful_canary_is_followed_by_the_other_hotels(add_migration: AddMigration) -> None:
+def test_successful_canary_hotel_is_followed_by_the_other_hotels(add_migration: AddMigration) -> None:
     add_migration("locks", [ADD_FLOOR_NOTE])
     result = migrate(canary="beta")
     assert result["migrated"] == ["alpha", "beta"]
 
 
-def test_migrate_with_hotel_migrates_only_this_hotel(add_migration: AddMigration) -> None:
+def test_migrate_with_the_option_hotel_migrates_only_this_hotel(add_migration: AddMigration) -> None:
     add_migration("locks", [ADD_FLOOR_NOTE])
     assert migrate(hotel=["beta"])["migrated"] == ["beta"]
     assert "note" not in columns("hotel_alpha")
     assert migrate()["migrated"] == ["alpha"]
 
 
-def test_migrate_with_an_unknown_hotel_is_wrong_usage() -> None:
+def test_migrate_with_an_unknown_hotel_fails_with_a_usage_error() -> None:
     with pytest.raises(CommandError, match="Hotel not found: unknown") as caught:
         call_command("migrate", hotel=["unknown"])
     assert caught.value.returncode == 2
@@ -226,7 +226,10 @@ def test_second_concurrent_migrate_is_refused() -> None:
 def test_hotel_created_during_a_migration_is_migrated_too(
     add_migration: AddMigration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`migrate` has begun but has not listed the hotels yet. The new hotel is created from the old script."""
+    """The hotel is created after `migrate` began and before `migrate` lists the hotels.
+
+    So it has the old schema.
+    """
     add_migration("locks", [ADD_FLOOR_NOTE])
     store_script = schema_template.store_script
 
@@ -242,9 +245,9 @@ def test_hotel_created_during_a_migration_is_migrated_too(
 
 
 def test_store_script_waits_for_a_hotel_that_is_being_provisioned() -> None:
-    """`migrate` lists the hotels to migrate after it has stored the script.
+    """`migrate` stores the script for new hotels, then lists the hotels.
 
-    Because it waits, the list has this hotel.
+    Because it waits, the list includes this hotel.
     """
     stored = threading.Event()
 

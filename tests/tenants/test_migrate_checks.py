@@ -38,7 +38,7 @@ def test_migrate_with_a_pooler_as_direct_connection_is_refused_and_leaves_no_loc
     assert migrate().returncode == 0
 
 
-def test_migrate_with_privilege_drift_starts_and_repairs_it(hotel: Hotel) -> None:
+def test_migrate_of_a_database_with_wrong_privileges_repairs_the_privileges(hotel: Hotel) -> None:
     sql.execute(
         f"GRANT SELECT ON {hotel.schema}.tenants_user TO PUBLIC; GRANT SELECT ON audit_event TO PUBLIC"
     )

@@ -1,6 +1,6 @@
 """Tests of `migrate` when it is killed.
 
-Each hotel is either migrated or unchanged, and the next run migrates the hotels that are left.
+Each hotel is either migrated or unchanged. The next run migrates the remaining hotels.
 """
 
 import json
@@ -27,7 +27,10 @@ def last_migration(schema: str) -> str:
 
 @pytest.fixture
 def missing_migration() -> str:
-    """Return the name of the last migration of `locks`. Three hotels and the template do not have it yet."""
+    """Reverse the last migration of `locks` in three hotels and the template.
+
+    Return the name of the migration.
+    """
     services.create_hotel(slug="third", name="Third")
     call_command("migrate", verbosity=0)
     last = last_migration("hotel_alpha")
@@ -40,9 +43,9 @@ def missing_migration() -> str:
 
 
 def comparable_dump(schema: str) -> str:
-    """Return the schema's dump without the ids of recorded migrations.
+    """Return the schema's dump without the ids in django_migrations.
 
-    Rolled-back transactions leave gaps in these.
+    Rolled-back transactions leave gaps in the ids.
     """
     return re.sub(
         r"(django_migrations VALUES|django_migrations \([^)]*\) VALUES) \(\d+",
@@ -61,8 +64,13 @@ def migrate_again() -> list[str]:
     return list(result["migrated"])
 
 
-def test_migrate_killed_during_a_hotel_migrated_by_django_leaves_it_unchanged(missing_migration: str) -> None:
-    """Alpha is the first hotel of its group, so Django migrates it in a transaction that the client commits."""
+def test_migrate_killed_while_django_migrates_a_hotel_leaves_the_hotel_unchanged(
+    missing_migration: str,
+) -> None:
+    """Alpha is the first hotel, so Django migrates it in a transaction.
+
+    The killed command does not commit the transaction.
+    """
     before = dump_without_sequences("hotel_alpha")
     # The lock allows reading django_migrations and blocks the record of the migration.
     lock = "LOCK TABLE hotel_alpha.django_migrations IN EXCLUSIVE MODE"
@@ -72,8 +80,13 @@ def test_migrate_killed_during_a_hotel_migrated_by_django_leaves_it_unchanged(mi
     assert migrate_again() == ["alpha", "beta", "third"]
 
 
-def test_migrate_killed_during_a_script_replay_leaves_the_hotel_migrated(missing_migration: str) -> None:
-    """The script is one message and one transaction. The server completes it even if the client is gone."""
+def test_migrate_killed_while_it_runs_recorded_statements_in_a_hotel_leaves_the_hotel_migrated(
+    missing_migration: str,
+) -> None:
+    """The script is one message and one transaction.
+
+    The server completes it even if the command was killed.
+    """
     lock = "LOCK TABLE hotel_beta.django_migrations IN EXCLUSIVE MODE"
     kill_while_waiting_for_lock("migrate", "--jobs", "1", lock=lock)
     assert last_migration("hotel_alpha") == last_migration("hotel_beta") == missing_migration
@@ -90,7 +103,10 @@ def test_migrate_killed_during_a_script_replay_leaves_the_hotel_migrated(missing
 def test_migrate_killed_during_a_concurrent_index_creation_has_a_valid_index_after_the_next_run(
     add_migration: AddMigration, kill_backend: bool, is_valid: bool
 ) -> None:
-    """The killed run leaves a valid or an invalid index, and no migration is recorded."""
+    """The killed run leaves a valid or an invalid index and does not record the migration.
+
+    The next run repairs the index.
+    """
     validity = (
         "SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
         "WHERE c.relname = %s AND c.relnamespace = %s::regnamespace"

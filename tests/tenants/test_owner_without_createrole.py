@@ -1,4 +1,7 @@
-"""Tests of a database whose owner may not create roles. `migrate` stops early, or runs without hotel roles."""
+"""Tests of a database whose owner may not create roles.
+
+`migrate` fails early, or runs without hotel roles if they are off.
+"""
 
 import os
 import subprocess
@@ -20,9 +23,9 @@ PASSWORD = "password"
 
 @pytest.fixture
 def owner_url() -> Iterator[str]:
-    """Create an empty database and its owner, who has no other privileges.
+    """Create an empty database whose owner has no other privileges.
 
-    Yield the URL that contains the owner's login.
+    Yield the database URL with the owner's user name and password.
     """
     name = f"restricted_{os.getpid()}"
     superuser = urlsplit(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"])
@@ -57,7 +60,9 @@ def query(url: str, statement: str) -> list[tuple[Any, ...]]:
         return owner.execute(statement.encode()).fetchall()
 
 
-def test_migrate_without_createrole_stops_before_it_changes_anything(manage: Manage, owner_url: str) -> None:
+def test_migrate_by_an_owner_without_createrole_fails_before_it_changes_anything(
+    manage: Manage, owner_url: str
+) -> None:
     result = manage("migrate", roles=True)
     assert result.returncode == 1
     assert f'ALTER ROLE "{urlsplit(owner_url).username}" CREATEROLE' in result.stderr
@@ -66,7 +71,9 @@ def test_migrate_without_createrole_stops_before_it_changes_anything(manage: Man
     assert query(owner_url, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
 
 
-def test_hotels_without_createrole_work_only_without_database_roles(manage: Manage, owner_url: str) -> None:
+def test_create_hotel_by_an_owner_without_createrole_works_only_with_database_roles_off(
+    manage: Manage, owner_url: str
+) -> None:
     assert manage("migrate", "--verbosity", "0", roles=False).returncode == 0
     assert manage("create_hotel", "sol", roles=False).returncode == 0
     check = manage("check", "--database", "default", roles=False)

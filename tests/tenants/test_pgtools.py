@@ -1,4 +1,7 @@
-"""Tests of what is passed to pg_dump: all parameters of the connection, and no secret in the arguments."""
+"""Tests of the connection parameters that are passed to pg_dump.
+
+Its command line must not contain secrets.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace pg_dump by a program that prints its environment and its arguments."""
+    """Replace pg_dump with a program that prints its environment variables and its arguments."""
     program = tmp_path / "pg_dump"
     program.write_text(
         '#!/bin/sh\nif [ "$1" = --version ]; then echo "pg_dump (PostgreSQL) 99.0"; exit; fi\n'
@@ -68,14 +71,14 @@ def test_pg_dump_gets_all_parameters_and_the_host_that_the_connection_uses(
     assert django_settings.DATABASE_DIRECT["PASSWORD"] not in given["ARGUMENTS"]
 
 
-def test_options_of_the_environment_do_not_reach_pg_dump(
+def test_environment_variable_pgoptions_is_not_passed_to_pg_dump(
     recorder: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGOPTIONS", "-c search_path=elsewhere")
     assert run_with(monkeypatch, django_settings.DATABASE_DIRECT_URL)["PGOPTIONS"] == ""
 
 
-def test_secret_that_can_only_be_an_argument_is_refused(
+def test_database_url_with_a_secret_that_would_appear_in_the_arguments_is_refused(
     recorder: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match="sslpassword") as error:
@@ -83,8 +86,13 @@ def test_secret_that_can_only_be_an_argument_is_refused(
     assert "hunter2" not in str(error.value)
 
 
-def test_dump_that_lacks_a_migration_of_the_template_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`migrate` reports the migration that is missing in the dump, and does not replace the stored script."""
+def test_dump_that_lacks_a_migration_of_the_template_schema_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`migrate` reports the migration that is missing in the dump.
+
+    The stored script for new hotels is kept.
+    """
     dump_sections = schema_template._dump_sections
 
     def dump_of_a_standby(*arguments: Any, **options: Any) -> list[str]:
@@ -101,7 +109,7 @@ def test_dump_that_lacks_a_migration_of_the_template_is_refused(monkeypatch: pyt
     assert schema_template.stored_version() == version
 
 
-def test_dump_of_another_server_than_the_snapshots_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pg_dump_on_a_server_that_does_not_have_the_snapshot_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     with direct_connection(), platform_context():
         connection.ensure_connection()
         with pytest.raises(pgtools.ProgramFailed, match="snapshot"):

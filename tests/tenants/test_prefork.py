@@ -1,6 +1,6 @@
-"""Test that tasks in Celery's forked processes run in the right tenant.
+"""Test that tasks run in the right tenant in Celery's forked processes.
 
-A process runs tasks of one hotel after another.
+One process runs tasks of several hotels in turn.
 """
 
 import signal

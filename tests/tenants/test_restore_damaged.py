@@ -19,7 +19,7 @@ from tests.tenants.backups import DatabaseState, backup, restore
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_restore_hotel_from_a_missing_file_is_wrong_usage(tmp_path: Path) -> None:
+def test_restore_hotel_from_a_missing_file_fails_with_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be read: No such file") as caught:
         restore(tmp_path / "nothing.hotel")
     assert caught.value.returncode == 2
@@ -53,7 +53,7 @@ def test_restore_hotel_from_a_truncated_file_is_refused(sol: Hotel, file: Path) 
     assert state.is_unchanged()
 
 
-def test_open_backup_finds_a_flipped_bit_anywhere_in_the_file(sol: Hotel, file: Path) -> None:
+def test_open_backup_detects_a_flipped_bit_anywhere_in_the_file(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     content, generator = file.read_bytes(), random.Random(7)  # noqa: S311
     for position in [0, 70, len(content) - 1, len(content) - 70, *generator.sample(range(len(content)), 60)]:
@@ -67,7 +67,9 @@ def test_open_backup_finds_a_flipped_bit_anywhere_in_the_file(sol: Hotel, file: 
             pass
 
 
-def test_restore_hotel_from_a_later_format_names_the_version_that_supports_it(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_from_a_later_backup_format_names_the_version_that_supports_it(
+    sol: Hotel, file: Path
+) -> None:
     backup(file, "sol")
     file.write_bytes(
         file.read_bytes().replace(
@@ -79,7 +81,7 @@ def test_restore_hotel_from_a_later_format_names_the_version_that_supports_it(so
 
 
 def forge(file: Path, change: Any) -> None:
-    """Change files in the backup and compute a new digest, so that a checksum does not detect the change."""
+    """Apply `change` to the files in the backup and store the new digest, which hides the change."""
     with zipfile.ZipFile(file) as archive_file:
         members = {name: archive_file.read(name) for name in archive_file.namelist()}
     change(members)

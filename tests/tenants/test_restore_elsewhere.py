@@ -33,7 +33,7 @@ def with_login(url: str, user: str) -> str:
 def names() -> dict[str, str]:
     """Return the names of the second database and its roles.
 
-    They differ between test workers, which share one server.
+    Test workers share one server, so each worker uses other names.
     """
     database = urlsplit(settings.DATABASE_DIRECT_URL).path.lstrip("/")
     return {"database": f"{database}_elsewhere", "owner": f"{database}_owner", "runtime": f"{database}_login"}
@@ -41,7 +41,10 @@ def names() -> dict[str, str]:
 
 @pytest.fixture
 def elsewhere(names: dict[str, str]) -> Iterator[str]:
-    """Create an empty database. Yield its URL, which contains the owner's login."""
+    """Create an empty database with its own owner and runtime login.
+
+    Yield the database URL with the owner's user name and password.
+    """
     superuser = servers.with_database(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"], "postgres")
     with psycopg.connect(superuser, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {names['owner']} LOGIN CREATEROLE PASSWORD 'elsewhere'")

@@ -92,7 +92,7 @@ def test_restore_hotel_restores_every_row_and_a_working_hotel(
         sql.execute(f"DELETE FROM {hotel.schema}.audit_event")
 
 
-def test_restore_hotel_sets_the_privileges_of_a_provisioned_hotel(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_grants_the_same_privileges_as_provisioning(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     delete(sol)
     restore(file)
@@ -122,7 +122,10 @@ def test_restore_hotel_records_the_digest_of_the_file(sol: Hotel, file: Path) ->
 
 
 def test_restore_hotel_keeps_a_column_named_like_the_schema(file: Path) -> None:
-    """The slug `id` has the schema `hotel_id`, and columns have this name too."""
+    """The slug `id` has the schema `hotel_id`, and columns can also be named `hotel_id`.
+
+    Only the schema is renamed.
+    """
     hotel = services.create_hotel(slug="id", name="Id")
     sql.execute(
         f"ALTER TABLE {hotel.schema}.locks_room ADD COLUMN hotel_id text DEFAULT 'hotel_id' CHECK (hotel_id <> '')"
@@ -211,7 +214,7 @@ def test_restore_hotel_with_a_slug_in_use_is_refused(sol: Hotel, file: Path) -> 
     assert state.is_unchanged()
 
 
-def test_restore_hotel_with_an_invalid_slug_is_wrong_usage(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_with_an_invalid_slug_fails_with_a_usage_error(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     with pytest.raises(CommandError, match="reserved") as caught:
         restore(file, slug="staging")
@@ -270,7 +273,10 @@ def test_restore_hotel_during_a_migration_is_refused(sol: Hotel, file: Path) -> 
 
 
 def test_restore_hotel_that_was_killed_leaves_nothing_and_can_be_run_again(sol: Hotel, file: Path) -> None:
-    """The command is killed while it waits for a lock. By then it has created the schema, the rows and the role."""
+    """The command is killed while it waits for a lock.
+
+    By then it has created the schema, the rows and the role.
+    """
     with hotel_context(sol):
         rooms.ensure_rooms({"single": 20})
     backup(file, "sol")

@@ -38,7 +38,7 @@ def test_restore_hotel_without_overdue_items_activates_the_hotel(sol: Hotel, fil
 
 
 def test_restore_hotel_with_overdue_items_keeps_the_hotel_suspended(sol: Hotel, file: Path) -> None:
-    """The original hotel may have sent the reminder after the backup was created."""
+    """The original hotel may have sent the overdue reminder after the backup, so it must not be sent again."""
     schedule_overdue_item(sol)
     backup(file, "sol")
     delete(sol)
@@ -69,7 +69,7 @@ def test_restore_hotel_with_discard_due_discards_overdue_items_and_activates_the
         assert DueItem.objects.get(hotel_id=sol.id).item_id == later
 
 
-def test_restore_hotel_that_was_suspended_or_is_requested_suspended_stays_suspended(
+def test_restore_hotel_with_suspended_or_from_a_suspended_hotel_keeps_the_hotel_suspended(
     sol: Hotel, file: Path
 ) -> None:
     backup(file, "sol")
@@ -80,7 +80,7 @@ def test_restore_hotel_that_was_suspended_or_is_requested_suspended_stays_suspen
     assert restore(file)["suspension_reasons"] == ["it was suspended when it was backed up"]
 
 
-def test_restore_hotel_beside_the_original_sends_no_email(
+def test_restore_hotel_while_the_original_hotel_exists_sends_no_email(
     smtp: MailServer, file: Path, tmp_path: Path
 ) -> None:
     populated = populated_hotel.create_populated_hotel("sol", folder=tmp_path, smtp=smtp)
@@ -130,8 +130,8 @@ def test_restore_hotel_without_database_roles_creates_no_role(sol: Hotel, file: 
     assert "hotel_sol" in sql.list_schemas()
 
 
-def test_restore_hotel_whose_role_another_database_uses_gets_a_new_id(hotel: Hotel, file: Path) -> None:
-    """Each test worker's database is a copy of one template database, and alpha's role has privileges in it too."""
+def test_restore_hotel_whose_role_is_used_in_another_database_gets_a_new_id(hotel: Hotel, file: Path) -> None:
+    """The test's database is a copy of a template database, in which the role of alpha also has privileges."""
     backup(file)
     with platform_context():
         Hotel.objects.filter(id=hotel.id).delete()

@@ -97,7 +97,7 @@ def test_runtime_login_without_a_role_is_denied_access_to_a_hotels_schema(hotel:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_migrate_gives_the_runtime_login_its_settings() -> None:
+def test_migrate_stores_the_settings_of_the_runtime_login() -> None:
     migrate_and_list_repaired()  # the settings belong to one database, and the test database is a copy
     rows = sql.query(
         "SELECT unnest(setconfig) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase "
@@ -128,7 +128,7 @@ def test_public_role_cannot_read_any_table_of_the_schema_public() -> None:
         "REVOKE {group} FROM {role}",
     ],
 )
-def test_check_finds_privilege_drift_and_migrate_repairs_it(drift: str) -> None:
+def test_wrong_privileges_are_reported_by_a_check_and_repaired_by_migrate(drift: str) -> None:
     # Memberships belong to the server: the other test workers' databases share the role of hotel Alpha.
     hotel = services.create_hotel(slug="drifting", name="Drifting")
     with direct_connection(), platform_context(), connection.cursor() as cursor:
@@ -158,7 +158,7 @@ def test_migrate_repairs_the_policies_and_privileges_of_the_shared_tables() -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_migrate_without_the_runtime_login_shows_the_statement_that_creates_it(
+def test_migrate_without_a_runtime_login_role_prints_the_statement_that_creates_it(
     settings: Settings,
 ) -> None:
     settings.DATABASES["default"]["USER"] = "missing_login"
@@ -183,7 +183,7 @@ def test_create_hotel_without_database_roles_creates_no_role_and_checks_warn(set
 
 
 @pytest.mark.django_db(transaction=True)
-def test_check_reports_an_inheriting_runtime_login_before_postgresql_16(
+def test_check_reports_a_runtime_login_that_inherits_privileges_before_postgresql_16(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"inheriting_{os.getpid()}"
@@ -199,8 +199,8 @@ def test_check_reports_an_inheriting_runtime_login_before_postgresql_16(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_single_login_that_set_a_hotels_role_is_denied_access_to_other_hotels(hotel: Hotel) -> None:
-    """The owner of the database also serves requests here.
+def test_database_owner_that_has_set_a_hotels_role_cannot_read_other_hotels(hotel: Hotel) -> None:
+    """The owner of the database is also the runtime login.
 
     After SET ROLE it has only the privileges of the hotel's role.
     """
@@ -229,7 +229,7 @@ def test_drop_role_sql_after_the_schema_is_dropped_drops_the_role() -> None:
     sql.execute(roles.drop_role_sql(role=hotel.role))
 
 
-def test_due_items_of_a_hotel_are_written_with_its_role(
+def test_due_items_of_a_hotel_are_written_with_the_role_of_the_hotel(
     in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(due._kinds, "test", due.ItemKind("test", "t", 10, due.LEASE, daily=False))

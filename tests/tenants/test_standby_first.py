@@ -1,4 +1,4 @@
-"""Tests of a direct URL with several hosts. The first host is a standby whose data is older."""
+"""Tests of a direct database URL that lists two servers. The first is a standby whose data is older."""
 
 import os
 import shutil
@@ -96,7 +96,7 @@ def copy_cluster(primary: postgres.Postgres, standby: postgres.Postgres) -> None
 
 
 def wait_until_paused(standby: postgres.Postgres) -> None:
-    """Wait until the standby accepts connections. Then stop it from applying the primary's changes."""
+    """Wait until the standby accepts connections. Then pause the replay of the primary's changes."""
     deadline = time.monotonic() + postgres.START_TIMEOUT
     while True:
         try:
@@ -112,7 +112,9 @@ def wait_until_paused(standby: postgres.Postgres) -> None:
         connection.execute("SELECT pg_wal_replay_pause()")
 
 
-def test_new_hotel_has_the_newest_columns_and_can_be_backed_up(pair: Pair, tmp_path: Path) -> None:
+def test_create_hotel_and_backup_hotel_use_the_primary_if_a_standby_is_listed_first(
+    pair: Pair, tmp_path: Path
+) -> None:
     pair.execute("ALTER TABLE hotel_template.locks_room ADD COLUMN newest integer")
     pair.execute(
         "INSERT INTO hotel_template.django_migrations (app, name, applied) VALUES ('locks', '9999_newest', now())"

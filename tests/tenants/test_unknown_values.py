@@ -1,6 +1,6 @@
-"""Tests of rows with a value that one process does not know: a time zone, a language or a status of one hotel.
+"""Tests of hotels with a time zone, language or status that a process does not know.
 
-Such a row arrives with a restore, or was written by another version of the code or of the package tzdata.
+Such a row is possible after a restore, or if another version of the code or of the package tzdata wrote it.
 """
 
 import io
@@ -42,7 +42,7 @@ def update_hotel_row(hotel: Hotel, **values: str) -> None:
 
 @pytest.fixture
 def spoiled(hotel: Hotel) -> Hotel:
-    """Hotel Alpha with a time zone that this process does not know."""
+    """Store a time zone that this process does not know in Hotel Alpha, and return the hotel."""
     update_hotel_row(hotel, time_zone=UNKNOWN)
     return hotel
 
@@ -105,7 +105,7 @@ def test_platform_staff_can_correct_an_unknown_time_zone(spoiled: Hotel, platfor
 
 
 @pytest.mark.parametrize("values", [{"status": "frozen"}, {"language": "xx"}])
-def test_admin_and_hosts_work_if_a_status_or_language_is_unknown(
+def test_admin_and_other_hotels_work_if_a_hotel_has_an_unknown_status_or_language(
     hotel: Hotel, platform_staff: Client, values: dict[str, str]
 ) -> None:
     update_hotel_row(hotel, **values)
@@ -117,12 +117,14 @@ def test_admin_and_hosts_work_if_a_status_or_language_is_unknown(
 
 
 @pytest.mark.parametrize("model", [Hotel, Domain])
-def test_columns_of_the_routing_table_need_no_conversion_that_can_fail(model: Any) -> None:
+def test_models_read_for_host_routing_have_no_fields_that_convert_database_values(model: Any) -> None:
     assert [field.name for field in model._meta.fields if hasattr(field, "from_db_value")] == []
 
 
 @pytest.mark.parametrize("name", ["localtime", "Factory", "posixrules", UNKNOWN, "europe/lisbon", ""])
-def test_pseudo_and_unknown_time_zones_are_refused_everywhere(hotel: Hotel, name: str) -> None:
+def test_invalid_time_zone_is_refused_by_the_command_the_services_and_the_api(
+    hotel: Hotel, name: str
+) -> None:
     with pytest.raises(CommandError, match="IANA time zone") as error:
         call_command("create_hotel", "sol", "--timezone", name)
     assert error.value.returncode == 2
@@ -140,7 +142,7 @@ def test_pseudo_and_unknown_time_zones_are_refused_everywhere(hotel: Hotel, name
     assert response.json()["errors"][0]["pointer"] == "/time_zone"
 
 
-def test_time_zones_are_those_of_the_pinned_package_whatever_the_machine_has() -> None:
+def test_time_zones_come_from_the_pinned_tzdata_package_and_not_from_the_machine() -> None:
     program = (
         "import django; django.setup(); from hotelagent.core.time_zones import known_time_zones as k; "
         "import zoneinfo; print(len(k()), zoneinfo.TZPATH, zoneinfo.ZoneInfo('Europe/Lisbon'))"

@@ -1,4 +1,4 @@
-"""Tests of changing a hotel's slug and domains in the platform's REST API."""
+"""Tests of the REST endpoint of the platform that changes the slug and the domains of a hotel."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def patch(client: APIClient, hotel: Hotel, **body: Any) -> Any:
     return client.patch(f"/api/v1/hotels/{hotel.id}/", body)
 
 
-def test_patch_with_slug_and_domains_replaces_both(platform_api: APIClient, hotel: Hotel) -> None:
+def test_patch_of_a_hotel_with_slug_and_domains_replaces_both(platform_api: APIClient, hotel: Hotel) -> None:
     services.add_domain(hotel_id=hotel.id, host="old.example")
     services.add_domain(hotel_id=hotel.id, host="kept.example")
     response = patch(platform_api, hotel, slug="Renamed", domains=["KEPT.example", "new.example"])
@@ -45,7 +45,9 @@ def test_patch_with_slug_and_domains_replaces_both(platform_api: APIClient, hote
         }
 
 
-def test_patch_with_one_property_keeps_the_other(platform_api: APIClient, hotel: Hotel) -> None:
+def test_patch_of_a_hotel_with_only_slug_or_domains_keeps_the_other(
+    platform_api: APIClient, hotel: Hotel
+) -> None:
     services.add_domain(hotel_id=hotel.id, host="kept.example")
     assert patch(platform_api, hotel, slug="renamed").json()["domains"] == ["kept.example"]
     assert patch(platform_api, hotel, domains=[]).json()["slug"] == "renamed"
@@ -69,7 +71,7 @@ def test_patch_with_one_property_keeps_the_other(platform_api: APIClient, hotel:
         ({"schema": "hotel_beta"}, (400, "/problems/invalid")),
     ],
 )
-def test_patch_with_an_invalid_value_changes_nothing(
+def test_patch_of_a_hotel_with_an_invalid_value_changes_nothing(
     platform_api: APIClient, hotel: Hotel, other_hotel: Hotel, body: Any, expected: tuple[int, str]
 ) -> None:
     services.add_domain(hotel_id=other_hotel.id, host="taken.example")
@@ -80,5 +82,5 @@ def test_patch_with_an_invalid_value_changes_nothing(
     assert host_routing.resolve("new.example") is None
 
 
-def test_patch_with_a_key_of_the_hotel_is_not_found(api: APIClient, hotel: Hotel) -> None:
+def test_patch_of_a_hotel_with_the_api_key_of_a_hotel_returns_404(api: APIClient, hotel: Hotel) -> None:
     assert patch(api, hotel, slug="renamed").status_code == 404

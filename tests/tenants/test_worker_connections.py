@@ -1,4 +1,4 @@
-"""Test of the database connections of Celery workers."""
+"""Test that Celery workers reuse their database connection from one task to the next."""
 
 import pytest
 from celery import shared_task
@@ -26,7 +26,7 @@ def run_task() -> int:
     return result.retval
 
 
-def test_worker_reuses_its_connection_unless_it_is_broken() -> None:
+def test_celery_worker_reuses_its_database_connection_unless_the_connection_is_broken() -> None:
     first = run_task()
     assert run_task() == first
     connection.connection.pgconn.finish()

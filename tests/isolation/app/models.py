@@ -1,4 +1,7 @@
-"""Models whose rows contain the name of their hotel. tests/isolation/isolation_database.py creates the tables."""
+"""Models for the tests of isolation.
+
+Each row contains the name of its hotel, so tests recognize rows of other hotels.
+"""
 
 from __future__ import annotations
 

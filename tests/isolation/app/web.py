@@ -1,4 +1,7 @@
-"""A site that selects the hotel by host name, with sessions, request.user and a DRF view that renders lazily."""
+"""A small web site for the tests of isolation.
+
+The host name selects the hotel, and one view renders its response lazily.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class MarkerSerializer(serializers.ModelSerializer[Marker]):
 
 
 class Markers(generics.ListAPIView[Marker]):
-    """A view whose lazy queryset is evaluated while the response is rendered."""
+    """A view that lists rows of `marker`. Its lazy queryset is evaluated while the response is rendered."""
 
     authentication_classes = [SessionAuthentication]
     permission_classes = [IsAuthenticated]

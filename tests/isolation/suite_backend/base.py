@@ -1,4 +1,4 @@
-"""Our backend with `public` as the initial schema, as the test suite of django-tenants expects."""
+"""The project's database backend with the initial schema `public`, which the tests of django-tenants expect."""
 
 from __future__ import annotations
 
