@@ -1,4 +1,7 @@
-"""Tests of the HTTP client that only connects to public addresses, against real servers on the loopback interface."""
+"""Tests of the HTTP client, which refuses hosts with private addresses.
+
+The tests run real servers on this machine.
+"""
 
 import socket
 import ssl

@@ -125,5 +125,5 @@ def test_log_line_of_a_request_contains_its_id_and_hotel_but_not_the_query_strin
     assert "127.0.0.1" not in stream.getvalue()
 
 
-def test_logging_config_is_valid_for_dictconfig() -> None:
+def test_logging_config_is_accepted_by_dict_configurator() -> None:
     logging.config.DictConfigurator(logs.logging_config(json=True, level="INFO"))

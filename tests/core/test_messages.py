@@ -1,4 +1,4 @@
-"""Tests of translatable messages: stored without a language, shown in the language of the reader."""
+"""Tests of translatable messages. They are stored untranslated and are shown in the reader's language."""
 
 import copy
 import json
@@ -10,7 +10,7 @@ from tenants.errors import DomainError
 
 
 def store(message: str) -> dict[str, object]:
-    """Convert the message to JSON text, parse the text as a jsonb column would, and return the result."""
+    """Return the message as it is read from a jsonb column after it was stored there."""
     stored: dict[str, object] = json.loads(json.dumps(message_to_json(message)))
     return stored
 

@@ -1,6 +1,6 @@
 """A helper that copies this checkout to another folder, like a second clone.
 
-The copy uses the packages installed here.
+The copy uses the installed packages of this checkout.
 """
 
 import os
@@ -23,7 +23,7 @@ SERVE_TIMEOUT = 200.0
 
 
 def copy(folder: Path) -> "Checkout":
-    """Copy the files that git does not ignore to the folder, and link the installed packages."""
+    """Copy this checkout to the folder without the files that git ignores. Link the installed packages."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
         cwd=paths.CHECKOUT,

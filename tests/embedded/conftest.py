@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run copies of this checkout."""
+"""Fixtures for tests that copy this checkout and run commands in the copy."""
 
 import shutil
 from collections.abc import Iterator

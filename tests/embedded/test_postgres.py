@@ -30,7 +30,7 @@ def folder() -> Iterator[Path]:
 
 
 class Cluster:
-    """A PostgreSQL server that is stopped at the end of the test."""
+    """A PostgreSQL server with its own data folder. The server is stopped on exit from the context."""
 
     def __init__(self, home: Path, options: tuple[str, ...] = postgres.THROWAWAY) -> None:
         home.mkdir(parents=True)

@@ -32,7 +32,7 @@ def test_current_page_is_marked_in_the_menu(staff: Client, url: str) -> None:
     assert marked == [url.removesuffix("add/")]
 
 
-def test_list_has_the_title_of_its_menu_item(staff: Client) -> None:
+def test_list_page_has_the_title_of_its_menu_item(staff: Client) -> None:
     assert "<title>" in (content := page(staff, "/admin/locks/room/"))
     assert re.search(r"<title>\s*Rooms \| Hotel Alpha", content)
 
@@ -65,6 +65,6 @@ def test_change_page_links_to_the_history(staff: Client, hotel: Hotel) -> None:
     assert f"{url}history/" in page(staff, f"{url}change/")
 
 
-def test_search_without_results_shows_a_message(staff: Client) -> None:
+def test_admin_search_without_results_shows_a_message(staff: Client) -> None:
     assert "No results match your search" in page(staff, "/admin/locks/room/?q=zzzz")
     assert "No results match your search" not in page(staff, "/admin/locks/room/")

@@ -78,7 +78,9 @@ def test_contact_resolves_to_its_active_hotel_until_it_is_removed(client: APICli
     assert problem(client.get(created["Location"])) == (404, "not-found")
 
 
-def test_adding_an_existing_contact_returns_it(client: APIClient, hotel: Hotel) -> None:
+def test_adding_a_contact_that_already_exists_returns_the_existing_contact(
+    client: APIClient, hotel: Hotel
+) -> None:
     created = client.post(contacts_url(hotel), GUEST)
     again = client.post(contacts_url(hotel), {"kind": "email", "value": "guest@EXAMPLE.com"})
     assert (again.status_code, again.json()) == (200, created.json())
@@ -126,7 +128,7 @@ def test_adding_a_contact_of_another_hotel_returns_a_conflict_without_naming_the
         ({**GUEST, "hotel": "x"}, (400, "invalid")),
     ],
 )  # fmt: skip
-def test_invalid_contact_is_refused(
+def test_adding_an_invalid_contact_is_refused(
     client: APIClient, hotel: Hotel, body: Any, expected: tuple[int, str]
 ) -> None:
     assert problem(client.post(contacts_url(hotel), body)) == expected

@@ -41,10 +41,7 @@ def set_read_only(value: str) -> None:
 
 @pytest.fixture
 def read_only(api: APIClient, staff: Client) -> Iterator[None]:
-    """Make the database read-only during the test.
-
-    The API key and the session of the test are created before.
-    """
+    """Make the database read-only during the test, after the API key and the session were created."""
     set_read_only("on")
     yield
     set_read_only("off")

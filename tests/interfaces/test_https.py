@@ -30,7 +30,7 @@ def test_get_over_http_is_redirected_to_https(client: Client, host: str) -> None
 
 @pytest.mark.parametrize("host", ["evil.example", "unknown.localhost", "alpha.localhost.evil.example", "a b"])
 @pytest.mark.parametrize("path", ["/admin/", "/api/v1/locks/", "/static/hotelagent/icon.svg"])
-def test_request_over_http_to_a_foreign_host_is_not_redirected(client: Client, host: str, path: str) -> None:
+def test_request_over_http_to_an_unknown_host_is_not_redirected(client: Client, host: str, path: str) -> None:
     response = client.get(path, headers={"Host": host})
     assert response.status_code == 404
     assert "Location" not in response

@@ -74,9 +74,9 @@ def test_unknown_url_is_not_found(client: APIClient) -> None:
 
 
 def test_error_page_replaced_by_a_problem_document_sends_request_finished_once(client: APIClient) -> None:
-    """The signal closes the database connection.
+    """The signal request_finished closes the database connection.
 
-    A second signal would close it while middleware still needs it.
+    Sent twice, it would do so while middleware still needs the connection.
     """
     finished: list[object] = []
 

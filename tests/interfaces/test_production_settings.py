@@ -61,7 +61,7 @@ def test_check_with_all_required_variables_reports_no_issues(deployed: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["TRUSTED_PROXY_HOPS", "PROMETHEUS_MULTIPROC_DIR"])
-def test_check_without_a_variable_that_has_a_default_names_the_variable(deployed: Path, name: str) -> None:
+def test_check_without_a_recommended_variable_names_the_variable(deployed: Path, name: str) -> None:
     done = run_check_in(deployed, **{key: value for key, value in ENVIRONMENT.items() if key != name})
     assert f"{name} is not set" in done.stderr
     assert f"HINT: Set {name} to" in done.stderr

@@ -78,7 +78,7 @@ class TlsRedis:
     password: str
 
     def connect(self, options: str = "") -> dict[str, str]:
-        """Connect every Redis client of the project to the proxy. Return the outcome by client name."""
+        """Connect every Redis client of the project to the TLS proxy. Return the outcome by client name."""
         url = f"rediss://:{self.password}@{ports.LOOPBACK}:{self.port}/0{options}"
         done = subprocess.run(
             [sys.executable, "-c", CLIENTS], cwd=paths.CHECKOUT, capture_output=True, text=True, check=False,

@@ -43,7 +43,7 @@ def unused_tcp_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_request_above_the_rate_is_throttled_with_retry_after(
+def test_request_above_the_rate_limit_is_throttled_with_retry_after(
     hotel: Hotel, client_with: Callable[..., APIClient]
 ) -> None:
     client = client_with(hotel, "rooms:read")
@@ -74,7 +74,7 @@ def test_client_with_wrong_api_keys_is_throttled_by_ip_address(hotel: Hotel) -> 
     assert APIClient(SERVER_NAME=OTHER_HOST).get(THING, headers=wrong_key).status_code == 401
 
 
-def test_concurrent_requests_do_not_exceed_the_rate(in_hotel: Hotel) -> None:
+def test_concurrent_requests_do_not_exceed_the_rate_limit(in_hotel: Hotel) -> None:
     """The Lua script reads and increments the counter atomically.
 
     Separate commands would let more requests pass.
@@ -106,7 +106,9 @@ def test_redis_keys_of_throttles_do_not_contain_ip_addresses(hotel: Hotel, redis
 
 
 @pytest.mark.usefixtures("no_redis")
-def test_requests_without_redis_are_allowed(hotel: Hotel, client_with: Callable[..., APIClient]) -> None:
+def test_requests_are_allowed_while_the_throttle_cannot_reach_redis(
+    hotel: Hotel, client_with: Callable[..., APIClient]
+) -> None:
     client = client_with(hotel, "rooms:read")
     responses = [client.get(THING) for _ in range(5)]
     assert [response.status_code for response in responses] == [200] * 5

@@ -1,6 +1,6 @@
 """Fixtures for the tests of the database backend.
 
-They replace the default connection by one to a small test database.
+The tests' default connection leads to a small test database.
 """
 
 from __future__ import annotations

@@ -294,7 +294,7 @@ def lock_rows(scene: Scene) -> int:
 def lazy_queryset(scene: Scene) -> int:
     """Evaluate a queryset that was created in another hotel.
 
-    It must return rows of the hotel that is current now.
+    It must return rows of the hotel that is current at the evaluation.
     """
     with scene.enter(scene.other):
         queryset = Marker.objects.values_list("hotel", flat=True)

@@ -195,7 +195,7 @@ def test_ddl_on_the_direct_connection_runs_in_the_hotels_schema(connected: Isola
     assert schema == (connected.tenant(2).schema,)
 
 
-def test_script_of_many_statements_can_be_executed(connected: IsolationDatabase) -> None:
+def test_sql_script_of_many_statements_can_be_executed(connected: IsolationDatabase) -> None:
     script = "CREATE TABLE script (id int);\n" + "INSERT INTO script VALUES (1);\n" * 500
     with hotel_context(connected.tenant(2)), direct_connection():
         query(script + "DROP TABLE script")

@@ -167,7 +167,7 @@ def test_copy_statement_passed_to_execute_is_refused(autocommit_cursor: Any) -> 
 
 
 @pytest.mark.parametrize("size", [1, 2])
-def test_stream_reads_the_hotels_rows(connected: IsolationDatabase, size: int) -> None:
+def test_cursor_stream_reads_the_hotels_rows(connected: IsolationDatabase, size: int) -> None:
     with hotel_context(connected.tenant(0)), connection.cursor() as open_cursor:
         query = "SELECT hotel FROM marker WHERE n <= %s"
         assert list(open_cursor.stream(query, [5], size=size)) == [("h0",)] * 5

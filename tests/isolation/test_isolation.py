@@ -105,9 +105,9 @@ def test_workload_without_hotel_roles_reaches_no_rows_of_other_hotels(database: 
 def test_workload_with_the_django_tenants_backend_reaches_rows_of_other_hotels(
     database: IsolationDatabase,
 ) -> None:
-    """Run the negative control: the backend of django-tenants must fail.
+    """The negative control must find wrong rows.
 
-    Its login role can read every schema, as usual.
+    With django-tenants, the login role can read every schema.
     """
     if servers.find_pgbouncer() is None:
         servers.skip_or_fail_in_ci("pgbouncer")

@@ -120,7 +120,7 @@ def test_prefetch_of_an_iterator_that_is_continued_in_another_hotel_is_refused(h
         next(rows)
 
 
-def test_instance_of_a_hotel_is_refused_in_the_platforms_context(hotel: Hotel) -> None:
+def test_model_instance_of_a_hotel_is_refused_in_the_platform_context(hotel: Hotel) -> None:
     with hotel_context(hotel):
         staff = User.objects.create_user(username="ana", password=None, role=Role.MANAGER)
     with platform_context(), pytest.raises(TenantMismatch):

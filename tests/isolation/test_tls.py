@@ -122,7 +122,9 @@ def is_encrypted() -> bool:
     return bool(connection.connection.pgconn.ssl_in_use)
 
 
-def test_runtime_and_direct_connections_are_encrypted_and_set_the_hotel(connected: EncryptedServers) -> None:
+def test_runtime_and_direct_connections_are_encrypted_and_run_statements_in_the_hotel(
+    connected: EncryptedServers,
+) -> None:
     for number in (0, 1):
         with hotel_context(connected.database.tenant(number)), transaction.atomic():
             with platform_context():  # a login sees only its own sessions in pg_stat_ssl
@@ -134,7 +136,7 @@ def test_runtime_and_direct_connections_are_encrypted_and_set_the_hotel(connecte
         assert is_encrypted()
 
 
-def test_pg_dump_runs_over_tls(connected: EncryptedServers) -> None:
+def test_pg_dump_connects_over_tls(connected: EncryptedServers) -> None:
     """The pg_dump of the embedded PostgreSQL package has no TLS support.
 
     The test uses another pg_dump of this machine.

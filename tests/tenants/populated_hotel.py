@@ -136,7 +136,7 @@ def read_rows(schema: str) -> dict[str, list[str]]:
 def read_shared_rows(hotel_id: Any) -> dict[str, list[tuple[Any, ...]]]:
     """Return the hotel's rows in the shared tables.
 
-    Its id and the columns that the dispatcher updates are left out.
+    The hotel's id and the columns that the dispatcher updates are left out.
     """
     return {
         table: sql.query(

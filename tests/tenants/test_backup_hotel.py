@@ -41,7 +41,9 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_backup_hotel_writes_one_private_file_with_a_manifest(hotel: Hotel, file: Path) -> None:
+def test_backup_hotel_writes_a_private_file_that_contains_a_manifest_and_the_rows(
+    hotel: Hotel, file: Path
+) -> None:
     with hotel_context(hotel):
         User.objects.create_user(username="ana", password=None, role="manager")
     result = backup(file)

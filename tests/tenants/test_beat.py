@@ -80,7 +80,7 @@ def test_second_scheduler_takes_over_within_30_seconds_after_the_leader_died(sen
     assert not first.is_leader
 
 
-def test_leader_releases_the_lease_when_it_is_closed(sent: list[str]) -> None:
+def test_leader_releases_its_lease_when_its_scheduler_is_closed(sent: list[str]) -> None:
     first, second = scheduler("first"), scheduler("second")
     tick_repeatedly(first)
     first.close()
@@ -108,7 +108,7 @@ def set_tick(**values: object) -> None:
 
 
 def test_task_whose_last_run_is_in_the_future_is_sent_after_its_interval(sent: list[str]) -> None:
-    """The stored time is in the future if the clock of the previous leader's machine was an hour fast."""
+    """The time of the last run is in the future if the clock of the previous leader's machine was fast."""
     set_tick(last_run_at=timezone.now() + datetime.timedelta(hours=1))
     only = scheduler("only")
     deadline = time.monotonic() + 5

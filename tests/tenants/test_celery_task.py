@@ -57,7 +57,7 @@ def clear_runs() -> None:
 
 @pytest.fixture
 def worker(db: None, unpersistent_connections: None) -> Iterator[Any]:
-    """Start a Celery worker with two threads. The test's Redis is its broker."""
+    """Start a Celery worker with two threads. Its broker is the Redis server of the tests."""
     app.conf.update(broker_url=settings.REDIS_URL)
     with start_worker(
         app, concurrency=2, pool="threads", perform_ping_check=False, loglevel="ERROR"
@@ -127,7 +127,9 @@ def test_task_called_as_a_function_runs_in_the_callers_context(hotel: Hotel) -> 
     assert runs[0][0] == "alpha"
 
 
-def test_same_task_on_two_threads_runs_in_two_hotels(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_task_sent_by_two_hotels_runs_in_both_hotels_at_the_same_time(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     barrier = threading.Barrier(2)
     results = []
 

@@ -82,7 +82,7 @@ def test_create_hotel_with_an_invalid_domain_raises_invalid_domain(host: str) ->
         services.create_hotel(slug="sol", name="X", domains=[host])
 
 
-def test_create_hotel_with_a_domain_in_use_leaves_nothing() -> None:
+def test_create_hotel_with_a_domain_in_use_leaves_nothing_behind() -> None:
     services.create_hotel(slug="first", name="First", domains=["inn.example"])
     before = sql.list_schemas()
     with pytest.raises(DomainConflict):
@@ -99,7 +99,7 @@ def test_create_hotel_with_a_schema_name_in_use_appends_a_number_to_the_schema_n
     assert (a.schema, b.schema) == ("hotel_a_b", "hotel_a_b_2")
 
 
-def test_create_hotel_that_fails_leaves_nothing_and_can_be_repeated() -> None:
+def test_create_hotel_that_fails_leaves_nothing_behind_and_can_be_repeated() -> None:
     roles = []
 
     def fail(*, hotel: Hotel, **_: Any) -> None:

@@ -89,7 +89,7 @@ def test_erase_hotel_deletes_schema_role_rows_and_redis_keys(sol: Hotel, redis_u
     assert certificate["redis_keys"] == 2
 
 
-def test_erase_hotel_records_the_certificate_without_personal_data(sol: Hotel) -> None:
+def test_erase_hotel_records_a_deletion_certificate_without_personal_data(sol: Hotel) -> None:
     certificate = erase_hotel(confirm="sol")
     with platform_context():
         event = Event.objects.get(event="hotel.deleted")

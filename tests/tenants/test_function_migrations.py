@@ -25,7 +25,7 @@ Definitions = dict[str, str]
 def installed_functions() -> Definitions:
     """Return the definitions of the functions in the schema `public`, by name.
 
-    It requires the direct connection.
+    Call this on the direct connection.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -36,7 +36,10 @@ def installed_functions() -> Definitions:
 
 
 def definitions_by_file(texts: Definitions) -> Definitions:
-    """Execute the SQL texts and return the resulting function definitions. The transaction is rolled back."""
+    """Execute the SQL files in a transaction that is rolled back.
+
+    Return the resulting function definitions.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
         for text in texts.values():
             cursor.execute(text)
@@ -66,13 +69,13 @@ def make_sql_migration(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_function_files_are_all_installed_by_a_migration(app: str) -> None:
+def test_every_function_file_is_installed_by_a_migration(app: str) -> None:
     missing = changed_functions(app, MigrationLoader(None))
     assert missing == [], f"Run `manage.py make_sql_migration {app}`."
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_function_files_are_named_after_the_one_function_that_they_create(app: str) -> None:
+def test_every_function_file_creates_one_function_with_the_name_of_the_file(app: str) -> None:
     for name, text in sources(app).items():
         assert re.findall(r"^CREATE OR REPLACE FUNCTION public\.(\w+)\(", text, re.MULTILINE) == [name]
         assert name.startswith(f"{app}_")
@@ -109,7 +112,7 @@ def test_make_sql_migration_without_a_change_writes_nothing(copied_app: Path) ->
     assert [path.name for path in copied_app.iterdir()] == ["sql", "migrations"]
 
 
-def test_make_sql_migration_installs_new_and_changed_files_and_names_what_it_replaces(
+def test_make_sql_migration_installs_new_and_changed_files_and_names_the_replaced_copies(
     copied_app: Path,
 ) -> None:
     (copied_app / "sql" / "locks_new.sql").write_text("SELECT 1;\n")

@@ -169,7 +169,7 @@ def test_masked_backup_with_an_undeclared_column_is_refused(hotel: Hotel, file: 
     assert backup(file)["slug"] == "alpha"
 
 
-def test_masked_backup_is_recorded_as_masked(file: Path) -> None:
+def test_masked_backup_is_recorded_as_masked_in_the_audit_trail(file: Path) -> None:
     backup(file, masked=True)
     [(data,)] = sql.query("SELECT data::text FROM audit_event WHERE event = 'hotel.backed_up'")
     assert json.loads(data)["detail"]["masked"] is True

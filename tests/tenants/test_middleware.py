@@ -37,7 +37,7 @@ def current_schema() -> str:
         return str(cursor.fetchone()[0])
 
 
-def test_host_of_a_hotel_sets_the_hotel_and_its_urls(hotel: Hotel) -> None:
+def test_request_to_a_hotel_host_sets_the_hotel_and_its_urls(hotel: Hotel) -> None:
     seen = []
 
     def view(request: HttpRequest) -> HttpResponse:
@@ -49,19 +49,19 @@ def test_host_of_a_hotel_sets_the_hotel_and_its_urls(hotel: Hotel) -> None:
     assert tenant_or_none() is None
 
 
-def test_host_of_the_platform_sets_the_platform(hotel: Hotel) -> None:
+def test_request_to_the_platform_host_sets_the_platform(hotel: Hotel) -> None:
     assert respond(lambda request: HttpResponse(current_schema()), "localhost").content == b"public"
 
 
 @pytest.mark.parametrize(
     "host", ["unknown.localhost", "evil.example", "a.alpha.localhost", "a_b.localhost", "[::2]"]
 )
-def test_unknown_host_is_not_found(hotel: Hotel, host: str) -> None:
+def test_request_to_an_unknown_host_returns_404(hotel: Hotel, host: str) -> None:
     response = respond(lambda request: HttpResponse("secret"), host)
     assert (response.status_code, response.content) == (404, b"Not found\n")
 
 
-def test_host_of_a_provisioning_hotel_is_not_found(hotel: Hotel) -> None:
+def test_request_to_the_host_of_a_hotel_in_provisioning_returns_404(hotel: Hotel) -> None:
     response = HotelMiddleware(lambda request: HttpResponse())
     with platform_context():
         Hotel.objects.create(slug="soon", name="Soon", schema="hotel_soon")
@@ -74,7 +74,7 @@ def suspended(hotel: Hotel) -> Hotel:
     return hotel
 
 
-def test_suspended_hotel_responds_to_browsers_with_a_page(suspended: Hotel, client: Client) -> None:
+def test_suspended_hotel_responds_to_browsers_with_an_html_page(suspended: Hotel, client: Client) -> None:
     response = client.get("/admin/", headers={"host": "alpha.localhost", "accept": "text/html,*/*;q=0.8"})
     assert response.status_code == 503
     assert "Hotel Alpha" in response.content.decode()
@@ -82,7 +82,7 @@ def test_suspended_hotel_responds_to_browsers_with_a_page(suspended: Hotel, clie
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", "application/problem+json"])
-def test_suspended_hotel_responds_to_clients_with_a_problem_document(
+def test_suspended_hotel_responds_to_api_clients_with_a_problem_document(
     suspended: Hotel, client: Client, accept: str
 ) -> None:
     response = client.get("/api/v1/rooms/", headers={"host": "alpha.localhost", "accept": accept})
@@ -188,7 +188,7 @@ def test_actor_of_a_request_without_login_is_anonymous(in_hotel: Hotel) -> None:
         (1, "", "127.0.0.1"),
     ],
 )
-def test_client_ip_is_the_entry_of_the_last_trusted_proxy(
+def test_client_ip_is_the_x_forwarded_for_entry_that_the_outermost_trusted_proxy_added(
     settings: object, hops: int, forwarded: str, expected: str
 ) -> None:
     settings.TRUSTED_PROXY_HOPS = hops  # type: ignore[attr-defined]

@@ -73,7 +73,9 @@ def test_migrate_applies_a_migration_to_the_template_and_every_hotel(add_migrati
     )
 
 
-def test_hotels_migrated_by_script_equal_the_hotel_migrated_by_django(add_migration: AddMigration) -> None:
+def test_hotels_migrated_by_recorded_statements_equal_the_hotel_migrated_by_django(
+    add_migration: AddMigration,
+) -> None:
     """Django migrates the first hotel, alpha, and its statements are recorded.
 
     The other hotels run the recorded statements.
@@ -245,9 +247,9 @@ def test_hotel_created_during_a_migration_is_migrated_too(
 
 
 def test_store_script_waits_for_a_hotel_that_is_being_provisioned() -> None:
-    """`migrate` stores the script for new hotels, then lists the hotels.
+    """`migrate` lists the hotels after `store_script`.
 
-    Because it waits, the list includes this hotel.
+    Because `store_script` waits, the list includes the new hotel.
     """
     stored = threading.Event()
 

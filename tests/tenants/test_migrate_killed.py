@@ -83,9 +83,9 @@ def test_migrate_killed_while_django_migrates_a_hotel_leaves_the_hotel_unchanged
 def test_migrate_killed_while_it_runs_recorded_statements_in_a_hotel_leaves_the_hotel_migrated(
     missing_migration: str,
 ) -> None:
-    """The script is one message and one transaction.
+    """The recorded statements are sent as one message and run in one transaction.
 
-    The server completes it even if the command was killed.
+    The server completes the transaction.
     """
     lock = "LOCK TABLE hotel_beta.django_migrations IN EXCLUSIVE MODE"
     kill_while_waiting_for_lock("migrate", "--jobs", "1", lock=lock)

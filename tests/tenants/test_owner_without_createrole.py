@@ -1,6 +1,6 @@
-"""Tests of a database whose owner may not create roles.
+"""Tests of a database owner that may not create roles.
 
-`migrate` fails early, or runs without hotel roles if they are off.
+`migrate` then fails early, unless hotel roles are turned off.
 """
 
 import os

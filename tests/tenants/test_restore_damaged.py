@@ -95,7 +95,9 @@ def forge(file: Path, change: Any) -> None:
         out.write(digest.encode())
 
 
-def test_restore_hotel_with_rows_that_differ_from_the_manifest_leaves_nothing(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_with_rows_that_differ_from_the_manifest_leaves_nothing_behind(
+    sol: Hotel, file: Path
+) -> None:
     with hotel_context(sol):
         rooms.ensure_rooms({"single": 2})
     backup(file, "sol")
@@ -110,7 +112,9 @@ def test_restore_hotel_with_rows_that_differ_from_the_manifest_leaves_nothing(so
     assert state.is_unchanged()
 
 
-def test_restore_hotel_with_sql_that_the_database_refuses_leaves_nothing(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_with_sql_that_the_database_refuses_leaves_nothing_behind(
+    sol: Hotel, file: Path
+) -> None:
     """A backup from a newer server can contain SQL that an older server refuses."""
     backup(file, "sol")
 

@@ -272,7 +272,9 @@ def test_restore_hotel_during_a_migration_is_refused(sol: Hotel, file: Path) -> 
     assert state.is_unchanged()
 
 
-def test_restore_hotel_that_was_killed_leaves_nothing_and_can_be_run_again(sol: Hotel, file: Path) -> None:
+def test_restore_hotel_that_was_killed_leaves_nothing_behind_and_can_be_run_again(
+    sol: Hotel, file: Path
+) -> None:
     """The command is killed while it waits for a lock.
 
     By then it has created the schema, the rows and the role.

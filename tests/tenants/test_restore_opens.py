@@ -131,7 +131,10 @@ def test_restore_hotel_without_database_roles_creates_no_role(sol: Hotel, file: 
 
 
 def test_restore_hotel_whose_role_is_used_in_another_database_gets_a_new_id(hotel: Hotel, file: Path) -> None:
-    """The test's database is a copy of a template database, in which the role of alpha also has privileges."""
+    """The test's database is a copy of a template database.
+
+    The role of the hotel alpha also has privileges there.
+    """
     backup(file)
     with platform_context():
         Hotel.objects.filter(id=hotel.id).delete()

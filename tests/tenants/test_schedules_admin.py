@@ -47,7 +47,7 @@ def test_crontab_that_never_runs_is_refused(operator: Client, fields: dict[str, 
     "fields",
     [{}, {"day_of_month": "29", "month_of_year": "2"}, {"day_of_week": "mon-fri"}, {"day_of_month": "31"}],
 )
-def test_crontab_that_runs_is_saved(operator: Client, fields: dict[str, str]) -> None:
+def test_crontab_that_matches_a_future_time_is_saved(operator: Client, fields: dict[str, str]) -> None:
     assert operator.post(ADD, crontab(**fields)).status_code == 302
     with platform_context():
         assert CrontabSchedule.objects.exists()
