@@ -23,7 +23,10 @@ SERVE_TIMEOUT = 200.0
 
 
 def copy(folder: Path) -> "Checkout":
-    """Copy this checkout to the folder without the files that git ignores. Link the installed packages."""
+    """Copy this checkout, except for the files that git ignores, to the folder.
+
+    Link the installed packages.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"],
         cwd=paths.CHECKOUT,

@@ -141,7 +141,7 @@ def test_second_serve_exits_with_an_error_that_names_the_url_of_the_first(servin
     [("gunicorn",), ("celery", "worker"), ("celery", "beat"), ("embedded.mail.smtp_server",)],
     ids=" ".join,
 )
-def test_serve_restarts_a_killed_program(serving: Serving, words: tuple[str, ...]) -> None:
+def test_serve_restarts_each_program_after_it_was_killed(serving: Serving, words: tuple[str, ...]) -> None:
     first = processes_with(serving.checkout, *words)[0]
     first.kill()
     serving.wait_for("ended (SIGKILL)", timeout=RESTART_TIMEOUT)

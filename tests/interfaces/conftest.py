@@ -50,7 +50,7 @@ class GuestSerializer(serializers.Serializer[Any]):
 
 
 class Thing(IdempotentMixin, HotelAPIView):
-    """A view whose POST inserts a row, so that a test can count the inserts.
+    """A view whose POST inserts a row, so that tests can count the inserted rows.
 
     The header `X-Outcome` makes POST fail.
     """

@@ -29,7 +29,7 @@ WRITTEN = 1000
 
 
 class WrongHotel(AssertionError):
-    """An operation found a row of another hotel, or did not find a row of its own hotel."""
+    """Raised if an operation found a row of another hotel, or did not find a row of its own hotel."""
 
 
 @dataclass(frozen=True)

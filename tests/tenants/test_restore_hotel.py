@@ -29,7 +29,7 @@ from tests.tenants.kill_command import kill_while_waiting_for_lock
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_restore_hotel_restores_every_row_and_a_working_hotel(
+def test_restore_hotel_restores_every_row_and_the_hotel_works(
     smtp: MailServer, file: Path, tmp_path: Path
 ) -> None:
     populated = populated_hotel.create_populated_hotel("sol", folder=tmp_path, smtp=smtp)
