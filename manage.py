@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The command line of hotelagent. `manage.py help` lists the commands.
 
-In development it starts the embedded servers that a command needs, unless DATABASE_URL and REDIS_URL name others.
+In development, it starts embedded servers if a command needs a database. DATABASE_URL and REDIS_URL prevent this.
 """
 
 import os
@@ -17,10 +17,10 @@ def uses_other_servers() -> bool:
 
 
 def store_compiled_modules() -> None:
-    """Make this process and its children store compiled modules in .hotelagent.
+    """Make this process and its children store compiled Python modules in the folder .hotelagent.
 
-    Without them each process spends seconds on compiling. PYTHONDONTWRITEBYTECODE, which keeps source folders clean, is
-    removed, because nothing is written to a source folder.
+    Without compiled modules, each process needs some seconds longer to start. PYTHONDONTWRITEBYTECODE is removed. It
+    keeps compiled modules out of source folders, but none are written there.
     """
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(HOME / "pycache"))
     sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"]
@@ -57,11 +57,13 @@ def main() -> None:
         else:
             execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # The message names the wrong variable and the remedy. A traceback would add nothing.
+        # Only the message is shown: it names the invalid variable and its correction, and a traceback would not help.
         sys.exit(str(error))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if (Path(__file__).parent / package).is_dir():  # a module of this project, so the code is wrong
+        if (
+            Path(__file__).parent / package
+        ).is_dir():  # a module of this project is missing, so no package can help
             raise
         sys.exit(not_installed(package))
 

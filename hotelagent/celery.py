@@ -1,4 +1,4 @@
-"""The Celery application, for `celery -A hotelagent worker` and `celery -A hotelagent beat`."""
+"""The Celery application that workers and beat load (`celery -A hotelagent worker`)."""
 
 import os
 from typing import Any

@@ -1,7 +1,7 @@
 """The Content-Security-Policy of each part of the site.
 
-All policies allow files from our own host only, and forbid inline scripts, frames around our pages and forms that post
-to other hosts. Some parts need more:
+All policies allow files from our own host only. They forbid inline scripts, forms that post to other hosts, and other
+sites that show our pages in a frame. Some parts of the site need more permissions:
 
 - The admin: Alpine.js, which unfold uses, evaluates expressions in attributes (`'unsafe-eval'`), and some elements have
   a `style` attribute (`style-src-attr`). Inline scripts, event handlers and style elements stay forbidden, except for
@@ -41,7 +41,7 @@ API_DOCUMENTATION = {**PAGE, "style-src": [SELF, UNSAFE_INLINE], "img-src": [SEL
 API = {"default-src": [NONE], "frame-ancestors": [NONE]}
 UNSUBSCRIBE = {**PAGE, "style-src-attr": [UNSAFE_INLINE]}
 
-#: Policies by the beginning of the path. The first match counts, and other paths have the policy PAGE.
+#: The policy for paths with these prefixes. The first match is used. All other paths have the policy PAGE.
 BY_PREFIX = (
     ("/admin/", ADMIN),
     ("/api/docs/", API_DOCUMENTATION),
@@ -51,7 +51,7 @@ BY_PREFIX = (
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """django-csp's middleware, with the policy chosen by path. The decorators of django-csp take precedence."""
+    """django-csp's middleware with a policy for each path prefix. The decorators of django-csp take precedence."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False

@@ -30,7 +30,7 @@ _PROXY_SETTINGS = "Host, X-Forwarded-Proto and X-Forwarded-For"
 
 @register(Tags.compatibility, deploy=True)
 def check_installed_packages(**_kwargs: Any) -> list[CheckMessage]:
-    """Compare the installed packages with the pinned versions, except in images, which have no requirements files."""
+    """Warn if installed packages differ from requirements/production.txt. Container images do not have this file."""
     if not REQUIREMENTS.exists():
         return []
     pinned = re.findall(r"^[a-zA-Z][^\\\n]*==[^\\\n]*", REQUIREMENTS.read_text(), re.MULTILINE)
@@ -60,9 +60,9 @@ def _is_installed(requirement: Requirement) -> bool:
 
 @register(Tags.staticfiles, deploy=True)
 def check_static_files(**_kwargs: Any) -> list[CheckMessage]:
-    """Compare the collected static files with the static files of the apps."""
+    """Report an error if the collected static files are missing, or differ from the static files of the apps."""
     hashed: dict[str, str] | None = getattr(staticfiles_storage, "hashed_files", None)
-    if hashed is None:  # in development they are not collected
+    if hashed is None:  # development does not collect static files
         return []
     if not hashed:
         problem = "The static files have not been collected, so every page of the admin fails."
@@ -86,7 +86,7 @@ def _outdated_static_files(hashed: dict[str, str]) -> list[str]:
             for finder in finders.get_finders()
             for name, source in finder.list([])
             if (first := finders.find(name))
-            and first == source.path(name)  # the others are hidden by this one
+            and first == source.path(name)  # of files with the same name, only the first one is used
             if name not in hashed or not _is_collected(name, source.path(name))
         }
     )
@@ -101,7 +101,7 @@ def _is_collected(name: str, source: str) -> bool:
 
 @register(Tags.security, deploy=True)
 def check_trusted_proxies(**_kwargs: Any) -> list[CheckMessage]:
-    """Warn if the number of reverse proxies is not set."""
+    """Warn if TRUSTED_PROXY_HOPS, the number of reverse proxies, is not set."""
     if env.str("TRUSTED_PROXY_HOPS", default=""):
         return []
     return [
@@ -117,7 +117,7 @@ def check_trusted_proxies(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.compatibility, deploy=True)
 def check_metrics_directory(**_kwargs: Any) -> list[CheckMessage]:
-    """Warn if the processes have no common directory for their metrics."""
+    """Warn if PROMETHEUS_MULTIPROC_DIR, the directory in which all processes store their metrics, is not set."""
     if metrics.multiprocess_directory() is not None:
         return []
     return [
@@ -132,7 +132,10 @@ def check_metrics_directory(**_kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_reverse_proxy(**_kwargs: Any) -> list[CheckMessage]:
-    """Request a page through the reverse proxy. If nothing responds, as before the first start, report nothing."""
+    """Request a page through the reverse proxy, and warn if the proxy is not configured correctly.
+
+    Report nothing if no proxy responds, because the check may run before the first start.
+    """
     if not settings.SECURE_SSL_REDIRECT:
         return []
     host = settings.PLATFORM_HOST

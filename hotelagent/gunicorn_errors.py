@@ -1,7 +1,7 @@
-"""The responses of gunicorn to requests that it cannot parse, as problem documents.
+"""Problem documents (RFC 9457) for requests that gunicorn cannot parse and does not pass on to Django.
 
-gunicorn responds with HTML before Django sees the request. The path is not known then, so the responses are the same
-for all paths, not only below `/api/v1/`.
+By default gunicorn responds with HTML. It does not know the path of such a request, so all paths get a problem
+document, not only paths below `/api/v1/`.
 """
 
 import json
@@ -37,7 +37,7 @@ def install() -> None:
 
 
 def write_problem(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:
-    """Write a problem document in place of gunicorn's HTML page. The parameters are those of `util.write_error`."""
+    """Send a problem document instead of gunicorn's HTML page. It replaces gunicorn's `util.write_error`."""
     request_id = str(uuid7())
     logger.warning(
         "gunicorn.request_refused", request_id=request_id, status=status_int, reason=mesg or reason
@@ -55,7 +55,7 @@ def write_problem(sock: socket.socket, status_int: int, reason: str, mesg: str) 
 def _document(status: int, reason: str, message: str, *, request_id: str) -> dict[str, object]:
     problem = _PROBLEMS.get(HTTPStatus(status))
     if problem is None:
-        # The type about:blank means that the problem is fully described by the HTTP status (RFC 9457).
+        # "about:blank" means that the HTTP status describes the problem completely (RFC 9457, section 4.2.1).
         problem = Problem("", status, reason, message)
         return {**problem_document(problem, detail=message, request_id=request_id), "type": "about:blank"}
     detail = f"{message}. {problem.explanation}" if message else str(problem.explanation)

@@ -1,4 +1,4 @@
-"""The middleware for requests that do not use HTTPS, and for the scope of Strict-Transport-Security (HSTS)."""
+"""A middleware that refuses or redirects plain HTTP requests, and limits Strict-Transport-Security (HSTS)."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from tenants.host_routing import resolve, resolve_former
 
 HSTS = "Strict-Transport-Security"
 PLAIN_TEXT = "text/plain; charset=utf-8"
-#: Headers of which a reverse proxy usually sets at least one.
+#: A reverse proxy usually sets at least one of these headers.
 _PROXY_HEADERS = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
 _PROXY_HINT = (
     "The reverse proxy does not send the header X-Forwarded-Proto, so each page would redirect to itself. Let it send "
@@ -27,11 +27,11 @@ logger = structlog.get_logger(__name__)
 
 
 class HttpsMiddleware:
-    """Decides what happens to plain HTTP requests. It must come before Django's SecurityMiddleware.
+    """Refuses plain HTTP requests that must not be redirected to HTTPS. Must be listed before SecurityMiddleware.
 
-    SecurityMiddleware redirects to HTTPS. Only GET and HEAD requests to a host that is served reach it. A redirect to
-    an unknown host would lead visitors to a site of the sender's choice. And clients turn a redirected POST request
-    into a GET request.
+    SecurityMiddleware redirects the remaining requests: GET and HEAD requests to hosts of hotels and of the platform. A
+    redirect to an unknown host could lead visitors to a foreign site. A POST request is refused, because clients repeat
+    it as a GET request after a redirect.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -42,13 +42,13 @@ class HttpsMiddleware:
             return refusal
         response = self.get_response(request)
         if HSTS in response and not _is_below_platform(request):
-            # The subdomains of a hotel's own domain may be other systems of the hotel, so HSTS does not include them.
+            # HSTS excludes subdomains of a hotel's own domain, because other systems of the hotel may use them.
             response[HSTS] = f"max-age={settings.SECURE_HSTS_SECONDS}"
         return response
 
 
 def _refuse(request: HttpRequest) -> HttpResponse | None:
-    """Return the response to a plain HTTP request that must not be redirected, or None."""
+    """Return an error response if the plain HTTP request must not be redirected to HTTPS, or else None."""
     host = _host(request)
     if host is None or (resolve(host) is None and resolve_former(host) is None):
         return HttpResponse("Not found\n", status=HTTPStatus.NOT_FOUND, content_type=PLAIN_TEXT)
@@ -67,7 +67,7 @@ def _refuse(request: HttpRequest) -> HttpResponse | None:
 
 
 def _host(request: HttpRequest) -> str | None:
-    """Return the normalized host name without port, or None if it is not valid."""
+    """Return the normalized host name of the request without the port, or None if the host name is not valid."""
     try:
         return split_domain_port(request.get_host())[0].removesuffix(".")
     except DisallowedHost:

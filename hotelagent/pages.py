@@ -24,12 +24,12 @@ def landing(request: HttpRequest) -> HttpResponse:
 
 
 def favicon(_request: HttpRequest) -> HttpResponse:
-    """Redirect to the icon. Browsers request /favicon.ico for responses that are not HTML, such as JSON."""
+    """Redirect to the icon file. Browsers request /favicon.ico when they show a response without HTML, such as JSON."""
     return HttpResponsePermanentRedirect(static("hotelagent/icon.svg"))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Render the page for the exception that is being handled. Django calls this as `handler500`.
+    """Render the error page for an unhandled exception. Django calls this function as `handler500`.
 
     The status is 503 with `Retry-After` if the database is unavailable, as in the REST API.
     """

@@ -1,4 +1,4 @@
-"""The WSGI application, for `gunicorn hotelagent.wsgi`."""
+"""The WSGI application that gunicorn loads (`gunicorn hotelagent.wsgi`)."""
 
 import os
 

@@ -152,7 +152,9 @@ def _read_response(endpoint: Endpoint, reply: http.client.HTTPResponse, max_byte
     if len(body) > max_bytes:
         raise RequestFailed(
             TranslatableMessage(
-                _("{host} sent more than {limit:,} bytes."), host=endpoint.host, limit=max_bytes
+                _("The response from {host} is too large. The limit is {limit:,} bytes."),
+                host=endpoint.host,
+                limit=max_bytes,
             )
         )
     if max_bytes and reply.length:  # The body is shorter than the header Content-Length says.

@@ -1,6 +1,6 @@
 """Time-ordered UUIDs (version 7, RFC 9562) for primary keys.
 
-The application generates them, not the database, so a row's key is known before the row is inserted.
+The application generates the UUIDs, so the key of a row is known before the row is inserted.
 """
 
 import os
@@ -15,9 +15,9 @@ _last_timestamp = 0
 def uuid7() -> uuid.UUID:
     """Return a UUID of version 7: 48 bits of Unix time in milliseconds, a 12-bit counter and 62 random bits.
 
-    Within a process each value is greater than the previous one, even if the clock is set back: the counter then
-    carries over into the milliseconds (RFC 9562, section 6.2, method 1). So rows sort in the order of their creation.
-    Values from different processes sort by the clocks of these processes, with a resolution of one millisecond.
+    Within a process, each value is greater than the previous value, even if the clock is set back. So rows sort in the
+    order of their creation. To achieve this, the counter carries over into the milliseconds (RFC 9562, section 6.2,
+    method 1). Values from different processes sort by the clocks of the processes, to the millisecond.
     """
     global _last_timestamp  # noqa: PLW0603 - the counter is shared by all threads of the process
     now = time.time_ns() // 1_000_000 << 12

@@ -1,10 +1,10 @@
-"""Logging with structlog, for the messages of this project and for those of Django, Celery and other libraries.
+"""Logging with structlog, for the messages of this project and of its libraries, such as Django and Celery.
 
-Production writes JSON lines, development writes text. Each line has the request id, the user and the fields that apps
-add with `add_context`, and it is redacted by `hotelagent.core.redaction`.
+Production writes JSON lines, and development writes text. Each line contains the request id, the user and the fields
+that apps add with `add_context`. `hotelagent.core.redaction` removes personal data and secrets from the lines.
 
-The settings contain an ordinary `LOGGING` dictionary, and `LOGGING_CONFIG` names `configure`. So a deployment can add
-a handler as Django's documentation describes.
+`LOGGING` is an ordinary dictionary in the settings, so a deployment can add a handler as Django's documentation
+describes. The setting `LOGGING_CONFIG` names the function `configure`.
 """
 
 import logging.config
@@ -23,22 +23,22 @@ _context_providers: list[Callable[[], Mapping[str, str]]] = []
 
 
 def add_context(provider: Callable[[], Mapping[str, str]]) -> None:
-    """Add the fields that the function returns to every log line. Call it in `AppConfig.ready`.
+    """Add the fields that `provider` returns to every log line. Call this in `AppConfig.ready`.
 
-    The function runs for each line and must not execute queries.
+    `provider` is called for each log line, so it must not execute queries.
     """
     _context_providers.append(provider)
 
 
 def current_context() -> dict[str, str]:
-    """Return the fields that `add_context` adds at this point, such as the slug of the current hotel."""
+    """Return the fields that are added to each log line now, such as the slug of the current hotel."""
     return {name: value for provider in _context_providers for name, value in provider().items()}
 
 
 def add_context_fields(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Add the fields of `current_context`, as a structlog processor. Fields of the event take precedence."""
+    """Add the fields of `current_context` to a log event (a structlog processor). Existing fields are not replaced."""
     for name, value in current_context().items():
         event.setdefault(name, value)
     return event
@@ -47,7 +47,7 @@ def add_context_fields(
 def drop_request_objects(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Remove the request and socket objects that Django attaches to its log records, as a structlog processor."""
+    """Remove the request and socket objects that Django attaches to log records (a structlog processor)."""
     for name in ("request", "sock", "server_time"):
         if not isinstance(event.get(name), str | None):
             del event[name]
@@ -69,7 +69,7 @@ _COMMON_PROCESSORS: list[Any] = [
 
 
 def formatter(*, json: bool) -> structlog.stdlib.ProcessorFormatter:
-    """Return the formatter that turns log records into redacted lines, JSON or text."""
+    """Return the formatter that turns log records into lines of JSON or text, without personal data and secrets."""
     text_renderer = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
@@ -97,19 +97,19 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Django's default handlers would print each message a second time, without redaction.
+            # Django's default handlers are removed. They would print each message again, with personal data.
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
             # django-structlog logs the status of each response, so Django's warnings about 4xx responses are left out.
             "django.request": {"level": "ERROR"},
-            # django-structlog logs the start and the end of each task, so Celery need not.
+            # django-structlog logs the start and the end of each task, so Celery's own messages are left out.
             "celery.app.trace": {"level": "ERROR"},
         },
     }
 
 
 def configure(config: dict[str, Any]) -> None:
-    """Configure logging and structlog. Django calls it once with the setting `LOGGING`, in `django.setup()`."""
+    """Configure logging and structlog. `django.setup()` calls this function once with the setting `LOGGING`."""
     logging.config.dictConfig(config)
     structlog.configure(
         processors=[

@@ -6,16 +6,16 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-#: Longer msgids and parameters are cut to this number of characters. A mail server's reply can be very long.
+#: Maximum length of a stored msgid or parameter in characters. A mail server's reply can be longer, and is cut.
 MAX_LENGTH = 500
 
 
 class TranslatableMessage(str):
     """A text in the current language, together with the msgid and the parameters it was formatted from.
 
-    It is a `str`, so an exception can carry it like any other text. The msgid is marked with `gettext_noop`. The
-    parameters are JSON-serializable values or `TranslatableMessage`s. A message without parameters is not formatted,
-    because it may be a text from another system that contains braces.
+    It is a `str`, so it can be the message of an exception. Mark the msgid with `gettext_noop`. The parameters are
+    JSON-serializable values or `TranslatableMessage`s. A message without parameters is not formatted, because a text
+    from another system may contain braces.
     """
 
     __slots__ = ("msgid", "params")

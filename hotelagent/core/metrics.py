@@ -1,8 +1,8 @@
-"""Prometheus metrics, and the page that shows the metrics of all processes.
+"""Prometheus metrics, and the text of the page `/metrics` with the metrics of all processes.
 
 gunicorn and Celery run several processes. If `PROMETHEUS_MULTIPROC_DIR` is set before Python starts, each process
-writes its values to files in that directory, and any process can serve the values of all of them. No label names a
-hotel, a room or a guest: with a thousand hotels each label value would mean a thousand time series.
+writes its values to files in that directory, and any process can return the values of all processes. No label contains
+a hotel, a room or a guest, because a thousand hotels would multiply the number of time series by a thousand.
 
 The metrics of an app are defined in its `metrics.py`:
 
@@ -32,11 +32,11 @@ from prometheus_client.registry import Collector
 
 log = structlog.get_logger(__name__)
 
-#: Histogram buckets in seconds, from a cached read up to the statement timeout.
+#: Histogram buckets in seconds, from the time of a cached read to the timeout of an SQL statement (15 seconds).
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
-#: HTTP methods that the metrics distinguish. Others count as "other", because clients can send any word.
+#: HTTP methods with their own label value. All others are counted as "other": clients can send any word.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-#: Seconds after which a gauge whose query has not returned is left out of the page.
+#: Timeout for the query of a gauge. After this number of seconds, /metrics is returned without the gauge.
 GAUGE_TIMEOUT_SECONDS = 2.0
 
 if (_path := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and not os.access(_path, os.W_OK):
@@ -47,10 +47,10 @@ if (_path := os.environ.get("PROMETHEUS_MULTIPROC_DIR")) and not os.access(_path
 
 
 class ProcessesCollector(multiprocess.MultiProcessCollector):
-    """Collects the values of all processes. Skips files of killed processes that are damaged.
+    """Collects the metric values of all processes. Damaged files, which a killed process may leave, are skipped.
 
-    A damaged file is logged and renamed. Otherwise all metrics would be lost until someone deletes the file, and a new
-    process with the same process id could not start.
+    A damaged file is logged and renamed. Otherwise /metrics would fail until the file is deleted, and a new process
+    with the same process id could not start.
     """
 
     def collect(self) -> Iterable[Metric]:
@@ -65,13 +65,13 @@ class ProcessesCollector(multiprocess.MultiProcessCollector):
 
 
 def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
-    """Yield the metrics of each file with their names. Set damaged files aside."""
+    """Yield the name and the metric for each metric in the files of the directory. Rename damaged files."""
     for file in sorted(directory.glob("*.db")):
         try:
-            if not file.stat().st_size:  # its process is just creating it
+            if not file.stat().st_size:  # a process is just creating the file
                 continue
             metrics = multiprocess.MultiProcessCollector._read_metrics([str(file)])  # type: ignore[no-untyped-call] # noqa: SLF001
-        except FileNotFoundError:  # its process has just ended
+        except FileNotFoundError:  # the process of the file has just ended
             continue
         except Exception as error:  # noqa: BLE001 - any bytes may be in the file
             log.warning("metrics.file_damaged", file=file.name, error=type(error).__name__)
@@ -82,8 +82,9 @@ def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
 
 
 if _path:
+    # Rename damaged files: this process could not open a file that an earlier process with its process id has damaged.
     for _ in read_metrics_files(Path(_path)):
-        pass  # renames damaged files that an earlier process with our process id may have left
+        pass
 
 
 def counter(name: str, documentation: str, *, labels: Sequence[str] = ()) -> Counter:
@@ -97,11 +98,11 @@ def histogram(
 
 
 class _Gauge(Collector):
-    """A gauge whose value is queried when the page is requested. It is left out if the query fails or hangs."""
+    """A gauge whose value is queried when `/metrics` is requested. It is left out if the query fails or hangs."""
 
     def __init__(self, name: str, documentation: str, read: Callable[[], float]) -> None:
         self.name, self.documentation, self.read = name, documentation, read
-        # A single thread: while one query hangs, the next one is queued behind it and times out too.
+        # One thread is enough: if a query hangs, later queries of this gauge wait in the queue and time out.
         self.executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"gauge-{name}")
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
@@ -124,8 +125,7 @@ _gauges: list[_Gauge] = []
 def gauge(name: str, documentation: str, read: Callable[[], float]) -> None:
     """Register a gauge whose value comes from the database.
 
-    `read` runs at each scrape, in the process that serves it. It runs in a thread in which no hotel and no actor is
-    set.
+    `read` returns the value. It is called for each request to `/metrics`, in a thread without a current hotel or actor.
     """
     registered = _Gauge(name, documentation, read)
     REGISTRY.register(registered)
@@ -140,7 +140,7 @@ REQUESTS = histogram(
 
 
 class RequestMetricsMiddleware:
-    """Measures all responses, including those of other middleware, except responses to health probes."""
+    """Measures the duration of all requests except health probes, even if other middleware responds to them."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -158,7 +158,7 @@ class RequestMetricsMiddleware:
 
 
 def multiprocess_directory() -> Path | None:
-    """Return the directory that the processes share, or None if this process shows only its own metrics."""
+    """Return the metrics directory that all processes share, or None if PROMETHEUS_MULTIPROC_DIR is not set."""
     path = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return Path(path) if path else None
 
@@ -175,6 +175,6 @@ def exposition() -> bytes:
 
 
 def mark_process_dead(pid: int) -> None:
-    """Drop the gauges of a process that has ended. Its counters are kept. gunicorn's `child_exit` hook calls this."""
+    """Delete the gauges of a process that has ended, but keep its counters. gunicorn calls this in `child_exit`."""
     if multiprocess_directory() is not None:
         multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -1,9 +1,9 @@
-"""Validation of URLs that hotels enter, so that nobody can use our server to reach our private network (SSRF).
+"""Validation of URLs that hotels enter, so that our servers cannot be used to reach our private network (SSRF).
 
-A URL must use https and its host must resolve to public IP addresses only. The host name is resolved once, all its
-addresses are checked, and the connection is made to one of the checked addresses, so a DNS record that changes in
-between (DNS rebinding) has no effect. The setting ALLOW_PRIVATE_ADDRESSES turns these checks off, for development and
-for deployments whose hotels run systems in the same private network.
+A URL must use https, and its host must resolve to public IP addresses only. The host name is resolved once, and the
+connection goes to one of the checked addresses, so a later change of the DNS record (DNS rebinding) has no effect.
+The setting ALLOW_PRIVATE_ADDRESSES turns these checks off, for development and for hotels with systems in the same
+private network.
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class URLNotAllowed(Exception):
-    """The URL is malformed, or leads to an address that is not public. `detail` never contains the URL."""
+    """The URL is malformed, or its host has an IP address that is not public. `detail` never contains the URL."""
 
     def __init__(self, detail: TranslatableMessage) -> None:
         self.detail = detail
@@ -40,7 +40,7 @@ class HostNotFound(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The parts of a URL that a connection and a request need. `path` includes the query string."""
+    """The parts of a URL that are needed to open a connection and send a request. `path` includes the query string."""
 
     host: str
     port: int
@@ -54,7 +54,7 @@ def parse_url(url: str) -> Endpoint:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        # `from None`: the message of the ValueError contains the URL, which may hold a secret.
+        # `from None` hides the ValueError, because its message contains the URL, which may contain a secret.
         raise URLNotAllowed(TranslatableMessage(_("Enter a valid URL."))) from None
     is_https = parts.scheme == "https"
     if not is_https and not (parts.scheme == "http" and settings.ALLOW_PRIVATE_ADDRESSES):
@@ -81,7 +81,7 @@ def parse_url(url: str) -> Endpoint:
 
 
 def resolve(endpoint: Endpoint) -> list[str]:
-    """Return the IP addresses of the endpoint's host. Raises URLNotAllowed if one is not public, or HostNotFound."""
+    """Return the IP addresses of the endpoint's host. Raises HostNotFound, or URLNotAllowed for a private address."""
     try:
         results = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

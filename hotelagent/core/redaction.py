@@ -1,8 +1,8 @@
 """Removal of personal data and secrets from log lines, error reports and traces.
 
-There are two rules. A value whose name is sensitive (`password`, `guest_email`) is replaced completely. In all other
-texts, tracebacks included, everything that looks like an e-mail address, a phone number, an API key, a credential or
-the query string of a URL is replaced.
+There are two rules. A value with a sensitive name, such as `password` or `guest_email`, is replaced completely. In all
+other texts, everything that looks like an e-mail address, a phone number, an API key, a credential or the query string
+of a URL is replaced.
 """
 
 import re
@@ -16,12 +16,12 @@ _SENSITIVE_NAME = re.compile(
     r"|e_?mail|phone|guest_name|full_name|recipient|address_line|body|payload",
     re.IGNORECASE,
 )
-#: Names that match the pattern above and whose values are not secret.
+#: Names that match `_SENSITIVE_NAME`, although their values are neither secret nor personal.
 _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
-# The most specific pattern comes first: the user part of a DSN also looks like an e-mail address. Each pattern starts
-# at the beginning of a run of characters or has a bounded length, because clients choose the texts: without this,
-# a run of 20,000 letters would take half a minute.
+# The order of the patterns matters: the password in a DSN must be replaced before it is taken for an e-mail address.
+# The patterns must not backtrack much, because a client could send 20,000 letters and block a process for 30 seconds.
+# So each pattern starts at the beginning of a run of characters, or has a limited length.
 _PATTERNS = (
     (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]{0,30}://)[^/\s@]+@", re.IGNORECASE), rf"\g<keep>{REDACTED}@"),
     (re.compile(r"\bha_[A-Za-z0-9]+_[A-Za-z0-9_-]+"), REDACTED),
@@ -37,10 +37,10 @@ _PATTERNS = (
         ),
         rf"\g<keep>{REDACTED}",
     ),
-    # The query string of a URL. A question mark at the end of a sentence is followed by a space.
+    # The query string of a URL. A question mark that ends a sentence does not match, because a space follows it.
     (re.compile(r"(?P<keep>/[^\s?\"'<>/]*)\?[^\s\"'<>]+"), rf"\g<keep>?{REDACTED}"),
     (re.compile(r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"), REDACTED),
-    # Phone numbers: with a country code, in groups of digits, or as nine to fifteen digits in a row.
+    # These three patterns match phone numbers: with a country code, in groups, or as 9 to 15 digits in a row.
     (re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[\s().-]{0,2}\d){6,14}(?!\w)"), REDACTED),
     (re.compile(r"(?<![\w.:-])\(?\d{2,4}\)?[ .-]\d{3,4}[ .-]\d{4}(?![\w:-])"), REDACTED),
     (re.compile(r"(?<![\w.:/-])\d{9,15}(?![\w.:-])"), REDACTED),
@@ -55,7 +55,10 @@ def redact_text(text: str) -> str:
 
 
 def redact(value: Any) -> Any:
-    """Return a redacted copy of the value: mappings as dicts, sequences and sets as lists, other objects as text."""
+    """Return a copy of the value without personal data and secrets.
+
+    Mappings are returned as dicts, sequences and sets as lists, and other objects as text.
+    """
     match value:
         case str():
             return redact_text(value)
@@ -70,9 +73,9 @@ def redact(value: Any) -> Any:
 
 
 def redact_event(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """Redact a log event, as the last structlog processor before the event is rendered."""
+    """Remove personal data and secrets from a log event. This is the last structlog processor before rendering."""
     return {
-        # Our own logging sets these three fields. They are not redacted, because a timestamp looks like a phone number.
+        # Our logging sets these three fields, so they are safe. A timestamp would be taken for a phone number.
         key: value if key in {"timestamp", "level", "logger"} else _redact_named(key, value)
         for key, value in event.items()
     }

@@ -1,9 +1,8 @@
-"""The URLs of servers in environment variables, such as DATABASE_URL.
+"""The parser of server URLs in environment variables, such as DATABASE_URL. It accepts only unambiguous URLs.
 
-Passwords are often pasted into a URL without percent-encoding. A special character then moves the boundary between
-password, host and path, and the programs that read the URL interpret it differently. So there is one parser. It accepts
-only unambiguous URLs. Its errors name the variable and how to correct it. They never contain a part of the URL that may
-belong to a password.
+Passwords are often pasted into a URL without percent-encoding. A special character in the password then makes different
+programs read different hosts from the same URL. So all URLs go through this parser. An error names the variable and how
+to correct it, and never contains a part of the URL that may belong to a password.
 """
 
 import re
@@ -17,12 +16,12 @@ _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\[\]:]*)(?::(?P<port>[0-9
 
 
 class InvalidServiceURL(ValueError):
-    """The URL of a server cannot be read. The message contains no password."""
+    """The URL of a server is invalid or ambiguous. The message does not contain the password."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceURL:
-    """The parts of a URL. `user`, `password` and `options` are decoded, `authority` and `path` are not."""
+    """The parts of a server URL. `user`, `password` and `options` are decoded, `authority` and `path` are not."""
 
     variable: str
     scheme: str
@@ -38,7 +37,10 @@ class ServiceURL:
         return {unquote(name): unquote(value) for name, _, value in pairs}
 
     def addresses(self) -> list[tuple[str, int | None]]:
-        """Return the hosts and their ports. IPv6 addresses keep their brackets. Raises InvalidServiceURL."""
+        """Return a `(host, port)` pair for each host in the URL. IPv6 addresses keep their brackets.
+
+        Raises InvalidServiceURL.
+        """
         addresses: list[tuple[str, int | None]] = []
         for address in self.authority.split(","):
             match = _ADDRESS.fullmatch(address)
@@ -57,16 +59,16 @@ class ServiceURL:
         return replace(self, query="&".join(filter(None, [self.query, f"{quote(name)}={quote(value)}"])))
 
     def __str__(self) -> str:
-        """Return the URL with percent-encoded user and password. All programs read this form in the same way."""
+        """Return the URL with a percent-encoded user name and password, so that all programs read the same URL."""
         login = quote(self.user, safe="") + (f":{quote(self.password, safe='')}" if self.password else "")
         query = f"?{self.query}" if self.query else ""
         return f"{self.scheme}://{login}{'@' if login else ''}{self.authority}{self.path}{query}"
 
 
 def parse(text: str, *, variable: str, schemes: Collection[str], example: str) -> ServiceURL:
-    """Return the parts of the URL in the environment variable. Raises InvalidServiceURL.
+    """Return the parts of the URL `text`. Raises InvalidServiceURL, which names the environment variable.
 
-    As in libpq, the user and password end at the first @. `example` is a valid URL for error messages.
+    As in libpq, the user name and password end at the first @. Error messages show the valid URL `example`.
     """
     _refuse_copied_characters(text, variable=variable)
     scheme, separator, rest = text.partition("://")

@@ -14,7 +14,7 @@ from hotelagent.core.redaction import redact, redact_text
 
 
 def start() -> None:
-    """Start the error reports and traces that the settings enable. Call it once per process."""
+    """Start error reports and traces if the settings enable them. Call this once per process."""
     if settings.SENTRY_DSN:
         _start_error_reports(settings.SENTRY_DSN)
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
@@ -33,7 +33,7 @@ def _start_error_reports(dsn: str) -> None:
         before_send=_prepare_error_report,
         before_breadcrumb=lambda breadcrumb, _hint: redact(breadcrumb),
         send_default_pii=False,
-        include_local_variables=False,  # local variables hold guests, tokens and e-mails
+        include_local_variables=False,  # local variables may contain guests' data and API keys
         max_request_body_size="never",
     )
 
@@ -44,7 +44,7 @@ def _prepare_error_report(event: Any, _hint: Any) -> Any:
 
 
 def _start_traces(endpoint: str) -> None:
-    # Imported here for the same reason as sentry_sdk.
+    # These libraries are imported here, because the imports are slow and most commands run without traces.
     from opentelemetry import trace  # noqa: PLC0415
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.instrumentation.celery import CeleryInstrumentor  # noqa: PLC0415
@@ -62,7 +62,7 @@ def _start_traces(endpoint: str) -> None:
 
 
 def _redact_span(span: Any, _request: HttpRequest) -> None:
-    """Redact the attributes of a request's span. The URL, for example, may contain a search term."""
+    """Remove personal data from the attributes of a request's span (the trace of the request), such as the URL."""
     for name, value in dict(span.attributes or {}).items():
         if isinstance(value, str):
             span.set_attribute(name, redact_text(value))

@@ -2,12 +2,12 @@
 
 import unicodedata
 
-# These two format characters are kept, because Persian words and emoji of families contain them.
+# These two invisible characters are kept, because Persian words and emoji of families contain them.
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 def single_line(text: str) -> str:
-    """Return the text on one line, safe to use as the value of an e-mail header (RFC 5322, 2.2).
+    """Return the text as one line that is safe as the value of an e-mail header (RFC 5322, section 2.2).
 
     Line breaks, control characters and runs of spaces become one space. Characters that change the reading
     direction are removed.

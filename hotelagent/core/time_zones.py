@@ -1,7 +1,7 @@
 """The time zones that a hotel may have.
 
-Every process of a deployment must know the same time zones. So they come from the pinned package `tzdata` and not from
-the machine, whose time zone database may be older, newer or missing. `use_pinned_time_zones` ensures this.
+Every process of a deployment must know the same time zones. So they come from the pinned package `tzdata`, and not from
+the time zone database of the machine, which may be older, newer or missing.
 """
 
 import functools
@@ -10,12 +10,12 @@ import zoneinfo
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-#: Names that are not time zones of a place: `localtime` differs between machines, and `Factory` means "not set".
+#: Names that a hotel may not use: `localtime` and `posixrules` differ between machines, `Factory` means "not set".
 PSEUDO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 
 def use_pinned_time_zones() -> None:
-    """Make `zoneinfo` read the package `tzdata` only. Call it before another module lists the time zones."""
+    """Make `zoneinfo` use only the package `tzdata`. Call this before another module lists the time zones."""
     zoneinfo.reset_tzpath(to=())
 
 
@@ -26,7 +26,7 @@ def known_time_zones() -> frozenset[str]:
 
 
 def time_zone_choices() -> list[tuple[str, str]]:
-    """Return the names and labels of the time zones for a form, sorted by name."""
+    """Return the `(name, label)` pairs of all time zones as the choices of a form field, sorted by name."""
     return [(name, name.replace("_", " ")) for name in sorted(known_time_zones())]
 
 

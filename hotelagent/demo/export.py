@@ -1,4 +1,4 @@
-"""Export of generated bookings as a property management system writes it: a CSV file with a row for each booking."""
+"""Export of generated bookings to a CSV file like the exports of property management systems: one row per booking."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def export_rows(bookings: Iterable[Booking], *, today: date) -> Iterator[dict[str, str]]:
-    """Yield a row for each booking made until `today`, with the data known at the beginning of that day."""
+    """Yield a CSV row for each booking that was made on or before `today`, with its status on that day."""
     return (_row(booking, today=today) for booking in bookings if booking.booked_on <= today)
 
 

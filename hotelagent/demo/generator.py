@@ -1,4 +1,4 @@
-"""Generator of random bookings. The same seed and arrival date always give the same bookings."""
+"""Generator of random bookings for the demonstration. The same seed and arrival date always give the same bookings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hotelagent.demo.profiles import HotelProfile, Segment
 
 SEED = 1
 ONE_DAY = timedelta(days=1)
-#: Hotels open their calendar about a year ahead.
+#: Guests can book about a year ahead, because hotels open their calendar then.
 _MAX_LEAD_DAYS = 400
-#: Few guests fail to arrive without cancelling: deposits and card guarantees cost them a night.
+#: Share of guests who neither arrive nor cancel. It is small, because these guests pay for the first night.
 _NO_SHOW_RATE = 0.012
-#: When a room type is sold out, guests receive the next better one without extra charge.
+#: Share of guests who get the next better room type without extra charge, because their room type is sold out.
 _UPGRADE_RATE = 0.08
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class Booking:
-    """A booking and what happens to it: whether and when it is cancelled, and whether the guest arrives."""
+    """A generated booking, with its future: the date of a cancellation, if any, and whether the guest arrives."""
 
     number: str
     hotel: str
@@ -49,7 +49,7 @@ class Booking:
 def generate_bookings(
     profile: HotelProfile, *, first_arrival: date, last_arrival: date, seed: int = SEED
 ) -> Iterator[Booking]:
-    """Yield the bookings that arrive between two dates, both included, in the order of arrival."""
+    """Yield random bookings with an arrival from `first_arrival` to `last_arrival` (both included), by arrival date."""
     day = first_arrival
     while day <= last_arrival:
         yield from _bookings_of_day(profile, day, random=Random(f"{seed} {profile.name} {day}"))  # noqa: S311
@@ -62,8 +62,7 @@ def _bookings_of_day(profile: HotelProfile, arrival: date, *, random: Random) ->
         * profile.month_factors[arrival.month - 1]
         * profile.weekday_factors[arrival.weekday()]
     )
-    # Guests decide independently, so the number of bookings has a Poisson distribution. This is its approximation
-    # for large means.
+    # Guests book independently, so the count has a Poisson distribution. A normal distribution approximates it.
     count = max(0, round(random.gauss(mean, math.sqrt(mean))))
     bookings = [
         _booking(profile, arrival, number=f"{profile.prefix}{arrival:%y%m%d}{position:03}", random=random)
@@ -80,7 +79,7 @@ def _booking(profile: HotelProfile, arrival: date, *, number: str, random: Rando
     booked_on = arrival - timedelta(days=lead_days)
     cancelled_on = None
     if random.random() < cancellation_probability(segment, lead_days=lead_days):
-        # Cancellations are spread over the time between booking and arrival. Some follow the booking immediately.
+        # Guests cancel at any time between booking and arrival. Some cancel on the day of the booking.
         cancelled_on = booked_on + timedelta(days=int(lead_days * random.betavariate(1.1, 1.3)))
     room_type = _choose(random, profile.room_types)
     country = _choose(random, profile.countries)
@@ -107,7 +106,7 @@ def _booking(profile: HotelProfile, arrival: date, *, number: str, random: Rando
 
 
 def cancellation_probability(segment: Segment, *, lead_days: int) -> float:
-    """Return the probability of a cancellation. Early bookings are cancelled more often than late ones."""
+    """Return the probability that a booking is cancelled. It grows with `lead_days`, the days until arrival."""
     return segment.cancellation_rate * min(1.5, 0.4 + math.log1p(lead_days) / 5)
 
 
@@ -124,9 +123,9 @@ def _assigned_room_type(profile: HotelProfile, reserved: str, *, random: Random)
 
 
 def _refuse_one_address(bookings: list[Booking]) -> None:
-    """Give the earliest booking of the day an address that the mail catcher refuses.
+    """Give one of the bookings an e-mail address that the development mail server rejects.
 
-    Every arrival date then has a failed reminder to look at.
+    So the demonstration has one failed reminder for each arrival date. The earliest booking is chosen.
     """
     arriving = [booking for booking in bookings if booking.cancelled_on is None and not booking.is_no_show]
     if arriving:

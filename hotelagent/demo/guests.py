@@ -11,12 +11,12 @@ from pathlib import Path
 from random import Random
 
 DOMAIN = "example.com"
-#: The mail catcher of the development environment refuses this domain with a permanent error.
+#: The mail server of the development environment rejects recipients of this domain with a permanent error.
 REFUSED_DOMAIN = "refused.example.com"
 
 _PORTUGUESE_SPEAKING = frozenset({"PRT", "BRA", "AGO", "MOZ", "CPV"})
 _SPANISH_SPEAKING = frozenset({"ESP", "ARG", "MEX", "COL", "CHL", "PER", "URY"})
-#: Countries that share a list of names with another country. All others use the British list.
+#: The list of names that guests of a country use. Countries that are not listed here use the British names.
 _NAME_LISTS = {
     **dict.fromkeys(_PORTUGUESE_SPEAKING, "PRT"),
     **dict.fromkeys(_SPANISH_SPEAKING, "ESP"),
@@ -27,20 +27,20 @@ _NAME_LISTS = {
 
 @functools.cache
 def _names() -> dict[str, tuple[list[str], list[str]]]:
-    """Return the lists of given names and of family names of each country."""
+    """Return a dict that maps each country to its list of given names and its list of family names."""
     lines = Path(__file__).with_name("names.txt").read_text(encoding="utf-8").splitlines()[1:]
     columns = (line.split("|") for line in lines)
     return {country: (given.split(), family.split()) for country, given, family in columns}
 
 
 def random_name(random: Random, *, country: str) -> str:
-    """Return a given name and a family name."""
+    """Return a random full name that is common in the country: a given name and a family name."""
     given, family = _names()[_NAME_LISTS.get(country, "GBR")]
     return f"{random.choice(given)} {random.choice(family)}".replace("_", " ")
 
 
 def email_address(name: str, *, booking_number: str, domain: str = DOMAIN) -> str:
-    """Return an address that contains the booking number, so that no other booking has it."""
+    """Return an e-mail address for the guest. It contains the booking number, so each booking has its own address."""
     return f"{_local_part(name)}.{_ascii(booking_number)}@{domain}"
 
 

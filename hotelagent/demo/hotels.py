@@ -25,21 +25,21 @@ from tenants.scopes import Role
 
 STATE_FILE = paths.RUN / "demo.json"
 BOOKINGS_FOLDER = paths.HOME / "demo"
-#: Names by slug.
+#: The name of each hotel, by its slug.
 HOTELS = {"resort": "Hotel Resort", "city": "Hotel City"}
 TIME_ZONE = "Europe/Lisbon"
 PLATFORM_STAFF = {"admin": Role.PLATFORM}
 HOTEL_STAFF = {"manager": Role.MANAGER, "frontdesk": Role.FRONT_DESK, "auditor": Role.AUDITOR}
-#: Arrivals from a week ago to three weeks ahead. They suffice for the room board and both default reminder rules.
+#: Bookings arrive from a week ago to three weeks ahead. The room board and the default reminder rules need no more.
 ARRIVALS_BEFORE_TODAY = timedelta(days=7)
 ARRIVALS_AFTER_TODAY = timedelta(days=21)
 
-#: Passwords by hotel slug and user name. The slug of the platform is "".
+#: Maps hotel slugs to dicts that map user names to passwords. The slug "" means the platform.
 Logins = dict[str, dict[str, str]]
 
 
 class SetupState:
-    """Finished steps and passwords of the setup, in a file that only the current user can read."""
+    """Finished steps and passwords of the setup. They are stored in a file that only the current user can read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -82,7 +82,7 @@ def set_up(report_progress: Callable[[str], None]) -> Logins:
 
 
 def _import_bookings(slug: str) -> str:
-    """Write the hotel's bookings to a file, import the file as an operator would, and return the command's output."""
+    """Generate bookings, import them with the command `import_reservations`, and return the output of the command."""
     today = timezone.localdate(timezone=ZoneInfo(TIME_ZONE))
     bookings = generate_bookings(
         PROFILES[slug],
@@ -107,7 +107,9 @@ def _create_accounts(roles: dict[str, Role], passwords: dict[str, str], *, email
             continue
         password = passwords.setdefault(username, secrets.token_urlsafe(9))
         if user is None:
-            email = f"{username}@{email_domain}"  # The address for test e-mails. The mail catcher accepts it.
+            email = (
+                f"{username}@{email_domain}"  # receives test e-mails; the development mail server accepts it
+            )
             User.objects.create_user(username=username, password=password, role=role, email=email)
         else:
             user.set_password(password)

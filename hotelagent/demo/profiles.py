@@ -1,7 +1,6 @@
-"""Booking patterns of the two demonstration hotels.
+"""Booking patterns of the two demonstration hotels: who books when, for how long, and how often bookings are cancelled.
 
-The numbers are our own and follow common knowledge of hotel revenue management. They are not fitted to the data of a
-real hotel.
+The numbers are our own estimates from common knowledge of hotel revenue management. They do not describe a real hotel.
 """
 
 from __future__ import annotations
@@ -12,17 +11,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Booking pattern of one market segment: the guests who book through the same kind of channel."""
+    """Booking pattern of one market segment, which is the group of guests who book through the same kind of channel."""
 
-    #: Share of the hotel's bookings, relative to the other segments.
+    #: Relative frequency of this segment among the bookings of the hotel.
     weight: float
-    #: Days between booking and arrival. Lead times are skewed to the right: half of the guests book in the last weeks,
-    #: a few a year ahead. A log-normal distribution has this shape. `lead_sigma` is the deviation of its logarithm.
+    #: Median number of days between booking and arrival. Half of the guests book in the last weeks, a few a year ahead.
+    #: The number of days has a log-normal distribution. `lead_sigma` is the standard deviation of its logarithm.
     median_lead_days: float
     lead_sigma: float
-    #: Weight by number of nights.
+    #: Relative frequency of each number of nights.
     nights: Mapping[int, float]
-    #: Weight by number of adults.
+    #: Relative frequency of each number of adults.
     adults: Mapping[int, float]
     #: Share of cancelled bookings at a lead time of about three weeks (see `generator.cancellation_probability`).
     cancellation_rate: float
@@ -32,24 +31,24 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotelProfile:
-    """Booking pattern of one hotel."""
+    """Booking pattern of one demonstration hotel, with the patterns of its market segments."""
 
-    #: Value of the column `hotel`.
+    #: Value of the column `hotel` in the exported CSV file.
     name: str
     #: First letter of the booking numbers.
     prefix: str
     #: Mean number of bookings for each arrival date, including those that are cancelled later.
     bookings_per_arrival_date: float
-    #: Demand from January to December, relative to the mean of the year.
+    #: Twelve factors for the demand in January to December, relative to the mean of the year.
     month_factors: tuple[float, ...]
-    #: Demand by the weekday of arrival from Monday to Sunday, relative to the mean of the week.
+    #: Seven factors for the number of arrivals on Monday to Sunday, relative to the mean of the week.
     weekday_factors: tuple[float, ...]
-    #: Share of parties with children, from January to December. Families travel in the school holidays.
+    #: Share of bookings with children for each month from January. Families travel in the school holidays.
     children_rates: tuple[float, ...]
     segments: Mapping[str, Segment]
-    #: Weight by room type, from the cheapest to the most expensive. Hotels have few expensive rooms.
+    #: Relative frequency of each room type, from the cheapest to the most expensive. Few rooms are expensive.
     room_types: Mapping[str, float]
-    #: Weight by country of the guest (ISO 3166 alpha-3). Most guests come from the home country and a few others.
+    #: Relative frequency of each country of guests (ISO 3166 alpha-3). Most guests come from few countries.
     countries: Mapping[str, float]
 
 
@@ -70,7 +69,7 @@ RESORT = HotelProfile(
     bookings_per_arrival_date=50,
     # Beach holidays: the summer has two to three times the demand of the winter.
     month_factors=(0.55, 0.65, 0.85, 1.05, 1.1, 1.2, 1.45, 1.55, 1.2, 1.0, 0.7, 0.7),
-    # Weekly packages change over on Saturday. Weekend guests arrive on Friday.
+    # Guests with weekly packages arrive on Saturday, and weekend guests arrive on Friday.
     weekday_factors=(0.95, 0.8, 0.8, 0.9, 1.15, 1.4, 1.0),
     children_rates=(0.05, 0.07, 0.08, 0.12, 0.08, 0.12, 0.25, 0.28, 0.08, 0.08, 0.05, 0.12),
     segments={

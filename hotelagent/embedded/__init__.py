@@ -1,5 +1,5 @@
-"""PostgreSQL, Valkey and a mail server for development, which need no installation and no configuration.
+"""PostgreSQL, Valkey and a mail server for development. They need no installation and no configuration.
 
-They come from Python packages and keep their data in `.hotelagent`. Production uses its own servers and imports nothing
-from this package.
+The servers come from Python packages and keep their data in `.hotelagent`. Production uses its own
+servers and imports nothing from this package.
 """

@@ -8,6 +8,6 @@ class EmbeddedError(Exception):
 
 
 class InUseError(EmbeddedError):
-    """A port or the whole checkout is used by another process."""
+    """Another process uses the port, or already runs `manage.py serve` in this checkout."""
 
     exit_code = 2

@@ -1,6 +1,7 @@
-"""Replaces itself by another program, which ends with its parent. If started by root, it runs as another user.
+"""A launcher that starts a program so that the program ends when the parent process ends.
 
-It is run by its path with `python -I -S`, so it uses the standard library only:
+If it is started by root, it can start the program as another user. It is run by its path with `python -I -S`, so it
+uses the standard library only:
 
     launch.py --parent PID [--signal N] [--user UID:GID --required-path PATH ...] -- program argument ...
 
@@ -17,7 +18,7 @@ import signal
 import stat
 import sys
 
-# The numbers are from the manual pages prctl(2) and capabilities(7).
+# The manual pages prctl(2) and capabilities(7) define these numbers.
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
 PR_SET_SECUREBITS = 28
@@ -36,10 +37,10 @@ def prctl(*arguments: int) -> None:
 
 
 def set_capabilities(effective: int, permitted: int) -> None:
-    """Set the capabilities of this process, as bit masks. Permitted ones can be passed on to the next program."""
+    """Set the Linux capabilities of this process, as bit masks. `permitted` ones can be passed on to a new program."""
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    # The low words of the effective, permitted and inheritable sets, followed by their high words.
+    # capset(2) expects the low 32 bits of the effective, permitted and inheritable sets, then their high 32 bits.
     data = (ctypes.c_uint32 * 6)(effective, permitted, permitted, 0, 0, 0)
     if libc.capset(header, data):
         raise OSError(ctypes.get_errno(), f"capset: {os.strerror(ctypes.get_errno())}")
@@ -51,7 +52,7 @@ def permitted_capabilities() -> int:
 
 
 def is_accessible(path: str, uid: int, gid: int) -> bool:
-    """Return whether the user may read and execute the path and search the folders above it, without capabilities."""
+    """Return whether file permissions let the user read and execute the path and search its parent folders."""
     required = stat.S_IRUSR | stat.S_IXUSR
     while True:
         status = os.stat(path)  # noqa: PTH116 - importing pathlib takes longer than everything else here
@@ -64,11 +65,10 @@ def is_accessible(path: str, uid: int, gid: int) -> bool:
 
 
 def change_user(uid: int, gid: int, required_paths: list[str]) -> None:
-    """Change to the user. Keep a capability if the user can't access a required path without it."""
+    """Continue as another user. Keep a Linux capability if the user cannot access a required path without it."""
     reachable = all(is_accessible(os.path.realpath(path), uid, gid) for path in required_paths)
     if not reachable:
-        # PostgreSQL calls access(2) for its own binary. For users other than root, access(2) ignores capabilities
-        # unless this bit is set (Linux, fs/open.c, access_override_creds).
+        # PostgreSQL calls access(2) to check its binary. Without this bit, access(2) would ignore the kept capability.
         prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
         prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])
@@ -102,7 +102,9 @@ def main() -> None:
         uid, gid = (int(part) for part in options.user.split(":"))
         change_user(uid, gid, options.required_path)
     if sys.platform == "linux":
-        prctl(PR_SET_PDEATHSIG, options.signal)  # changing the user would clear it
+        prctl(
+            PR_SET_PDEATHSIG, options.signal
+        )  # must follow change_user, because a change of the user clears this setting
         if os.getppid() != options.parent:
             sys.exit(f"{options.program[0]} was not started, because its parent process has ended.")
     os.execv(options.program[0], options.program)  # noqa: S606 - our own command line

@@ -1,4 +1,4 @@
-"""The folders of the files that development creates. All are in `.hotelagent`, which git ignores."""
+"""The folders for the data of the development environment. All are in `.hotelagent`, and git ignores them."""
 
 import os
 import shutil
@@ -11,12 +11,12 @@ HOME = CHECKOUT / ".hotelagent"
 RUN = HOME / "run"
 MAIL = HOME / "mail"
 
-#: Disk space for a new database cluster, its write-ahead log and the demonstration data.
+#: Free disk space that a new database cluster with its write-ahead log and the demonstration data needs.
 REQUIRED_BYTES = 400 * 1024 * 1024
 
 
 def private_folder(path: Path) -> Path:
-    """Create the folder if it does not exist, readable by its owner only, and return it.
+    """Create the folder if it does not exist, let only its owner read it, and return its path.
 
     Raises EmbeddedError if the folder can't be created or written to.
     """
@@ -38,7 +38,7 @@ def private_folder(path: Path) -> Path:
 
 
 def write_private_file(path: Path, text: str) -> None:
-    """Write a file that only its owner can read. The file is replaced atomically."""
+    """Write the text to a file that only its owner can read. An existing file is replaced atomically."""
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""TCP ports of the loopback interface."""
+"""Finds and reserves free TCP ports of the loopback interface."""
 
 import errno
 import socket
@@ -11,7 +11,7 @@ LOOPBACK = "127.0.0.1"
 
 def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # Without this option, which servers set too, a port in the state TIME_WAIT would count as used.
+        # Servers set SO_REUSEADDR too. Without it, a port with old connections in TIME_WAIT would count as used.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -38,9 +38,9 @@ def read_port(path: Path) -> int | None:
 
 
 def reserve_port(path: Path) -> int:
-    """Return the port that is stored in the file, or store and return another one if that port is not free.
+    """Return the port that is stored in the file. If it is not free, store and return another free port.
 
-    So the port stays the same from one start to the next, and a psql command or a .pgpass entry keeps working.
+    The port normally stays the same at each start, so a psql command or a .pgpass entry keeps working.
     """
     port = read_port(path)
     if port is None or not is_free(port):

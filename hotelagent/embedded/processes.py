@@ -1,4 +1,4 @@
-"""Starts, identifies and stops child processes. Never sends a signal to an unrelated process."""
+"""Functions that start, identify and stop child processes. They never send a signal to an unrelated process."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ import psutil
 from hotelagent.embedded import launch
 
 HAS_PROC = Path("/proc/self/stat").exists()
-#: Seconds that orphaned processes get to end after SIGTERM, before they are killed.
+#: Seconds between SIGTERM and SIGKILL for processes whose parent was killed.
 ORPHAN_TIMEOUT = 10
 
 
@@ -34,8 +34,8 @@ class ProcessIdentity:
         """Return the identity of a running process, or None if there is no such process or it is a zombie."""
         try:
             if HAS_PROC:
-                # Field 22 is the start time in clock ticks since boot. With the id of the boot it is exact, whereas a
-                # time of day changes with the clock. Field 2, the name, may contain spaces and brackets.
+                # Only the text after the last ")" is parsed: before it is the program name, which may contain spaces.
+                # The start time is counted in clock ticks since boot, so a change of the clock does not affect it.
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 if fields[0] in "ZX":
                     return None
@@ -53,7 +53,10 @@ class ProcessIdentity:
 
 
 def unprivileged_user() -> tuple[int, int] | None:
-    """Return the uid and gid for programs that refuse to run as root, or None if this process is not root."""
+    """Return the uid and gid of the user \"nobody\" for programs that refuse to run as root.
+
+    Return None if this process does not run as root.
+    """
     if os.geteuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody")
@@ -67,10 +70,10 @@ def command(
     required_paths: Sequence[Path] = (),
     death_signal: int = signal.SIGTERM,
 ) -> list[str]:
-    """Return the command line that runs a program as a child that ends when this process ends, even if it is killed.
+    """Return a command line that runs a program as a child. The child ends when this process ends or is killed.
 
-    The kernel ties the child to the thread that starts it, so start it from a thread that runs as long as the process.
-    `user` and `required_paths` are explained in `hotelagent.embedded.launch`.
+    The kernel also ends the child when the thread that started it ends, so start it from the main thread.
+    `hotelagent.embedded.launch` explains `user` and `required_paths`.
     """
     launcher = [sys.executable, "-I", "-S", str(Path(launch.__file__)), "--parent", str(os.getpid())]
     launcher += ["--signal", str(int(death_signal))]
@@ -90,7 +93,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start a program in its own process group, so that Ctrl-C reaches only the process that stops the others."""
+    """Start a program in its own process group, so that Ctrl-C reaches only this process. It stops the program."""
     return subprocess.Popen(  # noqa: S603 - our own command line
         program,
         stdin=subprocess.DEVNULL,
@@ -103,9 +106,9 @@ def start(
 
 
 def has_ended(process: "subprocess.Popen[bytes]") -> bool:
-    """Return whether a child has ended, without reaping it.
+    """Return whether a child process has ended, without reaping it.
 
-    Until a child is reaped, its process group id can't be given to another process.
+    The kernel does not give the process group id of the child to another process until the child is reaped.
     """
     if process.returncode is not None:
         return True
@@ -116,7 +119,7 @@ def has_ended(process: "subprocess.Popen[bytes]") -> bool:
 
 
 def wait_for_end(process: "subprocess.Popen[bytes]", *, timeout: float) -> bool:
-    """Return whether the child ends within `timeout` seconds."""
+    """Wait until the child has ended, for at most `timeout` seconds. Return whether it has ended."""
     deadline = time.monotonic() + timeout
     while not has_ended(process):
         if time.monotonic() > deadline:
@@ -126,7 +129,7 @@ def wait_for_end(process: "subprocess.Popen[bytes]", *, timeout: float) -> bool:
 
 
 def stop(process: "subprocess.Popen[bytes]", *, signal_number: int, timeout: float) -> None:
-    """Send the signal to the child. After `timeout` seconds, kill what is left of its process group."""
+    """Send the signal to the child and wait for its end. Then, or after `timeout` seconds, kill its process group."""
     if not has_ended(process):
         process.send_signal(signal_number)
     wait_for_end(process, timeout=timeout)
@@ -142,7 +145,7 @@ def kill_group(process: "subprocess.Popen[bytes]") -> None:
 
 
 def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"]) -> None:
-    """Store the identities of the children, so that `stop_orphans` can stop them if this process is killed."""
+    """Write the identities of child processes to a file. If this process is killed, `stop_orphans` can stop them."""
     identities = {name: ProcessIdentity.of(child.pid) for name, child in children.items()}
     rows = [[name, identity.pid, identity.started] for name, identity in identities.items() if identity]
     draft = path.with_suffix(".new")
@@ -151,7 +154,10 @@ def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"
 
 
 def stop_orphans(path: Path) -> list[str]:
-    """Stop the recorded children of a process that was killed, if they still run. Return their names."""
+    """Stop the processes in the file of `record_children` that still run. Return the names of these processes.
+
+    They still run if their parent was killed before it could stop them.
+    """
     try:
         rows = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):

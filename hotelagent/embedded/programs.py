@@ -1,4 +1,4 @@
-"""The programs that `manage.py serve` runs in addition to the servers: web, worker, beat and the mail server."""
+"""The programs that `manage.py serve` runs in addition to PostgreSQL and Valkey: web, worker, beat and mail server."""
 
 import os
 import shutil
@@ -11,18 +11,18 @@ from hotelagent.embedded.supervisor import Program
 WEB_PROCESSES = 2
 WORKER_PROCESSES = 2
 
-#: Log level of worker and beat. Their ticks every few seconds would hide other lines. LOG_LEVEL=INFO shows them.
+#: Default log level of worker and beat. At INFO, they log several lines every few seconds and hide other messages.
 QUIET_LEVEL = "WARNING"
-#: Celery's warning about root. In development the person at the terminal may be root, and web runs as root as well.
+#: Celery warns if the worker runs as root. The warning is hidden, because developers may work as root.
 IGNORED_WARNING = "ignore:You're running the worker with superuser privileges"
 
 
 def programs(*, port: int, mail_port: int, smtp_port: int, mail_folder: Path, run: Path) -> list[Program]:
-    """Return the programs in the order in which they are started. `run` is the folder for their temporary files."""
+    """Return the programs of `manage.py serve` in their start order. `run` is the folder for their temporary files."""
     python = (sys.executable, "-m")
     celery = (*python, "celery", "--quiet", "-A", "hotelagent.celery")
     mail = (str(mail_folder), "--smtp-port", str(smtp_port), "--web-port", str(mail_port))
-    # As in a deployment, except for options that suit a slow disk, a fast stop and output to a terminal.
+    # The configuration is that of a deployment. The options suit slow disks, a fast stop and a terminal.
     gunicorn = (
         *("--config", str(paths.CHECKOUT / "deploy" / "gunicorn.conf.py"), "--worker-tmp-dir", str(run)),
         *("--bind", f"{ports.LOOPBACK}:{port}", "--workers", str(WEB_PROCESSES)),
@@ -43,7 +43,7 @@ def programs(*, port: int, mail_port: int, smtp_port: int, mail_folder: Path, ru
             "mail", (*python, "hotelagent.embedded.mail.smtp_server", *mail), environment, stop_timeout=3
         ),
         Program("web", (*python, "gunicorn", "hotelagent.wsgi", *gunicorn), environment),
-        # SIGTERM starts Celery's warm shutdown: running tasks may finish. Tasks that don't are delivered again.
+        # SIGTERM starts Celery's warm shutdown: running tasks may finish. Tasks that do not finish run again later.
         Program("worker", (*celery, "worker", *worker, *level), celery_environment),
         Program("beat", (*celery, "beat", *beat, *level), celery_environment),
     ]

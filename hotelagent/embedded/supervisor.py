@@ -1,4 +1,4 @@
-"""Runs several programs in one terminal, restarts those that end, and stops them together."""
+"""A supervisor that runs several programs in one terminal, restarts programs that end, and stops all of them."""
 
 import math
 import signal
@@ -13,18 +13,21 @@ from typing import IO
 
 from hotelagent.embedded import paths, processes
 
-#: If a program has run for this many seconds before it ends, it is restarted without a pause.
+#: A program that ends after more than this number of seconds is restarted without a pause.
 STABLE_AFTER = 60.0
-#: Maximum number of seconds between two restarts of a program.
+#: Maximum number of seconds before a program that has ended is restarted.
 MAX_PAUSE = 30.0
-#: ANSI colours of the program names. Red (31) is for errors.
+#: ANSI colour codes for the program names in the terminal. Red (31) is used for errors only.
 COLOURS = ("36", "32", "33", "35", "34")
 RED = "31"
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program to run. It gets `stop_signal`, and it is killed if it has not ended after `stop_timeout` seconds."""
+    """A program to run.
+
+    To stop it, the supervisor sends `stop_signal`, and kills it if it has not ended after `stop_timeout` seconds.
+    """
 
     name: str
     command: Sequence[str]
@@ -34,7 +37,7 @@ class Program:
 
 
 class SupervisedProgram:
-    """The state of one program: its process, and when it is to be started next (never: infinity)."""
+    """The state of a supervised program: its process and the time of its next start (infinity if none is planned)."""
 
     def __init__(self, program: Program, colour: str) -> None:
         self.program = program
@@ -46,9 +49,9 @@ class SupervisedProgram:
 
 
 class Supervisor:
-    """Runs the programs. Use it from the main thread: the kernel ends the programs with the thread that started them.
+    """Runs and supervises the programs. Start them in the main thread: they end with the thread that starts them.
 
-    `children_file` records the processes, so that the next start can stop them if this process is killed.
+    The process ids are stored in `children_file`. If this process is killed, the next start stops these processes.
     """
 
     def __init__(self, programs: Sequence[Program], *, children_file: Path) -> None:
@@ -61,7 +64,7 @@ class Supervisor:
         self._terminal = threading.Lock()
 
     def print_line(self, name: str, text: str, colour: str = "1") -> None:
-        """Print a line with the name of a program in front of it."""
+        """Print a line to the terminal, with the name of a program in front of it."""
         prefix = f"{name:<{self.width}} |"
         if sys.stdout.isatty():
             prefix = f"\033[{colour}m{prefix}\033[0m"
@@ -69,7 +72,7 @@ class Supervisor:
             print(f"{prefix} {text}", flush=True)
 
     def forward_output(self, name: str, colour: str, output: IO[bytes]) -> None:
-        """Print the lines that a program writes, in a thread, until the program closes its output."""
+        """Start a thread that prints each line that a program writes, until the program closes its output."""
 
         def forward() -> None:
             with output:
@@ -80,7 +83,7 @@ class Supervisor:
         threading.Thread(target=forward, daemon=True).start()
 
     def start(self, *names: str) -> None:
-        """Start the programs with these names, or all that have not been started if no name is given."""
+        """Start the programs with these names. Without names, start all programs that have not been started."""
         for supervised in self.supervised:
             if supervised.start_at == math.inf and (not names or supervised.program.name in names):
                 supervised.start_at = time.monotonic()
@@ -101,7 +104,7 @@ class Supervisor:
         processes.record_children(self.children_file, children)
 
     def restart_ended(self) -> None:
-        """Restart the programs that have ended, each time after a longer pause. Call this a few times a second."""
+        """Restart programs that have ended, after a pause that grows each time. Call this a few times per second."""
         for supervised in self.supervised:
             now = time.monotonic()
             if supervised.process and processes.has_ended(supervised.process):
@@ -119,7 +122,7 @@ class Supervisor:
                 self._start(supervised)
 
     def stop(self) -> None:
-        """Send all programs their stop signal, and kill those that have not ended after their timeout."""
+        """Send all programs their stop signal, and kill programs that have not ended within their `stop_timeout`."""
         running = [(entry.program, entry.process) for entry in self.supervised if entry.process]
         for program, process in running:
             if not processes.has_ended(process):

@@ -1,4 +1,4 @@
-"""Date and time formats of the admin. They are short, and the day precedes the month in all languages.
+"""Short date and time formats for the admin. The day comes before the month in all languages.
 
-E-mails to guests have their own formats.
+E-mails to guests use other formats.
 """

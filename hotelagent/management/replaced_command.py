@@ -1,4 +1,4 @@
-"""The base class of Django's commands that do not know hotels. Each of them only names the command to use instead."""
+"""The base class of commands that replace Django commands without support for hotels."""
 
 import sys
 from typing import Any, NoReturn
@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class ReplacedCommand(BaseCommand):
-    """A command that always fails with `reason`, whatever its arguments. The exit code is 2, as for a usage error."""
+    """A command that always fails. The error message `reason` names the command to use instead. The exit code is 2."""
 
     requires_system_checks = []
     reason: str

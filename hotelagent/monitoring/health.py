@@ -1,13 +1,12 @@
 """The probes `/health/live` and `/health/ready`, and the metrics at `/metrics`.
 
-Probes use the IP address of a machine instead of a host name, so this middleware comes before all others.
+Probes use the IP address of a machine instead of a host name, so this middleware must be the first.
 
-`/health/live` tells whether this process should be restarted. It does not look at the database or Redis, because
-restarting all web processes would not bring a database back. It checks only for problems that a restart can solve: a
-request that has hung for minutes (gunicorn does not detect a hung thread, and the thread is lost), a process that can't
-start a thread, and a metrics directory that is no longer writable.
+`/health/live` says whether this process should be restarted. It checks only for problems that a restart can solve: a
+request that has hung for minutes (gunicorn does not detect a hung thread), a process that cannot start a thread, and a
+metrics directory that is not writable. It does not check the database or Redis, because a restart would not help.
 
-`/health/ready` tells whether this process can handle requests at the moment. It checks the database on the runtime
+`/health/ready` says whether this process can handle requests at the moment. It checks the database on the runtime
 connection, Redis, whether all migrations are applied, and whether the static files are collected.
 
 `/metrics` requires `Authorization: Bearer <METRICS_TOKEN>`. Without that setting, only requests from this machine are
@@ -28,7 +27,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from hotelagent.core import metrics
 from hotelagent.monitoring import readiness
 
-#: Seconds after which a request counts as hung. A statement takes at most 15 seconds, but an export may take minutes.
+#: Number of seconds after which a request counts as hung. It is high, because an export may take some minutes.
 HUNG_AFTER_SECONDS = 300.0
 THREAD_TIMEOUT_SECONDS = 1.0
 
@@ -38,7 +37,7 @@ _METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class HealthMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        #: The start of each running request, in seconds of the monotonic clock.
+        #: Maps the number of each running request to its start time (of the monotonic clock, in seconds).
         self.running: dict[int, float] = {}
         self.request_numbers = itertools.count()
         self.probes = {
@@ -83,7 +82,7 @@ class HealthMiddleware:
 
 
 def health_response(parts: dict[str, str]) -> HttpResponse:
-    """Return a response with the status 200 if all parts are ok, or 503. It contains no host names or credentials."""
+    """Return a JSON response with the state of each part. Its status is 200 if all parts are ok, and 503 otherwise."""
     is_ok = all(state == readiness.OK for state in parts.values())
     return JsonResponse(
         {"status": readiness.OK if is_ok else "failing", "parts": parts},
@@ -93,7 +92,7 @@ def health_response(parts: dict[str, str]) -> HttpResponse:
 
 
 def check_threads() -> str:
-    """Start a thread and return whether it ran."""
+    """Start a thread to check that this is possible. Return `ok`, or a description of the problem."""
     ran = threading.Event()
     try:
         threading.Thread(target=ran.set, daemon=True).start()
@@ -103,7 +102,7 @@ def check_threads() -> str:
 
 
 def check_metrics_directory() -> str:
-    """Write a file to the directory of the metrics and return whether that was possible."""
+    """Write a file to the metrics directory to check that this is possible. Return `ok`, or the problem."""
     directory = metrics.multiprocess_directory()
     if directory is None:
         return readiness.OK
@@ -120,9 +119,9 @@ def may_read_metrics(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN:
         authorization = request.headers.get("Authorization", "")
         return hmac.compare_digest(authorization.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
-    # A reverse proxy on this machine connects from the loopback address too, but adds one of these headers.
+    # A request through a reverse proxy on this machine also comes from the loopback address, but has such a header.
     is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
     try:
         return not is_forwarded and ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:  # Connections to a Unix socket have no address. Only a proxy connects to the socket.
+    except ValueError:  # A connection to a Unix socket has no IP address. It comes from a reverse proxy.
         return False

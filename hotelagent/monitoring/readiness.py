@@ -1,6 +1,6 @@
-"""Checks of what a process needs to handle requests: database, migrations, routing table, Redis and static files.
+"""Checks whether a process can handle requests: database, migrations, routing table, Redis and static files.
 
-Each check has a time limit.
+All checks together take at most two seconds.
 """
 
 import functools
@@ -21,11 +21,11 @@ from tenants.context import platform_context
 
 OK = "ok"
 TIMEOUT_SECONDS = 2.0
-#: If all migrations are applied, they are checked again after this number of seconds.
+#: Number of seconds during which the check of migrations is not repeated after all migrations were applied.
 MIGRATIONS_CACHE_SECONDS = 60.0
 
-# One thread per check, apart from the threads of the web server. If the database hangs, a probe takes two seconds and
-# does not block a thread of the web server. The check of the next probe waits behind the one that hangs, and times out.
+# Each check has its own thread, so a check that hangs (such as one of the database) cannot block a web server thread.
+# If a check hangs, the same check of the next probe waits in the queue of its thread and times out.
 _executors = {
     name: ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ready-{name}")
     for name in ("database", "migrations", "routing", "redis", "static")
@@ -34,7 +34,7 @@ _migrations_checked_at = float("-inf")
 
 
 def check_parts() -> dict[str, str]:
-    """Return the state of each part: `ok`, or a description without host names, logins and keys."""
+    """Return a dict with the state of each part: `ok`, or a problem without host names, user names and keys."""
     checks: dict[str, Callable[[], str]] = {
         "database": _check_database,
         "migrations": _check_migrations,
@@ -64,8 +64,8 @@ def _check_database() -> str:
     except DatabaseError as error:
         return f"not reachable ({type(error).__name__})"
     finally:
-        connection.close()  # Each probe opens a new connection, because a request may have to open one too.
-    return "read-only" if is_read_only else OK  # A pooler may lead to a standby.
+        connection.close()  # So each probe tests whether a new database connection can be opened.
+    return "read-only" if is_read_only else OK  # The pooler may have connected us to a standby server.
 
 
 def _check_migrations() -> str:
@@ -99,7 +99,7 @@ def _check_routing() -> str:
 
 @functools.cache
 def required_migrations() -> frozenset[tuple[str, str]]:
-    """Return the newest migration of each app in this version of the code."""
+    """Return the `(app, name)` of the newest migration of each app that this version of the code requires."""
     return frozenset(MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes())
 
 
@@ -108,7 +108,7 @@ def _check_redis() -> str:
         settings.REDIS_URL, socket_connect_timeout=TIMEOUT_SECONDS, socket_timeout=TIMEOUT_SECONDS
     )
     try:
-        # A server that is full or a read-only replica responds to PING, but does not accept tasks.
+        # PING is not enough: a Redis server that is full or a read-only replica responds, but rejects tasks.
         client.set("hotelagent-ready", "1", ex=60)
     except redis.ResponseError as error:
         return f"does not accept writes ({type(error).__name__})"
@@ -120,7 +120,7 @@ def _check_redis() -> str:
 
 
 def _check_static_files() -> str:
-    """Check that this process has the manifest of the static files. Without it, pages of the admin fail."""
+    """Check that this process has loaded the list of static files. Without the list, pages of the admin fail."""
     if getattr(staticfiles_storage, "hashed_files", None) == {}:
         return "not collected; run `manage.py collectstatic` and restart"
     return OK

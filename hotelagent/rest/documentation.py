@@ -1,4 +1,4 @@
-"""The views of the API documentation: the OpenAPI schema, Swagger UI and the list of problem types. All in English."""
+"""The views of the API documentation: the OpenAPI schema, Swagger UI and the list of problem types, in English."""
 
 from typing import Any
 
@@ -18,11 +18,14 @@ LANGUAGE = "en"
 
 
 class SchemaView(SpectacularAPIView):
-    """The OpenAPI 3.1 schema of the host, which is that of a hotel or of the platform. `?format=json` returns JSON."""
+    """The view of the OpenAPI 3.1 schema of the current host: the API of a hotel, or the API of the platform.
+
+    `?format=json` returns JSON instead of YAML.
+    """
 
     @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        # HotelMiddleware has chosen the URLs of the host.
+        # HotelMiddleware has set `request.urlconf` on the hosts of hotels.
         self.urlconf = getattr(request, "urlconf", settings.ROOT_URLCONF)
         with translation.override(LANGUAGE):
             response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
@@ -40,16 +43,19 @@ class SchemaView(SpectacularAPIView):
 
 
 class DocumentationView(SpectacularSwaggerSplitView):
-    """Swagger UI with our own static files.
+    """The page with Swagger UI. It loads our own static files and no files of other hosts.
 
-    The script has a URL of its own, so the Content-Security-Policy need not allow inline scripts.
+    Its script has its own URL, so the Content-Security-Policy need not allow inline scripts.
     """
 
     template_name = "hotelagent/docs.html"
 
 
 def problem_list(request: HttpRequest, code: str | None = None) -> HttpResponse:
-    """Render the page that explains one problem type, or all of them. The `type` of a problem document links to it."""
+    """Render the page that explains one problem type, or all problem types if `code` is None.
+
+    The member `type` of a problem document is the URL of this page.
+    """
     with translation.override(LANGUAGE):
         problems = [problem for problem in all_problems() if code in {None, problem.code}]
         if not problems:

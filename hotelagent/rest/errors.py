@@ -23,12 +23,12 @@ from tenants.database.availability import is_database_unavailable
 from tenants.errors import DomainError
 
 PROBLEM_JSON = "application/problem+json"
-#: Seconds after which clients may repeat a request that failed because the database did not respond.
+#: Value of `Retry-After` in seconds, for requests that failed because the database did not respond.
 RETRY_AFTER_UNAVAILABLE = 5
 
 
 class InvalidCursor(exceptions.APIException):
-    """The cursor of a list is not one that the API has returned."""
+    """The parameter `cursor` of a list is not a cursor that the API has returned."""
 
     status_code = problems.INVALID_CURSOR.status
     default_detail = problems.INVALID_CURSOR.explanation
@@ -39,14 +39,14 @@ class MissingScope(exceptions.PermissionDenied):
     """The credentials are valid but lack the scope that the operation requires."""
 
     def __init__(self, scope: str) -> None:
-        super().__init__(_("This requires the scope {scope}.").format(scope=scope))
+        super().__init__(_("This operation requires the scope {scope}.").format(scope=scope))
         self.scope = scope
 
 
 def problem_document(
     problem: Problem, *, detail: str, request_id: str | None, **members: Any
 ) -> dict[str, Any]:
-    """Return a problem document. `members` are the additional members of this problem type."""
+    """Return a problem document (RFC 9457) as a dict. `members` are additional members of the document."""
     return {
         "type": problem.type,
         "title": str(problem.title),
@@ -58,7 +58,7 @@ def problem_document(
 
 
 def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
-    """Return a problem document for an error outside of REST framework's views, such as in middleware."""
+    """Return a response with a problem document, for errors outside of API views, such as errors in middleware."""
     return JsonResponse(
         problem_document(
             problem, detail=str(problem.explanation), request_id=getattr(request, "request_id", None)
@@ -69,16 +69,16 @@ def problem_response(request: HttpRequest, problem: Problem) -> JsonResponse:
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
-    """Return the response for any exception in a view. This is REST framework's `EXCEPTION_HANDLER`."""
+    """Return a problem document for any exception in an API view. REST framework calls this as `EXCEPTION_HANDLER`."""
     request = context["request"]
     description = _describe(exc)
     problem, members = description.problem, description.members
     if "errors" in members and request.method in SAFE_METHODS:
-        # These requests have no body, so the errors concern query parameters.
+        # GET and HEAD requests have no body, so the errors are about query parameters.
         for error in members["errors"]:
             error["pointer"] = f"?{error['pointer'].removeprefix('/')}"
     if problem.status >= problems.SERVER_ERROR.status:
-        # Django sends this signal for unhandled exceptions. The request log and Sentry receive it.
+        # Django sends this signal for unhandled exceptions only. Sentry and the request log rely on the signal.
         got_request_exception.send(sender=type(context.get("view")), request=request._request)
     body = problem_document(
         problem,
@@ -99,14 +99,14 @@ class _Description:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-#: The messages of these exceptions do not say what the client can do, so the explanation of the problem type is added.
+#: The explanation of the problem type is added to these exceptions, whose messages do not say what to do.
 _INCOMPLETE_MESSAGES = (
     exceptions.MethodNotAllowed,
     exceptions.UnsupportedMediaType,
     exceptions.NotAcceptable,
 )
 
-#: The problem types of exceptions of Django. The first match counts.
+#: The problem type of each exception of Django. The first entry that matches is used.
 _PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     (Http404, problems.NOT_FOUND),
     (DjangoPermissionDenied, problems.FORBIDDEN),
@@ -131,7 +131,7 @@ def _describe(exc: Exception) -> _Description:
         case exceptions.APIException():
             return _describe_api_exception(exc)
     if is_database_unavailable(exc):
-        # The message is not returned, because it contains host names, logins and statements.
+        # The error message is not returned, because it may contain host names, user names and SQL statements.
         headers = {"Retry-After": str(RETRY_AFTER_UNAVAILABLE)}
         return _Description(problems.UNAVAILABLE, str(problems.UNAVAILABLE.explanation), headers=headers)
     problem = next((problem for kind, problem in _PROBLEMS if isinstance(exc, kind)), problems.SERVER_ERROR)
@@ -161,7 +161,7 @@ def _describe_api_exception(exc: exceptions.APIException) -> _Description:
 
 
 def field_errors(detail: Any, *, pointer: str = "") -> list[dict[str, str]]:
-    """Return REST framework's nested errors as a flat list with JSON Pointers (RFC 6901) into the body.
+    """Return REST framework's nested errors as a flat list. Each error has a JSON Pointer (RFC 6901) to the value.
 
     >>> field_errors({"rooms": [{}, {"number": ["Required."]}]})
     [{'pointer': '/rooms/1/number', 'detail': 'Required.'}]

@@ -11,14 +11,14 @@ from rest_framework.settings import api_settings
 
 from hotelagent.rest.pagination import NewestFirstPagination
 
-if TYPE_CHECKING:  # REST framework imports this module while it defines its own views
+if TYPE_CHECKING:  # avoids a circular import: REST framework's views import this module
     from rest_framework.viewsets import GenericViewSet
 
 
 class StrictFilterBackend(DjangoFilterBackend):  # type: ignore[misc]
-    """A filter backend that refuses unknown parameters. Otherwise a misspelt parameter would silently return all rows.
+    """A filter backend that refuses unknown query parameters. Otherwise a misspelt parameter would return all rows.
 
-    It applies to lists only. A view of a single object ignores query parameters.
+    It is used for lists only. A view that returns a single object ignores query parameters.
     """
 
     def filter_queryset(

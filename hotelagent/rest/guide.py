@@ -53,7 +53,7 @@ The API of the platform: the hotels, the hotel of a guest, failures and the audi
 hotel is available on the host of that hotel.
 """
 
-#: The sections follow the steps of a booking. Sections for operators come last.
+#: The sections of the documentation, in the order of a booking. Sections for operators come last.
 _TAGS = {
     "availability": "Rooms that are available on given nights.",
     "locks": "Holds, stays and closures.",
@@ -69,29 +69,29 @@ _TAGS = {
     "audit": "The audit trail: who did what, when and from where.",
 }
 
-#: Functions of the apps that return the webhooks which hotels send, in the format of OpenAPI's `webhooks`.
+#: Functions that describe the webhooks of an app. They return entries of the OpenAPI member `webhooks`.
 _webhook_sources: list[Callable[[], dict[str, Any]]] = []
 
 
 def register_webhooks(source: Callable[[], dict[str, Any]]) -> None:
-    """Add the webhooks that the function returns to the schema of hotels. Call it in `AppConfig.ready()`."""
+    """Add the webhooks that `source` returns to the OpenAPI schema of hotels. Call this in `AppConfig.ready()`."""
     if source not in _webhook_sources:
         _webhook_sources.append(source)
 
 
 def webhooks() -> dict[str, Any]:
-    """Return the value of OpenAPI's `webhooks`. It is empty for the platform."""
+    """Return the member `webhooks` of the OpenAPI schema. It is empty on the platform's host."""
     if current_tenant().id is None:
         return {}
     return {name: entry for source in _webhook_sources for name, entry in source().items()}
 
 
 def description() -> str:
-    """Return the introduction for the current host in Markdown."""
+    """Return the introduction of the API documentation of the current host, in Markdown."""
     introduction = _PLATFORM if current_tenant().id is None else _HOTEL
     return introduction.strip() + "\n" + _CONVENTIONS.rstrip()
 
 
 def tags(used: set[str]) -> list[dict[str, str]]:
-    """Return OpenAPI's `tags` in the order in which the documentation shows them."""
+    """Return the used tags (sections) of the OpenAPI schema, in the order in which the documentation shows them."""
     return [{"name": name, "description": text} for name, text in _TAGS.items() if name in used]

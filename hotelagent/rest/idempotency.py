@@ -1,8 +1,8 @@
 """Support for the header `Idempotency-Key`: a repeated POST has no second effect and returns the first response.
 
-It follows draft-ietf-httpapi-idempotency-key-header. The response is stored in the transaction of the effect, so that
-neither exists without the other. All responses with a status below 500 are stored, including client errors, so a key
-always has the same result. A 5xx response rolls the transaction back and is not stored, so the client can try again.
+It follows draft-ietf-httpapi-idempotency-key-header. The request and the storage of its response are one transaction,
+so both are committed or none. Client errors (4xx) are stored too, so a key always has the same result. A server error
+(5xx) rolls back the transaction and is not stored, so the client can try again with the same key.
 """
 
 import re
@@ -24,14 +24,14 @@ from tenants.access import idempotency
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
-#: The headers that are stored with a response.
+#: These headers of a response are stored and returned again with the stored response.
 STORED_HEADERS = ("Location", "ETag")
 
 _VALID_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class IdempotentMixin(APIView):
-    """Mixin for views whose POST creates something. Put it to the left of the view's base class.
+    """Mixin for views that create an object by POST. Put it to the left of the view's base class.
 
     The handler runs in the transaction that stores the response, so it must not use `atomic(durable=True)`.
     """
@@ -41,7 +41,7 @@ class IdempotentMixin(APIView):
         key = request.headers.get(HEADER)
         handler = getattr(self, "post", None)
         if request.method == "POST" and key is not None and handler is not None:
-            # The view instance belongs to this request, so its handler can be replaced.
+            # Replacing the handler is safe, because each request has its own view instance.
             vars(self)["post"] = partial(self._post_once, handler, key)
 
     def _post_once(
@@ -72,7 +72,7 @@ class IdempotentMixin(APIView):
         self, handler: Callable[..., Response], request: Request, *args: Any, **kwargs: Any
     ) -> Response:
         try:
-            # This savepoint undoes the effect of a request that fails, while its response is stored.
+            # If the request fails, only this savepoint is rolled back. The error response is still stored.
             with transaction.atomic():
                 return handler(request, *args, **kwargs)
         except Exception as exc:  # noqa: BLE001 - handle_exception converts all exceptions

@@ -10,8 +10,7 @@ from hotelagent.core.ids import uuid7
 from hotelagent.rest import problems
 from hotelagent.rest.errors import problem_response
 
-#: Request ids that are accepted from clients: UUIDs, trace ids and those of proxies. No line breaks, which could forge
-#: log lines.
+#: Accepted request ids of clients and proxies. Line breaks are refused, because they could forge log lines.
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 API_PREFIX = "/api/v"
 
@@ -19,7 +18,7 @@ _Handler = Callable[[HttpRequest], HttpResponse]
 
 
 class RequestIdMiddleware:
-    """Sets `request.request_id` to the client's `X-Request-ID`, or to a new id, and returns it in the response."""
+    """Sets `request.request_id` to the header `X-Request-ID`, or to a new id, and sends it back in the response."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
@@ -28,7 +27,7 @@ class RequestIdMiddleware:
         received = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = received if ACCEPTED_ID.fullmatch(received) else str(uuid7())
         request.request_id = request_id  # type: ignore[attr-defined]
-        # Libraries read the header. `request.headers` is built from META when it is first used.
+        # django-structlog and other libraries read the id from the header `X-Request-ID`.
         request.META["HTTP_X_REQUEST_ID"] = request_id
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
@@ -36,7 +35,7 @@ class RequestIdMiddleware:
 
 
 class ProblemDocumentMiddleware:
-    """Replaces HTML error pages by problem documents if the path of the request begins with `/api/v`."""
+    """Replaces HTML error pages with problem documents if the path of the request begins with `/api/v`."""
 
     def __init__(self, get_response: _Handler) -> None:
         self.get_response = get_response
@@ -58,9 +57,10 @@ class ProblemDocumentMiddleware:
 
 
 class SlashMiddleware(CommonMiddleware):
-    """Django's redirect to the URL with a trailing slash, for GET and HEAD only.
+    """Redirects GET and HEAD requests to the URL with a trailing slash.
 
-    After a redirect a PUT would arrive as a GET, and the client would take the response for a success.
+    Django would also redirect PUT and DELETE requests. Clients repeat these as GET requests after the redirect, and
+    would take the response for a success.
     """
 
     def should_redirect_with_slash(self, request: HttpRequest) -> bool:

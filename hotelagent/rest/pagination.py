@@ -1,4 +1,4 @@
-"""Pagination with cursors. Pages stay consistent while rows are inserted, and the last page is as fast as the first."""
+"""Pagination with cursors. New rows do not shift the pages, and the last page is as fast as the first."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +10,14 @@ from rest_framework.request import Request
 
 from hotelagent.rest.errors import InvalidCursor
 
-if TYPE_CHECKING:  # REST framework imports this module while it defines its own views
+if TYPE_CHECKING:  # avoids a circular import: REST framework's views import this module
     from rest_framework.views import APIView
 
 
 class NewestFirstPagination(CursorPagination):
     """Pagination by primary key, the newest row first. Our primary keys are time-ordered UUIDs.
 
-    For another order, define a subclass with another `ordering`, whose values must be unique.
+    For another order, define a subclass with another `ordering`. Its values must be unique.
     """
 
     ordering = "-pk"
@@ -39,5 +39,5 @@ class NewestFirstPagination(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         except (exceptions.NotFound, ValidationError, ValueError) as error:
-            # The last two exceptions are raised for a well-formed cursor with an invalid key.
+            # ValidationError and ValueError mean that a well-formed cursor contains an invalid primary key.
             raise InvalidCursor from error

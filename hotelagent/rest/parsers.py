@@ -1,4 +1,4 @@
-"""Parsing of request bodies."""
+"""The JSON parser for request bodies of the REST API."""
 
 from collections.abc import Mapping
 from typing import IO, Any
@@ -9,7 +9,7 @@ from rest_framework.exceptions import ParseError
 
 
 class JSONParser(parsers.JSONParser):
-    """REST framework's JSON parser, except that deeply nested JSON is a client error (400) and not a server error."""
+    """REST framework's JSON parser, but deeply nested JSON causes a client error (400) instead of a server error."""
 
     def parse(
         self,

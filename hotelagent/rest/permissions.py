@@ -1,4 +1,4 @@
-"""Permissions by scope: the API key or the member of staff must have the scope that the operation requires."""
+"""Permissions by scope: the API key or the staff account must have the scope that the operation requires."""
 
 from typing import TYPE_CHECKING
 
@@ -7,20 +7,20 @@ from rest_framework.request import Request
 
 from hotelagent.rest.errors import MissingScope
 
-if TYPE_CHECKING:  # REST framework imports this module while it defines its own views
+if TYPE_CHECKING:  # avoids a circular import: REST framework's views import this module
     from rest_framework.views import APIView
 
 
 def required_scope(view: "APIView", method: str) -> str | None:
-    """Return the scope that a method of a view requires, or None. HEAD requires the scope of GET."""
+    """Return the scope that an HTTP method of a view requires, or None. HEAD requires the same scope as GET."""
     scopes: dict[str, str] = getattr(view, "required_scopes", {})
     return scopes.get("GET" if method == "HEAD" else method)
 
 
 class HasScope(BasePermission):
-    """Requires the scope of the operation. Raises MissingScope if the credentials lack it.
+    """Requires the scope of the operation. Raises MissingScope if the API key or the user does not have this scope.
 
-    A method without an entry in `required_scopes` is denied to everyone.
+    An HTTP method without an entry in `required_scopes` is denied to everyone.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
@@ -29,7 +29,7 @@ class HasScope(BasePermission):
             return False
         method = request.method or ""
         if method == "OPTIONS" or not hasattr(view, method.lower()):
-            return True  # REST framework responds with the description of the view, or with 405
+            return True  # REST framework responds to OPTIONS itself, and to unknown methods with 405.
         scope = required_scope(view, method)
         if scope is None:
             return False

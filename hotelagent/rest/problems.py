@@ -1,8 +1,8 @@
 """The problem types of the REST API (RFC 9457), each with its code, status, title and explanation.
 
-The member `type` of a problem document is `/problems/<code>`, a page that shows the explanation. Clients rely on the
-codes, so a released code is never renamed. This module defines the general problem types of the API. The subclasses of
-`tenants.errors.DomainError` define the problem types of the apps.
+The member `type` of a problem document is the URL `/problems/<code>` of a page with the explanation. Clients rely on
+the codes, so a released code is never renamed. This module defines the general problem types of the API. The apps
+define theirs as subclasses of `tenants.errors.DomainError`.
 """
 
 from collections.abc import Iterator
@@ -45,8 +45,8 @@ INVALID = Problem(
     HTTPStatus.BAD_REQUEST,
     _("Some values are not valid"),
     _(
-        "`errors` lists the values. `pointer` is a JSON Pointer into the body (`/check_in`), or `?name` for a query "
-        "parameter. `detail` describes the error."
+        "`errors` lists the invalid values. In each entry, `pointer` is a JSON Pointer to the value in the body "
+        "(`/check_in`) or the name of a query parameter (`?name`), and `detail` describes the error."
     ),
 )
 INVALID_CURSOR = Problem(
@@ -69,7 +69,8 @@ FORBIDDEN = Problem(
     HTTPStatus.FORBIDDEN,
     _("Permission denied"),
     _(
-        "The credentials are valid but do not allow this. `required_scope`, if present, is the scope that is missing."
+        "The credentials are valid but do not allow this operation. `required_scope`, if present, names the missing "
+        "scope."
     ),
 )
 HTTPS_REQUIRED = Problem(
@@ -85,7 +86,7 @@ NOT_FOUND = Problem(
     "not-found",
     HTTPStatus.NOT_FOUND,
     _("Not found"),
-    _("Nothing with this URL exists or is visible with these credentials. All URLs end with a slash."),
+    _("This URL does not exist, or your credentials do not allow access to it. All URLs end with a slash."),
 )
 METHOD_NOT_ALLOWED = Problem(
     "method-not-allowed",
@@ -103,33 +104,34 @@ CONFLICT = Problem(
     "conflict",
     HTTPStatus.CONFLICT,
     _("Conflict with other data"),
-    _("Other data refers to this object, or it was changed in the meantime."),
+    _("Other data refers to this object, or another request has changed the object."),
 )
 IN_FLIGHT = Problem(
     "idempotency-in-flight",
     HTTPStatus.CONFLICT,
     _("A request with this idempotency key is still running"),
     _(
-        "Repeat the request after the number of seconds in `Retry-After`. You then receive the first response."
+        "The first request with this key has not finished. Repeat the request after the number of seconds in "
+        "`Retry-After` to receive its response."
     ),
 )
 TOO_LARGE = Problem(
     "too-large",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     _("The body is too large"),
-    _("Split the request into smaller ones."),
+    _("Send less data, or split the request into several smaller requests."),
 )
 URI_TOO_LONG = Problem(
     "uri-too-long",
     HTTPStatus.REQUEST_URI_TOO_LONG,
     _("The URL is too long"),
-    _("Use fewer or shorter query parameters. The request line may have 4,094 bytes."),
+    _("Use fewer or shorter query parameters. The request line must not exceed 4,094 bytes."),
 )
 HEADERS_TOO_LARGE = Problem(
     "headers-too-large",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     _("The headers are too large"),
-    _("Send fewer or shorter headers. A browser may have too many cookies for this site: delete them."),
+    _("Send fewer or shorter headers. In a browser, delete the cookies of this site."),
 )
 UNSUPPORTED_MEDIA_TYPE = Problem(
     "unsupported-media-type",
@@ -157,8 +159,8 @@ SERVER_ERROR = Problem(
     HTTPStatus.INTERNAL_SERVER_ERROR,
     _("Internal server error"),
     _(
-        "The error was logged. Give `request_id` to the operator. A request with an `Idempotency-Key` can safely be "
-        "repeated."
+        "An unexpected error occurred and was logged. Include `request_id` if you contact the operator. A request with "
+        "an `Idempotency-Key` can safely be repeated."
     ),
 )
 UNAVAILABLE = Problem(
@@ -190,7 +192,7 @@ GENERAL_PROBLEMS = (
     NOT_ACCEPTABLE, CONFLICT, IN_FLIGHT, TOO_LARGE, URI_TOO_LONG, HEADERS_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE,
     KEY_REUSED, THROTTLED, SERVER_ERROR, UNAVAILABLE, HOTEL_SUSPENDED, UNKNOWN_TIME_ZONE,
 )  # fmt: skip
-#: The problem type for each status, used if nothing else is known about the error.
+#: The default problem type of each HTTP status, used if no more specific problem type is known.
 BY_STATUS = {
     problem.status: problem
     for problem in GENERAL_PROBLEMS
@@ -199,9 +201,9 @@ BY_STATUS = {
 
 
 def all_problems() -> list[Problem]:
-    """Return the problem types of the API and of all apps, sorted by code.
+    """Return all problem types, general ones and those of the apps, sorted by code.
 
-    The explanation of an app's problem type is the docstring of its error class.
+    An app defines a problem type by a subclass of `DomainError`. The docstring of the class is the explanation.
     """
     found = {problem.code: problem for problem in GENERAL_PROBLEMS}
     for error in _subclasses(DomainError):

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 schema of an operation: summary, required scope, idempotency and problem documents."""
+"""Generation of the OpenAPI 3.1 schema of each operation: summary, required scope, idempotency and errors."""
 
 from typing import Any, Literal
 
@@ -40,7 +40,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     request_id = serializers.CharField(
         help_text="The id of the request, by which the operator finds it in the log."
     )
-    errors = FieldErrorSerializer(  # type: ignore[assignment]  # Serializer has a property with this name
+    errors = FieldErrorSerializer(  # type: ignore[assignment]  # the base class Serializer has a property `errors`
         many=True,
         required=False,
         help_text="The values that are not valid, if `type` is `/problems/invalid`.",
@@ -48,10 +48,10 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 class OperationSchema(AutoSchema):
-    """The schema of an operation. This is REST framework's `DEFAULT_SCHEMA_CLASS`."""
+    """Generates the OpenAPI schema of an API operation. This is REST framework's `DEFAULT_SCHEMA_CLASS`."""
 
     def get_summary(self) -> str | None:
-        """Return the first line of the handler's docstring, or else a summary that names the model."""
+        """Return the first line of the docstring of the view's method, or else a summary such as \"List rooms\"."""
         handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
         docstring = (handler.__doc__ or "").strip() if handler and _is_own_handler(handler) else ""
         if docstring:
@@ -74,7 +74,7 @@ class OperationSchema(AutoSchema):
         )
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        """Return the security requirements with the scope, which OpenAPI 3.1 allows for all security schemes."""
+        """Return the security requirements of the operation. OpenAPI 3.1 allows scopes in all security schemes."""
         scope = self.scope()
         return [
             {name: [scope] if scope else [] for name in requirement} for requirement in super().get_auth()
@@ -104,14 +104,14 @@ class OperationSchema(AutoSchema):
         return operation
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
-        """Return the responses of the view and the general problem documents of the API."""
+        """Return the responses of the view, with the problem documents that any view can return."""
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for problem in self.problems():
             bodies.setdefault(str(problem.status), self._problem_body(problem))
         return dict(sorted(bodies.items()))
 
     def problems(self) -> list[Problem]:
-        """Return the general problem types that this operation can return."""
+        """Return the general problem types that can occur in this operation, such as \"too many requests\"."""
         found = [problems.INVALID]
         if self.scope():
             found += [problems.UNAUTHENTICATED, problems.FORBIDDEN]
@@ -150,15 +150,15 @@ class OperationSchema(AutoSchema):
 
 
 def _is_own_handler(handler: Any) -> bool:
-    """Return whether the project defines the handler. Docstrings of REST framework do not describe the operation."""
+    """Return whether this project defines the method. Only then does its docstring describe the operation."""
     module: str = getattr(handler, "__module__", "")
     return not module.startswith("rest_framework")
 
 
 def problem_responses(*codes: tuple[int, str]) -> dict[tuple[int, str], OpenApiResponse]:
-    """Return the problem documents of an operation, for `extend_schema(responses={...})`.
+    """Return descriptions of the problem documents of an operation, for `extend_schema(responses={...})`.
 
-    `codes` are pairs of a status and its description.
+    Each of `codes` is a pair of an HTTP status and a description.
     """
     return {
         (status, PROBLEM_JSON): OpenApiResponse(ProblemSerializer, description=description)

@@ -1,4 +1,4 @@
-"""Base classes of serializers: strict ones for requests, and fast ones for responses."""
+"""Base classes of serializers: a strict class for request bodies, and a fast class for responses."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -28,10 +28,10 @@ class StrictSerializer(StrictMixin, serializers.Serializer[Any]):
 
 
 class ReadOnlySerializer(serializers.Serializer[T], Generic[T]):
-    """Base class for responses. All instances share their field objects, because creating them took most of the time.
+    """Base class of serializers for responses. For speed, all instances of a class share their field objects.
 
-    The fields of a subclass must not depend on the serializer's context. Serializers of request bodies can't share
-    their fields, because a field keeps its error messages in the language of the first client that made an error.
+    So the fields must not depend on the serializer's context. Serializers of request bodies cannot share their fields,
+    because a field keeps its error messages in the language of the first client that caused an error.
     """
 
     @property

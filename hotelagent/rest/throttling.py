@@ -1,9 +1,11 @@
 """Rate limits per client (API key, member of staff or IP address), stored in Redis.
 
-A Lua script implements the generic cell rate algorithm (GCRA, ITU-T I.371). It needs one atomic round trip and one
-value per client, uses the clock of Redis, and allows no double burst at the edge of a time window. Responses have the
-headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and `Retry-After` if the limit is
-exceeded.
+A Lua script in Redis implements the generic cell rate algorithm (GCRA, ITU-T I.371). It needs one round trip and one
+value per client, and uses the clock of Redis. Unlike a counter per minute, it does not allow twice the limit around the
+end of a minute.
+
+Responses have the headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10), and
+`Retry-After` if the limit is exceeded.
 
 If Redis is unreachable, requests are allowed, because a rate limit protects against load and not against intruders. A
 line is logged, and Redis is not tried again for five seconds, so that not every request waits for the timeout.
@@ -28,16 +30,16 @@ from hotelagent.core import metrics
 from tenants.access.actors import client_ip
 from tenants.context import current_tenant
 
-if TYPE_CHECKING:  # REST framework imports this module while it defines its own views
+if TYPE_CHECKING:  # avoids a circular import: REST framework's views import this module
     from rest_framework.views import APIView
 
 REDIS_TIMEOUT_SECONDS = 0.25
 REDIS_PAUSE_SECONDS = 5.0
 _PERIODS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# KEYS[1]: the client's key, whose value is the "theoretical arrival time" of GCRA in microseconds.
-# ARGV[1]: the cost of a request in microseconds. ARGV[2]: the maximum number of requests in a burst.
-# Returns {1 if allowed else 0, remaining requests, microseconds to wait, microseconds until the limit is reset}.
+# KEYS[1] is the Redis key of the client. Its value is the "theoretical arrival time" of GCRA in microseconds.
+# ARGV[1] is the cost of a request in microseconds, and ARGV[2] is the maximum number of requests in a burst.
+# The script returns {1 if allowed else 0, remaining requests, microseconds to wait, microseconds until reset}.
 _GCRA = """
 local cost, size = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
@@ -63,21 +65,21 @@ THROTTLE = metrics.counter(
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """The maximum number of requests in a period of `seconds` seconds. They may arrive in one burst."""
+    """A rate limit: at most `requests` requests in `seconds` seconds. They may all arrive at the same time."""
 
     requests: int
     seconds: int
 
     @classmethod
     def parse(cls, text: str) -> "Rate":
-        """Return the rate for a text such as "1200/min"."""
+        """Convert a text such as "1200/min" to a rate."""
         requests, _slash, period = text.partition("/")
         return cls(int(requests), _PERIODS[period[0]])
 
 
 @dataclass(frozen=True, slots=True)
 class ThrottleResult:
-    """Whether a request is allowed, and the values for the rate limit headers of the response."""
+    """The result of a rate limit check: whether the request is allowed, and the values of the response headers."""
 
     policy: str
     rate: Rate
@@ -95,9 +97,9 @@ class ThrottleResult:
 
 
 class ClientThrottle(BaseThrottle):
-    """The throttle of all API views. Limits are separate for each hotel.
+    """The rate limit of all API views. Clients are counted separately in each hotel.
 
-    An authenticated client is identified by its key or user, any other client by its IP address.
+    A client is identified by its API key or user account, or else by its IP address.
     """
 
     _resume_at: ClassVar[float] = 0.0
@@ -137,14 +139,14 @@ class ClientThrottle(BaseThrottle):
 
 
 def policy_and_client(request: Request) -> tuple[str, str]:
-    """Return the name of the rate in DEFAULT_THROTTLE_RATES, and the identity of the client."""
+    """Return the client's rate limit, as its name in DEFAULT_THROTTLE_RATES, and a text that identifies the client."""
     if request.user and request.user.is_authenticated:
         return "client", f"{type(request.user).__name__}:{request.user.pk}"
     return "anonymous", client_ip(request._request) or ""
 
 
 def redis_key(client: str) -> str:
-    # The client is hashed, because an IP address is personal data, and Redis keys are visible in monitoring and dumps.
+    # The key contains a hash of the client: an IP address is personal data, and Redis keys appear in monitoring.
     digest = hashlib.sha256(client.encode()).hexdigest()[:32]
     return f"{settings.REDIS_KEY_PREFIX}:throttle:{current_tenant().schema}:{digest}"
 

@@ -1,4 +1,4 @@
-"""The URLs of the API documentation. They are the same on every host."""
+"""The URLs of the API documentation. The paths are the same on the hosts of hotels and of the platform."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The base classes of all API views. They check scopes and throttles, and set the actor of the audit trail."""
+"""The base classes of all API views. They check scopes and rate limits, and set the actor for the audit trail."""
 
 from contextlib import ExitStack
 from typing import Any, ClassVar
@@ -14,15 +14,15 @@ from tenants.access.actors import api_actor
 from tenants.context import actor_context
 from tenants.signals import permission_denied
 
-#: The `lookup_value_regex` of view sets whose primary key is a UUID.
+#: Value of `lookup_value_regex` for view sets of models with a UUID as primary key.
 UUID_REGEX = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 class HotelAPIView(APIView):
     """Base class of the API views of hotels and of the platform.
 
-    `required_scopes` maps each method to the scope that it requires. A method without a scope is denied to everyone.
-    Inside a handler, `current_actor()` is the API key or the member of staff that sent the request.
+    `required_scopes` maps each HTTP method to the scope that it requires. A method without a scope is denied to
+    everyone. During a request, `current_actor()` is the API key or the member of staff that sent the request.
     """
 
     required_scopes: ClassVar[dict[str, str]] = {}
@@ -35,11 +35,11 @@ class HotelAPIView(APIView):
         try:
             super().initial(request, *args, **kwargs)
         except (exceptions.NotAuthenticated, exceptions.AuthenticationFailed):
-            # REST framework checks throttles last. Clients that guess keys must be throttled too.
+            # REST framework checks rate limits last. They must also stop clients that try to guess API keys.
             self.check_throttles(request)
             raise
         except MissingScope as error:
-            # Clients that try URLs must be throttled too, because each denial is recorded in the audit trail.
+            # Denied requests are rate limited too, because each of them is recorded in the audit trail.
             self.check_throttles(request)
             with actor_context(api_actor(request)):
                 permission_denied.send(
@@ -57,14 +57,14 @@ class HotelAPIView(APIView):
         if result is not None:
             for name, value in result.headers.items():
                 response[name] = value
-        # Responses depend on the credentials, so no cache may serve them to another client.
+        # Responses depend on the credentials, so caches must not store them and return them to other clients.
         response.setdefault("Cache-Control", "no-store")
         return response
 
 
 class HotelViewSet(HotelAPIView, GenericViewSet[Any]):
-    """Base class of view sets. The subclass defines the operations, each of which calls one service."""
+    """Base class of view sets without default operations. Each operation of a subclass calls one service."""
 
 
 class HotelReadOnlyViewSet(HotelAPIView, ReadOnlyModelViewSet[Any]):
-    """Base class of view sets that list rows, the newest first, and return single rows."""
+    """Base class of read-only view sets. They list the rows of a model, the newest first, and return single rows."""

@@ -1,1 +1,1 @@
-"""Django's settings. `base` has what all environments share; `development` and `production` start with a copy of it."""
+"""Django's settings. `base` contains the common settings. `development` and `production` copy and change them."""

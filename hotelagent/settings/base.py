@@ -18,17 +18,16 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 VERSION = "0.1.0"
 PLATFORM_HOST = env.str("PLATFORM_HOST", default="localhost")
 PORT = env.int("PORT", default=8000)
-# Number of trusted reverse proxies. The client's IP address is the entry of X-Forwarded-For at this position from the
-# end.
+# Number of trusted reverse proxies. The value 2 means that the second last address in X-Forwarded-For is the client.
 TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
-# Seconds for which a process may use its copy of the hosts before it checks for changes. Tests use 0.
+# Number of seconds for which a process may use its copy of the routing table (host to hotel). Tests use 0.
 ROUTING_CHECK_SECONDS = 0.4
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"hotelagent <no-reply@{PLATFORM_HOST}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Django
-# django.contrib.postgres is left out. Its fields and constraints work without the app, and the app would query the
-# catalog twice on each new connection for types that we don't use.
+# django.contrib.postgres is not installed: it would execute two queries on each new connection.
+# Its fields and constraints work without an entry in INSTALLED_APPS.
 INSTALLED_APPS = [
     "hotelagent",
     "tenants",
@@ -53,7 +52,7 @@ INSTALLED_APPS = [
     "waffle",
 ]
 MIDDLEWARE = [
-    # Health probes use the IP address of the machine, so they come before the host is looked up.
+    # HealthMiddleware is the first, because health probes use an IP address that is not a host of a hotel.
     "hotelagent.monitoring.health.HealthMiddleware",
     "hotelagent.core.metrics.RequestMetricsMiddleware",
     "hotelagent.rest.middleware.RequestIdMiddleware",
@@ -75,7 +74,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
-# These are the URLs of the platform. HotelMiddleware uses HOTEL_URLCONF for the hosts of hotels instead.
+# ROOT_URLCONF contains the URLs of the platform. For hosts of hotels, HotelMiddleware uses HOTEL_URLCONF.
 ROOT_URLCONF = "hotelagent.urls.platform"
 HOTEL_URLCONF = "hotelagent.urls.hotel"
 FORMER_HOST_URLCONF = "hotelagent.urls.former_host"
@@ -107,16 +106,16 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-SESSION_COOKIE_AGE = 12 * 3600  # one long shift
+SESSION_COOKIE_AGE = 12 * 3600  # in seconds: the length of a long shift
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "hotelagent_session"
 CSRF_COOKIE_NAME = "hotelagent_csrf"
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
-# User names are unique regardless of case, by a constraint that the check does not recognize.
+# auth.E003 does not recognize the constraint that makes user names unique regardless of case.
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 
-# The database has one alias, with a runtime connection and a direct connection.
+# Django's alias "default" uses the runtime connection. DATABASE_DIRECT is for migrations and backups.
 DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="") or derive_direct_url(DATABASE_URL)
 DATABASES = {"default": database_settings(DATABASE_URL, direct=False)}
@@ -127,18 +126,17 @@ DATABASE_ROLE_PREFIX = env.str("DATABASE_ROLE_PREFIX", default="hotelagent")
 
 # Redis: cache, throttles, broker
 REDIS_URL = env.redis("REDIS_URL")
-# The beginning of all keys in Redis, queues included. Deployments that share a Redis server must differ in one of the
-# two parts.
+# All keys in Redis begin with this prefix, so several deployments can share a Redis server.
 REDIS_KEY_PREFIX = f"{DATABASE_ROLE_PREFIX}:{PLATFORM_HOST}"
 CACHES = {
     "default": {
         "BACKEND": "hotelagent.core.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": REDIS_KEY_PREFIX,
-        # Each key contains the id of the current hotel.
+        # make_cache_key adds the id of the current hotel to each key.
         "KEY_FUNCTION": "tenants.context.make_cache_key",
     },
-    # Feature flags are the same for all hotels, so a change must invalidate one key and not one per hotel.
+    # Feature flags are the same for all hotels, so their keys do not contain the id of a hotel.
     "flags": {
         "BACKEND": "hotelagent.core.cache.RedisCache",
         "LOCATION": REDIS_URL,
@@ -150,9 +148,9 @@ WAFFLE_CACHE_NAME = "flags"
 # Celery
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# Workers and beat wait for Redis without end. By default they would exit after 100 attempts.
+# Workers and beat try to connect to Redis forever. By default they would exit after 100 attempts.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-# Seconds. Must be longer than CELERY_TASK_TIME_LIMIT, or a running task would be delivered again.
+# The visibility timeout (in seconds) exceeds CELERY_TASK_TIME_LIMIT, so no running task is delivered again.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "global_keyprefix": f"{REDIS_KEY_PREFIX}:"}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -160,7 +158,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_IGNORE_RESULT = True
-# Keeps Celery from closing the database connections after each task. hotelagent.celery closes unusable ones.
+# With this high number Celery does not close database connections. hotelagent.celery closes unusable ones.
 CELERY_DB_REUSE_MAX = 2**62
 CELERY_TASK_TIME_LIMIT = 240
 CELERY_TASK_SOFT_TIME_LIMIT = 200
@@ -173,7 +171,7 @@ CELERY_BEAT_SCHEDULER = "hotelagent.beat.LeadingScheduler"
 _EMAIL_SETTINGS = env.email("EMAIL_URL")
 globals().update(_EMAIL_SETTINGS)
 EMAIL_TIMEOUT = 20  # seconds
-# The basic authentication (`user:password`) of the provider's webhooks. If it is empty, they are not accepted.
+# WEBHOOK_SECRET is the `user:password` of the e-mail provider's webhooks. If it is empty, they are rejected.
 ANYMAIL = {**_EMAIL_SETTINGS.get("ANYMAIL", {}), "WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", default="")}
 
 # Language and time
@@ -189,10 +187,10 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".hotelagent" / "static"
 
-# Whether the URLs of webhooks and calendars may use http and lead to private networks
+# Whether URLs of webhooks and calendars may use http and private IP addresses.
 ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=False)
 
-# Minutes between two imports of a linked calendar
+# Number of minutes between two imports of a linked calendar.
 CALENDAR_POLL_MINUTES = env.int("CALENDAR_POLL_MINUTES", default=30)
 
 # REST API
@@ -228,7 +226,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    # Without names, generated clients would use names that contain a digest.
+    # Without these names, the enums in generated API clients would have names that contain a hash.
     "ENUM_NAME_OVERRIDES": {
         "ContactKind": "tenants.models.ContactKind",
         "FailureKind": "dlq.models.FailureKind",
@@ -241,7 +239,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# Content-Security-Policy. ContentSecurityPolicyMiddleware chooses another one for some paths.
+# The default Content-Security-Policy. ContentSecurityPolicyMiddleware uses other policies for some paths.
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.PAGE}
 
 # Logs, metrics, error reports, traces
@@ -249,14 +247,14 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "hotelagent.core.logs.configure"
 LOGGING = logs.logging_config(json=True, level=LOG_LEVEL)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# A tick runs every five seconds, so successful tasks are logged at DEBUG. Failed tasks are logged as errors.
+# Successful tasks are logged at DEBUG, because periodic tasks run every few seconds. Failures are errors.
 DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
-# RequestIdMiddleware has validated the id.
+# django-structlog may trust the request id of the client, because RequestIdMiddleware has validated it.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
-# One line per request is enough: the one at the end, which has the status.
+# The start of a request is logged at DEBUG only. The line at its end has the status and is enough.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
-# IP addresses are personal data. The audit trail stores them where they are needed.
+# IP addresses are not logged, because they are personal data. The audit trail stores them.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")

@@ -7,15 +7,15 @@ from hotelagent.core import logs
 from hotelagent.settings import base
 from hotelagent.settings.environment import env
 
-# Start with a copy of `base`. A star import would do the same, but would hide misspelt names from the type checker.
+# Copy all settings of `base`. With a star import, the type checker would not detect misspelt names.
 globals().update({name: value for name, value in vars(base).items() if name.isupper()})
 
 DEBUG = env.bool("DEBUG", default=True)
-# This key is public and protects nothing. Production does not start without a key of its own.
+# This SECRET_KEY is public, so it protects nothing. Production does not start without its own key.
 SECRET_KEY = env.str("SECRET_KEY", default="development-only-" + "0" * 48)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", ".localhost", "127.0.0.1", "[::1]"])
 LOGGING = logs.logging_config(json=False, level=base.LOG_LEVEL)
-# Serve static files from the folders of the apps, so that nobody has to run collectstatic.
+# Static files are served from the folders of the apps, so `collectstatic` is not needed in development.
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
 ALLOW_PRIVATE_ADDRESSES = env.bool("ALLOW_PRIVATE_ADDRESSES", default=True)

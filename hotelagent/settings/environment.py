@@ -17,7 +17,7 @@ from hotelagent.settings.providers import PROVIDERS, InvalidProviderURL, provide
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0", ""}
-#: The default port and the Django settings for each URL scheme of a mail server.
+#: Maps each URL scheme of a mail server to its default port and its Django settings.
 _SMTP: dict[str, tuple[int, dict[str, bool]]] = {
     "smtp": (25, {}),
     "smtp+tls": (587, {"EMAIL_USE_TLS": True}),
@@ -28,7 +28,10 @@ _FILES = {"consolemail": "console", "filemail": "filebased"}
 
 class Environment:
     def str(self, name: builtins.str, *, default: builtins.str | None = None) -> builtins.str:
-        """Return the value unchanged. Raises ImproperlyConfigured if it is not set and has no default."""
+        """Return the value of the environment variable unchanged, or the default.
+
+        Raises ImproperlyConfigured if the variable is not set and there is no default.
+        """
         value = os.environ.get(name, default)
         if value is None:
             raise ImproperlyConfigured(f"Set the environment variable {name}.")
@@ -42,7 +45,7 @@ class Environment:
             raise ImproperlyConfigured(f"{name} is {value!r}. Set it to a whole number.") from None
 
     def bool(self, name: builtins.str, *, default: builtins.bool) -> builtins.bool:
-        """Return a boolean. Unknown words raise an error, because a typing error could turn off a protection."""
+        """Return the value as a boolean. Raises ImproperlyConfigured for unknown words, which may be typing errors."""
         value = self.str(name, default=builtins.str(default)).strip().lower()
         if value not in _TRUE | _FALSE:
             raise ImproperlyConfigured(f"{name} is {value!r}. Set it to true or false.")
@@ -51,15 +54,15 @@ class Environment:
     def list(
         self, name: builtins.str, *, default: builtins.list[builtins.str]
     ) -> builtins.list[builtins.str]:
-        """Return the parts of a comma-separated value."""
+        """Return the comma-separated parts of the value as a list, or the default."""
         value = os.environ.get(name)
         return default if value is None else [part.strip() for part in value.split(",") if part.strip()]
 
     def redis(self, name: builtins.str) -> builtins.str:
-        """Return the URL of a Redis server in a form that all clients read alike, or "" if the variable is empty.
+        """Return the URL of a Redis server with a percent-encoded password, or "" if the variable is empty.
 
-        The password is percent-encoded. With `rediss` the options require a verified certificate, unless the URL sets
-        these options itself.
+        For `rediss` URLs (TLS), options are added that require a verified certificate, unless the URL has these
+        options.
         """
         value = self.str(name, default="")
         if not value:
@@ -76,16 +79,17 @@ class Environment:
         if url.path.strip("/") and not url.path.strip("/").isdecimal():
             raise ImproperlyConfigured(f"{name}: the path must be the number of the database. Use {example}.")
         if url.scheme == "rediss":
-            # The defaults of the clients differ: without an option, Celery does not verify the certificate.
+            # Without these options, Celery would not verify the TLS certificate of the Redis server.
             for option, value in (("ssl_cert_reqs", "required"), ("ssl_check_hostname", "true")):
                 if option not in url.options:
                     url = url.with_option(option, value)
         return builtins.str(url)
 
     def email(self, name: builtins.str) -> dict[builtins.str, Any]:
-        """Return Django's and Anymail's settings for the mail server or provider, or none if the variable is empty.
+        """Return Django's and Anymail's settings for the mail server or provider as a dict.
 
-        `smtp+tls://user:password@host:587` is a mail server, `postmark://key` is a provider (see `providers`).
+        `smtp+tls://user:password@host:587` is a mail server, and `postmark://key` is a provider (see `providers`). The
+        dict is empty if the variable is empty.
         """
         value = self.str(name, default="")
         if not value:

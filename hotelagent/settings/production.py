@@ -1,4 +1,4 @@
-"""Settings for production. They require some environment variables, and TLS for visitors and the database."""
+"""Settings for production. Some environment variables are required. Visitors and the database must use TLS."""
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -6,7 +6,7 @@ from hotelagent.settings import base
 from hotelagent.settings.environment import env
 from tenants.database.connections import allows_plaintext
 
-# Start with a copy of `base`. A star import would do the same, but would hide misspelt names from the type checker.
+# Copy all settings of `base`. With a star import, the type checker would not detect misspelt names.
 globals().update({name: value for name, value in vars(base).items() if name.isupper()})
 
 _REQUIRED = {
@@ -36,19 +36,19 @@ for _variable, _database in (
 
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY")
-# HotelMiddleware responds with 404 to hosts that belong to no hotel, so Django need not know the hosts.
+# Django need not check host names, because HotelMiddleware responds with 404 to hosts that belong to no hotel.
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"])
-# One proxy, which ends TLS, is assumed. With 0, the IP address of all clients would be that of the proxy: their rate
-# limits would be shared, and a few wrong passwords would lock an account for everyone. A check reports the assumption.
+# The default is one reverse proxy, which handles TLS. A system check warns if the number is not set.
+# With 0, all clients would have the IP address of the proxy, and one client could lock out all others.
 TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=1)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
-# Browsers keep HSTS for the whole time and it cannot be taken back, so it is off until the operator has decided.
+# HSTS is off by default, because it cannot be revoked: browsers refuse http for the whole period.
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", default=False)
-# Django's warnings about the three settings above. An operator may leave them off.
+# Django warns if the three HSTS settings are off. The warnings are silenced, because operators may decide so.
 SILENCED_SYSTEM_CHECKS = [*base.SILENCED_SYSTEM_CHECKS, "security.W004", "security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True

@@ -1,8 +1,8 @@
-"""E-mail providers with an HTTP API. Converts their URLs in EMAIL_URL to the settings of Anymail.
+"""Conversion of EMAIL_URL to the settings of Anymail, for e-mail providers with an HTTP API. Examples of URLs:
 
-- `postmark://key?message_stream=guests`: the API key, and options of the provider as a query string.
-- `ses://access-key:secret@eu-west-1`: the region of Amazon SES. Without an access key, the credentials of the machine
-  are used.
+- `postmark://key?message_stream=guests` contains the API key, and options of the provider as a query string.
+- `ses://access-key:secret@eu-west-1` contains the region of Amazon SES. Without an access key, Amazon's default
+  credentials of the machine are used.
 """
 
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from hotelagent.core.service_urls import ServiceURL
 
 
 class InvalidProviderURL(ValueError):
-    """The URL of a provider is wrong. The message never contains the key."""
+    """The URL of an e-mail provider is not valid. The message never contains the API key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider in Anymail.
+    """An e-mail provider that Anymail supports.
 
-    `anymail_name` is its name in the modules, settings and webhook URLs of Anymail. `key_setting` is the setting that
-    takes the API key. `options` are the parameter names that are allowed in the query string.
+    `anymail_name` is the provider's name in Anymail's modules, settings and webhook URLs. `key_setting` is the name of
+    the setting for the API key. `options` are the names that are allowed in the query string of the URL.
     """
 
     anymail_name: str
@@ -41,7 +41,10 @@ PROVIDERS = {
 
 
 def provider_settings(url: ServiceURL) -> dict[str, Any]:
-    """Return the settings EMAIL_BACKEND and ANYMAIL for a provider's URL. Raises InvalidProviderURL."""
+    """Return the settings EMAIL_BACKEND and ANYMAIL for the URL of a provider as a dict.
+
+    Raises InvalidProviderURL.
+    """
     provider = PROVIDERS[url.scheme]
     options = url.options
     if url.path.strip("/"):
@@ -63,7 +66,7 @@ def provider_settings(url: ServiceURL) -> dict[str, Any]:
 
 
 def _api_key(url: ServiceURL) -> str:
-    # Keys may contain a colon and the character @.
+    # An API key may contain a colon or the character @, which separate parts of a URL, so the parts are joined.
     login = ":".join(part for part in (url.user, url.password) if part)
     return f"{login}@{unquote(url.authority)}" if login else unquote(url.authority)
 
@@ -85,7 +88,7 @@ def _ses_settings(url: ServiceURL, options: dict[str, str]) -> dict[str, Any]:
         )
     client: dict[str, Any] = {
         "region_name": region,
-        # No retries: SES has no idempotency key, so a second attempt could send the e-mail twice.
+        # boto3 must not retry: Amazon SES has no idempotency key, so a retry could send the e-mail twice.
         "config": {"retries": {"total_max_attempts": 1}, "connect_timeout": 20, "read_timeout": 20},
     }
     if url.user:

@@ -1,1 +1,1 @@
-"""URL configurations: for the host of the platform, for the hosts of hotels, and for their former hosts."""
+"""URL configurations for three kinds of hosts: the platform's host, hosts of hotels, and former hosts of hotels."""

@@ -1,7 +1,7 @@
-"""URLs of a host that a hotel used before its slug or domains changed. They serve links that other systems still use.
+"""URLs of a former host of a hotel, which the hotel used before its slug or domain changed.
 
-E-mail clients send the one-click unsubscribe request (RFC 8058) and do not follow redirects, and booking channels store
-the URL of the calendar feed. So the old host serves these pages itself.
+Other systems still use these two URLs. E-mail clients do not follow redirects when they send the one-click unsubscribe
+request (RFC 8058), and booking channels store the URL of the calendar feed. So the former host does not redirect them.
 """
 
 from django.urls import include, path

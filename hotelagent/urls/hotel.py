@@ -1,4 +1,4 @@
-"""URLs of a hotel's host: `<slug>.<platform host>`, or a domain of the hotel."""
+"""URLs of the hosts of hotels. A host is `<slug>.<platform host>` or the hotel's own domain."""
 
 from django.urls import include, path
 

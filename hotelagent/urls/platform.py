@@ -1,4 +1,4 @@
-"""URLs of the platform's host."""
+"""URLs of the platform's host: the admin and the API for operators of all hotels."""
 
 from django.urls import include, path
 

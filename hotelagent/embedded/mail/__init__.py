@@ -1,1 +1,1 @@
-"""The mail server of development, which keeps all e-mails instead of delivering them."""
+"""A mail server for development. It keeps all e-mails instead of delivering them."""

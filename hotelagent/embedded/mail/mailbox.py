@@ -1,4 +1,4 @@
-"""The e-mails that the mail server has received: a folder of .eml files, which any mail program can open."""
+"""The storage of received e-mails: a folder of .eml files. Any mail program can open these files."""
 
 import itertools
 import threading
@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An e-mail as the list shows it. `hotel` is the `X-Hotel` header or, without one, the name of the sender."""
+    """The values of an e-mail that lists show. `hotel` is the header `X-Hotel`, or else the name of the sender."""
 
     id: str
     received_at: str
@@ -43,7 +43,7 @@ def _summary(email_id: str, message: EmailMessage) -> Summary:
 
 
 class Mailbox:
-    """A folder of .eml files. The methods may be called from any thread."""
+    """Stores e-mails in a folder of .eml files and finds them. The methods may be called from any thread."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -54,7 +54,7 @@ class Mailbox:
         }
 
     def add(self, source: bytes, *, sender: str, to: Sequence[str]) -> Summary:
-        """Write an e-mail and its envelope to the folder. Raises OSError."""
+        """Store an e-mail with its envelope (sender and recipients), and return its summary. Raises OSError."""
         now = datetime.now(UTC)
         envelope = f"X-Received-At: {now.isoformat(timespec='seconds')}\r\nX-Envelope-From: {sender}\r\n"
         envelope += f"X-Envelope-To: {', '.join(to)}\r\n"
@@ -71,7 +71,7 @@ class Mailbox:
     def find(self, *, text: str = "", to: str = "", hotel: str = "") -> list[Summary]:
         """Return the matching e-mails, the newest first.
 
-        `text` may occur anywhere in the summary, in any case. `to` and `hotel` must be equal to the values.
+        `text` matches any part of the summary, in upper or lower case. `to` and `hotel` match only the whole value.
         """
         with self._lock:
             summaries = list(reversed(self._summaries.values()))

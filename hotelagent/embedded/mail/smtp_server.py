@@ -1,7 +1,7 @@
 """An SMTP server that keeps all e-mails instead of delivering them, and shows them in the browser.
 
-`manage.py serve` runs it with `python -m hotelagent.embedded.mail.smtp_server`. The recipients of two domains are
-rejected, so that failures can be tried out: those of refused.example.com always, those of busy.example.com twice.
+`manage.py serve` runs it with `python -m hotelagent.embedded.mail.smtp_server`. To demonstrate failures, it always
+rejects recipients at refused.example.com. It rejects recipients at busy.example.com temporarily, two times each.
 """
 
 import argparse
@@ -21,16 +21,16 @@ from hotelagent.embedded.ports import LOOPBACK
 REJECTED_DOMAIN = "refused.example.com"
 BUSY_DOMAIN = "busy.example.com"
 BUSY_TIMES = 2
-#: Maximum size of an e-mail in bytes. Most providers have the same limit.
+#: Maximum size of an e-mail in bytes (25 MB, the usual limit of e-mail providers).
 MAX_SIZE = 25 * 1024 * 1024
-#: Minimum number of seconds between two lines in the terminal.
+#: Minimum number of seconds between two reports in the terminal.
 REPORT_INTERVAL = 5.0
-#: Seconds from the first e-mail to the line that counts it, so that one line covers a batch.
+#: Seconds to wait after the first e-mail, so that one report counts all e-mails that arrive together.
 REPORT_DELAY = 1.0
 
 
 class Reporter:
-    """Prints the number of received e-mails, with one line for many e-mails. Only the web pages show the recipients."""
+    """Prints the number of received e-mails to the terminal. One line can report many e-mails."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -38,7 +38,7 @@ class Reporter:
         self.reported_at = -REPORT_INTERVAL
 
     def add(self) -> None:
-        """Count an e-mail. Must be called in the event loop."""
+        """Count a received e-mail and schedule the next report. Must be called in the event loop."""
         self.count += 1
         if self.count == 1:
             loop = asyncio.get_running_loop()
@@ -51,7 +51,7 @@ class Reporter:
 
 
 class Handler:
-    """The handler that aiosmtpd calls at each step of a transmission."""
+    """The SMTP handler. aiosmtpd calls it for each recipient and for the content of each e-mail."""
 
     def __init__(self, mailbox: Mailbox, reporter: Reporter) -> None:
         self.mailbox = mailbox

@@ -1,7 +1,7 @@
 """The web pages that show the received e-mails, and a JSON API for scripts.
 
-Only requests to localhost are answered, so that a page on the internet whose host name resolves to 127.0.0.1 can't read
-the e-mails (DNS rebinding).
+Only requests with the host name localhost are accepted. Otherwise a web site could let its host name resolve to
+127.0.0.1 and read the e-mails (DNS rebinding).
 """
 
 import json
@@ -31,9 +31,9 @@ iframe { width: 100%; height: 32rem; border: 1px solid var(--line); background: 
 pre { white-space: pre-wrap; overflow-wrap: anywhere; padding: 1rem; background: var(--soft); }
 h2 { font-size: 1rem; margin: 1.5rem 0 .5rem; } .empty { padding: 3rem 0; text-align: center; }
 """
-#: Content-Security-Policy of our own pages.
+#: Content-Security-Policy of the pages that list and show e-mails.
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'"
-#: Content-Security-Policy of the HTML of an e-mail: no scripts, no external content, only inside our frame.
+#: Content-Security-Policy of an e-mail's HTML: it runs no scripts and loads no external content.
 EMAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 
 
@@ -69,7 +69,7 @@ def render_list(summaries: list[Summary], *, search: str, offset: int) -> str:
 
 
 def bodies_of(message: EmailMessage) -> tuple[str, str]:
-    """Return the plain text and the HTML of a message. A part that is missing or unreadable is an empty string."""
+    """Return the plain text and the HTML of an e-mail. A missing or unreadable part is returned as an empty string."""
     bodies = []
     for kind in ("plain", "html"):
         part = message.get_body((kind,))
@@ -97,7 +97,7 @@ def render_email(summary: Summary, message: EmailMessage) -> str:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """The request handler.
+    """The request handler of the web pages and of the JSON API.
 
     Pages: `/` and `/messages/<id>`, `/messages/<id>/html` and `/messages/<id>/source`. JSON:
     `/api/messages?q=&to=&hotel=&limit=&offset=` and `/api/messages/<id>`.
@@ -161,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the standard library's name
-        """Do nothing. The terminal shows the received e-mails, but not the requests to these pages."""
+        """Do nothing, so that requests to these web pages are not printed to the terminal."""
 
 
 def integer(query: dict[str, str], name: str, default: int) -> int:
@@ -170,7 +170,7 @@ def integer(query: dict[str, str], name: str, default: int) -> int:
 
 
 def create_server(mailbox: Mailbox, port: int) -> ThreadingHTTPServer:
-    """Return a server that listens on the loopback interface. Run it with `serve_forever`."""
+    """Return an HTTP server that listens on the loopback interface. Its method `serve_forever` runs it."""
     handler = type("MailboxHandler", (Handler,), {"mailbox": mailbox})
     server = ThreadingHTTPServer((LOOPBACK, port), handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Deletes the data of this checkout, for `make clean`. The installed packages are kept."""
+"""The script of `make clean`: it deletes the development data of this checkout and keeps the installed packages."""
 
 import shutil
 import sys

@@ -1,6 +1,6 @@
-"""Creates the virtual environment `.hotelagent/venv` with the pinned packages.
+"""The script that creates the virtual environment `.hotelagent/venv` and installs the pinned packages in it.
 
-The Makefile runs this file by its path with the Python of the system, so it uses the standard library only.
+The Makefile runs this file with the Python of the system, so it uses the standard library only.
 """
 
 import fcntl
@@ -16,9 +16,9 @@ HOME = CHECKOUT / ".hotelagent"
 VENV = HOME / "venv"
 PYTHON = VENV / "bin" / "python"
 REQUIREMENTS = CHECKOUT / "requirements" / "development.txt"
-#: Contains the fingerprint of the requirements that are installed.
+#: This file contains the fingerprint of the requirements file whose packages are installed.
 STAMP = VENV / "installed"
-#: Required disk space in bytes, for the packages and for the copies that pip makes during the installation.
+#: Required disk space in bytes, including the temporary copies that pip makes while it installs packages.
 REQUIRED_BYTES = 900 * 1024 * 1024
 ATTEMPTS = 3
 
@@ -32,7 +32,7 @@ def is_ready() -> bool:
 
 
 def create_venv() -> str | None:
-    """Create the virtual environment. Return an error message, or None."""
+    """Create the virtual environment. Return None, or an error message if that failed."""
     result = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False
     )
@@ -45,9 +45,9 @@ def create_venv() -> str | None:
 
 
 def install() -> str | None:
-    """Install the packages. Return an error message, or None."""
+    """Install the pinned packages. Return None, or an error message if that failed."""
     command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    # Modules are compiled when they are imported. The compiled files are in .hotelagent/pycache.
+    # pip need not compile the modules: Python compiles them when it imports them, into .hotelagent/pycache.
     command += ["--no-compile"]
     command += ["--require-hashes", "-r", str(REQUIREMENTS)]
     for _ in range(ATTEMPTS):
@@ -67,7 +67,7 @@ def main() -> int:
     try:
         HOME.mkdir(exist_ok=True)
         with (HOME / "install.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # Another `make` may be installing packages.
+            fcntl.flock(lock, fcntl.LOCK_EX)  # waits until another `make` has finished its installation
             return set_up()
     except OSError as error:
         print(

@@ -1,4 +1,4 @@
-"""Runs a management command, with the embedded servers if it needs a database."""
+"""Runs a management command. If the command needs a database, the embedded servers are started first."""
 
 import os
 import sys
@@ -32,7 +32,7 @@ def needs_servers(arguments: Sequence[str]) -> bool:
 
 
 def run(arguments: list[str], execute: Callable[[list[str]], None]) -> None:
-    """Execute the command and exit with 1 or 2 if the embedded servers can't be started."""
+    """Execute the command, with the embedded servers if needed. If they cannot be started, exit with 1 or 2."""
     try:
         if not needs_servers(arguments):
             os.environ.update(server_environment())

@@ -1,1 +1,1 @@
-"""The embedded PostgreSQL and Valkey servers, and the process that keeps them running."""
+"""The PostgreSQL and Valkey servers for development, and the keeper: the process that starts and stops them."""

@@ -1,4 +1,4 @@
-"""Access to the embedded servers: the environment variables with their URLs, and the lock that keeps them running."""
+"""Access to the embedded servers: environment variables with their URLs, and a lock that keeps the servers running."""
 
 import contextlib
 import fcntl
@@ -15,17 +15,17 @@ from hotelagent.embedded.errors import EmbeddedError
 from hotelagent.embedded.servers import keeper
 from hotelagent.embedded.servers.postgres import OWNER
 
-#: Seconds to wait for a lock. The first start takes longer, because it creates a database cluster.
+#: Maximum wait for a lock in seconds. Another process can hold the lock while it creates a database cluster.
 LOCK_TIMEOUT = 60.0
-#: A URL without a server, for commands that need no database and run before the first start of the servers.
+#: No server listens at this address. Commands that need no database use it before the servers' first start.
 UNUSED_ADDRESS = "127.0.0.1:1"
 DEFAULT_SMTP_PORT = 1025
 
 
 def server_environment(home: Path = paths.HOME, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return values for those of DATABASE_URL, DATABASE_DIRECT_URL, REDIS_URL and EMAIL_URL that are not set.
+    """Return environment variables with the URLs of the embedded servers, without starting a server.
 
-    They are the URLs of the embedded servers. No server is started.
+    The variables are DATABASE_URL, DATABASE_DIRECT_URL, REDIS_URL and EMAIL_URL. Variables that are set are left out.
     """
     postgres, valkey = keeper.services(home)
     variables: dict[str, str] = {}
@@ -47,10 +47,10 @@ def server_environment(home: Path = paths.HOME, environ: Mapping[str, str] = os.
 
 @contextlib.contextmanager
 def running_servers() -> Iterator["ServerAccess"]:
-    """Keep the embedded servers running inside the `with` block. Start them if they do not run.
+    """Keep the embedded servers running inside the `with` block. Start the servers if they do not run.
 
-    If no other process uses the servers, they are stopped before the block returns. Raises EmbeddedError if they can't
-    be started.
+    At the end of the block, wait until the servers have stopped, unless another process uses them. Raises EmbeddedError
+    if the servers cannot be started.
     """
     access = ServerAccess()
     access.acquire()
@@ -61,7 +61,7 @@ def running_servers() -> Iterator["ServerAccess"]:
 
 
 class ServerAccess:
-    """Tracks whether this process uses the embedded servers. The module `keeper` explains the locks."""
+    """The locks with which this process keeps the embedded servers running. The module `keeper` explains the locks."""
 
     def __init__(self) -> None:
         self.home = paths.HOME
@@ -70,13 +70,13 @@ class ServerAccess:
         self.keeper: subprocess.Popen[bytes] | None = None
 
     def acquire(self) -> None:
-        """Take the shared lock and start the keeper if none runs. A keeper that is just stopping is waited for."""
+        """Take the shared lock, and start the keeper process if it does not run. Wait if a keeper is just stopping."""
         self.users = (self.run / keeper.USERS_LOCK).open("a")
         lock_file(self.users, fcntl.LOCK_SH, timeout=LOCK_TIMEOUT)
         self.ensure_running()
 
     def ensure_running(self) -> bool:
-        """Start the keeper if none runs. Return whether it was started. Raises EmbeddedError."""
+        """Start the keeper process if it does not run. Return whether it was started. Raises EmbeddedError."""
         with (self.run / "start.lock").open("w") as start_lock:
             lock_file(start_lock, fcntl.LOCK_EX, timeout=LOCK_TIMEOUT)
             if self.has_keeper():
@@ -112,7 +112,7 @@ class ServerAccess:
             raise EmbeddedError(f"{outcome or 'The embedded servers did not start.'} (Log: {log})")
 
     def release(self) -> None:
-        """Release the shared lock. If this was the last user, wait until the servers have stopped."""
+        """Release the shared lock. If no other process uses the servers, wait until they have stopped."""
         if not self.users:
             return
         self.users.close()
@@ -123,7 +123,7 @@ class ServerAccess:
             self.keeper.poll()
 
     def _has_other_users(self) -> bool:
-        """Return whether another process holds the shared lock. If none does, the keeper soon stops."""
+        """Return whether another process holds the shared lock and therefore uses the servers."""
         time.sleep(0.1)
         return not is_locked(self.run / keeper.USERS_LOCK)
 
@@ -141,7 +141,7 @@ def is_locked(path: Path) -> bool:
 
 
 def lock_file(file: TextIO, operation: int, *, timeout: float) -> None:
-    """Lock the file, shared or exclusively. Raises EmbeddedError after `timeout` seconds."""
+    """Lock the file with flock(2). Raises EmbeddedError if it cannot be locked within `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         try:

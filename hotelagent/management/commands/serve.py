@@ -72,7 +72,7 @@ examples:
         self.stdout.flush()
 
     def supervise(self, access: ServerAccess | None, logins: dict[str, dict[str, str]]) -> None:
-        """Run the programs until a signal arrives."""
+        """Run web, worker, beat and the mail server until this process receives a signal."""
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stopped.set())
@@ -88,7 +88,7 @@ examples:
             children_file=CHILDREN_FILE,
         )
         try:
-            # Beat starts last, so that the other programs load faster. Nobody waits for its first tick.
+            # Beat starts last, so that web and worker load faster.
             supervisor.start("mail", "web", "worker")
             self.wait_until_ready(supervisor, stopped)
             supervisor.start()
@@ -114,7 +114,7 @@ examples:
 
 @contextlib.contextmanager
 def only_instance(port: int) -> Iterator[None]:
-    """Lock the checkout. Raises InUseError if another `serve` runs in it."""
+    """Lock the checkout inside the `with` block. Raises InUseError if another `manage.py serve` runs in it."""
     with (paths.private_folder(paths.RUN) / "serve.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,7 +145,7 @@ def is_live(port: int) -> bool:
 
 
 def print_table(logins: dict[str, dict[str, str]]) -> None:
-    """Print the URLs with the passwords of the demonstration accounts."""
+    """Print a table of the URLs, with the user names and passwords of the demonstration accounts."""
     table = Table(title="hotelagent is running. Press Ctrl-C to stop.", title_justify="left")
     for heading in ("URL", "Purpose", "User name", "Password"):
         table.add_column(heading, no_wrap=True)
@@ -160,5 +160,5 @@ def print_table(logins: dict[str, dict[str, str]]) -> None:
         if slug:
             table.add_row(f"http://{host}:{settings.PORT}/api/docs/", f"REST API of {hotels.HOTELS[slug]}")
     table.add_row(f"http://localhost:{MAIL_PORT}/", "Received e-mails")
-    # Wide enough for every URL, because a URL that is cut off can't be opened with a click.
+    # The table is as wide as its longest URL: a URL that is cut off cannot be opened with a click.
     Console(width=Console(width=1000).measure(table).maximum).print(table)
