@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes the login of the runtime connection, creates a certificate unless one is mounted, and starts PgBouncer.
-# Quotes in the password are doubled, as the file format requires.
+# Starts PgBouncer with the runtime login role in its user list. Creates a certificate unless one is mounted.
+# The file format of the user list requires that quotation marks in the password are doubled.
 set -eu
 umask 077
 printf '"hotelagent" "%s"\n' "$(printf %s "$RUNTIME_PASSWORD" | sed 's/"/""/g')" > /run/pgbouncer/userlist.txt

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates a certificate for a new database, because production requires TLS for databases on other machines.
+# Creates a TLS certificate for a new database server, because production requires TLS to other machines.
 set -eu
 umask 077
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
