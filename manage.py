@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The command line of hotelagent. `manage.py help` lists the commands.
 
-In development, it starts embedded servers if a command needs a database. DATABASE_URL and REDIS_URL prevent this.
+In development, it starts the embedded servers if a command needs a database. If DATABASE_URL and REDIS_URL are set,
+no embedded server is started.
 """
 
 import os

@@ -28,7 +28,7 @@ def _logged_in(*, user: User, **_: Any) -> None:
 
 @receiver(user_logged_out)
 def _logged_out(*, user: User | None, **_: Any) -> None:
-    if user is not None:  # Django passes None if the session had already expired
+    if user is not None:  # `user` is None if the session had already expired
         record(events.LOGGED_OUT, subject=("user", user.pk))
 
 

@@ -50,7 +50,7 @@ class Event(models.Model):
         verbose_name_plural = _("events")
         ordering = ["-id"]
         indexes = [
-            # For the list of events of one object. Almost all ids are unique, so the index does not contain the kind.
+            # This index serves the history of an object. Almost all ids are unique, so the kind is not in the index.
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
         ]
 

@@ -65,7 +65,7 @@ class EventType:
 
 
 def _format_value(value: object) -> object:
-    """Return a stored value for display. Dates and times use the active language's format and time zone."""
+    """Return a stored value for display. Dates and times are formatted for the active language and time zone."""
     if isinstance(value, list):
         return ", ".join(str(_format_value(item)) for item in value)
     if not isinstance(value, str) or not _DATE_PREFIX.match(value):

@@ -1,4 +1,4 @@
-"""Queries of the audit trail."""
+"""Queries that return the events of an object from the audit trail."""
 
 from django.db.models import Model, QuerySet
 

@@ -1,4 +1,4 @@
-"""Recording of events. The actor, IP address and request id come from `tenants.context`."""
+"""Functions that record events in the audit trail. The actor, IP address and request id come from `tenants.context`."""
 
 import json
 import threading

@@ -68,9 +68,7 @@ def report_exception(error: BaseException) -> ErrorReport:
     """Return an error report of an exception and its causes. The texts are redacted and contain no local variables."""
     exception = tracebacks.TracebackException.from_exception(error, capture_locals=False)
     translatable = _translatable_message(error)
-    with translation.override(
-        None
-    ):  # English, so that searches and fingerprints do not depend on the language
+    with translation.override(None):  # formats the message in English, for searches and fingerprints
         message = message_from_json(translatable) or str(error)
     report = report_texts(
         type=_qualified_name(type(error)), message=message, traceback="".join(exception.format())

@@ -19,7 +19,7 @@ class FailureStateError(DomainError):
 
 
 class FailureNotRetryable(DomainError):
-    """Only the system that reported the failure can send the message again."""
+    """The failure has no retry handler. Only the system that reported the failure can send the message again."""
 
     code = "failure-not-retryable"
     title = _("Only the reporting system can retry this failure")

@@ -1,4 +1,4 @@
-"""Queries of failures of the current tenant."""
+"""Queries that return failures of the current hotel or of the platform."""
 
 import uuid
 

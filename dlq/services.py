@@ -1,4 +1,4 @@
-"""Operations on failures.
+"""The operations on failures: capture, retry and discard.
 
 Each change of status is an UPDATE that requires the expected status and checks the row count.
 """

@@ -86,7 +86,7 @@ def _outdated_static_files(hashed: dict[str, str]) -> list[str]:
             for finder in finders.get_finders()
             for name, source in finder.list([])
             if (first := finders.find(name))
-            and first == source.path(name)  # of files with the same name, only the first one is used
+            and first == source.path(name)  # Django uses only the first of several files with the same name
             if name not in hashed or not _is_collected(name, source.path(name))
         }
     )

@@ -18,7 +18,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 DEFAULT_ICON = "table_rows"
-#: Menu titles of apps of libraries, used instead of the app's `verbose_name`.
+#: Menu titles of third-party apps, used instead of the `verbose_name` of the app.
 APP_TITLES: dict[str, str | Promise] = {
     "django_celery_beat": _("Schedule"),
     "waffle": _("Flags"),

@@ -15,5 +15,5 @@ object_changed = Signal()
 object_deleted = Signal()
 
 #: Sent when staff open the history page of an object. The arguments are request, model_admin and object_id.
-#: The signal has exactly one receiver. The receiver returns the HTTP response with the history page.
+#: `history_requested` has exactly one receiver, which returns the HTTP response with the history page.
 history_requested = Signal()

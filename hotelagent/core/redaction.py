@@ -21,7 +21,7 @@ _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 
 # The order of the patterns matters: the password in a DSN must be replaced before it is taken for an e-mail address.
 # The patterns must not backtrack much, because a client could send 20,000 letters and block a process for 30 seconds.
-# So each pattern starts at the beginning of a run of characters, or has a limited length.
+# To limit backtracking, each pattern starts at the beginning of a run of characters or has a limited length.
 _PATTERNS = (
     (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]{0,30}://)[^/\s@]+@", re.IGNORECASE), rf"\g<keep>{REDACTED}@"),
     (re.compile(r"\bha_[A-Za-z0-9]+_[A-Za-z0-9_-]+"), REDACTED),

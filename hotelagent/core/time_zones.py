@@ -31,7 +31,7 @@ def time_zone_choices() -> list[tuple[str, str]]:
 
 
 def validate_time_zone(name: str) -> None:
-    """Raise ValidationError if a hotel may not have this time zone."""
+    """Raise ValidationError if `name` is not a time zone that a hotel may have."""
     if name not in known_time_zones():
         raise ValidationError(
             _("%(time_zone)s is not a known IANA time zone. Use a name such as Europe/Madrid."),

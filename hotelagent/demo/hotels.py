@@ -107,9 +107,7 @@ def _create_accounts(roles: dict[str, Role], passwords: dict[str, str], *, email
             continue
         password = passwords.setdefault(username, secrets.token_urlsafe(9))
         if user is None:
-            email = (
-                f"{username}@{email_domain}"  # receives test e-mails; the development mail server accepts it
-            )
+            email = f"{username}@{email_domain}"  # test e-mails are sent to this address
             User.objects.create_user(username=username, password=password, role=role, email=email)
         else:
             user.set_password(password)

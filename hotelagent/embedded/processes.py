@@ -93,7 +93,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start a program in its own process group, so that Ctrl-C reaches only this process. It stops the program."""
+    """Start a program in its own process group, so that Ctrl-C does not reach it. This process stops it."""
     return subprocess.Popen(  # noqa: S603 - our own command line
         program,
         stdin=subprocess.DEVNULL,

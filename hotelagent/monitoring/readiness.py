@@ -64,7 +64,7 @@ def _check_database() -> str:
     except DatabaseError as error:
         return f"not reachable ({type(error).__name__})"
     finally:
-        connection.close()  # So each probe tests whether a new database connection can be opened.
+        connection.close()  # Each probe must test whether a new connection can be opened.
     return "read-only" if is_read_only else OK  # The pooler may have connected us to a standby server.
 
 

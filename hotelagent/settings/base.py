@@ -27,7 +27,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Django
 # django.contrib.postgres is not installed: it would execute two queries on each new connection.
-# Its fields and constraints work without an entry in INSTALLED_APPS.
+# The fields and constraints of django.contrib.postgres work without an entry in INSTALLED_APPS.
 INSTALLED_APPS = [
     "hotelagent",
     "tenants",
@@ -115,7 +115,7 @@ LOGIN_REDIRECT_URL = "/admin/"
 # auth.E003 does not recognize the constraint that makes user names unique regardless of case.
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 
-# Django's alias "default" uses the runtime connection. DATABASE_DIRECT is for migrations and backups.
+# The only alias is "default". It uses the runtime connection, or DATABASE_DIRECT for migrations and backups.
 DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="") or derive_direct_url(DATABASE_URL)
 DATABASES = {"default": database_settings(DATABASE_URL, direct=False)}

@@ -1,4 +1,4 @@
-"""The command that retries failures, by id or by group."""
+"""The command `dlq_retry`, which retries failures by id, or all failures of a group."""
 
 import uuid
 from typing import Any

@@ -24,9 +24,9 @@ SUPERUSER = "postgres"
 OWNER = "hotelagent_owner"
 RUNTIME = "hotelagent_app"
 
-#: PostgreSQL options for development, where data must survive a crash. The defaults are right.
+#: PostgreSQL options for development. PostgreSQL's defaults are kept, so that data survives a crash.
 DURABLE: tuple[str, ...] = ()
-#: PostgreSQL options for tests. They are faster but lose data in a crash, and tests can be repeated.
+#: PostgreSQL options for tests. They make the server faster, but a crash loses data.
 THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum_naptime=1h")
 
 #: The first PostgreSQL version that has the locale provider `builtin`.
@@ -69,7 +69,7 @@ class Postgres:
     def _operating_system_user(self) -> tuple[int, int] | None:
         user = processes.unprivileged_user()
         if user and self.data.exists():
-            # If root starts a cluster that another user has created, it runs as that user.
+            # If root starts a cluster that another user has created, the server runs as that user.
             status = self.data.stat()
             return (status.st_uid, status.st_gid) if status.st_uid else user
         return user

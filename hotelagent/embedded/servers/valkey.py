@@ -1,4 +1,4 @@
-"""The embedded Valkey server. Valkey is compatible with Redis. It is the cache and the broker of Celery."""
+"""The embedded Valkey server (compatible with Redis). It stores the cache and Celery's queues."""
 
 import secrets
 import signal

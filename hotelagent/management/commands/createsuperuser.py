@@ -1,4 +1,4 @@
-"""The command `createsuperuser`: always fails and names the command to use instead."""
+"""A replacement of Django's command `createsuperuser` that always fails and names the command to use instead."""
 
 from hotelagent.management.replaced_command import ReplacedCommand
 

@@ -1,4 +1,4 @@
-"""The command `demo`: set up the demonstration hotels."""
+"""The command `demo`, which sets up the two demonstration hotels."""
 
 from typing import Any
 

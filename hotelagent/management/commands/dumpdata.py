@@ -1,9 +1,9 @@
-"""The command `dumpdata`: always fails and names the command to use instead."""
+"""A replacement of Django's command `dumpdata` that always fails and names the command to use instead."""
 
 from hotelagent.management.replaced_command import ReplacedCommand
 
 
 class Command(ReplacedCommand):
     help = reason = (
-        "dumpdata does not know hotels. Use backup_hotel, which writes one hotel to a file, and restore_hotel."
+        "dumpdata does not support hotels. Use backup_hotel, which writes one hotel to a file, and restore_hotel."
     )

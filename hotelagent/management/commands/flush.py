@@ -1,4 +1,4 @@
-"""The command `flush`: always fails and names the command to use instead."""
+"""A replacement of Django's command `flush` that always fails and names the command to use instead."""
 
 from hotelagent.management.replaced_command import ReplacedCommand
 

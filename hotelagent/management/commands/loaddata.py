@@ -1,9 +1,9 @@
-"""The command `loaddata`: always fails and names the command to use instead."""
+"""A replacement of Django's command `loaddata` that always fails and names the command to use instead."""
 
 from hotelagent.management.replaced_command import ReplacedCommand
 
 
 class Command(ReplacedCommand):
     help = reason = (
-        "loaddata does not know hotels. Use restore_hotel, which restores one hotel from a file of backup_hotel."
+        "loaddata does not support hotels. Use restore_hotel, which restores one hotel from a file of backup_hotel."
     )

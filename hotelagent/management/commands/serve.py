@@ -1,4 +1,4 @@
-"""The command `serve`: run the whole project in one terminal, for development."""
+"""The command `serve`, which runs the whole project in one terminal, for development."""
 
 import argparse
 import contextlib

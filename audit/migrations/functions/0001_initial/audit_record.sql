@@ -1,7 +1,7 @@
 -- Records an event in the audit trail and returns the id of the event. Other database functions call it.
 --
 -- actor: who performed the operation, as returned by audit.services.actor_as_json. Null means "system".
--- event_data: a JSON object with the fields of the event
+-- event_data: a JSON object with the fields of the event type
 --
 -- The event type and the fields are not checked here. The tests of the apps that call this function check them.
 CREATE OR REPLACE FUNCTION public.audit_record(
