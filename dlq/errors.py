@@ -12,14 +12,14 @@ class FailureNotFound(DomainError):
 
 
 class FailureStateError(DomainError):
-    """The failure has the status `state`. Only scheduled and permanent failures can be retried or discarded."""
+    """Only scheduled and permanent failures can be retried or discarded. `state` is the failure's current status."""
 
     code = "failure-state-error"
     title = _("The failure's status does not allow this operation")
 
 
 class FailureNotRetryable(DomainError):
-    """The failure has no retry handler. Only the system that reported the failure can send the message again."""
+    """This server cannot process the message again. Only the system that reported the failure can send it again."""
 
     code = "failure-not-retryable"
     title = _("Only the reporting system can retry this failure")
