@@ -149,6 +149,8 @@ def clone(direct_url: str) -> None:
                 database, sql.Identifier(postgres.OWNER), sql.Identifier(TEMPLATE)
             )
         )
+        # Privileges on the database are not copied.
+        connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(database))
 
 
 class PgBouncer:

@@ -94,10 +94,11 @@ def login_inherits(cursor: CursorWrapper, login: str) -> bool:
 
 
 def missing_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
-    """Return the ALTER ROLE statements that give the runtime login its missing settings and attributes.
+    """Return the statements that give the runtime login its missing settings and attributes.
 
-    If the runtime login is the owner, it gets `SETTINGS_OF_ANY_LOGIN` only, because time limits for requests would stop
-    migrations and backups.
+    They also take the privilege to create temporary tables from all roles but the owner. A temporary table belongs to
+    the session, which a pooler gives to other hotels. If the runtime login is the owner, it gets
+    `SETTINGS_OF_ANY_LOGIN` only, because time limits for requests would stop migrations and backups.
     """
     runtime = quoting.identifier(logins.runtime)
     cursor.execute("SELECT current_database(), rolinherit FROM pg_roles WHERE rolname = %s", [logins.runtime])
@@ -116,17 +117,36 @@ def missing_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> l
     ]
     if inherits and not logins.is_single_login:
         statements.append(f"ALTER ROLE {runtime} NOINHERIT")
+    return statements + _missing_temporary_revokes(cursor, database)
+
+
+def _missing_temporary_revokes(cursor: CursorWrapper, database: str) -> list[str]:
+    cursor.execute(
+        "SELECT datdba = current_user::regrole, datdba = a.grantee OR a.grantee = current_user::regrole, "
+        "CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END "
+        "FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) a "
+        "WHERE datname = current_database() AND a.privilege_type = 'TEMPORARY' ORDER BY 3"
+    )
+    rows = cursor.fetchall()
+    others = [name for _, is_owner, name in rows if not is_owner]
+    if not others:
+        return []
+    privilege = f"TEMPORARY ON DATABASE {quoting.identifier(database)}"
+    statements = [f"REVOKE {privilege} FROM {', '.join(others)}"]
+    owns_database = any(row[0] for row in rows)
+    if not owns_database:
+        cursor.execute("SELECT current_user::regrole::text")
+        statements.insert(0, f"GRANT {privilege} TO {cursor.fetchone()[0]}")
     return statements
 
 
 def apply_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
     """Set the missing settings of the runtime login. Return the statements that the owner has no privilege to run."""
-    refused = []
     for statement in missing_runtime_settings(cursor, logins):
         try:
             with transaction.atomic():
                 cursor.execute(statement)
         except ProgrammingError:
             logger.warning("permission denied, an administrator must run: %s", statement)
-            refused.append(statement)
-    return refused
+    # For a REVOKE that has no effect PostgreSQL only raises a warning.
+    return missing_runtime_settings(cursor, logins)

@@ -3,9 +3,10 @@
 import smtplib
 
 import pytest
-from django.db import DataError, IntegrityError, connection
+from django.db import DataError, IntegrityError, connection, transaction
 
 from dlq.error_reports import report_exception, report_texts
+from tenants.database.connections import direct_connection
 from tenants.models import Hotel
 
 SECRETS = [
@@ -53,9 +54,9 @@ def test_rejections_of_two_recipients_by_a_mail_server_have_the_same_fingerprint
     assert len({report.fingerprint(name="reminders.send") for report in reports}) == 1
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_row_values_in_postgresql_errors_are_redacted(in_hotel: Hotel) -> None:
-    with connection.cursor() as cursor:
+    with direct_connection(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE g (name text PRIMARY KEY, n int CHECK (n > 0)) ON COMMIT DROP")
         cursor.execute("INSERT INTO g VALUES ('Ana Silva', 1)")
         for values in ("'Ana Silva', 2", "'Ana Silva (suite)', 0"):

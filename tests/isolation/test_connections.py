@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
+import pgparse
 import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -173,9 +174,27 @@ def test_statement_that_cannot_run_in_a_transaction_runs_in_the_hotels_schema(
         with pytest.raises(Exception, match="no_such"):
             query("CREATE INDEX CONCURRENTLY by_n ON no_such (n)")
         with platform_context():
-            assert query("SHOW search_path") == ("public",)
+            assert query("SHOW search_path") == ("public, pg_temp",)
         with pytest.raises(Exception, match="transaction block"), transaction.atomic():
             query("VACUUM marker")
+
+
+def test_statement_that_the_grammar_does_not_accept_is_sent_on_the_direct_connection(
+    connected: IsolationDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def parse(text: str) -> NoReturn:
+        raise pgparse.PGQueryError("syntax error", 1)
+
+    # The server is newer than the grammar, in the view of the parser.
+    monkeypatch.setattr(pgparse, "parse", parse)
+    with hotel_context(connected.tenant(1)), direct_connection():
+        query("VACUUM marker -- newer")
+        assert query("SELECT hotel FROM marker LIMIT 1 -- newer") == ("h1",)
+        with transaction.atomic():
+            assert query("SELECT hotel FROM marker LIMIT 1 -- newer, in a transaction") == ("h1",)
+        monkeypatch.undo()
+        with platform_context():
+            assert query("SHOW search_path") == ("public, pg_temp",)
 
 
 def test_create_database_and_drop_database_can_be_run_without_a_tenant(

@@ -5,7 +5,7 @@ The backend refuses some kinds of statements.
 
 import pytest
 
-from tenants.database.backend.statements import StatementKind, classify, split_statements
+from tenants.database.backend.statements import StatementKind, classify, classify_template
 
 KINDS = [
     ("SELECT 1", StatementKind.PLAIN),
@@ -14,16 +14,23 @@ KINDS = [
     ("SELECT $tag$;COMMIT;$tag$, E'\\';COMMIT;'", StatementKind.PLAIN),
     ("/* COMMIT; /* nested */ ; */ SELECT 1", StatementKind.PLAIN),
     ('SELECT "commit;" -- ; COMMIT', StatementKind.PLAIN),
-    ("DO $$ BEGIN PERFORM 1; END $$", StatementKind.PLAIN),
     ("WITH x AS (SELECT 1) SELECT * FROM x", StatementKind.PLAIN),
     ("SET LOCAL statement_timeout = '2s'", StatementKind.PLAIN),
     ("SET CONSTRAINTS fk IMMEDIATE", StatementKind.PLAIN),
     ("SELECT pg_advisory_xact_lock(1)", StatementKind.PLAIN),
-    ("CREATE TEMP TABLE t (a int) ON COMMIT DROP", StatementKind.PLAIN),
+    ("SELECT * FROM pg_settings", StatementKind.PLAIN),
+    ("SELECT 'pg_temp', 'set_config(1)'", StatementKind.PLAIN),
+    ("SELECT pg_temperature FROM pg_temples.marker", StatementKind.PLAIN),
+    ("SHOW lock_timeout", StatementKind.PLAIN),
+    ("NOTIFY rooms", StatementKind.PLAIN),
+    ("CALL p()", StatementKind.PLAIN),
+    ("LOCK TABLE marker IN SHARE MODE", StatementKind.PLAIN),
+    ("REFRESH MATERIALIZED VIEW CONCURRENTLY v", StatementKind.PLAIN),
+    ("CREATE TABLE concurrently_used (a int)", StatementKind.PLAIN),
     ("DECLARE c CURSOR FOR SELECT 1", StatementKind.PLAIN),
     ("SELECT set_config FROM settings", StatementKind.PLAIN),
     ("EXPLAIN ANALYZE SELECT 1", StatementKind.PLAIN),
-    ("endless", StatementKind.PLAIN),
+    ("endless", StatementKind.UNKNOWN),
     ("", StatementKind.EMPTY),
     (" ; ;-- nothing", StatementKind.EMPTY),
     ("COMMIT", StatementKind.TRANSACTION_CONTROL),
@@ -52,6 +59,28 @@ KINDS = [
     ("UNLISTEN *", StatementKind.SESSION_STATE),
     ("LOAD 'x'", StatementKind.SESSION_STATE),
     ("CREATE TEMP TABLE t (a int)", StatementKind.SESSION_STATE),
+    ("CREATE TEMP TABLE t (a int) ON COMMIT DROP", StatementKind.SESSION_STATE),
+    ("SELECT * INTO pg_temp.x FROM marker", StatementKind.SESSION_STATE),
+    ("SELECT * INTO Temp x FROM marker", StatementKind.SESSION_STATE),
+    ("SELECT * INTO TABLE pg_temp_3.x FROM marker", StatementKind.SESSION_STATE),
+    ("EXPLAIN ANALYZE CREATE TEMP TABLE t AS SELECT 1", StatementKind.SESSION_STATE),
+    ("EXPLAIN (ANALYZE) EXECUTE p", StatementKind.SESSION_STATE),
+    ("INSERT INTO pg_temp.marker VALUES (1)", StatementKind.SESSION_STATE),
+    ("CREATE FUNCTION pg_temp.f() RETURNS int LANGUAGE sql AS 'SELECT 1'", StatementKind.SESSION_STATE),
+    ("CREATE TYPE pg_temp.t AS (a int)", StatementKind.SESSION_STATE),
+    ("CREATE TEMP SEQUENCE s", StatementKind.SESSION_STATE),
+    ("DO $$ BEGIN CREATE TEMP TABLE t (a int); END $$", StatementKind.SESSION_STATE),
+    ("DO $$ BEGIN PERFORM set_config('x.y', 'z', false); END $$", StatementKind.SESSION_STATE),
+    ("UPDATE pg_settings SET setting = '1s' WHERE name = 'statement_timeout'", StatementKind.SESSION_STATE),
+    ("UPDATE pg_catalog.pg_settings SET setting = '1s'", StatementKind.SESSION_STATE),
+    ("WITH x AS (UPDATE pg_settings SET setting = '1s' RETURNING 1) SELECT 1", StatementKind.SESSION_STATE),
+    ("""SELECT "set_config"('x.y', 'z', false)""", StatementKind.SESSION_STATE),
+    ("SELECT pg_catalog . set_config /* */ ('x.y', 'z', false)", StatementKind.SESSION_STATE),
+    (r"""SELECT U&"set\005fconfig"('x.y', 'z', false)""", StatementKind.SESSION_STATE),
+    ("SELECT query_to_xml('SELECT set_config(...)', true, true, '')", StatementKind.SESSION_STATE),
+    ("SET LOCAL SESSION AUTHORIZATION other", StatementKind.SESSION_STATE),
+    ("SET LOCAL SCHEMA 'other'", StatementKind.SESSION_STATE),
+    ("CHECKPOINT", StatementKind.SESSION_STATE),
     ("CREATE TEMPORARY VIEW v AS SELECT 1", StatementKind.SESSION_STATE),
     ("CREATE TABLE pg_temp.t (a int)", StatementKind.SESSION_STATE),
     ("SELECT 1 INTO TEMP t", StatementKind.SESSION_STATE),
@@ -66,6 +95,10 @@ KINDS = [
     ("CREATE INDEX CONCURRENTLY ON marker (n)", StatementKind.NON_TRANSACTIONAL),
     ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON marker (n)", StatementKind.NON_TRANSACTIONAL),
     ("REINDEX TABLE CONCURRENTLY marker", StatementKind.NON_TRANSACTIONAL),
+    ("ALTER TABLE marker DETACH PARTITION p CONCURRENTLY", StatementKind.NON_TRANSACTIONAL),
+    ("CLUSTER", StatementKind.NON_TRANSACTIONAL),
+    ("REINDEX (VERBOSE) DATABASE x", StatementKind.CLUSTER),
+    ("ALTER DATABASE x SET TABLESPACE y", StatementKind.CLUSTER),
     ("CREATE DATABASE x", StatementKind.CLUSTER),
     ("DROP DATABASE x", StatementKind.CLUSTER),
     ("ALTER SYSTEM SET work_mem = '4MB'", StatementKind.CLUSTER),
@@ -97,13 +130,44 @@ def test_classify_returns_the_keywords_that_decided_the_kind() -> None:
 @pytest.mark.parametrize(
     "text", ["SELECT 'open", 'SELECT "open', "SELECT $$open", "/* open", "SELECT E'open\\'"]
 )
-def test_classify_ignores_keywords_inside_an_unterminated_string_or_comment(text: str) -> None:
-    assert classify(text + "; COMMIT").kind in {StatementKind.PLAIN, StatementKind.EMPTY}
+def test_classify_with_an_unterminated_string_or_comment_is_unknown(text: str) -> None:
+    assert classify(text + "; COMMIT").kind is StatementKind.UNKNOWN
 
 
-def test_split_statements_ignores_semicolons_inside_quotes_and_comments() -> None:
-    text = "SELECT 'a;b'; UPDATE \"t;\" SET x = $$;$$; -- ;\n DELETE FROM t"
-    assert list(split_statements(text)) == ["SELECT ''", 'UPDATE "" SET x =', "DELETE FROM t"]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * FROM marker WHERE n = %s AND hotel LIKE 'a%%' LIMIT %s",
+        "SELECT n %% 2 FROM marker WHERE n IN (%(first)s, %(second)s)",
+        "INSERT INTO marker (hotel, n) VALUES " + ", ".join(["(%s, %s)"] * 1000),
+    ],
+)
+def test_classify_template_reads_placeholders_as_parameters(text: str) -> None:
+    statement = classify_template(text)
+    assert statement is not None
+    assert statement.kind is StatementKind.PLAIN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 'a %s b'",
+        "SELECT 1 -- %s",
+        "SELECT /* %s */ 1",
+        "SELECT $$ %s $$, %s",
+        "SELECT 'a %s, %s b'" + " " * 5000,
+        "SELECT 'a %%s, %s b'" + " " * 5000,
+        "SELECT 1 AS %s",
+    ],
+)
+def test_classify_template_whose_kind_depends_on_the_values_returns_none(text: str) -> None:
+    assert classify_template(text) is None
+
+
+def test_classify_template_of_a_statement_that_changes_the_session_returns_its_kind() -> None:
+    statement = classify_template("SELECT set_config('x.y', %s, false)")
+    assert statement is not None
+    assert statement.kind is StatementKind.SESSION_STATE
 
 
 def test_classify_marks_several_statements_as_a_script() -> None:

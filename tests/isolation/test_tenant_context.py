@@ -27,6 +27,7 @@ from tenants.context import (
     hotel_context,
     platform_context,
 )
+from tenants.database.connections import direct_connection
 from tests.isolation.isolation_database import IsolationDatabase
 
 
@@ -102,7 +103,7 @@ def test_statement_runs_with_the_hotels_role_and_does_not_change_the_session(
     tenant = connected.tenant(1)
     with hotel_context(tenant):
         assert query("SELECT current_user, current_setting('search_path')") == [
-            (tenant.role, f"{tenant.schema}, public")
+            (tenant.role, f"{tenant.schema}, public, pg_temp")
         ]
     with psycopg.connect(connected.runtime_url, autocommit=True) as other:
         assert other.execute("SELECT current_user <> %s", [tenant.role]).fetchone() == (True,)
@@ -263,7 +264,7 @@ def test_query_in_a_receiver_of_connection_created_runs_in_the_platform_context(
             pass
     finally:
         connection_created.disconnect(receiver)
-    assert results == [[("public",)]]
+    assert results == [[("public, pg_temp",)]]
 
 
 def test_is_usable_works_without_a_tenant(connected: IsolationDatabase) -> None:
@@ -285,6 +286,13 @@ def test_is_usable_works_without_a_tenant(connected: IsolationDatabase) -> None:
         "LISTEN rooms",
         "SELECT pg_advisory_lock(1)",
         "CREATE TEMP TABLE t (a int)",
+        "CREATE TEMP TABLE t (a int) ON COMMIT DROP",
+        "SELECT * INTO pg_temp.marker FROM marker",
+        "SELECT * INTO Temp marker FROM marker",
+        "EXPLAIN ANALYZE CREATE TEMP TABLE marker AS SELECT 1",
+        "DO $$ BEGIN CREATE TEMP TABLE marker (hotel text); END $$",
+        "UPDATE pg_settings SET setting = '1s' WHERE name = 'statement_timeout'",
+        """SELECT "set_config"('statement_timeout', '1s', false)""",
         "SELECT set_config('search_path', 'public', false)",
         "SET LOCAL ROLE NONE; SELECT 1",
         "CREATE INDEX CONCURRENTLY ON marker (n)",
@@ -300,6 +308,46 @@ def test_statement_that_changes_the_session_raises_an_error_that_names_the_direc
             query(statement)
         with transaction.atomic(), pytest.raises(NotSupportedError):
             query(statement)
+
+
+def test_temporary_table_of_the_session_does_not_hide_a_hotels_table(connected: IsolationDatabase) -> None:
+    with hotel_context(connected.tenant(0)):
+        connection.ensure_connection()
+        # This skips the classification, as a function of the hotel's schema could.
+        with connection.wrap_database_errors:
+            connection.connection.pgconn.exec_(b"CREATE TEMP TABLE marker AS SELECT 'wrong' AS hotel")
+    try:
+        with hotel_context(connected.tenant(1)):
+            assert owner_of_rows() == "h1"
+    finally:
+        connection.connection.pgconn.exec_(b"DROP TABLE pg_temp.marker")
+
+
+def test_values_inside_a_quoted_string_are_classified_with_the_statement(
+    connected: IsolationDatabase,
+) -> None:
+    with hotel_context(connected.tenant(0)), pytest.raises(NotSupportedError, match="DISCARD"):
+        query("SELECT '%s'", [";DISCARD ALL--"])
+
+
+def test_statement_that_the_grammar_does_not_accept_is_not_sent(connected: IsolationDatabase) -> None:
+    with hotel_context(connected.tenant(0)), transaction.atomic():
+        with pytest.raises(
+            ProgrammingError, match=r'at or near "FORGET" at position 1 .*direct_connection\(\)'
+        ):
+            query("FORGET EVERYTHING")
+        # The transaction has not failed, so the statement did not reach the server.
+        assert owner_of_rows() == "h0"
+
+
+def test_statement_that_is_nested_too_deeply_to_be_classified_is_not_sent(
+    connected: IsolationDatabase,
+) -> None:
+    with hotel_context(connected.tenant(0)):
+        with pytest.raises(ProgrammingError, match="nested too deeply"):
+            query("SELECT " + " + ".join(["1"] * 2000))
+        with direct_connection():
+            assert query("SELECT " + " + ".join(["1"] * 2000)) == [(2000,)]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from django.db import (
 from psycopg.pq import TransactionStatus
 
 from tenants.context import hotel_context, platform_context
+from tenants.database.connections import direct_connection
 from tests.isolation.isolation_database import IsolationDatabase
 
 
@@ -142,8 +143,13 @@ def test_error_position_refers_to_the_callers_statement(connected: IsolationData
         assert isinstance(error.value.__cause__, psycopg.errors.UndefinedColumn)
         assert error.value.__cause__.diag.statement_position == "13"
         assert error.value.__cause__.diag.message_primary == 'column "no_such" does not exist'
-        with transaction.atomic(), pytest.raises(ProgrammingError, match="LINE 1: SELEKT"):
-            query("SELEKT")
+    with (
+        hotel_context(connected.tenant(0)),
+        direct_connection(),
+        transaction.atomic(),
+        pytest.raises(ProgrammingError, match="LINE 1: SELEKT"),
+    ):
+        query("SELEKT")
 
 
 def test_database_errors_are_raised_as_djangos_errors(connected: IsolationDatabase) -> None:

@@ -109,6 +109,28 @@ def test_migrate_stores_the_settings_of_the_runtime_login() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_migrate_lets_only_the_owner_create_temporary_tables(hotel: Hotel, settings: Settings) -> None:
+    runtime = settings.DATABASES["default"]["USER"]
+    query = "SELECT has_database_privilege(%s, current_database(), 'TEMPORARY')"
+    ((database,),) = sql.query("SELECT current_database()")
+    sql.execute(f'GRANT TEMPORARY ON DATABASE "{database}" TO PUBLIC, "{runtime}"')
+    assert sql.query(query, hotel.role) == [(True,)]
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
+        [message] = [
+            message
+            for message in role_checks.check_roles(None, databases=["default"])
+            if "TEMPORARY" in str(message.hint)
+        ]
+        assert message.id == "tenants.W012"
+        migrate_and_list_repaired()
+        logins = get_database_logins(cursor)
+        assert missing_runtime_settings(cursor, logins) == []
+        cursor.execute(query, [logins.owner])
+        assert cursor.fetchone() == (True,)
+    assert [sql.query(query, role) for role in (hotel.role, runtime)] == [[(False,)], [(False,)]]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_public_role_cannot_read_any_table_of_the_schema_public() -> None:
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         assert shared_roles.find_exposed_objects(cursor) == []

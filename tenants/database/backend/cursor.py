@@ -20,13 +20,24 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from tenants.database.backend.errors import statement_error
 from tenants.database.backend.prefix import NO_PREFIX, Prefix
 from tenants.database.backend.psycopg_connection import HotelConnection
-from tenants.database.backend.statements import PLAIN, Statement, StatementKind, classify
+from tenants.database.backend.statements import (
+    PLAIN,
+    Statement,
+    StatementKind,
+    classify,
+    classify_template,
+    classify_with_values,
+)
 
 IDLE = TransactionStatus.IDLE
 OPEN_TRANSACTION = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 COMMAND_OK = ExecStatus.COMMAND_OK
 FATAL_ERROR = ExecStatus.FATAL_ERROR
 SUCCESS = (ExecStatus.TUPLES_OK, COMMAND_OK, ExecStatus.EMPTY_QUERY)
+
+#: Kinds of statements that PostgreSQL may refuse in one message with others. Statements of servers that are newer than
+#: the parser's grammar are UNKNOWN.
+_RUN_ALONE = {StatementKind.NON_TRANSACTIONAL, StatementKind.UNKNOWN}
 
 #: Size in bytes. When the statements of one message exceed it, executemany() begins a new message.
 BATCH_BYTES = 256 * 1024
@@ -54,28 +65,30 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         if prepare or binary or self.format:
             raise NotSupportedError("Prepared statements and binary results do not work through a pooler.")
         bound = self._bind(query, params)
-        statement = classify(query) if type(query) is str else _classify(query, bound)
+        statement = _classify(query, params, bound)
         if statement is not PLAIN:
             if statement.kind is StatementKind.COPY:
                 raise ProgrammingError(
                     "Use cursor.copy() instead of execute() for COPY from or to the client."
                 )
-            if statement.kind is StatementKind.NON_TRANSACTIONAL and self._conn.direct:
-                yield from self._execute_non_transactional_gen(statement, bound.query)
+            if statement.kind in _RUN_ALONE and self._conn.direct:
+                yield from self._execute_alone_gen(statement, bound.query)
                 return
         prefix = self._conn.prefix_for(statement)
         results = yield from self._send_gen(prefix, bound.query)
         self._set_results(results)
         self._last_query = query
 
-    def _execute_non_transactional_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
-        """Execute a statement that cannot run in a transaction block, on the direct connection.
+    def _execute_alone_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
+        """Execute a statement on the direct connection that may not be able to run in a transaction block.
 
-        The tenant's settings are set for the session before the statement and reset after the statement.
+        Outside a transaction the tenant's settings are set for the session before the statement and reset after it, so
+        that the statement is sent alone.
         """
         prefix = self._conn.prefix_for(statement)
         if self._pgconn.transaction_status == IDLE and self._conn.autocommit:
             yield from self._send_gen(NO_PREFIX, self._conn.tenant_prefix("SESSION").sql)
+            prefix = NO_PREFIX
         try:
             results = yield from self._send_gen(prefix, query)
         finally:
@@ -100,7 +113,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._execmany_returning = returning
         if first is None:
             return
-        statement = _classify(query, bound)
+        statement = _classify(query, first, bound)
         if statement.is_script:
             raise ProgrammingError("executemany() takes one statement, not several in one string.")
         if statement.kind in {
@@ -188,7 +201,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         The caller reads the results.
         """
         bound = self._bind(query, params)
-        statement = _classify(query, bound)
+        statement = _classify(query, params, bound)
         if statement.is_script:
             raise ProgrammingError(f"{method}() takes one statement, not several in one string.")
         self._prefix = self._conn.prefix_for(statement)
@@ -244,7 +257,11 @@ def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[l
     yield batch
 
 
-def _classify(query: Query, bound: PostgresClientQuery) -> Statement:
-    if isinstance(query, str):
-        return classify(query)
-    return classify((query if isinstance(query, bytes) else bound.query).decode())
+def _classify(query: Query, params: Params | None, bound: PostgresClientQuery) -> Statement:
+    """Classify the text before the parameters are bound, so that it is parsed once and not once per set of values."""
+    if type(query) is str:
+        if params is None:
+            return classify(query)
+        if statement := classify_template(query):
+            return statement
+    return classify_with_values(bound.query.decode())

@@ -48,7 +48,9 @@ def build_prefix(
     settings = []
     if role is not None:
         settings.append(f"SET {level} ROLE {'NONE' if role == LOGIN_ROLE else quote_schema_name(role)}")
-    settings.append(f"SET {level} search_path TO {', '.join(quote_schema_name(s) for s in path)}")
+    # PostgreSQL searches pg_temp first if the path does not name it, so a temporary table would hide the hotel's table.
+    schemas = ", ".join([*(quote_schema_name(schema) for schema in path), "pg_temp"])
+    settings.append(f"SET {level} search_path TO {schemas}")
     if time_zone is not None:
         settings.append(f"SET {level} TimeZone TO '{time_zone}'")
     return Prefix(b"; ".join(s.encode() for s in settings) + b";" + LINE_END, len(settings))

@@ -14,7 +14,7 @@ from psycopg.pq import Escaping, ExecStatus, TransactionStatus
 from tenants.context import PUBLIC_SCHEMA, tenant_or_none
 from tenants.database.backend.errors import statement_error
 from tenants.database.backend.prefix import LINE_END, LOGIN_ROLE, NO_PREFIX, Prefix, build_prefix
-from tenants.database.backend.statements import PLAIN, Statement, StatementKind
+from tenants.database.backend.statements import GRAMMAR_VERSION, PLAIN, Statement, StatementKind
 
 IDLE = TransactionStatus.IDLE
 INERROR = TransactionStatus.INERROR
@@ -35,8 +35,8 @@ _CANNOT_RUN_IN_TRANSACTION = (
 _DIRECT_ONLY = {
     StatementKind.SESSION_STATE: (
         "`{}` changes the session, and a pooler gives the session to another hotel afterwards. "
-        "Use hotel_context(), SET LOCAL for other settings, pg_advisory_xact_lock(), or a temporary table "
-        "with ON COMMIT DROP. Or run it in `with direct_connection():` (tenants.database.connections)."
+        "Use hotel_context(), SET LOCAL for other settings, or pg_advisory_xact_lock(). "
+        "Or run it in `with direct_connection():` (tenants.database.connections)."
     ),
     StatementKind.NON_TRANSACTIONAL: _CANNOT_RUN_IN_TRANSACTION,
     StatementKind.CLUSTER: _CANNOT_RUN_IN_TRANSACTION,
@@ -97,6 +97,12 @@ class HotelConnection(psycopg.Connection[Any]):
             )
         if not self.direct and kind in _DIRECT_ONLY:
             raise NotSupportedError(_DIRECT_ONLY[kind].format(statement.keywords))
+        if not self.direct and kind is StatementKind.UNKNOWN:
+            raise psycopg.errors.SyntaxError(
+                f"{statement.keywords} (grammar of PostgreSQL {GRAMMAR_VERSION}). The statement is not sent, because "
+                "its effect on the session is unknown. If this server accepts it, run it in "
+                "`with direct_connection():` (tenants.database.connections)."
+            )
         if statement.is_script and kind in {StatementKind.NON_TRANSACTIONAL, StatementKind.CLUSTER}:
             raise ProgrammingError(
                 f"`{statement.keywords}` must be sent alone: PostgreSQL refuses it together with other statements."

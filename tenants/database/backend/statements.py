@@ -6,8 +6,9 @@ The backend sends `SET LOCAL` statements before each statement, in the same mess
 - A change of the session would affect the next client that the pooler gives the session to.
 - Some statements cannot run in a transaction block.
 
-Only the text is classified, not what functions do inside. This protects against mistakes, not against attacks. The
-database privileges are a second protection (tenants/database/roles.py).
+The text is parsed by PostgreSQL's own grammar (pgparse), and only listed types of statements count as plain. What
+functions do inside is not classified. This protects against mistakes, not against attacks. The database privileges are
+a second protection (tenants/database/roles.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
+from typing import Any
+
+import pgparse
+
+#: The major version of PostgreSQL whose grammar pgparse 1.x has.
+GRAMMAR_VERSION = 17
 
 
 class StatementKind(Enum):
@@ -30,17 +37,21 @@ class StatementKind(Enum):
     NON_TRANSACTIONAL = auto()
     #: Statements about the whole server that cannot run in a transaction block, such as CREATE DATABASE
     CLUSTER = auto()
-    #: Statements that change the session or the tenant's settings, such as SET and LISTEN
+    #: Statements that change the session or the tenant's settings, such as SET and LISTEN, and statements of types that
+    #: this module does not list
     SESSION_STATE = auto()
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()
+    #: Statements that the parser's grammar does not accept. A newer server may accept them.
+    UNKNOWN = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """The classification of a query string.
 
-    `keywords` are the words that decided the kind. `is_script` is true if the string holds several statements.
+    `keywords` are the words that decided the kind, or the parser's error message if the kind is UNKNOWN. `is_script` is
+    true if the string holds several statements.
     """
 
     kind: StatementKind
@@ -50,119 +61,228 @@ class Statement:
 
 PLAIN = Statement(StatementKind.PLAIN)
 
-_DML = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ")
-#: A query that starts with SELECT, INSERT, UPDATE or DELETE and contains none of these marks is one plain statement.
-_MARKS = (";", "'", "$", "--", "/*", "TEMP", "temp")
-_OPENING = re.compile(r"""(?<![\w$])[eE]'|'|"|--|/\*|(?<![\w$])\$(?:[^\W\d]\w*)?\$|;""")
-_ESCAPE_STRING = re.compile(r"(?:[^'\\]|\\.|'')*'", re.DOTALL)
-_COMMENT = re.compile(r"/\*|\*/")
-
-_TEMPORARY = r"(?:GLOBAL\s+|LOCAL\s+)?TEMP(?:ORARY)?"
-#: Regular expressions for the start of a statement. The order matters, because the first match decides the kind.
-_KEYWORDS = {
-    StatementKind.SESSION_STATE: (
-        r"SET\s+LOCAL\s+(?:ROLE|SEARCH_PATH|SCHEMA|SESSION|\"\")",
-        r"SET(?!\s+(?:LOCAL|CONSTRAINTS|TRANSACTION)\b)",
-        r"RESET|DISCARD|PREPARE|EXECUTE|DEALLOCATE|(?:COMMIT|ROLLBACK)\s+PREPARED",
-        r"LISTEN|UNLISTEN|LOAD|DECLARE\b.*\bWITH\s+HOLD",
-        rf"(?:CREATE\s+(?:OR\s+REPLACE\s+)?{_TEMPORARY}|CREATE\s.*\bpg_temp)\b(?!.*\bON\s+COMMIT\s+DROP\b)",
-        rf"(?:SELECT|WITH)\b.*\bINTO\s+{_TEMPORARY}",
-    ),
-    StatementKind.TRANSACTION_MODE: (r"SET\s+CONSTRAINTS\s+ALL|SET\s+TRANSACTION",),
-    StatementKind.TRANSACTION_CONTROL: (
-        r"BEGIN|START\s+TRANSACTION|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE",
-    ),
-    StatementKind.CLUSTER: (
-        r"(?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE|SUBSCRIPTION)|ALTER\s+(?:SYSTEM|SUBSCRIPTION)",
-        r"ALTER\s+DATABASE\b.*\bTABLESPACE|REINDEX\s+(?:\([^)]*\)\s*)?(?:SYSTEM|DATABASE)",
-    ),
-    StatementKind.NON_TRANSACTIONAL: (
-        r"VACUUM|CLUSTER(?=\s*\Z)|(?:CREATE|DROP|REINDEX|ALTER)\b.*\bCONCURRENTLY",
-    ),
-    StatementKind.COPY: (r"COPY\b.*\b(?:STDIN|STDOUT)",),
-}
-_BEGINNINGS = [
-    (kind, re.compile(rf"\(*(?:{'|'.join(patterns)})(?:\b|(?<=\"))", re.IGNORECASE | re.DOTALL))
-    for kind, patterns in _KEYWORDS.items()
-]
-#: Functions that change the session.
+#: Types of statements that leave nothing behind in the session. Others are SESSION_STATE, except for those that
+#: `_classify_utility` names.
+_PLAIN_TYPES = frozenset(
+    {
+        "SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "LockStmt", "TruncateStmt", "FetchStmt",
+        "ClosePortalStmt", "VariableShowStmt", "NotifyStmt", "CallStmt",
+        # Definitions of objects, which privileges deny to hotels and to the runtime login.
+        "AlterDatabaseSetStmt", "AlterDefaultPrivilegesStmt", "AlterDomainStmt", "AlterEnumStmt", "AlterExtensionStmt",
+        "AlterFunctionStmt", "AlterObjectSchemaStmt", "AlterOwnerStmt", "AlterPolicyStmt", "AlterRoleSetStmt",
+        "AlterRoleStmt", "AlterSeqStmt", "CommentStmt", "CompositeTypeStmt", "CreateCastStmt", "CreateDomainStmt",
+        "CreateEnumStmt", "CreateExtensionStmt", "CreateFunctionStmt", "CreatePolicyStmt", "CreateRangeStmt",
+        "CreateRoleStmt", "CreateSchemaStmt", "CreateSeqStmt", "CreateStatsStmt", "CreateStmt", "CreateTableAsStmt",
+        "CreateTrigStmt", "DefineStmt", "DropOwnedStmt", "DropRoleStmt", "GrantRoleStmt", "GrantStmt",
+        "ReassignOwnedStmt", "RefreshMatViewStmt", "RenameStmt", "RuleStmt", "ViewStmt",
+    }
+)  # fmt: skip
+_CLUSTER_TYPES = frozenset(
+    {
+        "AlterSubscriptionStmt", "AlterSystemStmt", "CreateSubscriptionStmt", "CreateTableSpaceStmt", "CreatedbStmt",
+        "DropSubscriptionStmt", "DropTableSpaceStmt", "DropdbStmt",
+    }
+)  # fmt: skip
+#: The settings that our prefix sets.
+_PREFIX_SETTINGS = {"role", "search_path", "session_authorization"}
+#: Functions that change the session, and functions that run a text as SQL, which is not parsed here.
 _SESSION_FUNCTION = re.compile(
-    r"\b(?:set_config|pg_(?:try_)?advisory_(?:lock|unlock)\w*)(?=\s*\()", re.IGNORECASE
+    r"set_config|setseed|pg_(try_)?advisory_(un)?lock(_shared|_all)?|query_to_xml\w*|ts_stat|ts_rewrite|dblink\w*"
 )
+#: Of several statements, the first of these kinds decides.
+_PRECEDENCE = (
+    StatementKind.TRANSACTION_CONTROL,
+    StatementKind.CLUSTER,
+    StatementKind.NON_TRANSACTIONAL,
+    StatementKind.SESSION_STATE,
+    StatementKind.COPY,
+)
+_TEMPORARY_SCHEMA = re.compile(r"pg_temp(_\d+)?")
+#: The bit of `DeclareCursorStmt.options` for WITH HOLD (parsenodes.h of PostgreSQL).
+_WITH_HOLD = 0x20
+
+#: Beginnings of Django's statements for savepoints. Each savepoint has a new name, so they are not cached.
+_SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
+_PLACEHOLDER = re.compile(r"%(?:%|(?:\([^)]+\))?.)", re.DOTALL)
+_PLACEHOLDER_LIST = re.compile(r"(?<!%)%s(?:\s*,\s*%s)+")
+_ROW_LIST = re.compile(r"\(%s\)(?:\s*,\s*\(%s\))+")
+#: Longer templates are shortened before they are parsed. Longer texts without placeholders are generated (scripts) and
+#: rarely repeat, so they are not cached.
+_LONG_TEXT = 4096
+#: Longer templates are not cached, so the cache of a process holds at most 1,024 texts of this length (16 MB).
+_LONGEST_CACHED_TEMPLATE = 16384
 
 
 def classify(text: str) -> Statement:
-    """Return the classification of a query string, which may contain placeholders for parameters."""
-    # Long query strings are generated (bulk inserts, scripts) and rarely repeat, so they are not cached.
-    return _classify_cached(text) if len(text) <= 4096 else _classify(text)
+    """Classify a query string without placeholders."""
+    is_cached = len(text) <= _LONG_TEXT and not text.startswith(_SAVEPOINTS)
+    return _parse_cached(text) if is_cached else _parse(text)
 
 
-def split_statements(text: str) -> Iterator[str]:
-    """Yield the SQL statements in `text`, without comments and with empty strings in place of all quoted strings."""
-    kept: list[str] = []
-    at = 0
-    while opening := _OPENING.search(text, at):
-        kept.append(text[at : opening.start()])
-        mark = opening[0]
-        if mark == ";":
-            if statement := "".join(kept).strip():
-                yield statement
-            kept.clear()
-            at = opening.end()
-        else:
-            kept.append({"'": "''", '"': '""'}.get(mark[-1], " "))
-            at = _find_end(text, mark, opening.end())
-    if statement := ("".join(kept) + text[at:]).strip():
-        yield statement
+def classify_template(text: str) -> Statement | None:
+    """Classify a query string with psycopg's placeholders, whatever values are bound to them as literals.
 
-
-def _find_end(text: str, mark: str, at: int) -> int:
-    """Return the position after the end of the string or comment that `mark` opens.
-
-    A string with a doubled quote is read as two strings, which makes no difference to the classification.
+    Returns None if the kind could depend on the values: a placeholder is in a string or comment, or where the grammar
+    takes no parameter. The caller then classifies the text with the values.
     """
-    if mark == "/*":
-        depth = 1
-        while depth and (comment := _COMMENT.search(text, at)):
-            depth += 1 if comment[0] == "/*" else -1
-            at = comment.end()
-        return len(text) if depth else at
-    if mark in {"e'", "E'"}:
-        string = _ESCAPE_STRING.match(text, at)
-        return string.end() if string else len(text)
-    end = "\n" if mark == "--" else mark
-    position = text.find(end, at)
-    return position + len(end) if position >= 0 else len(text)
+    if len(text) > _LONG_TEXT:
+        # Long texts have lists of placeholders, of which each length would be parsed and cached as another text.
+        text = _ROW_LIST.sub("(%s)", _PLACEHOLDER_LIST.sub("%s", text))
+        if len(text) > _LONGEST_CACHED_TEMPLATE:
+            return _parse_template(text)
+    return _parse_template_cached(text)
 
 
-def _classify(text: str) -> Statement:
-    if text.startswith(_DML) and not any(mark in text for mark in _MARKS):
-        return _classify_one(text)
-    statements = [_classify_one(statement) for statement in split_statements(text)]
+def classify_with_values(text: str) -> Statement:
+    """Classify a query string that contains values. It is not cached, because it rarely repeats."""
+    return _parse(text)
+
+
+def _parse_template(text: str) -> Statement | None:
+    placeholders = 0
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal placeholders
+        if match[0] == "%%":
+            return "%"
+        placeholders += 1
+        return " $1 "
+
+    text = _PLACEHOLDER.sub(replace, text)
+    tree, _ = _syntax_tree(text)
+    if tree is None or sum(name == "ParamRef" for name, _ in _walk(tree)) != placeholders:
+        return None
+    return _classify_tree(tree, text)
+
+
+def _parse(text: str) -> Statement:
+    tree, error = _syntax_tree(text)
+    if tree is None:
+        return Statement(StatementKind.UNKNOWN, error)
+    return _classify_tree(tree, text)
+
+
+_parse_cached = lru_cache(maxsize=256)(_parse)
+_parse_template_cached = lru_cache(maxsize=1024)(_parse_template)
+
+
+def _syntax_tree(text: str) -> tuple[list[dict[str, Any]] | None, str]:
+    """Return the statements as pgparse describes them, or None and the reason."""
+    try:
+        return pgparse.parse(text), ""
+    except pgparse.PGQueryError as error:
+        return None, str(error)
+    except RecursionError:  # about 400 levels
+        return None, "expressions are nested too deeply"
+
+
+def _walk(tree: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name and value of every member of every node."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            yield from node.items()
+            pending.extend(node.values())
+        elif isinstance(node, list):
+            pending.extend(node)
+
+
+def _classify_tree(tree: list[dict[str, Any]], text: str) -> Statement:
+    statements = [_classify_one(raw, raw["stmt"], text) for raw in tree]
     if len(statements) <= 1:
         return statements[0] if statements else Statement(StatementKind.EMPTY)
-    for kind in (
-        StatementKind.TRANSACTION_CONTROL,
-        StatementKind.CLUSTER,
-        StatementKind.NON_TRANSACTIONAL,
-        StatementKind.SESSION_STATE,
-        StatementKind.COPY,
-    ):
+    for kind in _PRECEDENCE:
         for statement in statements:
             if statement.kind is kind:
                 return Statement(kind, keywords=statement.keywords, is_script=True)
     return Statement(StatementKind.PLAIN, is_script=True)
 
 
-_classify_cached = lru_cache(maxsize=2048)(_classify)
+def _first_words(raw: dict[str, Any], text: str) -> str:
+    """Return the first words of a statement, for messages. The parser gives its position in bytes."""
+    start = raw.get("stmt_location", 0)
+    end = start + raw["stmt_len"] if "stmt_len" in raw else None
+    own_text = text.encode()[start:end].decode()
+    return " ".join(re.sub(r"--.*|/\*.*?\*/|;", " ", own_text).split()[:3])[:60]
 
 
-def _classify_one(statement: str) -> Statement:
-    if function := _SESSION_FUNCTION.search(statement):
-        return Statement(StatementKind.SESSION_STATE, keywords=function[0])
-    if statement.startswith(_DML) and "TEMP" not in statement and "temp" not in statement:
-        return PLAIN
-    for kind, beginning in _BEGINNINGS:
-        if beginning.match(statement):
-            return Statement(kind, keywords=" ".join(statement.split()[:3])[:60])
-    return PLAIN
+def _classify_one(raw: dict[str, Any], statement: dict[str, Any], text: str) -> Statement:
+    if cause := _find_session_state(statement):
+        return Statement(StatementKind.SESSION_STATE, keywords=cause)
+    [(name, node)] = statement.items()
+    if name == "ExplainStmt":
+        return _classify_one(raw, node["query"], text)
+    kind = StatementKind.PLAIN if name in _PLAIN_TYPES else _classify_utility(name, node)
+    return PLAIN if kind is StatementKind.PLAIN else Statement(kind, keywords=_first_words(raw, text))
+
+
+def _find_session_state(statement: dict[str, Any]) -> str:
+    """Return what in the statement, at any depth, changes the session, or an empty string."""
+    for name, value in _walk(statement):
+        if name == "FuncCall":
+            function = value["funcname"][-1]["String"]["sval"]
+            if _SESSION_FUNCTION.fullmatch(function):
+                return str(function)
+        elif name == "relpersistence" and value == "t":
+            return "TEMPORARY"
+        elif name == "schemaname" and _TEMPORARY_SCHEMA.fullmatch(value):
+            return str(value)
+        # Names of functions, types and other objects are lists of strings. Literals have another type of node.
+        elif name == "String" and _TEMPORARY_SCHEMA.fullmatch(value.get("sval", "")):
+            return str(value["sval"])
+        elif name in {"UpdateStmt", "InsertStmt"} and value["relation"]["relname"] == "pg_settings":
+            return "pg_settings"
+    return ""
+
+
+def _classify_utility(name: str, node: dict[str, Any]) -> StatementKind:  # noqa: C901, PLR0911 - a table of types
+    match name:
+        case "TransactionStmt":
+            return (
+                StatementKind.SESSION_STATE
+                if "PREPARE" in node["kind"]
+                else StatementKind.TRANSACTION_CONTROL
+            )
+        case "VariableSetStmt":
+            return _classify_set(node)
+        case "ConstraintsSetStmt":
+            return StatementKind.PLAIN if "constraints" in node else StatementKind.TRANSACTION_MODE
+        case "CopyStmt":
+            return StatementKind.PLAIN if "filename" in node else StatementKind.COPY
+        case "DeclareCursorStmt":
+            return StatementKind.SESSION_STATE if node["options"] & _WITH_HOLD else StatementKind.PLAIN
+        case "VacuumStmt":
+            return StatementKind.NON_TRANSACTIONAL if node.get("is_vacuumcmd") else StatementKind.PLAIN
+        case "ClusterStmt":
+            return StatementKind.PLAIN if "relation" in node else StatementKind.NON_TRANSACTIONAL
+        case "IndexStmt" | "DropStmt":
+            return StatementKind.NON_TRANSACTIONAL if node.get("concurrent") else StatementKind.PLAIN
+        case "AlterTableStmt":
+            concurrent = any(key == "concurrent" for key, _ in _walk(node))
+            return StatementKind.NON_TRANSACTIONAL if concurrent else StatementKind.PLAIN
+        case "ReindexStmt":
+            return _classify_reindex(node)
+        case "AlterDatabaseStmt":
+            options = {option["DefElem"]["defname"] for option in node.get("options", [])}
+            return StatementKind.CLUSTER if "tablespace" in options else StatementKind.PLAIN
+        case _ if name in _CLUSTER_TYPES:
+            return StatementKind.CLUSTER
+    return StatementKind.SESSION_STATE
+
+
+def _classify_set(node: dict[str, Any]) -> StatementKind:
+    if node["kind"] == "VAR_SET_MULTI" and node["name"] in {"TRANSACTION", "TRANSACTION SNAPSHOT"}:
+        return StatementKind.TRANSACTION_MODE
+    if node.get("is_local") and node.get("name", "").lower() not in _PREFIX_SETTINGS:
+        return StatementKind.PLAIN
+    return StatementKind.SESSION_STATE
+
+
+def _classify_reindex(node: dict[str, Any]) -> StatementKind:
+    if node["kind"] in {"REINDEX_OBJECT_SYSTEM", "REINDEX_OBJECT_DATABASE"}:
+        return StatementKind.CLUSTER
+    options = {option["DefElem"]["defname"] for option in node.get("params", [])}
+    if "concurrently" in options or node["kind"] == "REINDEX_OBJECT_SCHEMA":
+        return StatementKind.NON_TRANSACTIONAL
+    return StatementKind.PLAIN
