@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from email.utils import formataddr, parseaddr
 
@@ -11,6 +12,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 from django.utils.translation import gettext_noop as _
 
+from hotelagent.core.domains import ascii_address
 from hotelagent.core.messages import TranslatableMessage
 from hotelagent.core.text import single_line
 from reminders.errors import MailRejected
@@ -41,7 +43,8 @@ def build_message(
     """
     try:
         validate_email(recipient)
-    except ValidationError as error:
+        recipient = ascii_address(recipient)
+    except (ValidationError, UnicodeError) as error:
         raise MailRejected(
             TranslatableMessage(
                 _(
@@ -94,7 +97,7 @@ def build_test_message(
     """
     unsubscribe_url = unsubscribe_links.url(_NO_REMINDER, hotel=branding.hotel, base_url=branding.base_url)
     rendered = render_preview(template, branding=branding, unsubscribe_url=unsubscribe_url)
-    return _message(rendered, recipient=recipient, hotel=branding.hotel, headers={})
+    return _message(rendered, recipient=_encoded(recipient), hotel=branding.hotel, headers={})
 
 
 def _message(
@@ -105,7 +108,7 @@ def _message(
         body=rendered.text,
         from_email=sender(hotel),
         to=[recipient],
-        reply_to=[hotel.email] if hotel.email else None,
+        reply_to=[_encoded(hotel.email)] if hotel.email else None,
         headers=headers,
     )
     message.attach_alternative(rendered.html, "text/html")
@@ -115,4 +118,14 @@ def _message(
 def sender(hotel: Tenant) -> str:
     """Return the value of the From header: the name of the hotel and the sender address of the platform."""
     _name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
-    return formataddr((single_line(hotel.name), address))
+    return formataddr((single_line(hotel.name), _encoded(address)))
+
+
+def _encoded(address: str) -> str:
+    """Return the address with the ASCII form of its domain, or unchanged if the domain is not valid.
+
+    Django encodes the domains of all addresses itself, but by IDNA 2003, which leads to the domains of other people.
+    """
+    with contextlib.suppress(UnicodeError):
+        return ascii_address(address)
+    return address

@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from anymail.signals import AnymailTrackingEvent, EventType, RejectReason
-from django.utils.encoding import punycode
 
+from hotelagent.core.domains import ascii_address
 from reminders.models import SuppressionReason
 
 #: Event types that Anymail does not recognize. The keys are the names that Resend, Amazon SES and Brevo use.
@@ -126,7 +126,7 @@ def _nested(payload: Any, key: str) -> dict[str, Any]:
 
 def _normalized(address: str) -> str:
     """Return the address in lower case and with an ASCII domain. Some providers report addresses in this form."""
-    local, at, domain = address.strip().rpartition("@")
+    address = address.strip()
     with contextlib.suppress(UnicodeError):  # keep an invalid domain unchanged
-        domain = punycode(domain)
-    return f"{local}{at}{domain}".casefold()
+        address = ascii_address(address)
+    return address.casefold()

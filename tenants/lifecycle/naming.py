@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from hotelagent.core.domains import ascii_domain
 from tenants.errors import InvalidDomain, InvalidSlug
 
 SLUG_LENGTH = 40
@@ -111,9 +112,8 @@ def valid_slug(slug: str) -> str:
 
 def valid_domain(host: str) -> str:
     """Return the host name in lower case and in its ASCII form, without a final dot. Raises InvalidDomain."""
-    lowered = host.strip().lower().removesuffix(".")
     try:
-        lowered = lowered.encode("idna").decode()
+        lowered = ascii_domain(host.strip()).removesuffix(".")
     except UnicodeError:
         raise _invalid_domain(host) from None
     labels = lowered.split(".")

@@ -12,6 +12,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from hotelagent.core.domains import ascii_domain
 from hotelagent.core.ids import uuid7
 from tenants.context import platform_context
 from tenants.errors import ContactConflict, ContactNotFound, InvalidContact
@@ -101,7 +102,7 @@ def _normalize_email(value: str) -> str:
     local_part, _at, domain = value.strip().rpartition("@")
     try:
         # Encode before lower(), which would turn the Kelvin sign (U+212A) into the letter k, a different address.
-        address = f"{local_part.encode('ascii').decode().lower()}@{domain.lower().encode('idna').decode()}"
+        address = f"{local_part.encode('ascii').decode().lower()}@{ascii_domain(domain)}"
         validate_email(address)
     except (UnicodeError, ValidationError):
         raise InvalidContact(_("Enter a valid e-mail address.")) from None

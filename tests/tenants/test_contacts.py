@@ -52,6 +52,7 @@ def contact_events() -> list[tuple[str, str, Any]]:
         (EMAIL, " Guest@Example.COM ", "guest@example.com"),
         (EMAIL, "Guest+Sol@example.com", "guest+sol@example.com"),
         (EMAIL, "Anna@MÜNCHEN.example", "anna@xn--mnchen-3ya.example"),
+        (EMAIL, "anna@faß.example", "anna@xn--fa-hia.example"),
         (EMAIL, "anna@XN--MNCHEN-3YA.example", "anna@xn--mnchen-3ya.example"),
     ],
 )

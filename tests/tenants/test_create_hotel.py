@@ -75,11 +75,30 @@ def test_create_hotel_with_a_slug_that_differs_only_in_case_raises_slug_conflict
 
 
 @pytest.mark.parametrize(
-    "host", ["sol", "a b.example", "-a.example", "evil.localhost", "10.0.0.1", "a..example", "a'.example"]
+    "host",
+    [
+        "sol",
+        "a b.example",
+        "-a.example",
+        "evil.localhost",
+        "10.0.0.1",
+        "a..example",
+        "a'.example",
+        "☃.example",
+    ],
 )
 def test_create_hotel_with_an_invalid_domain_raises_invalid_domain(host: str) -> None:
     with pytest.raises(InvalidDomain):
         services.create_hotel(slug="sol", name="X", domains=[host])
+
+
+def test_create_hotel_keeps_the_letters_of_an_internationalized_domain() -> None:
+    hotel = services.create_hotel(slug="sol", name="X", domains=["Faß.example.", "bücher.example"])
+    with platform_context():
+        assert set(hotel.domains.values_list("host", flat=True)) == {
+            "xn--fa-hia.example",
+            "xn--bcher-kva.example",
+        }
 
 
 def test_create_hotel_with_a_domain_in_use_leaves_nothing_behind() -> None:

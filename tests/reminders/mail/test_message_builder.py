@@ -5,10 +5,12 @@ import uuid
 from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.policy import default
+from email.utils import parseaddr
 
 import icalendar
 import pytest
 from django.utils.html import escape
+from pytest_django import Settings
 
 from reminders.errors import InvalidTemplate, MailRejected
 from reminders.mail import rendering
@@ -68,7 +70,15 @@ def test_message_with_unusual_characters_in_the_guest_name_is_valid(name: str) -
 
 
 @pytest.mark.parametrize(
-    "address", ["ana", "ana@", "@example.com", "ana@example.com\nBcc: x@example.com", "a b@example.com"]
+    "address",
+    [
+        "ana",
+        "ana@",
+        "@example.com",
+        "ana@example.com\nBcc: x@example.com",
+        "a b@example.com",
+        "ana@a\u200db.example",
+    ],
 )
 def test_build_message_with_an_invalid_email_address_raises_mail_rejected(address: str) -> None:
     with pytest.raises(MailRejected):
@@ -91,6 +101,18 @@ def test_reply_to_header_contains_the_email_address_of_the_hotel() -> None:
         build_reminder(), template=build_template(), recipient="ana@example.com", branding=branding
     )
     assert message.message()["Reply-To"] == "reception@sol.example"
+
+
+def test_addresses_of_a_message_keep_the_letters_of_internationalized_domains(settings: Settings) -> None:
+    settings.DEFAULT_FROM_EMAIL = "hotelagent <mail@gruß.example>"
+    hotel = dataclasses.replace(HOTEL, email="reception@haßloch.example")
+    branding = dataclasses.replace(BRANDING, hotel=hotel)
+    headers = build_message(
+        build_reminder(), template=build_template(), recipient="ana@faß.example", branding=branding
+    ).message()
+    assert headers["To"] == "ana@xn--fa-hia.example"
+    assert headers["Reply-To"] == "reception@xn--haloch-cta.example"
+    assert parseaddr(headers["From"])[1] == "mail@xn--gru-7ka.example"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from anymail.signals import AnymailTrackingEvent
 from django.template.loader import render_to_string
 from django.utils import translation
 
@@ -18,6 +19,7 @@ from hotelagent.core import service_urls
 from hotelagent.settings.providers import PROVIDERS, provider_settings
 from reminders import selectors
 from reminders.models import Reminder, Reservation, Suppression
+from reminders.providers import event_mapping
 from reminders.sending import batch
 from reminders.sending.retries import retry_failed
 from tenants.models import Hotel
@@ -237,3 +239,14 @@ def test_bounce_error_is_shown_in_the_language_of_the_user(sent: Reminder, hotel
     shown = timeline(sent)
     assert "el servidor de destino devolvió el mensaje: smtp;550 5.1.1" in shown
     assert "bounced" not in shown
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected"),
+    [("Ana@XN--FA-HIA.example", True), ("ana@faß.example", True), ("ana@fass.example", False)],
+)
+def test_event_about_an_internationalized_domain_belongs_to_the_same_domain_only(
+    reported: str, expected: bool
+) -> None:
+    event = AnymailTrackingEvent(event_type="bounced", recipient=reported, esp_event={})
+    assert event_mapping.is_about(event, "ana@faß.example") is expected
