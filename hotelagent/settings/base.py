@@ -147,6 +147,7 @@ WAFFLE_CACHE_NAME = "flags"
 
 # Celery
 CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT = "hotelagent.core.broker:Transport"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Workers and beat try to connect to Redis forever. By default they would exit after 100 attempts.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

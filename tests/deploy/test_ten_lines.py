@@ -87,10 +87,9 @@ class Deployment:
         with (self.folder / f"{command.split(maxsplit=1)[0]}-{command.rsplit(maxsplit=1)[-1]}.log").open(
             "wb"
         ) as log:
-            return subprocess.Popen(
-                self.arguments(command), cwd=self.folder, env=self.environment,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+            return processes.start(
+                self.arguments(command), output=log, environment=self.environment, folder=self.folder
+            )
 
     def browser(self) -> Browser:
         return Browser(HOST, self.proxy, self.certificate)
