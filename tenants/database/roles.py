@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.backends.utils import CursorWrapper
 
 from tenants.database import privileges, quoting
-from tenants.database.logins import DatabaseLogins
+from tenants.database.logins import MEMBERSHIP_OPTIONS_SINCE, DatabaseLogins
 from tenants.models import Hotel
 
 
@@ -92,12 +92,24 @@ def grants_sql(*, schema: str, role: str, relations: SchemaRelations) -> str:
     return "\n".join(lines) + "\n"
 
 
-def drop_role_sql(*, role: str) -> str:
-    """Return a statement that drops a hotel's role.
+def drop_role(cursor: CursorWrapper, *, role: str, logins: DatabaseLogins) -> None:
+    """Drop a hotel's role, the objects that it owns in this database, and its privileges. Drop its schema first.
 
-    Drop the hotel's schema first, because a role with privileges cannot be dropped. The role owns no objects.
+    A hotel's role can own large objects, temporary tables of sessions that are still open, and objects that an
+    administrator gave to it. Raises DatabaseError if objects of other owners depend on them.
     """
-    return f"DROP ROLE IF EXISTS {quoting.identifier(role)};\n"
+    name = quoting.identifier(role)
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM pg_shdepend s JOIN pg_roles r ON r.oid = s.refobjid "
+        "JOIN pg_database d ON d.datname = current_database() "
+        "WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = %s AND s.dbid IN (0, d.oid))",
+        [role],
+    )
+    if cursor.fetchone()[0]:
+        # DROP OWNED needs the privileges of the role, and the creator of a role does not inherit them.
+        inherit = " WITH INHERIT TRUE" if logins.server_version >= MEMBERSHIP_OPTIONS_SINCE else ""
+        cursor.execute(f"GRANT {name} TO CURRENT_USER{inherit}; DROP OWNED BY {name}")
+    cursor.execute(f"DROP ROLE IF EXISTS {name}")
 
 
 def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:

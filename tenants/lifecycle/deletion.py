@@ -11,13 +11,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import redis
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
+from psycopg import errors
 
 from tenants.context import platform_context
 from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection
+from tenants.database.logins import get_database_logins
 from tenants.database.placement import list_hotel_references
 from tenants.errors import DeletionConflict, DeletionIncomplete, HotelNotFound, RedisUnavailable
 from tenants.lifecycle.migration_lock import LOCK_TIMEOUT, hold_migration_lock, retry_on_lock_timeout
@@ -53,7 +56,8 @@ def delete_hotel(*, hotel_id: UUID, confirm: str) -> DeletionCertificate:
     commit.
     """
     with direct_connection(), platform_context(), hold_migration_lock():
-        certificate = retry_on_lock_timeout(lambda: _delete(hotel_id, confirm))
+        with _conflicts(slug=confirm):
+            certificate = retry_on_lock_timeout(lambda: _delete(hotel_id, confirm))
         if remaining := find_remaining_data(certificate):
             raise DeletionIncomplete(
                 f"{certificate.slug} is deleted, but some of its data remain: {', '.join(remaining)}.",
@@ -86,6 +90,37 @@ def find_remaining_data(certificate: DeletionCertificate) -> list[str]:
     return remaining
 
 
+@contextlib.contextmanager
+def _conflicts(*, slug: str) -> Iterator[None]:
+    """Raise DeletionConflict for the database errors that an operator can resolve."""
+    try:
+        yield
+    except DatabaseError as error:
+        cause = error.__cause__
+        if not isinstance(cause, psycopg.Error):
+            raise
+        texts = (cause.diag.message_primary, cause.diag.message_detail)
+        reason = ". ".join(text.rstrip(".") for text in texts if text)
+        match cause:
+            case errors.LockNotAvailable() | errors.DeadlockDetected():
+                advice = (
+                    "Another session uses tables of the hotel or objects of its role. Find it in pg_stat_activity, "
+                    "wait for the end of its transaction or end the session, and delete the hotel again."
+                )
+            case errors.DependentObjectsStillExist():
+                advice = "Drop the dependent objects, or give them another owner, and delete the hotel again."
+            case errors.InsufficientPrivilege():
+                advice = (
+                    "As an administrator, grant the missing privilege to the login of DATABASE_DIRECT_URL (for a role: "
+                    "GRANT <role> TO <login> WITH ADMIN OPTION), and delete the hotel again."
+                )
+            case errors.OutOfMemory():
+                advice = "Increase max_locks_per_transaction, restart PostgreSQL, and delete the hotel again."
+            case _:
+                raise
+        raise DeletionConflict(f"{slug} was not deleted: {reason}. {advice}") from error
+
+
 @transaction.atomic
 def _delete(hotel_id: UUID, confirm: str) -> DeletionCertificate:
     with connection.cursor() as cursor:
@@ -105,7 +140,7 @@ def _delete(hotel_id: UUID, confirm: str) -> DeletionCertificate:
             )
         # A role with privileges cannot be dropped, so the schema is dropped before the role.
         if settings.DATABASE_ROLES:
-            cursor.execute(roles.drop_role_sql(role=hotel.role))
+            roles.drop_role(cursor, role=hotel.role, logins=get_database_logins(cursor))
         cursor.execute("DELETE FROM tenants_hotel WHERE id = %s", [hotel.id])
     certificate = DeletionCertificate(
         hotel_id=str(hotel.id),

@@ -1,27 +1,33 @@
 """Tests that a hotel is deleted completely or not at all, and that the deletion verifies that nothing remains."""
 
 import json
+import os
 import sys
 import threading
+from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 from unittest import mock
 
+import psycopg
 import pytest
 import redis
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from audit.models import Event
 from hotelagent.core.ids import uuid7
 from tenants import host_routing, services
 from tenants.context import hotel_context, platform_context
 from tenants.database.connections import direct_connection
+from tenants.database.logins import MEMBERSHIP_OPTIONS_SINCE
 from tenants.errors import DeletionConflict, HotelNotFound, MigrationConflict, RedisUnavailable
 from tenants.lifecycle import deletion, migration_lock
 from tenants.models import ContactIdentifier, Domain, DueItem, Hotel, User
 from tenants.signals import hotel_deleted
+from tests.servers import with_database
 from tests.tenants import sql
 from tests.tenants.kill_command import kill_while_waiting_for_lock
 
@@ -189,6 +195,89 @@ def test_delete_hotel_that_cannot_record_its_audit_event_changes_nothing(sol: Ho
     finally:
         hotel_deleted.disconnect(refuse)
     assert is_complete(sol)
+
+
+@pytest.fixture
+def superuser() -> Iterator[psycopg.Connection]:
+    database = str(django_settings.DATABASES["default"]["NAME"])
+    url = with_database(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"], database)
+    with psycopg.connect(url, autocommit=True) as connected:
+        yield connected
+
+
+def test_erase_hotel_deletes_the_large_objects_of_the_hotels_role(sol: Hotel) -> None:
+    with hotel_context(sol), connection.cursor() as cursor:
+        cursor.execute("SELECT lo_from_bytea(0, 'passport of Ana')")
+    erase_hotel(confirm="sol")
+    assert sql.query("SELECT count(*) FROM pg_largeobject_metadata") == [(0,)]
+    assert sol.role not in sql.list_hotel_roles()
+
+
+def test_erase_hotel_deletes_the_temporary_tables_of_open_sessions(
+    sol: Hotel, superuser: psycopg.Connection
+) -> None:
+    create_temporary_table(superuser, sol)
+    erase_hotel(confirm="sol")
+    assert superuser.execute("SELECT to_regclass('pg_temp.notes')").fetchone() == (None,)
+    assert sol.role not in sql.list_hotel_roles()
+
+
+def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
+    """Create a temporary table that the hotel's role owns, as a session could that began before `migrate`."""
+    database = str(django_settings.DATABASES["default"]["NAME"])
+    session.execute(
+        f'GRANT TEMPORARY ON DATABASE "{database}" TO "{hotel.role}"; SET ROLE "{hotel.role}"'.encode()
+    )
+    session.execute("CREATE TEMP TABLE notes (guest text)")
+    session.execute("RESET ROLE")
+
+
+def test_delete_hotel_while_a_session_uses_a_table_of_its_role_raises_deletion_conflict(
+    sol: Hotel, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migration_lock, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(deletion, "LOCK_TIMEOUT", "100ms")
+    create_temporary_table(superuser, sol)
+    with superuser.transaction():
+        superuser.execute("INSERT INTO notes VALUES ('Ana')")
+        with pytest.raises(DeletionConflict, match=r"sol was not deleted: .*lock timeout.*pg_stat_activity"):
+            deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
+    assert is_complete(sol)
+    erase_hotel(confirm="sol")
+
+
+def test_delete_hotel_whose_role_owns_what_others_depend_on_raises_deletion_conflict(
+    sol: Hotel, superuser: psycopg.Connection
+) -> None:
+    superuser.execute(
+        f'CREATE SCHEMA reports; CREATE TABLE reports.stays (n int); ALTER TABLE reports.stays OWNER TO "{sol.role}"; '
+        "CREATE VIEW reports.summary AS SELECT * FROM reports.stays".encode()
+    )
+    try:
+        with pytest.raises(
+            DeletionConflict, match=r"view reports\.summary depends on .*Drop the dependent objects"
+        ):
+            deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
+        assert is_complete(sol)
+        superuser.execute("DROP VIEW reports.summary")
+        erase_hotel(confirm="sol")
+        assert superuser.execute("SELECT to_regclass('reports.stays')").fetchone() == (None,)
+    finally:
+        superuser.execute("DROP SCHEMA reports CASCADE")
+
+
+def test_delete_hotel_whose_role_the_owner_may_not_drop_raises_deletion_conflict(
+    sol: Hotel, superuser: psycopg.Connection
+) -> None:
+    ((owner, version),) = sql.query("SELECT current_user::text, current_setting('server_version_num')::int")
+    if version < MEMBERSHIP_OPTIONS_SINCE:
+        pytest.skip("Before PostgreSQL 16 an owner that may create roles may drop every role.")
+    superuser.execute(f'REVOKE "{sol.role}" FROM "{owner}" CASCADE'.encode())
+    with pytest.raises(DeletionConflict, match=r"ADMIN option.*WITH ADMIN OPTION"):
+        deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
+    assert is_complete(sol)
+    superuser.execute(f'GRANT "{sol.role}" TO "{owner}" WITH ADMIN OPTION'.encode())
+    erase_hotel(confirm="sol")
 
 
 def test_find_remaining_data_before_the_deletion_lists_all_data_of_the_hotel(sol: Hotel) -> None:

@@ -244,11 +244,14 @@ def test_database_owner_that_has_set_a_hotels_role_cannot_read_other_hotels(hote
 
 
 @pytest.mark.django_db(transaction=True)
-def test_drop_role_sql_after_the_schema_is_dropped_drops_the_role() -> None:
+def test_drop_role_after_the_schema_is_dropped_drops_the_role() -> None:
     hotel = services.create_hotel(slug="short-lived", name="Short Lived")
-    sql.execute(f"DROP SCHEMA {hotel.schema} CASCADE;" + roles.drop_role_sql(role=hotel.role))
+    sql.execute(f"DROP SCHEMA {hotel.schema} CASCADE")
+    with direct_connection(), platform_context(), connection.cursor() as cursor:
+        logins = get_database_logins(cursor)
+        roles.drop_role(cursor, role=hotel.role, logins=logins)
+        roles.drop_role(cursor, role=hotel.role, logins=logins)
     assert hotel.role not in sql.list_hotel_roles()
-    sql.execute(roles.drop_role_sql(role=hotel.role))
 
 
 def test_due_items_of_a_hotel_are_written_with_the_role_of_the_hotel(
