@@ -8,6 +8,8 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +18,7 @@ from unfold.decorators import display
 
 from hotelagent.admin.base import PlatformModelAdmin
 from hotelagent.admin.sites import platform_site
+from hotelagent.core.time_zones import known_time_zones
 
 
 def check_crontab(crontab: CrontabSchedule) -> None:
@@ -30,6 +33,13 @@ def check_crontab(crontab: CrontabSchedule) -> None:
                 "(Saturday) for weekdays."
             )
         ) from error
+
+
+def readable_crontabs() -> QuerySet[CrontabSchedule]:
+    """Return the crontabs whose time zone is known. The time zone field raises ValidationError for the others."""
+    return CrontabSchedule.objects.alias(zone=Cast("timezone", TextField())).filter(
+        zone__in=known_time_zones()
+    )
 
 
 class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -72,10 +82,26 @@ class PeriodicTaskAdmin(PlatformModelAdmin):
 
     @display(description=_("schedule"))
     def interval_or_crontab(self, task: PeriodicTask) -> str:
-        return str(task.interval or task.crontab or "")
+        try:
+            return str(task.interval or task.crontab or "")
+        except ValidationError:
+            return gettext("The time zone of the crontab is not known.")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("interval", "crontab")
+        # A crontab in an unknown time zone cannot be loaded, so a join would make all tasks unreadable.
+        return super().get_queryset(request).select_related("interval")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the task, without its crontab if the time zone is unknown, so that staff can choose another one."""
+        task = super().get_object(request, object_id, from_field)
+        if task is not None and not readable_crontabs().filter(pk=task.crontab_id).exists():
+            task.crontab = None
+        return task
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "crontab":
+            kwargs["queryset"] = readable_crontabs()
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -93,3 +119,6 @@ class IntervalScheduleAdmin(PlatformModelAdmin):
 class CrontabScheduleAdmin(PlatformModelAdmin):
     form = CrontabScheduleForm
     in_menu = False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request) & readable_crontabs()

@@ -1,6 +1,7 @@
 """Tests of the platform admin pages on which staff edit the schedules of periodic tasks."""
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
@@ -71,3 +72,41 @@ def test_crontab_that_never_runs_cannot_be_chosen_for_a_task(operator: Client) -
     with platform_context():
         task.refresh_from_db()
         assert task.crontab == daily
+
+
+@pytest.fixture
+def task_in_unknown_zone(db: None) -> PeriodicTask:
+    """Return a periodic task whose crontab has a time zone that this process does not know."""
+    with platform_context():
+        schedule = CrontabSchedule.objects.create(**crontab(hour="4"))
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE django_celery_beat_crontabschedule SET timezone = 'America/Punta_Nueva'")
+        task = PeriodicTask.objects.get(name="tenants.tasks.tick")
+        PeriodicTask.objects.filter(pk=task.pk).update(crontab=schedule.pk, interval=None)
+        return task
+
+
+def test_pages_of_schedules_work_if_a_time_zone_is_unknown(
+    operator: Client, task_in_unknown_zone: PeriodicTask
+) -> None:
+    tasks = operator.get("/admin/django_celery_beat/periodictask/")
+    assert tasks.status_code == 200
+    assert "The time zone of the crontab is not known." in tasks.text
+    assert task_in_unknown_zone.name in tasks.text
+    change = operator.get(f"/admin/django_celery_beat/periodictask/{task_in_unknown_zone.pk}/change/")
+    assert change.status_code == 200
+    assert operator.get("/admin/django_celery_beat/crontabschedule/").status_code == 200
+    assert operator.get(ADD).status_code == 200
+
+
+def test_another_schedule_can_be_chosen_for_a_task_in_an_unknown_time_zone(
+    operator: Client, task_in_unknown_zone: PeriodicTask
+) -> None:
+    url = f"/admin/django_celery_beat/periodictask/{task_in_unknown_zone.pk}/change/"
+    form = {"enabled": "on", "interval": "", "description": ""}
+    assert operator.post(url, {**form, "crontab": ""}).status_code == 200  # a schedule is required
+    with platform_context():
+        daily = CrontabSchedule.objects.create(**crontab(hour="5"))
+    assert operator.post(url, {**form, "crontab": daily.pk}).status_code == 302
+    with platform_context():
+        assert PeriodicTask.objects.get(pk=task_in_unknown_zone.pk).crontab == daily
