@@ -129,7 +129,9 @@ class Allocation(models.Model):
         indexes = [
             # This index finds the live holds of a client. It stays small, because holds end soon.
             models.Index(
-                fields=["holder"], condition=Q(status=AllocationStatus.HELD), name="locks_allocation_held"
+                fields=["holder", "expires_at"],
+                condition=Q(status=AllocationStatus.HELD),
+                name="locks_allocation_held",
             ),
             models.Index(
                 fields=["group_id"], condition=Q(group_id__isnull=False), name="locks_allocation_group"

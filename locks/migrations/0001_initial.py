@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         condition=models.Q(("status", "held")),
-                        fields=["holder"],
+                        fields=["holder", "expires_at"],
                         name="locks_allocation_held",
                     ),
                     models.Index(

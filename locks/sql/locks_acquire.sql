@@ -18,7 +18,7 @@
 --   expired    the number of expired holds that occupied the rooms and were ended
 --   holds      the new holds, as locks_describe returns them, or null if nothing is held
 --
--- A request that can't succeed returns before it locks a room, so it does not wait. The caller finds out why.
+-- A request that can't succeed returns before it locks anything, so it does not wait. The caller finds out why.
 -- All transactions that allocate rooms lock them first, in ascending order. The constraint has the last word.
 CREATE OR REPLACE FUNCTION public.locks_acquire(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -47,7 +47,7 @@ BEGIN
     FROM (
         SELECT session FROM locks_allocation
         WHERE holder = request ->> 'holder' AND status = 'held' AND expires_at > checked_at
-        LIMIT (request -> 'client_limit')::int
+        ORDER BY expires_at LIMIT (request -> 'client_limit')::int
     ) AS hold;
     IF current_state.is_refused THEN
         RETURN '{"expired": 0, "holds": null}';
@@ -62,25 +62,29 @@ BEGIN
         END IF;
     END IF;
 
-    -- The update locks the room. A room that is occupied is not updated, so the caller does not wait for its lock.
-    -- The rooms of a group get the same fencing token: one more than the largest that any of them had.
     FOREACH next_room IN ARRAY room_ids LOOP
-        UPDATE locks_room SET fencing_token = fencing_token + 1
-        WHERE id = next_room AND NOT EXISTS (
+        IF EXISTS (
             SELECT FROM locks_allocation
             WHERE locks_room_range(room_id) = locks_room_range(next_room) AND nights && requested_nights
               AND locks_occupies_at(status, expires_at, checked_at))
+        THEN
+            RETURN '{"expired": 0, "holds": null}';
+        END IF;
+    END LOOP;
+    IF current_state.has_entries THEN
+        -- Guests on the waiting list come first. A room that one of them is offered is no longer available here.
+        FOREACH next_room IN ARRAY room_ids LOOP
+            PERFORM FROM locks_room WHERE id = next_room FOR NO KEY UPDATE;
+            expired := expired + locks_expire_overlapping(request, next_room, requested_nights);
+            PERFORM locks_offer((request ->> 'hotel')::uuid, request ->> 'time_zone', next_room, requested_nights);
+        END LOOP;
+    END IF;
+    -- The rooms of a group get the same fencing token: one more than the largest that any of them had.
+    FOREACH next_room IN ARRAY room_ids LOOP
+        UPDATE locks_room SET fencing_token = fencing_token + 1 WHERE id = next_room
         RETURNING fencing_token INTO room_token;
         IF NOT FOUND THEN
             RETURN jsonb_build_object('expired', expired, 'holds', NULL);
-        END IF;
-        IF current_state.has_entries THEN
-            -- Guests on the waiting list come first. A room that one of them is offered is no longer available here.
-            expired := expired + locks_expire_overlapping(request, next_room, requested_nights);
-            PERFORM locks_offer(
-                (request ->> 'hotel')::uuid, request ->> 'time_zone', next_room, requested_nights);
-            UPDATE locks_room SET fencing_token = fencing_token + 1 WHERE id = next_room
-            RETURNING fencing_token INTO room_token;
         END IF;
         new_token := greatest(new_token, room_token);
     END LOOP;
