@@ -20,8 +20,8 @@ def uses_other_servers() -> bool:
 def store_compiled_modules() -> None:
     """Make this process and its children store compiled Python modules in the folder .hotelagent.
 
-    Without compiled modules, each process needs some seconds longer to start. PYTHONDONTWRITEBYTECODE is removed. It
-    keeps compiled modules out of source folders, but none are written there.
+    Without compiled modules, each process needs some seconds longer to start. The variable PYTHONDONTWRITEBYTECODE is
+    removed, because the compiled modules are not written to source folders.
     """
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(HOME / "pycache"))
     sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"]
@@ -58,13 +58,13 @@ def main() -> None:
         else:
             execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # Only the message is shown: it names the invalid variable and its correction, and a traceback would not help.
+        # Show no traceback: the message names the invalid variable and says how to correct it.
         sys.exit(str(error))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if (
             Path(__file__).parent / package
-        ).is_dir():  # a module of this project is missing, so no package can help
+        ).is_dir():  # the missing module belongs to this project, not to a package
             raise
         sys.exit(not_installed(package))
 

@@ -55,7 +55,7 @@ class EventAdmin(ReadOnlyModelAdmin):
         "Search by the ID of a subject, request or actor, or by the beginning of an actor's name"
     )
     ordering = ["-id"]
-    paginator = InfinitePaginator  # Django's own paginator counts all events, which is slow
+    paginator = InfinitePaginator  # Django's default paginator counts all events, which is slow
     fields = [
         "at",
         "description_column",
@@ -76,7 +76,7 @@ class EventAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description=pgettext_lazy("audit trail", "subject"))
     def subject_link(self, event: Event) -> SafeString | str:
-        """Return a link to the admin page of the event's subject, or its kind and id if there is no such page.
+        """Return a link to the admin page of the event's subject, or the subject's kind and id if it has no admin page.
 
         The permissions of the linked page are not checked here: users who can read the audit trail can view all models.
         """
@@ -100,9 +100,9 @@ class EventAdmin(ReadOnlyModelAdmin):
 
 @receiver(history_requested)
 def history_page(*, request: HttpRequest, model_admin: Any, object_id: str, **_kwargs: Any) -> HttpResponse:
-    """Return the history page of an object of any model: its events, newest first.
+    """Return the page that lists the audit events of an object, newest first.
 
-    The user needs the permissions to view the object and to read the trail.
+    The user needs the permissions to view the object and to read the audit trail.
     """
     obj = model_admin.get_object(request, unquote(object_id))
     if obj is None:

@@ -67,7 +67,7 @@ class EventFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 
 class EventViewSet(HotelReadOnlyViewSet):
-    """The audit trail, newest events first."""
+    """The events of the audit trail, newest first."""
 
     queryset = Event.objects.all()
     serializer_class = EventSerializer

@@ -9,7 +9,7 @@ class AuditConfig(AppConfig):
     verbose_name = _("Audit trail")
 
     def ready(self) -> None:
-        # Roles that serve requests may not change or delete events. A trigger also stops the owner of the table.
+        # Database roles that serve requests may not change or delete events. A trigger also stops the table's owner.
         privileges.declare_table_privileges("audit.event", "SELECT, INSERT")
 
         from audit import checks, listeners  # noqa: F401, PLC0415 - these register themselves

@@ -6,7 +6,7 @@ class AuditError(Exception):
 
 
 class EventTypeNotFound(AuditError):
-    """No event type has this name. Register it with `audit.registry.register` in the `events.py` of its app."""
+    """No event type with this name is registered. Each app registers its event types in its `events.py`."""
 
 
 class EventTypeConflict(AuditError):

@@ -40,7 +40,9 @@ HOTEL_SUSPENDED = register(
     "hotel.suspended", description=_("{actor} suspended the hotel {slug}"), fields=("slug", "detail")
 )
 HOTEL_RESUMED = register(
-    "hotel.resumed", description=_("{actor} resumed the hotel {slug}"), fields=("slug", "detail")
+    "hotel.resumed",
+    description=_("{actor} lifted the suspension of the hotel {slug}"),
+    fields=("slug", "detail"),
 )
 HOTEL_RENAMED = register(
     "hotel.renamed", description=_("{actor} renamed the hotel {slug}: {detail}"), fields=("slug", "detail")

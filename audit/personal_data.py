@@ -1,6 +1,6 @@
-"""Masking of the audit trail: a masked backup contains no events.
+"""The audit trail in masked backups (copies without personal data): they contain no events.
 
-Events say what individual members of staff did. Masking their rows would make the trail worthless as evidence.
+Events say what individual members of staff did. If their names were masked, the events would be worthless as evidence.
 """
 
 from tenants.personal_data import omit_rows

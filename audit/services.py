@@ -64,7 +64,7 @@ def record_in_own_transaction(
 def _save_on_thread(event: Event) -> None:
     """Save the event in a new thread with a separate database connection. Wait for at most TIMEOUT_SECONDS.
 
-    If that is not enough, the thread continues after this function has returned.
+    If the thread needs longer, it continues after this function has returned.
     """
     saved: Future[None] = Future()
     context = copy_context()

@@ -159,7 +159,7 @@ class FailureAdmin(ReadOnlyModelAdmin):
 
     @display(description=_("group"), ordering="fingerprint")
     def group(self, failure: Failure) -> SafeString:
-        """Return a link to the list of all failures of the group."""
+        """Return a link to the list of all failures with the same fingerprint as this failure."""
         url = reverse(f"{self.admin_site.name}:dlq_failure_changelist")
         return format_html(
             '<a class="font-mono underline" href="{}?fingerprint={}">{}</a>',

@@ -18,7 +18,7 @@ from tenants.queue.celery_task import HOTEL_HEADER, HotelTask
 log = structlog.get_logger(__name__)
 
 SOURCE = "hotelagent"
-#: Tasks of this app, which never become failures. If one fails, the next run retries the failures that are still due.
+#: If one of these tasks fails, no failure is stored: the next run retries the failures that are still due.
 OWN_TASKS = frozenset({"dlq.tasks.retry_due", "dlq.tasks.retry_platform_due"})
 
 
@@ -26,7 +26,7 @@ OWN_TASKS = frozenset({"dlq.tasks.retry_due", "dlq.tasks.retry_platform_due"})
 def capture_failed_task(
     *, sender: Any, task_id: str, exception: BaseException, args: Any, kwargs: Any, **_kwargs: Any
 ) -> None:
-    """Store a failed task as a failure. Celery sends this signal when the task will not retry itself again."""
+    """Store a failed task as a failure. Celery sends this signal when it will not retry the task any more."""
     if not isinstance(sender, HotelTask) or sender.name in OWN_TASKS:
         return
     try:
@@ -72,7 +72,7 @@ def _attempt_key(headers: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _task_context(task: HotelTask, task_id: str) -> Iterator[None]:
-    """Activate the hotel or the platform that the task ran for, even if the hotel has been suspended since then."""
+    """Enter the context of the hotel or the platform that the task ran for, even if the hotel is suspended."""
     hotel_id = _headers(task).get(HOTEL_HEADER)
     hotel = host_routing.by_id(uuid.UUID(hotel_id)) if hotel_id else None
     if hotel_id and hotel is None:

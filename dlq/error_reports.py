@@ -14,7 +14,7 @@ from hotelagent.core.messages import TranslatableMessage, message_from_json, mes
 from hotelagent.core.redaction import redact_text
 
 MAX_MESSAGE_LENGTH = 2_000
-#: Maximum number of characters. A longer traceback loses its beginning, because the innermost frames are at the end.
+#: Maximum number of characters. The beginning of a longer traceback is cut: the innermost frames are at the end.
 MAX_TRACEBACK_LENGTH = 20_000
 
 # These patterns find column values in PostgreSQL's error messages, such as "Key (email)=(a@b.c) already exists."
@@ -68,7 +68,7 @@ def report_exception(error: BaseException) -> ErrorReport:
     """Return an error report of an exception and its causes. The texts are redacted and contain no local variables."""
     exception = tracebacks.TracebackException.from_exception(error, capture_locals=False)
     translatable = _translatable_message(error)
-    with translation.override(None):  # formats the message in English, for searches and fingerprints
+    with translation.override(None):  # searches and fingerprints use the English message
         message = message_from_json(translatable) or str(error)
     report = report_texts(
         type=_qualified_name(type(error)), message=message, traceback="".join(exception.format())

@@ -48,7 +48,7 @@ RESOLVED = register(
 )
 EXPIRED = register(
     "failure.expired",
-    description=_("Automatic retries of {name} ended because the failure is too old. It needs attention"),
+    description=_("The failure of {name} is too old for automatic retries and needs attention"),
     fields=("name",),
     labels={"name": NAMES},
 )

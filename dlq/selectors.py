@@ -9,7 +9,7 @@ from dlq.models import WAITING_STATUSES, Failure, FailureStatus
 
 
 def waiting_failures(*, fingerprint: str) -> QuerySet[Failure]:
-    """Return the failures of a group that can be retried or discarded, oldest first."""
+    """Return the failures with this fingerprint that can be retried or discarded, oldest first."""
     return Failure.objects.filter(fingerprint=fingerprint, status__in=WAITING_STATUSES).order_by("id")
 
 

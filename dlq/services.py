@@ -128,7 +128,9 @@ def _count_occurrence(*, fingerprint: str, payload: dict[str, Any]) -> Failure |
     updated = Failure.objects.filter(id=failure.id, status__in=OPEN_STATUSES).update(
         occurrences=F("occurrences") + 1, last_seen_at=Now()
     )
-    if not updated:  # The failure was resolved or discarded in the meantime, so the caller stores a new one.
+    if (
+        not updated
+    ):  # Another transaction has resolved or discarded the failure, so the caller stores a new failure.
         return None
     failure.refresh_from_db(fields=["occurrences", "last_seen_at"])
     return failure

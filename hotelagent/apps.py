@@ -13,5 +13,5 @@ class HotelagentConfig(AppConfig):
 
         telemetry.start()
         # Import these modules of all apps that have them. They register functions and declarations of the app.
-        autodiscover_modules("personal_data")  # these declare how masked backups replace personal data
-        autodiscover_modules("cards")  # these register cards and panels on the start page of the admin
+        autodiscover_modules("personal_data")  # declares how masked backups replace personal data
+        autodiscover_modules("cards")  # registers cards and panels on the start page of the admin

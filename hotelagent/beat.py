@@ -29,7 +29,7 @@ LEASE = "beat"
 LEASE_SECONDS = 20
 #: Seconds between two renewals of the lease. A new leader takes over after at most LEASE_SECONDS + RENEW_SECONDS.
 RENEW_SECONDS = 5.0
-#: The database clock counts as set back if it falls behind the monotonic clock of this process by more than this.
+#: If the database clock falls behind the process's monotonic clock by more than this, it counts as set back.
 CLOCK_TOLERANCE = datetime.timedelta(seconds=1)
 
 
@@ -125,8 +125,8 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def schedule_changed(self) -> bool:
         """Return whether the schedule was changed in the admin since the last call.
 
-        The base class looks for a later time of change. It misses the first change, and changes by a machine whose
-        clock is behind.
+        The base class returns whether the time of the last change has increased. It misses the first change, and
+        changes made by a machine whose clock is behind.
         """
         previous, self._last_timestamp = self._last_timestamp, self.Changes.last_change()
         return self._last_timestamp != previous
@@ -143,7 +143,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
             try:
                 with platform_context():
                     leases.release(name=LEASE, holder=self.holder)
-            except DatabaseError as error:  # the lease expires later if it cannot be released now
+            except DatabaseError as error:  # a lease that cannot be released expires later
                 self._log_database_error(error)
             self.is_leader = False
 

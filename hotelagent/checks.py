@@ -1,4 +1,4 @@
-"""System checks of the settings. Each message names the environment variable and how to correct it."""
+"""System checks of the settings. Each message names the environment variable and says how to correct it."""
 
 import re
 from typing import Any

@@ -41,7 +41,7 @@ API_DOCUMENTATION = {**PAGE, "style-src": [SELF, UNSAFE_INLINE], "img-src": [SEL
 API = {"default-src": [NONE], "frame-ancestors": [NONE]}
 UNSUBSCRIBE = {**PAGE, "style-src-attr": [UNSAFE_INLINE]}
 
-#: The policy for paths with these prefixes. The first match is used. All other paths have the policy PAGE.
+#: Pairs of a path prefix and its policy. The first match is used. All other paths have the policy PAGE.
 BY_PREFIX = (
     ("/admin/", ADMIN),
     ("/api/docs/", API_DOCUMENTATION),

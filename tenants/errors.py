@@ -71,7 +71,7 @@ class HotelNotFound(DomainError):
 class HotelStateError(DomainError):
     """`status` is the hotel's current status.
 
-    Only an active hotel can be suspended, and only a suspended hotel can be resumed.
+    Only an active hotel can be suspended, and only the suspension of a suspended hotel can be lifted.
     """
 
     code = "hotel-state-error"
@@ -105,7 +105,7 @@ class DeletionConflict(DomainError):
 
 
 class DeletionIncomplete(DomainError):
-    """The hotel was deleted, but a check found data that remain. `left` lists them."""
+    """The hotel was deleted, but a check found data that remain. `left` lists these data."""
 
     code = "deletion-incomplete"
     status = 500

@@ -70,7 +70,7 @@ def _call_in(context: _Context, function: Callable[[], object]) -> None:
 
 
 def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
-    # Enter the context for each chunk. A `with` around the loop would leave it active in the caller between chunks.
+    # Enter the context for each chunk. A `with` around the loop would leave the context active between chunks.
     chunks = iter(content)
     end = object()
     while True:
@@ -82,20 +82,21 @@ def _chunks(content: Iterable[bytes], context: _Context) -> Iterator[bytes]:
 
 
 def _not_found() -> HttpResponse:
-    """Return the same 404 response for unknown, provisioning and deleted hotels, so that it reveals nothing."""
+    """Return the same 404 response for unknown, provisioning and deleted hotels, so that it reveals no status."""
     return HttpResponse("Not found\n", status=404, content_type="text/plain; charset=utf-8")
 
 
 def _unavailable(request: HttpRequest, tenant: Tenant) -> HttpResponse | None:
     """Return a 503 response if the hotel is suspended or its time zone is unknown to this process, otherwise None.
 
-    Browsers get an HTML page, clients a problem document (RFC 9457). Almost every page of a hotel and every operation
-    on its rooms needs the hotel's time zone. A wrong one would send e-mails at wrong times, so there is no fallback.
+    Browsers get an HTML page, and API clients get a problem document (RFC 9457). Almost every page of a hotel and every
+    operation on its rooms needs the hotel's time zone. A wrong one would send e-mails at wrong times, so there is no
+    fallback.
     """
     if tenant.status == HotelStatus.SUSPENDED:
         code, title = "hotel-suspended", _("This hotel is suspended")
         reason = gettext_lazy("This hotel is suspended. Its data are kept.")
-        detail = _("The hotel's data are kept. The platform's staff can resume the hotel.")
+        detail = _("The hotel's data are kept. The platform's staff can lift the suspension.")
     elif tenant.time_zone not in known_time_zones():
         code, title = "unknown-time-zone", _("The hotel's time zone is not known")
         reason = gettext_lazy("This hotel is unavailable because its time zone is not known to the server.")

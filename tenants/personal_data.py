@@ -73,12 +73,12 @@ def masked_expressions(table: str, columns: Iterable[str], *, sensitive: Iterabl
 
 
 def set_mask_key(cursor: CursorWrapper) -> None:
-    """Set the key of the masks until the end of the open transaction. The masks fail without it."""
+    """Set the key of the masks until the end of the open transaction. Masks fail if no key is set."""
     key = salted_hmac("tenants.personal_data", "").hexdigest()
     cursor.execute(f"SET LOCAL {_KEY_SETTING} TO {quoting.literal(key)}")
 
 
-# Masks. Each function returns the SQL expression that replaces the column.
+# Each of these functions is a mask and returns the SQL expression that replaces the column.
 
 
 def _digest(column: str) -> str:

@@ -16,7 +16,7 @@ HOTEL_SCOPES = {
     "rooms:read": _("View rooms and availability"),
     "rooms:write": _("Create and change rooms"),
     "locks:read": _("View holds and stays"),
-    "locks:write": _("Hold, extend, release and confirm rooms"),
+    "locks:write": _("Acquire, extend, release and confirm holds on rooms"),
     "webhooks:read": _("View webhooks"),
     "webhooks:write": _("Create, change and test webhooks"),
     "reservations:read": _("View reservations"),
@@ -34,9 +34,9 @@ HOTEL_SCOPES = {
 #: The scopes of the platform's keys and staff, with their labels.
 PLATFORM_SCOPES = {
     "hotels:read": _("View hotels"),
-    "hotels:write": _("Create, suspend, resume and change hotels"),
-    "contacts:read": _("View guests' contacts and their hotels"),
-    "contacts:write": _("Add and remove guests' contacts"),
+    "hotels:write": _("Create and change hotels, suspend them and lift suspensions"),
+    "contacts:read": _("View guest contacts and the hotel of each contact"),
+    "contacts:write": _("Add and remove guest contacts"),
     "contacts:resolve": _("Look up the hotel of a guest's phone number or e-mail address"),
     "dlq:read": _("View failures"),
     "dlq:write": _("Report, retry and discard failures"),

@@ -59,10 +59,10 @@ def retry_due(*, failure_id: uuid.UUID) -> None:
 
 
 def claim(*, failure_id: uuid.UUID) -> Failure | None:
-    """Claim a due failure for one attempt and return it, or None if it is not due or claimed by another worker.
+    """Claim a due failure for one attempt and return it.
 
-    The claim is committed on return and is valid until `Failure.claimed_until`. `Failure.retries` is the number of the
-    attempt.
+    Return None if it is not due, or if another worker has claimed it. The claim is committed on return and is valid
+    until `Failure.claimed_until`. `Failure.retries` is the number of the attempt.
     """
     with transaction.atomic():
         now = database_now()
@@ -81,7 +81,7 @@ def claim(*, failure_id: uuid.UUID) -> Failure | None:
 
 
 def record_success(*, failure_id: uuid.UUID, number: int) -> bool:
-    """Record that attempt `number` succeeded. Return False and change nothing if its claim was lost."""
+    """Record that attempt `number` succeeded. Return False and change nothing if the attempt has lost its claim."""
     with transaction.atomic():
         updated = _claimed(failure_id, number).update(status=FailureStatus.RESOLVED, claimed_until=None)
         if not updated:

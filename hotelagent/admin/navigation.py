@@ -89,7 +89,7 @@ def _item(*, title: str, link: str, icon: str) -> dict[str, Any]:
 
 
 def _mark_current(request: HttpRequest, items: list[dict[str, Any]]) -> None:
-    """Mark one menu item as current. If the URLs of several items contain the page, the longest URL is chosen."""
+    """Mark the menu item of the current page: the item with the longest URL that the page's path starts with."""
     matching = [item for item in items if request.path.startswith(item["link"])]
     if matching:
         max(matching, key=lambda item: len(item["link"]))["active"] = True

@@ -22,7 +22,11 @@ from tenants.signals import permission_denied
 
 
 class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
-    """Base class of both admin sites. Staff log in with an account of the hotel, or of the platform on its host."""
+    """Base class of both admin sites.
+
+    Staff log in to a hotel's site with an account of the hotel, and to the platform's site with an account of the
+    platform.
+    """
 
     login_form = LoginForm
     index_template = "hotelagent/dashboard.html"

@@ -6,11 +6,11 @@ from kombu.transport import redis
 
 
 class Channel(redis.Channel):
-    """A channel of a connection to Redis, whose closed connection counts as a lost connection.
+    """A kombu channel that raises ConnectionError if its transport to Redis is closed.
 
-    When the connection is lost, kombu 5.7 can close the transport without the channel. The next use of the channel,
-    such as the acknowledgement of a message, then raises AttributeError. Celery handles connection errors only, so
-    the AttributeError ends the worker.
+    When the connection to Redis is lost, kombu 5.7 can close the transport without the channel. The next use of the
+    channel, such as the acknowledgement of a message, then raises AttributeError. Celery handles connection errors
+    only, so the AttributeError ends the worker.
     """
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
@@ -22,6 +22,6 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """The Redis transport of kombu with `Channel`."""
+    """The Redis transport of kombu, with the class `Channel` of this module."""
 
     Channel = Channel

@@ -38,7 +38,7 @@ def current_context() -> dict[str, str]:
 def add_context_fields(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Add the fields of `current_context` to a log event (a structlog processor). Existing fields are not replaced."""
+    """Add the fields of `current_context` to a log event. This structlog processor does not replace existing fields."""
     for name, value in current_context().items():
         event.setdefault(name, value)
     return event
@@ -47,7 +47,7 @@ def add_context_fields(
 def drop_request_objects(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Remove the request and socket objects that Django attaches to log records (a structlog processor)."""
+    """Remove the request and socket objects that Django attaches to log records. This is a structlog processor."""
     for name in ("request", "sock", "server_time"):
         if not isinstance(event.get(name), str | None):
             del event[name]
@@ -97,7 +97,7 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
-            # Django's default handlers are removed. They would print each message again, with personal data.
+            # Django's default log handlers are removed. They would print each message again, with personal data.
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
             # django-structlog logs the status of each response, so Django's warnings about 4xx responses are left out.

@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 #: Histogram buckets in seconds, from the time of a cached read to the timeout of an SQL statement (15 seconds).
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
-#: HTTP methods with their own label value. All others are counted as "other": clients can send any word.
+#: HTTP methods that are label values. Other methods are counted as "other", because clients can send any word.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Timeout for the query of a gauge. After this number of seconds, /metrics is returned without the gauge.
 GAUGE_TIMEOUT_SECONDS = 2.0
@@ -82,7 +82,7 @@ def read_metrics_files(directory: Path) -> Iterator[tuple[str, Metric]]:
 
 
 if _path:
-    # Rename damaged files: this process could not open a file that an earlier process with its process id has damaged.
+    # Rename damaged files. A new process with the process id of the killed process could not open them.
     for _ in read_metrics_files(Path(_path)):
         pass
 
@@ -140,7 +140,7 @@ REQUESTS = histogram(
 
 
 class RequestMetricsMiddleware:
-    """Measures the duration of all requests except health probes, even if other middleware responds to them."""
+    """Measures the duration of each request except health probes, even if other middleware returns the response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)
 class Booking:
-    """A generated booking, with its future: the date of a cancellation, if any, and whether the guest arrives."""
+    """A generated booking, with the date on which it will be cancelled (if ever) and whether the guest will arrive."""
 
     number: str
     hotel: str

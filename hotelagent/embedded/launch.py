@@ -37,7 +37,10 @@ def prctl(*arguments: int) -> None:
 
 
 def set_capabilities(effective: int, permitted: int) -> None:
-    """Set the Linux capabilities of this process, as bit masks. `permitted` ones can be passed on to a new program."""
+    """Set the Linux capabilities of this process.
+
+    The arguments are bit masks. A program that this process executes can inherit the `permitted` capabilities.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     # capset(2) expects the low 32 bits of the effective, permitted and inheritable sets, then their high 32 bits.

@@ -93,7 +93,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start a program in its own process group, so that Ctrl-C does not reach it. This process stops it."""
+    """Start a program in a separate process group. Ctrl-C does not reach the program, so the caller must stop it."""
     return subprocess.Popen(  # noqa: S603 - our own command line
         program,
         stdin=subprocess.DEVNULL,
@@ -129,7 +129,7 @@ def wait_for_end(process: "subprocess.Popen[bytes]", *, timeout: float) -> bool:
 
 
 def stop(process: "subprocess.Popen[bytes]", *, signal_number: int, timeout: float) -> None:
-    """Send the signal to the child and wait for its end. Then, or after `timeout` seconds, kill its process group."""
+    """Send the signal to the child and wait for its end, at most `timeout` seconds. Then kill its process group."""
     if not has_ended(process):
         process.send_signal(signal_number)
     wait_for_end(process, timeout=timeout)

@@ -119,7 +119,7 @@ def may_read_metrics(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN:
         authorization = request.headers.get("Authorization", "")
         return hmac.compare_digest(authorization.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
-    # A request through a reverse proxy on this machine also comes from the loopback address, but has such a header.
+    # If a reverse proxy on this machine forwards a request, the request also comes from the loopback address.
     is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
     try:
         return not is_forwarded and ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback

@@ -64,8 +64,8 @@ def _check_database() -> str:
     except DatabaseError as error:
         return f"not reachable ({type(error).__name__})"
     finally:
-        connection.close()  # Each probe must test whether a new connection can be opened.
-    return "read-only" if is_read_only else OK  # The pooler may have connected us to a standby server.
+        connection.close()  # so that the next probe tests whether a new connection can be opened
+    return "read-only" if is_read_only else OK  # a pooler may have connected us to a standby server
 
 
 def _check_migrations() -> str:

@@ -99,7 +99,7 @@ class _Description:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-#: The explanation of the problem type is added to these exceptions, whose messages do not say what to do.
+#: The messages of these exceptions do not say what to do, so the problem type's explanation is added to them.
 _INCOMPLETE_MESSAGES = (
     exceptions.MethodNotAllowed,
     exceptions.UnsupportedMediaType,

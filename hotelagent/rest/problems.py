@@ -175,7 +175,7 @@ HOTEL_SUSPENDED = Problem(
     "hotel-suspended",
     HTTPStatus.SERVICE_UNAVAILABLE,
     _("This hotel is suspended"),
-    _("The hotel's data is kept. Contact the staff of the platform to resume the hotel."),
+    _("The hotel's data are kept. Ask the platform's staff to lift the suspension."),
 )
 UNKNOWN_TIME_ZONE = Problem(
     "unknown-time-zone",

@@ -150,7 +150,7 @@ class OperationSchema(AutoSchema):
 
 
 def _is_own_handler(handler: Any) -> bool:
-    """Return whether this project defines the method. Only then does its docstring describe the operation."""
+    """Return whether this project defines the method. Docstrings of REST framework's methods describe no operation."""
     module: str = getattr(handler, "__module__", "")
     return not module.startswith("rest_framework")
 

@@ -97,7 +97,7 @@ class ThrottleResult:
 
 
 class ClientThrottle(BaseThrottle):
-    """The rate limit of all API views. Clients are counted separately in each hotel.
+    """The rate limit of all API views. Each hotel counts the requests of a client separately.
 
     A client is identified by its API key or user account, or else by its IP address.
     """
@@ -139,7 +139,7 @@ class ClientThrottle(BaseThrottle):
 
 
 def policy_and_client(request: Request) -> tuple[str, str]:
-    """Return the client's rate limit, as its name in DEFAULT_THROTTLE_RATES, and a text that identifies the client."""
+    """Return the name of the client's rate limit (in DEFAULT_THROTTLE_RATES) and a text that identifies the client."""
     if request.user and request.user.is_authenticated:
         return "client", f"{type(request.user).__name__}:{request.user.pk}"
     return "anonymous", client_ip(request._request) or ""

@@ -18,7 +18,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 VERSION = "0.1.0"
 PLATFORM_HOST = env.str("PLATFORM_HOST", default="localhost")
 PORT = env.int("PORT", default=8000)
-# Number of trusted reverse proxies. The value 2 means that the second last address in X-Forwarded-For is the client.
+# Number of trusted reverse proxies. With the value 2, the second last address in X-Forwarded-For is the client's.
 TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
 # Number of seconds for which a process may use its copy of the routing table (host to hotel). Tests use 0.
 ROUTING_CHECK_SECONDS = 0.4
@@ -115,7 +115,7 @@ LOGIN_REDIRECT_URL = "/admin/"
 # auth.E003 does not recognize the constraint that makes user names unique regardless of case.
 SILENCED_SYSTEM_CHECKS = ["auth.E003"]
 
-# The only alias is "default". It uses the runtime connection, or DATABASE_DIRECT for migrations and backups.
+# The only database alias is "default". It uses the runtime connection, or DATABASE_DIRECT for migrations and backups.
 DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="") or derive_direct_url(DATABASE_URL)
 DATABASES = {"default": database_settings(DATABASE_URL, direct=False)}
@@ -172,7 +172,7 @@ CELERY_BEAT_SCHEDULER = "hotelagent.beat.LeadingScheduler"
 _EMAIL_SETTINGS = env.email("EMAIL_URL")
 globals().update(_EMAIL_SETTINGS)
 EMAIL_TIMEOUT = 20  # seconds
-# WEBHOOK_SECRET is the `user:password` of the e-mail provider's webhooks. If it is empty, they are rejected.
+# WEBHOOK_SECRET is the `user:password` of the e-mail provider's webhooks. Without it, the webhooks are rejected.
 ANYMAIL = {**_EMAIL_SETTINGS.get("ANYMAIL", {}), "WEBHOOK_SECRET": env.str("WEBHOOK_SECRET", default="")}
 
 # Language and time
@@ -252,7 +252,7 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
 # django-structlog may trust the request id of the client, because RequestIdMiddleware has validated it.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
-# The start of a request is logged at DEBUG only. The line at its end has the status and is enough.
+# The start of a request is logged at DEBUG only, because the log line at its end also contains the status.
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
 # IP addresses are not logged, because they are personal data. The audit trail stores them.

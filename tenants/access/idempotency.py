@@ -31,7 +31,7 @@ DELETE_LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request with an Idempotency-Key. `id` is a digest of the client, URL and key, `body_digest` of the body."""
+    """A request with an Idempotency-Key. `id` is a digest of the client, URL and key."""
 
     id: uuid.UUID
     body_digest: bytes

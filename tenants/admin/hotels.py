@@ -148,9 +148,11 @@ class HotelAdmin(PlatformModelAdmin):
     def suspend(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> None:
         self._change_status(request, queryset, services.suspend_hotel, _("{hotel} was suspended."))
 
-    @admin.action(description=_("Resume the selected hotels"), permissions=["change"])
+    @admin.action(description=_("Lift the suspension of the selected hotels"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Hotel]) -> None:
-        self._change_status(request, queryset, services.resume_hotel, _("{hotel} was resumed."))
+        self._change_status(
+            request, queryset, services.resume_hotel, _("The suspension of {hotel} was lifted.")
+        )
 
     def _change_status(
         self, request: HttpRequest, hotels: QuerySet[Hotel], service: Callable[..., Hotel], message: Any

@@ -142,8 +142,8 @@ class HotelsViewSet(IdempotentMixin, HotelReadOnlyViewSet):
         (409, "`/problems/hotel-state-error`: only a suspended hotel can be resumed."))})  # fmt: skip
     @action(detail=True, methods=["post"])
     def resume(self, _request: Request, pk: str) -> Response:
-        """Resume a suspended hotel.
+        """Lift the suspension of a hotel.
 
-        Tasks that became due in the meantime run immediately.
+        Tasks that became due during the suspension run immediately.
         """
         return Response(self.get_serializer(services.resume_hotel(hotel_id=self.get_object().pk)).data)

@@ -170,7 +170,7 @@ def direct_settings() -> dict[str, Any]:
 
 
 def execute_script(statements: str) -> None:
-    """Execute a script of SQL statements as one message, without a cursor. Use it inside `direct_connection()`.
+    """Execute a script of SQL statements in one round trip, without a cursor. Use it inside `direct_connection()`.
 
     A cursor would classify the script's text and build a Python object for each result. The script runs in the open
     transaction, or in an implicit one. No `search_path` is set, so the script must qualify its names or set the path

@@ -52,7 +52,7 @@ class InstallFunctions(Operation):
         self._install(app_label, schema_editor, self.replaces)
 
     def describe(self) -> str:
-        """Return the line that `migrate --plan` shows."""
+        """Return the description of this operation that `migrate --plan` shows."""
         return f"Install functions {', '.join(self.functions)}"
 
     def _install(self, app_label: str, schema_editor: Any, migrations: Mapping[str, str]) -> None:

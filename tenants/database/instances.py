@@ -53,7 +53,9 @@ _last_alias: tuple[Tenant, TenantAlias] = (PLATFORM, TenantAlias(DEFAULT_DB_ALIA
 
 
 def alias_for(model: type[Model]) -> str | None:
-    """Return the database alias that marks model instances with the current tenant, or None if none is needed."""
+    """Return the database alias that marks instances of the model with the current tenant, or None if they need no
+    mark.
+    """
     tenant = tenant_or_none()
     if tenant is None:
         return None
@@ -64,7 +66,7 @@ def alias_for(model: type[Model]) -> str | None:
 
 
 def check_instance(instance: Model) -> None:
-    """Raise TenantMismatch if the instance belongs to another tenant than the current one."""
+    """Raise TenantMismatch if the instance does not belong to the current tenant."""
     alias = _alias(instance)
     if type(alias) is not TenantAlias:
         return

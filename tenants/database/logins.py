@@ -96,8 +96,8 @@ def login_inherits(cursor: CursorWrapper, login: str) -> bool:
 def missing_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
     """Return the statements that give the runtime login its missing settings and attributes.
 
-    They also take the privilege to create temporary tables from all roles but the owner. A temporary table belongs to
-    the session, which a pooler gives to other hotels. If the runtime login is the owner, it gets
+    The statements also revoke the privilege to create temporary tables from all roles except the owner. A temporary
+    table belongs to the session, which a pooler gives to other hotels. If the runtime login is the owner, it gets
     `SETTINGS_OF_ANY_LOGIN` only, because time limits for requests would stop migrations and backups.
     """
     runtime = quoting.identifier(logins.runtime)
@@ -148,5 +148,5 @@ def apply_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> lis
                 cursor.execute(statement)
         except ProgrammingError:
             logger.warning("permission denied, an administrator must run: %s", statement)
-    # For a REVOKE that has no effect PostgreSQL only raises a warning.
+    # If a REVOKE has no effect, PostgreSQL raises a warning and no error.
     return missing_runtime_settings(cursor, logins)

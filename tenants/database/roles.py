@@ -15,7 +15,7 @@ from tenants.models import Hotel
 
 
 def group_role() -> str:
-    """Return the name of the group role: all hotel roles are members, and it has their privileges on `public`."""
+    """Return the name of the group role, which has the privileges of all hotel roles (its members) on `public`."""
     return f"{settings.DATABASE_ROLE_PREFIX}_hotels"
 
 

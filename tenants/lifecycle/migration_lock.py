@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 #: The two keys of the advisory lock: "hot" and "mig" in ASCII.
 _ADVISORY_LOCK = (0x686F74, 0x6D6967)
-#: A migration that waits for a lock makes other transactions wait too, so it gives up after this time and retries.
+#: A migration that waits for a lock makes other transactions wait too, so it stops waiting after this time.
 LOCK_TIMEOUT = "2s"
 MAX_ATTEMPTS = 6
 

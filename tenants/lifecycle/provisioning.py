@@ -43,7 +43,7 @@ def build_hotel(hotel: Hotel) -> Hotel:
 
     Needs the direct connection, and the caller must have locked or inserted the hotel's row.
     """
-    # FOR SHARE makes `migrate` wait for this transaction before it stores a new script, so it migrates this hotel too.
+    # FOR SHARE makes `migrate` wait for the end of this transaction, so that `migrate` also migrates this hotel.
     template = next(iter(SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR SHARE")), None)
     if template is None:
         raise SchemaTemplateNotFound

@@ -13,7 +13,7 @@ from tenants.signals import hotel_resumed, hotel_suspended
 
 
 def suspend_hotel(*, hotel_id: UUID) -> Hotel:
-    """Suspend an active hotel in one transaction. Its hosts respond with 503 within a second.
+    """Suspend an active hotel in one transaction. The hotel's hosts respond with 503 within a second.
 
     Raises HotelNotFound, HotelStateError.
     """
@@ -25,9 +25,7 @@ def suspend_hotel(*, hotel_id: UUID) -> Hotel:
 
 
 def resume_hotel(*, hotel_id: UUID) -> Hotel:
-    """Resume a suspended hotel in one transaction.
-
-    Its overdue due items are sent to workers within seconds.
+    """Lift the suspension of a hotel in one transaction. The hotel's overdue items are sent to workers within seconds.
 
     Raises HotelNotFound, HotelStateError.
     """

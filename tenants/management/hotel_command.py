@@ -1,4 +1,4 @@
-"""The base class of commands that work in the platform's context or in one hotel's."""
+"""The base class of commands that run in the context of the platform or of one hotel."""
 
 import getpass
 import json
@@ -12,7 +12,7 @@ from tenants.errors import DomainError
 from tenants.models import Hotel
 from tenants.selectors import get_hotel
 
-#: HTTP statuses of errors that the command line can cause: an unknown hotel or an invalid value.
+#: HTTP statuses of errors whose cause is an argument of the command: an unknown hotel or an invalid value.
 _USAGE_STATUSES = (404, 422)
 
 
@@ -37,7 +37,7 @@ class HotelCommand(BaseCommand):
             raise CommandError(f"{error.detail}{known}", returncode=code) from error
 
     def run(self, **options: Any) -> None:
-        """Do the work of the command. A DomainError ends the command with its message."""
+        """Do the work of the command. If this raises a DomainError, the command prints the error message and exits."""
         raise NotImplementedError
 
     def write_result(self, text: str, document: Any, *, as_json: bool) -> None:
@@ -45,9 +45,9 @@ class HotelCommand(BaseCommand):
 
 
 def add_tenant_arguments(parser: CommandParser, noun: str) -> None:
-    """Add the arguments `--hotel SLUG` and `--platform`, of which one is required.
+    """Add the arguments `--hotel SLUG` and `--platform`. Exactly one of the two is required.
 
-    `noun` is the word for the object in the help texts.
+    `noun` completes the help texts "Use this hotel's ..." and "Use the platform's ...", for example "failures".
     """
     tenant = parser.add_mutually_exclusive_group(required=True)
     tenant.add_argument("--hotel", metavar="SLUG", help=f"Use this hotel's {noun}.")

@@ -1,6 +1,6 @@
 """The models of hotels, staff, API clients and the due queue.
 
-`tenants.database.placement` says which tables are in the platform's schema and which are in each hotel's.
+`tenants.database.placement` says which tables are in the platform's schema and which are in each hotel's schema.
 """
 
 from tenants.models.access import ApiKey, IdempotencyKey, User

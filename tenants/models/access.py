@@ -61,7 +61,9 @@ class User(AbstractBaseUser):
         super().save(*args, **options)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """Return the value that a session must have. It depends on the password and on the last deactivation."""
+        """Return the hash that a valid session of the user contains. The hash changes with the password and a
+        deactivation.
+        """
         digest: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
         return f"{digest}:{self.deactivated_at.timestamp()}" if self.deactivated_at else digest
 
@@ -100,7 +102,7 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
-        # Not `unique=True`, for which Django would add a second index, for LIKE queries, to each hotel's schema.
+        # With `unique=True`, Django would add a second index, for LIKE queries, to each hotel's schema.
         constraints = [models.UniqueConstraint(fields=["prefix"], name="tenants_apikey_prefix_unique")]
 
     def __str__(self) -> str:

@@ -9,12 +9,12 @@ from tenants.models.hotels import Hotel
 class DueItem(models.Model):
     """An item that a hotel has to process at a given time.
 
-    It contains no personal data. The dispatcher may claim the item from `claim_at` on, which is the due time at first
-    and the end of the lease after each claim.
+    It contains no personal data. The dispatcher may claim the item when the time `claim_at` has come. At first this is
+    the due time, and after each claim the end of the lease.
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")
-    # No foreign key constraint, because each INSERT would lock the hotel's row in tenants_hotel.
+    # There is no foreign key constraint, because each INSERT would lock the hotel's row in tenants_hotel.
     hotel = models.ForeignKey(Hotel, models.CASCADE, db_index=False, db_constraint=False, related_name="+")
     kind = models.CharField(max_length=20)
     item_id = models.UUIDField()

@@ -87,7 +87,7 @@ class HotelTask(DjangoTask[Any, Any]):
         """
         options["headers"] = {**self._context_headers(), **(options.get("headers") or {})}
 
-        # A partial has no name, but Django logs the name of the function if it fails.
+        # If the function fails, Django logs its name. A `functools.partial` object has no name.
         def send() -> None:
             self.apply_async(args, kwargs, **options)
 

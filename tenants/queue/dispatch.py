@@ -69,7 +69,7 @@ def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
     kinds = list(due.kinds().values())
     with connection.cursor() as cursor:
         # The two SET LOCAL statements and the scalar subquery make PostgreSQL scan the index on claim_at.
-        # Otherwise, with outdated statistics, PostgreSQL would join hotel by hotel or sort the whole table.
+        # Without that index scan, PostgreSQL may join hotel by hotel or sort the whole table.
         cursor.execute(
             """
             SET LOCAL enable_seqscan = off;

@@ -4,7 +4,7 @@ from django.db import connection
 
 
 def acquire(*, name: str, holder: str, seconds: int) -> bool:
-    """Acquire or renew a lease for `seconds`, and return False if another process holds it.
+    """Acquire or renew a lease for `seconds` seconds. Return False if another process holds the lease.
 
     Needs the platform's context. Expiry is compared with the database's clock.
     """

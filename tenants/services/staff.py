@@ -27,7 +27,12 @@ def create_staff(*, username: str, role: str, full_name: str = "", email: str = 
     """
     known = [str(known_role.value) for known_role in available_roles()]
     if role not in known:
-        raise InvalidRole(_("{role} is not a valid role here.").format(role=role), known=known)
+        raise InvalidRole(
+            _("{role} is not a valid role. Choose one of: {known}.").format(
+                role=role, known=", ".join(known)
+            ),
+            known=known,
+        )
     password = secrets.token_urlsafe(12)
     try:
         with transaction.atomic():
@@ -42,7 +47,7 @@ def create_staff(*, username: str, role: str, full_name: str = "", email: str = 
 
 
 def set_password(*, username: str, password: str) -> User:
-    """Set the password of a staff account of the current tenant. Its sessions end.
+    """Set the password of a staff account of the current tenant. All sessions of the account end.
 
     Raises StaffNotFound, InvalidPassword.
     """

@@ -1,4 +1,4 @@
-"""The command `dlq_retry`, which retries failures by id, or all failures of a group."""
+"""The command `dlq_retry`, which retries failures by id, or all failures with the same fingerprint."""
 
 import uuid
 from typing import Any

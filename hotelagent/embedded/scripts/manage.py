@@ -1,4 +1,4 @@
-"""Runs a management command. If the command needs a database, the embedded servers are started first."""
+"""The script that runs a management command, with the embedded servers if the command needs a database."""
 
 import os
 import sys

@@ -70,7 +70,7 @@ class ServerAccess:
         self.keeper: subprocess.Popen[bytes] | None = None
 
     def acquire(self) -> None:
-        """Take the shared lock, and start the keeper process if it does not run. Wait if a keeper is just stopping."""
+        """Take the shared lock. Start the keeper process if none runs, after a keeper that is stopping has ended."""
         self.users = (self.run / keeper.USERS_LOCK).open("a")
         lock_file(self.users, fcntl.LOCK_SH, timeout=LOCK_TIMEOUT)
         self.ensure_running()

@@ -44,7 +44,7 @@ class Keeper:
         self.is_unused = threading.Event()
 
     def start_all(self) -> None:
-        """Start the servers and wait until they are ready. Servers that a killed keeper has left are stopped first.
+        """Start the servers and wait until they are ready. Servers that a killed keeper left running are stopped first.
 
         Raises EmbeddedError.
         """

@@ -79,7 +79,7 @@ class Postgres:
         return processes.command(
             [self.binaries / program, *arguments],
             user=self.user,
-            # Linux distributions install the share folder elsewhere, readable by all users, so it is not required.
+            # The share folder of a Linux distribution is elsewhere. All users can read it, so it is omitted.
             required_paths=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
             death_signal=self.stop_signal,
         )
@@ -180,7 +180,7 @@ class Postgres:
             "unix_socket_directories=",
             "shared_preload_libraries=pg_stat_statements",
             "max_connections=200",
-            # The default of 64 is too small: a migration locks the tables of many hotels in one transaction.
+            # The default of 64 locks is too small: a migration locks the tables of many hotels in one transaction.
             "max_locks_per_transaction=512",
             "max_wal_size=512MB",
             "wal_level=minimal",

@@ -1,4 +1,4 @@
-"""The cursor that sends each statement in one message with SET statements for the tenant's schema and role.
+"""The cursor that sends each statement together with SET statements for the tenant's schema and role.
 
 It overrides the methods of psycopg's ClientCursor (version 3.3) that send statements, and keeps the methods that read
 results. psycopg sends BEGIN in a separate round trip. This cursor sends BEGIN together with the first statement.
@@ -35,11 +35,11 @@ COMMAND_OK = ExecStatus.COMMAND_OK
 FATAL_ERROR = ExecStatus.FATAL_ERROR
 SUCCESS = (ExecStatus.TUPLES_OK, COMMAND_OK, ExecStatus.EMPTY_QUERY)
 
-#: Kinds of statements that PostgreSQL may refuse in one message with others. Statements of servers that are newer than
-#: the parser's grammar are UNKNOWN.
+#: PostgreSQL may refuse statements of these kinds if they are sent together with other statements.
+#: The kind is UNKNOWN for new statements that the parser's grammar does not contain.
 _RUN_ALONE = {StatementKind.NON_TRANSACTIONAL, StatementKind.UNKNOWN}
 
-#: Size in bytes. When the statements of one message exceed it, executemany() begins a new message.
+#: executemany() begins another round trip when the size of the statements exceeds this number of bytes.
 BATCH_BYTES = 256 * 1024
 
 
@@ -50,7 +50,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     """
 
     __slots__ = ("_prefix",)
-    #: The SET statements of the last message. Error positions are counted from the end of these statements.
+    #: The SET statements of the last round trip. Error positions are counted from the end of these statements.
     _prefix: Prefix
     _conn: HotelConnection
 
@@ -80,7 +80,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._last_query = query
 
     def _execute_alone_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
-        """Execute a statement on the direct connection that may not be able to run in a transaction block.
+        """Execute a statement that may be unable to run in a transaction block, on the direct connection.
 
         Outside a transaction the tenant's settings are set for the session before the statement and reset after it, so
         that the statement is sent alone.
@@ -103,7 +103,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
     def _executemany_gen(self, query: Query, params_seq: Iterable[Params], returning: bool) -> PQGen[None]:
         """Execute the query once for each set of parameters.
 
-        All statements are sent in one message, or in several messages inside one transaction.
+        All statements are sent in one round trip, or in several round trips inside one transaction.
         """
         params = iter(params_seq)
         first = next(params, None)
@@ -209,7 +209,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         return self._prefix
 
     def _send_gen(self, prefix: Prefix, statements: bytes) -> PQGen[list[Any]]:
-        """Send the prefix (SET statements) and the statements in one message. Return the statements' results only.
+        """Send the prefix (SET statements) and the statements in one round trip. Return the statements' results only.
 
         Raises the database error if the prefix or a statement fails.
         """
@@ -225,7 +225,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         return own
 
     def _raise_prefix_error(self, result: Any) -> NoReturn:
-        """Raise the database error of a message that failed before its statements ran, such as a syntax error."""
+        """Raise the database error of a round trip that failed before the statements ran, such as a syntax error."""
         if result is None or result.status != FATAL_ERROR:
             raise InternalError("got no result from the query")
         raise statement_error(result, prefix=self._prefix, in_prefix=True, encoding=self._encoding)
@@ -258,7 +258,7 @@ def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[l
 
 
 def _classify(query: Query, params: Params | None, bound: PostgresClientQuery) -> Statement:
-    """Classify the text before the parameters are bound, so that it is parsed once and not once per set of values."""
+    """Classify the query before the parameters are bound, so that it is parsed once and not once per set of values."""
     if type(query) is str:
         if params is None:
             return classify(query)

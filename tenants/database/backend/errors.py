@@ -24,7 +24,7 @@ _HINTS = {
 def statement_error(result: object, *, prefix: Prefix, in_prefix: bool, encoding: str) -> errors.Error:
     """Return the database error in `result`, with the position and line number in the caller's statement.
 
-    `in_prefix` is true if the message failed before the caller's statement ran.
+    `in_prefix` is true if the error occurred before the caller's statement ran.
     """
     error = errors.error_from_result(result, encoding=encoding)  # type: ignore[arg-type]
     if not prefix.result_count:

@@ -33,12 +33,12 @@ class StatementKind(Enum):
     TRANSACTION_CONTROL = auto()  # BEGIN, COMMIT, SAVEPOINT ...
     #: SET CONSTRAINTS ALL and SET TRANSACTION. A string with several statements may contain them.
     TRANSACTION_MODE = auto()
-    #: Statements that cannot run in a transaction block, such as VACUUM
+    #: Statements that cannot run in a transaction block, such as VACUUM.
     NON_TRANSACTIONAL = auto()
-    #: Statements about the whole server that cannot run in a transaction block, such as CREATE DATABASE
+    #: Statements about the whole server that cannot run in a transaction block, such as CREATE DATABASE.
     CLUSTER = auto()
-    #: Statements that change the session or the tenant's settings, such as SET and LISTEN, and statements of types that
-    #: this module does not list
+    #: Statements that change the session or the tenant's settings, such as SET and LISTEN.
+    #: Statements of types that this module does not list also have this kind.
     SESSION_STATE = auto()
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()
@@ -61,8 +61,8 @@ class Statement:
 
 PLAIN = Statement(StatementKind.PLAIN)
 
-#: Types of statements that leave nothing behind in the session. Others are SESSION_STATE, except for those that
-#: `_classify_utility` names.
+#: Types of statements that do not change the session. Statements of these types are PLAIN.
+#: `_classify_utility` decides the kind of all other types.
 _PLAIN_TYPES = frozenset(
     {
         "SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "LockStmt", "TruncateStmt", "FetchStmt",
@@ -89,7 +89,7 @@ _PREFIX_SETTINGS = {"role", "search_path", "session_authorization"}
 _SESSION_FUNCTION = re.compile(
     r"set_config|setseed|pg_(try_)?advisory_(un)?lock(_shared|_all)?|query_to_xml\w*|ts_stat|ts_rewrite|dblink\w*"
 )
-#: Of several statements, the first of these kinds decides.
+#: The kind of a script is the first of these kinds that one of its statements has.
 _PRECEDENCE = (
     StatementKind.TRANSACTION_CONTROL,
     StatementKind.CLUSTER,
@@ -101,15 +101,15 @@ _TEMPORARY_SCHEMA = re.compile(r"pg_temp(_\d+)?")
 #: The bit of `DeclareCursorStmt.options` for WITH HOLD (parsenodes.h of PostgreSQL).
 _WITH_HOLD = 0x20
 
-#: Beginnings of Django's statements for savepoints. Each savepoint has a new name, so they are not cached.
+#: Beginnings of savepoint statements. They are not cached, because Django gives each savepoint a new name.
 _SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
 _PLACEHOLDER = re.compile(r"%(?:%|(?:\([^)]+\))?.)", re.DOTALL)
 _PLACEHOLDER_LIST = re.compile(r"(?<!%)%s(?:\s*,\s*%s)+")
 _ROW_LIST = re.compile(r"\(%s\)(?:\s*,\s*\(%s\))+")
-#: Longer templates are shortened before they are parsed. Longer texts without placeholders are generated (scripts) and
-#: rarely repeat, so they are not cached.
+#: Queries with placeholders and more characters than this are shortened before they are parsed.
+#: Queries without placeholders and with more characters are not cached: they are generated and rarely repeat.
 _LONG_TEXT = 4096
-#: Longer templates are not cached, so the cache of a process holds at most 1,024 texts of this length (16 MB).
+#: Templates with more characters are not cached, so the cache of 1,024 templates has at most 16 MB.
 _LONGEST_CACHED_TEMPLATE = 16384
 
 
@@ -126,7 +126,7 @@ def classify_template(text: str) -> Statement | None:
     takes no parameter. The caller then classifies the text with the values.
     """
     if len(text) > _LONG_TEXT:
-        # Long texts have lists of placeholders, of which each length would be parsed and cached as another text.
+        # Shorten lists of placeholders. Otherwise each list length would be parsed and cached as a separate text.
         text = _ROW_LIST.sub("(%s)", _PLACEHOLDER_LIST.sub("%s", text))
         if len(text) > _LONGEST_CACHED_TEMPLATE:
             return _parse_template(text)
@@ -167,7 +167,7 @@ _parse_template_cached = lru_cache(maxsize=1024)(_parse_template)
 
 
 def _syntax_tree(text: str) -> tuple[list[dict[str, Any]] | None, str]:
-    """Return the statements as pgparse describes them, or None and the reason."""
+    """Return pgparse's syntax trees of the statements and "", or None and an error message."""
     try:
         return pgparse.parse(text), ""
     except pgparse.PGQueryError as error:
@@ -177,7 +177,7 @@ def _syntax_tree(text: str) -> tuple[list[dict[str, Any]] | None, str]:
 
 
 def _walk(tree: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the name and value of every member of every node."""
+    """Yield the name and value of every member of every node of the syntax tree."""
     pending = [tree]
     while pending:
         node = pending.pop()
@@ -200,7 +200,7 @@ def _classify_tree(tree: list[dict[str, Any]], text: str) -> Statement:
 
 
 def _first_words(raw: dict[str, Any], text: str) -> str:
-    """Return the first words of a statement, for messages. The parser gives its position in bytes."""
+    """Return the first words of a statement, for error messages. The parser reports positions in bytes."""
     start = raw.get("stmt_location", 0)
     end = start + raw["stmt_len"] if "stmt_len" in raw else None
     own_text = text.encode()[start:end].decode()
@@ -218,7 +218,7 @@ def _classify_one(raw: dict[str, Any], statement: dict[str, Any], text: str) -> 
 
 
 def _find_session_state(statement: dict[str, Any]) -> str:
-    """Return what in the statement, at any depth, changes the session, or an empty string."""
+    """Return the function, schema or keyword with which the statement changes the session, or an empty string."""
     for name, value in _walk(statement):
         if name == "FuncCall":
             function = value["funcname"][-1]["String"]["sval"]

@@ -17,8 +17,8 @@ def find_suspension_reasons(
 ) -> list[str]:
     """Return the reasons to keep the restored hotel suspended.
 
-    For example, the original hotel may have sent the same e-mails already. `requested` is true if the operator asked
-    for a suspended hotel.
+    For example, the original hotel may have sent the same e-mails already. `requested` is true if the operator
+    requested that the hotel stays suspended.
     """
     if requested:
         return ["you requested it"]
@@ -49,7 +49,7 @@ def find_suspension_reasons(
 
 
 def find_overdue_items(hotel: Hotel) -> QuerySet[DueItem]:
-    """Return the hotel's overdue items, except recurring ones, which may have been processed after the backup."""
+    """Return the hotel's overdue items that may have been processed after the backup. Recurring items are omitted."""
     recurring = [kind.name for kind in due.kinds().values() if kind.recurring]
     return DueItem.objects.filter(hotel_id=hotel.id, due_at__lte=Now()).exclude(kind__in=recurring)
 

@@ -90,14 +90,14 @@ def _audit_detail(backup: Backup) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _snapshot(hotel: Hotel) -> Iterator[CursorWrapper]:
-    """Open a read-only transaction in which all queries see one snapshot. The hotel's migrations wait for its end."""
+    """Open a read-only transaction in which all queries see one snapshot. The hotel's migrations wait until it ends."""
     with connection.cursor() as cursor:
         tables = [source.qualified_name for source in list_table_sources(cursor, hotel.schema)]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute(f"SET LOCAL lock_timeout TO '{LOCK_TIMEOUT}'")
         if tables:
-            # Lock the tables before the snapshot is taken, so that it contains a migration completely or not at all.
+            # Lock the tables first, so that the snapshot contains each migration completely or not at all.
             cursor.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS SHARE MODE")
         apply_output_settings(cursor)
         yield cursor

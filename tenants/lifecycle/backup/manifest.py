@@ -32,7 +32,7 @@ class Sequence:
 class Manifest:
     """The content of a backup.
 
-    `hotel` is the hotel's row in `tenants_hotel`. `tables` lists the tables of its schema, and `shared` the other
+    `hotel` is the hotel's row in `tenants_hotel`. `tables` lists the tables of its schema, and `shared` lists the other
     shared tables with rows of the hotel. `definitions` contains the SHA-256 of each SQL script.
     """
 

@@ -41,7 +41,7 @@ def restore_shared_rows(
 def _insert_rows(
     cursor: CursorWrapper, backup: Reader, hotel: Hotel, table: Table, owner_column: str, *, keeps_id: bool
 ) -> int:
-    """Copy the rows to a temporary table, insert those without a conflict, and return their number."""
+    """Copy the rows to a temporary table, insert those that do not conflict, and return the number of inserted rows."""
     temporary = quoting.identifier(f"restored_{table.name}")
     target = quoting.qualified_name(PUBLIC_SCHEMA, table.name)
     cursor.execute(f"CREATE TEMP TABLE {temporary} (LIKE {target} INCLUDING DEFAULTS) ON COMMIT DROP")

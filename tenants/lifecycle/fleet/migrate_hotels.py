@@ -1,4 +1,8 @@
-"""Migration of hotels in groups: Django migrates the first hotel of a group, and its SQL is replayed in the others."""
+"""Migration of hotels in groups: all hotels of a group lack the same migrations.
+
+Django migrates the first hotel of a group. The SQL statements of this migration are recorded and run in the other
+hotels.
+"""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +68,7 @@ def _migrate_group(group: HotelGroup, *, jobs: int) -> Iterator[HotelOutcome]:
     remaining = list(group.hotels)
     scripts: list[MigrationScript] = []
     while remaining and not scripts:
-        # A migration can fail because of a hotel's data. The first hotel that succeeds provides the script.
+        # A migration can fail because of a hotel's data. The SQL is recorded in the first hotel that succeeds.
         first = remaining.pop(0)
         yield first, _error_of(partial(_migrate_and_record, migrator, first, scripts))
     yield from _run_in_parallel(remaining, jobs, lambda: ScriptReplay(scripts[0]))
@@ -83,7 +87,9 @@ class MigrationScript:
 
 
 def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[MigrationScript]) -> None:
-    """Migrate the hotel with Django, and append a script for the other hotels of its group to `scripts`."""
+    """Migrate the hotel with Django, and append the recorded SQL to `scripts`, for hotels that lack the same
+    migrations.
+    """
     before = migrator.applied(hotel.tenant)
     statements = retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))
     after = migrator.applied(hotel.tenant)
@@ -108,9 +114,9 @@ def _migrate_and_record(migrator: SchemaMigrator, hotel: Hotel, scripts: list[Mi
 
 
 class ScriptReplay:
-    """A worker that migrates hotels with the SQL script of their group.
+    """A worker that migrates hotels with the SQL script recorded in the first hotel that lacked the same migrations.
 
-    The script is sent as one message, so PostgreSQL runs it as one transaction.
+    The script is sent in one round trip, so PostgreSQL runs it as one transaction.
     """
 
     def __init__(self, script: MigrationScript) -> None:
@@ -125,15 +131,15 @@ class ScriptReplay:
 
 
 class DjangoMigration:
-    """A worker that migrates hotels with Django, for migrations with Python code or without a transaction."""
+    """A worker that migrates hotels with Django, for migrations that run Python code or are not atomic."""
 
     def __init__(self) -> None:
         self.migrator: SchemaMigrator | None = None
 
     def __call__(self, hotel: Hotel) -> None:
-        # Create the migrator before the first hotel is migrated. After that, its migration plan would be empty.
+        # Create the migrator before a hotel is migrated. A migrator created later would have an empty migration plan.
         self.migrator = self.migrator or SchemaMigrator(hotel.tenant)
-        # The empty version makes the next run migrate the hotel again if this process is killed.
+        # If this process is killed, the empty schema version makes the next run migrate the hotel again.
         _store_version(hotel, "")
         migrator = self.migrator
         retry_on_lock_timeout(lambda: migrator.migrate(hotel.tenant))

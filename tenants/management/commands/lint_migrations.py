@@ -1,4 +1,4 @@
-"""`lint_migrations`: find migrations that lock tables for long or break code that still runs."""
+"""`lint_migrations`: find migrations that lock tables for a long time or break the running version of the code."""
 
 import json
 import sys

@@ -97,7 +97,7 @@ class Command(django_migrate.Command):
             self._migrate_template()
             self._migrate_hotels()
 
-    # Migrating all schemas to the newest state
+    # The methods below migrate all schemas to the newest state.
 
     def _migrate_platform(self) -> None:
         self._write_heading("Platform")
@@ -177,7 +177,7 @@ class Command(django_migrate.Command):
         self._write_result(result, untouched=untouched, repaired=repaired)
 
     def _repair_privileges(self) -> list[str]:
-        """Repair the privileges that have changed, and return the slugs of these hotels."""
+        """Repair the privileges of hotels whose privileges have changed, and return the slugs of these hotels."""
         if not settings.DATABASE_ROLES:
             return []
         with connection.cursor() as cursor:
@@ -227,7 +227,7 @@ class Command(django_migrate.Command):
         if result.failed:
             sys.exit(1)
 
-    # Running Django's own `migrate` command in each schema
+    # The methods below run Django's own `migrate` command in each schema.
 
     def _list_tenants(self) -> list[Tenant]:
         with platform_context():

@@ -1,4 +1,4 @@
-"""`resume_hotel`: resume a suspended hotel."""
+"""`resume_hotel`: lift the suspension of a hotel."""
 
 from typing import Any
 
