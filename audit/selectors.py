@@ -13,8 +13,8 @@ def timeline(*, kind: str, identifier: object) -> QuerySet[Event]:
 def object_timeline(obj: Model) -> QuerySet[Event]:
     """Return the events of a model instance, newest first.
 
-    For a UUID, events of all subject kinds are returned, because a hold keeps its id when it becomes a stay. An integer
-    key is unique only within one kind, so only events of that kind are returned.
+    If the primary key is a UUID, events of all subject kinds are returned, because a hold keeps its id when it becomes
+    a stay. An integer key is unique only within one model, so only events of one subject kind are returned.
     """
     if isinstance(obj.pk, int):
         return timeline(kind=str(obj._meta.model_name), identifier=obj.pk)

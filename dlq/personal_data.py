@@ -1,13 +1,13 @@
-"""Masking of failures in a masked backup.
+"""Masking of failures in a masked backup (a backup without personal data).
 
-The copy keeps the kind, name and error type of each failure, but not its payload and messages.
+The backup contains the kind, name and error type of each failure, but not its payload and messages.
 """
 
 from tenants.personal_data import declare_columns, mask_json, mask_text
 
 
 def _mask_live_status(status: str) -> str:
-    """Return SQL that makes scheduled and retrying failures permanent, so that the copy does not retry them."""
+    """Return SQL that makes scheduled and retrying failures permanent, so that a restored copy does not retry them."""
     return f"CASE WHEN {status} IN ('scheduled', 'retrying') THEN 'permanent' ELSE {status} END"
 
 

@@ -34,7 +34,11 @@ CLOCK_TOLERANCE = datetime.timedelta(seconds=1)
 
 
 class DatabaseClock:
-    """A copy of the database clock. It is read at each tick and advances with the monotonic clock of this process."""
+    """An estimate of the database clock.
+
+    The database clock is read at each tick of the scheduler. Between two ticks, the estimate advances with the
+    monotonic clock of this process.
+    """
 
     def __init__(self) -> None:
         self._offset: datetime.timedelta | None = None
@@ -162,7 +166,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
         if acquired and not self.is_leader:
             logger.info("this beat is the leader: %s", self.holder)
         if acquired and (was_set_back or not self.is_leader):
-            # The schedule contains the times at which the previous leader sent each task.
+            # The stored schedule contains the times at which the previous leader last sent each task.
             self._read_schedule_again()
         elif self.is_leader and not acquired:
             logger.warning("another beat is the leader; this one is on standby: %s", self.holder)

@@ -182,7 +182,7 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
                 id="tenants.E027",
             )
         )
-    # A session reads the settings of its login when it starts, and the pooler may have started it before `migrate`.
+    # A session reads its login's settings when it starts. The pooler may have started it before `migrate` set them.
     outdated = [setting.name for setting in missing if setting.name in stored]
     messages += [
         Warning(

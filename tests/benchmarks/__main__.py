@@ -1,8 +1,8 @@
 """The benchmark runner: `make bench` measures all rows of the result table, `make bench ONLY=id,id` some rows.
 
-Each benchmark is a module with the ids of its rows in `IDS` and a function `measure(ids)` that returns the
-rows. It runs in a separate process, because some benchmarks configure Django themselves. The results are
-printed and written to `.bench/results.json`.
+Each benchmark is a module with the ids of its rows in `IDS` and a function `measure(ids)` that returns the rows. Each
+benchmark runs in a separate process, because some benchmarks configure Django themselves. The results are printed and
+written to `.bench/results.json`.
 """
 
 from __future__ import annotations

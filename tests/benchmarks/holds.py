@@ -44,7 +44,7 @@ Rate = Callable[[float], float]
 
 
 def measure(ids: list[str]) -> list[Row]:
-    """Return the result rows."""
+    """Run the benchmarks of holds with these ids, and return their result rows."""
     rows: list[Row] = []
     with durable_servers() as running, _callers(running) as callers, ExitStack() as stack:
         owner = psycopg.connect(running.postgres.url(postgres.SUPERUSER), autocommit=True)
@@ -107,7 +107,7 @@ def _callers(running: Servers) -> Iterator[list[Contestant]]:
 
 @contextmanager
 def _django_callers(running: Servers) -> Iterator[list[Contestant]]:
-    """Start the callers of the Django peer, which use a separate database on the same server."""
+    """Start processes that hold rooms with the compared Django project `peer_holds`, in a separate database."""
     create_database(running, "bench_django")
     environment = running.environment("bench_django", 1)
     with PgBouncer(environment["DATABASE_DIRECT_URL"], pool_size=CALLERS) as bouncer:
@@ -181,7 +181,7 @@ def create_bare_table(owner: psycopg.Connection) -> None:
 
 
 def _rate(pool: ThreadPoolExecutor, callers: list[Contestant], rooms: int, *arguments: object) -> Rate:
-    """Return a function that lets all callers hold and release rooms and returns their total rate per second."""
+    """Return a function that lets all callers acquire and release holds, and returns their total number per second."""
 
     def rate(seconds: float) -> float:
         counts = pool.map(
@@ -249,9 +249,10 @@ _UUID7 = "CREATE FUNCTION public.uuidv7() RETURNS uuid LANGUAGE sql RETURN publi
 
 
 def _compare_rates(id_: str, what: str, ours: Rate, peers: list[tuple[str, Rate, float]]) -> list[Row]:
-    """Measure our rate and each peer's rate in turn.
+    """Measure the rates of hotelagent and of each compared implementation alternately, and return result rows.
 
-    A peer is a tuple: its description, its rate, and how many times its rate ours must be.
+    Each item of `peers` contains a description, a function that measures the rate, and the required factor between
+    hotelagent's rate and this rate.
     """
     rates: list[Rate] = [ours, *(rate for _description, rate, _factor in peers)]
     results: list[list[float]] = [[] for _rate in rates]

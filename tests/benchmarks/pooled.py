@@ -203,7 +203,7 @@ def _request(database: IsolationDatabase) -> list[Row]:
 
 @contextmanager
 def _delayed_proxy(port: int) -> Iterator[int]:
-    """Start a TCP proxy to the port, which delays all data from the client by DELAY seconds. Yield its own port."""
+    """Start a TCP proxy to the port, which delays all data from the client by DELAY seconds. Yield the proxy's port."""
     proxy_port = ports.find_free_port()
     process = multiprocessing.get_context("spawn").Process(
         target=_proxy, args=(proxy_port, port), daemon=True

@@ -1,4 +1,7 @@
-"""The functions of the Django peer of holds. `contestants` runs them in a process with the settings of `peer_holds`."""
+"""The benchmark functions of `peer_holds`, the Django project that hotelagent's holds are compared with.
+
+`contestants` runs them in a process with the settings of `peer_holds`.
+"""
 
 import datetime
 import hashlib
@@ -18,13 +21,13 @@ MAX_HOLDS = 500
 
 
 def prepare(rooms: int) -> None:
-    """Create the tables and the rooms."""
+    """Create the tables and the rooms of `peer_holds`."""
     call_command("migrate", run_syncdb=True, verbosity=0)
     Room.objects.bulk_create(Room(number=str(number)) for number in range(rooms))
 
 
 def hold(caller: int, rooms_at_once: int, seconds: float) -> float:
-    """Acquire and release rooms for some seconds. Return the number of holds, or of groups with several rooms."""
+    """Acquire and release rooms for some seconds, `rooms_at_once` rooms at a time. Return how often this was done."""
     rooms = list(Room.objects.order_by("id").values_list("id", flat=True))
     own = rooms[caller * ROOMS_OF_CALLER : (caller + 1) * ROOMS_OF_CALLER]
     tomorrow = timezone.now().date() + datetime.timedelta(days=1)
@@ -45,7 +48,7 @@ def hold(caller: int, rooms_at_once: int, seconds: float) -> float:
 def acquire(
     rooms: list[int], check_in: datetime.date, check_out: datetime.date, holder: str
 ) -> tuple[uuid.UUID, str]:
-    """Hold rooms for some nights, and return the id of the group and its token."""
+    """Hold rooms for some nights. The new holds form a group. Return the group's id and the token of its owner."""
     token, group_id = secrets.token_urlsafe(32), uuid.uuid4()
     with transaction.atomic():
         now = timezone.now()
@@ -70,7 +73,7 @@ def acquire(
 
 
 def release(group_id: uuid.UUID, token: str) -> None:
-    """Release the holds of a group for the owner of the token."""
+    """Release the holds of a group. Only the owner of the group has its token."""
     digest = hashlib.sha256(token.encode()).hexdigest()
     with transaction.atomic():
         for hold_ in Hold.objects.select_for_update().filter(group_id=group_id, status="held").order_by("id"):
@@ -81,5 +84,5 @@ def release(group_id: uuid.UUID, token: str) -> None:
 
 
 def end() -> None:
-    """Close the connection."""
+    """Close the database connection of this process."""
     connection.close()

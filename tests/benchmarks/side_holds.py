@@ -1,4 +1,4 @@
-"""The measured functions of hotelagent's holds, and of peers that need no Django project.
+"""The benchmark functions of hotelagent's holds, and of compared implementations that need no Django project.
 
 `contestants` runs them in a process with Django set up.
 """
@@ -50,7 +50,7 @@ def make_keys(slug: str, number: int, file: str) -> None:
 
 
 def hold(slug: str, caller: int, rooms_at_once: int, seconds: float) -> float:
-    """Acquire and release rooms for some seconds. Return the number of holds, or of groups with several rooms."""
+    """Acquire and release rooms for some seconds, `rooms_at_once` rooms at a time. Return how often this was done."""
     with hotel_context(_tenant(slug)):
         free = _free(slug, caller, rooms_at_once)
 
@@ -78,7 +78,7 @@ def insert_and_delete(table: str, seconds: float) -> float:
 
 
 def acquire(slug: str, times: int) -> float:
-    """Return the seconds that acquiring a hold takes, without its release."""
+    """Return the time in seconds that acquiring a hold takes. Its release is not measured."""
     took = 0.0
     with hotel_context(_tenant(slug)):
         free = _free(slug, 0, 1)
@@ -92,7 +92,7 @@ def acquire(slug: str, times: int) -> float:
 
 
 def messages(slug: str, rooms_at_once: int) -> float:
-    """Return the number of messages that libpq sends to the server for one acquire."""
+    """Return the number of network messages that libpq sends to the server when one hold is acquired."""
     with hotel_context(_tenant(slug)), tempfile.TemporaryFile("w+") as trace:
         rooms, nights = next(_free(slug, 0, rooms_at_once))
         connection.ensure_connection()
@@ -110,7 +110,7 @@ def messages(slug: str, rooms_at_once: int) -> float:
 
 
 def original_fill(keys: int) -> None:
-    """Fill Valkey with lock keys in the format of the replaced system."""
+    """Fill Valkey with lock keys in the format of the system that hotelagent replaces."""
     client = _redis()
     client.flushdb()
     first = datetime.date(2030, 1, 1)
@@ -123,9 +123,9 @@ def original_fill(keys: int) -> None:
 
 
 def original(times: int) -> float:
-    """Return the seconds that acquiring a lock takes in the replaced system: SCAN, comparison, SET NX.
+    """Return the time in seconds that acquiring a lock takes with the algorithm that hotelagent replaces.
 
-    That system was asynchronous and used the default COUNT of SCAN.
+    The algorithm uses SCAN, a comparison and SET NX. It is asynchronous and uses the default COUNT of SCAN.
     """
     return asyncio.run(_original(times))
 
@@ -150,7 +150,7 @@ async def _original(times: int) -> float:
 
 
 def availability(slug: str, times: int) -> float:
-    """Return the seconds that one call of the availability selector takes."""
+    """Return the time in seconds that one call of the availability selector takes."""
     with hotel_context(_tenant(slug)):
         nights = _nights_in_a_month(slug)
         started = time.perf_counter()
@@ -160,7 +160,7 @@ def availability(slug: str, times: int) -> float:
 
 
 def availability_query(slug: str, times: int) -> float:
-    """Return the seconds that a plain SQL query for the same rooms takes, without Django."""
+    """Return the time in seconds that a plain SQL query for the available rooms takes if it is sent without Django."""
     nights = _nights_in_a_month(slug)
     with psycopg.connect(os.environ["BENCH_SUPERUSER_URL"], autocommit=True) as plain:
         plain.execute(f'SET search_path TO "{_tenant(slug).schema}"')
@@ -195,7 +195,7 @@ def _nights_in_a_month(slug: str) -> Nights:
 
 @cache
 def _free(slug: str, caller: int, rooms_at_once: int) -> Iterator[tuple[list[int], Nights]]:
-    """Yield endlessly some rooms of this caller and a night on which they are free."""
+    """Yield pairs of some rooms of this caller and a night on which these rooms are free, without end."""
     rooms = services.ensure_rooms({})["double"][caller * ROOMS_OF_CALLER : (caller + 1) * ROOMS_OF_CALLER]
     tomorrow = selectors.today() + datetime.timedelta(days=1)
     day = datetime.timedelta(days=1)
@@ -211,7 +211,9 @@ def _free(slug: str, caller: int, rooms_at_once: int) -> Iterator[tuple[list[int
 
 @cache
 def _plain_connection() -> "psycopg.Connection[tuple[object, ...]]":
-    """Return a connection with the same driver, parameter binding and pooler, but without Django and a hotel."""
+    """Return a database connection with hotelagent's driver, parameter binding and pooler, but without Django and a
+    hotel.
+    """
     return psycopg.connect(os.environ["DATABASE_URL"], autocommit=True, cursor_factory=psycopg.ClientCursor)
 
 
@@ -221,7 +223,7 @@ def _redis() -> "redis.Redis":
 
 
 def end() -> None:
-    """Close the connections."""
+    """Close the database connections of this process."""
     with contextlib.suppress(psycopg.Error):
         _plain_connection().close()
     connection.close()

@@ -1,4 +1,4 @@
-"""Functions and constants that both sides of the benchmark of holds use.
+"""Functions and constants that both compared implementations in the benchmark of holds use.
 
 This module does not import Django.
 """

@@ -45,7 +45,9 @@ def relations() -> float:
 
 
 def resolve() -> float:
-    """Return the seconds per request that the middleware takes to find the hotel of a host name, with filled caches."""
+    """Return the time in seconds that the middleware needs per request to find the hotel of a host name (caches are
+    filled).
+    """
     middleware = HotelMiddleware(lambda _request: HttpResponse())
     requests = [RequestFactory().get("/", headers={"host": "bench-3.localhost"}) for _ in range(HOSTS)]
     started = time.perf_counter()

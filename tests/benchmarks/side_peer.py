@@ -28,7 +28,7 @@ def prepare() -> None:
 
 
 def fill(start: int, count: int) -> None:
-    """Create tenants in preparation of a measurement.
+    """Create tenants before a measurement.
 
     Their schemas are copied from a dump, which is ten times as fast as running the migrations.
     """
@@ -82,7 +82,9 @@ def migrate_one_field_more(number: int) -> float:
 
 
 def resolve() -> float:
-    """Return the seconds per request that the middleware of django-tenants takes to find the tenant of a host name."""
+    """Return the time in seconds that the middleware of django-tenants needs per request to find the tenant of a host
+    name.
+    """
     middleware = TenantMainMiddleware(lambda _request: HttpResponse())
     requests = [RequestFactory().get("/", headers={"host": "bench3.localhost"}) for _ in range(HOSTS // 10)]
     started = time.perf_counter()

@@ -49,7 +49,7 @@ def set_hotel_count(count: int) -> None:
 
 
 def idle_tick(times: int) -> float:
-    """Return the seconds that one run of the scheduler task `tenants.tasks.tick` takes while nothing is due."""
+    """Return the time in seconds that one run of the scheduler task `tenants.tasks.tick` takes while nothing is due."""
     with platform_context():
         started = time.perf_counter()
         for _ in range(times):
@@ -58,14 +58,16 @@ def idle_tick(times: int) -> float:
 
 
 def statements_of_idle_tick() -> float:
-    """Return how many SQL statements the scheduler task executes while nothing is due, without BEGIN and COMMIT."""
+    """Return how many SQL statements the scheduler task executes while nothing is due. BEGIN and COMMIT are not
+    counted.
+    """
     with platform_context(), CaptureQueriesContext(connection) as queries:
         tasks.tick()
     return float(len([query for query in queries if query["sql"] not in ("BEGIN", "COMMIT")]))
 
 
 def claim(times: int) -> float:
-    """Return the seconds that claiming a batch of due items takes, without releasing them afterwards."""
+    """Return the time in seconds that claiming a batch of due items takes. The release of the items is not measured."""
     seconds = 0.0
     with platform_context():
         for _ in range(times):

@@ -38,7 +38,7 @@ def tenants(count: int) -> None:
 
 @cache
 def _scheduler() -> Any:
-    """Return the scheduler of tenant-schemas-celery, which has already run once and read its tables."""
+    """Return the scheduler of tenant-schemas-celery after a first run, in which the scheduler reads its tables."""
     app = Celery("bench", broker="memory://")
     app.conf.result_expires = None  # otherwise every tenant would seem to have a clean-up task
     scheduler = TenantAwareDatabaseScheduler(app=app, lazy=True)
@@ -49,7 +49,7 @@ def _scheduler() -> Any:
 
 
 def idle_tick(times: int) -> float:
-    """Return the seconds that one run of the scheduler takes while no task is due."""
+    """Return the time in seconds that one run of the scheduler takes while no task is due."""
     scheduler = _scheduler()
     began = time.perf_counter()
     for _ in range(times):

@@ -30,7 +30,7 @@ class Options(NamedTuple):
 
 
 class Sink:
-    """A handle for the SMTP server, which runs in another process. It gives the port and the accepted messages."""
+    """A handle for the SMTP server, which runs in another process. It provides the server's port and messages."""
 
     def __init__(self, port: int, counter: Counter, kept: Path) -> None:
         self.port = port

@@ -83,7 +83,7 @@ class Deployment:
         self.program.wait(60)
 
     def _run(self, *command: object) -> int:
-        """Send a command to `tests.chaos.processes`, which starts processes, and return its result."""
+        """Send a command to the program `tests.chaos.processes`, and return the result of the command."""
         if not (self.program.stdin and self.program.stdout):
             raise RuntimeError("The program has no pipes.")
         self.program.stdin.write(json.dumps(command).encode() + b"\n")
@@ -139,7 +139,7 @@ class Deployment:
                 children[0].kill()
 
     def kill_beat(self) -> None:
-        """Kill the Celery beat that was started first. In most cases it is the leader."""
+        """Kill the Celery beat process that was started first. In most cases this process is the leader."""
         os.killpg(self.beats.pop(0), signal.SIGKILL)
         self.beats.append(self.start_beat())
 

@@ -18,7 +18,9 @@ from tests.servers import listening
 
 @dataclass
 class ChaosMailServer:
-    """An SMTP server that fails for the next messages as often as these attributes say.
+    """An SMTP server with simulated failures.
+
+    Each of these attributes is the number of messages for which a failure will occur:
 
     disconnects: accept a message, and disconnect without a reply.
     hangs: accept a message, and reply only after the client has given up.

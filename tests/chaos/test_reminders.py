@@ -55,9 +55,9 @@ def test_every_reminder_is_sent_once_while_processes_are_killed() -> None:
 
 
 def schedule() -> list[tuple[int, Incident]]:
-    """Return when each incident happens: the number of accepted messages, and the incident.
+    """Return pairs: the number of accepted messages after which an incident happens, and the incident.
 
-    Each incident happens once, in order. The long form adds forty incidents, chosen at random with a fixed
+    The incidents happen in the order of the list. The long form adds forty incidents, chosen at random with a fixed
     seed.
     """
     generator = random.Random(SEED)  # noqa: S311 - not a secret

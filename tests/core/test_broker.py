@@ -13,7 +13,8 @@ from hotelagent.core.broker import Transport
 
 
 def received_message(connection: Connection) -> Message:
-    """Return a received message that is not acknowledged. Its connection is lost and only partly closed.
+    """Return a Celery message that is received but not acknowledged, on a connection that is lost and only partly
+    closed.
 
     kombu leaves a connection in this state if closing a channel fails before the transport is closed.
     """
@@ -27,7 +28,7 @@ def received_message(connection: Connection) -> Message:
     return message
 
 
-def test_celery_uses_the_transport() -> None:
+def test_celery_uses_the_redis_transport_of_this_project() -> None:
     assert isinstance(app.connection_for_read().transport, Transport)
 
 
@@ -39,7 +40,7 @@ def test_acknowledgement_on_a_partly_closed_connection_raises_a_connection_error
 
 
 def test_acknowledgement_on_a_partly_closed_connection_of_kombu_raises_attribute_error() -> None:
-    """If this test fails, `hotelagent.core.broker` is no longer needed."""
+    """If this test fails, kombu has fixed the error, and `hotelagent.core.broker` is no longer needed."""
     message = received_message(Connection(settings.REDIS_URL))
     with pytest.raises(AttributeError, match="hostname"):
         message.ack()

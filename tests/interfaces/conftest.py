@@ -131,7 +131,7 @@ def urls_of_test_views() -> Iterator[None]:
 
 @pytest.fixture
 def client_with() -> Callable[..., APIClient]:
-    """Return a function that creates an API client for a hotel's host. Its API key has the given scopes."""
+    """Return a function that creates an API client for a hotel's host. The client's API key has the given scopes."""
 
     def make(hotel: Hotel, *scopes: str, host: str = HOST, **options: Any) -> APIClient:
         with hotel_context(hotel):
@@ -156,7 +156,7 @@ def created_count(hotel: Hotel) -> Callable[[], int]:
 
 @pytest.fixture
 def staff_with_role(hotel: Hotel) -> Callable[..., Client]:
-    """Return a function that logs in staff with the given role at Hotel Alpha and returns the browser."""
+    """Return a function that returns a browser in which staff with the given role are logged in to Hotel Alpha."""
 
     def log_in(role: str, **options: Any) -> Client:
         browser = Client(SERVER_NAME=HOST, **options)

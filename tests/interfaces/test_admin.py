@@ -54,7 +54,7 @@ def test_staff_can_log_in_at_their_own_hotel_only(manager: User) -> None:
     assert log_in(platform, "rosa").status_code == 200
 
 
-def test_session_of_one_hotel_is_not_valid_at_another(staff: Client) -> None:
+def test_session_of_one_hotel_is_not_valid_at_another_hotel(staff: Client) -> None:
     assert staff.get("/admin/").status_code == 200
     assert staff.get("/admin/", SERVER_NAME=OTHER_HOST).status_code == 302
     assert staff.get("/admin/", SERVER_NAME="localhost").status_code == 302
@@ -99,7 +99,9 @@ def test_add_page_of_each_model_returns_200_or_403(staff: Client, operator: Clie
             assert browser.get(url).status_code in {200, 403}, url
 
 
-def test_auditor_cannot_add_anything(staff_with_role: Callable[..., Client], hotel: Hotel) -> None:
+def test_auditor_cannot_add_objects_in_the_admin(
+    staff_with_role: Callable[..., Client], hotel: Hotel
+) -> None:
     browser = staff_with_role(Role.AUDITOR)
     assert browser.get("/admin/tenants/user/add/").status_code == 403
     assert (
@@ -109,7 +111,7 @@ def test_auditor_cannot_add_anything(staff_with_role: Callable[..., Client], hot
         assert not ApiKey.objects.exists()
 
 
-def test_staff_page_opened_by_the_front_desk_returns_403_and_sends_permission_denied(
+def test_staff_page_opened_by_the_front_desk_returns_403_and_sends_the_permission_denied_signal(
     staff_with_role: Callable[..., Client],
 ) -> None:
     browser = staff_with_role(Role.FRONT_DESK)
@@ -222,7 +224,7 @@ def test_session_of_an_inactive_account_is_not_valid(staff: Client, hotel: Hotel
     assert staff.get("/admin/").status_code == 302
 
 
-def test_suspending_a_suspended_hotel_shows_an_error_and_resuming_activates_it(
+def test_suspending_a_suspended_hotel_shows_an_error_and_lifting_the_suspension_activates_it(
     operator: Client, hotel: Hotel, settings: Any
 ) -> None:
     selection = {"_selected_action": [str(hotel.pk)]}

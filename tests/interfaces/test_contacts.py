@@ -28,7 +28,7 @@ GUEST = {"kind": "email", "value": "Guest@Example.com"}
 
 @pytest.fixture
 def key_with() -> KeyWith:
-    """Return a function that creates a client of the platform's API. Its API key has the given scopes."""
+    """Return a function that creates a client of the platform's API. The client's API key has the given scopes."""
 
     def make(*scopes: str) -> APIClient:
         with platform_context():

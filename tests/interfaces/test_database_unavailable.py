@@ -23,10 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def set_read_only(value: str) -> None:
-    """Make new transactions of the test database read-only, as on a standby server, or writable.
-
-    `value` is "on" or "off".
-    """
+    """Make new transactions of the test database read-only ("on", as on a standby server) or writable ("off")."""
     database = sql.Identifier(settings.DATABASES["default"]["NAME"])
     with psycopg.connect(
         os.environ["HOTELAGENT_TEST_SUPERUSER_URL"],

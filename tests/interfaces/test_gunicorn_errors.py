@@ -1,7 +1,4 @@
-"""Tests of the error responses that gunicorn itself sends to malformed requests.
-
-It runs with the production configuration.
-"""
+"""Tests of the error responses that gunicorn, with its production configuration, sends to malformed requests."""
 
 import email
 import json

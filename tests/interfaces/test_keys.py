@@ -42,7 +42,7 @@ def test_api_key_of_another_hotel_is_not_authenticated(
     assert response["WWW-Authenticate"] == 'Bearer realm="hotelagent"'
 
 
-def test_platform_api_key_is_not_authenticated_at_a_hotel(hotel: Hotel) -> None:
+def test_platform_api_key_is_not_authenticated_on_a_hotel_host(hotel: Hotel) -> None:
     with platform_context():
         _key, text = api_keys.create(name="x", scopes=["staff:read"])
     client = APIClient(SERVER_NAME=HOST)
@@ -161,7 +161,7 @@ def test_create_api_key_command_with_the_option_platform_creates_a_platform_key(
     assert {row["slug"] for row in response.json()["results"]} >= {"alpha", "beta"}
 
 
-def test_create_api_key_command_is_recorded_as_the_actor_in_the_audit_trail(hotel: Hotel) -> None:
+def test_create_api_key_command_is_the_actor_of_the_recorded_audit_event(hotel: Hotel) -> None:
     call_command(
         "create_api_key", "--hotel", "alpha", "--name", "x", "--scope", "rooms:read", stdout=StringIO()
     )

@@ -174,7 +174,7 @@ def test_metrics_without_a_token_are_served_to_this_machine_only(settings: Any) 
     assert client.get("/metrics", REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR="10.0.0.9").status_code == 404
 
 
-def test_metrics_with_a_token_are_served_to_clients_that_send_it(settings: Any) -> None:
+def test_metrics_with_a_token_are_served_to_clients_that_send_the_token(settings: Any) -> None:
     settings.METRICS_TOKEN = "a-long-token"
     client = Client(SERVER_NAME=IP_ADDRESS, REMOTE_ADDR="10.0.0.9")
     assert client.get("/metrics", headers={"Authorization": "Bearer a-long-token"}).status_code == 200

@@ -76,7 +76,7 @@ def test_unknown_url_is_not_found(client: APIClient) -> None:
 def test_error_page_replaced_by_a_problem_document_sends_request_finished_once(client: APIClient) -> None:
     """The signal request_finished closes the database connection.
 
-    Sent twice, it would do so while middleware still needs the connection.
+    If the signal were sent twice, the first one would close the connection while middleware still needs it.
     """
     finished: list[object] = []
 

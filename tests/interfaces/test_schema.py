@@ -33,7 +33,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 def missing_parts(document: dict[str, Any]) -> list[str]:
     """Return the parts that operations of the schema lack, such as a summary.
 
-    Each comes with a hint about how to add the part.
+    Each part comes with a hint about how to add it.
     """
     missing = []
     for name, operation in operations(document):

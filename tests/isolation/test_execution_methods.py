@@ -107,7 +107,7 @@ def test_executemany_with_returning_returns_the_rows_of_each_statement(cursor: A
     assert [list(result) for result in cursor.results()] == [[(10,)], [(11,)]]
 
 
-def test_executemany_that_sends_several_messages_runs_in_one_transaction(
+def test_executemany_that_needs_several_round_trips_runs_in_one_transaction(
     autocommit_cursor: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cursor_module, "BATCH_BYTES", 100)
@@ -198,7 +198,7 @@ def test_call_function_runs_in_the_hotels_schema_and_commits(connected: Isolatio
             assert other.fetchone() == ("h1",)
 
 
-def test_call_function_in_a_transaction_is_rolled_back_with_it(autocommit_cursor: Any) -> None:
+def test_rollback_of_a_transaction_undoes_the_changes_of_call_function(autocommit_cursor: Any) -> None:
     with transaction.atomic():
         call_function("write_marker", {"hotel": "h0", "n": 6})
         transaction.set_rollback(True)

@@ -130,7 +130,7 @@ def test_classify_returns_the_keywords_that_decided_the_kind() -> None:
 @pytest.mark.parametrize(
     "text", ["SELECT 'open", 'SELECT "open', "SELECT $$open", "/* open", "SELECT E'open\\'"]
 )
-def test_classify_with_an_unterminated_string_or_comment_is_unknown(text: str) -> None:
+def test_classify_with_an_unterminated_string_or_comment_returns_unknown(text: str) -> None:
     assert classify(text + "; COMMIT").kind is StatementKind.UNKNOWN
 
 

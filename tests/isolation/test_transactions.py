@@ -1,4 +1,4 @@
-"""Tests of the network messages that transactions send, and of the connection after errors and interruptions."""
+"""Tests of how many network messages a transaction sends, and of the connection after errors and interruptions."""
 
 from __future__ import annotations
 
@@ -36,10 +36,7 @@ def query(statement: str, params: Any = None) -> Any:
 
 @contextmanager
 def sent_messages(tmp_path: Path) -> Iterator[list[str]]:
-    """Record the queries that libpq sends during the context.
-
-    Each string of the list is one network message.
-    """
+    """Yield a list of the queries that libpq sends inside this context. Each string is one network message."""
     connection.ensure_connection()
     sent: list[str] = []
     with (tmp_path / "trace").open("w+") as trace:
@@ -123,7 +120,7 @@ def test_set_local_by_the_caller_lasts_until_the_end_of_the_transaction(
         assert query("SHOW lock_timeout") == ("0",)
 
 
-def test_statement_after_a_manual_begin_commit_or_rollback_runs_in_the_hotel(
+def test_statement_after_a_manual_begin_commit_or_rollback_runs_in_the_current_hotel(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(0)):
@@ -202,7 +199,7 @@ def test_statement_after_a_keyboard_interrupt_runs_in_the_current_hotel(
             assert query("SELECT hotel FROM marker LIMIT 1") == ("h2",)
 
 
-def test_statement_after_a_lost_server_connection_reconnects_and_runs_in_the_hotel(
+def test_statement_after_a_lost_server_connection_reconnects_and_runs_in_the_current_hotel(
     connected: IsolationDatabase,
 ) -> None:
     with hotel_context(connected.tenant(1)):

@@ -49,7 +49,7 @@ def get_hotel(slug: str) -> Hotel:
 
 
 class DatabaseState:
-    """The hotels, schemas, roles and shared rows at the time of creation.
+    """The hotels, schemas, roles and shared rows of the database when this object is created.
 
     If the state is unchanged after a failed restore, the restore left nothing behind.
     """

@@ -175,7 +175,7 @@ def test_interval_changed_in_the_admin_is_used_by_a_running_scheduler(sent: list
         time.sleep(max(0.0, min(running.tick(), 0.1)))  # like the loop of Celery beat
 
 
-def test_lease_can_be_acquired_by_one_holder_until_this_holder_releases_it(platform: None) -> None:
+def test_lease_cannot_be_acquired_by_another_holder_before_it_is_released(platform: None) -> None:
     assert leases.acquire(name="x", holder="a", seconds=20)
     assert leases.acquire(name="x", holder="a", seconds=20)
     assert not leases.acquire(name="x", holder="b", seconds=20)

@@ -111,7 +111,7 @@ def test_group_by_message_puts_items_of_different_kinds_into_separate_messages(k
     ]
 
 
-def test_group_by_message_makes_one_message_per_hotel_for_kinds_without_combine_hotels() -> None:
+def test_group_by_message_puts_hotels_into_separate_messages_if_the_kind_requires_it() -> None:
     due.register(kind="slow", task="tests.slow")
     batches = [dispatch.Batch(uuid4(), due.kinds()["slow"], ["x"]) for _ in range(3)]
     assert [len(group) for group in dispatch.group_by_message(batches)] == [1, 1, 1]

@@ -26,7 +26,7 @@ def add(hotel: Hotel, kind: ContactKind, value: str) -> tuple[ContactIdentifier,
 
 
 def resolved_slug(kind: ContactKind, value: str) -> str | None:
-    """Return the slug of the hotel that the contact resolves to, or None."""
+    """Return the slug of the active hotel that the contact belongs to, or None if there is no such hotel."""
     with platform_context():
         try:
             return contacts.resolve_contact(kind=kind, value=value).slug

@@ -158,7 +158,7 @@ def test_registered_hotel_is_routed_only_after_provisioning() -> None:
     assert host_routing.resolve("sol.localhost") is not None
 
 
-def test_provision_hotel_called_twice_at_once_creates_one_hotel() -> None:
+def test_concurrent_calls_of_provision_hotel_create_one_hotel() -> None:
     with platform_context():
         hotel = Hotel.objects.create(slug="sol", name="Sol", schema="hotel_sol")
     barrier, results = threading.Barrier(2), []

@@ -223,7 +223,10 @@ def test_erase_hotel_deletes_the_temporary_tables_of_open_sessions(
 
 
 def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
-    """Create a temporary table that the hotel's role owns, as a session could that began before `migrate`."""
+    """Create a temporary table that the hotel's role owns.
+
+    A session that began before `migrate` was able to create such a table.
+    """
     database = str(django_settings.DATABASES["default"]["NAME"])
     session.execute(
         f'GRANT TEMPORARY ON DATABASE "{database}" TO "{hotel.role}"; SET ROLE "{hotel.role}"'.encode()
@@ -232,7 +235,7 @@ def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
     session.execute("RESET ROLE")
 
 
-def test_delete_hotel_while_a_session_uses_a_table_of_its_role_raises_deletion_conflict(
+def test_delete_hotel_while_a_session_uses_a_table_of_the_hotels_role_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migration_lock, "MAX_ATTEMPTS", 1)
@@ -246,7 +249,7 @@ def test_delete_hotel_while_a_session_uses_a_table_of_its_role_raises_deletion_c
     erase_hotel(confirm="sol")
 
 
-def test_delete_hotel_whose_role_owns_what_others_depend_on_raises_deletion_conflict(
+def test_delete_hotel_with_a_view_on_a_table_of_the_hotels_role_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection
 ) -> None:
     superuser.execute(
@@ -266,7 +269,7 @@ def test_delete_hotel_whose_role_owns_what_others_depend_on_raises_deletion_conf
         superuser.execute("DROP SCHEMA reports CASCADE")
 
 
-def test_delete_hotel_whose_role_the_owner_may_not_drop_raises_deletion_conflict(
+def test_delete_hotel_with_a_role_that_the_owner_may_not_drop_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection
 ) -> None:
     ((owner, version),) = sql.query("SELECT current_user::text, current_setting('server_version_num')::int")

@@ -32,9 +32,9 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Record the batches that the dispatcher sends, in place of a broker.
+    """Replace the broker with a list that records the batches that the dispatcher sends. Return the list.
 
-    Return a list of pairs of hotel id and item ids.
+    Each item is a pair of a hotel id and a list of item ids.
     """
     sent: Sent = []
 
@@ -176,7 +176,7 @@ def test_cancel_does_not_remove_items_of_another_hotel(hotel: Hotel, other_hotel
         assert DueItem.objects.get().hotel_id == other_hotel.id
 
 
-def test_items_of_a_suspended_hotel_are_sent_after_it_is_resumed(hotel: Hotel, sent: Sent) -> None:
+def test_items_of_a_suspended_hotel_are_sent_after_the_suspension_is_lifted(hotel: Hotel, sent: Sent) -> None:
     schedule(hotel)
     services.suspend_hotel(hotel_id=hotel.id)
     scheduled_later = schedule(hotel)  # by an import that was still running

@@ -1,4 +1,4 @@
-"""Tests that each tenant has its own caches, throttles, flags, content types and sessions."""
+"""Tests of the caches, throttles, feature flags, content types and sessions of each tenant."""
 
 from typing import Any
 
@@ -60,7 +60,7 @@ def active_flags(request: Any) -> tuple[bool | None, bool]:
     return waffle.flag_is_active(request, "board"), waffle.switch_is_active("mail")
 
 
-def test_flag_of_the_platform_applies_at_every_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_feature_flag_of_the_platform_applies_to_every_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
     request = RequestFactory().get("/")
     request.user = AnonymousUser()
     with TestCase.captureOnCommitCallbacks(execute=True), platform_context():
@@ -77,13 +77,15 @@ def test_flag_of_the_platform_applies_at_every_hotel(hotel: Hotel, other_hotel: 
             assert active_flags(request) == (False, True)  # not a stale value from each hotel's cache
 
 
-def test_flag_cannot_be_created_in_a_hotels_context(in_hotel: Hotel) -> None:
+def test_feature_flag_cannot_be_created_in_a_hotels_context(in_hotel: Hotel) -> None:
     for model in (Flag, Switch):
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
             model.objects.create(name="board")
 
 
-def test_flag_for_staff_applies_to_staff_of_the_current_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_feature_flag_for_staff_applies_to_staff_of_the_current_hotel(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     with platform_context():
         Flag.objects.create(name="board", staff=True, superusers=False)
     request = RequestFactory().get("/")
@@ -110,7 +112,7 @@ def test_content_types_are_shared_and_read_only(hotel: Hotel, other_hotel: Hotel
         ContentType.objects.create(app_label="locks", model="unknown")
 
 
-def test_session_cookie_is_not_valid_at_other_hosts(hotel: Hotel, staff: Client) -> None:
+def test_session_cookie_is_not_valid_on_other_hosts(hotel: Hotel, staff: Client) -> None:
     cookies = staff.cookies.output(header="", sep=";")
     for host, expected in (("alpha.localhost", 200), ("beta.localhost", 302), ("localhost", 302)):
         client = Client(SERVER_NAME=host)

@@ -68,7 +68,7 @@ def test_lint_of_an_initial_migration_finds_no_problem(add_migration: AddMigrati
         ),
     ],
 )
-def test_lint_of_an_operation_that_locks_for_long_or_breaks_old_code_finds_a_problem(
+def test_lint_of_an_operation_that_locks_for_a_long_time_or_breaks_old_code_finds_a_problem(
     add_migration: AddMigration, operation: Any, rule: str
 ) -> None:
     add_migration("locks", [operation])
@@ -112,7 +112,7 @@ def test_lint_finds_problems_in_migrations_of_platform_tables(add_migration: Add
     assert rules() == {"require-concurrent-index-creation"}
 
 
-def test_lint_reports_a_problem_once_for_a_table_of_both_hotels_and_the_platform(
+def test_lint_reports_a_problem_once_if_hotels_and_the_platform_have_the_table(
     add_migration: AddMigration,
 ) -> None:
     add_migration("audit", [migrations.AddIndex("event", models.Index(fields=["ip"], name="by_ip"))])

@@ -92,7 +92,7 @@ def test_suspended_hotel_responds_to_api_clients_with_a_problem_document(
     assert response.json()["request_id"] == response["X-Request-ID"]
 
 
-def test_resumed_hotel_is_served_again(suspended: Hotel) -> None:
+def test_hotel_is_served_again_after_the_suspension_is_lifted(suspended: Hotel) -> None:
     services.resume_hotel(hotel_id=suspended.id)
     assert HotelMiddleware(lambda request: HttpResponse())(request_for("alpha.localhost")).status_code == 200
 

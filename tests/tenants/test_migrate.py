@@ -182,7 +182,9 @@ def test_migrate_creates_an_index_concurrently_in_every_schema(add_migration: Ad
     assert [row[0] for row in rows] == ["hotel_alpha", "hotel_beta", schema_template.SCHEMA]
 
 
-def test_failing_canary_hotel_prevents_the_migration_of_the_other_hotels(add_migration: AddMigration) -> None:
+def test_migrate_with_a_failing_canary_hotel_does_not_migrate_the_other_hotels(
+    add_migration: AddMigration,
+) -> None:
     sql.execute("CREATE TABLE hotel_alpha.locks_tower ()")
     add_migration("locks", [migrations.CreateModel("Tower", [("id", models.BigAutoField(primary_key=True))])])
     result = migrate(canary="alpha")
@@ -190,7 +192,9 @@ def test_failing_canary_hotel_prevents_the_migration_of_the_other_hotels(add_mig
     assert result["code"] == 1
 
 
-def test_successful_canary_hotel_is_followed_by_the_other_hotels(add_migration: AddMigration) -> None:
+def test_migrate_with_a_successful_canary_hotel_migrates_the_other_hotels(
+    add_migration: AddMigration,
+) -> None:
     add_migration("locks", [ADD_FLOOR_NOTE])
     result = migrate(canary="beta")
     assert result["migrated"] == ["alpha", "beta"]
@@ -209,7 +213,7 @@ def test_migrate_with_an_unknown_hotel_fails_with_a_usage_error() -> None:
     assert caught.value.returncode == 2
 
 
-def test_second_concurrent_migrate_is_refused() -> None:
+def test_migrate_during_another_migrate_is_refused() -> None:
     with direct_connection(), platform_context(), migration_lock.hold_migration_lock():
         caught: list[BaseException] = []
 

@@ -83,7 +83,7 @@ def test_migrate_killed_while_django_migrates_a_hotel_leaves_the_hotel_unchanged
 def test_migrate_killed_while_it_runs_recorded_statements_in_a_hotel_leaves_the_hotel_migrated(
     missing_migration: str,
 ) -> None:
-    """The recorded statements are sent as one message and run in one transaction.
+    """The recorded statements are sent in one round trip and run in one transaction.
 
     The server completes the transaction.
     """

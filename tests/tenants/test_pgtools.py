@@ -1,7 +1,4 @@
-"""Tests of the connection parameters that are passed to pg_dump.
-
-Its command line must not contain secrets.
-"""
+"""Tests of the connection parameters that are passed to pg_dump. Its command line must not contain a secret."""
 
 from pathlib import Path
 from typing import Any

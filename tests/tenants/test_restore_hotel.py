@@ -122,10 +122,7 @@ def test_restore_hotel_records_the_digest_of_the_file(sol: Hotel, file: Path) ->
 
 
 def test_restore_hotel_keeps_a_column_named_like_the_schema(file: Path) -> None:
-    """The slug `id` has the schema `hotel_id`, and columns can also be named `hotel_id`.
-
-    Only the schema is renamed.
-    """
+    """The hotel with the slug `id` has the schema `hotel_id`. Columns with the name `hotel_id` must not be renamed."""
     hotel = services.create_hotel(slug="id", name="Id")
     sql.execute(
         f"ALTER TABLE {hotel.schema}.locks_room ADD COLUMN hotel_id text DEFAULT 'hotel_id' CHECK (hotel_id <> '')"

@@ -69,7 +69,7 @@ def test_restore_hotel_with_discard_due_discards_overdue_items_and_activates_the
         assert DueItem.objects.get(hotel_id=sol.id).item_id == later
 
 
-def test_restore_hotel_with_suspended_or_from_a_suspended_hotel_keeps_the_hotel_suspended(
+def test_restore_hotel_with_the_option_suspended_or_of_a_suspended_hotel_keeps_the_hotel_suspended(
     sol: Hotel, file: Path
 ) -> None:
     backup(file, "sol")
@@ -131,9 +131,8 @@ def test_restore_hotel_without_database_roles_creates_no_role(sol: Hotel, file: 
 
 
 def test_restore_hotel_whose_role_is_used_in_another_database_gets_a_new_id(hotel: Hotel, file: Path) -> None:
-    """The test's database is a copy of a template database.
-
-    The role of the hotel alpha also has privileges there.
+    """The test's database is a copy of a template database. The role of the hotel alpha has privileges in both
+    databases.
     """
     backup(file)
     with platform_context():

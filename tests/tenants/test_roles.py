@@ -244,7 +244,7 @@ def test_database_owner_that_has_set_a_hotels_role_cannot_read_other_hotels(hote
 
 
 @pytest.mark.django_db(transaction=True)
-def test_drop_role_after_the_schema_is_dropped_drops_the_role() -> None:
+def test_drop_role_sql_drops_the_role_of_a_hotel_whose_schema_was_dropped() -> None:
     hotel = services.create_hotel(slug="short-lived", name="Short Lived")
     sql.execute(f"DROP SCHEMA {hotel.schema} CASCADE")
     with direct_connection(), platform_context(), connection.cursor() as cursor:

@@ -25,7 +25,7 @@ from tenants.models import Hotel
 
 @dataclass(slots=True)
 class FleetResult:
-    """The result of a migration: the slugs of the migrated hotels, and an error for the slug of each failed hotel.
+    """The result of a migration: the slugs of the migrated hotels, and the error of each failed hotel by slug.
 
     A failed hotel is unchanged, and the next run tries to migrate it again.
     """
