@@ -51,6 +51,14 @@ class InvalidDomain(DomainError):
     title = _("The domain is not valid")
 
 
+class InvalidTimeZone(DomainError):
+    """The time zone is not known to PostgreSQL, whose time zone database may be older than the package tzdata."""
+
+    code = "invalid-time-zone"
+    status = 422
+    title = _("The time zone is not valid")
+
+
 class DomainNotFound(DomainError):
     code = "domain-not-found"
     status = 404

@@ -37,9 +37,8 @@ def check_crontab(crontab: CrontabSchedule) -> None:
 
 def readable_crontabs() -> QuerySet[CrontabSchedule]:
     """Return the crontabs whose time zone is known. The time zone field raises ValidationError for the others."""
-    return CrontabSchedule.objects.alias(zone=Cast("timezone", TextField())).filter(
-        zone__in=known_time_zones()
-    )
+    crontabs: QuerySet[CrontabSchedule] = CrontabSchedule.objects.alias(zone=Cast("timezone", TextField()))
+    return crontabs.filter(zone__in=known_time_zones())
 
 
 class PeriodicTaskForm(forms.ModelForm):  # type: ignore[type-arg]

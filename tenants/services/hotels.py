@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import F, Func, Value
 from django.utils.translation import gettext as _
 
@@ -14,6 +14,7 @@ from tenants.errors import (
     DomainConflict,
     DomainNotFound,
     HotelNotFound,
+    InvalidTimeZone,
     SlugConflict,
 )
 from tenants.lifecycle import naming, provisioning
@@ -34,7 +35,7 @@ def create_hotel(
     """Create and provision a hotel. It is served at its host names when this returns.
 
     Uses the direct connection, so it cannot be called inside an atomic() block of the runtime connection. If it raises
-    an error, nothing was created. Raises InvalidSlug, SlugConflict, InvalidDomain, DomainConflict,
+    an error, nothing was created. Raises InvalidSlug, SlugConflict, InvalidTimeZone, InvalidDomain, DomainConflict,
     SchemaTemplateNotFound, ProvisioningFailed.
     """
     with (
@@ -60,7 +61,8 @@ def register_hotel(
 ) -> Hotel:
     """Store a hotel with the status `provisioning` and send the task that provisions it.
 
-    The hotel is served when the task is done. Raises InvalidSlug, SlugConflict, InvalidDomain, DomainConflict.
+    The hotel is served when the task is done. Raises InvalidSlug, SlugConflict, InvalidTimeZone, InvalidDomain,
+    DomainConflict.
     """
     with platform_context(), transaction.atomic():
         hotel = _insert_hotel(
@@ -71,13 +73,16 @@ def register_hotel(
 
 
 def update_hotel(*, hotel_id: UUID, slug: str, name: str, time_zone: str, language: str, email: str) -> Hotel:
-    """Update the hotel's properties. Raises HotelNotFound, InvalidSlug, SlugConflict."""
+    """Update the hotel's properties. Raises HotelNotFound, InvalidSlug, SlugConflict, InvalidTimeZone."""
     with platform_context(), transaction.atomic():
         hotel = get_locked_hotel(hotel_id)
         if naming.valid_slug(slug) != hotel.slug:
             hotel = rename_hotel(hotel_id=hotel_id, slug=slug)
+        previous_time_zone = hotel.time_zone
         hotel.name, hotel.time_zone, hotel.language, hotel.email = name, time_zone, language, email
         hotel.clean_fields()
+        if time_zone != previous_time_zone:
+            _check_time_zone(time_zone)
         hotel.save(update_fields=["name", "time_zone", "language", "email"])
         return hotel
 
@@ -164,6 +169,7 @@ def _insert_hotel(
     schema = naming.free_schema_name(slug)
     hotel = Hotel(slug=slug, name=name, schema=schema, time_zone=time_zone, language=language, email=email)
     hotel.full_clean(validate_unique=False, validate_constraints=False)
+    _check_time_zone(time_zone)
     _release_former_host(_slug_host(slug), hotel)
     try:
         # The INSERT needs no savepoint, because any error rolls back the caller's transaction.
@@ -184,6 +190,21 @@ def _insert_domain(hotel: Hotel, host: str) -> Domain:
         detail = _("The domain {domain} is already in use.").format(domain=domain.host)
         raise DomainConflict(detail, host=host) from None
     return domain
+
+
+def _check_time_zone(time_zone: str) -> None:
+    """Raise InvalidTimeZone if PostgreSQL does not know the time zone. The hotel could then not take holds."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT now() AT TIME ZONE %s", [time_zone])
+    except DataError as error:
+        raise InvalidTimeZone(
+            _(
+                "The database does not know the time zone {time_zone}. Choose another one with the same local time, or "
+                "upgrade the database."
+            ).format(time_zone=time_zone),
+            time_zone=time_zone,
+        ) from error
 
 
 def _slug_host(slug: str) -> str:

@@ -26,6 +26,7 @@ from tenants import services
 from tenants.access import api_keys
 from tenants.checks.hotels import check_values_of_hotels
 from tenants.context import platform_context
+from tenants.errors import InvalidTimeZone
 from tenants.models import Domain, Hotel, User
 from tenants.scopes import PLATFORM_SCOPES, Role
 
@@ -183,3 +184,22 @@ def test_beat_runs_the_other_tasks_if_one_crontab_has_an_unknown_time_zone(
         assert "nightly" not in scheduler.schedule
     assert "nightly" in caplog.text
     assert [message.id for message in check_values_of_hotels(databases=["default"])] == ["tenants.E031"]
+
+
+def test_time_zone_that_postgresql_does_not_know_is_refused_for_new_and_changed_hotels(
+    hotel: Hotel, platform_staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {*known_time_zones(), UNKNOWN}  # as if the package tzdata were newer than PostgreSQL's database
+    monkeypatch.setattr("hotelagent.core.time_zones.known_time_zones", lambda: names)
+    with pytest.raises(InvalidTimeZone, match=UNKNOWN):
+        services.register_hotel(slug="sol", name="Sol", time_zone=UNKNOWN)
+    with platform_context():
+        assert not Hotel.objects.filter(slug="sol").exists()
+    url = reverse("admin:tenants_hotel_change", args=[hotel.pk], urlconf="hotelagent.urls.platform")
+    form = {"slug": "alpha", "name": "Alpha", "language": "en", "email": "", "time_zone": UNKNOWN}
+    inline = {f"domains-{name}_FORMS": "0" for name in ("TOTAL", "INITIAL")}
+    response = platform_staff.post(url, {**form, **inline}, follow=True)
+    assert f"The database does not know the time zone {UNKNOWN}." in response.text
+    update_hotel_row(hotel, time_zone=UNKNOWN)
+    properties = {"slug": "alpha", "language": "en", "email": ""}
+    assert services.update_hotel(hotel_id=hotel.id, name="New", time_zone=UNKNOWN, **properties).name == "New"
