@@ -106,7 +106,9 @@ class MigrationConflict(DomainError):
 
 
 class DeletionConflict(DomainError):
-    """Nothing was deleted. A deletion cannot be undone, so the hotel must be suspended and its slug confirmed."""
+    """Nothing was deleted. A deletion cannot be undone, so the hotel must be suspended, and the hotel's slug must be
+    confirmed.
+    """
 
     code = "deletion-conflict"
     title = _("The hotel cannot be deleted in its current state")

@@ -56,7 +56,9 @@ class HotelMiddleware:
 
 
 def _in_context(response: HttpResponseBase, context: _Context) -> HttpResponseBase:
-    """Return the response. A streamed response enters the context for each chunk, because chunks are produced later."""
+    """Return the response. The chunks of a streamed response are produced later, so each chunk enters the context
+    again.
+    """
     if response.streaming:
         closers = [partial(_call_in, context, closer) for closer in vars(response)["_resource_closers"]]
         response.streaming_content = _chunks(response.streaming_content, context)  # type: ignore[attr-defined]

@@ -100,7 +100,8 @@ def mask_name(column: str) -> str:
 
 
 def mask_email(column: str) -> str:
-    """Return the SQL expression that replaces an e-mail address by one under example.com, which accepts no mail.
+    """Return the SQL expression that replaces an e-mail address by an address under example.com, a domain that accepts
+    no mail.
 
     https://www.rfc-editor.org/rfc/rfc2606
     """
@@ -108,7 +109,7 @@ def mask_email(column: str) -> str:
 
 
 def mask_phone(column: str) -> str:
-    """Return the SQL expression that replaces a phone number by one that Ofcom reserves for use in films.
+    """Return the SQL expression that replaces a phone number by a number that Ofcom reserves for films.
 
     https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama
     """

@@ -1,4 +1,4 @@
-"""The scopes of API keys and the staff roles, each of which is a set of scopes."""
+"""The scopes of API keys, and the staff roles. A role is a set of scopes."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

@@ -10,7 +10,7 @@ from tenants.models import Hotel
 
 
 def list_hotels(*, status: str | None = None) -> QuerySet[Hotel]:
-    """Return all hotels, or those with the status, ordered by slug and with their domains."""
+    """Return all hotels, or only the hotels with the given status, ordered by slug and with their domains."""
     hotels = Hotel.objects.prefetch_related("domains").order_by("slug")
     return hotels.filter(status=status) if status else hotels
 

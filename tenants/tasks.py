@@ -58,7 +58,7 @@ def delete_expired_records(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="tenants.tasks.delete_expired_platform_records")
 def delete_expired_platform_records() -> int:
-    """Delete expired sessions and stored responses of the platform, and return their number."""
+    """Delete expired sessions and stored responses of the platform. Return the number of deleted rows."""
     return cleanup.delete_expired_records()
 
 

@@ -170,7 +170,7 @@ class ReadOnlyModelAdmin(HotelModelAdmin):
 
 
 class PlatformModelAdmin(HotelModelAdmin):
-    """Base class of admin classes of the platform site. Raises RuntimeError if it is used while a hotel is active."""
+    """Base class of admin classes of the platform site. Raises RuntimeError if it is used in the context of a hotel."""
 
     def get_queryset(self, request: HttpRequest) -> Any:
         if current_tenant().id is not None:

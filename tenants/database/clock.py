@@ -1,4 +1,4 @@
-"""The database's clock. Due times are compared with it, because the clocks of our machines differ."""
+"""The clock of the database server. Due times are compared with it, because the clocks of other machines may differ."""
 
 import datetime
 

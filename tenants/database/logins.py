@@ -50,7 +50,7 @@ class DatabaseLogins:
 
     @property
     def membership_options(self) -> str:
-        """Return the options for `GRANT <role> TO <login>` that allow SET ROLE but do not inherit privileges."""
+        """Return the options of `GRANT <role> TO <login>` that let the login SET ROLE but not inherit privileges."""
         return " WITH INHERIT FALSE, SET TRUE" if self.server_version >= MEMBERSHIP_OPTIONS_SINCE else ""
 
 

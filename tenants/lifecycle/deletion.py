@@ -196,7 +196,7 @@ def _count_shared_rows(hotel_id: str) -> dict[str, int]:
 
 
 def _run_counts(queries: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Run the count queries, pairs of table and SQL, in one round trip. Return a dict of the count for each table."""
+    """Run count queries (pairs of table and SQL) in one round trip. Return a dict that maps tables to counts."""
     by_table = dict(queries)
     if not by_table:
         return {}

@@ -13,7 +13,7 @@ from tenants.context import Tenant
 
 
 class HotelStatus(models.TextChoices):
-    """The status of a hotel. Only active hotels are served, and only their tasks run."""
+    """The status of a hotel. Requests and tasks are processed for active hotels only."""
 
     PROVISIONING = "provisioning", _("provisioning")
     ACTIVE = "active", _("active")

@@ -56,7 +56,7 @@ def servers() -> Iterator[Servers]:
 def interleave(
     contestants: dict[str, Callable[[], object]], *, rounds: int, each: int
 ) -> dict[str, list[float]]:
-    """Measure several implementations alternately, and return their seconds per call in each round, by name.
+    """Measure several implementations alternately. Return the seconds per call in each round, by implementation name.
 
     In each round every implementation runs `each` times, so a slow phase of the machine affects all of them
     alike. Many short rounds give a more reliable median than a few long ones.

@@ -1,4 +1,4 @@
-"""Benchmarks of holds and of the availability of rooms, also with many holds.
+"""Benchmarks of holds and of the availability of rooms, with few and with many existing holds.
 
 Commits wait for the disk, as in production. Each caller is a process with Django, and all callers use one PgBouncer.
 """
@@ -337,7 +337,7 @@ def _availability(owner: psycopg.Connection, caller: Contestant) -> list[Row]:
 def _alternate(
     ours: Callable[[], float], peer: Callable[[], float], rounds: int
 ) -> tuple[list[float], list[float]]:
-    """Call both functions in each round, alternating which is called first, and return the results of each."""
+    """Call both functions in each round, and swap their order after each round. Return the results of each function."""
     ours(), peer()
     our_results, peer_results = [], []
     for number in range(rounds):

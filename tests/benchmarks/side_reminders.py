@@ -86,7 +86,7 @@ def claim(times: int) -> float:
 
 
 def create_hotels(count: int) -> None:
-    """Create hotels in which one active rule applies to every reservation of the benchmark."""
+    """Create hotels in which one active reminder rule applies to every reservation of the benchmark."""
     for number in range(count):
         services.create_hotel(slug=f"bench-{number}", name="Hotel Bench", email="desk@example.com")
     with platform_context():

@@ -224,7 +224,7 @@ def test_check_reports_a_runtime_login_that_inherits_privileges_before_postgresq
 def test_database_owner_that_has_set_a_hotels_role_cannot_read_other_hotels(hotel: Hotel) -> None:
     """The owner of the database is also the runtime login.
 
-    After SET ROLE it has only the privileges of the hotel's role.
+    After SET ROLE, the owner has only the privileges of the hotel's role.
     """
     with direct_connection(), platform_context(), connection.cursor() as cursor:
         cursor.execute("SELECT current_user::text, current_setting('server_version_num')::int")

@@ -1,4 +1,4 @@
-"""Tests of a direct database URL that lists two servers. The first is a standby whose data is older."""
+"""Tests of a direct database URL that lists two servers. The first server is a standby with older data."""
 
 import os
 import shutil

@@ -193,7 +193,7 @@ class Postgres:
         return processes.start(self._command("postgres", "-D", str(self.data), *arguments), output=output)
 
     def wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
-        """Wait until PostgreSQL accepts connections, and create its logins and database. Raises EmbeddedError."""
+        """Wait until PostgreSQL accepts connections. Create the logins and the database. Raises EmbeddedError."""
         deadline = time.monotonic() + START_TIMEOUT
         while True:
             try:

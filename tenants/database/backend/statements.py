@@ -134,7 +134,7 @@ def classify_template(text: str) -> Statement | None:
 
 
 def classify_with_values(text: str) -> Statement:
-    """Classify a query string that contains values. It is not cached, because it rarely repeats."""
+    """Classify a query string that contains values. The result is not cached, because such a string rarely repeats."""
     return _parse(text)
 
 

@@ -149,7 +149,7 @@ def _flatten(operations: Iterable[Operation]) -> Iterator[Operation]:
 
 
 def _run_squawk(statements: dict[str, list[str]]) -> list[Finding]:
-    """Run squawk on the SQL of migrations, a dict from path to statements, and return the problems that it finds."""
+    """Run squawk on SQL files, given as a dict from path to statements. Return the problems that squawk finds."""
     if not statements:
         return []
     with TemporaryDirectory() as folder:
