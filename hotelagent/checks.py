@@ -1,6 +1,7 @@
 """System checks of the settings. Each message names the environment variable and says how to correct it."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -8,7 +9,11 @@ import redis
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import Error as DatabaseError
 from django.http.request import validate_host
+
+from tenants.context import platform_context
 
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _MIN_TOKEN_LENGTH = 20
@@ -55,6 +60,38 @@ def check_redis(**_kwargs: Any) -> list[CheckMessage]:
             problem,
             hint="Set REDIS_URL to redis://host:6379/0, or to rediss://:password@host:6379/0 for TLS.",
             id="hotelagent.E003",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_redis_prefix(*, databases: Sequence[str] | None = None, **_kwargs: Any) -> list[CheckMessage]:
+    """Warn if another deployment uses the same prefix in the same Redis database.
+
+    The first deployment that runs this check stores the name of its database in Redis.
+    """
+    if not databases or DEFAULT_DB_ALIAS not in databases:
+        return []
+    key = f"{settings.REDIS_KEY_PREFIX}:database"
+    try:
+        with platform_context(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT format('%s of server %s', current_database(), system_identifier) FROM pg_control_system()"
+            )
+            (database,) = cursor.fetchone()
+        with redis.Redis.from_url(settings.REDIS_URL, decode_responses=True) as client:
+            owner = client.set(key, database, nx=True, get=True) or database
+    except (DatabaseError, redis.RedisError):
+        return []  # other checks and readiness report servers that are not available
+    if owner == database:
+        return []
+    return [
+        checks.Warning(
+            "Another deployment uses the same Redis database with the same PLATFORM_HOST and DATABASE_ROLE_PREFIX. Its "
+            f"PostgreSQL database is {owner}, and this one is {database}. Each would run the other's tasks.",
+            hint="Give each deployment its own PLATFORM_HOST, DATABASE_ROLE_PREFIX or Redis database. If this "
+            f"deployment has moved to another PostgreSQL database, delete the key in Redis: DEL {key}",
+            id="hotelagent.W003",
         )
     ]
 

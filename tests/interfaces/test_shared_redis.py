@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import redis
+from pytest_django import Settings
 
+from hotelagent.checks import check_redis_prefix
 from hotelagent.embedded import paths
 
 #: Writes with every client of Redis.
@@ -109,3 +111,24 @@ def test_message_of_a_dead_worker_is_redelivered_only_within_its_deployment(redi
     assert json.loads(run(READ, {**environment, **A}))["messages"] == 0
     run(RESTORE, {**environment, **A})
     assert json.loads(run(READ, {**environment, **A}))["messages"] == 1
+
+
+@pytest.mark.django_db
+def test_check_warns_if_another_deployment_has_the_same_prefix_in_redis(
+    settings: Settings, redis_url: str
+) -> None:
+    settings.REDIS_URL = redis_url
+    key = f"{settings.REDIS_KEY_PREFIX}:database"
+    with redis.Redis.from_url(redis_url) as client:
+        client.delete(key)
+        for _ in range(2):
+            assert check_redis_prefix(databases=["default"]) == []
+        client.set(key, "staging of server 1")
+        [message] = check_redis_prefix(databases=["default"])
+        assert message.id == "hotelagent.W003"
+        assert "staging of server 1" in message.msg
+        assert f"DEL {key}" in str(message.hint)
+        client.delete(key)
+    assert check_redis_prefix(databases=None) == []
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert check_redis_prefix(databases=["default"]) == []
