@@ -10,6 +10,9 @@ READ_WRITE = "SELECT, INSERT, UPDATE, DELETE"
 #: Tables that only `migrate` writes.
 _READ_ONLY_TABLES = ("django_migrations", "tenants_schematemplate")
 _declared: dict[str, str] = {}
+#: The letters of privileges in access control lists, in the order in which PostgreSQL prints them.
+#: https://www.postgresql.org/docs/current/ddl-priv.html
+_ACL_LETTERS = {"INSERT": "a", "SELECT": "r", "UPDATE": "w", "DELETE": "d"}
 
 
 def declare_table_privileges(model_label: str, allowed: str) -> None:
@@ -24,3 +27,9 @@ def restricted_tables() -> dict[str, str]:
     """Return the tables on which roles have fewer privileges than READ_WRITE, with the privileges of each table."""
     tables = {apps.get_model(label)._meta.db_table: allowed for label, allowed in _declared.items()}
     return {**dict.fromkeys(_READ_ONLY_TABLES, "SELECT"), **tables}
+
+
+def acl_letters(allowed: str) -> str:
+    """Return privileges such as "SELECT, INSERT" as PostgreSQL prints them in access control lists, such as "ar"."""
+    granted = allowed.split(", ")
+    return "".join(letter for privilege, letter in _ACL_LETTERS.items() if privilege in granted)

@@ -2,7 +2,7 @@
 
 from django.db.backends.utils import CursorWrapper
 
-from tenants.database import privileges, quoting
+from tenants.database import catalog, privileges, quoting
 from tenants.database.logins import DatabaseLogins, apply_runtime_settings
 from tenants.database.roles import create_role_if_missing_sql, group_role
 
@@ -47,23 +47,26 @@ def ensure_shared_privileges(cursor: CursorWrapper, logins: DatabaseLogins) -> l
 def find_exposed_objects(cursor: CursorWrapper) -> list[str]:
     """Return the tables and functions of `public` on which PUBLIC or a role of Supabase's data API has a privilege."""
     cursor.execute(
-        "SELECT DISTINCT c.relname::text FROM pg_class c, aclexplode(c.relacl) a LEFT JOIN pg_roles r "
-        "ON r.oid = a.grantee WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') "
+        f"SELECT DISTINCT c.relname::text FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation "  # noqa: S608
+        "JOIN pg_class c ON c.oid = relation.objid, aclexplode(c.relacl) a LEFT JOIN pg_roles r "
+        "ON r.oid = a.grantee WHERE c.relkind IN ('r', 'p') "
         "AND (a.grantee = 0 OR r.rolname = ANY(%(data_api)s)) AND c.relowner = current_user::regrole UNION "
         # A function without an ACL has the default privileges, which let PUBLIC execute it.
         "SELECT p.proname::text FROM pg_proc p, "
         "aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a LEFT JOIN pg_roles r ON r.oid = a.grantee "
         "WHERE p.pronamespace = 'public'::regnamespace AND (a.grantee = 0 OR r.rolname = ANY(%(data_api)s)) "
         "AND p.proowner = current_user::regrole ORDER BY 1",
-        {"data_api": list(DATA_API_ROLES)},
+        {"schema": "public", "data_api": list(DATA_API_ROLES)},
     )
     return [row[0] for row in cursor.fetchall()]
 
 
 def _privileges_sql(cursor: CursorWrapper, logins: DatabaseLogins) -> str:
     cursor.execute(
-        "SELECT c.relname, c.relkind = 'S' FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace "
-        "AND c.relkind IN ('r', 'p', 'S') AND c.relowner = current_user::regrole ORDER BY 1"
+        f"SELECT c.relname, c.relkind = 'S' FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation "  # noqa: S608
+        "JOIN pg_class c ON c.oid = relation.objid WHERE c.relkind IN ('r', 'p', 'S') "
+        "AND c.relowner = current_user::regrole ORDER BY 1",
+        {"schema": "public"},
     )
     rows = cursor.fetchall()
     tables = [name for name, is_sequence in rows if not is_sequence]

@@ -47,10 +47,11 @@ def build_hotel(hotel: Hotel) -> Hotel:
     template = next(iter(SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR SHARE")), None)
     if template is None:
         raise SchemaTemplateNotFound
+    script = schema_template.full_script(template)
     execute_script(
         f"CREATE SCHEMA {quoting.identifier(hotel.schema)};\n"
-        + schema_template.render_script(template.script, schema=hotel.schema)
-        + _role_sql(hotel, schema_template.list_script_relations(template.script))
+        + schema_template.render_script(script, schema=hotel.schema)
+        + _role_sql(hotel, schema_template.list_script_relations(script))
     )
     # Activate the hotel last, because an active hotel receives requests and tasks immediately.
     hotel.status = HotelStatus.ACTIVE

@@ -52,8 +52,11 @@ class Migration(migrations.Migration):
                         default=1, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("script", models.TextField()),
+                ("before", models.TextField()),
+                ("after", models.TextField()),
+                ("rows", models.TextField()),
                 ("schema_version", models.CharField(max_length=32)),
+                ("fingerprint", models.CharField(blank=True, max_length=64)),
                 ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),

@@ -27,12 +27,20 @@ class DueItem(models.Model):
 
 
 class SchemaTemplate(models.Model):
-    """The SQL script that creates a hotel's schema: a pg_dump of the template schema, stored by `migrate`."""
+    """The SQL script that creates a hotel's schema: a pg_dump of the template schema, stored by `migrate`.
+
+    A backup needs the definitions without the rows, so the script is stored in three parts: `before` creates the
+    tables, `after` creates keys, constraints, indexes and triggers, and `rows` inserts the rows.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    script = models.TextField()
+    before = models.TextField()
+    after = models.TextField()
+    rows = models.TextField()
     #: The value of `Hotel.schema_version` for hotels created from this script.
     schema_version = models.CharField(max_length=32)
+    #: The digest of the definitions (tenants/lifecycle/schema_description.py). Empty if they cannot be described.
+    fingerprint = models.CharField(max_length=64, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
 
 

@@ -64,10 +64,17 @@ def dump_schema(schema: str) -> str:
         )
     text = re.sub(rf"\b{schema}\b", "SCHEMA", text)
     text = re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.MULTILINE)
-    # PostgreSQL prints `varchar IN (...)` in two ways, depending on whether it was parsed from IN or from a dump.
-    text = re.sub(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?", _cast_elements, text)
+    text = normalize_lists(text)
     text = re.sub(r"'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[.\d+]*'", "TIME", text)
     return re.sub(r"'[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}'", "ID", text)
+
+
+def normalize_lists(text: str) -> str:
+    """Return the text with one form of `varchar IN (...)`.
+
+    PostgreSQL prints it in two ways, depending on whether it was parsed from IN or from a dump.
+    """
+    return re.sub(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?", _cast_elements, text)
 
 
 def _cast_elements(match: re.Match[str]) -> str:

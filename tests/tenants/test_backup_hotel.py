@@ -79,6 +79,13 @@ def test_backup_hotel_of_a_suspended_hotel_succeeds(hotel: Hotel, file: Path) ->
     assert backup(file)["slug"] == "alpha"
 
 
+@pytest.fixture
+def _differs_from_template() -> None:
+    """Change the schema of the hotel Alpha, so that its backup runs pg_dump."""
+    sql.execute("ALTER TABLE hotel_alpha.locks_room ADD COLUMN note text DEFAULT 'none'")
+
+
+@pytest.mark.usefixtures("_differs_from_template")
 def test_backup_hotel_excludes_changes_made_after_its_snapshot(
     hotel: Hotel, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +201,7 @@ def test_backup_hotel_on_a_full_disk_keeps_an_earlier_backup(file: Path, small_d
     assert files_in(file.parent) == ["alpha.hotel"]
 
 
+@pytest.mark.usefixtures("_differs_from_template")
 def test_backup_hotel_with_an_old_pg_dump_names_the_package_to_install(
     file: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,6 +214,7 @@ def test_backup_hotel_with_an_old_pg_dump_names_the_package_to_install(
     assert files_in(file.parent) == []
 
 
+@pytest.mark.usefixtures("_differs_from_template")
 def test_backup_hotel_with_a_failing_pg_dump_fails_and_leaves_no_file(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

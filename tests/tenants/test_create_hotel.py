@@ -139,7 +139,7 @@ def test_create_hotel_that_fails_leaves_nothing_behind_and_can_be_repeated() -> 
 
 
 def test_create_hotel_with_a_database_error_raises_provisioning_failed() -> None:
-    sql.execute("UPDATE tenants_schematemplate SET script = 'SELECT nonsense;'")
+    sql.execute("UPDATE tenants_schematemplate SET before = 'SELECT nonsense;'")
     with pytest.raises(ProvisioningFailed, match="nonsense"):
         services.create_hotel(slug="sol", name="Sol")
 

@@ -110,4 +110,4 @@ def test_pg_dump_on_a_server_that_does_not_have_the_snapshot_fails(monkeypatch: 
     with direct_connection(), platform_context():
         connection.ensure_connection()
         with pytest.raises(pgtools.ProgramFailed, match="snapshot"):
-            schema_template.build_script("--snapshot=00000009-00000009-1")
+            schema_template.dump_template("--snapshot=00000009-00000009-1")

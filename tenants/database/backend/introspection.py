@@ -10,7 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db.backends.postgresql.introspection import DatabaseIntrospection
+from django.db.backends.postgresql.introspection import DatabaseIntrospection, TableInfo
+
+from tenants.database import catalog, quoting
+
+#: Django's query checks the visibility of each table in the catalog of all hotels. It returns the same rows.
+_TABLES = f"""
+SELECT c.relname,
+    CASE WHEN c.relispartition THEN 'p' WHEN c.relkind IN ('m', 'v') THEN 'v' ELSE 't' END,
+    obj_description(c.oid, 'pg_class')
+FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation
+JOIN pg_catalog.pg_class c ON c.oid = relation.objid AND c.relkind IN ('f', 'm', 'p', 'r', 'v')
+"""  # noqa: S608 - RELATIONS_OF_SCHEMA is a constant
 
 
 class HotelIntrospection(DatabaseIntrospection):
@@ -29,7 +40,12 @@ class HotelIntrospection(DatabaseIntrospection):
 
     def get_table_list(self, cursor: Any) -> Any:
         with self._own_schema():
-            return super().get_table_list(cursor)
+            cursor.execute("SELECT current_schema()")
+            (schema,) = cursor.fetchone()
+            if schema is None:
+                return []
+            cursor.execute(_TABLES, {"schema": quoting.identifier(schema)})
+            return [TableInfo(*row) for row in cursor.fetchall() if row[0] not in self.ignored_tables]
 
     def get_table_description(self, cursor: Any, table_name: str) -> Any:
         with self._own_schema():

@@ -106,13 +106,13 @@ def _snapshot(hotel: Hotel) -> Iterator[CursorWrapper]:
 def _write(
     cursor: CursorWrapper, hotel: Hotel, writer: Writer, *, masked: bool, progress: Progress
 ) -> Manifest:
-    cursor.execute("SELECT pg_export_snapshot(), transaction_timestamp()")
-    snapshot, created_at = cursor.fetchone()
+    cursor.execute("SELECT transaction_timestamp()")
+    (created_at,) = cursor.fetchone()
     if masked:
         personal_data.set_mask_key(cursor)
     row = _read_hotel_row(cursor, hotel, masked=masked)
     migrations = _read_migrations(cursor, hotel, row)
-    before, after = schema_template.dump_definitions(hotel.schema, f"--snapshot={snapshot}")
+    before, after = schema_template.read_definitions(cursor, hotel.schema)
     own_sources = list_table_sources(cursor, hotel.schema)
     shared_sources = [
         _hotel_rows_source(cursor, table, column, hotel) for table, column in list_hotel_references()

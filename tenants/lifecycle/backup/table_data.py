@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from tenants.database import quoting
+from tenants.database import catalog, quoting
 from tenants.lifecycle.backup.archive import RowDigest
 from tenants.lifecycle.backup.errors import BackupConflict
 from tenants.lifecycle.backup.manifest import Sequence, Table
@@ -82,17 +82,20 @@ class TableSource:
         )
 
 
-_COLUMNS = """
+#: The query for the columns of a schema's tables. Each subquery reads one row by its key. With a join, PostgreSQL might
+#: read the types and indexes of all hotels.
+_COLUMNS = f"""
 SELECT c.relname::text, a.attname::text, a.attcollation <> 0,
-    t.typcategory NOT IN ('N', 'B', 'D', 'T', 'R') AND t.typname <> 'uuid',
-    array_position(i.indkey::int2[], a.attnum)
-FROM pg_class c
+    (SELECT t.typcategory NOT IN ('N', 'B', 'D', 'T', 'R') AND t.typname <> 'uuid'
+     FROM pg_type t WHERE t.oid = a.atttypid),
+    (SELECT array_position(i.indkey::int2[], a.attnum)
+     FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary)
+FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation
+JOIN pg_class c ON c.oid = relation.objid AND c.relkind = 'r'
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
-WHERE c.relnamespace = to_regnamespace(%s) AND c.relkind = 'r' AND (%s::text[] IS NULL OR c.relname = ANY(%s))
+WHERE %(tables)s::text[] IS NULL OR c.relname = ANY(%(tables)s)
 ORDER BY c.relname COLLATE "C", a.attnum
-"""
+"""  # noqa: S608 - RELATIONS_OF_SCHEMA is a constant
 
 
 def list_table_sources(
@@ -102,7 +105,7 @@ def list_table_sources(
 
     Raises BackupConflict for a table without a primary key.
     """
-    cursor.execute(_COLUMNS, [quoting.identifier(schema), tables, tables])
+    cursor.execute(_COLUMNS, {"schema": quoting.identifier(schema), "tables": tables})
     by_table: dict[str, list[tuple[Column, int | None]]] = {}
     for table, name, is_text, is_sensitive, key_position in cursor.fetchall():
         by_table.setdefault(table, []).append((Column(name, is_sensitive, is_text), key_position))
@@ -148,9 +151,9 @@ def copy_in(cursor: CursorWrapper, target: str, columns: list[str], chunks: Iter
 def read_sequences(cursor: CursorWrapper, schema: str) -> list[Sequence]:
     """Return the state of the schema's sequences, ordered by name."""
     cursor.execute(
-        "SELECT relname::text FROM pg_class WHERE relkind = 'S' AND relnamespace = to_regnamespace(%s) "
-        'ORDER BY relname COLLATE "C"',
-        [quoting.identifier(schema)],
+        f"SELECT relname::text FROM ({catalog.RELATIONS_OF_SCHEMA}) AS relation "  # noqa: S608 - a constant
+        "JOIN pg_class ON pg_class.oid = relation.objid AND relkind = 'S' ORDER BY relname COLLATE \"C\"",
+        {"schema": quoting.identifier(schema)},
     )
     sequences = []
     for (name,) in cursor.fetchall():

@@ -153,7 +153,7 @@ class Command(django_migrate.Command):
             self._write_heading(f"Template: {len(migrator.plan)} migrations")
             retry_on_lock_timeout(lambda: migrator.migrate(tenant))
         self.target_version = schema_template.compute_schema_version(migrator.applied(tenant))
-        if migrator.plan or schema_template.stored_version() != self.target_version:
+        if migrator.plan or not schema_template.is_script_current(self.target_version):
             try:
                 self.target_version = schema_template.store_script()
             except pgtools.ProgramFailed as error:

@@ -1,0 +1,12 @@
+"""Queries on PostgreSQL's catalog that take the same time for any number of hotels.
+
+`pg_class` has no index that starts with the schema, so a query for the relations of one schema reads the rows of all
+hotels. `pg_depend` has such an index, and records for each relation that the relation depends on its schema.
+"""
+
+#: An SQL query for the ids of the tables, views and sequences of a schema. %(schema)s is the schema's quoted name. The
+#: query returns no rows if there is no such schema.
+RELATIONS_OF_SCHEMA = (
+    "SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass "
+    "AND d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = to_regnamespace(%(schema)s)"
+)
