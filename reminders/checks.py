@@ -1,4 +1,4 @@
-"""Django system checks that report e-mail settings with which reminders can't be sent or are not correct."""
+"""Django system checks of the e-mail settings: the sender address, the backend and the webhook secret."""
 
 from email.utils import parseaddr
 from typing import Any

@@ -33,7 +33,7 @@ class ReservationStateError(DomainError):
     """The operation is not allowed in the current status of the reservation (`status_now`)."""
 
     code = "reservation-state-error"
-    title = _("The operation is not allowed in this reservation status")
+    title = _("The status of the reservation does not allow this operation")
 
 
 class ReminderNotFound(DomainError):
@@ -48,7 +48,7 @@ class ReminderStateError(DomainError):
     """The operation is not allowed in the current status of the reminder (`status_now`)."""
 
     code = "reminder-state-error"
-    title = _("The operation is not allowed in this reminder status")
+    title = _("The status of the reminder does not allow this operation")
 
 
 class InvalidTemplate(DomainError):

@@ -10,9 +10,9 @@ _SKIP_REASONS = {reason.value: reason.label for reason in SkipReason}
 _SUPPRESSION_REASONS = {reason.value: reason.label for reason in SuppressionReason}
 #: The e-mail providers' event types that mean that a message was not delivered.
 UNDELIVERED_REASONS = {
-    "bounced": gettext_noop("the receiving server returned the message"),
-    "rejected": gettext_noop("the provider did not send the message"),
-    "failed": gettext_noop("the provider could not send the message"),
+    "bounced": gettext_noop("the recipient's mail server returned the message"),
+    "rejected": gettext_noop("the mail provider refused to send the message"),
+    "failed": gettext_noop("the mail provider could not send the message"),
 }
 #: Labels of the causes that are stored in audit events: error codes, `worker-lost`, and event types of providers.
 ERROR_LABELS = {
@@ -83,9 +83,14 @@ REMINDER_SEND_REQUESTED = register(
 )
 REMINDER_SETTLED = register(
     "reminder.settled",
-    description=_("{actor} recorded that the reminder “{rule}” for reservation {number} {outcome}"),
+    description=_(
+        "{actor} recorded the outcome of the reminder “{rule}” for reservation {number}: {outcome}"
+    ),
     fields=("number", "rule", "outcome"),
-    labels={"rule": FIRST_RULES, "outcome": {"was sent": _("was sent"), "was not sent": _("was not sent")}},
+    labels={
+        "rule": FIRST_RULES,
+        "outcome": {"was sent": _("it was sent"), "was not sent": _("it was not sent")},
+    },
 )
 REMINDERS_REPLANNED = register(
     "reminder.replanned",

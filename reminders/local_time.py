@@ -22,5 +22,5 @@ def local_to_utc(day: date, at: time, *, zone: ZoneInfo) -> datetime:
 
 
 def local_date(at: datetime, *, zone: ZoneInfo) -> date:
-    """Return the local date in `zone` at the given moment."""
+    """Return the local date in `zone` at the given time."""
     return at.astimezone(zone).date()

@@ -36,7 +36,7 @@ def sync_calendars(ids: list[str]) -> None:
     """Import the linked calendars that are due, one after the other.
 
     A calendar that fails repeatedly is imported again by `sync_calendar`, whose failure is recorded. If the message
-    broker is unavailable, this task fails instead, after all imports.
+    broker is unavailable, `sync_calendar` can't be started, so this task fails after all imports.
     """
     failing = [id_ for id_ in ids if not calendar_services.sync_due_calendar(uuid.UUID(id_))]
     for id_ in failing:

@@ -55,7 +55,7 @@ def _join_numbers(numbers: list[str]) -> str:
 
 
 def _call(service: Callable[..., object], reminder_id: uuid.UUID) -> str:
-    """Call the service function. Return its error message, or an empty string if it succeeds."""
+    """Call a service function for the reminder. Return its error message, or an empty string after success."""
     try:
         service(reminder_id=reminder_id)
     except DomainError as error:
@@ -123,11 +123,11 @@ class ReminderAdmin(ReadOnlyModelAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
         return self._apply(request, queryset, cancel_reminder)
 
-    @admin.action(description=_("Mark unknown as sent"), permissions=["act"])
+    @admin.action(description=_("Mark reminders with unknown outcome as sent"), permissions=["act"])
     def was_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
         return self._apply(request, queryset, partial(settle_unknown, was_sent=True))
 
-    @admin.action(description=_("Mark unknown as not sent"), permissions=["act"])
+    @admin.action(description=_("Mark reminders with unknown outcome as not sent"), permissions=["act"])
     def was_not_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
         return self._apply(request, queryset, partial(settle_unknown, was_sent=False))
 

@@ -29,7 +29,8 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = {
             "language": str(
                 _(
-                    "A language code such as es, en or pt-br. Guests with other languages get the hotel's language."
+                    "A language code such as es, en or pt-br. "
+                    "Guests for whose language there is no template receive the hotel's language."
                 )
             ),
             "text": str(

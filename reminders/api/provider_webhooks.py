@@ -45,9 +45,9 @@ def tracking_webhook(request: HttpRequest, provider: str) -> HttpResponse:
 
 @receiver(tracking, dispatch_uid="reminders.api.provider_webhooks")
 def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) -> None:
-    """Process the event in the context of the hotel. Events of unknown hotels are ignored.
+    """Process an event of a mail provider in the context of its hotel. Events of unknown hotels are ignored.
 
-    Only database errors are raised: the provider then sends the event again.
+    Only database errors are raised. The provider sends the event again after such an error.
     """
     metadata = event_mapping.metadata(event)
     hotel_id, reminder_id = (_uuid_or_none(metadata.get(name)) for name in ("hotel", "reminder"))
@@ -56,7 +56,7 @@ def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) ->
         logger.info("provider_event_ignored", extra={"provider": esp_name, "kind": event.event_type})
         return
     caller = current_actor()
-    # Audit events show the provider as an API client (`key`), because it authenticated itself with a secret.
+    # The actor of the audit events is the mail provider. Its kind is `key`, as for clients with an API key.
     actor = Actor(kind="key", id="", label=esp_name, ip=caller.ip, request_id=caller.request_id)
     with hotel_context(hotel), actor_context(actor):
         process_event(reminder_id=reminder_id, event=event)

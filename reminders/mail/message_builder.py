@@ -124,7 +124,7 @@ def sender(hotel: Tenant) -> str:
 def _encoded(address: str) -> str:
     """Return the address with the ASCII form of its domain, or unchanged if the domain is not valid.
 
-    Django encodes the domains of all addresses itself, but by IDNA 2003, which leads to the domains of other people.
+    Without this, Django would encode the domain by IDNA 2003, which changes some domains to domains of other people.
     """
     with contextlib.suppress(UnicodeError):
         return ascii_address(address)

@@ -46,7 +46,7 @@ TEMPLATE_VARIABLES = frozenset(
 
 _LAYOUT = "reminders/mail.html"
 _MAX_SUBJECT_LENGTH = 200
-# The date formats of e-mails in English and Spanish. The admin uses shorter ones (`hotelagent.formats`).
+# The date formats of e-mails in English and Spanish. The admin uses shorter formats (`hotelagent.formats`).
 _DATE_FORMATS = {"en": "j F Y", "es": r"j \d\e F \d\e Y"}
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})  # bidirectional classes of Unicode
 
@@ -62,7 +62,7 @@ class RenderedMessage:
 
 
 def select_template(templates: Iterable[Template], *, languages: Iterable[str]) -> Template | None:
-    """Return the template in the first of the languages that has one, otherwise the English one, otherwise any.
+    """Return the template in the first language for which a template exists, otherwise English, otherwise any.
 
     A template in "pt" also matches the language "pt-br".
     """
@@ -189,7 +189,7 @@ def long_date(day: date, *, language: str) -> str:
 
 
 def _isolate(name: str, *, language: str) -> str:
-    """Return the name, enclosed in Unicode isolates if it is written in another direction than the text."""
+    """Return the name, enclosed in Unicode isolates if its writing direction differs from that of the text."""
     if name.isascii() and not _is_right_to_left(language):
         return name
     other_direction = {"L"} if _is_right_to_left(language) else _RIGHT_TO_LEFT

@@ -96,11 +96,11 @@ class Migration(migrations.Migration):
                 ("country", models.CharField(blank=True, max_length=3, verbose_name="country")),
                 ("adults", models.PositiveSmallIntegerField(default=1, verbose_name="adults")),
                 ("children", models.PositiveSmallIntegerField(default=0, verbose_name="children")),
-                ("room_type", models.CharField(blank=True, max_length=40, verbose_name="room type booked")),
+                ("room_type", models.CharField(blank=True, max_length=40, verbose_name="booked room type")),
                 (
                     "assigned_room_type",
                     models.CharField(
-                        blank=True, editable=False, max_length=40, verbose_name="room type assigned"
+                        blank=True, editable=False, max_length=40, verbose_name="assigned room type"
                     ),
                 ),
                 ("source", models.CharField(blank=True, max_length=40, verbose_name="source")),
@@ -178,7 +178,10 @@ class Migration(migrations.Migration):
                     "late_policy",
                     models.CharField(
                         choices=[
-                            ("send_now", "send immediately if the arrival day has not ended"),
+                            (
+                                "send_now",
+                                "send the reminder immediately after a late booking, unless the arrival day has ended",
+                            ),
                             ("skip", "skip"),
                         ],
                         default="skip",
@@ -231,7 +234,7 @@ class Migration(migrations.Migration):
                     "order",
                     models.PositiveSmallIntegerField(
                         default=10,
-                        help_text="If a guest gets several reminders on one day, the one with the lowest number is sent first.",
+                        help_text="If a guest gets several reminders on one day, the reminder whose rule has the lowest number is sent first.",
                         verbose_name="order",
                     ),
                 ),
@@ -458,7 +461,7 @@ class Migration(migrations.Migration):
                 (
                     "consecutive_failures",
                     models.PositiveSmallIntegerField(
-                        default=0, editable=False, verbose_name="failures in a row"
+                        default=0, editable=False, verbose_name="consecutive failures"
                     ),
                 ),
                 ("last_error", models.JSONField(editable=False, null=True, verbose_name="last error")),

@@ -31,20 +31,22 @@ class LinkedCalendar(models.Model):
     )
     host = models.CharField(_("host"), max_length=253, editable=False)
     encrypted_url = models.BinaryField(editable=False)
-    #: An HMAC of the URL. The unique constraint on it prevents linking one calendar to two rooms.
+    #: An HMAC of the URL. The unique constraint on this column prevents linking one calendar to two rooms.
     url_digest = models.BinaryField(max_length=32, editable=False)
     #: The ETag and Last-Modified headers of the last import, for conditional requests (RFC 9110, section 8.8).
     etag = models.CharField(max_length=200, blank=True, default="", editable=False)
     last_modified = models.CharField(max_length=60, blank=True, default="", editable=False)
     last_attempt_at = models.DateTimeField(_("last attempt"), null=True, editable=False)
     last_success_at = models.DateTimeField(_("last import"), null=True, editable=False)
-    consecutive_failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0, editable=False)
-    #: The translatable error message of the last import as JSON (`hotelagent.core.messages`). Null if it succeeded.
+    consecutive_failures = models.PositiveSmallIntegerField(
+        _("consecutive failures"), default=0, editable=False
+    )
+    #: The translatable error message of the last import as JSON (`hotelagent.core.messages`), or null.
     last_error = models.JSONField(_("last error"), null=True, editable=False)
     #: The `CalendarReport` of the last import. The `detail` of each event is a translatable message.
     last_report = models.JSONField(_("last result"), null=True, editable=False)
 
-    #: The booking numbers that the calendar contained. The next import compares them to find missing bookings.
+    #: The booking numbers in the calendar at the last import. The next import uses them to find missing bookings.
     known_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
     #: The numbers of bookings that the last import did not find. A booking that is missing twice is cancelled.
     missing_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)

@@ -38,9 +38,9 @@ class Reservation(models.Model):
     country = models.CharField(_("country"), max_length=3, blank=True)
     adults = models.PositiveSmallIntegerField(_("adults"), default=1)
     children = models.PositiveSmallIntegerField(_("children"), default=0)
-    room_type = models.CharField(_("room type booked"), max_length=40, blank=True)
+    room_type = models.CharField(_("booked room type"), max_length=40, blank=True)
     #: The assigned room type according to the PMS, or empty if unknown. The type of the stay's room takes precedence.
-    assigned_room_type = models.CharField(_("room type assigned"), max_length=40, blank=True, editable=False)
+    assigned_room_type = models.CharField(_("assigned room type"), max_length=40, blank=True, editable=False)
     source = models.CharField(_("source"), max_length=40, blank=True)
     booked_on = models.DateField(_("booked on"), null=True, blank=True)
     #: The day on which the current status began. For a cancelled reservation, the day of the cancellation.
@@ -82,6 +82,7 @@ class Reservation(models.Model):
     def version(self) -> str:
         """Return the version of the reservation as a string.
 
-        The version changes with every update. Clients send it with a change to detect conflicting changes.
+        The version changes with every update. A client that changes a reservation sends the version that it has read,
+        so that conflicting changes are detected.
         """
         return f"{self.updated_at:%Y%m%dT%H%M%S.%f}"

@@ -20,7 +20,10 @@ class RuleAnchor(models.TextChoices):
 class LateBookingPolicy(models.TextChoices):
     """The handling of a reminder whose send window had already ended when the reservation was booked."""
 
-    SEND_NOW = "send_now", _("send immediately if the arrival day has not ended")
+    SEND_NOW = (
+        "send_now",
+        _("send the reminder immediately after a late booking, unless the arrival day has ended"),
+    )
     SKIP = "skip", _("skip")
 
 
@@ -80,7 +83,7 @@ class Rule(models.Model):
         _("order"),
         default=10,
         help_text=_(
-            "If a guest gets several reminders on one day, the one with the lowest number is sent first."
+            "If a guest gets several reminders on one day, the reminder whose rule has the lowest number is sent first."
         ),
     )
     guest_cap = models.PositiveSmallIntegerField(

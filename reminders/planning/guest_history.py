@@ -79,12 +79,12 @@ def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list
 
 
 def has_reached_daily_cap(reminder: Reminder, *, now: datetime) -> bool:
-    """Return whether the guest receives as many other e-mails today as the reminder's rule allows.
+    """Return whether other e-mails to the guest today already reach the daily limit of the reminder's rule.
 
     The day is the hotel's local date. Counts the e-mails that were sent and the pending e-mails that have precedence:
-    those with a lower rule order or, if it is equal, an earlier planned time. Two workers that check at the same time
-    come to the same result, because each sees the other's reminder. An e-mail that is planned while this one is being
-    sent is not counted.
+    those with a lower rule order or, if the order is equal, an earlier planned time. Two workers that check at the
+    same time come to the same result, because each sees the other's reminder. An e-mail that is planned while this
+    one is being sent is not counted.
     """
     cap = reminder.rule.guest_cap
     if cap is None:

@@ -53,7 +53,7 @@ RETURNING id
 
 # Never changes a reminder in status `sent`, `failed` or `unknown`, so that no reminder is sent twice.
 # A late reminder only replaces a cancelled reminder or a scheduled reminder that is not due yet.
-# Otherwise, changing a reservation could send a reminder that had already missed its send window.
+# Without this limit, changing a reservation could send a reminder that had already missed its send window.
 # Reminders that staff cancelled (skip reason `manual`) stay cancelled.
 _STORE = """
 INSERT INTO reminders_reminder AS r
@@ -74,7 +74,7 @@ _COPY = """
 COPY reminders_reminder (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
     attempts, recipient) FROM STDIN
 """
-#: Each planning transaction takes this shared lock before it reads the rules, and holds it until it ends.
+#: Each planning transaction takes this shared lock before it reads the rules, and holds the lock until its end.
 _LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared('reminders_rule'::regclass::oid::bigint)"
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('reminders_rule'::regclass::oid::bigint)"
 _REPLACED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]

@@ -65,7 +65,7 @@ def is_about(event: AnymailTrackingEvent, address: str) -> bool:
     """Return whether the event is about a message to this address.
 
     Amazon SES reports the address that returned the message. If the recipient forwards e-mails, this is another
-    address. Therefore the field with the original recipients is used if there is one.
+    address. Therefore the field with the original recipients is used if the event has this field.
     """
     recipients = _nested(event.esp_event, "mail").get("destination") or [event.recipient]
     normalized = {_normalized(str(recipient)) for recipient in recipients}
@@ -73,7 +73,7 @@ def is_about(event: AnymailTrackingEvent, address: str) -> bool:
 
 
 def error_text(event: AnymailTrackingEvent) -> str:
-    """Return the error of the receiving mail server or, if it was not contacted, of the provider."""
+    """Return the error text of the receiving mail server. If there is none, return the provider's error text."""
     data = _nested(event.esp_event, "data")  # Resend
     reasons = (_nested(data, "failed").get("reason"), _nested(data, "suppressed").get("message"))
     return str(next(filter(None, (event.mta_response, event.description, *reasons)), ""))

@@ -38,9 +38,9 @@ from tenants.context import current_hotel
 from tenants.database.availability import is_database_unavailable
 from tenants.queue import due
 
-#: Seconds after which a batch starts no further message, so that worker restarts don't wait for slow mail servers.
+#: Seconds after which a batch starts no other message, so that worker restarts don't wait for slow mail servers.
 TIME_LIMIT: float = 60.0
-#: The number of seconds for which a worker retries to store an outcome while the database is not available.
+#: The number of seconds for which a worker tries again to store an outcome if the database is not available.
 DATABASE_TIMEOUT: float = 30.0
 
 FIRST_DELAY: timedelta = timedelta(seconds=60)
@@ -169,7 +169,9 @@ class Batch:
         )
 
     def send(self, reminder: Reminder, *, recipient: str) -> None:
-        """Build and send the reminder's message. The next transmission or `store_sent` stores it as sent.
+        """Build and send the reminder's message, but do not store its new status yet.
+
+        The status `sent` is stored in the commit that starts the next transmission, or by `store_sent`.
 
         Raises ClaimLost, InvalidTemplate, MailRejected, MailDeferred or MailOutcomeUnknown.
         """

@@ -42,7 +42,10 @@ class ClaimLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMessage:
-    """A message that the mail server accepted and that is not stored as sent yet. `actor` is for the audit event."""
+    """A message that the mail server accepted but that is not stored as sent yet.
+
+    `actor` is the actor of the audit event.
+    """
 
     reminder: Reminder
     accepted_at: datetime

@@ -150,7 +150,7 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
             )
         ) from error
     except BaseException:
-        backend.drop_connection()  # the server still waits for the message data
+        backend.drop_connection()  # the server still waits for this message
         raise
 
 
@@ -183,7 +183,7 @@ class _SmtpSession(smtplib.SMTP):
         sender_reply, recipient_reply, data_reply = [self._reply_in_group() for _command in range(3)]
         is_refused = sender_reply[0] != _OK or recipient_reply[0] not in _ACCEPTED_RECIPIENT
         if is_refused and data_reply[0] == _START_MAIL_INPUT:
-            self.close()  # because the server waits for message data
+            self.close()  # the server waits for a message that will not be sent
         if sender_reply[0] != _OK:
             raise smtplib.SMTPSenderRefused(*sender_reply, from_addr)
         if recipient_reply[0] not in _ACCEPTED_RECIPIENT:

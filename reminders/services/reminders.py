@@ -163,8 +163,8 @@ def _obstacle(reminder: Reminder, *, now: datetime) -> str | None:
         return _change_of_reservation(reminder)
     if reason == SkipReason.GUEST_CAP:
         return _(
-            "The guest receives the maximum number of e-mails for today (%(cap)d). "
-            "Send the reminder tomorrow, or change the rule."
+            "The guest already gets the maximum number of e-mails for today (%(cap)d). "
+            "Send the reminder tomorrow, or raise the daily limit of the rule."
         ) % {"cap": reminder.rule.guest_cap}
     return str(_SKIP_MESSAGES[reason])
 

@@ -1,4 +1,4 @@
-"""`import_calendar`: imports an iCalendar file or URL into a hotel."""
+"""The command `import_calendar`, which imports an iCalendar file or URL into a hotel."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _read(file_or_url: str) -> bytes:
         if urlsplit(file_or_url).scheme in {"http", "https"}:
             return download(file_or_url).content or b""
         return Path(file_or_url).read_bytes()
-    except CalendarUnavailable as error:  # the message omits the URL, which may contain a secret
+    except CalendarUnavailable as error:  # the error omits the URL, which may contain a secret
         raise InvalidFile(f"The calendar can't be read: {error.detail}") from None
     except (OSError, ValueError) as error:
         raise InvalidFile(f"The calendar can't be read: {error}") from error

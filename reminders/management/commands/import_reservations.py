@@ -1,4 +1,4 @@
-"""`import_reservations`: imports a CSV file of bookings into a hotel."""
+"""The command `import_reservations`, which imports a CSV file of bookings into a hotel."""
 
 from __future__ import annotations
 

@@ -235,9 +235,9 @@ def test_provider_event_about_another_address_is_ignored(sent: Reminder, hotel: 
 def test_bounce_error_is_shown_in_the_language_of_the_user(sent: Reminder, hotel: Hotel) -> None:
     assert post_event("postmark", payload_of("postmark", "hard", metadata(sent, hotel))) == 200
     sent.refresh_from_db()
-    assert sent.error_message.startswith("the receiving server returned the message: smtp;550 5.1.1")
+    assert sent.error_message.startswith("the recipient's mail server returned the message: smtp;550 5.1.1")
     shown = timeline(sent)
-    assert "el servidor de destino devolvió el mensaje: smtp;550 5.1.1" in shown
+    assert "el servidor de correo del destinatario devolvió el mensaje: smtp;550 5.1.1" in shown
     assert "bounced" not in shown
 
 

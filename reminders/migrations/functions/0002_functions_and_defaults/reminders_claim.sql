@@ -1,6 +1,6 @@
 -- Claims reminders for a worker, and returns everything that the worker needs to send them.
 --
--- Keys of the parameter `request`:
+-- The parameter `request` is a JSON object with these keys:
 -- `ids` contains the ids of the reminders that are due, as the text of a uuid array.
 -- `now` is the time with which the planned times of reminders are compared.
 -- `claim_timeout` is the number of seconds after which a claim expires if the transmission has not started.
