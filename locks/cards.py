@@ -21,13 +21,10 @@ def rooms_occupied(_request: HttpRequest) -> Card:
         .values_list("status")
         .annotate(rooms=Count("room"))
     )
-    out_of_service = rooms_by_status.get(AllocationStatus.CLOSED, 0)
+    closed = rooms_by_status.get(AllocationStatus.CLOSED, 0)
     total = Room.objects.count()
-    if out_of_service:
-        note = _("of %(total)d rooms, %(out_of_service)d out of service") % {
-            "total": total,
-            "out_of_service": out_of_service,
-        }
+    if closed:
+        note = _("of %(total)d rooms, %(closed)d closed") % {"total": total, "closed": closed}
     else:
         note = _("of %(total)d rooms") % {"total": total}
     return Card(

@@ -57,7 +57,7 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
             obj.pk = services.create_room(services.NewRoom(**values)).pk
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False for rooms with allocations. Staff take these rooms out of service instead of deleting them."""
+        """Return False for rooms with allocations. Staff close these rooms instead of deleting them."""
         return (
             super().has_delete_permission(request, obj)
             and obj is not None

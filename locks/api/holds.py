@@ -17,9 +17,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
 from locks import selectors, services
-from locks.holds import AllocatedRoom, Hold
-from locks.models import Allocation, AllocationStatus
-from locks.serializers import (
+from locks.api.serializers import (
     INVALID_DATES,
     ConfirmSerializer,
     ForceReleaseSerializer,
@@ -30,6 +28,8 @@ from locks.serializers import (
     NewHoldSerializer,
     TokenSerializer,
 )
+from locks.holds import AllocatedRoom, Hold
+from locks.models import Allocation, AllocationStatus
 from tenants.context import current_actor
 
 _UNAVAILABLE = (
@@ -221,9 +221,9 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         request=NewClosureSerializer,
         responses={201: HoldSerializer, **problem_responses(_UNAVAILABLE, INVALID_DATES, _ROOM_NOT_FOUND)},
     )
-    @action(detail=False, methods=["post"], url_path="out-of-service")
-    def out_of_service(self, request: Request) -> Response:
-        """Take a room out of service for a range of nights."""
+    @action(detail=False, methods=["post"])
+    def close(self, request: Request) -> Response:
+        """Close a room for a range of nights."""
         serializer = NewClosureSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         closure = services.close_room(
@@ -237,9 +237,9 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         request=None,
         responses={200: HoldSerializer, **problem_responses((409, "`/problems/allocation-state-error`."))},
     )
-    @action(detail=True, methods=["post"], url_path="back-in-service")
-    def back_in_service(self, _request: Request, pk: str) -> Response:
-        """Put a room back in service."""
+    @action(detail=True, methods=["post"])
+    def reopen(self, _request: Request, pk: str) -> Response:
+        """Reopen a closed room by ending its closure."""
         return _hold_response(Hold.of([services.reopen_room(UUID(pk))]))
 
 

@@ -11,13 +11,13 @@ from hotelagent.rest.pagination import NewestFirstPagination
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import HotelAPIView, HotelViewSet
 from locks import selectors, services
-from locks.models import Room
-from locks.serializers import (
+from locks.api.serializers import (
     INVALID_DATES,
     AvailabilityQuerySerializer,
     AvailabilitySerializer,
     RoomSerializer,
 )
+from locks.models import Room
 
 _NUMBER_CONFLICT = (409, "`/problems/room-number-conflict`.")
 

@@ -298,7 +298,7 @@ class Migration(migrations.Migration):
                 ("holder", models.CharField(max_length=60, verbose_name="holder")),
                 ("session", models.CharField(blank=True, max_length=64, verbose_name="guest session")),
                 ("reference", models.CharField(blank=True, max_length=64, verbose_name="reference")),
-                ("offer_seconds", models.PositiveIntegerField()),
+                ("offer_seconds", models.PositiveIntegerField(verbose_name="offer validity in seconds")),
                 ("hold_id", models.UUIDField(editable=False, null=True, verbose_name="offer")),
                 (
                     "joined_at",

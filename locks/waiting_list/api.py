@@ -15,8 +15,8 @@ from rest_framework.response import Response
 from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.views import UUID_REGEX, HotelViewSet
+from locks.api.serializers import INVALID_DATES, GuestRequestSerializer, HoldWithTokenSerializer
 from locks.owner import holder, staff_holder
-from locks.serializers import INVALID_DATES, GuestRequestSerializer, HoldWithTokenSerializer
 from locks.waiting_list import services
 from locks.waiting_list.models import WaitingListEntry, WaitingStatus
 from locks.waiting_list.queries import entries_with_position

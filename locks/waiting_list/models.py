@@ -40,7 +40,7 @@ class WaitingListEntry(models.Model):
     holder = models.CharField(_("holder"), max_length=60)
     session = models.CharField(_("guest session"), max_length=64, blank=True)
     reference = models.CharField(_("reference"), max_length=64, blank=True)
-    offer_seconds = models.PositiveIntegerField()
+    offer_seconds = models.PositiveIntegerField(_("offer validity in seconds"))
     """Seconds for which an offer to this entry is valid, as `policy.OFFER_SECONDS` was when the entry was created."""
     hold_id = models.UUIDField(_("offer"), null=True, editable=False)
     """The id of the offer. Not a foreign key, because each of the many deleted holds would be looked up here."""

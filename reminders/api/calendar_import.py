@@ -61,7 +61,7 @@ class CalendarReportSerializer(StrictSerializer):
         help_text="Linked calendars only: reservations that were cancelled because they are no longer in the calendar."
     )
     closed_nights = serializers.IntegerField(
-        help_text="Linked calendars only: nights on which the room is out of service because of a closure."
+        help_text="Linked calendars only: nights on which the calendar closes the room."
     )
 
 

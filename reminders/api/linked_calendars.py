@@ -36,7 +36,7 @@ class LinkCalendarSerializer(StrictSerializer):
     )
     import_closures = serializers.BooleanField(
         default=True,
-        help_text="Whether the room is out of service on nights that the channel marks “Not available”. Booking.com "
+        help_text="Whether the room is closed on nights that the channel marks “Not available”. Booking.com "
         "marks its own bookings this way, too.",
     )
 

@@ -441,7 +441,7 @@ class Migration(migrations.Migration):
                     "import_closures",
                     models.BooleanField(
                         default=True,
-                        help_text="Take the room out of service on nights that the channel marks “Not available”. Booking.com marks its own bookings this way, too.",
+                        help_text="Close the room on nights that the channel marks “Not available”. Booking.com marks its own bookings this way, too.",
                         verbose_name="import closures",
                     ),
                 ),

@@ -25,7 +25,7 @@ class LinkedCalendar(models.Model):
         _("import closures"),
         default=True,
         help_text=_(
-            "Take the room out of service on nights that the channel marks “Not available”. Booking.com marks its own "
+            "Close the room on nights that the channel marks “Not available”. Booking.com marks its own "
             "bookings this way, too."
         ),
     )

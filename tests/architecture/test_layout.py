@@ -15,9 +15,6 @@ MERGED_BELOW_LINES = 25
 #: Modules that Django, Celery or our own registries import by name.
 IMPORTED_BY_NAME = frozenset({"apps", "cards", "development", "personal_data", "tasks", "wsgi"})
 
-#: Folders that still have too many modules. The list may only get shorter.
-LARGE_FOLDERS = frozenset({"locks"})
-
 
 def lines_of(path: Path) -> int:
     return len(path.read_text().splitlines())
@@ -28,7 +25,7 @@ def test_folders_have_at_most_15_modules() -> None:
         str(path.parent.relative_to(ROOT)) for path in modules().values() if path.name != "__init__.py"
     )
     large = {folder: count for folder, count in counts.items() if count > MODULES_PER_FOLDER}
-    assert {folder: count for folder, count in large.items() if folder not in LARGE_FOLDERS} == {}
+    assert large == {}
 
 
 def test_modules_have_at_most_300_lines() -> None:

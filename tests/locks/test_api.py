@@ -178,13 +178,11 @@ def test_staff_extend_their_own_hold_without_a_token(
     assert extended.json()["extensions_left"] == 1
 
 
-def test_room_can_be_taken_out_of_service_and_put_back(
-    api: APIClient, rooms: list[int], nights: SomeNights
-) -> None:
+def test_room_can_be_closed_and_reopened(api: APIClient, rooms: list[int], nights: SomeNights) -> None:
     body = {"room": rooms[0], "reason": "paint", **dates(nights, 0, 300)}
-    closed = api.post(f"{LOCKS}out-of-service/", body)
+    closed = api.post(f"{LOCKS}close/", body)
     assert (closed.status_code, closed.json()["status"]) == (201, "closed")
     conflict = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 5)}).json()
     assert conflict["clashes"][0]["kind"] == "closure"
-    assert api.post(f"{LOCKS}{closed.json()['id']}/back-in-service/").status_code == 200
+    assert api.post(f"{LOCKS}{closed.json()['id']}/reopen/").status_code == 200
     assert api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 5)}).status_code == 201

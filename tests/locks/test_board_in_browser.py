@@ -82,14 +82,12 @@ def test_click_on_a_free_night_holds_the_room_and_click_on_the_bar_confirms_it(
     assert Allocation.objects.get().status == "confirmed"
 
 
-def test_room_can_be_taken_out_of_service_with_the_keyboard_only(
-    rooms: list[int], nights: SomeNights, page: Page
-) -> None:
+def test_room_can_be_closed_with_the_keyboard_only(rooms: list[int], nights: SomeNights, page: Page) -> None:
     page.focus("#board")
     for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Enter"):
         page.keyboard.press(key)
     page.fill("[name=reason]", "paint")
-    page.focus("[data-action=out-of-service]")
+    page.focus("[data-action=close]")
     page.keyboard.press("Enter")
     page.locator(".hb-row[data-number='102'] .hb-closed").wait_for()
     stay = Allocation.objects.get()

@@ -101,14 +101,14 @@ function dayAfter(day) {
 // Path below /api/v1/locks/ and body of the request of each action.
 const REQUESTS = {
   hold: () => ["", { rooms: [Number(selected.row.dataset.room)], ...dates(), reference: field("reference").value }],
-  "out-of-service": () => ["out-of-service/", { room: Number(selected.row.dataset.room), ...dates(), reason: field("reason").value }],
+  close: () => ["close/", { room: Number(selected.row.dataset.room), ...dates(), reason: field("reason").value }],
   confirm: () => [`${selected.bar.dataset.id}/confirm/`, { fencing_token: Number(selected.bar.dataset.fencing_token) }],
   extend: () => [`${selected.bar.dataset.id}/extend/`, {}],
   release: () => [`${selected.bar.dataset.id}/release/`, {}],
   "force-release": () => [`${selected.bar.dataset.id}/force-release/`, { reason: field("reason").value }],
   move: () => [`${selected.bar.dataset.id}/move/`, { room: Number(field("room").value), ...dates() }],
   cancel: () => [`${selected.bar.dataset.id}/cancel/`, {}],
-  "back-in-service": () => [`${selected.bar.dataset.id}/back-in-service/`, {}],
+  reopen: () => [`${selected.bar.dataset.id}/reopen/`, {}],
 };
 
 function dates() {

@@ -167,7 +167,7 @@ class ForceReleaseSerializer(StrictSerializer):
 
 class NewClosureSerializer(NightsSerializer):
     room = serializers.IntegerField(min_value=1, max_value=_MAX_ROOM_ID, help_text="The id of the room.")
-    reason = serializers.CharField(max_length=200, help_text="Why the room is out of service.")
+    reason = serializers.CharField(max_length=200, help_text="Why the room is closed.")
 
     @property
     def nights(self) -> Nights:
@@ -216,9 +216,7 @@ class HoldSerializer(ReadOnlySerializer[Hold]):
     )
     extensions_left = serializers.IntegerField(help_text="How often the hold can still be extended.")
     reference = serializers.CharField(help_text="Your booking number.")
-    reason = serializers.CharField(
-        help_text="Why staff released the hold, or why the room is out of service."
-    )
+    reason = serializers.CharField(help_text="Why staff released the hold, or why the room is closed.")
     rooms = AllocatedRoomSerializer(many=True)
 
 
