@@ -41,12 +41,14 @@ def booking_rows(hotel: str, *, first: date = FIRST_ARRIVAL, last: date = LAST_A
                 yield row
 
 
-def is_valid(row: Row) -> bool:
-    """Return whether the booking has at least one night and one adult.
+def has_a_night(row: Row) -> bool:
+    """Return whether the booking has at least one night. The import rejects all other bookings."""
+    return row["check_in"] < row["check_out"]
 
-    The import rejects all other bookings.
-    """
-    return row["check_in"] < row["check_out"] and int(row["adults"]) > 0
+
+def is_valid(row: Row) -> bool:
+    """Return whether the booking has at least one night and one adult, so that the import keeps all its cells."""
+    return has_a_night(row) and int(row["adults"]) > 0
 
 
 def as_exported_on(row: Row, today: str) -> Row:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import psycopg
 
-from reminders.reservations.importing.bookings_file import BookingsFile
-from reminders.reservations.importing.importer import Importer, ImportOptions
+from reminders.reservations.importing.files import BookingsFile
+from reminders.reservations.importing.importer import Importer
+from reminders.reservations.importing.inspection import ImportOptions
 from tenants.context import Tenant, hotel_context, platform_context
 from tenants.models import Hotel
 from tenants.services import create_hotel
@@ -59,12 +60,7 @@ def import_bookings(folder: str) -> float:
     _empty()
     with hotel_context(_tenant()):
         started = time.perf_counter()
-        importer = Importer(
-            BookingsFile(Path(folder, "bookings.csv")),
-            ImportOptions(),
-            on_rejected=lambda row: None,
-            on_progress=lambda done, total: None,
-        )
+        importer = Importer(BookingsFile(Path(folder, "bookings.csv")), ImportOptions())
         report = importer.run()
         seconds = time.perf_counter() - started
     if report.rejected or report.created * 2 != report.reminders.scheduled:

@@ -15,8 +15,8 @@ from hotelagent.demo.export import export_rows, write_csv
 from hotelagent.demo.generator import Booking, cancellation_probability, generate_bookings
 from hotelagent.demo.profiles import CITY, PROFILES, RESORT, HotelProfile
 from reminders.reservations.importing.booking import Booking as ImportedBooking
-from reminders.reservations.importing.bookings_file import BookingsFile
-from reminders.reservations.importing.columns import map_columns
+from reminders.reservations.importing.columns.mapping import map_columns
+from reminders.reservations.importing.files import BookingsFile
 from reminders.reservations.importing.parsing import RowParser
 
 ONE_DAY = timedelta(days=1)

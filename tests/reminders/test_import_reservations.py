@@ -20,7 +20,7 @@ from reminders.models import Reminder, Reservation, Rule
 from reminders.reservations.importing.room_assignment import RoomAssignment
 from reminders.sending import batch
 from tenants.models import DueItem, Hotel
-from tests.bookings import Row, as_exported_on, booking_rows, is_valid
+from tests.bookings import Row, as_exported_on, booking_rows, has_a_night
 from tests.reminders.conftest import Clock
 
 pytestmark = pytest.mark.django_db
@@ -84,16 +84,16 @@ def test_import_stores_reservations_stays_and_reminders_for_all_valid_rows(
     file: Path, city_rows: list[Row], in_hotel: Hotel, clock: Clock, tmp_path: Path
 ) -> None:
     clock(f"{TODAY} 03:00")  # 04:00 in Lisbon
-    valid = [row for row in city_rows if is_valid(row)]
+    valid = [row for row in city_rows if has_a_night(row)]
     report = run(file, property="City Hotel", rejects=tmp_path / "rejects.csv")
 
     assert report["rows"] == len(city_rows)
     assert report["created"] == Reservation.objects.count() == len(valid)
     assert report["rejected"] == len(city_rows) - len(valid) > 0
-    assert report["rejected_by_reason"]["no nights"] == sum(
-        row["check_in"] == row["check_out"] for row in city_rows
-    )
-    assert len((tmp_path / "rejects.csv").read_text().splitlines()) == report["rejected"] + 1
+    assert report["rejected_by_reason"] == {"no nights": report["rejected"]}
+    assert report["left_out_by_reason"] == {"no adults": sum(row["adults"] == "0" for row in valid)}
+    listed = len((tmp_path / "rejects.csv").read_text().splitlines()) - 1
+    assert listed == report["rejected"] + report["left_out"]
 
     stays = [row for row in valid if row["status"] != "Canceled"]
     assert report["stays"] == Allocation.objects.filter(status="confirmed").count() == len(stays)
@@ -144,7 +144,7 @@ def test_import_as_a_dry_run_counts_rows_and_stores_nothing(
     file: Path, resort_rows: list[Row], in_hotel: Hotel
 ) -> None:
     report = run(file, property="Resort Hotel", dry_run=True)
-    assert report["created"] == sum(map(is_valid, resort_rows))
+    assert report["created"] == sum(map(has_a_night, resort_rows))
     assert not Reservation.objects.exists()
     assert not Room.objects.exists()
     assert "Nothing was stored" in output_of(file, property="Resort Hotel", dry_run=True)
@@ -187,26 +187,37 @@ def test_import_stores_the_status_of_the_file_even_if_it_contradicts_the_dates(
     assert report["created_by_status"] == {"checked_out": 1, "no_show": 1}
 
 
-def test_invalid_rows_are_rejected_with_line_number_and_reason(in_hotel: Hotel, tmp_path: Path) -> None:
+def test_rows_without_number_or_dates_are_rejected_with_line_column_value_and_reason(
+    in_hotel: Hotel, tmp_path: Path
+) -> None:
+    number = "R" * 65
     rejected = {
-        "R2,H,2030-01-01,2030-02-01,2030-02-01,A,A,2,0,PRT,Direct,Check-Out,2030-02-01": "no nights",
-        "R3,H,2030-01-01,2030-02-01,2030-02-03,A,A,0,2,PRT,Direct,Check-Out,2030-02-03": "no adults",
-        "R4,H,2030-01-01,2030-02-31,2030-02-03,A,A,2,0,PRT,Direct,Check-Out,2030-02-03": "invalid date",
-        "R5,H,2030-01-01,2030-02-01,2030-02-03,A,A,two,0,PRT,Direct,Check-Out,2030-02-03": "invalid number",
-        "R6,H,2030-01-01,2030-02-01,2030-02-03,A,A,2,0,PRT,Direct,Gone,2030-02-03": "unknown status",
-        ",H,2030-01-01,2030-02-01,2030-02-03,A,A,2,0,PRT,Direct,Check-Out,2030-02-03": "no booking number",
-        "R8,H,2030-01-01": "too few columns",
-        "R9,H,2030-01-01,2030-02-01,2034-02-03,A,A,2,0,PRT,Direct,Check-Out,2030-02-03": "too many nights",
-        "R" * 65
-        + ",H,2030-01-01,2030-02-01,2030-02-03,A,A,2,0,PRT,Direct,Check-Out,2030-02-03": "value too long",
-    }
+        "R2,H,2030-01-01,2030-02-01,2030-02-01,A,A,2,0,PRT,Direct,Check-Out,2030-02-01":
+            ("check_out", "2030-02-01", "no nights"),
+        "R4,H,2030-01-01,2030-02-31,2030-02-03,A,A,2,0,PRT,Direct,Check-Out,2030-02-03":
+            ("check_in", "2030-02-31", "invalid date"),
+        ",H,2030-01-01,2030-02-01,2030-02-03,A,A,2,0,PRT,Direct,Check-Out,2030-02-03":
+            ("booking_id", "", "no booking number"),
+        "R8,H,2030-01-01": ("", "", "too few columns"),
+        "R9,H,2030-01-01,2030-02-01,2034-02-03,A,A,2,0,PRT,Direct,Check-Out,2030-02-03":
+            ("check_out", "2034-02-03", "too many nights"),
+        f"{number},H,2030-01-01,2030-02-01,2030-02-03,A,A,2,0,PRT,Direct,Check-Out,2030-02-03":
+            ("booking_id", number, "value too long"),
+    }  # fmt: skip
     path = write_lines(tmp_path / "bookings.csv", *rejected, VALID_LINE)
     report = run(path, rejects=tmp_path / "rejects.csv")
     assert (report["rows"], report["created"], report["rejected"]) == (len(rejected) + 1, 1, len(rejected))
-    listed = list(csv.DictReader((tmp_path / "rejects.csv").read_text().splitlines()))
-    assert [(int(row["line"]), row["reason"]) for row in listed] == list(
-        enumerate(rejected.values(), start=2)
-    )
+    assert errors_of(tmp_path / "rejects.csv") == [
+        (line, *error, "row not imported") for line, error in enumerate(rejected.values(), start=2)
+    ]
+
+
+def errors_of(path: Path) -> list[tuple[Any, ...]]:
+    """Return line, column, value, reason and result of each error in a file that `--rejects` has written."""
+    return [
+        (int(row["line"]), row["column"], row["value"], row["reason"], row["result"])
+        for row in csv.DictReader(path.read_text().splitlines())
+    ]
 
 
 def test_output_of_the_import_shows_the_counts_and_the_first_ten_rejected_rows(
@@ -221,7 +232,7 @@ def test_output_of_the_import_shows_the_counts_and_the_first_ten_rejected_rows(
     assert "and 2 more. Use --rejects FILE" in output
 
 
-def test_unusual_guest_data_is_stored_unchanged_or_rejected_with_the_reason(
+def test_unusual_guest_data_is_stored_unchanged_or_left_out_with_the_reason(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     path = tmp_path / "guests.csv"
@@ -241,20 +252,23 @@ def test_unusual_guest_data_is_stored_unchanged_or_rejected_with_the_reason(
         "\n".join(["id,arrival,departure,adults,guest,email,lang", *lines, far_future]) + "\n", newline=""
     )
     report = run(path, rejects=tmp_path / "rejects.csv")
-    assert report["rejected_by_reason"] == {
-        "value too long": 1, "invalid e-mail address": 3, "unknown language": 1, "invalid date": 1
+    assert report["rejected_by_reason"] == {"invalid date": 1}
+    assert report["left_out_by_reason"] == {
+        "value too long": 1, "invalid e-mail address": 3, "unknown language": 1
     }  # fmt: skip
-    stored = {r.external_id: (r.guest_name, r.language) for r in Reservation.objects.all()}
+    stored = {r.external_id: (r.guest_name, r.guest_email, r.language) for r in Reservation.objects.all()}
     assert stored == {
-        "R1": ("Ana Bcc: all@example.com", "es"),
-        "R2": ("Zoë 👩‍👩‍👧 Ünal", "pt-br"),
-        "R3": ("محمد بن عبدالله", "ar"),
+        "R1": ("Ana Bcc: all@example.com", "ana@example.com", "es"),
+        "R2": ("Zoë 👩‍👩‍👧 Ünal", "zoe@example.com", "pt-br"),
+        "R3": ("محمد بن عبدالله", "m@example.com", "ar"),
+        "R4": ("", "a@example.com", "es"),
+        "R5": ("Eva", "", "es"),
+        "R6": ("Eva", "", "es"),
+        "R7": ("Eva", "eva@example.com", ""),
+        "R8": ("Eva", "", "es"),
     }
-    listed = list(csv.DictReader((tmp_path / "rejects.csv").read_text().splitlines()))
     # A cell with a line break takes two lines of the file.
-    assert [(row["number"], int(row["line"])) for row in listed] == [
-        ("R4", 6), ("R5", 7), ("R6", 9), ("R7", 10), ("R8", 11), ("R9", 12)
-    ]  # fmt: skip
+    assert [line for line, *_error in errors_of(tmp_path / "rejects.csv")] == [6, 7, 9, 10, 11, 12]
 
 
 def test_returning_guest_is_recognized_if_the_earlier_stay_comes_later_in_the_file(
@@ -286,7 +300,7 @@ def test_csv_file_with_semicolons_from_a_european_spreadsheet_is_imported(
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"a,b\n1,2\n", "no recognised column for: number, arrival, departure, adults"),
+        (b"a,b\n1,2\n", "no recognised column for: number, arrival, departure"),
         (b"\x1f\x8bbroken", "broken"),
     ],
 )

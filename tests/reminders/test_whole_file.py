@@ -18,7 +18,7 @@ from django.utils import timezone
 from reminders.models import LateBookingPolicy, Reminder, Reservation, Rule
 from reminders.reservations.importing import storing
 from reminders.reservations.importing.booking import Booking
-from reminders.reservations.importing.columns import map_columns
+from reminders.reservations.importing.columns.mapping import map_columns
 from reminders.reservations.importing.parsing import RowParser
 from reminders.reservations.services import cancel_reservation
 from reminders.sending import batch

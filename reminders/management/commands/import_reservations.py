@@ -15,15 +15,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from reminders.reservations.importing.booking import RejectedRow
-from reminders.reservations.importing.bookings_file import BookingsFile
-from reminders.reservations.importing.importer import Importer, ImportOptions
+from reminders.reservations.importing.files import BookingsFile
+from reminders.reservations.importing.importer import Importer
+from reminders.reservations.importing.inspection import ImportOptions
 from reminders.reservations.importing.report import ImportReport
+from reminders.reservations.importing.values.errors import RowError
 from tenants import selectors
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.errors import DomainError
 
 _MAX_LISTED_REJECTS = 10
+_RESULTS = {True: "row not imported", False: "cell left out"}
 
 
 class Command(BaseCommand):
@@ -101,7 +103,7 @@ exit codes:
         else:
             self._print(report, rejected, options)
 
-    def _print(self, report: ImportReport, rejected: list[RejectedRow], options: dict[str, Any]) -> None:
+    def _print(self, report: ImportReport, rejected: list[RowError], options: dict[str, Any]) -> None:
         reservations = (
             f"{report.created} new, {report.updated} updated, {report.unchanged} unchanged, "
             f"{report.rejected.total()} rejected"
@@ -125,13 +127,16 @@ exit codes:
             ]
         if rejected:
             lines.append("Rejected rows:")
-            lines += [f"  line {row.line}: {row.number}: {row.reason} ({row.detail})" for row in rejected]
+            lines += [
+                f"  line {row.line}: {row.number}: {row.reason} ({row.detail or row.value})"
+                for row in rejected
+            ]
         if (more := report.rejected.total() - len(rejected)) > 0:
             lines.append(f"  and {more} more. Use --rejects FILE to save all of them.")
         self.stdout.write("\n".join(lines))
 
 
-def _import(options: dict[str, Any]) -> tuple[ImportReport, list[RejectedRow]]:
+def _import(options: dict[str, Any]) -> tuple[ImportReport, list[RowError]]:
     """Import the CSV file. Return the import report and the first rejected rows."""
     file = BookingsFile(options["file"], encoding=options["encoding"], delimiter=options["delimiter"])
     import_options = ImportOptions(
@@ -139,18 +144,18 @@ def _import(options: dict[str, Any]) -> tuple[ImportReport, list[RejectedRow]]:
         columns=_columns(options["columns"]),
         dry_run=options["dry_run"],
     )
-    listed: list[RejectedRow] = []
+    listed: list[RowError] = []
     with (
         _rejects_writer(options["rejects"]) as write,
         _progress_bar(options["hotel"], is_quiet=options["json"]) as advance,
     ):
 
-        def on_rejected(row: RejectedRow) -> None:
+        def on_rejected(row: RowError) -> None:
             write(row)
             if len(listed) < _MAX_LISTED_REJECTS:
                 listed.append(row)
 
-        importer = Importer(file, import_options, on_rejected=on_rejected, on_progress=advance)
+        importer = Importer(file, import_options, on_error=on_rejected, on_progress=advance)
         return importer.run(), listed
 
 
@@ -165,7 +170,7 @@ def _columns(pairs: list[str]) -> dict[str, str]:
 
 
 @contextmanager
-def _rejects_writer(path: Path | None) -> Iterator[Callable[[RejectedRow], None]]:
+def _rejects_writer(path: Path | None) -> Iterator[Callable[[RowError], None]]:
     if path is None:
         yield lambda _row: None
         return
@@ -175,8 +180,10 @@ def _rejects_writer(path: Path | None) -> Iterator[Callable[[RejectedRow], None]
         raise CommandError(f"{path} can't be written: {error.strerror}.", returncode=2) from error
     with stream:
         writer = csv.writer(stream)
-        writer.writerow(["line", "number", "reason", "detail"])
-        yield lambda row: writer.writerow([row.line, row.number, row.reason, row.detail])
+        writer.writerow(["line", "number", "column", "value", "reason", "detail", "result"])
+        yield lambda row: writer.writerow(
+            [row.line, row.number, row.column, row.value, row.reason, row.detail, _RESULTS[row.is_rejected]]
+        )
 
 
 @contextmanager

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 
-class DuplicateNumbers:
+class RepeatedNumbers:
     """The booking numbers that a file repeats.
 
-    Only the first row with a number is imported. If all rows with the number were imported, every import of the same
-    file would change the reservation back and forth. The first pass over the file stores an 8-byte hash of each
-    number, so that long numbers need no more memory. The second pass stores line numbers of repeated hashes only.
+    The first pass over the file stores an 8-byte hash of each number, so that long numbers need no more memory.
     """
 
     def __init__(self) -> None:
         self._hashes: set[int] = set()
-        self._repeated_hashes: set[int] = set()
-        self._first_lines: dict[str, int] = {}
+        self._repeated: set[int] = set()
 
     def add(self, number: str) -> None:
         """Remember a booking number during the first pass over the file."""
         hash_ = hash(number)
         if hash_ in self._hashes:
-            self._repeated_hashes.add(hash_)
+            self._repeated.add(hash_)
         else:
             self._hashes.add(hash_)
 
@@ -28,8 +25,6 @@ class DuplicateNumbers:
         """Release the memory that is only needed during the first pass over the file."""
         self._hashes.clear()
 
-    def first_line(self, number: str, *, line: int) -> int:
-        """Return the number of the first line with this booking number. Called for each `line` in the second pass."""
-        if hash(number) not in self._repeated_hashes:
-            return line
-        return self._first_lines.setdefault(number, line)
+    def __contains__(self, number: str) -> bool:
+        """Return whether the number may be repeated. Another number with the same hash is a rare false positive."""
+        return bool(self._repeated) and hash(number) in self._repeated

@@ -1,13 +1,12 @@
-"""The import of a CSV file of bookings into the current hotel."""
+"""The import of a file of bookings into the current hotel."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from itertools import count
 
-from django.db import reset_queries
+from django.db import reset_queries, transaction
 
 from audit.services import record
 from locks.models import Room
@@ -17,53 +16,63 @@ from reminders.errors import InvalidFile
 from reminders.planning.guest_history import rules_filter_guests
 from reminders.planning.replan import replan_all
 from reminders.reservations.importing import storing
-from reminders.reservations.importing.booking import Booking, RejectedRow
-from reminders.reservations.importing.bookings_file import BookingsFile
-from reminders.reservations.importing.columns import map_columns
+from reminders.reservations.importing.booking import Booking
+from reminders.reservations.importing.columns.mapping import map_columns
+from reminders.reservations.importing.files import BookingsFile
+from reminders.reservations.importing.files.bookings_file import is_total
+from reminders.reservations.importing.inspection import ImportOptions, resolve_profile
 from reminders.reservations.importing.parsing import RowParser
 from reminders.reservations.importing.report import ImportReport
-from reminders.reservations.importing.survey import Survey, survey_rows
+from reminders.reservations.importing.survey import Survey, survey_columns, survey_stays
+from reminders.reservations.importing.values.dates import decide_orders
+from reminders.reservations.importing.values.errors import Reason, RowError
+from reminders.reservations.importing.values.statuses import status_words
 
 _PROGRESS_INTERVAL = 500  # rows
 
 
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    #: If set, only rows with this value in the hotel column are imported.
-    property_name: str = ""
-    #: Maps booking fields to column names, for columns whose names are not recognised.
-    columns: Mapping[str, str] = field(default_factory=dict)
-    dry_run: bool = False
+def _ignore(*_arguments: object) -> None:
+    pass
 
 
 class Importer:
-    """The import of one CSV file. `on_progress` receives the number of finished rows and the number of all rows."""
+    """The import of one file.
+
+    `on_error` receives each row that is not imported and each cell that is left out. `on_progress` receives the number
+    of finished rows and the number of all rows. `on_batch` is called with the report inside the transaction of each
+    batch, so what it stores is committed together with the batch.
+    """
 
     def __init__(
         self,
         file: BookingsFile,
         options: ImportOptions,
         *,
-        on_rejected: Callable[[RejectedRow], None],
-        on_progress: Callable[[int, int], None],
+        on_error: Callable[[RowError], None] = _ignore,
+        on_progress: Callable[[int, int], None] = _ignore,
+        on_batch: Callable[[ImportReport], None] = _ignore,
     ) -> None:
         self._file, self._options = file, options
-        self._on_rejected, self._on_progress = on_rejected, on_progress
-        self._columns = map_columns(file.header, overrides=options.columns)
-        self._parser = RowParser(self._columns)
-        self._report = ImportReport()
+        self._on_error, self._on_progress, self._on_batch = on_error, on_progress, on_batch
+        self.profile = resolve_profile(file, options)
+        self._statuses = status_words(self.profile.statuses if self.profile else {}, options.statuses)
+        self._columns = map_columns(file.header, overrides=options.columns, profile=self.profile)
+        self._parser = RowParser(self._columns, header=file.header, statuses=self._statuses)
 
-    def run(self) -> ImportReport:
+    def run(self, *, resumed: ImportReport | None = None) -> ImportReport:
         """Import the file and return what has changed. Each batch is committed separately.
 
-        Reservations that are missing from the file are not changed. Raises InvalidFile.
+        `resumed` is the last report that `on_batch` received from an interrupted import of the same file with the same
+        options. The rows that it counts are not imported again. Reservations that are missing from the file are not
+        changed. Raises InvalidFile.
         """
         started = time.monotonic()
-        survey = survey_rows(self._rows(), parser=self._parser)
+        self._report = resumed or ImportReport()
+        survey = self._survey()
         self._report.rooms = sum(survey.rooms.required_rooms.values())
         rooms_before = Room.objects.count()
         batch: list[Booking] = []
-        for booking in self._bookings(survey):
+        for booking in self._bookings(survey, skip=self._report.stored_rows):
             batch.append(booking)
             if len(batch) >= storing.BATCH_SIZE:
                 self._store(batch)
@@ -74,15 +83,36 @@ class Importer:
             if rules_filter_guests():
                 # Plan all reminders again, because a guest's earlier stay can come after a later one in the file.
                 self._report.reminders += replan_all()
-            self._report.rooms_created = Room.objects.count() - rooms_before
+            self._report.rooms_created += Room.objects.count() - rooms_before
             self._record_event()
-        self._report.seconds = time.monotonic() - started
+        self._report.seconds += time.monotonic() - started
         return self._report
+
+    def _survey(self) -> Survey:
+        survey = survey_columns(
+            self._rows, header=self._file.header, columns=self._columns, parser=self._parser
+        )
+        date_format = self._options.date_format or (self.profile.date_format if self.profile else "")
+        self._report.date_orders = {
+            field: order
+            for field, order in decide_orders(survey.dates, date_format=date_format).items()
+            if order
+        }
+        self._parser = RowParser(
+            self._columns,
+            header=self._file.header,
+            statuses=self._statuses,
+            date_orders=self._report.date_orders,
+        )
+        survey_stays(survey, self._rows, parser=self._parser)
+        return survey
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the rows of the chosen hotel. Raises InvalidFile if the file has several hotels and none was chosen."""
         hotels = set()
         for line, row in self._file.rows():
+            if is_total(row) and not self._parser.has_dates(row):
+                continue
             hotel = self._parser.hotel(row)
             if self._options.property_name:
                 if hotel != self._options.property_name:
@@ -96,38 +126,76 @@ class Importer:
                     )
             yield line, row
 
-    def _bookings(self, survey: Survey) -> Iterator[Booking]:
-        """Yield the bookings that can be stored, with their rooms. Report each rejected row to `on_rejected`."""
+    def _bookings(self, survey: Survey, *, skip: int) -> Iterator[Booking]:
+        """Yield the bookings that can be stored, with their rooms. Report each error to `on_error`.
+
+        The first `skip` rows are read for their rooms only, because an interrupted import has stored them.
+        """
         rooms = {} if self._options.dry_run else ensure_rooms(survey.rooms.required_rooms)
-        stay_positions = count()
-        for line, row in self._rows():
-            self._report.rows += 1
-            if self._report.rows % _PROGRESS_INTERVAL == 0:
-                self._on_progress(self._report.rows, survey.row_count)
-            booking = self._parser.parse(line, row)
+        positions = count()
+        for row_number, (line, row) in enumerate(self._rows(), start=1):
+            parsed = self._parser.parse(line, row)
+            booking = (
+                self._with_rooms(parsed, survey, positions, rooms) if isinstance(parsed, Booking) else parsed
+            )
+            if row_number <= skip:
+                continue
+            self._report.rows = row_number
+            if row_number % _PROGRESS_INTERVAL == 0:
+                self._on_progress(row_number, survey.row_count)
             if isinstance(booking, Booking):
-                if booking.takes_room:
-                    room_index = survey.rooms.room_index(next(stay_positions))
-                    booking.room_id = rooms[booking.assigned_room_type][room_index] if rooms else None
-                first_line = survey.duplicates.first_line(booking.number, line=line)
-                if first_line == line:
-                    yield booking
-                    continue
-                booking = RejectedRow(line, booking.number, "duplicate number", f"first in line {first_line}")
-            self._report.rejected[booking.reason] += 1
-            self._on_rejected(booking)
+                for error in booking.errors:
+                    self._report.left_out[error.reason] += 1
+                    self._on_error(error)
+                yield booking
+            elif booking is None:
+                self._report.joined += 1
+            else:
+                self._report.rejected[booking.reason] += 1
+                self._on_error(booking)
+
+    def _with_rooms(
+        self, booking: Booking, survey: Survey, positions: Iterator[int], rooms: dict[str, list[int]]
+    ) -> Booking | RowError | None:
+        """Return the booking with its rooms. Return None if the row is a further room of an earlier row."""
+        joined = survey.joined.get(booking.number)
+        if joined is None:
+            used = [next(positions) for _type in booking.room_types] if booking.takes_room else []
+        elif booking.line == joined.first_line:
+            booking.status, used = joined.status, joined.positions
+            if joined.room_types:
+                booking.room_types = tuple(joined.room_types)
+                booking.assigned_room_type = joined.room_types[0]
+        elif (booking.arrival, booking.departure) == (joined.arrival, joined.departure):
+            return None
+        else:
+            detail = f"first in line {joined.first_line}, with other dates"
+            return RowError(booking.line, booking.number, "", "", Reason.DUPLICATE_NUMBER, detail)
+        if rooms:
+            booking.room_ids = tuple(
+                rooms[room_type][survey.rooms.room_index(position)]
+                for room_type, position in zip(booking.room_types, used, strict=False)
+            )
+        return booking
 
     def _store(self, batch: list[Booking]) -> None:
-        if batch:
-            result = storing.compare_batch(batch) if self._options.dry_run else storing.store_batch(batch)
-            self._report.add(result)
-            reset_queries()  # with DEBUG, Django would keep all statements in memory
+        if not batch:
+            return
+        if self._options.dry_run:
+            self._report.add(storing.compare_batch(batch))
+        else:
+            # `on_batch` must not commit without the batch. The statements of the batch are in a transaction anyway.
+            with transaction.atomic():
+                self._report.add(storing.store_batch(batch))
+                self._report.stored_rows = self._report.rows
+                self._on_batch(self._report)
+        reset_queries()  # with DEBUG, Django would keep all statements in memory
 
     def _record_event(self) -> None:
         report = self._report
         record(
             events.RESERVATIONS_IMPORTED,
-            file=self._file.path.name,
+            file=self._file.name,
             rows=report.rows,
             created=report.created,
             updated=report.updated,

@@ -1,133 +1,236 @@
-"""The parser that turns the cells of a CSV row into a booking."""
+"""The parser that turns the cells of a row into a booking.
+
+Only the number, the dates and the rooms decide whether a booking exists. An error in another cell leaves it out.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
-from hotelagent.core.text import single_line
 from reminders.models import ReservationStatus
-from reminders.reservations.importing.booking import Booking, RejectedRow, validate_booking
+from reminders.models.validators import FIRST_DAY, LAST_DAY, MAX_NIGHTS
+from reminders.reservations.importing.booking import Booking
+from reminders.reservations.importing.values import cells
+from reminders.reservations.importing.values.cells import CellError
+from reminders.reservations.importing.values.dates import DateOrder, parse_date
+from reminders.reservations.importing.values.errors import Reason, RowError
+from reminders.reservations.importing.values.statuses import STATUSES, normalize_word
 
-#: The reservation status for each status name of property management systems, in lower case.
-STATUSES = {
-    "": ReservationStatus.BOOKED,
-    "booked": ReservationStatus.BOOKED,
-    "confirmed": ReservationStatus.BOOKED,
-    "check-out": ReservationStatus.CHECKED_OUT,
-    "checked_out": ReservationStatus.CHECKED_OUT,
-    "canceled": ReservationStatus.CANCELLED,
-    "cancelled": ReservationStatus.CANCELLED,
-    "no-show": ReservationStatus.NO_SHOW,
-    "no_show": ReservationStatus.NO_SHOW,
-}
-_EMPTY_CELLS = frozenset({"", "NULL", "null", "NA", "N/A", "None"})
-_MAX_SMALLINT = 32_767
+T = TypeVar("T")
+
+_LIST_SEPARATOR = re.compile(r"\s*[,;]\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The cells of a row that decide about rooms. `rooms` are the names of the rooms, if the file has them."""
+
+    number: str
+    arrival: date
+    departure: date
+    status: str | None
+    room_types: tuple[str, ...]
+    rooms: tuple[str, ...]
+
+    @property
+    def takes_room(self) -> bool:
+        return self.status != ReservationStatus.CANCELLED
 
 
 class RowParser:
-    """The parser of CSV rows. `columns` maps each booking field to its column index (see `map_columns`)."""
+    """The parser of rows. `columns` maps each field to the indexes of its columns (see `map_columns`)."""
 
-    def __init__(self, columns: Mapping[str, int]) -> None:
-        self._columns = columns
-        self._width = max(columns.values()) + 1
+    def __init__(
+        self,
+        columns: Mapping[str, tuple[int, ...]],
+        *,
+        header: Sequence[str] = (),
+        statuses: Mapping[str, str] = STATUSES,
+        date_orders: Mapping[str, DateOrder | None] | None = None,
+    ) -> None:
+        self.columns, self.header, self.statuses = columns, header, statuses
+        self.date_orders = date_orders or {}
+        self.essential_width = max(columns[name][0] for name in ("number", "arrival", "departure")) + 1
 
-    def parse(self, line: int, row: Sequence[str]) -> Booking | RejectedRow:
-        """Return the booking, or a RejectedRow with the reason why the row can't be stored."""
-        if len(row) < self._width:
-            return RejectedRow(line, row[0] if row else "", "too few columns", f"{len(row)} of {self._width}")
+    def parse(self, line: int, row: Sequence[str]) -> Booking | RowError:
+        """Return the booking, or the error because of which the row can't be imported."""
         try:
-            booking = self._booking(line, row)
-        except _InvalidCellError as error:
-            return RejectedRow(line, self._text(row, "number"), error.reason, error.detail)
-        return validate_booking(booking) or booking
+            return _Row(self, line, row).booking()
+        except _RowRejectedError as rejected:
+            return rejected.error
+
+    def parse_stay(self, line: int, row: Sequence[str]) -> Stay | None:
+        """Return the stay of the row, or None if `parse` rejects the row."""
+        try:
+            return _Row(self, line, row).stay()
+        except _RowRejectedError:
+            return None
+
+    def number(self, row: Sequence[str]) -> str:
+        """Return the booking number of the row, or an empty string."""
+        return _Row(self, 0, row).text("number")
 
     def hotel(self, row: Sequence[str]) -> str:
         """Return the value of the hotel column, or an empty string if the row has none."""
-        index = self._columns.get("hotel")
-        return "" if index is None or index >= len(row) else row[index].strip()
+        indexes = self.columns.get("hotel")
+        return "" if indexes is None or indexes[0] >= len(row) else row[indexes[0]].strip()
 
-    def _booking(self, line: int, row: Sequence[str]) -> Booking:
-        columns = self._columns
-        room_type = self._text(row, "room_type")
+    def has_dates(self, row: Sequence[str]) -> bool:
+        """Return whether the row has an arrival or a departure. Rows of totals have none."""
+        cells_of = _Row(self, 0, row)
+        return bool(cells_of.text("arrival") or cells_of.text("departure"))
+
+
+class _RowRejectedError(Exception):
+    def __init__(self, error: RowError) -> None:
+        super().__init__(error.reason)
+        self.error = error
+
+
+class _Row:
+    """One row while it is parsed. `errors` collects the cells that are left out."""
+
+    __slots__ = ("cells", "errors", "line", "parser")
+
+    def __init__(self, parser: RowParser, line: int, row: Sequence[str]) -> None:
+        self.parser, self.line, self.cells = parser, line, row
+        self.errors: list[RowError] = []
+
+    def booking(self) -> Booking:
+        stay = self.stay()
+        is_single = len(stay.room_types) == 1
         return Booking(
-            line=line,
-            number=_required_number(self._text(row, "number")),
-            arrival=_date(row[columns["arrival"]]),
-            departure=_date(row[columns["departure"]]),
-            adults=_count(row[columns["adults"]]),
-            children=_count(children) if (children := self._text(row, "children")) else None,
-            status=_status(self._text(row, "status")) if "status" in columns else None,
-            status_date=self._optional_date(row, "status_date"),
-            booked_on=self._optional_date(row, "booked_on"),
-            room_type=room_type,
-            assigned_room_type=self._text(row, "assigned_room_type") or room_type,
-            country=self._text(row, "country").upper(),
-            source=self._text(row, "source"),
-            guest_name=self._text(row, "guest_name"),
-            guest_email=self._text(row, "guest_email"),
-            guest_phone=self._text(row, "guest_phone"),
-            language=self._text(row, "language").lower().replace("_", "-"),
+            line=self.line,
+            number=stay.number,
+            arrival=stay.arrival,
+            departure=stay.departure,
+            adults=self.adults(),
+            children=self.optional("children", cells.parse_count, None),
+            status=stay.status,
+            status_date=self.optional("status_date", self.date_parser("status_date"), None),
+            booked_on=self.optional("booked_on", self.date_parser("booked_on"), None),
+            room_type=self.optional_text("room_type") if is_single else stay.room_types[0],
+            assigned_room_type=stay.room_types[0],
+            country=self.optional("country", cells.parse_country, ""),
+            source=self.optional_text("source"),
+            guest_name=self.optional_text("guest_name"),
+            guest_email=self.optional("guest_email", cells.parse_email, ""),
+            guest_phone=self.optional("guest_phone", cells.parse_phone, ""),
+            language=self.optional("language", cells.parse_language, ""),
+            room_types=stay.room_types,
+            errors=self.errors,
         )
 
-    def _text(self, row: Sequence[str], field: str) -> str:
-        index = self._columns.get(field)
-        if index is None:
+    def stay(self) -> Stay:
+        if len(self.cells) < self.parser.essential_width:
+            detail = f"{len(self.cells)} of {len(self.parser.header) or self.parser.essential_width}"
+            raise self.rejected("", Reason.TOO_FEW_COLUMNS, detail)
+        number = self.text("number")
+        if not number:
+            raise self.rejected("number", Reason.NO_NUMBER)
+        if len(number) > (limit := cells.MAX_LENGTHS["number"]):
+            raise self.rejected("number", Reason.TOO_LONG, f"{len(number)} characters, limit: {limit}")
+        arrival, departure = self.required_date("arrival"), self.required_date("departure")
+        nights = (departure - arrival).days
+        if nights < 1:
+            raise self.rejected("departure", Reason.NO_NIGHTS, f"from {arrival} to {departure}")
+        if not FIRST_DAY <= arrival <= LAST_DAY:
+            detail = f"{arrival} is not between {FIRST_DAY} and {LAST_DAY}"
+            raise self.rejected("arrival", Reason.INVALID_DATE, detail)
+        if nights > MAX_NIGHTS:
+            raise self.rejected("departure", Reason.TOO_MANY_NIGHTS, f"from {arrival} to {departure}")
+        rooms = self.room_names()
+        return Stay(number, arrival, departure, self.status(), self.room_types(len(rooms)), rooms)
+
+    def room_names(self) -> tuple[str, ...]:
+        """Return the rooms of the cell, such as "101, 102"."""
+        text = self.text("room")
+        return tuple(filter(None, _LIST_SEPARATOR.split(text)))[: cells.MAX_ROOMS] if text else ()
+
+    def room_types(self, named: int) -> tuple[str, ...]:
+        """Return the type of each room. A cell such as "Double Room, Single Room" has the types of two rooms.
+
+        `named` is the number of rooms that the row names.
+        """
+        count = max(self.optional("rooms", cells.parse_room_count, 1), named)
+        field = "assigned_room_type" if self.text("assigned_room_type") else "room_type"
+        if count > 1:
+            types = tuple(_LIST_SEPARATOR.split(self.text(field)))
+            if len(types) == count and max(map(len, types)) <= cells.MAX_LENGTHS[field]:
+                return types
+        return (self.optional_text(field),) * count
+
+    def status(self) -> str | None:
+        if "status" not in self.parser.columns:
+            return None
+        word = self.text("status")
+        status = self.parser.statuses.get(word) or self.parser.statuses.get(normalize_word(word))
+        if status is None:
+            self.errors.append(self.error("status", Reason.UNKNOWN_STATUS))
+        return status
+
+    def adults(self) -> int | None:
+        """Return the number of adults, or None if the row has none. Reports an empty cell."""
+        if "adults" in self.parser.columns and not self.text("adults"):
+            self.errors.append(self.error("adults", Reason.NO_ADULTS))
+        return self.optional("adults", cells.parse_adults, None)
+
+    def required_date(self, field: str) -> date:
+        try:
+            return self.date_parser(field)(self.text(field))
+        except CellError as error:
+            raise self.rejected(field, error.reason) from None
+
+    def date_parser(self, field: str) -> Callable[[str], date]:
+        order = self.parser.date_orders.get(field)
+
+        def parse(text: str) -> date:
+            try:
+                return parse_date(text, order)
+            except (ValueError, OverflowError):
+                raise CellError(Reason.INVALID_DATE) from None
+
+        return parse
+
+    def optional(self, field: str, parse: Callable[[str], T], default: T) -> T:
+        """Return the parsed cell. An empty or invalid cell is the default, and an invalid one is added to `errors`."""
+        text = self.text(field)
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except CellError as error:
+            self.errors.append(self.error(field, error.reason, error.detail))
+            return default
+
+    def optional_text(self, field: str) -> str:
+        return self.optional(field, cells.text_parser(field), "")
+
+    def text(self, field: str) -> str:
+        """Return the text of the field's column. The texts of joined columns are separated by a space."""
+        indexes = self.parser.columns.get(field)
+        if indexes is None:
             return ""
-        text = row[index]
-        return "" if text in _EMPTY_CELLS else _single_line(text)
+        if len(indexes) == 1:
+            return cells.clean(self.cells[indexes[0]], field) if indexes[0] < len(self.cells) else ""
+        parts = (cells.clean(self.cells[index], field) for index in indexes if index < len(self.cells))
+        return " ".join(filter(None, parts))
 
-    def _optional_date(self, row: Sequence[str], field: str) -> date | None:
-        text = self._text(row, field)
-        return _date(text) if text else None
+    def error(self, field: str, reason: Reason, detail: str = "", *, is_rejected: bool = False) -> RowError:
+        indexes, header = self.parser.columns.get(field, ()), self.parser.header
+        return RowError(
+            line=self.line,
+            number=self.text("number"),
+            column="+".join(header[index] for index in indexes if index < len(header)) or field,
+            value=" ".join(self.cells[index] for index in indexes if index < len(self.cells)),
+            reason=reason,
+            detail=detail,
+            is_rejected=is_rejected,
+        )
 
-
-class _InvalidCellError(ValueError):
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason, self.detail = reason, detail
-
-
-# The functions that parse cells cache their results, because a file has few different dates, counts and statuses.
-
-
-@functools.lru_cache(maxsize=8192)
-def _date(text: str) -> date:
-    """Return the date at the beginning of an ISO 8601 date or timestamp."""
-    try:
-        return date.fromisoformat(text.strip()[:10])
-    except ValueError:
-        raise _InvalidCellError("invalid date", repr(text)) from None
-
-
-@functools.lru_cache(maxsize=1024)
-def _count(text: str) -> int:
-    """Return the number of people in a cell. Spreadsheets leave cells empty (0) or write "2.0" (2)."""
-    try:
-        count = int(float(text or 0))
-    except ValueError:
-        raise _InvalidCellError("invalid number", repr(text)) from None
-    if not 0 <= count <= _MAX_SMALLINT:
-        raise _InvalidCellError("invalid number", repr(text))
-    return count
-
-
-@functools.lru_cache(maxsize=1024)
-def _status(text: str) -> str:
-    try:
-        return STATUSES[text.lower()]
-    except KeyError:
-        raise _InvalidCellError("unknown status", repr(text)) from None
-
-
-def _required_number(number: str) -> str:
-    if not number:
-        raise _InvalidCellError("no booking number", "the cell is empty")
-    return number
-
-
-def _single_line(text: str) -> str:
-    """Return the text on one line without repeated spaces. A fast check finds the cells that need no change."""
-    is_clean = text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
-    return text if is_clean else single_line(text)
+    def rejected(self, field: str, reason: Reason, detail: str = "") -> _RowRejectedError:
+        return _RowRejectedError(self.error(field, reason, detail, is_rejected=True))

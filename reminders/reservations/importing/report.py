@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from reminders.planning.planner import PlanningResult
 from reminders.reservations.importing.storing import BatchResult
+from reminders.reservations.importing.values.dates import DateOrder
 
 
 @dataclass(slots=True)
 class ImportReport:
     """The counts of one import.
 
-    `rows` is the sum of created, updated, unchanged and rejected rows. Rows of other hotels are not counted.
+    `rows` is the sum of created, updated, unchanged, joined and rejected rows. Rows of other hotels are not counted.
     """
 
     rows: int = 0
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    joined: int = 0  # further rows of bookings that have a row for each room
     rejected: Counter[str] = field(default_factory=Counter)  # by reason
+    left_out: Counter[str] = field(default_factory=Counter)  # cells that were left out, by reason
     created_by_status: Counter[str] = field(default_factory=Counter)
     stays: int = 0
     stays_in_another_room: int = 0  # stays whose chosen room was occupied
@@ -34,6 +38,10 @@ class ImportReport:
     first_arrival: date | None = None
     last_arrival: date | None = None
     seconds: float = 0.0
+    #: The order of day and month by field, for the fields whose dates have two readings without it.
+    date_orders: dict[str, DateOrder] = field(default_factory=dict)
+    #: The number of rows at the end of the last batch that was stored. An interrupted import continues after them.
+    stored_rows: int = 0
 
     @property
     def has_changes(self) -> bool:
@@ -60,8 +68,11 @@ class ImportReport:
             "created": self.created,
             "updated": self.updated,
             "unchanged": self.unchanged,
+            "joined": self.joined,
             "rejected": self.rejected.total(),
             "rejected_by_reason": dict(self.rejected.most_common()),
+            "left_out": self.left_out.total(),
+            "left_out_by_reason": dict(self.left_out.most_common()),
             "created_by_status": dict(self.created_by_status.most_common()),
             "stays": self.stays,
             "stays_in_another_room": self.stays_in_another_room,
@@ -78,4 +89,27 @@ class ImportReport:
             "first_arrival": self.first_arrival and self.first_arrival.isoformat(),
             "last_arrival": self.last_arrival and self.last_arrival.isoformat(),
             "seconds": round(self.seconds, 2),
+            "date_orders": {name: str(order) for name, order in self.date_orders.items()},
+            "stored_rows": self.stored_rows,
         }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> ImportReport:
+        """Return the report that `as_json` has converted."""
+        first, last = content["first_arrival"], content["last_arrival"]
+        return cls(
+            **{name: content[name] for name in _PLAIN_FIELDS},
+            rejected=Counter(content["rejected_by_reason"]),
+            left_out=Counter(content["left_out_by_reason"]),
+            created_by_status=Counter(content["created_by_status"]),
+            reminders=PlanningResult(**content["reminders"]),
+            first_arrival=date.fromisoformat(first) if first else None,
+            last_arrival=date.fromisoformat(last) if last else None,
+            date_orders={name: DateOrder(order) for name, order in content["date_orders"].items()},
+        )
+
+
+_PLAIN_FIELDS = (
+    "rows", "created", "updated", "unchanged", "joined", "stays", "stays_in_another_room", "stays_moved",
+    "stays_cancelled", "rooms", "rooms_created", "seconds", "stored_rows",
+)  # fmt: skip

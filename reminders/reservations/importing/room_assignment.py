@@ -16,7 +16,7 @@ from datetime import date
 class RoomAssignment:
     """The assignment of rooms to the stays of a file.
 
-    First add all stays in the order of the file, then call `solve`. After that, `room_index` returns each stay's room.
+    First add all stays, then call `solve`. After that, `room_index` returns each stay's room.
     """
 
     def __init__(self) -> None:
@@ -27,10 +27,12 @@ class RoomAssignment:
         self._type_indexes: dict[str, int] = {}
         self._room_counts: list[int] = []  # by type
 
-    def add(self, *, room_type: str, arrival: date, departure: date) -> None:
+    def add(self, *, room_type: str, arrival: date, departure: date) -> int:
+        """Add a stay and return its position."""
         self._arrivals.append(arrival.toordinal())
         self._departures.append(departure.toordinal())
         self._types.append(self._type_indexes.setdefault(room_type, len(self._type_indexes)))
+        return len(self._arrivals) - 1
 
     def solve(self) -> None:
         self._rooms = array("i", bytes(4 * len(self._arrivals)))
@@ -74,5 +76,5 @@ class RoomAssignment:
         return {name: self._room_counts[index] for name, index in self._type_indexes.items()}
 
     def room_index(self, stay: int) -> int:
-        """Return the room of the stay at this position of the file, as an index into the rooms of its type."""
+        """Return the room of the stay at this position, as an index into the rooms of its type."""
         return self._rooms[stay]

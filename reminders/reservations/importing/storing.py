@@ -114,7 +114,7 @@ def _changes(bookings: Sequence[Booking]) -> list[Change]:
         Change(
             reservations[booking.number],
             fields,
-            room=booking.room_id,
+            room=booking.room_ids[0] if booking.room_ids else None,
             room_type=booking.assigned_room_type,
         )
         for booking in bookings
@@ -135,7 +135,7 @@ def _reservation(booking: Booking, *, stay_id: uuid.UUID | None) -> Reservation:
         guest_phone=booking.guest_phone,
         language=booking.language,
         country=booking.country,
-        adults=booking.adults,
+        adults=booking.adults or 1,
         children=booking.children or 0,
         room_type=booking.room_type,
         assigned_room_type=booking.assigned_room_type,
@@ -149,14 +149,14 @@ def _reservation(booking: Booking, *, stay_id: uuid.UUID | None) -> Reservation:
 def _placements(bookings: Sequence[Booking]) -> list[NewStay]:
     return [
         NewStay(
-            room=booking.room_id,
+            room=booking.room_ids[0],
             check_in=booking.arrival,
             check_out=booking.departure,
             reference=booking.number,
             room_type=booking.assigned_room_type,
         )
         for booking in bookings
-        if booking.room_id is not None
+        if booking.room_ids
     ]
 
 

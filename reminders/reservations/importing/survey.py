@@ -1,38 +1,94 @@
-"""The first pass over an imported file. It counts rows, assigns rooms and finds repeated booking numbers."""
+"""The passes over a file that come before the import: the format of its dates, repeated numbers, and rooms."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
-from reminders.reservations.importing.booking import Booking
-from reminders.reservations.importing.duplicates import DuplicateNumbers
-from reminders.reservations.importing.parsing import RowParser
+from reminders.reservations.importing.duplicates import RepeatedNumbers
+from reminders.reservations.importing.inspection import add_dates, date_columns
+from reminders.reservations.importing.parsing import RowParser, Stay
 from reminders.reservations.importing.room_assignment import RoomAssignment
+from reminders.reservations.importing.values.dates import DateColumn
+
+Rows = Callable[[], Iterator[tuple[int, list[str]]]]
+
+
+@dataclass(slots=True)
+class JoinedBooking:
+    """A booking that has several rows with the same dates, one for each room."""
+
+    first_line: int
+    arrival: date
+    departure: date
+    #: The status of the first row that is not cancelled, otherwise that of the first row.
+    status: str | None
+    takes_room: bool = False
+    room_types: list[str] = field(default_factory=list)
+    #: The positions of the rooms in the room assignment.
+    positions: list[int] = field(default_factory=list)
+    room_names: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class Survey:
-    """The result of the first pass over a file. `row_count` includes rejected rows, which get no room."""
+    """What the passes before the import have found. `row_count` includes rejected rows, which get no room."""
 
     row_count: int = 0
+    dates: dict[str, DateColumn] = field(default_factory=dict)
+    repeated: RepeatedNumbers = field(default_factory=RepeatedNumbers)
     rooms: RoomAssignment = field(default_factory=RoomAssignment)
-    duplicates: DuplicateNumbers = field(default_factory=DuplicateNumbers)
+    joined: dict[str, JoinedBooking] = field(default_factory=dict)
 
 
-def survey_rows(rows: Iterable[tuple[int, Sequence[str]]], *, parser: RowParser) -> Survey:
-    """Read all rows. Return the row count, the room assignment and the repeated booking numbers."""
-    survey = Survey()
-    for line, row in rows:
+def survey_columns(
+    rows: Rows, *, header: Sequence[str], columns: Mapping[str, tuple[int, ...]], parser: RowParser
+) -> Survey:
+    """Read all rows. Return their number, the dates by column, and the booking numbers that are repeated."""
+    survey = Survey(dates=date_columns(header, columns))
+    for line, row in rows():
         survey.row_count += 1
-        booking = parser.parse(line, row)
-        if not isinstance(booking, Booking):
-            continue
-        survey.duplicates.add(booking.number)
-        if booking.takes_room:
-            survey.rooms.add(
-                room_type=booking.assigned_room_type, arrival=booking.arrival, departure=booking.departure
-            )
-    survey.duplicates.finish_first_pass()
-    survey.rooms.solve()
+        survey.repeated.add(parser.number(row))
+        add_dates(survey.dates, columns, line, row)
+    survey.repeated.finish_first_pass()
     return survey
+
+
+def survey_stays(survey: Survey, rows: Rows, *, parser: RowParser) -> None:
+    """Read all rows. Join the rows of each booking, and assign rooms to the stays."""
+    for line, row in rows():
+        stay = parser.parse_stay(line, row)
+        if stay is None:
+            continue
+        if stay.number in survey.repeated:
+            _join(survey.joined, stay, line)
+        elif stay.takes_room:
+            _add_rooms(survey.rooms, stay.room_types, stay.arrival, stay.departure)
+    for booking in survey.joined.values():
+        if booking.takes_room:
+            booking.positions = _add_rooms(
+                survey.rooms, booking.room_types, booking.arrival, booking.departure
+            )
+    survey.rooms.solve()
+
+
+def _join(joined: dict[str, JoinedBooking], stay: Stay, line: int) -> None:
+    booking = joined.get(stay.number)
+    if booking is None:
+        booking = joined[stay.number] = JoinedBooking(line, stay.arrival, stay.departure, stay.status)
+    elif (booking.arrival, booking.departure) != (stay.arrival, stay.departure):
+        return
+    if not stay.takes_room:
+        return
+    if not booking.takes_room:
+        booking.takes_room, booking.status = True, stay.status
+    # A file with a row for each guest names the same room in each of them.
+    if stay.rooms and booking.room_names.issuperset(stay.rooms):
+        return
+    booking.room_names.update(stay.rooms)
+    booking.room_types += stay.room_types
+
+
+def _add_rooms(rooms: RoomAssignment, room_types: Sequence[str], arrival: date, departure: date) -> list[int]:
+    return [rooms.add(room_type=room_type, arrival=arrival, departure=departure) for room_type in room_types]

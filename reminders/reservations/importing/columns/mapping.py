@@ -1,0 +1,89 @@
+"""The assignment of the columns of a file to the fields of a booking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from reminders.errors import InvalidFile
+from reminders.reservations.importing.columns.fields import FIELDS, REQUIRED_FIELDS, normalize_name
+from reminders.reservations.importing.columns.profiles import Profile
+
+
+def propose_mapping(
+    header: Sequence[str], *, profile: Profile | None = None, overrides: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the column of each field for which the file has a column, as `Column` or `First+Last`.
+
+    `overrides` take precedence over the profile, and the profile over the recognised names. An override with an empty
+    text leaves the field out. Raises InvalidFile for an unknown field or column.
+    """
+    overrides = overrides or {}
+    names = {normalize_name(name): name for name in reversed(header) if name}
+    if unknown := sorted(overrides.keys() - FIELDS.keys()):
+        raise InvalidFile(f"Unknown field: {', '.join(unknown)}. The fields are: {', '.join(FIELDS)}.")
+    mapping = {}
+    for field in FIELDS.values():
+        if field.name in overrides:
+            if column := overrides[field.name]:
+                mapping[field.name] = "+".join(names[name] for name in _split(column, names))
+            continue
+        if profile is not None and profile.columns:
+            candidates: Iterable[str] = profile.columns.get(field.name, ())
+        else:
+            candidates = field.column_names
+        for candidate in candidates:
+            parts = _parts(candidate, names)
+            if all(part in names for part in parts):
+                mapping[field.name] = "+".join(names[part] for part in parts)
+                break
+    return mapping
+
+
+def missing_fields(mapping: Mapping[str, str]) -> list[str]:
+    """Return the required fields that have no column."""
+    return [name for name in REQUIRED_FIELDS if name not in mapping]
+
+
+def column_indexes(
+    header: Sequence[str], mapping: Mapping[str, str], *, require: bool = True
+) -> dict[str, tuple[int, ...]]:
+    """Return the indexes of the columns of each field.
+
+    With `require`, raises InvalidFile if a required field has no column.
+    """
+    if require and (missing := missing_fields(mapping)):
+        raise InvalidFile(
+            f"The file has no recognised column for: {', '.join(missing)}. Its columns are: {', '.join(header)}. "
+            f"Name the column with --map {missing[0]}=COLUMN."
+        )
+    indexes = {normalize_name(name): index for index, name in reversed(list(enumerate(header))) if name}
+    return {
+        field: tuple(indexes[part] for part in _parts(column, indexes)) for field, column in mapping.items()
+    }
+
+
+def map_columns(
+    header: Sequence[str], *, overrides: Mapping[str, str], profile: Profile | None = None
+) -> dict[str, tuple[int, ...]]:
+    """Return the indexes of the columns of each field for which the file has columns. Raises InvalidFile."""
+    return column_indexes(header, propose_mapping(header, profile=profile, overrides=overrides))
+
+
+def _split(column: str, names: Mapping[str, str]) -> list[str]:
+    parts = _parts(column, names)
+    if absent := [part for part in parts if part not in names]:
+        written = column if absent == [normalize_name(column)] else ", ".join(absent)
+        raise InvalidFile(
+            f"The file has no column named {written}. Its columns are: {', '.join(names.values())}."
+        )
+    return parts
+
+
+def _parts(column: str, names: Mapping[str, object]) -> list[str]:
+    """Return the normalized names of the columns that `First+Last` joins. A column name may contain a `+` itself."""
+    whole = normalize_name(column)
+    return (
+        [whole]
+        if whole in names or "+" not in column
+        else [normalize_name(part) for part in column.split("+")]
+    )

@@ -1,0 +1,175 @@
+"""A file of bookings that is read row by row. It may be compressed with gzip."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import itertools
+import zipfile
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from reminders.errors import InvalidFile
+from reminders.reservations.importing.files import json_lines, workbook
+from reminders.reservations.importing.files.formats import (
+    FileFormat,
+    Source,
+    detect_delimiter,
+    detect_encoding,
+    detect_kind,
+    find_header,
+    known_names,
+    separator_line,
+)
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_SAMPLE_SIZE = 4_096  # bytes
+_SAMPLE_LINES = 50
+#: The words with which a row of totals begins. Such a row has no dates.
+_TOTALS = ("total", "totals", "grand total", "sum", "summe", "gesamt", "totales", "total general", "subtotal")
+
+Row = tuple[int, list[str]]
+Stream = BinaryIO | gzip.GzipFile
+
+
+class BookingsFile:
+    """A file of bookings that can be read several times. Every method raises InvalidFile if the file can't be read.
+
+    An `encoding` or `delimiter` that is empty is detected. `column_names` are names of columns that the caller expects,
+    which help to find the header. The caller closes an uploaded file.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        name: str = "",
+        encoding: str = "",
+        delimiter: str = "",
+        column_names: Collection[str] = (),
+    ) -> None:
+        self._source = source
+        self.name = name or (source.name if isinstance(source, Path) else getattr(source, "name", ""))
+        names = known_names(column_names)
+        with self._open() as stream, self._reporting():
+            kind = detect_kind(stream.read(_SAMPLE_SIZE))
+        if kind == "csv":
+            encoding, delimiter, skipped = self._csv_format(encoding, delimiter, names)
+        elif kind == "jsonl":
+            encoding, skipped = encoding or self._encoding(), 0
+        self.format = FileFormat(kind, encoding, delimiter)
+        self._json_keys = self._read_keys() if kind == "jsonl" else []
+        sample = list(itertools.islice(self._all_rows(), _SAMPLE_LINES))
+        if not any(cell.strip() for _line, row in sample for cell in row):
+            raise InvalidFile(
+                f"{self.name}: the file is empty. Its first line must contain the column names."
+            )
+        if kind == "csv" and skipped:
+            sample = sample[skipped:]
+        position = 0 if kind == "jsonl" else find_header([row for _line, row in sample], names=names)
+        line, header = sample[position]
+        self.format = FileFormat(kind, encoding, delimiter, line)
+        self.header = [cell.strip() for cell in header]
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the line number and the cells of each row after the header. Empty rows are left out.
+
+        If cells of a row contain line breaks, the line number is that of the row's last line.
+        """
+        return ((line, row) for line, row in self._all_rows() if line > self.format.header_line and any(row))
+
+    def _all_rows(self) -> Iterator[Row]:
+        with self._open() as stream, self._reporting():
+            if self.format.kind == "xlsx":
+                yield from workbook.read_rows(stream)
+                return
+            with _text(stream, self.format.encoding) as text:
+                if self.format.kind == "jsonl":
+                    yield 0, self._json_keys
+                    yield from json_lines.read_rows(text, self._json_keys)
+                else:
+                    yield from self._csv_rows(text)
+
+    def _csv_rows(self, text: io.TextIOWrapper) -> Iterator[Row]:
+        reader = csv.reader(text, delimiter=self.format.delimiter)
+        try:
+            for row in reader:
+                yield reader.line_num, row
+        except csv.Error as error:
+            raise InvalidFile(f"{self.name}, line {reader.line_num}: {error}") from error
+
+    def _encoding(self) -> str:
+        with self._open() as stream, self._reporting():
+            return detect_encoding(stream)
+
+    def _csv_format(self, encoding: str, delimiter: str, names: Collection[str]) -> tuple[str, str, int]:
+        """Return the encoding, the delimiter, and the number of lines before the header that name the delimiter."""
+        encoding = encoding or self._encoding()
+        with self._open() as stream, self._reporting(), _text(stream, encoding) as text:
+            lines = list(itertools.islice(text, _SAMPLE_LINES))
+        named = separator_line(lines[0]) if lines else None
+        if named:
+            return encoding, delimiter or named, 1
+        return encoding, delimiter or detect_delimiter(lines, names=names), 0
+
+    def _read_keys(self) -> list[str]:
+        with self._open() as stream, self._reporting(), _text(stream, self.format.encoding) as text:
+            return json_lines.read_keys(text)
+
+    @contextlib.contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Convert the errors of damaged files to InvalidFile."""
+        try:
+            yield
+        except (UnicodeError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise InvalidFile(f"{self.name}: {_message(error)}") from error
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[Stream]:
+        with contextlib.ExitStack() as stack:
+            try:
+                stream: BinaryIO = (
+                    stack.enter_context(self._source.open("rb"))
+                    if isinstance(self._source, Path)
+                    else self._source
+                )
+                stream.seek(0)
+                is_compressed = stream.read(2) == _GZIP_MAGIC
+                stream.seek(0)
+            except OSError as error:
+                raise InvalidFile(f"{self.name}: {error.strerror or error}") from error
+            yield (
+                stack.enter_context(contextlib.closing(gzip.GzipFile(fileobj=stream)))
+                if is_compressed
+                else stream
+            )
+
+
+def is_total(row: Sequence[str]) -> bool:
+    """Return whether the row begins with a word such as Total. The caller checks that it has no dates."""
+    first = next((cell.strip().casefold().rstrip(":") for cell in row if cell.strip()), "")
+    return first in _TOTALS or first.startswith(("total ", "total:"))
+
+
+@contextlib.contextmanager
+def _text(stream: Stream, encoding: str) -> Iterator[io.TextIOWrapper]:
+    """Decode the stream, which stays open."""
+    try:
+        text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+    except LookupError as error:
+        raise InvalidFile(
+            f"Unknown encoding: {encoding}. Use utf-8, cp1252 or latin-1, for example."
+        ) from error
+    try:
+        yield text
+    finally:
+        text.detach()
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, UnicodeError):
+        return f"a character can't be decoded ({error}). Choose another --encoding, such as utf-8 or cp1252."
+    return getattr(error, "strerror", None) or str(error)

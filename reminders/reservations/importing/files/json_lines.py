@@ -1,0 +1,51 @@
+"""The reader of JSON Lines: one booking as a JSON object in each line (https://jsonlines.org)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from reminders.errors import InvalidFile
+
+_SAMPLE_LINES = 1_000
+
+
+def read_keys(lines: Iterable[str]) -> list[str]:
+    """Return the keys of the first objects, in their order. The keys of nested objects are joined with dots."""
+    keys: dict[str, None] = {}
+    for line in itertools.islice(lines, _SAMPLE_LINES):
+        keys |= dict.fromkeys(_cells(line) or {})
+    if not keys:
+        raise InvalidFile("The file has no JSON object with a booking. Each line must be an object.")
+    return list(keys)
+
+
+def read_rows(lines: Iterable[str], keys: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the values of each object, in the order of `keys`.
+
+    A line that is not a JSON object becomes a row with this line as the only cell.
+    """
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            cells = _cells(line)
+            yield number, [line.strip()] if cells is None else [cells.get(key, "") for key in keys]
+
+
+def _cells(line: str) -> dict[str, str] | None:
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return dict(_flatten(content)) if isinstance(content, dict) else None
+
+
+def _flatten(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, list):
+            yield f"{prefix}{key}", ", ".join(str(item) for item in value)
+        else:
+            yield f"{prefix}{key}", "" if value is None else str(value)

@@ -1,0 +1,52 @@
+"""The reader of Excel workbooks (.xlsx). Rows are read one by one, so that a large workbook fits into memory."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import zipfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import openpyxl
+from openpyxl.utils.exceptions import InvalidFileException
+
+from reminders.errors import InvalidFile
+
+#: The maximum size of the unpacked workbook. A small file can unpack to any size.
+_MAX_UNPACKED = 512 << 20  # bytes
+_MIDNIGHT = datetime.time()
+
+
+def read_rows(stream: BinaryIO | gzip.GzipFile) -> Iterator[tuple[int, list[str]]]:
+    """Yield the row number and the cells of each row of the first worksheet. Raises InvalidFile."""
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+        if unpacked > _MAX_UNPACKED:
+            raise InvalidFile("The workbook is too large. Save the worksheet as CSV.")
+        stream.seek(0)
+        workbook = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, TypeError) as error:
+        raise InvalidFile(
+            "The file is not an Excel workbook (.xlsx) that can be read. Save it as CSV."
+        ) from error
+    try:
+        sheet = workbook.worksheets[0]
+        sheet.reset_dimensions()  # some programs write wrong dimensions
+        for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+            yield number, [_text(value) for value in row]
+    except (KeyError, IndexError, SyntaxError) as error:
+        raise InvalidFile("The workbook is damaged. Open it in Excel and save it again.") from error
+    finally:
+        workbook.close()
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime):
+        return value.date().isoformat() if value.time() == _MIDNIGHT else value.isoformat()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

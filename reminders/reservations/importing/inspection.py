@@ -1,0 +1,169 @@
+"""The inspection of a file before it is imported: its format, profile, columns, dates and status words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reminders.reservations.importing.columns.fields import DATE_FIELDS
+from reminders.reservations.importing.columns.mapping import (
+    column_indexes,
+    missing_fields,
+    propose_mapping,
+)
+from reminders.reservations.importing.columns.profiles import Profile, detect_profile
+from reminders.reservations.importing.files import BookingsFile, FileFormat
+from reminders.reservations.importing.values.dates import (
+    AmbiguousColumn,
+    AmbiguousDates,
+    DateColumn,
+    DateOrder,
+    decide_orders,
+)
+from reminders.reservations.importing.values.statuses import normalize_word, status_words
+
+_SAMPLES = 3
+_SAMPLED_ROWS = 200
+_MAX_WORDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How a file is imported. The empty values mean: detect it."""
+
+    #: Without a profile, the built-in profile that fits the header is used.
+    profile: Profile | None = None
+    #: If set, only rows with this value in the hotel column are imported.
+    property_name: str = ""
+    #: The column of each field, as `Column` or `First+Last`. An empty text leaves the field out. These columns take
+    #: precedence over those of the profile.
+    columns: Mapping[str, str] = field(default_factory=dict)
+    #: The reservation status for status words of the file, in addition to the words that are known.
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    #: `day-first` or `month-first`, for dates that can be read in two ways.
+    date_format: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileColumn:
+    """A column of the file, with its first different values and the fields that it is imported into."""
+
+    name: str
+    samples: tuple[str, ...]
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWord:
+    """A word of the status column, the number of its rows, and its meaning or None if it is not known."""
+
+    word: str
+    rows: int
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a file contains, and how it would be imported."""
+
+    format: FileFormat
+    profile: Profile | None
+    row_count: int
+    columns: tuple[FileColumn, ...]
+    #: The column of each field, as `Column` or `First+Last`.
+    mapping: Mapping[str, str]
+    #: The required fields that have no column.
+    missing: tuple[str, ...]
+    #: The order of day and month by field. None: the dates have one reading.
+    date_orders: Mapping[str, DateOrder | None]
+    #: The columns whose dates can be read in two ways. The import needs `ImportOptions.date_format`.
+    ambiguous_dates: tuple[AmbiguousColumn, ...]
+    statuses: tuple[StatusWord, ...]
+    #: The hotels of the file, if it has a column for them. The import needs `property_name` if there are several.
+    hotels: tuple[str, ...]
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether the file can be imported without further choices."""
+        return not self.missing and not self.ambiguous_dates
+
+
+def resolve_profile(file: BookingsFile, options: ImportOptions) -> Profile | None:
+    """Return the profile of the options, or else the built-in profile that fits the header of the file, or None."""
+    return options.profile or detect_profile(file.header)
+
+
+def inspect_file(file: BookingsFile, options: ImportOptions | None = None) -> Inspection:
+    """Read the whole file and return what it contains. Raises InvalidFile if the file can't be read."""
+    options = options or ImportOptions()
+    profile = resolve_profile(file, options)
+    mapping = propose_mapping(file.header, profile=profile, overrides=options.columns)
+    indexes = column_indexes(file.header, mapping, require=False)
+    dates = date_columns(file.header, indexes)
+    samples: list[dict[str, None]] = [{} for _ in file.header]
+    words: Counter[str] = Counter()
+    hotels: dict[str, None] = {}
+    count = 0
+    for line, row in file.rows():
+        count += 1
+        if count <= _SAMPLED_ROWS:
+            for known, cell in zip(samples, row, strict=False):
+                if len(known) < _SAMPLES and cell.strip():
+                    known[cell.strip()] = None
+        add_dates(dates, indexes, line, row)
+        if (word := _cell(row, indexes.get("status"))) and (word in words or len(words) < _MAX_WORDS):
+            words[word] += 1
+        if (hotel := _cell(row, indexes.get("hotel"))) and len(hotels) < _MAX_WORDS:
+            hotels[hotel] = None
+    try:
+        orders = decide_orders(
+            dates, date_format=options.date_format or (profile.date_format if profile else "")
+        )
+        ambiguous: Sequence[AmbiguousColumn] = ()
+    except AmbiguousDates as error:
+        orders, ambiguous = {}, error.columns
+    known_words = status_words(profile.statuses if profile else {}, options.statuses)
+    return Inspection(
+        format=file.format,
+        profile=profile,
+        row_count=count,
+        columns=tuple(_columns(file.header, samples, indexes)),
+        mapping=mapping,
+        missing=tuple(missing_fields(mapping)),
+        date_orders=orders,
+        ambiguous_dates=tuple(ambiguous),
+        statuses=tuple(
+            StatusWord(word, rows, known_words.get(normalize_word(word)))
+            for word, rows in words.most_common()
+        ),
+        hotels=tuple(hotels),
+    )
+
+
+def date_columns(header: Sequence[str], indexes: Mapping[str, tuple[int, ...]]) -> dict[str, DateColumn]:
+    """Return an empty `DateColumn` for each field of dates that the file has."""
+    return {name: DateColumn(header[indexes[name][0]]) for name in DATE_FIELDS if name in indexes}
+
+
+def add_dates(
+    columns: Mapping[str, DateColumn], indexes: Mapping[str, tuple[int, ...]], line: int, row: Sequence[str]
+) -> None:
+    """Count the dates of one row."""
+    for name, column in columns.items():
+        index = indexes[name][0]
+        if index < len(row):
+            column.add(line, row[index])
+
+
+def _columns(
+    header: Sequence[str], samples: Sequence[Mapping[str, None]], indexes: Mapping[str, tuple[int, ...]]
+) -> Iterator[FileColumn]:
+    for index, name in enumerate(header):
+        fields = tuple(field_name for field_name, used in indexes.items() if index in used)
+        yield FileColumn(name, tuple(samples[index]), fields)
+
+
+def _cell(row: Sequence[str], indexes: tuple[int, ...] | None) -> str:
+    return row[indexes[0]].strip() if indexes and indexes[0] < len(row) else ""

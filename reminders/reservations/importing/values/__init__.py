@@ -1,0 +1,1 @@
+"""The parsers of the values of cells: dates, statuses and countries."""

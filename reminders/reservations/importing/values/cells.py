@@ -1,0 +1,128 @@
+"""The parsers of cells. Each returns the value that is stored, or raises CellError with the reason.
+
+They cache their results where a file has few different values.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from hotelagent.core.text import single_line
+from reminders.models.validators import validate_language
+from reminders.reservations.importing.values.countries import country_code
+from reminders.reservations.importing.values.errors import Reason
+
+_EMPTY = frozenset({"", "-", "NULL", "null", "NA", "N/A", "n/a", "None", "#N/A"})
+#: Guests may be called Null or None, and the country code of Namibia is NA. A dash in place of an e-mail address or a
+#: phone number is reported, because the guest can't be reached.
+_EMPTY_BY_FIELD = {
+    "guest_name": _EMPTY - {"None"}, "country": _EMPTY - {"NA"}, "guest_email": _EMPTY - {"-"},
+    "guest_phone": _EMPTY - {"-"},
+}  # fmt: skip
+_MAX_SMALLINT = 32_767
+#: A larger number of rooms in one booking is an error in the cell, and it would create this number of rooms.
+MAX_ROOMS = 100
+#: The maximum number of characters of each field, as in the database table.
+MAX_LENGTHS = {
+    "number": 64, "room_type": 40, "assigned_room_type": 40, "source": 40, "guest_name": 200, "guest_email": 254,
+    "guest_phone": 20, "language": 10,
+}  # fmt: skip
+_PHONE = re.compile(r"\+?[\d\s().\-/]+(\s*(x|ext\.?)\s*\d+)?", re.IGNORECASE)
+_MIN_PHONE_DIGITS = 5
+
+
+class CellError(ValueError):
+    """A cell has no valid value."""
+
+    def __init__(self, reason: Reason, detail: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.detail = reason, detail
+
+
+def clean(text: str, field: str) -> str:
+    """Return the text of a cell on one line, or an empty string if it is a word for an absent value."""
+    if text in _EMPTY_BY_FIELD.get(field, _EMPTY):
+        return ""
+    # A fast check finds the cells that need no change.
+    is_clean = text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
+    return text if is_clean else single_line(text)
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_count(text: str) -> int:
+    """Return the number of people in a cell. Spreadsheets write "2.0" for 2."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise CellError(Reason.INVALID_NUMBER) from None
+    if not (math.isfinite(number) and 0 <= number <= _MAX_SMALLINT):
+        raise CellError(Reason.INVALID_NUMBER)
+    return int(number)
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_adults(text: str) -> int:
+    if (count := parse_count(text)) == 0:
+        raise CellError(Reason.NO_ADULTS)
+    return count
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_room_count(text: str) -> int:
+    if not 1 <= (count := parse_count(text)) <= MAX_ROOMS:
+        raise CellError(Reason.INVALID_NUMBER, f"from 1 to {MAX_ROOMS}")
+    return count
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_country(text: str) -> str:
+    """Return the code of three letters (ISO 3166-1) for a code or the name of a country."""
+    code = country_code(text)
+    if code is None:
+        raise CellError(Reason.UNKNOWN_COUNTRY)
+    return code
+
+
+@functools.cache
+def text_parser(field: str) -> Callable[[str], str]:
+    """Return the parser of a text, which checks the length of the field."""
+    limit = MAX_LENGTHS[field]
+
+    def parse(text: str) -> str:
+        if len(text) > limit:
+            raise CellError(Reason.TOO_LONG, f"{len(text)} characters, limit: {limit}")
+        return text
+
+    return parse
+
+
+def parse_email(text: str) -> str:
+    try:
+        validate_email(text)
+    except ValidationError:
+        raise CellError(Reason.INVALID_EMAIL) from None
+    return text
+
+
+def parse_phone(text: str) -> str:
+    text = text.lstrip("'")  # Excel's mark of a text
+    digits = sum(character.isdigit() for character in text)
+    if len(text) > MAX_LENGTHS["guest_phone"] or digits < _MIN_PHONE_DIGITS or not _PHONE.fullmatch(text):
+        raise CellError(Reason.INVALID_PHONE)
+    return text
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_language(text: str) -> str:
+    """Return a BCP 47 code in lower case."""
+    try:
+        validate_language(text)
+    except ValidationError:
+        raise CellError(Reason.UNKNOWN_LANGUAGE) from None
+    return text_parser("language")(text.lower().replace("_", "-"))

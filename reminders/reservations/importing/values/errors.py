@@ -1,0 +1,45 @@
+"""The errors of rows and cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Reason(TextChoices):
+    """Why a row can't be imported, or why a cell is left out. The value is in reports, the label is for people."""
+
+    NO_NUMBER = "no booking number", _("The booking number is missing.")
+    DUPLICATE_NUMBER = "duplicate number", _("Another row has this number with other dates.")
+    NO_NIGHTS = "no nights", _("Departure must be after arrival.")
+    TOO_MANY_NIGHTS = "too many nights", _("A stay can have at most 730 nights.")
+    INVALID_DATE = "invalid date", _("This is not a date.")
+    INVALID_NUMBER = "invalid number", _("This is not a valid number.")
+    NO_ADULTS = "no adults", _("A booking has at least one adult.")
+    UNKNOWN_STATUS = "unknown status", _("The meaning of this status is not known.")
+    UNKNOWN_COUNTRY = "unknown country", _("This is not the name or the code of a country.")
+    UNKNOWN_LANGUAGE = "unknown language", _("This is not a language code.")
+    INVALID_EMAIL = "invalid e-mail address", _("This is not a valid e-mail address.")
+    INVALID_PHONE = "invalid phone number", _("This is not a phone number.")
+    TOO_LONG = "value too long", _("The value is too long.")
+    TOO_FEW_COLUMNS = "too few columns", _("The row is shorter than the header.")
+    UNREADABLE = "unreadable row", _("The row can't be read.")
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """An error in one row of the file.
+
+    If `is_rejected`, the row is not imported. Otherwise the booking is imported without the cell. `column` is the name
+    of the column in the file, or empty if the error concerns the whole row. `value` is the text of the cell.
+    """
+
+    line: int
+    number: str
+    column: str
+    value: str
+    reason: Reason
+    detail: str = ""
+    is_rejected: bool = True

@@ -1,0 +1,46 @@
+"""The meaning of the status words of property management systems and channels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from reminders.errors import InvalidFile
+from reminders.models import ReservationStatus
+
+_SEPARATORS = re.compile(r"[\s_\-]+")
+_BOOKED, _CANCELLED, _NO_SHOW, _CHECKED_OUT = (
+    ReservationStatus.BOOKED,
+    ReservationStatus.CANCELLED,
+    ReservationStatus.NO_SHOW,
+    ReservationStatus.CHECKED_OUT,
+)
+
+#: The words that are understood in any file. A profile or `--status` adds others or changes them.
+_WORDS = {
+    _BOOKED: "booked, confirmed, ok, in house, checked in, check in, reserved, guaranteed, due in, due out, arrived",
+    _CHECKED_OUT: "check out, checked out, departed",
+    _CANCELLED: "canceled, cancelled, canceled by guest, cancelled by guest, cancelled by hotel, cancelled by property",
+    _NO_SHOW: "no show, noshow",
+}
+STATUSES = {word: status.value for status, words in _WORDS.items() for word in words.split(", ")} | {
+    "": _BOOKED.value
+}
+
+
+def normalize_word(word: str) -> str:
+    """Return a status word in the form in which words are compared: `No-Show` and `no_show` are alike."""
+    return _SEPARATORS.sub(" ", word.casefold()).strip()
+
+
+def status_words(*extensions: Mapping[str, str]) -> dict[str, str]:
+    """Return the status for each normalized word. Later extensions take precedence. Raises InvalidFile."""
+    words = dict(STATUSES)
+    for extension in extensions:
+        for word, status in extension.items():
+            if status not in ReservationStatus.values:
+                raise InvalidFile(
+                    f"Unknown status: {status}. The statuses are: {', '.join(ReservationStatus.values)}."
+                )
+            words[normalize_word(word)] = status
+    return words
