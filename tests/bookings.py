@@ -1,10 +1,10 @@
 """Bookings of a resort hotel and a city hotel, as rows of a CSV file, for tests.
 
-They are generated, and some have the defects that real files have. If the environment variable
-`BOOKINGS_FILE` is set, they are read from this file of real bookings instead. The file has the columns of
+The bookings are generated, and some have the defects that real files have. If the environment variable
+`BOOKINGS_FILE` is set, bookings are read from this file of real bookings instead. The file has the columns of
 `hotelagent.demo.export` without the guest.
 
-Its hotels are "Resort Hotel" and "City Hotel". Arrivals are from `FIRST_ARRIVAL` to `LAST_ARRIVAL`.
+The hotels in the file are "Resort Hotel" and "City Hotel". Arrivals are from `FIRST_ARRIVAL` to `LAST_ARRIVAL`.
 """
 
 from __future__ import annotations

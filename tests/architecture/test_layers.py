@@ -138,7 +138,7 @@ def test_production_code_does_not_import_development_packages() -> None:
 
 
 def package_of(module: str) -> str:
-    """Return the node of the module in the graph of packages. In most cases it is the package of the module.
+    """Return the node of the module in the graph of packages. In most cases the node is the package of the module.
 
     Interfaces, `models` and `__init__` modules, and modules directly in an app are nodes themselves. An
     `__init__` module often imports the interfaces of sub-packages, and the models module of an app has to

@@ -31,7 +31,7 @@ def test_event_list_returns_the_newest_events_first_with_descriptions(
 
 
 @pytest.mark.django_db
-def test_list_with_filters_returns_matching_events(
+def test_event_list_with_filters_returns_matching_events(
     api: APIClient, hotel: Hotel, lamp_lit: EventType, as_ana: Actor
 ) -> None:
     with hotel_context(hotel):
@@ -49,7 +49,7 @@ def test_list_with_filters_returns_matching_events(
 
 
 @pytest.mark.django_db
-def test_list_with_an_unknown_event_type_returns_400(api: APIClient) -> None:
+def test_event_list_with_an_unknown_event_type_returns_400(api: APIClient) -> None:
     response = api.get(URL, {"event": "never.registered"})
     assert response.status_code == 400
     assert response.json()["type"] == "/problems/invalid"
@@ -86,7 +86,7 @@ def test_events_cannot_be_written_with_the_api(
 
 
 @pytest.mark.django_db
-def test_detail_returns_the_event_and_404_for_an_unknown_id(
+def test_event_detail_returns_the_event_or_404_for_an_unknown_id(
     api: APIClient, hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel):

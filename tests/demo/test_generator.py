@@ -1,6 +1,5 @@
-"""Tests of the generator of demo bookings.
-
-It creates the same bookings for the same seed, with the statistical patterns of real hotels.
+"""Tests of the generator of demo bookings. The generator creates the same bookings for the same seed, with the
+statistical patterns of real hotels.
 """
 
 from collections import Counter
@@ -105,7 +104,7 @@ def test_bookings_made_early_are_cancelled_more_often(resort: list[Booking]) -> 
     assert 0 < sum(booking.is_no_show for booking in resort) / len(resort) < 0.03
 
 
-def test_assigned_room_type_is_the_reserved_one_or_an_upgrade(resort: list[Booking]) -> None:
+def test_assigned_room_type_is_the_reserved_room_type_or_an_upgrade(resort: list[Booking]) -> None:
     ranks = {room_type: rank for rank, room_type in enumerate(RESORT.room_types)}
     steps = Counter(ranks[b.assigned_room_type] - ranks[b.reserved_room_type] for b in resort)
     assert set(steps) == {0, 1}

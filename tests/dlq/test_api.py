@@ -70,7 +70,9 @@ def test_failure_report_whose_payload_is_not_a_json_object_is_rejected(
     assert api.post(URL, {**REPORT, "payload": payload}).status_code == 400
 
 
-def test_list_with_filters_returns_matching_failures(api: APIClient, hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_list_with_filters_returns_matching_failures(
+    api: APIClient, hotel: Hotel, lamp: Lamp
+) -> None:
     with hotel_context(hotel):
         scheduled, permanent = capture_failure(room="1"), capture_failure(message="dark", retry=False)
     assert [row["id"] for row in api.get(URL).json()["results"]] == [str(permanent.id), str(scheduled.id)]
@@ -83,7 +85,9 @@ def test_list_with_filters_returns_matching_failures(api: APIClient, hotel: Hote
     assert "payload" not in api.get(URL).json()["results"][0]
 
 
-def test_detail_returns_payload_traceback_and_attempts(api: APIClient, hotel: Hotel, lamp: Lamp) -> None:
+def test_failure_detail_returns_payload_traceback_and_attempts(
+    api: APIClient, hotel: Hotel, lamp: Lamp
+) -> None:
     with hotel_context(hotel):
         failure = capture_failure(room="1")
     body = api.get(f"{URL}{failure.id}/").json()

@@ -65,7 +65,9 @@ def wait_until_blocked(count: int) -> None:
     pytest.fail("The operations did not reach the lock.")
 
 
-def test_retry_due_in_several_workers_at_once_calls_the_handler_once(hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_task_run_by_several_workers_at_once_calls_the_handler_once(
+    hotel: Hotel, lamp: Lamp
+) -> None:
     with hotel_context(hotel):
         failure = capture_failure()
         make_due(failure)
@@ -81,7 +83,9 @@ def test_retry_due_in_several_workers_at_once_calls_the_handler_once(hotel: Hote
         ]
 
 
-def test_retry_due_while_another_worker_retries_the_failure_does_nothing(hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_task_does_nothing_while_another_worker_retries_the_failure(
+    hotel: Hotel, lamp: Lamp
+) -> None:
     started, finish = threading.Event(), threading.Event()
 
     def slow(_failure: Failure) -> None:
@@ -113,7 +117,7 @@ def test_retry_due_while_another_worker_retries_the_failure_does_nothing(hotel: 
     assert len(lamp.retried) == 1
 
 
-def test_retry_and_discard_at_the_same_time_raise_an_error_in_one_of_them(hotel: Hotel, lamp: Lamp) -> None:
+def test_only_one_of_retry_and_discard_at_the_same_time_succeeds(hotel: Hotel, lamp: Lamp) -> None:
     with hotel_context(hotel):
         failure = capture_failure(retry=False)
     results = run_concurrently(

@@ -75,7 +75,7 @@ def test_each_failed_retry_doubles_the_delay_until_the_next_retry(in_hotel: Hote
         assert 0.9 * seconds <= (next_retry_at - now).total_seconds() <= 1.1 * seconds + 5
 
 
-def test_retry_due_before_the_time_of_the_next_retry_does_nothing(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_task_does_nothing_before_the_time_of_the_next_retry(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure()
     attempts.retry_due(failure_id=failure.id)
     assert lamp.retried == []
@@ -83,7 +83,7 @@ def test_retry_due_before_the_time_of_the_next_retry_does_nothing(in_hotel: Hote
 
 
 @pytest.mark.parametrize("status", ["retrying", "resolved", "permanent", "discarded"])
-def test_retry_due_of_a_failure_that_is_not_scheduled_does_nothing(
+def test_retry_due_task_does_nothing_for_a_failure_that_is_not_scheduled(
     in_hotel: Hotel, lamp: Lamp, status: str
 ) -> None:
     failure = capture_failure()
@@ -96,7 +96,7 @@ def test_retry_due_of_a_failure_that_is_not_scheduled_does_nothing(
     assert reload(failure).status == status
 
 
-def test_retry_due_with_the_id_of_no_failure_does_nothing(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_retry_due_task_does_nothing_for_an_unknown_failure_id(in_hotel: Hotel, lamp: Lamp) -> None:
     attempts.retry_due(failure_id=uuid7())
 
 
@@ -176,7 +176,7 @@ def test_retry_that_exceeds_the_soft_time_limit_counts_as_failed_and_raises_the_
     assert reload(failure).status == "scheduled"
 
 
-def test_retry_of_a_permanent_failure_by_staff_schedules_it_immediately(in_hotel: Hotel, lamp: Lamp) -> None:
+def test_permanent_failure_that_staff_retry_is_scheduled_immediately(in_hotel: Hotel, lamp: Lamp) -> None:
     failure = capture_failure(retry=False)
     services.retry(failure_id=failure.id)
     assert reload(failure).status == "scheduled"

@@ -46,9 +46,9 @@ def _now(clock: Clock) -> None:
 
 
 def valid_rows(hotel: str) -> list[Row]:
-    """Return the valid bookings of the hotel that arrive within five weeks, as an export of today contains them.
+    """Return the valid bookings of the hotel that arrive within five weeks, as a file exported today contains them.
 
-    The columns of the guest are empty, because files of real bookings do not have them.
+    The columns with guest data are empty, because files of real bookings do not have them.
     """
     rows = booking_rows(hotel, first=date(2016, 9, 12), last=date(2016, 10, 16))
     return [NO_GUEST | as_exported_on(row, TODAY) for row in rows if is_valid(row)]

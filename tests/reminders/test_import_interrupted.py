@@ -93,7 +93,7 @@ print(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 
 
-def test_import_of_five_times_as_many_rows_uses_no_more_memory(tmp_path: Path) -> None:
+def test_import_of_a_five_times_longer_file_uses_no_more_memory(tmp_path: Path) -> None:
     def max_memory(rows: int, hotel: str) -> int:
         file = write_bookings(tmp_path / f"{rows}.csv", rows)
         result = subprocess.run(
@@ -119,7 +119,7 @@ def test_import_of_five_times_as_many_rows_uses_no_more_memory(tmp_path: Path) -
     assert large - small < 4 * 1024, (small, large)
 
 
-def test_admin_shows_import_as_the_creator_of_an_imported_stay(
+def test_admin_shows_the_import_as_the_creator_of_an_imported_stay(
     in_hotel: Hotel, staff: Client, tmp_path: Path
 ) -> None:
     report_of(start_import(write_bookings(tmp_path / "bookings.csv", 1)))

@@ -63,7 +63,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> Path:
 
 @pytest.fixture(scope="module")
 def resort_rows() -> list[Row]:
-    """Return the bookings of the resort hotel that arrive within five weeks, as an export on `TODAY` has them."""
+    """Return the bookings of the resort hotel with arrival within five weeks, as they are in an export on `TODAY`."""
     rows = booking_rows("Resort Hotel", first=FIRST_ARRIVAL, last=LAST_ARRIVAL)
     return [as_exported_on(row, TODAY) for row in rows]
 

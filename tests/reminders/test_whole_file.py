@@ -1,8 +1,8 @@
 """Test that simulates two years of one hotel, from the first booking to the last arrival.
 
-The test stores and cancels bookings day by day, and sends the due reminders. It compares them with the
-expected reminders, which are computed from the rows of the bookings alone. `make test` simulates a few days
-of one hotel, and `make replay` all bookings of both hotels.
+The test stores and cancels bookings day by day, and sends the due reminders. The sent
+reminders are compared with the expected reminders, which are computed from the rows of the bookings alone.
+`make test` simulates a few days of one hotel, and `make replay` all bookings of both hotels.
 """
 
 import os
@@ -46,7 +46,7 @@ def valid_rows(hotel: str) -> list[Row]:
 def expected_reminders(rows: list[Row]) -> set[SentReminder]:
     """Return the reminders that must be sent.
 
-    A reminder is expected if the booking is known, and not cancelled, on the morning on which it is due.
+    A reminder is expected if, on the morning of its due date, the booking has been made and is not cancelled.
     """
     reminders = set()
     for row in rows:

@@ -116,7 +116,7 @@ def _reason(error: InvalidReservation) -> str:
 
 
 def _assign_room(number: str, room: int) -> str | None:
-    """Give the reservation a stay in the room if it has none. If the room is not available, return the reason."""
+    """Add a stay in the room to a reservation without a stay. If the room is not available, return the reason."""
     with transaction.atomic():
         stored = (
             Reservation.objects.select_for_update(of=("self",))

@@ -39,5 +39,5 @@ class Booking:
 
     @property
     def takes_room(self) -> bool:
-        """Return whether the booking occupies a room. A no-show does, because the guest pays for the room."""
+        """Return whether the booking occupies a room. A no-show occupies a room, because the guest pays for it."""
         return self.status != ReservationStatus.CANCELLED

@@ -24,7 +24,7 @@ from reminders.reservations.importing.comparison import (
     find_changed,
 )
 
-#: The number of rows per transaction. A killed import has stored complete batches, and the next run adds the rest.
+#: The number of rows per transaction. A killed import has stored complete batches. The next run adds the others.
 BATCH_SIZE = 2_000
 
 _COLUMNS = (

@@ -68,7 +68,7 @@ def test_import_of_a_calendar_event_creates_a_reservation_with_reminders(
     assert import_events(api, STAY)["unchanged"] == 1
 
 
-def test_import_again_changes_dates_and_cancels_but_keeps_the_guest_data(
+def test_second_import_changes_dates_and_cancels_bookings_but_keeps_the_guest_data(
     api: APIClient, hotel: Hotel
 ) -> None:
     import_events(api, STAY)

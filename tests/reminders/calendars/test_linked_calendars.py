@@ -190,7 +190,7 @@ def test_closures_in_a_linked_calendar_are_ignored_if_import_closures_is_off(
 def test_overdue_calendar_import_does_not_keep_a_restored_hotel_suspended(
     linked: LinkedCalendar, hotel: Hotel
 ) -> None:
-    """A hotel restored from a backup stays suspended while it has overdue items. Calendar imports do not count."""
+    """A hotel that was restored from a backup stays suspended while its due queue has overdue items of other kinds."""
     assert due_at() <= datetime.now(UTC)
     assert not find_overdue_items(hotel).exists()
 

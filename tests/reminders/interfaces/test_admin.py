@@ -26,7 +26,7 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def booked(book: Book) -> Reservation:
-    """Return a reservation that arrives in nine days.
+    """Return a reservation whose arrival is in nine days.
 
     The test uses the real clock, because the login session depends on it.
     """
@@ -114,7 +114,7 @@ def test_reminder_page_for_an_auditor_shows_no_action_buttons(staff: Client, boo
         assert b'name="action"' not in staff.get(f"/admin/reminders/{url}/change/").content
 
 
-def test_action_that_fails_for_many_reminders_with_one_error_shows_one_message(
+def test_action_that_fails_for_many_reminders_with_the_same_error_shows_one_message(
     staff: Client, book: Book
 ) -> None:
     arrival = timezone.now().date() + timedelta(days=9)
@@ -225,7 +225,7 @@ def test_failure_whose_payload_names_no_reminder_is_listed_without_a_reservation
     assert "reminders.send" in staff.get("/admin/dlq/failure/").content.decode()
 
 
-def test_staff_can_add_addresses_to_and_remove_them_from_the_suppression_list(
+def test_staff_can_add_and_remove_addresses_of_the_suppression_list(
     staff: Client, hotel: Hotel, in_hotel: Hotel
 ) -> None:
     page = "/admin/reminders/suppression/"

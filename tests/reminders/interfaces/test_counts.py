@@ -130,7 +130,8 @@ MORNING = datetime(2030, 5, 8, 20, tzinfo=UTC)  # 10:00 on 9 May in Kiritimati, 
 def kiritimati(hotel: Hotel, clock: Clock) -> Iterator[None]:
     """Set the time zone of the hotel to Kiritimati and create eleven reminders.
 
-    Nine are planned for 9 May there. One is an hour before that day begins, and one an hour after it ends.
+    Nine are planned for 9 May in Kiritimati, one for an hour before that day begins, and one for an hour after
+    that day ends.
     """
     clock("2030-05-08 20:00")
     hotel.time_zone = "Pacific/Kiritimati"

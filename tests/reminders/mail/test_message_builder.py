@@ -131,7 +131,9 @@ def test_addresses_of_a_message_keep_the_letters_of_internationalized_domains(se
         ("html", "{% autoescape off %}{{ guest_name }}{% endautoescape %}"),
     ],
 )  # fmt: skip
-def test_validate_template_with_an_error_names_the_part_that_contains_it(part: str, source: str) -> None:
+def test_validate_template_names_the_part_of_the_template_that_contains_the_error(
+    part: str, source: str
+) -> None:
     parts = {"subject": "a", "text": "b", "html": "c", part: source}
     with pytest.raises(InvalidTemplate) as raised:
         validate_template(**parts)

@@ -31,7 +31,7 @@ Book = Callable[..., Reservation]
 
 @pytest.fixture
 def guest() -> Client:
-    """Return a test client on the host of the hotel that checks CSRF tokens, as requests of a browser are checked."""
+    """Return a test client for the host of the hotel, with CSRF checks enabled as for requests of a browser."""
     return Client(SERVER_NAME=ALPHA_HOST, enforce_csrf_checks=True)
 
 
@@ -178,7 +178,7 @@ def test_unsubscribe_page_is_not_cached_and_loads_nothing_from_other_hosts(
     assert not re.search(r'(?:src|href)="https?:', page.content.decode())
 
 
-def test_unsubscribing_after_the_guest_changed_address_suppresses_the_recipient(
+def test_unsubscribing_after_the_guest_changed_address_suppresses_the_previous_address(
     send_to: Callable[..., str], guest: Client
 ) -> None:
     path = send_to("R1")
@@ -252,7 +252,7 @@ def test_unsubscribe_link_to_an_old_host_returns_404_after_another_hotel_used_th
     assert guest.get(path).status_code == 404
 
 
-def test_hotel_renamed_back_to_an_earlier_name_does_not_list_it_as_a_former_host(hotel: Hotel) -> None:
+def test_hotel_renamed_back_to_an_earlier_name_does_not_list_that_name_as_a_former_host(hotel: Hotel) -> None:
     hotels.rename_hotel(hotel_id=hotel.id, slug="alpine")
     renamed = hotels.rename_hotel(hotel_id=hotel.id, slug="alpha")
     with platform_context():

@@ -96,7 +96,7 @@ def test_guest_filter_of_a_rule_is_checked_again_before_sending(
 def three_rules(in_hotel: Hotel, clock: Clock) -> None:
     """Create three rules, whose order is C, A, B.
 
-    All send a reminder one day before arrival, and allow one e-mail per guest and day.
+    Each rule sends a reminder one day before arrival, and allows one e-mail per guest and day.
     """
     clock("2030-05-01 12:00")
     Rule.objects.update(is_active=False)
@@ -192,7 +192,7 @@ def test_daily_cap_does_not_count_cancelled_reminders(book: Book, clock: Clock, 
 
 
 @pytest.mark.usefixtures("three_rules")
-def test_reminders_to_a_suppressed_address_have_suppressed_as_skip_reason(
+def test_reminders_to_a_suppressed_address_are_skipped_with_the_reason_suppressed(
     book: Book, clock: Clock, smtp: MailServer
 ) -> None:
     Suppression.objects.create(email=ANA, reason="manual")

@@ -56,7 +56,7 @@ def test_storing_a_reservation_again_without_changes_keeps_its_reminders(book: B
     assert list(Reminder.objects.order_by("id").values()) == before
 
 
-def test_changed_dates_replace_reminders_and_changing_them_back_restores_the_old_ones(
+def test_changed_dates_replace_the_reminders_and_the_original_dates_restore_them(
     book: Book, clock: Clock
 ) -> None:
     clock("2030-05-01 12:00")
@@ -256,7 +256,7 @@ def test_offset_of_a_rule_counts_days_and_hours_from_arrival_or_departure(
     assert (planned.status, f"{planned.planned_for:%Y-%m-%d %H:%M}") == ("scheduled", planned_for)
 
 
-def test_changed_departure_moves_the_reminder_after_departure(
+def test_changed_departure_moves_the_reminder_of_a_rule_after_departure(
     book: Book, clock: Clock, in_hotel: Hotel
 ) -> None:
     clock("2030-05-01 12:00")

@@ -23,7 +23,7 @@ FIRST, LAST = date(2016, 3, 26), date(2016, 3, 28)
 def expected_reminders(rows: list[Row]) -> set[tuple[str, int, str]]:
     """Return the reminders that must be sent: booking number, days before arrival, and date of sending.
 
-    They are computed from the rows of the bookings, without the code of hotelagent.
+    The reminders are computed from the rows of the bookings, without the code of hotelagent.
     """
     reminders = set()
     for row in rows:

@@ -1,6 +1,6 @@
 """Tests of the requests that send a message with the API of each mail provider.
 
-A request contains metadata that identify the reminder. Later events of the provider repeat them.
+A request contains metadata that identify the reminder. Later events of the provider repeat this metadata.
 """
 
 from __future__ import annotations

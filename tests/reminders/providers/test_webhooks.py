@@ -54,7 +54,7 @@ def sent(book: Book, clock: Clock, smtp: MailServer) -> Reminder:
 def bounced(request: pytest.FixtureRequest, sent: Reminder, hotel: Hotel) -> Callable[[], int]:
     """Return a function that reports a bounce to the webhook and returns the HTTP status code.
 
-    Tests that use it run once for each of three mail providers.
+    Tests that use this fixture run once for each of three mail providers.
     """
     payload = SHAPES[request.param](metadata(sent, hotel))
     return lambda: post_event(request.param, payload)
@@ -174,7 +174,7 @@ def test_webhook_without_a_configured_secret_returns_404(sent: Reminder, hotel: 
 @pytest.mark.parametrize(
     "path", ["/anymail/pigeon/tracking/", "/anymail/sendgrid/tracking/", "/anymail/postmark/inbound/"]
 )
-def test_webhook_url_with_another_provider_event_type_or_host_returns_404(path: str) -> None:
+def test_webhook_url_with_a_wrong_provider_path_or_host_returns_404(path: str) -> None:
     assert Client(SERVER_NAME="localhost").post(path).status_code == 404
     assert Client(SERVER_NAME="alpha.localhost").post("/anymail/postmark/tracking/").status_code == 404
 

@@ -1,4 +1,4 @@
-"""Tests of errors of reminders. They are stored independently of a language and shown in the language of the user."""
+"""Tests of errors of reminders. The errors are stored in a translatable form and shown in the language of the user."""
 
 from __future__ import annotations
 

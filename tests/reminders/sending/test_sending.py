@@ -1,6 +1,6 @@
 """Tests of sending due reminders to an SMTP server that accepts, rejects, hangs or disconnects.
 
-A reminder is sent exactly once, or it stores the reason why it was not sent.
+Each reminder is either sent exactly once, or the reason why the reminder was not sent is stored.
 """
 
 import uuid
@@ -87,7 +87,9 @@ def test_send_due_uses_the_language_of_the_guest_and_the_name_of_the_hotel(
     assert event["DTEND"].dt.isoformat() == "2030-05-12"
 
 
-def test_send_due_of_a_reminder_that_was_sent_sends_nothing(reminder: Reminder, smtp: MailServer) -> None:
+def test_send_due_for_a_reminder_that_was_already_sent_sends_nothing(
+    reminder: Reminder, smtp: MailServer
+) -> None:
     send(reminder)
     assert send(reminder) == {}
     assert len(smtp.accepted) == 1
@@ -335,5 +337,5 @@ def test_message_with_lines_that_begin_with_dots_arrives_unchanged(
     assert body.get_content().splitlines()[:4] == [".", "..", ".end Ana", "."]
 
 
-def test_send_due_with_the_id_of_no_reminder_does_nothing(in_hotel: Hotel, smtp: MailServer) -> None:
+def test_send_due_with_an_unknown_reminder_id_does_nothing(in_hotel: Hotel, smtp: MailServer) -> None:
     assert not any(batch.send_due([uuid.uuid4()]).values())
