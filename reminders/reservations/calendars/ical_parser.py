@@ -43,7 +43,7 @@ class RejectedEvent:
 
 
 def parse_calendar(content: bytes, *, zone: ZoneInfo) -> list[CalendarEvent | RejectedEvent]:
-    """Return the events of the calendar. If events have the same UID, only the event with the highest SEQUENCE is returned.
+    """Return the events of the calendar. Of several events with one UID, the event with the highest SEQUENCE counts.
 
     Times are converted to dates in `zone`. Raises InvalidFile.
     """

@@ -229,7 +229,7 @@ def test_booking_without_a_free_room_is_reported_and_gets_the_room_when_it_is_fr
         (["hang"], "did not respond within"),
         (["drip"], "did not respond within"),
         (["short"], "failed: IncompleteRead"),
-        (["endless"], "more than 5,000,000 bytes"),
+        (["endless"], "The limit is 5,000,000 bytes"),
         (["/export.ics"], "Too many redirects (limit: 3)"),
         (["ftp://channel.example/"], "must start with https"),
         (["http://[broken"], "invalid URL"),
