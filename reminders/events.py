@@ -89,7 +89,7 @@ REMINDER_SETTLED = register(
     fields=("number", "rule", "outcome"),
     labels={
         "rule": FIRST_RULES,
-        "outcome": {"was sent": _("it was sent"), "was not sent": _("it was not sent")},
+        "outcome": {"was sent": _("sent"), "was not sent": _("not sent")},
     },
 )
 REMINDERS_REPLANNED = register(

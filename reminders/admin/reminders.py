@@ -85,7 +85,7 @@ class ReminderAdmin(ReadOnlyModelAdmin):
               "recipient", "attempts", "transmission_started_at", "error"]  # fmt: skip
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """Order by urgency: reminders that need attention, pending ones (earliest first), others (latest first)."""
+        """Order by urgency: those that need attention, pending reminders (earliest first), others (latest first)."""
         group = Case(When(status__in=_NEEDS_ATTENTION, then=0), When(status__in=_PENDING, then=1), default=2)
         earliest = Case(When(status__in=_PENDING, then=F("planned_for")))
         return [group, earliest, "-planned_for", "-id"]

@@ -64,7 +64,7 @@ def _integer(content: bytes) -> int:
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int]:
-    """Return the width and height in the frame header (ITU T.81, B.1.1), or (0, 0) if the file has none."""
+    """Return the width and height in the frame header (ITU T.81, B.1.1), or (0, 0) if there is no frame header."""
     position = 2
     while position + 9 <= len(content) and content[position] == 0xFF:
         marker = content[position + 1]

@@ -124,7 +124,7 @@ def sender(hotel: Tenant) -> str:
 def _encoded(address: str) -> str:
     """Return the address with the ASCII form of its domain, or unchanged if the domain is not valid.
 
-    Without this, Django would encode the domain by IDNA 2003, which changes some domains to domains of other people.
+    Django itself would encode the domain by IDNA 2003, which changes some domains to domains of other people.
     """
     with contextlib.suppress(UnicodeError):
         return ascii_address(address)

@@ -63,7 +63,7 @@ class LinkedCalendar(models.Model):
 
     @property
     def error_message(self) -> str:
-        """Return the error of the last import in the active language, or an empty string if it succeeded."""
+        """Return the error of the last import in the active language, or an empty string if the import succeeded."""
         return message_from_json(self.last_error)
 
     @property

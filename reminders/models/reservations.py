@@ -28,7 +28,7 @@ class Reservation(models.Model):
     )
     arrival = models.DateField(_("arrival"))
     departure = models.DateField(_("departure"))
-    #: The name of the guest. Forms and the API require a name. An imported booking may have none.
+    #: The name of the guest. Forms and the API require a name. An imported booking may have no name.
     guest_name = models.CharField(_("guest"), max_length=200)
     guest_email = models.EmailField(_("e-mail"), blank=True)
     guest_phone = models.CharField(_("phone"), max_length=20, blank=True)

@@ -148,7 +148,7 @@ def _planned(
 
 
 def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_PlannedReminder]) -> int:
-    """Cancel the reservations' scheduled reminders, except those in `planned`. Return how many were cancelled."""
+    """Cancel the scheduled reminders of the reservations that are not in `planned`. Return the number of reminders."""
     parameters: list[Any] = [
         [reservation.id for reservation in reservations],
         [p.reservation.id for p in planned],

@@ -91,7 +91,7 @@ def _chunks() -> Iterator[list[uuid.UUID]]:
     while chunk:
         yield chunk
         chunk = list(recent.filter(id__gt=chunk[-1])[:_CHUNK])
-    # Earlier stays are included if they have scheduled reminders: a rule that has since changed may have planned them.
+    # Earlier stays with scheduled reminders are included: a rule that has since changed may have planned the reminders.
     earlier = Reservation.objects.filter(departure__lt=since, reminders__status=ReminderStatus.SCHEDULED)
     ids = list(earlier.order_by("id").values_list("id", flat=True).distinct())
     for first in range(0, len(ids), _CHUNK):

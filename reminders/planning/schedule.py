@@ -66,9 +66,10 @@ def rule_applies(rule: Rule, reservation: Reservation, *, is_returning: bool) ->
 
 
 def manual_send_deadline(rule: Rule, *, arrival: date, zone: ZoneInfo, now: datetime) -> datetime:
-    """Return the time until which staff may have the reminder sent, in UTC.
+    """Return the latest time at which staff may send the reminder manually, in UTC.
 
-    The deadline is the end of the arrival day. For rules after departure it is `now` plus the rule's window.
+    The deadline is the end of the arrival day. For rules after departure, the deadline is `now` plus
+    the send window of the rule.
     """
     if rule.anchor == RuleAnchor.DEPARTURE:
         return now + timedelta(hours=rule.window_hours)

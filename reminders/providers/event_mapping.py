@@ -73,14 +73,14 @@ def is_about(event: AnymailTrackingEvent, address: str) -> bool:
 
 
 def error_text(event: AnymailTrackingEvent) -> str:
-    """Return the error text of the receiving mail server. If there is none, return the provider's error text."""
+    """Return the error text of the receiving mail server or, if the event has no such text, that of the provider."""
     data = _nested(event.esp_event, "data")  # Resend
     reasons = (_nested(data, "failed").get("reason"), _nested(data, "suppressed").get("message"))
     return str(next(filter(None, (event.mta_response, event.description, *reasons)), ""))
 
 
 def suppression_reason(event: AnymailTrackingEvent) -> SuppressionReason | None:
-    """Return the reason to add the address to the suppression list, or None if it must not be added."""
+    """Return the reason to add the address to the suppression list, or None if the event is not a reason."""
     type_ = event_type(event)
     if type_ == EventType.COMPLAINED:
         return SuppressionReason.COMPLAINED

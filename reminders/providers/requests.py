@@ -59,7 +59,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
         backend.session.headers["Idempotency-Key"] = key
     if backend.esp_name == "Brevo":
         message.extra_headers["idempotencyKey"] = key
-    if backend.esp_name == "Resend":  # Resend returns tags in its events, but not headers
+    if backend.esp_name == "Resend":  # Resend's events contain the tags of the message, but not its headers
         metadata = vars(message).get("metadata", {})
         tags = [{"name": name, "value": value} for name, value in metadata.items()]
         vars(message)["esp_extra"] = {"tags": tags}

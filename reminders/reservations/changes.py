@@ -90,9 +90,9 @@ def update_reservations(changes: Sequence[Change]) -> ChangeResult:
 
 
 def _update_stays(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation]:
-    """Move stays to new dates if the room is available, add missing stays, and cancel those of cancelled reservations.
+    """Move stays to new dates if the room is available, and add missing stays.
 
-    A no-show keeps the stay, because the guest has paid for the room.
+    The stays of cancelled reservations are cancelled. A no-show keeps the stay, because the guest pays for the room.
     """
     stay_changes = [_stay_change(change) for change in changes if _affects_stay(change)]
     moved = reallocate(changes=stay_changes)

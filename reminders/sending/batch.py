@@ -112,7 +112,10 @@ class Batch:
         self._sent_ids: list[uuid.UUID] = []
 
     def send_all(self, reminders: Collection[Reminder], *, deadline: float) -> Counter[str]:
-        """Send reminders until `deadline` (a `time.monotonic()` value). Postpone the others. Return outcome counts."""
+        """Send the reminders until `deadline` (a `time.monotonic()` value). Return the number of reminders per outcome.
+
+        Reminders that remain after the deadline are postponed.
+        """
         counts: Counter[str] = Counter()
         remaining = list(reminders)
         try:

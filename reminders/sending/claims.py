@@ -77,7 +77,7 @@ def claim_due(ids: Collection[uuid.UUID], *, now: datetime) -> ClaimedBatch | No
 
 
 def claim_failed(reminder: Reminder, *, send_until: datetime) -> bool:
-    """Claim a failed reminder to send it again, and refresh the instance. Return False if it can't be claimed."""
+    """Claim a failed reminder so that it can be sent again, and refresh the instance. Return whether this succeeded."""
     is_claimed = apply_event(
         reminder,
         SendingEvent.RETRY_CLAIMED,

@@ -33,5 +33,5 @@ def skip_reason(
 
 
 def manual_deadline(reminder: Reminder, *, now: datetime) -> datetime:
-    """Return the time until which staff may have this reminder sent, in UTC."""
+    """Return the latest time at which staff may send this reminder manually, in UTC."""
     return manual_send_deadline(reminder.rule, arrival=reminder.arrival, zone=hotel_time_zone(), now=now)

@@ -28,7 +28,7 @@ class JsonRows(Generic[M]):
         self._parsers = {field.attname: _parser_of(field) for field in model._meta.concrete_fields}
 
     def instance(self, row: Mapping[str, Any]) -> M:
-        """Return the row as a model instance. Django treats it as if it was loaded from the database."""
+        """Return the row as a model instance. Django treats the instance as if it were loaded from the database."""
         names = [name for name in self._parsers if name in row]
         return self._model.from_db("default", names, [self._value(name, row[name]) for name in names])
 
@@ -38,6 +38,6 @@ class JsonRows(Generic[M]):
 
 
 def _parser_of(field: Field[Any, Any]) -> Callable[[str], Any] | None:
-    # A foreign key is parsed like the key that it refers to.
+    # The value of a foreign key is parsed like the primary key that it refers to.
     stored: Any = getattr(field, "target_field", field)
     return next((parser for field_type, parser in _PARSERS if isinstance(stored, field_type)), None)

@@ -1,4 +1,4 @@
-"""The retry handler for failed reminders. The dead-letter queue calls it to send a reminder again."""
+"""The retry handler for failed reminders. The dead-letter queue calls the handler to send a reminder again."""
 
 from __future__ import annotations
 

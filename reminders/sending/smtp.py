@@ -111,7 +111,7 @@ def thread_transport() -> Transport:
 
 
 def _open(backend: SmtpBackend) -> bool:
-    """Open a connection to the mail server unless it is open. Return True if it is new. Raises MailDeferred."""
+    """Open the connection to the mail server if it is closed. Return whether it was opened. Raises MailDeferred."""
     try:
         return bool(backend.open())
     except smtplib.SMTPResponseException as error:
@@ -150,7 +150,7 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
             )
         ) from error
     except BaseException:
-        backend.drop_connection()  # the server still waits for this message
+        backend.drop_connection()  # the server still waits for the content of this message
         raise
 
 

@@ -36,7 +36,7 @@ def set_colour(*, colour: str) -> None:
 
 
 def set_logo(*, logo: Logo | None) -> None:
-    """Replace the logo of the hotel's e-mails, or remove it (None).
+    """Replace the logo of the hotel's e-mails, or remove the logo (None).
 
     E-mails that were sent earlier then show the alternative text instead of the previous logo.
     """

@@ -51,7 +51,7 @@ _SKIP_MESSAGES = {
 
 
 def cancel_reminder(*, reminder_id: uuid.UUID) -> Reminder:
-    """Cancel a scheduled reminder. Later changes of the reservation do not schedule it again.
+    """Cancel a scheduled reminder. Later changes of the reservation do not schedule the reminder again.
 
     Raises ReminderNotFound, or ReminderStateError unless the reminder is scheduled.
     """

@@ -19,7 +19,7 @@ ON CONFLICT (lower(email)) DO NOTHING RETURNING id
 
 
 def add_suppression(*, email: str) -> bool:
-    """Add an address that staff entered. Return whether it is new. An existing entry keeps its reason."""
+    """Add an address that staff entered. Return False if the address is already on the list with any reason."""
     with transaction.atomic():
         suppression_id = _insert(email, SuppressionReason.MANUAL)
         if suppression_id:

@@ -103,7 +103,7 @@ def request_sync(calendar_id: UUID) -> None:
 
 
 def sync_due_calendar(calendar_id: UUID) -> bool:
-    """Import a calendar that is due. Return False if it has now failed `FAILURES_BEFORE_ALERT` times in a row."""
+    """Import a calendar that is due. Return False if this is failure number `FAILURES_BEFORE_ALERT` in a row."""
     try:
         sync_calendar(calendar_id)
     except CalendarNotFound:
@@ -191,7 +191,7 @@ def _import_closures(calendar: LinkedCalendar, closures: Iterable[CalendarEvent]
 
 
 def _cancel_missing(numbers: Collection[str], *, today: date) -> int:
-    """Cancel the missing reservations that arrive after today. Return how many were cancelled.
+    """Cancel the missing reservations that arrive after today. Return the number of cancelled reservations.
 
     Earlier reservations are kept, because channels also remove past bookings from their calendars.
     """

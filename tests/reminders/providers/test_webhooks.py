@@ -118,7 +118,7 @@ def test_delivery_event_changes_only_a_reminder_with_the_status_unknown(
 def test_bounce_reported_before_the_message_is_stored_as_sent_is_not_overwritten(
     book: Book, clock: Clock, hotel: Hotel, smtp: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker stores a message as sent only when it starts the next one. A provider can report a bounce earlier."""
+    """A worker stores a message as sent when it starts the next message. The provider can report a bounce earlier."""
     clock("2030-05-09 12:00")
     for number in ("R1", "R2"):
         book(number, "2030-05-10", "2030-05-12")

@@ -31,7 +31,7 @@ DAY_BEFORE_ARRIVAL = "2030-05-09 09:00"  # 10:00 in Lisbon
 
 @pytest.fixture
 def reminder(book: Book, clock: Clock) -> Reminder:
-    """Return a reminder that is due now. Its rule sends it on the day before arrival."""
+    """Return a reminder that is due now. The arrival of the guest is tomorrow."""
     clock("2030-05-01 12:00")
     reservation = book("R1", "2030-05-10", "2030-05-12")
     clock(DAY_BEFORE_ARRIVAL)
