@@ -1,1 +1,1 @@
-"""Rooms, and the holds, stays and closures that occupy them. Those of one room never overlap."""
+"""The rooms of a hotel, and the holds, stays and closures that occupy them without overlaps."""

@@ -19,7 +19,10 @@ def fetch_rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]
 
 
 def postgres_array(values: Iterable[object]) -> str:
-    """Return numbers, ids or names as the text of a PostgreSQL array, which functions take in a request."""
+    """Return numbers, ids or names in PostgreSQL's text format of an array, such as `{1,2}`.
+
+    The requests to our database functions contain arrays in this format.
+    """
     return f"{{{','.join(map(str, values))}}}"
 
 
@@ -32,6 +35,6 @@ def function_context() -> dict[str, Any]:
 def call(function: LiteralString, request: Mapping[str, Any]) -> Any:
     """Call a function of `locks/sql` in one round trip, and return its decoded result.
 
-    Its changes are committed at once unless a transaction is open.
+    The changes are committed immediately unless a transaction is open.
     """
     return call_function(function, {**function_context(), **request})

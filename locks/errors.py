@@ -22,7 +22,7 @@ class HoldNotFound(DomainError):
 
 
 class InvalidRoomSelection(DomainError):
-    """A hold has one to ten rooms. No room may be listed twice."""
+    """A hold must have one to ten rooms, and no room may be listed twice."""
 
     code = "invalid-room-selection"
     status = 422
@@ -30,9 +30,9 @@ class InvalidRoomSelection(DomainError):
 
 
 class InvalidDateRange(DomainError):
-    """The check-out date is after the check-in date, and the stay is not longer than the limit.
+    """The check-out date must be after the check-in date, and the stay must not be longer than the limit.
 
-    A hold may have up to 366 nights and a closure up to ten years.
+    The limit is 366 nights for a hold and ten years for a closure.
     """
 
     code = "invalid-date-range"
@@ -62,7 +62,7 @@ class RoomUnavailable(DomainError):
 class RoomTypeUnavailable(DomainError):
     """Fewer rooms of this type are free on all of the nights than the request asks for.
 
-    `free` is their number, and `next_free` is the next check-in date on which enough rooms are free.
+    `free` is the number of free rooms, and `next_free` is the next check-in date on which enough rooms are free.
     """
 
     code = "room-type-unavailable"
@@ -70,7 +70,7 @@ class RoomTypeUnavailable(DomainError):
 
 
 class RoomContention(DomainError):
-    """Other clients acquired the rooms at the same time, several times in a row. Try again."""
+    """Other clients requested the same rooms at the same time, and several attempts failed. Try again."""
 
     code = "room-contention"
     status = 503
@@ -78,7 +78,7 @@ class RoomContention(DomainError):
 
 
 class TooManyHolds(DomainError):
-    """The client, or the guest session, holds as many rooms as it may. `limit` is the maximum."""
+    """The client, or the guest session, already holds the maximum number of rooms, which is `limit`."""
 
     code = "too-many-holds"
     status = 429
@@ -94,7 +94,7 @@ class InvalidHoldToken(DomainError):
 
 
 class StaleFencingToken(DomainError):
-    """The fencing token is not the current one of the hold. The hold was moved since it was read: read it again."""
+    """The fencing token is not the current one of the hold. Retrieve the hold again."""
 
     code = "stale-fencing-token"
     title = _("The fencing token is out of date")
@@ -112,7 +112,7 @@ class HoldStateError(DomainError):
     """The status of the hold does not allow this operation. `hold_status` is its status."""
 
     code = "hold-state-error"
-    title = _("The hold's status does not allow this")
+    title = _("The hold's status does not allow this operation")
 
 
 class TooManyExtensions(DomainError):
@@ -126,7 +126,7 @@ class AllocationStateError(DomainError):
     """The hold, stay or closure has ended, so it can't be moved, cancelled or released."""
 
     code = "allocation-state-error"
-    title = _("This has already ended")
+    title = _("The hold, stay or closure has already ended")
 
 
 class RoomNumberConflict(DomainError):

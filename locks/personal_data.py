@@ -1,4 +1,4 @@
-"""How a masked copy of a hotel treats the columns of this app. Tokens and the clients' own identifiers are replaced."""
+"""The columns of this app that a masked copy of a hotel keeps or replaces. Tokens and references are replaced."""
 
 from tenants.personal_data import declare_columns, mask_secret, mask_text, mask_token, omit_rows
 

@@ -9,17 +9,18 @@ EXTENSIONS = 2
 #: Maximum lifetime of a hold in seconds. Extensions can't exceed it.
 MAX_LIFETIME_SECONDS = HOLD_SECONDS + EXTENSIONS * EXTENSION_SECONDS
 
-#: Nights and rooms of one hold.
+#: Maximum number of nights and of rooms of one hold.
 MAX_NIGHTS = 366
 MAX_ROOMS = 10
 #: The last possible check-out date. Later dates are typing errors, and Python has no dates after the year 9999.
 MAX_DATE = datetime.date(2999, 12, 31)
-#: Nights of one closure: ten years.
+#: Maximum number of nights of one closure: ten years.
 MAX_CLOSURE_NIGHTS = 3653
 
-#: Rooms that one API key or member of staff, and one guest session of theirs, may hold at a time. They are counted
-#: when a hold is acquired, so concurrent requests may exceed the limit together.
+#: Maximum number of rooms that a client may hold at a time. A client is an API key or a member of staff.
+#: The rooms are counted when a hold is acquired, so concurrent requests may exceed the limit together.
 MAX_HOLDS_PER_CLIENT = 500
+#: Maximum number of rooms that a client may hold at a time for one guest session.
 MAX_HOLDS_PER_SESSION = 20
 
 #: Days until ended holds, waiting list entries and webhook deliveries are deleted. The audit trail keeps their events.

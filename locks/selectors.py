@@ -1,4 +1,4 @@
-"""Reading rooms and allocations: which rooms are free, what occupies the others, and when they are free again.
+"""Queries of rooms and allocations: which rooms are free, what occupies the others, and when they are free again.
 
 The database's clock decides whether a hold has expired.
 """
@@ -85,9 +85,8 @@ class Clash:
         }
 
 
-# The subquery scans the constraint's index by the nights only, and the rooms are compared in memory. A condition on
-# the room would probe the index once per room of the hotel. The rooms of a type are returned as one JSON document,
-# because psycopg takes longer to convert a row per room than PostgreSQL to find the rooms.
+# The subquery scans the constraint's index by the nights only. A condition on the room would scan it once per room.
+# The rooms of a type are returned as one JSON document, because psycopg converts rows more slowly.
 _AVAILABILITY = """
 SELECT room.room_type, count(*) AS rooms,
     coalesce(json_agg(json_build_array(room.id, room.number, room.room_type, room.floor, room.capacity)
@@ -189,7 +188,7 @@ def availability(*, nights: Nights, room_type: str = "", guests: int = 1) -> Ava
 
 
 def clashes(*, rooms: Sequence[int], nights: Nights, excluded: UUID | None = None) -> list[Clash]:
-    """Return what occupies these rooms on some of these nights, except for the allocation `excluded`."""
+    """Return the allocations that occupy these rooms on some of these nights, except for the allocation `excluded`."""
     rows = fetch_rows(
         _CLASHES,
         {

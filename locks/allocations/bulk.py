@@ -17,8 +17,7 @@ from locks.owner import holder
 #: Number of rows per INSERT statement. Larger statements are not noticeably faster.
 _BATCH_SIZE = 5000
 
-# The rows are sorted by the nights, the first column of the constraint's index, so that they are inserted into the
-# same part of it.
+# The rows are sorted like the constraint's index, so that successive rows are inserted into the same part of the index.
 _INSERT = """
 INSERT INTO locks_allocation (
     id, room_id, nights, status, extensions_left, holder, session, reference, reason)
@@ -34,7 +33,7 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class NewStay:
-    """A stay to be added in a room. `id` is its id. `reallocate` may use another room of `room_type`."""
+    """A stay that is to be added. Only `reallocate` may choose another room than `room`, of the type `room_type`."""
 
     room: int
     check_in: datetime.date
@@ -46,7 +45,7 @@ class NewStay:
 
 @dataclass(frozen=True, slots=True)
 class AddedStays:
-    """The stays that were added, and those that were rejected because the room is not available."""
+    """The stays that were added, and the stays that were rejected because another allocation occupies the room."""
 
     added: list[NewStay]
     rejected: list[NewStay]

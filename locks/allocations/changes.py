@@ -1,6 +1,6 @@
-"""Changes of allocations: locking rooms, publishing what changed, and expiring holds.
+"""Functions that lock rooms, publish changes of allocations, and end expired holds.
 
-The database functions in `locks/sql` do the same for the operations of a hold's owner.
+For the operations of a hold's owner, the database functions in `locks/sql` do the same.
 """
 
 import datetime
@@ -88,7 +88,7 @@ def publish(
 
 
 def event_fields(event: EventType) -> list[str]:
-    """Return the additional fields of an event, which not every event of an allocation has."""
+    """Return the names of the event's fields other than the room and the dates, in alphabetical order."""
     return sorted(event.fields - _ALLOCATION_FIELDS)
 
 
@@ -104,7 +104,7 @@ def _move_details(moved_from: Mapping[str, Any]) -> dict[str, Any]:
 def expire_overlapping(rooms: Sequence[int], *, check_in: datetime.date, check_out: datetime.date) -> None:
     """End the expired holds of rooms on some nights, in the caller's transaction, which has locked the rooms.
 
-    The exclusion constraint counts a hold until it is ended.
+    Until an expired hold is ended, the exclusion constraint refuses other allocations of its nights.
     """
     [row] = fetch_rows(
         _EXPIRE_OVERLAPPING,
@@ -119,9 +119,9 @@ def expire_overlapping(rooms: Sequence[int], *, check_in: datetime.date, check_o
 
 
 def expire_holds(*, ids: Sequence[UUID]) -> list[UUID]:
-    """End the given holds that have expired, and return their ids. Schedule the other ones for their expiry.
+    """End the given holds that have expired, and return the ids of the ended holds.
 
-    A hold that another transaction is changing is also scheduled.
+    Holds that have not expired, or that another transaction is changing, are scheduled in the due queue again.
     """
     holds = Allocation.objects.filter(id__in=ids, status=AllocationStatus.HELD)
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Closures that are kept in step with a calendar of another system."""
+"""Functions that close and reopen rooms, for example to match the calendar of a booking channel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from locks.selectors import today
 
 
 def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, reason: str) -> tuple[int, int]:
-    """Close a room on the nights of `spans` on which nothing else occupies it, and reopen it on all others.
+    """Close a room on the nights of `spans` on which nothing else occupies it, and reopen it on all other nights.
 
     Past nights and closures with another reference are not changed. Return the number of nights that are now closed,
     and the number of nights that could not be closed. Runs in one transaction. Raises RoomNotFound.
@@ -47,7 +47,10 @@ def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, re
 
 
 def close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> list[AllocatedRoom]:
-    """Close a room on these nights, in the caller's transaction. The caller has locked the room, and it is free."""
+    """Close a room on these nights, in the caller's transaction.
+
+    The caller must have locked the room and checked that it is free.
+    """
     closures = [
         Allocation(
             room_id=room,

@@ -21,8 +21,8 @@ WHERE id = ANY(%(rooms)s::int[]) OR room_type = ANY(%(types)s::text[])
 ORDER BY id FOR NO KEY UPDATE
 """
 
-# The constraint's index is scanned by the nights. A row is a room with the days, counted from the first, on which its
-# allocations begin and end: psycopg takes longer to convert a row per allocation than PostgreSQL to find them.
+# The query returns one row per room, because psycopg would need more time to convert one row per allocation.
+# `begins` and `ends` contain the first day and the last day of each allocation, as days since the date `first`.
 _OCCUPIED = """
 SELECT room_id, array_agg(greatest(lower(nights) - %(first)s, 0)) AS begins,
     array_agg(upper(nights) - %(first)s) AS ends
@@ -56,7 +56,7 @@ class LockedRooms:
         The free room with the lowest number is chosen. If no room of the type is free, a room is created.
         """
         rooms = {room_type: self.of_type(room_type) for _span, room_type in requests.values()}
-        # Negative ids stand for rooms that are created later, when it is known how many are needed.
+        # Negative ids stand for rooms that are created later, after the number of missing rooms is known.
         placeholders: dict[str, list[int]] = {room_type: [] for room_type in rooms}
         next_placeholder = count(-1, -1)
         chosen: dict[UUID, int] = {}

@@ -135,8 +135,7 @@ def _must_leave(change: StayChange, stay: Allocation, rooms: LockedRooms) -> boo
 
 def _apply_changes(moves: Mapping[UUID, tuple[int, Span]], cancelled: Sequence[UUID]) -> None:
     moved_from = describe(list(moves))
-    # The exclusion constraint checks row by row, and stays may move to nights that other stays leave. So all of them
-    # leave their rooms first.
+    # The exclusion constraint checks row by row. All stays leave their rooms first, so that they can swap nights.
     Allocation.objects.filter(id__in=[*moves, *cancelled]).update(status=AllocationStatus.CANCELLED)
     fetch_rows(
         _MOVE,

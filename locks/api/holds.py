@@ -251,7 +251,7 @@ def _validated(serializer_class: type[Serializer[Any]], request: Request) -> dic
 
 
 def _require_staff() -> None:
-    """Raise PermissionDenied for API keys, which act for guests and may not change the holds of others."""
+    """Raise PermissionDenied if the client uses an API key. Only staff may change the holds of other clients."""
     if current_actor().kind != "user":
         raise exceptions.PermissionDenied(_("Only signed-in staff can do this. API keys can't."))
 

@@ -40,7 +40,7 @@ class RoomSerializer(StrictMixin, serializers.ModelSerializer[Room]):
     class Meta:
         model = Room
         fields = ("id", "number", "room_type", "floor", "capacity")
-        # No validator for the unique number, because the service checks it in its transaction.
+        # There is no validator for unique room numbers, because the service checks them in its transaction.
         extra_kwargs = {
             "number": {"validators": [], "help_text": "The room number, unique in the hotel."},
             "capacity": {"min_value": 1},

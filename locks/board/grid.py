@@ -1,6 +1,6 @@
 """The grid of the room board: a row for each room, a column for each night, a bar for each allocation.
 
-It is read with two queries, or three with guest names, whatever its size.
+The grid is read with two queries, or three with guest names, however many rooms and nights it shows.
 """
 
 import datetime
@@ -83,7 +83,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """`rows` contains the rooms of the requested type and floor. `types` and `floors` cover all rooms."""
+    """The nights and rooms that the board shows.
+
+    `rows` contains the rooms of the requested type and floor. `types` and `floors` are those of all rooms.
+    """
 
     days: list[datetime.date]
     rows: list[Row]

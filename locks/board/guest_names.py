@@ -1,6 +1,6 @@
 """The names of guests on the room board.
 
-Allocations contain no names, so an app that stores names registers a source.
+Allocations contain no names, so an app that stores names registers a function that returns them.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -16,14 +16,14 @@ class Guest:
     url: str
 
 
-#: A source returns the known guests of the given allocations with one query.
+#: A function that returns the guests of the given allocations, as far as it knows them, with one query.
 GuestSource = Callable[[Collection[UUID]], Mapping[UUID, Guest]]
 
 _sources: list[GuestSource] = []
 
 
 def register_guest_source(source: GuestSource) -> GuestSource:
-    """Register a source of guest names. Usable as a decorator in a module that `AppConfig.ready()` imports."""
+    """Register a function that returns guest names. Use it as a decorator."""
     _sources.append(source)
     return source
 

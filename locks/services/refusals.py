@@ -1,7 +1,4 @@
-"""Finding out why rooms could not be held.
-
-It happens after the attempt, so that a successful attempt pays nothing for it.
-"""
+"""The reasons why rooms could not be held. They are queried only after a failed attempt."""
 
 import datetime
 from collections.abc import Sequence
@@ -57,7 +54,10 @@ def find_refusal(request: HoldRequest) -> DomainError | None:
 def find_clash(
     rooms: Sequence[int], *, nights: Nights, excluded: UUID | None = None
 ) -> RoomUnavailable | None:
-    """Return an error that lists what occupies these rooms, except for the allocation `excluded`, or None."""
+    """Return an error that lists the allocations that occupy these rooms, or None if the rooms are free.
+
+    The allocation `excluded` is ignored.
+    """
     clashes = selectors.clashes(rooms=rooms, nights=nights, excluded=excluded)
     if not clashes:
         return None

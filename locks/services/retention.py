@@ -13,8 +13,7 @@ from locks.webhooks.models import Webhook, WebhookDelivery, WebhookDeliveryStatu
 from tenants.database.clock import database_now
 
 BATCH_SIZE = 1000
-#: The daily clean-up looks at allocations that were created within so many days, so its cost does not grow with the
-#: age of the hotel.
+#: Maximum age of the allocations that the daily clean-up reads, so that its cost does not grow with the hotel's age.
 MAX_AGE = datetime.timedelta(days=60)
 #: Failed deliveries are kept longer, because staff may send them again.
 KEEP_FAILED_DELIVERIES = datetime.timedelta(days=30)

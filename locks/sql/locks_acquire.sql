@@ -1,25 +1,29 @@
--- Holds rooms for some nights: all of them or none.
+-- Holds rooms for some nights: all of the requested rooms, or none.
 --
--- request: an object with the keys
---   hotel, time_zone, actor    as in every call, see audit_record for the actor
---   rooms                      the ids of the rooms in ascending order, or null for any rooms of a type. Arrays and
---                              ranges are in PostgreSQL's text form: {1,2} and [2030-01-01,2030-01-03)
---   room_type, guests          the type, and the number of guests that each room must have space for
---   wait                       whether to wait for rooms of the type that other transactions have locked
---   nights                     the nights, as a range of dates
---   holds, group_id            the ids of the new holds, one per room, and the id that they share, or null
---   digest                     the digest of the token that the holds share
---   holder, session, reference
---   client_limit, session_limit       how many rooms the client and the guest session may hold at a time
---   hold_seconds, lifetime_seconds    when the holds expire, and until when they can be extended
---   extensions
+-- The argument `request` is an object with the keys below. It contains arrays and ranges in PostgreSQL's text format.
+--   hotel, time_zone: the id of the hotel, and its time zone
+--   actor: who holds the rooms, in the format of the function audit_record
+--   rooms: the ids of the requested rooms in ascending order, or null for any rooms of a type
+--   room_type, guests: the requested type, and the number of guests that each room must have space for
+--   wait: whether to wait for rooms of the type that other transactions have locked
+--   nights: the requested nights as a range of dates
+--   holds: the ids of the new holds, one for each room
+--   group_id: the id of the group of the new holds, or null for a single hold
+--   digest: the digest of the owner token, which all new holds share
+--   holder, session, reference: the values of these columns of the new holds
+--   client_limit, session_limit: the number of rooms that the client and the guest session may hold at a time
+--   hold_seconds: the number of seconds until the holds expire
+--   lifetime_seconds: the number of seconds until the holds expire at the latest, with all extensions
+--   extensions: how often the holds can be extended
 --
--- Returns an object with the keys
---   expired    the number of expired holds that occupied the rooms and were ended
---   holds      the new holds, as locks_describe returns them, or null if nothing is held
+-- Returns an object with the keys `expired` and `holds`.
+--   expired: the number of expired holds that still occupied the rooms and were ended
+--   holds: the new holds in the format of locks_describe, or null if no room was held
 --
--- A request that can't succeed returns before it locks anything, so it does not wait. The caller finds out why.
--- All transactions that allocate rooms lock them first, in ascending order. The constraint has the last word.
+-- A request that can't succeed returns before it locks anything, so it does not wait for other transactions.
+-- The caller finds out the reason with other queries.
+-- All transactions that allocate rooms lock the rooms first, in ascending order, so they can't deadlock.
+-- The exclusion constraint decides about each row in the end.
 CREATE OR REPLACE FUNCTION public.locks_acquire(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -72,14 +76,14 @@ BEGIN
         END IF;
     END LOOP;
     IF current_state.has_entries THEN
-        -- Guests on the waiting list come first. A room that one of them is offered is no longer available here.
+        -- Clients on the waiting list come first. A room that is offered to one of them is not free for this request.
         FOREACH next_room IN ARRAY room_ids LOOP
             PERFORM FROM locks_room WHERE id = next_room FOR NO KEY UPDATE;
             expired := expired + locks_expire_overlapping(request, next_room, requested_nights);
             PERFORM locks_offer((request ->> 'hotel')::uuid, request ->> 'time_zone', next_room, requested_nights);
         END LOOP;
     END IF;
-    -- The rooms of a group get the same fencing token: one more than the largest that any of them had.
+    -- All rooms of a group get the same fencing token, which is larger than the previous token of each room.
     FOREACH next_room IN ARRAY room_ids LOOP
         UPDATE locks_room SET fencing_token = fencing_token + 1 WHERE id = next_room
         RETURNING fencing_token INTO room_token;
@@ -95,7 +99,7 @@ BEGIN
     acquired_at := clock_timestamp();
     FOR room_index IN 1 .. cardinality(room_ids) LOOP
         LOOP
-            -- ON CONFLICT: an INSERT without it can deadlock with a transaction whose row it conflicts with.
+            -- Without ON CONFLICT, two transactions that insert conflicting rows could deadlock.
             INSERT INTO locks_allocation (
                 id, group_id, room_id, nights, status, fencing_token, token_digest, holder, session, reference,
                 reason, created_at, expires_at, max_expires_at, extensions_left)

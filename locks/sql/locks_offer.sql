@@ -1,11 +1,12 @@
--- Offers a room to the waiting list entries that it suits and whose nights overlap with the given ones, in the order in
--- which they were created. An entry whose nights are not all free is skipped. An offer is a hold for the entry's holder.
+-- Offers a room to the waiting list entries that it suits and whose nights overlap with the given nights.
+-- The oldest entry comes first. An entry is skipped if the room is not free on all of its nights.
+-- An offer is a hold that belongs to the holder of the entry.
 --
--- Returns false if another transaction has locked the room. Neither the room nor an entry is waited for, because a
--- transaction that has locked one of them may be waiting for a lock of the caller. An entry that is locked is being
--- offered another room at this moment, or is being cancelled.
+-- Returns false if another transaction has locked the room.
+-- Locked rooms and entries are skipped, because waiting could deadlock with a transaction that waits for the caller.
+-- Another transaction that has locked an entry is offering it another room or is cancelling it.
 --
--- An expired hold still occupies its room here. Ending it makes the entries due again.
+-- An expired hold still occupies its room here. When the hold is ended, the entries become due again.
 CREATE OR REPLACE FUNCTION public.locks_offer(
     hotel uuid, time_zone text, offered_room int, offered_nights daterange
 ) RETURNS boolean
@@ -44,7 +45,7 @@ BEGIN
         offer_id := tenants_uuid7();
         offered_at := clock_timestamp();
         offered_until := offered_at + make_interval(secs => entry.offer_seconds);
-        -- The digest of a random token that nobody has. Claiming the offer gives the hold a new token.
+        -- The digest belongs to a random token that no client has. Claiming the offer gives the hold a new token.
         INSERT INTO locks_allocation (
             id, room_id, nights, status, fencing_token, token_digest, holder, session, reference, reason,
             created_at, expires_at, max_expires_at, extensions_left)

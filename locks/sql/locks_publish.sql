@@ -1,13 +1,13 @@
--- Does what follows from every change of an allocation, after the change and in its transaction: records the audit
--- event, schedules or cancels the expiry in the due queue, creates webhook deliveries and updates the waiting list.
--- Returns the allocation as locks_describe does.
+-- Processes the consequences of a change of an allocation, after the change and in its transaction.
+-- Records the audit event, schedules or cancels the expiry, creates webhook deliveries and updates the waiting list.
+-- Returns the allocation in the format of locks_describe.
 --
--- context: an object with the keys hotel and actor (see audit_record)
--- event_type: a type of locks/events.py whose subject is an allocation, or waiting_list.offered
--- event_fields: the fields of the event besides room, check_in and check_out. Each is a key of the allocation or of
---   details
--- details: what is known about the event besides the allocation. After a move it has the key moved_from, the allocation
---   before the move
+-- context: an object with the keys `hotel` and `actor`. The function audit_record describes the actor.
+-- event_type: an event type of locks/events.py whose subject is an allocation, or waiting_list.offered
+-- event_fields: the names of the event's fields besides room, check_in and check_out
+--   The value of each field is read from `details`, or from the allocation if `details` has no such key.
+-- details: facts about the event that the allocation does not contain
+--   The key moved_from contains the allocation before a move.
 CREATE OR REPLACE FUNCTION public.locks_publish(
     context jsonb, event_type text, event_fields text[], allocation_id uuid, details jsonb DEFAULT '{}'
 ) RETURNS jsonb
@@ -21,8 +21,7 @@ DECLARE
     expires_at timestamptz;
     was_scheduled boolean;
 BEGIN
-    -- Functions are called in assignments here, because PL/pgSQL runs a query for PERFORM, which takes ten times as long
-    -- as the evaluation of an expression.
+    -- The functions below are called in assignments. PL/pgSQL evaluates them ten times as fast as a PERFORM statement.
     FOREACH field IN ARRAY event_fields LOOP
         event_data := event_data || jsonb_build_object(field, coalesce(details -> field, allocation -> field));
     END LOOP;
@@ -35,7 +34,7 @@ BEGIN
         was_scheduled := tenants_cancel_due((context ->> 'hotel')::uuid, 'hold', allocation_id);
     END IF;
 
-    -- Most hotels have neither, so this look is all that webhooks and the waiting list cost them.
+    -- For hotels without webhooks and waiting list entries, this check is the only cost of both features.
     IF EXISTS (SELECT FROM locks_webhook WHERE active)
         OR EXISTS (SELECT FROM locks_waitinglistentry WHERE status IN ('waiting', 'offered'))
     THEN

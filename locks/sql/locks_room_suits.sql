@@ -1,5 +1,6 @@
--- Returns whether a room suits a waiting list entry: the entry names the room, or it names no room and the room is of
--- its type and large enough. PostgreSQL inlines the function.
+-- Returns whether a room suits a waiting list entry.
+-- An entry that names a room suits only that room. Other entries suit each room of their type that is large enough.
+-- PostgreSQL inlines the function.
 CREATE OR REPLACE FUNCTION public.locks_room_suits(
     room_id int, room_type varchar, capacity int, entry_room_id int, entry_room_type varchar, entry_guests int
 ) RETURNS boolean

@@ -29,7 +29,7 @@ STATUS_COLORS = {
 
 @admin.register(WaitingListEntry, site=hotel_site)
 class WaitingListEntryAdmin(HotelModelAdmin):
-    """The entries can be viewed and cancelled. Clients create them with the REST API."""
+    """The list of waiting list entries. Staff can view and cancel entries. Clients create them with the REST API."""
 
     icon = "hourglass_top"
     menu_order = 25

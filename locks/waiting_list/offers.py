@@ -38,8 +38,8 @@ def process_entry(entry_id: UUID) -> None:
         if time["entry_expires_at"] <= time["now"]:
             _expire_entry(entry)
             return
-        # Before anything else, because a transaction that frees a room writes the same due item. So one of the two
-        # transactions waits for the other: the other one makes the entry due again, or this one sees the free room.
+        # Writing the due item first makes this transaction and one that frees a room wait for each other.
+        # So either this transaction sees the free room, or the other transaction makes the entry due again.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])
         if not offer_free_rooms(entry):
             due.schedule(kind="waiting", items=[(entry.id, time["now"] + policy.RETRY_LOCKED_ROOM_AFTER)])
@@ -83,7 +83,7 @@ def offer_free_rooms(entry: WaitingListEntry) -> bool:
 
 
 def _offer_room(room: int, *, check_in: datetime.date, check_out: datetime.date) -> bool:
-    """Offer the room to the oldest entries that fit. Return False if another transaction has locked the room."""
+    """Offer the room to the oldest entries that it suits. Return False if another transaction has locked the room."""
     hotel = current_hotel()
     [row] = fetch_rows(
         waiting_sql.OFFER,

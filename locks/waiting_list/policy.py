@@ -9,8 +9,8 @@ OFFER_SECONDS = 600
 MAX_ENTRIES_PER_CLIENT = 500
 MAX_ENTRIES_PER_SESSION = 10
 
-#: A new entry is processed again after this time. If a room becomes free while a client joins, neither transaction
-#: sees the change of the other. After this time both are committed.
+#: Time after which a new entry is processed again, because a room may become free while the entry is being created.
+#: Neither transaction sees the uncommitted changes of the other. After this time both are committed.
 PROCESS_AGAIN_AFTER = datetime.timedelta(seconds=20)
-#: An entry is processed again after this time if another transaction had locked a suitable room.
+#: Time after which an entry is processed again if another transaction had locked a suitable room.
 RETRY_LOCKED_ROOM_AFTER = datetime.timedelta(seconds=2)

@@ -1,6 +1,7 @@
-"""Statements of the waiting list."""
+"""SQL statements of the waiting list."""
 
-#: Rooms that suit an entry and are free on all of its nights. An expired hold occupies its room until it is ended.
+#: Finds rooms that suit an entry and are free on all of its nights.
+#: A room with an expired hold is not free until the hold is ended.
 FREE_ROOMS = """
 SELECT room.id FROM locks_room room
 WHERE locks_room_suits(
@@ -12,12 +13,12 @@ WHERE locks_room_suits(
 ORDER BY room.capacity, room.id LIMIT 10
 """
 
-#: Offer a room to the waiting list entries that it suits.
+#: Offers a room to the waiting list entries that it suits.
 OFFER = """
 SELECT locks_offer(%(hotel)s, %(time_zone)s, %(room)s, daterange(%(check_in)s, %(check_out)s)) AS was_free_to_lock
 """
 
-#: The data that the service reads before it creates an entry.
+#: Reads what the service checks before it creates an entry: the date, the rooms and the client's open entries.
 NEW_ENTRY_SITUATION = """
 SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
     EXISTS (SELECT FROM locks_room room

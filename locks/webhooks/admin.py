@@ -31,14 +31,14 @@ STATUS_COLORS = {
     WebhookDeliveryStatus.FAILED: "danger",
 }
 
-#: The labels contain the type, which developers of the receiving system know.
+#: The labels contain the event type, because developers of the receiving system know events by their types.
 EVENT_CHOICES = [(event.value, format_lazy("{} ({})", event.label, event.value)) for event in WebhookEvent]
 
 #: Choices for how long the previous secret stays valid after a rotation, in hours. The first one is the default.
 OVERLAP_CHOICES = (
     (policy.DEFAULT_OVERLAP_HOURS, _("for 24 hours")),
     (policy.MAX_OVERLAP_HOURS, _("for 7 days")),
-    (0, _("no longer, because it has leaked")),
+    (0, _("for 0 hours, because it has leaked")),
 )
 
 
@@ -120,7 +120,7 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     def _secret_page(
         self, request: HttpRequest, webhook: Webhook, *, secret: str, title: str
     ) -> HttpResponse:
-        """Return the only page that shows the secret, directly and not by a redirect. It is not cached."""
+        """Return the page that shows a new signing secret. It is the only one with the secret and is not cached."""
         context = {
             **self.admin_site.each_context(request),
             "title": title,

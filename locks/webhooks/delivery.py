@@ -135,7 +135,7 @@ def _attempt(delivery: WebhookDelivery) -> str | None:
 
 
 def _mark_sent(delivery: WebhookDelivery) -> None:
-    # The webhook's row is updated before the delivery's: the lock order of `pausing`.
+    # The row of the webhook is locked before the row of the delivery, as in `pausing`, to prevent deadlocks.
     Webhook.objects.filter(id=delivery.webhook_id, failing_since__isnull=False).update(
         failing_since=None, backoff_until=None
     )

@@ -26,8 +26,8 @@ def browser() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
         skip_or_fail_in_ci("chromium")
-    # Playwright runs an event loop in this thread, which makes Django refuse database access and use another connection
-    # inside. Therefore the connection is closed both before and after.
+    # Playwright runs an event loop in this thread. Django then refuses database access and uses another connection.
+    # The fixture closes the connection before and after, so that no open connection is left behind.
     connection.close()
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

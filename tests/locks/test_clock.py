@@ -22,7 +22,7 @@ HOUR = 3600
 
 @pytest.fixture(params=[HOUR, -HOUR], ids=["an hour fast", "an hour slow"])
 def wrong_clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set every clock that Python code reads wrong by the offset of the parameter."""
+    """Make all clocks that Python code reads an hour fast, or an hour slow."""
     offset: int = request.param
     seconds: Callable[[], float] = time.time
     nanoseconds: Callable[[], int] = time.time_ns
@@ -39,7 +39,9 @@ def database_now() -> datetime.datetime:
     return now  # type: ignore[no-any-return]
 
 
-def test_hold_lives_by_the_database_clock(wrong_clock: None, rooms: list[int], nights: SomeNights) -> None:
+def test_hold_expires_by_the_database_clock_if_the_application_clock_is_wrong(
+    wrong_clock: None, rooms: list[int], nights: SomeNights
+) -> None:
     before = database_now()
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     assert hold.expires_at is not None

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def separately_enqueued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The list of the hotels whose items were sent in a separate message."""
+    """Return the list to which the ids of hotels are added whose items are sent in a separate message."""
     sent: list[str] = []
     for task in (expire_holds, publish_expiring_holds, process_waiting_list):
         monkeypatch.setattr(task, "apply_async", lambda args, headers: sent.append(headers["hotel"]))
@@ -40,7 +40,7 @@ def expired_hold(hotel: Hotel, nights: SomeNights) -> UUID:
 
 
 def handle_message(kind: str, *batches: tuple[Hotel, UUID]) -> None:
-    """Run the task `handle_due` as a worker does."""
+    """Run the task `handle_due` for the due items of these hotels as a worker does."""
     task: Any = tasks.handle_due
     task.push_request(id=str(uuid4()), delivery_info={"redelivered": False}, headers={})
     try:
@@ -57,7 +57,7 @@ def status(hotel: Hotel, hold: UUID) -> str:
 
 @contextmanager
 def broken(hotel: Hotel) -> Iterator[None]:
-    """Make the stays of the hotel unreadable until the end of the block, as a failed migration would."""
+    """Rename the hotel's table of allocations until the end of the block, so that queries of the table fail."""
     with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as owner:
         owner.execute(f'ALTER TABLE "{hotel.schema}".locks_allocation RENAME TO gone')
         try:

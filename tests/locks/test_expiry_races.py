@@ -1,4 +1,4 @@
-"""Tests of holds that expire while their owner uses them. Another transaction locks the row until then."""
+"""Tests of holds that expire while the request of their owner waits for the lock of another transaction."""
 
 import threading
 import time
@@ -36,90 +36,92 @@ def other_session(hotel: Hotel) -> Iterator["psycopg.Connection[Any]"]:
         yield other
 
 
-def meanwhile(hotel: Hotel, act: Callable[[], Hold]) -> "Future[Hold]":
-    """Call the function on another connection, and return as soon as that connection waits for a lock."""
+def call_until_it_waits(hotel: Hotel, operation: Callable[[], Hold]) -> "Future[Hold]":
+    """Call the operation on another thread, and return its future when its connection waits for a lock."""
     outcome: Future[Hold] = Future()
 
     def run() -> None:
         try:
             with hotel_context(hotel):
-                outcome.set_result(act())
+                outcome.set_result(operation())
         except BaseException as error:  # noqa: BLE001 - passed on to the test
             outcome.set_exception(error)
         finally:
             connection.close()
 
     threading.Thread(target=run).start()
-    until(WAITS, hotel)
+    wait_until(LOCK_AWAITED, hotel)
     return outcome
 
 
-def until(question: str, hotel: Hotel, *params: object) -> None:
-    """Repeat the query until it returns true, or until the time limit of the test ends it."""
-    with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as asking:
-        asking.execute(f'SET search_path TO "{hotel.tenant.schema}"')
-        while asking.execute(question, params).fetchone() != (True,):
+def wait_until(condition: str, hotel: Hotel, *params: object) -> None:
+    """Wait until the SQL query `condition` returns true in the schema of the hotel."""
+    with psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True) as observer:
+        observer.execute(f'SET search_path TO "{hotel.tenant.schema}"')
+        while observer.execute(condition, params).fetchone() != (True,):
             time.sleep(0.01)
 
 
-# Sessions of this database that wait for a lock. `pg_locks` names no database for row locks.
-WAITS = (
+# The condition reads pg_stat_activity too, because pg_locks does not contain the database of row locks.
+LOCK_AWAITED = (
     "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) "
     "WHERE NOT granted AND datname = current_database())"
 )
-LAPSED = "SELECT expires_at <= clock_timestamp() FROM locks_allocation WHERE id = %s"
+HOLD_EXPIRED = "SELECT expires_at <= clock_timestamp() FROM locks_allocation WHERE id = %s"
 
 
-@pytest.mark.parametrize("what", ["extend", "confirm"])
-def test_who_waits_for_the_row_is_judged_by_the_time_when_they_have_it(
-    in_hotel: Hotel, hold: Hold, what: str
+@pytest.mark.parametrize("name", ["extend", "confirm"])
+def test_operation_that_waits_for_the_lock_until_the_hold_expires_raises_hold_expired(
+    in_hotel: Hotel, hold: Hold, name: str
 ) -> None:
-    last_moment()
+    expire_in_two_seconds()
     with other_session(in_hotel) as other:
         other.execute("SELECT FROM locks_allocation WHERE id = %s FOR UPDATE", (hold.id,))
-        waiting = meanwhile(in_hotel, act(what, hold))
-        until(LAPSED, in_hotel, hold.id)
+        waiting = call_until_it_waits(in_hotel, operation(name, hold))
+        wait_until(HOLD_EXPIRED, in_hotel, hold.id)
         other.rollback()  # the other transaction changed nothing
     with pytest.raises(HoldExpired):
         waiting.result(30)
     assert Allocation.objects.get(id=hold.id).status == "held"
 
 
-@pytest.mark.parametrize("what", ["extend", "confirm"])
-def test_a_hold_that_is_being_expired_is_expired_for_its_owner(
-    in_hotel: Hotel, hold: Hold, what: str
+@pytest.mark.parametrize("name", ["extend", "confirm"])
+def test_operation_during_the_expiry_of_the_hold_raises_hold_expired(
+    in_hotel: Hotel, hold: Hold, name: str
 ) -> None:
     expire(hold.id)
     with transaction.atomic():
         assert services.expire_holds(ids=[hold.id]) == [hold.id]
         # Until this transaction ends, the request of the owner sees the status `held`.
-        waiting = meanwhile(in_hotel, act(what, hold))
+        waiting = call_until_it_waits(in_hotel, operation(name, hold))
     with pytest.raises(HoldExpired):
         waiting.result(30)
     assert Allocation.objects.get(id=hold.id).status == "expired"
     assert events_of("hold.confirmed") == []
 
 
-def test_a_rival_who_sees_the_hold_lapse_waits_for_its_confirmation_and_is_refused(
+def test_acquire_during_the_confirmation_of_an_expiring_hold_waits_and_is_refused(
     in_hotel: Hotel, hold: Hold, rooms: list[int], nights: SomeNights
 ) -> None:
-    last_moment()
+    expire_in_two_seconds()
     with transaction.atomic():
         services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
-        until(LAPSED, in_hotel, hold.id)
-        waiting = meanwhile(in_hotel, lambda: services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2)))
+        wait_until(HOLD_EXPIRED, in_hotel, hold.id)
+        waiting = call_until_it_waits(
+            in_hotel, lambda: services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
+        )
     with pytest.raises(RoomUnavailable):
         waiting.result(30)
     assert Allocation.objects.get(id=hold.id).status == "confirmed"
     assert events_of("hold.expired") == []
 
 
-def last_moment() -> None:
+def expire_in_two_seconds() -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE locks_allocation SET expires_at = clock_timestamp() + interval '2 seconds'")
 
 
-def act(what: str, hold: Hold) -> Callable[[], Hold]:
-    if what == "extend":
+def operation(name: str, hold: Hold) -> Callable[[], Hold]:
+    if name == "extend":
         return lambda: services.extend_hold(hold.id, token=hold.token)
     return lambda: services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)

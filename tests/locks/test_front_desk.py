@@ -1,4 +1,4 @@
-"""Tests of the actions of the front desk, and of what is stored about holds that have ended."""
+"""Tests of the operations of the front desk, of adding stays, and of ending expired holds."""
 
 import uuid
 

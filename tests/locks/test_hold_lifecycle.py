@@ -1,4 +1,4 @@
-"""Property tests of holds: random sequences of actions are compared with a small model."""
+"""A property test of holds. It compares random sequences of operations with a small model in Python."""
 
 import datetime
 from collections.abc import Callable
@@ -51,21 +51,21 @@ class Expected:
     last: int
     status: AllocationStatus = AllocationStatus.HELD
     extensions: int = policy.EXTENSIONS
-    lapsed: bool = False
+    has_expired: bool = False
 
     @property
     def blocks(self) -> bool:
         return self.status in {AllocationStatus.CONFIRMED, AllocationStatus.CLOSED} or (
-            self.status is AllocationStatus.HELD and not self.lapsed
+            self.status is AllocationStatus.HELD and not self.has_expired
         )
 
     def overlaps(self, room: int, first: int, last: int) -> bool:
         return self.room == room and self.first < last and first < self.last
 
     def ended(self) -> type[DomainError] | None:
-        """Return the error that the owner receives when using the hold, or None if it can be used."""
+        """Return the error that the owner receives from operations on the hold, or None if they are allowed."""
         if self.status is AllocationStatus.HELD:
-            return HoldExpired if self.lapsed else None
+            return HoldExpired if self.has_expired else None
         return {
             AllocationStatus.CONFIRMED: HoldStateError,
             AllocationStatus.RELEASED: HoldStateError,
@@ -73,7 +73,7 @@ class Expected:
         }[self.status]
 
 
-class Life(RuleBasedStateMachine):
+class HoldOperations(RuleBasedStateMachine):
     holds = Bundle("holds")
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Life(RuleBasedStateMachine):
         self.rooms = services.ensure_rooms({"double": ROOMS})["double"]
         self.today = selectors.today()
         self.expected: dict[Hold, Expected] = {}
-        self.fences: dict[int, int] = dict.fromkeys(range(ROOMS), 0)
+        self.fencing_tokens: dict[int, int] = dict.fromkeys(range(ROOMS), 0)
 
     def teardown(self) -> None:
         transaction.set_rollback(True)
@@ -99,12 +99,12 @@ class Life(RuleBasedStateMachine):
             for other in self.expected.values()
         )
 
-    def refused_or_done(self, error: type[DomainError] | None, act: Callable[[], object]) -> bool:
-        """Call `act` in a savepoint, check that it raises `error` if given, and return whether it succeeded."""
+    def succeeds(self, error: type[DomainError] | None, operation: Callable[[], object]) -> bool:
+        """Call the operation and return whether it succeeded. Fail the test unless it raises exactly `error`."""
         refusal: type[DomainError] | None = None
         try:
             with transaction.atomic():
-                act()
+                operation()
         except DomainError as refused:
             refusal = type(refused)
         assert refusal is error
@@ -115,7 +115,7 @@ class Life(RuleBasedStateMachine):
         first, last = wish[0], wish[0] + wish[1]
         made: list[Hold] = []
         error = RoomUnavailable if self.taken(room, first, last) else None
-        if not self.refused_or_done(
+        if not self.succeeds(
             error,
             lambda: made.append(
                 services.acquire_hold(rooms=[self.rooms[room]], nights=self.nights(first, last))
@@ -124,11 +124,15 @@ class Life(RuleBasedStateMachine):
             return None
         [hold] = made
         for other in self.expected.values():
-            if other.status is AllocationStatus.HELD and other.lapsed and other.overlaps(room, first, last):
+            if (
+                other.status is AllocationStatus.HELD
+                and other.has_expired
+                and other.overlaps(room, first, last)
+            ):
                 other.status = AllocationStatus.EXPIRED
         self.expected[hold] = Expected(room, first, last)
-        assert (hold.fencing_token or 0) > self.fences[room]
-        self.fences[room] = hold.fencing_token or 0
+        assert (hold.fencing_token or 0) > self.fencing_tokens[room]
+        self.fencing_tokens[room] = hold.fencing_token or 0
         return hold
 
     @rule(hold=holds)
@@ -137,7 +141,7 @@ class Life(RuleBasedStateMachine):
             return
         expected = self.expected[hold]
         error = expected.ended() or (None if expected.extensions else TooManyExtensions)
-        if self.refused_or_done(error, lambda: services.extend_hold(hold.id, token=hold.token)):
+        if self.succeeds(error, lambda: services.extend_hold(hold.id, token=hold.token)):
             expected.extensions -= 1
 
     @rule(hold=holds)
@@ -146,7 +150,7 @@ class Life(RuleBasedStateMachine):
             return
         expected = self.expected[hold]
         error = HoldStateError if expected.status is AllocationStatus.CONFIRMED else None
-        if self.refused_or_done(error, lambda: services.release_hold(hold.id, token=hold.token)) and (
+        if self.succeeds(error, lambda: services.release_hold(hold.id, token=hold.token)) and (
             expected.status is AllocationStatus.HELD
         ):
             expected.status = AllocationStatus.RELEASED
@@ -157,48 +161,48 @@ class Life(RuleBasedStateMachine):
             return
         expected = self.expected[hold]
         error = None if expected.status is AllocationStatus.CONFIRMED else expected.ended()
-        if self.refused_or_done(
+        if self.succeeds(
             error,
             lambda: services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0),
         ):
             expected.status = AllocationStatus.CONFIRMED
 
-    @rule(hold=holds, act=st.sampled_from([services.extend_hold, services.release_hold]))
-    def act_without_the_token(self, hold: Hold | None, act: Callable[..., object]) -> None:
+    @rule(hold=holds, operation=st.sampled_from([services.extend_hold, services.release_hold]))
+    def use_a_wrong_token(self, hold: Hold | None, operation: Callable[..., object]) -> None:
         if hold is not None:
-            self.refused_or_done(InvalidHoldToken, lambda: act(hold.id, token="guess"))
+            self.succeeds(InvalidHoldToken, lambda: operation(hold.id, token="guess"))
 
     @rule(hold=holds)
-    def confirm_with_an_old_fence(self, hold: Hold | None) -> None:
+    def confirm_with_an_old_fencing_token(self, hold: Hold | None) -> None:
         if hold is not None:
             fencing_token = (hold.fencing_token or 0) - 1
-            self.refused_or_done(
+            self.succeeds(
                 StaleFencingToken,
                 lambda: services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token),
             )
 
     @rule(hold=holds)
-    def let_it_lapse(self, hold: Hold | None) -> None:
+    def let_the_hold_expire(self, hold: Hold | None) -> None:
         if hold is not None:
-            self.expected[hold].lapsed = True
+            self.expected[hold].has_expired = True
             expire(hold.id)
 
     @rule()
-    def sweep(self) -> None:
-        lapsed = {
+    def end_expired_holds(self) -> None:
+        expired = {
             hold.id: expected
             for hold, expected in self.expected.items()
-            if expected.status is AllocationStatus.HELD and expected.lapsed
+            if expected.status is AllocationStatus.HELD and expected.has_expired
         }
-        assert set(services.expire_holds(ids=[hold.id for hold in self.expected])) == set(lapsed)
-        for expected in lapsed.values():
+        assert set(services.expire_holds(ids=[hold.id for hold in self.expected])) == set(expired)
+        for expected in expired.values():
             expected.status = AllocationStatus.EXPIRED
 
     @rule(hold=consumes(holds), room=ROOM_NUMBERS, wish=NIGHT_RANGES)
     def move(self, hold: Hold | None, room: int, wish: tuple[int, int]) -> None:
         """Move the hold as staff do.
 
-        The owner's fencing token is outdated then, so the test does not use the hold again.
+        A move makes the owner's fencing token invalid, so the later steps of the test do not use the hold.
         """
         if hold is None:
             return
@@ -206,36 +210,36 @@ class Life(RuleBasedStateMachine):
         error: type[DomainError] | None = None
         if expected.status not in {AllocationStatus.HELD, AllocationStatus.CONFIRMED}:
             error = AllocationStateError
-        elif expected.status is AllocationStatus.HELD and expected.lapsed:
+        elif expected.status is AllocationStatus.HELD and expected.has_expired:
             error = HoldExpired
         elif self.taken(room, first, last, but=expected):
             error = RoomUnavailable
         nights = self.nights(first, last)
-        moved = self.refused_or_done(
+        moved = self.succeeds(
             error, lambda: services.move_allocation(hold.id, room=self.rooms[room], nights=nights)
         )
         if moved:
             expected.room, expected.first, expected.last = room, first, last
-            self.fences[room] = max(self.fences[room], self.fence_of(room))
+            self.fencing_tokens[room] = max(self.fencing_tokens[room], self.fencing_token_of(room))
             for other in self.expected.values():
-                lapsed = other.status is AllocationStatus.HELD and other.lapsed
-                if lapsed and other.overlaps(room, first, last):
+                is_expired_hold = other.status is AllocationStatus.HELD and other.has_expired
+                if is_expired_hold and other.overlaps(room, first, last):
                     other.status = AllocationStatus.EXPIRED
 
-    def fence_of(self, room: int) -> int:
+    def fencing_token_of(self, room: int) -> int:
         with connection.cursor() as cursor:
             cursor.execute("SELECT fencing_token FROM locks_room WHERE id = %s", [self.rooms[room]])
             [fencing_token] = cursor.fetchone()
         return int(fencing_token)
 
     @invariant()
-    def nothing_overlaps(self) -> None:
+    def allocations_do_not_overlap(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute(OVERLAPS)
             assert cursor.fetchone() == (0,)
 
     @invariant()
-    def the_board_shows_what_the_model_says(self) -> None:
+    def board_shows_the_allocations_of_the_model(self) -> None:
         shown = {
             (self.rooms.index(row.id), bar.first - 1, bar.first - 1 + bar.length, bar.status)
             for row in read_grid(first=self.today, nights=HORIZON + 5).rows
@@ -248,9 +252,9 @@ class Life(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("in_hotel")
-def test_a_hold_lives_as_the_model_says() -> None:
+def test_random_operations_on_holds_have_the_results_that_the_model_predicts() -> None:
     run_state_machine_as_test(
-        Life,
+        HoldOperations,
         settings=settings(
             max_examples=25,
             stateful_step_count=25,

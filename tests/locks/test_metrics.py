@@ -13,18 +13,18 @@ from tests.locks.conftest import SomeNights
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_page_counts_the_holds_of_all_hotels(
+def test_metrics_page_contains_the_number_of_holds_of_all_hotels(
     hotel: Hotel, other_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     for start in range(3):
         services.acquire_hold(rooms=rooms[:1], nights=nights(start))
     ended = services.acquire_hold(rooms=rooms[:1], nights=nights(4))
     services.release_hold(ended.id, token=ended.token)
-    lapsed = services.acquire_hold(rooms=rooms[:1], nights=nights(5))
+    expired = services.acquire_hold(rooms=rooms[:1], nights=nights(5))
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE public.tenants_dueitem SET due_at = now(), claim_at = now() + interval '5 min' WHERE item_id = %s",
-            [lapsed.id],
+            [expired.id],
         )
     with hotel_context(other_hotel):
         [room] = services.ensure_rooms({"suite": 1})["suite"]
@@ -34,6 +34,6 @@ def test_the_page_counts_the_holds_of_all_hotels(
     assert "alpha" not in page
 
 
-def test_the_page_comes_without_a_database() -> None:
+def test_metrics_page_is_returned_without_access_to_a_database() -> None:
     page = Client(SERVER_NAME="10.0.0.1", REMOTE_ADDR="127.0.0.1").get("/metrics").content.decode()
     assert "hotelagent_request_seconds" in page

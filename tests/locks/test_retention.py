@@ -1,4 +1,4 @@
-"""Tests that holds that did not become stays are deleted after a week, and that stays are kept."""
+"""Tests that ended holds and webhook deliveries are deleted after a week, and that stays are kept."""
 
 import datetime
 from uuid import UUID
@@ -25,19 +25,21 @@ pytestmark = pytest.mark.django_db
 DAY = datetime.timedelta(days=1)
 
 
-def age(stay: UUID, days: float) -> UUID:
-    """Give the stay an id that was created this many days ago, and return it.
+def set_age(allocation: UUID, days: float) -> UUID:
+    """Replace the id of the allocation by one that was created this many days ago, and return the new id.
 
-    The id contains the time of creation.
+    An id contains the time of its creation, which the clean-up reads.
     """
     now = datetime.datetime.now(datetime.UTC)
     key = UUID(int=_first_id_at(now - days * DAY).int + (uuid7().int & 0xFFFF_FFFF))
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE locks_allocation SET id = %s WHERE id = %s", [key, stay])
+        cursor.execute("UPDATE locks_allocation SET id = %s WHERE id = %s", [key, allocation])
     return key
 
 
-def test_ended_holds_go_after_their_days_and_nothing_else(rooms: list[int], nights: SomeNights) -> None:
+def test_delete_ended_records_deletes_only_old_holds_that_have_ended(
+    rooms: list[int], nights: SomeNights
+) -> None:
     old, young = policy.DAYS_UNTIL_DELETION + 1, policy.DAYS_UNTIL_DELETION - 1
     released, recent, confirmed, cancelled, held = (
         services.acquire_hold(rooms=rooms[:1], nights=nights(start)) for start in (1, 2, 3, 4, 5)
@@ -47,25 +49,27 @@ def test_ended_holds_go_after_their_days_and_nothing_else(rooms: list[int], nigh
     for hold in (confirmed, cancelled):
         services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
     services.cancel_stay(cancelled.id)
-    age(released.id, old)
-    kept = {age(recent.id, young), *(age(hold.id, old) for hold in (confirmed, cancelled, held))}
+    set_age(released.id, old)
+    kept = {set_age(recent.id, young), *(set_age(hold.id, old) for hold in (confirmed, cancelled, held))}
     assert services.delete_ended_records() == 1
     assert set(Allocation.objects.values_list("id", flat=True)) == kept
 
 
-def test_it_goes_on_until_all_that_is_due_is_gone(
+def test_delete_ended_records_deletes_batches_until_none_is_left(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("locks.services.retention.BATCH_SIZE", 2)
     for start in range(5):
         hold = services.acquire_hold(rooms=rooms[:1], nights=nights(start))
         services.release_hold(hold.id, token=hold.token)
-        age(hold.id, 10)
+        set_age(hold.id, 10)
     assert services.delete_ended_records() == 5
     assert services.delete_ended_records() == 0
 
 
-def test_waits_and_notices_go_too(rooms: list[int], nights: SomeNights) -> None:
+def test_delete_ended_records_deletes_old_waiting_list_entries_and_webhook_deliveries(
+    rooms: list[int], nights: SomeNights
+) -> None:
     create_webhook(url="http://127.0.0.1:9/", event_types=["hold.created"])
     for start in range(3):
         services.acquire_hold(rooms=rooms[:1], nights=nights(start))
@@ -81,7 +85,9 @@ def test_waits_and_notices_go_too(rooms: list[int], nights: SomeNights) -> None:
     assert list(WebhookDelivery.objects.values_list("id", flat=True)) == [failed.id]
 
 
-def test_each_active_hotel_has_its_turn_once_a_day(hotel: Hotel, other_hotel: Hotel) -> None:
+def test_schedule_daily_schedules_the_deletion_once_a_day_for_each_active_hotel(
+    hotel: Hotel, other_hotel: Hotel
+) -> None:
     with platform_context():
         Hotel.objects.filter(id=other_hotel.id).update(status=HotelStatus.SUSPENDED)
         assert due.schedule_daily() == len([kind for kind in due.kinds().values() if kind.daily])

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def statements(operation: Callable[[], object]) -> list[str]:
-    """Return the beginnings of the statements that the operation sends. A BEGIN would be one of them."""
+    """Return the SQL statements that the operation sends, without their arguments. A BEGIN would be listed too."""
     with CaptureQueriesContext(connection) as queries:
         operation()
     return [query["sql"].split("(")[0].strip() for query in queries]

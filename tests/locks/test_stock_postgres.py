@@ -1,4 +1,4 @@
-"""Holds on a PostgreSQL server with default settings, where just-in-time compilation (`jit`) is on."""
+"""Tests of holds on a PostgreSQL server with default settings, where just-in-time compilation (`jit`) is on."""
 
 import datetime
 import os

@@ -87,12 +87,12 @@ def test_events_of_groups_expiries_and_forced_releases_are_sent(
     services.release_hold(group.id, token=group.token)
     forced = services.acquire_hold(rooms=rooms[:1], nights=nights(3))
     services.force_release_hold(forced.id, reason="no-show")
-    lapsed = services.acquire_hold(rooms=rooms[:1], nights=nights(5))
+    expired = services.acquire_hold(rooms=rooms[:1], nights=nights(5))
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE locks_allocation SET expires_at = now() - interval '1 s' WHERE id = %s", [lapsed.id]
+            "UPDATE locks_allocation SET expires_at = now() - interval '1 s' WHERE id = %s", [expired.id]
         )
-    services.expire_holds(ids=[lapsed.id])
+    services.expire_holds(ids=[expired.id])
     send_due_deliveries()
     assert sorted(receiver.event_types) == ["hold.created"] * 4 + ["hold.expired"] + ["hold.released"] * 3
 

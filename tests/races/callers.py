@@ -1,4 +1,4 @@
-"""A caller, which tries in each round to hold some nights of the same window as all other callers."""
+"""The callers of the race tests. In each round all callers try to hold nights of the same few days."""
 
 import datetime
 import os
@@ -19,60 +19,60 @@ from tenants.models import Hotel
 from tests.races import original
 from tests.races.crowd import Granted, Plan
 
-#: Nights in a round's window, and the maximum that a caller requests: so few that most requests overlap.
+#: Number of nights in the window of a round, and maximum number of nights of a request. Most requests overlap.
 WINDOW = 4
 LONGEST = 3
 
-Take = Callable[[int, Nights], str | None]
+Acquire = Callable[[int, Nights], str | None]
 
 
 def run(
-    plan: Plan, process: int, number: int, start: threading.Barrier, say: Callable[[Granted], None]
+    plan: Plan, process: int, number: int, start: threading.Barrier, report: Callable[[Granted], None]
 ) -> None:
     name = f"{process}-{number}"
-    killer = process < plan.doomed and number == 0
-    chance = random.Random(name)  # noqa: S311 - not a secret
+    kills_its_process = process < plan.killed_processes and number == 0
+    rng = random.Random(name)  # noqa: S311 - not a secret
     with platform_context():
         hotel = Hotel.objects.get(slug="alpha")
     actor = Actor(kind="key", id=name, label="caller")
-    take = TAKE[plan.algorithm]()
+    acquire = ACQUIRE[plan.algorithm]()
     try:
         with hotel_context(hotel), actor_context(actor):
             for window in range(plan.rounds):
-                room, nights = wish(plan, window, chance)
+                room, nights = random_request(plan, window, rng)
                 start.wait(timeout=60)
-                held = take(room, nights)
-                if killer and window == plan.rounds // 2:
-                    # Other threads are sending requests now, and this caller may have a hold that no file lists.
+                held = acquire(room, nights)
+                if kills_its_process and window == plan.rounds // 2:
+                    # The other threads are sending requests now, and this caller may not have reported its hold.
                     os.kill(os.getpid(), signal.SIGKILL)
                 if held is not None:
-                    say(Granted(room, nights.check_in.isoformat(), nights.check_out.isoformat(), held))
+                    report(Granted(room, nights.check_in.isoformat(), nights.check_out.isoformat(), held))
     finally:
         connection.close()
 
 
-def wish(plan: Plan, window: int, chance: random.Random) -> tuple[int, Nights]:
+def random_request(plan: Plan, window: int, rng: random.Random) -> tuple[int, Nights]:
     first = datetime.date.fromisoformat(plan.first_night)
-    # Windows of consecutive rounds overlap, so that a round also meets the holds of the previous one.
-    start = window * (WINDOW - 1) + chance.randrange(WINDOW)
+    # The windows of successive rounds overlap, so that requests also meet the holds of the previous round.
+    start = window * (WINDOW - 1) + rng.randrange(WINDOW)
     check_in = first + datetime.timedelta(days=start)
-    nights = Nights(check_in, check_in + datetime.timedelta(days=chance.randint(1, LONGEST)))
-    return chance.choice(plan.rooms), nights
+    nights = Nights(check_in, check_in + datetime.timedelta(days=rng.randint(1, LONGEST)))
+    return rng.choice(plan.rooms), nights
 
 
-def _ours() -> Take:
-    def take(room: int, nights: Nights) -> str | None:
+def _ours() -> Acquire:
+    def acquire(room: int, nights: Nights) -> str | None:
         try:
             return str(services.acquire_hold(rooms=[room], nights=nights).id)
         except (RoomUnavailable, RoomContention):
             return None
 
-    return take
+    return acquire
 
 
-def _original() -> Take:
+def _original() -> Acquire:
     client = redis.Redis.from_url(settings.REDIS_URL)
     return lambda room, nights: original.acquire(client, room, nights)
 
 
-TAKE: dict[str, Callable[[], Take]] = {"ours": _ours, "original": _original}
+ACQUIRE: dict[str, Callable[[], Acquire]] = {"ours": _ours, "original": _original}

@@ -1,7 +1,7 @@
-"""Callers in several processes that request the same rooms at the same time. Some processes are killed.
+"""Starts callers in several processes that request the same rooms at the same time. Some processes are killed.
 
 Run as `python -m tests.races.crowd PLAN`, where PLAN is a `Plan` as JSON. Each process writes a separate file
-in the plan's folder: a line as soon as a caller receives a room, and "done" at the end. The test compares
+in the plan's folder. It has a line for each room that a caller received, and "done" at the end. The test compares
 these lines with the database.
 """
 
@@ -17,9 +17,9 @@ import django
 
 @dataclass(frozen=True)
 class Plan:
-    """`algorithm`: "ours" or "original" (tests.races.original). Each round is one window of a few nights.
+    """The parameters of a race. `algorithm` is "ours" or "original" (tests.races.original).
 
-    The first `doomed` processes are killed half way through, while their callers are running.
+    The first `killed_processes` processes are killed after half of the rounds, while their callers are running.
     """
 
     algorithm: str
@@ -29,7 +29,7 @@ class Plan:
     rooms: list[int]
     first_night: str
     folder: str
-    doomed: int = 0
+    killed_processes: int = 0
 
     def file(self, process: int) -> Path:
         return Path(self.folder) / f"{process}.jsonl"
@@ -46,7 +46,7 @@ class Granted:
 def main() -> None:
     plan = Plan(**json.loads(sys.argv[1]))
     django.setup()
-    # Fork before any connection is opened. Starting Django takes most of the time, so it is started once.
+    # The processes are forked from one that has started Django, because starting Django takes most of the time.
     children = [_forked(plan, process) for process in range(plan.processes)]
     for child in children:
         os.waitpid(child, 0)
@@ -71,12 +71,12 @@ def _process(plan: Plan, process: int) -> None:
     lock = threading.Lock()
     with plan.file(process).open("w", buffering=1) as out:
 
-        def say(granted: Granted) -> None:
+        def report(granted: Granted) -> None:
             with lock:
                 out.write(json.dumps(asdict(granted)) + "\n")
 
         threads = [
-            threading.Thread(target=callers.run, args=(plan, process, number, start, say))
+            threading.Thread(target=callers.run, args=(plan, process, number, start, report))
             for number in range(plan.callers)
         ]
         for thread in threads:

@@ -1,11 +1,11 @@
-"""Two checks for double bookings, in SQL and in Python. Neither uses the code under test."""
+"""Two checks for double bookings, one in SQL and one in Python, which do not use the code under test."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 
 from tests.races.crowd import Granted
 
-#: Compares dates, whereas the exclusion constraint compares ranges.
+#: Counts double bookings by comparing dates. The exclusion constraint compares ranges instead.
 OVERLAPS = """
 SELECT count(*)
 FROM locks_allocation one JOIN locks_allocation other ON one.room_id = other.room_id AND one.id < other.id
@@ -15,7 +15,7 @@ WHERE one.status IN ('held', 'confirmed', 'closed')
 """
 
 
-def among(granted: Iterable[Granted]) -> int:
+def count_overlaps(granted: Iterable[Granted]) -> int:
     """Return how many pairs of granted holds have the same room on the same night."""
     rooms: dict[int, list[Granted]] = defaultdict(list)
     for one in granted:

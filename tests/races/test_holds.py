@@ -1,6 +1,6 @@
-"""Races of 32 callers for overlapping nights in few rooms, through PgBouncer.
+"""Tests that 32 concurrent callers do not double-book rooms, even if some of their processes are killed.
 
-Some of their processes are killed.
+The callers use PgBouncer and request overlapping nights in few rooms.
 """
 
 import json
@@ -24,11 +24,11 @@ from tests.races import overlaps
 from tests.races.crowd import Granted, Plan
 from tests.servers import PgBouncer, find_pgbouncer, skip_or_fail_in_ci
 
-#: `make chaos` runs many more rounds.
+#: Number of rounds. `make chaos` sets the variable to run many more rounds.
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "25"))
-PATIENCE = 200 + 4 * ROUNDS  # seconds
+TIMEOUT = 200 + 4 * ROUNDS  # seconds
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(PATIENCE + 100)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(TIMEOUT + 100)]
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,17 @@ class Crowd:
     process: "subprocess.Popen[bytes]"
 
     def lines(self, process: int) -> list[str]:
-        """Return the complete lines that this process has written.
-
-        A line that was cut off by the kill is left out.
-        """
+        """Return the lines that this process has written, without a last line that was cut off when it was killed."""
         file = self.plan.file(process)
         return file.read_text().split("\n")[:-1] if file.exists() else []
 
     def finish(self) -> list[Granted]:
         """Wait until all surviving processes have ended, and return all rooms that callers received."""
-        assert self.process.wait(timeout=PATIENCE) == 0
+        assert self.process.wait(timeout=TIMEOUT) == 0
         written = [line for process in range(self.plan.processes) for line in self.lines(process)]
         return [Granted(**json.loads(line)) for line in written if line.startswith("{")]
 
-    def done(self) -> int:
+    def finished_processes(self) -> int:
         return sum(self.lines(process)[-1:] == ["done"] for process in range(self.plan.processes))
 
 
@@ -84,9 +81,9 @@ def plan(in_hotel: Hotel, tmp_path: Path) -> Plan:
 
 @pytest.fixture
 def pooler(db: None, settings: Any) -> Iterator[PgBouncer]:
-    """A PgBouncer for this test only.
+    """Start a PgBouncer for one test and stop it afterwards.
 
-    Its open connections would prevent the database from being recreated afterwards.
+    Its open connections would prevent the next test from recreating the database.
     """
     if find_pgbouncer() is None:
         skip_or_fail_in_ci("pgbouncer")
@@ -95,21 +92,23 @@ def pooler(db: None, settings: Any) -> Iterator[PgBouncer]:
 
 
 @pytest.mark.pooler
-def test_no_two_callers_ever_get_the_same_night(plan: Plan, pooler: PgBouncer) -> None:
-    with crowd(replace(plan, doomed=2), pooler.url) as callers:
+def test_concurrent_callers_do_not_double_book_when_processes_are_killed(
+    plan: Plan, pooler: PgBouncer
+) -> None:
+    with crowd(replace(plan, killed_processes=2), pooler.url) as callers:
         granted = callers.finish()
-        assert callers.done() == plan.processes - 2
+        assert callers.finished_processes() == plan.processes - 2
     with connection.cursor() as cursor:
         cursor.execute(overlaps.OVERLAPS)
         assert cursor.fetchone() == (0,)
-    assert overlaps.among(granted) == 0
+    assert overlaps.count_overlaps(granted) == 0
     held = {str(key) for key in Allocation.objects.filter(status="held").values_list("id", flat=True)}
     assert {given.id for given in granted} <= held
-    # The callers competed: far fewer received a room than requested one.
+    # This shows that the callers competed: far fewer callers received a room than requested one.
     assert plan.rounds < len(held) < plan.processes * plan.callers * plan.rounds / 2
 
 
-def test_the_originals_algorithm_overlaps_under_the_same_load(plan: Plan, settings: Any) -> None:
+def test_algorithm_of_the_replaced_system_double_books_under_the_same_load(plan: Plan, settings: Any) -> None:
     with crowd(replace(plan, algorithm="original"), settings.DATABASE_URL) as callers:
         granted = callers.finish()
-    assert overlaps.among(granted) > 0
+    assert overlaps.count_overlaps(granted) > 0

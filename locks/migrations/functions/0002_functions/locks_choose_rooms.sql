@@ -1,9 +1,9 @@
--- Returns the ids of free rooms of a type with space for a number of guests, in ascending order: as many as requested,
--- or fewer if there are not enough.
+-- Returns the ids of free rooms of a type with space for a number of guests, in ascending order.
+-- The result has as many rooms as requested, or fewer if not enough rooms are free.
 --
--- wait: whether the caller is going to wait for rooms that other transactions have locked. The rooms are chosen at random
---   then, so that not all callers wait for the same room. Otherwise the smallest rooms are chosen and locked, and locked
---   rooms are skipped: concurrent callers get different rooms instead of waiting for each other.
+-- wait: whether the caller will wait for rooms that other transactions have locked
+--   If true, the rooms are chosen at random, so that callers do not all wait for the same room.
+--   If false, the smallest unlocked rooms are chosen and locked, so that concurrent callers get different rooms.
 CREATE OR REPLACE FUNCTION public.locks_choose_rooms(
     requested_type text, guests int, requested_nights daterange, requested_rooms int, wait boolean
 ) RETURNS int[]

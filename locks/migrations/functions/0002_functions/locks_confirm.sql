@@ -1,13 +1,15 @@
--- Confirms a hold, or all holds of a group, for its owner. Returns the stays as locks_describe does, or null if nothing
--- was confirmed: a group is confirmed as a whole or not at all. The rows stay the same, so the rooms are never free in
--- between.
+-- Confirms a hold, or all holds of a group, for the owner of the hold.
+-- Returns the stays in the format of locks_describe, or null if nothing was confirmed.
+-- A group is confirmed as a whole or not at all.
+-- The row of the hold becomes the stay, so the room is never free in between.
 --
--- request: an object with the keys
---   hotel, actor       as in every call, see audit_record for the actor
---   hold               the id of a hold or of a group
---   digest, staff      the digest of the owner's token, and the holder if a member of staff is logged in
---   fencing_token      the fencing token that the owner knows
---   reference          the reference of the booking, or an empty string to keep that of the holds
+-- The argument `request` is an object with these keys:
+--   hotel, actor: the id of the hotel, and who confirms the hold in the format of the function audit_record
+--   hold: the id of a hold or of a group
+--   digest: the digest of the token that the caller presents
+--   staff: the holder of the logged-in member of staff, or null
+--   fencing_token: the fencing token that the caller presents
+--   reference: the reference of the booking, or an empty string to keep the reference of the holds
 CREATE OR REPLACE FUNCTION public.locks_confirm(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -16,7 +18,7 @@ DECLARE
     hold_id uuid;
     confirmed jsonb := '[]';
 BEGIN
-    -- The time is read when the rows are locked, because another transaction may have locked them for a while.
+    -- The time is read after the rows are locked, because the function may wait for the locks until a hold has expired.
     SELECT count(*) AS members,
         array_agg(member.id) FILTER (
             WHERE member.status = 'held' AND member.expires_at > clock_timestamp()

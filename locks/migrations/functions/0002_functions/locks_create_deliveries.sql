@@ -1,7 +1,8 @@
--- Creates a delivery of an event to each active webhook that subscribes to the topic, and schedules it.
+-- Creates a delivery of an event to each active webhook that subscribes to the topic, and schedules the deliveries.
 --
--- allocation: what the event is about, as locks_describe returns it. After a move it has the key moved_from, the
---   allocation before the move, and for an offer the key waiting_list_entry, the id of the entry
+-- allocation: the allocation that the event is about, in the format of locks_describe
+--   The key moved_from contains the allocation before a move.
+--   The key waiting_list_entry contains the id of the entry that a room was offered to.
 CREATE OR REPLACE FUNCTION public.locks_create_deliveries(hotel uuid, topic text, allocation jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -37,7 +38,7 @@ BEGIN
         VALUES (delivery_id, webhook.id, topic, data, 'pending', 0);
         PERFORM tenants_schedule_due(hotel, 'webhook', delivery_id, clock_timestamp());
     END LOOP;
-    -- A worker finds out when the warning is due, because the hold may be extended until then.
+    -- A worker calculates when the warning hold.expiring_soon is due, because the hold may be extended in the meantime.
     IF topic = 'hold.created'
         AND EXISTS (SELECT FROM locks_webhook WHERE active AND 'hold.expiring_soon' = ANY (events))
     THEN

@@ -1,16 +1,17 @@
--- Ends allocations: releases holds, cancels stays, reopens closed rooms. Returns the ended allocations as locks_describe
--- does. Allocations with another status, or of another owner, are left as they are.
+-- Ends allocations: releases holds, cancels stays and reopens closed rooms.
+-- Returns the ended allocations in the format of locks_describe.
+-- Allocations that have another status or another owner are not changed.
 --
--- request: an object with the keys
---   hotel, actor        as in every call, see audit_record for the actor
---   allocation          the id of an allocation or of a group
---   status              the status that the allocations must have
---   new_status          their status afterwards
---   event               the type of the event that is published, and event_fields (see locks_publish,
---                       as the text of an array)
---   reason              null, or the new reason of the allocations
---   digest, staff       the digest of the owner's token, and the holder if a member of staff is logged in. Without
---                       the key digest the owner does not matter
+-- The argument `request` is an object with these keys:
+--   hotel, actor: the id of the hotel, and who ends the allocations in the format of the function audit_record
+--   allocation: the id of an allocation or of a group
+--   status: the status that the allocations must have
+--   new_status: the status that the allocations get
+--   event: the type of the event that is published
+--   event_fields: the argument of locks_publish, as the text of a PostgreSQL array
+--   reason: the new reason of the allocations, or null to keep the old one
+--   digest: the digest of the token that the caller presents. Without this key the owner is not checked.
+--   staff: the holder of the logged-in member of staff, or null
 CREATE OR REPLACE FUNCTION public.locks_end(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -19,7 +20,7 @@ DECLARE
     member_id uuid;
     ended jsonb := '[]';
 BEGIN
-    -- Most calls are for one allocation. Members of a group are only looked for if there is none with the id.
+    -- The first pass ends the allocation with this id. If there is none, the second pass ends the members of a group.
     FOR attempt IN 1 .. 2 LOOP
         FOREACH member_id IN ARRAY member_ids LOOP
             UPDATE locks_allocation

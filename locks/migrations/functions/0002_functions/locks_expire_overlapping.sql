@@ -1,7 +1,7 @@
--- Ends the expired holds of a room on some nights, so that the exclusion constraint no longer counts them. Returns
--- their number. The caller has locked the room.
+-- Ends the expired holds of a room on some nights, and returns their number.
+-- The exclusion constraint counts an expired hold until it is ended. The caller must have locked the room.
 --
--- A hold that another transaction is changing is waited for: its owner may be confirming it.
+-- The function waits for holds that another transaction is changing, because their owner may be confirming them.
 CREATE OR REPLACE FUNCTION public.locks_expire_overlapping(
     context jsonb, checked_room int, checked_nights daterange
 ) RETURNS int

@@ -1,11 +1,13 @@
--- Extends a hold, or all holds of a group, for its owner. Returns the extended holds as locks_describe does, or null if
--- nothing was extended: a group is extended as a whole or not at all.
+-- Extends a hold, or all holds of a group, for the owner of the hold.
+-- Returns the extended holds in the format of locks_describe, or null if nothing was extended.
+-- A group is extended as a whole or not at all.
 --
--- request: an object with the keys
---   hotel, actor       as in every call, see audit_record for the actor
---   hold               the id of a hold or of a group
---   digest, staff      the digest of the owner's token, and the holder if a member of staff is logged in
---   seconds            by how much the holds are extended
+-- The argument `request` is an object with these keys:
+--   hotel, actor: the id of the hotel, and who extends the hold in the format of the function audit_record
+--   hold: the id of a hold or of a group
+--   digest: the digest of the token that the caller presents
+--   staff: the holder of the logged-in member of staff, or null
+--   seconds: the number of seconds by which the expiry moves
 CREATE OR REPLACE FUNCTION public.locks_extend(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -13,7 +15,7 @@ DECLARE
     found_holds record;
     extended jsonb := '[]';
 BEGIN
-    -- The time is read when the rows are locked, because another transaction may have locked them for a while.
+    -- The time is read after the rows are locked, because the function may wait for the locks until a hold has expired.
     SELECT count(*) AS members,
         array_agg(member.id) FILTER (WHERE member.is_extendable) AS ids,
         array_agg(least(member.expires_at + make_interval(secs => (request -> 'seconds')::int), member.max_expires_at))

@@ -1,5 +1,6 @@
--- Returns whether an allocation occupies its room at a time: a hold does so until it expires. This is what everybody
--- who looks for a free room asks. PostgreSQL inlines the function, so a query with it can use the constraint's index.
+-- Returns whether an allocation occupies its room at a time. A hold occupies its room until it expires.
+-- Every search for free rooms uses this condition.
+-- PostgreSQL inlines the function, so a query with this condition can use the constraint's index.
 CREATE OR REPLACE FUNCTION public.locks_occupies_at(
     status varchar, expires_at timestamptz, checked_at timestamptz
 ) RETURNS boolean

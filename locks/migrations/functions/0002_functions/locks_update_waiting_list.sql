@@ -1,8 +1,9 @@
--- Updates the waiting list after an event of an allocation. An offer whose hold was confirmed has been claimed, and one
--- whose hold has ended has expired. Entries that the room suits become due if the event frees the room: a worker then
--- offers it (locks/waiting_list/offers.py). The entries are not locked here.
+-- Updates the waiting list after an event of an allocation.
+-- If the allocation is the hold of an offer, the offer is marked as claimed or as expired.
+-- If the event frees a room, the entries that the room suits become due.
+-- A worker then offers the room to the entries (locks/waiting_list/offers.py). The entries are not locked here.
 --
--- freed: the allocation that the room had, as locks_describe returns it. After a move it is the one before the move.
+-- freed: the allocation in the format of locks_describe. After a move it is the allocation before the move.
 CREATE OR REPLACE FUNCTION public.locks_update_waiting_list(
     hotel uuid, event_type text, freed jsonb
 ) RETURNS void
@@ -37,8 +38,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT id, room_type, capacity INTO room FROM locks_room WHERE id = (freed -> 'room_id')::int;
-    -- In the order of their ids, so that two transactions that free rooms for the same entries lock their due items in
-    -- the same order.
+    -- The order by id prevents deadlocks between transactions that free rooms for the same entries.
     FOR entry IN
         SELECT waiting.id FROM locks_waitinglistentry waiting
         WHERE waiting.status = 'waiting' AND waiting.nights && freed_nights
