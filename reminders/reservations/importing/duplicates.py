@@ -26,5 +26,5 @@ class RepeatedNumbers:
         self._hashes.clear()
 
     def __contains__(self, number: str) -> bool:
-        """Return whether the number may be repeated. Another number with the same hash is a rare false positive."""
+        """Return whether the file may repeat the booking number. Rarely, the hash of another number is the same."""
         return bool(self._repeated) and hash(number) in self._repeated

@@ -30,14 +30,14 @@ _MAX_WORDS = 200
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """How a file is imported. The empty values mean: detect it."""
+    """The options of the import of a file. Options that are empty are detected from the file."""
 
-    #: Without a profile, the built-in profile that fits the header is used.
+    #: The profile of the vendor. If None, the built-in profile that fits the header is used.
     profile: Profile | None = None
     #: If set, only rows with this value in the hotel column are imported.
     property_name: str = ""
-    #: The column of each field, as `Column` or `First+Last`. An empty text leaves the field out. These columns take
-    #: precedence over those of the profile.
+    #: The column of each field, as `Column` or `First+Last` (two joined columns).
+    #: A field with an empty text is not imported. These columns take precedence over the profile.
     columns: Mapping[str, str] = field(default_factory=dict)
     #: The reservation status for status words of the file, in addition to the words that are known.
     statuses: Mapping[str, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class FileColumn:
-    """A column of the file, with its first different values and the fields that it is imported into."""
+    """A column of the file, some of its values as samples, and the booking fields that take their values from it."""
 
     name: str
     samples: tuple[str, ...]
@@ -57,7 +57,7 @@ class FileColumn:
 
 @dataclass(frozen=True, slots=True)
 class StatusWord:
-    """A word of the status column, the number of its rows, and its meaning or None if it is not known."""
+    """A word of the status column, the number of rows with the word, and its reservation status or None if unknown."""
 
     word: str
     rows: int
@@ -66,7 +66,7 @@ class StatusWord:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a file contains, and how it would be imported."""
+    """The contents of a file, and how the file would be imported."""
 
     format: FileFormat
     profile: Profile | None
@@ -76,7 +76,7 @@ class Inspection:
     mapping: Mapping[str, str]
     #: The required fields that have no column.
     missing: tuple[str, ...]
-    #: The order of day and month by field. None: the dates have one reading.
+    #: The order of day and month by field, or None if all dates of the field have only one possible reading.
     date_orders: Mapping[str, DateOrder | None]
     #: The columns whose dates can be read in two ways. The import needs `ImportOptions.date_format`.
     ambiguous_dates: tuple[AmbiguousColumn, ...]
@@ -91,7 +91,7 @@ class Inspection:
 
 
 def resolve_profile(file: BookingsFile, options: ImportOptions) -> Profile | None:
-    """Return the profile of the options, or else the built-in profile that fits the header of the file, or None."""
+    """Return the profile of the options, otherwise the built-in profile that fits the file's header, otherwise None."""
     return options.profile or detect_profile(file.header)
 
 
@@ -143,14 +143,14 @@ def inspect_file(file: BookingsFile, options: ImportOptions | None = None) -> In
 
 
 def date_columns(header: Sequence[str], indexes: Mapping[str, tuple[int, ...]]) -> dict[str, DateColumn]:
-    """Return an empty `DateColumn` for each field of dates that the file has."""
+    """Return an empty `DateColumn` for each date field for which the file has a column."""
     return {name: DateColumn(header[indexes[name][0]]) for name in DATE_FIELDS if name in indexes}
 
 
 def add_dates(
     columns: Mapping[str, DateColumn], indexes: Mapping[str, tuple[int, ...]], line: int, row: Sequence[str]
 ) -> None:
-    """Count the dates of one row."""
+    """Add the dates of one row to the `DateColumn` of each date column."""
     for name, column in columns.items():
         index = indexes[name][0]
         if index < len(row):

@@ -1,6 +1,7 @@
 """The parser that turns the cells of a row into a booking.
 
-Only the number, the dates and the rooms decide whether a booking exists. An error in another cell leaves it out.
+Only the number, the dates and the rooms decide whether a booking exists. If another cell has an error, the booking is
+imported without this cell.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _LIST_SEPARATOR = re.compile(r"\s*[,;]\s*")
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """The cells of a row that decide about rooms. `rooms` are the names of the rooms, if the file has them."""
+    """The values of a row that determine which rooms it needs. `rooms` are the room names, if the file has any."""
 
     number: str
     arrival: date
@@ -57,7 +58,7 @@ class RowParser:
         self.essential_width = max(columns[name][0] for name in ("number", "arrival", "departure")) + 1
 
     def parse(self, line: int, row: Sequence[str]) -> Booking | RowError:
-        """Return the booking, or the error because of which the row can't be imported."""
+        """Return the booking, or the error that prevents the import of the row."""
         try:
             return _Row(self, line, row).booking()
         except _RowRejectedError as rejected:
@@ -80,7 +81,7 @@ class RowParser:
         return "" if indexes is None or indexes[0] >= len(row) else row[indexes[0]].strip()
 
     def has_dates(self, row: Sequence[str]) -> bool:
-        """Return whether the row has an arrival or a departure. Rows of totals have none."""
+        """Return whether the row has an arrival or a departure. Rows with totals have neither."""
         cells_of = _Row(self, 0, row)
         return bool(cells_of.text("arrival") or cells_of.text("departure"))
 
@@ -147,7 +148,7 @@ class _Row:
         return Stay(number, arrival, departure, self.status(), self.room_types(len(rooms)), rooms)
 
     def room_names(self) -> tuple[str, ...]:
-        """Return the rooms of the cell, such as "101, 102"."""
+        """Return the room names in a cell such as "101, 102"."""
         text = self.text("room")
         return tuple(filter(None, _LIST_SEPARATOR.split(text)))[: cells.MAX_ROOMS] if text else ()
 
@@ -174,7 +175,7 @@ class _Row:
         return status
 
     def adults(self) -> int | None:
-        """Return the number of adults, or None if the row has none. Reports an empty cell."""
+        """Return the number of adults, or None if the row does not contain it. An empty cell is reported."""
         if "adults" in self.parser.columns and not self.text("adults"):
             self.errors.append(self.error("adults", Reason.NO_ADULTS))
         return self.optional("adults", cells.parse_adults, None)
@@ -197,7 +198,7 @@ class _Row:
         return parse
 
     def optional(self, field: str, parse: Callable[[str], T], default: T) -> T:
-        """Return the parsed cell. An empty or invalid cell is the default, and an invalid one is added to `errors`."""
+        """Return the parsed cell, or the default for an empty or invalid cell. Invalid cells are added to `errors`."""
         text = self.text(field)
         if not text:
             return default

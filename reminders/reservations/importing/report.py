@@ -24,7 +24,7 @@ class ImportReport:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    joined: int = 0  # further rows of bookings that have a row for each room
+    joined: int = 0  # rows that were joined with an earlier row of the same booking
     rejected: Counter[str] = field(default_factory=Counter)  # by reason
     left_out: Counter[str] = field(default_factory=Counter)  # cells that were left out, by reason
     created_by_status: Counter[str] = field(default_factory=Counter)
@@ -38,9 +38,9 @@ class ImportReport:
     first_arrival: date | None = None
     last_arrival: date | None = None
     seconds: float = 0.0
-    #: The order of day and month by field, for the fields whose dates have two readings without it.
+    #: The order of day and month by field, for the fields with dates such as 03/04/2026.
     date_orders: dict[str, DateOrder] = field(default_factory=dict)
-    #: The number of rows at the end of the last batch that was stored. An interrupted import continues after them.
+    #: The number of rows up to the end of the last stored batch. An interrupted import continues after these rows.
     stored_rows: int = 0
 
     @property

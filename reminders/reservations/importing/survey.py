@@ -1,4 +1,4 @@
-"""The passes over a file that come before the import: the format of its dates, repeated numbers, and rooms."""
+"""The passes over a file before the import. They find the date formats, repeated booking numbers, and rooms."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class JoinedBooking:
     first_line: int
     arrival: date
     departure: date
-    #: The status of the first row that is not cancelled, otherwise that of the first row.
+    #: The status of the first row that is not cancelled. If all rows are cancelled, the status of the first row.
     status: str | None
     takes_room: bool = False
     room_types: list[str] = field(default_factory=list)
-    #: The positions of the rooms in the room assignment.
+    #: The positions of the booking's rooms in the room assignment of the file.
     positions: list[int] = field(default_factory=list)
     room_names: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class Survey:
-    """What the passes before the import have found. `row_count` includes rejected rows, which get no room."""
+    """The result of the passes over the file before the import. `row_count` includes rejected rows."""
 
     row_count: int = 0
     dates: dict[str, DateColumn] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Survey:
 def survey_columns(
     rows: Rows, *, header: Sequence[str], columns: Mapping[str, tuple[int, ...]], parser: RowParser
 ) -> Survey:
-    """Read all rows. Return their number, the dates by column, and the booking numbers that are repeated."""
+    """Read all rows. Return the number of rows, the dates by column, and the repeated booking numbers."""
     survey = Survey(dates=date_columns(header, columns))
     for line, row in rows():
         survey.row_count += 1
@@ -56,7 +56,7 @@ def survey_columns(
 
 
 def survey_stays(survey: Survey, rows: Rows, *, parser: RowParser) -> None:
-    """Read all rows. Join the rows of each booking, and assign rooms to the stays."""
+    """Read all rows, join the rows that belong to one booking, and assign rooms to the stays."""
     for line, row in rows():
         stay = parser.parse_stay(line, row)
         if stay is None:

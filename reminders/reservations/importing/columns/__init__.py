@@ -1,1 +1,1 @@
-"""The columns of files: the fields that they are imported into, and the profiles of vendors."""
+"""The assignment of a file's columns to booking fields, and the profiles of vendors' files."""

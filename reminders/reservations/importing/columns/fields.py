@@ -1,4 +1,4 @@
-"""The fields of a booking, and the column names that are recognised for each."""
+"""The fields of a booking, and the column names by which each field is recognised in a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SEPARATORS = re.compile(r"[\s_\-]+")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a booking. `column_names` are recognised in the header of any file; the first one present is used."""
+    """A field of a booking. The first of the `column_names` that a file's header contains is used."""
 
     name: str
     label: str | Promise

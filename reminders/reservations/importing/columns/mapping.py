@@ -14,8 +14,8 @@ def propose_mapping(
 ) -> dict[str, str]:
     """Return the column of each field for which the file has a column, as `Column` or `First+Last`.
 
-    `overrides` take precedence over the profile, and the profile over the recognised names. An override with an empty
-    text leaves the field out. Raises InvalidFile for an unknown field or column.
+    `overrides` take precedence over the profile, and the profile over the recognised names. A field whose override is
+    an empty text is not imported. Raises InvalidFile for an unknown field or column.
     """
     overrides = overrides or {}
     names = {normalize_name(name): name for name in reversed(header) if name}
@@ -40,7 +40,7 @@ def propose_mapping(
 
 
 def missing_fields(mapping: Mapping[str, str]) -> list[str]:
-    """Return the required fields that have no column."""
+    """Return the required booking fields for which the file has no column."""
     return [name for name in REQUIRED_FIELDS if name not in mapping]
 
 
@@ -80,7 +80,7 @@ def _split(column: str, names: Mapping[str, str]) -> list[str]:
 
 
 def _parts(column: str, names: Mapping[str, object]) -> list[str]:
-    """Return the normalized names of the columns that `First+Last` joins. A column name may contain a `+` itself."""
+    """Return the normalized column names in a text such as `First+Last`. A column name itself may contain a `+`."""
     whole = normalize_name(column)
     return (
         [whole]

@@ -1,8 +1,8 @@
 """The profiles of the exports of property management systems and channels.
 
-A profile is a TOML file. It has the column of each field, the meaning of the vendor's statuses, and the columns by
-which an export is recognised. The folder `vendors` has the profiles of common systems. A hotel can write a profile for
-its own system.
+A profile is a TOML file. It names the column of each field, the meaning of the vendor's status words, and the columns
+by which an export is recognised. The folder `vendors` has the profiles of common systems. A hotel can write a profile
+for its own system.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Profile:
 
     name: str
     title: str
-    #: The columns that a file must have to be recognised. A file that has those of several profiles is an export of
-    #: the profile with the most columns.
+    #: The columns by which an export is recognised: a file must have all of them.
+    #: If several profiles match a file, the profile with the most columns is used.
     detect: tuple[str, ...] = ()
     #: The possible columns of each field. `First+Last` joins two columns.
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: The reservation status for each status word of the vendor.
     statuses: Mapping[str, str] = field(default_factory=dict)
-    #: `day-first` or `month-first` if all exports of the vendor write dates alike. Otherwise empty.
+    #: `day-first` or `month-first` if all exports of the vendor use this order. Otherwise empty.
     date_format: str = ""
 
 

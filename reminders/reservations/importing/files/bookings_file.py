@@ -1,4 +1,4 @@
-"""A file of bookings that is read row by row. It may be compressed with gzip."""
+"""A file of bookings that is read row by row. The file may be compressed with gzip."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class BookingsFile:
             return detect_encoding(stream)
 
     def _csv_format(self, encoding: str, delimiter: str, names: Collection[str]) -> tuple[str, str, int]:
-        """Return the encoding, the delimiter, and the number of lines before the header that name the delimiter."""
+        """Return the encoding, the delimiter, and how many lines (0 or 1) before the header name the delimiter."""
         encoding = encoding or self._encoding()
         with self._open() as stream, self._reporting(), _text(stream, encoding) as text:
             lines = list(itertools.islice(text, _SAMPLE_LINES))
@@ -121,7 +121,7 @@ class BookingsFile:
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Convert the errors of damaged files to InvalidFile."""
+        """Raise InvalidFile instead of the errors that damaged files cause."""
         try:
             yield
         except (UnicodeError, OSError, EOFError, zipfile.BadZipFile) as error:
@@ -149,14 +149,14 @@ class BookingsFile:
 
 
 def is_total(row: Sequence[str]) -> bool:
-    """Return whether the row begins with a word such as Total. The caller checks that it has no dates."""
+    """Return whether the row begins with a word such as Total. The caller checks that the row has no dates."""
     first = next((cell.strip().casefold().rstrip(":") for cell in row if cell.strip()), "")
     return first in _TOTALS or first.startswith(("total ", "total:"))
 
 
 @contextlib.contextmanager
 def _text(stream: Stream, encoding: str) -> Iterator[io.TextIOWrapper]:
-    """Decode the stream, which stays open."""
+    """Yield a text stream that decodes the byte stream. Closing the text stream keeps the byte stream open."""
     try:
         text = io.TextIOWrapper(stream, encoding=encoding, newline="")
     except LookupError as error:

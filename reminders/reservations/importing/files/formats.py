@@ -86,7 +86,7 @@ def detect_encoding(stream: BinaryIO | gzip.GzipFile) -> str:
 
 
 def _encoding_of_invalid_utf8(stream: Iterable[bytes]) -> str:
-    """Return cp1252, unless most of the characters beyond ASCII are valid UTF-8: then single characters are damaged."""
+    """Return cp1252, unless most characters beyond ASCII are valid UTF-8. In that case, raise InvalidFile."""
     valid, damaged, first_damaged = 0, 0, 0
     for line, content in enumerate(stream, start=1):
         if not content.isascii():
@@ -109,7 +109,7 @@ def separator_line(line: str) -> str | None:
 
 
 def detect_delimiter(lines: Sequence[str], *, names: Collection[str]) -> str:
-    """Return the delimiter with which the first lines have the most known column names, then the most cells."""
+    """Return the delimiter that splits the first lines into the most known column names or, if equal, most cells."""
 
     def score(delimiter: str) -> tuple[int, int]:
         try:
@@ -122,7 +122,7 @@ def detect_delimiter(lines: Sequence[str], *, names: Collection[str]) -> str:
 
 
 def known_names(additional: Collection[str] = ()) -> set[str]:
-    """Return the normalized column names of all fields and profiles, and the additional ones."""
+    """Return the normalized column names of all fields and profiles, and the given additional names."""
     names = {normalize_name(name) for name in profile_column_names()}
     for name in additional:
         names |= {normalize_name(name), *map(normalize_name, name.split("+"))}
@@ -130,9 +130,10 @@ def known_names(additional: Collection[str] = ()) -> set[str]:
 
 
 def find_header(rows: Sequence[Sequence[str]], *, names: Collection[str]) -> int:
-    """Return the position of the header: the row with the most known names, or else the first of the widest rows.
+    """Return the index of the header row: the row with the most known column names.
 
-    Reports have lines with a title before the header.
+    If no row has two known names, the header is the first row with many cells. Reports have lines with a title before
+    the header.
     """
     rows = rows[:_HEADER_ROWS]
     known = [_known(row, names) for row in rows]

@@ -1,6 +1,7 @@
-"""The parsers of cells. Each returns the value that is stored, or raises CellError with the reason.
+"""The parsers of cells.
 
-They cache their results where a file has few different values.
+Each parser returns the value that is stored, or raises CellError with the reason. Parsers cache their results if
+files have few different values.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from reminders.reservations.importing.values.countries import country_code
 from reminders.reservations.importing.values.errors import Reason
 
 _EMPTY = frozenset({"", "-", "NULL", "null", "NA", "N/A", "n/a", "None", "#N/A"})
-#: Guests may be called Null or None, and the country code of Namibia is NA. A dash in place of an e-mail address or a
-#: phone number is reported, because the guest can't be reached.
+#: Exceptions from `_EMPTY`: a guest may be called None, and the country code of Namibia is NA.
+#: A dash in place of an e-mail address or a phone number is reported, because the guest can't be reached.
 _EMPTY_BY_FIELD = {
     "guest_name": _EMPTY - {"None"}, "country": _EMPTY - {"NA"}, "guest_email": _EMPTY - {"-"},
     "guest_phone": _EMPTY - {"-"},
 }  # fmt: skip
 _MAX_SMALLINT = 32_767
-#: A larger number of rooms in one booking is an error in the cell, and it would create this number of rooms.
+#: The maximum number of rooms of one booking. A larger number is an error in the cell that would create rooms.
 MAX_ROOMS = 100
 #: The maximum number of characters of each field, as in the database table.
 MAX_LENGTHS = {
@@ -46,7 +47,7 @@ class CellError(ValueError):
 
 
 def clean(text: str, field: str) -> str:
-    """Return the text of a cell on one line, or an empty string if it is a word for an absent value."""
+    """Return the text of a cell on one line, or an empty string for words such as NULL that mean a missing value."""
     if text in _EMPTY_BY_FIELD.get(field, _EMPTY):
         return ""
     # A fast check finds the cells that need no change.
@@ -82,7 +83,7 @@ def parse_room_count(text: str) -> int:
 
 @functools.lru_cache(maxsize=1024)
 def parse_country(text: str) -> str:
-    """Return the code of three letters (ISO 3166-1) for a code or the name of a country."""
+    """Return the three-letter code (ISO 3166-1) of a country, given as a code or a name."""
     code = country_code(text)
     if code is None:
         raise CellError(Reason.UNKNOWN_COUNTRY)
@@ -91,7 +92,7 @@ def parse_country(text: str) -> str:
 
 @functools.cache
 def text_parser(field: str) -> Callable[[str], str]:
-    """Return the parser of a text, which checks the length of the field."""
+    """Return a parser of texts that raises CellError if the text is longer than the field."""
     limit = MAX_LENGTHS[field]
 
     def parse(text: str) -> str:
@@ -120,7 +121,7 @@ def parse_phone(text: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def parse_language(text: str) -> str:
-    """Return a BCP 47 code in lower case."""
+    """Return the language code in a cell (BCP 47), in lower case."""
     try:
         validate_language(text)
     except ValidationError:

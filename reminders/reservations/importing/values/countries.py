@@ -1,4 +1,4 @@
-"""Country codes (ISO 3166-1) of the codes and names that files contain."""
+"""Conversion of the country codes and country names in files to ISO 3166-1 codes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PAIRS = """
 """
 _CODES = dict(pair.split(":") for pair in _PAIRS.split())
 _ALPHA_3 = frozenset(_CODES.values())
-#: Names and codes in common use that are not in the library's names.
+#: Common names and codes of countries that the library phonenumbers does not contain.
 _OTHER_NAMES = {
     "uk": "GBR", "england": "GBR", "scotland": "GBR", "wales": "GBR", "northern ireland": "GBR",
     "great britain": "GBR", "united states of america": "USA", "u s a": "USA", "u s": "USA", "u k": "GBR",

@@ -122,21 +122,21 @@ def _only_order(first: int, second: int) -> DateOrder | None:
     return DateOrder.MONTH_FIRST if second > 12 else None
 
 
-#: The largest share of values that may contradict the others of their column. They are errors of single cells.
+#: The largest share of dates in a column that may contradict the other dates, as errors of single cells.
 _MAX_CONTRADICTION = 0.05
 
 
 @dataclass(slots=True)
 class DateColumn:
-    """The dates of one column, counted by what they say about the order of day and month."""
+    """The dates of one column, counted by the order of day and month that they prove."""
 
     name: str
     day_first: int = 0
     month_first: int = 0
     undecided: int = 0
-    #: Dates with one reading: ISO 8601, month names, Excel's numbers.
+    #: The number of dates with only one reading: ISO 8601, month names, Excel's numbers.
     certain: int = 0
-    #: The first value that can be read in two ways, and its line.
+    #: The line number and the text of the first date that can be read in two ways.
     example: tuple[int, str] = (0, "")
     _seen: set[str] = field(default_factory=set)
 
@@ -168,7 +168,7 @@ class DateColumn:
 
     @property
     def order(self) -> DateOrder | None:
-        """Return the order that the column proves, or None if it proves none or contradicts itself."""
+        """Return the order that the dates of the column prove, or None if they prove no order or both orders."""
         few, many = sorted((self.day_first, self.month_first))
         if many == 0 or few > max(1, many * _MAX_CONTRADICTION) or few == many:
             return None
@@ -193,7 +193,7 @@ class AmbiguousColumn:
 
 
 class AmbiguousDates(InvalidFile):
-    """Columns of dates can be read in two ways. `columns` are these columns."""
+    """The dates in `columns` can be read in two ways."""
 
     code = "ambiguous-dates"
     title = _("The dates can be read in two ways")

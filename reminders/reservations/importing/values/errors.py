@@ -1,4 +1,4 @@
-"""The errors of rows and cells."""
+"""The errors in rows and cells of an imported file."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Reason(TextChoices):
-    """Why a row can't be imported, or why a cell is left out. The value is in reports, the label is for people."""
+    """The reason why a row or a cell is not imported. The value is stored in reports, the label is shown to people."""
 
     NO_NUMBER = "no booking number", _("The booking number is missing.")
-    DUPLICATE_NUMBER = "duplicate number", _("Another row has this number with other dates.")
+    DUPLICATE_NUMBER = "duplicate number", _("Another row has the same booking number but other dates.")
     NO_NIGHTS = "no nights", _("Departure must be after arrival.")
     TOO_MANY_NIGHTS = "too many nights", _("A stay can have at most 730 nights.")
     INVALID_DATE = "invalid date", _("This is not a date.")
     INVALID_NUMBER = "invalid number", _("This is not a valid number.")
-    NO_ADULTS = "no adults", _("A booking has at least one adult.")
-    UNKNOWN_STATUS = "unknown status", _("The meaning of this status is not known.")
+    NO_ADULTS = "no adults", _("A booking must have at least one adult.")
+    UNKNOWN_STATUS = "unknown status", _("The meaning of this reservation status is not known.")
     UNKNOWN_COUNTRY = "unknown country", _("This is not the name or the code of a country.")
     UNKNOWN_LANGUAGE = "unknown language", _("This is not a language code.")
     INVALID_EMAIL = "invalid e-mail address", _("This is not a valid e-mail address.")
