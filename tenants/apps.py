@@ -11,7 +11,13 @@ class TenantsConfig(AppConfig):
     verbose_name = _("hotels")
 
     def ready(self) -> None:
-        from tenants.checks import connections, hotels, placement, roles  # noqa: F401, PLC0415 - registers the checks
+        from tenants.checks import (  # noqa: F401, PLC0415 - registers the checks
+            connections,
+            hotels,
+            lock_table,
+            placement,
+            roles,
+        )
         from tenants.database.instances import install_checks  # noqa: PLC0415 - imports models
 
         install_checks()
