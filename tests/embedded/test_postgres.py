@@ -11,10 +11,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from hotelagent.embedded import launch, processes
+from hotelagent.embedded.errors import EmbeddedError
 from hotelagent.embedded.servers import postgres
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="tests what only root can do")
@@ -73,6 +75,43 @@ def test_killed_server_has_the_same_data_and_port_after_a_restart(folder: Path) 
         cluster.start()
         assert cluster.server.port == port
         assert cluster.fetch_value("SELECT one FROM kept", postgres.SUPERUSER) == 1
+
+
+def test_start_waits_for_a_recovery_as_long_as_it_makes_progress(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kill a server that has inserted many rows. Suspend its recovery after the restart, and resume it."""
+    with Cluster(folder / "pg") as cluster:
+        cluster.start()
+        with psycopg.connect(cluster.server.url(postgres.SUPERUSER), autocommit=True) as connection:
+            connection.execute("CREATE TABLE written (number integer PRIMARY KEY)")
+            connection.execute("INSERT INTO written SELECT generate_series(1, 1000000)")
+            connection.execute("SELECT pg_switch_wal()")
+        cluster.kill()
+        suspended: list[psutil.Process] = []
+        recovery_progress = postgres.recovery_progress
+
+        def suspend_recovery(pid: int) -> str:
+            if not suspended:
+                children = psutil.Process(pid).children()
+                suspended.extend(
+                    child for child in children if "postgres: startup" in " ".join(child.cmdline())
+                )
+                for process in suspended:
+                    process.suspend()
+            return recovery_progress(pid)
+
+        monkeypatch.setattr(postgres, "START_TIMEOUT", 0.3)
+        monkeypatch.setattr(postgres, "recovery_progress", suspend_recovery)
+        with pytest.raises(EmbeddedError, match=r"within 0\.3 seconds: .*the database system is "):
+            cluster.start()
+        assert len(suspended) == 1
+        suspended[0].resume()
+        assert cluster.process
+        began = time.monotonic()
+        cluster.server.wait_until_ready(cluster.process)
+        assert time.monotonic() - began > postgres.START_TIMEOUT
+        assert cluster.fetch_value("SELECT count(*) FROM written", postgres.SUPERUSER) == 1_000_000
 
 
 def test_start_with_a_stale_pid_file_of_another_process_succeeds(folder: Path) -> None:

