@@ -111,7 +111,7 @@ class MailOutcomeUnknown(DomainError):
 
 
 class InvalidFile(DomainError):
-    """The file can't be read as a CSV file of bookings or as an iCalendar file."""
+    """The file can't be read as a file of bookings (CSV, Excel or JSON Lines) or as an iCalendar file."""
 
     code = "invalid-file"
     status = 422

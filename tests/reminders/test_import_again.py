@@ -260,7 +260,7 @@ def test_import_keeps_the_room_chosen_by_staff_and_assigns_one_if_the_stay_was_c
     assert {s.check_out.day for s in Allocation.objects.filter(status="confirmed")} == {13}
 
 
-def test_import_of_a_repeated_number_stores_the_first_row_and_rejects_the_others(
+def test_import_of_a_repeated_booking_number_stores_the_first_row_and_rejects_the_others(
     in_hotel: Hotel, tmp_path: Path
 ) -> None:
     others = (f"N{n},2030-06-{1 + n % 28:02},2030-06-30,2,S,,Ana,," for n in range(2_500))

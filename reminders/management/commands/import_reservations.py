@@ -1,4 +1,4 @@
-"""The command `import_reservations`, which imports a CSV file of bookings into a hotel."""
+"""The command `import_reservations`, which imports a file of bookings into a hotel."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ exit codes:
 
 
 def _import(options: dict[str, Any]) -> tuple[ImportReport, list[RowError]]:
-    """Import the CSV file. Return the import report and the first rejected rows."""
+    """Import the file. Return the import report and the first errors."""
     file = BookingsFile(options["file"], encoding=options["encoding"], delimiter=options["delimiter"])
     import_options = ImportOptions(
         property_name=options["property"],
@@ -160,7 +160,7 @@ def _import(options: dict[str, Any]) -> tuple[ImportReport, list[RowError]]:
 
 
 def _columns(pairs: list[str]) -> dict[str, str]:
-    """Parse the `--map` arguments. Return the CSV column name for each booking field. Raises CommandError."""
+    """Parse the `--map` arguments. Return the column name of each booking field. Raises CommandError."""
     columns = dict(pair.partition("=")[::2] for pair in pairs)
     if not all(columns.values()):
         raise CommandError(

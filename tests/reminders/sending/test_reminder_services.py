@@ -72,7 +72,7 @@ def test_send_now_to_a_suppressed_address_raises_an_error_with_the_reason(remind
         ("unknown", send_now, "First mark it as sent or as not sent", "Primero márquelo como enviado"),
     ],
 )
-def test_operation_not_allowed_in_the_status_raises_an_error_in_the_users_language(
+def test_operation_that_the_status_forbids_raises_an_error_in_the_users_language(
     reminder: Reminder, status: str, operation: Callable[..., Reminder], english: str, spanish: str
 ) -> None:
     Reminder.objects.update(status=status)
