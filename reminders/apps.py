@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from hotelagent.admin import navigation
+from hotelagent.admin.navigation import Page
 from reminders import due_kinds
 from tenants.queue import due
 
@@ -21,4 +23,28 @@ class RemindersConfig(AppConfig):
         # One task imports at most 5 calendars of up to 20 seconds each, so that it ends before the task time limit.
         due.register(
             kind=due_kinds.CALENDAR, task="reminders.tasks.sync_calendars", batch_size=5, recurring=True
+        )
+        due.register(
+            kind=due_kinds.FILE_IMPORT, task="reminders.tasks.run_file_import", batch_size=1, recurring=True
+        )
+        due.register(kind=due_kinds.EXPIRED_FILES, task="reminders.tasks.delete_expired_files", daily=True)
+        navigation.register(
+            Page(
+                title=_("Import reservations"),
+                url_name="admin:reminders_reservationimport_changelist",
+                scope="reservations:write",
+                app_label="reminders",
+                icon="upload_file",
+                order=1,
+            )
+        )
+        navigation.register(
+            Page(
+                title=_("Import rooms"),
+                url_name="admin:reminders_roomimport_changelist",
+                scope="rooms:write",
+                app_label="locks",
+                icon="upload_file",
+                order=11,
+            )
         )

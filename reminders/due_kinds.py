@@ -14,3 +14,7 @@ REPLAN_ALL: Final = "replan_all"
 REPLAN_RESERVATION: Final = "replan_reservation"
 #: Due item kind: download and import one linked calendar. The due item id is the id of the calendar.
 CALENDAR: Final = "calendar"
+#: Due item kind: check or import one uploaded file. The due item id is the id of the `FileImport`.
+FILE_IMPORT: Final = "file_import"
+#: Due item kind, once a day: delete the uploaded files that are too old. The due item id is the id of the hotel.
+EXPIRED_FILES: Final = "expired_files"

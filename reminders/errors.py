@@ -118,6 +118,21 @@ class InvalidFile(DomainError):
     title = _("The file can't be imported")
 
 
+class FileImportNotFound(DomainError):
+    """No uploaded file of this hotel has this id. Uploaded files are deleted after some days."""
+
+    code = "file-import-not-found"
+    status = 404
+    title = _("Uploaded file not found")
+
+
+class FileImportStateError(DomainError):
+    """The operation is not allowed in the current status of the uploaded file (`status_now`)."""
+
+    code = "file-import-state-error"
+    title = _("The operation is not allowed in this status of the file")
+
+
 class InvalidCalendarUrl(DomainError):
     """The text is not a public `https` or `webcal` URL."""
 

@@ -4,9 +4,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from audit.registry import register
-from reminders.models import FIRST_RULES, Reminder, SkipReason, SuppressionReason
+from reminders.models import FIRST_RULES, ImportKind, Reminder, SkipReason, SuppressionReason
 
 _SKIP_REASONS = {reason.value: reason.label for reason in SkipReason}
+_IMPORT_KINDS = {kind.value: kind.label for kind in ImportKind}
 _SUPPRESSION_REASONS = {reason.value: reason.label for reason in SuppressionReason}
 #: The e-mail providers' event types that mean that a message was not delivered.
 UNDELIVERED_REASONS = {
@@ -44,6 +45,30 @@ RESERVATIONS_IMPORTED = register(
         "{rejected} rejected"
     ),
     fields=("file", "rows", "created", "updated", "unchanged", "rejected", "stays", "rooms", "reminders"),
+)
+IMPORT_UPLOADED = register(
+    "import.uploaded",
+    description=_("{actor} uploaded {file} to import {kind}"),
+    fields=("file", "kind"),
+    labels={"kind": _IMPORT_KINDS},
+)
+IMPORT_STARTED = register(
+    "import.started",
+    description=_("{actor} started the import of {file} ({rows} rows)"),
+    fields=("file", "kind", "rows"),
+    labels={"kind": _IMPORT_KINDS},
+)
+IMPORT_STOPPED = register(
+    "import.stopped",
+    description=_("{actor} stopped the import of {file} after {rows} rows"),
+    fields=("file", "kind", "rows"),
+    labels={"kind": _IMPORT_KINDS},
+)
+IMPORT_DELETED = register(
+    "import.deleted",
+    description=_("{actor} deleted the uploaded file {file}"),
+    fields=("file", "kind"),
+    labels={"kind": _IMPORT_KINDS},
 )
 REMINDER_SENT = register(
     "reminder.sent",

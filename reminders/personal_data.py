@@ -36,3 +36,5 @@ declare_columns("reminders_template", kept=("language", "subject", "html", "text
 declare_columns("reminders_emailbranding", kept=("colour", "logo", "logo_type", "logo_digest"))
 # Masked copies omit linked calendars, because a linked calendar would import bookings of real guests.
 omit_rows("reminders_linkedcalendar")
+# Uploaded files contain the data of guests.
+omit_rows("reminders_fileimport")

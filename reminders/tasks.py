@@ -5,6 +5,8 @@ import uuid
 from celery import shared_task
 
 from reminders import due_kinds
+from reminders.file_imports import services as file_import_services
+from reminders.file_imports import worker
 from reminders.planning import replan
 from reminders.reservations.calendars import services as calendar_services
 from reminders.sending import batch, smtp
@@ -41,6 +43,20 @@ def sync_calendars(ids: list[str]) -> None:
     failing = [id_ for id_ in ids if not calendar_services.sync_due_calendar(uuid.UUID(id_))]
     for id_ in failing:
         sync_calendar.delay(id_)
+
+
+@shared_task(base=HotelTask, name="reminders.tasks.run_file_import")
+def run_file_import(ids: list[str]) -> None:
+    """Check or import an uploaded file. `ids` has one id."""
+    for id_ in ids:
+        worker.run(uuid.UUID(id_))
+
+
+@shared_task(base=HotelTask, name="reminders.tasks.delete_expired_files")
+def delete_expired_files(ids: list[str]) -> None:
+    """Delete uploaded files with guests' data once a day. `ids` is the id of the hotel."""
+    file_import_services.delete_expired_files()
+    due.complete(kind=due_kinds.EXPIRED_FILES, ids=[uuid.UUID(id_) for id_ in ids])
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.sync_calendar")

@@ -73,6 +73,8 @@ _RESOURCES = {
     "locks.webhookdelivery": "webhooks",
     "reminders.reservation": "reservations",
     "reminders.linkedcalendar": "reservations",
+    "reminders.reservationimport": "reservations",
+    "reminders.roomimport": "rooms",
     "tenants.user": "staff",
     "tenants.apikey": "staff",
     "tenants.hotel": "hotels",

@@ -27,6 +27,7 @@ SLOWEST = (
     "reminders/test_import_interrupted.py",
     "reminders/test_import_again.py",
     "locks/test_board_in_browser.py",
+    "reminders/file_imports/test_in_browser.py",
     "isolation/test_isolation.py",
     "tenants/test_migrate_killed.py",
     "isolation/test_tls.py",

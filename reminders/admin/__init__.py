@@ -4,6 +4,7 @@ from reminders.admin import (  # noqa: F401
     branding,
     calendars,
     failures,
+    file_imports,
     reminders,
     reservations,
     rules,

@@ -50,6 +50,91 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="FileImport",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=hotelagent.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("reservations", "reservations"), ("rooms", "rooms")],
+                        editable=False,
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("uploaded", "uploaded"),
+                            ("checking", "being checked"),
+                            ("checked", "checked"),
+                            ("importing", "being imported"),
+                            ("stopped", "stopped"),
+                            ("finished", "imported"),
+                        ],
+                        default="uploaded",
+                        editable=False,
+                        max_length=12,
+                        verbose_name="status",
+                    ),
+                ),
+                ("file_name", models.CharField(editable=False, max_length=200, verbose_name="file")),
+                ("file_size", models.PositiveIntegerField(editable=False)),
+                ("content", models.BinaryField()),
+                ("settings", models.JSONField(default=dict, editable=False)),
+                ("inspection", models.JSONField(default=dict, editable=False)),
+                ("total_rows", models.PositiveIntegerField(editable=False, null=True, verbose_name="rows")),
+                ("finished_rows", models.PositiveIntegerField(default=0, editable=False)),
+                ("counts", models.JSONField(default=dict, editable=False)),
+                ("problems", models.BinaryField(default=b"")),
+                ("error", models.JSONField(editable=False, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        editable=False,
+                        verbose_name="uploaded",
+                    ),
+                ),
+                ("started_at", models.DateTimeField(editable=False, null=True, verbose_name="started")),
+                ("finished_at", models.DateTimeField(editable=False, null=True, verbose_name="finished")),
+                ("staff_id", models.CharField(editable=False, max_length=64)),
+                ("staff_name", models.CharField(editable=False, max_length=200, verbose_name="by")),
+                ("lease_number", models.PositiveIntegerField(default=0, editable=False)),
+                ("lease_ends_at", models.DateTimeField(editable=False, null=True)),
+            ],
+            options={"verbose_name": "import", "verbose_name_plural": "imports"},
+        ),
+        migrations.CreateModel(
+            name="ReservationImport",
+            fields=[],
+            options={
+                "verbose_name": "import of reservations",
+                "verbose_name_plural": "imports of reservations",
+                "proxy": True,
+                "indexes": [],
+                "constraints": [],
+            },
+            bases=("reminders.fileimport",),
+        ),
+        migrations.CreateModel(
+            name="RoomImport",
+            fields=[],
+            options={
+                "verbose_name": "import of rooms",
+                "verbose_name_plural": "imports of rooms",
+                "proxy": True,
+                "indexes": [],
+                "constraints": [],
+            },
+            bases=("reminders.fileimport",),
+        ),
+        migrations.CreateModel(
             name="Reservation",
             fields=[
                 (

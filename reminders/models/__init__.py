@@ -2,20 +2,34 @@
 
 from reminders.models.branding import EmailBranding
 from reminders.models.calendars import LinkedCalendar
+from reminders.models.file_imports import (
+    ACTIVE_STATUSES,
+    FileImport,
+    ImportKind,
+    ImportStatus,
+    ReservationImport,
+    RoomImport,
+)
 from reminders.models.reminders import Reminder, ReminderStatus, SkipReason, Suppression, SuppressionReason
 from reminders.models.reservations import Reservation, ReservationStatus
 from reminders.models.rules import FIRST_RULES, GuestFilter, LateBookingPolicy, Rule, RuleAnchor, Template
 
 __all__ = [
+    "ACTIVE_STATUSES",
     "FIRST_RULES",
     "EmailBranding",
+    "FileImport",
     "GuestFilter",
+    "ImportKind",
+    "ImportStatus",
     "LateBookingPolicy",
     "LinkedCalendar",
     "Reminder",
     "ReminderStatus",
     "Reservation",
+    "ReservationImport",
     "ReservationStatus",
+    "RoomImport",
     "Rule",
     "RuleAnchor",
     "SkipReason",

@@ -1,68 +1,35 @@
 """Browser tests of the room board with mouse and keyboard."""
 
 import datetime
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from locks import services
 from locks.models import Allocation
 from tenants.models import Hotel
+from tests.browser import open_page, screenshot, start_browser
 from tests.locks.conftest import SomeNights
 from tests.locks.helpers import fill_200_rooms
-from tests.servers import skip_or_fail_in_ci
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        skip_or_fail_in_ci("chromium")
-    # Playwright runs an event loop in this thread. Django then refuses database access and uses another connection.
-    # The fixture closes the connection before and after, so that no open connection is left behind.
-    connection.close()
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        with playwright.chromium.launch(executable_path=program, args=["--no-sandbox"]) as started:
-            yield started
-        connection.close()
+    with start_browser() as started:
+        yield started
 
 
 @pytest.fixture
-def page(browser: Browser, live_server: Any, staff: Client, settings: Any) -> Iterator[Page]:
-    """The board page for a signed-in user. The test fails on script errors and on violations of the CSP."""
-    port = live_server.url.rpartition(":")[2]
-    errors: list[str] = []
-    with browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB") as context:
-        cookie = staff.cookies[settings.SESSION_COOKIE_NAME].value
-        context.add_cookies(
-            [
-                {
-                    "name": settings.SESSION_COOKIE_NAME,
-                    "value": cookie,
-                    "url": f"http://alpha.localhost:{port}",
-                }
-            ]
-        )
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on(
-            "console",
-            lambda line: errors.append(line.text) if "Content Security Policy" in line.text else None,
-        )
-        page.goto(f"http://alpha.localhost:{port}/admin/locks/room/board/")
+def page(browser: Browser, live_server: Any, staff: Client) -> Iterator[Page]:
+    """The board page for a signed-in user."""
+    with open_page(browser, live_server, staff, "/admin/locks/room/board/") as page:
         yield page
-        if folder := os.environ.get("SCREENSHOTS"):
-            page.screenshot(path=f"{folder}/board.png")
-    assert errors == []
+        screenshot(page, "board")
 
 
 def test_click_on_a_free_night_holds_the_room_and_click_on_the_bar_confirms_it(

@@ -7,33 +7,58 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
 
 from locks import services
-from locks.models import Room
+from locks.allocations import rooms_file
 from locks.services import NewRoom
 from tenants import selectors
 from tenants.context import hotel_context
 from tenants.management.hotel_command import HotelCommand
 
-COLUMNS = ["number", "type", "floor", "capacity"]
-REQUIRED_COLUMNS = {"number", "type"}
+_DESCRIPTIONS = {
+    "number": "the room number, up to 20 characters (required)",
+    "type": "the room type, up to 40 characters (required)",
+    "floor": "whole number; empty: unknown",
+    "capacity": "number of guests, at least 1; empty: 2",
+}
+
+
+def _field_lines() -> str:
+    return "\n".join(
+        f"  {field:<10}{_DESCRIPTIONS[field]}\n{'':12}columns: {', '.join(names)}"
+        for field, names in rooms_file.COLUMN_NAMES.items()
+    )
 
 
 class Command(HotelCommand):
-    help = """Import the rooms of a hotel from a CSV file with the columns number, type, floor and capacity.
+    help = """Import the rooms of a hotel from a CSV file.
 
-    manage.py import_rooms --hotel resort rooms.csv
+The first line contains the names of the columns, in upper or lower case. Rooms whose number exists already are not
+changed, so the command can be repeated. Invalid rows are reported with their line number and skipped. The page
+"Import rooms" of the hotel's admin imports the same files."""
+    epilog = f"""\
+fields, and the column names that are recognised:
+{_field_lines()}
 
-The first line contains the names of the columns. The columns floor and capacity are optional; the default
-capacity is 2. Rooms whose number exists already are not changed, so the command can be repeated. Invalid
-rows are reported with their line number and skipped, and the exit code is then 1."""
+format:
+  CSV with commas, in UTF-8.
+
+examples:
+  Check a file before the import:
+    manage.py import_rooms rooms.csv --hotel resort --dry-run
+  Import it, and print the result for a script:
+    manage.py import_rooms rooms.csv --hotel resort --json
+
+exit codes:
+  0  All rows were imported or exist already.
+  1  Some rows were rejected. The others were imported.
+  2  The hotel does not exist, the file can't be read, or a column is missing."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, **kwargs)
+        return super().create_parser(prog_name, subcommand, epilog=self.epilog, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -63,7 +88,7 @@ rows are reported with their line number and skipped, and the exit code is then 
     def read_file(self, path: Path) -> tuple[list[NewRoom], list[dict[str, Any]]]:
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                return read_rooms(file)
+                return _read_rooms(file)
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror}", returncode=2) from error
         except (UnicodeDecodeError, csv.Error) as error:
@@ -79,49 +104,20 @@ rows are reported with their line number and skipped, and the exit code is then 
         self.write_result("\n".join(lines), result, as_json=as_json)
 
 
-def read_rooms(lines: Iterable[str]) -> tuple[list[NewRoom], list[dict[str, Any]]]:
+def _read_rooms(lines: Iterable[str]) -> tuple[list[NewRoom], list[dict[str, Any]]]:
     """Return the rooms of a CSV file, and its invalid rows as `{"line": 7, "reason": "..."}`.
 
     Raises CommandError if a required column is missing.
     """
-    reader = csv.DictReader(lines)
-    if missing := REQUIRED_COLUMNS - set(reader.fieldnames or []):
+    reader = csv.reader(lines)
+    header = next(reader, [])
+    columns = rooms_file.detect_columns(header)
+    if missing := [field for field in rooms_file.REQUIRED_FIELDS if field not in columns]:
         raise CommandError(
-            f"The first line must contain the names of the columns ({', '.join(COLUMNS)}). "
-            f"Missing: {', '.join(sorted(missing))}.",
+            f"The first line must contain the names of the columns ({', '.join(rooms_file.COLUMN_NAMES)}). "
+            f"Missing: {', '.join(missing)}.",
             returncode=2,
         )
-    rooms: dict[str, NewRoom] = {}
-    errors = []
-    for row in reader:
-        try:
-            room = parse_row(row)
-        except ValueError as error:
-            errors.append({"line": reader.line_num, "reason": str(error)})
-            continue
-        if room.number in rooms:
-            errors.append({"line": reader.line_num, "reason": f"duplicate room number {room.number}"})
-        else:
-            rooms[room.number] = room
-    return list(rooms.values()), errors
-
-
-def parse_row(row: dict[str, str | None]) -> NewRoom:
-    """Return the room of a row. Raises ValueError with the reason if the row is not valid."""
-    if None in row:
-        raise ValueError("more values than columns")
-    values = {name: (row.get(name) or "").strip() for name in COLUMNS}
-    room = Room(
-        number=values["number"],
-        room_type=values["type"],
-        floor=values["floor"] or None,
-        capacity=values["capacity"] or 2,
-    )
-    try:
-        room.clean_fields()
-    except ValidationError as error:
-        reasons = (f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())
-        raise ValueError("; ".join(reasons)) from error
-    if room.capacity < 1:
-        raise ValueError("capacity: must be at least 1")
-    return NewRoom(number=room.number, room_type=room.room_type, floor=room.floor, capacity=room.capacity)
+    rows = ((reader.line_num, row) for row in reader if row)
+    rooms, rejected = rooms_file.read_rooms(rows, columns=columns, width=len(header))
+    return rooms, [{"line": row.line, "reason": str(row.reason)} for row in rejected]

@@ -40,7 +40,7 @@ class Importer:
 
     `on_error` receives each row that is not imported and each cell that is left out. `on_progress` receives the number
     of finished rows and the number of all rows. `on_batch` is called with the report inside the transaction of each
-    batch, so what it stores is committed together with the batch.
+    batch, so what it stores is committed together with the batch. A dry run calls it after each batch.
     """
 
     def __init__(
@@ -183,6 +183,8 @@ class Importer:
             return
         if self._options.dry_run:
             self._report.add(storing.compare_batch(batch))
+            self._report.stored_rows = self._report.rows
+            self._on_batch(self._report)
         else:
             # `on_batch` must not commit without the batch. The statements of the batch are in a transaction anyway.
             with transaction.atomic():

@@ -1,0 +1,219 @@
+"""The admin pages "Import reservations" and "Import rooms": upload, columns, check, import, report."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminFileFieldWidget
+
+from hotelagent.admin.base import ChangesAuditedByServices, ReadOnlyModelAdmin
+from hotelagent.admin.sites import hotel_site
+from reminders.admin.file_import_pages import MappingForm, describe, needs
+from reminders.file_imports import problems, services
+from reminders.models import FileImport, ImportKind, ImportStatus, ReservationImport, RoomImport
+from tenants.errors import DomainError
+
+COLOURS = {
+    ImportStatus.UPLOADED: "default",
+    ImportStatus.CHECKING: "info",
+    ImportStatus.CHECKED: "info",
+    ImportStatus.IMPORTING: "info",
+    ImportStatus.STOPPED: "warning",
+    ImportStatus.FINISHED: "success",
+}
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(
+        label=_("File"),
+        widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.txt,.tsv,.gz,.xlsx,.jsonl"}),
+    )
+
+
+class FileImportAdmin(ChangesAuditedByServices, ReadOnlyModelAdmin):
+    """Base class of the pages of both kinds. The list page has the upload form; the page of a file has its steps."""
+
+    kind: ClassVar[ImportKind]
+    title: ClassVar[Promise]
+    upload_help: ClassVar[Promise]
+    in_menu = False
+    stylesheets = ("reminders/file_imports.css",)
+    list_display = ["file_name", "state", "total_rows", "result", "created_at", "staff_name"]
+    list_before_template = "reminders/file_import_upload.html"
+    ordering = ["-id"]
+    sortable_by = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave out the content, which can have several megabytes."""
+        files: QuerySet[Any] = super().get_queryset(request)
+        return files.defer("content", "problems")
+
+    def get_urls(self) -> list[URLPattern]:
+        name = self.opts.model_name
+        return [
+            path("upload/", self.admin_site.admin_view(self.upload_view), name=f"reminders_{name}_upload"),
+            path(
+                "<uuid:file_id>/report/",
+                self.admin_site.admin_view(self.report_view),
+                name=f"reminders_{name}_report",
+            ),
+            *super().get_urls(),
+        ]
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(f"reminders.change_{self.opts.model_name}"))
+
+    @display(description=_("status"), label=COLOURS)
+    def state(self, uploaded: FileImport) -> tuple[str, str]:
+        return uploaded.status, uploaded.get_status_display()
+
+    @display(description=_("result"))
+    def result(self, uploaded: FileImport) -> str:
+        if uploaded.status not in {ImportStatus.FINISHED, ImportStatus.STOPPED}:
+            return "-"
+        return ", ".join(f"{count.value} {count.label}" for count in describe(uploaded).counts if count.value)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        context = {
+            "title": self.title,
+            "upload_help": self.upload_help,
+            "upload_form": UploadForm(),
+            "upload_url": reverse(f"admin:reminders_{self.opts.model_name}_upload"),
+            "may_import": self.has_import_permission(request),
+            "retention_days": services.DAYS_UNTIL_DELETION,
+            "max_megabytes": services.MAX_FILE_SIZE // 1_000_000,
+        }
+        return super().changelist_view(request, {**(extra_context or {}), **context})
+
+    def upload_view(self, request: HttpRequest) -> HttpResponse:
+        """Store the uploaded file and redirect to its page, or back to the list if the file can't be read."""
+        list_url = reverse(f"admin:reminders_{self.opts.model_name}_changelist")
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseRedirect(list_url)
+        form = UploadForm(request.POST, request.FILES)
+        if not form.is_valid():
+            self.message_user(request, " ".join(map(str, form.errors["file"])), messages.ERROR)
+            return HttpResponseRedirect(list_url)
+        upload = form.cleaned_data["file"]
+        try:
+            content = upload.read(services.MAX_FILE_SIZE + 1)
+            uploaded = services.upload_file(kind=self.kind, name=upload.name or "", content=content)
+        except DomainError as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
+            return HttpResponseRedirect(list_url)
+        return HttpResponseRedirect(self._url(uploaded))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show the current step of a file. A POST request executes one action and redirects to the page."""
+        uploaded = self.get_object(request, object_id)
+        if uploaded is None:
+            raise Http404
+        may_import = self.has_import_permission(request)
+        if not (may_import or self.has_view_permission(request, uploaded)):
+            raise PermissionDenied
+        if request.method == "POST":
+            if not may_import:
+                raise PermissionDenied
+            return self._act(request, uploaded)
+        page = describe(uploaded)
+        return TemplateResponse(
+            request,
+            "reminders/file_import.html",
+            {
+                **self.admin_site.each_context(request),
+                "opts": self.opts,
+                "title": self.title,
+                "original": uploaded,
+                "page": page,
+                "may_import": may_import,
+                "show_history": request.user.has_perm("audit.view_event"),
+                "list_url": reverse(f"admin:reminders_{self.opts.model_name}_changelist"),
+                "report_url": reverse(f"admin:reminders_{self.opts.model_name}_report", args=[uploaded.pk]),
+                "is_rooms": self.kind == ImportKind.ROOMS,
+            },
+        )
+
+    def report_view(self, request: HttpRequest, file_id: Any) -> StreamingHttpResponse:
+        """Send the rows that were not fully imported as a CSV file."""
+        uploaded = self.model.objects.filter(pk=file_id).only("file_name", "problems").first()
+        if uploaded is None:
+            raise Http404
+        if not (self.has_import_permission(request) or self.has_view_permission(request)):
+            raise PermissionDenied
+        name = f"{uploaded.file_name.rpartition('.')[0] or uploaded.file_name}-{_('problems')}.csv"
+        return StreamingHttpResponse(
+            problems.report_lines(uploaded.problems),
+            content_type="text/csv; charset=utf-8",
+            headers={
+                "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "",
+                "Cache-Control": "no-store",
+            },
+        )
+
+    def _act(self, request: HttpRequest, uploaded: FileImport) -> HttpResponse:
+        action = request.POST.get("action", "")
+        try:
+            if action in {"check", "profile"}:
+                self._change_settings(request, uploaded, with_columns=action == "check")
+            elif action == "start":
+                services.start_import(uploaded)
+            elif action == "edit":
+                services.change_settings(uploaded, settings=uploaded.settings)
+            elif action == "stop":
+                services.stop(uploaded)
+            elif action == "resume":
+                services.resume(uploaded)
+            elif action == "delete":
+                services.delete(uploaded)
+                self.message_user(request, _("The file was deleted."), messages.SUCCESS)
+                return HttpResponseRedirect(reverse(f"admin:reminders_{self.opts.model_name}_changelist"))
+        except DomainError as error:
+            self.message_user(request, str(error.detail), messages.ERROR)
+        return HttpResponseRedirect(self._url(uploaded))
+
+    def _change_settings(self, request: HttpRequest, uploaded: FileImport, *, with_columns: bool) -> None:
+        """Store the form, and request a check if nothing is missing. Otherwise the page says what is missing."""
+        settings = MappingForm(uploaded).read(request.POST, with_columns=with_columns)
+        services.change_settings(uploaded, settings=settings)
+        if with_columns and not needs(uploaded):
+            services.request_check(uploaded)
+
+    def _url(self, uploaded: FileImport) -> str:
+        return reverse(f"admin:reminders_{self.opts.model_name}_change", args=[uploaded.pk])
+
+
+@admin.register(ReservationImport, site=hotel_site)
+class ReservationImportAdmin(FileImportAdmin):
+    kind = ImportKind.RESERVATIONS
+    title = _("Import reservations")
+    upload_help = _(
+        "Export the bookings from your property management system or channel, with the cancelled ones, as CSV or as an "
+        "Excel workbook (.xlsx). The exports of Cloudbeds, Mews, Opera, Airbnb, Booking.com, Beds24, Hostaway and "
+        "Little Hotelier are recognised. Nothing is imported before you have seen the columns and a check."
+    )
+
+
+@admin.register(RoomImport, site=hotel_site)
+class RoomImportAdmin(FileImportAdmin):
+    kind = ImportKind.ROOMS
+    title = _("Import rooms")
+    upload_help = _(
+        "A CSV file or an Excel workbook (.xlsx) with a row for each room: number, type, and if you like floor and "
+        "capacity. Rooms whose number exists already are not changed. Nothing is imported before you have seen the "
+        "columns and a check."
+    )

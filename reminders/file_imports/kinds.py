@@ -1,0 +1,129 @@
+"""What the pages and the worker need to know about a kind of file: its fields, its content, and how it is imported."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO, Protocol
+
+from django.utils.functional import Promise
+
+from reminders.file_imports.problems import Problem
+from reminders.models import FileImport
+from reminders.reservations.importing.files import BookingsFile
+
+
+@dataclass(frozen=True, slots=True)
+class ImportField:
+    """A field into which a column can be imported."""
+
+    name: str
+    label: str | Promise
+    is_required: bool = False
+    #: Whether several columns can be joined, such as a first and a last name.
+    is_joinable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileColumn:
+    """A column of a file, its first different values, and the field that it is imported into, or an empty text."""
+
+    name: str
+    samples: Sequence[str]
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class AmbiguousDate:
+    """A column with dates that can be read in two ways: an example, and both readings as ISO dates."""
+
+    column: str
+    example: str
+    day_first: str
+    month_first: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWord:
+    """A word of the status column, its number of rows, and the reservation status, or an empty text if unknown."""
+
+    word: str
+    rows: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What a file contains, and what has to be chosen before it can be imported."""
+
+    format: str
+    row_count: int
+    columns: Sequence[FileColumn]
+    #: The required fields that have no column.
+    missing: Sequence[str] = ()
+    #: The name and the title of the vendor's profile, or empty texts.
+    profile: str = ""
+    profile_title: str = ""
+    ambiguous_dates: Sequence[AmbiguousDate] = ()
+    statuses: Sequence[StatusWord] = ()
+    #: The hotels of the file. If there are several, one must be chosen.
+    hotels: Sequence[str] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content as a JSON-serializable dict, for `FileImport.inspection`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a check or an import is. `new_problems` are those since the last stored progress."""
+
+    finished_rows: int
+    total_rows: int
+    counts: Mapping[str, Any]
+    new_problems: Sequence[Problem] = ()
+
+
+class Work(Protocol):
+    """The methods of the worker that an import calls."""
+
+    @property
+    def is_dry_run(self) -> bool: ...
+
+    def save(self, progress: Progress) -> None:
+        """Store the progress, in the transaction that stores the rows."""
+
+    def check_time(self) -> None:
+        """Stop the work if its time is used up. Called between two transactions."""
+
+
+class Kind(Protocol):
+    """A kind of file."""
+
+    @property
+    def fields(self) -> Sequence[ImportField]: ...
+
+    def inspect(self, stream: BinaryIO, uploaded: FileImport) -> FileContent:
+        """Read the file as `uploaded.settings` says, and return what it contains. Raises InvalidFile."""
+
+    def process(self, stream: BinaryIO, claimed: FileImport, work: Work) -> Progress:
+        """Check or import the rows that are not finished yet, and return the last progress, which is not stored.
+
+        Raises InvalidFile.
+        """
+
+
+def open_content(uploaded: FileImport) -> BinaryIO:
+    """Return the uploaded file as a stream with its name."""
+    stream = io.BytesIO(zlib.decompress(uploaded.content))
+    stream.name = uploaded.file_name
+    return stream
+
+
+def describe_format(file: BookingsFile) -> str:
+    """Return the format of the file for people, such as `CSV, CP1252, ;` or `XLSX`."""
+    delimiter = "tab" if file.format.delimiter == "\t" else file.format.delimiter
+    encoding = file.format.encoding.upper().removesuffix("-SIG")
+    return ", ".join(part for part in (file.format.kind.upper(), encoding, delimiter) if part)

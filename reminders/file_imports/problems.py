@@ -1,0 +1,86 @@
+"""The rows of a file that were not fully imported, stored compressed, and the report of them as a CSV file.
+
+Each batch of an import appends one gzip member with JSON lines. Concatenated members are again a valid gzip file (RFC
+1952, section 2.2), so the earlier ones are not read again.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from hotelagent.core.messages import message_from_json, message_to_json
+
+#: Spreadsheet programs run a cell that begins with one of these characters as a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row that was rejected, or a cell that was left out.
+
+    `number` is the number of the booking or the room. `column` and `value` are those of the cell, or empty if the
+    problem concerns the whole row. `reason` is a message in the language of the reader.
+    """
+
+    line: int
+    number: str
+    reason: str
+    column: str = ""
+    value: str = ""
+    detail: str = ""
+    is_rejected: bool = True
+
+
+def compress(problems: Iterable[Problem]) -> bytes:
+    """Return the problems as one gzip member of JSON lines, or nothing if there are none."""
+    lines = [
+        json.dumps(asdict(problem) | {"reason": message_to_json(problem.reason)}) for problem in problems
+    ]
+    return gzip.compress("".join(f"{line}\n" for line in lines).encode()) if lines else b""
+
+
+def read(stored: bytes | memoryview) -> Iterator[Problem]:
+    """Yield the stored problems, with messages in the active language."""
+    with gzip.open(io.BytesIO(bytes(stored)), "rt", encoding="utf-8") as lines:
+        for line in lines:
+            problem = json.loads(line)
+            yield Problem(**problem | {"reason": message_from_json(problem["reason"])})
+
+
+def report_lines(stored: bytes | memoryview) -> Iterator[str]:
+    """Yield the lines of a CSV file with all problems, in the active language."""
+    yield "\ufeff" + _csv_line(
+        [_("Line"), _("Number"), _("Result"), _("Problem"), _("Column"), _("Value"), _("Detail")]
+    )
+    for problem in read(stored):
+        result = _("not imported") if problem.is_rejected else _("imported without this cell")
+        yield _csv_line(
+            [
+                problem.line,
+                problem.number,
+                result,
+                problem.reason,
+                problem.column,
+                problem.value,
+                problem.detail,
+            ]
+        )
+
+
+def _csv_line(cells: list[Any]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream).writerow(_harmless(cell) for cell in cells)
+    return stream.getvalue()
+
+
+def _harmless(cell: Any) -> Any:
+    """Return the cell with an apostrophe before text that a spreadsheet program would run as a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -1,0 +1,245 @@
+"""The operations of staff on uploaded files: upload, check, start, stop and delete.
+
+Each operation is one transaction and a compare-and-set of the status. The import itself is in `worker.py`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from audit.services import record
+from hotelagent.core.text import single_line
+from reminders import due_kinds, events
+from reminders.errors import FileImportNotFound, FileImportStateError, InvalidFile
+from reminders.file_imports.kinds import Kind, open_content
+from reminders.file_imports.reservations import ReservationFiles
+from reminders.file_imports.rooms import RoomFiles
+from reminders.models import FileImport, ImportKind, ImportStatus
+from tenants.context import current_actor
+from tenants.database.clock import database_now
+from tenants.queue import due
+from tenants.queue.celery_task import send_on_commit
+
+#: The maximum size of an uploaded file in bytes. It is below the 10 MB that the reverse proxy accepts.
+MAX_FILE_SIZE = 8_000_000
+#: The maximum size of an uncompressed file in bytes. A small file can be the compressed form of a very large one.
+MAX_UNPACKED_SIZE = 50_000_000
+#: An uploaded file and its report contain guests' data, so they are deleted after this number of days.
+DAYS_UNTIL_DELETION = 7
+KINDS: Mapping[str, Kind] = {
+    ImportKind.RESERVATIONS: ReservationFiles(),
+    ImportKind.ROOMS: RoomFiles(),
+}
+#: The name of the Celery task that checks and imports files.
+_TASK = "reminders.tasks.run_file_import"
+#: A task that was sent on commit normally begins within this time. Otherwise the due queue sends the task again.
+_RESEND_AFTER = timedelta(seconds=15)
+
+
+def upload_file(*, kind: ImportKind, name: str, content: bytes) -> FileImport:
+    """Store an uploaded file and the recognised columns. Raises InvalidFile if the file can't be read."""
+    if len(content) > MAX_FILE_SIZE or _unpacked_size(content) > MAX_UNPACKED_SIZE:
+        raise InvalidFile(
+            _(
+                "The file is too large. The limit is {limit} MB, and {unpacked} MB for the content of a compressed "
+                "file or workbook. Save a workbook as CSV, or export a shorter period."
+            ).format(limit=MAX_FILE_SIZE // 1_000_000, unpacked=MAX_UNPACKED_SIZE // 1_000_000)
+        )
+    actor = current_actor()
+    uploaded = FileImport(
+        kind=kind,
+        file_name=single_line(name)[:200] or "-",
+        file_size=len(content),
+        content=zlib.compress(content),
+        staff_id=actor.id,
+        staff_name=actor.label,
+    )
+    found = KINDS[kind].inspect(open_content(uploaded), uploaded)
+    uploaded.inspection, uploaded.total_rows = found.as_json(), found.row_count
+    with transaction.atomic():
+        uploaded.save(force_insert=True)
+        record(events.IMPORT_UPLOADED, subject=_subject(uploaded), **_event_fields(uploaded))
+    return uploaded
+
+
+def change_settings(uploaded: FileImport, *, settings: Mapping[str, Any]) -> None:
+    """Store how the file is to be read, and what it contains when it is read that way (`uploaded.inspection`).
+
+    The result of an earlier check is dropped. Raises InvalidFile, and FileImportStateError unless the file is uploaded
+    or checked.
+    """
+    uploaded.settings = dict(settings)
+    uploaded.inspection = KINDS[uploaded.kind].inspect(open_content(uploaded), uploaded).as_json()
+    _change_status(
+        uploaded,
+        ImportStatus.UPLOADED,
+        expected=(ImportStatus.UPLOADED, ImportStatus.CHECKED),
+        settings=settings,
+        inspection=uploaded.inspection,
+        error=None,
+        **_FIRST_ROW,
+    )
+
+
+def request_check(uploaded: FileImport) -> None:
+    """Let a worker check all rows without storing them. Raises FileImportStateError unless the file is uploaded."""
+    with transaction.atomic():
+        _change_status(
+            uploaded, ImportStatus.CHECKING, expected=(ImportStatus.UPLOADED,), error=None, **_FIRST_ROW
+        )
+        enqueue(uploaded.id)
+
+
+def start_import(uploaded: FileImport) -> None:
+    """Let a worker import the checked file. Raises FileImportStateError unless the file is checked."""
+    actor = current_actor()
+    with transaction.atomic():
+        _change_status(
+            uploaded,
+            ImportStatus.IMPORTING,
+            expected=(ImportStatus.CHECKED,),
+            started_at=Now(),
+            staff_id=actor.id,
+            staff_name=actor.label,
+            error=None,
+            **_FIRST_ROW,
+        )
+        record(
+            events.IMPORT_STARTED,
+            subject=_subject(uploaded),
+            **_event_fields(uploaded),
+            rows=uploaded.total_rows,
+        )
+        enqueue(uploaded.id)
+
+
+def resume(uploaded: FileImport) -> None:
+    """Let a worker continue a check or an import that an error interrupted. Raises FileImportStateError."""
+    with transaction.atomic():
+        _change_status(uploaded, uploaded.status, expected=(ImportStatus.CHECKING, ImportStatus.IMPORTING))
+        enqueue(uploaded.id)
+
+
+def stop(uploaded: FileImport) -> None:
+    """Stop a check or an import. Rows that are already imported are kept. Raises FileImportStateError.
+
+    The worker notices the new status at the end of its current batch, and rolls the batch back.
+    """
+    is_import = uploaded.status == ImportStatus.IMPORTING
+    with transaction.atomic():
+        _change_status(
+            uploaded,
+            ImportStatus.STOPPED if is_import else ImportStatus.UPLOADED,
+            expected=(ImportStatus.IMPORTING,) if is_import else (ImportStatus.CHECKING,),
+            error=None,
+            finished_at=Now() if is_import else None,
+        )
+        due.cancel(kind=due_kinds.FILE_IMPORT, ids=[uploaded.id])
+        if is_import:
+            uploaded.refresh_from_db(fields=["finished_rows"])
+            record(
+                events.IMPORT_STOPPED,
+                subject=_subject(uploaded),
+                **_event_fields(uploaded),
+                rows=uploaded.finished_rows,
+            )
+
+
+def delete(uploaded: FileImport) -> None:
+    """Delete the file and its report. Imported rows are kept. Raises FileImportStateError while a worker uses it."""
+    with transaction.atomic():
+        deletable = FileImport.objects.filter(id=uploaded.id).exclude(
+            status__in=[ImportStatus.CHECKING, ImportStatus.IMPORTING]
+        )
+        if not deletable.delete()[0]:
+            raise _state_error(uploaded)
+        record(events.IMPORT_DELETED, subject=_subject(uploaded), **_event_fields(uploaded))
+
+
+def delete_expired_files() -> int:
+    """Delete all files that were uploaded more than `DAYS_UNTIL_DELETION` days ago, and return their number."""
+    expired = FileImport.objects.filter(created_at__lt=database_now() - timedelta(days=DAYS_UNTIL_DELETION))
+    with transaction.atomic():
+        ids = list(expired.values_list("id", flat=True))
+        due.cancel(kind=due_kinds.FILE_IMPORT, ids=ids)
+        return FileImport.objects.filter(id__in=ids).delete()[0]
+
+
+def enqueue(import_id: UUID) -> None:
+    """Send the task of a check or an import when the caller's transaction commits.
+
+    The due item sends the task again if the broker loses the message.
+    """
+    due.schedule(kind=due_kinds.FILE_IMPORT, items=[(import_id, database_now() + _RESEND_AFTER)])
+    send_on_commit(_TASK, [str(import_id)])
+
+
+def _unpacked_size(content: bytes) -> int:
+    """Return the size of the uncompressed file in bytes. Reading ends when the size exceeds the limit."""
+    size = 0
+    try:
+        if content.startswith(b"PK"):  # an Excel workbook is a zip archive
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                return sum(entry.file_size for entry in archive.infolist())
+        if not content.startswith(b"\x1f\x8b"):
+            return len(content)
+        with gzip.open(io.BytesIO(content)) as stream:
+            while size <= MAX_UNPACKED_SIZE and (block := stream.read(1 << 20)):
+                size += len(block)
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise InvalidFile(_("The compressed file is damaged.")) from error
+    return size
+
+
+#: The field values with which a check or an import begins. A worker that still processes the file loses its lease.
+_FIRST_ROW: Mapping[str, Any] = {
+    "finished_rows": 0,
+    "counts": {},
+    "problems": b"",
+}
+
+
+def _change_status(
+    uploaded: FileImport, status: str, *, expected: tuple[ImportStatus, ...], **values: Any
+) -> None:
+    """Store the new status and the values, and end the lease of any worker.
+
+    Raises FileImportStateError if the status is none of those that are expected.
+    """
+    changed = FileImport.objects.filter(id=uploaded.id, status__in=expected).update(
+        status=status, lease_number=F("lease_number") + 1, lease_ends_at=None, **values
+    )
+    if not changed:
+        raise _state_error(uploaded)
+    uploaded.status = status
+
+
+def _state_error(uploaded: FileImport) -> FileImportNotFound | FileImportStateError:
+    current = FileImport.objects.filter(id=uploaded.id).only("status").first()
+    if current is None:
+        return FileImportNotFound(_("The file was deleted."))
+    detail = _("The file is in the status “{status}”. Reload the page.").format(
+        status=current.get_status_display()
+    )
+    return FileImportStateError(detail, status_now=current.status)
+
+
+def _subject(uploaded: FileImport) -> tuple[str, UUID]:
+    """Return the subject of audit events: the name of the proxy model, which is also that of the admin page."""
+    return ("roomimport" if uploaded.kind == ImportKind.ROOMS else "reservationimport", uploaded.id)
+
+
+def _event_fields(uploaded: FileImport) -> dict[str, str]:
+    return {"file": uploaded.file_name, "kind": uploaded.kind}

@@ -1,0 +1,172 @@
+"""The check and the import of an uploaded file by a Celery worker.
+
+A worker claims the file under a lease. Each batch of rows is stored in one transaction with the number of finished
+rows, and the same transaction proves that the worker still has its lease. A worker that takes over after a crash
+therefore continues with the first row that is not stored, and no row is counted twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+from django.db.models import BinaryField, F, Func, Q, Value
+from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
+
+from hotelagent.core.messages import TranslatableMessage, message_to_json
+from reminders import due_kinds
+from reminders.errors import InvalidFile
+from reminders.file_imports import problems
+from reminders.file_imports.kinds import Progress, open_content
+from reminders.file_imports.services import KINDS, enqueue
+from reminders.models import ACTIVE_STATUSES, FileImport, ImportStatus
+from tenants.context import Actor, actor_context
+from tenants.database.clock import database_now
+from tenants.queue import due
+
+logger = logging.getLogger(__name__)
+
+#: The time after which another worker takes over. It is longer than a worker needs between two batches.
+LEASE = timedelta(seconds=120)
+#: The time in seconds after which a worker stops between two batches and sends the rest as a new task. The time limit
+#: of a task is CELERY_TASK_SOFT_TIME_LIMIT.
+TIME_LIMIT = 120.0
+
+_INTERRUPTED = gettext_noop(
+    "An unexpected error interrupted the work. It is tried again automatically; the operators can see the error."
+)
+
+
+class LeaseLost(Exception):
+    """The worker no longer has the lease of the file, because staff stopped the work or another worker took over."""
+
+
+class TimeUp(Exception):
+    """The worker has used its time. The rest of the file is for a new task."""
+
+
+def run(import_id: UUID) -> None:
+    """Check or import a file, whichever its status asks for. Do nothing if another worker does it.
+
+    An error in the file is stored for staff. Other errors are raised, so that the failure is recorded and retried.
+    """
+    claimed = _claim(import_id)
+    if claimed is None:
+        return
+    work = _Work(claimed)
+    # The member of staff who started the import is the actor of its changes. The worker only executes them.
+    starter = Actor(kind="user", id=claimed.staff_id, label=claimed.staff_name)
+    try:
+        with actor_context(starter):
+            last = KINDS[claimed.kind].process(open_content(claimed), claimed, work)
+        work.finish(last)
+    except LeaseLost:
+        logger.info("import.lease_lost")
+    except TimeUp:
+        work.hand_over()
+    except InvalidFile as error:
+        work.fail(error.detail)
+    except Exception:
+        # If the database is unavailable, the due item sends the task again when the lease ends.
+        with contextlib.suppress(DatabaseError):
+            work.interrupt()
+        raise
+
+
+def _claim(import_id: UUID) -> FileImport | None:
+    """Take the lease of a file that is to be checked or imported. Return None if that is not possible."""
+    with transaction.atomic():
+        active = FileImport.objects.filter(id=import_id, status__in=ACTIVE_STATUSES)
+        free = Q(lease_ends_at__isnull=True) | Q(lease_ends_at__lt=Now())
+        if active.filter(free).update(
+            lease_number=F("lease_number") + 1, lease_ends_at=Now() + LEASE, error=None
+        ):
+            # The due item sends the task again when the lease ends.
+            due.schedule(kind=due_kinds.FILE_IMPORT, items=[(import_id, database_now() + LEASE)])
+            return FileImport.objects.get(id=import_id)
+        if not active.exists():
+            due.cancel(kind=due_kinds.FILE_IMPORT, ids=[import_id])
+    return None
+
+
+def _values(progress: Progress) -> dict[str, Any]:
+    """Return the new values of the fields of a `FileImport`."""
+    values: dict[str, Any] = {
+        "finished_rows": progress.finished_rows,
+        "total_rows": progress.total_rows,
+        "counts": progress.counts,
+    }
+    if compressed := problems.compress(progress.new_problems):
+        values["problems"] = _append("problems", compressed)
+    return values
+
+
+def _append(column: str, content: bytes) -> Func:
+    """Return the SQL expression that appends bytes to a column. Django's Concat converts to text."""
+    return Func(
+        F(column),
+        Value(content),
+        template="%(expressions)s",
+        arg_joiner=" || ",
+        output_field=BinaryField(),
+    )
+
+
+class _Work:
+    """The work of one worker on one file. `save` and the other methods store its progress."""
+
+    def __init__(self, claimed: FileImport) -> None:
+        self._claimed = claimed
+        self._started = time.monotonic()
+        self._is_import = claimed.status == ImportStatus.IMPORTING
+
+    @property
+    def is_dry_run(self) -> bool:
+        return not self._is_import
+
+    def save(self, progress: Progress) -> None:
+        """Store the progress and extend the lease, in the transaction that stores the rows. Raises LeaseLost."""
+        self._update(lease_ends_at=Now() + LEASE, **_values(progress))
+        due.schedule(kind=due_kinds.FILE_IMPORT, items=[(self._claimed.id, database_now() + LEASE)])
+
+    def check_time(self) -> None:
+        """Raise TimeUp if the worker should not begin with another batch. Call this outside of a transaction."""
+        if time.monotonic() - self._started > TIME_LIMIT:
+            raise TimeUp
+
+    def finish(self, last: Progress) -> None:
+        """Store the last progress, and that all rows are checked or imported."""
+        status = ImportStatus.FINISHED if self._is_import else ImportStatus.CHECKED
+        self._end(status=status, finished_at=Now() if self._is_import else None, **_values(last))
+
+    def fail(self, detail: str) -> None:
+        """Store the reason why the file can't be read, and let staff change how it is read."""
+        self._end(status=ImportStatus.UPLOADED, error=message_to_json(detail))
+
+    def interrupt(self) -> None:
+        """Release the lease after an unexpected error. The dead-letter queue sends the task again."""
+        self._end(error=message_to_json(TranslatableMessage(_INTERRUPTED)))
+
+    def hand_over(self) -> None:
+        """Release the lease and send the rest of the file as a new task."""
+        with contextlib.suppress(LeaseLost), transaction.atomic():
+            self._update(lease_ends_at=None)
+            enqueue(self._claimed.id)
+
+    def _end(self, **values: Any) -> None:
+        with contextlib.suppress(LeaseLost), transaction.atomic():
+            self._update(lease_ends_at=None, **values)
+            due.cancel(kind=due_kinds.FILE_IMPORT, ids=[self._claimed.id])
+
+    def _update(self, **values: Any) -> None:
+        own = FileImport.objects.filter(
+            id=self._claimed.id, status=self._claimed.status, lease_number=self._claimed.lease_number
+        )
+        if not own.update(**values):
+            raise LeaseLost

@@ -1,0 +1,123 @@
+"""The model of files that staff upload in the admin and that a worker imports."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from hotelagent.core.ids import uuid7
+from hotelagent.core.messages import message_from_json
+
+
+class ImportKind(models.TextChoices):
+    RESERVATIONS = "reservations", _("reservations")
+    ROOMS = "rooms", _("rooms")
+
+
+class ImportStatus(models.TextChoices):
+    UPLOADED = "uploaded", _("uploaded")
+    CHECKING = "checking", _("being checked")
+    CHECKED = "checked", _("checked")
+    IMPORTING = "importing", _("being imported")
+    STOPPED = "stopped", _("stopped")
+    FINISHED = "finished", _("imported")
+
+
+#: The statuses in which a worker has to do something.
+ACTIVE_STATUSES = (ImportStatus.CHECKING, ImportStatus.IMPORTING)
+
+
+class FileImport(models.Model):
+    """A file that staff uploaded to import its rows: first checked, then imported by a worker.
+
+    The content is stored in the hotel's schema, because the worker may run on another machine than the web server. It
+    contains the guests' data, so the row is deleted some days after the upload (`file_imports.services`).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=12, choices=ImportKind, editable=False)
+    status = models.CharField(
+        _("status"), max_length=12, choices=ImportStatus, default=ImportStatus.UPLOADED, editable=False
+    )
+    file_name = models.CharField(_("file"), max_length=200, editable=False)
+    #: The size of the uploaded file in bytes.
+    file_size = models.PositiveIntegerField(editable=False)
+    #: The uploaded file, compressed with zlib.
+    content = models.BinaryField(editable=False)
+    #: How staff want the file to be read: the column of each field, and what only they can know.
+    settings = models.JSONField(default=dict, editable=False)
+    #: What the file contains, such as its columns with sample values (`file_imports.kinds.FileContent`).
+    inspection = models.JSONField(default=dict, editable=False)
+    #: The row count of the file, or null before the first check has counted the rows.
+    total_rows = models.PositiveIntegerField(_("rows"), null=True, editable=False)
+    #: The number of rows that the current check or import has finished. A worker that takes over continues after them.
+    finished_rows = models.PositiveIntegerField(default=0, editable=False)
+    #: The counts of the current check or import, such as created reservations.
+    counts = models.JSONField(default=dict, editable=False)
+    #: The rows that were not fully imported: JSON lines in one gzip member per batch.
+    problems = models.BinaryField(default=b"", editable=False)
+    #: The error that stopped the last check or import, as a translatable message. Null: none.
+    error = models.JSONField(null=True, editable=False)
+    created_at = models.DateTimeField(_("uploaded"), db_default=Now(), editable=False)
+    started_at = models.DateTimeField(_("started"), null=True, editable=False)
+    finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
+    #: The member of staff who uploaded the file or started the import: user id and user name.
+    staff_id = models.CharField(max_length=64, editable=False)
+    staff_name = models.CharField(_("by"), max_length=200, editable=False)
+    #: The fencing token of the worker that has the lease. A worker with an earlier number can store nothing more.
+    lease_number = models.PositiveIntegerField(default=0, editable=False)
+    lease_ends_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether a worker has to check or import the file."""
+        return self.status in ACTIVE_STATUSES
+
+    @property
+    def error_message(self) -> str:
+        """Return the error of the last check or import in the active language, or an empty string."""
+        return message_from_json(self.error)
+
+    @property
+    def percent(self) -> int:
+        """Return how much of the current check or import is finished, in percent."""
+        return 100 * self.finished_rows // self.total_rows if self.total_rows else 0
+
+
+class _OfKind(models.Manager[Any]):
+    def __init__(self, kind: ImportKind) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        return super().get_queryset().filter(kind=self._kind)
+
+
+class ReservationImport(FileImport):
+    """An import of reservations. It has separate permissions and pages."""
+
+    objects: ClassVar[models.Manager[Any]] = _OfKind(ImportKind.RESERVATIONS)
+
+    class Meta:
+        proxy = True
+        verbose_name = _("import of reservations")
+        verbose_name_plural = _("imports of reservations")
+
+
+class RoomImport(FileImport):
+    """An import of rooms. It has separate permissions and pages."""
+
+    objects: ClassVar[models.Manager[Any]] = _OfKind(ImportKind.ROOMS)
+
+    class Meta:
+        proxy = True
+        verbose_name = _("import of rooms")
+        verbose_name_plural = _("imports of rooms")

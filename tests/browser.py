@@ -1,0 +1,62 @@
+"""Browser tests: a Chromium that opens the pages of a live server as a member of staff."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.servers import skip_or_fail_in_ci
+
+
+@contextmanager
+def start_browser() -> Iterator[Browser]:
+    """Return a context manager that starts Chromium. Skip the test if Chromium is not installed."""
+    program = shutil.which("chromium")
+    if program is None:
+        skip_or_fail_in_ci("chromium")
+    # Playwright runs an event loop in this thread. Django then refuses database access and uses another connection.
+    # The connection is closed before and after, so that no open connection is left behind.
+    connection.close()
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        with playwright.chromium.launch(executable_path=program, args=["--no-sandbox"]) as started:
+            yield started
+        connection.close()
+
+
+@contextmanager
+def open_page(
+    browser: Browser, live_server: Any, client: Client, path: str, **options: Any
+) -> Iterator[Page]:
+    """Return a context manager with a page of the hotel Alpha, for the user who is logged in at the test client.
+
+    `options` are those of the browser context. At the end, fail on script errors and on violations of the CSP.
+    """
+    url = f"http://alpha.localhost:{live_server.url.rpartition(':')[2]}"
+    errors: list[str] = []
+    options = {"viewport": {"width": 1440, "height": 900}, "locale": "en-GB", **options}
+    with browser.new_context(**options) as context:
+        cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "console",
+            lambda line: errors.append(line.text) if "Content Security Policy" in line.text else None,
+        )
+        page.goto(url + path)
+        yield page
+    assert errors == []
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Save a screenshot in the folder of the environment variable SCREENSHOTS, if it is set."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)

@@ -1,0 +1,87 @@
+"""Browser tests of the page "Import reservations", with a Celery worker, from the upload to the downloaded report."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery.contrib.testing.worker import start_worker
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect
+
+from hotelagent.celery import app
+from reminders.models import Reservation
+from tenants.models import Hotel, User
+from tests.browser import open_page, screenshot, start_browser
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+
+#: The export of a system that is not known, with dates that can be read in two ways.
+EXPORT = """Localizador;Entrada;Salida;PAX;Room Type;Nombre;Apellidos;Correo;Status
+L1;03/04/2031;05/04/2031;2;Doble;Ana;Lima;ana@example.com;Confirmed
+L2;04/04/2031;06/04/2031;1;Doble;Bo;Chan;bo(at)example.com;OK
+L3;05/04/2031;09/04/2031;2;Suite;Cy;Doe;cy@example.com;Anulada
+L4;07/04/2031;05/04/2031;2;Suite;Di;Eck;di@example.com;OK
+"""
+FIELDS = ("number", "arrival", "departure", "adults", "room_type", "guest_name", "guest_name", "guest_email")
+PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with start_browser() as started:
+        yield started
+
+
+@pytest.fixture
+def worker(transactional_db: None, redis_url: str, unpersistent_connections: None) -> Iterator[None]:
+    with start_worker(app, perform_ping_check=False, pool="solo", loglevel="WARNING"):
+        yield
+
+
+@pytest.fixture(params=["en", "es"])
+def page(
+    request: pytest.FixtureRequest, browser: Browser, live_server: Any, staff: Client, in_hotel: Hotel
+) -> Iterator[Page]:
+    """The page in English on a desktop, and in Spanish on a phone."""
+    User.objects.update(language=request.param)
+    options = PHONE if request.param == "es" else {}
+    with open_page(browser, live_server, staff, "/admin/reminders/reservationimport/", **options) as page:
+        yield page
+
+
+def test_export_of_an_unknown_system_is_imported_from_upload_to_report(page: Page, worker: None) -> None:
+    name = f"import-{page.locator('html').get_attribute('lang')}"
+    page.set_input_files(
+        "[name=file]", {"name": "reservas.csv", "mimeType": "text/csv", "buffer": EXPORT.encode()}
+    )
+    screenshot(page, f"{name}-1-upload")
+    page.click(".fi-upload .ha-main")
+    expect(page.locator(".fi-alert")).to_be_visible()  # columns are missing
+    for index, field in enumerate(FIELDS):
+        page.select_option(f"[name=column-{index}]", field)
+    page.click("[value=check]")
+    page.check("[value=day-first]")
+    page.select_option(".fi-form [name^=status-]", "cancelled")
+    screenshot(page, f"{name}-2-columns")
+    page.click("[value=check]")
+    page.locator("[value=start]").wait_for()
+    assert Reservation.objects.count() == 0
+    screenshot(page, f"{name}-3-check")
+    page.click("[value=start]")
+    page.locator(".fi-steps .fi-done >> nth=2").wait_for()
+    screenshot(page, f"{name}-4-imported")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    with page.expect_download() as download:
+        page.click(".fi-download")
+    report = Path(download.value.path()).read_text("utf-8-sig")
+    assert [row[:2] for row in csv.reader(report.splitlines())][1:] == [["3", "L2"], ["5", "L4"]]
+    stored = Reservation.objects.order_by("external_id").values_list(
+        "external_id", "status", "arrival", "guest_name", "guest_email"
+    )
+    assert [(number, status, f"{arrival}", *guest) for number, status, arrival, *guest in stored] == [
+        ("L1", "booked", "2031-04-03", "Ana Lima", "ana@example.com"),
+        ("L2", "booked", "2031-04-04", "Bo Chan", ""),
+        ("L3", "cancelled", "2031-04-05", "Cy Doe", "cy@example.com"),
+    ]
