@@ -1,5 +1,6 @@
 """The JSON parser for request bodies of the REST API."""
 
+import json
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -9,7 +10,12 @@ from rest_framework.exceptions import ParseError
 
 
 class JSONParser(parsers.JSONParser):
-    """REST framework's JSON parser, but deeply nested JSON causes a client error (400) instead of a server error."""
+    """REST framework's JSON parser, except that some invalid JSON causes a client error (400), not a server error.
+
+    Such JSON is deeply nested, or contains half of a surrogate pair, such as an emoji that the client has cut in two.
+    Fields refuse it in their values, but the name of an unknown member would be part of the error response, which then
+    could not be encoded.
+    """
 
     def parse(
         self,
@@ -18,6 +24,16 @@ class JSONParser(parsers.JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         try:
-            return super().parse(stream, media_type, parser_context)
+            data = super().parse(stream, media_type, parser_context)
+            json.dumps(data, ensure_ascii=False).encode()
         except RecursionError as error:
             raise ParseError(_("The JSON is nested too deeply.")) from error
+        except UnicodeEncodeError as error:
+            character = error.object[error.start : error.start + 1].encode("unicode-escape").decode()
+            raise ParseError(
+                _(
+                    "The JSON contains {character}, which is half of a character. "
+                    "Do not cut texts inside a character."
+                ).format(character=character)
+            ) from error
+        return data
