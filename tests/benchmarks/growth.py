@@ -1,0 +1,64 @@
+"""Benchmarks of operations whose time must not grow with the number of hotels, on two servers with few and many hotels.
+
+The two servers share nothing, because roles and their memberships belong to a server and not to a database.
+"""
+
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.benchmarks.contestants import Contestant, create_database
+from tests.benchmarks.harness import Row, median_ratio, row
+from tests.servers import Servers
+
+IDS = ("backup-growth", "migrate-check-growth")
+
+FEW = 20
+MANY = {"backup-growth": 2_000, "migrate-check-growth": 2_344}
+ROUNDS = 9
+#: The measured functions of `side_ours`: (id of the row, function, description, highest ratio of the times).
+OPERATIONS = (
+    ("backup-growth", "backup", "backup of an empty hotel", 1.3),
+    ("migrate-check-growth", "migrate", "migrate with nothing to do", 3.0),
+    ("migrate-check-growth", "migrate_check", "migrate --check", 3.0),
+)
+
+
+def measure(ids: list[str]) -> list[Row]:
+    """Run the benchmarks with these ids, and return their result rows."""
+    count = max(MANY[id_] for id_ in ids)
+    rows = []
+    with _hotels(FEW) as few, _hotels(count) as many:
+        for id_, operation, description, bar in OPERATIONS:
+            if id_ in ids:
+                what = f"{description}, ms, with {count:,} hotels; peer: with {FEW} hotels (bar: {bar:g} x)"
+                ours, peer = _measure(operation, many, few)
+                rows.append(row(id_, what, ours=statistics.median(ours), peer=statistics.median(peer),
+                                ratio=median_ratio(ours, peer), bar=bar))  # fmt: skip
+    return rows
+
+
+@contextmanager
+def _hotels(count: int) -> Iterator[Contestant]:
+    """Start a server and a process of hotelagent, and create `count` hotels."""
+    running = Servers(in_memory=True)
+    contestant = None
+    try:
+        running.start()
+        contestant = Contestant("side_ours", running.environment("bench_ours", 9))
+        create_database(running, "bench_ours")
+        contestant("prepare")
+        contestant("fill_directly", count)
+        yield contestant
+    finally:
+        if contestant:
+            contestant.end()
+        running.stop()
+
+
+def _measure(operation: str, *contestants: Contestant) -> list[list[float]]:
+    """Run the operation alternately, and return the milliseconds of each contestant, by round."""
+    for contestant in contestants:
+        contestant(operation)  # fills the caches
+    rounds = [[contestant(operation) * 1e3 for contestant in contestants] for _ in range(ROUNDS)]
+    return [list(times) for times in zip(*rounds, strict=True)]
