@@ -6,6 +6,7 @@ import django.db.models.functions.datetime
 from django.db import migrations, models
 
 import hotelagent.core.ids
+from tenants.database.storage import store_inline
 
 
 class Migration(migrations.Migration):
@@ -346,5 +347,26 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
+        ),
+        store_inline(
+            "locks_allocation",
+            "nights",
+            "status",
+            "token_digest",
+            "holder",
+            "session",
+            "reference",
+            "reason",
+            model_name="allocation",
+        ),
+        store_inline(
+            "locks_waitinglistentry",
+            "room_type",
+            "nights",
+            "status",
+            "holder",
+            "session",
+            "reference",
+            model_name="waitinglistentry",
         ),
     ]

@@ -93,6 +93,15 @@ def login_inherits(cursor: CursorWrapper, login: str) -> bool:
     return bool(cursor.fetchone()[0])
 
 
+def count_memberships(cursor: CursorWrapper, login: str) -> int:
+    """Return the number of PostgreSQL roles that the role `login` is a member of."""
+    cursor.execute(
+        "SELECT count(DISTINCT roleid) FROM pg_auth_members WHERE member = %s::regrole",
+        [quoting.identifier(login)],
+    )
+    return int(cursor.fetchone()[0])
+
+
 def missing_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> list[str]:
     """Return the statements that give the runtime login its missing settings and attributes.
 

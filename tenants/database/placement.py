@@ -52,6 +52,7 @@ MODELS = {
     "tenants.schematemplate": Placement.PLATFORM,
     "tenants.routingversion": Placement.PLATFORM,
     "tenants.lease": Placement.PLATFORM,
+    "tenants.sparerole": Placement.PLATFORM,
     "tenants.redelivery": Placement.PLATFORM,
 }
 

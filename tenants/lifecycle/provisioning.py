@@ -13,7 +13,7 @@ from tenants.database import quoting, roles
 from tenants.database.connections import direct_connection, execute_script
 from tenants.database.logins import get_database_logins
 from tenants.errors import HotelNotFound, HotelStateError, ProvisioningFailed, SchemaTemplateNotFound
-from tenants.lifecycle import schema_template
+from tenants.lifecycle import schema_template, spare_roles
 from tenants.models import Hotel, HotelStatus, SchemaTemplate
 from tenants.signals import hotel_created
 
@@ -43,8 +43,12 @@ def build_hotel(hotel: Hotel) -> Hotel:
 
     Needs the direct connection, and the caller must have locked or inserted the hotel's row.
     """
-    # FOR SHARE makes `migrate` wait for the end of this transaction, so that `migrate` also migrates this hotel.
-    template = next(iter(SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR SHARE")), None)
+    # The lock makes `migrate` wait for the end of this transaction, so that `migrate` also migrates this hotel. It also
+    # makes hotels one at a time: each one sends about 2,500 cache invalidations to all connections. A connection
+    # that is behind by more than 4,096 of them drops all of its caches.
+    template = next(
+        iter(SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR NO KEY UPDATE")), None
+    )
     if template is None:
         raise SchemaTemplateNotFound
     script = schema_template.full_script(template)
@@ -66,8 +70,11 @@ def _role_sql(hotel: Hotel, relations: roles.SchemaRelations) -> str:
         return ""
     with connection.cursor() as cursor:
         logins = get_database_logins(cursor)
-    return roles.create_role_sql(role=hotel.role, logins=logins) + roles.grants_sql(
-        schema=hotel.schema, role=hotel.role, relations=relations
+    return (
+        # These statements change nothing if the role was a spare role.
+        roles.create_role_sql(role=hotel.role, logins=logins)
+        + spare_roles.refill_sql(logins)
+        + roles.grants_sql(schema=hotel.schema, role=hotel.role, relations=relations)
     )
 
 

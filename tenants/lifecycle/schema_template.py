@@ -52,6 +52,12 @@ _ADD_IDENTITY = re.compile(
     r"(?P<identity>GENERATED (?:ALWAYS|BY DEFAULT) AS IDENTITY \(\n(?:    .*\n)+\));\n+",
     re.MULTILINE,
 )
+#: The statements with which pg_dump turns off TOAST storage for a column (tenants.database.storage).
+_SET_STORAGE = re.compile(
+    r"^ALTER TABLE ONLY (?P<table>\S+) ALTER COLUMN (?P<column>\S+) SET STORAGE PLAIN;\n+", re.MULTILINE
+)
+#: The first version of PostgreSQL that accepts STORAGE in CREATE TABLE.
+_STORAGE_IN_CREATE_TABLE_SINCE = 160000
 #: Pattern for the schema's name at the start of pg_dump's data statements. Elsewhere, the same text may be a value.
 _SCHEMA_IN_DATA = re.compile(rf"^(INSERT INTO |SELECT pg_catalog\.setval\('){SCHEMA}\.", re.MULTILINE)
 #: The first statement of a script. It allows functions to refer to tables that are created later.
@@ -84,9 +90,9 @@ def store_script() -> str:
     Needs the direct connection. The schema version and the dump come from one snapshot. The snapshot exists only on the
     server of this connection, so pg_dump fails on a standby with older data.
 
-    The update waits for hotels that are being provisioned from the old script, because they hold a FOR SHARE lock on
-    the row. A query for outdated hotels that runs after this function therefore finds every hotel that was created from
-    the old script. Raises pgtools.ProgramFailed.
+    The update waits for hotels that are being provisioned from the old script, because they lock the row. A query for
+    outdated hotels that runs after this function therefore finds every hotel that was created from the old script.
+    Raises pgtools.ProgramFailed.
     """
     with platform_context(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -167,7 +173,8 @@ def read_definitions(cursor: CursorWrapper, schema: str) -> tuple[str, str]:
 def _replace_schema_name(schema: str, before: str, after: str) -> tuple[str, str]:
     # pg_dump writes the schema's name with a dot after it. Without a dot, the same text is a column or a value.
     name = re.compile(rf"(?<![\w.]){schema}(?=\.)")
-    return name.sub(PLACEHOLDER, _declare_identity_in_tables(before)), name.sub(PLACEHOLDER, after)
+    before = _declare_storage_in_tables(_declare_identity_in_tables(before))
+    return name.sub(PLACEHOLDER, before), name.sub(PLACEHOLDER, after)
 
 
 def _declare_identity_in_tables(before: str) -> str:
@@ -182,6 +189,24 @@ def _declare_identity_in_tables(before: str) -> str:
         )
         if match := declaration.search(before):
             before = before.replace(alter[0], "").replace(match[0], f"{match[0]} {alter['identity']}")
+    return before
+
+
+def _declare_storage_in_tables(before: str) -> str:
+    """Move SET STORAGE PLAIN into CREATE TABLE. pg_dump writes it as ALTER TABLE.
+
+    PostgreSQL decides in CREATE TABLE whether the table gets a TOAST table, which is not dropped later.
+    """
+    if connection.pg_version < _STORAGE_IN_CREATE_TABLE_SINCE:  # type: ignore[attr-defined]
+        return before
+    for alter in list(_SET_STORAGE.finditer(before)):
+        table, column = re.escape(alter["table"]), re.escape(alter["column"])
+        declaration = re.compile(
+            rf"^CREATE TABLE {table} \((?:\n    .*)*?\n    {column} (?:character varying\(\d+\)|\w+)(?:\[\])?",
+            re.MULTILINE,
+        )
+        if match := declaration.search(before):
+            before = before.replace(alter[0], "").replace(match[0], f"{match[0]} STORAGE PLAIN")
     return before
 
 

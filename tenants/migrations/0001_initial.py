@@ -7,6 +7,7 @@ from django.db import migrations, models
 
 import hotelagent.core.ids
 import hotelagent.core.time_zones
+from tenants.database.storage import store_inline
 
 
 class Migration(migrations.Migration):
@@ -58,6 +59,16 @@ class Migration(migrations.Migration):
                 ("schema_version", models.CharField(max_length=32)),
                 ("fingerprint", models.CharField(blank=True, max_length=64)),
                 ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+            ],
+        ),
+        migrations.CreateModel(
+            name="SpareRole",
+            fields=[
+                (
+                    "hotel_id",
+                    models.UUIDField(default=hotelagent.core.ids.uuid7, primary_key=True, serialize=False),
+                ),
+                ("database", models.BigIntegerField()),
             ],
         ),
         migrations.CreateModel(
@@ -395,5 +406,23 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
+        ),
+        store_inline(
+            "tenants_user",
+            "password",
+            "username",
+            "full_name",
+            "email",
+            "role",
+            "language",
+            model_name="user",
+        ),
+        store_inline(
+            "tenants_apikey",
+            "name",
+            "prefix",
+            "digest",
+            "scopes",
+            model_name="apikey",
         ),
     ]

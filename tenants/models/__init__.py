@@ -5,7 +5,7 @@
 
 from tenants.models.access import ApiKey, IdempotencyKey, User
 from tenants.models.hotels import ContactIdentifier, ContactKind, Domain, Hotel, HotelStatus, Language
-from tenants.models.platform import DueItem, Lease, Redelivery, RoutingVersion, SchemaTemplate
+from tenants.models.platform import DueItem, Lease, Redelivery, RoutingVersion, SchemaTemplate, SpareRole
 
 __all__ = [
     "ApiKey",
@@ -21,5 +21,6 @@ __all__ = [
     "Redelivery",
     "RoutingVersion",
     "SchemaTemplate",
+    "SpareRole",
     "User",
 ]

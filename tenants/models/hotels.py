@@ -1,5 +1,7 @@
 """Hotels, their domains and the contacts of their guests."""
 
+from uuid import UUID
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
@@ -24,6 +26,11 @@ class HotelStatus(models.TextChoices):
 class Language(models.TextChoices):
     ENGLISH = "en", _("English")
     SPANISH = "es", _("Spanish")
+
+
+def role_name(hotel_id: UUID) -> str:
+    """Return the name of a hotel's PostgreSQL role."""
+    return f"hotel_{hotel_id.hex}"
 
 
 class Hotel(models.Model):
@@ -81,7 +88,7 @@ class Hotel(models.Model):
         The name contains the hotel's id, so it is unique on the database server. The row-level security policies of the
         shared tables compare the name with `current_user`.
         """
-        return f"hotel_{self.id.hex}"
+        return role_name(self.id)
 
     @property
     def tenant(self) -> Tenant:

@@ -1,8 +1,9 @@
-"""Models whose tables are only in the platform's schema: due queue, schema template, host routing and leases."""
+"""Models whose tables are only in the platform's schema: due queue, provisioning, host routing and leases."""
 
 from django.db import models
 from django.db.models.functions import Now
 
+from hotelagent.core.ids import uuid7
 from tenants.models.hotels import Hotel
 
 
@@ -57,6 +58,17 @@ class Lease(models.Model):
     name = models.CharField(primary_key=True, max_length=40)
     holder = models.CharField(max_length=200)
     expires_at = models.DateTimeField()
+
+
+class SpareRole(models.Model):
+    """The id of a hotel that does not exist yet, and whose PostgreSQL role exists already.
+
+    The role belongs to the server, and a copy of the database must not use it. So the row names the database.
+    """
+
+    hotel_id = models.UUIDField(primary_key=True, default=uuid7)
+    #: The oid of the database that has created the role.
+    database = models.BigIntegerField()
 
 
 class Redelivery(models.Model):

@@ -17,7 +17,7 @@ from tenants.errors import (
     InvalidTimeZone,
     SlugConflict,
 )
-from tenants.lifecycle import naming, provisioning
+from tenants.lifecycle import naming, provisioning, spare_roles
 from tenants.models import Domain, Hotel
 from tenants.queue.celery_task import send_on_commit
 from tenants.signals import domain_added, domain_removed, hotel_renamed
@@ -167,7 +167,15 @@ def _insert_hotel(
     if Hotel.objects.filter(slug=slug).exists():
         raise _slug_conflict(slug)
     schema = naming.free_schema_name(slug)
-    hotel = Hotel(slug=slug, name=name, schema=schema, time_zone=time_zone, language=language, email=email)
+    hotel = Hotel(
+        id=spare_roles.take_hotel_id(),
+        slug=slug,
+        name=name,
+        schema=schema,
+        time_zone=time_zone,
+        language=language,
+        email=email,
+    )
     hotel.full_clean(validate_unique=False, validate_constraints=False)
     _check_time_zone(time_zone)
     _release_former_host(_slug_host(slug), hotel)

@@ -2,6 +2,7 @@
 
 import threading
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -20,6 +21,7 @@ from tenants.errors import (
 from tenants.lifecycle import provisioning, schema_template
 from tenants.lifecycle.fleet.schema_migrator import SchemaMigrator
 from tenants.models import Hotel, HotelStatus, User
+from tenants.scopes import HOTEL_SCOPES
 from tenants.signals import hotel_created
 from tests.tenants import sql
 
@@ -192,3 +194,65 @@ def test_schema_of_a_hotel_has_at_most_the_allowed_number_of_tables_indexes_and_
     with capsys.disabled():
         print(f"\nrelations of a hotel: {tables} tables, {indexes} indexes, {sequences} sequences")
     assert tables + indexes + sequences <= sql.MAX_RELATIONS
+
+
+def _count_memberships() -> int:
+    return int(sql.query("SELECT count(*) FROM pg_auth_members")[0][0])
+
+
+def _list_spare_roles() -> list[UUID]:
+    return [row[0] for row in sql.query("SELECT hotel_id FROM tenants_sparerole ORDER BY 1")]
+
+
+def test_second_new_hotel_takes_a_spare_role_and_changes_no_membership() -> None:
+    services.create_hotel(slug="first", name="First")
+    memberships, spare = _count_memberships(), _list_spare_roles()
+    second = services.create_hotel(slug="second", name="Second")
+    assert second.id == spare[0]
+    assert _count_memberships() == memberships
+    with hotel_context(second):
+        assert not User.objects.exists()
+
+
+def test_failed_creation_of_a_hotel_leaves_its_spare_role_to_the_next_hotel() -> None:
+    services.create_hotel(slug="first", name="First")
+    spare = _list_spare_roles()
+    with pytest.raises(InvalidDomain):
+        services.create_hotel(slug="second", name="Second", domains=["not a domain"])
+    assert _list_spare_roles() == spare
+    assert services.create_hotel(slug="second", name="Second").id == spare[0]
+
+
+def test_spare_role_of_the_database_from_which_this_one_was_copied_is_not_taken() -> None:
+    services.create_hotel(slug="first", name="First")
+    sql.execute("UPDATE tenants_sparerole SET database = 1")
+    copied = _list_spare_roles()
+    assert services.create_hotel(slug="second", name="Second").id not in copied
+    assert not set(_list_spare_roles()) & set(copied)
+
+
+#: The maximum size in bytes of the columns without a declared length.
+COLUMN_SIZES = {
+    "nights": 30,
+    "token_digest": 36,
+    "digest": 36,
+    "scopes": sum(len(scope) + 8 for scope in HOTEL_SCOPES),
+}
+
+
+def test_new_hotel_has_no_toast_tables_for_tables_whose_rows_fit_into_a_page(hotel: Hotel) -> None:
+    rows = sql.query(
+        "SELECT c.relname::text, c.reltoastrelid <> 0, a.attname::text, a.atttypmod FROM pg_class c "
+        "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attlen = -1 AND a.attnum > 0 AND a.attstorage = 'p' "
+        "WHERE c.relnamespace = %s::regnamespace AND c.relkind = 'r'",
+        hotel.schema,
+    )
+    sizes: dict[str, int] = {}
+    for table, has_toast_table, column, modifier in rows:
+        assert not has_toast_table or connection.pg_version < 160000  # type: ignore[attr-defined]
+        # A character has up to four bytes.
+        sizes[table] = sizes.get(table, 200) + COLUMN_SIZES.get(column, 4 * modifier)
+    assert sizes.keys() == {
+        "locks_allocation", "locks_waitinglistentry", "reminders_reservation", "tenants_apikey", "tenants_user",
+    }  # fmt: skip
+    assert max(sizes.values()) < 8_000

@@ -264,7 +264,7 @@ def test_store_script_waits_for_a_hotel_that_is_being_provisioned() -> None:
 
     with direct_connection(), platform_context():
         with transaction.atomic():
-            list(Hotel.objects.raw("SELECT 1 AS id FROM tenants_schematemplate FOR SHARE"))
+            list(Hotel.objects.raw("SELECT 1 AS id FROM tenants_schematemplate FOR NO KEY UPDATE"))
             thread = threading.Thread(target=store)
             thread.start()
             assert not stored.wait(2)

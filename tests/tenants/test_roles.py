@@ -221,6 +221,16 @@ def test_check_reports_a_runtime_login_that_inherits_privileges_before_postgresq
 
 
 @pytest.mark.django_db(transaction=True)
+def test_check_warns_if_the_runtime_login_is_a_member_of_too_many_roles(
+    hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = {message.id for message in role_checks.check_roles(None, databases=["default"])}
+    monkeypatch.setattr(role_checks, "MEMBERSHIPS_LIMIT", 1)
+    ids_above_limit = {message.id for message in role_checks.check_roles(None, databases=["default"])}
+    assert ids_above_limit - ids == {"tenants.W014"}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_database_owner_that_has_set_a_hotels_role_cannot_read_other_hotels(hotel: Hotel) -> None:
     """The owner of the database is also the runtime login.
 
