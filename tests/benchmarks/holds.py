@@ -46,7 +46,7 @@ Rate = Callable[[float], float]
 def measure(ids: list[str]) -> list[Row]:
     """Run the benchmarks of holds with these ids, and return their result rows."""
     rows: list[Row] = []
-    with durable_servers() as running, _callers(running) as callers, ExitStack() as stack:
+    with durable_servers() as running, start_callers(running) as callers, ExitStack() as stack:
         owner = psycopg.connect(running.postgres.url(postgres.SUPERUSER), autocommit=True)
         stack.enter_context(owner)
         pool = stack.enter_context(ThreadPoolExecutor(2 * CALLERS))
@@ -55,7 +55,7 @@ def measure(ids: list[str]) -> list[Row]:
         if "hold-round-trips" in ids:
             rows.append(_messages(callers[0], "hold-round-trips", rooms=1, peer=2, bar=0.5))
         if {"hold-rate", "hold-group"} & set(ids):
-            with _django_callers(running) as django_callers:
+            with start_django_callers(running) as django_callers:
                 if "hold-rate" in ids:
                     rows += _rates(owner, pool, callers, django_callers)
                 if "hold-group" in ids:
@@ -91,7 +91,8 @@ def durable_servers(*, stock: bool = False) -> Iterator[Servers]:
 
 
 @contextmanager
-def _callers(running: Servers) -> Iterator[list[Contestant]]:
+def start_callers(running: Servers, side: str = "side_holds") -> Iterator[list[Contestant]]:
+    """Start our callers, which run the functions of the module `side` and share one PgBouncer."""
     environment = running.environment(postgres.DATABASE, 0)
     superuser_url = environment["HOTELAGENT_TEST_SUPERUSER_URL"]
     with PgBouncer(environment["DATABASE_URL"], pool_size=CALLERS) as bouncer:
@@ -101,12 +102,14 @@ def _callers(running: Servers) -> Iterator[list[Contestant]]:
             "LOG_LEVEL": "ERROR",
             "DEBUG": "0",  # otherwise Django keeps a copy of each statement
         }
-        with _contestants("side_holds", environment) as callers:
+        with _contestants(side, environment) as callers:
             yield callers
 
 
 @contextmanager
-def _django_callers(running: Servers) -> Iterator[list[Contestant]]:
+def start_django_callers(
+    running: Servers, rooms: int = CALLERS * ROOMS_OF_CALLER
+) -> Iterator[list[Contestant]]:
     """Start processes that hold rooms with the compared Django project `peer_holds`, in a separate database."""
     create_database(running, "bench_django")
     environment = running.environment("bench_django", 1)
@@ -116,7 +119,7 @@ def _django_callers(running: Servers) -> Iterator[list[Contestant]]:
             "DJANGO_SETTINGS_MODULE": "tests.benchmarks.peer_holds.settings",
         }
         with _contestants("side_django_holds", environment) as callers:
-            callers[0]("prepare", CALLERS * ROOMS_OF_CALLER)
+            callers[0]("prepare", rooms)
             yield callers
 
 
@@ -204,7 +207,7 @@ def _rates(
         counts = pool.map(lambda caller: caller("insert_and_delete", BARE_TABLE, seconds), callers)
         return float(sum(counts) / seconds)
 
-    return _compare_rates(
+    return compare_rates(
         "hold-rate",
         f"acquire + release of a room, a second, {CALLERS} callers",
         _rate(pool, callers, 1, "bench-few"),
@@ -220,7 +223,7 @@ def _group_rates(
 ) -> list[Row]:
     return [
         _messages(callers[0], "hold-group", rooms=GROUP, peer=1, bar=1),
-        *_compare_rates(
+        *compare_rates(
             "hold-group",
             f"acquire + release of {GROUP} rooms at once, a second, {CALLERS} callers",
             _rate(pool, callers, GROUP, "bench-few"),
@@ -230,11 +233,11 @@ def _group_rates(
 
 
 def _stock_rate(pool: ThreadPoolExecutor, callers: list[Contestant]) -> Row:
-    with durable_servers(stock=True) as stock, _callers(stock) as stock_callers:
+    with durable_servers(stock=True) as stock, start_callers(stock) as stock_callers:
         with psycopg.connect(stock.postgres.url(postgres.SUPERUSER), autocommit=True) as owner:
             owner.execute(_UUID7)
             _fill_hotel(owner, stock_callers[0], "bench-few", holds=FEW)
-        [result] = _compare_rates(
+        [result] = compare_rates(
             "hold-stock",
             f"hold-rate on Debian's PostgreSQL {stock.postgres.version} with default settings",
             _rate(pool, stock_callers, 1, "bench-few"),
@@ -248,7 +251,7 @@ def _stock_rate(pool: ThreadPoolExecutor, callers: list[Contestant]) -> Row:
 _UUID7 = "CREATE FUNCTION public.uuidv7() RETURNS uuid LANGUAGE sql RETURN public.tenants_uuid7()"
 
 
-def _compare_rates(id_: str, what: str, ours: Rate, peers: list[tuple[str, Rate, float]]) -> list[Row]:
+def compare_rates(id_: str, what: str, ours: Rate, peers: list[tuple[str, Rate, float]]) -> list[Row]:
     """Measure the rates of hotelagent and of each compared implementation alternately, and return result rows.
 
     Each item of `peers` contains a description, a function that measures the rate, and the required factor between

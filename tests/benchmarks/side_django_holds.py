@@ -45,6 +45,23 @@ def hold(caller: int, rooms_at_once: int, seconds: float) -> float:
     return count_calls(acquire_and_release, seconds)
 
 
+def hold_in_other_hotels(caller: int, callers: int, seconds: float) -> float:
+    """Acquire and release a room of another hotel in each call for some seconds. Return the number of holds.
+
+    The hotels share the tables. Each hotel has one room per caller.
+    """
+    own = cycle(list(Room.objects.order_by("id").values_list("id", flat=True))[caller::callers])
+    check_in = timezone.now().date() + datetime.timedelta(days=1)
+
+    def acquire_and_release() -> None:
+        group_id, token = acquire(
+            [next(own)], check_in, check_in + datetime.timedelta(days=1), f"key:{caller}"
+        )
+        release(group_id, token)
+
+    return count_calls(acquire_and_release, seconds)
+
+
 def acquire(
     rooms: list[int], check_in: datetime.date, check_out: datetime.date, holder: str
 ) -> tuple[uuid.UUID, str]:

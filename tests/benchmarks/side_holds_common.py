@@ -12,7 +12,7 @@ FREE_NIGHTS = 400
 ROOMS_OF_CALLER = 20
 
 
-def count_calls(call: Callable[[], None], seconds: float) -> float:
+def count_calls(call: Callable[[], object], seconds: float) -> float:
     """Call the function repeatedly for some seconds, and return the number of calls."""
     end = time.perf_counter() + seconds
     calls = 0

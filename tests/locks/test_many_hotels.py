@@ -1,0 +1,23 @@
+"""A short run of the benchmark `many_hotels`, and a limit for the memory that each hotel takes on a connection."""
+
+import sys
+
+import pytest
+
+from tests.benchmarks import side_many_hotels
+
+HOTELS = 9
+#: In MB. The benchmark `hold-memory` has the limit 0.15 MB with 500 hotels. Few hotels give a less exact result.
+MAX_MEMORY_PER_HOTEL = 0.3
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
+def test_connection_that_serves_many_hotels_keeps_little_memory_per_hotel() -> None:
+    side_many_hotels.make_hotels(0, HOTELS, rooms=1)
+    assert side_many_hotels.first_hold(hotels=1) > 0
+    memory_with_one_hotel = side_many_hotels.memory()
+    assert side_many_hotels.hold_in_other_hotels(0, 0.5) > HOTELS
+    growth = side_many_hotels.memory() - memory_with_one_hotel
+    assert 0 < growth / (HOTELS - 1) < MAX_MEMORY_PER_HOTEL
+    assert side_many_hotels.acquire() > 0
