@@ -21,7 +21,7 @@ DECLARE
     expires_at timestamptz;
     was_scheduled boolean;
 BEGIN
-    -- The functions below are called in assignments. PL/pgSQL evaluates them ten times as fast as a PERFORM statement.
+    -- The functions below are called in assignments, because PL/pgSQL would run a query for a PERFORM statement.
     FOREACH field IN ARRAY event_fields LOOP
         event_data := event_data || jsonb_build_object(field, coalesce(details -> field, allocation -> field));
     END LOOP;
