@@ -71,7 +71,7 @@ class Allocation(models.Model):
     nights = DateRangeField(_("nights"))
     status = models.CharField(_("status"), max_length=9, choices=AllocationStatus)
     group_id = models.UUIDField(_("group"), null=True, editable=False)
-    """The id that holds share if they were acquired together."""
+    """The id that holds share if they were acquired together, and that the stays of one reservation share."""
     token_digest = models.BinaryField(max_length=32, null=True, editable=False)
     """The SHA-256 digest of the owner's token, which has 256 random bits."""
     fencing_token = models.BigIntegerField(_("fencing token"), null=True, editable=False)

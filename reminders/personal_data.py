@@ -22,7 +22,15 @@ declare_columns(
         "guest_email": mask_email,
         "guest_phone": mask_phone,
     },
-    kept=("status", "language", "country", "room_type", "assigned_room_type", "source"),
+    kept=(
+        "status",
+        "language",
+        "country",
+        "room_type",
+        "assigned_room_type",
+        "additional_room_types",
+        "source",
+    ),
 )
 declare_columns(
     "reminders_reminder",

@@ -20,11 +20,11 @@ _BATCH_SIZE = 5000
 # The rows are sorted like the constraint's index, so that successive rows are inserted into the same part of the index.
 _INSERT = """
 INSERT INTO locks_allocation (
-    id, room_id, nights, status, extensions_left, holder, session, reference, reason)
-SELECT new.id, new.room_id, daterange(new.check_in, new.check_out), 'confirmed', 0,
+    id, group_id, room_id, nights, status, extensions_left, holder, session, reference, reason)
+SELECT new.id, new.group_id, new.room_id, daterange(new.check_in, new.check_out), 'confirmed', 0,
     %(holder)s, '', new.reference, ''
-FROM unnest(%(ids)s::uuid[], %(rooms)s::int[], %(check_ins)s::date[], %(check_outs)s::date[],
-    %(references)s::text[]) AS new (id, room_id, check_in, check_out, reference)
+FROM unnest(%(ids)s::uuid[], %(groups)s::uuid[], %(rooms)s::int[], %(check_ins)s::date[], %(check_outs)s::date[],
+    %(references)s::text[]) AS new (id, group_id, room_id, check_in, check_out, reference)
 ORDER BY new.check_in, new.room_id
 ON CONFLICT DO NOTHING
 RETURNING id
@@ -33,7 +33,10 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class NewStay:
-    """A stay that is to be added. Only `reallocate` may choose another room than `room`, of the type `room_type`."""
+    """A stay that is to be added. Only `reallocate` may choose another room than `room`, of the type `room_type`.
+
+    The stays of a booking with several rooms share a `group_id`.
+    """
 
     room: int
     check_in: datetime.date
@@ -41,6 +44,7 @@ class NewStay:
     reference: str = ""
     room_type: str = ""
     id: UUID = field(default_factory=uuid7)
+    group_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ def _insert(new_stays: Sequence[NewStay]) -> set[UUID]:
         {
             "holder": holder(),
             "ids": [stay.id for stay in new_stays],
+            "groups": [stay.group_id for stay in new_stays],
             "rooms": [stay.room for stay in new_stays],
             "check_ins": [stay.check_in for stay in new_stays],
             "check_outs": [stay.check_out for stay in new_stays],

@@ -189,6 +189,17 @@ class Migration(migrations.Migration):
                         blank=True, editable=False, max_length=40, verbose_name="assigned room type"
                     ),
                 ),
+                (
+                    "additional_room_types",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(blank=True, max_length=40),
+                        blank=True,
+                        default=list,
+                        editable=False,
+                        size=None,
+                        verbose_name="further rooms",
+                    ),
+                ),
                 ("source", models.CharField(blank=True, max_length=40, verbose_name="source")),
                 ("booked_on", models.DateField(blank=True, null=True, verbose_name="booked on")),
                 ("status_date", models.DateField(blank=True, null=True, verbose_name="status since")),

@@ -1,5 +1,6 @@
 """The model of reservations: bookings copied from the hotel's property management system (PMS)."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
@@ -41,6 +42,12 @@ class Reservation(models.Model):
     room_type = models.CharField(_("booked room type"), max_length=40, blank=True)
     #: The assigned room type according to the PMS, or empty if unknown. The type of the stay's room takes precedence.
     assigned_room_type = models.CharField(_("assigned room type"), max_length=40, blank=True, editable=False)
+    #: The types of the further rooms if the booking has several. `room_type` and `stay` are those of the first room.
+    #: All stays of such a reservation have its id as their `group_id`.
+    additional_room_types = ArrayField(
+        models.CharField(max_length=40, blank=True), verbose_name=_("further rooms"), default=list, blank=True,
+        editable=False,
+    )  # fmt: skip
     source = models.CharField(_("source"), max_length=40, blank=True)
     booked_on = models.DateField(_("booked on"), null=True, blank=True)
     #: The day on which the current status began. For a cancelled reservation, the day of the cancellation.

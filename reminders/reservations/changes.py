@@ -6,14 +6,18 @@ REST clients, the front desk, file imports and calendar imports all use this mod
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
 
 from audit.services import record_many
+from locks.models import Allocation, AllocationStatus
 from locks.services import NewStay, Reallocation, StayChange, reallocate
 from reminders import events
 from reminders.models import Reservation, ReservationStatus
@@ -24,7 +28,8 @@ from reminders.planning.planner import PlanningResult
 COLUMNS = {
     "status": "text", "arrival": "date", "departure": "date", "guest_name": "text", "guest_email": "text",
     "guest_phone": "text", "language": "text", "country": "text", "adults": "smallint", "children": "smallint",
-    "room_type": "text", "assigned_room_type": "text", "source": "text", "booked_on": "date", "status_date": "date",
+    "room_type": "text", "assigned_room_type": "text", "additional_room_types": "varchar[]",
+    "source": "text", "booked_on": "date", "status_date": "date",
 }  # fmt: skip
 
 # `updated_at` is the version of a reservation, which API clients and workers compare to detect changes.
@@ -43,13 +48,15 @@ class Change:
 
     A reservation that has no stay yet gets a stay in the room with the id `room`. If the room of an existing stay is
     not available or has the wrong type, another room of the type `room_type` is assigned. If `room_type` is None, the
-    stay is cancelled instead.
+    stay is cancelled instead. The stays of further rooms are treated alike: `additional_rooms` are the rooms for those
+    of `stored.additional_room_types` that have no stay yet.
     """
 
     stored: Reservation
     fields: dict[str, Any]
     room: int | None = None
     room_type: str | None = None
+    additional_rooms: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +101,72 @@ def _update_stays(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation
 
     The stays of cancelled reservations are cancelled. A no-show keeps the stay, because the guest pays for the room.
     """
+    further_changes, further_stays = _plan_further_rooms(changes)
     stay_changes = [_stay_change(change) for change in changes if _affects_stay(change)]
-    moved = reallocate(changes=stay_changes)
+    moved = reallocate(changes=[*stay_changes, *further_changes])
     cancelled = {stay_change.stay_id for stay_change in stay_changes} - moved.confirmed
     for change in changes:
         if change.stored.stay_id in cancelled:
             change.stored.stay_id = None
-    added = reallocate(new_stays=_missing_stays(changes))
-    new_stays = {stay.reference: stay.id for stay in added.added}
+    missing = _missing_stays(changes)
+    added = reallocate(new_stays=[*missing, *further_stays])
+    new_stays = {stay.reference: stay.id for stay in missing}
     for change in changes:
         change.stored.stay_id = new_stays.get(change.stored.external_id, change.stored.stay_id)
     return moved, added
+
+
+def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], list[NewStay]]:
+    """Return the changes and the additions of stays by which each reservation gets its further rooms.
+
+    A stay is kept if it is in a room of a type that is still needed. Surplus stays are cancelled.
+    """
+    with_rooms = [
+        change
+        for change in changes
+        if change.stored.additional_room_types or "additional_room_types" in change.fields
+    ]
+    stays: defaultdict[UUID | None, list[Allocation]] = defaultdict(list)
+    if with_rooms:
+        found = Allocation.objects.filter(
+            group_id__in=[change.stored.id for change in with_rooms], status=AllocationStatus.CONFIRMED
+        ).exclude(id__in=[change.stored.stay_id for change in with_rooms if change.stored.stay_id])
+        for stay in found.select_related("room").order_by("id"):
+            stays[stay.group_id].append(stay)
+    stay_changes: list[StayChange] = []
+    new_stays: list[NewStay] = []
+    for change in with_rooms:
+        stored, current = change.stored, stays[change.stored.id]
+        is_cancelled = stored.status == ReservationStatus.CANCELLED
+        needed = [] if is_cancelled else list(enumerate(stored.additional_room_types))
+        for stay in current:
+            kept = next((item for item in needed if item[1] == stay.room.room_type), None)
+            if kept is None and needed and "additional_room_types" not in change.fields:
+                kept = needed[0]  # staff moved the stay to a room of another type
+            if kept is None:
+                stay_changes.append(StayChange(stay_id=stay.id, nights=None))
+                continue
+            needed.remove(kept)
+            stay_changes.append(
+                StayChange(stay_id=stay.id, nights=_nights(stored), room_type=change.room_type and kept[1])
+            )
+        new_stays += [
+            NewStay(
+                room=change.additional_rooms[index],
+                check_in=stored.arrival,
+                check_out=stored.departure,
+                reference=stored.external_id,
+                room_type=room_type,
+                group_id=stored.id,
+            )
+            for index, room_type in needed
+            if index < len(change.additional_rooms)
+        ]
+    return stay_changes, new_stays
+
+
+def _nights(stored: Reservation) -> tuple[date, date]:
+    return stored.arrival, stored.departure
 
 
 def _affects_stay(change: Change) -> bool:
@@ -119,7 +181,7 @@ def _stay_change(change: Change) -> StayChange:
     assert stored.stay_id is not None  # noqa: S101 - checked by _affects_stay
     return StayChange(
         stay_id=stored.stay_id,
-        nights=None if stored.status == ReservationStatus.CANCELLED else (stored.arrival, stored.departure),
+        nights=None if stored.status == ReservationStatus.CANCELLED else _nights(stored),
         room_type=change.room_type,
         requires_room_type="assigned_room_type" in change.fields,
     )
@@ -133,6 +195,7 @@ def _missing_stays(changes: Collection[Change]) -> list[NewStay]:
             check_out=change.stored.departure,
             reference=change.stored.external_id,
             room_type=change.room_type or "",
+            group_id=change.stored.id if change.stored.additional_room_types else None,
         )
         for change in changes
         if change.room is not None

@@ -138,8 +138,10 @@ _TEXT_FIELDS = (
     "room_type",
     "source",
 )
-#: All columns except the assigned room type, because only file imports set that type.
-_UPDATED_FIELDS = tuple(name for name in COLUMNS if name != "assigned_room_type")
+#: All columns except the assigned room type and further rooms, because only file imports set them.
+_UPDATED_FIELDS = tuple(
+    name for name in COLUMNS if name not in {"assigned_room_type", "additional_room_types"}
+)
 
 
 def _normalize(fields: Mapping[str, Any]) -> dict[str, Any]:

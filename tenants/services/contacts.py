@@ -6,7 +6,6 @@ refer to a contact by its id: the phone number or address is stored in its row o
 
 from uuid import UUID
 
-import phonenumbers
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
@@ -18,6 +17,7 @@ from tenants.context import platform_context
 from tenants.errors import ContactConflict, ContactNotFound, InvalidContact
 from tenants.models import ContactIdentifier, ContactKind, Hotel, HotelStatus
 from tenants.services.hotels import get_locked_hotel
+from tenants.services.phone_numbers import InvalidPhoneNumber, normalize_phone_number
 from tenants.signals import contact_added, contact_removed
 
 #: Maximum length of an e-mail address. https://www.rfc-editor.org/errata/eid1690
@@ -35,6 +35,7 @@ RETURNING id, hotel_id, kind, value, created_at
 def normalize_contact(*, kind: ContactKind, value: str) -> str:
     """Return a phone number in E.164 format, or an e-mail address in lowercase with its domain in ASCII (`xn--`).
 
+    A line has one form, also in countries whose numbers are written in several ways (`normalize_phone_number`).
     Raises InvalidContact.
     """
     return _normalize_phone(value) if kind == ContactKind.PHONE else _normalize_email(value)
@@ -86,16 +87,13 @@ def resolve_contact(*, kind: ContactKind, value: str) -> Hotel:
 
 def _normalize_phone(value: str) -> str:
     try:
-        number = phonenumbers.parse(value, None)
-    except phonenumbers.NumberParseException:
-        raise InvalidContact(
-            _("Enter a phone number with its country code, such as +34 600 123 456.")
-        ) from None
-    if not phonenumbers.is_possible_number(number):
+        return normalize_phone_number(value)
+    except InvalidPhoneNumber as error:
         raise InvalidContact(
             _("This phone number is not valid. Check the country code and the number of digits.")
-        )
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            if error.has_country_code
+            else _("Enter a phone number with its country code, such as +34 600 123 456.")
+        ) from None
 
 
 def _normalize_email(value: str) -> str:

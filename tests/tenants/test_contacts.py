@@ -49,6 +49,23 @@ def contact_events() -> list[tuple[str, str, Any]]:
         (PHONE, "tel:+34-600-123-456", "+34600123456"),
         (PHONE, "+39 06 698 12345", "+390669812345"),  # an Italian zero is part of the number
         (PHONE, "\N{FULLWIDTH PLUS SIGN}34 600 123 456", "+34600123456"),
+        (PHONE, "+44 (0)7700 900123", "+447700900123"),
+        (PHONE, "+52 55 1234 5678", "+525512345678"),
+        (PHONE, "+5215512345678", "+525512345678"),
+        (PHONE, "+55 11 98765-4321", "+5511987654321"),
+        (PHONE, "+551187654321", "+5511987654321"),
+        (PHONE, "+55 (011) 98765-4321", "+5511987654321"),
+        (PHONE, "+55 11 2345-6789", "+551123456789"),  # a fixed line has eight digits
+        (PHONE, "+54 9 11 2345-6789", "+541123456789"),
+        (PHONE, "+54 11 2345-6789", "+541123456789"),
+        (PHONE, "+54 11 15 2345-6789", "+541123456789"),
+        (PHONE, "+54 9 11 15 2345-6789", "+541123456789"),
+        (PHONE, "+54 351 15 234-5678", "+543512345678"),
+        (PHONE, "+54 2966 15 42-1234", "+542966421234"),
+        (PHONE, "+39 6 698 12345", "+390669812345"),
+        (PHONE, "+39 333 123 4567", "+393331234567"),
+        (PHONE, "+39 0333 123 4567", "+393331234567"),
+        (PHONE, "+39 800 123456", "+39800123456"),  # a free number has no zero
         (EMAIL, " Guest@Example.COM ", "guest@example.com"),
         (EMAIL, "Guest+Sol@example.com", "guest+sol@example.com"),
         (EMAIL, "Anna@MÜNCHEN.example", "anna@xn--mnchen-3ya.example"),
@@ -61,6 +78,27 @@ def test_normalize_contact_returns_the_same_form_for_all_spellings(
 ) -> None:
     assert contacts.normalize_contact(kind=kind, value=text) == stored
     assert contacts.normalize_contact(kind=kind, value=stored) == stored
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked"),
+    [
+        ("+52 55 1234 5678", "+5215512345678"),
+        ("+55 11 98765-4321", "+551187654321"),
+        ("+54 9 11 2345-6789", "+541123456789"),
+        ("+54 11 6677 3399", "+5491166773399"),
+        ("+44 7700 900123", "+44 (0)7700 900123"),
+        ("+39 06 698 12345", "+39 6 698 12345"),
+    ],
+)
+@pytest.mark.django_db
+def test_hotel_of_a_phone_number_is_found_however_the_number_is_written(
+    hotel: Hotel, other_hotel: Hotel, stored: str, asked: str
+) -> None:
+    add(hotel, PHONE, stored)
+    assert resolved_slug(PHONE, asked) == hotel.slug
+    with pytest.raises(ContactConflict):
+        add(other_hotel, PHONE, asked)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +128,10 @@ def test_normalize_contact_with_an_invalid_value_raises_invalid_contact(kind: Co
 
 
 @settings(max_examples=300)
-@given(kind=st.sampled_from(ContactKind), text=st.text(max_size=40) | st.emails())
+@given(
+    kind=st.sampled_from(ContactKind),
+    text=st.text(max_size=40) | st.emails() | st.from_regex(r"\+(52|54|55|39)[0-9]{6,13}", fullmatch=True),
+)
 def test_normalize_contact_returns_a_normalized_value_unchanged(kind: ContactKind, text: str) -> None:
     try:
         stored = contacts.normalize_contact(kind=kind, value=text)

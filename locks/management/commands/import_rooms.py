@@ -52,9 +52,9 @@ examples:
     manage.py import_rooms rooms.csv --hotel resort --json
 
 exit codes:
-  0  All rows were imported or exist already.
-  1  Some rows were rejected. The others were imported.
-  2  The hotel does not exist, the file can't be read, or a column is missing."""
+  0  The file was imported. Some rows may have been rejected.
+  1  The file can't be read, or rows were rejected and the hotel has none of the rooms.
+  2  The hotel does not exist, or an option is not valid."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
@@ -82,7 +82,7 @@ exit codes:
             },
             as_json=options["json"],
         )
-        if errors:
+        if errors and not rooms:
             sys.exit(1)
 
     def read_file(self, path: Path) -> tuple[list[NewRoom], list[dict[str, Any]]]:
@@ -90,9 +90,9 @@ exit codes:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 return _read_rooms(file)
         except OSError as error:
-            raise CommandError(f"{path}: {error.strerror}", returncode=2) from error
+            raise CommandError(f"{path}: {error.strerror}", returncode=1) from error
         except (UnicodeDecodeError, csv.Error) as error:
-            raise CommandError(f"{path} is not a CSV file in UTF-8: {error}", returncode=2) from error
+            raise CommandError(f"{path} is not a CSV file in UTF-8: {error}", returncode=1) from error
 
     def report(self, result: dict[str, Any], *, as_json: bool) -> None:
         added = "would be added" if result["dry_run"] else "added"
@@ -116,7 +116,7 @@ def _read_rooms(lines: Iterable[str]) -> tuple[list[NewRoom], list[dict[str, Any
         raise CommandError(
             f"The first line must contain the names of the columns ({', '.join(rooms_file.COLUMN_NAMES)}). "
             f"Missing: {', '.join(missing)}.",
-            returncode=2,
+            returncode=1,
         )
     rows = ((reader.line_num, row) for row in reader if row)
     rooms, rejected = rooms_file.read_rooms(rows, columns=columns, width=len(header))

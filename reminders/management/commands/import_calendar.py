@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from reminders.errors import CalendarUnavailable, InvalidFile
 from reminders.reservations.calendars.download import download
@@ -31,7 +32,10 @@ reservations is kept. Closures ("Not available") are counted and ignored.
     manage.py import_calendar --hotel resort https://channel.example/export/1234.ics
     manage.py import_calendar --hotel resort bookings.ics
 
-Exit code 0: imported, possibly with rejected events. 2: the hotel does not exist, or the calendar can't be read."""
+exit codes:
+  0  The calendar was imported. Some events may have been rejected.
+  1  The calendar can't be read, or events were rejected and nothing was stored.
+  2  The hotel does not exist, or an option is not valid."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         kwargs["formatter_class"] = argparse.RawDescriptionHelpFormatter
@@ -45,9 +49,13 @@ Exit code 0: imported, possibly with rejected events. 2: the hotel does not exis
         super().add_arguments(parser)
 
     def run(self, **options: Any) -> None:
-        content = _read(options["calendar"])
-        with hotel_context(get_hotel(slug=options["hotel"])):
-            report = import_calendar(content)
+        hotel = get_hotel(slug=options["hotel"])
+        try:
+            content = _read(options["calendar"])
+            with hotel_context(hotel):
+                report = import_calendar(content)
+        except InvalidFile as error:
+            raise CommandError(error.detail, returncode=1) from error
         for event in report.rejected[:_MAX_PRINTED]:
             self.stderr.write(f"{event.uid}: {event.detail}")
         self.write_result(
@@ -57,6 +65,8 @@ Exit code 0: imported, possibly with rejected events. 2: the hotel does not exis
             asdict(report),
             as_json=options["json"],
         )
+        if report.rejected and report.events == len(report.rejected):
+            sys.exit(1)
 
 
 def _read(file_or_url: str) -> bytes:

@@ -6,6 +6,7 @@ import argparse
 import csv
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,23 +16,29 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from reminders.errors import InvalidFile
+from reminders.models import ReservationStatus
+from reminders.reservations.importing.columns.fields import FIELDS, REQUIRED_FIELDS
+from reminders.reservations.importing.columns.profiles import Profile, built_in_profiles, load_profile
 from reminders.reservations.importing.files import BookingsFile
 from reminders.reservations.importing.importer import Importer
 from reminders.reservations.importing.inspection import ImportOptions
 from reminders.reservations.importing.report import ImportReport
+from reminders.reservations.importing.values.dates import DateOrder
 from reminders.reservations.importing.values.errors import RowError
+from reminders.reservations.importing.values.statuses import status_words
 from tenants import selectors
 from tenants.context import Actor, actor_context, hotel_context, platform_context
 from tenants.errors import DomainError
 
-_MAX_LISTED_REJECTS = 10
+_MAX_LISTED_ERRORS = 10
 _RESULTS = {True: "row not imported", False: "cell left out"}
 
 
 class Command(BaseCommand):
     help = """\
-Import a CSV file of bookings, plain or compressed with gzip, into a hotel. Every booking becomes a reservation,
-every stay gets a room (missing rooms are created, by room type), and the reminders are planned.
+Import a file of bookings into a hotel. Every booking becomes a reservation, every stay gets a room (missing rooms are
+created, by room type), and the reminders are planned.
 
 Run the command again with every export of the hotel's property management system (PMS). The PMS is the source of the
 bookings: a reservation with the same number is updated to what the file says, also if staff changed it here, and its
@@ -39,21 +46,41 @@ room and reminders follow. An empty cell or a missing column leaves the stored v
 not in the file stay as they are, so export cancelled bookings too. To finish an import that was interrupted, run it
 again.
 
-A booking without a guest name or e-mail address is stored without it. Its reminders are skipped as long
-as the reservation has no e-mail address. Rows that can't be imported are listed with their line and the reason. They do
-not stop the import."""
-    epilog = """\
+Only the number, the dates and the rooms decide whether a booking exists. An error in another cell leaves that cell
+out. All errors are listed with their line and the reason. They do not stop the import."""
+
+    @property
+    def epilog(self) -> str:
+        required = "".join(f"\n  {name}" for name in REQUIRED_FIELDS)
+        optional = textwrap.fill(
+            ", ".join(name for name in FIELDS if name not in REQUIRED_FIELDS),
+            width=100, initial_indent="  ", subsequent_indent="  ",
+        )  # fmt: skip
+        profiles = "".join(f"\n  {name:16} {profile.title}" for name, profile in built_in_profiles().items())
+        return f"""\
+file formats:
+  CSV (any usual delimiter; UTF-8, UTF-16 or Windows-1252), Excel workbook (.xlsx), JSON Lines. Plain or compressed
+  with gzip. Lines with a title before the column names and lines with totals are skipped.
+
+profiles, detected from the column names:{profiles}
+
+fields that the file must have:{required}
+other fields:
+{optional}
+
+statuses:
+  {", ".join(ReservationStatus.values)}
+
 examples:
   Check a file before the first import:
-    manage.py import_reservations bookings.csv --hotel resort --dry-run --rejects rejected.csv
-  Import it. The booking number is in the column "Localizador":
-    manage.py import_reservations bookings.csv --hotel resort --map number=Localizador
-  Import the bookings of one of the hotels in a file, and print the result for a script:
-    manage.py import_reservations group.csv.gz --hotel resort --property "Resort Hotel" --json
+    manage.py import_reservations bookings.csv --hotel resort --dry-run --rejects errors.csv
+  Import a file with other column names, another status word, and dates such as 3/12/2026:
+    manage.py import_reservations bookings.xlsx --hotel resort --map number=Localizador \\
+      --map guest_name=Nombre+Apellidos --status Anulada=cancelled --date-format day-first
 
 exit codes:
   0  The file was imported. Some rows may have been rejected.
-  1  The file can't be read, or an error stopped the import.
+  1  The file can't be read, or rows were rejected and nothing was stored.
   2  The hotel does not exist, or an option is not valid."""
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -61,17 +88,31 @@ exit codes:
         return super().create_parser(prog_name, subcommand, epilog=self.epilog, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, help="A CSV file. Its first line has the column names.")
+        parser.add_argument(
+            "file", type=Path, help="A CSV file, an Excel workbook (.xlsx) or a JSON Lines file."
+        )
         parser.add_argument(
             "--hotel", required=True, metavar="SLUG", help="The hotel into which the file is imported."
         )
+        parser.add_argument(
+            "--profile", default="", metavar="NAME|FILE",
+            help="The system that the file comes from, or a TOML file that describes its columns (default: detected).",
+        )  # fmt: skip
         parser.add_argument(
             "--property", default="", metavar="NAME",
             help='Import only rows with this value in the column "hotel" or "property".',
         )  # fmt: skip
         parser.add_argument(
             "--map", action="append", default=[], metavar="FIELD=COLUMN", dest="columns",
-            help="The column of a field that is not recognised by its name. Can be repeated.",
+            help="The column of a field. First+Last joins two columns. Can be repeated.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--status", action="append", default=[], metavar="WORD=STATUS", dest="statuses",
+            help="The meaning of a word in the status column. Can be repeated.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--date-format", default="", choices=[order.value for order in DateOrder],
+            help="The order of day and month, for dates that can be read in two ways (default: detected).",
         )  # fmt: skip
         parser.add_argument("--encoding", default="", help="Such as utf-8 or cp1252 (default: detected).")
         parser.add_argument(
@@ -84,26 +125,34 @@ exit codes:
             "--rejects",
             type=Path,
             metavar="FILE",
-            help="Write the rejected rows and the reasons to a CSV file.",
+            help="Write all errors of rows and cells to a CSV file.",
         )
         parser.add_argument("--json", action="store_true", help="Print the result as a JSON object.")
 
     def handle(self, **options: Any) -> None:
+        import_options = _import_options(options)
         actor = Actor(kind="command", id="import_reservations", label="import_reservations")
         try:
             with platform_context():
                 hotel = selectors.get_hotel(slug=options["hotel"])
             with hotel_context(hotel), actor_context(actor):
-                report, rejected = _import(options)
+                report, profile, errors = _import(options, import_options)
         except DomainError as error:
             raise CommandError(error.detail, returncode=2 if error.status == 404 else 1) from None
         if options["json"]:
-            result = {"hotel": options["hotel"], "file": str(options["file"]), **report.as_json()}
+            result = {
+                "hotel": options["hotel"], "file": str(options["file"]), "profile": profile and profile.name,
+                **report.as_json(),
+            }  # fmt: skip
             self.stdout.write(json.dumps(result))
         else:
-            self._print(report, rejected, options)
+            self._print(report, profile, errors, options)
+        if report.rejected and not report.has_bookings:
+            sys.exit(1)
 
-    def _print(self, report: ImportReport, rejected: list[RowError], options: dict[str, Any]) -> None:
+    def _print(
+        self, report: ImportReport, profile: Profile | None, errors: list[RowError], options: dict[str, Any]
+    ) -> None:
         reservations = (
             f"{report.created} new, {report.updated} updated, {report.unchanged} unchanged, "
             f"{report.rejected.total()} rejected"
@@ -113,10 +162,16 @@ exit codes:
             f"{report.reminders.skipped} skipped, {report.reminders.cancelled} cancelled"
         )
         verb = "Checked" if options["dry_run"] else "Imported"
-        lines = [
-            f"{verb} {options['file'].name} in {report.seconds:.1f} s: {report.rows} rows",
-            f"  reservations  {reservations}",
-        ]
+        lines = [f"{verb} {options['file'].name} in {report.seconds:.1f} s: {report.rows} rows"]
+        if profile is not None:
+            lines.append(f"  profile       {profile.title}")
+        if orders := sorted(set(report.date_orders.values())):
+            lines.append(f"  dates         {', '.join(orders)}")
+        lines.append(f"  reservations  {reservations}")
+        if report.joined:
+            lines.append(f"  rooms         {report.joined} rows are further rooms of a booking")
+        if report.left_out:
+            lines.append(f"  cells         {report.left_out.total()} left out")
         if options["dry_run"]:
             lines.append("  Nothing was stored. Run the command without --dry-run to import the file.")
         else:
@@ -125,48 +180,90 @@ exit codes:
                 f"  rooms         {report.rooms} needed, {report.rooms_created} created",
                 f"  reminders     {reminders}",
             ]
-        if rejected:
-            lines.append("Rejected rows:")
-            lines += [
-                f"  line {row.line}: {row.number}: {row.reason} ({row.detail or row.value})"
-                for row in rejected
-            ]
-        if (more := report.rejected.total() - len(rejected)) > 0:
-            lines.append(f"  and {more} more. Use --rejects FILE to save all of them.")
-        self.stdout.write("\n".join(lines))
+        self.stdout.write("\n".join([*lines, *_error_lines(report, errors)]))
 
 
-def _import(options: dict[str, Any]) -> tuple[ImportReport, list[RowError]]:
-    """Import the file. Return the import report and the first errors."""
-    file = BookingsFile(options["file"], encoding=options["encoding"], delimiter=options["delimiter"])
-    import_options = ImportOptions(
-        property_name=options["property"],
-        columns=_columns(options["columns"]),
-        dry_run=options["dry_run"],
+def _error_lines(report: ImportReport, errors: list[RowError]) -> Iterator[str]:
+    """Yield the lines that list the first rejected rows, the first cells that were left out, and the unknown words."""
+    for is_rejected, title, total in (
+        (True, "Rejected rows:", report.rejected.total()),
+        (False, "Cells that were left out:", report.left_out.total()),
+    ):
+        listed = [error for error in errors if error.is_rejected == is_rejected]
+        if listed:
+            yield title
+        for error in listed:
+            column = f'{error.column} "{_shortened(error.value)}": ' if error.column else ""
+            detail = f" ({error.detail})" if error.detail else ""
+            yield f"  line {error.line}: {_shortened(error.number)}: {column}{error.reason}{detail}"
+        if (more := total - len(listed)) > 0:
+            yield f"  and {more} more. Use --rejects FILE to save all of them."
+    for word, rows in report.unknown_statuses.most_common(_MAX_LISTED_ERRORS):
+        yield f'The status "{_shortened(word)}" ({rows} rows) is not known. Use --status "{_shortened(word)}=STATUS".'
+
+
+def _shortened(text: str) -> str:
+    return textwrap.shorten(text, 60, placeholder="...") if text.strip() else text
+
+
+def _import(
+    options: dict[str, Any], import_options: ImportOptions
+) -> tuple[ImportReport, Profile | None, list[RowError]]:
+    """Import the file. Return the import report, the profile, and the first errors of rows and of cells."""
+    file = BookingsFile(
+        options["file"],
+        encoding=options["encoding"],
+        delimiter=options["delimiter"],
+        column_names=import_options.expected_columns,
     )
     listed: list[RowError] = []
+    counts = {True: 0, False: 0}
     with (
         _rejects_writer(options["rejects"]) as write,
         _progress_bar(options["hotel"], is_quiet=options["json"]) as advance,
     ):
 
-        def on_rejected(row: RowError) -> None:
-            write(row)
-            if len(listed) < _MAX_LISTED_REJECTS:
-                listed.append(row)
+        def on_error(error: RowError) -> None:
+            write(error)
+            counts[error.is_rejected] += 1
+            if counts[error.is_rejected] <= _MAX_LISTED_ERRORS:
+                listed.append(error)
 
-        importer = Importer(file, import_options, on_error=on_rejected, on_progress=advance)
-        return importer.run(), listed
+        importer = Importer(file, import_options, on_error=on_error, on_progress=advance)
+        return importer.run(), importer.profile, listed
 
 
-def _columns(pairs: list[str]) -> dict[str, str]:
-    """Parse the `--map` arguments. Return the column name of each booking field. Raises CommandError."""
-    columns = dict(pair.partition("=")[::2] for pair in pairs)
-    if not all(columns.values()):
+def _import_options(options: dict[str, Any]) -> ImportOptions:
+    """Parse the options. Raises CommandError with exit code 2 if one is not valid."""
+    columns = _pairs(
+        options["columns"], "--map needs a field and a column, such as --map number=Localizador."
+    )
+    if unknown := sorted(columns.keys() - FIELDS.keys()):
         raise CommandError(
-            "--map needs a field and a column, such as --map number=Localizador.", returncode=2
+            f"Unknown field: {', '.join(unknown)}. The fields are: {', '.join(FIELDS)}.", returncode=2
         )
-    return columns
+    statuses = _pairs(options["statuses"], "--status needs a word and a status, such as --status ok=booked.")
+    try:
+        status_words(statuses)
+        profile = load_profile(options["profile"]) if options["profile"] else None
+    except InvalidFile as error:
+        raise CommandError(error.detail, returncode=2) from None
+    return ImportOptions(
+        profile=profile,
+        property_name=options["property"],
+        columns=columns,
+        statuses=statuses,
+        date_format=options["date_format"],
+        dry_run=options["dry_run"],
+    )
+
+
+def _pairs(arguments: list[str], hint: str) -> dict[str, str]:
+    """Parse arguments such as NAME=VALUE. Raises CommandError with the hint."""
+    pairs = dict(argument.partition("=")[::2] for argument in arguments)
+    if not all(pairs.values()):
+        raise CommandError(hint, returncode=2)
+    return pairs
 
 
 @contextmanager

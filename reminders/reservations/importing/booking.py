@@ -34,6 +34,8 @@ class Booking:
     room_types: tuple[str, ...] = ("",)
     #: The cells that were left out, because their values are not valid.
     errors: list[RowError] = field(default_factory=list)
+    #: Whether the file tells all rooms of a booking. Otherwise the stored further rooms are kept.
+    has_all_rooms: bool = True
     #: The ids of the rooms that the importer has chosen. Empty if the booking occupies no room.
     room_ids: tuple[int, ...] = ()
 

@@ -46,6 +46,7 @@ def field_values(booking: Booking) -> FieldValues:
         "children": booking.children,
         "room_type": booking.room_type or None,
         "assigned_room_type": booking.assigned_room_type or None,
+        "additional_room_types": list(booking.room_types[1:]) if booking.has_all_rooms else None,
         "source": booking.source or None,
         "booked_on": booking.booked_on,
         "status_date": booking.status_date,

@@ -29,6 +29,7 @@ from reminders.reservations.importing.values.errors import Reason, RowError
 from reminders.reservations.importing.values.statuses import status_words
 
 _PROGRESS_INTERVAL = 500  # rows
+_MAX_WORDS = 100
 
 
 def _ignore(*_arguments: object) -> None:
@@ -57,6 +58,7 @@ class Importer:
         self.profile = resolve_profile(file, options)
         self._statuses = status_words(self.profile.statuses if self.profile else {}, options.statuses)
         self._columns = map_columns(file.header, overrides=options.columns, profile=self.profile)
+        self._has_room_columns = not self._columns.keys().isdisjoint({"rooms", "room"})
         self._parser = RowParser(self._columns, header=file.header, statuses=self._statuses)
 
     def run(self, *, resumed: ImportReport | None = None) -> ImportReport:
@@ -145,8 +147,7 @@ class Importer:
                 self._on_progress(row_number, survey.row_count)
             if isinstance(booking, Booking):
                 for error in booking.errors:
-                    self._report.left_out[error.reason] += 1
-                    self._on_error(error)
+                    self._report_left_out(error)
                 yield booking
             elif booking is None:
                 self._report.joined += 1
@@ -154,10 +155,18 @@ class Importer:
                 self._report.rejected[booking.reason] += 1
                 self._on_error(booking)
 
+    def _report_left_out(self, error: RowError) -> None:
+        words = self._report.unknown_statuses
+        self._report.left_out[error.reason] += 1
+        if error.reason == Reason.UNKNOWN_STATUS and (error.value in words or len(words) < _MAX_WORDS):
+            words[error.value] += 1
+        self._on_error(error)
+
     def _with_rooms(
         self, booking: Booking, survey: Survey, positions: Iterator[int], rooms: dict[str, list[int]]
     ) -> Booking | RowError | None:
         """Return the booking with its rooms. Return None if the row is a further room of an earlier row."""
+        booking.has_all_rooms = self._has_room_columns or bool(survey.joined)
         joined = survey.joined.get(booking.number)
         if joined is None:
             used = [next(positions) for _type in booking.room_types] if booking.takes_room else []

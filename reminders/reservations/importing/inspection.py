@@ -45,6 +45,12 @@ class ImportOptions:
     date_format: str = ""
     dry_run: bool = False
 
+    @property
+    def expected_columns(self) -> tuple[str, ...]:
+        """Return the column names that help `BookingsFile` to find the header."""
+        profile = self.profile.column_names() if self.profile else ()
+        return (*profile, *self.columns.values())
+
 
 @dataclass(frozen=True, slots=True)
 class FileColumn:

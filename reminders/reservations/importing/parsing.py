@@ -103,7 +103,8 @@ class _Row:
 
     def booking(self) -> Booking:
         stay = self.stay()
-        is_single = len(stay.room_types) == 1
+        columns = self.parser.columns
+        has_own_column = columns.get("room_type") != columns.get("assigned_room_type")
         return Booking(
             line=self.line,
             number=stay.number,
@@ -114,7 +115,7 @@ class _Row:
             status=stay.status,
             status_date=self.optional("status_date", self.date_parser("status_date"), None),
             booked_on=self.optional("booked_on", self.date_parser("booked_on"), None),
-            room_type=self.optional_text("room_type") if is_single else stay.room_types[0],
+            room_type=self.optional_text("room_type") if has_own_column else stay.room_types[0],
             assigned_room_type=stay.room_types[0],
             country=self.optional("country", cells.parse_country, ""),
             source=self.optional_text("source"),

@@ -27,6 +27,7 @@ class ImportReport:
     joined: int = 0  # rows that were joined with an earlier row of the same booking
     rejected: Counter[str] = field(default_factory=Counter)  # by reason
     left_out: Counter[str] = field(default_factory=Counter)  # cells that were left out, by reason
+    unknown_statuses: Counter[str] = field(default_factory=Counter)  # status words, by number of rows
     created_by_status: Counter[str] = field(default_factory=Counter)
     stays: int = 0
     stays_in_another_room: int = 0  # stays whose chosen room was occupied
@@ -42,6 +43,11 @@ class ImportReport:
     date_orders: dict[str, DateOrder] = field(default_factory=dict)
     #: The number of rows up to the end of the last stored batch. An interrupted import continues after these rows.
     stored_rows: int = 0
+
+    @property
+    def has_bookings(self) -> bool:
+        """Return whether the hotel has at least one booking of the file."""
+        return bool(self.created or self.updated or self.unchanged)
 
     @property
     def has_changes(self) -> bool:
@@ -73,6 +79,7 @@ class ImportReport:
             "rejected_by_reason": dict(self.rejected.most_common()),
             "left_out": self.left_out.total(),
             "left_out_by_reason": dict(self.left_out.most_common()),
+            "unknown_statuses": dict(self.unknown_statuses.most_common()),
             "created_by_status": dict(self.created_by_status.most_common()),
             "stays": self.stays,
             "stays_in_another_room": self.stays_in_another_room,
@@ -101,6 +108,7 @@ class ImportReport:
             **{name: content[name] for name in _PLAIN_FIELDS},
             rejected=Counter(content["rejected_by_reason"]),
             left_out=Counter(content["left_out_by_reason"]),
+            unknown_statuses=Counter(content["unknown_statuses"]),
             created_by_status=Counter(content["created_by_status"]),
             reminders=PlanningResult(**content["reminders"]),
             first_arrival=date.fromisoformat(first) if first else None,

@@ -29,7 +29,8 @@ BATCH_SIZE = 2_000
 
 _COLUMNS = (
     "id", "external_id", "status", "arrival", "departure", "guest_name", "guest_email", "guest_phone", "language",
-    "country", "adults", "children", "room_type", "assigned_room_type", "source", "booked_on", "status_date", "stay_id",
+    "country", "adults", "children", "room_type", "assigned_room_type", "additional_room_types", "source",
+    "booked_on", "status_date", "stay_id",
 )  # fmt: skip
 _COPY = f"COPY reminders_reservation ({', '.join(_COLUMNS)}) FROM STDIN"
 
@@ -74,12 +75,17 @@ def _store_batch(bookings: Sequence[Booking]) -> BatchResult:
         changes = _changes([booking for booking in bookings if booking.number in existing])
         if changes:
             # Locking all rooms first prevents deadlocks, because changed stays and new stays get rooms in two steps.
-            lock_rooms_of_types({booking.assigned_room_type for booking in bookings})
+            lock_rooms_of_types({room_type for booking in bookings for room_type in booking.room_types})
         changed = apply_changes(changes)
         new = [booking for booking in bookings if booking.number not in existing]
-        arranged = reallocate(new_stays=_placements(new))
-        stay_ids = {placement.reference: placement.id for placement in arranged.added}
-        reservations = [_reservation(booking, stay_id=stay_ids.get(booking.number)) for booking in new]
+        reservations, new_stays = [], []
+        for booking in new:
+            reservation = _reservation(booking)
+            placements = _placements(booking, reservation.id)
+            reservation.stay_id = placements[0].id if placements else None
+            reservations.append(reservation)
+            new_stays += placements
+        arranged = reallocate(new_stays=new_stays)
         _copy(reservations)
         planned = planner.plan_reminders(reservations, now=timezone.now(), are_new=True)
     return BatchResult(
@@ -116,6 +122,7 @@ def _changes(bookings: Sequence[Booking]) -> list[Change]:
             fields,
             room=booking.room_ids[0] if booking.room_ids else None,
             room_type=booking.assigned_room_type,
+            additional_rooms=booking.room_ids[1:],
         )
         for booking in bookings
         if booking.number in reservations
@@ -123,7 +130,7 @@ def _changes(bookings: Sequence[Booking]) -> list[Change]:
     ]
 
 
-def _reservation(booking: Booking, *, stay_id: uuid.UUID | None) -> Reservation:
+def _reservation(booking: Booking) -> Reservation:
     return Reservation(
         id=uuid7(),
         external_id=booking.number,
@@ -139,24 +146,25 @@ def _reservation(booking: Booking, *, stay_id: uuid.UUID | None) -> Reservation:
         children=booking.children or 0,
         room_type=booking.room_type,
         assigned_room_type=booking.assigned_room_type,
+        additional_room_types=list(booking.room_types[1:]),
         source=booking.source,
         booked_on=booking.booked_on,
         status_date=booking.status_date,
-        stay_id=stay_id,
     )
 
 
-def _placements(bookings: Sequence[Booking]) -> list[NewStay]:
+def _placements(booking: Booking, reservation_id: uuid.UUID) -> list[NewStay]:
+    """Return a stay for each room of the booking. If there are several, the id of the reservation groups them."""
     return [
         NewStay(
-            room=booking.room_ids[0],
+            room=room,
             check_in=booking.arrival,
             check_out=booking.departure,
             reference=booking.number,
-            room_type=booking.assigned_room_type,
+            room_type=room_type,
+            group_id=reservation_id if len(booking.room_ids) > 1 else None,
         )
-        for booking in bookings
-        if booking.room_ids
+        for room, room_type in zip(booking.room_ids, booking.room_types, strict=False)
     ]
 
 

@@ -67,6 +67,8 @@ def survey_stays(survey: Survey, rows: Rows, *, parser: RowParser) -> None:
             _add_rooms(survey.rooms, stay.room_types, stay.arrival, stay.departure)
     for booking in survey.joined.values():
         if booking.takes_room:
+            # The order of the rows may differ between two exports, but not the rooms of the booking.
+            booking.room_types.sort()
             booking.positions = _add_rooms(
                 survey.rooms, booking.room_types, booking.arrival, booking.departure
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,13 @@ class Profile:
     statuses: Mapping[str, str] = field(default_factory=dict)
     #: `day-first` or `month-first` if all exports of the vendor use this order. Otherwise empty.
     date_format: str = ""
+
+    def column_names(self) -> Iterator[str]:
+        """Yield the names of all columns of the profile."""
+        yield from self.detect
+        for candidates in self.columns.values():
+            for candidate in candidates:
+                yield from candidate.split("+")
 
 
 @functools.cache
@@ -68,15 +75,6 @@ def detect_profile(header: Sequence[str]) -> Profile | None:
         if profile.detect and all(normalize_name(name) in names for name in profile.detect)
     ]
     return max(matching, key=lambda profile: len(profile.detect), default=None)
-
-
-def profile_column_names() -> Iterable[str]:
-    """Return the column names of all built-in profiles."""
-    for profile in built_in_profiles().values():
-        yield from profile.detect
-        for candidates in profile.columns.values():
-            for candidate in candidates:
-                yield from candidate.split("+")
 
 
 def _read(path: Path) -> Profile:

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from reminders.errors import InvalidFile
 from reminders.reservations.importing.columns.fields import KNOWN_NAMES, normalize_name
-from reminders.reservations.importing.columns.profiles import profile_column_names
+from reminders.reservations.importing.columns.profiles import built_in_profiles
 
 #: A path, or an uploaded file that can be read several times.
 Source = Path | BinaryIO
@@ -95,7 +95,7 @@ def _encoding_of_invalid_utf8(stream: Iterable[bytes]) -> str:
             valid += sum(character > "\x7f" for character in text) - escaped
             damaged += escaped
             first_damaged = first_damaged or (line if escaped else 0)
-    if valid > damaged:
+    if valid and valid >= damaged:
         raise InvalidFile(
             f"The file is UTF-8, but line {first_damaged} has a damaged character. Correct it and try again."
         )
@@ -122,8 +122,9 @@ def detect_delimiter(lines: Sequence[str], *, names: Collection[str]) -> str:
 
 
 def known_names(additional: Collection[str] = ()) -> set[str]:
-    """Return the normalized column names of all fields and profiles, and the given additional names."""
-    names = {normalize_name(name) for name in profile_column_names()}
+    """Return the normalized column names of all fields and profiles, and the additional ones."""
+    profiles = built_in_profiles().values()
+    names = {normalize_name(name) for profile in profiles for name in profile.column_names()}
     for name in additional:
         names |= {normalize_name(name), *map(normalize_name, name.split("+"))}
     return names | KNOWN_NAMES
