@@ -89,7 +89,7 @@ def _mixed(running: Servers) -> list[Row]:
             "hold-mixed",
             f"acquire + release of a room, each at another of {HOTELS} hotels, a second, {CALLERS} callers",
             ours,
-            [("the Django ORM with django-auditlog, all hotels in one schema", django, 3)],
+            [("the Django ORM with django-auditlog, all hotels in one schema", django, 1.5)],
         )
 
 
