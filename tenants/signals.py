@@ -21,6 +21,11 @@ domain_removed = Signal()
 contact_added = Signal()
 contact_removed = Signal()
 
+# Signals about a Celery task, sent with `task` outside of any tenant's context. `task.request` is the message.
+# `task_failed` also has `error`. If a receiver raises an exception, the message returns to the broker.
+task_failed = Signal()
+task_succeeded = Signal()
+
 # Signal about a refused request, sent with `request`, `user` and the missing `permission` (a scope or admin path).
 permission_denied = Signal()
 

@@ -7,6 +7,8 @@ worker dies. The number of deliveries is counted in the database, because Redis 
 import contextlib
 import datetime
 import logging
+import random
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,8 +16,8 @@ from uuid import UUID
 
 from celery import current_app
 from celery.contrib.django.task import DjangoTask
-from celery.exceptions import Ignore
-from django.db import connection, transaction
+from celery.exceptions import Ignore, Reject, Retry
+from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis import RedisError
@@ -32,6 +34,7 @@ from tenants.context import (
 )
 from tenants.errors import TooManyDeliveries
 from tenants.models import HotelStatus
+from tenants.signals import task_failed, task_succeeded
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,10 @@ BROKER_ERRORS = (OperationalError, RedisError, OSError)
 MAX_DELIVERIES = 4
 #: Maximum delay of a Celery message. Redis would deliver a message with a longer delay more than once.
 MAX_DELAY = datetime.timedelta(minutes=1)
+#: Seconds that a worker waits before it returns a message to the broker, because the failure could not be stored.
+REQUEUE_DELAY = 5.0
+#: Seconds that a worker waits before each further attempt to store a success.
+SUCCESS_DELAYS = (1.0, 2.0, 4.0, 8.0)
 
 
 class HotelTask(DjangoTask[Any, Any]):
@@ -50,7 +57,13 @@ class HotelTask(DjangoTask[Any, Any]):
 
     Use `@shared_task(base=HotelTask, name="reminders.tasks.send_due")`. The task does not run if its hotel is no
     longer active. Threads share the task object, so it holds no state.
+
+    The signals `task_failed` and `task_succeeded` are sent before the message is acknowledged. If the failure cannot
+    be stored, for example because PostgreSQL is down, the message returns to the broker and the task runs again.
     """
+
+    #: Celery imports the class from this path. The module imports parts of Celery that only workers need.
+    Request = "tenants.queue.celery_request:HotelRequest"
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override]
         """Send the task. Raises ValueError for a delay above MAX_DELAY and TenantNotSet without a context."""
@@ -97,10 +110,43 @@ class HotelTask(DjangoTask[Any, Any]):
         # Without a request id, the task was called as a plain function and keeps the caller's context.
         if not self.request.id:
             return super().__call__(*args, **kwargs)
-        with self._context():
-            if self.is_redelivered:
-                self._count_delivery()
-            return super().__call__(*args, **kwargs)
+        try:
+            with self._context():
+                if self.is_redelivered:
+                    self._count_delivery()
+                result = super().__call__(*args, **kwargs)
+        except (Ignore, Reject, Retry):
+            raise
+        except Exception as error:
+            if not self.try_report_failure(error):
+                time.sleep(REQUEUE_DELAY * random.uniform(0.8, 1.2))  # noqa: S311
+                raise Reject(error, requeue=True) from error
+            raise
+        self._report_success()
+        return result
+
+    def try_report_failure(self, error: BaseException) -> bool:
+        """Send the signal `task_failed` for the current message. Return False if a receiver could not store it."""
+        try:
+            task_failed.send(type(self), task=self, error=error)
+        except Exception:
+            logger.exception("the failure of %s[%s] could not be stored", self.name, self.request.id)
+            close_old_connections()
+            return False
+        return True
+
+    def _report_success(self) -> None:
+        """Send the signal `task_succeeded`, again if a receiver raises an error. The work is done in any case."""
+        for delay in (*SUCCESS_DELAYS, None):
+            try:
+                task_succeeded.send(type(self), task=self)
+            except Exception:
+                logger.exception("the success of %s[%s] could not be stored", self.name, self.request.id)
+                close_old_connections()
+                if delay is not None:
+                    time.sleep(delay)
+            else:
+                return
 
     def _context_headers(self) -> dict[str, str]:
         headers = {}

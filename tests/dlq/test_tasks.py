@@ -1,6 +1,5 @@
 """Tests that a failed Celery task is captured in the dead-letter queue, and that a retry sends the task again."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ from tenants.context import hotel_context, platform_context
 from tenants.models import Hotel
 from tenants.queue.celery_task import HotelTask
 from tests.dlq.conftest import Lamp, LampError, capture_failure, failing_task, make_due, reload
+from tests.dlq.workers import wait_for
 
 
 @shared_task(name="tests.dlq.foreign")
@@ -197,12 +197,3 @@ def test_failed_task_is_captured_and_retried_by_a_real_worker(hotel: Hotel, work
             lambda: Failure.objects.filter(id=failure.id, retries=1, status="scheduled").first()
         )
         assert retried.occurrences == 1
-
-
-def wait_for(query: Any, seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if result := query():
-            return result
-        time.sleep(0.05)
-    return pytest.fail("The query returned no result in time.")

@@ -1,0 +1,71 @@
+"""Celery tasks that fail in ways only a real worker shows. A worker imports them with `--include`."""
+
+import contextlib
+import os
+import signal
+import time
+from typing import Any
+
+import redis
+from celery import shared_task
+from celery.contrib.django.task import DjangoTask
+from celery.exceptions import SoftTimeLimitExceeded
+from celery.signals import task_failure
+from django.conf import settings
+
+from dlq import services
+from tenants.context import platform_context
+from tenants.queue import celery_task
+from tenants.queue.celery_task import HotelTask
+
+# Tests wait less for messages that return to the broker.
+celery_task.REQUEUE_DELAY = 0.3
+
+#: The Redis list to which each run of a task appends a line.
+RUNS = "tests.dlq.runs"
+
+
+def note_run(line: str) -> None:
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.rpush(RUNS, line)
+
+
+@shared_task(base=HotelTask, name="tests.dlq.hang", soft_time_limit=1, time_limit=2)
+def hang(guest: str) -> None:
+    """Swallow the soft time limit, and run until the hard time limit ends the process."""
+    note_run(guest)
+    while True:
+        with contextlib.suppress(SoftTimeLimitExceeded):
+            time.sleep(1)
+
+
+@shared_task(base=HotelTask, name="tests.dlq.kill_worker")
+def kill_worker(guest: str) -> None:
+    """Kill the process that runs the task."""
+    note_run(guest)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(base=HotelTask, name="tests.dlq.fail")
+def fail(guest: str) -> None:
+    note_run(guest)
+    raise ZeroDivisionError(guest)
+
+
+@shared_task(base=DjangoTask, name="tests.dlq.fail_by_signal")
+def fail_by_signal(guest: str) -> None:
+    """Fail in a task whose failure is captured by a receiver of Celery's signal, which is sent too late."""
+    note_run(guest)
+    raise ZeroDivisionError(guest)
+
+
+@task_failure.connect(sender=fail_by_signal)
+def capture_by_signal(*, sender: Any, args: list[str], exception: Exception, **_kwargs: object) -> None:
+    with platform_context():
+        services.capture(
+            kind="task",
+            source="tests",
+            name=sender.name,
+            payload={"args": args, "kwargs": {}},
+            error=exception,
+        )

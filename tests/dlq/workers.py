@@ -1,0 +1,84 @@
+"""A real Celery worker with forked processes, and helpers to wait for its effects."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from psycopg import sql
+
+from hotelagent.celery import app
+from hotelagent.embedded import processes
+from tests import servers
+from tests.dlq.worker_tasks import RUNS
+
+
+@contextlib.contextmanager
+def prefork_worker() -> Iterator[Any]:
+    """Run a Celery worker with two forked processes, which knows the tasks of `tests.dlq.worker_tasks`."""
+    app.conf.update(broker_url=settings.REDIS_URL)
+    app.close()
+    worker = processes.start(
+        [
+            *(sys.executable, "-m", "celery", "--quiet", "-A", "hotelagent.celery", "worker"),
+            *("--include", "tests.dlq.worker_tasks"),
+            *("--pool", "prefork", "--concurrency", "2", "--without-gossip", "--without-mingle"),
+            *("--loglevel", "CRITICAL"),
+        ],
+        output=subprocess.DEVNULL,
+    )
+    try:
+        yield worker
+    finally:
+        processes.stop(worker, signal_number=signal.SIGTERM, timeout=15)
+
+
+def runs() -> list[str]:
+    """Return the lines that the tasks appended, in the order of the runs."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        return [line.decode() for line in client.lrange(RUNS, 0, -1)]
+
+
+def messages() -> list[bytes]:
+    """Return the messages that wait in the queue of the workers, or that a worker has not acknowledged yet."""
+    prefix = settings.REDIS_KEY_PREFIX
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        return [*client.lrange(f"{prefix}:celery", 0, -1), *client.hvals(f"{prefix}:unacked")]
+
+
+def wait_for(query: Callable[[], Any], seconds: float = 40) -> Any:
+    """Return the first true result of the query. Fail the test if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := query():
+            return result
+        time.sleep(0.05)
+    return pytest.fail("The query returned no result in time.")
+
+
+@contextlib.contextmanager
+def database_outage() -> Iterator[None]:
+    """Refuse connections to the database of the tests, and end those that are open."""
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    url = servers.with_database(os.environ["HOTELAGENT_TEST_SUPERUSER_URL"], "postgres")
+
+    def execute(statement: str, *values: str) -> None:
+        with psycopg.connect(url, autocommit=True) as superuser:
+            superuser.execute(sql.SQL(statement).format(sql.Identifier(name)), values)
+
+    execute("ALTER DATABASE {} CONNECTION LIMIT 0")
+    try:
+        execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
+        yield
+    finally:
+        execute("ALTER DATABASE {} CONNECTION LIMIT -1")
