@@ -5,6 +5,7 @@ from typing import Any, TypeVar, cast
 
 from django.contrib import messages
 from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import ValidationError
 from django.db import DataError
@@ -14,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 from hotelagent.admin import navigation, signals
 from tenants.context import current_tenant
@@ -23,6 +25,16 @@ Row = TypeVar("Row", bound=Model)
 
 #: Maximum number of rows for an action that calls a service for each row. More rows could exceed a proxy's timeout.
 MAX_SELECTED = 500
+
+
+class HotelChangeList(ChangeList):  # type: ignore[misc]
+    """Unfold's list of rows, except that a year outside the range of dates is an invalid filter, not a server error."""
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_filters(request)
+        except (ValueError, OverflowError) as error:
+            raise IncorrectLookupParameters(error) from error
 
 
 class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
@@ -54,6 +66,9 @@ class HotelModelAdmin(ModelAdmin):  # type: ignore[misc]
             sender=self.model, request=request, model_admin=self, object_id=object_id
         )
         return cast("HttpResponse", page)
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> Any:
+        return HotelChangeList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Show the list with the model's name as its title, as in the menu, instead of "Select reservation to change".

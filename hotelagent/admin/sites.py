@@ -38,7 +38,9 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     stylesheets: ClassVar[tuple[str, ...]] = ("hotelagent/admin.css",)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        return [path("language/", set_language, name="language"), *super().get_urls()]
+        """Return Django's URLs without "view on site", which reads tables of models that the site does not show."""
+        urls = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
+        return [path("language/", set_language, name="language"), *urls]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
         """Return the view with Django's permission check. Each denied request is recorded in the audit trail."""
