@@ -16,11 +16,13 @@ from hotelagent.core.redaction import redact_text
 MAX_MESSAGE_LENGTH = 2_000
 #: Maximum number of characters. The beginning of a longer traceback is cut: the innermost frames are at the end.
 MAX_TRACEBACK_LENGTH = 20_000
+#: Number of characters beyond the maximum length that are redacted, so that a secret at the cut is recognized.
+_MARGIN = 1_000
 
 # These patterns find column values in PostgreSQL's error messages, such as "Key (email)=(a@b.c) already exists."
 _ROW_VALUES = [
-    (re.compile(r"(Key \([^)]*\)=)\(.*?\)(?= |$)", re.MULTILINE), r"\1(…)"),
-    (re.compile(r"(Failing row contains )\(.*?\)\.?$", re.MULTILINE), r"\1(…)"),
+    (re.compile(r"(Key \([^()]{0,500}\)=)\([^\n]{0,5000}\)(?= |$)", re.MULTILINE), r"\1(…)"),
+    (re.compile(r"(Failing row contains )\([^\n]{0,20000}\)\.?$", re.MULTILINE), r"\1(…)"),
 ]
 
 # The parts of a message that differ between two occurrences of the same error: ids, dates and long numbers.
@@ -80,9 +82,28 @@ def report_texts(*, type: str, message: str, traceback: str = "") -> ErrorReport
     """Return an error report of the texts that another system sent. The texts are redacted and shortened."""
     return ErrorReport(
         type=type,
-        message=_redact(message)[:MAX_MESSAGE_LENGTH],
-        traceback=_redact(traceback)[-MAX_TRACEBACK_LENGTH:],
+        message=_redact(_cut_end(message, MAX_MESSAGE_LENGTH + _MARGIN))[:MAX_MESSAGE_LENGTH],
+        traceback=_redact(_cut_start(traceback, MAX_TRACEBACK_LENGTH + _MARGIN))[-MAX_TRACEBACK_LENGTH:],
     )
+
+
+def _cut_end(text: str, length: int) -> str:
+    """Return at most the first `length` characters, without a word that the cut divided.
+
+    Texts are cut before they are redacted. A part of a secret would not be recognized.
+    """
+    if len(text) <= length:
+        return text
+    words = text[:length].rsplit(maxsplit=1)
+    return words[0] if len(words) > 1 and len(words[1]) < _MARGIN else text[:length]
+
+
+def _cut_start(text: str, length: int) -> str:
+    """Return at most the last `length` characters, without a word that the cut divided."""
+    if len(text) <= length:
+        return text
+    words = text[-length:].split(maxsplit=1)
+    return words[1] if len(words) > 1 and len(words[0]) < _MARGIN else text[-length:]
 
 
 def to_jsonb(value: Any) -> Any:

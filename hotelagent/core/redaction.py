@@ -1,8 +1,8 @@
 """Removal of personal data and secrets from log lines, error reports and traces.
 
 There are two rules. A value with a sensitive name, such as `password` or `guest_email`, is replaced completely. In all
-other texts, everything that looks like an e-mail address, a phone number, an API key, a credential or the query string
-of a URL is replaced.
+other texts, everything that looks like an e-mail address, a phone number, a card number, a bank account, an API key, a
+credential or the query string of a URL is replaced.
 """
 
 import re
@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 REDACTED = "[redacted]"
+#: Maximum number of characters of a text. The rest is cut before the patterns run, because a log line or an error
+#: message can have any length.
+MAX_LENGTH = 30_000
 
 _SENSITIVE_NAME = re.compile(
     r"password|passwd|secret|token|authorization|cookie|api_?key|signature|dsn|credential"
@@ -25,6 +28,20 @@ _HARMLESS_NAMES = frozenset({"token_prefix", "template_body_length"})
 _PATTERNS = (
     (re.compile(r"(?P<keep>[a-z][a-z0-9+.-]{0,30}://)[^/\s@]+@", re.IGNORECASE), rf"\g<keep>{REDACTED}@"),
     (re.compile(r"\bha_[A-Za-z0-9]+_[A-Za-z0-9_-]+"), REDACTED),
+    (re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?!-----END)[\s\S]){0,10000}"), REDACTED),
+    # JSON Web Tokens: a JSON object in base64 always begins with "eyJ".
+    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*"), REDACTED),
+    # Keys of Stripe, OpenAI, Anthropic, Brevo, GitHub, GitLab, Slack, AWS, Google, SendGrid, Mailgun, Twilio, Meta,
+    # npm, PyPI, Sentry and Resend.
+    (
+        re.compile(
+            r"\b(?:(?:[spr]k|whsec)_\w{10,}|sk-[\w-]{16,}|xkeysib-[\w-]{16,}|xsmtpsib-[\w-]{16,}|gh[pousr]_\w{16,}"
+            r"|github_pat_\w{16,}|glpat-[\w-]{16,}|xox[a-z]-[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{30,}"
+            r"|ya29\.[\w-]{16,}|SG\.[\w-]{10,}\.[\w-]{10,}|key-[0-9a-f]{32}|(?:AC|SK)[0-9a-f]{32}|EAA[A-Za-z0-9]{30,}"
+            r"|npm_\w{30,}|pypi-[\w-]{30,}|sntr[yu]s_[\w=]{20,}|re_[A-Za-z0-9]{8,}_\w{16,})"
+        ),
+        REDACTED,
+    ),
     (
         re.compile(r"\b(?P<keep>bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
         rf"\g<keep> {REDACTED}",
@@ -40,6 +57,10 @@ _PATTERNS = (
     # The query string of a URL. A question mark that ends a sentence does not match, because a space follows it.
     (re.compile(r"(?P<keep>/[^\s?\"'<>/]*)\?[^\s\"'<>]+"), rf"\g<keep>?{REDACTED}"),
     (re.compile(r"(?<![\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+"), REDACTED),
+    # International bank account numbers, in one run or in groups.
+    (re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}\b"), REDACTED),
+    # Card numbers: 13 to 19 digits, in one run or in groups.
+    (re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])"), REDACTED),
     # These three patterns match phone numbers: with a country code, in groups, or as 9 to 15 digits in a row.
     (re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[\s().-]{0,2}\d){6,14}(?!\w)"), REDACTED),
     (re.compile(r"(?<![\w.:-])\(?\d{2,4}\)?[ .-]\d{3,4}[ .-]\d{4}(?![\w:-])"), REDACTED),
@@ -48,7 +69,13 @@ _PATTERNS = (
 
 
 def redact_text(text: str) -> str:
-    """Return the text with everything that looks like personal data or a secret replaced by `REDACTED`."""
+    """Return the text with everything that looks like personal data or a secret replaced by `REDACTED`.
+
+    Texts of more than MAX_LENGTH characters are cut.
+    """
+    if len(text) > MAX_LENGTH:
+        # The cut may leave a part of a secret at the end, which no pattern recognizes, so the last word is cut, too.
+        text = text[:MAX_LENGTH].rpartition(" ")[0] + " […]"
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text

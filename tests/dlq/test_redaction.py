@@ -1,6 +1,7 @@
 """Tests that stored errors are readable and contain neither personal data nor secrets."""
 
 import smtplib
+import time
 
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
@@ -88,3 +89,18 @@ def test_stored_traceback_excludes_local_variables() -> None:
     assert "4111" not in "".join(
         line for line in report_exception(caught.value).traceback.splitlines() if "card =" not in line
     )
+
+
+@pytest.mark.parametrize("start", ["Key (", "Key (a)=(", "Failing row contains (", "token:\"a token='"])
+def test_report_of_a_megabyte_of_text_takes_less_than_a_second(start: str) -> None:
+    text = start * (1_000_000 // len(start))
+    started = time.perf_counter()
+    report_texts(type="X", message=text, traceback=text)
+    assert time.perf_counter() - started < 1
+
+
+def test_secret_that_is_longer_than_the_rest_of_a_message_is_redacted_as_a_whole() -> None:
+    token = "eyJ" + "a" * 200 + "." + "b" * 200
+    report = report_texts(type="X", message="m" * 1_900 + " " + token, traceback=f"{token} " + "t" * 19_900)
+    assert "aaaa" not in report.message + report.traceback
+    assert "bbbb" not in report.message + report.traceback

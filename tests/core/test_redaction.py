@@ -1,0 +1,63 @@
+"""Tests of the removal of personal data and secrets from texts."""
+
+import time
+
+import pytest
+
+from hotelagent.core.redaction import MAX_LENGTH, REDACTED, redact_text
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "4111111111111111",
+        "4111-1111-1111-1111",
+        "4111 1111 1111 1111",
+        "378282246310005",
+        "DE89370400440532013000",
+        "ES91 2100 0418 4502 0005 1332",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+        "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "sk-ant-api03-AbCdEfGhIjKlMnOpQrStUvWx",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+        "github_pat_11ABCDEFG0123456789_abcdefghij",
+        "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy",
+        "AIzaSyDaGmWKa4JsXZ-HjGw7ISLn_3namBGewQe",
+        "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",
+        "key-0123456789abcdef0123456789abcdef",
+        "AC0123456789abcdef0123456789abcdef",
+        "xkeysib-0123456789abcdef0123456789abcdef-AbCdEf",
+        "glpat-AbCdEfGhIjKlMnOpQrSt",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
+    ],
+)
+@pytest.mark.parametrize("text", ["{}", "the value is {}, refused", "value={}", '{{"value":"{}"}}'])
+def test_card_account_or_key_is_redacted(secret: str, text: str) -> None:
+    redacted = redact_text(text.format(secret))
+    assert secret[4:16] not in redacted
+    assert REDACTED in redacted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hotel 0198c0de-1111-7222-8333-444455556666 has 12 rooms",
+        "locks/services/holds.py:128 in acquire_hold",
+        "from 2026-11-29 01:29:56.123456+00:00 to 2026-12-01",
+        "fingerprint 4f1c0a9be2d37781, sha 603abb3",
+        "took 0.1234567890123456 seconds",
+    ],
+)
+def test_harmless_text_is_unchanged(text: str) -> None:
+    assert redact_text(text) == text
+
+
+def test_long_text_is_cut_before_the_patterns_run_and_without_a_part_of_a_secret() -> None:
+    text = "x " * (MAX_LENGTH // 2 - 5) + "4111111111111111 " + "password" * 2_000_000
+    started = time.perf_counter()
+    redacted = redact_text(text)
+    assert time.perf_counter() - started < 1
+    assert len(redacted) < MAX_LENGTH + 10
+    assert "411" not in redacted
