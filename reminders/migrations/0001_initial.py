@@ -8,7 +8,6 @@ import django.db.models.functions.text
 from django.db import migrations, models
 
 import hotelagent.core.ids
-from tenants.database.storage import store_inline
 
 
 class Migration(migrations.Migration):
@@ -638,19 +637,5 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("rule", "language"), name="reminders_template_rule_language"
             ),
-        ),
-        store_inline(
-            "reminders_reservation",
-            "external_id",
-            "status",
-            "guest_name",
-            "guest_email",
-            "guest_phone",
-            "language",
-            "country",
-            "room_type",
-            "assigned_room_type",
-            "source",
-            model_name="reservation",
         ),
     ]

@@ -253,6 +253,6 @@ def test_new_hotel_has_no_toast_tables_for_tables_whose_rows_fit_into_a_page(hot
         # A character has up to four bytes.
         sizes[table] = sizes.get(table, 200) + COLUMN_SIZES.get(column, 4 * modifier)
     assert sizes.keys() == {
-        "locks_allocation", "locks_waitinglistentry", "reminders_reservation", "tenants_apikey", "tenants_user",
+        "locks_allocation", "locks_waitinglistentry", "tenants_apikey", "tenants_user",
     }  # fmt: skip
     assert max(sizes.values()) < 8_000
