@@ -16,7 +16,7 @@ class Guest:
     url: str
 
 
-#: A function that returns the guests of the given allocations, as far as it knows them, with one query.
+#: A function that returns the guests of the given allocations, as far as it knows them, with a fixed number of queries.
 GuestSource = Callable[[Collection[UUID]], Mapping[UUID, Guest]]
 
 _sources: list[GuestSource] = []

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, Q, QuerySet, When
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -18,6 +18,7 @@ from unfold.decorators import display
 from hotelagent.admin.base import ChangesAuditedByServices, HotelModelAdmin
 from hotelagent.admin.sites import hotel_site
 from locks.board.guest_names import Guest, register_guest_source
+from locks.models import Allocation
 from locks.selectors import today
 from reminders import selectors
 from reminders.models import Reservation, ReservationStatus
@@ -92,7 +93,10 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
     @display(description=_("room"), empty_value="-")
     def room(self, reservation: Reservation) -> str | None:
-        return reservation.stay.room.number if reservation.stay else None
+        if reservation.stay is None:
+            return None
+        further = len(reservation.additional_room_types)
+        return f"{reservation.stay.room.number} + {further}" if further else reservation.stay.room.number
 
     @display(description=_("timeline"))
     def timeline(self, reservation: Reservation) -> SafeString:
@@ -131,12 +135,15 @@ def guests_of_stays(stays: Collection[UUID]) -> Mapping[UUID, Guest]:
 
     If the name of a guest is unknown, the reservation number is returned instead.
     """
-    rows = Reservation.objects.filter(stay__in=stays).values_list(
-        "stay_id", "guest_name", "external_id", "pk"
-    )
+    groups = Allocation.objects.filter(id__in=stays, group_id__isnull=False)
+    reservation_ids = dict(groups.values_list("id", "group_id"))  # of reservations with several rooms
+    rows = Reservation.objects.filter(
+        Q(stay__in=stays) | Q(id__in=set(reservation_ids.values()))
+    ).values_list("stay_id", "guest_name", "external_id", "pk")
     url = reverse("admin:reminders_reservation_change", args=["PK"])
-    return {
-        stay: Guest(name=name or number, url=url.replace("PK", str(pk)))
-        for stay, name, number, pk in rows
-        if stay is not None
-    }
+    guests: dict[UUID | None, Guest] = {}
+    for stay, name, number, pk in rows:
+        guest = Guest(name=name or number, url=url.replace("PK", str(pk)))
+        guests[stay] = guests[pk] = guest
+    found = {stay: guests.get(reservation_ids.get(stay)) or guests.get(stay) for stay in stays}
+    return {stay: guest for stay, guest in found.items() if guest is not None}

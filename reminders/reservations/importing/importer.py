@@ -113,7 +113,7 @@ class Importer:
         """Yield the rows of the chosen hotel. Raises InvalidFile if the file has several hotels and none was chosen."""
         hotels = set()
         for line, row in self._file.rows():
-            if is_total(row) and not self._parser.has_dates(row):
+            if not self._parser.has_dates(row) and is_total(row):
                 continue
             hotel = self._parser.hotel(row)
             if self._options.property_name:

@@ -6,22 +6,22 @@ imported without this cell.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+from typing import Any
 
 from reminders.models import ReservationStatus
 from reminders.models.validators import FIRST_DAY, LAST_DAY, MAX_NIGHTS
 from reminders.reservations.importing.booking import Booking
+from reminders.reservations.importing.columns.fields import DATE_FIELDS
 from reminders.reservations.importing.values import cells
 from reminders.reservations.importing.values.cells import CellError
 from reminders.reservations.importing.values.dates import DateOrder, parse_date
 from reminders.reservations.importing.values.errors import Reason, RowError
 from reminders.reservations.importing.values.statuses import STATUSES, normalize_word
-
-T = TypeVar("T")
 
 _LIST_SEPARATOR = re.compile(r"\s*[,;]\s*")
 
@@ -53,8 +53,14 @@ class RowParser:
         statuses: Mapping[str, str] = STATUSES,
         date_orders: Mapping[str, DateOrder | None] | None = None,
     ) -> None:
-        self.columns, self.header, self.statuses = columns, header, statuses
-        self.date_orders = date_orders or {}
+        self.columns, self.header = columns, header
+        orders = date_orders or {}
+        parsers = _PARSERS | {
+            field: functools.partial(_parse_date, order=orders.get(field)) for field in DATE_FIELDS
+        }
+        if "status" in columns:
+            parsers["status"] = functools.partial(_parse_status, statuses=statuses)
+        self.readers = {field: _reader(field, parsers[field]) for field in columns if field in parsers}
         self.essential_width = max(columns[name][0] for name in ("number", "arrival", "departure")) + 1
 
     def parse(self, line: int, row: Sequence[str]) -> Booking | RowError:
@@ -82,8 +88,57 @@ class RowParser:
 
     def has_dates(self, row: Sequence[str]) -> bool:
         """Return whether the row has an arrival or a departure. Rows with totals have neither."""
-        cells_of = _Row(self, 0, row)
-        return bool(cells_of.text("arrival") or cells_of.text("departure"))
+        arrival, departure = self.columns["arrival"][0], self.columns["departure"][0]
+        if arrival < len(row) and row[arrival].strip():
+            return True
+        return departure < len(row) and bool(row[departure].strip())
+
+
+def _parse_date(text: str, *, order: DateOrder | None) -> date:
+    try:
+        return parse_date(text, order)
+    except (ValueError, OverflowError):
+        raise CellError(Reason.INVALID_DATE) from None
+
+
+def _parse_status(text: str, *, statuses: Mapping[str, str]) -> str:
+    try:
+        return statuses[normalize_word(text)]
+    except KeyError:
+        raise CellError(Reason.UNKNOWN_STATUS) from None
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "adults": cells.parse_adults,
+    "children": cells.parse_count,
+    "rooms": cells.parse_room_count,
+    "room_type": cells.text_parser("room_type"),
+    "assigned_room_type": cells.text_parser("assigned_room_type"),
+    "country": cells.parse_country,
+    "source": cells.text_parser("source"),
+    "guest_name": cells.text_parser("guest_name"),
+    "guest_email": cells.parse_email,
+    "guest_phone": cells.parse_phone,
+    "language": cells.parse_language,
+}
+#: The value of each cell differs in these columns, so their values are not cached.
+_UNCACHED = {"guest_name", "guest_email", "guest_phone"}
+
+
+def _reader(field: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a function from the text of a cell to its value, None for an empty cell, or a CellError."""
+    empty = cells.empty_words(field)
+
+    def read(cell: str) -> Any:
+        text = "" if cell in empty else cells.clean(cell)
+        if not text:
+            return None
+        try:
+            return parse(text)
+        except CellError as error:
+            return error
+
+    return read if field in _UNCACHED else functools.lru_cache(maxsize=4096)(read)
 
 
 class _RowRejectedError(Exception):
@@ -111,18 +166,18 @@ class _Row:
             arrival=stay.arrival,
             departure=stay.departure,
             adults=self.adults(),
-            children=self.optional("children", cells.parse_count, None),
+            children=self.value("children"),
             status=stay.status,
-            status_date=self.optional("status_date", self.date_parser("status_date"), None),
-            booked_on=self.optional("booked_on", self.date_parser("booked_on"), None),
-            room_type=self.optional_text("room_type") if has_own_column else stay.room_types[0],
+            status_date=self.value("status_date"),
+            booked_on=self.value("booked_on"),
+            room_type=(self.value("room_type") or "") if has_own_column else stay.room_types[0],
             assigned_room_type=stay.room_types[0],
-            country=self.optional("country", cells.parse_country, ""),
-            source=self.optional_text("source"),
-            guest_name=self.optional_text("guest_name"),
-            guest_email=self.optional("guest_email", cells.parse_email, ""),
-            guest_phone=self.optional("guest_phone", cells.parse_phone, ""),
-            language=self.optional("language", cells.parse_language, ""),
+            country=self.value("country") or "",
+            source=self.value("source") or "",
+            guest_name=self.value("guest_name") or "",
+            guest_email=self.value("guest_email") or "",
+            guest_phone=self.value("guest_phone") or "",
+            language=self.value("language") or "",
             room_types=stay.room_types,
             errors=self.errors,
         )
@@ -150,7 +205,7 @@ class _Row:
 
     def room_names(self) -> tuple[str, ...]:
         """Return the room names in a cell such as "101, 102"."""
-        text = self.text("room")
+        text = self.text("room") if "room" in self.parser.columns else ""
         return tuple(filter(None, _LIST_SEPARATOR.split(text)))[: cells.MAX_ROOMS] if text else ()
 
     def room_types(self, named: int) -> tuple[str, ...]:
@@ -158,69 +213,63 @@ class _Row:
 
         `named` is the number of rooms that the row names.
         """
-        count = max(self.optional("rooms", cells.parse_room_count, 1), named)
-        field = "assigned_room_type" if self.text("assigned_room_type") else "room_type"
+        count = max(self.value("rooms") or 1, named)
         if count > 1:
-            types = tuple(_LIST_SEPARATOR.split(self.text(field)))
-            if len(types) == count and max(map(len, types)) <= cells.MAX_LENGTHS[field]:
+            types = tuple(_LIST_SEPARATOR.split(self.text("assigned_room_type") or self.text("room_type")))
+            if len(types) == count and max(map(len, types)) <= cells.MAX_LENGTHS["room_type"]:
                 return types
-        return (self.optional_text(field),) * count
+        room_type = self.value("assigned_room_type")
+        if room_type is None and not self.text("assigned_room_type"):
+            room_type = self.value("room_type")
+        return (room_type or "",) * count
 
     def status(self) -> str | None:
+        """Return the status, or None if the file has no statuses or the word is not known. An empty cell is booked."""
         if "status" not in self.parser.columns:
             return None
-        word = self.text("status")
-        status = self.parser.statuses.get(word) or self.parser.statuses.get(normalize_word(word))
-        if status is None:
-            self.errors.append(self.error("status", Reason.UNKNOWN_STATUS))
-        return status
+        errors = len(self.errors)
+        status: str | None = self.value("status")
+        return status or (ReservationStatus.BOOKED if len(self.errors) == errors else None)
 
     def adults(self) -> int | None:
         """Return the number of adults, or None if the row does not contain it. An empty cell is reported."""
-        if "adults" in self.parser.columns and not self.text("adults"):
+        adults: int | None = self.value("adults")
+        if adults is None and "adults" in self.parser.columns and not self.text("adults"):
             self.errors.append(self.error("adults", Reason.NO_ADULTS))
-        return self.optional("adults", cells.parse_adults, None)
+        return adults
 
     def required_date(self, field: str) -> date:
-        try:
-            return self.date_parser(field)(self.text(field))
-        except CellError as error:
-            raise self.rejected(field, error.reason) from None
+        index = self.parser.columns[field][0]
+        value = self.parser.readers[field](self.cells[index])
+        if value is None or isinstance(value, CellError):
+            raise self.rejected(field, Reason.INVALID_DATE)
+        day: date = value
+        return day
 
-    def date_parser(self, field: str) -> Callable[[str], date]:
-        order = self.parser.date_orders.get(field)
-
-        def parse(text: str) -> date:
-            try:
-                return parse_date(text, order)
-            except (ValueError, OverflowError):
-                raise CellError(Reason.INVALID_DATE) from None
-
-        return parse
-
-    def optional(self, field: str, parse: Callable[[str], T], default: T) -> T:
-        """Return the parsed cell, or the default for an empty or invalid cell. Invalid cells are added to `errors`."""
-        text = self.text(field)
-        if not text:
-            return default
-        try:
-            return parse(text)
-        except CellError as error:
-            self.errors.append(self.error(field, error.reason, error.detail))
-            return default
-
-    def optional_text(self, field: str) -> str:
-        return self.optional(field, cells.text_parser(field), "")
+    def value(self, field: str) -> Any:
+        """Return the value of a cell, or None for an empty or invalid cell. An invalid cell is added to `errors`."""
+        indexes = self.parser.columns.get(field)
+        if indexes is None:
+            return None
+        if len(indexes) == 1:
+            cell = self.cells[indexes[0]] if indexes[0] < len(self.cells) else ""
+        else:
+            cell = self.text(field)
+        value = self.parser.readers[field](cell)
+        if isinstance(value, CellError):
+            self.errors.append(self.error(field, value.reason, value.detail))
+            return None
+        return value
 
     def text(self, field: str) -> str:
         """Return the text of the field's column. The texts of joined columns are separated by a space."""
-        indexes = self.parser.columns.get(field)
-        if indexes is None:
-            return ""
+        indexes = self.parser.columns.get(field, ())
+        empty = cells.empty_words(field)
         if len(indexes) == 1:
-            return cells.clean(self.cells[indexes[0]], field) if indexes[0] < len(self.cells) else ""
-        parts = (cells.clean(self.cells[index], field) for index in indexes if index < len(self.cells))
-        return " ".join(filter(None, parts))
+            cell = self.cells[indexes[0]] if indexes[0] < len(self.cells) else ""
+            return "" if cell in empty else cells.clean(cell)
+        parts = [self.cells[index] for index in indexes if index < len(self.cells)]
+        return " ".join([cells.clean(part) for part in parts if part not in empty])
 
     def error(self, field: str, reason: Reason, detail: str = "", *, is_rejected: bool = False) -> RowError:
         indexes, header = self.parser.columns.get(field, ()), self.parser.header

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError
 
 from locks.models import Allocation, Room
+from reminders.admin.reservations import guests_of_stays
 from reminders.models import Reservation
 from tenants.models import Hotel
 from tests.reminders.test_import_reservations import errors_of, output_of, run, write_lines
@@ -175,6 +177,17 @@ def test_rooms_of_a_booking_follow_its_dates_its_number_of_rooms_and_its_cancell
     assert import_line("A,2030-05-11,2030-05-13,4,Double,2,booked") == [("Double", "2030-05-11")] * 2
     assert import_line("A,2030-05-11,2030-05-13,4,Double,2,cancelled") == []
     assert import_line("A,2030-05-11,2030-05-13,4,Double,2,booked") == [("Double", "2030-05-11")] * 2
+
+
+@pytest.mark.urls(settings.HOTEL_URLCONF)
+def test_room_board_names_the_guest_in_each_room_of_a_booking(in_hotel: Hotel) -> None:
+    run(EXPORTS / "one-number-two-rooms.csv")
+    ids = list(Allocation.objects.values_list("id", flat=True))
+    assert sorted(guest.name for guest in guests_of_stays(ids).values()) == [
+        "Family Roe",
+        "Family Roe",
+        "Other",
+    ]
 
 
 def test_file_with_a_row_for_each_guest_of_a_named_room_needs_one_room(

@@ -46,11 +46,13 @@ class CellError(ValueError):
         self.reason, self.detail = reason, detail
 
 
-def clean(text: str, field: str) -> str:
-    """Return the text of a cell on one line, or an empty string for words such as NULL that mean a missing value."""
-    if text in _EMPTY_BY_FIELD.get(field, _EMPTY):
-        return ""
-    # A fast check finds the cells that need no change.
+def empty_words(field: str) -> frozenset[str]:
+    """Return the texts that mean an absent value in the column of a field."""
+    return _EMPTY_BY_FIELD.get(field, _EMPTY)
+
+
+def clean(text: str) -> str:
+    """Return the text on one line without repeated spaces. A fast check finds the cells that need no change."""
     is_clean = text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
     return text if is_clean else single_line(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -28,6 +29,7 @@ STATUSES = {word: status.value for status, words in _WORDS.items() for word in w
 }
 
 
+@functools.lru_cache(maxsize=1024)
 def normalize_word(word: str) -> str:
     """Return a status word in the form in which words are compared: `No-Show` and `no_show` are alike."""
     return _SEPARATORS.sub(" ", word.casefold()).strip()
