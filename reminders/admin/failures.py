@@ -1,6 +1,7 @@
-"""The texts and links with which the admin pages of the dead-letter queue display failed reminders."""
+"""The texts and links with which the admin pages of the dead-letter queue display failed reminders and imports."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
@@ -12,11 +13,13 @@ from dlq.models import Failure
 from dlq.registry import Subject, subject_finder
 from reminders.errors import InvalidTemplate, MailDeferred, MailRejected
 from reminders.events import ERROR_LABELS
-from reminders.models import Reminder
+from reminders.file_imports.services import TASK as IMPORT_TASK
+from reminders.models import FileImport, Reminder
 from reminders.sending.outcomes import FAILURE_NAME
 from tenants.context import current_tenant
 
 NAMES[FAILURE_NAME] = gettext_lazy("sending a reminder")
+NAMES[IMPORT_TASK] = gettext_lazy("importing a file")
 SOURCES["reminders"] = gettext_lazy("Reminders")
 for error in (MailRejected, MailDeferred, InvalidTemplate):
     ERRORS[f"{error.__module__}.{error.__qualname__}"] = ERROR_LABELS[error.code]
@@ -40,6 +43,31 @@ def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
         for failure_id, reminder_id in reminder_ids.items()
         if reminder_id in reminders
     }
+
+
+@subject_finder(IMPORT_TASK)
+def subjects_of_failed_imports(failures: Sequence[Failure]) -> dict[UUID, Subject]:
+    """Return the file and the link to its page for each failed task, by failure id."""
+    if current_tenant().id is None:
+        return {}
+    import_ids = {failure.id: _parse_uuid(_first_import(failure.payload)) for failure in failures}
+    files = FileImport.objects.only("kind", "file_name").in_bulk({id_ for id_ in import_ids.values() if id_})
+    return {
+        failure_id: Subject(
+            title=files[import_id].file_name,
+            url=reverse(f"admin:reminders_{files[import_id].admin_model}_change", args=[import_id]),
+        )
+        for failure_id, import_id in import_ids.items()
+        if import_id in files
+    }
+
+
+def _first_import(payload: dict[str, Any]) -> object:
+    """Return the id of the file in the arguments of the task, or None if another system reported other arguments."""
+    match payload.get("args"):
+        case [[import_id, *_others]]:
+            return import_id
+    return None
 
 
 def _parse_uuid(value: object) -> UUID | None:

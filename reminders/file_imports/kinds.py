@@ -123,7 +123,8 @@ def open_content(uploaded: FileImport) -> BinaryIO:
 
 
 def describe_format(file: BookingsFile) -> str:
-    """Return the format of the file for people, such as `CSV, CP1252, ;` or `XLSX`."""
-    delimiter = "tab" if file.format.delimiter == "\t" else file.format.delimiter
+    """Return the format of the file for people, such as `CSV, CP1252, “;”` or `XLSX`."""
+    delimiters = {"\t": "TAB", "": ""}
+    delimiter = delimiters.get(file.format.delimiter, f"“{file.format.delimiter}”")
     encoding = file.format.encoding.upper().removesuffix("-SIG")
     return ", ".join(part for part in (file.format.kind.upper(), encoding, delimiter) if part)

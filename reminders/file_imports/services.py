@@ -43,7 +43,7 @@ KINDS: Mapping[str, Kind] = {
     ImportKind.ROOMS: RoomFiles(),
 }
 #: The name of the Celery task that checks and imports files.
-_TASK = "reminders.tasks.run_file_import"
+TASK = "reminders.tasks.run_file_import"
 #: A task that was sent on commit normally begins within this time. Otherwise the due queue sends the task again.
 _RESEND_AFTER = timedelta(seconds=15)
 
@@ -183,7 +183,7 @@ def enqueue(import_id: UUID) -> None:
     The due item sends the task again if the broker loses the message.
     """
     due.schedule(kind=due_kinds.FILE_IMPORT, items=[(import_id, database_now() + _RESEND_AFTER)])
-    send_on_commit(_TASK, [str(import_id)])
+    send_on_commit(TASK, [str(import_id)])
 
 
 def _unpacked_size(content: bytes) -> int:
@@ -237,8 +237,8 @@ def _state_error(uploaded: FileImport) -> FileImportNotFound | FileImportStateEr
 
 
 def _subject(uploaded: FileImport) -> tuple[str, UUID]:
-    """Return the subject of audit events: the name of the proxy model, which is also that of the admin page."""
-    return ("roomimport" if uploaded.kind == ImportKind.ROOMS else "reservationimport", uploaded.id)
+    """Return the subject of audit events. Its kind is the model of the admin page."""
+    return uploaded.admin_model, uploaded.id
 
 
 def _event_fields(uploaded: FileImport) -> dict[str, str]:

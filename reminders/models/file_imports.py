@@ -87,6 +87,12 @@ class FileImport(models.Model):
         return message_from_json(self.error)
 
     @property
+    def admin_model(self) -> str:
+        """Return the name of the proxy model whose admin page displays the file."""
+        proxy = RoomImport if self.kind == ImportKind.ROOMS else ReservationImport
+        return str(proxy._meta.model_name)
+
+    @property
     def percent(self) -> int:
         """Return how much of the current check or import is finished, in percent."""
         return 100 * self.finished_rows // self.total_rows if self.total_rows else 0

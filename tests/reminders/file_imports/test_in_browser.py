@@ -44,9 +44,9 @@ def worker(transactional_db: None, redis_url: str, unpersistent_connections: Non
 def page(
     request: pytest.FixtureRequest, browser: Browser, live_server: Any, staff: Client, in_hotel: Hotel
 ) -> Iterator[Page]:
-    """The page in English on a desktop, and in Spanish on a phone."""
+    """The page in English on a desktop, and in Spanish on a phone without scripts."""
     User.objects.update(language=request.param)
-    options = PHONE if request.param == "es" else {}
+    options = {**PHONE, "java_script_enabled": False} if request.param == "es" else {}
     with open_page(browser, live_server, staff, "/admin/reminders/reservationimport/", **options) as page:
         yield page
 

@@ -7,6 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from dlq.services import capture
 from reminders.file_imports import services, worker
 from reminders.models import FileImport, ImportKind
 from tenants.context import hotel_context
@@ -107,3 +108,17 @@ def test_page_of_a_running_import_is_refreshed_without_a_script(staff: Client, i
     page = staff.get(f"{ROOMS}{uploaded.id}/change/").content.decode()
     assert '<noscript><meta http-equiv="refresh"' in page
     assert 'hx-trigger="every 2s"' in page
+
+
+def test_failure_of_an_import_links_to_the_page_of_the_file(staff: Client, in_hotel: Hotel) -> None:
+    uploaded = services.upload_file(kind=ImportKind.ROOMS, name="rooms.csv", content=b"number,type\n1,A")
+    payload = {"args": [[str(uploaded.id)]], "kwargs": {}}
+    failure = capture(
+        kind="task", source="reminders", name=services.TASK, payload=payload, error=RuntimeError()
+    )
+    other = capture(
+        kind="task", source="reminders", name=services.TASK, payload={"args": 1}, error=RuntimeError()
+    )
+    page = staff.get(f"/admin/dlq/failure/{failure.id}/change/").content.decode()
+    assert f'href="{ROOMS}{uploaded.id}/change/"' in page
+    assert staff.get(f"/admin/dlq/failure/{other.id}/change/").status_code == 200

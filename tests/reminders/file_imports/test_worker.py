@@ -2,11 +2,17 @@
 
 import datetime
 import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -18,8 +24,9 @@ from reminders.errors import FileImportStateError, InvalidFile
 from reminders.file_imports import problems, services, worker
 from reminders.models import FileImport, ImportKind, Reservation
 from reminders.reservations.importing import importer, storing
+from tenants.context import Actor, actor_context, platform_context
 from tenants.models import DueItem, Hotel
-from tenants.queue import due
+from tenants.queue import dispatch, due
 
 pytestmark = pytest.mark.django_db
 
@@ -74,12 +81,14 @@ def test_check_counts_rows_and_lists_problems_and_stores_nothing(in_hotel: Hotel
 
 
 def test_import_stores_the_rows_and_records_who_started_it(in_hotel: Hotel) -> None:
-    finished = run(upload(*ROWS))
+    with actor_context(Actor("user", "7", "ana")):
+        finished = run(upload(*ROWS))
     assert (finished.status, finished.counts["created"]) == ("finished", 2)
     assert set(Reservation.objects.values_list("external_id", flat=True)) == {"B1", "B2"}
     events = Event.objects.filter(event__startswith="import.").values_list("event", "subject_id")
     assert set(events) == {("import.uploaded", str(finished.id)), ("import.started", str(finished.id))}
-    assert Event.objects.get(event="reservation.imported").data["created"] == 2
+    imported = Event.objects.get(event="reservation.imported")
+    assert (imported.data["created"], imported.actor_kind, imported.actor_label) == (2, "user", "ana")
     assert queued() == 0
 
 
@@ -114,6 +123,51 @@ def test_worker_continues_after_the_last_stored_batch_of_a_killed_worker(
     assert (finished.counts["created"], finished.counts["unchanged"]) == (3, 0)
     assert [problem.number for problem in problems.read(finished.problems)] == ["B2", "B3"]
     assert Event.objects.get(event="reservation.imported").data["created"] == 3
+
+
+#: Runs the worker in a process that a test can kill.
+_WORKER = """
+import sys, uuid, django
+django.setup()
+from reminders.file_imports import worker
+from tenants.context import hotel_context, platform_context
+from tenants.selectors import get_hotel
+with platform_context():
+    hotel = get_hotel(slug="alpha")
+with hotel_context(hotel):
+    worker.run(uuid.UUID(sys.argv[1]))
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_import_of_a_worker_that_is_killed_is_continued_when_its_lease_ends(in_hotel: Hotel) -> None:
+    rows = 5_000
+    uploaded = check(
+        upload(*(f"K{n},2031-01-{1 + n % 28:02},2031-02-01,2,{n % 50},,,booked" for n in range(rows)))
+    )
+    services.start_import(uploaded)
+    environment = {"DATABASE_URL": settings.DATABASE_URL, "DATABASE_DIRECT_URL": settings.DATABASE_DIRECT_URL}
+    with subprocess.Popen(
+        [sys.executable, "-c", _WORKER, str(uploaded.id)],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, **environment},
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not Reservation.objects.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    killed = reload(uploaded)
+    assert 0 < killed.finished_rows < rows
+    assert Reservation.objects.count() == killed.finished_rows  # complete batches only
+    FileImport.objects.update(lease_ends_at=timezone.now())
+    with platform_context():
+        DueItem.objects.filter(kind=due_kinds.FILE_IMPORT).update(claim_at=timezone.now())
+        [batch] = dispatch.claim(limit=10)
+    tasks.run_file_import(batch.ids)
+    finished = reload(uploaded)
+    assert (finished.status, finished.finished_rows, finished.counts["created"]) == ("finished", rows, rows)
+    assert Reservation.objects.count() == rows
 
 
 @pytest.mark.django_db(transaction=True)
@@ -182,6 +236,22 @@ def test_unexpected_error_is_shown_and_the_next_attempt_continues(
     assert (reload(uploaded).status, reload(uploaded).error_message) == ("finished", "")
 
 
+def test_task_is_sent_again_when_the_lease_of_a_worker_that_died_before_its_first_batch_ends(
+    in_hotel: Hotel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploaded = upload(*ROWS)
+    services.request_check(uploaded)
+
+    def die(_uploaded: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(worker, "open_content", die)
+    with pytest.raises(KeyboardInterrupt):
+        worker.run(uploaded.id)
+    due_at = DueItem.objects.get(kind=due_kinds.FILE_IMPORT).due_at
+    assert abs(due_at - timezone.now() - worker.LEASE) < datetime.timedelta(seconds=5)
+
+
 def test_task_of_a_file_that_was_deleted_or_finished_does_nothing(in_hotel: Hotel) -> None:
     finished = run(upload(*ROWS))
     due.schedule(kind=due_kinds.FILE_IMPORT, items=[(finished.id, timezone.now())])
@@ -215,7 +285,7 @@ def test_expired_files_are_deleted_by_the_daily_task(in_hotel: Hotel) -> None:
         b"",
         b"%PDF-1.4",
         b"x" * (services.MAX_FILE_SIZE + 1),
-        gzip.compress(bytes(60_000_000)),
+        gzip.compress(HEADER.encode() + b"\nB1" * 20_000_000, 1),
         b"\x1f\x8bdamaged",
     ],
     ids=["empty", "pdf", "too large", "gzip bomb", "damaged gzip"],
