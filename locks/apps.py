@@ -16,7 +16,7 @@ class LocksConfig(AppConfig):
         due.register(kind="hold", task="locks.tasks.expire_holds", combine_hotels=True)
         due.register(kind="expiring", task="locks.tasks.publish_expiring_holds", combine_hotels=True)
         due.register(kind="waiting", task="locks.tasks.process_waiting_list", combine_hotels=True)
-        # A delivery takes at most ten seconds, so a batch of ten ends before the time limit of a task.
+        # A delivery takes at most ten seconds, so a batch of ten finishes within the time limit of a task.
         due.register(kind="webhook", task="locks.tasks.send_webhook_deliveries", batch_size=10)
         due.register(kind="ended", task="locks.tasks.delete_ended_records", daily=True)
         guide.register_webhooks(webhook_path_items)

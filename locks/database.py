@@ -19,9 +19,9 @@ def fetch_rows(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]
 
 
 def postgres_array(values: Iterable[object]) -> str:
-    """Return numbers, ids or names in PostgreSQL's text format of an array, such as `{1,2}`.
+    """Return numbers, ids or names as a PostgreSQL array in text format, such as `{1,2}`.
 
-    The requests to our database functions contain arrays in this format.
+    Requests to the database functions in `locks/sql` contain arrays in this format.
     """
     return f"{{{','.join(map(str, values))}}}"
 

@@ -6,7 +6,7 @@ from tenants.errors import DomainError
 
 
 class RoomNotFound(DomainError):
-    """No room has this id, or the hotel has fewer rooms of the type than the request asks for."""
+    """No room has this id, or the hotel has fewer rooms of this type than requested."""
 
     code = "room-not-found"
     status = 404
@@ -51,8 +51,8 @@ class InvalidCheckIn(DomainError):
 class RoomUnavailable(DomainError):
     """A hold, a stay or a closure occupies one of the rooms on some of the nights.
 
-    `clashes` lists the nights and what occupies the room, `next_free` is the next check-in date on which the rooms are
-    free for as many nights, and `alternatives` lists other free rooms of the same types.
+    `clashes` lists these nights and what occupies the room. `next_free` is the next check-in date on which the rooms
+    are free for the whole stay. `alternatives` lists other free rooms of the same types.
     """
 
     code = "room-unavailable"
@@ -60,9 +60,10 @@ class RoomUnavailable(DomainError):
 
 
 class RoomTypeUnavailable(DomainError):
-    """Fewer rooms of this type are free on all of the nights than the request asks for.
+    """Not enough rooms of this type are free on all of the requested nights.
 
-    `free` is the number of free rooms, and `next_free` is the next check-in date on which enough rooms are free.
+    `free` is the number of free rooms, and `next_free` is the next check-in date on which enough rooms are free for the
+    whole stay.
     """
 
     code = "room-type-unavailable"
@@ -78,7 +79,7 @@ class RoomContention(DomainError):
 
 
 class TooManyHolds(DomainError):
-    """The client, or the guest session, already holds the maximum number of rooms, which is `limit`."""
+    """The client or the guest session would hold more rooms than allowed. `limit` is the maximum number of rooms."""
 
     code = "too-many-holds"
     status = 429
@@ -94,7 +95,7 @@ class InvalidHoldToken(DomainError):
 
 
 class StaleFencingToken(DomainError):
-    """The fencing token is not the current one of the hold. Retrieve the hold again."""
+    """The hold has a newer fencing token. Retrieve the hold again."""
 
     code = "stale-fencing-token"
     title = _("The fencing token is out of date")
@@ -109,7 +110,7 @@ class HoldExpired(DomainError):
 
 
 class HoldStateError(DomainError):
-    """The status of the hold does not allow this operation. `hold_status` is its status."""
+    """The status of the hold does not allow this operation. `hold_status` is the current status of the hold."""
 
     code = "hold-state-error"
     title = _("The hold's status does not allow this operation")

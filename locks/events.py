@@ -1,4 +1,7 @@
-"""The audit events of rooms, holds, stays and closures. They contain no guest names, because holds contain none."""
+"""The audit events of rooms, holds, stays and closures.
+
+They contain no guest names, because allocations do not store guest names.
+"""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -30,17 +33,17 @@ HOLD_REFUSED = register(
 )
 HOLD_EXTENDED = register(
     "hold.extended",
-    description=_("{actor} extended the hold of room {room} to {expires_at}"),
+    description=_("{actor} extended the hold on room {room} until {expires_at}"),
     fields=(*_ALLOCATION, "expires_at", "extensions_left"),
 )
 HOLD_RELEASED = register("hold.released", description=_("{actor} released room {room}"), fields=_ALLOCATION)
 HOLD_FORCED = register(
     "hold.forced",
-    description=_("{actor} released the hold of room {room} for the front desk: {reason}"),
+    description=_("{actor} released the hold on room {room} at the front desk: {reason}"),
     fields=(*_ALLOCATION, "holder", "reason"),
 )
 HOLD_EXPIRED = register(
-    "hold.expired", description=_("The hold of room {room} expired"), fields=(*_ALLOCATION, "holder")
+    "hold.expired", description=_("The hold on room {room} expired"), fields=(*_ALLOCATION, "holder")
 )
 HOLD_CONFIRMED = register(
     "hold.confirmed",

@@ -1,4 +1,4 @@
-"""The values that the services take and return. A hold consists of one or more allocated rooms."""
+"""The values that the services for holds take and return. A hold consists of one or more allocated rooms."""
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ class AllocatedRoom:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "AllocatedRoom":
-        """Return the allocation from the JSON that the database function `locks_describe` returned."""
+        """Create an AllocatedRoom from the JSON that the database function `locks_describe` returned."""
         group_id, expires_at = values["group_id"], values["expires_at"]
         return cls(
             id=UUID(values["id"]),
@@ -116,7 +116,7 @@ class Hold:
 
     @classmethod
     def from_json(cls, values: Sequence[Mapping[str, Any]], *, token: str | None = None) -> "Hold":
-        """Return the hold from the JSON of its rooms that a database function returned."""
+        """Create a Hold from the JSON that a database function returned for the rooms of the hold."""
         return cls.of(map(AllocatedRoom.from_json, values), token=token)
 
     @property
@@ -176,7 +176,7 @@ class HoldRequest:
     guests: int = 1
 
     def as_json(self) -> dict[str, Any]:
-        """Return the request in the format of the database function `locks_acquire`, without ids and the token."""
+        """Return the request as JSON for the database function `locks_acquire`, without new ids and the token."""
         return {
             "rooms": postgres_array(self.rooms) if self.rooms else None,
             "room_type": self.room_type,
@@ -193,7 +193,7 @@ class HoldRequest:
         }
 
     def describe(self) -> str:
-        """Return the requested rooms for the audit trail."""
+        """Return a text for the audit trail that describes the requested rooms."""
         if self.rooms:
             return "rooms " + ", ".join(map(str, self.rooms))
         return f"{self.count} x {self.room_type}"

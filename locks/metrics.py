@@ -24,7 +24,7 @@ def active_holds() -> float:
     """Return the number of live holds of all hotels, with one query of the due queue.
 
     Each live hold has an item in the queue. The condition on `claim_at` limits the query to the part of the index that
-    can contain holds, so the query does not read the reminders of the next months.
+    can contain holds, so the query does not read reminders that are due months later.
     """
     try:
         with platform_context(), connection.cursor() as cursor:
@@ -39,7 +39,8 @@ def active_holds() -> float:
             )
             return float(cursor.fetchone()[0])
     finally:
-        connection.close()  # Prometheus is served by a thread that ends after this request.
+        # The connection is closed, because this thread is idle until the next request for metrics.
+        connection.close()
 
 
 gauge("hotelagent_holds_active", "Rooms that are held now in all hotels.", active_holds)

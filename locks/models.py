@@ -59,12 +59,13 @@ OCCUPYING = [AllocationStatus.HELD, AllocationStatus.CONFIRMED, AllocationStatus
 class Allocation(models.Model):
     """A room that is occupied for some nights: a hold, the stay that it becomes, or a closure.
 
-    They are stored in one table, so that one constraint prevents overlaps. `nights` is `[check-in, check-out)`, so
-    a guest may check in on the day on which another checks out. The table contains no names or addresses of guests.
+    All three are stored in one table, so that one constraint prevents overlaps. `nights` is `[check-in, check-out)`, so
+    a guest may check in on the day on which another guest checks out. The table contains no names or addresses of
+    guests.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # The room has no index of its own. Queries for the allocations of a room use the constraint's index.
+    # The foreign key has no separate index, because queries for a room's allocations use the constraint's index.
     room = models.ForeignKey(
         Room, models.PROTECT, related_name="allocations", db_index=False, verbose_name=_("room")
     )
@@ -94,8 +95,8 @@ class Allocation(models.Model):
         verbose_name_plural = _("allocations")
         constraints = [
             # The nights are the first column of the index, because most queries search a hotel's allocations by dates.
-            # With the room first, such a query takes nine times as long (500 rooms, 200,000 stays).
-            # The room is a range with one number, because a GiST index needs an extension to compare numbers.
+            # If the room were the first column, such a query would take nine times as long (500 rooms, 200,000 stays).
+            # The room's id is indexed as a range of one number, because GiST needs an extension to index integers.
             ExclusionConstraint(
                 name="locks_allocation_no_overlap",
                 expressions=[

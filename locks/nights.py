@@ -11,9 +11,9 @@ from locks.errors import InvalidDateRange
 
 @dataclass(frozen=True, slots=True)
 class Nights:
-    """A valid range of 1 to `limit` nights. It may be in the past.
+    """A valid range of 1 to `limit` nights. Past nights are allowed.
 
-    Raises InvalidDateRange.
+    Raises InvalidDateRange if the range is not valid.
     """
 
     check_in: datetime.date

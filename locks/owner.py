@@ -5,7 +5,7 @@ import secrets
 
 from tenants.context import current_actor
 
-#: Actors of this kind need no token for their own holds, because they log in.
+#: The actor kind of members of staff. They need no token for their own holds, because they log in.
 _STAFF = "user"
 
 
@@ -31,5 +31,5 @@ def digest(token: str) -> bytes:
 
 
 def ownership(token: str | None) -> dict[str, str | None]:
-    """Return the values that database functions compare with a hold's owner: token digest and `staff_holder()`."""
+    """Return the values by which database functions recognize a hold's owner: token digest and `staff_holder()`."""
     return {"digest": rf"\x{digest(token or '').hex()}", "staff": staff_holder()}

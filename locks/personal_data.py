@@ -1,4 +1,7 @@
-"""The columns of this app that a masked copy of a hotel keeps or replaces. Tokens and references are replaced."""
+"""Declares which columns of this app are kept or replaced in a masked copy of a hotel.
+
+Tokens and references are replaced.
+"""
 
 from tenants.personal_data import declare_columns, mask_secret, mask_text, mask_token, omit_rows
 

@@ -9,7 +9,7 @@ EXTENSIONS = 2
 #: Maximum lifetime of a hold in seconds. Extensions can't exceed it.
 MAX_LIFETIME_SECONDS = HOLD_SECONDS + EXTENSIONS * EXTENSION_SECONDS
 
-#: Maximum number of nights and of rooms of one hold.
+#: Maximum number of nights and maximum number of rooms of one hold.
 MAX_NIGHTS = 366
 MAX_ROOMS = 10
 #: The last possible check-out date. Later dates are typing errors, and Python has no dates after the year 9999.
@@ -23,5 +23,5 @@ MAX_HOLDS_PER_CLIENT = 500
 #: Maximum number of rooms that a client may hold at a time for one guest session.
 MAX_HOLDS_PER_SESSION = 20
 
-#: Days until ended holds, waiting list entries and webhook deliveries are deleted. The audit trail keeps their events.
+#: Number of days after which ended holds, waiting list entries and webhook deliveries are deleted.
 DAYS_UNTIL_DELETION = 7

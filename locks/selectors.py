@@ -1,4 +1,4 @@
-"""Queries of rooms and allocations: which rooms are free, what occupies the others, and when they are free again.
+"""Queries for rooms and allocations: which rooms are free, what occupies a room, and when a room is free again.
 
 The database's clock decides whether a hold has expired.
 """
@@ -85,7 +85,7 @@ class Clash:
         }
 
 
-# The subquery scans the constraint's index by the nights only. A condition on the room would scan it once per room.
+# The subquery scans the constraint's index by nights only. A condition on rooms would cause one scan per room.
 # The rooms of a type are returned as one JSON document, because psycopg converts rows more slowly.
 _AVAILABILITY = """
 SELECT room.room_type, count(*) AS rooms,
@@ -163,7 +163,7 @@ def allocations_of(hold_id: UUID) -> QuerySet[Allocation]:
 
 
 def get_hold(hold_id: UUID) -> Hold:
-    """Return a hold, or the hold of a group by the group's id. Raises HoldNotFound."""
+    """Return the hold with this id, which can also be the id of a group. Raises HoldNotFound."""
     rooms = [AllocatedRoom.from_allocation(allocation) for allocation in allocations_of(hold_id)]
     if not rooms:
         raise HoldNotFound(_("There is no hold with the id {id}.").format(id=hold_id))
@@ -171,7 +171,7 @@ def get_hold(hold_id: UUID) -> Hold:
 
 
 def availability(*, nights: Nights, room_type: str = "", guests: int = 1) -> Availability:
-    """Return the rooms that are free on all of these nights, with one query. An empty type stands for all types."""
+    """Return the rooms that are free on all of these nights, with one query. An empty type selects all types."""
     rows = fetch_rows(
         _AVAILABILITY,
         {
@@ -204,10 +204,10 @@ def clashes(*, rooms: Sequence[int], nights: Nights, excluded: UUID | None = Non
 def next_free(
     *, nights: Nights, count: int, rooms: Sequence[int] = (), room_type: str = "", guests: int = 1
 ) -> str | None:
-    """Return the first check-in date, from `nights.check_in` on, on which `count` rooms are free for as many nights.
+    """Return the first check-in date on which `count` rooms are free for the whole stay, or None.
 
-    The rooms are `rooms`, or the rooms of `room_type` with space for `guests` guests. Return None if there is no such
-    date within `HORIZON_DAYS`.
+    The search covers `HORIZON_DAYS` from `nights.check_in` on. The rooms are `rooms`, or the rooms of `room_type` with
+    space for `guests` guests.
     """
     rows = fetch_rows(
         _OCCUPIED_DATES,

@@ -14,7 +14,10 @@ from tenants.queue.celery_task import HotelTask
 
 @shared_task(base=HotelTask, name="locks.tasks.expire_holds")
 def expire_holds(ids: list[str]) -> None:
-    """Mark holds as expired and record the events. The rooms are free after the expiry, whenever this task runs."""
+    """Mark holds as expired and record the events.
+
+    The rooms are free from the time of expiry, even if this task runs later.
+    """
     services.expire_holds(ids=[UUID(hold) for hold in ids])
 
 
@@ -26,7 +29,10 @@ def publish_expiring_holds(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="locks.tasks.process_waiting_list")
 def process_waiting_list(ids: list[str]) -> None:
-    """Offer free rooms to the waiting list entries `ids`. The ids are in the order in which the entries were made."""
+    """Offer free rooms to the waiting list entries with these ids.
+
+    `ids` is in the order in which the entries were created.
+    """
     for entry in ids:
         process_entry(UUID(entry))
 
@@ -50,6 +56,9 @@ def make_final_webhook_attempt(delivery_id: str) -> None:
 
 @shared_task(base=HotelTask, name="locks.tasks.delete_ended_records")
 def delete_ended_records(ids: list[str]) -> None:
-    """Delete ended holds, waiting list entries and webhook deliveries once a day. `ids` is the id of the hotel."""
+    """Delete ended holds, waiting list entries and webhook deliveries once a day.
+
+    `ids` contains only the id of the hotel.
+    """
     services.delete_ended_records()
     due.complete(kind="ended", ids=[UUID(hotel) for hotel in ids])

@@ -1,4 +1,4 @@
-"""The admin of rooms, allocations, the waiting list and webhooks. The imported modules register the model admins."""
+"""The admin pages for rooms, allocations, the waiting list and webhooks. The modules imported here register them."""
 
 from locks.admin import rooms  # noqa: F401
 from locks.waiting_list import admin as waiting_list_admin  # noqa: F401

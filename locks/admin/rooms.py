@@ -1,4 +1,4 @@
-"""The admin of rooms and allocations. The room board is a page in the admin of rooms."""
+"""The admin pages for rooms and allocations, including the room board."""
 
 from typing import Any
 
@@ -67,7 +67,7 @@ class RoomAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
 @admin.register(Allocation, site=hotel_site)
 class AllocationAdmin(ReadOnlyModelAdmin):
-    """The list of allocations. Staff change them on the room board."""
+    """The admin list of allocations. Staff change allocations on the room board."""
 
     icon = "hotel"
     menu_order = 20

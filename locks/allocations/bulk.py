@@ -1,4 +1,4 @@
-"""Adding thousands of confirmed stays, for example from another system."""
+"""Adds thousands of confirmed stays in one call, for example stays from another system."""
 
 import datetime
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from locks.owner import holder
 #: Number of rows per INSERT statement. Larger statements are not noticeably faster.
 _BATCH_SIZE = 5000
 
-# The rows are sorted like the constraint's index, so that successive rows are inserted into the same part of the index.
+# Rows are inserted in the order of the exclusion constraint's index, so consecutive rows change the same index pages.
 _INSERT = """
 INSERT INTO locks_allocation (
     id, group_id, room_id, nights, status, extensions_left, holder, session, reference, reason)
@@ -33,7 +33,7 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class NewStay:
-    """A stay that is to be added. Only `reallocate` may choose another room than `room`, of the type `room_type`.
+    """A stay to add. Only `reallocate` may replace `room` with another room of the type `room_type`.
 
     The stays of a booking with several rooms share a `group_id`.
     """
@@ -56,10 +56,10 @@ class AddedStays:
 
 
 def add_stays(new_stays: Sequence[NewStay]) -> AddedStays:
-    """Add confirmed stays in one transaction, also for past nights. A stay whose room is occupied is rejected.
+    """Add confirmed stays in one transaction. Past nights are allowed.
 
-    The rooms are locked, so other transactions that allocate them wait: pass a few thousand stays at a time. Raises
-    RoomNotFound, and IntegrityError if a stay has no nights.
+    A stay whose room is occupied is rejected. The rooms stay locked until the transaction ends, so add at most a few
+    thousand stays per call. Raises RoomNotFound. Raises IntegrityError if a stay has no nights.
     """
     added: set[UUID] = set()
     with transaction.atomic():

@@ -1,6 +1,6 @@
-"""Functions that lock rooms, publish changes of allocations, and end expired holds.
+"""Functions that lock rooms, publish changes to allocations, and end expired holds.
 
-For the operations of a hold's owner, the database functions in `locks/sql` do the same.
+When the owner of a hold extends, confirms or releases it, the database functions in `locks/sql` perform these steps.
 """
 
 import datetime
@@ -23,7 +23,7 @@ from tenants.queue import due
 #: The database's current time, which is compared with the expiry of holds.
 NOW = Func(function="clock_timestamp", output_field=DateTimeField())
 
-# Django leaves values of type jsonb as text. psycopg decodes values of type json.
+# The result is cast to json because psycopg decodes json values, but Django makes it return jsonb values as text.
 _PUBLISH = """
 SELECT locks_publish(
     %(context)s::jsonb, %(event)s, %(event_fields)s::text[], change.id, coalesce(change.details, '{}')
@@ -47,7 +47,7 @@ FROM (
 def lock_rooms(ids: Collection[int]) -> None:
     """Lock rooms until the end of the caller's transaction.
 
-    Other transactions that allocate one of the rooms wait. Raises RoomNotFound.
+    Other transactions that allocate one of these rooms wait until then. Raises RoomNotFound.
     """
     locked = set(
         Room.objects.select_for_update(no_key=True)
@@ -67,10 +67,11 @@ def describe(ids: Sequence[UUID]) -> list[dict[str, Any]]:
 def publish(
     event: EventType, ids: Sequence[UUID], *, moved_from: Sequence[Mapping[str, Any]] = ()
 ) -> list[AllocatedRoom]:
-    """Record an event for changed allocations and process its consequences, in the caller's transaction.
+    """Record an event about changed allocations, in the caller's transaction.
 
-    These are due items, webhook deliveries and the waiting list (see `locks/sql/locks_publish.sql`). `moved_from` has
-    the result of `describe` before the allocations were moved. Return the allocations in the order of `ids`.
+    Return the allocations in the order of `ids`. Also updates the due queue and the waiting list, and creates webhook
+    deliveries (see `locks/sql/locks_publish.sql`). If the allocations were moved, `moved_from` contains the result of
+    `describe` from before the move.
     """
     if not ids:
         return []
@@ -88,7 +89,7 @@ def publish(
 
 
 def event_fields(event: EventType) -> list[str]:
-    """Return the names of the event's fields other than the room and the dates, in alphabetical order."""
+    """Return the names of the event's fields, except for the room and the dates, in alphabetical order."""
     return sorted(event.fields - _ALLOCATION_FIELDS)
 
 
@@ -102,9 +103,10 @@ def _move_details(moved_from: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def expire_overlapping(rooms: Sequence[int], *, check_in: datetime.date, check_out: datetime.date) -> None:
-    """End the expired holds of rooms on some nights, in the caller's transaction, which has locked the rooms.
+    """End the expired holds of these rooms that overlap with the given nights, in the caller's transaction.
 
-    Until an expired hold is ended, the exclusion constraint refuses other allocations of its nights.
+    The caller must have locked the rooms. Until an expired hold is ended, the exclusion constraint refuses other
+    allocations of the room for the same nights.
     """
     [row] = fetch_rows(
         _EXPIRE_OVERLAPPING,

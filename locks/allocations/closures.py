@@ -18,7 +18,7 @@ from locks.selectors import today
 
 
 def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, reason: str) -> tuple[int, int]:
-    """Close a room on the nights of `spans` on which nothing else occupies it, and reopen it on all other nights.
+    """Close a room for all nights of `spans` that no other allocation occupies, and reopen it for all other nights.
 
     Past nights and closures with another reference are not changed. Return the number of nights that are now closed,
     and the number of nights that could not be closed. Runs in one transaction. Raises RoomNotFound.
@@ -47,7 +47,7 @@ def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, re
 
 
 def close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> list[AllocatedRoom]:
-    """Close a room on these nights, in the caller's transaction.
+    """Close a room for these nights, in the caller's transaction.
 
     The caller must have locked the room and checked that it is free.
     """
@@ -73,7 +73,7 @@ def reopen(ids: Sequence[UUID]) -> None:
 
 
 def _free_spans(room: int, spans: Sequence[Span], *, excluded: Sequence[UUID]) -> list[Span]:
-    """Return the nights of the spans on which no allocation except those in `excluded` occupies the room."""
+    """Return the parts of the spans on which the room is free. The allocations in `excluded` are ignored."""
     if not spans:
         return []
     occupancy = read_occupancy([room], spans, excluded=excluded)

@@ -1,7 +1,7 @@
-"""The rooms that a transaction has locked, and the choice of free ones among them for many stays.
+"""Chooses free rooms for many stays among the rooms that the current transaction has locked.
 
 The occupied nights are read once, and rooms are chosen in memory. A room that is found free stays free, because all
-other transactions that allocate rooms lock them first. The exclusion constraint still checks each row.
+transactions lock rooms before they allocate them. The exclusion constraint still checks each row.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ WHERE id = ANY(%(rooms)s::int[]) OR room_type = ANY(%(types)s::text[])
 ORDER BY id FOR NO KEY UPDATE
 """
 
-# The query returns one row per room, because psycopg would need more time to convert one row per allocation.
-# `begins` and `ends` contain the first day and the last day of each allocation, as days since the date `first`.
+# The query returns one row per room, because psycopg would take longer to convert one row per allocation.
+# `begins` and `ends` are the check-in and check-out dates of each allocation, in days since the date `first`.
 _OCCUPIED = """
 SELECT room_id, array_agg(greatest(lower(nights) - %(first)s, 0)) AS begins,
     array_agg(upper(nights) - %(first)s) AS ends
@@ -51,9 +51,10 @@ class LockedRooms:
         return sorted(rooms, key=lambda room: (len(self.numbers[room]), self.numbers[room]))
 
     def choose(self, requests: Mapping[UUID, tuple[Span, str]], occupancy: Occupancy) -> dict[UUID, int]:
-        """Return a free room for each request for nights and a room type.
+        """Return a free room for each request.
 
-        The free room with the lowest number is chosen. If no room of the type is free, a room is created.
+        A request consists of a span of nights and a room type. The free room with the lowest number is chosen. If no
+        room of the type is free, a room is created.
         """
         rooms = {room_type: self.of_type(room_type) for _span, room_type in requests.values()}
         # Negative ids stand for rooms that are created later, after the number of missing rooms is known.
@@ -76,7 +77,7 @@ class LockedRooms:
         return {id_: created_rooms.get(room, room) for id_, room in chosen.items()}
 
     def _create(self, numbers: Mapping[str, int]) -> dict[str, list[int]]:
-        """Create and lock `numbers[type]` rooms of each type. Return their ids by type."""
+        """Create and lock `numbers[type]` rooms of each type. Return the ids of the new rooms by type."""
         if not numbers:
             return {}
         before = ensure_rooms({})
@@ -98,9 +99,10 @@ def lock_rooms_of_types(types: Collection[str]) -> None:
 def read_occupancy(
     rooms: Collection[int], spans: Sequence[Span], *, excluded: Collection[UUID] = ()
 ) -> Occupancy:
-    """Return the nights on which allocations occupy rooms that the caller has locked, except for those in `excluded`.
+    """Return the occupied nights of rooms that the caller has locked.
 
-    The nights from the first to the last of `spans` are read. Expired holds among them are ended.
+    The allocations in `excluded` are ignored. All nights from the first to the last night of `spans` are read. Expired
+    holds on these nights are ended first.
     """
     first, last = enclosing_span(spans)
     expire_overlapping(list(rooms), check_in=first, check_out=last)

@@ -1,8 +1,8 @@
-"""The occupied nights of rooms, in memory. Each room has one integer, in which each bit stands for a night.
+"""The occupied nights of rooms, in memory. The nights of each room are stored as an integer with one bit per night.
 
-Two years of a room take about a hundred bytes, and one comparison shows whether the room is free on some nights. So
-rooms can be assigned to thousands of stays without a query for each stay. The result is valid as long as the caller
-keeps the rooms locked.
+Two years take about a hundred bytes per room, and a single comparison shows whether the room is free. So rooms can be
+assigned to thousands of stays without a query for each stay. The result is valid as long as the caller keeps the rooms
+locked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Occupancy:
         self._occupied: dict[int, int] = {}
 
     def set_occupied(self, room: int, spans: Iterable[tuple[int, int]]) -> None:
-        """Set the occupied nights of a room. They are given as pairs of day numbers, counted from `first`."""
+        """Set the occupied nights of a room, given as pairs of day numbers that are counted from `first`."""
         occupied = 0
         for begin, end in spans:
             occupied |= (1 << end) - (1 << begin)
@@ -34,7 +34,7 @@ class Occupancy:
         self._occupied[room] = self._occupied.get(room, 0) | self._bits(span)
 
     def occupy_first_free(self, rooms: Iterable[int], span: Span) -> int | None:
-        """Occupy and return the first room that is free on all nights of the span. Return None if there is none."""
+        """Occupy and return the first room that is free on all nights of the span. Return None if no room is free."""
         bits = self._bits(span)
         for room in rooms:
             occupied = self._occupied.get(room, 0)
@@ -69,7 +69,7 @@ def enclosing_span(spans: Sequence[Span]) -> Span:
 
 
 def merge_spans(spans: Iterable[Span]) -> list[Span]:
-    """Return the same nights in as few spans as possible, in ascending order."""
+    """Merge overlapping and adjacent spans. Return the resulting spans in ascending order."""
     merged: list[Span] = []
     for check_in, check_out in sorted(spans):
         if merged and check_in <= merged[-1][1]:

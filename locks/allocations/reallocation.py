@@ -1,6 +1,6 @@
-"""Changing and adding many stays at once, to match the bookings in the hotel's own system.
+"""Changes and adds many stays in one call, to match the bookings in the hotel's own system.
 
-All rooms that may be needed are locked first, in one order (`locks.allocations.locked_rooms`).
+All rooms that may be needed are locked first, in ascending order of their ids (`locks.allocations.locked_rooms`).
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ WHERE locks_allocation.id = new.id RETURNING locks_allocation.id
 class StayChange:
     """A change of a confirmed stay.
 
-    Without `nights` the stay is cancelled. Otherwise it keeps its room if the room is free on these nights. Otherwise
-    it gets another room of `room_type`, which is created if none is free. Without a `room_type` the stay is cancelled.
-    With `requires_room_type` it also leaves its room if that room is of another type.
+    If `nights` is None, the stay is cancelled. Otherwise it keeps its room if the room is free on these nights. If the
+    room is occupied, the stay moves to another room of `room_type`, which is created if necessary. If `room_type` is
+    None, the stay is cancelled instead. With `requires_room_type`, a stay also moves if its current room has a
+    different type.
     """
 
     stay_id: UUID
@@ -48,8 +49,8 @@ class StayChange:
 class Reallocation:
     """The result of `reallocate`.
 
-    `confirmed` has the ids of the changed stays that are still confirmed. `added_elsewhere` is the number of new stays
-    that got another room than requested.
+    `confirmed` contains the ids of the changed stays that are still confirmed. `added_elsewhere` is the number of new
+    stays that got a different room than requested.
     """
 
     confirmed: frozenset[UUID] = frozenset()
@@ -63,7 +64,7 @@ def reallocate(*, changes: Sequence[StayChange] = (), new_stays: Sequence[NewSta
     """Change stays and add new ones, in one transaction. Stays that are no longer confirmed are not changed.
 
     A new stay whose room is not available gets another room of its `room_type`, which is created if none is free.
-    Raises RoomContention if a stay was moved at the same time.
+    Raises RoomContention if another transaction moved a stay at the same time.
     """
     if not changes and not new_stays:
         return Reallocation()
@@ -99,7 +100,7 @@ def _plan_changes(
 ) -> tuple[dict[UUID, tuple[int, Span]], list[UUID]]:
     """Return the new room and nights of each stay that moves, and the ids of the stays that are cancelled.
 
-    Stays that can keep their room are planned first, so that none loses its room to a stay that changes rooms.
+    Stays that can keep their room are planned first, so that no stay loses its room to another stay that moves.
     """
     cancelled = [change.stay_id for change in changes if change.nights is None]
     spans: dict[UUID, Span] = {}
@@ -135,7 +136,7 @@ def _must_leave(change: StayChange, stay: Allocation, rooms: LockedRooms) -> boo
 
 def _apply_changes(moves: Mapping[UUID, tuple[int, Span]], cancelled: Sequence[UUID]) -> None:
     moved_from = describe(list(moves))
-    # The exclusion constraint checks row by row. All stays leave their rooms first, so that they can swap nights.
+    # PostgreSQL checks the exclusion constraint for each row, so all stays leave their rooms before any stay moves.
     Allocation.objects.filter(id__in=[*moves, *cancelled]).update(status=AllocationStatus.CANCELLED)
     fetch_rows(
         _MOVE,
@@ -151,7 +152,7 @@ def _apply_changes(moves: Mapping[UUID, tuple[int, Span]], cancelled: Sequence[U
 
 
 def _add(new_stays: Sequence[NewStay], rooms: LockedRooms) -> tuple[list[NewStay], int]:
-    """Add stays. Return the stays that were added, and how many of them are in another room than requested."""
+    """Add stays. Return the added stays, and the number of stays that got a different room than requested."""
     if not new_stays:
         return [], 0
     first = add_stays(new_stays)

@@ -14,7 +14,7 @@ from locks.errors import RoomNumberConflict
 from locks.models import Room
 from locks.waiting_list.offers import schedule_entries
 
-#: Number of rooms per floor when `ensure_rooms` numbers them: 101 to 120, 201 to 220 and so on.
+#: Number of rooms per floor in the room numbers that `ensure_rooms` assigns: 101 to 120, 201 to 220 and so on.
 ROOMS_PER_FLOOR = 20
 
 
@@ -61,7 +61,7 @@ def change_room(room: Room, *, changes: Mapping[str, Any]) -> Room:
 
 
 def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
-    """Create the rooms whose number is not in use, and return them. One audit event records all of them."""
+    """Create the rooms whose numbers are not in use, and return the new rooms. One audit event records all of them."""
     with transaction.atomic():
         created = _insert(new)
         if created:
@@ -74,10 +74,10 @@ def add_rooms(new: Sequence[NewRoom]) -> list[Room]:
 def ensure_rooms(
     counts: Mapping[str, int], *, capacities: Mapping[str, int] | None = None
 ) -> dict[str, list[int]]:
-    """Create rooms until there are at least `counts[type]` of each type. Return the ids of all rooms by type.
+    """Create rooms until each type has at least `counts[type]` rooms. Return the ids of all rooms by type.
 
-    New rooms get unused numbers from 101 to 120, 201 to 220 and so on. Their capacity is `capacities[type]`, or 2 if it
-    is missing.
+    New rooms get unused numbers from 101 to 120, 201 to 220 and so on. Their capacity is `capacities[type]`, or 2 if
+    `capacities` does not contain the type.
     """
     with transaction.atomic():
         existing = _ids_by_type()
@@ -108,7 +108,7 @@ def _insert(new: Sequence[NewRoom]) -> list[Room]:
         for room in new
     ]
     used = set(Room.objects.filter(number__in=[room.number for room in new]).values_list("number", flat=True))
-    # If another transaction uses one of the numbers in the meantime, this raises IntegrityError and creates no room.
+    # If a concurrent transaction uses one of the numbers, `bulk_create` raises IntegrityError and creates no rooms.
     return Room.objects.bulk_create([room for room in rooms if room.number not in used])
 
 

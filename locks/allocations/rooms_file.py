@@ -1,4 +1,4 @@
-"""The rows of a file of rooms: which column contains which field, and which rows are valid."""
+"""Reads a file of rooms: finds the column of each field, and separates valid rows from invalid rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class RejectedRoom:
 
 
 def detect_columns(header: Sequence[str]) -> dict[str, int]:
-    """Return the column index of each field for which the file has a column. Upper and lower case are treated alike."""
+    """Return the column index of each field for which the file has a column. Column names are case-insensitive."""
     indexes = {name.strip().lower(): index for index, name in reversed(list(enumerate(header)))}
     found = {
         field: next((indexes[name] for name in names if name in indexes), None)
@@ -97,7 +97,7 @@ def _room(values: Mapping[str, str], *, surplus: Sequence[str]) -> NewRoom:
 
 
 def _integer(text: str) -> int | None:
-    """Return the whole number of a cell, or None for an empty cell. Spreadsheets write `2.0` for 2."""
+    """Return the value of a cell as an integer, or None for an empty cell. Spreadsheets write `2.0` for 2."""
     if not text:
         return None
     try:

@@ -112,8 +112,8 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
         No other client can hold or book the rooms until the hold ends. A hold expires after 20 minutes and can be
         extended twice by 10 minutes. Confirm it to turn it into a stay.
 
-        Send an `Idempotency-Key`, so that you get the same response again, including the token, if it is lost on the
-        way.
+        Send an `Idempotency-Key`. If the response is lost, repeat the request with the same key to receive the same
+        response with the token.
         """
         serializer = NewHoldSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -207,7 +207,7 @@ class HoldViewSet(IdempotentMixin, HotelViewSet):
     def move(self, request: Request, pk: str) -> Response:
         """Move a hold, a stay or a closure to another room, other dates or both. Staff only.
 
-        A moved hold gets a new fencing token. Its owner has to retrieve the hold before confirming it.
+        A moved hold gets a new fencing token. The owner of the hold must retrieve it before confirming it.
         """
         _require_staff()
         serializer = MoveSerializer(data=request.data)

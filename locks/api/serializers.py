@@ -55,12 +55,15 @@ class NightsSerializer(StrictSerializer):
 
     @property
     def nights(self) -> Nights:
-        """The validated nights. Raises the errors of `Nights`, so that each has its own problem type."""
+        """The validated nights.
+
+        The errors of `Nights` are raised unchanged, so that each error has its own problem type.
+        """
         return Nights(self.validated_data["check_in"], self.validated_data["check_out"])
 
 
 class GuestRequestSerializer(NightsSerializer):
-    """The fields that requests to hold a room and to wait for one have in common."""
+    """The fields that requests for a hold and requests for a waiting list entry have in common."""
 
     guests = serializers.IntegerField(
         default=1,
@@ -110,7 +113,7 @@ class NewHoldSerializer(GuestRequestSerializer):
         required=False,
         min_value=1,
         max_value=_MAX_ROOM_ID,
-        help_text="The id of a room. Provide one of `room`, `rooms` and `room_type`.",
+        help_text="The id of a room. Provide exactly one of `room`, `rooms` and `room_type`.",
     )
     rooms = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=_MAX_ROOM_ID),
@@ -131,7 +134,7 @@ class NewHoldSerializer(GuestRequestSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if sum(name in attrs for name in ("room", "rooms", "room_type")) != 1:
-            raise serializers.ValidationError(_("Provide one of `room`, `rooms` and `room_type`."))
+            raise serializers.ValidationError(_("Provide exactly one of `room`, `rooms` and `room_type`."))
         if "room" in attrs:
             attrs["rooms"] = [attrs.pop("room")]
         return attrs

@@ -1,1 +1,1 @@
-"""The room board: a page of the admin that shows rooms and nights as a grid, and where staff hold and move rooms."""
+"""The room board: an admin page that shows rooms and nights as a grid. Staff use the board to hold and move rooms."""

@@ -51,7 +51,10 @@ class Bar:
 
     @property
     def attributes(self) -> SafeString:
-        """The HTML data attributes for board.js. A template would take five times as long to format them."""
+        """The HTML data attributes for board.js.
+
+        Formatting the attributes in a template would take five times as long.
+        """
         values = {
             "id": self.id,
             "status": self.status.value,
@@ -85,7 +88,8 @@ class Row:
 class Grid:
     """The nights and rooms that the board shows.
 
-    `rows` contains the rooms of the requested type and floor. `types` and `floors` are those of all rooms.
+    `rows` contains the rooms of the requested type and floor. `types` and `floors` list the types and floors of all
+    rooms.
     """
 
     days: list[datetime.date]
@@ -119,10 +123,10 @@ def read_grid(
     floor: int | None = None,
     with_guests: bool = False,
 ) -> Grid:
-    """Return the allocations of each room for a number of nights from `first` on.
+    """Return the allocations of each room for a number of nights, starting with the night of `first`.
 
-    An empty `room_type` stands for all types, and a `floor` of None for all floors. Request guest names only for
-    users who may read reservations.
+    An empty `room_type` selects all types, and `floor=None` selects all floors. Request guest names only for users who
+    may read reservations.
     """
     rooms = fetch_rows(_ROOMS, {})
     last = first + datetime.timedelta(days=nights)

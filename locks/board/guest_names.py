@@ -10,13 +10,13 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """The name of a guest, and the URL of the page with the reservation."""
+    """The name of a guest, and the URL of the admin page of the guest's reservation."""
 
     name: str
     url: str
 
 
-#: A function that returns the guests of the given allocations, as far as it knows them, with a fixed number of queries.
+#: A function that takes allocation ids and returns the known guests by allocation id, in a fixed number of queries.
 GuestSource = Callable[[Collection[UUID]], Mapping[UUID, Guest]]
 
 _sources: list[GuestSource] = []
@@ -29,7 +29,7 @@ def register_guest_source(source: GuestSource) -> GuestSource:
 
 
 def guests_of(allocation_ids: Collection[UUID]) -> dict[UUID, Guest]:
-    """Return the guests of the allocations from all sources."""
+    """Return the known guests by allocation id, from all registered functions."""
     return {
         allocation_id: guest for source in _sources for allocation_id, guest in source(allocation_ids).items()
     }

@@ -1,4 +1,4 @@
-"""Acquiring holds. The database function `locks_acquire` does it. The exclusion constraint rules out overlaps."""
+"""Acquires holds with the database function `locks_acquire`. An exclusion constraint prevents overlaps."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from locks.owner import new_token, ownership
 from locks.services.refusals import find_refusal
 from tenants.errors import DomainError
 
-#: Maximum number of attempts if other clients acquire the seemingly free rooms each time.
+#: Maximum number of attempts. An attempt fails if other clients acquire the chosen rooms first.
 _MAX_ATTEMPTS = 5
 
 
@@ -77,7 +77,7 @@ def _acquire(request: HoldRequest) -> Hold:
             )
         )
     for attempt in range(_MAX_ATTEMPTS):
-        # The first attempt skips rooms that other transactions have locked. The next ones wait for them.
+        # The first attempt skips rooms that other transactions have locked. Later attempts wait for these rooms.
         hold = _call_acquire(request, wait=attempt > 0)
         if hold is not None:
             return hold

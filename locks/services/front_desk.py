@@ -27,9 +27,9 @@ from locks.services.refusals import find_clash
 
 
 def force_release_hold(hold_id: UUID, *, reason: str) -> Hold:
-    """Release a hold of any owner, or the holds of a group.
+    """Release a hold, or all holds of a group, regardless of the owner.
 
-    Raises HoldNotFound, or AllocationStateError if the hold has ended or was confirmed.
+    Raises HoldNotFound. Raises AllocationStateError if the hold has ended or was confirmed.
     """
     released = _end(
         hold_id,
@@ -47,7 +47,7 @@ def force_release_hold(hold_id: UUID, *, reason: str) -> Hold:
 
 
 def cancel_stay(allocation_id: UUID) -> AllocatedRoom:
-    """Cancel a stay, so that its room is free again. Raises AllocationStateError."""
+    """Cancel a stay, so that its room is free again. Raises AllocationStateError if this is not a confirmed stay."""
     cancelled = _end(
         allocation_id,
         status=AllocationStatus.CONFIRMED,
@@ -60,7 +60,7 @@ def cancel_stay(allocation_id: UUID) -> AllocatedRoom:
 
 
 def close_room(*, room: int, nights: Nights, reason: str) -> AllocatedRoom:
-    """Close a room for some nights. Raises RoomNotFound or RoomUnavailable."""
+    """Close a room for these nights. Raises RoomNotFound or RoomUnavailable."""
     with transaction.atomic():
         lock_rooms([room])
         _check_free(room, nights)
@@ -69,7 +69,7 @@ def close_room(*, room: int, nights: Nights, reason: str) -> AllocatedRoom:
 
 
 def reopen_room(allocation_id: UUID) -> AllocatedRoom:
-    """End a closure. Raises AllocationStateError."""
+    """Reopen a room by ending its closure. Raises AllocationStateError if the closure has already ended."""
     reopened = _end(
         allocation_id,
         status=AllocationStatus.CLOSED,
@@ -82,11 +82,11 @@ def reopen_room(allocation_id: UUID) -> AllocatedRoom:
 
 
 def move_allocation(allocation_id: UUID, *, room: int, nights: Nights) -> AllocatedRoom:
-    """Give a hold, a stay or a closure another room, other nights or both, in one transaction.
+    """Move a hold, a stay or a closure to another room, other nights or both, in one transaction.
 
-    It keeps its id, its expiry and its token. A hold gets the next fencing token of the room. So its owner must read
-    the new dates before confirming the hold. Raises HoldNotFound, AllocationStateError, HoldExpired, RoomNotFound or
-    RoomUnavailable.
+    The moved allocation keeps its id, expiry and token. A hold gets the next fencing token of the room, so its owner
+    must read the new dates before confirming the hold. Raises HoldNotFound, AllocationStateError, HoldExpired,
+    RoomNotFound or RoomUnavailable.
     """
     with transaction.atomic():
         lock_rooms([room])
@@ -109,7 +109,10 @@ def _end(
     event: EventType,
     reason: str | None = None,
 ) -> list[AllocatedRoom]:
-    """End the allocation, or the allocations of a group, if they have this status. Return the ended allocations."""
+    """End the allocation or all allocations of the group with this id, and return them.
+
+    Allocations whose status differs from `status` are not changed and not returned.
+    """
     ended = call(
         "locks_end",
         {
@@ -125,7 +128,10 @@ def _end(
 
 
 def _check_movable(allocation_id: UUID) -> None:
-    """Lock an allocation. Raise HoldNotFound, AllocationStateError or HoldExpired if it does not occupy its room."""
+    """Lock an allocation.
+
+    Raise HoldNotFound, AllocationStateError or HoldExpired if the allocation does not occupy its room.
+    """
     allocation = (
         selectors.allocations().select_for_update(no_key=True, of=("self",)).filter(id=allocation_id).first()
     )
@@ -138,13 +144,16 @@ def _check_movable(allocation_id: UUID) -> None:
 
 
 def _check_free(room: int, nights: Nights, *, excluded: UUID | None = None) -> None:
-    """End the expired holds of a room that the caller has locked. Raise RoomUnavailable if it is still occupied."""
+    """End the expired holds of a room that the caller has locked.
+
+    Raise RoomUnavailable if another allocation occupies it.
+    """
     expire_overlapping([room], check_in=nights.check_in, check_out=nights.check_out)
     if clash := find_clash([room], nights=nights, excluded=excluded):
         raise clash
 
 
 def _next_fencing_token(room: int, current: int) -> int:
-    """Increase the fencing token of a room to a number that is also greater than `current`, and return it."""
+    """Increase the fencing token of a room above its previous value and above `current`. Return the new token."""
     Room.objects.filter(id=room).update(fencing_token=Greatest(F("fencing_token"), Value(current)) + 1)
     return Room.objects.values_list("fencing_token", flat=True).get(id=room)

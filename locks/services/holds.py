@@ -1,7 +1,7 @@
-"""Operations of a hold's owner, who has its token or is the member of staff who acquired it.
+"""Operations for the owner of a hold: the client that has its token, or the member of staff who acquired it.
 
 Each operation is one round trip to a function of `locks/sql`. The function returns nothing if it refuses the operation.
-Only then is the hold read, to find out the reason.
+Only then is the hold read, to find the reason.
 """
 
 from collections.abc import Mapping
@@ -29,9 +29,9 @@ from tenants.errors import DomainError
 
 
 def extend_hold(hold_id: UUID, *, token: str | None) -> Hold:
-    """Add `policy.EXTENSION_SECONDS` to the expiry of a hold, within its maximum lifetime.
+    """Extend a hold by `policy.EXTENSION_SECONDS`, up to its maximum lifetime.
 
-    `hold_id` is the id of a room's hold, or of a group, which is extended as a whole or not at all. Raises
+    `hold_id` is the id of a single hold or of a group. A group is extended as a whole or not at all. Raises
     HoldNotFound, InvalidHoldToken, HoldExpired, HoldStateError or TooManyExtensions.
     """
     extended = _call("locks_extend", hold_id, token, {"seconds": policy.EXTENSION_SECONDS})
@@ -63,9 +63,9 @@ def release_hold(hold_id: UUID, *, token: str | None) -> Hold:
 
 
 def confirm_hold(hold_id: UUID, *, token: str | None, fencing_token: int, reference: str = "") -> Hold:
-    """Turn a hold, or the holds of a group, into stays. The rooms are not free at any time in between.
+    """Turn a hold, or the holds of a group, into stays. The rooms are never free in between.
 
-    `fencing_token` is the one that was returned with the hold. A group is confirmed as a whole or not at all. A call
+    `fencing_token` is the token that was returned with the hold. A group is confirmed as a whole or not at all. A call
     that is repeated with the same tokens returns the same result. Raises HoldNotFound, InvalidHoldToken,
     StaleFencingToken, HoldExpired or HoldStateError.
     """

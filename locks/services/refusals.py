@@ -16,7 +16,7 @@ from locks.owner import holder
 from tenants.context import current_hotel
 from tenants.errors import DomainError
 
-# The LIMIT keeps the cost of a refusal the same however many holds the client has.
+# With the LIMIT, the cost of a refusal does not depend on the number of holds that the client has.
 _SITUATION = """
 SELECT (clock_timestamp() AT TIME ZONE %(time_zone)s)::date AS today,
     ARRAY(SELECT id FROM locks_room WHERE id = ANY(%(rooms)s::int[])) AS existing_rooms,
@@ -31,7 +31,7 @@ FROM (
 
 
 def find_refusal(request: HoldRequest) -> DomainError | None:
-    """Return the error that explains why a request for rooms fails, or None if nothing prevents it any more."""
+    """Return the error that explains why a request for rooms fails, or None if it would succeed now."""
     [situation] = fetch_rows(
         _SITUATION,
         {

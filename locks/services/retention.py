@@ -20,9 +20,10 @@ KEEP_FAILED_DELIVERIES = datetime.timedelta(days=30)
 
 
 def delete_ended_records() -> int:
-    """Delete released and expired holds, ended waiting list entries, and webhook deliveries. Return their number.
+    """Delete released and expired holds, ended waiting list entries, and webhook deliveries.
 
-    Expired previous secrets of webhooks are deleted, too. Holds are deleted in transactions of `BATCH_SIZE`.
+    Return the number of deleted records. Previous webhook secrets that have expired are also deleted. Holds are deleted
+    in batches of `BATCH_SIZE`, each in a separate transaction.
     """
     now = database_now()
     Webhook.objects.filter(previous_secret_expires_at__lt=now).update(
@@ -43,7 +44,7 @@ def _delete_holds(before: datetime.datetime) -> int:
     """Delete a batch of ended holds that were created before this time, and return its size.
 
     Ids begin with the time of creation, so the index of the primary key finds old holds. Holds live for less than an
-    hour, so old ones have ended.
+    hour, so all old holds have ended.
     """
     with transaction.atomic():
         ended = Allocation.objects.filter(
@@ -59,5 +60,5 @@ def _delete_holds(before: datetime.datetime) -> int:
 
 
 def _first_id_at(time: datetime.datetime) -> UUID:
-    """Return the smallest UUID of version 7 with this time."""
+    """Return the smallest version 7 UUID that contains this time."""
     return UUID(int=int(time.timestamp() * 1000) << 80 | 0x7 << 76 | 0b10 << 62)

@@ -2,8 +2,8 @@
 -- The result has as many rooms as requested, or fewer if not enough rooms are free.
 --
 -- wait: whether the caller will wait for rooms that other transactions have locked
---   If true, the rooms are chosen at random, so that callers do not all wait for the same room.
---   If false, the smallest unlocked rooms are chosen and locked, so that concurrent callers get different rooms.
+--   If `wait` is true, the rooms are chosen at random, so that callers do not all wait for the same room.
+--   If `wait` is false, the smallest unlocked rooms are chosen and locked, so concurrent callers get different rooms.
 CREATE OR REPLACE FUNCTION public.locks_choose_rooms(
     requested_type text, guests int, requested_nights daterange, requested_rooms int, wait boolean
 ) RETURNS int[]

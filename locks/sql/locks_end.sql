@@ -3,13 +3,13 @@
 -- Allocations that have another status or another owner are not changed.
 --
 -- The argument `request` is an object with these keys:
---   hotel, actor: the id of the hotel, and who ends the allocations in the format of the function audit_record
+--   hotel, actor: the id of the hotel, and the actor who ends the allocations, in the format of audit_record
 --   allocation: the id of an allocation or of a group
 --   status: the status that the allocations must have
 --   new_status: the status that the allocations get
 --   event: the type of the event that is published
---   event_fields: the argument of locks_publish, as the text of a PostgreSQL array
---   reason: the new reason of the allocations, or null to keep the old one
+--   event_fields: the argument event_fields of locks_publish, as a PostgreSQL array in text format
+--   reason: the new reason of the allocations, or null to keep the old reason
 --   digest: the digest of the token that the caller presents. Without this key the owner is not checked.
 --   staff: the holder of the logged-in member of staff, or null
 CREATE OR REPLACE FUNCTION public.locks_end(request jsonb) RETURNS jsonb
@@ -20,7 +20,7 @@ DECLARE
     member_id uuid;
     ended jsonb := '[]';
 BEGIN
-    -- The first pass ends the allocation with this id. If there is none, the second pass ends the members of a group.
+    -- The first pass ends the allocation with this id. If no row has this id, the second pass ends a group.
     FOR attempt IN 1 .. 2 LOOP
         FOREACH member_id IN ARRAY member_ids LOOP
             UPDATE locks_allocation

@@ -1,5 +1,5 @@
--- Ends the expired holds of a room on some nights, and returns their number.
--- The exclusion constraint counts an expired hold until it is ended. The caller must have locked the room.
+-- Ends the expired holds of a room that overlap with some nights, and returns the number of ended holds.
+-- An expired hold violates the exclusion constraint until it is ended. The caller must have locked the room.
 --
 -- The function waits for holds that another transaction is changing, because their owner may be confirming them.
 CREATE OR REPLACE FUNCTION public.locks_expire_overlapping(

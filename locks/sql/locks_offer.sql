@@ -1,4 +1,4 @@
--- Offers a room to the waiting list entries that it suits and whose nights overlap with the given nights.
+-- Offers a room to suitable waiting list entries whose nights overlap with the given nights.
 -- The oldest entry comes first. An entry is skipped if the room is not free on all of its nights.
 -- An offer is a hold that belongs to the holder of the entry.
 --

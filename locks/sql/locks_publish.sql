@@ -1,4 +1,4 @@
--- Processes the consequences of a change of an allocation, after the change and in its transaction.
+-- Processes the consequences of a change to an allocation, after the change and in the same transaction.
 -- Records the audit event, schedules or cancels the expiry, creates webhook deliveries and updates the waiting list.
 -- Returns the allocation in the format of locks_describe.
 --
@@ -7,7 +7,7 @@
 -- event_fields: the names of the event's fields besides room, check_in and check_out
 --   The value of each field is read from `details`, or from the allocation if `details` has no such key.
 -- details: facts about the event that the allocation does not contain
---   The key moved_from contains the allocation before a move.
+--   After a move, the key moved_from contains the allocation as it was before the move.
 CREATE OR REPLACE FUNCTION public.locks_publish(
     context jsonb, event_type text, event_fields text[], allocation_id uuid, details jsonb DEFAULT '{}'
 ) RETURNS jsonb
@@ -21,7 +21,7 @@ DECLARE
     expires_at timestamptz;
     was_scheduled boolean;
 BEGIN
-    -- The functions below are called in assignments, because PL/pgSQL would run a query for a PERFORM statement.
+    -- The functions below are called in assignments, because each PERFORM statement would run a slower query.
     FOREACH field IN ARRAY event_fields LOOP
         event_data := event_data || jsonb_build_object(field, coalesce(details -> field, allocation -> field));
     END LOOP;

@@ -1,9 +1,9 @@
--- Updates the waiting list after an event of an allocation.
+-- Updates the waiting list after an event about an allocation.
 -- If the allocation is the hold of an offer, the offer is marked as claimed or as expired.
 -- If the event frees a room, the entries that the room suits become due.
 -- A worker then offers the room to the entries (locks/waiting_list/offers.py). The entries are not locked here.
 --
--- freed: the allocation in the format of locks_describe. After a move it is the allocation before the move.
+-- freed: the allocation in the format of locks_describe. After a move, it has the old room and nights.
 CREATE OR REPLACE FUNCTION public.locks_update_waiting_list(
     hotel uuid, event_type text, freed jsonb
 ) RETURNS void
@@ -38,7 +38,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT id, room_type, capacity INTO room FROM locks_room WHERE id = (freed -> 'room_id')::int;
-    -- The order by id prevents deadlocks between transactions that free rooms for the same entries.
+    -- Sorting by id prevents deadlocks between transactions that free rooms for the same entries.
     FOR entry IN
         SELECT waiting.id FROM locks_waitinglistentry waiting
         WHERE waiting.status = 'waiting' AND waiting.nights && freed_nights

@@ -1,4 +1,4 @@
-"""The admin of the waiting list."""
+"""The admin page of the waiting list."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ STATUS_COLORS = {
 
 @admin.register(WaitingListEntry, site=hotel_site)
 class WaitingListEntryAdmin(HotelModelAdmin):
-    """The list of waiting list entries. Staff can view and cancel entries. Clients create them with the REST API."""
+    """The list of waiting list entries. Staff can view and cancel entries. Clients create them through the REST API."""
 
     icon = "hourglass_top"
     menu_order = 25
@@ -85,7 +85,7 @@ class WaitingListEntryAdmin(HotelModelAdmin):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return the change permission for the list, whose action needs it. The page of an entry is read-only."""
+        """Return whether the user may use the list's action that cancels entries. The page of an entry is read-only."""
         return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

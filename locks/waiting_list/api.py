@@ -168,8 +168,8 @@ class WaitingListViewSet(IdempotentMixin, HotelViewSet):
         """Claim an offer.
 
         Returns the hold with its token, which is shown only in this response. You can extend, confirm or release the
-        hold like any other. Send an `Idempotency-Key`, so that you get the same response again if it is lost on the
-        way.
+        hold like any other. Send an `Idempotency-Key`. If the response is lost, repeat the request with the same key to
+        receive the same response.
         """
         return Response(HoldWithTokenSerializer(services.claim_offer(UUID(pk))).data)
 

@@ -17,7 +17,7 @@ OFFERED = register(
     description=_("Room {room} was offered to the waiting list until {expires_at}"),
     fields=("room", *_DATES, "waiting_list_entry", "expires_at", "fencing_token"),
 )
-# The database function that publishes changes of allocations (locks_publish) writes this event.
+# The database function that publishes changes to allocations (locks_publish) writes this event.
 OFFER_EXPIRED = register(
     "waiting_list.offer_expired",
     description=_("The offer to a waiting list entry expired"),

@@ -60,7 +60,7 @@ class WaitingListEntry(models.Model):
             ),
         ]
         indexes = [
-            # Each change of an allocation checks whether there are open entries.
+            # This index is read after each change to an allocation, to check whether there are open entries.
             models.Index(
                 fields=["joined_at"], condition=Q(status__in=OPEN_STATUSES), name="locks_waiting_open"
             ),
@@ -71,5 +71,5 @@ class WaitingListEntry(models.Model):
 
     @property
     def requested(self) -> str:
-        """The requested room type, followed by the number of the requested room if there is one: "double 204"."""
+        """The requested room type and, if a specific room was requested, its number: "double" or "double 204"."""
         return f"{self.room_type} {self.room.number}" if self.room else self.room_type

@@ -1,9 +1,9 @@
-"""Offering free rooms to the waiting list, the oldest entry first.
+"""Offers free rooms to the waiting list, starting with the oldest entry.
 
-A transaction that frees a room makes the entries due for which the room is suitable. A worker then offers the room to
-them. If a client tries to hold the room before the worker runs, its transaction offers the room to the waiting list
-first. So no client overtakes the waiting list. Moves and closures ignore the waiting list, because staff decide about
-the hotel's rooms.
+When a transaction frees a room, suitable waiting list entries become due. A worker then offers the room to these
+entries. If a client tries to hold the room before the worker runs, the client's transaction first offers the room to
+the waiting list. So no client overtakes the waiting list. Moves and closures ignore the waiting list, because staff
+decide about the hotel's rooms.
 """
 
 import datetime
@@ -38,7 +38,7 @@ def process_entry(entry_id: UUID) -> None:
         if time["entry_expires_at"] <= time["now"]:
             _expire_entry(entry)
             return
-        # Writing the due item first makes this transaction and one that frees a room wait for each other.
+        # Writing the due item first locks it, so this transaction and one that frees a room run one after the other.
         # So either this transaction sees the free room, or the other transaction makes the entry due again.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])
         if not offer_free_rooms(entry):
@@ -46,14 +46,14 @@ def process_entry(entry_id: UUID) -> None:
 
 
 def offer_rooms(*, rooms: Sequence[int], nights: Nights) -> None:
-    """Offer the rooms to entries that wait for them on some of these nights."""
+    """Offer the rooms to suitable entries whose nights overlap with the given nights."""
     with transaction.atomic():
         for room in sorted(rooms):
             _offer_room(room, check_in=nights.check_in, check_out=nights.check_out)
 
 
 def schedule_entries(room_types: Collection[str]) -> None:
-    """Make the entries for rooms of these types due, because the types have more rooms or larger ones now."""
+    """Make the entries for rooms of these types due, because rooms of these types were added or enlarged."""
     waiting = WaitingListEntry.objects.filter(status=WaitingStatus.WAITING, room_type__in=room_types)
     if ids := list(waiting.order_by("id").values_list("id", flat=True)):
         now = database_now()
@@ -61,9 +61,10 @@ def schedule_entries(room_types: Collection[str]) -> None:
 
 
 def offer_free_rooms(entry: WaitingListEntry) -> bool:
-    """Offer the rooms that fit the entry, each to the oldest entry that it fits, until this entry has an offer.
+    """Offer rooms that suit the entry, until the entry has an offer.
 
-    Return False if the entry has no offer and another transaction had locked one of the rooms. Updates `entry`.
+    Each room is offered to the oldest entry that it suits. Return False if the entry has no offer because another
+    transaction had locked one of the rooms. Updates `entry`.
     """
     params = {
         "room": entry.room_id,

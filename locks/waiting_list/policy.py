@@ -10,7 +10,7 @@ MAX_ENTRIES_PER_CLIENT = 500
 MAX_ENTRIES_PER_SESSION = 10
 
 #: Time after which a new entry is processed again, because a room may become free while the entry is being created.
-#: Neither transaction sees the uncommitted changes of the other. After this time both are committed.
+#: The two transactions can't see each other's uncommitted changes. After this time, both have ended.
 PROCESS_AGAIN_AFTER = datetime.timedelta(seconds=20)
 #: Time after which an entry is processed again if another transaction had locked a suitable room.
 RETRY_LOCKED_ROOM_AFTER = datetime.timedelta(seconds=2)

@@ -1,4 +1,4 @@
-"""Queries of waiting list entries."""
+"""Queries for waiting list entries."""
 
 from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
@@ -22,8 +22,8 @@ _ENTRIES_AHEAD = Subquery(
 def entries_with_position() -> QuerySet[WaitingListEntry]:
     """Return the entries of the waiting list, annotated with their `position`.
 
-    The position counts, from 1, the waiting entries for the same room type and for overlapping nights. It is None for
-    entries that are not waiting.
+    The position is the rank, starting with 1, among the waiting entries for the same room type and overlapping nights.
+    The position of entries that are not waiting is None.
     """
     return WaitingListEntry.objects.select_related("room").annotate(
         position=Case(

@@ -49,7 +49,7 @@ class NewEntry:
 
 
 def create_entry(new: NewEntry) -> WaitingListEntry:
-    """Join the waiting list. A room that is free already is offered immediately, to the oldest entry that fits.
+    """Join the waiting list. A room that is already free is offered immediately to the oldest entry that it suits.
 
     Raises RoomNotFound, InvalidCheckIn or TooManyWaitingListEntries.
     """
@@ -110,8 +110,7 @@ def claim_offer(entry_id: UUID) -> Hold:
 def cancel_entry(entry_id: UUID) -> WaitingListEntry:
     """Cancel an entry and release its offer, which makes the next entries due.
 
-    Does nothing if the entry has been cancelled or has expired. Raises WaitingListEntryNotFound, or
-    OfferAlreadyClaimed.
+    Does nothing if the entry has been cancelled or has expired. Raises WaitingListEntryNotFound or OfferAlreadyClaimed.
     """
     with transaction.atomic():
         entry = _get_entry(entry_id)
@@ -147,14 +146,17 @@ def cancel_entry(entry_id: UUID) -> WaitingListEntry:
 def _lock_hold(hold_id: UUID) -> bool:
     """Lock the hold of an offer, and return whether it is still held.
 
-    The hold is locked before the entry is changed, because transactions that end holds use the same order.
+    The hold is locked before the entry is changed, because transactions that end holds lock rows in the same order.
     """
     holds = Allocation.objects.filter(id=hold_id, status=AllocationStatus.HELD)
     return holds.select_for_update(no_key=True).first() is not None
 
 
 def _claim_hold(hold_id: UUID, token: str) -> AllocatedRoom | None:
-    """Give the hold of an offer a token and extensions. Return None if the hold has ended or expired."""
+    """Give the hold of an offer a token and the usual number of extensions.
+
+    Return None if the hold has ended or expired.
+    """
     if not _lock_hold(hold_id):
         return None
     now = database_now()
@@ -183,7 +185,7 @@ def _check_request(new: NewEntry) -> None:
     if new.nights.check_in < situation["today"]:
         today = situation["today"].isoformat()
         raise InvalidCheckIn(
-            _("The check-in date is in the past. At the hotel it is {today}.").format(today=today),
+            _("The check-in date is in the past. Today's date at the hotel is {today}.").format(today=today),
             today=today,
         )
     if situation["entries_of_client"] >= policy.MAX_ENTRIES_PER_CLIENT:

@@ -1,1 +1,1 @@
-"""Webhooks: signed HTTP requests that tell other systems of a hotel about changes of holds and stays."""
+"""Webhooks: signed HTTP requests that notify a hotel's other systems of changes to holds and stays."""

@@ -1,4 +1,4 @@
-"""The admin of webhooks and webhook deliveries."""
+"""The admin pages for webhooks and webhook deliveries."""
 
 import datetime
 from typing import Any
@@ -107,7 +107,7 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
             url=values["url"], event_types=values["events"], active=values["active"]
         )
         obj.pk = webhook.pk
-        request.webhook_secret = secret  # type: ignore[attr-defined]  # for `response_add`
+        request.webhook_secret = secret  # type: ignore[attr-defined]
 
     def response_add(self, request: HttpRequest, obj: Webhook, post_url_continue: Any = None) -> HttpResponse:
         return self._secret_page(
@@ -120,7 +120,10 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
     def _secret_page(
         self, request: HttpRequest, webhook: Webhook, *, secret: str, title: str
     ) -> HttpResponse:
-        """Return the page that shows a new signing secret. It is the only one with the secret and is not cached."""
+        """Return the page that shows a new signing secret.
+
+        No other page shows the secret, and this page is not cached.
+        """
         context = {
             **self.admin_site.each_context(request),
             "title": title,
@@ -188,7 +191,7 @@ class WebhookAdmin(DeletionsAuditedByServices, HotelModelAdmin):
 
 @admin.register(WebhookDelivery, site=hotel_site)
 class WebhookDeliveryAdmin(ReadOnlyModelAdmin):
-    """The deliveries of the last days. Failed ones are retried from the dead-letter queue."""
+    """The admin list of recent deliveries. Staff retry failed deliveries from the dead-letter queue."""
 
     icon = "outgoing_mail"
     menu_order = 50

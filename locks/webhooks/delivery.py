@@ -1,4 +1,4 @@
-"""Sending of webhook deliveries, at least once and with the same `webhook-id` for each attempt.
+"""Sends webhook deliveries at least once, with the same `webhook-id` in each attempt.
 
 A delivery is written in the transaction of the change, together with an item of the due queue. A worker sends it, and
 repeats failed attempts after the delays in `policy.RETRY_DELAYS`. Each final attempt is a separate Celery task. If it
@@ -49,14 +49,14 @@ def deliver(delivery_id: UUID) -> bool:
         return True
     now = database_now()
     if webhook.backoff_until is not None and webhook.backoff_until > now:
-        # A random part of the backoff prevents all deliveries of the webhook from being due at the same time.
+        # Part of the backoff is random, so that the deliveries of the webhook are not all due at the same time.
         _schedule(delivery, webhook.backoff_until, delay=policy.BACKOFF_SECONDS * random.random())  # noqa: S311
         return True
     if delivery.attempts >= len(policy.RETRY_DELAYS):
         due.schedule(kind="webhook", items=[(delivery.id, now + FINAL_ATTEMPT_TIMEOUT)])
         return False
     error = _attempt(delivery)
-    # The attempt may have disabled the webhook and paused the delivery.
+    # The attempt may have disabled the webhook, which pauses the delivery.
     if error is not None and _pending_delivery(delivery_id):
         delay = policy.RETRY_DELAYS[delivery.attempts] * random.uniform(1, 1.1)  # noqa: S311
         _schedule(delivery, database_now(), delay=delay)
@@ -102,7 +102,7 @@ def _pending_delivery(delivery_id: UUID) -> WebhookDelivery | None:
 
 
 def _attempt(delivery: WebhookDelivery) -> str | None:
-    """Send the delivery once. Return why it failed, or None if it was sent.
+    """Send the delivery once. Return the reason for the failure, or None if the delivery was sent.
 
     The attempt is counted before the request, which runs outside of any transaction.
     """
@@ -146,7 +146,10 @@ def _mark_sent(delivery: WebhookDelivery) -> None:
 
 
 def _mark_webhook_failing(webhook: Webhook, *, status: int) -> None:
-    """Start the backoff after a failed attempt. Disable the webhook after 410 Gone, or if it fails for days."""
+    """Start the backoff after a failed attempt.
+
+    Disable the webhook if the server responded with 410 Gone, or if all attempts have failed for several days.
+    """
     now = database_now()
     Webhook.objects.filter(id=webhook.id).update(
         failing_since=Coalesce("failing_since", now),

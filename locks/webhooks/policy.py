@@ -5,7 +5,7 @@ MAX_WEBHOOKS = 20
 
 #: Maximum duration of a request in seconds, from the first packet to the status line.
 REQUEST_TIMEOUT_SECONDS = 10.0
-#: Seconds between the attempts of a delivery, about a day in total. Up to a tenth is added to each delay at random.
+#: Delays between the attempts of a delivery in seconds. Up to a tenth of each delay is added at random.
 RETRY_DELAYS = (10, 30, 120, 600, 3600, 10_800, 21_600, 43_200)
 #: After a failed request, no request is sent to the webhook for this number of seconds.
 BACKOFF_SECONDS = 30

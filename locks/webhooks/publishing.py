@@ -1,4 +1,7 @@
-"""Publishing of holds that are about to expire. The database function `locks_publish` publishes all other events."""
+"""Publishes the event `hold.expiring_soon`.
+
+The database function `locks_publish` publishes all other webhook events.
+"""
 
 import datetime
 from collections.abc import Sequence

@@ -68,8 +68,8 @@ def create_webhook(*, url: str, event_types: Sequence[str], active: bool = True)
 def update_webhook(webhook: Webhook, *, changes: Mapping[str, Any]) -> Webhook:
     """Change the `url`, the `events` or the `active` state of a webhook. Raises InvalidWebhookURL.
 
-    A webhook that is turned off gets no new deliveries, and its pending deliveries are paused. When it is turned on
-    again, its failures are forgotten and the paused deliveries are sent.
+    A webhook that is turned off gets no new deliveries, and its pending deliveries are paused. When the webhook is
+    turned on again, its backoff ends and the paused deliveries are sent.
     """
     if "url" in changes:
         validate_url(changes["url"])
@@ -98,7 +98,7 @@ def rotate_secret(webhook_id: UUID, *, overlap: datetime.timedelta) -> tuple[Web
 
     During the overlap, requests are signed with both the new and the previous secret, so that the receiver can switch
     at any time. Without an overlap the previous secret is invalid immediately. A rotation during an overlap invalidates
-    the oldest secret, so there are never more than two. Raises WebhookNotFound.
+    the oldest secret, so there are never more than two valid secrets. Raises WebhookNotFound.
     """
     secret = signing.generate_secret()
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The command `import_rooms`: import rooms from a CSV file."""
+"""The command `import_rooms`, which imports rooms from a CSV file."""
 
 import argparse
 import csv
@@ -105,7 +105,7 @@ exit codes:
 
 
 def _read_rooms(lines: Iterable[str]) -> tuple[list[NewRoom], list[dict[str, Any]]]:
-    """Return the rooms of a CSV file, and its invalid rows as `{"line": 7, "reason": "..."}`.
+    """Return the rooms in a CSV file, and the invalid rows as `{"line": 7, "reason": "..."}`.
 
     Raises CommandError if a required column is missing.
     """

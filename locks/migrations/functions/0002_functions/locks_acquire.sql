@@ -2,7 +2,7 @@
 --
 -- The argument `request` is an object with the keys below. It contains arrays and ranges in PostgreSQL's text format.
 --   hotel, time_zone: the id of the hotel, and its time zone
---   actor: who holds the rooms, in the format of the function audit_record
+--   actor: the actor who holds the rooms, in the format of the function audit_record
 --   rooms: the ids of the requested rooms in ascending order, or null for any rooms of a type
 --   room_type, guests: the requested type, and the number of guests that each room must have space for
 --   wait: whether to wait for rooms of the type that other transactions have locked
@@ -13,17 +13,17 @@
 --   holder, session, reference: the values of these columns of the new holds
 --   client_limit, session_limit: the number of rooms that the client and the guest session may hold at a time
 --   hold_seconds: the number of seconds until the holds expire
---   lifetime_seconds: the number of seconds until the holds expire at the latest, with all extensions
---   extensions: how often the holds can be extended
+--   lifetime_seconds: the maximum number of seconds until the holds expire, including all extensions
+--   extensions: the number of times that the holds can be extended
 --
 -- Returns an object with the keys `expired` and `holds`.
 --   expired: the number of expired holds that still occupied the rooms and were ended
 --   holds: the new holds in the format of locks_describe, or null if no room was held
 --
 -- A request that can't succeed returns before it locks anything, so it does not wait for other transactions.
--- The caller finds out the reason with other queries.
+-- The caller then runs other queries to find the reason for the refusal.
 -- All transactions that allocate rooms lock the rooms first, in ascending order, so they can't deadlock.
--- The exclusion constraint decides about each row in the end.
+-- The exclusion constraint makes the final decision about each row.
 CREATE OR REPLACE FUNCTION public.locks_acquire(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -4,7 +4,7 @@
 -- The row of the hold becomes the stay, so the room is never free in between.
 --
 -- The argument `request` is an object with these keys:
---   hotel, actor: the id of the hotel, and who confirms the hold in the format of the function audit_record
+--   hotel, actor: the id of the hotel, and the actor who confirms the hold, in the format of the function audit_record
 --   hold: the id of a hold or of a group
 --   digest: the digest of the token that the caller presents
 --   staff: the holder of the logged-in member of staff, or null

@@ -1,8 +1,8 @@
--- Creates a delivery of an event to each active webhook that subscribes to the topic, and schedules the deliveries.
+-- Creates and schedules a delivery of an event for each active webhook that subscribes to the event type.
 --
 -- allocation: the allocation that the event is about, in the format of locks_describe
---   The key moved_from contains the allocation before a move.
---   The key waiting_list_entry contains the id of the entry that a room was offered to.
+--   After a move, the key moved_from contains the allocation as it was before the move.
+--   After an offer, the key waiting_list_entry contains the id of the entry that the room was offered to.
 CREATE OR REPLACE FUNCTION public.locks_create_deliveries(hotel uuid, topic text, allocation jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE

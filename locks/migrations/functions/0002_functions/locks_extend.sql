@@ -3,11 +3,11 @@
 -- A group is extended as a whole or not at all.
 --
 -- The argument `request` is an object with these keys:
---   hotel, actor: the id of the hotel, and who extends the hold in the format of the function audit_record
+--   hotel, actor: the id of the hotel, and the actor who extends the hold, in the format of the function audit_record
 --   hold: the id of a hold or of a group
 --   digest: the digest of the token that the caller presents
 --   staff: the holder of the logged-in member of staff, or null
---   seconds: the number of seconds by which the expiry moves
+--   seconds: the number of seconds that are added to the expiry of the hold
 CREATE OR REPLACE FUNCTION public.locks_extend(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
