@@ -156,7 +156,7 @@ def created_count(hotel: Hotel) -> Callable[[], int]:
 
 @pytest.fixture
 def staff_with_role(hotel: Hotel) -> Callable[..., Client]:
-    """Return a function that returns a browser in which staff with the given role are logged in to Hotel Alpha."""
+    """Return a function that creates a test client in which staff with the given role are logged in to Hotel Alpha."""
 
     def log_in(role: str, **options: Any) -> Client:
         browser = Client(SERVER_NAME=HOST, **options)
@@ -170,7 +170,7 @@ def staff_with_role(hotel: Hotel) -> Callable[..., Client]:
 
 @pytest.fixture
 def operator(db: None) -> Client:
-    """Return a browser on the platform's host, logged in as platform staff."""
+    """Return a test client for the platform's host that is logged in as platform staff."""
     browser = Client(SERVER_NAME="localhost")
     with platform_context():
         browser.force_login(User.objects.create_user(username="operator", password=None, role=Role.PLATFORM))

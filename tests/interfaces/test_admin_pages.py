@@ -74,7 +74,7 @@ def test_list_with_a_year_that_is_out_of_range_redirects_to_the_unfiltered_list(
 
 
 def test_view_on_site_does_not_exist(staff: Client) -> None:
-    """Django's page would read a table of the platform, for which the hotel's role has no privilege."""
+    """Django's view-on-site page would read a platform table for which the hotel's role has no privileges."""
     assert [staff.get(f"/admin/r/{number}/1/").status_code for number in (1, 2)] == [404, 404]
 
 

@@ -116,7 +116,7 @@ def test_stored_response_is_encrypted_and_the_idempotency_key_is_not_stored(
     assert KEY["Idempotency-Key"].encode() not in bytes(row.response) + row.id.bytes
 
 
-def test_delete_expired_deletes_stored_responses_after_the_retention_period(in_hotel: Hotel) -> None:
+def test_stored_responses_are_deleted_after_the_retention_period(in_hotel: Hotel) -> None:
     request = idempotency.IdempotentRequest.build(key="k", client="c", url="/", body={})
     idempotency.store(request, idempotency.StoredResponse(201, {}, None, {}))
     assert idempotency.delete_expired() == 0

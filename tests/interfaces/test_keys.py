@@ -113,7 +113,7 @@ def test_secret_of_a_created_api_key_is_not_stored(in_hotel: Hotel) -> None:
         assert secret not in cursor.fetchone()[0]
 
 
-def test_record_use_of_an_api_key_writes_at_most_once_a_minute(in_hotel: Hotel) -> None:
+def test_use_of_an_api_key_is_recorded_at_most_once_a_minute(in_hotel: Hotel) -> None:
     key, text = api_keys.create(name="x", scopes=["rooms:read"])
     api_keys.record_use(key)
     key.refresh_from_db()

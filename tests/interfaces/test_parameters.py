@@ -59,7 +59,7 @@ def test_put_without_the_trailing_slash_returns_404_and_get_is_redirected(
 
 
 @pytest.mark.parametrize("body", [r'{"\ud83d": 1}', r'{"check_in": "\ud83d"}', r'["\ud83d"]'])
-def test_request_with_half_of_a_character_returns_400(api: APIClient, body: str) -> None:
+def test_request_with_an_unpaired_surrogate_returns_400(api: APIClient, body: str) -> None:
     response = api.post("/api/v1/locks/", body, content_type="application/json")
     assert response.status_code == 400
     assert r"contains \ud83d, which is half of a character" in response.json()["detail"]

@@ -69,7 +69,7 @@ def test_unsupported_method_returns_405_with_the_supported_methods_in_allow(clie
     assert {"GET", "POST"} <= set(response["Allow"].split(", "))
 
 
-def test_unknown_url_is_not_found(client: APIClient) -> None:
+def test_unknown_url_returns_404(client: APIClient) -> None:
     problem_of(client.get("/api/v1/no/such/thing"), 404, "not-found")
 
 

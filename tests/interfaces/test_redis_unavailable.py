@@ -28,7 +28,7 @@ def degraded_redis(
 ) -> Iterator[str]:
     """Make the platform use a Redis server that accepts no writes.
 
-    Return why: "full", "read-only" or "down".
+    Return the reason: "full", "read-only" or "down".
     """
     server = Valkey(tmp_path / "valkey", persistence=THROWAWAY)
     paths.private_folder(server.home)

@@ -1,6 +1,6 @@
 """Fixtures for the tests of the database backend.
 
-The tests' default connection leads to a small test database.
+The tests' default connection uses a small test database.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def connected(
 ) -> Iterator[IsolationDatabase]:
     """Connect `django.db.connection` to the small test database.
 
-    The test runs directly and through the pooler.
+    The test runs twice: on a direct connection and through the pooler.
     """
     url = small_database.runtime_url
     if request.param == "pooler":

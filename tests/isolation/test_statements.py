@@ -142,7 +142,7 @@ def test_classify_with_an_unterminated_string_or_comment_returns_unknown(text: s
         "INSERT INTO marker (hotel, n) VALUES " + ", ".join(["(%s, %s)"] * 1000),
     ],
 )
-def test_classify_template_reads_placeholders_as_parameters(text: str) -> None:
+def test_statement_with_placeholders_is_classified_as_plain(text: str) -> None:
     statement = classify_template(text)
     assert statement is not None
     assert statement.kind is StatementKind.PLAIN
@@ -160,11 +160,11 @@ def test_classify_template_reads_placeholders_as_parameters(text: str) -> None:
         "SELECT 1 AS %s",
     ],
 )
-def test_classify_template_whose_kind_depends_on_the_values_returns_none(text: str) -> None:
+def test_statement_whose_kind_depends_on_the_values_of_placeholders_is_not_classified(text: str) -> None:
     assert classify_template(text) is None
 
 
-def test_classify_template_of_a_statement_that_changes_the_session_returns_its_kind() -> None:
+def test_session_statement_with_placeholders_is_classified_as_session_state() -> None:
     statement = classify_template("SELECT set_config('x.y', %s, false)")
     assert statement is not None
     assert statement.kind is StatementKind.SESSION_STATE

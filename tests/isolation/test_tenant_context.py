@@ -267,7 +267,7 @@ def test_query_in_a_receiver_of_connection_created_runs_in_the_platform_context(
     assert results == [[("public, pg_temp",)]]
 
 
-def test_is_usable_of_a_database_connection_works_without_a_tenant(connected: IsolationDatabase) -> None:
+def test_is_usable_method_of_a_connection_works_without_a_tenant(connected: IsolationDatabase) -> None:
     assert not connection.is_usable()
     connection.ensure_connection()
     assert connection.is_usable()

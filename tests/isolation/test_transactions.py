@@ -1,4 +1,4 @@
-"""Tests of how many network messages a transaction sends, and of the connection after errors and interruptions."""
+"""Tests of the number of network messages per transaction, and of the connection after errors and interruptions."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_statement_after_a_statement_timeout_runs_in_the_current_hotel(connected
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Install Python's default handler of SIGINT. Shells make their background processes ignore SIGINT."""
+    """Install Python's default handler for SIGINT, because shells make their background processes ignore SIGINT."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of holds: a hotel with a few rooms, and nights relative to today's date at the hotel."""
+"""Fixtures for the tests of holds: a hotel with a few rooms, and nights relative to today's date at the hotel."""
 
 import datetime
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def today(in_hotel: Hotel) -> datetime.date:
 
 @pytest.fixture
 def nights(today: datetime.date) -> SomeNights:
-    """Return a function that makes nights: `nights(3, 2)` is two nights, the first three days from today."""
+    """Return a function that creates nights: `nights(3, 2)` returns two nights with check-in in three days."""
 
     def some(start: int = 0, count: int = 1) -> Nights:
         check_in = today + datetime.timedelta(days=start)
@@ -51,9 +51,9 @@ def receiver() -> Iterator[Receiver]:
 def _record_refusals_in_the_test_transaction(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Record the events of refusals in the test's transaction, so that they are rolled back with it.
+    """Record refusal events in the test's transaction, so that they are rolled back after the test.
 
-    Normally such an event has its own transaction, so that it survives the rollback of the request.
+    In production, such an event has a separate transaction, so that it is kept when the request is rolled back.
     """
     marker = request.node.get_closest_marker("django_db")
     if marker is not None and not marker.kwargs.get("transaction"):

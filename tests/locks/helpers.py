@@ -1,4 +1,4 @@
-"""Helpers that change the times of holds, because tests can't set the database clock, and that act as workers."""
+"""Helpers that change the times of holds and run the tasks of workers. Tests can't set the database clock."""
 
 import datetime
 from uuid import UUID

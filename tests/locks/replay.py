@@ -1,7 +1,7 @@
 """Two years of bookings in the order in which they were made, and a plain model of the hotel's rooms.
 
-The model does not use hotelagent's code. In it, a room is a set of occupied nights. A refusal is correct if
-every room of the type is occupied on at least one of the wanted nights.
+The model does not use hotelagent's code. It represents a room as a set of occupied nights. A refusal is correct if
+every room of the type is occupied on at least one of the requested nights.
 """
 
 from collections import Counter, defaultdict
@@ -32,8 +32,8 @@ class Booking:
 def load_bookings(hotel: str, *, moved_to: date, days: int | None = None) -> list[Booking]:
     """Return the bookings of a hotel in the order in which they were made.
 
-    All dates are moved by the same number of days, so that the first arrivals are on `moved_to`. With `days`, only the
-    arrivals of the first days are returned.
+    All dates are moved by the same number of days, so that the first arrivals are on `moved_to`. With `days`, only
+    bookings that arrive within the first `days` days are returned.
     """
     last = LAST_ARRIVAL if days is None else FIRST_ARRIVAL + timedelta(days=days - 1)
     shift = moved_to - FIRST_ARRIVAL
@@ -56,7 +56,7 @@ def load_bookings(hotel: str, *, moved_to: date, days: int | None = None) -> lis
 
 
 def room_counts(bookings: list[Booking]) -> dict[str, int]:
-    """Return the number of rooms by type: as many as the busiest night needs without the cancelled bookings.
+    """Return the number of rooms of each type that the busiest night needs, not counting cancelled bookings.
 
     Bookings that are cancelled later occupy rooms at first, so some other bookings must be refused.
     """
@@ -94,7 +94,7 @@ class RoomModel:
         return [n for n, type_ in self.types.items() if type_ == room_type and self.is_free(n, nights)]
 
     def next_free_date(self, room_type: str, nights: range) -> date:
-        """Return the first later arrival with a free room of the type for the same number of nights."""
+        """Return the first later arrival date on which a room of the type is free for the same number of nights."""
         start = nights.start + 1
         while not self.free_rooms(room_type, range(start, start + len(nights))):
             start += 1

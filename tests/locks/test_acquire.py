@@ -113,7 +113,7 @@ def test_refusal_contains_the_next_free_date_and_alternative_rooms(
     assert [room["number"] for room in extra["alternatives"]] == ["102", "103"]
 
 
-def test_acquire_of_nights_with_an_expired_hold_ends_it_and_records_that(
+def test_acquire_of_nights_with_an_expired_hold_ends_the_hold_and_records_its_expiry(
     rooms: list[int], nights: SomeNights
 ) -> None:
     first = services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))

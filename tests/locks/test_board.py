@@ -1,4 +1,4 @@
-"""Tests of the room board and of the admin of rooms."""
+"""Tests of the room board and of the admin pages for rooms."""
 
 import datetime
 import time
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 BOARD = "/admin/locks/room/board/"
 
 
-def test_read_grid_cuts_bars_to_the_visible_nights(
+def test_bars_on_the_grid_are_cut_to_the_visible_nights(
     rooms: list[int], nights: SomeNights, today: datetime.date
 ) -> None:
     services.acquire_hold(rooms=rooms[:1], nights=nights(0, 3))
@@ -33,12 +33,12 @@ def test_read_grid_cuts_bars_to_the_visible_nights(
     assert grid.rows[2].bars == []
 
 
-def test_read_grid_leaves_out_expired_holds(rooms: list[int], nights: SomeNights) -> None:
+def test_grid_leaves_out_expired_holds(rooms: list[int], nights: SomeNights) -> None:
     expire(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
     assert read_grid(first=nights(0).check_in, nights=7).rows[0].bars == []
 
 
-def test_read_grid_filters_by_type_and_floor(in_hotel: Hotel, today: datetime.date) -> None:
+def test_grid_can_be_filtered_by_type_and_floor(in_hotel: Hotel, today: datetime.date) -> None:
     services.add_rooms(
         [
             services.NewRoom(number="101", room_type="double", floor=1),

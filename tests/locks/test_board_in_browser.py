@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, live_server: Any, staff: Client) -> Iterator[Page]:
-    """The board page for a signed-in user."""
+    """The room board, opened in a browser by a signed-in user."""
     with open_page(browser, live_server, staff, "/admin/locks/room/board/") as page:
         yield page
         screenshot(page, "board")
@@ -80,7 +80,7 @@ def test_problem_detail_is_shown_in_the_dialog(rooms: list[int], nights: SomeNig
 def test_board_of_200_rooms_and_60_nights_is_drawn_within_a_second(
     in_hotel: Hotel, today: datetime.date, page: Page
 ) -> None:
-    """Measures the CPU time of the browser. The time of the server is measured in `test_board`."""
+    """The test measures the CPU time of the browser. `test_board` measures the time of the server."""
     fill_200_rooms(today)
     browser = page.context.new_cdp_session(page)
     browser.send("Performance.enable", {"timeDomain": "threadTicks"})

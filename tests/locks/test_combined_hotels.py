@@ -24,7 +24,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def separately_enqueued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the list to which the ids of hotels are added whose items are sent in a separate message."""
+    """Return a list that records hotel ids.
+
+    If the items of a hotel are sent in a separate message, the hotel's id is added.
+    """
     sent: list[str] = []
     for task in (expire_holds, publish_expiring_holds, process_waiting_list):
         monkeypatch.setattr(task, "apply_async", lambda args, headers: sent.append(headers["hotel"]))
@@ -82,7 +85,7 @@ def test_one_message_expires_the_holds_of_two_hotels(
 
 
 @pytest.mark.parametrize("kind", ["hold", "expiring"])
-def test_failure_of_one_hotel_does_not_affect_the_other_hotel_of_the_message(
+def test_failure_of_one_hotel_does_not_affect_the_other_hotel_in_the_message(
     hotel: Hotel, other_hotel: Hotel, nights: SomeNights, separately_enqueued: list[str], kind: str
 ) -> None:
     first, second = expired_hold(hotel, nights), expired_hold(other_hotel, nights)

@@ -1,4 +1,4 @@
-"""Tests of holds that expire while the request of their owner waits for the lock of another transaction."""
+"""Tests of holds that expire while a request by the owner waits for a lock of another transaction."""
 
 import threading
 import time
@@ -37,7 +37,7 @@ def other_session(hotel: Hotel) -> Iterator["psycopg.Connection[Any]"]:
 
 
 def call_until_it_waits(hotel: Hotel, operation: Callable[[], Hold]) -> "Future[Hold]":
-    """Call the operation on another thread, and return its future when its connection waits for a lock."""
+    """Call the operation on another thread. Return its future as soon as the thread's connection waits for a lock."""
     outcome: Future[Hold] = Future()
 
     def run() -> None:
@@ -71,7 +71,7 @@ HOLD_EXPIRED = "SELECT expires_at <= clock_timestamp() FROM locks_allocation WHE
 
 
 @pytest.mark.parametrize("name", ["extend", "confirm"])
-def test_operation_that_waits_for_the_lock_until_the_hold_expires_raises_hold_expired(
+def test_operation_that_waits_for_a_lock_until_the_hold_expires_raises_hold_expired(
     in_hotel: Hotel, hold: Hold, name: str
 ) -> None:
     expire_in_two_seconds()

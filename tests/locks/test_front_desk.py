@@ -1,4 +1,4 @@
-"""Tests of the operations of the front desk, of adding stays, and of ending expired holds."""
+"""Tests of front desk operations, of adding stays, and of ending expired holds."""
 
 import uuid
 
@@ -43,7 +43,9 @@ def test_confirm_of_a_moved_hold_needs_its_new_fencing_token(rooms: list[int], n
     services.confirm_hold(hold.id, token=hold.token, fencing_token=moved.fencing_token or 0)
 
 
-def test_move_to_nights_that_overlap_with_its_own_succeeds(rooms: list[int], nights: SomeNights) -> None:
+def test_move_to_nights_that_overlap_with_the_current_nights_succeeds(
+    rooms: list[int], nights: SomeNights
+) -> None:
     stay = NewStay(room=rooms[0], check_in=nights(1).check_in, check_out=nights(5).check_in)
     services.add_stays([stay])
     assert (
@@ -60,7 +62,9 @@ def test_move_to_an_occupied_room_is_refused(rooms: list[int], nights: SomeNight
     assert Allocation.objects.get(id=stay.id).room_id == rooms[0]
 
 
-def test_move_to_nights_with_an_expired_hold_ends_it(rooms: list[int], nights: SomeNights) -> None:
+def test_move_to_nights_with_an_expired_hold_ends_the_expired_hold(
+    rooms: list[int], nights: SomeNights
+) -> None:
     stay = NewStay(room=rooms[0], check_in=nights(1).check_in, check_out=nights(5).check_in)
     services.add_stays([stay])
     hold = services.acquire_hold(rooms=rooms[1:2], nights=nights(4))
@@ -100,7 +104,7 @@ def test_cancel_of_a_stay_frees_its_room(rooms: list[int], nights: SomeNights) -
         services.reopen_room(stay.id)
 
 
-def test_add_stays_returns_the_stays_that_overlap_as_rejected(rooms: list[int], nights: SomeNights) -> None:
+def test_added_stays_that_overlap_are_returned_as_rejected(rooms: list[int], nights: SomeNights) -> None:
     first, second, third = (
         NewStay(room=rooms[0], check_in=nights(day).check_in, check_out=nights(day + 2).check_in)
         for day in (-9, -8, -7)
@@ -111,7 +115,7 @@ def test_add_stays_returns_the_stays_that_overlap_as_rejected(rooms: list[int], 
     assert event.data == {"added": 2, "rejected": 1}
 
 
-def test_expire_holds_ends_expired_holds_and_schedules_the_others(
+def test_expiry_task_ends_expired_holds_and_schedules_the_other_holds(
     rooms: list[int], nights: SomeNights
 ) -> None:
     old = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

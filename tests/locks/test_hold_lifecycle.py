@@ -1,4 +1,4 @@
-"""A property test of holds. It compares random sequences of operations with a small model in Python."""
+"""A property test of holds. It compares the results of random operations with a small model in Python."""
 
 import datetime
 from collections.abc import Callable
@@ -44,7 +44,7 @@ ROOM_NUMBERS = st.integers(0, ROOMS - 1)
 
 @dataclass
 class Expected:
-    """The state that the model expects of one hold."""
+    """The state that a hold has according to the model."""
 
     room: int
     first: int

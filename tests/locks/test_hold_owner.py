@@ -66,7 +66,7 @@ def test_extend_does_not_exceed_the_maximum_lifetime(hold: Hold) -> None:
         services.extend_hold(hold.id, token=hold.token)
 
 
-def test_confirm_twice_confirms_the_same_row_and_records_one_event(hold: Hold) -> None:
+def test_second_confirm_returns_the_same_row_and_records_no_second_event(hold: Hold) -> None:
     services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold), reference="B-7")
     again = services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
     stay = Allocation.objects.get(id=hold.id)
@@ -75,7 +75,7 @@ def test_confirm_twice_confirms_the_same_row_and_records_one_event(hold: Hold) -
     assert not DueItem.objects.filter(item_id=hold.id).exists()
 
 
-def test_release_twice_frees_the_room_and_records_one_event(hold: Hold, rooms: list[int]) -> None:
+def test_release_called_twice_frees_the_room_and_records_one_event(hold: Hold, rooms: list[int]) -> None:
     for _ in range(2):
         assert services.release_hold(hold.id, token=hold.token).status == "released"
     assert len(events_of("hold.released")) == 1
@@ -152,13 +152,13 @@ def test_confirm_of_a_group_with_an_expired_hold_confirms_nothing(group: Hold) -
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
-def test_confirm_of_a_group_after_the_release_of_a_room_confirms_the_others(group: Hold) -> None:
+def test_confirm_of_a_group_after_the_release_of_a_room_confirms_the_other_rooms(group: Hold) -> None:
     services.release_hold(group.rooms[0].id, token=group.token)
     confirmed = services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert [room.number for room in confirmed.rooms] == ["102", "103"]
 
 
-def test_cancel_twice_frees_the_room_and_records_one_event(
+def test_cancel_called_twice_frees_the_room_and_records_one_event(
     hold: Hold, rooms: list[int], nights: SomeNights
 ) -> None:
     services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
@@ -174,7 +174,7 @@ def test_cancel_of_a_group_cancels_all_its_stays(group: Hold) -> None:
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
-def test_cancel_by_another_client_or_of_a_hold_is_refused(hold: Hold) -> None:
+def test_cancel_of_a_hold_or_by_another_client_is_refused(hold: Hold) -> None:
     with pytest.raises(HoldStateError) as refused:
         services.cancel_confirmed_hold(hold.id, token=hold.token)
     assert refused.value.extra == {"hold_status": "held"}

@@ -1,4 +1,4 @@
-"""Tests of the metric of held rooms in all hotels, which takes one query when Prometheus reads it."""
+"""Tests of the metric that counts the held rooms of all hotels. The metric is read with a single query."""
 
 import re
 

@@ -29,7 +29,7 @@ AddStay = Callable[..., UUID]
 
 @pytest.fixture
 def add_stay(rooms: list[int], nights: SomeNights) -> AddStay:
-    """Return a function that adds a stay: add_stay(0, 3, 2) is two nights in the first room, three days from today."""
+    """Return a function that adds a stay: `add_stay(0, 3, 2)` adds two nights in the first room, in three days."""
 
     def add(room: int, start: int, count: int = 1) -> UUID:
         requested = nights(start, count)
@@ -92,7 +92,7 @@ def test_reallocate_without_enough_free_rooms_creates_as_few_rooms_as_possible(
     assert {new_stay.id for new_stay in done.added} == {new_stay.id for new_stay in new_stays}
 
 
-def test_number_of_statements_does_not_grow_with_the_number_of_stays(
+def test_reallocate_sends_the_same_number_of_statements_for_any_number_of_stays(
     rooms: list[int], nights: SomeNights
 ) -> None:
     def statements(number: int, day: int) -> int:

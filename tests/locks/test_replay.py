@@ -1,6 +1,7 @@
-"""Tests of two years of bookings over REST: each is held and confirmed when it was made, and cancelled on its day.
+"""Tests that replay two years of bookings through the REST API.
 
-The test takes the arrivals of a few days; `make replay` takes all bookings.
+Each booking is held and confirmed on the day on which it was made, and cancelled on its cancellation date. The test
+replays the arrivals of a few days, and `make replay` replays all bookings.
 """
 
 import os
@@ -78,7 +79,7 @@ class BookingEngine:
         self.outcomes["booked"] += 1
 
     def check_refusal(self, booking: Booking, status: int, problem: dict[str, Any]) -> str:
-        """Return the problem type. Fails if the model has a free room or another next free date."""
+        """Return the problem type of a refusal. Fail if the model has a free room or another next free date."""
         if not booking.nights:
             assert (status, problem["type"]) == (422, NO_NIGHT)
         else:
@@ -101,7 +102,7 @@ class BookingEngine:
 @pytest.mark.timeout(7200 if IS_WHOLE else 120)
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", bookings.HOTELS)
-def test_replayed_bookings_never_overlap_and_every_refusal_is_right(
+def test_replayed_bookings_never_overlap_and_every_refusal_is_correct(
     name: str, api: APIClient, hotel: Hotel
 ) -> None:
     with hotel_context(hotel):

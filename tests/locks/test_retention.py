@@ -26,9 +26,9 @@ DAY = datetime.timedelta(days=1)
 
 
 def set_age(allocation: UUID, days: float) -> UUID:
-    """Replace the id of the allocation by one that was created this many days ago, and return the new id.
+    """Replace the allocation's id with an id that was created this many days ago, and return the new id.
 
-    An id contains the time of its creation, which the clean-up reads.
+    Ids contain their creation time. The daily clean-up deletes allocations by this time.
     """
     now = datetime.datetime.now(datetime.UTC)
     key = UUID(int=_first_id_at(now - days * DAY).int + (uuid7().int & 0xFFFF_FFFF))
@@ -37,9 +37,7 @@ def set_age(allocation: UUID, days: float) -> UUID:
     return key
 
 
-def test_delete_ended_records_deletes_only_old_holds_that_have_ended(
-    rooms: list[int], nights: SomeNights
-) -> None:
+def test_clean_up_deletes_only_old_holds_that_have_ended(rooms: list[int], nights: SomeNights) -> None:
     old, young = policy.DAYS_UNTIL_DELETION + 1, policy.DAYS_UNTIL_DELETION - 1
     released, recent, confirmed, cancelled, held = (
         services.acquire_hold(rooms=rooms[:1], nights=nights(start)) for start in (1, 2, 3, 4, 5)
@@ -55,7 +53,7 @@ def test_delete_ended_records_deletes_only_old_holds_that_have_ended(
     assert set(Allocation.objects.values_list("id", flat=True)) == kept
 
 
-def test_delete_ended_records_deletes_batches_until_none_is_left(
+def test_clean_up_deletes_batches_until_no_old_hold_is_left(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("locks.services.retention.BATCH_SIZE", 2)
@@ -67,7 +65,7 @@ def test_delete_ended_records_deletes_batches_until_none_is_left(
     assert services.delete_ended_records() == 0
 
 
-def test_delete_ended_records_deletes_old_waiting_list_entries_and_webhook_deliveries(
+def test_clean_up_deletes_old_waiting_list_entries_and_webhook_deliveries(
     rooms: list[int], nights: SomeNights
 ) -> None:
     create_webhook(url="http://127.0.0.1:9/", event_types=["hold.created"])
@@ -85,9 +83,7 @@ def test_delete_ended_records_deletes_old_waiting_list_entries_and_webhook_deliv
     assert list(WebhookDelivery.objects.values_list("id", flat=True)) == [failed.id]
 
 
-def test_schedule_daily_schedules_the_deletion_once_a_day_for_each_active_hotel(
-    hotel: Hotel, other_hotel: Hotel
-) -> None:
+def test_clean_up_is_scheduled_once_a_day_for_each_active_hotel(hotel: Hotel, other_hotel: Hotel) -> None:
     with platform_context():
         Hotel.objects.filter(id=other_hotel.id).update(status=HotelStatus.SUSPENDED)
         assert due.schedule_daily() == len([kind for kind in due.kinds().values() if kind.daily])

@@ -1,4 +1,4 @@
-"""Tests of the number of statements that an operation on a hold sends, because each is a round trip."""
+"""Tests of the number of statements that an operation on a hold sends, because each statement is a round trip."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def statements(operation: Callable[[], object]) -> list[str]:
-    """Return the SQL statements that the operation sends, without their arguments. A BEGIN would be listed too."""
+    """Return the SQL statements that the operation sends, without their arguments.
+
+    A BEGIN statement would also be listed.
+    """
     with CaptureQueriesContext(connection) as queries:
         operation()
     return [query["sql"].split("(")[0].strip() for query in queries]

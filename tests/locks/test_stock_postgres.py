@@ -51,9 +51,9 @@ def stock_server(tmp_path: Path) -> Iterator[servers.StockPostgres]:
 
 @pytest.fixture
 def stock_hotel(stock_server: servers.StockPostgres, django_db_blocker: Any) -> Iterator[Hotel]:
-    """Yield a hotel of a newly migrated database on the stock server.
+    """Yield a hotel in a newly migrated database on the stock server.
 
-    The test's statements are sent to that database as the runtime login.
+    The test connects to that database with the runtime login role.
     """
     with psycopg.connect(stock_server.url(postgres.SUPERUSER)) as superuser:
         row = superuser.execute("SELECT pg_jit_available()").fetchone()

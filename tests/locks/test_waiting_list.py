@@ -1,4 +1,4 @@
-"""Tests of the waiting list: rooms that become free are offered to the oldest entry, and no client overtakes it."""
+"""Tests of the waiting list: free rooms are offered to the oldest entry before other clients can hold them."""
 
 import datetime
 
@@ -103,7 +103,7 @@ def test_acquire_of_a_room_with_an_expired_hold_offers_it_to_the_waiting_list(
     assert status_of(entry) == "offered"
 
 
-def test_entry_that_a_room_can_t_serve_on_all_nights_does_not_block_other_clients(
+def test_entry_whose_nights_are_not_all_free_does_not_block_other_clients(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     room = all_held[0].rooms[0].room_id
@@ -171,7 +171,7 @@ def test_offer_that_expires_is_followed_by_an_offer_to_the_next_entry(
         claim_offer(first.id)
 
 
-def test_claim_offer_returns_the_token_once_and_an_ordinary_hold(
+def test_claimed_offer_returns_its_token_once_and_is_an_ordinary_hold(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")
@@ -194,7 +194,7 @@ def test_claim_offer_returns_the_token_once_and_an_ordinary_hold(
     assert status_of(entry) == "claimed"
 
 
-def test_cancel_entry_with_an_offer_offers_the_room_to_the_next_entry(
+def test_room_offered_to_a_cancelled_entry_is_offered_to_the_next_entry(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     first, second = (create(nights(1, 3), room_type="double") for _ in range(2))
@@ -209,7 +209,9 @@ def test_cancel_entry_with_an_offer_offers_the_room_to_the_next_entry(
     assert [status_of(first), status_of(second)] == ["cancelled", "offered"]
 
 
-def test_create_entry_for_a_free_room_offers_it_immediately(rooms: list[int], nights: SomeNights) -> None:
+def test_new_entry_for_a_free_room_is_offered_the_room_immediately(
+    rooms: list[int], nights: SomeNights
+) -> None:
     assert status_of(create(nights(1, 2), room_type="double")) == "offered"
 
 
@@ -236,9 +238,7 @@ def test_room_that_is_too_small_is_not_offered(rooms: list[int], nights: SomeNig
     assert status_of(family) == "offered"
 
 
-def test_process_entry_after_the_check_in_date_expires_the_entry(
-    all_held: list[Hold], nights: SomeNights
-) -> None:
+def test_entry_processed_after_its_check_in_date_expires(all_held: list[Hold], nights: SomeNights) -> None:
     entry = create(nights(1, 3), room_type="double")
     past = nights(-2, 3)
     WaitingListEntry.objects.filter(id=entry.id).update(nights=(past.check_in, past.check_out))
@@ -247,7 +247,7 @@ def test_process_entry_after_the_check_in_date_expires_the_entry(
     assert not DueItem.objects.filter(kind="waiting", item_id=entry.id).exists()
 
 
-def test_process_entry_schedules_the_entry_for_the_end_of_its_check_in_date(
+def test_processed_entry_is_scheduled_for_the_end_of_its_check_in_date(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")
@@ -258,7 +258,7 @@ def test_process_entry_schedules_the_entry_for_the_end_of_its_check_in_date(
     assert item.due_at > entry.joined_at + datetime.timedelta(hours=20)
 
 
-def test_create_entry_with_an_unknown_room_a_past_date_or_too_many_entries_raises_an_error(
+def test_new_entry_with_an_unknown_room_a_past_date_or_too_many_entries_raises_an_error(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(RoomNotFound):

@@ -166,7 +166,7 @@ def test_release_while_the_worker_processes_the_entry_makes_the_entry_due_again(
         assert cursor.fetchone() == (1,)
 
 
-def test_process_entry_skips_a_room_that_another_transaction_has_locked(
+def test_processing_of_an_entry_skips_a_room_that_another_transaction_has_locked(
     in_hotel: Hotel, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

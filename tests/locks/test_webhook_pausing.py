@@ -69,7 +69,7 @@ def test_events_that_occur_while_the_webhook_is_off_are_not_sent_later(
     assert len(receiver.requests) == 2
 
 
-def test_deliver_of_a_delivery_written_while_the_webhook_was_turned_off_pauses_it(
+def test_delivery_written_while_the_webhook_was_turned_off_is_paused_when_it_is_due(
     receiver: Receiver, webhook: Webhook
 ) -> None:
     Webhook.objects.update(active=False)  # after the deliveries were written

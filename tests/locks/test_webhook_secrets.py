@@ -25,7 +25,7 @@ def webhook_and_secret(receiver: Receiver, in_hotel: Any) -> tuple[Webhook, str]
 
 
 def verify_test_request(webhook: Webhook, receiver: Receiver, *secrets: str) -> list[bool]:
-    """Send a test request and return for each secret whether it verifies the request."""
+    """Send a test request. Return, for each secret, whether the request has a valid signature."""
     assert send_test_delivery(webhook.id).delivered
     headers, body = receiver.requests[-1]
     assert len(headers["webhook-signature"].split(" ")) <= 2
@@ -77,7 +77,7 @@ def test_rotation_after_a_change_of_secret_key_makes_the_webhook_work_again(
     assert verify_test_request(webhook, receiver, old, new) == [False, True]
 
 
-def test_delete_ended_records_deletes_previous_secrets_after_the_overlap(
+def test_clean_up_deletes_previous_secrets_after_the_overlap(
     webhook_and_secret: tuple[Webhook, str],
 ) -> None:
     webhook, _old = webhook_and_secret

@@ -1,4 +1,4 @@
-"""Tests of the request of a webhook delivery. The HTTP client behind it has tests in tests/core."""
+"""Tests of the HTTP request that sends a webhook delivery. The HTTP client is tested in tests/core."""
 
 import socket
 from typing import Any

@@ -62,7 +62,7 @@ def test_deliver_after_a_failed_attempt_sends_the_same_webhook_id_again(
 
 
 @pytest.mark.parametrize("answer", ["hang", "drip"])
-def test_send_test_delivery_to_a_slow_server_fails_at_the_timeout(
+def test_test_event_to_a_slow_server_fails_at_the_timeout(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     receiver.responses = [answer]
@@ -132,7 +132,7 @@ def test_final_attempt_that_fails_is_kept_in_the_dead_letter_queue_and_can_be_re
     assert {headers["webhook-id"] for headers, _body in receiver.requests} == {str(delivery.id)}
 
 
-def test_send_webhook_deliveries_enqueues_the_final_attempt_as_a_separate_task(
+def test_final_attempt_of_a_delivery_is_enqueued_as_a_separate_task(
     receiver: Receiver,
     webhook_and_secret: tuple[Webhook, str],
     rooms: list[int],
@@ -198,7 +198,7 @@ def test_signing_secret_is_stored_encrypted_with_the_secret_key(
     assert event.description.endswith(": not delivered")
 
 
-def test_make_final_attempt_of_a_deleted_delivery_raises_webhook_delivery_not_found(rooms: list[int]) -> None:
+def test_final_attempt_of_a_deleted_delivery_raises_webhook_delivery_not_found(rooms: list[int]) -> None:
     with pytest.raises(WebhookDeliveryNotFound, match="was deleted"):
         make_final_attempt(UUID(int=1))
 

@@ -1,4 +1,4 @@
-"""Tests of the admin of webhooks, webhook deliveries and the waiting list."""
+"""Tests of the admin pages for webhooks, webhook deliveries and the waiting list."""
 
 import re
 

@@ -46,7 +46,7 @@ def test_webhook_can_be_created_tested_updated_and_deleted(
     assert "tenant=1" not in str(event.data)
 
 
-def test_rotate_secret_returns_a_new_secret_only_in_its_response(
+def test_new_secret_is_returned_only_in_the_response_to_its_rotation(
     api: APIClient, in_hotel: Hotel, receiver: Receiver
 ) -> None:
     hook = api.post(WEBHOOKS, {"url": receiver.url, "events": ["hold.created"]}).json()
@@ -111,7 +111,7 @@ def test_create_with_an_api_key_without_the_webhooks_scope_returns_403(hotel: Ho
     assert (response.status_code, response.json()["required_scope"]) == (403, "webhooks:write")
 
 
-def test_test_of_another_hotel_s_webhook_returns_404(
+def test_test_request_for_a_webhook_of_another_hotel_returns_404(
     api: APIClient, other_hotel: Hotel, receiver: Receiver
 ) -> None:
     with hotel_context(other_hotel):

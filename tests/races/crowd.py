@@ -1,8 +1,8 @@
 """Starts callers in several processes that request the same rooms at the same time. Some processes are killed.
 
-Run as `python -m tests.races.crowd PLAN`, where PLAN is a `Plan` as JSON. Each process writes a separate file
-in the plan's folder. It has a line for each room that a caller received, and "done" at the end. The test compares
-these lines with the database.
+Run as `python -m tests.races.crowd PLAN`, where PLAN is a `Plan` as JSON. Each process writes a separate file in the
+plan's folder. The file has a line for each hold that a caller received, and "done" at the end. The test compares these
+lines with the database.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""The algorithm of the replaced system for holding rooms: read all keys, compare the dates, then set a key.
+"""The algorithm by which the replaced system held rooms: read all keys, compare the dates, then set a key.
 
-Between the read and the set, another caller can set a key for overlapping dates. SET NX only prevents two
-keys with exactly the same dates.
+Between the read and the set, another caller can set a key for overlapping dates. SET NX only prevents two keys with
+exactly the same dates.
 """
 
 import uuid

@@ -16,7 +16,7 @@ WHERE one.status IN ('held', 'confirmed', 'closed')
 
 
 def count_overlaps(granted: Iterable[Granted]) -> int:
-    """Return how many pairs of granted holds have the same room on the same night."""
+    """Return the number of pairs of granted holds that share a room on at least one night."""
     rooms: dict[int, list[Granted]] = defaultdict(list)
     for one in granted:
         rooms[one.room].append(one)

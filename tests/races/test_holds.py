@@ -37,12 +37,15 @@ class Crowd:
     process: "subprocess.Popen[bytes]"
 
     def lines(self, process: int) -> list[str]:
-        """Return the lines that this process has written, without a last line that was cut off when it was killed."""
+        """Return the lines that this process has written.
+
+        A line that was cut off when the process was killed is left out.
+        """
         file = self.plan.file(process)
         return file.read_text().split("\n")[:-1] if file.exists() else []
 
     def finish(self) -> list[Granted]:
-        """Wait until all surviving processes have ended, and return all rooms that callers received."""
+        """Wait until all surviving processes have ended, and return all holds that callers received."""
         assert self.process.wait(timeout=TIMEOUT) == 0
         written = [line for process in range(self.plan.processes) for line in self.lines(process)]
         return [Granted(**json.loads(line)) for line in written if line.startswith("{")]

@@ -81,7 +81,7 @@ def test_backup_hotel_of_a_suspended_hotel_succeeds(hotel: Hotel, file: Path) ->
 
 @pytest.fixture
 def _differs_from_template() -> None:
-    """Change the schema of the hotel Alpha, so that its backup runs pg_dump."""
+    """Change the schema of the hotel Alpha. Backups run pg_dump only if the schema differs from the template schema."""
     sql.execute("ALTER TABLE hotel_alpha.locks_room ADD COLUMN note text DEFAULT 'none'")
 
 

@@ -117,7 +117,7 @@ def test_task_whose_last_run_is_in_the_future_is_sent_after_its_interval(sent: l
         time.sleep(max(0.0, min(only.tick(), 0.1)))
 
 
-def test_beat_uses_the_database_clock_if_the_clock_of_its_machine_differs(
+def test_beat_uses_the_database_clock_if_the_clock_of_the_beat_machine_differs(
     sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hour = datetime.timedelta(hours=1)

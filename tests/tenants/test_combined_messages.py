@@ -93,7 +93,7 @@ def test_message_for_several_hotels_skips_the_items_of_a_suspended_hotel(
     assert (handled, sent_alone) == ([("beta", ["2"])], [])
 
 
-def test_group_by_message_fills_messages_up_to_the_batch_size(kind: due.ItemKind) -> None:
+def test_messages_are_filled_up_to_the_batch_size(kind: due.ItemKind) -> None:
     def batch(items: int) -> dispatch.Batch:
         return dispatch.Batch(hotel_id=uuid4(), kind=kind, ids=["x"] * items)
 
@@ -101,7 +101,7 @@ def test_group_by_message_fills_messages_up_to_the_batch_size(kind: due.ItemKind
     assert [[len(part.ids) for part in message] for message in messages] == [[4], [1, 2, 1], [1, 3], [2]]
 
 
-def test_group_by_message_puts_items_of_different_kinds_into_separate_messages(kind: due.ItemKind) -> None:
+def test_items_of_different_kinds_are_sent_in_separate_messages(kind: due.ItemKind) -> None:
     due.register(kind="other", task="tests.other", combine_hotels=True)
     batches = [dispatch.Batch(uuid4(), one, ["x"]) for one in due.kinds().values() for _ in range(2)]
     batches = batches[::2] + batches[1::2]
@@ -111,7 +111,7 @@ def test_group_by_message_puts_items_of_different_kinds_into_separate_messages(k
     ]
 
 
-def test_group_by_message_puts_hotels_into_separate_messages_if_the_kind_requires_it() -> None:
+def test_items_of_different_hotels_are_sent_in_separate_messages_if_their_kind_requires_it() -> None:
     due.register(kind="slow", task="tests.slow")
     batches = [dispatch.Batch(uuid4(), due.kinds()["slow"], ["x"]) for _ in range(3)]
     assert [len(group) for group in dispatch.group_by_message(batches)] == [1, 1, 1]

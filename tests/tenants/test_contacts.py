@@ -73,9 +73,7 @@ def contact_events() -> list[tuple[str, str, Any]]:
         (EMAIL, "anna@XN--MNCHEN-3YA.example", "anna@xn--mnchen-3ya.example"),
     ],
 )
-def test_normalize_contact_returns_the_same_form_for_all_spellings(
-    kind: ContactKind, text: str, stored: str
-) -> None:
+def test_normalized_contact_is_the_same_for_all_spellings(kind: ContactKind, text: str, stored: str) -> None:
     assert contacts.normalize_contact(kind=kind, value=text) == stored
     assert contacts.normalize_contact(kind=kind, value=stored) == stored
 
@@ -121,7 +119,7 @@ def test_hotel_of_a_phone_number_is_found_however_the_number_is_written(
         (EMAIL, ""),
     ],
 )  # fmt: skip
-def test_normalize_contact_with_an_invalid_value_raises_invalid_contact(kind: ContactKind, text: str) -> None:
+def test_normalization_of_an_invalid_value_raises_invalid_contact(kind: ContactKind, text: str) -> None:
     with pytest.raises(InvalidContact) as error:
         contacts.normalize_contact(kind=kind, value=text)
     assert not text or text not in error.value.detail
@@ -132,7 +130,7 @@ def test_normalize_contact_with_an_invalid_value_raises_invalid_contact(kind: Co
     kind=st.sampled_from(ContactKind),
     text=st.text(max_size=40) | st.emails() | st.from_regex(r"\+(52|54|55|39)[0-9]{6,13}", fullmatch=True),
 )
-def test_normalize_contact_returns_a_normalized_value_unchanged(kind: ContactKind, text: str) -> None:
+def test_normalization_of_a_normalized_contact_changes_nothing(kind: ContactKind, text: str) -> None:
     try:
         stored = contacts.normalize_contact(kind=kind, value=text)
     except InvalidContact:
@@ -177,7 +175,9 @@ def test_contact_of_a_suspended_hotel_is_not_resolved_and_cannot_be_added_to_ano
 
 
 @pytest.mark.django_db
-def test_add_contact_that_the_hotel_already_has_changes_nothing_and_records_no_event(hotel: Hotel) -> None:
+def test_adding_a_contact_that_the_hotel_already_has_changes_nothing_and_records_no_event(
+    hotel: Hotel,
+) -> None:
     first, _ = add(hotel, EMAIL, "guest@example.com")
     again, is_new = add(hotel, EMAIL, "GUEST@example.com")
     assert (again.id, again.created_at, is_new) == (first.id, first.created_at, False)
@@ -185,7 +185,7 @@ def test_add_contact_that_the_hotel_already_has_changes_nothing_and_records_no_e
 
 
 @pytest.mark.django_db
-def test_add_contact_of_another_hotel_raises_contact_conflict_that_does_not_name_the_hotel(
+def test_adding_a_contact_of_another_hotel_raises_contact_conflict_without_naming_the_hotel(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     mine, _ = add(hotel, EMAIL, "guest@example.com")
@@ -274,7 +274,7 @@ def is_blocking() -> bool:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_add_contact_by_two_hotels_at_the_same_time_fails_for_the_second(
+def test_adding_a_contact_to_two_hotels_at_the_same_time_fails_for_the_second_hotel(
     hotel: Hotel, other_hotel: Hotel
 ) -> None:
     result = race(
@@ -287,7 +287,7 @@ def test_add_contact_by_two_hotels_at_the_same_time_fails_for_the_second(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_add_contact_twice_at_the_same_time_to_one_hotel_creates_one_contact(hotel: Hotel) -> None:
+def test_adding_a_contact_twice_at_the_same_time_creates_one_contact(hotel: Hotel) -> None:
     def add_phone() -> bool:
         return add(hotel, PHONE, "+34600123456")[1]
 
@@ -296,9 +296,7 @@ def test_add_contact_twice_at_the_same_time_to_one_hotel_creates_one_contact(hot
 
 
 @pytest.mark.django_db(transaction=True)
-def test_add_contact_while_another_hotel_removes_the_contact_succeeds(
-    hotel: Hotel, other_hotel: Hotel
-) -> None:
+def test_adding_a_contact_while_another_hotel_removes_it_succeeds(hotel: Hotel, other_hotel: Hotel) -> None:
     contact, _ = add(hotel, EMAIL, "guest@example.com")
     result = race(
         lambda: contacts.remove_contact(hotel_id=hotel.id, contact_id=contact.id),
@@ -309,7 +307,7 @@ def test_add_contact_while_another_hotel_removes_the_contact_succeeds(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_add_contact_while_the_hotel_is_being_deleted_raises_hotel_not_found() -> None:
+def test_adding_a_contact_while_the_hotel_is_being_deleted_raises_hotel_not_found() -> None:
     with platform_context():
         leaving = Hotel.objects.create(slug="leaving", name="Leaving", schema="hotel_leaving")
     result = race(

@@ -51,7 +51,7 @@ def test_schema_provisioned_from_the_template_equals_a_schema_created_by_migrati
     assert sql.dump_schema(hotel.schema) == sql.dump_schema("hotel_migrated")
 
 
-def test_dump_schema_shows_a_difference_between_two_schemas() -> None:
+def test_dumps_of_two_different_schemas_differ() -> None:
     hotel = services.create_hotel(slug="one", name="One")
     other = services.create_hotel(slug="other", name="Other")
     assert sql.dump_schema(hotel.schema) == sql.dump_schema(other.schema)
@@ -160,7 +160,7 @@ def test_registered_hotel_is_routed_only_after_provisioning() -> None:
     assert host_routing.resolve("sol.localhost") is not None
 
 
-def test_concurrent_calls_of_provision_hotel_create_one_hotel() -> None:
+def test_concurrent_calls_to_provision_hotel_create_one_hotel() -> None:
     with platform_context():
         hotel = Hotel.objects.create(slug="sol", name="Sol", schema="hotel_sol")
     barrier, results = threading.Barrier(2), []
@@ -204,7 +204,7 @@ def _list_spare_roles() -> list[UUID]:
     return [row[0] for row in sql.query("SELECT hotel_id FROM tenants_sparerole ORDER BY 1")]
 
 
-def test_second_new_hotel_takes_a_spare_role_and_changes_no_membership() -> None:
+def test_second_new_hotel_uses_a_spare_role_and_changes_no_role_memberships() -> None:
     services.create_hotel(slug="first", name="First")
     memberships, spare = _count_memberships(), _list_spare_roles()
     second = services.create_hotel(slug="second", name="Second")
@@ -223,7 +223,7 @@ def test_failed_creation_of_a_hotel_leaves_its_spare_role_to_the_next_hotel() ->
     assert services.create_hotel(slug="second", name="Second").id == spare[0]
 
 
-def test_spare_role_of_the_database_from_which_this_one_was_copied_is_not_taken() -> None:
+def test_spare_role_of_the_original_database_is_not_used_in_a_copied_database() -> None:
     services.create_hotel(slug="first", name="First")
     sql.execute("UPDATE tenants_sparerole SET database = 1")
     copied = _list_spare_roles()

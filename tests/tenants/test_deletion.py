@@ -283,7 +283,7 @@ def test_delete_hotel_with_a_role_that_the_owner_may_not_drop_raises_deletion_co
     erase_hotel(confirm="sol")
 
 
-def test_find_remaining_data_before_the_deletion_lists_all_data_of_the_hotel(sol: Hotel) -> None:
+def test_search_for_remaining_data_before_the_deletion_finds_all_data_of_the_hotel(sol: Hotel) -> None:
     certificate = deletion.DeletionCertificate(
         hotel_id=str(sol.id), slug="sol", schema=sol.schema, role=sol.role, tables={}, shared={}, redis_keys=0
     )

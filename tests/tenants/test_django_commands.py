@@ -1,6 +1,6 @@
 """Tests of Django's own commands.
 
-Each supports hotels, or names the command of this project to use instead.
+Each command supports hotels, or fails and names the command to use instead.
 """
 
 import io
@@ -80,7 +80,7 @@ def log_in(host: str, username: str, password: str) -> int:
 @pytest.mark.parametrize(
     ("host", "tenant"), [(ALPHA_HOST, ["--hotel", "alpha"]), ("localhost", ["--platform"])]
 )
-def test_changepassword_sets_the_password_and_ends_sessions_and_records_an_event(
+def test_changepassword_sets_the_password_ends_sessions_and_records_an_event(
     hotel: Hotel, monkeypatch: pytest.MonkeyPatch, host: str, tenant: list[str]
 ) -> None:
     browser = Client(SERVER_NAME=host)

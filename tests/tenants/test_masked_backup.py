@@ -1,4 +1,4 @@
-"""Tests that `backup_hotel --masked` writes no personal data and no credentials that work."""
+"""Tests that `backup_hotel --masked` writes no personal data and no working credentials."""
 
 import json
 import zipfile

@@ -1,4 +1,7 @@
-"""Tests of the connection parameters that are passed to pg_dump. Its command line must not contain a secret."""
+"""Tests of the connection parameters that are passed to pg_dump.
+
+The command line of pg_dump must not contain secrets.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -33,7 +33,7 @@ def with_login(url: str, user: str) -> str:
 def names() -> dict[str, str]:
     """Return the names of the second database and its roles.
 
-    Test workers share one server, so each worker uses other names.
+    Test workers share one server, so each worker uses different names.
     """
     database = urlsplit(settings.DATABASE_DIRECT_URL).path.lstrip("/")
     return {"database": f"{database}_elsewhere", "owner": f"{database}_owner", "runtime": f"{database}_login"}

@@ -1,4 +1,4 @@
-"""Tests of whether a restored hotel is active or suspended, and that no e-mail is sent twice."""
+"""Tests that a restored hotel is suspended when necessary and otherwise active, and that no e-mail is sent twice."""
 
 from datetime import timedelta
 from io import StringIO

@@ -77,13 +77,15 @@ def started_programs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return started
 
 
-def test_fingerprint_of_a_provisioned_schema_equals_that_of_the_template(cursor: CursorWrapper) -> None:
+def test_fingerprint_of_a_provisioned_schema_equals_the_fingerprint_of_the_template(
+    cursor: CursorWrapper,
+) -> None:
     fingerprint = compute_fingerprint(cursor, schema_template.SCHEMA)
     assert fingerprint
     assert fingerprint == compute_fingerprint(cursor, "hotel_alpha")
 
 
-def test_fingerprint_differs_after_each_change_of_a_definition(cursor: CursorWrapper) -> None:
+def test_fingerprint_differs_after_each_change_to_a_definition(cursor: CursorWrapper) -> None:
     original = compute_fingerprint(cursor, "hotel_alpha")
     unnoticed = []
     for change in CHANGES:
@@ -141,7 +143,7 @@ def test_backup_after_a_migration_of_all_hotels_does_not_run_pg_dump(
     assert started_programs == []
 
 
-def test_stored_definitions_of_the_template_equal_what_pg_dump_writes_for_a_hotel(
+def test_stored_definitions_of_the_template_equal_the_output_of_pg_dump_for_a_hotel(
     hotel: Hotel, cursor: CursorWrapper
 ) -> None:
     stored = schema_template.read_definitions(cursor, hotel.schema)
@@ -152,7 +154,7 @@ def test_stored_definitions_of_the_template_equal_what_pg_dump_writes_for_a_hote
     assert list(map(sql.normalize_lists, stored)) == list(map(sql.normalize_lists, dumped))
 
 
-def test_migrate_stores_the_script_again_after_a_change_of_the_template() -> None:
+def test_migrate_stores_the_provisioning_script_again_after_a_change_to_the_template() -> None:
     sql.execute("CREATE INDEX more ON hotel_template.locks_room (number DESC)")
     call_command("migrate", verbosity=0)
     newer = services.create_hotel(slug="newer", name="Newer")

@@ -1,6 +1,6 @@
 """Tests of hotels with a time zone, language or status that a process does not know.
 
-Such a row is possible after a restore, or if another version of the code or of the package tzdata wrote it.
+Such a row can come from a restored backup, or from another version of the code or of the tzdata package.
 """
 
 import io

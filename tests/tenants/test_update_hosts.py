@@ -45,7 +45,7 @@ def test_patch_of_a_hotel_with_slug_and_domains_replaces_both(platform_api: APIC
         }
 
 
-def test_patch_of_a_hotel_with_only_slug_or_domains_keeps_the_other(
+def test_patch_of_a_hotel_with_only_slug_or_domains_keeps_the_other_value(
     platform_api: APIClient, hotel: Hotel
 ) -> None:
     services.add_domain(hotel_id=hotel.id, host="kept.example")

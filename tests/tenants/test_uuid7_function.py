@@ -1,4 +1,4 @@
-"""Tests of the database function that generates UUIDs of version 7 for rows that database functions insert."""
+"""Tests of the database function that generates version 7 UUIDs for rows that database functions insert."""
 
 import time
 import uuid
