@@ -87,7 +87,7 @@ class TooManyHolds(DomainError):
 
 
 class InvalidHoldToken(DomainError):
-    """The token is not the one that was returned with the hold."""
+    """The token does not match the token that was returned with the hold."""
 
     code = "invalid-hold-token"
     status = 403

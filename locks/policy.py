@@ -9,7 +9,7 @@ EXTENSIONS = 2
 #: Maximum lifetime of a hold in seconds. Extensions can't exceed it.
 MAX_LIFETIME_SECONDS = HOLD_SECONDS + EXTENSIONS * EXTENSION_SECONDS
 
-#: Maximum number of nights and maximum number of rooms of one hold.
+#: Maximum number of nights, and maximum number of rooms, in one hold.
 MAX_NIGHTS = 366
 MAX_ROOMS = 10
 #: The last possible check-out date. Later dates are typing errors, and Python has no dates after the year 9999.

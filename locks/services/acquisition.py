@@ -72,7 +72,7 @@ def _acquire_timed(request: HoldRequest) -> Hold:
 def _acquire(request: HoldRequest) -> Hold:
     if not 1 <= request.count <= policy.MAX_ROOMS:
         raise InvalidRoomSelection(
-            _("The request is for {requested} rooms (limit: {limit}).").format(
+            _("You requested {requested} rooms (limit: {limit}).").format(
                 requested=request.count, limit=policy.MAX_ROOMS
             )
         )

@@ -1,4 +1,4 @@
--- Returns the ids of free rooms of a type with space for a number of guests, in ascending order.
+-- Returns the ids of free rooms that have the requested type and enough space for the guests, in ascending order.
 -- The result has as many rooms as requested, or fewer if not enough rooms are free.
 --
 -- wait: whether the caller will wait for rooms that other transactions have locked

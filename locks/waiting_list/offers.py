@@ -39,7 +39,7 @@ def process_entry(entry_id: UUID) -> None:
             _expire_entry(entry)
             return
         # Writing the due item first locks it, so this transaction and one that frees a room run one after the other.
-        # So either this transaction sees the free room, or the other transaction makes the entry due again.
+        # Either this transaction sees the free room, or the transaction that frees the room makes the entry due again.
         due.schedule(kind="waiting", items=[(entry.id, time["entry_expires_at"])])
         if not offer_free_rooms(entry):
             due.schedule(kind="waiting", items=[(entry.id, time["now"] + policy.RETRY_LOCKED_ROOM_AFTER)])

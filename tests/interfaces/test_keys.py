@@ -67,7 +67,7 @@ def test_request_without_credentials_is_not_authenticated(hotel: Hotel) -> None:
     assert "WWW-Authenticate" in response
 
 
-def test_verify_of_an_api_key_with_a_known_prefix_and_a_wrong_secret_returns_none(in_hotel: Hotel) -> None:
+def test_api_key_with_a_known_prefix_and_a_wrong_secret_is_not_verified(in_hotel: Hotel) -> None:
     key, text = api_keys.create(name="x", scopes=["rooms:read"])
     assert api_keys.verify(text) == key
     assert api_keys.verify(text[:-1] + ("a" if text[-1] != "a" else "b")) is None
@@ -81,7 +81,7 @@ def test_api_key_without_the_required_scope_gets_403_and_the_name_of_the_scope(
     assert response.json()["required_scope"] == "rooms:write"
 
 
-def test_verify_of_an_expired_or_revoked_api_key_returns_none(in_hotel: Hotel) -> None:
+def test_expired_or_revoked_api_key_is_not_verified(in_hotel: Hotel) -> None:
     key, text = api_keys.create(
         name="x", scopes=["rooms:read"], expires_at=timezone.now() + datetime.timedelta(hours=1)
     )
@@ -94,7 +94,7 @@ def test_verify_of_an_expired_or_revoked_api_key_returns_none(in_hotel: Hotel) -
     assert api_keys.verify(text) is None
 
 
-def test_verify_of_an_api_key_runs_one_query_that_uses_the_index(in_hotel: Hotel) -> None:
+def test_verification_of_an_api_key_runs_one_query_that_uses_the_index(in_hotel: Hotel) -> None:
     _key, text = api_keys.create(name="x", scopes=["rooms:read"])
     with CaptureQueriesContext(connection) as queries:
         api_keys.verify(text)
@@ -131,7 +131,7 @@ def test_use_of_an_api_key_is_recorded_at_most_once_a_minute(in_hotel: Hotel) ->
     assert stale.last_used_at >= first
 
 
-def test_create_api_key_with_unknown_or_no_scopes_raises_invalid_scope(in_hotel: Hotel) -> None:
+def test_new_api_key_with_unknown_or_no_scopes_raises_invalid_scope(in_hotel: Hotel) -> None:
     with pytest.raises(InvalidScope):
         api_keys.create(name="x", scopes=["hotels:write"])  # a scope of the platform
     with pytest.raises(InvalidScope):

@@ -83,7 +83,7 @@ def write(scene: Scene) -> int:
 def update(scene: Scene) -> int:
     """Store the hotel's name in one row.
 
-    If this changed another hotel's row, the workload's final check would find the wrong name.
+    If the statement changed another hotel's row, the workload's final check would find the wrong name.
     """
     if Marker.objects.filter(n=5).update(hotel=scene.name, n=F("n")) != 1:
         raise WrongHotel(f"{scene.name} does not have exactly one row with n=5")

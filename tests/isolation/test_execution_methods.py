@@ -190,7 +190,9 @@ def test_callproc_runs_in_the_hotels_schema(cursor: Any) -> None:
     assert cursor.fetchone()[0][0].startswith("hotel_")
 
 
-def test_call_function_runs_in_the_hotels_schema_and_commits(connected: IsolationDatabase) -> None:
+def test_function_called_without_a_cursor_runs_in_the_hotels_schema_and_is_committed(
+    connected: IsolationDatabase,
+) -> None:
     with hotel_context(connected.tenant(1)):
         assert call_function("write_marker", {"hotel": "h1", "n": 2}) == ["h1"] * 6
         with connection.cursor() as other:
@@ -210,14 +212,14 @@ def test_rollback_of_a_transaction_undoes_the_changes_of_call_function(autocommi
     assert count(autocommit_cursor) == 1
 
 
-def test_call_function_does_not_interpret_its_arguments_as_sql(cursor: Any) -> None:
+def test_arguments_of_call_function_are_not_interpreted_as_sql(cursor: Any) -> None:
     for value in ("it's", '"', "\\", "'); DELETE FROM marker; --", "%s", "\u202eñ", "a\nb"):
         call_function("write_marker", {"hotel": value, "n": 6})
         cursor.execute("SELECT hotel FROM marker WHERE n = 6 ORDER BY id DESC LIMIT 1")
         assert cursor.fetchone() == (value,)
 
 
-def test_call_function_raises_the_same_errors_as_a_cursor(connected: IsolationDatabase) -> None:
+def test_errors_raised_by_call_function_equal_the_errors_of_a_cursor(connected: IsolationDatabase) -> None:
     with pytest.raises(TenantNotSet):
         call_function("write_marker", {})
     with hotel_context(connected.tenant(0)):
@@ -236,7 +238,9 @@ def test_call_function_raises_the_same_errors_as_a_cursor(connected: IsolationDa
                 call_function("write_marker", {})
 
 
-def test_call_function_is_recorded_by_capture_queries_context(connected: IsolationDatabase) -> None:
+def test_function_called_without_a_cursor_is_recorded_by_capture_queries_context(
+    connected: IsolationDatabase,
+) -> None:
     with hotel_context(connected.tenant(0)), CaptureQueriesContext(connection) as seen, transaction.atomic():
         assert call_function("write_marker", {"hotel": "h0", "n": 2}) == ["h0"] * 6
         transaction.set_rollback(True)

@@ -22,7 +22,7 @@ def dates(nights: SomeNights, start: int, count: int = 1) -> dict[str, str]:
     return {"check_in": period.check_in.isoformat(), "check_out": period.check_out.isoformat()}
 
 
-def test_create_for_an_occupied_room_returns_409_with_the_occupied_nights(
+def test_request_to_hold_an_occupied_room_returns_409_with_the_occupied_nights(
     api: APIClient, rooms: list[int], nights: SomeNights
 ) -> None:
     created = api.post(LOCKS, {"rooms": rooms[:1], **dates(nights, 3, 3)})

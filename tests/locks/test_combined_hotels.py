@@ -1,4 +1,4 @@
-"""Tests that one task message expires holds of many hotels, and that a broken hotel does not affect the others."""
+"""Tests that one task message expires holds of many hotels, and that a broken hotel does not affect other hotels."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -43,7 +43,7 @@ def test_import_rooms_adds_rooms_and_changes_nothing_when_repeated(hotel: Hotel,
     assert (suite.room_type, suite.floor, suite.capacity) == ("suite", None, 2)
 
 
-def test_import_rooms_reports_invalid_rows_with_their_line_and_adds_the_others(
+def test_import_rooms_reports_the_line_numbers_of_invalid_rows_and_adds_the_other_rooms(
     hotel: Hotel, tmp_path: Path
 ) -> None:
     rows = [
@@ -67,7 +67,7 @@ def test_import_rooms_with_dry_run_stores_nothing(hotel: Hotel, tmp_path: Path) 
     assert (result["added"], count(hotel)) == (1, 0)
 
 
-def test_import_rooms_of_a_missing_file_or_without_the_columns_exits_with_1(
+def test_import_rooms_with_a_missing_file_or_missing_columns_exits_with_1(
     hotel: Hotel, tmp_path: Path
 ) -> None:
     with pytest.raises(CommandError) as error:

@@ -28,7 +28,7 @@ REFUSED = (RoomUnavailable, RoomTypeUnavailable, RoomContention)
 
 
 class ConcurrentCalls:
-    """Functions that start at the same time, each in its own thread and with its own connection."""
+    """Calls functions at the same time, each in a separate thread with a separate connection."""
 
     def __init__(self, hotel: Hotel) -> None:
         self.hotel = hotel

@@ -1,6 +1,6 @@
 """The algorithm by which the replaced system held rooms: read all keys, compare the dates, then set a key.
 
-Between the read and the set, another caller can set a key for overlapping dates. SET NX only prevents two keys with
+Between the read and the set, another caller can set a key for overlapping dates. SET NX prevents only a second key with
 exactly the same dates.
 """
 

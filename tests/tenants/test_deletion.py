@@ -225,7 +225,7 @@ def test_erase_hotel_deletes_the_temporary_tables_of_open_sessions(
 def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
     """Create a temporary table that the hotel's role owns.
 
-    A session that began before `migrate` was able to create such a table.
+    Sessions that began before `migrate` revoked the privilege may have such tables.
     """
     database = str(django_settings.DATABASES["default"]["NAME"])
     session.execute(

@@ -234,7 +234,7 @@ def test_hotel_created_during_a_migration_is_migrated_too(
 ) -> None:
     """The hotel is created after `migrate` began and before `migrate` lists the hotels.
 
-    So it has the old schema.
+    So the hotel has the old schema.
     """
     add_migration("locks", [ADD_FLOOR_NOTE])
     store_script = schema_template.store_script

@@ -53,7 +53,7 @@ def test_restore_hotel_from_a_truncated_file_is_refused(sol: Hotel, file: Path) 
     assert state.is_unchanged()
 
 
-def test_open_backup_detects_a_flipped_bit_anywhere_in_the_file(sol: Hotel, file: Path) -> None:
+def test_flipped_bit_anywhere_in_a_backup_file_is_detected(sol: Hotel, file: Path) -> None:
     backup(file, "sol")
     content, generator = file.read_bytes(), random.Random(7)  # noqa: S311
     for position in [0, 70, len(content) - 1, len(content) - 70, *generator.sample(range(len(content)), 60)]:

@@ -87,7 +87,7 @@ def test_check_names_a_time_zone_that_postgresql_does_not_know(
     assert [message.id for message in check_values_of_hotels(databases=["default"])] == ["tenants.E029"]
 
 
-def test_list_hotels_prints_an_unknown_time_zone(spoiled: Hotel) -> None:
+def test_command_list_hotels_prints_an_unknown_time_zone(spoiled: Hotel) -> None:
     output = io.StringIO()
     call_command("list_hotels", "--json", stdout=output)
     zones = {hotel["slug"]: hotel["time_zone"] for hotel in json.loads(output.getvalue())}
