@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from locks.database import fetch_rows
 from locks.errors import HoldNotFound
 from locks.holds import AllocatedRoom, Hold
-from locks.models import Allocation, AllocationStatus
+from locks.models import OCCUPYING, Allocation, AllocationStatus
 from locks.nights import Nights
 from tenants.context import current_hotel
 
@@ -154,6 +154,19 @@ def allocations() -> QuerySet[Allocation]:
             template="greatest(0, floor(extract(epoch FROM %(expressions)s - clock_timestamp())))::int",
             output_field=IntegerField(),
         ),
+    )
+
+
+def occupying_allocations(*, since: datetime.date) -> QuerySet[Allocation]:
+    """Return the allocations that occupy a room on nights from `since` on, with their rooms, ordered by their nights.
+
+    Expired holds are left out.
+    """
+    occupying = Allocation.objects.filter(status__in=OCCUPYING, nights__endswith__gt=since)
+    return (
+        occupying.exclude(status=AllocationStatus.HELD, expires_at__lte=_NOW)
+        .select_related("room")
+        .order_by("nights", "room_id")
     )
 
 

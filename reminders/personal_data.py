@@ -21,6 +21,7 @@ declare_columns(
         "guest_name": mask_name,
         "guest_email": mask_email,
         "guest_phone": mask_phone,
+        "calendar_uid": mask_token,
     },
     kept=(
         "status",
@@ -30,6 +31,7 @@ declare_columns(
         "assigned_room_type",
         "additional_room_types",
         "source",
+        "calendar_digest",
     ),
 )
 declare_columns(

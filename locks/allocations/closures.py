@@ -17,11 +17,14 @@ from locks.owner import holder
 from locks.selectors import today
 
 
-def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, reason: str) -> tuple[int, int]:
+def synchronize_closures(
+    *, room: int, spans: Sequence[Span], reference: str, reason: str, reopens: bool = True
+) -> tuple[int, int]:
     """Close a room for all nights of `spans` that no other allocation occupies, and reopen it for all other nights.
 
-    Past nights and closures with another reference are not changed. Return the number of nights that are now closed,
-    and the number of nights that could not be closed. Runs in one transaction. Raises RoomNotFound.
+    Past nights and closures with another reference are not changed. If `reopens` is False, the nights that are closed
+    with this reference stay closed. Return the number of nights that are now closed, and the number of nights that
+    could not be closed. Runs in one transaction. Raises RoomNotFound.
     """
     with transaction.atomic():
         lock_rooms([room])
@@ -32,8 +35,9 @@ def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, re
                 room_id=room, status=AllocationStatus.CLOSED, reference=reference, nights__endswith__gt=date
             ).select_for_update(no_key=True)
         }
+        kept = [] if reopens else list(current.values())
         requested = merge_spans(
-            (max(check_in, date), check_out) for check_in, check_out in spans if check_out > date
+            [*kept, *((max(check_in, date), check_out) for check_in, check_out in spans if check_out > date)]
         )
         free = _free_spans(room, requested, excluded=list(current))
         reopen([id_ for id_, span in current.items() if span not in free])
@@ -44,6 +48,29 @@ def synchronize_closures(*, room: int, spans: Sequence[Span], reference: str, re
             reason=reason,
         )
     return _count_nights(free), _count_nights(requested) - _count_nights(free)
+
+
+def exclude_from_closures(*, room: int, span: Span, reference: str, reason: str) -> None:
+    """Reopen a room for the nights of `span` in closures with this reference. Their other nights stay closed.
+
+    The room stays locked until the end of the transaction. Runs in one transaction. Raises RoomNotFound.
+    """
+    check_in, check_out = span
+    with transaction.atomic():
+        lock_rooms([room])
+        closures = list(
+            Allocation.objects.filter(
+                room_id=room, status=AllocationStatus.CLOSED, reference=reference, nights__overlap=span
+            ).select_for_update(no_key=True)
+        )
+        reopen([closure.id for closure in closures])
+        remaining = [
+            part
+            for closure in closures
+            for part in ((closure.check_in, check_in), (check_out, closure.check_out))
+            if part[0] < part[1]
+        ]
+        close(room, remaining, reference=reference, reason=reason)
 
 
 def close(room: int, spans: Sequence[Span], *, reference: str, reason: str) -> list[AllocatedRoom]:

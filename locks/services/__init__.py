@@ -2,7 +2,7 @@
 
 from locks.allocations.bulk import AddedStays, NewStay, add_stays
 from locks.allocations.changes import expire_holds
-from locks.allocations.closures import synchronize_closures
+from locks.allocations.closures import exclude_from_closures, synchronize_closures
 from locks.allocations.locked_rooms import lock_rooms_of_types
 from locks.allocations.reallocation import Reallocation, StayChange, reallocate
 from locks.allocations.rooms import NewRoom, add_rooms, change_room, create_room, ensure_rooms
@@ -35,6 +35,7 @@ __all__ = [
     "create_room",
     "delete_ended_records",
     "ensure_rooms",
+    "exclude_from_closures",
     "expire_holds",
     "extend_hold",
     "force_release_hold",

@@ -6,6 +6,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.dateparse import parse_date
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -17,6 +20,9 @@ from reminders.models import LinkedCalendar
 from reminders.reservations.calendars import services
 from reminders.reservations.calendars.download import normalize_url
 from tenants.errors import DomainError
+
+#: Maximum number of spans of nights that are shown for one event. A repeating event may have hundreds.
+_MAX_SPANS = 6
 
 
 class LinkCalendarForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -61,8 +67,9 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
         "last_error_message",
         "last_success_at",
         "last_import",
-        "events_not_imported",
+        "affected_nights",
     ]
+    stylesheets = ("reminders/reminders.css",)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(
@@ -82,10 +89,15 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
         """
         return obj is None and super().has_change_permission(request)
 
-    @display(description=_("status"), label={"new": "info", "imported": "success", "failing": "danger"})
+    @display(
+        description=_("status"),
+        label={"new": "info", "imported": "success", "attention": "warning", "failing": "danger"},
+    )
     def state(self, calendar: LinkedCalendar) -> tuple[str, str]:
         if calendar.consecutive_failures:
             return "failing", gettext("failing")
+        if calendar.number_of_problems:
+            return "attention", gettext("needs attention")
         if calendar.last_success_at:
             return "imported", gettext("imported")
         return "new", gettext("not imported yet")
@@ -98,7 +110,7 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
     def last_error_message(self, calendar: LinkedCalendar) -> str:
         return calendar.error_message or "-"
 
-    @display(description=_("last import"))
+    @display(description=_("last result"))
     def last_import(self, calendar: LinkedCalendar) -> str:
         if not (report := calendar.last_report):
             return "-"
@@ -107,11 +119,22 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
             "rejected, %(without_room)s without a room, %(removed)s removed). Closed nights: %(closed_nights)s."
         ) % {**report, "rejected": len(report["rejected"]), "without_room": len(report["without_room"])}
 
-    @display(description=_("events that were not fully imported"))
-    def events_not_imported(self, calendar: LinkedCalendar) -> str:
+    @display(description=_("nights to check"))
+    def affected_nights(self, calendar: LinkedCalendar) -> SafeString | str:
         report = calendar.report or {}
-        events = [*report.get("rejected", ()), *report.get("without_room", ())]
-        return "; ".join(f"{event['uid']}: {event['detail']}" for event in events) or "-"
+        kinds = {
+            "rejected": gettext("Not imported, nights closed"),
+            "without_room": gettext("No room, free nights closed"),
+            "warnings": gettext("Imported"),
+        }
+        problems = [
+            {"result": result, **event} for name, result in kinds.items() for event in report.get(name, ())
+        ]
+        if not problems:
+            return "-"
+        return render_to_string(
+            "reminders/calendar_problems.html", {"problems": [_dates_parsed(problem) for problem in problems]}
+        )
 
     @admin.action(description=_("Import now"), permissions=["change"])
     def import_now(self, request: HttpRequest, queryset: QuerySet[LinkedCalendar]) -> None:
@@ -139,3 +162,9 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LinkedCalendar]) -> None:
         for calendar in queryset:
             services.unlink_calendar(calendar.id)
+
+
+def _dates_parsed(problem: dict[str, Any]) -> dict[str, Any]:
+    """Return the problem with dates instead of texts, so the page shows them in the language of the user."""
+    nights = [{name: parse_date(text) for name, text in span.items()} for span in problem["nights"]]
+    return problem | {"nights": nights[:_MAX_SPANS], "more_nights": max(0, len(nights) - _MAX_SPANS)}

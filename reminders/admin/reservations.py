@@ -26,6 +26,7 @@ from reminders.reservations.services import cancel_reservation, update_guest
 
 COLOURS = {
     ReservationStatus.BOOKED: "info",
+    ReservationStatus.INQUIRY: "warning",
     ReservationStatus.CANCELLED: "default",
     ReservationStatus.NO_SHOW: "warning",
     ReservationStatus.CHECKED_OUT: "success",

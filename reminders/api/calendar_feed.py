@@ -1,24 +1,27 @@
-"""/api/v1/reservations.ics: the hotel's stays as an iCalendar feed."""
+"""/api/v1/reservations.ics: the availability of the hotel's rooms as an iCalendar feed."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from hotelagent.rest.schema import problem_responses
+from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView
 from reminders.reservations.calendars import feed
 from tenants.access import api_keys
 from tenants.access.authentication import ApiClient, ApiKeyAuthentication
-from tenants.context import current_hotel
 from tenants.models import ApiKey
 
 SCOPE = "calendar:read"
@@ -71,8 +74,28 @@ class CalendarRenderer(BaseRenderer):
         return content
 
 
+class FeedQuerySerializer(StrictSerializer):
+    token = serializers.CharField(required=False, help_text=_TOKEN_DESCRIPTION)
+    room = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="Only this room: the id of a room (`/api/v1/rooms/`).",
+    )
+    room_type = serializers.CharField(
+        required=False,
+        max_length=40,
+        help_text="Only this room type: the nights on which none of its rooms is left.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "room" in attrs and "room_type" in attrs:
+            raise serializers.ValidationError(_("Use either room or room_type."))
+        return attrs
+
+
 class CalendarFeedView(HotelAPIView):
-    """The hotel's stays as an iCalendar feed."""
+    """The availability of the hotel's rooms as an iCalendar feed."""
 
     required_scopes = {"GET": SCOPE}
     authentication_classes = [QueryTokenAuthentication, *HotelAPIView.authentication_classes]
@@ -82,7 +105,7 @@ class CalendarFeedView(HotelAPIView):
         operation_id="reservations_calendar",
         tags=["reservations"],
         parameters=[
-            OpenApiParameter("token", str, description=_TOKEN_DESCRIPTION),
+            FeedQuerySerializer,
             OpenApiParameter(
                 "If-None-Match",
                 str,
@@ -93,17 +116,26 @@ class CalendarFeedView(HotelAPIView):
         responses={
             (200, "text/calendar"): OpenApiTypes.STR,
             304: OpenApiResponse(description="The feed has not changed."),
+            **problem_responses((404, "There is no such room or room type (`/problems/room-not-found`).")),
         },
     )
     def get(self, request: Request) -> Response:
-        """Get the stays as an iCalendar feed.
+        """Get the nights that are not for sale as an iCalendar feed.
 
-        Subscribe to this URL in a calendar app. The feed contains no guest data. Stays are listed until a month after
-        the departure, cancelled ones with the status `CANCELLED`.
+        Give this URL to a channel, with `room` or `room_type`, or subscribe to it in a calendar app. The feed contains
+        the nights of stays, live holds and closures. Without `room` and `room_type` it contains the nights of all
+        rooms, and those of reservations without a room. It contains no guest data.
         """
-        stays = feed.feed_stays()
-        etag = f'"{feed.feed_version(stays)}"'
+        query = FeedQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        if (room := query.validated_data.get("room")) is not None:
+            content = feed.room_feed(room)
+        elif room_type := query.validated_data.get("room_type"):
+            content = feed.room_type_feed(room_type)
+        else:
+            content = feed.hotel_feed()
+        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         headers = {"ETag": etag, "Cache-Control": "private, max-age=300"}
         if request.headers.get("If-None-Match") == etag:
             return Response(b"", status=status.HTTP_304_NOT_MODIFIED, headers=headers)
-        return Response(feed.render_feed(stays.iterator(), hotel=current_hotel()), headers=headers)
+        return Response(content, headers=headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from email.message import Message
 from typing import IO, Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -17,6 +17,7 @@ from hotelagent.rest.idempotency import IdempotentMixin
 from hotelagent.rest.schema import problem_responses
 from hotelagent.rest.serializers import StrictSerializer
 from hotelagent.rest.views import HotelAPIView
+from reminders.reservations.calendars.content import decode
 from reminders.reservations.calendars.event_import import import_calendar
 
 
@@ -28,7 +29,9 @@ class CalendarParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, str]:
-        return {"calendar": stream.read().decode("utf-8", errors="replace")}
+        charset = Message()
+        charset["Content-Type"] = media_type or self.media_type
+        return {"calendar": decode(stream.read(), charset=charset.get_content_charset(""))}
 
 
 class CalendarSerializer(StrictSerializer):
@@ -37,25 +40,44 @@ class CalendarSerializer(StrictSerializer):
     )
 
 
-class RejectedEventSerializer(StrictSerializer):
+class NightsSerializer(StrictSerializer):
+    check_in = serializers.DateField(help_text="The first night.")
+    check_out = serializers.DateField(help_text="The day after the last night.")
+
+
+class EventProblemSerializer(StrictSerializer):
     uid = serializers.CharField(help_text="The UID of the event. Empty if it has none.")
     detail = serializers.CharField(help_text="The reason.")
+    nights = NightsSerializer(
+        many=True, help_text="The nights that the event takes or may take. Empty if its dates can't be read."
+    )
 
 
 class CalendarReportSerializer(StrictSerializer):
     events = serializers.IntegerField(
-        help_text="Number of events in the file: the sum of `created`, `updated`, `cancelled`, `unchanged`, `closures` "
-        "and the rejected events."
+        help_text="Number of events in the file: the sum of `created`, `updated`, `cancelled`, `unchanged`, "
+        "`closures`, `ignored` and the rejected events."
     )
     created = serializers.IntegerField(help_text="Reservations that were created.")
     updated = serializers.IntegerField(help_text="Reservations whose dates changed or that were reinstated.")
     cancelled = serializers.IntegerField(help_text="Reservations that the calendar cancelled.")
     unchanged = serializers.IntegerField(help_text="Events that changed nothing.")
     closures = serializers.IntegerField(help_text="Events such as “Not available”, which are no bookings.")
-    rejected = RejectedEventSerializer(many=True, help_text="Events that can't be imported.")
-    without_room = RejectedEventSerializer(
+    ignored = serializers.IntegerField(
+        help_text="Events that take no night: those marked as free time (`TRANSP:TRANSPARENT`) and those within a day."
+    )
+    rejected = EventProblemSerializer(
         many=True,
-        help_text="Linked calendars only: bookings that were imported although the room is not available.",
+        help_text="Events that can't be imported as reservations. A linked calendar closes their nights.",
+    )
+    without_room = EventProblemSerializer(
+        many=True,
+        help_text="Linked calendars only: bookings that were imported although the room is not available. Those of "
+        "their nights on which the room is free are closed.",
+    )
+    warnings = EventProblemSerializer(
+        many=True,
+        help_text="Events to look at although they were imported, such as those with a repeated UID.",
     )
     removed = serializers.IntegerField(
         help_text="Linked calendars only: reservations that were cancelled because they are no longer in the calendar."
@@ -83,9 +105,10 @@ class ImportCalendarView(IdempotentMixin, HotelAPIView):
         """Import an iCalendar file.
 
         Each event becomes a reservation whose number is the UID of the event. Importing the same file again changes
-        nothing. Guest data of existing reservations is kept.
+        nothing. Guest data of existing reservations is kept. Only reservations that were imported from a calendar file
+        are changed.
         """
         serializer = CalendarSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         report = import_calendar(serializer.validated_data["calendar"].encode())
-        return Response(asdict(report))
+        return Response(report.as_json())

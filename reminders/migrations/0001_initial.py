@@ -149,6 +149,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("booked", "booked"),
+                            ("inquiry", "inquiry"),
                             ("cancelled", "cancelled"),
                             ("no_show", "no-show"),
                             ("checked_out", "checked out"),
@@ -202,6 +203,11 @@ class Migration(migrations.Migration):
                 ("source", models.CharField(blank=True, max_length=40, verbose_name="source")),
                 ("booked_on", models.DateField(blank=True, null=True, verbose_name="booked on")),
                 ("status_date", models.DateField(blank=True, null=True, verbose_name="status since")),
+                ("calendar_digest", models.BinaryField(max_length=32, null=True)),
+                (
+                    "calendar_uid",
+                    models.CharField(blank=True, db_default="", default="", editable=False, max_length=64),
+                ),
                 (
                     "updated_at",
                     models.DateTimeField(
@@ -563,17 +569,12 @@ class Migration(migrations.Migration):
                 ("last_error", models.JSONField(editable=False, null=True, verbose_name="last error")),
                 ("last_report", models.JSONField(editable=False, null=True, verbose_name="last result")),
                 (
-                    "known_numbers",
+                    "missing_uids",
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.CharField(max_length=64), default=list, editable=False, size=None
                     ),
                 ),
-                (
-                    "missing_numbers",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=64), default=list, editable=False, size=None
-                    ),
-                ),
+                ("empty_imports", models.PositiveSmallIntegerField(default=0, editable=False)),
                 (
                     "room",
                     models.ForeignKey(

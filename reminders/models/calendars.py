@@ -10,6 +10,9 @@ from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import message_from_json
 from locks.models import Room
 
+#: The fields of a stored `CalendarReport` that are lists of events.
+_PROBLEM_LISTS = ("rejected", "without_room", "warnings")
+
 
 class LinkedCalendar(models.Model):
     """An iCalendar URL at which a channel publishes the bookings of one room.
@@ -46,10 +49,10 @@ class LinkedCalendar(models.Model):
     #: The `CalendarReport` of the last import. The `detail` of each event is a translatable message.
     last_report = models.JSONField(_("last result"), null=True, editable=False)
 
-    #: The booking numbers in the calendar at the last import. The next import uses them to find missing bookings.
-    known_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
-    #: The numbers of bookings that the last import did not find. A booking that is missing twice is cancelled.
-    missing_numbers = ArrayField(models.CharField(max_length=64), default=list, editable=False)
+    #: The UIDs of bookings that the last import did not find. A booking that is missing twice is cancelled.
+    missing_uids = ArrayField(models.CharField(max_length=64), default=list, editable=False)
+    #: The number of imports in a row that found no event at all.
+    empty_imports = models.PositiveSmallIntegerField(default=0, editable=False)
 
     class Meta:
         verbose_name = _("linked calendar")
@@ -67,11 +70,17 @@ class LinkedCalendar(models.Model):
         return message_from_json(self.last_error)
 
     @property
+    def number_of_problems(self) -> int:
+        """Return the number of events of the last import that staff should look at."""
+        report = self.last_report or {}
+        return sum(len(report.get(name, ())) for name in _PROBLEM_LISTS)
+
+    @property
     def report(self) -> dict[str, Any] | None:
         """Return the last import report with messages in the active language, or None before the first import."""
         return self.last_report and self.last_report | {
             name: [
                 {**event, "detail": message_from_json(event["detail"])} for event in self.last_report[name]
             ]
-            for name in ("rejected", "without_room")
+            for name in _PROBLEM_LISTS
         }

@@ -14,13 +14,17 @@ from reminders.models.validators import stay_dates_error, validate_language
 
 class ReservationStatus(models.TextChoices):
     BOOKED = "booked", _("booked")
+    INQUIRY = "inquiry", _("inquiry")
     CANCELLED = "cancelled", _("cancelled")
     NO_SHOW = "no_show", _("no-show")
     CHECKED_OUT = "checked_out", _("checked out")
 
 
 class Reservation(models.Model):
-    """A booking of the hotel's property management system (PMS). `external_id` is its number in the PMS."""
+    """A booking of the hotel's property management system (PMS). `external_id` is its number in the PMS.
+
+    An inquiry is a booking that the guest has not confirmed yet. It may have a stay, and its guest gets no reminders.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     external_id = models.CharField(_("number"), max_length=64)
@@ -55,6 +59,12 @@ class Reservation(models.Model):
     stay = models.OneToOneField(
         Allocation, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
     )
+    #: The digest of the URL of the calendar that the booking was imported from (`calendars/uids.py`). It is empty if
+    #: the calendar was a file, and null if the booking does not come from a calendar.
+    calendar_digest = models.BinaryField(max_length=32, null=True, editable=False)
+    #: The UID of the calendar event, which identifies the booking within its calendar. Neither column has an index,
+    #: because an import reads the bookings of its calendar with one query.
+    calendar_uid = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     updated_at = models.DateTimeField(_("changed"), db_default=Now(), editable=False)
 
     class Meta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, TypedDict, Unpack
 
@@ -62,16 +62,7 @@ def upsert_reservation(
     """
     requested = _validate(Reservation(**_normalize({**fields, "external_id": external_id})))
     with transaction.atomic():
-        if version is None and (created := _insert(requested)) is not None:
-            planner.plan_reminders([created], now=timezone.now(), are_new=True)
-            schedule_replan_of_other_stays(created, addresses=[created.guest_email])
-            record(
-                events.RESERVATION_CREATED,
-                subject=("reservation", created.id),
-                number=created.external_id,
-                arrival=created.arrival,
-                departure=created.departure,
-            )
+        if version is None and (created := _create(requested)) is not None:
             return created, True
         reservations = Reservation.objects.select_for_update(of=("self",))
         stored = reservations.filter(external_id=requested.external_id).first()
@@ -84,6 +75,28 @@ def upsert_reservation(
                 _("The reservation has a newer version. Get it again and repeat your change.")
             )
         return _update(stored, requested), False
+
+
+def create_calendar_reservation(
+    *, calendar_digest: bytes, calendar_uid: str, numbers: Sequence[str], **fields: Unpack[ReservationFields]
+) -> Reservation:
+    """Create the reservation of a calendar event under the first of the numbers that is not in use, and return it.
+
+    `calendar_digest` and `calendar_uid` identify the event. Raises InvalidReservation, or ReservationConflict if all
+    numbers are in use or another process has stored the same event meanwhile.
+    """
+    for number in numbers:
+        requested = Reservation(
+            **_normalize({**fields, "external_id": number}),
+            calendar_digest=calendar_digest,
+            calendar_uid=calendar_uid,
+        )
+        with transaction.atomic():
+            if (created := _create(_validate(requested))) is not None:
+                return created
+        if Reservation.objects.filter(calendar_digest=calendar_digest, calendar_uid=calendar_uid).exists():
+            break
+    raise ReservationConflict(_("Another reservation has the number {number}.").format(number=numbers[0]))
 
 
 def cancel_reservation(*, reservation_id: uuid.UUID) -> Reservation:
@@ -174,6 +187,22 @@ def _lock(reservation_id: uuid.UUID) -> Reservation:
     if reservation is None:
         raise ReservationNotFound
     return reservation
+
+
+def _create(reservation: Reservation) -> Reservation | None:
+    """Insert the reservation and plan its reminders. Return None if a reservation with the same number exists."""
+    created = _insert(reservation)
+    if created is not None:
+        planner.plan_reminders([created], now=timezone.now(), are_new=True)
+        schedule_replan_of_other_stays(created, addresses=[created.guest_email])
+        record(
+            events.RESERVATION_CREATED,
+            subject=("reservation", created.id),
+            number=created.external_id,
+            arrival=created.arrival,
+            departure=created.departure,
+        )
+    return created
 
 
 def _insert(reservation: Reservation) -> Reservation | None:

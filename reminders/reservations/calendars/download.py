@@ -6,7 +6,9 @@ only the host of a URL.
 
 from __future__ import annotations
 
+import re
 import time
+import zlib
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -17,14 +19,28 @@ from hotelagent.core.http_client import RequestFailed, Response, send_request
 from hotelagent.core.messages import TranslatableMessage
 from hotelagent.core.public_addresses import URLNotAllowed
 from reminders.errors import CalendarUnavailable, InvalidCalendarUrl
-from reminders.reservations.calendars.ical_parser import MAX_BYTES
+from reminders.reservations.calendars.content import MAX_BYTES
 
-_USER_AGENT = "hotelagent-calendars/1"
+#: Some servers refuse clients that do not call themselves Mozilla, as all browsers do.
+_USER_AGENT = "Mozilla/5.0 (compatible; hotelagent-calendars/1)"
 #: The maximum duration of a download in seconds, including redirects.
 TIMEOUT = 20.0
 _MAX_REDIRECTS = 3
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
-_GONE_STATUSES = frozenset({401, 403, 404, 410})
+#: What the HTTP statuses of a channel mean, and what to do. Other statuses have a general message.
+_STATUS_MESSAGES = {
+    401: _(
+        "The channel requires a login for this URL (status {status}). Link the calendar again with its public URL."
+    ),
+    403: _(
+        "The channel refused the request of this server (status {status}), although the URL may be valid. Ask the "
+        "channel to allow automatic requests. The import will be retried."
+    ),
+    404: _("The channel has withdrawn this URL (status {status}). Link the calendar again with its new URL."),
+    410: _("The channel has withdrawn this URL (status {status}). Link the calendar again with its new URL."),
+    429: _("The channel received too many requests (status {status}). The import will be retried."),
+}
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +53,14 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """The result of a download. `content` is None if the calendar has not changed since the previous download."""
+    """The result of a download. `content` is None if the calendar has not changed since the previous download.
+
+    `charset` is the charset that the response declares, or empty.
+    """
 
     content: bytes | None
     validators: Validators
+    charset: str = ""
 
 
 def normalize_url(url: str) -> str:
@@ -60,7 +80,7 @@ def download(url: str, *, validators: Validators | None = None) -> Download:
     validators = validators or Validators()
     headers = {
         "Accept": "text/calendar, */*;q=0.1",
-        "Accept-Encoding": "identity",
+        "Accept-Encoding": "gzip, deflate",
         "User-Agent": _USER_AGENT,
     }
     headers |= {"If-None-Match": validators.etag} if validators.etag else {}
@@ -68,22 +88,49 @@ def download(url: str, *, validators: Validators | None = None) -> Download:
     response = _follow_redirects(url, headers)
     if response.status == 304:
         return Download(None, validators)
-    if response.status in _GONE_STATUSES:
-        raise CalendarUnavailable(
-            TranslatableMessage(
-                _("The channel replied with status {status}. Link the calendar again with its new URL."),
-                status=response.status,
-            )
-        )
     if response.status != 200:
-        raise CalendarUnavailable(
-            TranslatableMessage(
-                _("The channel replied with status {status}. The import will be retried."),
-                status=response.status,
-            )
+        message = _STATUS_MESSAGES.get(
+            response.status, _("The channel replied with status {status}. The import will be retried.")
         )
+        raise CalendarUnavailable(TranslatableMessage(message, status=response.status))
     etag, last_modified = response.headers.get("etag", ""), response.headers.get("last-modified", "")
-    return Download(response.body, Validators(etag[:200], last_modified[:60]))
+    charset = _CHARSET.search(response.headers.get("content-type", ""))
+    return Download(
+        _decompress(response.body, response.headers.get("content-encoding", "")),
+        Validators(etag[:200], last_modified[:60]),
+        charset=charset[1] if charset else "",
+    )
+
+
+def _decompress(body: bytes, encoding: str) -> bytes:
+    """Return the content of a response with this `Content-Encoding`. Raises CalendarUnavailable."""
+    for coding in reversed([part.strip().lower() for part in encoding.split(",") if part.strip()]):
+        if coding in {"gzip", "x-gzip", "deflate"}:
+            body = _inflate(body)
+        elif coding != "identity":
+            text = _("The channel uses the compression {encoding}, which is not supported.")
+            raise CalendarUnavailable(TranslatableMessage(text, encoding=coding[:40]))
+    return body
+
+
+def _inflate(body: bytes) -> bytes:
+    """Return data that was compressed with gzip or deflate, at most one byte more than MAX_BYTES.
+
+    RFC 9110 defines deflate with the header of zlib, and many servers omit this header.
+    """
+    for window_bits in (zlib.MAX_WBITS | 32, -zlib.MAX_WBITS):
+        decompressor = zlib.decompressobj(window_bits)
+        try:
+            content = decompressor.decompress(body, MAX_BYTES + 1)
+        except zlib.error:
+            continue
+        if decompressor.eof or len(content) > MAX_BYTES:
+            return content
+    raise CalendarUnavailable(
+        TranslatableMessage(
+            _("The compressed response of the channel is damaged. The import will be retried.")
+        )
+    )
 
 
 def _follow_redirects(url: str, headers: dict[str, str]) -> Response:

@@ -1,137 +1,257 @@
-"""The import of calendar events as reservations. Importing the same calendar again changes nothing."""
+"""The import of the events of a calendar as reservations. Importing the same calendar again changes nothing.
+
+An event is identified by its calendar and its UID (`uids.py`), so a calendar only changes reservations that came from
+the same calendar.
+"""
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from django.db import transaction
+import structlog
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage
+from locks.allocations.occupancy import Span
 from locks.nights import Nights
 from locks.selectors import Clash, clashes
-from locks.services import NewStay, add_stays
+from locks.services import NewStay, add_stays, exclude_from_closures
 from reminders.errors import InvalidReservation
-from reminders.local_time import hotel_time_zone
+from reminders.local_time import hotel_time_zone, local_date
 from reminders.models import Reservation, ReservationStatus
-from reminders.reservations.calendars.ical_parser import CalendarEvent, RejectedEvent, parse_calendar
-from reminders.reservations.services import ANY_VERSION, cancel_reservation, upsert_reservation
+from reminders.reservations.calendars import uids
+from reminders.reservations.calendars.content import decode
+from reminders.reservations.calendars.ical_parser import (
+    Booking,
+    Cancellation,
+    Closure,
+    EventProblem,
+    ParsedCalendar,
+    parse_calendar,
+)
+from reminders.reservations.calendars.matching import EXPECTED_STATUSES, CalendarSource, ReservationFinder
+from reminders.reservations.calendars.report import CalendarReport
+from reminders.reservations.services import (
+    ANY_VERSION,
+    cancel_reservation,
+    create_calendar_reservation,
+    upsert_reservation,
+)
+from tenants.errors import DomainError
 
 SOURCE = "iCalendar"
-
 _Outcome = Literal["created", "updated", "cancelled", "unchanged"]
+#: Errors that no calendar causes. The import of the whole calendar fails and is repeated later.
+UNRELATED_ERRORS = (SoftTimeLimitExceeded, OperationalError, InterfaceError)
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class CalendarReport:
-    """The numbers of imported calendar events and the events that were rejected.
+class ImportResult:
+    """The result of an import.
 
-    `events` = created + updated + cancelled + unchanged + closures + rejected. `without_room`, `removed` and
-    `closed_nights` are only set for linked calendars, because these belong to a room.
+    `uids` has the UIDs of the reservations that the calendar still contains. `closures` are the nights that the
+    channel has closed. `unassigned` are the nights of events that could not be imported or got no room.
     """
 
-    events: int = 0
-    created: int = 0
-    updated: int = 0
-    cancelled: int = 0
-    unchanged: int = 0
-    closures: int = 0
-    rejected: list[RejectedEvent] = field(default_factory=list)
-    #: Bookings that were imported without a stay, because the room is not available.
-    without_room: list[RejectedEvent] = field(default_factory=list)
-    removed: int = 0  # bookings that are missing from the calendar and were cancelled
-    closed_nights: int = 0
+    report: CalendarReport
+    uids: set[str] = field(default_factory=set)
+    closures: list[Span] = field(default_factory=list)
+    unassigned: list[Span] = field(default_factory=list)
 
 
-def import_calendar(content: bytes) -> CalendarReport:
+def import_calendar(content: bytes, *, charset: str = "", url: str = "") -> CalendarReport:
     """Import the events of an iCalendar file as reservations without a room. Raises InvalidFile.
 
-    Reservations that are missing from the file are not changed, because many feeds omit past events.
+    Reservations that are missing from the file are not changed, because many calendars omit past events. `charset` and
+    `url` are those of the download. All files without a URL count as the same calendar.
     """
-    return import_events(parse_calendar(content, zone=hotel_time_zone()))
+    zone = hotel_time_zone()
+    parsed = parse_calendar(
+        decode(content, charset=charset), zone=zone, today=local_date(timezone.now(), zone=zone)
+    )
+    digest = uids.url_digest(url) if url else uids.FILE_DIGEST
+    return import_events(parsed, source=CalendarSource(digest)).report
 
 
-def import_events(
-    events: Sequence[CalendarEvent | RejectedEvent], *, room: int | None = None
-) -> CalendarReport:
+def import_events(parsed: ParsedCalendar, *, source: CalendarSource) -> ImportResult:
     """Create, update and cancel reservations according to the events, each in a separate transaction.
 
-    An existing reservation takes only its dates and its cancellation from the calendar. Its guest data is kept. If
-    `room` is given, every booking gets a stay in this room. If the room is not available on these nights, the
-    reservation is stored without a stay and listed in `without_room`.
+    An existing reservation takes only its dates, its cancellation and whether it is an inquiry from the calendar. Its
+    guest data is kept. Every booking gets a stay in the room of the calendar. If the room is not available on these
+    nights, the reservation is stored without a stay and listed in `without_room`. An event that can't be stored is
+    listed in `rejected`, and the other events are imported.
     """
-    report = CalendarReport()
-    for event in events:
-        report.events += 1
-        if isinstance(event, RejectedEvent):
-            report.rejected.append(event)
-        elif event.is_closure:
-            report.closures += 1
+    report = CalendarReport(
+        events=len(parsed.entries) + parsed.ignored, ignored=parsed.ignored, warnings=list(parsed.warnings)
+    )
+    if not parsed.is_complete:
+        text = _("The calendar is incomplete: END:VCALENDAR is missing. Missing bookings were not cancelled.")
+        report.warnings.append(EventProblem("", TranslatableMessage(text)))
+    result = ImportResult(report)
+    importer = _Importer(source, result, parsed)
+    for entry in parsed.entries:
+        match entry:
+            case EventProblem():
+                importer.reject(entry)
+            case Closure():
+                report.closures += 1
+                result.closures.extend(entry.nights)
+            case Booking() | Cancellation():
+                importer.import_guarded(entry)
+    return result
+
+
+class _Importer:
+    def __init__(self, source: CalendarSource, result: ImportResult, parsed: ParsedCalendar) -> None:
+        self._source = source
+        self._result = result
+        own_uids = {
+            entry.uid
+            for entry in parsed.entries
+            if isinstance(entry, EventProblem)
+            or (isinstance(entry, Booking) and not entry.is_matched_by_dates)
+        }
+        self._finder = ReservationFinder(source, own_uids=own_uids)
+
+    def reject(self, problem: EventProblem) -> None:
+        self._result.report.rejected.append(problem)
+        self._result.unassigned.extend(problem.nights)
+        self._result.uids.add(problem.uid)
+
+    def import_guarded(self, event: Booking | Cancellation) -> None:
+        """Import the event. If this fails, add it to the rejected events."""
+        nights = ((event.arrival, event.departure),) if isinstance(event, Booking) else ()
+        try:
+            outcome = self._import_booking(event) if isinstance(event, Booking) else self._cancel(event)
+        except UNRELATED_ERRORS:
+            raise
+        except InvalidReservation as error:
+            self.reject(EventProblem(event.uid, _reason(error), nights))
+        except DomainError as error:
+            self.reject(EventProblem(event.uid, error.detail, nights))
+        except Exception as error:  # noqa: BLE001 - no event may prevent the import of the others
+            # The text of the error is not logged, because it may contain the name of a guest.
+            log.error("calendar.event_not_imported", error=error_location(error))  # noqa: TRY400
+            text = _("The event could not be imported because of an unexpected error ({error}).")
+            self.reject(
+                EventProblem(event.uid, TranslatableMessage(text, error=type(error).__name__), nights)
+            )
         else:
-            try:
-                outcome = _store(event)
-                conflict = None if room is None else _assign_room(event.number, room)
-            except InvalidReservation as error:
-                report.rejected.append(RejectedEvent(event.number, _reason(error)))
-            else:
-                if conflict is not None:
-                    report.without_room.append(RejectedEvent(event.number, conflict))
-                setattr(report, outcome, getattr(report, outcome) + 1)
-    return report
+            report = self._result.report
+            setattr(report, outcome, getattr(report, outcome) + 1)
 
-
-def _store(event: CalendarEvent) -> _Outcome:
-    with transaction.atomic():
-        stored = Reservation.objects.select_for_update(of=("self",)).filter(external_id=event.number).first()
-        if event.is_cancelled:
+    def _cancel(self, event: Cancellation) -> _Outcome:
+        with transaction.atomic():
+            stored = (
+                self._finder.by_dates(event.uid, event.nights)
+                if event.nights
+                else self._finder.by_uid(event.uid)
+            )
             if stored is None or stored.status in {
                 ReservationStatus.CANCELLED,
                 ReservationStatus.CHECKED_OUT,
             }:
                 return "unchanged"
             cancel_reservation(reservation_id=stored.id)
-            return "cancelled"
-        changes: dict[str, Any] = {"arrival": event.arrival, "departure": event.departure}
-        if stored is None:
-            guest = {"guest_name": event.guest_name, "guest_email": event.guest_email, "source": SOURCE}
-            upsert_reservation(external_id=event.number, **(changes | guest))
-            return "created"
-        if stored.status == ReservationStatus.CANCELLED:
-            changes |= {"status": ReservationStatus.BOOKED, "status_date": None}
-        elif (stored.arrival, stored.departure) == (event.arrival, event.departure):
-            return "unchanged"
-        upsert_reservation(
-            external_id=event.number, version=ANY_VERSION, **(_current_fields(stored) | changes)
+        return "cancelled"
+
+    def _import_booking(self, booking: Booking) -> _Outcome:
+        with transaction.atomic():
+            nights = (booking.arrival, booking.departure)
+            if booking.is_matched_by_dates:
+                stored = self._finder.by_dates(booking.uid, nights)
+            else:
+                stored = self._finder.by_uid(booking.uid, nights) or self._finder.elsewhere(
+                    booking.uid, nights
+                )
+            outcome: _Outcome
+            if stored is None:
+                stored, outcome = self._create(booking), "created"
+            else:
+                stored, outcome = self._update(stored, booking)
+            conflict = None if self._source.room is None else self._assign_room(stored, self._source.room)
+        self._result.uids.add(stored.calendar_uid)
+        if conflict is not None:
+            self._result.report.without_room.append(
+                EventProblem(stored.calendar_uid, conflict, nights=(nights,))
+            )
+            self._result.unassigned.append(nights)
+        return outcome
+
+    def _create(self, booking: Booking) -> Reservation:
+        return create_calendar_reservation(
+            calendar_digest=self._source.digest,
+            calendar_uid=booking.uid,
+            numbers=uids.reservation_numbers(booking.uid, digest=self._source.digest),
+            arrival=booking.arrival,
+            departure=booking.departure,
+            guest_name=booking.guest_name or booking.uid,
+            guest_email=booking.guest_email,
+            source=SOURCE,
+            status=_status(booking),
         )
-        return "updated"
+
+    def _update(self, stored: Reservation, booking: Booking) -> tuple[Reservation, _Outcome]:
+        changes: dict[str, Any] = {"arrival": booking.arrival, "departure": booking.departure}
+        if stored.status in {ReservationStatus.CANCELLED, *EXPECTED_STATUSES} - {_status(booking)}:
+            changes |= {"status": _status(booking), "status_date": None}
+        if all(getattr(stored, name) == value for name, value in changes.items()):
+            return stored, "unchanged"
+        if self._source.room is not None:
+            self._exclude_from_closures(self._source.room, (booking.arrival, booking.departure))
+        updated, _is_new = upsert_reservation(
+            external_id=stored.external_id, version=ANY_VERSION, **(_current_fields(stored) | changes)
+        )
+        return updated, "updated"
+
+    def _assign_room(self, stored: Reservation, room: int) -> str | None:
+        """Give the reservation a stay in the room if it has none. If the room is not available, return the reason."""
+        if stored.stay_id is not None or stored.status == ReservationStatus.CANCELLED:
+            return None
+        nights = Nights(stored.arrival, stored.departure, limit=stored.nights)
+        placement = NewStay(room, stored.arrival, stored.departure, reference=stored.external_id)
+        with transaction.atomic():
+            self._exclude_from_closures(room, (stored.arrival, stored.departure))
+            if not add_stays([placement]).added:
+                conflict = _conflict_message(clashes(rooms=[room], nights=nights))
+                transaction.set_rollback(True)  # The nights that were reopened are closed again.
+                return conflict
+        Reservation.objects.filter(id=stored.id).update(stay=placement.id, updated_at=Now())
+        return None
+
+    def _exclude_from_closures(self, room: int, span: Span) -> None:
+        """Reopen the nights that this calendar has closed, so that its booking can take them."""
+        exclude_from_closures(
+            room=room,
+            span=span,
+            reference=self._source.closure_reference,
+            reason=self._source.closure_reason,
+        )
+
+
+def error_location(error: Exception) -> str:
+    """Return the type of an error and where it was raised, for logs. The text of the error is left out."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {frame.filename}:{frame.lineno}"
+
+
+def _status(booking: Booking) -> ReservationStatus:
+    return ReservationStatus.INQUIRY if booking.is_inquiry else ReservationStatus.BOOKED
 
 
 def _reason(error: InvalidReservation) -> str:
     """Return the first validation message. The field name is left out, because calendars name fields differently."""
     first: list[str] = next(iter(error.extra["errors"].values()))
     return first[0]
-
-
-def _assign_room(number: str, room: int) -> str | None:
-    """Add a stay in the room to a reservation without a stay. If the room is not available, return the reason."""
-    with transaction.atomic():
-        stored = (
-            Reservation.objects.select_for_update(of=("self",))
-            .filter(external_id=number, stay=None)
-            .exclude(status=ReservationStatus.CANCELLED)
-            .first()
-        )
-        if stored is None:
-            return None
-        placement = NewStay(room, stored.arrival, stored.departure, reference=number)
-        if not add_stays([placement]).added:
-            nights = Nights(stored.arrival, stored.departure, limit=stored.nights)
-            return _conflict_message(clashes(rooms=[room], nights=nights))
-        Reservation.objects.filter(id=stored.id).update(stay=placement.id, updated_at=Now())
-    return None
 
 
 def _conflict_message(conflicts: Sequence[Clash]) -> str:

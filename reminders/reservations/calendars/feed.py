@@ -1,54 +1,165 @@
-"""The hotel's stays as an iCalendar feed. The feed contains no guest data, because its URL is often shared."""
+"""The availability of rooms as an iCalendar feed. It has no guest data, because its URL is often shared.
+
+A channel that imports the feed must not sell a night that is not for sale. So the feed contains every allocation that
+occupies a room: stays of reservations, stays that were confirmed over REST, live holds and closures.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Max
 from django.utils import timezone
+from django.utils.translation import gettext
 
+from locks.allocations.occupancy import merge_spans
+from locks.errors import RoomNotFound
+from locks.models import Allocation, AllocationStatus, Room
+from locks.selectors import occupying_allocations
 from reminders.local_time import hotel_time_zone, local_date
-from reminders.mail.calendar_attachment import sequence, stay_uid
+from reminders.mail.calendar_attachment import hotel_key, sequence, stay_uid
 from reminders.models import Reservation, ReservationStatus
-from tenants.context import Tenant
+from tenants.context import current_hotel
 
-#: The time for which stays remain in the feed after the departure, so that calendar apps see late changes.
+#: The time for which nights remain in the feed after the departure, so that calendar apps show the recent past.
 RETENTION = timedelta(days=31)
+#: Titles that other systems understand: Airbnb writes the same ones, and this project's own import reads them.
+_RESERVED, _NOT_AVAILABLE = "Reserved", "Not available"
+#: Reservations in these statuses take a room of their type, even if no room is assigned to them yet.
+_TAKES_A_ROOM = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
 
 
-def feed_stays() -> QuerySet[Reservation]:
-    """Return the reservations that the calendar feed contains, ordered by arrival."""
-    today = local_date(timezone.now(), zone=hotel_time_zone())
-    return Reservation.objects.filter(departure__gte=today - RETENTION).order_by("arrival", "id")
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """Nights that are not for sale. `changed_at` is when the event was last changed."""
+
+    uid: str
+    check_in: date
+    check_out: date
+    changed_at: datetime
+    summary: str
+    location: str
+    sequence: int = 0
 
 
-def feed_version(stays: QuerySet[Reservation]) -> str:
-    """Return a version of the feed for its ETag. The version changes whenever the feed changes."""
-    row = stays.order_by().aggregate(newest=Max("updated_at"), number=Count("id"))
-    return f"{row['number']}-{row['newest']:%Y%m%dT%H%M%S.%f}" if row["number"] else "0"
+def hotel_feed() -> bytes:
+    """Return the occupied nights of all rooms, and the nights of reservations without a room."""
+    since = _today() - RETENTION
+    unassigned = Reservation.objects.filter(stay=None, status__in=_TAKES_A_ROOM, departure__gt=since)
+    events = [
+        *_allocation_events(occupying_allocations(since=since).select_related("room", "reservation")),
+        *(_reservation_event(reservation) for reservation in unassigned),
+    ]
+    return _render(events)
 
 
-def render_feed(stays: Iterable[Reservation], *, hotel: Tenant) -> bytes:
-    """Return the stays as an iCalendar file. An event's UID never changes, and its SEQUENCE grows with each change."""
+def room_feed(room_id: int) -> bytes:
+    """Return the nights on which the room is occupied. Raises RoomNotFound."""
+    if not Room.objects.filter(id=room_id).exists():
+        raise RoomNotFound(gettext("There is no room with the id {}.").format(room_id), rooms=[room_id])
+    allocations = occupying_allocations(since=_today() - RETENTION).filter(room=room_id)
+    return _render(_allocation_events(allocations.select_related("room", "reservation")))
+
+
+def room_type_feed(room_type: str) -> bytes:
+    """Return the nights from today on which no room of the type is left.
+
+    Reservations of the type that have no room yet each need one of its rooms. Raises RoomNotFound if the hotel has no
+    room of the type.
+    """
+    number_of_rooms = Room.objects.filter(room_type=room_type).count()
+    if not number_of_rooms:
+        raise RoomNotFound(gettext("There is no room of the type {}.").format(room_type), rooms=[])
+    today = _today()
+    allocations = occupying_allocations(since=today).filter(room__room_type=room_type)
+    unassigned = Reservation.objects.filter(
+        stay=None, status__in=_TAKES_A_ROOM, room_type=room_type, departure__gt=today
+    )
+    needed = Counter[date]()
+    for check_in, check_out in [
+        *((allocation.check_in, allocation.check_out) for allocation in allocations),
+        *unassigned.values_list("arrival", "departure"),
+    ]:
+        first = max(check_in, today)
+        needed.update(first + timedelta(days=day) for day in range((check_out - first).days))
+    sold_out = merge_spans(
+        (night, night + timedelta(days=1)) for night, rooms in needed.items() if rooms >= number_of_rooms
+    )
+    hotel = current_hotel()
+    changes = (
+        allocations.aggregate(at=Max("created_at"))["at"],
+        unassigned.aggregate(at=Max("updated_at"))["at"],
+    )
+    changed_at = max(filter(None, changes), default=timezone.now())
+    return _render(
+        FeedEvent(
+            uid=f"{check_in:%Y%m%d}.{room_type.encode().hex()}.{hotel_key(hotel)}",
+            check_in=check_in,
+            check_out=check_out,
+            changed_at=changed_at,
+            summary=_NOT_AVAILABLE,
+            location=room_type,
+        )
+        for check_in, check_out in sold_out
+    )
+
+
+def _today() -> date:
+    return local_date(timezone.now(), zone=hotel_time_zone())
+
+
+def _allocation_events(allocations: Iterable[Allocation]) -> Iterator[FeedEvent]:
+    hotel = current_hotel()
+    for allocation in allocations:
+        reservation: Reservation | None = getattr(allocation, "reservation", None)
+        is_stay = allocation.status == AllocationStatus.CONFIRMED
+        yield FeedEvent(
+            uid=stay_uid(reservation.id if reservation else allocation.id, hotel=hotel),
+            check_in=allocation.check_in,
+            check_out=allocation.check_out,
+            changed_at=reservation.updated_at if reservation else allocation.created_at,
+            summary=_RESERVED if is_stay else _NOT_AVAILABLE,
+            location=f"{allocation.room.number} {allocation.room.room_type}".strip(),
+            sequence=sequence(reservation) if reservation else 0,
+        )
+
+
+def _reservation_event(reservation: Reservation) -> FeedEvent:
+    return FeedEvent(
+        uid=stay_uid(reservation.id, hotel=current_hotel()),
+        check_in=reservation.arrival,
+        check_out=reservation.departure,
+        changed_at=reservation.updated_at,
+        summary=_RESERVED,
+        location=reservation.room_type,
+        sequence=sequence(reservation),
+    )
+
+
+def _render(events: Iterable[FeedEvent]) -> bytes:
+    """Return the events as an iCalendar file. The file is the same if the events are, because its ETag is a digest."""
     import icalendar  # noqa: PLC0415 - takes 0.1 seconds, which processes without calendars should not pay
 
     feed = icalendar.Calendar()
     feed.add("version", "2.0")
-    feed.add("prodid", "-//hotelagent//stays//EN")
+    feed.add("prodid", "-//hotelagent//availability//EN")
     feed.add("method", "PUBLISH")
-    feed.add("x-wr-calname", hotel.name)
-    for stay in stays:
-        is_cancelled = stay.status == ReservationStatus.CANCELLED
+    feed.add("x-wr-calname", current_hotel().name)
+    for nights in sorted(events, key=lambda event: (event.check_in, event.location, event.uid)):
         event = icalendar.Event()
-        event.add("uid", stay_uid(stay.id, hotel=hotel))
-        event.add("dtstamp", stay.updated_at)
-        event.add("sequence", sequence(stay))
-        event.add("dtstart", stay.arrival)
-        event.add("dtend", stay.departure)
-        event.add("summary", f"{stay.external_id} {stay.room_type}".strip())
-        event.add("status", "CANCELLED" if is_cancelled else "CONFIRMED")
-        event.add("transp", "TRANSPARENT" if is_cancelled else "OPAQUE")
+        event.add("uid", nights.uid)
+        event.add("dtstamp", nights.changed_at)
+        event.add("sequence", nights.sequence)
+        event.add("dtstart", nights.check_in)
+        event.add("dtend", nights.check_out)
+        event.add("summary", nights.summary)
+        if nights.location:
+            event.add("location", nights.location)
+        event.add("status", "CONFIRMED")
+        event.add("transp", "OPAQUE")
         feed.add_component(event)
     content: bytes = feed.to_ical()
     return content

@@ -1,140 +1,284 @@
-"""The parser of the iCalendar files (RFC 5545) of channels. The UID of an event is its booking number."""
+"""The parser of the iCalendar files (RFC 5545) of channels.
+
+Every event is read on its own. An event that can't be understood becomes an `EventProblem` with the nights that the
+event may take, so that these nights can be closed.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_noop as _
 
 from hotelagent.core.messages import TranslatableMessage
-from reminders.errors import InvalidFile
+from locks.allocations.occupancy import Span
+from reminders.models.validators import MAX_NIGHTS
+from reminders.reservations.calendars.content import split_calendar
+from reminders.reservations.calendars.event_reader import Event, read_event
+from reminders.reservations.calendars.properties import read_time_zones
+from reminders.reservations.calendars.recurrence import HORIZON_DAYS, Expansion
+from reminders.reservations.calendars.uids import dates_uid
 
-MAX_BYTES = 5_000_000
-_MAX_NUMBER_LENGTH = 64
+#: The number of nights that are closed if an event has only one readable date. Few channels sell longer stays.
+MAX_UNCERTAIN_NIGHTS = 31
+_ONE_DAY = timedelta(days=1)
 
-#: Matches event titles with which channels mark closed nights, such as "Airbnb (Not available)".
-_CLOSURE = re.compile(r"not available|unavailable|\bblocked\b|\bclosed\b", re.IGNORECASE)
+#: Titles with which channels mark closed nights, such as "Airbnb (Not available)" or "CLOSED - Not available".
+_CLOSURE = re.compile(
+    r"not available|unavailable|no disponible|indispon[ií]vel|\bblocked\b|\bbloquead[oa]\b"
+    r"|\bclosed\Z|\Aclosed\b(?!\s*[-–—]\s*\S)"  # noqa: RUF001 - channels write dashes, too
+    r"|\Aclosed\s*[-–—]\s*(maintenance|renovation|repairs?|owner|out of (service|order))\b",  # noqa: RUF001
+    re.IGNORECASE,
+)
+#: Titles that begin with a status and end with the name of the guest, such as "CLOSED - Jane Roe".
+_GUEST = re.compile(
+    r"\A(?:closed|reserved|booked|reservation|inquiry|enquiry|tentative)\s*[-–—]\s*(?P<guest>\S.*)\Z",  # noqa: RUF001
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class CalendarEvent:
-    """A booking or a closure from a calendar. `guest_name` is the summary of the event. Missing values are empty."""
+class Booking:
+    """A booking from a calendar. `guest_name` and `guest_email` are empty if the event has none.
 
-    number: str
+    If `is_matched_by_dates`, the event has no UID of its own. It is the booking that has the same dates, or a new
+    booking with `uid`, which is then made from the dates.
+    """
+
+    uid: str
     arrival: date
     departure: date
     guest_name: str
     guest_email: str
-    is_cancelled: bool
-    is_closure: bool
+    is_inquiry: bool = False
+    is_matched_by_dates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedEvent:
-    """An event that can't be imported. `detail` is the reason, if possible a `TranslatableMessage`."""
+class Cancellation:
+    """The cancellation of the booking with this UID, or of the booking with these dates if `nights` is not None."""
+
+    uid: str
+    nights: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Nights that the channel marks as not available."""
+
+    uid: str
+    nights: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventProblem:
+    """An event that staff should look at. `nights` are the nights that the event takes or may take.
+
+    `detail` is the reason, if possible a `TranslatableMessage`.
+    """
 
     uid: str
     detail: str
+    nights: tuple[Span, ...] = ()
 
 
-def parse_calendar(content: bytes, *, zone: ZoneInfo) -> list[CalendarEvent | RejectedEvent]:
-    """Return the events of the calendar. Of several events with one UID, the event with the highest SEQUENCE counts.
+Entry = Booking | Cancellation | Closure | EventProblem
 
-    Times are converted to dates in `zone`. Raises InvalidFile.
+
+@dataclass(slots=True)
+class ParsedCalendar:
+    """The content of a calendar.
+
+    The `EventProblem`s among the `entries` are events that can't be imported as a booking or a closure. `warnings` are
+    about events that were understood. `ignored` is the number of events that take no night. `is_complete` is False if
+    events may be missing. `reaches_horizon` is True if a later import of the same file would close more nights.
     """
-    import icalendar  # noqa: PLC0415 - takes 0.1 seconds, which processes without calendars should not pay
 
-    if len(content) > MAX_BYTES:
-        raise InvalidFile(
-            TranslatableMessage(
-                _("The calendar is too large: {size:,} bytes (limit: {limit:,})."),
-                size=len(content),
-                limit=MAX_BYTES,
+    entries: list[Entry] = field(default_factory=list)
+    warnings: list[EventProblem] = field(default_factory=list)
+    ignored: int = 0
+    is_complete: bool = True
+    reaches_horizon: bool = False
+
+
+def parse_calendar(text: str, *, zone: ZoneInfo, today: date) -> ParsedCalendar:
+    """Return the bookings, cancellations and closures of the calendar.
+
+    Times are converted to dates in `zone`. Repeating events are expanded from `today` to the horizon. Raises
+    InvalidFile.
+    """
+    # The parser imports `icalendar` in functions, because importing it takes 0.1 seconds, which processes without
+    # calendars should not pay.
+    content = split_calendar(text)
+    time_zones = read_time_zones(content.time_zones)
+    events = [read_event(lines, zone=zone, time_zones=time_zones) for lines in content.events]
+    parsed = ParsedCalendar(is_complete=content.is_complete)
+    expansion = Expansion(zone=zone, today=today, time_zones=time_zones)
+    _Interpreter(parsed, events, expansion, today=today).run()
+    parsed.reaches_horizon = expansion.reaches_horizon
+    return parsed
+
+
+class _Interpreter:
+    """The conversion of the events of one calendar into the entries of `parsed`."""
+
+    def __init__(
+        self, parsed: ParsedCalendar, events: Sequence[Event], expansion: Expansion, *, today: date
+    ) -> None:
+        self._parsed = parsed
+        self._events = events
+        self._expansion = expansion
+        self._horizon = today + timedelta(days=HORIZON_DAYS)
+        versions: dict[str, list[Event]] = defaultdict(list)
+        self._replaced: dict[str, set[date]] = defaultdict(set)
+        for event in events:
+            if event.replaced_day is not None:
+                self._replaced[event.uid].add(event.replaced_day)
+            elif event.uid and event.span and event.takes_nights:
+                versions[event.uid].append(event)
+        self._newest = {uid: _newest_versions(events_of_uid) for uid, events_of_uid in versions.items()}
+        spans = [event.span for event in events if event.span and event.takes_nights]
+        self._arrivals = sorted(arrival for arrival, _departure in spans)
+        self._departures = sorted(departure for _arrival, departure in spans)
+
+    def run(self) -> None:
+        for event in self._events:
+            if not event.takes_nights:
+                self._parsed.ignored += 1
+            elif event.is_cancelled and (event.problem or event.is_repeating):
+                self._parsed.entries.append(Cancellation(event.uid))
+            elif event.problem:
+                self._reject(event, event.problem, self._uncertain_nights(event))
+            elif self._is_current_version(event):
+                self._interpret(event)
+
+    def _interpret(self, event: Event) -> None:
+        assert event.span is not None  # noqa: S101 - an event without a problem has dates
+        if event.is_repeating:
+            self._expand(event)
+        elif event.replaced_day is not None:
+            if event.is_cancelled:
+                self._parsed.ignored += 1
+            else:
+                self._close(event, (event.span,))
+        elif event.is_cancelled:
+            self._parsed.entries.append(
+                Cancellation(event.uid, None if self._has_own_uid(event) else event.span)
             )
+        elif _CLOSURE.search(event.summary):
+            self._parsed.entries.append(Closure(event.uid, (event.span,)))
+        elif (event.span[1] - event.span[0]).days > MAX_NIGHTS:
+            self._reject(event, TranslatableMessage(_("A stay can have at most 730 nights.")), (event.span,))
+        else:
+            self._parsed.entries.append(self._booking(event, event.span))
+
+    def _booking(self, event: Event, span: Span) -> Booking:
+        guest = _GUEST.match(event.summary)
+        has_own_uid = self._has_own_uid(event)
+        if event.has_invalid_email:
+            detail = TranslatableMessage(_("The e-mail address of the guest is not valid and was left out."))
+            self._warn(event, detail)
+        return Booking(
+            uid=event.uid if has_own_uid else dates_uid(event.uid, span),
+            arrival=span[0],
+            departure=span[1],
+            guest_name=guest["guest"] if guest else event.summary,
+            guest_email=event.guest_email,
+            is_inquiry=event.is_tentative,
+            is_matched_by_dates=not has_own_uid,
         )
-    try:
-        calendars = icalendar.Calendar.from_ical(content, multiple=True)
-    except (ValueError, IndexError, KeyError) as error:
-        raise InvalidFile(
-            TranslatableMessage(_("Not a valid iCalendar file: {reason}"), reason=str(error)[:200])
-        ) from error
-    if not calendars or any(calendar.name != "VCALENDAR" for calendar in calendars):
-        raise InvalidFile(TranslatableMessage(_("Not an iCalendar file: BEGIN:VCALENDAR is missing.")))
-    latest: dict[str, tuple[int, CalendarEvent | RejectedEvent]] = {}
-    for calendar in calendars:
-        is_cancellation = str(calendar.get("METHOD", "")).upper() == "CANCEL"
-        for index, component in enumerate(calendar.walk("VEVENT")):
-            event = _parse_event(component, zone=zone, is_cancellation=is_cancellation)
-            key = event.uid or f"{index}" if isinstance(event, RejectedEvent) else event.number
-            sequence = int(component.get("SEQUENCE", 0) or 0)
-            if key not in latest or sequence >= latest[key][0]:
-                latest[key] = sequence, event
-    return [event for _sequence, event in latest.values()]
 
-
-def _parse_event(component: Any, *, zone: ZoneInfo, is_cancellation: bool) -> CalendarEvent | RejectedEvent:
-    uid = str(component.get("UID", "")).strip()
-    try:
-        if not uid:
-            raise ValueError(TranslatableMessage(_("The event has no UID.")))  # noqa: TRY301 - handled below
-        if component.get("RRULE") or component.get("RECURRENCE-ID"):
-            raise ValueError(TranslatableMessage(_("Recurring events can't be imported.")))  # noqa: TRY301
-        arrival = _date(component, "DTSTART", zone=zone)
-        summary = str(component.get("SUMMARY", "")).strip()
-        return CalendarEvent(
-            number=_reservation_number(uid),
-            arrival=arrival,
-            departure=_departure(component, arrival, zone=zone),
-            guest_name=summary or uid[:_MAX_NUMBER_LENGTH],
-            guest_email=_email(component),
-            is_cancelled=is_cancellation or str(component.get("STATUS", "")).upper() == "CANCELLED",
-            is_closure=bool(_CLOSURE.search(summary)),
+    def _is_current_version(self, event: Event) -> bool:
+        """Return whether the event must be imported, and warn about other events with the same UID."""
+        if not event.uid or event.replaced_day is not None or event.span is None:
+            return True
+        newest = self._newest[event.uid]
+        imported = newest.get(event.span)
+        if event is imported:
+            if len(newest) > 1:
+                detail = _("Events with other dates have the same UID. Each was imported by its dates.")
+                self._warn(event, TranslatableMessage(detail))
+            return True
+        is_repeated = imported is not None and imported.sequence == event.sequence
+        detail = (
+            _("The calendar contains this event more than once. It was imported once.")
+            if is_repeated
+            else _("The calendar has a newer version of this event. The newer one was imported.")
         )
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        reason = error.args[0] if error.args else ""
-        return RejectedEvent(uid[:200], reason if isinstance(reason, TranslatableMessage) else str(error))
+        self._warn(event, TranslatableMessage(detail))
+        return False
+
+    def _has_own_uid(self, event: Event) -> bool:
+        """Return whether the event has a UID that no event with other dates has."""
+        return len(self._newest.get(event.uid, ())) == 1
+
+    def _expand(self, event: Event) -> None:
+        assert event.span is not None and event.start is not None and event.end is not None  # noqa: S101, PT018
+        try:
+            nights = self._expansion.nights(
+                event.properties, start=event.start, end=event.end, replaced=self._replaced[event.uid]
+            )
+        except (ValueError, TypeError, OverflowError) as error:
+            reason = error.args[0] if error.args else ""
+            if not isinstance(reason, TranslatableMessage):
+                reason = TranslatableMessage(_("The rule of the repeating event can't be read."))
+            self._reject(event, reason, ((event.span[0], max(self._horizon, event.span[1])),))
+        else:
+            self._close(event, nights)
+
+    def _close(self, event: Event, nights: tuple[Span, ...]) -> None:
+        """Add the nights of a repeating event. They are closed, also if the title is not that of a closure."""
+        if _CLOSURE.search(event.summary):
+            self._parsed.entries.append(Closure(event.uid, nights))
+        else:
+            detail = TranslatableMessage(
+                _("Repeating events are not imported as reservations. Their nights are closed.")
+            )
+            self._reject(event, detail, nights)
+
+    def _uncertain_nights(self, event: Event) -> tuple[Span, ...]:
+        """Return the nights that an event may take if one of its dates can't be read.
+
+        These are the nights up to the neighbouring event, because the calendar belongs to one room, and at most
+        MAX_UNCERTAIN_NIGHTS.
+        """
+        arrival, departure = event.arrival, event.departure
+        if arrival is None and departure is None:
+            return ()
+        if departure is None:
+            assert arrival is not None  # noqa: S101 - checked above
+            departure = arrival + timedelta(days=MAX_UNCERTAIN_NIGHTS)
+            following = bisect_right(self._arrivals, arrival)
+            departure = min([departure, *self._arrivals[following : following + 1]])
+        if arrival is None:
+            arrival = departure - timedelta(days=MAX_UNCERTAIN_NIGHTS)
+            preceding = bisect_left(self._departures, departure)
+            arrival = max([arrival, *self._departures[max(preceding - 1, 0) : preceding]])
+        return ((arrival, max(departure, arrival + _ONE_DAY)),)
+
+    def _reject(self, event: Event, detail: str, nights: tuple[Span, ...]) -> None:
+        self._parsed.entries.append(EventProblem(event.uid, detail, nights))
+
+    def _warn(self, event: Event, detail: str) -> None:
+        self._parsed.warnings.append(EventProblem(event.uid, detail, (event.span,) if event.span else ()))
 
 
-def _departure(component: Any, arrival: date, *, zone: ZoneInfo) -> date:
-    """Return the departure date: DTEND, or the arrival plus DURATION.
+def _newest_versions(events: Sequence[Event]) -> dict[Span, Event]:
+    """Return the events of one UID with the highest SEQUENCE, by their nights.
 
-    An event with neither lasts one day (RFC 5545, section 3.6.1).
+    Of several events with the same nights, one that is not cancelled is returned, so the room is not sold twice.
     """
-    if component.get("DTEND"):
-        return _date(component, "DTEND", zone=zone)
-    if component.get("DURATION"):
-        duration: timedelta = component.get("DURATION").dt
-        return arrival + duration
-    return arrival + timedelta(days=1)
-
-
-def _date(component: Any, name: str, *, zone: ZoneInfo) -> date:
-    if component.get(name) is None:
-        raise ValueError(
-            TranslatableMessage(_("The {name} of the event is missing or can't be read."), name=name)
-        )
-    value = component.get(name).dt
-    if isinstance(value, datetime):
-        return (value.astimezone(zone) if value.tzinfo else value).date()
-    if not isinstance(value, date):
-        raise ValueError(TranslatableMessage(_("The {name} of the event is not a date."), name=name))  # noqa: TRY004 - an error of the file
-    return value
-
-
-def _reservation_number(uid: str) -> str:
-    """Return the UID as the reservation number. The end of a long UID is replaced by a digest, to keep it unique."""
-    if len(uid) <= _MAX_NUMBER_LENGTH:
-        return uid
-    digest = hashlib.sha256(uid.encode()).hexdigest()[:16]
-    return f"{uid[: _MAX_NUMBER_LENGTH - 17]}~{digest}"
-
-
-def _email(component: Any) -> str:
-    attendees = component.get("ATTENDEE", "")
-    first = str(attendees[0] if isinstance(attendees, list) and attendees else attendees or "")
-    return first[7:].strip() if first.lower().startswith("mailto:") else ""
+    sequence = max(event.sequence for event in events)
+    newest: dict[Span, Event] = {}
+    for event in events:
+        if event.sequence == sequence and event.span is not None:
+            known = newest.get(event.span)
+            if known is None or (known.is_cancelled and not event.is_cancelled):
+                newest[event.span] = event
+    return newest

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
@@ -24,24 +22,21 @@ from hotelagent.core.ids import uuid7
 from hotelagent.core.messages import TranslatableMessage, message_to_json
 from locks.errors import RoomNotFound
 from locks.models import Room
-from locks.services import synchronize_closures
 from reminders import due_kinds, events
-from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable
-from reminders.local_time import hotel_time_zone, local_date
-from reminders.models import LinkedCalendar, Reservation, ReservationStatus
-from reminders.models.validators import stay_dates_error
+from reminders.errors import CalendarConflict, CalendarNotFound, CalendarUnavailable, InvalidFile
+from reminders.models import LinkedCalendar
 from reminders.reservations.calendars.download import Validators, download, normalize_url
-from reminders.reservations.calendars.event_import import import_events
-from reminders.reservations.calendars.ical_parser import CalendarEvent, parse_calendar
-from reminders.reservations.services import cancel_reservation
+from reminders.reservations.calendars.event_import import UNRELATED_ERRORS, error_location
+from reminders.reservations.calendars.linked_import import import_download, remove_closures
+from reminders.reservations.calendars.uids import url_digest
 from tenants.errors import DomainError
 from tenants.queue import due
 
 #: Number of failures in a row after which one entry is added to the dead-letter queue. Imports continue nevertheless.
 FAILURES_BEFORE_ALERT = 4
-#: Maximum number of rejected events per import that are stored, each with its reason.
-_MAX_REPORTED_EVENTS = 20
 _ENCRYPTION_PURPOSE = b"calendar address"
+
+log = structlog.get_logger(__name__)
 
 
 def link_calendar(*, room: int, name: str, url: str, import_closures: bool = True) -> LinkedCalendar:
@@ -65,7 +60,7 @@ def link_calendar(*, room: int, name: str, url: str, import_closures: bool = Tru
             key=encryption.derive_key(_ENCRYPTION_PURPOSE),
             associated_data=calendar_id.bytes,
         ),
-        url_digest=salted_hmac("calendar address", url, algorithm="sha256").digest(),
+        url_digest=url_digest(url),
     )
     with transaction.atomic():
         try:
@@ -91,7 +86,7 @@ def unlink_calendar(calendar_id: UUID) -> None:
             raise CalendarNotFound
         record(events.CALENDAR_UNLINKED, subject=("calendar", calendar.id), **_event_fields(calendar))
         due.cancel(kind=due_kinds.CALENDAR, ids=[calendar.id])
-        _import_closures(calendar, [])
+        remove_closures(calendar)
         calendar.delete()
 
 
@@ -119,7 +114,7 @@ def sync_calendar(calendar_id: UUID) -> None:
     """Download and import the calendar, and schedule the next import.
 
     The download may take seconds, so call this outside of a transaction. Raises CalendarNotFound, CalendarUnavailable
-    or InvalidFile. CalendarUnavailable and InvalidFile are also stored as the calendar's last error.
+    or InvalidFile. Whatever fails is also stored as the calendar's last error, and the next import is scheduled.
     """
     calendar = LinkedCalendar.objects.filter(id=calendar_id).first()
     if calendar is None:
@@ -128,79 +123,28 @@ def sync_calendar(calendar_id: UUID) -> None:
         result = download(
             _decrypt_url(calendar), validators=Validators(calendar.etag, calendar.last_modified)
         )
-        values = {} if result.content is None else _import(calendar, result.content, result.validators)
+        values = {} if result.content is None else import_download(calendar, result)
     except DomainError as error:
-        _finish_sync(
-            calendar,
-            consecutive_failures=F("consecutive_failures") + 1,
-            last_error=message_to_json(error.detail),
-        )
+        _record_failure(calendar, error.detail)
         raise
+    except Exception as error:
+        text = _("The calendar could not be imported because of an unexpected error ({error}).")
+        message = TranslatableMessage(text, error=type(error).__name__)
+        _record_failure(calendar, message)
+        if isinstance(error, UNRELATED_ERRORS):
+            raise
+        # The text of the error is not logged, because it may contain the name of a guest.
+        log.error("calendar.not_imported", calendar=str(calendar.id), error=error_location(error))  # noqa: TRY400
+        raise InvalidFile(message) from None
     _finish_sync(calendar, last_success_at=Now(), consecutive_failures=0, last_error=None, **values)
 
 
-def _import(calendar: LinkedCalendar, content: bytes, validators: Validators) -> dict[str, Any]:
-    """Import the downloaded content. Return the new field values of the `LinkedCalendar`."""
-    zone = hotel_time_zone()
-    found = parse_calendar(content, zone=zone)
-    report = import_events(found, room=calendar.room_id)
-    booked = {
-        event.number
-        for event in found
-        if isinstance(event, CalendarEvent) and not event.is_closure and not event.is_cancelled
-    }
-    # Channels remove cancelled bookings from a calendar, but sometimes they also publish incomplete calendars.
-    # Therefore a booking is only cancelled if it is missing twice in a row, and a calendar without events is ignored.
-    missing = set(calendar.known_numbers) - booked if found else set()
-    missing_twice = missing & set(calendar.missing_numbers)
-    report.removed = _cancel_missing(missing_twice, today=local_date(timezone.now(), zone=zone))
-    unavailable_nights = 0
-    if calendar.import_closures and found:
-        closures = [event for event in found if isinstance(event, CalendarEvent) and event.is_closure]
-        report.closed_nights, unavailable_nights = _import_closures(calendar, closures)
-    report_json = asdict(report)
-    for name in ("rejected", "without_room"):
-        report_json[name] = [
-            {**event, "detail": message_to_json(event["detail"])}
-            for event in report_json[name][:_MAX_REPORTED_EVENTS]
-        ]
-    # If an import is incomplete, no ETag is stored, so that the next import downloads the same version again.
-    is_pending = report.without_room or unavailable_nights or missing - missing_twice
-    if is_pending:
-        validators = Validators()
-    return {
-        "last_report": report_json,
-        "etag": validators.etag,
-        "last_modified": validators.last_modified,
-        "known_numbers": sorted(booked | (missing - missing_twice)) if found else calendar.known_numbers,
-        "missing_numbers": sorted(missing - missing_twice),
-    }
-
-
-def _import_closures(calendar: LinkedCalendar, closures: Iterable[CalendarEvent]) -> tuple[int, int]:
-    """Replace the imported closures of the room with those in the calendar.
-
-    Nights on which the room is occupied are not closed. Return the number of closed nights and the number of nights
-    that could not be closed.
-    """
-    spans = [(closure.arrival, closure.departure) for closure in closures if not closure.is_cancelled]
-    spans = [span for span in spans if stay_dates_error(*span) is None]
-    return synchronize_closures(
-        room=calendar.room_id, spans=spans, reference=f"calendar:{calendar.id}", reason=calendar.name
+def _record_failure(calendar: LinkedCalendar, message: str) -> None:
+    _finish_sync(
+        calendar,
+        consecutive_failures=F("consecutive_failures") + 1,
+        last_error=message_to_json(message),
     )
-
-
-def _cancel_missing(numbers: Collection[str], *, today: date) -> int:
-    """Cancel the missing reservations that arrive after today. Return the number of cancelled reservations.
-
-    Earlier reservations are kept, because channels also remove past bookings from their calendars.
-    """
-    missing = Reservation.objects.filter(
-        external_id__in=numbers, arrival__gt=today, status=ReservationStatus.BOOKED
-    )
-    for reservation in missing:
-        cancel_reservation(reservation_id=reservation.id)
-    return len(missing)
 
 
 def _finish_sync(calendar: LinkedCalendar, **values: Any) -> None:

@@ -11,12 +11,12 @@ class _Handler(QuietHandler):
     def do_GET(self) -> None:
         channel = self.server
         channel.requests.append({"path": self.path, **{k.lower(): v for k, v in self.headers.items()}})
-        match channel.next_response():
+        is_browser = "Mozilla" in self.headers.get("User-Agent", "")
+        match channel.next_response() if is_browser else 403:
             case 200:
                 known = self.headers.get("If-None-Match") == channel.etag
-                self.send_head(
-                    304 if known else 200, ETag=channel.etag, **{"Last-Modified": "Tue, 01 May 2030"}
-                )
+                headers = {"ETag": channel.etag, "Last-Modified": "Tue, 01 May 2030"} | channel.headers
+                self.send_head(304 if known else 200, **headers)
                 self.wfile.write(b"" if known else channel.content)
             case int(status):
                 self.send_head(status)
@@ -41,13 +41,14 @@ class Channel(ScriptedServer):
     """An HTTP server that publishes the calendar of a booking channel.
 
     Each request takes the next item of `responses`: an HTTP status, the target of a redirect, or a fault
-    (`hang`, `drip`, `short` or `endless`). The status 200 sends the calendar, or 304 if the client already
-    has this version.
+    (`hang`, `drip`, `short` or `endless`). The status 200 sends the calendar with `headers`, or 304 if the client
+    already has this version. A client that does not call itself Mozilla is refused.
     """
 
     def __init__(self, content: bytes) -> None:
         super().__init__(_Handler, 200)
         self.content = content
+        self.headers: dict[str, str] = {}
         self.requests: list[dict[str, str]] = []
 
     @property

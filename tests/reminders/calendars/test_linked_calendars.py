@@ -29,7 +29,7 @@ from tenants.context import hotel_context
 from tenants.lifecycle.backup.activation import find_overdue_items
 from tenants.models import DueItem, Hotel
 from tests.reminders.calendars.channel import TOKEN, Channel
-from tests.reminders.calendars.test_import_and_feed import STAY, calendar
+from tests.reminders.calendars.test_file_import import STAY, calendar
 from tests.reminders.conftest import Clock
 from tests.web import serving
 
@@ -272,16 +272,16 @@ def test_calendar_errors_are_displayed_in_the_language_of_the_user(
         assert text in page
     assert (
         listed["last_error"]
-        == "El canal respondió con el estado 404. Vincule el calendario de nuevo con su nueva URL."
+        == "El canal retiró esta URL (estado 404). Vincule el calendario de nuevo con su nueva URL."
     )
     assert details == [
-        "Los eventos periódicos no se pueden importar.",
+        "Los eventos periódicos no se importan como reservas. Sus noches se cierran.",
         "La salida debe ser posterior a la llegada.",
         f"La habitación {room.number} no está disponible entre el 2030-05-10 y el 2030-05-12.",
     ]
     [listed] = api.get(API).json()["results"]
     assert "Link the calendar again" in listed["last_error"]
-    assert listed["last_report"]["rejected"][0]["detail"] == "Recurring events can't be imported."
+    assert "Repeating events are not imported" in listed["last_report"]["rejected"][0]["detail"]
 
 
 def test_calendar_download_follows_redirects_only_to_public_addresses(

@@ -1,0 +1,200 @@
+"""The text of calendar files: decoding, and splitting into the lines of each event.
+
+The library `icalendar` parses a file as a whole, and one line between two events that it does not understand ends the
+parsing. Here the file is split into its events first, so a damaged line affects only the event that contains it.
+`ical_parser.py` parses the lines of each event with the library.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
+from reminders.errors import InvalidFile
+
+MAX_BYTES = 5_000_000
+
+#: A line break that RFC 5545, section 3.1 inserts into a long line. It may separate the bytes of one character. A line
+#: that only consists of spaces is not joined to the line before, because it may have been a line of the event.
+_FOLD = re.compile(rb"(?:\r?\r?\n|\r)[ \t](?=[^\r\n])")
+_LINE_BREAK = re.compile(r"\r?\r?\n|\r")
+#: The beginning or the end of a component. The rest of a damaged line may follow the name.
+_BOUNDARY = re.compile(r"\s*(BEGIN|END)\s*[:;]\s*([A-Z-]*)", re.IGNORECASE)
+_METHOD_CANCEL = re.compile(r"\s*METHOD\s*:\s*CANCEL\s*\Z", re.IGNORECASE)
+#: Lines of an event whose BEGIN:VEVENT is damaged.
+_EVENT_LINE = re.compile(r"\s*(UID|DTSTART|DTEND|DURATION|SUMMARY)\s*[:;]", re.IGNORECASE)
+#: Components that never are part of an event. Their beginning ends an event whose END:VEVENT is damaged.
+_TOP_LEVEL = ("VCALENDAR", "VEVENT", "VTIMEZONE", "VTODO", "VJOURNAL", "VFREEBUSY")
+#: Python's names of charsets for text. Its other codecs, such as Punycode, may need hours for a large file.
+_TEXT_CHARSET = re.compile(r"utf|iso|cp|koi8|mac|big5|gb|euc|shift|johab")
+#: Servers often declare these charsets for files in UTF-8. Browsers treat all of them as Windows-1252.
+_LATIN_CHARSETS = frozenset({"ascii", "iso8859-1", "cp1252"})
+
+
+@dataclass(frozen=True, slots=True)
+class EventLines:
+    """The unfolded lines of one event, without those of its alarms. Empty lines are included.
+
+    `is_cancellation` is True if the METHOD of the calendar is CANCEL.
+    """
+
+    lines: tuple[str, ...]
+    is_cancellation: bool
+
+
+@dataclass(slots=True)
+class CalendarContent:
+    """The events and the time zone definitions of a calendar file.
+
+    `is_complete` is False if END:VCALENDAR is missing. Events may be missing from such a calendar, too.
+    """
+
+    events: list[EventLines] = field(default_factory=list)
+    time_zones: list[list[str]] = field(default_factory=list)
+    is_complete: bool = False
+
+
+def decode(content: bytes, *, charset: str = "") -> str:
+    """Return the text of a calendar file with long lines joined.
+
+    `charset` is the charset of the HTTP response, or empty. A text that is valid UTF-8 is read as UTF-8. Any other
+    text is read in the charset of the response, or as a whole in Windows-1252. Raises InvalidFile if the file is too
+    large.
+    """
+    if len(content) > MAX_BYTES:
+        raise InvalidFile(
+            TranslatableMessage(
+                _("The calendar is too large: {size:,} bytes (limit: {limit:,})."),
+                size=len(content),
+                limit=MAX_BYTES,
+            )
+        )
+    unfolded = _FOLD.sub(b"", content)
+    for encoding in _encodings(charset):
+        try:
+            return unfolded.decode(encoding)
+        except UnicodeError:
+            continue
+    return unfolded.decode("latin-1")
+
+
+def _encodings(charset: str) -> Iterator[str]:
+    try:
+        declared = codecs.lookup(charset).name if charset else ""
+    except (LookupError, ValueError):
+        declared = ""
+    if declared not in _LATIN_CHARSETS and _TEXT_CHARSET.match(declared):
+        yield declared
+    yield "utf-8-sig"
+    yield "cp1252"
+
+
+def split_calendar(text: str) -> CalendarContent:
+    """Return the events and time zones of the text of a calendar file. Text before the calendar is skipped.
+
+    An event whose first or last line is damaged or missing is included. Raises InvalidFile if the text is not a
+    calendar.
+    """
+    content = _Splitter().split(text)
+    if not content.events and not content.is_complete:
+        if re.search(r"<(!doctype|html|head|body)\b", text[:20_000], re.IGNORECASE):
+            raise InvalidFile(
+                TranslatableMessage(
+                    _(
+                        "The file is a web page and not a calendar. Open the URL in a browser: the channel may require "
+                        "a login, or the calendar may have a new URL."
+                    )
+                )
+            )
+        if "BEGIN:VCALENDAR" in text.upper():
+            raise InvalidFile(TranslatableMessage(_("The calendar is incomplete: END:VCALENDAR is missing.")))
+        raise InvalidFile(TranslatableMessage(_("Not an iCalendar file: BEGIN:VCALENDAR is missing.")))
+    return content
+
+
+class _Splitter:
+    """The state while a calendar file is split, line by line."""
+
+    def __init__(self) -> None:
+        self._content = CalendarContent()
+        self._calendars = self._ended_calendars = 0
+        self._is_cancellation = False
+        self._event: list[str] | None = None
+        # The components within the current event, such as alarms, with the position of their first line in it.
+        self._nested: list[tuple[str, int]] = []
+        self._time_zone: list[str] | None = None
+        self._loose_lines: list[str] = []  # lines that are not part of an event or a time zone
+
+    def split(self, text: str) -> CalendarContent:
+        for line in _LINE_BREAK.split(text.lstrip("\ufeff")):
+            if boundary := _BOUNDARY.match(line):
+                keyword, name = boundary[1].upper(), boundary[2].upper()
+                name = next((known for known in _TOP_LEVEL if name.startswith(known)), name)
+                (self._begin if keyword == "BEGIN" else self._end)(name, line)
+                if name in _TOP_LEVEL:
+                    self._loose_lines = []
+            else:
+                self._add(line.strip())
+        if any(self._event or ()):
+            self._end_event()
+        self._content.is_complete = 0 < self._ended_calendars >= self._calendars
+        return self._content
+
+    def _begin(self, name: str, line: str) -> None:
+        if name in _TOP_LEVEL:
+            if self._event is not None:
+                self._end_event()
+            self._time_zone = [line] if name == "VTIMEZONE" else None
+            if name == "VEVENT":
+                # The rest of a damaged line is kept, because it may have been a line of the event.
+                self._event = [] if line.strip().upper() == "BEGIN:VEVENT" else [line]
+            elif name == "VCALENDAR":
+                self._calendars += 1
+                self._is_cancellation = False
+        elif self._event is not None:
+            self._nested.append((name, len(self._event)))
+            self._event.append(line)
+        elif self._time_zone is not None:
+            self._time_zone.append(line)
+
+    def _end(self, name: str, line: str) -> None:
+        nested = [
+            position for position, (nested_name, _begin) in enumerate(self._nested) if nested_name == name
+        ]
+        if self._event is not None and nested:
+            # A component that does not end is a damaged line, and the lines after it are those of the event.
+            del self._event[self._nested[nested[-1]][1] :]
+            del self._nested[nested[-1] :]
+        elif name == "VEVENT" and self._event is None:
+            if any(_EVENT_LINE.match(loose) for loose in self._loose_lines):
+                self._event = self._loose_lines
+                self._end_event()
+        elif name in {"VEVENT", "VCALENDAR"}:
+            if self._event is not None:
+                self._end_event()
+            self._ended_calendars += name == "VCALENDAR"
+        elif self._event is not None:
+            self._event.append(line)
+        elif self._time_zone is not None:
+            self._time_zone.append(line)
+            if name == "VTIMEZONE":
+                self._content.time_zones.append(self._time_zone)
+                self._time_zone = None
+
+    def _add(self, line: str) -> None:
+        if self._event is not None:
+            self._event.append(line)
+        elif self._time_zone is not None:
+            self._time_zone.append(line)
+        else:
+            self._loose_lines.append(line)  # the event may begin here, if its first line is damaged
+            self._is_cancellation |= bool(_METHOD_CANCEL.match(line))
+
+    def _end_event(self) -> None:
+        self._content.events.append(EventLines(tuple(self._event or ()), self._is_cancellation))
+        self._event, self._nested = None, []

@@ -1,0 +1,101 @@
+"""Finding the reservation that an event of a calendar stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from locks.allocations.occupancy import Span
+from reminders.models import LinkedCalendar, Reservation, ReservationStatus
+from reminders.reservations.calendars import uids
+
+#: The statuses of reservations that a calendar can cancel because they are missing from it.
+EXPECTED_STATUSES = (ReservationStatus.BOOKED, ReservationStatus.INQUIRY)
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarSource:
+    """The calendar that events come from, and the room that its bookings take (None: no room).
+
+    `closure_reference` and `closure_reason` are those of the closures that were imported from the calendar.
+    """
+
+    digest: bytes
+    room: int | None = None
+    closure_reference: str = ""
+    closure_reason: str = ""
+
+
+class ReservationFinder:
+    """The reservations of one calendar. `own_uids` are the UIDs that only one event of the calendar has.
+
+    All methods lock the reservation that they return. Call them in a transaction.
+    """
+
+    def __init__(self, source: CalendarSource, *, own_uids: Collection[str]) -> None:
+        self._source = source
+        self._own_uids = own_uids
+
+    def by_uid(self, uid: str, nights: Span | None = None) -> Reservation | None:
+        """Return the reservation of this calendar that has this UID.
+
+        If there is none, return the one on these nights that was imported while other events had the same UID.
+        """
+        id_ = self._ids.get(uid)
+        if id_ is None and nights is not None:
+            id_ = self._ids.get(uids.dates_uid(uid, nights))
+        stored = self._own_reservations().filter(id=id_).first() if id_ else None
+        if stored is not None and nights is not None and stored.calendar_uid != uid:
+            stored.calendar_uid = uid
+            Reservation.objects.filter(id=stored.id).update(calendar_uid=uid)
+        return stored
+
+    def by_dates(self, uid: str, nights: Span) -> Reservation | None:
+        """Return the reservation of this calendar on these nights whose UID no other event has."""
+        on_these_nights = self._own_reservations().filter(
+            arrival=nights[0], departure=nights[1], status__in=EXPECTED_STATUSES
+        )
+        return on_these_nights.exclude(calendar_uid__in=self._own_uids).first() or self.by_uid(uid)
+
+    def elsewhere(self, uid: str, nights: Span) -> Reservation | None:
+        """Return the reservation of another calendar that is the same booking.
+
+        A channel that gives a calendar a new URL keeps the UIDs of the bookings. So a linked calendar takes over the
+        reservations of a calendar of its room that is no longer linked. A file has no URL, so its events are compared
+        with those of all calendars, and an event with the same nights is the same booking.
+        """
+        reservations = Reservation.objects.select_for_update(of=("self",))
+        if self._source.digest == uids.FILE_DIGEST:
+            return reservations.filter(
+                calendar_uid=uid, calendar_digest__isnull=False, arrival=nights[0], departure=nights[1]
+            ).first()
+        stored = reservations.filter(id=self._unlinked[uid]).first() if uid in self._unlinked else None
+        if stored is not None:
+            stored.calendar_digest = self._source.digest
+            Reservation.objects.filter(id=stored.id).update(calendar_digest=self._source.digest)
+        return stored
+
+    @cached_property
+    def _ids(self) -> dict[str, UUID]:
+        """The ids of the reservations of this calendar when the import began, by UID."""
+        reservations = Reservation.objects.filter(calendar_digest=self._source.digest)
+        return dict(reservations.values_list("calendar_uid", "id"))
+
+    @cached_property
+    def _unlinked(self) -> dict[str, UUID]:
+        """The reservations in the room that came from calendars that are no longer linked: their ids by UID."""
+        if self._source.room is None:
+            return {}
+        reservations = (
+            Reservation.objects.filter(stay__room=self._source.room, calendar_digest__isnull=False)
+            .exclude(calendar_digest=uids.FILE_DIGEST)
+            .exclude(calendar_digest__in=LinkedCalendar.objects.values("url_digest"))
+        )
+        return dict(reservations.values_list("calendar_uid", "id"))
+
+    def _own_reservations(self) -> QuerySet[Reservation]:
+        return Reservation.objects.select_for_update(of=("self",)).filter(calendar_digest=self._source.digest)

@@ -1,0 +1,126 @@
+"""The nights of repeating events (RFC 5545, section 3.8.5), found with `dateutil`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from datetime import date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+from dateutil.rrule import rruleset, rrulestr
+from django.utils.translation import gettext_noop as _
+
+from hotelagent.core.messages import TranslatableMessage
+from locks.allocations.occupancy import Span, merge_spans
+from reminders.reservations.calendars.properties import Properties, Property, TimeZones, local_day, read_date
+
+#: The number of days from today for which repeating events close nights.
+HORIZON_DAYS = 1096
+#: Seconds that all repeating events of one calendar may take. A rule that never applies takes up to eight seconds.
+MAX_SECONDS = 5.0
+_FREQUENCIES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
+#: Parts of a rule that only move or multiply the occurrences within a day.
+_PARTS_WITHIN_A_DAY = frozenset({"BYHOUR", "BYMINUTE", "BYSECOND"})
+
+
+class Expansion:
+    """The expansion of the repeating events of one calendar, from today to the horizon.
+
+    `reaches_horizon` is True if an event repeats beyond the horizon, so later imports close more nights.
+    """
+
+    def __init__(self, *, zone: ZoneInfo, today: date, time_zones: TimeZones) -> None:
+        self.reaches_horizon = False
+        self._zone = zone
+        self._today = today
+        self._time_zones = time_zones
+        self._deadline = time.monotonic() + MAX_SECONDS
+
+    def nights(
+        self,
+        properties: Properties,
+        *,
+        start: date | datetime,
+        end: date | datetime,
+        replaced: Collection[date],
+    ) -> tuple[Span, ...]:
+        """Return the nights of all occurrences as spans, the first occurrence included.
+
+        `replaced` has the dates of occurrences that other events of the calendar replace. Raises ValueError if the
+        rule is not valid or takes too long.
+        """
+        zone = start.tzinfo if isinstance(start, datetime) else None
+        duration = _naive(end, zone) - _naive(start, zone)
+        excluded = {
+            moment.date() for found in properties.all("EXDATE") for moment in self._moments(found, zone)
+        }
+        spans = []
+        for occurrence in self._occurrences(properties, _naive(start, zone), zone):
+            if occurrence.date() in excluded or occurrence.date() in replaced:
+                continue
+            arrival, departure = (
+                local_day(moment.replace(tzinfo=zone), zone=self._zone)
+                for moment in (occurrence, occurrence + duration)
+            )
+            if departure > self._today:
+                spans.append((arrival, max(departure, arrival + timedelta(days=1))))
+        return tuple(merge_spans(spans))
+
+    def _occurrences(
+        self, properties: Properties, start: datetime, zone: tzinfo | None
+    ) -> Iterator[datetime]:
+        occurrences = rruleset()
+        occurrences.rdate(start)
+        for found in properties.all("RDATE"):
+            for moment in self._moments(found, zone):
+                occurrences.rdate(moment)
+        for found in properties.all("RRULE"):
+            occurrences.rrule(rrulestr(_rule(found.value, zone), dtstart=start, ignoretz=True))
+        horizon = self._today + timedelta(days=HORIZON_DAYS)
+        for occurrence in occurrences:
+            if occurrence.date() > horizon:
+                self.reaches_horizon = True
+                return
+            if time.monotonic() > self._deadline:
+                raise ValueError(TranslatableMessage(_("The rule of the repeating event is too complex.")))
+            yield occurrence
+
+    def _moments(self, found: Property, zone: tzinfo | None) -> list[datetime]:
+        """Return the dates of RDATE or EXDATE. Of a period, only the beginning is used."""
+        return [
+            _naive(read_date("RDATE", Property(found.params, text), time_zones=self._time_zones), zone)
+            for text in found.value.split(",")
+        ]
+
+
+def recurrence_day(properties: Properties, *, start: date | datetime, time_zones: TimeZones) -> date | None:
+    """Return the date of the occurrence that this event replaces (RECURRENCE-ID), in the time zone of its start."""
+    found = properties.get("RECURRENCE-ID")
+    if found is None:
+        return None
+    zone = start.tzinfo if isinstance(start, datetime) else None
+    return _naive(read_date("RECURRENCE-ID", found, time_zones=time_zones), zone).date()
+
+
+def _rule(text: str, zone: tzinfo | None) -> str:
+    """Return the rule with an UNTIL in the time zone of the event, as `dateutil` needs it without time zones."""
+    parts = dict(part.strip().partition("=")[::2] for part in text.upper().split(";") if part.strip())
+    # With an INTERVAL of 0, dateutil would never return.
+    if parts.get("FREQ") not in _FREQUENCIES or int(parts.get("INTERVAL", "1")) < 1:
+        raise ValueError(TranslatableMessage(_("The rule of the repeating event can't be read.")))
+    if until := parts.get("UNTIL"):
+        value = read_date("UNTIL", Property({}, until), time_zones={})
+        moment = _naive(value, zone)
+        if not isinstance(value, datetime):
+            moment = moment.replace(hour=23, minute=59)
+        parts["UNTIL"] = f"{moment:%Y%m%dT%H%M%S}"
+    return ";".join(f"{name}={value}" for name, value in parts.items() if name not in _PARTS_WITHIN_A_DAY)
+
+
+def _naive(value: date | datetime, zone: tzinfo | None) -> datetime:
+    """Return the wall clock time in the time zone of the event. A date is its midnight."""
+    if not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a date has no time zone
+    if value.tzinfo is not None and zone is not None:
+        value = value.astimezone(zone)
+    return value.replace(tzinfo=None)

@@ -1,0 +1,52 @@
+"""The report of a calendar import, for the REST API, the admin and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from reminders.reservations.calendars.ical_parser import EventProblem
+
+#: The fields of a report that are lists of events.
+PROBLEM_LISTS = ("rejected", "without_room", "warnings")
+
+
+@dataclass(slots=True)
+class CalendarReport:
+    """The numbers of imported calendar events and the events that staff should look at.
+
+    `events` = created + updated + cancelled + unchanged + closures + ignored + rejected. `without_room`, `removed` and
+    `closed_nights` are only set for linked calendars, because these belong to a room.
+    """
+
+    events: int = 0
+    created: int = 0
+    updated: int = 0
+    cancelled: int = 0
+    unchanged: int = 0
+    closures: int = 0
+    ignored: int = 0  # events that take no night: free time, or within a day
+    rejected: list[EventProblem] = field(default_factory=list)
+    #: Bookings that were imported without a stay, because the room is not available.
+    without_room: list[EventProblem] = field(default_factory=list)
+    #: Events that were understood, but that may not mean what they say, such as those with a repeated UID.
+    warnings: list[EventProblem] = field(default_factory=list)
+    removed: int = 0  # bookings that are missing from the calendar and were cancelled
+    closed_nights: int = 0
+
+    def as_json(self, *, limit: int | None = None, detail: Callable[[str], Any] = str) -> dict[str, Any]:
+        """Return the report as JSON. Each list has at most `limit` events. `detail` converts their messages."""
+        lists = {
+            name: [_problem_as_json(problem, detail=detail) for problem in getattr(self, name)[:limit]]
+            for name in PROBLEM_LISTS
+        }
+        return asdict(self) | lists
+
+
+def _problem_as_json(problem: EventProblem, *, detail: Callable[[str], Any]) -> dict[str, Any]:
+    nights = [
+        {"check_in": check_in.isoformat(), "check_out": check_out.isoformat()}
+        for check_in, check_out in problem.nights
+    ]
+    return {"uid": problem.uid[:200], "detail": detail(problem.detail), "nights": nights}

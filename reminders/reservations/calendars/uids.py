@@ -1,0 +1,40 @@
+"""The identity of calendar events: the digest of the calendar's URL together with the UID of the event."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.utils.crypto import salted_hmac
+
+from hotelagent.core.text import single_line
+from locks.allocations.occupancy import Span
+
+MAX_LENGTH = 64
+#: The digest of calendars that were imported from a file, which has no URL.
+FILE_DIGEST = b""
+
+
+def url_digest(url: str) -> bytes:
+    """Return an HMAC of the URL of a calendar, which contains a secret token."""
+    return salted_hmac("calendar address", url, algorithm="sha256").digest()
+
+
+def shorten_uid(uid: str) -> str:
+    """Return the UID on one line. The end of a long UID is replaced by a digest, so it remains unique."""
+    uid = single_line(uid)
+    return uid if len(uid) <= MAX_LENGTH else _with_digest(uid, uid.encode())
+
+
+def dates_uid(uid: str, nights: Span) -> str:
+    """Return a UID for an event that has none, or that shares its UID with events on other dates."""
+    arrival, departure = nights
+    return shorten_uid(f"{uid or 'no-uid'}-{arrival:%Y%m%d}-{departure:%Y%m%d}")
+
+
+def reservation_numbers(uid: str, *, digest: bytes) -> tuple[str, str]:
+    """Return the number that a new reservation gets, and the number if that one is in use by another system."""
+    return uid, _with_digest(uid, digest + uid.encode())
+
+
+def _with_digest(uid: str, content: bytes) -> str:
+    return f"{uid[: MAX_LENGTH - 17]}~{hashlib.sha256(content).hexdigest()[:16]}"
