@@ -81,8 +81,11 @@ def test_check_counts_rows_and_lists_problems_and_stores_nothing(in_hotel: Hotel
 
 
 def test_import_stores_the_rows_and_records_who_started_it(in_hotel: Hotel) -> None:
+    uploaded = check(upload(*ROWS))
     with actor_context(Actor("user", "7", "ana")):
-        finished = run(upload(*ROWS))
+        services.start_import(uploaded)
+    worker.run(uploaded.id)
+    finished = reload(uploaded)
     assert (finished.status, finished.counts["created"]) == ("finished", 2)
     assert set(Reservation.objects.values_list("external_id", flat=True)) == {"B1", "B2"}
     events = Event.objects.filter(event__startswith="import.").values_list("event", "subject_id")
