@@ -53,7 +53,7 @@ def test_execute_returns_only_the_results_of_the_callers_statement(cursor: Any) 
     assert (cursor.rowcount, cursor.statusmessage, cursor.description) == (5, "UPDATE 5", None)
 
 
-def test_execute_of_several_statements_returns_one_result_per_nextset_call(cursor: Any) -> None:
+def test_execution_of_several_statements_returns_one_result_per_nextset_call(cursor: Any) -> None:
     cursor.execute("SELECT 1; UPDATE marker SET n = n; SELECT 3")
     assert cursor.fetchone() == (1,)
     assert cursor.nextset()
@@ -65,7 +65,7 @@ def test_execute_of_several_statements_returns_one_result_per_nextset_call(curso
 
 
 @pytest.mark.parametrize("query", ["", ";", "-- nothing", "/* nothing */"])
-def test_execute_of_an_empty_query_works_without_a_tenant(connected: IsolationDatabase, query: str) -> None:
+def test_empty_query_can_be_executed_without_a_tenant(connected: IsolationDatabase, query: str) -> None:
     with connection.cursor() as other:
         other.execute(query)
         assert other.description is None

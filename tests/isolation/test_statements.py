@@ -116,7 +116,7 @@ def test_classify_returns_the_kind_of_a_statement(text: str, kind: StatementKind
 
 
 @pytest.mark.parametrize(("text", "kind"), KINDS)
-def test_classify_of_a_text_that_is_too_long_for_the_cache_returns_the_same_kind(
+def test_text_that_is_too_long_for_the_cache_is_classified_as_the_same_kind(
     text: str, kind: StatementKind
 ) -> None:
     assert classify(text + " " * 5000).kind is kind

@@ -26,7 +26,7 @@ from tests.locks.helpers import events_of, expire
 pytestmark = pytest.mark.django_db
 
 
-def test_acquire_stores_the_hold_with_the_digest_of_its_token(rooms: list[int], nights: SomeNights) -> None:
+def test_acquired_hold_is_stored_with_the_digest_of_its_token(rooms: list[int], nights: SomeNights) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2), reference="B-1")
     allocation = Allocation.objects.get(id=hold.id)
     assert (allocation.status, allocation.reference) == ("held", "B-1")
@@ -38,7 +38,7 @@ def test_acquire_stores_the_hold_with_the_digest_of_its_token(rooms: list[int], 
     assert hold.extensions_left == policy.EXTENSIONS
 
 
-def test_acquire_records_an_event_and_schedules_the_expiry(rooms: list[int], nights: SomeNights) -> None:
+def test_acquisition_records_an_event_and_schedules_the_expiry(rooms: list[int], nights: SomeNights) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1, 2))
     [event] = events_of("hold.acquired")
     assert (event.subject_kind, event.subject_id) == ("hold", str(hold.id))
@@ -52,7 +52,7 @@ def test_acquire_records_an_event_and_schedules_the_expiry(rooms: list[int], nig
     [((3, 4), [3, 4, 5, 6]), ((2, 2), [3]), ((6, 5), [6]), ((1, 9), [3, 4, 5, 6]), ((4, 1), [4])],
     ids=["same nights", "first night", "last night", "all nights", "one night"],
 )
-def test_acquire_of_overlapping_nights_is_refused_with_the_clashing_nights(
+def test_acquisition_of_overlapping_nights_is_refused_with_the_clashing_nights(
     rooms: list[int], nights: SomeNights, requested: tuple[int, int], clashing: list[int]
 ) -> None:
     services.acquire_hold(rooms=rooms[:1], nights=nights(3, 4))
@@ -63,7 +63,9 @@ def test_acquire_of_overlapping_nights_is_refused_with_the_clashing_nights(
     assert clash["nights"] == [nights(day).check_in.isoformat() for day in clashing]
 
 
-def test_acquire_on_the_check_out_date_of_another_hold_succeeds(rooms: list[int], nights: SomeNights) -> None:
+def test_acquisition_on_the_check_out_date_of_another_hold_succeeds(
+    rooms: list[int], nights: SomeNights
+) -> None:
     for start in (3, 1, 5):
         services.acquire_hold(rooms=rooms[:1], nights=nights(start, 2))
     assert Allocation.objects.count() == 3
@@ -113,7 +115,7 @@ def test_refusal_contains_the_next_free_date_and_alternative_rooms(
     assert [room["number"] for room in extra["alternatives"]] == ["102", "103"]
 
 
-def test_acquire_of_nights_with_an_expired_hold_ends_the_hold_and_records_its_expiry(
+def test_acquisition_of_nights_with_an_expired_hold_ends_the_hold_and_records_its_expiry(
     rooms: list[int], nights: SomeNights
 ) -> None:
     first = services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
@@ -125,7 +127,7 @@ def test_acquire_of_nights_with_an_expired_hold_ends_the_hold_and_records_its_ex
     assert not DueItem.objects.filter(item_id=first.id).exists()
 
 
-def test_acquire_of_several_rooms_holds_all_of_them_or_none(rooms: list[int], nights: SomeNights) -> None:
+def test_acquisition_of_several_rooms_holds_all_of_them_or_none(rooms: list[int], nights: SomeNights) -> None:
     services.acquire_hold(rooms=rooms[1:2], nights=nights(3, 2))
     with pytest.raises(RoomUnavailable):
         services.acquire_hold(rooms=rooms, nights=nights(4, 2))
@@ -137,7 +139,7 @@ def test_acquire_of_several_rooms_holds_all_of_them_or_none(rooms: list[int], ni
     assert DueItem.objects.filter(kind="hold").count() == 4
 
 
-def test_acquire_of_several_rooms_ends_the_expired_holds_of_all_of_them(
+def test_acquisition_of_several_rooms_ends_the_expired_holds_of_all_of_them(
     rooms: list[int], nights: SomeNights
 ) -> None:
     expired = [services.acquire_hold(rooms=[room], nights=nights(3)) for room in rooms]
@@ -162,7 +164,7 @@ def test_fencing_token_of_a_room_only_grows_and_is_the_same_for_a_group(
     assert single.fencing_token == 5
 
 
-def test_acquire_of_type_prefers_the_smallest_room_with_enough_space(
+def test_acquisition_by_room_type_prefers_the_smallest_room_with_enough_space(
     in_hotel: Hotel, nights: SomeNights
 ) -> None:
     services.add_rooms(
@@ -178,7 +180,7 @@ def test_acquire_of_type_prefers_the_smallest_room_with_enough_space(
     assert acquired == ["2", "3", "1"]
 
 
-def test_acquire_of_type_without_enough_rooms_is_refused_with_the_next_free_date(
+def test_acquisition_by_room_type_without_enough_rooms_is_refused_with_the_next_free_date(
     rooms: list[int], nights: SomeNights
 ) -> None:
     services.acquire_hold(rooms=rooms[:2], nights=nights(1, 3))
@@ -188,7 +190,9 @@ def test_acquire_of_type_without_enough_rooms_is_refused_with_the_next_free_date
     assert refused.value.extra == {"free": 0, "next_free": nights(4).check_in.isoformat()}
 
 
-def test_acquire_of_type_gets_rooms_whose_holds_have_expired(rooms: list[int], nights: SomeNights) -> None:
+def test_acquisition_by_room_type_gets_rooms_whose_holds_have_expired(
+    rooms: list[int], nights: SomeNights
+) -> None:
     group = services.acquire_hold(rooms=rooms, nights=nights(1))
     expire(*(room.id for room in group.rooms))
     assert services.acquire_hold_of_type(room_type="double", nights=nights(1), count=3).rooms
@@ -230,12 +234,14 @@ def test_nights_of_an_invalid_range_raise_invalid_date_range(
         Nights(datetime.date.fromisoformat(check_in), datetime.date.fromisoformat(check_out))
 
 
-def test_acquire_with_a_check_in_date_in_the_past_is_refused(rooms: list[int], nights: SomeNights) -> None:
+def test_acquisition_with_a_check_in_date_in_the_past_is_refused(
+    rooms: list[int], nights: SomeNights
+) -> None:
     with pytest.raises(InvalidCheckIn):
         services.acquire_hold(rooms=rooms[:1], nights=nights(-1, 3))
 
 
-def test_acquire_of_unknown_or_repeated_rooms_is_refused(rooms: list[int], nights: SomeNights) -> None:
+def test_acquisition_of_unknown_or_repeated_rooms_is_refused(rooms: list[int], nights: SomeNights) -> None:
     with pytest.raises(RoomNotFound):
         services.acquire_hold(rooms=[rooms[0], 9999], nights=nights(1))
     with pytest.raises(RoomNotFound):
@@ -245,7 +251,7 @@ def test_acquire_of_unknown_or_repeated_rooms_is_refused(rooms: list[int], night
             services.acquire_hold(rooms=selection, nights=nights(1))
 
 
-def test_acquire_of_more_rooms_than_a_client_may_hold_is_refused(
+def test_acquisition_of_more_rooms_than_a_client_may_hold_is_refused(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "MAX_HOLDS_PER_CLIENT", 3)
@@ -255,7 +261,7 @@ def test_acquire_of_more_rooms_than_a_client_may_hold_is_refused(
         services.acquire_hold(rooms=rooms[:1], nights=nights(5))
 
 
-def test_acquire_of_more_rooms_than_a_guest_session_may_hold_is_refused(
+def test_acquisition_of_more_rooms_than_a_guest_session_may_hold_is_refused(
     rooms: list[int], nights: SomeNights, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(policy, "MAX_HOLDS_PER_SESSION", 2)

@@ -35,7 +35,7 @@ def hold(api: APIClient, rooms: list[int], nights: SomeNights) -> dict[str, Any]
     return created
 
 
-def test_extend_and_confirm_of_a_released_hold_return_hold_state_error(
+def test_extending_or_confirming_a_released_hold_returns_hold_state_error(
     api: APIClient, hold: dict[str, Any], rooms: list[int]
 ) -> None:
     token, tokens = (
@@ -49,7 +49,7 @@ def test_extend_and_confirm_of_a_released_hold_return_hold_state_error(
     assert problem(api.post(f"{address}confirm/", tokens)) == (409, "hold-state-error")
 
 
-def test_extend_and_release_of_a_confirmed_hold_return_hold_state_error(
+def test_extending_or_releasing_a_confirmed_hold_returns_hold_state_error(
     api: APIClient, hold: dict[str, Any]
 ) -> None:
     token, tokens = (
@@ -94,7 +94,7 @@ def test_requests_at_another_hotel_return_hold_not_found(
     assert api.get(address).json()["status"] == "held"
 
 
-def test_confirm_with_the_fencing_token_of_an_earlier_hold_returns_stale_fencing_token(
+def test_confirmation_with_the_fencing_token_of_an_earlier_hold_returns_stale_fencing_token(
     api: APIClient, hold: dict[str, Any], rooms: list[int], nights: SomeNights
 ) -> None:
     api.post(f"{LOCKS}{hold['id']}/release/", {"token": hold["token"]})
@@ -175,7 +175,7 @@ def test_create_with_a_body_that_is_not_an_object_returns_400(
 
 
 @pytest.mark.parametrize("fencing_token", ["x", -1, 2**63, 1.5, None, [1], True])
-def test_confirm_with_an_invalid_fencing_token_does_not_confirm(
+def test_confirmation_with_an_invalid_fencing_token_is_refused(
     api: APIClient, hold: dict[str, Any], fencing_token: Any
 ) -> None:
     response = api.post(

@@ -88,7 +88,7 @@ def test_admin_pages_return_200(staff: Client, rooms: list[int], nights: SomeNig
     assert staff.get(f"/admin/locks/{page}").status_code == 200
 
 
-def test_cancel_by_staff_cancels_the_stay_of_a_client(
+def test_cancellation_by_staff_ends_the_stay_of_a_client(
     staff: Client, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

@@ -55,7 +55,7 @@ def test_hold_expires_by_the_database_clock_if_the_application_clock_is_wrong(
         services.confirm_hold(hold.id, token=hold.token, fencing_token=hold.fencing_token or 0)
 
 
-def test_confirm_of_a_live_hold_succeeds_with_a_wrong_application_clock(
+def test_confirmation_of_a_live_hold_succeeds_with_a_wrong_application_clock(
     wrong_clock: None, rooms: list[int], nights: SomeNights
 ) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))

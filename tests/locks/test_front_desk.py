@@ -34,7 +34,9 @@ def test_force_release_of_another_owners_hold_stores_the_reason(rooms: list[int]
         services.force_release_hold(hold.id, reason="again")
 
 
-def test_confirm_of_a_moved_hold_needs_its_new_fencing_token(rooms: list[int], nights: SomeNights) -> None:
+def test_confirmation_of_a_moved_hold_needs_its_new_fencing_token(
+    rooms: list[int], nights: SomeNights
+) -> None:
     hold = services.acquire_hold(rooms=rooms[:1], nights=nights(1))
     moved = services.move_allocation(hold.id, room=rooms[1], nights=nights(4, 2))
     assert (moved.id, moved.number, moved.check_in) == (hold.id, "102", nights(4).check_in)
@@ -93,7 +95,7 @@ def test_reopened_room_can_be_held_again(rooms: list[int], nights: SomeNights) -
         services.reopen_room(closed.id)
 
 
-def test_cancel_of_a_stay_frees_its_room(rooms: list[int], nights: SomeNights) -> None:
+def test_cancellation_of_a_stay_frees_its_room(rooms: list[int], nights: SomeNights) -> None:
     stay = NewStay(room=rooms[0], check_in=nights(1).check_in, check_out=nights(5).check_in)
     services.add_stays([stay])
     services.cancel_stay(stay.id)

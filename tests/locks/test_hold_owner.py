@@ -106,7 +106,7 @@ def test_member_of_staff_who_acquired_a_hold_needs_no_token(rooms: list[int], ni
         services.extend_hold(hold.id, token=None)
 
 
-def test_confirm_in_another_hotel_finds_no_hold(hold: Hold, other_hotel: Hotel) -> None:
+def test_confirmation_in_another_hotel_finds_no_hold(hold: Hold, other_hotel: Hotel) -> None:
     with hotel_context(other_hotel), pytest.raises(HoldNotFound):
         services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold))
 
@@ -116,7 +116,7 @@ def test_release_of_an_unknown_id_raises_hold_not_found(rooms: list[int]) -> Non
         services.release_hold(uuid.uuid4(), token="x")
 
 
-def test_confirm_with_an_old_fencing_token_is_refused(hold: Hold) -> None:
+def test_confirmation_with_an_old_fencing_token_is_refused(hold: Hold) -> None:
     with pytest.raises(StaleFencingToken):
         services.confirm_hold(hold.id, token=hold.token, fencing_token=fencing_token(hold) - 1)
     assert Allocation.objects.get(id=hold.id).status == "held"
@@ -145,14 +145,14 @@ def test_operation_on_an_ended_hold_is_refused_with_its_status(hold: Hold, group
         services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
 
 
-def test_confirm_of_a_group_with_an_expired_hold_confirms_nothing(group: Hold) -> None:
+def test_confirmation_of_a_group_with_an_expired_hold_confirms_nothing(group: Hold) -> None:
     expire(group.rooms[1].id)
     with pytest.raises(HoldExpired):
         services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
-def test_confirm_of_a_group_after_the_release_of_a_room_confirms_the_other_rooms(group: Hold) -> None:
+def test_confirmation_of_a_group_after_the_release_of_a_room_confirms_the_other_rooms(group: Hold) -> None:
     services.release_hold(group.rooms[0].id, token=group.token)
     confirmed = services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert [room.number for room in confirmed.rooms] == ["102", "103"]
@@ -168,13 +168,13 @@ def test_cancel_called_twice_frees_the_room_and_records_one_event(
     services.acquire_hold(rooms=rooms[:1], nights=nights(3, 2))
 
 
-def test_cancel_of_a_group_cancels_all_its_stays(group: Hold) -> None:
+def test_cancellation_of_a_group_cancels_all_its_stays(group: Hold) -> None:
     services.confirm_hold(group.id, token=group.token, fencing_token=fencing_token(group))
     assert len(services.cancel_confirmed_hold(group.id, token=group.token).rooms) == len(group.rooms)
     assert not Allocation.objects.filter(status="confirmed").exists()
 
 
-def test_cancel_of_a_hold_or_by_another_client_is_refused(hold: Hold) -> None:
+def test_cancellation_of_a_hold_or_by_another_client_is_refused(hold: Hold) -> None:
     with pytest.raises(HoldStateError) as refused:
         services.cancel_confirmed_hold(hold.id, token=hold.token)
     assert refused.value.extra == {"hold_status": "held"}

@@ -53,7 +53,9 @@ def test_each_operation_on_a_hold_or_a_group_is_one_round_trip(
     ]
 
 
-def test_acquire_that_ends_an_expired_hold_is_one_round_trip(rooms: list[int], nights: SomeNights) -> None:
+def test_acquisition_that_ends_an_expired_hold_is_one_round_trip(
+    rooms: list[int], nights: SomeNights
+) -> None:
     expire(services.acquire_hold(rooms=rooms[:1], nights=nights(1)).id)
     acquire = statements(lambda: services.acquire_hold(rooms=rooms[:1], nights=nights(1)))
     assert acquire == ["SELECT locks_acquire"]

@@ -71,7 +71,7 @@ def test_room_that_becomes_free_is_offered_to_the_oldest_entry(
     ]
 
 
-def test_acquire_of_a_free_room_before_the_worker_runs_offers_it_to_the_waiting_list(
+def test_acquisition_of_a_free_room_before_the_worker_runs_offers_the_room_to_the_waiting_list(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")
@@ -81,7 +81,7 @@ def test_acquire_of_a_free_room_before_the_worker_runs_offers_it_to_the_waiting_
     assert status_of(entry) == "offered"
 
 
-def test_acquire_of_several_free_rooms_offers_them_to_the_waiting_list(
+def test_acquisition_of_several_free_rooms_offers_the_rooms_to_the_waiting_list(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room_type="double")
@@ -93,7 +93,7 @@ def test_acquire_of_several_free_rooms_offers_them_to_the_waiting_list(
     assert Allocation.objects.filter(status=AllocationStatus.HELD).count() == 2
 
 
-def test_acquire_of_a_room_with_an_expired_hold_offers_it_to_the_waiting_list(
+def test_acquisition_of_a_room_with_an_expired_hold_offers_the_room_to_the_waiting_list(
     all_held: list[Hold], nights: SomeNights
 ) -> None:
     entry = create(nights(1, 3), room=all_held[0].rooms[0].room_id)

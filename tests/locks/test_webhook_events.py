@@ -150,7 +150,7 @@ def test_stay_cancelled_is_sent_for_cancellations_by_the_owner_and_by_staff(
     ]
 
 
-def test_acquire_that_is_rolled_back_sends_no_event(
+def test_acquisition_that_is_rolled_back_sends_no_event(
     receiver: Receiver, webhook_and_secret: tuple[Webhook, str], rooms: list[int], nights: SomeNights
 ) -> None:
     with transaction.atomic():

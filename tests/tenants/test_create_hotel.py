@@ -28,7 +28,7 @@ from tests.tenants import sql
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_create_hotel_returns_an_active_hotel_that_can_be_reached_at_its_hosts() -> None:
+def test_new_hotel_is_active_and_can_be_reached_at_its_hosts() -> None:
     hotel = services.create_hotel(slug="Sol", name="Hotel Sol", domains=["Hotel-Sol.example."])
     assert hotel.status == HotelStatus.ACTIVE
     assert host_routing.resolve("sol.localhost") == hotel.tenant
@@ -64,14 +64,14 @@ def test_dumps_of_two_different_schemas_differ() -> None:
     ["", "a" * 41, "admin", "WWW", "api", "platform", "mail", "localhost", "template", "-a", "a-", "a_b", "a b",
      'a"b', "a'b", "a;b", "ñ", "xn--hotel", "a.b", "public"],
 )  # fmt: skip
-def test_create_hotel_with_an_invalid_or_reserved_slug_raises_invalid_slug(slug: str) -> None:
+def test_creation_of_a_hotel_with_an_invalid_or_reserved_slug_raises_invalid_slug(slug: str) -> None:
     before = sql.list_schemas()
     with pytest.raises(InvalidSlug):
         services.create_hotel(slug=slug, name="X")
     assert sql.list_schemas() == before
 
 
-def test_create_hotel_with_a_slug_that_differs_only_in_case_raises_slug_conflict() -> None:
+def test_creation_of_a_hotel_with_a_slug_that_differs_only_in_case_raises_slug_conflict() -> None:
     with pytest.raises(SlugConflict):
         services.create_hotel(slug="ALPHA", name="X")
 
@@ -89,12 +89,12 @@ def test_create_hotel_with_a_slug_that_differs_only_in_case_raises_slug_conflict
         "☃.example",
     ],
 )
-def test_create_hotel_with_an_invalid_domain_raises_invalid_domain(host: str) -> None:
+def test_creation_of_a_hotel_with_an_invalid_domain_raises_invalid_domain(host: str) -> None:
     with pytest.raises(InvalidDomain):
         services.create_hotel(slug="sol", name="X", domains=[host])
 
 
-def test_create_hotel_keeps_the_letters_of_an_internationalized_domain() -> None:
+def test_new_hotel_keeps_the_letters_of_an_internationalized_domain() -> None:
     hotel = services.create_hotel(slug="sol", name="X", domains=["Faß.example.", "bücher.example"])
     with platform_context():
         assert set(hotel.domains.values_list("host", flat=True)) == {
@@ -103,7 +103,7 @@ def test_create_hotel_keeps_the_letters_of_an_internationalized_domain() -> None
         }
 
 
-def test_create_hotel_with_a_domain_in_use_leaves_nothing_behind() -> None:
+def test_creation_of_a_hotel_with_a_domain_in_use_leaves_nothing_behind() -> None:
     services.create_hotel(slug="first", name="First", domains=["inn.example"])
     before = sql.list_schemas()
     with pytest.raises(DomainConflict):
@@ -113,14 +113,14 @@ def test_create_hotel_with_a_domain_in_use_leaves_nothing_behind() -> None:
         assert not Hotel.objects.filter(slug="second").exists()
 
 
-def test_create_hotel_with_a_schema_name_in_use_appends_a_number_to_the_schema_name() -> None:
+def test_creation_of_a_hotel_with_a_schema_name_in_use_appends_a_number_to_the_schema_name() -> None:
     a = services.create_hotel(slug="a-b", name="A")
     services.rename_hotel(hotel_id=a.id, slug="c")
     b = services.create_hotel(slug="a-b", name="B")
     assert (a.schema, b.schema) == ("hotel_a_b", "hotel_a_b_2")
 
 
-def test_create_hotel_that_fails_leaves_nothing_behind_and_can_be_repeated() -> None:
+def test_failed_creation_of_a_hotel_leaves_nothing_behind_and_can_be_repeated() -> None:
     roles = []
 
     def fail(*, hotel: Hotel, **_: Any) -> None:
@@ -140,13 +140,13 @@ def test_create_hotel_that_fails_leaves_nothing_behind_and_can_be_repeated() -> 
     assert services.create_hotel(slug="sol", name="Sol").status == HotelStatus.ACTIVE
 
 
-def test_create_hotel_with_a_database_error_raises_provisioning_failed() -> None:
+def test_creation_of_a_hotel_with_a_database_error_raises_provisioning_failed() -> None:
     sql.execute("UPDATE tenants_schematemplate SET before = 'SELECT nonsense;'")
     with pytest.raises(ProvisioningFailed, match="nonsense"):
         services.create_hotel(slug="sol", name="Sol")
 
 
-def test_create_hotel_without_a_schema_template_raises_an_error_that_names_migrate() -> None:
+def test_creation_of_a_hotel_without_a_schema_template_raises_an_error_that_names_migrate() -> None:
     sql.execute("DELETE FROM tenants_schematemplate")
     with pytest.raises(SchemaTemplateNotFound, match="migrate"):
         services.create_hotel(slug="sol", name="Sol")

@@ -150,7 +150,7 @@ def test_erase_hotel_of_an_unknown_hotel_fails() -> None:
         deletion.delete_hotel(hotel_id=uuid7(), confirm="sol")
 
 
-def test_delete_hotel_that_is_also_in_another_database_raises_deletion_conflict() -> None:
+def test_deletion_of_a_hotel_that_is_also_in_another_database_raises_deletion_conflict() -> None:
     """The test's database is a copy of a template database. So the hotel alpha exists in both databases."""
     with platform_context():
         alpha = services.suspend_hotel(hotel_id=Hotel.objects.get(slug="alpha").id)
@@ -160,7 +160,7 @@ def test_delete_hotel_that_is_also_in_another_database_raises_deletion_conflict(
     assert "hotel_alpha" in sql.list_schemas()
 
 
-def test_delete_hotel_during_a_migration_raises_migration_conflict(sol: Hotel) -> None:
+def test_deletion_of_a_hotel_during_a_migration_raises_migration_conflict(sol: Hotel) -> None:
     caught: list[BaseException] = []
 
     def delete() -> None:
@@ -177,14 +177,14 @@ def test_delete_hotel_during_a_migration_raises_migration_conflict(sol: Hotel) -
     assert is_complete(sol)
 
 
-def test_delete_hotel_while_redis_is_unavailable_changes_nothing(sol: Hotel, settings: Any) -> None:
+def test_deletion_of_a_hotel_while_redis_is_unavailable_changes_nothing(sol: Hotel, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     with pytest.raises(RedisUnavailable):
         deletion.delete_hotel(hotel_id=sol.id, confirm="sol")
     assert is_complete(sol)
 
 
-def test_delete_hotel_that_cannot_record_its_audit_event_changes_nothing(sol: Hotel) -> None:
+def test_deletion_that_cannot_record_its_audit_event_changes_nothing(sol: Hotel) -> None:
     def refuse(**_: Any) -> None:
         raise RuntimeError("trail failed")
 
@@ -235,7 +235,7 @@ def create_temporary_table(session: psycopg.Connection, hotel: Hotel) -> None:
     session.execute("RESET ROLE")
 
 
-def test_delete_hotel_while_a_session_uses_a_table_of_the_hotels_role_raises_deletion_conflict(
+def test_deletion_while_a_session_uses_a_table_of_the_hotels_role_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migration_lock, "MAX_ATTEMPTS", 1)
@@ -249,7 +249,7 @@ def test_delete_hotel_while_a_session_uses_a_table_of_the_hotels_role_raises_del
     erase_hotel(confirm="sol")
 
 
-def test_delete_hotel_with_a_view_on_a_table_of_the_hotels_role_raises_deletion_conflict(
+def test_deletion_of_a_hotel_with_a_view_on_a_table_of_the_hotels_role_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection
 ) -> None:
     superuser.execute(
@@ -269,7 +269,7 @@ def test_delete_hotel_with_a_view_on_a_table_of_the_hotels_role_raises_deletion_
         superuser.execute("DROP SCHEMA reports CASCADE")
 
 
-def test_delete_hotel_with_a_role_that_the_owner_may_not_drop_raises_deletion_conflict(
+def test_deletion_of_a_hotel_with_a_role_that_the_owner_may_not_drop_raises_deletion_conflict(
     sol: Hotel, superuser: psycopg.Connection
 ) -> None:
     ((owner, version),) = sql.query("SELECT current_user::text, current_setting('server_version_num')::int")

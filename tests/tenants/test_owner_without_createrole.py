@@ -71,7 +71,7 @@ def test_migrate_by_an_owner_without_createrole_fails_before_it_changes_anything
     assert query(owner_url, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
 
 
-def test_create_hotel_by_an_owner_without_createrole_works_only_with_database_roles_off(
+def test_owner_without_createrole_can_create_a_hotel_only_with_database_roles_off(
     manage: Manage, owner_url: str
 ) -> None:
     assert manage("migrate", "--verbosity", "0", roles=False).returncode == 0

@@ -192,7 +192,9 @@ def test_migrate_without_a_runtime_login_role_prints_the_statement_that_creates_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_create_hotel_without_database_roles_creates_no_role_and_checks_warn(settings: Settings) -> None:
+def test_creation_of_a_hotel_without_database_roles_creates_no_role_and_checks_warn(
+    settings: Settings,
+) -> None:
     settings.DATABASE_ROLES = False
     hotel = services.create_hotel(slug="no-role", name="No Role")
     assert hotel.tenant.role is None

@@ -112,7 +112,7 @@ def wait_until_paused(standby: postgres.Postgres) -> None:
         connection.execute("SELECT pg_wal_replay_pause()")
 
 
-def test_create_hotel_and_backup_hotel_use_the_primary_if_a_standby_is_listed_first(
+def test_creation_and_backup_of_a_hotel_use_the_primary_if_a_standby_is_listed_first(
     pair: Pair, tmp_path: Path
 ) -> None:
     pair.execute("ALTER TABLE hotel_template.locks_room ADD COLUMN newest integer")
