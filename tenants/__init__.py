@@ -1,1 +1,1 @@
-"""The hotels, each a tenant of the application: models, database isolation, lifecycle and access control."""
+"""The hotels, which are the tenants of the application: models, database isolation, lifecycle and access control."""

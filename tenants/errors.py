@@ -18,8 +18,8 @@ class DomainError(Exception):
     """An error that tells the caller why an operation is not possible. The errors of all apps are subclasses.
 
     `code` is the class name in kebab case. It is part of the problem type `/problems/<code>` (RFC 9457). `status` is
-    the HTTP status, and `title` the title of the problem. `detail` is a message for people about this case. `extra`
-    contains further JSON-serializable members of the problem document.
+    the HTTP status, and `title` the title of the problem. `detail` is a message for people that describes this
+    occurrence of the error. `extra` contains further JSON-serializable members of the problem document.
     """
 
     code = "domain-error"
@@ -106,9 +106,7 @@ class MigrationConflict(DomainError):
 
 
 class DeletionConflict(DomainError):
-    """Nothing was deleted. A deletion cannot be undone, so the hotel must be suspended, and the hotel's slug must be
-    confirmed.
-    """
+    """Nothing was deleted. Deletion cannot be undone, so the hotel must be suspended and its slug confirmed."""
 
     code = "deletion-conflict"
     title = _("The hotel cannot be deleted in its current state")
@@ -184,7 +182,7 @@ class InvalidPassword(DomainError):
 
 
 class UsernameConflict(DomainError):
-    """Another account has this user name. Upper and lower case make no difference in user names."""
+    """Another account has this user name. User names are not case-sensitive."""
 
     code = "username-conflict"
     title = _("The user name is already in use")

@@ -68,7 +68,7 @@ class RoutingCache:
         self._stop = threading.Event()
 
     def table(self) -> Table:
-        """Return the routing table. Refresh the table first if the last refresh is too long ago."""
+        """Return the routing table. Refresh the table first if the last refresh was too long ago."""
         now = time.monotonic()
         if self._pid != os.getpid():
             # A forked process has no refresh thread, and its copy of the lock may be locked forever.
@@ -87,7 +87,7 @@ class RoutingCache:
             version = _read_version()
             if version != self._table.version or not self.interval:
                 self._table = _read_table(version)
-            # Use the time before the query, because the query may miss changes that are committed while it runs.
+            # Store the time before the query, because the query may miss changes that are committed while it runs.
             self._checked_at = started
 
     def stop(self) -> None:

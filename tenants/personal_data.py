@@ -57,7 +57,7 @@ def is_omitted(table: str) -> bool:
 
 
 def masked_expressions(table: str, columns: Iterable[str], *, sensitive: Iterable[str]) -> dict[str, str]:
-    """Return the SQL expressions of the masked columns, by column.
+    """Return a dict that maps each masked column to the SQL expression of its mask.
 
     Raises UndeclaredColumns if one of the `sensitive` columns is not declared.
     """
@@ -90,17 +90,17 @@ def _unless_empty(column: str, expression: str) -> str:
 
 
 def mask_token(column: str) -> str:
-    """Return the SQL expression that replaces an identifier by 16 hexadecimal digits."""
+    """Return the SQL expression that replaces an identifier with 16 hexadecimal digits."""
     return _unless_empty(column, f"left(encode({_digest(column)}, 'hex'), 16)")
 
 
 def mask_name(column: str) -> str:
-    """Return the SQL expression that replaces a name by `Guest` and 8 hexadecimal digits."""
+    """Return the SQL expression that replaces a name with `Guest` and 8 hexadecimal digits."""
     return _unless_empty(column, f"'Guest ' || left(encode({_digest(column)}, 'hex'), 8)")
 
 
 def mask_email(column: str) -> str:
-    """Return the SQL expression that replaces an e-mail address by an address under example.com, a domain that accepts
+    """Return the SQL expression that replaces an e-mail address with an address at example.com, a domain that accepts
     no mail.
 
     https://www.rfc-editor.org/rfc/rfc2606
@@ -109,7 +109,7 @@ def mask_email(column: str) -> str:
 
 
 def mask_phone(column: str) -> str:
-    """Return the SQL expression that replaces a phone number by a number that Ofcom reserves for films.
+    """Return the SQL expression that replaces a phone number with a number that Ofcom reserves for films.
 
     https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama
     """
@@ -119,22 +119,22 @@ def mask_phone(column: str) -> str:
 
 
 def mask_text(column: str) -> str:
-    """Return the SQL expression that replaces free text by `(masked)`."""
+    """Return the SQL expression that replaces free text with `(masked)`."""
     return _unless_empty(column, "'(masked)'")
 
 
 def mask_secret(column: str) -> str:
-    """Return the SQL expression that replaces a secret by bytes that are derived from the secret."""
+    """Return the SQL expression that replaces a secret with bytes that are derived from the secret."""
     return f"CASE WHEN {column} IS NOT NULL THEN {_digest(column)} END"
 
 
 def mask_password(_column: str) -> str:
-    """Return the SQL expression that replaces a password hash by Django's marker for an unusable password."""
+    """Return the SQL expression that replaces a password hash with Django's marker for an unusable password."""
     return "'!'"
 
 
 def mask_json(column: str) -> str:
-    """Return the SQL expression that replaces a JSON document by an empty object."""
+    """Return the SQL expression that replaces a JSON document with an empty object."""
     return f"CASE WHEN {column} IS NOT NULL THEN '{{}}'::jsonb END"
 
 

@@ -65,7 +65,7 @@ _ROLE_SCOPES: dict[str, frozenset[str]] = {
     Role.PLATFORM: frozenset(PLATFORM_SCOPES),
 }
 
-#: The resource part of scopes (`rooms` in `rooms:read`) by model or app. Other apps use their app label.
+#: Maps models and apps to the resource in their scopes (`rooms` in `rooms:read`). Other apps use their app label.
 _RESOURCES = {
     "locks.room": "rooms",
     "locks.allocation": "locks",
@@ -86,7 +86,7 @@ _RESOURCES = {
 
 
 def role_scopes(role: str) -> frozenset[str]:
-    """Return the scopes of a role. An unknown role has none."""
+    """Return the scopes of a role. An unknown role has no scopes."""
     return _ROLE_SCOPES.get(role, frozenset())
 
 

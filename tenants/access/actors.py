@@ -12,12 +12,12 @@ from tenants.models import User
 
 
 def session_actor(request: HttpRequest) -> Actor:
-    """Return the actor of a request that is authenticated by its login session. May run a query for the session."""
+    """Return the actor of a request that is authenticated by a login session. This may query the session."""
     return _actor(request.user, request)
 
 
 def api_actor(request: Request) -> Actor:
-    """Return the actor of an API request, which is authenticated by a key or by the session."""
+    """Return the actor of an API request that is authenticated by an API key or a login session."""
     return _actor(request.user, request._request)
 
 
@@ -39,8 +39,8 @@ def client_ip(request: HttpRequest) -> str | None:
     """Return the client's IP address.
 
     Each proxy appends the address that it received the request from to `X-Forwarded-For`. Entries before those of our
-    own proxies are set by the client and can be forged, so we take the entry at `settings.TRUSTED_PROXY_HOPS` from
-    the end. With 0 hops the header is ignored.
+    own proxies are set by the client and can be forged, so we count `settings.TRUSTED_PROXY_HOPS` entries from the end.
+    If the setting is 0, the header is ignored.
     """
     hops = settings.TRUSTED_PROXY_HOPS
     if hops:

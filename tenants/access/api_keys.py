@@ -1,6 +1,6 @@
 """API keys: creation, verification and revocation.
 
-A key has the form `ha_<prefix>_<secret>`. `ha` lets secret scanners recognize it. The prefix is not secret and
+A key has the form `ha_<prefix>_<secret>`. `ha` lets secret scanners recognize keys. The prefix is not secret and
 identifies the key in the database, in logs and in lists. The secret has 256 random bits, so a fast hash (SHA-256) is
 enough to store it. A key is stored in the schema of its hotel, so other hotels do not accept it.
 """
@@ -26,10 +26,10 @@ from tenants.scopes import HOTEL_SCOPES, PLATFORM_SCOPES
 from tenants.signals import api_key_created, api_key_revoked
 
 KEY_TYPE = "ha"
-#: `last_used_at` is updated at most once per key and minute, to limit writes.
+#: `last_used_at` is updated at most once per minute for each key, to limit writes.
 LAST_USED_RESOLUTION = datetime.timedelta(minutes=1)
 
-#: The letters l and o and the digits 0 and 1 are missing, because people confuse them when they read a key.
+#: The letters l and o and the digits 0 and 1 are missing, because they are easily confused.
 _PREFIX_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _PREFIX_LENGTH = 10
 _MAX_LENGTH = 200
@@ -44,7 +44,7 @@ def available_scopes() -> dict[str, str]:
 def create(
     *, name: str, scopes: Iterable[str], expires_at: datetime.datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """Create an API key of the current tenant. Return the key and its full text, which is not stored.
+    """Create an API key for the current tenant. Return the key and its full text, which is not stored.
 
     `expires_at` is an aware datetime; None means that the key is valid until it is revoked.
     Raises InvalidScope and InvalidExpiry.

@@ -17,7 +17,7 @@ REALM = "hotelagent"
 
 @dataclass(frozen=True, slots=True)
 class ApiClient:
-    """The API client that sent a request. If a request has an API key, `request.user` is of this class."""
+    """The API client that sent a request. If a request has an API key, `request.user` is an instance of this class."""
 
     key: ApiKey
 

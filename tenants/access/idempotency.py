@@ -1,7 +1,7 @@
 """Stored responses to POST requests with an `Idempotency-Key`.
 
-A stored response is found by client, URL and Idempotency-Key. It is encrypted with a key that is derived from the
-Idempotency-Key, which is not stored. Therefore only the client can read the secrets in a stored response.
+Stored responses are looked up by client, URL and Idempotency-Key. They are encrypted with a key that is derived from
+the Idempotency-Key. The Idempotency-Key is not stored, so only the client can read the secrets in a stored response.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from tenants.models import IdempotencyKey
 
 #: Stored responses are kept for one day. Client libraries repeat requests within seconds, queues within hours.
 RETENTION_HOURS = 24
-#: On average, one of this many requests deletes expired responses. A daily task deletes the remaining ones.
+#: On average, one in this many requests deletes expired responses. A daily task deletes the rest.
 DELETE_EVERY = 64
 DELETE_LIMIT = 1000
 
@@ -40,7 +40,7 @@ class IdempotentRequest:
     @classmethod
     def build(cls, *, key: str, client: str, url: str, body: Any) -> "IdempotentRequest":
         identity = _hash("id", client, url, key)
-        # Sort the members of the JSON body, so that bodies with the same members in another order are equal.
+        # Sort the members of the JSON body, so that bodies with the same members in a different order are equal.
         canonical_body = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
         hkdf = HKDF(
             algorithm=SHA256(),
@@ -64,7 +64,7 @@ class StoredResponse:
 
 
 class IdempotencyKeyReused(Exception):
-    """The Idempotency-Key was used before for a request with another body."""
+    """The Idempotency-Key was used before for a request with a different body."""
 
 
 def try_lock(request: IdempotentRequest) -> bool:

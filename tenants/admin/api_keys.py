@@ -31,7 +31,7 @@ LIFETIMES = [("30", _("30 days")), ("90", _("90 days")), ("365", _("1 year")), (
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The form for a new API key. It has no fields for the prefix and the secret, which are random."""
+    """The form for a new API key. It has no fields for the prefix and the secret, which are generated."""
 
     name = forms.CharField(
         label=_("Name"),

@@ -33,7 +33,7 @@ class DomainInline(TabularInline):  # type: ignore[misc]
     verbose_name_plural = _("custom domains")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False, because a domain cannot be changed. Remove it and add the new one."""
+        """Return False, because a domain cannot be changed. Staff remove the domain and add a new one instead."""
         return False
 
 
@@ -81,7 +81,7 @@ class HotelAdmin(PlatformModelAdmin):
 
     @display(description=_("guest contacts"))
     def contact_count(self, hotel: Hotel) -> SafeString:
-        """Return the number of guest contacts as a link to their list."""
+        """Return the number of guest contacts as a link to the list of these contacts."""
         return format_html(
             '<a class="underline" href="{}?hotel__id__exact={}">{}</a>',
             reverse("admin:tenants_contactidentifier_changelist"),

@@ -36,7 +36,7 @@ def check_crontab(crontab: CrontabSchedule) -> None:
 
 
 def readable_crontabs() -> QuerySet[CrontabSchedule]:
-    """Return the crontabs whose time zone is known. The time zone field raises ValidationError for the others."""
+    """Return the crontabs whose time zone is known. Loading any other crontab raises ValidationError."""
     crontabs: QuerySet[CrontabSchedule] = CrontabSchedule.objects.alias(zone=Cast("timezone", TextField()))
     return crontabs.filter(zone__in=known_time_zones())
 
@@ -91,7 +91,7 @@ class PeriodicTaskAdmin(PlatformModelAdmin):
         return super().get_queryset(request).select_related("interval")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return the task, without its crontab if the time zone is unknown, so that staff can choose another one."""
+        """Return the task, but omit a crontab whose time zone is unknown, so that staff can choose a new one."""
         task = super().get_object(request, object_id, from_field)
         if task is not None and not readable_crontabs().filter(pk=task.crontab_id).exists():
             task.crontab = None

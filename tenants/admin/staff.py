@@ -21,7 +21,7 @@ from tenants.services.staff import available_roles
 
 
 class StaffCreationForm(UserCreationForm):  # type: ignore[misc]
-    # None removes the field with which Django lets staff create an account without a password.
+    # None removes Django's form field for creating an account without a password.
     usable_password = None
 
     class Meta:
@@ -80,7 +80,7 @@ class StaffAdmin(DjangoUserAdmin, HotelModelAdmin):  # type: ignore[type-arg]
 
     @display(description=_("password"))
     def password_link(self, user: User) -> SafeString:
-        """Return a link to the page for a new password. The form shows the link instead of the password hash."""
+        """Return a link to the page for setting a password. The form shows the link instead of the password hash."""
         url = reverse(f"{self.admin_site.name}:auth_user_password_change", args=[user.pk])
         return format_html('<a class="underline" href="{}">{}</a>', url, _("Set a new password"))
 

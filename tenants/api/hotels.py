@@ -1,4 +1,4 @@
-"""The hotels of the platform's REST API."""
+"""The REST API for hotels, on the platform's host."""
 
 from typing import Any
 

@@ -121,9 +121,9 @@ def check_direct_connection(*, databases: Sequence[str] | None = None, **_option
 
 
 def _is_pooled() -> bool:
-    """Return whether the direct connection goes through a pooler, where two sessions share a server connection.
+    """Return whether the direct connection goes through a pooler.
 
-    The two sessions are compared up to three times.
+    Behind a pooler, two client sessions can share one server connection. This is tested up to three times.
     """
     with direct_connection() as first:
         second = type(first)(first.settings_dict, first.alias)
@@ -138,7 +138,7 @@ def _share_server_connection(first: Any, second: Any, marker: str) -> bool:
         first_cursor.execute(f"SET hotelagent.probe TO '{marker}'")
         first_cursor.execute("SELECT pg_backend_pid()")
         (pid,) = first_cursor.fetchone()
-        # Do not open a transaction. If the pooler has one server connection, the sessions would wait for each other.
+        # Do not open a transaction. Behind a pooler with one server connection, the sessions would wait for each other.
         query = "SELECT pg_backend_pid(), current_setting('hotelagent.probe', true)"
         second_cursor.execute(query)
         if second_cursor.fetchone() in {(pid, marker), (pid, None), (pid, "")}:
@@ -182,7 +182,7 @@ def check_runtime_login(*, databases: Sequence[str] | None = None, **_options: A
                 id="tenants.E027",
             )
         )
-    # A session reads its login's settings when it starts. The pooler may have started it before `migrate` set them.
+    # A session reads its login's settings when it starts. The pooler may have started the session before `migrate` ran.
     outdated = [setting.name for setting in missing if setting.name in stored]
     messages += [
         Warning(

@@ -1,4 +1,4 @@
-"""System checks of the time zones and languages stored in hotels, because this server may not know all of them."""
+"""System checks that this server knows the time zones and languages that are stored for the hotels."""
 
 from collections.abc import Sequence
 from typing import Any

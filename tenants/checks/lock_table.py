@@ -27,7 +27,7 @@ JOIN pg_catalog.pg_class c ON c.oid = relation.objid AND c.relkind IN ('r', 'p')
 
 @register(Tags.database)
 def check_lock_table(*, databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
-    """Warn if a pg_dump of the whole database may not get its locks: one for each table, in one transaction."""
+    """Warn if a pg_dump of the whole database may run out of locks. It locks every table in one transaction."""
     if not databases or DEFAULT_DB_ALIAS not in databases:
         return []
     try:
@@ -49,7 +49,7 @@ def check_lock_table(*, databases: Sequence[str] | None = None, **_options: Any)
     capacity = per_transaction * transactions
     if tables <= capacity:
         return []
-    # Room for twice as many hotels, as a multiple of PostgreSQL's default value.
+    # Recommend room for twice as many hotels, rounded up to a multiple of PostgreSQL's default value.
     recommended = 64 * math.ceil(2 * tables / transactions / 64)
     return [
         Warning(

@@ -12,7 +12,7 @@ from tenants.database.placement import placement_of
 
 @register(Tags.models)
 def check_placement(app_configs: Sequence[AppConfig] | None, **_options: Any) -> list[CheckMessage]:  # noqa: ARG001
-    """Check that every model has a placement, which says in which schemas its table is created."""
+    """Check that every model has a placement, which defines the schemas that contain the model's table."""
     messages: list[CheckMessage] = []
     for model in apps.get_models(include_auto_created=True):
         try:

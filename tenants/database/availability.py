@@ -1,4 +1,4 @@
-"""Detection of database errors whose cause is that the database is temporarily unavailable.
+"""Detection of database errors that mean that the database is temporarily unavailable.
 
 A statement that failed for this reason can be repeated later. The REST API, the admin, Celery beat and the workers use
 this module, so all of them treat a failover in the same way.
@@ -7,7 +7,7 @@ this module, so all of them treat a failover in the same way.
 import psycopg
 from django.db import InterfaceError, InternalError, OperationalError
 
-#: SQLSTATEs that mean that the database is unavailable although psycopg raises InternalError for them.
+#: For these SQLSTATEs psycopg raises InternalError, although the database is only temporarily unavailable.
 _UNAVAILABLE_SQLSTATES = {
     "25006",  # read_only_sql_transaction: during a failover, the pooler may connect to a read-only standby
     "25P03",  # idle_in_transaction_session_timeout: the server closed the connection of an idle transaction

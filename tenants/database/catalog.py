@@ -4,8 +4,8 @@
 hotels. `pg_depend` has such an index, and records for each relation that the relation depends on its schema.
 """
 
-#: An SQL query for the ids of the tables, views and sequences of a schema. %(schema)s is the schema's quoted name. The
-#: query returns no rows if there is no such schema.
+#: An SQL query for the ids of the tables, views and sequences of a schema.
+#: %(schema)s is the schema's quoted name. If there is no such schema, the query returns no rows.
 RELATIONS_OF_SCHEMA = (
     "SELECT d.objid FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass "
     "AND d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.refobjid = to_regnamespace(%(schema)s)"

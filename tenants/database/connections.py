@@ -113,7 +113,7 @@ def _connection_parameters(url: str, *, variable: str) -> dict[str, Any]:
 
 
 def is_local(hosts: str) -> bool:
-    """Return whether every host of a comma-separated list is this machine.
+    """Return whether every host in a comma-separated list is this machine.
 
     A local host is an empty string, the directory of a Unix socket, `localhost`, or a loopback address.
     """
@@ -139,7 +139,7 @@ def allows_plaintext(database: dict[str, Any]) -> bool:
 
 @contextmanager
 def direct_connection() -> Iterator[DatabaseWrapper]:
-    """Replace this thread's `default` connection by a direct connection that logs in as the owner. Close it on exit.
+    """Replace this thread's `default` connection with a direct connection that logs in as the owner. Close it on exit.
 
     Can be nested: the inner context uses the outer connection. The runtime connection stays open and is restored on
     exit, even after an exception. Raises DirectConnectionError inside an open atomic() of the runtime connection.

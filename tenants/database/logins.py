@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 #: The first version of PostgreSQL whose role memberships have the options INHERIT and SET.
 MEMBERSHIP_OPTIONS_SINCE = 160000
 
-#: PostgreSQL settings of the runtime login, even if the same role is the owner.
+#: PostgreSQL settings for the runtime login, which also apply if the same role is the owner.
 SETTINGS_OF_ANY_LOGIN = {
     # Our statements read few rows, so JIT compilation would cost more time than it saves.
     "jit": "off",
@@ -157,5 +157,5 @@ def apply_runtime_settings(cursor: CursorWrapper, logins: DatabaseLogins) -> lis
                 cursor.execute(statement)
         except ProgrammingError:
             logger.warning("permission denied, an administrator must run: %s", statement)
-    # If a REVOKE has no effect, PostgreSQL raises a warning and no error.
+    # If a REVOKE has no effect, PostgreSQL raises only a warning and no error.
     return missing_runtime_settings(cursor, logins)

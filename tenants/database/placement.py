@@ -26,7 +26,7 @@ class Placement(enum.Enum):
         return self is not Placement.PLATFORM
 
 
-#: The placement of whole apps. An app that is missing here is an error, so no table is created in a wrong schema.
+#: The placement of whole apps. An app that is missing here is an error, so no table is created in the wrong schema.
 APPS = {
     "admin": Placement.PLATFORM,
     "auth": Placement.PLATFORM,

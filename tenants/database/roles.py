@@ -128,9 +128,9 @@ def find_other_databases(cursor: CursorWrapper, role: str) -> list[str]:
 
 #: Query for the hotels whose privileges differ from `create_role_sql` and `grants_sql`.
 #: The query reads pg_class once for all hotels. A subquery per hotel would read it once for each hotel.
-#: %(tables)s lists the restricted tables, %(allowed)s the comma-separated privileges of each of these tables, and
-#: %(letters)s the same privileges in the notation of access control lists. Most lists are exactly as provisioning
-#: writes them. Comparing their text is much faster than splitting them, so only the other lists are split.
+#: %(tables)s lists the restricted tables. %(allowed)s lists the privileges on each table, separated by commas.
+#: %(letters)s lists the same privileges in the notation of access control lists (ACLs).
+#: Most ACLs are exactly as provisioning writes them. Comparing their text is fast, so only the other ACLs are split.
 #: `IN` and `NOT IN` use a hash table. For a join, the planner might compare each hotel with each membership.
 _PRIVILEGE_DRIFT = """
 WITH restricted AS (
@@ -200,7 +200,7 @@ SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC') FROM (
 
 
 def repair_hotel_privileges(cursor: CursorWrapper, hotel: Hotel, logins: DatabaseLogins) -> None:
-    """Create the hotel's role if it is missing, and replace all privileges in its schema by those of provisioning."""
+    """Create the hotel's role if it is missing, and replace all privileges in its schema with those of a new hotel."""
     cursor.execute(create_role_sql(role=hotel.role, logins=logins))
     cursor.execute(_GRANTEES, {"schema": quoting.identifier(hotel.schema)})
     if grantees := ", ".join(row[0] for row in cursor.fetchall()):

@@ -20,7 +20,7 @@ HOTEL_PRIVILEGES = {
     "waffle_flag_groups": "SELECT",
     "auth_group": "SELECT",
 }
-#: The columns of shared tables with the id of the hotel that owns the row.
+#: The columns of shared tables that contain the id of the hotel that owns the row.
 _ROW_OWNER_COLUMNS = {
     "tenants_hotel": "id",
     "tenants_dueitem": "hotel_id",

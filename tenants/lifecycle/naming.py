@@ -99,7 +99,7 @@ def valid_slug(slug: str) -> str:
     if not _SLUG.fullmatch(lowered):
         raise InvalidSlug(
             _(
-                "The slug can only have letters a-z, digits and hyphens, and cannot start or end with a hyphen."
+                "The slug can contain only the letters a-z, digits and hyphens, and cannot start or end with a hyphen."
             ),
             slug=slug,
         )

@@ -43,9 +43,10 @@ def build_hotel(hotel: Hotel) -> Hotel:
 
     Needs the direct connection, and the caller must have locked or inserted the hotel's row.
     """
-    # The lock makes `migrate` wait for the end of this transaction, so that `migrate` also migrates this hotel. It also
-    # makes hotels one at a time: each one sends about 2,500 cache invalidations to all connections. A connection
-    # that is behind by more than 4,096 of them drops all of its caches.
+    # The lock makes `migrate` wait for the end of this transaction, so that `migrate` also migrates this hotel.
+    # The lock also means that hotels are created one at a time, because a new hotel invalidates many cache entries.
+    # Each new hotel sends about 2,500 cache invalidations to all database connections.
+    # A connection that is more than 4,096 cache invalidations behind drops all of its caches.
     template = next(
         iter(SchemaTemplate.objects.raw("SELECT * FROM tenants_schematemplate FOR NO KEY UPDATE")), None
     )

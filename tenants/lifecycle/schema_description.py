@@ -18,8 +18,8 @@ JOIN pg_class c ON c.oid = relation.objid AND c.relkind = 'r'
 """  # noqa: S608 - RELATIONS_OF_SCHEMA is a constant
 
 #: The query for the definitions that pg_dump writes: tables, columns, constraints, indexes, sequences and triggers.
-#: Columns are numbered without gaps, because a migrated table keeps the numbers of its dropped columns. Internal
-#: triggers are omitted: they belong to foreign keys, and their names contain object ids.
+#: Columns are numbered without gaps, because a migrated table keeps the numbers of its dropped columns.
+#: Internal triggers are omitted, because they belong to foreign keys and their names contain object ids.
 _DEFINITIONS = f"""
 WITH tables AS MATERIALIZED ({_TABLES})
 SELECT 'table', t.relname::text, '', ROW(c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
@@ -66,8 +66,8 @@ UNION ALL SELECT FROM tables JOIN pg_statistic_ext e ON e.stxrelid = tables.oid
 LIMIT 1
 """  # noqa: S608 - constants
 
-#: The two forms in which PostgreSQL prints `column IN ('a', 'b')` for varchar columns: after CREATE TABLE, and after a
-#: dump was restored. Both are replaced by the second one.
+#: PostgreSQL prints `column IN ('a', 'b')` for varchar columns differently after CREATE TABLE and after a restore.
+#: This pattern matches both forms, and the form after CREATE TABLE is replaced with the form after a restore.
 _ARRAY_OF_TEXTS = re.compile(r"\(\(?ARRAY\[([^\[\]()]*)\]\)::text\[\]\)?")
 
 

@@ -122,7 +122,7 @@ def store_script() -> str:
 
 
 def is_script_current(version: str) -> bool:
-    """Return whether the stored script has this schema version and the present definitions of the template schema.
+    """Return whether the stored script has this schema version and the current definitions of the template schema.
 
     The fingerprint also differs after an upgrade of PostgreSQL that prints definitions differently.
     """

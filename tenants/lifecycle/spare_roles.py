@@ -1,7 +1,7 @@
 """PostgreSQL roles that are created before their hotels, many at a time.
 
-A new role of the runtime login makes every connection read all memberships of this login again before its next SET
-ROLE, which takes 3 us per hotel. With spare roles, only one of BATCH new hotels has this effect.
+A new role that is granted to the runtime login makes every connection read all memberships of this login again before
+its next SET ROLE, which takes 3 us per hotel. With spare roles, only one in BATCH new hotels has this effect.
 """
 
 from uuid import UUID
@@ -28,7 +28,7 @@ RETURNING hotel_id
 
 
 def take_hotel_id() -> UUID:
-    """Return the id for a new hotel: that of a spare role, or a new id if no spare role is left.
+    """Return the id for a new hotel: the id of a spare role, or a new id if no spare role is left.
 
     The spare role is used up when the caller's transaction commits. Needs the context of the platform.
     """
@@ -50,6 +50,6 @@ def refill_sql(logins: DatabaseLogins) -> str:
         (database,) = cursor.fetchone()
     if SpareRole.objects.filter(database=database).exists():
         return ""
-    SpareRole.objects.all().delete()  # if this database is a copy, the rows of the original
+    SpareRole.objects.all().delete()  # If this database is a copy, these are the rows of the original.
     spare = SpareRole.objects.bulk_create(SpareRole(database=database) for _ in range(BATCH))
     return "".join(roles.create_role_sql(role=role_name(new.hotel_id), logins=logins) for new in spare)

@@ -18,7 +18,7 @@ from rich.progress import (
 
 @contextlib.contextmanager
 def hotel_progress(total: int, *, stream: Any, verbosity: int) -> Iterator[Callable[[str, str | None], None]]:
-    """Yield a function that must be called after each hotel with the hotel's slug, and its error or None.
+    """Yield a function that must be called after each hotel with the hotel's slug and the error text or None.
 
     The function updates a bar on a terminal, and otherwise writes a line per hotel. With verbosity 0 it does nothing.
     """
@@ -48,7 +48,7 @@ def hotel_progress(total: int, *, stream: Any, verbosity: int) -> Iterator[Calla
 def table_progress(title: str, *, stream: Any, quiet: bool) -> Iterator[Callable[[str, int], None]]:
     """Yield a function that must be called after each table with the table's name and number of rows.
 
-    The function updates a spinner on a terminal. Elsewhere, and with `quiet`, it does nothing.
+    The function updates a spinner on a terminal. If there is no terminal or `quiet` is true, it does nothing.
     """
     console = Console(file=getattr(stream, "_out", stream))
     if quiet or not console.is_terminal:

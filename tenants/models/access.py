@@ -28,7 +28,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A member of staff of the hotel in whose schema the row is stored, or of the platform."""
+    """The account of a member of staff. The row is stored in the schema of their hotel or of the platform."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     username = models.CharField(_("user name"), max_length=150)
@@ -61,9 +61,7 @@ class User(AbstractBaseUser):
         super().save(*args, **options)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """Return the hash that a valid session of the user contains. The hash changes with the password and a
-        deactivation.
-        """
+        """Return the hash that valid sessions of the user contain. A new password or a deactivation changes it."""
         digest: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
         return f"{digest}:{self.deactivated_at.timestamp()}" if self.deactivated_at else digest
 

@@ -10,8 +10,8 @@ from tenants.models.hotels import Hotel
 class DueItem(models.Model):
     """An item that a hotel has to process at a given time.
 
-    It contains no personal data. The dispatcher may claim the item when the time `claim_at` has come. At first this is
-    the due time, and after each claim the end of the lease.
+    It contains no personal data. The dispatcher may claim the item at the time `claim_at`. At first `claim_at` is the
+    due time. After each claim it is the end of the lease.
     """
 
     pk = models.CompositePrimaryKey("hotel_id", "kind", "item_id")
@@ -63,11 +63,12 @@ class Lease(models.Model):
 class SpareRole(models.Model):
     """The id of a hotel that does not exist yet, and whose PostgreSQL role exists already.
 
-    The role belongs to the server, and a copy of the database must not use it. So the row names the database.
+    A role belongs to the server and not to a database. A copy of the database must not use the role, so the row also
+    identifies the database.
     """
 
     hotel_id = models.UUIDField(primary_key=True, default=uuid7)
-    #: The oid of the database that has created the role.
+    #: The oid of the database for which the role was created.
     database = models.BigIntegerField()
 
 

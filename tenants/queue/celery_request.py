@@ -1,4 +1,4 @@
-"""The worker's view of a task message: it is acknowledged only after the failure of its task was stored.
+"""A task message in a worker. If the task fails, the message is acknowledged only after the failure has been stored.
 
 Celery runs tasks in child processes. A task that exceeds the hard time limit is killed with its process, so the parent
 process reports the failure.
@@ -10,7 +10,7 @@ from celery.app.task import Context
 from celery.exceptions import Ignore, Reject, Retry, Terminated, TimeLimitExceeded, WorkerLostError
 from celery.worker.request import Request
 
-#: Errors that are no failures of the task, or that make the broker deliver the message again.
+#: Errors that are not failures of the task, or that make the broker deliver the message again.
 _OTHER_OUTCOMES = (Ignore, Reject, Retry, Terminated, WorkerLostError, SystemExit, KeyboardInterrupt)
 
 
@@ -28,7 +28,7 @@ class HotelRequest(Request):
         super().on_timeout(soft, timeout)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        """Store a failure that the child process could not report: with `return_ok`, the child has reported it."""
+        """Store the failure, unless the child process has already reported it (`return_ok` is true)."""
         error = getattr(
             exc_info.exception, "exc", exc_info.exception
         )  # billiard wraps errors with a traceback
@@ -44,7 +44,7 @@ class HotelRequest(Request):
             super().acknowledge()
 
     def _store_failure(self, error: BaseException) -> None:
-        """Report the failure once. The task's request is set meanwhile, because it contains the id of the hotel."""
+        """Report the failure once. Meanwhile the task's request is set, because it contains the hotel's id."""
         if self._is_stored is None:
             task: Any = self.task
             task.request_stack.push(Context(self.request_dict))

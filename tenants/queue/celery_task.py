@@ -46,9 +46,9 @@ BROKER_ERRORS = (OperationalError, RedisError, OSError)
 MAX_DELIVERIES = 4
 #: Maximum delay of a Celery message. Redis would deliver a message with a longer delay more than once.
 MAX_DELAY = datetime.timedelta(minutes=1)
-#: Seconds that a worker waits before it returns a message to the broker, because the failure could not be stored.
+#: If a failure cannot be stored, a worker waits this number of seconds before it returns the message to the broker.
 REQUEUE_DELAY = 5.0
-#: Seconds that a worker waits before each further attempt to store a success.
+#: The number of seconds that a worker waits before each further attempt to store a success.
 SUCCESS_DELAYS = (1.0, 2.0, 4.0, 8.0)
 
 
@@ -78,7 +78,7 @@ class HotelTask(DjangoTask[Any, Any]):
     def try_delay(self, *args: Any, **options: Any) -> bool:
         """Send the task. Return False if the broker is unavailable, full or read-only.
 
-        Use this method only if a database row makes sure that the work is done later even if the task is not sent.
+        Use this method only if a database row ensures that the work is done later even if the task is not sent.
         """
         try:
             self.apply_async(args=args, **options)
@@ -136,7 +136,9 @@ class HotelTask(DjangoTask[Any, Any]):
         return True
 
     def _report_success(self) -> None:
-        """Send the signal `task_succeeded`, again if a receiver raises an error. The work is done in any case."""
+        """Send the signal `task_succeeded`. If a receiver raises an error, send it again. The task has succeeded
+        anyway.
+        """
         for delay in (*SUCCESS_DELAYS, None):
             try:
                 task_succeeded.send(type(self), task=self)

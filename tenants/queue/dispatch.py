@@ -63,8 +63,8 @@ def dispatch_due_items() -> int:
 def claim(*, limit: int = CLAIM_LIMIT) -> list[Batch]:
     """Claim due items of active hotels in the caller's transaction.
 
-    Items that have been due for longest come first. Needs the platform's context. Concurrent callers claim different
-    items (SKIP LOCKED).
+    Items that have been due for the longest time come first. Needs the platform's context. Concurrent callers claim
+    different items (SKIP LOCKED).
     """
     kinds = list(due.kinds().values())
     with connection.cursor() as cursor:
@@ -144,7 +144,7 @@ def release(batch: Batch) -> None:
 
 
 def _send_message(message: list[Batch]) -> int:
-    """Send one Celery message and return its number of items. If the broker is down, release the items and return 0."""
+    """Send one Celery message and return its item count. If the broker is down, release the items and return 0."""
     kind, size = message[0].kind, _size(message)
     try:
         if len(message) == 1:

@@ -35,8 +35,8 @@ RETURNING id, hotel_id, kind, value, created_at
 def normalize_contact(*, kind: ContactKind, value: str) -> str:
     """Return a phone number in E.164 format, or an e-mail address in lowercase with its domain in ASCII (`xn--`).
 
-    A line has one form, also in countries whose numbers are written in several ways (`normalize_phone_number`).
-    Raises InvalidContact.
+    Each phone line has one form, even in countries where a number can be written in several ways
+    (`normalize_phone_number`). Raises InvalidContact.
     """
     return _normalize_phone(value) if kind == ContactKind.PHONE else _normalize_email(value)
 

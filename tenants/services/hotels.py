@@ -32,7 +32,7 @@ def create_hotel(
     email: str = "",
     domains: Iterable[str] = (),
 ) -> Hotel:
-    """Create and provision a hotel. It is served at its host names when this returns.
+    """Create and provision a hotel. The hotel is served at its host names when this function returns.
 
     Uses the direct connection, so it cannot be called inside an atomic() block of the runtime connection. If it raises
     an error, nothing was created. Raises InvalidSlug, SlugConflict, InvalidTimeZone, InvalidDomain, DomainConflict,
@@ -88,7 +88,7 @@ def update_hotel(*, hotel_id: UUID, slug: str, name: str, time_zone: str, langua
 
 
 def rename_hotel(*, hotel_id: UUID, slug: str) -> Hotel:
-    """Change the hotel's slug. Schema and role keep their names.
+    """Change the hotel's slug. The schema and the role keep their names.
 
     Within a second, the old host name works only for guests' links, until another hotel uses it (`former_hosts`).
     Raises HotelNotFound, InvalidSlug, SlugConflict.
@@ -116,7 +116,7 @@ def add_domain(*, hotel_id: UUID, host: str) -> Domain:
 
 
 def remove_domain(*, hotel_id: UUID, host: str) -> None:
-    """Remove a custom domain of a hotel.
+    """Remove a custom domain from a hotel.
 
     While its DNS record is unchanged, the domain still works for guests' links, until another hotel uses it.
 
@@ -134,7 +134,7 @@ def remove_domain(*, hotel_id: UUID, host: str) -> None:
 
 
 def update_hosts(*, hotel_id: UUID, slug: str | None = None, domains: Iterable[str] | None = None) -> Hotel:
-    """Change the hotel's slug, replace its custom domains by `domains`, or both. None means no change.
+    """Change the hotel's slug, replace its custom domains with `domains`, or both. None means no change.
 
     Raises HotelNotFound, InvalidSlug, SlugConflict, InvalidDomain or DomainConflict, and then nothing is changed.
     """
@@ -201,7 +201,9 @@ def _insert_domain(hotel: Hotel, host: str) -> Domain:
 
 
 def _check_time_zone(time_zone: str) -> None:
-    """Raise InvalidTimeZone if PostgreSQL does not know the time zone. The hotel could then not take holds."""
+    """Raise InvalidTimeZone if PostgreSQL does not know the time zone. Otherwise no rooms of the hotel could be
+    held.
+    """
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT now() AT TIME ZONE %s", [time_zone])

@@ -1,4 +1,4 @@
-"""Phone numbers in one form for each line, however the number is written."""
+"""Normalization of phone numbers. Each phone line has one form, however its number is written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ARGENTINA, BRAZIL, ITALY, MEXICO = 54, 55, 39, 52
 class InvalidPhoneNumber(ValueError):
     """The text is not a phone number with a country code, or the number of digits is impossible in its country.
 
-    `has_country_code` tells the two apart.
+    `has_country_code` tells the two cases apart.
     """
 
     def __init__(self, *, has_country_code: bool) -> None:
@@ -34,7 +34,7 @@ def normalize_phone_number(text: str) -> str:
     Raises InvalidPhoneNumber.
     """
     normalized = _normalize(text)
-    # The library removes prefixes when it reads a number. What remains can have a prefix again, in made-up numbers.
+    # The library removes prefixes when it parses a number. The rest of a made-up number may begin with a prefix again.
     while (again := _normalize(normalized)) != normalized:
         normalized = again
     return normalized
@@ -66,7 +66,7 @@ def _without_optional_digits(number: PhoneNumber) -> PhoneNumber:
 
 
 def _argentinian(number: PhoneNumber, digits: str) -> PhoneNumber:
-    """Return the number without 9 and 15. Area codes have two to four digits, and with the number there are ten."""
+    """Return the number without 9 and 15. Area code (two to four digits) and local number together have ten digits."""
     digits = re.sub(r"\A9(?=[1-9]\d{9,}\Z)", "", digits)
     if len(digits) == 12:
         candidates = (
@@ -82,7 +82,7 @@ def _with_other_zeros(number: PhoneNumber, digits: str) -> Iterator[PhoneNumber]
 
 
 def _with_digits(number: PhoneNumber, digits: str) -> PhoneNumber:
-    """Return the number with these national digits. Leading zeros are part of the number."""
+    """Return a copy of the number with these national digits. Leading zeros are part of the number."""
     if digits == phonenumbers.national_significant_number(number):
         return number
     zeros = len(digits) - len(digits.lstrip("0"))

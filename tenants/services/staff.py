@@ -1,4 +1,4 @@
-"""Creation of staff accounts and setting of passwords, also without the admin site, which requires a login."""
+"""Functions that create staff accounts and set passwords. Unlike the admin site, they require no login."""
 
 import secrets
 
@@ -21,7 +21,7 @@ def available_roles() -> list[Role]:
 
 
 def create_staff(*, username: str, role: str, full_name: str = "", email: str = "") -> tuple[User, str]:
-    """Create a staff account of the current tenant and return it with its random password, which is not stored.
+    """Create a staff account for the current tenant and return it with its random password, which is not stored.
 
     Raises InvalidRole, UsernameConflict.
     """

@@ -32,18 +32,18 @@ REFUSED_OPTIONS = {
     "assume_role": "each statement sets the role of its hotel",
     "cursor_factory": "the cursor of this backend sends the hotel with each statement",
 }
-#: Names of UTC. If the server's time zone is one of them (often Etc/UTC), statements do not set the time zone.
+#: Names for UTC. If the server's time zone is one of them (often Etc/UTC), statements do not set the time zone.
 UTC_NAMES = {"UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"}
 
 
 class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
-    """Django's database connection object. All tenants share the one connection of a thread."""
+    """Django's database connection object. All tenants share the thread's only connection."""
 
     SchemaEditorClass = HotelSchemaEditor
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         # Skip the constructor of django-tenants, which would set the tenant to `public`.
-        # The alias may be a TenantAlias. str() removes its tenant, because all tenants share the connection.
+        # The alias may be a TenantAlias. str() removes the tenant, because all tenants share the connection.
         super(tenants_base.DatabaseWrapper, self).__init__(settings_dict, str(alias))
         self.tenant: Any = None
         self._schema_name: str | None = None
@@ -55,7 +55,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 
     @async_unsafe
     def connect(self) -> None:
-        """Connect in the platform's context, because django.contrib.postgres queries types after each connect."""
+        """Connect in the platform's context, because django.contrib.postgres queries types after connecting."""
         with platform_context():
             super().connect()
 
@@ -165,7 +165,7 @@ class DatabaseWrapper(tenants_base.DatabaseWrapper):  # type: ignore[misc]
 def _loader_for(zone: Any) -> type[BaseTzLoader]:
     """Return a psycopg loader class that converts timestamps to `zone`.
 
-    psycopg's own loader would use the connection's time zone, but each statement sets another one with SET LOCAL.
+    psycopg's own loader would use the connection's time zone, but each statement sets a different one with SET LOCAL.
     """
 
     class Loader(BaseTzLoader):  # type: ignore[misc]

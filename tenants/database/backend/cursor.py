@@ -80,10 +80,10 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._last_query = query
 
     def _execute_alone_gen(self, statement: Statement, query: bytes) -> PQGen[None]:
-        """Execute a statement that may be unable to run in a transaction block, on the direct connection.
+        """Execute, on the direct connection, a statement that PostgreSQL may refuse in a transaction block.
 
-        Outside a transaction the tenant's settings are set for the session before the statement and reset after it, so
-        that the statement is sent alone.
+        Outside a transaction, the tenant's settings are set for the session before the statement and reset afterwards,
+        so that the statement is sent alone.
         """
         prefix = self._conn.prefix_for(statement)
         if self._pgconn.transaction_status == IDLE and self._conn.autocommit:
@@ -144,7 +144,7 @@ class HotelCursor(CursorMixin, ClientCursor[Any]):
         self._last_query = query
 
     def _send_batch_gen(self, statement: Statement, batch: list[bytes]) -> PQGen[None]:
-        # The newline ends a `--` comment at the end of a statement. Otherwise it would hide the next statement.
+        # A newline ends a `--` comment at the end of a statement. Otherwise the comment would hide the next statement.
         statements = b"\n;".join(batch)
         results = yield from self._send_gen(self._conn.prefix_for(statement), statements)
         self._set_results(results)
@@ -258,7 +258,7 @@ def _batches(bound: PostgresClientQuery, params: Iterator[Params]) -> Iterator[l
 
 
 def _classify(query: Query, params: Params | None, bound: PostgresClientQuery) -> Statement:
-    """Classify the query before the parameters are bound, so that it is parsed once and not once per set of values."""
+    """Classify the query before the parameters are bound, so that it is parsed once and not for each set of values."""
     if type(query) is str:
         if params is None:
             return classify(query)

@@ -1,4 +1,4 @@
-"""Conversion of PostgreSQL's errors, so that error positions do not count the SET statements before a statement."""
+"""Conversion of PostgreSQL's errors. Error positions are counted without the SET statements before a statement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg.pq import DiagnosticField
 from tenants.database.backend.prefix import LINE_END, Prefix
 
 _LINE = re.compile(r"^LINE (\d+): ", re.MULTILINE)
-#: SQLSTATEs of the errors of SET LOCAL if the hotel's role, the membership in the role, or the schema does not exist.
+#: SQLSTATEs that SET LOCAL raises if the hotel's role, the membership in the role, or the schema does not exist.
 _PREFIX_SQLSTATES = {"22023", "3F000", "42501", "42704"}
 _HINTS = {
     "25001": (

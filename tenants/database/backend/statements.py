@@ -3,7 +3,7 @@
 The backend sends `SET LOCAL` statements before each statement, in the same message. Three kinds need care:
 
 - Transaction control ends the effect of `SET LOCAL`.
-- A change of the session would affect the next client that the pooler gives the session to.
+- A change to the session would affect the next client that the pooler gives the session to.
 - Some statements cannot run in a transaction block.
 
 The text is parsed by PostgreSQL's own grammar (pgparse), and only listed types of statements count as plain. What
@@ -38,7 +38,7 @@ class StatementKind(Enum):
     #: Statements about the whole server that cannot run in a transaction block, such as CREATE DATABASE.
     CLUSTER = auto()
     #: Statements that change the session or the tenant's settings, such as SET and LISTEN.
-    #: Statements of types that this module does not list also have this kind.
+    #: Statements of types that this module does not list also count as SESSION_STATE.
     SESSION_STATE = auto()
     COPY = auto()  # COPY from or to the client
     EMPTY = auto()
@@ -62,7 +62,7 @@ class Statement:
 PLAIN = Statement(StatementKind.PLAIN)
 
 #: Types of statements that do not change the session. Statements of these types are PLAIN.
-#: `_classify_utility` decides the kind of all other types.
+#: `_classify_utility` decides the kind of statements of all other types.
 _PLAIN_TYPES = frozenset(
     {
         "SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", "LockStmt", "TruncateStmt", "FetchStmt",
@@ -89,7 +89,7 @@ _PREFIX_SETTINGS = {"role", "search_path", "session_authorization"}
 _SESSION_FUNCTION = re.compile(
     r"set_config|setseed|pg_(try_)?advisory_(un)?lock(_shared|_all)?|query_to_xml\w*|ts_stat|ts_rewrite|dblink\w*"
 )
-#: The kind of a script is the first of these kinds that one of its statements has.
+#: A script has the first of these kinds that any of its statements has.
 _PRECEDENCE = (
     StatementKind.TRANSACTION_CONTROL,
     StatementKind.CLUSTER,
@@ -106,10 +106,10 @@ _SAVEPOINTS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
 _PLACEHOLDER = re.compile(r"%(?:%|(?:\([^)]+\))?.)", re.DOTALL)
 _PLACEHOLDER_LIST = re.compile(r"(?<!%)%s(?:\s*,\s*%s)+")
 _ROW_LIST = re.compile(r"\(%s\)(?:\s*,\s*\(%s\))+")
-#: Queries with placeholders and more characters than this are shortened before they are parsed.
-#: Queries without placeholders and with more characters are not cached: they are generated and rarely repeat.
+#: Queries with placeholders that exceed this number of characters are shortened before they are parsed.
+#: Queries without placeholders that exceed this length are not cached, because they are generated and rarely repeat.
 _LONG_TEXT = 4096
-#: Templates with more characters are not cached, so the cache of 1,024 templates has at most 16 MB.
+#: Templates that exceed this number of characters are not cached, so 1,024 cached templates use at most 16 MB.
 _LONGEST_CACHED_TEMPLATE = 16384
 
 

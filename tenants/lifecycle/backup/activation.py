@@ -18,7 +18,7 @@ def find_suspension_reasons(
     """Return the reasons to keep the restored hotel suspended.
 
     For example, the original hotel may have sent the same e-mails already. `requested` is true if the operator
-    requested that the hotel stays suspended.
+    requested that the hotel stay suspended.
     """
     if requested:
         return ["you requested it"]

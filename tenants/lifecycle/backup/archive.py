@@ -62,7 +62,7 @@ class RowDigest:
 class Writer:
     """A context manager that writes the members of a backup's ZIP file one after another.
 
-    The file is valid only after `finish()` was called.
+    The file is valid only after `finish()` has been called.
     """
 
     def __init__(self, file: BinaryIO) -> None:

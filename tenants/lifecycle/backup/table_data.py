@@ -14,10 +14,10 @@ from tenants.lifecycle.backup.archive import RowDigest
 from tenants.lifecycle.backup.errors import BackupConflict
 from tenants.lifecycle.backup.manifest import Sequence, Table
 
-#: The type of a callback that is called after each table with the table's name and number of rows.
+#: The type of a callback that is called after each table with the table's name and its number of rows.
 Progress = Callable[[str, int], None]
 
-#: Settings that make the text form of values equal on all servers and for all logins. They also turn off time limits.
+#: Settings that make the text form of values identical on all servers and for all logins, and turn off time limits.
 _OUTPUT_SETTINGS = (
     "SET LOCAL datestyle TO 'ISO, YMD'",
     "SET LOCAL intervalstyle TO 'postgres'",
@@ -82,8 +82,8 @@ class TableSource:
         )
 
 
-#: The query for the columns of a schema's tables. Each subquery reads one row by its key. With a join, PostgreSQL might
-#: read the types and indexes of all hotels.
+#: The query for the columns of a schema's tables.
+#: Each subquery reads one row by its key. For a join, PostgreSQL might read the types and indexes of all hotels.
 _COLUMNS = f"""
 SELECT c.relname::text, a.attname::text, a.attcollation <> 0,
     (SELECT t.typcategory NOT IN ('N', 'B', 'D', 'T', 'R') AND t.typname <> 'uuid'

@@ -34,7 +34,7 @@ class FleetResult:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-#: The type of a callback that is called after each hotel with the hotel's slug, and its error or None.
+#: The type of a callback that is called after each hotel with the hotel's slug and the error text or None.
 Progress = Callable[[str, str | None], None]
 HotelOutcome = tuple[Hotel, str | None]
 
@@ -79,7 +79,7 @@ class MigrationScript:
     """The SQL statements recorded while the first hotel of a group was migrated.
 
     They are run in the other hotels of the group. `relations` lists the hotel's tables and sequences if new ones need
-    grants, else None.
+    grants. Otherwise it is None.
     """
 
     sql: str

@@ -67,7 +67,7 @@ def plan_fleet(slugs: list[str] | None) -> list[PlanStep]:
 
 
 def _target_version() -> str:
-    """Return the schema version of a schema with all migrations applied."""
+    """Return the schema version that a schema has when all migrations are applied."""
     with hotel_context(schema_template.TEMPLATE_TENANT):
         executor = MigrationExecutor(connection)
         applied = set(executor.recorder.applied_migrations())

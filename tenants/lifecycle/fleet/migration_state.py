@@ -1,4 +1,4 @@
-"""Queries for the hotels whose migrations are missing, and for the migrations that are applied in their schemas."""
+"""Queries for the hotels that lack migrations, and for the migrations that are applied in hotels' schemas."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ def find_hotels_behind(target_version: str, *, slugs: list[str] | None = None) -
 
 
 def group_by_applied_migrations(hotels: list[Hotel]) -> list[HotelGroup]:
-    """Return the hotels in groups with the same applied migrations. The largest group comes first."""
+    """Group the hotels by their applied migrations and return the groups, the largest first."""
     groups: dict[AppliedMigrations, list[Hotel]] = {}
     for start in range(0, len(hotels), _SCHEMAS_PER_QUERY):
         batch = hotels[start : start + _SCHEMAS_PER_QUERY]

@@ -34,7 +34,7 @@ class Command(HotelCommand):
                 hotel["slug"], hotel["name"], hotel["status"], hosts, hotel["time_zone"], hotel["schema"]
             )
         text = io.StringIO()
-        # If the output is a pipe, it has no width. Use a width at which no text is cut off.
+        # A pipe has no width, so use a width at which no text is cut off.
         width = None if self.stdout.isatty() else 200
         Console(file=text, width=width).print(table)
         self.stdout.write(text.getvalue())
