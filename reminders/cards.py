@@ -1,4 +1,4 @@
-"""The cards and panels of reservations and reminders on the start page of the hotel's admin."""
+"""The cards and panels about reservations and reminders on the start page of the hotel's admin."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ def guests_arriving_today(_request: HttpRequest) -> Panel | None:
 def daily_chart() -> dict[str, Any]:
     """Return the context of the template `chart.html`: one bar for each day, and today's date.
 
-    The height of a bar is a percentage of the highest daily number of reminders.
+    The height of a bar is the day's number of reminders as a percentage of the highest daily number.
     """
     days = selectors.daily_counts()
     most = max((day.planned for day in days), default=0) or 1

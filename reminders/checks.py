@@ -1,4 +1,4 @@
-"""Django system checks of the e-mail settings: the sender address, the backend and the webhook secret."""
+"""Django system checks for the e-mail settings: the sender address, the backend and the webhook secret."""
 
 from email.utils import parseaddr
 from typing import Any

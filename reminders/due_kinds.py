@@ -6,15 +6,15 @@ The due queue is a table of work that must be done at a given time. Each row is 
 
 from typing import Final
 
-#: Due item kind: send one reminder. The id of the due item is the id of the reminder.
+#: The due item kind for sending one reminder. The id of the due item is the id of the reminder.
 REMINDER: Final = "reminder"
-#: Due item kind: plan all reminders of the hotel again. Each request has a new due item id.
+#: The due item kind for planning all reminders of the hotel again. Each request has a new due item id.
 REPLAN_ALL: Final = "replan_all"
-#: Due item kind: plan the reminders of one reservation again. The due item id is the id of the reservation.
+#: The due item kind for planning the reminders of one reservation again. The due item id is the reservation id.
 REPLAN_RESERVATION: Final = "replan_reservation"
-#: Due item kind: download and import one linked calendar. The due item id is the id of the calendar.
+#: The due item kind for downloading and importing one linked calendar. The due item id is the calendar id.
 CALENDAR: Final = "calendar"
-#: Due item kind: check or import one uploaded file. The due item id is the id of the `FileImport`.
+#: The due item kind for checking or importing one uploaded file. The due item id is the `FileImport` id.
 FILE_IMPORT: Final = "file_import"
-#: Due item kind, once a day: delete the uploaded files that are too old. The due item id is the id of the hotel.
+#: The due item kind for deleting old uploaded files once a day. The due item id is the hotel id.
 EXPIRED_FILES: Final = "expired_files"

@@ -60,7 +60,7 @@ class InvalidTemplate(DomainError):
 
 
 class InvalidLogo(DomainError):
-    """The file is not a PNG or JPEG image within the limits of size and dimensions."""
+    """The file is not a PNG or JPEG image, or it exceeds the limits for file size or dimensions."""
 
     code = "invalid-logo"
     status = 422
@@ -119,7 +119,7 @@ class InvalidFile(DomainError):
 
 
 class FileImportNotFound(DomainError):
-    """No uploaded file of this hotel has this id. Uploaded files are deleted after some days."""
+    """No uploaded file of this hotel has this id. Uploaded files are deleted after a few days."""
 
     code = "file-import-not-found"
     status = 404
@@ -130,7 +130,7 @@ class FileImportStateError(DomainError):
     """The operation is not allowed in the current status of the uploaded file (`status_now`)."""
 
     code = "file-import-state-error"
-    title = _("The operation is not allowed in this status of the file")
+    title = _("The status of the file does not allow this operation")
 
 
 class InvalidCalendarUrl(DomainError):
@@ -142,7 +142,7 @@ class InvalidCalendarUrl(DomainError):
 
 
 class CalendarUnavailable(DomainError):
-    """The calendar could not be fetched. The detail says what to do and never contains the secret URL."""
+    """The calendar could not be fetched. The error detail says what to do and never contains the secret URL."""
 
     code = "calendar-unavailable"
     status = 502

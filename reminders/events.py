@@ -9,13 +9,13 @@ from reminders.models import FIRST_RULES, ImportKind, Reminder, SkipReason, Supp
 _SKIP_REASONS = {reason.value: reason.label for reason in SkipReason}
 _IMPORT_KINDS = {kind.value: kind.label for kind in ImportKind}
 _SUPPRESSION_REASONS = {reason.value: reason.label for reason in SuppressionReason}
-#: The e-mail providers' event types that mean that a message was not delivered.
+#: The e-mail providers' event types for messages that were not delivered.
 UNDELIVERED_REASONS = {
     "bounced": gettext_noop("the recipient's mail server returned the message"),
     "rejected": gettext_noop("the mail provider refused to send the message"),
     "failed": gettext_noop("the mail provider could not send the message"),
 }
-#: Labels of the causes that are stored in audit events: error codes, `worker-lost`, and event types of providers.
+#: Labels for the causes in audit events: error codes, `worker-lost`, and the event types of e-mail providers.
 ERROR_LABELS = {
     "mail-rejected": _("the mail server rejected the message"),
     "mail-deferred": _("the mail server did not accept the message in time"),
@@ -102,7 +102,7 @@ REMINDER_CANCELLED = register(
 )
 REMINDER_SEND_REQUESTED = register(
     "reminder.send_requested",
-    description=_("{actor} requested to send the reminder “{rule}” for reservation {number} now"),
+    description=_("{actor} requested immediate sending of the reminder “{rule}” for reservation {number}"),
     fields=("number", "rule", "was"),
     labels={"rule": FIRST_RULES},
 )

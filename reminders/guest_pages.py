@@ -26,7 +26,7 @@ _ONE_YEAR = 365 * 24 * 3600  # seconds
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the unsubscribe page, and suppress the address of the recipient on POST.
+    """Show the unsubscribe page. On POST, add the recipient's address to the suppression list.
 
     A GET request changes nothing, because virus scanners open the links in e-mails.
     """
@@ -69,7 +69,7 @@ def logo(request: HttpRequest, digest: str, extension: str) -> HttpResponse:  # 
 def _masked(address: str) -> str:
     """Return the address with only its first character and its domain readable.
 
-    The e-mail with the link to this page may have been forwarded to somebody else.
+    The e-mail with the link to this page may have been forwarded to another person.
     """
     name, _at, host = address.rpartition("@")
     return f"{name[:1]}…@{host}"

@@ -1,7 +1,7 @@
 """Conversions between UTC and the local time of a hotel.
 
-A local time that is skipped when daylight saving time begins is moved forward by the length of the gap. A local time
-that occurs twice means its first occurrence. Both rules are those of RFC 5545, section 3.3.5, and of `zoneinfo` with
+A local time that is skipped when daylight saving time begins is moved forward by the length of the gap. If a local time
+occurs twice, the first occurrence is used. Both rules are those of RFC 5545, section 3.3.5, and of `zoneinfo` with
 `fold=0`.
 """
 

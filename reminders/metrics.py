@@ -1,4 +1,7 @@
-"""The Prometheus metrics of reminders. No label contains a hotel or a guest, because each value adds a time series."""
+"""The Prometheus metrics of reminders.
+
+No label contains a hotel or a guest, because each label value adds a time series.
+"""
 
 from hotelagent.core.metrics import counter, histogram
 

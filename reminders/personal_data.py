@@ -1,4 +1,4 @@
-"""Declaration of the columns that contain personal data of guests.
+"""Declaration of the columns that contain guests' personal data.
 
 A masked copy of a hotel's data contains replacement values in these columns. An e-mail address gets the same
 replacement in all tables.
@@ -46,5 +46,5 @@ declare_columns("reminders_template", kept=("language", "subject", "html", "text
 declare_columns("reminders_emailbranding", kept=("colour", "logo", "logo_type", "logo_digest"))
 # Masked copies omit linked calendars, because a linked calendar would import bookings of real guests.
 omit_rows("reminders_linkedcalendar")
-# Uploaded files contain the data of guests.
+# Uploaded files contain guests' personal data.
 omit_rows("reminders_fileimport")

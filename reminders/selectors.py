@@ -57,7 +57,10 @@ def timeline(*, reservation_id: uuid.UUID) -> list[TimelineEntry]:
 
 @dataclass(frozen=True, slots=True)
 class DailyCounts:
-    """The numbers of reminders planned for one local date. Skipped and cancelled reminders are not counted."""
+    """The number of reminders planned for one local date, by outcome.
+
+    Skipped and cancelled reminders are not counted.
+    """
 
     day: date
     planned: int
@@ -91,7 +94,7 @@ def daily_counts() -> list[DailyCounts]:
 
 @dataclass(frozen=True, slots=True)
 class StatusSummary:
-    """The numbers of reminders by status. `late` counts scheduled reminders that are over five minutes late."""
+    """The number of reminders by status. `late` counts scheduled reminders that are over five minutes late."""
 
     due_today: int
     sent_today: int

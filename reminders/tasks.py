@@ -37,8 +37,8 @@ def replan_all(ids: list[str]) -> None:
 def sync_calendars(ids: list[str]) -> None:
     """Import the linked calendars that are due, one after the other.
 
-    A calendar that fails repeatedly is imported again by `sync_calendar`, whose failure is recorded. If the message
-    broker is unavailable, `sync_calendar` can't be started, so this task fails after all imports.
+    If a calendar fails repeatedly, `sync_calendar` imports the calendar again, so that its failure is recorded. If the
+    message broker is unavailable, `sync_calendar` can't be started, so this task fails after all imports.
     """
     failing = [id_ for id_ in ids if not calendar_services.sync_due_calendar(uuid.UUID(id_))]
     for id_ in failing:
@@ -47,14 +47,14 @@ def sync_calendars(ids: list[str]) -> None:
 
 @shared_task(base=HotelTask, name="reminders.tasks.run_file_import")
 def run_file_import(ids: list[str]) -> None:
-    """Check or import an uploaded file. `ids` has one id."""
+    """Check or import an uploaded file. `ids` contains exactly one id, the id of the file."""
     for id_ in ids:
         worker.run(uuid.UUID(id_))
 
 
 @shared_task(base=HotelTask, name="reminders.tasks.delete_expired_files")
 def delete_expired_files(ids: list[str]) -> None:
-    """Delete uploaded files with guests' data once a day. `ids` is the id of the hotel."""
+    """Delete old uploaded files, because they contain guests' data. Runs once a day. `ids` contains the hotel id."""
     file_import_services.delete_expired_files()
     due.complete(kind=due_kinds.EXPIRED_FILES, ids=[uuid.UUID(id_) for id_ in ids])
 

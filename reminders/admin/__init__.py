@@ -1,4 +1,4 @@
-"""Admin pages of reservations and reminders. Each module registers its pages when it is imported."""
+"""Admin pages for reservations and reminders. Each module registers its pages when it is imported."""
 
 from reminders.admin import (  # noqa: F401
     branding,

@@ -1,4 +1,4 @@
-"""The admin page of the e-mail branding: colour, logo and a preview."""
+"""The admin page for the e-mail branding: colour, logo and a preview."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ class EmailBrandingForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(EmailBranding, site=hotel_site)
 class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
-    """The admin page of the e-mail branding. A hotel has one branding, so there is no list page."""
+    """The admin page for the e-mail branding. Each hotel has exactly one branding, so there is no list page."""
 
     icon = "palette"
     menu_order = 35
@@ -64,7 +64,7 @@ class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
     @display(description=_("preview"))
     def preview(self, _branding: EmailBranding) -> SafeString | str:
-        """Return the HTML preview of an e-mail of the hotel that uses the saved branding."""
+        """Return an HTML preview of a hotel e-mail with the saved branding."""
         template = rendering.select_template(Template.objects.all(), languages=[current_hotel().language])
         if template is None:
             return "-"
@@ -90,7 +90,7 @@ class EmailBrandingAdmin(ChangesAuditedByServices, HotelModelAdmin):
 
     def response_change(self, request: HttpRequest, obj: EmailBranding) -> HttpResponse:
         self.message_user(
-            request, _("The branding was saved. E-mails sent from now on use it."), messages.SUCCESS
+            request, _("The branding was saved. New e-mails will use this branding."), messages.SUCCESS
         )
         return HttpResponseRedirect(request.path)
 

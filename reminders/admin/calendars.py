@@ -1,4 +1,4 @@
-"""Admin pages of linked calendars."""
+"""Admin pages for linked calendars."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class LinkCalendarForm(forms.ModelForm):  # type: ignore[type-arg]
         max_length=2000,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
         help_text=_(
-            "The iCalendar URL that the channel gives for this room (https or webcal). It is not displayed again."
+            "The room's iCalendar URL from the channel (https or webcal). The URL is not displayed again."
         ),
     )
 
@@ -48,7 +48,10 @@ class LinkCalendarForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(LinkedCalendar, site=hotel_site)
 class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
-    """Linked calendars can be added and deleted. They can't be changed: a new URL must be added as a new calendar."""
+    """The admin pages for linked calendars.
+
+    Linked calendars can be added and deleted but not changed, so a new URL needs a new linked calendar.
+    """
 
     icon = "calendar_add_on"
     menu_order = 5
@@ -83,9 +86,9 @@ class LinkedCalendarAdmin(ChangesAuditedByServices, HotelModelAdmin):
         return [] if obj is None else self.fields_on_change_page
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False on the page of a calendar, because calendars are read-only.
+        """Return False on the page of a single calendar, because calendars are read-only.
 
-        The list page keeps the permission, because the "Import now" action requires it.
+        The permission is kept on the list page, because the "Import now" action requires it.
         """
         return obj is None and super().has_change_permission(request)
 

@@ -1,4 +1,4 @@
-"""The texts and links with which the admin pages of the dead-letter queue display failed reminders and imports."""
+"""The titles and links that the admin pages for the dead-letter queue display for failed reminders and imports."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +31,7 @@ def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
 
     The title names the reminder. The link leads to the reservation, where staff can correct the e-mail address.
     """
-    # Outside of a hotel, there are no reminders: failures of the platform itself come from other systems.
+    # Failures of the platform itself belong to no hotel, so they can't refer to reminders.
     if current_tenant().id is None:
         return {}
     reminder_ids = {failure.id: _parse_uuid(failure.payload.get("reminder")) for failure in failures}
@@ -47,7 +47,7 @@ def subjects_of_failures(failures: Sequence[Failure]) -> dict[UUID, Subject]:
 
 @subject_finder(IMPORT_TASK)
 def subjects_of_failed_imports(failures: Sequence[Failure]) -> dict[UUID, Subject]:
-    """Return the file and the link to its page for each failed task, by failure id."""
+    """Return the file name and the link to the page of the file for each failed task, by failure id."""
     if current_tenant().id is None:
         return {}
     import_ids = {failure.id: _parse_uuid(_first_import(failure.payload)) for failure in failures}

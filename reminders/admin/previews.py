@@ -1,4 +1,4 @@
-"""Previews of e-mails on pages of the admin."""
+"""Previews of e-mails on admin pages."""
 
 import re
 
@@ -36,6 +36,6 @@ def render_preview_frame(template: Template) -> SafeString | str:
         'class="w-full rounded border border-base-200 dark:border-base-700" '
         'style="height:36rem;max-width:40rem;background:#fff"></iframe>',
         rendered.subject,
-        escape(rendered.html),  # `srcdoc` is an attribute, so the HTML is escaped
+        escape(rendered.html),  # `srcdoc` is an HTML attribute, so its value is escaped.
         _("preview"),
     )

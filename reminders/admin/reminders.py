@@ -1,4 +1,4 @@
-"""Admin pages of reminders."""
+"""Admin pages for reminders."""
 
 import uuid
 from collections import defaultdict
@@ -38,7 +38,7 @@ _NEEDS_ATTENTION = (ReminderStatus.UNKNOWN, ReminderStatus.FAILED)
 _PENDING = (ReminderStatus.SENDING, ReminderStatus.SCHEDULED)
 
 _SEND_NOW = ("send_now", _("Send now"))
-#: The buttons on a reminder's page, by reminder status. A button is a pair: the name of an admin action and a label.
+#: The buttons on a reminder's page, by status. Each button is a pair of an admin action name and a label.
 _BUTTONS = {
     ReminderStatus.SCHEDULED: (_SEND_NOW, ("cancel", _("Cancel reminder"))),
     ReminderStatus.SKIPPED: (_SEND_NOW,),
@@ -55,7 +55,7 @@ def _join_numbers(numbers: list[str]) -> str:
 
 
 def _call(service: Callable[..., object], reminder_id: uuid.UUID) -> str:
-    """Call a service function for the reminder. Return its error message, or an empty string after success."""
+    """Call a service function for the reminder. Return the error message, or an empty string after success."""
     try:
         service(reminder_id=reminder_id)
     except DomainError as error:
@@ -85,7 +85,7 @@ class ReminderAdmin(ReadOnlyModelAdmin):
               "recipient", "attempts", "transmission_started_at", "error"]  # fmt: skip
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """Order by urgency: those that need attention, pending reminders (earliest first), others (latest first)."""
+        """Order by urgency: reminders that need attention, pending ones (earliest first), others (latest first)."""
         group = Case(When(status__in=_NEEDS_ATTENTION, then=0), When(status__in=_PENDING, then=1), default=2)
         earliest = Case(When(status__in=_PENDING, then=F("planned_for")))
         return [group, earliest, "-planned_for", "-id"]
@@ -123,18 +123,18 @@ class ReminderAdmin(ReadOnlyModelAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
         return self._apply(request, queryset, cancel_reminder)
 
-    @admin.action(description=_("Mark reminders with unknown outcome as sent"), permissions=["act"])
+    @admin.action(description=_("Mark reminders with an unknown outcome as sent"), permissions=["act"])
     def was_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
         return self._apply(request, queryset, partial(settle_unknown, was_sent=True))
 
-    @admin.action(description=_("Mark reminders with unknown outcome as not sent"), permissions=["act"])
+    @admin.action(description=_("Mark reminders with an unknown outcome as not sent"), permissions=["act"])
     def was_not_sent(self, request: HttpRequest, queryset: QuerySet[Reminder]) -> HttpResponse | None:
         return self._apply(request, queryset, partial(settle_unknown, was_sent=False))
 
     def _apply(
         self, request: HttpRequest, queryset: QuerySet[Reminder], service: Callable[..., object]
     ) -> HttpResponse | None:
-        """Call the service for each selected reminder. Show one message for each different error."""
+        """Call the service for each selected reminder. Show one message for each distinct error."""
         if not self.check_selection_size(request, queryset):
             return None
         numbers_by_error: dict[str, list[str]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Admin pages of reservations, and the guest names on the room board."""
+"""Admin pages for reservations, and the guest names on the room board."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -134,7 +134,7 @@ class ReservationAdmin(ChangesAuditedByServices, HotelModelAdmin):
 def guests_of_stays(stays: Collection[UUID]) -> Mapping[UUID, Guest]:
     """Return the guest of each stay, by stay id, for the page that shows which rooms are occupied.
 
-    If the name of a guest is unknown, the reservation number is returned instead.
+    If a guest's name is unknown, the reservation number is returned instead.
     """
     groups = Allocation.objects.filter(id__in=stays, group_id__isnull=False)
     reservation_ids = dict(groups.values_list("id", "group_id"))  # of reservations with several rooms

@@ -1,4 +1,4 @@
-"""Admin pages of rules, with their templates."""
+"""Admin pages for rules and their templates."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from reminders.admin.templates import TemplateForm
 from reminders.models import FIRST_RULES, Reservation, Rule, Template
 from reminders.planning.replan import schedule_full_replan
 
-#: These limits repeat the database's check constraints, so that the form shows an error next to the field.
+#: These limits repeat the check constraints in the database, so that the form shows errors next to the field.
 _MIN_VALUES = {"window_hours": 1, "guest_cap": 1}
 _MAX_VALUES = {"offset_days": 730, "offset_hours": 17_520, "window_hours": 720}
 #: Maps each list field of a rule to the reservation column whose values the rule compares with the list.
@@ -33,7 +33,7 @@ def _values_in_use(column: str) -> list[str]:
 
 
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The form of a rule. The names of default rules are displayed in the language of the user."""
+    """The form for a rule. The names of default rules are displayed in the user's language."""
 
     class Meta:
         widgets = {"room_types": UnfoldAdminTextInputWidget(), "sources": UnfoldAdminTextInputWidget()}
@@ -72,7 +72,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
 
 class TemplateFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
     def clean(self) -> None:
-        """Raise an error if an active rule has no template, because all of its reminders would fail."""
+        """Raise ValidationError if an active rule has no template, because all of its reminders would fail."""
         super().clean()
         kept = Template.objects.filter(rule_id=self.instance.pk).count() - len(self.deleted_forms)
         added = [form for form in self.extra_forms if form.has_changed() and form not in self.deleted_forms]
@@ -118,7 +118,7 @@ class RuleAdmin(HotelModelAdmin):
             _("Conditions"),
             {"fields": ["guests", ("room_types", "sources"), ("min_nights", "max_nights")]},
         ),
-        (_("Order and limit of a guest's e-mails on one day"), {"fields": [("order", "guest_cap")]}),
+        (_("Order and limit of a guest's e-mails per day"), {"fields": [("order", "guest_cap")]}),
     ]
 
     @display(description=_("name"), ordering="name")

@@ -1,4 +1,4 @@
-"""Admin pages of templates. The admin pages of rules use the same template form."""
+"""Admin pages for templates. The admin pages for rules use the same template form."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
             "language": str(
                 _(
                     "A language code such as es, en or pt-br. "
-                    "Guests for whose language there is no template receive the hotel's language."
+                    "If there is no template in a guest's language, the hotel's language is used."
                 )
             ),
             "text": str(

@@ -1,1 +1,1 @@
-"""The REST API of reservations, reminders and calendars."""
+"""The REST API for reservations, reminders and calendars."""

@@ -29,9 +29,9 @@ _TOKEN_DESCRIPTION = f"An API key of this hotel whose only scope is `{SCOPE}`."
 
 
 class QueryTokenAuthentication(ApiKeyAuthentication):
-    """Authentication by an API key in the query string (`?token=ha_...`), because calendar apps can't send headers.
+    """Authentication with an API key in the query string (`?token=ha_...`), because calendar apps can't send headers.
 
-    URLs are shared and logged, so keys that allow more than reading this feed are rejected.
+    URLs are shared and logged, so keys that permit more than reading this feed are rejected.
     """
 
     def authenticate(self, request: Request) -> tuple[ApiClient, ApiKey] | None:

@@ -22,7 +22,7 @@ from reminders.reservations.calendars.event_import import import_calendar
 
 
 class CalendarParser(BaseParser):
-    """A parser that turns a `text/calendar` body into the same data as the JSON body."""
+    """A parser that converts a `text/calendar` request body to the same data as a JSON request body."""
 
     media_type = "text/calendar"
 
@@ -88,7 +88,7 @@ class CalendarReportSerializer(StrictSerializer):
 
 
 class ImportCalendarView(IdempotentMixin, HotelAPIView):
-    """The endpoint that imports an iCalendar file of a channel manager."""
+    """The endpoint that imports an iCalendar file from a channel manager."""
 
     required_scopes = {"POST": "reservations:write"}
     parser_classes = [JSONParser, CalendarParser]

@@ -108,7 +108,7 @@ class LinkedCalendarViewSet(
         """Link a channel's calendar to a room.
 
         Each event becomes a reservation with a stay in this room. The first import takes place within a minute.
-        `last_error` and `last_report` show its result.
+        `last_error` and `last_report` show the result of the import.
         """
         serializer = LinkCalendarSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -116,10 +116,7 @@ class LinkedCalendarViewSet(
         return Response(LinkedCalendarSerializer(calendar).data, status=status.HTTP_201_CREATED)
 
     def perform_destroy(self, instance: LinkedCalendar) -> None:
-        """Unlink a calendar.
-
-        Imported reservations are kept, imported closures are removed.
-        """
+        """Unlink a calendar. Imported reservations are kept, but imported closures are removed."""
         services.unlink_calendar(instance.id)
 
     @extend_schema(request=None, responses={202: LinkedCalendarSerializer})

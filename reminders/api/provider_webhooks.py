@@ -1,7 +1,7 @@
 """The webhook to which mail providers report deliveries, bounces and complaints: `/anymail/<provider>/tracking/`.
 
-The URL is on the platform's host and is the same for all hotels. Each message has metadata that
-identify the hotel and the reminder (`reminders.mail.message_builder`). The provider returns the metadata in its events.
+The URL is on the platform's host and is the same for all hotels. Each message has metadata that identifies the hotel
+and the reminder (`reminders.mail.message_builder`). The provider returns the metadata in its events.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def tracking_webhook(request: HttpRequest, provider: str) -> HttpResponse:
 def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) -> None:
     """Process an event of a mail provider in the context of its hotel. Events of unknown hotels are ignored.
 
-    Only database errors are raised. The provider sends the event again after such an error.
+    Only database errors are raised, and they make the provider send the event again.
     """
     metadata = event_mapping.metadata(event)
     hotel_id, reminder_id = (_uuid_or_none(metadata.get(name)) for name in ("hotel", "reminder"))
@@ -56,7 +56,7 @@ def receive_event(event: AnymailTrackingEvent, esp_name: str, **_kwargs: Any) ->
         logger.info("provider_event_ignored", extra={"provider": esp_name, "kind": event.event_type})
         return
     caller = current_actor()
-    # The actor of the audit events is the mail provider. Its kind is `key`, as for clients with an API key.
+    # The mail provider is the actor of the audit events. The actor's kind is `key`, as for clients with an API key.
     actor = Actor(kind="key", id="", label=esp_name, ip=caller.ip, request_id=caller.request_id)
     with hotel_context(hotel), actor_context(actor):
         process_event(reminder_id=reminder_id, event=event)

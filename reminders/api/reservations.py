@@ -81,7 +81,7 @@ def _response_with_etag(reservation: Reservation, status_code: int = status.HTTP
 
 
 class ReservationByNumberView(HotelAPIView):
-    """A reservation by its number in the hotel's PMS."""
+    """The endpoint for a reservation that is identified by its number in the hotel's PMS."""
 
     required_scopes = {"GET": "reservations:read", "PUT": "reservations:write"}
 

@@ -1,4 +1,4 @@
-"""Serializers of reservations and reminders."""
+"""Serializers for reservations and reminders."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
     ]
 )
 class PutReservationSerializer(StrictMixin, serializers.ModelSerializer[Reservation]):
-    """The complete booking in a PUT request. Omitted fields are reset to their default."""
+    """The complete booking in a PUT request. Omitted fields are reset to their default values."""
 
     class Meta:
         model = Reservation

@@ -1,4 +1,4 @@
-"""URLs below `/api/v1/` of reservations, reminders and calendars."""
+"""URL patterns below `/api/v1/` for reservations, reminders and calendars."""
 
 from django.urls import path
 from rest_framework.routers import SimpleRouter

@@ -1,4 +1,4 @@
-"""The branding that all e-mails of a hotel share: name, colour, logo, and the base URL of the links."""
+"""The branding that all e-mails of a hotel share: name, colour, logo, and the base URL for links."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def branding_context(
     """Return the branding of the hotel.
 
     If `branding` is None, the branding of the current hotel is read from the database. If `base_url` is None, URLs
-    begin with the hotel's public URL. With `base_url=""` URLs are relative: pages use this if their content
+    begin with the hotel's public URL. With `base_url=""`, URLs are relative. Pages use relative URLs if their content
     security policy allows only images from the same host.
     """
     branding = branding or EmailBranding.objects.defer("logo").get()
@@ -66,9 +66,9 @@ def _display_size(width: int, height: int) -> tuple[int, int]:
 
 
 def text_colour_on(background: str) -> str:
-    """Return white or a dark grey, whichever has the higher contrast ratio on `background` (WCAG 2.2, 1.4.3).
+    """Return white or dark grey, whichever has the higher contrast ratio on `background` (WCAG 2.2, 1.4.3).
 
-    Colours are written `#rrggbb`.
+    Colours have the format `#rrggbb`.
     """
     luminance = _relative_luminance(background)
     contrast_of_white = 1.05 / (luminance + 0.05)

@@ -10,7 +10,7 @@ from django.conf import settings
 from reminders.models import Reservation
 from tenants.context import Tenant
 
-# A template for calendars, because building a calendar with the icalendar library takes four times as long.
+# Calendars are built from this template. Building them with the icalendar library takes four times as long.
 _CALENDAR = """\
 BEGIN:VCALENDAR\r
 VERSION:2.0\r
@@ -36,7 +36,7 @@ def hotel_key(hotel: Tenant) -> str:
 
 
 def stay_uid(reservation_id: UUID, *, hotel: Tenant) -> str:
-    """Return the UID of a stay. It is the same in e-mails and in the calendar feed, so calendars show one event."""
+    """Return the UID of a stay. E-mails and the calendar feed use the same UID, so calendars show only one event."""
     return f"{reservation_id.hex}.{hotel_key(hotel)}@{settings.PLATFORM_HOST}"
 
 
@@ -62,7 +62,7 @@ def stay_calendar(reservation: Reservation, *, hotel_name: str, uid: str) -> str
 
 
 def _text_property(name: str, text: str) -> str:
-    """Return an iCalendar property as text: its value is escaped, and long lines are folded."""
+    """Return an iCalendar property as text. The value is escaped, and long lines are folded."""
     # Imported here, because importing icalendar takes 0.1 seconds and only workers that send messages need it.
     from icalendar import vText  # noqa: PLC0415
     from icalendar.parser import Contentline, Parameters  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Building of reminder messages: the headers, the text, the HTML, and the stay as a calendar attachment."""
+"""Functions that build reminder messages: headers, text, HTML, and the stay as a calendar attachment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NO_REMINDER = uuid.UUID(int=0)
 
 
 def message_id(reminder: Reminder, *, hotel: Tenant) -> str:
-    """Return the Message-ID of the reminder. It is the same for all attempts, so duplicates can be recognized."""
+    """Return the Message-ID of the reminder. All attempts have the same Message-ID, so duplicates can be recognized."""
     return f"<{reminder.id.hex}.{hotel_key(hotel)}@{settings.PLATFORM_HOST}>"
 
 
@@ -122,9 +122,9 @@ def sender(hotel: Tenant) -> str:
 
 
 def _encoded(address: str) -> str:
-    """Return the address with the ASCII form of its domain, or unchanged if the domain is not valid.
+    """Return the address with the domain in ASCII form, or unchanged if the domain is not valid.
 
-    Django itself would encode the domain by IDNA 2003, which changes some domains to domains of other people.
+    Django would encode the domain with IDNA 2003, which converts some domains to domains that belong to other people.
     """
     with contextlib.suppress(UnicodeError):
         return ascii_address(address)

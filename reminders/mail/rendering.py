@@ -1,7 +1,7 @@
 """Rendering of a template and a reservation into the subject, text and HTML of a message, in the guest's language.
 
-Staff write the templates. Templates can use plain values and the tags and filters of `template_sandbox`, and can't
-load other templates. Values are escaped in HTML, but not in plain text.
+Staff write the templates. Templates can use plain values and the tags and filters of `template_sandbox`, but can't load
+other templates. Values are escaped in HTML, but not in plain text.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class RenderedMessage:
 
 
 def select_template(templates: Iterable[Template], *, languages: Iterable[str]) -> Template | None:
-    """Return the template in the first language for which a template exists, otherwise English, otherwise any.
+    """Return the template in the first language that has one. Fall back to the English template, then to any template.
 
     A template in "pt" also matches the language "pt-br".
     """
@@ -123,7 +123,7 @@ def render_parts(template: Template, *, reservation: Reservation, hotel_name: st
         return part
 
     try:
-        # Django marks rendered text as safe HTML. `single_line` removes the mark, so the layout escapes the subject.
+        # Django marks rendered text as safe HTML. `single_line` removes this mark, so the layout escapes the subject.
         subject = single_line(rendered(template.subject, is_html=False))[:_MAX_SUBJECT_LENGTH]
         text = rendered(template.text, is_html=False)
         body = rendered(template.html, is_html=True)
@@ -179,12 +179,12 @@ def _unnamed_guest(language: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def long_date(day: date, *, language: str) -> str:
-    """Return the date with the day of the week, in the style of a letter: "Friday, 10 May 2030"."""
+    """Return the date with the day of the week, as in a letter: "Friday, 10 May 2030"."""
     base_language = _base_language(language)
     with translation.override(language):
         date_text = formats.date_format(day, _DATE_FORMATS.get(base_language, "DATE_FORMAT"))
         text = f"{formats.date_format(day, 'l')}, {date_text}"
-    # Return lower case, because Django wrongly capitalizes the Portuguese names of days and months.
+    # The text is in lower case, because Django wrongly capitalizes the Portuguese names of days and months.
     return text.lower() if base_language == "pt" else text
 
 

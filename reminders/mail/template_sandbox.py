@@ -1,8 +1,8 @@
 """The template engine for templates that staff write: Django's tags and a selection of filters.
 
 A process serves many hotels, so a template must not use much memory or time. Filters whose output can be much larger
-than their input are left out: `{{ guest_name|center:"3000000000" }}` needed six gigabytes of memory, and `join`,
-`pprint` and `add` applied to their own output grow without limit.
+than their input are left out: `{{ guest_name|center:"3000000000" }}` needed six gigabytes of memory. The output of
+`join`, `pprint` and `add` grows without limit if these filters are applied to their own output.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from reminders.models import Template
 #: The maximum number of characters of one part of a template. Gmail cuts off messages that are longer than 102 kB.
 MAX_LENGTH = 60_000
 
-# Forbidden are tags that read files or settings, and tags whose output depends on the time or the language.
+# Tags that read files or settings are forbidden, as are tags whose output depends on the time or the language.
 # Tags and filters that turn off HTML escaping are forbidden too, because a guest's name could contain HTML.
 _FORBIDDEN = re.compile(
     r"\{%\s*(include|extends|load|debug|lorem|now|url|autoescape)\b|\|\s*(safe|safeseq)\b"
@@ -35,7 +35,7 @@ _FORBIDDEN = re.compile(
 def validate_template(*, subject: str, text: str, html: str) -> None:
     """Raise InvalidTemplate unless all parts compile, render, and use only variables that exist.
 
-    The attribute `part` of the error names the part of the template, and `unknown` lists the unknown variables.
+    The error has two attributes: `part` is the part of the template, and `unknown` lists the unknown variables.
     """
     for part, source, is_html in (("subject", subject, False), ("text", text, False), ("html", html, True)):
         if len(source) > MAX_LENGTH:
@@ -71,7 +71,7 @@ def _validate_compiled(part: str, source: str, *, is_html: bool) -> None:
 def _has_nested_loops(template: CompiledTemplate) -> bool:
     """Return whether the template has a loop inside another loop.
 
-    Nested loops are rejected, because six nested loops over a long name would run for years.
+    Nested loops are rejected, because six nested loops over the characters of a long name would run for years.
     """
     for loop in template.nodelist.get_nodes_by_type(ForNode):
         body = getattr(loop, "nodelist_loop", None)

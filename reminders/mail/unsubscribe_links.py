@@ -1,7 +1,7 @@
 """The unsubscribe links of e-mails.
 
-A link contains the id of the reminder and a signature that includes the hotel. Therefore links and server logs
-contain no addresses, a link is only valid at its hotel, and nobody can create a link for somebody else's address.
+A link contains the id of the reminder and a signature that includes the hotel. Therefore links and server logs contain
+no e-mail addresses, a link is only valid at its hotel, and nobody can forge a link for another person's address.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def url(reminder_id: uuid.UUID, *, hotel: Tenant, base_url: str) -> str:
 
 
 def reminder_id_of(token: str, *, hotel: Tenant) -> uuid.UUID | None:
-    """Return the id of the reminder whose message contained the link, or None if the link is not valid."""
+    """Return the id of the reminder whose message contains the link, or None if the link is not valid."""
     try:
         return uuid.UUID(hex=_signer(hotel).unsign(token))
     except (BadSignature, ValueError):

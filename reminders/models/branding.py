@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 class EmailBranding(models.Model):
     """The colour and the logo of the hotel's e-mails and guest pages.
 
-    Each hotel has exactly one row, with id 1. The migrations insert it.
+    Each hotel has exactly one row, which the migrations insert with id 1.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
@@ -20,7 +20,7 @@ class EmailBranding(models.Model):
     logo_type = models.CharField(max_length=10, blank=True, default="", editable=False)
     logo_width = models.PositiveSmallIntegerField(default=0, editable=False)
     logo_height = models.PositiveSmallIntegerField(default=0, editable=False)
-    #: The digest is part of the logo's URL. A new logo gets a new URL, so each URL can be cached forever.
+    #: The digest is part of the logo URL. A new logo gets a new URL, so each URL can be cached forever.
     logo_digest = models.CharField(max_length=16, blank=True, default="", editable=False)
     #: A digest of this row, set by a database trigger. Workers compare digests to detect outdated cached rows.
     revision = models.UUIDField(default=uuid4, editable=False)

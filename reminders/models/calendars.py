@@ -51,7 +51,7 @@ class LinkedCalendar(models.Model):
 
     #: The UIDs of bookings that the last import did not find. A booking that is missing twice is cancelled.
     missing_uids = ArrayField(models.CharField(max_length=64), default=list, editable=False)
-    #: The number of imports in a row that found no event at all.
+    #: The number of consecutive imports that found no event at all.
     empty_imports = models.PositiveSmallIntegerField(default=0, editable=False)
 
     class Meta:

@@ -44,9 +44,9 @@ class Reminder(models.Model):
     The unique constraint allows one reminder per reservation, rule and arrival date, so no reminder is sent twice.
 
     A worker claims a reminder before it sends it. A claim is identified by `id` and `attempts`. `attempts` grows with
-    each claim, so the statements of a worker that has lost its claim match no row. `transmission_started_at` is
-    committed before the first byte of the message is sent: if a worker stops before it is set, nothing was sent, and
-    if it stops afterwards, the outcome is unknown.
+    each claim, so the SQL statements of a worker that has lost its claim match no row. `transmission_started_at` is
+    committed before the first byte of the message is sent: if a worker stops before it is set, nothing was sent, and if
+    it stops afterwards, the outcome is unknown.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -104,7 +104,7 @@ class SuppressionReason(models.TextChoices):
 
 
 class Suppression(models.Model):
-    """An e-mail address that the hotel sends no reminders to."""
+    """An e-mail address to which the hotel sends no reminders."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     email = models.EmailField(_("e-mail"))

@@ -21,9 +21,9 @@ class ReservationStatus(models.TextChoices):
 
 
 class Reservation(models.Model):
-    """A booking of the hotel's property management system (PMS). `external_id` is its number in the PMS.
+    """A booking from the hotel's property management system (PMS). `external_id` is the booking number in the PMS.
 
-    An inquiry is a booking that the guest has not confirmed yet. It may have a stay, and its guest gets no reminders.
+    An inquiry is a booking that the guest has not confirmed yet. An inquiry may have a stay, but causes no reminders.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -46,15 +46,15 @@ class Reservation(models.Model):
     room_type = models.CharField(_("booked room type"), max_length=40, blank=True)
     #: The assigned room type according to the PMS, or empty if unknown. The type of the stay's room takes precedence.
     assigned_room_type = models.CharField(_("assigned room type"), max_length=40, blank=True, editable=False)
-    #: The types of the further rooms if the booking has several. `room_type` and `stay` are those of the first room.
-    #: All stays of such a reservation have its id as their `group_id`.
+    #: The room types of the second and further rooms. `room_type` and `stay` belong to the first room.
+    #: If a reservation has several rooms, the `group_id` of all its stays is the reservation id.
     additional_room_types = ArrayField(
         models.CharField(max_length=40, blank=True), verbose_name=_("further rooms"), default=list, blank=True,
         editable=False,
     )  # fmt: skip
     source = models.CharField(_("source"), max_length=40, blank=True)
     booked_on = models.DateField(_("booked on"), null=True, blank=True)
-    #: The day on which the current status began. For a cancelled reservation, the day of the cancellation.
+    #: The day on which the current status began, such as the day of the cancellation.
     status_date = models.DateField(_("status since"), null=True, blank=True)
     stay = models.OneToOneField(
         Allocation, models.SET_NULL, null=True, blank=True, related_name="reservation", verbose_name=_("stay")
@@ -70,7 +70,7 @@ class Reservation(models.Model):
     class Meta:
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
-        # A unique constraint, because `unique=True` on the column also creates an index for LIKE, which is not needed.
+        # This is a unique constraint, because `unique=True` on the column would also create an unneeded index for LIKE.
         constraints = [
             models.UniqueConstraint(fields=["external_id"], name="reminders_reservation_external_id"),
             models.CheckConstraint(
@@ -80,7 +80,7 @@ class Reservation(models.Model):
         ]
         indexes = [
             models.Index(fields=["arrival"], name="reminders_reservation_arrival"),
-            # Finds a guest's reservations by e-mail address, for example to apply the daily limit of e-mails.
+            # This index finds a guest's reservations by e-mail address, for example to apply the daily e-mail limit.
             models.Index(Lower("guest_email"), name="reminders_reservation_email"),
         ]
 
@@ -99,7 +99,7 @@ class Reservation(models.Model):
     def version(self) -> str:
         """Return the version of the reservation as a string.
 
-        The version changes with every update. A client that changes a reservation sends the version that it has read,
-        so that conflicting changes are detected.
+        The version changes with every update. A client that changes a reservation sends the version that the client has
+        read, so that conflicting changes are detected.
         """
         return f"{self.updated_at:%Y%m%dT%H%M%S.%f}"

@@ -1,4 +1,4 @@
-"""The models of rules and templates: when reminders are sent, and their content."""
+"""The models of rules and templates, which define when reminders are sent and what they contain."""
 
 from uuid import uuid4
 
@@ -18,7 +18,7 @@ class RuleAnchor(models.TextChoices):
 
 
 class LateBookingPolicy(models.TextChoices):
-    """The handling of a reminder whose send window had already ended when the reservation was booked."""
+    """What happens to a reminder whose send window had already ended when the reservation was booked."""
 
     SEND_NOW = (
         "send_now",
@@ -35,7 +35,7 @@ class GuestFilter(models.TextChoices):
     RETURNING = "returning", _("returning guests")
 
 
-#: The names of the default rules of every hotel. They are translated when they are displayed.
+#: The names of the default rules that every hotel has. The names are translated when they are displayed.
 FIRST_RULES = {
     "7 days before arrival": _("7 days before arrival"),
     "1 day before arrival": _("1 day before arrival"),
@@ -43,7 +43,7 @@ FIRST_RULES = {
 
 
 class Rule(models.Model):
-    """A rule that determines when a reminder is sent and which reservations it is for.
+    """A rule that determines when a reminder is sent and for which reservations.
 
     `reminders.planning.schedule` computes the times.
     """

@@ -7,18 +7,18 @@ from datetime import date
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
-#: The first and the last valid date of a stay. Adding the offset of a rule to a later date could overflow.
+#: The first and the last valid date of a stay. Adding a rule's offset to a later date could overflow.
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2199, 12, 31)
 MAX_NIGHTS = 730
 
-#: Accepts language codes (BCP 47), also with an underscore: `pt`, `pt-BR`, `pt_br`.
+#: Accepts language codes (BCP 47) with a hyphen or an underscore: `pt`, `pt-BR`, `pt_br`.
 validate_language = RegexValidator(
     r"\A[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*\Z",
     _("Enter a language code such as es, en or pt-br."),
     code="language",
 )
 
-#: Accepts country codes of two or three letters (ISO 3166-1), because imported files use both.
+#: Accepts two-letter and three-letter country codes (ISO 3166-1), because imported files use both.
 validate_country = RegexValidator(
     r"\A[A-Za-z]{2,3}\Z", _("Enter a country code such as ESP or ES (ISO 3166)."), code="country"
 )

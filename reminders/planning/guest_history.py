@@ -1,6 +1,6 @@
-"""Queries about a guest's other reservations: earlier stays, and the e-mails of one day.
+"""Queries about a guest's other reservations: earlier stays, and the e-mails that are sent on one day.
 
-A guest is identified by the e-mail address of the reservation, without regard to case.
+A guest is identified by the e-mail address of the reservation, ignoring case.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reminders.local_time import hotel_time_zone, local_date, local_to_utc
 from reminders.models import GuestFilter, Reminder, Reservation, ReservationStatus, Rule
 from reminders.planning.schedule import ONE_DAY
 
-# Compares with `<` and not `<=`, because a booking that begins when another ends belongs to the same visit.
+# Compares with `<` instead of `<=`, because a booking that begins when another ends belongs to the same visit.
 _RETURNING = """
 SELECT r.id FROM reminders_reservation r
 WHERE r.id = ANY(%s::uuid[]) AND r.guest_email <> '' AND EXISTS (
@@ -47,7 +47,7 @@ ORDER BY has_started DESC, rule."order", r.planned_for, r.id
 def returning_guests(reservations: Sequence[Reservation], *, rules: Iterable[Rule]) -> set[uuid.UUID]:
     """Return the ids of the reservations whose guest has an earlier stay that ended before the arrival.
 
-    If no rule is for new or for returning guests only, the set is empty and the database is not queried.
+    If no rule is only for new or only for returning guests, the set is empty and reservations are not queried.
     """
     if all(rule.guests == GuestFilter.ANY for rule in rules):
         return set()
@@ -57,15 +57,15 @@ def returning_guests(reservations: Sequence[Reservation], *, rules: Iterable[Rul
 
 
 def rules_filter_guests() -> bool:
-    """Return whether an active rule of the hotel is for new or for returning guests only."""
+    """Return whether the hotel has an active rule that is only for new guests or only for returning guests."""
     return Rule.objects.filter(is_active=True).exclude(guests=GuestFilter.ANY).exists()
 
 
 def other_stays(reservation: Reservation, *, addresses: Collection[str]) -> list[uuid.UUID]:
-    """Return the ids of other reservations with these e-mail addresses, if their reminders may have to change.
+    """Return the ids of other reservations with these e-mail addresses whose reminders may have to change.
 
-    Reminders only depend on other reservations if a rule is for new or for returning guests. If there is no such
-    rule, the list is empty.
+    The list is empty unless a rule is only for new or only for returning guests, because otherwise reminders don't
+    depend on other reservations.
     """
     if not rules_filter_guests():
         return []

@@ -1,7 +1,7 @@
 """The planner, which creates reminders from reservations and rules and adds them to the due queue.
 
-The planner runs in the transaction that creates or changes the reservations. Each of its SQL statements takes a list
-of rows, so the same code plans the reminders of one reservation and of an imported file.
+The planner runs in the transaction that creates or changes the reservations. Each of its SQL statements takes a list of
+rows, so the same code plans the reminders of one reservation or of a whole imported file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tenants.queue import due
 
 @dataclass(frozen=True, slots=True)
 class PlanningResult:
-    """The numbers of planned and cancelled reminders. `due` counts scheduled reminders that can be sent immediately."""
+    """The number of planned and cancelled reminders. `due` counts scheduled reminders that can be sent immediately."""
 
     scheduled: int = 0
     skipped: int = 0
@@ -42,7 +42,7 @@ class PlanningResult:
         )
 
 
-# Does not cancel reminders in status `sending`, because their worker checks the reservation again before sending.
+# Reminders in status `sending` are not cancelled: their worker checks the reservation again before sending.
 # PostgreSQL finds the reminders with the unique index on (reservation, rule, arrival).
 _CANCEL = """
 UPDATE reminders_reminder SET status = 'cancelled'
@@ -51,7 +51,7 @@ AND (reservation_id, rule_id, arrival) NOT IN (SELECT * FROM unnest(%s::uuid[], 
 RETURNING id
 """
 
-# Never changes a reminder in status `sent`, `failed` or `unknown`, so that no reminder is sent twice.
+# Reminders in status `sent`, `failed` or `unknown` are never changed, so that no reminder is sent twice.
 # A late reminder only replaces a cancelled reminder or a scheduled reminder that is not due yet.
 # Without this limit, changing a reservation could send a reminder that had already missed its send window.
 # Reminders that staff cancelled (skip reason `manual`) stay cancelled.
@@ -74,7 +74,7 @@ _COPY = """
 COPY reminders_reminder (id, reservation_id, rule_id, arrival, planned_for, send_until, status, skip_reason,
     attempts, recipient) FROM STDIN
 """
-#: Each planning transaction takes this shared lock before it reads the rules, and holds the lock until its end.
+#: Each planning transaction takes this shared lock before reading the rules, and holds the lock until it ends.
 _LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared('reminders_rule'::regclass::oid::bigint)"
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('reminders_rule'::regclass::oid::bigint)"
 _REPLACED = [ReminderStatus.SCHEDULED, ReminderStatus.CANCELLED, ReminderStatus.SKIPPED]
@@ -93,8 +93,8 @@ def plan_reminders(
 ) -> PlanningResult:
     """Create, move and cancel the reminders of the reservations as the hotel's rules require.
 
-    Runs in the caller's transaction. `now` is the time at which the reservations were booked or changed. With
-    `are_new=True`, none of the reservations may have reminders, and existing reminders are not compared.
+    Runs in the caller's transaction. `now` is the time at which the reservations were booked or changed. Callers may
+    pass `are_new=True` only if none of the reservations has reminders. Existing reminders are then not compared.
     """
     with metrics.PLANNER.time(), transaction.atomic():
         with connection.cursor() as cursor:
@@ -119,7 +119,7 @@ def plan_reminders(
 def no_planning_in_progress() -> bool:
     """Return True if no open transaction has planned reminders of this hotel.
 
-    An open transaction may have used outdated rules. Call this function outside of a transaction: otherwise its lock
+    An open transaction may have used outdated rules. Call this function outside of a transaction. Otherwise, its lock
     blocks all planning until the transaction ends.
     """
     with connection.cursor() as cursor:
@@ -148,7 +148,7 @@ def _planned(
 
 
 def _cancel_others(reservations: Sequence[Reservation], planned: Sequence[_PlannedReminder]) -> int:
-    """Cancel the scheduled reminders of the reservations that are not in `planned`. Return the number of reminders."""
+    """Cancel the reservations' scheduled reminders that are not in `planned`. Return how many were cancelled."""
     parameters: list[Any] = [
         [reservation.id for reservation in reservations],
         [p.reservation.id for p in planned],
@@ -177,7 +177,7 @@ def _store(planned: Sequence[_PlannedReminder], *, replaced: Sequence[str], now:
 
 
 def _store_new(planned: Sequence[_PlannedReminder], *, now: datetime) -> PlanningResult:
-    """Insert the reminders of new reservations with COPY, which is three times as fast as INSERT with ON CONFLICT."""
+    """Insert the reminders of new reservations with COPY, which is three times as fast as INSERT ... ON CONFLICT."""
     if not planned:
         return PlanningResult()
     rows = [_row(p) for p in planned]

@@ -1,8 +1,8 @@
 """Functions that plan the reminders of existing reservations again.
 
-Changes of rules or of the hotel's time zone affect all reservations. A changed reservation affects other reservations
-of the same guest if a rule is for new or for returning guests. The transaction that makes the change adds a request to
-the due queue in the database, so no request is lost while the message broker is down.
+Changes to rules or to the hotel's time zone affect all reservations. If a rule is only for new or only for returning
+guests, a changed reservation affects the guest's other reservations. The transaction that makes the change adds a
+request to the due queue in the database, so no request is lost while the message broker is down.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _CHUNK = 1_000
 def schedule_full_replan(*, after: timedelta = _TIME_ZONE_DELAY) -> None:
     """Request that a worker plans all reminders of the hotel again. Runs in the caller's transaction.
 
-    Each request is a separate row of the due queue, so a worker that finishes one request does not remove a later one.
+    Each request is a separate row in the due queue, so a worker that finishes one request does not remove a later
+    request.
     """
     due.schedule(kind=due_kinds.REPLAN_ALL, items=[(uuid7(), timezone.now() + after)])
 
@@ -51,8 +52,9 @@ def schedule_replan_of_other_stays(reservation: Reservation, *, addresses: Colle
 def replan_requested(ids: Sequence[uuid.UUID]) -> None:
     """Plan the reminders of these reservations again, and remove the requests from the due queue.
 
-    Each reservation has its own transaction, which locks the reservation, removes the request, and then reads the
-    other data. Concurrent changes lock in the same order, so their data is either included or requested again.
+    Each reservation has its own transaction, which locks the reservation, removes the request, and then reads the other
+    data. Concurrent changes take locks in the same order, so a change is either read by this transaction or requests
+    another planning.
     """
     for id_ in ids:
         with transaction.atomic():
@@ -91,7 +93,7 @@ def _chunks() -> Iterator[list[uuid.UUID]]:
     while chunk:
         yield chunk
         chunk = list(recent.filter(id__gt=chunk[-1])[:_CHUNK])
-    # Earlier stays with scheduled reminders are included: a rule that has since changed may have planned the reminders.
+    # Earlier stays with scheduled reminders are included, because their rule may have changed since the planning.
     earlier = Reservation.objects.filter(departure__lt=since, reminders__status=ReminderStatus.SCHEDULED)
     ids = list(earlier.order_by("id").values_list("id", flat=True).distinct())
     for first in range(0, len(ids), _CHUNK):

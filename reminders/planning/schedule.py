@@ -1,4 +1,4 @@
-"""The times of reminders: when a reminder is planned, until when it may be sent, and how late bookings are treated.
+"""Calculation of when a reminder is planned, until when it may be sent, and how late bookings are treated.
 
 These functions don't access the database.
 """
@@ -21,7 +21,7 @@ class SendWindow:
 
     planned_for: datetime
     send_until: datetime
-    is_late: bool = False  # True if the booking was made after the send window had ended
+    is_late: bool = False  # True if the booking was made after the send window had ended.
     is_skipped: bool = False
 
 
@@ -30,8 +30,8 @@ def send_window(
 ) -> SendWindow | None:
     """Return the period in which the rule's reminder may be sent for a stay that was booked or changed at `now`.
 
-    Return None if it is too late for the reminder: the day of arrival has ended in `zone` or, for rules after
-    departure, the send window has ended.
+    Return None if it is too late for the reminder. A rule that counts from the arrival is too late when the arrival day
+    has ended in `zone`. A rule that counts from the departure is too late when the send window has ended.
     """
     planned_for = _planned_for(rule, arrival=arrival, departure=departure, zone=zone)
     send_until = planned_for + timedelta(hours=rule.window_hours)
@@ -49,7 +49,7 @@ def send_window(
 def rule_applies(rule: Rule, reservation: Reservation, *, is_returning: bool) -> bool:
     """Return whether the rule applies to the reservation, regardless of the time.
 
-    `is_returning` only matters if the rule has a guest filter: see `guest_history.returning_guests`.
+    `is_returning` only matters if the rule has a guest filter (see `guest_history.returning_guests`).
     """
     expected_statuses = {ReservationStatus.BOOKED}
     if rule.anchor == RuleAnchor.DEPARTURE:

@@ -31,11 +31,11 @@ _PROVIDER_SUPPRESSION_REASONS = {
     "suppress-unsubscribe": SuppressionReason.UNSUBSCRIBED,
     "email.suppressed": SuppressionReason.BOUNCED,
 }
-#: Matches the providers' names for soft bounces, such as a full mailbox. Anymail reports them like hard bounces.
+#: Matches the providers' names for soft bounces, such as a full mailbox. Anymail reports these as hard bounces.
 _SOFT_BOUNCE = re.compile(r"soft|transient|undetermined|temporary", re.IGNORECASE)
-#: SparkPost's bounce classes that are soft bounces, such as DNS failures and full mailboxes.
+#: SparkPost's bounce classes for soft bounces, such as DNS failures and full mailboxes.
 _SOFT_BOUNCE_CLASSES = frozenset({"20", "21", "22", "23", "40", "70"})
-#: Matches SMTP status codes of temporary failures (RFC 3463, section 3).
+#: Matches SMTP status codes for temporary failures (RFC 3463, section 3).
 _SOFT_BOUNCE_CODE = re.compile(r"\b4\.\d{1,3}\.\d{1,3}\b|^4\d\d\b")
 #: The keys under which the providers' JSON events contain the event type or the bounce type.
 _TYPE_KEYS = ("Type", "event", "eventType", "bounceType", "type", "bounce_class")
@@ -64,8 +64,8 @@ def event_type(event: AnymailTrackingEvent) -> str:
 def is_about(event: AnymailTrackingEvent, address: str) -> bool:
     """Return whether the event is about a message to this address.
 
-    Amazon SES reports the address that returned the message. If the recipient forwards e-mails, this is another
-    address. Therefore the field with the original recipients is used if the event has this field.
+    Amazon SES reports the address that returned the message. If the recipient forwards e-mails, the reported address
+    differs from the recipient's. Therefore the original recipients are compared if the event lists them.
     """
     recipients = _nested(event.esp_event, "mail").get("destination") or [event.recipient]
     normalized = {_normalized(str(recipient)) for recipient in recipients}
@@ -73,14 +73,14 @@ def is_about(event: AnymailTrackingEvent, address: str) -> bool:
 
 
 def error_text(event: AnymailTrackingEvent) -> str:
-    """Return the error text of the receiving mail server or, if the event has no such text, that of the provider."""
+    """Return the receiving mail server's error text or, if the event has none, the provider's error text."""
     data = _nested(event.esp_event, "data")  # Resend
     reasons = (_nested(data, "failed").get("reason"), _nested(data, "suppressed").get("message"))
     return str(next(filter(None, (event.mta_response, event.description, *reasons)), ""))
 
 
 def suppression_reason(event: AnymailTrackingEvent) -> SuppressionReason | None:
-    """Return the reason to add the address to the suppression list, or None if the event is not a reason."""
+    """Return the reason for adding the address to the suppression list, or None if it should not be added."""
     type_ = event_type(event)
     if type_ == EventType.COMPLAINED:
         return SuppressionReason.COMPLAINED
@@ -99,7 +99,7 @@ def suppression_reason(event: AnymailTrackingEvent) -> SuppressionReason | None:
 
 
 def _is_hard_bounce(event: AnymailTrackingEvent, names: list[str]) -> bool:
-    """Return whether the bounce is permanent, so that no further messages should be sent to the address."""
+    """Return whether the bounce is permanent, which means that the address should receive no further messages."""
     # Amazon SES and Resend call a hard bounce "Permanent".
     if "Permanent" in names:
         return True

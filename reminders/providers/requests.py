@@ -1,4 +1,4 @@
-"""Preparation of messages for the HTTP APIs of mail providers, and classification of the providers' errors."""
+"""Functions that prepare messages for the HTTP APIs of mail providers, and classify the providers' errors."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 
 _PERMANENT_STATUSES = frozenset({400, 404, 410, 413, 422})
 _TEMPORARY_STATUSES = frozenset({401, 403, 429, 503})
-#: Temporary errors of Amazon SES, such as an exceeded quota. SES reports them with status 400, like permanent errors.
+#: Temporary errors of Amazon SES, such as an exceeded quota. SES uses status 400 for these and permanent errors.
 _TEMPORARY_AMAZON_ERRORS = frozenset(
     {"LimitExceededException", "SendingPausedException", "AccountSuspendedException"}
 )
-#: The names of exceptions that mean that no request was sent. Comparing names avoids importing all HTTP clients.
+#: The exceptions that mean that no request was sent. Comparing names avoids importing all HTTP clients.
 _NOT_SENT_ERRORS = frozenset(
     {
         # requests, and urllib3 below it
@@ -51,7 +51,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
     # Only Anymail's backends have `esp_name`. Importing Anymail for an isinstance check would slow down every process.
     if not hasattr(backend, "esp_name"):
         return
-    backend.open()  # the backend keeps this connection open for all messages
+    backend.open()  # The backend keeps this connection open for all messages.
     if "Message-ID" not in message.extra_headers:
         return
     key = idempotency_key(message)
@@ -59,7 +59,7 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
         backend.session.headers["Idempotency-Key"] = key
     if backend.esp_name == "Brevo":
         message.extra_headers["idempotencyKey"] = key
-    if backend.esp_name == "Resend":  # Resend's events contain the tags of the message, but not its headers
+    if backend.esp_name == "Resend":  # Resend's events contain the tags of the message, but not its headers.
         metadata = vars(message).get("metadata", {})
         tags = [{"name": name, "value": value} for name, value in metadata.items()]
         vars(message)["esp_extra"] = {"tags": tags}
@@ -68,10 +68,10 @@ def prepare_message(backend: Any, message: EmailMessage) -> None:
 
 
 def classify_error(error: Exception) -> MailRejected | MailDeferred | MailOutcomeUnknown:
-    """Return the error of this project that corresponds to the error of an e-mail backend.
+    """Return the project's error class that corresponds to the error from an e-mail backend.
 
-    Returns MailOutcomeUnknown unless it is certain that the provider did not accept the message: no request was sent,
-    or the provider responded with a known error status.
+    The result is MailOutcomeUnknown unless the provider certainly did not accept the message, because no request was
+    sent or the provider responded with a known error status.
     """
     text = str(error)[:500]
     status, amazon_error = _response_of(error)

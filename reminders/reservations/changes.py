@@ -1,4 +1,6 @@
-"""Changes of stored reservations and of their stays and reminders, for one or thousands of reservations at a time.
+"""Functions that change stored reservations together with their stays and reminders.
+
+The functions change one reservation or thousands of reservations at a time.
 
 REST clients, the front desk, file imports and calendar imports all use this module to change reservations.
 """
@@ -24,7 +26,7 @@ from reminders.models import Reservation, ReservationStatus
 from reminders.planning import planner
 from reminders.planning.planner import PlanningResult
 
-#: The columns of a reservation that a change can set, with their PostgreSQL types.
+#: The reservation columns that a `Change` can set, with their PostgreSQL types.
 COLUMNS = {
     "status": "text", "arrival": "date", "departure": "date", "guest_name": "text", "guest_email": "text",
     "guest_phone": "text", "language": "text", "country": "text", "adults": "smallint", "children": "smallint",
@@ -48,8 +50,8 @@ class Change:
 
     A reservation that has no stay yet gets a stay in the room with the id `room`. If the room of an existing stay is
     not available or has the wrong type, another room of the type `room_type` is assigned. If `room_type` is None, the
-    stay is cancelled instead. The stays of further rooms are treated alike: `additional_rooms` are the rooms for those
-    of `stored.additional_room_types` that have no stay yet.
+    stay is cancelled instead. The stays in further rooms are treated in the same way. Each of
+    `stored.additional_room_types` without a stay gets one of the rooms in `additional_rooms`.
     """
 
     stored: Reservation
@@ -61,7 +63,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangeResult:
-    """The changes of the reminders (`planned`) and of the stays (`reallocations`) of changed reservations."""
+    """The effects of changed reservations on their reminders (`planned`) and on their stays (`reallocations`)."""
 
     planned: PlanningResult
     reallocations: Sequence[Reallocation]
@@ -84,7 +86,10 @@ def apply_changes(changes: Sequence[Change]) -> ChangeResult:
 
 
 def update_reservations(changes: Sequence[Change]) -> ChangeResult:
-    """Update the reservations, their stays and reminders, without audit events. Runs in the caller's transaction."""
+    """Update the reservations, their stays and reminders, without recording audit events.
+
+    Runs in the caller's transaction.
+    """
     if not changes:
         return ChangeResult(PlanningResult(), ())
     for change in changes:
@@ -117,7 +122,7 @@ def _update_stays(changes: Sequence[Change]) -> tuple[Reallocation, Reallocation
 
 
 def _plan_further_rooms(changes: Sequence[Change]) -> tuple[list[StayChange], list[NewStay]]:
-    """Return the changes and the additions of stays by which each reservation gets its further rooms.
+    """Return the changed stays and the new stays that are needed for the further rooms of each reservation.
 
     A stay is kept if it is in a room of a type that is still needed. Surplus stays are cancelled.
     """

@@ -1,4 +1,4 @@
-"""The sending of due reminders in batches. The messages of a batch belong to one hotel and are sent one by one.
+"""Functions that send due reminders in batches. The messages of a batch belong to one hotel and are sent one by one.
 
 Each message needs one commit: the commit that stores the start of a transmission also stores the previous message as
 sent. If a worker stops, only the status of the message that it was sending is unknown. README.md explains the states
@@ -38,9 +38,9 @@ from tenants.context import current_hotel
 from tenants.database.availability import is_database_unavailable
 from tenants.queue import due
 
-#: Seconds after which a batch starts no other message, so that worker restarts don't wait for slow mail servers.
+#: A batch starts no new message after this number of seconds, so slow mail servers don't delay worker restarts.
 TIME_LIMIT: float = 60.0
-#: The number of seconds for which a worker tries again to store an outcome if the database is not available.
+#: The number of seconds for which a worker retries storing an outcome while the database is unavailable.
 DATABASE_TIMEOUT: float = 30.0
 
 FIRST_DELAY: timedelta = timedelta(seconds=60)
@@ -53,8 +53,8 @@ _SERVICE_NOT_AVAILABLE: Final = 421
 def send_due(ids: Collection[uuid.UUID], *, transport: Transport | None = None) -> Counter[str]:
     """Send the reminders that are due. Return the number of reminders per outcome.
 
-    Must not be called in a transaction, because claims and outcomes are committed one by one. A `transport` that the
-    caller passes stays open.
+    Must not be called in a transaction, because claims and outcomes are committed one by one. If the caller passes a
+    `transport`, its connection stays open.
     """
     started = time.monotonic()
     counts: Counter[str] = Counter()
@@ -219,9 +219,9 @@ def _store_error(
 ) -> str:
     """Store why a message was not sent. Return the name of the outcome.
 
-    The outcome is `server_unavailable` if the other messages of the batch would fail in the same way.
+    The outcome is `server_unavailable` if the remaining messages of the batch would fail in the same way.
     """
-    if isinstance(error, ClaimLost):  # the reservation has changed or the worker's claim has expired
+    if isinstance(error, ClaimLost):  # The reservation has changed, or the worker's claim has expired.
         outcomes.postpone([reminder], delay=NO_DELAY)
         return "postponed"
     if isinstance(error, MailOutcomeUnknown):
@@ -236,7 +236,7 @@ def _store_error(
 
 
 def _retry_delay(attempts: int) -> timedelta:
-    """Return the time until the next attempt. It doubles with each attempt up to `MAX_DELAY`, with 20 % jitter."""
+    """Return the delay until the next attempt. The delay doubles with each attempt up to `MAX_DELAY` (20 % jitter)."""
     delay: timedelta = min(FIRST_DELAY * 2.0 ** min(attempts - 1, 10), MAX_DELAY)
     return delay * random.uniform(0.8, 1.2)  # noqa: S311 - jitter is not a secret
 

@@ -1,10 +1,11 @@
-"""Claims of reminders. A worker claims a reminder before it sends it, so that no other worker sends it too.
+"""Claims on reminders.
 
-If a worker stops, its claim expires. Then `transmission_started_at` tells which of two cases applies:
+A worker claims a reminder before sending, so that no other worker sends the same reminder. If a worker stops, its claim
+expires. Then `transmission_started_at` shows which of two cases applies:
 
 - The transmission had not started. Nothing was sent, and the next worker claims the reminder again.
-- The transmission had started. The mail server may have accepted the message, so the reminder becomes `unknown` and
-  is never sent again automatically.
+- The transmission had started. The mail server may have accepted the message, so the reminder becomes `unknown` and is
+  never sent again automatically.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from reminders.sending.mail_settings import MailSettings
 from reminders.sending.states import SendingEvent, apply_event
 from tenants.database.functions import call_function
 
-#: The time after which a claim expires. The timeout is much longer than a batch may take (`batch.TIME_LIMIT`).
+#: The time after which a claim expires. It is much longer than the time limit of a batch (`batch.TIME_LIMIT`).
 CLAIM_TIMEOUT: timedelta = timedelta(seconds=180)
 
 _UNFINISHED = (ReminderStatus.SCHEDULED, ReminderStatus.SENDING)
@@ -77,7 +78,7 @@ def claim_due(ids: Collection[uuid.UUID], *, now: datetime) -> ClaimedBatch | No
 
 
 def claim_failed(reminder: Reminder, *, send_until: datetime) -> bool:
-    """Claim a failed reminder so that it can be sent again, and refresh the instance. Return whether this succeeded."""
+    """Claim a failed reminder so that it can be sent again, and refresh the instance. Return whether it was claimed."""
     is_claimed = apply_event(
         reminder,
         SendingEvent.RETRY_CLAIMED,
@@ -114,8 +115,8 @@ def lock_lost_transmissions(ids: Collection[uuid.UUID]) -> list[Reminder]:
 def lock_finished(ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
     """Return the ids of reminders that have a final status or don't exist.
 
-    Existing rows are locked until the end of the caller's transaction, so the planner can't schedule them again
-    before the caller has removed them from the due queue. Rows that another transaction has locked are left out.
+    Existing rows are locked until the end of the caller's transaction, so the planner can't schedule them again before
+    the caller has removed them from the due queue. Rows that are locked by another transaction are skipped.
     """
     rows = Reminder.objects.filter(id__in=ids)
     unlocked = rows.select_for_update(skip_locked=True).values_list("id", "status")

@@ -15,8 +15,8 @@ def skip_reason(
 ) -> SkipReason | None:
     """Return why the reminder must not be sent to this address, or None if it may be sent.
 
-    `is_suppressed` tells whether the address is on the suppression list, `is_returning` whether the guest has
-    stayed before (see `guest_history.returning_guests`).
+    `is_suppressed` is True if the address is on the suppression list. `is_returning` is True if the guest has stayed
+    before (see `guest_history.returning_guests`).
     """
     reservation = reminder.reservation
     if reminder.arrival != reservation.arrival or not rule_applies(

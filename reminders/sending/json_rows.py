@@ -1,4 +1,4 @@
-"""Conversion of the JSON rows that our database functions return to Django model instances."""
+"""Conversion of JSON rows, which the project's database functions return, to Django model instances."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db.models import DateField, DateTimeField, Field, Model, TimeField, 
 
 M = TypeVar("M", bound=Model)
 
-#: The parsers for field types that JSON lacks. DateTimeField comes first, because it is a DateField too.
+#: The parsers for field types that JSON lacks. DateTimeField is first because it is a subclass of DateField.
 _PARSERS: list[tuple[type[Field[Any, Any]], Callable[[str], Any]]] = [
     (UUIDField, uuid.UUID),
     (DateTimeField, datetime.fromisoformat),
@@ -21,7 +21,7 @@ _PARSERS: list[tuple[type[Field[Any, Any]], Callable[[str], Any]]] = [
 
 
 class JsonRows(Generic[M]):
-    """Converts JSON rows of one table to model instances. Columns that a row lacks become deferred fields."""
+    """A converter from the JSON rows of one table to model instances. Missing columns become deferred fields."""
 
     def __init__(self, model: type[M]) -> None:
         self._model = model
@@ -38,6 +38,6 @@ class JsonRows(Generic[M]):
 
 
 def _parser_of(field: Field[Any, Any]) -> Callable[[str], Any] | None:
-    # The value of a foreign key is parsed like the primary key that it refers to.
+    # The value of a foreign key is parsed like the primary key to which the foreign key refers.
     stored: Any = getattr(field, "target_field", field)
     return next((parser for field_type, parser in _PARSERS if isinstance(stored, field_type)), None)

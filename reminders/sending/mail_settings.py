@@ -1,6 +1,6 @@
-"""A cache in each worker process of the mail settings of hotels: rules, templates and branding.
+"""The cache of hotels' mail settings (rules, templates and branding) in each worker process.
 
-Without the cache, reading the settings takes longer than all other reads of a small batch. A database trigger sets
+Without the cache, reading the settings would take longer than all other reads of a small batch. A database trigger sets
 the `revision` of each row, a digest of its columns (`reminders/sql/reminders_set_revision.sql`). A claim of reminders
 compares the combined revisions of the hotel with the cached revision, and returns the settings if they differ. So an
 e-mail contains all changes that were committed before its reminder was claimed.
@@ -36,7 +36,7 @@ class MailSettings:
 
 @dataclass(frozen=True, slots=True)
 class CachedMailSettings:
-    """The mail settings of a hotel and their revision at the time when they were read."""
+    """The mail settings of a hotel, with the revision that they had when they were read."""
 
     revision: str
     settings: MailSettings
@@ -52,7 +52,7 @@ def cached() -> CachedMailSettings | None:
 
 
 def store(result: Mapping[str, Any]) -> MailSettings:
-    """Cache and return the current hotel's mail settings from a result of the function `reminders_claim`."""
+    """Cache and return the current hotel's mail settings, taken from a result of the SQL function `reminders_claim`."""
     settings = _mail_settings(
         map(_RULES.instance, result["rules"] or ()),
         map(_TEMPLATES.instance, result["templates"] or ()),

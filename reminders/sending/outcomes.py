@@ -30,7 +30,7 @@ from tenants.queue import due
 
 logger = logging.getLogger(__name__)
 
-#: The name under which the dead-letter queue stores failed reminders.
+#: The task name under which the dead-letter queue stores failed reminders.
 FAILURE_NAME: Final = "reminders.send"
 
 _PROGRESS: Final = "reminders_record_progress"
@@ -44,7 +44,7 @@ class ClaimLost(Exception):
 class AcceptedMessage:
     """A message that the mail server accepted but that is not stored as sent yet.
 
-    `actor` is the actor of the audit event.
+    `actor` is recorded as the actor in the audit event.
     """
 
     reminder: Reminder
@@ -59,7 +59,7 @@ class AcceptedMessage:
 def start_transmission(
     reminder: Reminder, *, recipient: str, accepted: AcceptedMessage | None = None
 ) -> None:
-    """Commit that the transmission of the reminder starts, and that the previous message was sent (`accepted`).
+    """Commit that the transmission of the reminder starts and that the previous message (`accepted`) was sent.
 
     Raises ClaimLost if the message must not be sent. Even then, `accepted` is stored. The function needs one round trip
     to the database, and can be called again if the connection was lost.
@@ -147,10 +147,10 @@ def mark_unknown(reminder: Reminder, *, error_code: str, error: str) -> bool:
 
 
 def postpone(reminders: Collection[Reminder], *, delay: timedelta, error: str = "") -> None:
-    """Make reminders that were not sent due again after `delay`.
+    """Make unsent reminders due again after `delay`.
 
     If the send window of a reminder ends earlier, the reminder becomes due one second after the end. A worker then
-    stores that the reminder was skipped or failed.
+    marks the reminder as skipped or failed.
     """
     values = {"last_error": message_to_json(error)} if error else {}
     now = timezone.now()

@@ -31,7 +31,7 @@ _ONE_SECOND = timedelta(seconds=1)
 
 @retry_handler(FAILURE_NAME)
 def retry_failed(failure: Failure) -> None:
-    """Send the reminder of a failure again, immediately.
+    """Immediately send the reminder of a failure again.
 
     The message is sent to the current address of the reservation, or to the address that staff entered into the
     payload of the failure. Nothing is sent if the reminder was deleted, sent or cancelled in the meantime.
@@ -62,7 +62,7 @@ def retry_failed(failure: Failure) -> None:
 
 
 def _claim(reminder: Reminder) -> bool:
-    """Claim the failed reminder for this worker. Return whether it was claimed.
+    """Claim the failed reminder for this worker. Return whether the claim succeeded.
 
     The reminder becomes due when the claim expires, so that another worker processes it if this worker stops.
     """

@@ -26,7 +26,7 @@ from hotelagent.core.messages import TranslatableMessage
 from reminders.errors import MailDeferred, MailOutcomeUnknown, MailRejected
 from reminders.providers import requests
 
-#: A function that is called just before the first byte of a message is sent. If it raises, the message is not sent.
+#: Called just before the first byte of a message is sent. If the function raises, the message is not sent.
 BeforeData = Callable[[], None]
 
 DJANGO_SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -63,10 +63,10 @@ class Transport:
     def send(self, message: EmailMessage, *, before_data: BeforeData) -> None:
         """Send one message.
 
-        `before_data` is called once, before the first byte of the message is sent. It is not called if the server
-        refuses the sender, the recipient or the DATA command.
+        `before_data` is called once, before the first byte of the message is sent. `before_data` is not called if the
+        server refuses the sender, the recipient or the DATA command.
 
-        Raises MailRejected, MailDeferred or MailOutcomeUnknown, and any exception of `before_data`.
+        Raises MailRejected, MailDeferred or MailOutcomeUnknown, and any exception that `before_data` raises.
         """
         if not isinstance(self._backend, SmtpBackend):
             self._send_by_provider(message, before_data)
@@ -83,7 +83,7 @@ class Transport:
         try:
             _send_message(backend, message, before_data)
         except MailDeferred as error:
-            # Retry with a new connection, because servers limit the duration and the messages of a connection.
+            # Retry with a new connection, because servers limit a connection's duration and its number of messages.
             if is_new_connection or error.extra.get("smtp_code") not in {None, _SERVICE_NOT_AVAILABLE}:
                 raise
             backend.drop_connection()
@@ -150,7 +150,7 @@ def _send_message(backend: SmtpBackend, message: EmailMessage, before_data: Befo
             )
         ) from error
     except BaseException:
-        backend.drop_connection()  # the server still waits for the content of this message
+        backend.drop_connection()  # The server is still waiting for the content of this message.
         raise
 
 
@@ -183,7 +183,7 @@ class _SmtpSession(smtplib.SMTP):
         sender_reply, recipient_reply, data_reply = [self._reply_in_group() for _command in range(3)]
         is_refused = sender_reply[0] != _OK or recipient_reply[0] not in _ACCEPTED_RECIPIENT
         if is_refused and data_reply[0] == _START_MAIL_INPUT:
-            self.close()  # the server waits for a message that will not be sent
+            self.close()  # The server is waiting for a message that will not be sent.
         if sender_reply[0] != _OK:
             raise smtplib.SMTPSenderRefused(*sender_reply, from_addr)
         if recipient_reply[0] not in _ACCEPTED_RECIPIENT:
@@ -205,7 +205,10 @@ class _SmtpSession(smtplib.SMTP):
         return code, reply
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        """Send the DATA command, call `before_data`, then send the message. This method replaces the one of smtplib."""
+        """Send the DATA command, call `before_data`, then send the message.
+
+        This method overrides the method of smtplib.
+        """
         self.putcmd("data")
         code, reply = self.getreply()
         if code != _START_MAIL_INPUT:
@@ -226,7 +229,7 @@ class _SmtpOverTlsSession(_SmtpSession, smtplib.SMTP_SSL):
 
 
 class SmtpBackend(EmailBackend):
-    """Django's SMTP backend with an SMTP client that tells whether the transmission of a message had started."""
+    """Django's SMTP backend with an SMTP client that reports whether the transmission of a message has started."""
 
     connection: Any
 
@@ -240,7 +243,7 @@ class SmtpBackend(EmailBackend):
         return session
 
     def reset_session(self) -> None:
-        """Prepare the connection for the next message after the server refused one. Close lost connections."""
+        """Prepare the connection for the next message after the server refused a message. Close a lost connection."""
         try:
             code, _reply = self.session.rset()
         except smtplib.SMTPException:

@@ -1,7 +1,7 @@
 """The state machine of a reminder: the events, the transitions, and the statement that applies an event.
 
-The planner (`reminders.planning`) creates reminders as `scheduled` or `skipped`, moves and cancels those that are
-`scheduled`, and schedules `cancelled` and `skipped` ones again. Every other change of status is one of the
+The planner (`reminders.planning`) creates reminders as `scheduled` or `skipped`, moves and cancels `scheduled`
+reminders, and schedules `cancelled` and `skipped` reminders again. Every other change of status is one of the
 transitions below. The events CLAIMED, RECLAIMED, TRANSMISSION_STARTED and ACCEPTED are applied by the database
 functions in `reminders/sql`, all others by `apply_event`. A test compares the functions and `apply_event` with the
 table of transitions.
@@ -35,7 +35,7 @@ class SendingEvent(StrEnum):
     ACCEPTED = "accepted"
     #: The mail server rejected the message, the message can't be built, or the send window ended after errors.
     ATTEMPT_FAILED = "attempt_failed"
-    #: The reminder must not be sent, for one of the `SkipReason`s.
+    #: The reminder must not be sent, for one of the reasons in `SkipReason`.
     NOT_ELIGIBLE = "not_eligible"
     #: The message was not sent, and the reminder becomes due again later.
     POSTPONED = "postponed"
@@ -43,7 +43,7 @@ class SendingEvent(StrEnum):
     OUTCOME_LOST = "outcome_lost"
     #: A person cancels the reminder.
     CANCELLED_MANUALLY = "cancelled_manually"
-    #: A person requests that the reminder is sent now.
+    #: A person requests that the reminder be sent now.
     SEND_REQUESTED = "send_requested"
     #: A person or the provider confirms that an `unknown` reminder was sent.
     SETTLED_AS_SENT = "settled_as_sent"
@@ -64,7 +64,7 @@ TRANSITIONS: Final[Mapping[tuple[ReminderStatus, SendingEvent], ReminderStatus]]
     (SENDING, SendingEvent.NOT_ELIGIBLE): SKIPPED,
     (SENDING, SendingEvent.POSTPONED): SCHEDULED,
     (SENDING, SendingEvent.OUTCOME_LOST): UNKNOWN,
-    # An `unknown` reminder can get its outcome later, because a slow worker may receive a late reply of the server.
+    # An `unknown` reminder can get a final status later, because its worker may receive a late server reply.
     (UNKNOWN, SendingEvent.ACCEPTED): SENT,
     (UNKNOWN, SendingEvent.ATTEMPT_FAILED): FAILED,
     (UNKNOWN, SendingEvent.SETTLED_AS_SENT): SENT,
@@ -91,7 +91,7 @@ CLAIM_EVENTS: Final = frozenset(
 
 
 def apply_event(reminder: Reminder, event: SendingEvent, **values: Any) -> bool:
-    """Change the status of the reminder as the event requires, and set `values`. Return whether it was changed.
+    """Change the status of the reminder as the event requires, and set `values`. Return whether the status was changed.
 
     One UPDATE statement compares the current status and sets the new status. For events of a worker, the
     statement also compares the claim. The instance is not refreshed.

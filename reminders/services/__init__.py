@@ -1,1 +1,1 @@
-"""Services that staff, API clients and mail providers' events use. Each service uses one transaction."""
+"""Services for staff, API clients and the events of mail providers. Each service call is one transaction."""

@@ -1,4 +1,4 @@
-"""Services for the appearance of e-mails: branding, and test messages for staff."""
+"""Services for the appearance of e-mails: branding, and test messages to staff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processing of mail providers' events, which change reminders and the suppression list.
+"""The service that processes mail providers' events, which change reminders and the suppression list.
 
 Providers report events more than once and in any order, so a repeated event changes nothing.
 """
@@ -42,8 +42,8 @@ _ACCEPTED = frozenset(
 def process_event(*, reminder_id: uuid.UUID, event: AnymailTrackingEvent) -> None:
     """Update the reminder's status, and suppress the recipient's address if the event requires it.
 
-    Events of reminders that were deleted or never transmitted are ignored. Events about an address that has been
-    corrected since then are ignored too.
+    Events of reminders that were deleted or never transmitted are ignored. Events about an address that staff have
+    since corrected are ignored too.
     """
     with transaction.atomic():
         reminder = (

@@ -1,4 +1,4 @@
-"""Services that staff and API clients use to change single reminders."""
+"""Services that staff and API clients use to change individual reminders."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from reminders.sending.outcomes import FAILURE_NAME
 from reminders.sending.states import SendingEvent, apply_event, is_allowed
 from tenants.queue import due
 
-#: The messages, by reminder status, that explain why an operation is not allowed and what to do instead.
+#: The messages by reminder status. They explain why an operation is not allowed and what to do instead.
 _STATUS_MESSAGES = {
-    ReminderStatus.SCHEDULED: gettext_lazy("This reminder is scheduled and was not sent yet."),
+    ReminderStatus.SCHEDULED: gettext_lazy("This reminder is scheduled and has not been sent yet."),
     ReminderStatus.SENDING: gettext_lazy("This reminder is being sent. Try again in a minute."),
-    ReminderStatus.SENT: gettext_lazy("This reminder was already sent."),
+    ReminderStatus.SENT: gettext_lazy("This reminder has already been sent."),
     ReminderStatus.UNKNOWN: gettext_lazy(
         "It is unknown whether this reminder was sent. First mark it as sent or as not sent."
     ),
@@ -38,7 +38,7 @@ _STATUS_MESSAGES = {
     ReminderStatus.FAILED: gettext_lazy("This reminder failed. Use “Send again” to send it."),
 }
 
-#: The messages, by skip reason, that explain why a reminder can't be sent now and what to do.
+#: The messages by skip reason. They explain why a reminder can't be sent now and what to do.
 _SKIP_MESSAGES = {
     SkipReason.WINDOW_PASSED: gettext_lazy("The stay has begun, so it is too late for this reminder."),
     SkipReason.NO_EMAIL: gettext_lazy(
@@ -95,7 +95,7 @@ def send_now(*, reminder_id: uuid.UUID) -> Reminder:
 
 
 def settle_unknown(*, reminder_id: uuid.UUID, was_sent: bool) -> Reminder:
-    """Store whether a reminder with unknown outcome was sent. If it was not sent, `send_now` can send it.
+    """Store whether a reminder with an unknown outcome was sent. If the reminder was not sent, `send_now` can send it.
 
     Raises ReminderNotFound, or ReminderStateError unless the status is `unknown`.
     """
@@ -148,7 +148,7 @@ def _open_failure(reminder: Reminder) -> Failure | None:
 
 
 def _obstacle(reminder: Reminder, *, now: datetime) -> str | None:
-    """Return a message that says why a worker would skip the reminder, or None if the reminder would be sent."""
+    """Return a message that explains why a worker would skip the reminder, or None if the reminder would be sent."""
     address = reminder.reservation.guest_email
     reason = skip_reason(
         reminder,

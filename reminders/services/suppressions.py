@@ -19,7 +19,7 @@ ON CONFLICT (lower(email)) DO NOTHING RETURNING id
 
 
 def add_suppression(*, email: str) -> bool:
-    """Add an address that staff entered. Return False if the address is already on the list with any reason."""
+    """Add an address that staff entered. Return False if the address is already on the list, whatever the reason."""
     with transaction.atomic():
         suppression_id = _insert(email, SuppressionReason.MANUAL)
         if suppression_id:
@@ -28,7 +28,7 @@ def add_suppression(*, email: str) -> bool:
 
 
 def suppress_recipient(reminder: Reminder, *, reason: SuppressionReason) -> bool:
-    """Add the recipient of the reminder to the suppression list. Return whether the address is new.
+    """Add the recipient of the reminder to the suppression list. Return whether the address was added.
 
     If the address is already on the list, nothing is changed and no event is recorded.
     """
@@ -46,7 +46,10 @@ def suppress_recipient(reminder: Reminder, *, reason: SuppressionReason) -> bool
 
 
 def remove_suppression(*, suppression_id: uuid.UUID) -> None:
-    """Remove an entry, so that its address receives reminders again. Raises SuppressionNotFound."""
+    """Remove an entry from the suppression list, so that its address receives reminders again.
+
+    Raises SuppressionNotFound.
+    """
     with transaction.atomic():
         suppression = Suppression.objects.select_for_update().filter(id=suppression_id).first()
         if suppression is None:

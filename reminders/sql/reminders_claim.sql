@@ -1,20 +1,20 @@
 -- Claims reminders for a worker, and returns everything that the worker needs to send them.
 --
 -- The parameter `request` is a JSON object with these keys:
--- `ids` contains the ids of the reminders that are due, as the text of a uuid array.
--- `now` is the time with which the planned times of reminders are compared.
+-- `ids` contains the ids of the reminders that are due, as a PostgreSQL array literal.
+-- `now` is the current time. Reminders whose planned time is later are not claimed.
 -- `claim_timeout` is the number of seconds after which a claim expires if the transmission has not started.
 -- `known_revision` is the revision of the mail settings that the worker has cached, or null.
 --
--- A reminder is claimed if it is scheduled and due, or if its claim has expired before the transmission started.
--- Reminders that another transaction has locked are left out, so that workers don't wait for each other.
+-- A reminder is claimed if it is scheduled and due, or if its claim expired before the transmission had started.
+-- Reminders that another transaction has locked are skipped, so that workers don't wait for each other.
 --
 -- The function returns null if no reminder was claimed, otherwise an object with these keys:
 -- `claimed` is an array of objects with the keys `reminder` (a row), `reservation` (a row) and `is_suppressed`.
 -- `revision` is the current revision of the hotel's mail settings.
 -- `rules`, `templates` and `branding` are the mail settings. They are omitted if the worker has cached this revision.
 --
--- The revision is read after the claim, so that changes of the settings committed before the claim are never missed.
+-- The revision is read after the claim, so that settings changed before the claim are never missed.
 CREATE OR REPLACE FUNCTION public.reminders_claim(request jsonb) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE

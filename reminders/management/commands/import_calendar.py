@@ -83,7 +83,8 @@ def _read(file_or_url: str) -> Download:
         if _is_url(file_or_url):
             return download(file_or_url)
         return Download(Path(file_or_url).read_bytes(), Validators())
-    except CalendarUnavailable as error:  # the error omits the URL, which may contain a secret
+    except CalendarUnavailable as error:
+        # The error message omits the URL, because the URL may contain a secret.
         raise InvalidFile(f"The calendar can't be read: {error.detail}") from None
     except (OSError, ValueError) as error:
         raise InvalidFile(f"The calendar can't be read: {error}") from error

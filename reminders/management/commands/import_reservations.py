@@ -184,7 +184,7 @@ exit codes:
 
 
 def _error_lines(report: ImportReport, errors: list[RowError]) -> Iterator[str]:
-    """Yield the lines that list the first rejected rows, the first cells that were left out, and the unknown words."""
+    """Yield lines that list the first rejected rows, the first ignored cells, and the unknown status words."""
     for is_rejected, title, total in (
         (True, "Rejected rows:", report.rejected.total()),
         (False, "Cells that were left out:", report.left_out.total()),
@@ -209,7 +209,7 @@ def _shortened(text: str) -> str:
 def _import(
     options: dict[str, Any], import_options: ImportOptions
 ) -> tuple[ImportReport, Profile | None, list[RowError]]:
-    """Import the file. Return the import report, the profile, and the first errors of rows and of cells."""
+    """Import the file. Return the import report, the profile, and the first row errors and cell errors."""
     file = BookingsFile(
         options["file"],
         encoding=options["encoding"],
@@ -234,7 +234,7 @@ def _import(
 
 
 def _import_options(options: dict[str, Any]) -> ImportOptions:
-    """Parse the options. Raises CommandError with exit code 2 if one is not valid."""
+    """Parse the options. Raises CommandError with exit code 2 if an option is not valid."""
     columns = _pairs(
         options["columns"], "--map needs a field and a column, such as --map number=Localizador."
     )
@@ -259,7 +259,7 @@ def _import_options(options: dict[str, Any]) -> ImportOptions:
 
 
 def _pairs(arguments: list[str], hint: str) -> dict[str, str]:
-    """Parse arguments such as NAME=VALUE. Raises CommandError with the hint."""
+    """Parse arguments of the form NAME=VALUE. Raises CommandError with `hint` if an argument is not valid."""
     pairs = dict(argument.partition("=")[::2] for argument in arguments)
     if not all(pairs.values()):
         raise CommandError(hint, returncode=2)

@@ -1,4 +1,4 @@
-"""The `Booking` class for a row of an imported file."""
+"""The `Booking` class, which represents one row of an imported file."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class Booking:
     language: str
     #: The room type of each room of the booking. The first one is `assigned_room_type`.
     room_types: tuple[str, ...] = ("",)
-    #: The cells that were left out, because their values are not valid.
+    #: The cells that were ignored because their values are not valid.
     errors: list[RowError] = field(default_factory=list)
-    #: Whether the file tells all rooms of a booking. Otherwise the stored further rooms are kept.
+    #: Whether the file lists all rooms of a booking. If not, an import keeps the further rooms that are stored.
     has_all_rooms: bool = True
-    #: The ids of the rooms that the importer has chosen. Empty if the booking occupies no room.
+    #: The ids of the rooms that the importer has chosen, or an empty tuple if the booking occupies no room.
     room_ids: tuple[int, ...] = ()
 
     @property

@@ -1,8 +1,8 @@
-"""Comparison of imported bookings with the stored reservations.
+"""Comparison of imported bookings with stored reservations.
 
-The hotel's own system is the source of its bookings: a value in the file replaces the stored one, even if staff
-changed it in this system. An empty cell, or a column that the file does not have, leaves the stored value as it is.
-Only the status is different: an empty cell means "booked".
+The property management system is authoritative for bookings: a value in the file replaces the stored value, even if
+staff changed the stored value. An empty cell, or a column that the file does not have, leaves the stored value as it
+is. The status is an exception: an empty cell means "booked".
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def find_changed(rows: Collection[FieldValues]) -> set[str]:
 
 
 def changed_fields(reservation: Reservation, values: Mapping[str, Any]) -> FieldValues:
-    """Return the new values of the changed fields. If a new status has no date, the previous date is removed."""
+    """Return the new values of the changed fields. If a new status has no date, the stored status date is removed."""
     changed = {
         name: values[name]
         for name in COLUMNS

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 
 class RepeatedNumbers:
-    """The booking numbers that a file repeats.
+    """The booking numbers that occur more than once in a file.
 
-    The first pass over the file stores an 8-byte hash of each number, so that long numbers need no more memory.
+    The first pass over the file stores an 8-byte hash of each number, so that long numbers need no more memory than
+    short ones.
     """
 
     def __init__(self) -> None:
@@ -14,7 +15,7 @@ class RepeatedNumbers:
         self._repeated: set[int] = set()
 
     def add(self, number: str) -> None:
-        """Remember a booking number during the first pass over the file."""
+        """Add a booking number during the first pass over the file."""
         hash_ = hash(number)
         if hash_ in self._hashes:
             self._repeated.add(hash_)
@@ -26,5 +27,5 @@ class RepeatedNumbers:
         self._hashes.clear()
 
     def __contains__(self, number: str) -> bool:
-        """Return whether the file may repeat the booking number. Rarely, the hash of another number is the same."""
+        """Return whether the file may repeat the booking number. In rare cases, another number has the same hash."""
         return bool(self._repeated) and hash(number) in self._repeated

@@ -39,9 +39,9 @@ def _ignore(*_arguments: object) -> None:
 class Importer:
     """The import of one file.
 
-    `on_error` receives each row that is not imported and each cell that is left out. `on_progress` receives the number
-    of finished rows and the number of all rows. `on_batch` is called with the report inside the transaction of each
-    batch, so what it stores is committed together with the batch. A dry run calls it after each batch.
+    `on_error` receives each row that is not imported and each cell that is ignored. `on_progress` receives the number
+    of finished rows and the number of all rows. `on_batch` receives the report. It is called inside the transaction of
+    each batch, so its own changes are committed together with the batch. A dry run calls it after each batch.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class Importer:
         self._parser = RowParser(self._columns, header=file.header, statuses=self._statuses)
 
     def run(self, *, resumed: ImportReport | None = None) -> ImportReport:
-        """Import the file and return what has changed. Each batch is committed separately.
+        """Import the file and return the counts of changes. Each batch is committed separately.
 
         `resumed` is the last report that `on_batch` received from an interrupted import of the same file with the same
-        options. The rows that it counts are not imported again. Reservations that are missing from the file are not
-        changed. Raises InvalidFile.
+        options. The rows that this report counts are not imported again. Reservations that are missing from the file
+        are not changed. Raises InvalidFile.
         """
         started = time.monotonic()
         self._report = resumed or ImportReport()
@@ -129,9 +129,10 @@ class Importer:
             yield line, row
 
     def _bookings(self, survey: Survey, *, skip: int) -> Iterator[Booking]:
-        """Yield the bookings that can be stored, with their rooms. Report each error to `on_error`.
+        """Yield the bookings that can be stored, with their rooms. Pass each error to `on_error`.
 
-        The first `skip` rows are read for their rooms only, because an interrupted import has stored them.
+        The first `skip` rows are read only to assign rooms, because an interrupted import has already stored these
+        rows.
         """
         rooms = {} if self._options.dry_run else ensure_rooms(survey.rooms.required_rooms)
         positions = count()
@@ -195,12 +196,12 @@ class Importer:
             self._report.stored_rows = self._report.rows
             self._on_batch(self._report)
         else:
-            # `on_batch` must not commit without the batch. The statements of the batch are in a transaction anyway.
+            # The changes that `on_batch` makes must be committed together with the batch.
             with transaction.atomic():
                 self._report.add(storing.store_batch(batch))
                 self._report.stored_rows = self._report.rows
                 self._on_batch(self._report)
-        reset_queries()  # with DEBUG, Django would keep all statements in memory
+        reset_queries()  # With DEBUG=True, Django would keep all SQL statements in memory.
 
     def _record_event(self) -> None:
         report = self._report

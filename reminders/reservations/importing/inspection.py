@@ -30,31 +30,31 @@ _MAX_WORDS = 200
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """The options of the import of a file. Options that are empty are detected from the file."""
+    """The options for importing a file. Empty options are detected from the file."""
 
-    #: The profile of the vendor. If None, the built-in profile that fits the header is used.
+    #: The profile of the vendor. If None, the built-in profile that matches the header is used.
     profile: Profile | None = None
     #: If set, only rows with this value in the hotel column are imported.
     property_name: str = ""
     #: The column of each field, as `Column` or `First+Last` (two joined columns).
-    #: A field with an empty text is not imported. These columns take precedence over the profile.
+    #: A field that is mapped to an empty string is not imported. `columns` takes precedence over the profile.
     columns: Mapping[str, str] = field(default_factory=dict)
-    #: The reservation status for status words of the file, in addition to the words that are known.
+    #: Maps status words in the file to reservation statuses, in addition to the built-in words.
     statuses: Mapping[str, str] = field(default_factory=dict)
-    #: `day-first` or `month-first`, for dates that can be read in two ways.
+    #: The order of ambiguous dates such as 03/04/2026: `day-first` or `month-first`.
     date_format: str = ""
     dry_run: bool = False
 
     @property
     def expected_columns(self) -> tuple[str, ...]:
-        """Return the column names that help `BookingsFile` to find the header."""
+        """Return the expected column names, which help `BookingsFile` to find the header."""
         profile = self.profile.column_names() if self.profile else ()
         return (*profile, *self.columns.values())
 
 
 @dataclass(frozen=True, slots=True)
 class FileColumn:
-    """A column of the file, some of its values as samples, and the booking fields that take their values from it."""
+    """A column of the file, with sample values and the booking fields that are read from the column."""
 
     name: str
     samples: tuple[str, ...]
@@ -63,7 +63,7 @@ class FileColumn:
 
 @dataclass(frozen=True, slots=True)
 class StatusWord:
-    """A word of the status column, the number of rows with the word, and its reservation status or None if unknown."""
+    """A word in the status column, its number of rows, and the matching reservation status, or None if unknown."""
 
     word: str
     rows: int
@@ -72,7 +72,7 @@ class StatusWord:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The contents of a file, and how the file would be imported."""
+    """The contents of a file, and how an import would interpret them."""
 
     format: FileFormat
     profile: Profile | None
@@ -80,14 +80,14 @@ class Inspection:
     columns: tuple[FileColumn, ...]
     #: The column of each field, as `Column` or `First+Last`.
     mapping: Mapping[str, str]
-    #: The required fields that have no column.
+    #: The required fields that have no column in the file.
     missing: tuple[str, ...]
     #: The order of day and month by field, or None if all dates of the field have only one possible reading.
     date_orders: Mapping[str, DateOrder | None]
-    #: The columns whose dates can be read in two ways. The import needs `ImportOptions.date_format`.
+    #: The columns whose dates are ambiguous. If there are any, the import needs `ImportOptions.date_format`.
     ambiguous_dates: tuple[AmbiguousColumn, ...]
     statuses: tuple[StatusWord, ...]
-    #: The hotels of the file, if it has a column for them. The import needs `property_name` if there are several.
+    #: The hotels in the hotel column of the file. If there are several, the import needs `property_name`.
     hotels: tuple[str, ...]
 
     @property
@@ -97,7 +97,7 @@ class Inspection:
 
 
 def resolve_profile(file: BookingsFile, options: ImportOptions) -> Profile | None:
-    """Return the profile of the options, otherwise the built-in profile that fits the file's header, otherwise None."""
+    """Return the chosen profile, or the built-in profile that matches the file's header, or None."""
     return options.profile or detect_profile(file.header)
 
 
@@ -149,7 +149,7 @@ def inspect_file(file: BookingsFile, options: ImportOptions | None = None) -> In
 
 
 def date_columns(header: Sequence[str], indexes: Mapping[str, tuple[int, ...]]) -> dict[str, DateColumn]:
-    """Return an empty `DateColumn` for each date field for which the file has a column."""
+    """Return an empty `DateColumn` for each date field that has a column in the file."""
     return {name: DateColumn(header[indexes[name][0]]) for name in DATE_FIELDS if name in indexes}
 
 

@@ -1,6 +1,6 @@
 """The parser that turns the cells of a row into a booking.
 
-Only the number, the dates and the rooms decide whether a booking exists. If another cell has an error, the booking is
+A row is rejected only if its booking number, dates or rooms are not valid. If another cell has an error, the booking is
 imported without this cell.
 """
 
@@ -28,7 +28,7 @@ _LIST_SEPARATOR = re.compile(r"\s*[,;]\s*")
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """The values of a row that determine which rooms it needs. `rooms` are the room names, if the file has any."""
+    """The values in a row that determine which rooms the booking needs. `rooms` contains the room names, if any."""
 
     number: str
     arrival: date
@@ -43,7 +43,7 @@ class Stay:
 
 
 class RowParser:
-    """The parser of rows. `columns` maps each field to the indexes of its columns (see `map_columns`)."""
+    """A parser for the rows of a file. `columns` maps each field to its column indexes (see `map_columns`)."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class RowParser:
         return "" if indexes is None or indexes[0] >= len(row) else row[indexes[0]].strip()
 
     def has_dates(self, row: Sequence[str]) -> bool:
-        """Return whether the row has an arrival or a departure. Rows with totals have neither."""
+        """Return whether the row has an arrival date or a departure date. Rows with totals have neither."""
         arrival, departure = self.columns["arrival"][0], self.columns["departure"][0]
         if arrival < len(row) and row[arrival].strip():
             return True
@@ -121,12 +121,12 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "guest_phone": cells.parse_phone,
     "language": cells.parse_language,
 }
-#: The value of each cell differs in these columns, so their values are not cached.
+#: Most cells in these columns have different values, so parsed values are not cached.
 _UNCACHED = {"guest_name", "guest_email", "guest_phone"}
 
 
 def _reader(field: str, parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a function from the text of a cell to its value, None for an empty cell, or a CellError."""
+    """Return a function that returns the value of a cell's text, None if the cell is empty, or a CellError."""
     empty = cells.empty_words(field)
 
     def read(cell: str) -> Any:
@@ -148,7 +148,7 @@ class _RowRejectedError(Exception):
 
 
 class _Row:
-    """One row while it is parsed. `errors` collects the cells that are left out."""
+    """A row that is being parsed. `errors` collects the errors of the cells that are ignored."""
 
     __slots__ = ("cells", "errors", "line", "parser")
 
@@ -211,7 +211,7 @@ class _Row:
     def room_types(self, named: int) -> tuple[str, ...]:
         """Return the type of each room. A cell such as "Double Room, Single Room" has the types of two rooms.
 
-        `named` is the number of rooms that the row names.
+        `named` is the number of room names in the row.
         """
         count = max(self.value("rooms") or 1, named)
         if count > 1:
@@ -224,7 +224,10 @@ class _Row:
         return (room_type or "",) * count
 
     def status(self) -> str | None:
-        """Return the status, or None if the file has no statuses or the word is not known. An empty cell is booked."""
+        """Return the status, or None if the file has no status column or the word is unknown.
+
+        An empty cell means "booked".
+        """
         if "status" not in self.parser.columns:
             return None
         errors = len(self.errors)

@@ -24,7 +24,7 @@ class ImportReport:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    joined: int = 0  # rows that were joined with an earlier row of the same booking
+    joined: int = 0  # Rows that were merged into an earlier row of the same booking.
     rejected: Counter[str] = field(default_factory=Counter)  # by reason
     left_out: Counter[str] = field(default_factory=Counter)  # cells that were left out, by reason
     unknown_statuses: Counter[str] = field(default_factory=Counter)  # status words, by number of rows
@@ -39,14 +39,14 @@ class ImportReport:
     first_arrival: date | None = None
     last_arrival: date | None = None
     seconds: float = 0.0
-    #: The order of day and month by field, for the fields with dates such as 03/04/2026.
+    #: The order of day and month by field, for fields whose dates are ambiguous, such as 03/04/2026.
     date_orders: dict[str, DateOrder] = field(default_factory=dict)
-    #: The number of rows up to the end of the last stored batch. An interrupted import continues after these rows.
+    #: The number of rows in all stored batches. If an import is interrupted, it continues after these rows.
     stored_rows: int = 0
 
     @property
     def has_bookings(self) -> bool:
-        """Return whether the hotel has at least one booking of the file."""
+        """Return whether at least one booking of the file is stored in the hotel."""
         return bool(self.created or self.updated or self.unchanged)
 
     @property
@@ -102,7 +102,7 @@ class ImportReport:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> ImportReport:
-        """Return the report that `as_json` has converted."""
+        """Return the report that `as_json` converted to JSON."""
         first, last = content["first_arrival"], content["last_arrival"]
         return cls(
             **{name: content[name] for name in _PLAIN_FIELDS},

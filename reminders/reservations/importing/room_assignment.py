@@ -1,7 +1,7 @@
-"""Assignment of rooms to the stays of a file, with the smallest possible number of rooms.
+"""Assignment of rooms to the stays in a file, so that as few rooms as possible are needed.
 
 The algorithm is greedy interval partitioning for each room type: in the order of arrival, each stay gets the free room
-with the lowest number. The result needs as many rooms as the busiest night has stays, which is the minimum
+with the lowest number. The number of rooms equals the number of stays on the busiest night, which is the minimum
 (Kleinberg and Tardos, Algorithm Design, section 4.1). Stays are kept in arrays of integers, 20 bytes for each.
 """
 
@@ -14,7 +14,7 @@ from datetime import date
 
 
 class RoomAssignment:
-    """The assignment of rooms to the stays of a file.
+    """The assignment of rooms to the stays in a file.
 
     First add all stays, then call `solve`. After that, `room_index` returns each stay's room.
     """
@@ -37,12 +37,12 @@ class RoomAssignment:
     def solve(self) -> None:
         self._rooms = array("i", bytes(4 * len(self._arrivals)))
         self._room_counts = [0] * len(self._type_indexes)
-        # Each room type has two heaps: one of free rooms, and one of (departure, room) pairs of occupied rooms.
+        # Each room type has two heaps: the free rooms, and the occupied rooms as (departure, room) pairs.
         free: list[list[int]] = [[] for _ in self._room_counts]
         occupied: list[list[tuple[int, int]]] = [[] for _ in self._room_counts]
         for stay in self._by_arrival():
             type_, arrival = self._types[stay], self._arrivals[stay]
-            # A room is free again on the day of departure.
+            # A room becomes free on the day of departure.
             while occupied[type_] and occupied[type_][0][0] <= arrival:
                 heapq.heappush(free[type_], heapq.heappop(occupied[type_])[1])
             if free[type_]:
@@ -76,5 +76,5 @@ class RoomAssignment:
         return {name: self._room_counts[index] for name, index in self._type_indexes.items()}
 
     def room_index(self, stay: int) -> int:
-        """Return the room of the stay at this position, as an index into the rooms of its type."""
+        """Return the room of the stay at this position, as an index into the list of rooms of its type."""
         return self._rooms[stay]

@@ -1,4 +1,7 @@
-"""Storing of bookings in batches. The reservations, stays and reminders of a batch are stored in one transaction."""
+"""Functions that store bookings in batches.
+
+The reservations, stays and reminders of a batch are stored in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from reminders.reservations.importing.comparison import (
     find_changed,
 )
 
-#: The number of rows per transaction. A killed import has stored complete batches. The next run adds the others.
+#: The number of rows per transaction. If an import is killed, the next run imports the remaining batches.
 BATCH_SIZE = 2_000
 
 _COLUMNS = (
@@ -40,7 +43,7 @@ class BatchResult:
     created: int
     updated: int
     unchanged: int
-    #: The reservations that were created. Empty in a dry run, which creates no reservations.
+    #: The reservations that were created. The list is empty in a dry run.
     reservations: Sequence[Reservation] = ()
     arranged: Sequence[Reallocation] = ()
     reminders: PlanningResult = field(default_factory=PlanningResult)
@@ -60,12 +63,12 @@ def compare_batch(bookings: Sequence[Booking]) -> BatchResult:
 def store_batch(bookings: Sequence[Booking]) -> BatchResult:
     """Create the reservations that the hotel does not have, and update those that differ from the file.
 
-    The function uses one transaction. No booking number may occur twice. Raises RoomContention.
+    All changes are made in one transaction. Booking numbers must be unique within the batch. Raises RoomContention.
     """
     try:
         return _store_batch(bookings)
     except IntegrityError:
-        # Another client has just created one of the new reservations, so the second attempt updates the reservation.
+        # Another client has just created one of the new reservations. The second attempt updates that reservation.
         return _store_batch(bookings)
 
 
@@ -154,7 +157,7 @@ def _reservation(booking: Booking) -> Reservation:
 
 
 def _placements(booking: Booking, reservation_id: uuid.UUID) -> list[NewStay]:
-    """Return a stay for each room of the booking. If there are several, the id of the reservation groups them."""
+    """Return a stay for each room of the booking. If there are several stays, their group id is the reservation id."""
     return [
         NewStay(
             room=room,

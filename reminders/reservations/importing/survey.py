@@ -1,4 +1,4 @@
-"""The passes over a file before the import. They find the date formats, repeated booking numbers, and rooms."""
+"""The passes over a file before the import. They determine date formats, repeated booking numbers, and rooms."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Rows = Callable[[], Iterator[tuple[int, list[str]]]]
 
 @dataclass(slots=True)
 class JoinedBooking:
-    """A booking that has several rows with the same dates, one for each room."""
+    """A booking that consists of several rows with the same dates, one row for each room."""
 
     first_line: int
     arrival: date
     departure: date
-    #: The status of the first row that is not cancelled. If all rows are cancelled, the status of the first row.
+    #: The status of the first row that is not cancelled, or `cancelled` if all rows are cancelled.
     status: str | None
     takes_room: bool = False
     room_types: list[str] = field(default_factory=list)
@@ -67,7 +67,7 @@ def survey_stays(survey: Survey, rows: Rows, *, parser: RowParser) -> None:
             _add_rooms(survey.rooms, stay.room_types, stay.arrival, stay.departure)
     for booking in survey.joined.values():
         if booking.takes_room:
-            # The order of the rows may differ between two exports, but not the rooms of the booking.
+            # Exports can list rows in any order. Sorting makes every export assign the same room types.
             booking.room_types.sort()
             booking.positions = _add_rooms(
                 survey.rooms, booking.room_types, booking.arrival, booking.departure
@@ -85,7 +85,7 @@ def _join(joined: dict[str, JoinedBooking], stay: Stay, line: int) -> None:
         return
     if not booking.takes_room:
         booking.takes_room, booking.status = True, stay.status
-    # A file with a row for each guest names the same room in each of them.
+    # In files with one row per guest, several rows of a booking name the same room.
     if stay.rooms and booking.room_names.issuperset(stay.rooms):
         return
     booking.room_names.update(stay.rooms)

@@ -127,7 +127,7 @@ def test_action_that_fails_for_many_reminders_with_the_same_error_shows_one_mess
     )
     texts = sorted(str(message) for message in response.context["messages"])
     assert texts[0] == "7 reminders updated."
-    assert texts[1].endswith("(+2): This reminder was already sent.")
+    assert texts[1].endswith("(+2): This reminder has already been sent.")
     assert len(texts) == 2
 
 

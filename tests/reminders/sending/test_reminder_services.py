@@ -66,8 +66,8 @@ def test_send_now_to_a_suppressed_address_raises_an_error_with_the_reason(remind
 @pytest.mark.parametrize(
     ("status", "operation", "english", "spanish"),
     [
-        ("sent", send_now, "This reminder was already sent.", "Este recordatorio ya se envió."),
-        ("sent", cancel_reminder, "This reminder was already sent.", "Este recordatorio ya se envió."),
+        ("sent", send_now, "This reminder has already been sent.", "Este recordatorio ya se envió."),
+        ("sent", cancel_reminder, "This reminder has already been sent.", "Este recordatorio ya se envió."),
         ("sending", cancel_reminder, "Try again in a minute", "Inténtelo de nuevo en un minuto"),
         ("unknown", send_now, "First mark it as sent or as not sent", "Primero márquelo como enviado"),
     ],

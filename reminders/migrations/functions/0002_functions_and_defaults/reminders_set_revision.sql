@@ -1,6 +1,6 @@
 -- Sets the column `revision` of a row that is inserted or updated to a digest of the other columns.
 -- Workers compare revisions to detect outdated cached mail settings (reminders/sending/mail_settings.py).
--- The column `logo` is left out, because the row also contains the digest of the logo.
+-- The digest omits the column `logo`, because the row also contains the digest of the logo.
 CREATE OR REPLACE FUNCTION public.reminders_set_revision() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN

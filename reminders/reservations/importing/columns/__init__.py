@@ -1,1 +1,1 @@
-"""The assignment of a file's columns to booking fields, and the profiles of vendors' files."""
+"""The mapping of a file's columns to booking fields, and the profiles of the files that vendors export."""

@@ -13,7 +13,7 @@ _SEPARATORS = re.compile(r"[\s_\-]+")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a booking. The first of the `column_names` that a file's header contains is used."""
+    """A field of a booking. The field is read from the first of its `column_names` that the file's header contains."""
 
     name: str
     label: str | Promise
@@ -54,7 +54,7 @@ DATE_FIELDS = tuple(field.name for field in FIELDS.values() if field.is_date)
 
 
 def normalize_name(column: str) -> str:
-    """Return a column name in the form in which names are compared: `Check-In` and `check_in` are alike."""
+    """Return the column name in a form that can be compared: `Check-In` and `check_in` give the same result."""
     return _SEPARATORS.sub(" ", column.strip().strip("*").casefold()).strip()
 
 

@@ -1,4 +1,4 @@
-"""The assignment of the columns of a file to the fields of a booking."""
+"""The mapping of the columns of a file to the fields of a booking."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def propose_mapping(
     """Return the column of each field for which the file has a column, as `Column` or `First+Last`.
 
     `overrides` take precedence over the profile, and the profile over the recognised names. A field whose override is
-    an empty text is not imported. Raises InvalidFile for an unknown field or column.
+    an empty string is not imported. Raises InvalidFile for an unknown field or column.
     """
     overrides = overrides or {}
     names = {normalize_name(name): name for name in reversed(header) if name}
@@ -47,10 +47,7 @@ def missing_fields(mapping: Mapping[str, str]) -> list[str]:
 def column_indexes(
     header: Sequence[str], mapping: Mapping[str, str], *, require: bool = True
 ) -> dict[str, tuple[int, ...]]:
-    """Return the indexes of the columns of each field.
-
-    With `require`, raises InvalidFile if a required field has no column.
-    """
+    """Return the column indexes of each field. With `require`, raises InvalidFile if a required column is missing."""
     if require and (missing := missing_fields(mapping)):
         raise InvalidFile(
             f"The file has no recognised column for: {', '.join(missing)}. Its columns are: {', '.join(header)}. "
@@ -65,7 +62,7 @@ def column_indexes(
 def map_columns(
     header: Sequence[str], *, overrides: Mapping[str, str], profile: Profile | None = None
 ) -> dict[str, tuple[int, ...]]:
-    """Return the indexes of the columns of each field for which the file has columns. Raises InvalidFile."""
+    """Return the column indexes of each field that has columns in the file. Raises InvalidFile."""
     return column_indexes(header, propose_mapping(header, profile=profile, overrides=overrides))
 
 
@@ -80,7 +77,7 @@ def _split(column: str, names: Mapping[str, str]) -> list[str]:
 
 
 def _parts(column: str, names: Mapping[str, object]) -> list[str]:
-    """Return the normalized column names in a text such as `First+Last`. A column name itself may contain a `+`."""
+    """Return the normalized column names in a text such as `First+Last`. Column names may also contain a `+`."""
     whole = normalize_name(column)
     return (
         [whole]

@@ -1,8 +1,8 @@
 """The profiles of the exports of property management systems and channels.
 
-A profile is a TOML file. It names the column of each field, the meaning of the vendor's status words, and the columns
-by which an export is recognised. The folder `vendors` has the profiles of common systems. A hotel can write a profile
-for its own system.
+A profile is a TOML file. It contains the column of each field, the meaning of the vendor's status words, and the
+columns by which an export is recognised. The folder `vendors` has the profiles of common systems. A hotel can write a
+profile for its own system.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DATE_FORMATS = ("", "day-first", "month-first")
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The description of a vendor's export. `title` is shown to people."""
+    """The description of a vendor's export. `title` is the name that users see."""
 
     name: str
     title: str
@@ -36,7 +36,7 @@ class Profile:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     #: The reservation status for each status word of the vendor.
     statuses: Mapping[str, str] = field(default_factory=dict)
-    #: `day-first` or `month-first` if all exports of the vendor use this order. Otherwise empty.
+    #: `day-first` or `month-first` if all exports of the vendor use this order, otherwise an empty string.
     date_format: str = ""
 
     def column_names(self) -> Iterator[str]:
@@ -49,7 +49,7 @@ class Profile:
 
 @functools.cache
 def built_in_profiles() -> dict[str, Profile]:
-    """Return the profiles of the package by name."""
+    """Return the profiles that are part of this package, by name."""
     return {path.stem: _read(path) for path in sorted(_FOLDER.glob("*.toml"))}
 
 
@@ -67,7 +67,7 @@ def load_profile(name_or_path: str) -> Profile:
 
 
 def detect_profile(header: Sequence[str]) -> Profile | None:
-    """Return the built-in profile whose columns the header has, or None."""
+    """Return the built-in profile whose identifying columns are all in the header, or None."""
     names = {normalize_name(name) for name in header}
     matching = [
         profile

@@ -1,4 +1,4 @@
-"""The readers of files of bookings: CSV, Excel workbooks (.xlsx) and JSON Lines."""
+"""The readers of booking files: CSV, Excel workbooks (.xlsx) and JSON Lines."""
 
 from reminders.reservations.importing.files.bookings_file import BookingsFile
 from reminders.reservations.importing.files.formats import FileFormat, Source

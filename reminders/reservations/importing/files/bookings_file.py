@@ -28,7 +28,7 @@ from reminders.reservations.importing.files.formats import (
 _GZIP_MAGIC = b"\x1f\x8b"
 _SAMPLE_SIZE = 4_096  # bytes
 _SAMPLE_LINES = 50
-#: The words with which a row of totals begins. Such a row has no dates.
+#: A row of totals begins with one of these words and has no dates.
 _TOTALS = ("total", "totals", "grand total", "sum", "summe", "gesamt", "totales", "total general", "subtotal")
 
 Row = tuple[int, list[str]]
@@ -38,8 +38,8 @@ Stream = BinaryIO | gzip.GzipFile
 class BookingsFile:
     """A file of bookings that can be read several times. Every method raises InvalidFile if the file can't be read.
 
-    An `encoding` or `delimiter` that is empty is detected. `column_names` are names of columns that the caller expects,
-    which help to find the header. The caller closes an uploaded file.
+    If `encoding` or `delimiter` is empty, its value is detected. `column_names` are the column names that the caller
+    expects. They help to find the header. The caller closes an uploaded file.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class BookingsFile:
         self.header = [cell.strip() for cell in header]
 
     def rows(self) -> Iterator[Row]:
-        """Yield the line number and the cells of each row after the header. Empty rows are left out.
+        """Yield the line number and the cells of each row after the header. Empty rows are skipped.
 
         If cells of a row contain line breaks, the line number is that of the row's last line.
         """
@@ -106,7 +106,7 @@ class BookingsFile:
             return detect_encoding(stream)
 
     def _csv_format(self, encoding: str, delimiter: str, names: Collection[str]) -> tuple[str, str, int]:
-        """Return the encoding, the delimiter, and how many lines (0 or 1) before the header name the delimiter."""
+        """Return the encoding, the delimiter, and the number of `sep=` lines before the header (0 or 1)."""
         encoding = encoding or self._encoding()
         with self._open() as stream, self._reporting(), _text(stream, encoding) as text:
             lines = list(itertools.islice(text, _SAMPLE_LINES))
@@ -121,7 +121,7 @@ class BookingsFile:
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
-        """Raise InvalidFile instead of the errors that damaged files cause."""
+        """Convert the errors that damaged files cause to InvalidFile."""
         try:
             yield
         except (UnicodeError, OSError, EOFError, zipfile.BadZipFile) as error:
@@ -149,7 +149,7 @@ class BookingsFile:
 
 
 def is_total(row: Sequence[str]) -> bool:
-    """Return whether the row begins with a word such as Total. The caller checks that the row has no dates."""
+    """Return whether the row begins with a word such as "Total". The caller checks that the row has no dates."""
     first = next((cell.strip().casefold().rstrip(":") for cell in row if cell.strip()), "")
     return first in _TOTALS or first.startswith(("total ", "total:"))
 

@@ -14,7 +14,7 @@ from reminders.errors import InvalidFile
 from reminders.reservations.importing.columns.fields import KNOWN_NAMES, normalize_name
 from reminders.reservations.importing.columns.profiles import built_in_profiles
 
-#: A path, or an uploaded file that can be read several times.
+#: The path of a file, or an uploaded file that can be read several times.
 Source = Path | BinaryIO
 
 _DELIMITERS = ",;\t|"
@@ -37,7 +37,10 @@ _REFUSED = {
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """The format of a file. `kind` is `csv`, `xlsx` or `jsonl`. `header_line` is the line of the column names."""
+    """The format of a file.
+
+    `kind` is `csv`, `xlsx` or `jsonl`. `header_line` is the number of the line with the column names.
+    """
 
     kind: str
     encoding: str = ""
@@ -64,7 +67,7 @@ def detect_kind(sample: bytes) -> str:
 def detect_encoding(stream: BinaryIO | gzip.GzipFile) -> str:
     """Return the encoding of the whole stream: UTF-8, UTF-16, or Windows-1252, which European spreadsheets use.
 
-    Raises InvalidFile if the file is UTF-8 with damaged characters.
+    Raises InvalidFile if the file is UTF-8 but has damaged characters.
     """
     block = stream.read(_BLOCK_SIZE)
     if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -86,7 +89,7 @@ def detect_encoding(stream: BinaryIO | gzip.GzipFile) -> str:
 
 
 def _encoding_of_invalid_utf8(stream: Iterable[bytes]) -> str:
-    """Return cp1252, unless most characters beyond ASCII are valid UTF-8. In that case, raise InvalidFile."""
+    """Return "cp1252", or raise InvalidFile if most of the non-ASCII characters are valid UTF-8."""
     valid, damaged, first_damaged = 0, 0, 0
     for line, content in enumerate(stream, start=1):
         if not content.isascii():
@@ -103,13 +106,16 @@ def _encoding_of_invalid_utf8(stream: Iterable[bytes]) -> str:
 
 
 def separator_line(line: str) -> str | None:
-    """Return the delimiter that a line such as `sep=;` names, which Excel writes before the header, or None."""
+    """Return the delimiter in a line such as `sep=;`, or None. Excel writes such a line before the header."""
     text = line.strip().strip('"').casefold()
     return line.strip().strip('"')[4:5] or None if text.startswith("sep=") and len(text) <= 5 else None
 
 
 def detect_delimiter(lines: Sequence[str], *, names: Collection[str]) -> str:
-    """Return the delimiter that splits the first lines into the most known column names or, if equal, most cells."""
+    """Return the delimiter that yields the most known column names in the first lines.
+
+    If several delimiters yield equally many, the one that yields the most cells is returned.
+    """
 
     def score(delimiter: str) -> tuple[int, int]:
         try:
@@ -122,7 +128,7 @@ def detect_delimiter(lines: Sequence[str], *, names: Collection[str]) -> str:
 
 
 def known_names(additional: Collection[str] = ()) -> set[str]:
-    """Return the normalized column names of all fields and profiles, and the additional ones."""
+    """Return the normalized column names of all fields and profiles, including the `additional` names."""
     profiles = built_in_profiles().values()
     names = {normalize_name(name) for profile in profiles for name in profile.column_names()}
     for name in additional:
@@ -133,8 +139,8 @@ def known_names(additional: Collection[str] = ()) -> set[str]:
 def find_header(rows: Sequence[Sequence[str]], *, names: Collection[str]) -> int:
     """Return the index of the header row: the row with the most known column names.
 
-    If no row has two known names, the header is the first row with many cells. Reports have lines with a title before
-    the header.
+    If no row has two known names, the header is the first row with many filled cells, because reports can begin with
+    title lines.
     """
     rows = rows[:_HEADER_ROWS]
     known = [_known(row, names) for row in rows]

@@ -1,4 +1,4 @@
-"""The reader of JSON Lines: one booking as a JSON object in each line (https://jsonlines.org)."""
+"""The reader for JSON Lines files (https://jsonlines.org). Each line is a JSON object that represents one booking."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SAMPLE_LINES = 1_000
 
 
 def read_keys(lines: Iterable[str]) -> list[str]:
-    """Return the keys of the first objects, in their order. The keys of nested objects are joined with dots."""
+    """Return the keys of the first objects, in order of appearance. The keys of nested objects are joined with dots."""
     keys: dict[str, None] = {}
     for line in itertools.islice(lines, _SAMPLE_LINES):
         keys |= dict.fromkeys(_cells(line) or {})
@@ -25,7 +25,7 @@ def read_keys(lines: Iterable[str]) -> list[str]:
 def read_rows(lines: Iterable[str], keys: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the values of each object, in the order of `keys`.
 
-    A line that is not a JSON object becomes a row with this line as the only cell.
+    A line that is not a JSON object becomes a row whose only cell is the line itself.
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():

@@ -1,4 +1,4 @@
-"""The reader of Excel workbooks (.xlsx). Rows are read one by one, so that a large workbook fits into memory."""
+"""The reader for Excel workbooks (.xlsx). Rows are read one by one, so large workbooks need little memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from reminders.errors import InvalidFile
 
-#: The maximum size of the unpacked workbook. A small file can unpack to any size.
+#: The maximum size of an unpacked workbook. A small .xlsx file can contain a huge worksheet.
 _MAX_UNPACKED = 512 << 20  # bytes
 _MIDNIGHT = datetime.time()
 

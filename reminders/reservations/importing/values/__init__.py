@@ -1,1 +1,1 @@
-"""The parsers of the values of cells: dates, statuses and countries."""
+"""The parsers for the values of cells, such as dates, statuses and countries."""

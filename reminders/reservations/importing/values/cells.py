@@ -1,7 +1,7 @@
-"""The parsers of cells.
+"""The parsers for cells.
 
-Each parser returns the value that is stored, or raises CellError with the reason. Parsers cache their results if
-files have few different values.
+Each parser returns the value to store, or raises CellError with the reason. Parsers cache their results if a column
+typically has few different values.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from reminders.reservations.importing.values.countries import country_code
 from reminders.reservations.importing.values.errors import Reason
 
 _EMPTY = frozenset({"", "-", "NULL", "null", "NA", "N/A", "n/a", "None", "#N/A"})
-#: Exceptions from `_EMPTY`: a guest may be called None, and the country code of Namibia is NA.
-#: A dash in place of an e-mail address or a phone number is reported, because the guest can't be reached.
+#: Exceptions to `_EMPTY`: a guest may be called None, and the country code of Namibia is NA.
+#: A dash instead of an e-mail address or phone number is reported, because the guest can't be contacted.
 _EMPTY_BY_FIELD = {
     "guest_name": _EMPTY - {"None"}, "country": _EMPTY - {"NA"}, "guest_email": _EMPTY - {"-"},
     "guest_phone": _EMPTY - {"-"},
 }  # fmt: skip
 _MAX_SMALLINT = 32_767
-#: The maximum number of rooms of one booking. A larger number is an error in the cell that would create rooms.
+#: The maximum number of rooms per booking. A larger number is treated as an error in the cell.
 MAX_ROOMS = 100
-#: The maximum number of characters of each field, as in the database table.
+#: The maximum length of each field in characters, the same as in the database table.
 MAX_LENGTHS = {
     "number": 64, "room_type": 40, "assigned_room_type": 40, "source": 40, "guest_name": 200, "guest_email": 254,
     "guest_phone": 20, "language": 10,
@@ -39,7 +39,7 @@ _MIN_PHONE_DIGITS = 5
 
 
 class CellError(ValueError):
-    """A cell has no valid value."""
+    """The value of a cell is not valid."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(reason)
@@ -47,12 +47,12 @@ class CellError(ValueError):
 
 
 def empty_words(field: str) -> frozenset[str]:
-    """Return the texts that mean an absent value in the column of a field."""
+    """Return the cell texts that mean "no value" in the column of a field."""
     return _EMPTY_BY_FIELD.get(field, _EMPTY)
 
 
 def clean(text: str) -> str:
-    """Return the text on one line without repeated spaces. A fast check finds the cells that need no change."""
+    """Return the text on one line without repeated spaces. A fast check skips cells that are already clean."""
     is_clean = text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
     return text if is_clean else single_line(text)
 
@@ -94,7 +94,7 @@ def parse_country(text: str) -> str:
 
 @functools.cache
 def text_parser(field: str) -> Callable[[str], str]:
-    """Return a parser of texts that raises CellError if the text is longer than the field."""
+    """Return a text parser that raises CellError if the text is too long for the field."""
     limit = MAX_LENGTHS[field]
 
     def parse(text: str) -> str:

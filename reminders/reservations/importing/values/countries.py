@@ -7,7 +7,7 @@ import re
 
 from phonenumbers.geodata.locale import LOCALE_DATA
 
-#: The code of two and of three letters of each country. XK and XKX are used for Kosovo, which has no official code.
+#: The two-letter and three-letter code of each country. Kosovo has no official code, so XK and XKX are used.
 _PAIRS = """
     AD:AND AE:ARE AF:AFG AG:ATG AI:AIA AL:ALB AM:ARM AO:AGO AQ:ATA AR:ARG AS:ASM AT:AUT AU:AUS AW:ABW AX:ALA
     AZ:AZE BA:BIH BB:BRB BD:BGD BE:BEL BF:BFA BG:BGR BH:BHR BI:BDI BJ:BEN BL:BLM BM:BMU BN:BRN BO:BOL BQ:BES
@@ -29,7 +29,7 @@ _PAIRS = """
 """
 _CODES = dict(pair.split(":") for pair in _PAIRS.split())
 _ALPHA_3 = frozenset(_CODES.values())
-#: Common names and codes of countries that the library phonenumbers does not contain.
+#: Common country names and codes that the phonenumbers library does not contain.
 _OTHER_NAMES = {
     "uk": "GBR", "england": "GBR", "scotland": "GBR", "wales": "GBR", "northern ireland": "GBR",
     "great britain": "GBR", "united states of america": "USA", "u s a": "USA", "u s": "USA", "u k": "GBR",
@@ -46,7 +46,7 @@ _PUNCTUATION = re.compile(r"[\s.,()\-_&]+")
 
 
 def country_code(text: str) -> str | None:
-    """Return the code of three letters for a country code or a country name in any language, or None."""
+    """Return the three-letter code for a country code or a country name in any language, or None if unknown."""
     code = text.upper()
     if code in _ALPHA_3:
         return code
@@ -57,9 +57,9 @@ def country_code(text: str) -> str | None:
 
 @functools.cache
 def _names() -> dict[str, str]:
-    """Return the code of three letters for each normalized country name.
+    """Return the three-letter code for each normalized country name.
 
-    The names are those of the library phonenumbers, which has them in 40 languages.
+    The names in 40 languages come from the phonenumbers library.
     """
     names = {
         _normalize(name): _CODES[code]

@@ -1,6 +1,7 @@
-"""Dates in the notations of property management systems, and the order of day and month in a column.
+"""Parsing of dates as property management systems write them, and detection of the order of day and month.
 
-`03/04/2026` is 3 April or March 4. No single cell tells which, so the order is decided for each column from all rows.
+`03/04/2026` is 3 April or March 4. A single cell is not enough to decide, so the order is determined for each column
+from all of its rows.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ class DateOrder(StrEnum):
     MONTH_FIRST = "month-first"
 
 
-#: Day 0 of Excel. https://learn.microsoft.com/en-us/office/troubleshoot/excel/1900-and-1904-date-system
+#: Day 0 in Excel: https://learn.microsoft.com/en-us/office/troubleshoot/excel/1900-and-1904-date-system
 _EXCEL_EPOCH = date(1899, 12, 30)
-#: Excel's numbers of days from October 1954 to January 2119. Smaller and larger numbers are not dates of stays.
+#: Excel's day numbers from October 1954 to January 2119. Other numbers are not treated as dates.
 _EXCEL_DAYS = range(20_000, 80_000)
 _SERIAL = re.compile(r"\d{5}(\.\d+)?")
 _NUMERIC = re.compile(r"(\d{1,2})[./\- ]{1,2}(\d{1,2})[./\- ]{1,2}(\d{4}|\d{2})")
@@ -37,7 +38,7 @@ _TIME = re.compile(
 _WORDS = re.compile(r"[^\W\d_]+|\d+")
 #: Words between the parts of a date: "15 de diciembre de 2026", "15th of December".
 _FILLERS = frozenset({"de", "of", "del", "do", "st", "nd", "rd", "th"})
-#: Two-digit years below this number are in this century. Guests' bookings are not a hundred years old.
+#: Two-digit years below this number are in the 2000s. All other two-digit years are in the 1900s.
 _CENTURY_LIMIT = 70
 
 _MONTHS = {
@@ -67,7 +68,8 @@ _MONTHS = {
 def parse_date(text: str, order: DateOrder | None = None) -> date:
     """Return the date of a cell. A time after the date is ignored.
 
-    Without an `order`, a date that can be read in two ways raises ValueError, like a text that is not a date.
+    Raises ValueError if the text is not a date. Without an `order`, an ambiguous date such as 03/04/2026 raises
+    ValueError too.
     """
     text = text.strip()
     if text[4:5] == "-" and (not text[10:] or text[10] in "T "):
@@ -95,7 +97,7 @@ def _without_time(text: str) -> str:
 
 
 def _named_date(text: str) -> date:
-    """Return a date whose month is a name: 15-DEC-26, Tue, Dec 15, 2026, or 15 de diciembre de 2026."""
+    """Parse a date with the name of a month, such as `15-DEC-26`, `Tue, Dec 15, 2026` or `15 de diciembre de 2026`."""
     words = [word for word in _WORDS.findall(text.casefold()) if word not in _FILLERS]
     if len(words) == 4 and not words[0].isdigit():
         del words[0]  # the weekday
@@ -116,27 +118,30 @@ def _full_year(year: str) -> int:
 
 
 def _only_order(first: int, second: int) -> DateOrder | None:
-    """Return the only possible order of two numbers. If both readings are the same day, the order does not matter."""
+    """Return the only possible order of day and month, or None if both orders are possible.
+
+    Equal numbers count as day first.
+    """
     if first > 12 or first == second:
         return DateOrder.DAY_FIRST
     return DateOrder.MONTH_FIRST if second > 12 else None
 
 
-#: The largest share of dates in a column that may contradict the other dates, as errors of single cells.
+#: The largest share of contradictory dates in a column that is treated as errors in single cells.
 _MAX_CONTRADICTION = 0.05
 
 
 @dataclass(slots=True)
 class DateColumn:
-    """The dates of one column, counted by the order of day and month that they prove."""
+    """The number of dates in one column that prove each order of day and month."""
 
     name: str
     day_first: int = 0
     month_first: int = 0
     undecided: int = 0
-    #: The number of dates with only one reading: ISO 8601, month names, Excel's numbers.
+    #: The number of unambiguous dates: ISO 8601 dates, dates with month names, and Excel day numbers.
     certain: int = 0
-    #: The line number and the text of the first date that can be read in two ways.
+    #: The line number and the text of the first ambiguous date.
     example: tuple[int, str] = (0, "")
     _seen: set[str] = field(default_factory=set)
 
@@ -145,7 +150,7 @@ class DateColumn:
         if text in self._seen:
             return
         if len(self._seen) > 5_000:
-            self._seen.clear()  # limits the memory for columns with times, in which every value is different
+            self._seen.clear()  # A column with times has many different values, so the cache is bounded.
         self._seen.add(text)
         if text[4:5] == "-":
             self.certain += 1
@@ -168,7 +173,7 @@ class DateColumn:
 
     @property
     def order(self) -> DateOrder | None:
-        """Return the order that the dates of the column prove, or None if they prove no order or both orders."""
+        """Return the order that the dates of the column prove, or None if they prove none or contradict each other."""
         few, many = sorted((self.day_first, self.month_first))
         if many == 0 or few > max(1, many * _MAX_CONTRADICTION) or few == many:
             return None
@@ -176,7 +181,7 @@ class DateColumn:
 
     @property
     def needs_order(self) -> bool:
-        """Return whether the column has so many dates with two readings that they can't be errors of single cells."""
+        """Return whether the column has too many ambiguous dates to treat them as errors in single cells."""
         return (
             self.undecided > max(1, self.certain * _MAX_CONTRADICTION) if self.certain else self.undecided > 0
         )
@@ -184,7 +189,7 @@ class DateColumn:
 
 @dataclass(frozen=True, slots=True)
 class AmbiguousColumn:
-    """A column of dates that can be read in two ways. `readings` has the date of `example` by order."""
+    """A column of ambiguous dates. `readings` maps each order of day and month to the resulting date of `example`."""
 
     column: str
     line: int
@@ -193,7 +198,7 @@ class AmbiguousColumn:
 
 
 class AmbiguousDates(InvalidFile):
-    """The dates in `columns` can be read in two ways."""
+    """The order of day and month can't be determined for the dates in `columns`."""
 
     code = "ambiguous-dates"
     title = _("The dates can be read in two ways")
@@ -210,9 +215,9 @@ class AmbiguousDates(InvalidFile):
 
 
 def decide_orders(columns: Mapping[str, DateColumn], *, date_format: str = "") -> dict[str, DateOrder | None]:
-    """Return the order of day and month of each column by its key.
+    """Return the order of day and month in each column, by column key.
 
-    A column that proves no order has the order of the file's other columns, because one program wrote all of them.
+    If a column proves no order, the order of the file's other columns is used, because one program wrote all columns.
     `date_format`, if given, is the order of all columns. Raises AmbiguousDates.
     """
     if date_format:

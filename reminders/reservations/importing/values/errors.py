@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Reason(TextChoices):
-    """The reason why a row or a cell is not imported. The value is stored in reports, the label is shown to people."""
+    """The reason why a row or a cell is not imported. Reports store the value, and users see the label."""
 
     NO_NUMBER = "no booking number", _("The booking number is missing.")
     DUPLICATE_NUMBER = "duplicate number", _("Another row has the same booking number but other dates.")
@@ -18,7 +18,7 @@ class Reason(TextChoices):
     INVALID_DATE = "invalid date", _("This is not a date.")
     INVALID_NUMBER = "invalid number", _("This is not a valid number.")
     NO_ADULTS = "no adults", _("A booking must have at least one adult.")
-    UNKNOWN_STATUS = "unknown status", _("The meaning of this reservation status is not known.")
+    UNKNOWN_STATUS = "unknown status", _("This reservation status is not known.")
     UNKNOWN_COUNTRY = "unknown country", _("This is not the name or the code of a country.")
     UNKNOWN_LANGUAGE = "unknown language", _("This is not a language code.")
     INVALID_EMAIL = "invalid e-mail address", _("This is not a valid e-mail address.")
@@ -33,7 +33,7 @@ class RowError:
     """An error in one row of the file.
 
     If `is_rejected`, the row is not imported. Otherwise the booking is imported without the cell. `column` is the name
-    of the column in the file, or empty if the error concerns the whole row. `value` is the text of the cell.
+    of the column in the file, or an empty string if the error concerns the whole row. `value` is the text of the cell.
     """
 
     line: int
