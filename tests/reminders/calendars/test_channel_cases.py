@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from reminders.models import LinkedCalendar, Reservation
 from reminders.reservations.calendars import ical_parser, linked_import
 from reminders.reservations.calendars import services as calendar_services
 from reminders.tasks import sync_calendars
+from tenants.context import hotel_context
 from tenants.models import Hotel
 from tests.reminders.calendars.channel import Channel
 from tests.reminders.calendars.conftest import Nights, nights, sync
@@ -27,9 +28,11 @@ Link = Callable[..., tuple[LinkedCalendar, Channel]]
 
 
 @pytest.fixture(autouse=True)
-def _in_buenos_aires(in_hotel: Hotel, clock: Clock) -> None:
-    in_hotel.time_zone = "America/Argentina/Buenos_Aires"
+def _in_buenos_aires(in_hotel: Hotel, clock: Clock) -> Iterator[None]:
     clock("2026-11-29 12:00")
+    in_hotel.time_zone = "America/Argentina/Buenos_Aires"
+    with hotel_context(in_hotel):
+        yield
 
 
 def feed(name: str) -> bytes:
