@@ -20,7 +20,7 @@ def uses_other_servers() -> bool:
 def store_compiled_modules() -> None:
     """Make this process and its children store compiled Python modules in the folder .hotelagent.
 
-    Without compiled modules, each process needs some seconds longer to start. The variable PYTHONDONTWRITEBYTECODE is
+    Without compiled modules, each process takes a few seconds longer to start. The variable PYTHONDONTWRITEBYTECODE is
     removed, because the compiled modules are not written to source folders.
     """
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(HOME / "pycache"))
@@ -58,7 +58,7 @@ def main() -> None:
         else:
             execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # Show no traceback: the message names the invalid variable and says how to correct it.
+        # Show no traceback: the message names the invalid variable and explains how to correct it.
         sys.exit(str(error))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]

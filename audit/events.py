@@ -70,7 +70,7 @@ DOMAIN_REMOVED = register(
     description=_("{actor} removed a domain from the hotel {slug}: {detail}"),
     fields=("slug", "detail"),
 )
-# The phone number or e-mail address is not stored, because personal data could not be erased from the audit trail.
+# The phone number or e-mail address is not stored, because it could not be erased from the audit trail.
 _CONTACT_KINDS = {kind.value: kind.label for kind in ContactKind}
 CONTACT_ADDED = register(
     "contact.added",

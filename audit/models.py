@@ -50,7 +50,7 @@ class Event(models.Model):
         verbose_name_plural = _("events")
         ordering = ["-id"]
         indexes = [
-            # This index serves the history of an object. It omits the subject's kind: almost all ids are unique.
+            # This index serves the history of an object. It omits the subject's kind, because most ids are unique.
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
         ]
 

@@ -1,4 +1,4 @@
-"""The audit trail in masked backups (copies without personal data): they contain no events.
+"""The declaration that masked backups (copies without personal data) contain no audit events.
 
 Events say what individual members of staff did. If their names were masked, the events would be worthless as evidence.
 """

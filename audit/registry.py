@@ -30,7 +30,7 @@ _NAME = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 _RESERVED_FIELDS = frozenset({"actor", "subject", "event"})
 _DATE_PREFIX = re.compile(r"\d{4}-\d\d-\d\d(?:T|\Z)")
 _DATE_LENGTH = len("2030-05-01")
-#: Field names that an event type may not use. The trail is append-only, so personal data in it could not be erased.
+#: Field names that an event type may not use. Personal data in the append-only trail could not be erased.
 _PERSONAL_FIELDS = frozenset(
     {"email", "guest", "guest_email", "guest_name", "guest_phone", "phone", "to", "recipient"}
 )

@@ -50,7 +50,7 @@ def record_in_own_transaction(
 ) -> None:
     """Record an event that is kept if the caller's transaction is rolled back.
 
-    Use it for denials: a failed login, a denied access, a conflict. The event is usually committed when this function
+    Use it for denials: a failed login, denied access or a conflict. The event is usually committed when this function
     returns. If no second connection is free, the function returns after TIMEOUT_SECONDS, and the event is recorded when
     a connection becomes free.
     """

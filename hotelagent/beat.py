@@ -64,7 +64,7 @@ clock = DatabaseClock()
 class DatabaseTimeEntry(ModelEntry):  # type: ignore[misc]
     """A periodic task whose times come from the database clock.
 
-    If its `last_run_at` is in the future, the current time is used. Otherwise the task would not be sent until then.
+    If `last_run_at` is in the future, the current time is used instead, because the task would not be sent until then.
     """
 
     def __init__(self, model: Any, app: Any = None) -> None:
@@ -78,7 +78,7 @@ class DatabaseTimeEntry(ModelEntry):  # type: ignore[misc]
 
 
 class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
-    """django-celery-beat's scheduler that sends tasks only while it holds the lease.
+    """A subclass of django-celery-beat's scheduler that sends tasks only while it holds the lease.
 
     Each tick begins with the renewal of the lease, so a process that was paused for a long time notices that it is no
     longer the leader before it sends a task. Even if a task is sent twice, the due queue leases each item to one worker
@@ -113,7 +113,8 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send the due tasks if this process is the leader. Return the number of seconds until the next call.
 
-        Database errors are logged. If they ended the process, both beat processes would end and nothing would be sent.
+        Database errors are logged. If database errors ended the process, both beat processes would end and nothing
+        would be sent.
         """
         try:
             with platform_context():
@@ -129,7 +130,7 @@ class LeadingScheduler(DatabaseScheduler):  # type: ignore[misc]
     def schedule_changed(self) -> bool:
         """Return whether the schedule was changed in the admin since the last call.
 
-        The base class returns whether the time of the last change has increased. It misses the first change, and
+        The base class checks whether the time of the last change has increased. Its check misses the first change, and
         changes made by a machine whose clock is behind.
         """
         previous, self._last_timestamp = self._last_timestamp, self.Changes.last_change()

@@ -1,4 +1,4 @@
-"""System checks of the settings. Each message names the environment variable and says how to correct it."""
+"""System checks of the settings. Each message names the environment variable and explains how to correct it."""
 
 import re
 from collections.abc import Sequence
@@ -82,7 +82,7 @@ def check_redis_prefix(*, databases: Sequence[str] | None = None, **_kwargs: Any
         with redis.Redis.from_url(settings.REDIS_URL, decode_responses=True) as client:
             owner = client.set(key, database, nx=True, get=True) or database
     except (DatabaseError, redis.RedisError):
-        return []  # other checks and readiness report servers that are not available
+        return []  # Other checks and the readiness probe report unavailable servers.
     if owner == database:
         return []
     return [

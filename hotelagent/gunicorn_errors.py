@@ -1,6 +1,6 @@
 """Problem documents (RFC 9457) for requests that gunicorn cannot parse and does not pass on to Django.
 
-By default gunicorn responds with HTML. It does not know the path of such a request, so all paths get a problem
+By default gunicorn responds with HTML. gunicorn does not know the path of such a request, so all paths get a problem
 document, not only paths below `/api/v1/`.
 """
 
@@ -37,7 +37,7 @@ def install() -> None:
 
 
 def write_problem(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:
-    """Send a problem document instead of gunicorn's HTML page. It replaces gunicorn's `util.write_error`."""
+    """Send a problem document instead of gunicorn's HTML page. This function replaces gunicorn's `util.write_error`."""
     request_id = str(uuid7())
     logger.warning(
         "gunicorn.request_refused", request_id=request_id, status=status_int, reason=mesg or reason

@@ -28,7 +28,7 @@ MAX_SELECTED = 500
 
 
 class HotelChangeList(ChangeList):  # type: ignore[misc]
-    """Unfold's list of rows, except that a year outside the range of dates is an invalid filter, not a server error."""
+    """Unfold's change list. A filter with a year that no date can have is an invalid filter and not a server error."""
 
     def get_filters(self, request: HttpRequest) -> Any:
         try:

@@ -1,6 +1,6 @@
 """The start page of an admin site. It shows cards with one figure each, and larger panels. Apps register both.
 
-The module `cards.py` of an app registers a function for each card. The function returns None for no card:
+The module `cards.py` of an app registers a function for each card. The function returns None to show no card:
 
     @dashboard.register_card(scope="locks:read", order=20)
     def rooms_occupied(request: HttpRequest) -> Card | None:

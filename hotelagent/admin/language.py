@@ -10,7 +10,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_POST
 
-#: Messages of the library unfold. It has no translations, so our catalogue contains the Spanish translations.
+#: Messages from the library unfold, which has no translations. Our catalogue contains the Spanish translations.
 UNFOLD_MESSAGES = (
     _("Add new item"), _("Add row"), _("Apply Filters"), _("Click to cancel"), _("Collapse"), _("Dark"),
     _("Date from"), _("Date to"), _("Edit"), _("Expand row"), _("False"), _("Filters"), _("General"), _("Go back"),
@@ -21,7 +21,7 @@ UNFOLD_MESSAGES = (
     _("You have been successfully logged out from the administration"),
 )  # fmt: skip
 
-#: Messages of Django that our catalogue translates again: Django's Spanish text has wrong articles ("El reserva").
+#: Django messages that our catalogue translates again, because Django's Spanish has wrong articles ("El reserva").
 DJANGO_MESSAGES = (
     _("The {name} “{obj}” was added successfully."),
     _("The {name} “{obj}” was added successfully. You may add another {name} below."),

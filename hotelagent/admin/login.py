@@ -15,7 +15,7 @@ LOGIN_RATE = Rate(requests=10, seconds=600)
 
 
 class LoginForm(AuthenticationForm):  # type: ignore[misc]
-    """unfold's login form. After too many attempts, further logins are refused without checking the password."""
+    """Unfold's login form. After too many attempts, further logins are refused without checking the password."""
 
     error_messages = {
         **AuthenticationForm.error_messages,

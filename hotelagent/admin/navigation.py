@@ -53,7 +53,7 @@ def menu(
     titles: dict[str, str | Promise],
     app_order: tuple[str, ...],
 ) -> list[dict[str, Any]]:
-    """Return the groups of the sidebar menu in the format of unfold, with the items that the user may see."""
+    """Return the groups of the sidebar menu in unfold's format, with the items that the user may see."""
     entries: dict[str, list[tuple[int, str, dict[str, Any]]]] = {}
     for model, model_admin in registry.items():
         label = model._meta.app_label

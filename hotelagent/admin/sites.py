@@ -70,7 +70,7 @@ class BaseSite(UnfoldAdminSite):  # type: ignore[misc]
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {
             **super().each_context(request),
-            # The colours are defined in admin.css: the Content-Security-Policy forbids unfold's style element.
+            # The colours are defined in admin.css, because the Content-Security-Policy forbids unfold's style element.
             "colors": None,
             "styles": [static(name) for name in self.stylesheets],
             "site_symbol": self.symbol,

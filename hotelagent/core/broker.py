@@ -8,8 +8,8 @@ from kombu.transport import redis
 class Channel(redis.Channel):
     """A kombu channel that raises ConnectionError if its transport to Redis is closed.
 
-    When the connection to Redis is lost, kombu 5.7 can close the transport without the channel. The next use of the
-    channel, such as the acknowledgement of a message, then raises AttributeError. Celery handles connection errors
+    When the connection to Redis is lost, kombu 5.7 can close the transport without closing the channel. The next use of
+    the channel, such as the acknowledgement of a message, then raises AttributeError. Celery handles connection errors
     only, so the AttributeError ends the worker.
     """
 

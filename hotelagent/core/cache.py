@@ -1,4 +1,4 @@
-"""A Redis cache that behaves like an empty one while Redis is unavailable, full or read-only."""
+"""A Redis cache that behaves like an empty cache while Redis is unavailable, full or read-only."""
 
 import logging
 from collections.abc import Callable
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class RedisCache(redis.RedisCache):
-    """Django's Redis cache, but errors of Redis are logged and not raised.
+    """A subclass of Django's Redis cache that logs Redis errors instead of raising them.
 
     If a value cannot be deleted because of an error, the cache returns the old value until it expires.
     """

@@ -1,9 +1,9 @@
 """An HTTP client for URLs that hotels enter: only public addresses, no redirects, no proxy, no retries, one deadline.
 
-It uses the standard library's client on a connection that we open ourselves, for two reasons. The connection goes to
-an IP address that `public_addresses` has checked, while TLS still verifies the certificate of the host name. And the
-connection is closed at the deadline. A socket timeout would not suffice, because it applies to each read: a server that
-sends one byte every few seconds would keep a worker busy forever.
+The client uses the standard library's `http.client` on a connection that we open ourselves, for two reasons. First, the
+connection goes to an IP address that `public_addresses` has checked, while TLS still verifies the certificate of the
+host name. Second, the connection is closed at the deadline. A socket timeout would not suffice, because it applies to
+each read: a server that sends one byte every few seconds would keep a worker busy forever.
 """
 
 import http.client
@@ -157,6 +157,6 @@ def _read_response(endpoint: Endpoint, reply: http.client.HTTPResponse, max_byte
                 limit=max_bytes,
             )
         )
-    if max_bytes and reply.length:  # The body is shorter than the header Content-Length says.
+    if max_bytes and reply.length:  # The response body is shorter than its Content-Length.
         raise http.client.IncompleteRead(body, reply.length)
     return Response(reply.status, {name.lower(): value for name, value in reply.getheaders()}, body)

@@ -100,9 +100,9 @@ def logging_config(*, json: bool, level: str) -> dict[str, Any]:
             # Django's default log handlers are removed. They would print each message again, with personal data.
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
-            # django-structlog logs the status of each response, so Django's warnings about 4xx responses are left out.
+            # django-structlog logs the status of each response, so Django's warnings about 4xx responses are omitted.
             "django.request": {"level": "ERROR"},
-            # django-structlog logs the start and the end of each task, so Celery's own messages are left out.
+            # django-structlog logs the start and the end of each task, so Celery's own messages are omitted.
             "celery.app.trace": {"level": "ERROR"},
         },
     }

@@ -1,4 +1,4 @@
-"""Prometheus metrics, and the text of the page `/metrics` with the metrics of all processes.
+"""Prometheus metrics, and the content of the page `/metrics`, which shows the metrics of all processes.
 
 gunicorn and Celery run several processes. If `PROMETHEUS_MULTIPROC_DIR` is set before Python starts, each process
 writes its values to files in that directory, and any process can return the values of all processes. No label contains
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 #: Histogram buckets in seconds, from the time of a cached read to the timeout of an SQL statement (15 seconds).
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
-#: HTTP methods that are label values. Other methods are counted as "other", because clients can send any word.
+#: HTTP methods that are used as label values. Other methods are counted as "other", because clients can send any word.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Timeout for the query of a gauge. After this number of seconds, /metrics is returned without the gauge.
 GAUGE_TIMEOUT_SECONDS = 2.0
@@ -98,7 +98,7 @@ def histogram(
 
 
 class _Gauge(Collector):
-    """A gauge whose value is queried when `/metrics` is requested. It is left out if the query fails or hangs."""
+    """A gauge whose value is queried when `/metrics` is requested. The gauge is omitted if the query fails or hangs."""
 
     def __init__(self, name: str, documentation: str, read: Callable[[], float]) -> None:
         self.name, self.documentation, self.read = name, documentation, read

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 REDACTED = "[redacted]"
-#: Maximum number of characters of a text. The rest is cut before the patterns run, because a log line or an error
-#: message can have any length.
+#: Maximum length of a text in characters. A log line or an error message can have any length.
+#: Longer texts are cut before the patterns run, so that the patterns do not take too long.
 MAX_LENGTH = 30_000
 
 _SENSITIVE_NAME = re.compile(
@@ -31,8 +31,8 @@ _PATTERNS = (
     (re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:(?!-----END)[\s\S]){0,10000}"), REDACTED),
     # JSON Web Tokens: a JSON object in base64 always begins with "eyJ".
     (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*"), REDACTED),
-    # Keys of Stripe, OpenAI, Anthropic, Brevo, GitHub, GitLab, Slack, AWS, Google, SendGrid, Mailgun, Twilio, Meta,
-    # npm, PyPI, Sentry and Resend.
+    # API keys of Stripe, OpenAI, Anthropic, Brevo, GitHub, GitLab, Slack, AWS, Google and SendGrid.
+    # API keys of Mailgun, Twilio, Meta, npm, PyPI, Sentry and Resend.
     (
         re.compile(
             r"\b(?:(?:[spr]k|whsec)_\w{10,}|sk-[\w-]{16,}|xkeysib-[\w-]{16,}|xsmtpsib-[\w-]{16,}|gh[pousr]_\w{16,}"
@@ -74,7 +74,7 @@ def redact_text(text: str) -> str:
     Texts of more than MAX_LENGTH characters are cut.
     """
     if len(text) > MAX_LENGTH:
-        # The cut may leave a part of a secret at the end, which no pattern recognizes, so the last word is cut, too.
+        # The cut may leave part of a secret that no pattern recognizes at the end, so the last word is removed too.
         text = text[:MAX_LENGTH].rpartition(" ")[0] + " […]"
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)

@@ -1,8 +1,8 @@
 """The parser of server URLs in environment variables, such as DATABASE_URL. It accepts only unambiguous URLs.
 
 Passwords are often pasted into a URL without percent-encoding. A special character in the password then makes different
-programs read different hosts from the same URL. So all URLs go through this parser. An error names the variable, says
-how to correct it, and never contains a part of the URL that may belong to a password.
+programs read different hosts from the same URL. So all URLs go through this parser. An error names the variable and
+explains how to correct it. It never contains a part of the URL that may belong to a password.
 """
 
 import re

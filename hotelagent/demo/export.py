@@ -1,4 +1,4 @@
-"""Export of generated bookings to a CSV file like the exports of property management systems: one row per booking."""
+"""Export of generated bookings to a CSV file with one row per booking, as property management systems export them."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from hotelagent.demo.profiles import HotelProfile, Segment
 
 SEED = 1
 ONE_DAY = timedelta(days=1)
-#: Guests can book about a year ahead, because hotels open their calendar then.
+#: Guests can book up to about a year ahead, because hotels open their calendars that early.
 _MAX_LEAD_DAYS = 400
 #: Share of guests who neither arrive nor cancel. It is small, because these guests pay for the first night.
 _NO_SHOW_RATE = 0.012
-#: Share of guests who get the next better room type without extra charge, because their room type is sold out.
+#: Share of guests who get the next better room type at no extra charge, because their room type is sold out.
 _UPGRADE_RATE = 0.08
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Booking:
 def generate_bookings(
     profile: HotelProfile, *, first_arrival: date, last_arrival: date, seed: int = SEED
 ) -> Iterator[Booking]:
-    """Yield random bookings with an arrival from `first_arrival` to `last_arrival` (both included), by arrival date."""
+    """Yield random bookings that arrive from `first_arrival` to `last_arrival` (inclusive), in the order of arrival."""
     day = first_arrival
     while day <= last_arrival:
         yield from _bookings_of_day(profile, day, random=Random(f"{seed} {profile.name} {day}"))  # noqa: S311

@@ -1,6 +1,6 @@
 """Invented guests: names that are plausible for a country, and e-mail addresses without a mailbox.
 
-All addresses are below example.com, which is reserved for documentation (RFC 2606).
+All addresses are at example.com, which is reserved for documentation (RFC 2606).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ REFUSED_DOMAIN = "refused.example.com"
 
 _PORTUGUESE_SPEAKING = frozenset({"PRT", "BRA", "AGO", "MOZ", "CPV"})
 _SPANISH_SPEAKING = frozenset({"ESP", "ARG", "MEX", "COL", "CHL", "PER", "URY"})
-#: The list of names that guests of a country use. Countries that are not listed here use the British names.
+#: Maps a country to the list of names that its guests have. Guests from unlisted countries have British names.
 _NAME_LISTS = {
     **dict.fromkeys(_PORTUGUESE_SPEAKING, "PRT"),
     **dict.fromkeys(_SPANISH_SPEAKING, "ESP"),

@@ -97,7 +97,7 @@ def _import_bookings(slug: str) -> str:
 
 
 def _create_accounts(roles: dict[str, Role], passwords: dict[str, str], *, email_domain: str) -> None:
-    """Create the accounts of the current platform or hotel, and add their passwords to `passwords`.
+    """Create the accounts of the current hotel or of the platform, and add their passwords to `passwords`.
 
     An account whose password is not known receives a new password.
     """

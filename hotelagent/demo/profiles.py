@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Booking pattern of one market segment, which is the group of guests who book through the same kind of channel."""
+    """The booking pattern of a market segment, a group of guests who book through the same kind of channel."""
 
     #: Relative frequency of this segment among the bookings of the hotel.
     weight: float
@@ -31,7 +31,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotelProfile:
-    """Booking pattern of one demonstration hotel, with the patterns of its market segments."""
+    """The booking pattern of one demonstration hotel, with the patterns of its market segments."""
 
     #: Value of the column `hotel` in the exported CSV file.
     name: str
@@ -56,7 +56,7 @@ _COUPLES = {1: 10.0, 2: 80.0, 3: 10.0}
 _MIXED = {1: 28.0, 2: 64.0, 3: 8.0}
 _BUSINESS = {1: 85.0, 2: 15.0}
 
-# Leisure stays at a resort are weekends or whole weeks. Packages of tour operators are sold by the week.
+# Leisure stays at a resort are weekends or whole weeks. Tour operators sell packages by the week.
 _RESORT_NIGHTS = {1: 14.0, 2: 20.0, 3: 15.0, 4: 10.0, 5: 8.0, 6: 4.0, 7: 20.0, 8: 2.0, 10: 4.0, 14: 3.0}
 _PACKAGE_NIGHTS = {3: 4.0, 4: 8.0, 5: 6.0, 7: 58.0, 10: 9.0, 11: 3.0, 14: 12.0}
 # City breaks last a weekend or a little longer. Business guests stay for one or two nights.
@@ -67,7 +67,7 @@ RESORT = HotelProfile(
     name="Resort Hotel",
     prefix="R",
     bookings_per_arrival_date=50,
-    # Beach holidays: the summer has two to three times the demand of the winter.
+    # Beach holidays: demand in summer is two to three times the demand in winter.
     month_factors=(0.55, 0.65, 0.85, 1.05, 1.1, 1.2, 1.45, 1.55, 1.2, 1.0, 0.7, 0.7),
     # Guests with weekly packages arrive on Saturday, and weekend guests arrive on Friday.
     weekday_factors=(0.95, 0.8, 0.8, 0.9, 1.15, 1.4, 1.0),

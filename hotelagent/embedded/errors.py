@@ -8,6 +8,6 @@ class EmbeddedError(Exception):
 
 
 class InUseError(EmbeddedError):
-    """Another process uses the port, or already runs `manage.py serve` in this checkout."""
+    """Another process is using the port, or is already running `manage.py serve` in this checkout."""
 
     exit_code = 2

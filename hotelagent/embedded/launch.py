@@ -1,7 +1,7 @@
-"""A launcher that starts a program so that the program ends when the parent process ends.
+"""A launcher for programs that must end when their parent process ends.
 
-If it is started by root, it can start the program as another user. It is run by its path with `python -I -S`, so it
-uses the standard library only:
+If root starts the launcher, it can run the program as another user. `python -I -S` executes the launcher by its path,
+so the launcher uses only the standard library:
 
     launch.py --parent PID [--signal N] [--user UID:GID --required-path PATH ...] -- program argument ...
 
@@ -107,7 +107,7 @@ def main() -> None:
     if sys.platform == "linux":
         prctl(
             PR_SET_PDEATHSIG, options.signal
-        )  # must follow change_user, because a change of the user clears this setting
+        )  # This must follow change_user, because changing the user clears the setting.
         if os.getppid() != options.parent:
             sys.exit(f"{options.program[0]} was not started, because its parent process has ended.")
     os.execv(options.program[0], options.program)  # noqa: S606 - our own command line

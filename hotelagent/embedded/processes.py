@@ -34,7 +34,7 @@ class ProcessIdentity:
         """Return the identity of a running process, or None if there is no such process or it is a zombie."""
         try:
             if HAS_PROC:
-                # Only the text after the last ")" is parsed: before it is the program name, which may contain spaces.
+                # Only the text after the last ")" is parsed, because the program name before it may contain spaces.
                 # The start time is counted in clock ticks since boot, so a change of the clock does not affect it.
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 if fields[0] in "ZX":
@@ -129,7 +129,7 @@ def wait_for_end(process: "subprocess.Popen[bytes]", *, timeout: float) -> bool:
 
 
 def stop(process: "subprocess.Popen[bytes]", *, signal_number: int, timeout: float) -> None:
-    """Send the signal to the child and wait for its end, at most `timeout` seconds. Then kill its process group."""
+    """Send the signal to the child and wait at most `timeout` seconds until it ends. Then kill its process group."""
     if not has_ended(process):
         process.send_signal(signal_number)
     wait_for_end(process, timeout=timeout)
@@ -155,9 +155,9 @@ def record_children(path: Path, children: Mapping[str, "subprocess.Popen[bytes]"
 
 
 def stop_orphans(path: Path) -> list[str]:
-    """Stop the processes in the file of `record_children` that still run. Return the names of these processes.
+    """Stop the recorded processes (`record_children`) that are still running, and return their names.
 
-    They still run if their parent was killed before it could stop them.
+    A process is still running if its parent was killed before it could stop the process.
     """
     try:
         rows = json.loads(path.read_text())

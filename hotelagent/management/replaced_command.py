@@ -1,4 +1,4 @@
-"""The base class of commands that replace Django commands without support for hotels."""
+"""The base class for replacements of Django commands that do not support several hotels."""
 
 import sys
 from typing import Any, NoReturn

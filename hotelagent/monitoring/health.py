@@ -1,6 +1,6 @@
 """The probes `/health/live` and `/health/ready`, and the metrics at `/metrics`.
 
-Probes use the IP address of a machine instead of a host name, so this middleware must be the first.
+Probes use the IP address of a machine instead of a host name, so this middleware must come first.
 
 `/health/live` says whether this process should be restarted. It checks only for problems that a restart can solve: a
 request that has hung for minutes (gunicorn does not detect a hung thread), a process that cannot start a thread, and a
@@ -37,7 +37,7 @@ _METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class HealthMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        #: Maps the number of each running request to its start time (of the monotonic clock, in seconds).
+        #: Maps the number of each running request to its start time, in seconds on the monotonic clock.
         self.running: dict[int, float] = {}
         self.request_numbers = itertools.count()
         self.probes = {
@@ -92,7 +92,7 @@ def health_response(parts: dict[str, str]) -> HttpResponse:
 
 
 def check_threads() -> str:
-    """Start a thread to check that this is possible. Return `ok`, or a description of the problem."""
+    """Check that a thread can be started. Return `ok`, or a description of the problem."""
     ran = threading.Event()
     try:
         threading.Thread(target=ran.set, daemon=True).start()
@@ -102,7 +102,7 @@ def check_threads() -> str:
 
 
 def check_metrics_directory() -> str:
-    """Write a file to the metrics directory to check that this is possible. Return `ok`, or the problem."""
+    """Check that a file can be written to the metrics directory. Return `ok`, or a description of the problem."""
     directory = metrics.multiprocess_directory()
     if directory is None:
         return readiness.OK

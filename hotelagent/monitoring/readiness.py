@@ -1,4 +1,4 @@
-"""Checks whether a process can handle requests: database, migrations, routing table, Redis and static files.
+"""Checks of whether a process can handle requests: database, migrations, routing table, Redis and static files.
 
 All checks together take at most two seconds.
 """
@@ -21,7 +21,7 @@ from tenants.context import platform_context
 
 OK = "ok"
 TIMEOUT_SECONDS = 2.0
-#: Number of seconds during which the check of migrations is not repeated after all migrations were applied.
+#: After a check finds that all migrations are applied, it is not repeated for this number of seconds.
 MIGRATIONS_CACHE_SECONDS = 60.0
 
 # Each check has its own thread, so a check that hangs (such as one of the database) cannot block a web server thread.
@@ -64,8 +64,8 @@ def _check_database() -> str:
     except DatabaseError as error:
         return f"not reachable ({type(error).__name__})"
     finally:
-        connection.close()  # so that the next probe tests whether a new connection can be opened
-    return "read-only" if is_read_only else OK  # a pooler may have connected us to a standby server
+        connection.close()  # The next probe must test whether a new connection can be opened.
+    return "read-only" if is_read_only else OK  # A pooler may have connected us to a standby server.
 
 
 def _check_migrations() -> str:
@@ -99,7 +99,7 @@ def _check_routing() -> str:
 
 @functools.cache
 def required_migrations() -> frozenset[tuple[str, str]]:
-    """Return the `(app, name)` of the newest migration of each app that this version of the code requires."""
+    """Return the newest migration of each app that this version of the code requires, as pairs of app and name."""
     return frozenset(MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes())
 
 

@@ -43,7 +43,7 @@ class SchemaView(SpectacularAPIView):
 
 
 class DocumentationView(SpectacularSwaggerSplitView):
-    """The page with Swagger UI. It loads our own static files and no files of other hosts.
+    """The page with Swagger UI. It loads only our own static files and no files from other hosts.
 
     Its script has its own URL, so the Content-Security-Policy need not allow inline scripts.
     """

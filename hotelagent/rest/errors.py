@@ -78,7 +78,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
         for error in members["errors"]:
             error["pointer"] = f"?{error['pointer'].removeprefix('/')}"
     if problem.status >= problems.SERVER_ERROR.status:
-        # Django sends this signal for unhandled exceptions only. Sentry and the request log rely on the signal.
+        # Django itself sends got_request_exception for unhandled exceptions only. Sentry and the request log need it.
         got_request_exception.send(sender=type(context.get("view")), request=request._request)
     body = problem_document(
         problem,
@@ -106,7 +106,7 @@ _INCOMPLETE_MESSAGES = (
     exceptions.NotAcceptable,
 )
 
-#: The problem type of each exception of Django. The first entry that matches is used.
+#: The problem types of Django's exceptions. The first entry that matches an exception is used.
 _PROBLEMS: tuple[tuple[type[Exception], Problem], ...] = (
     (Http404, problems.NOT_FOUND),
     (DjangoPermissionDenied, problems.FORBIDDEN),

@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # avoids a circular import: REST framework's views import thi
 
 
 class NewestFirstPagination(CursorPagination):
-    """Pagination by primary key, the newest row first. Our primary keys are time-ordered UUIDs.
+    """Pagination by primary key, newest row first. Our primary keys are time-ordered UUIDs.
 
-    For another order, define a subclass with another `ordering`. Its values must be unique.
+    For a different order, define a subclass with a different `ordering`. Its values must be unique.
     """
 
     ordering = "-pk"

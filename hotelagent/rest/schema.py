@@ -150,7 +150,9 @@ class OperationSchema(AutoSchema):
 
 
 def _is_own_handler(handler: Any) -> bool:
-    """Return whether this project defines the method. Docstrings of REST framework's methods describe no operation."""
+    """Return whether this project defines the method. The docstrings of REST framework's own methods do not describe
+    operations.
+    """
     module: str = getattr(handler, "__module__", "")
     return not module.startswith("rest_framework")
 

@@ -65,7 +65,7 @@ THROTTLE = metrics.counter(
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A rate limit: at most `requests` requests in `seconds` seconds. They may all arrive at the same time."""
+    """A rate limit: at most `requests` requests in `seconds` seconds. The requests may all arrive at the same time."""
 
     requests: int
     seconds: int

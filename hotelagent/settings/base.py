@@ -18,7 +18,7 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 VERSION = "0.1.0"
 PLATFORM_HOST = env.str("PLATFORM_HOST", default="localhost")
 PORT = env.int("PORT", default=8000)
-# Number of trusted reverse proxies. With the value 2, the second last address in X-Forwarded-For is the client's.
+# Number of trusted reverse proxies. With the value 2, the second-to-last address in X-Forwarded-For is the client's.
 TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
 # Number of seconds for which a process may use its copy of the routing table (host to hotel). Tests use 0.
 ROUTING_CHECK_SECONDS = 0.4
@@ -52,7 +52,7 @@ INSTALLED_APPS = [
     "waffle",
 ]
 MIDDLEWARE = [
-    # HealthMiddleware is the first, because health probes use an IP address that is not a host of a hotel.
+    # HealthMiddleware comes first, because health probes use an IP address that is not a host of a hotel.
     "hotelagent.monitoring.health.HealthMiddleware",
     "hotelagent.core.metrics.RequestMetricsMiddleware",
     "hotelagent.rest.middleware.RequestIdMiddleware",

@@ -61,8 +61,7 @@ class Environment:
     def redis(self, name: builtins.str) -> builtins.str:
         """Return the URL of a Redis server with a percent-encoded password, or "" if the variable is empty.
 
-        For `rediss` URLs (TLS), options are added that require a verified certificate, unless the URL has these
-        options.
+        In `rediss` URLs (TLS), options that require a verified certificate are added unless the URL contains them.
         """
         value = self.str(name, default="")
         if not value:

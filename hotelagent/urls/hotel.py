@@ -1,4 +1,4 @@
-"""URLs of the hosts of hotels. A host is `<slug>.<platform host>` or the hotel's own domain."""
+"""URLs of hotels' hosts. A host is `<slug>.<platform host>` or the hotel's own domain."""
 
 from django.urls import include, path
 

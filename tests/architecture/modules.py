@@ -1,4 +1,4 @@
-"""The list of the Python modules of the project, and the imports between them, read from the source files."""
+"""The project's Python modules and the imports between them, read from the source files."""
 
 import ast
 from collections.abc import Iterator
@@ -23,10 +23,8 @@ def modules() -> dict[str, Path]:
 
 @cache
 def imported_modules(module: str, *, inside_functions: bool) -> frozenset[str]:
-    """Return the modules of the project that the given module imports.
-
-    The module itself is not returned. Imports below `if TYPE_CHECKING:` are ignored, because they are not
-    executed.
+    """Return the project's modules that the given module imports, without the module itself. Imports for type checkers
+    (`if TYPE_CHECKING:`) are ignored, because they are not executed.
     """
     path = modules()[module]
     names = _imports(ast.parse(path.read_text()).body, module, path, inside_functions=inside_functions)
@@ -36,8 +34,8 @@ def imported_modules(module: str, *, inside_functions: bool) -> frozenset[str]:
 def module_of(name: str) -> str | None:
     """Return the module in which an object is defined.
 
-    For the dotted name `tenants.queue.due.schedule` of a function, `tenants.queue.due` is returned. None is
-    returned for names outside the project.
+    For the dotted name `tenants.queue.due.schedule` of a function, `tenants.queue.due` is returned. For names outside
+    the project, None is returned.
     """
     while name not in modules() and "." in name:
         name = name.rpartition(".")[0]

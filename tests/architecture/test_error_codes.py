@@ -1,4 +1,4 @@
-"""Test that the error codes of the REST API follow the names of the error classes.
+"""Test that the REST API's error codes are derived from the names of the error classes.
 
 API clients rely on the codes, and the README of each app names only the classes.
 """

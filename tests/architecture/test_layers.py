@@ -1,6 +1,6 @@
 """Tests of the imports between modules.
 
-Modules of interfaces may import modules of services and libraries, but not the other way round. No two
+Interfaces may import services and libraries, but services and libraries may not import interfaces. No two
 packages import each other.
 """
 
@@ -138,7 +138,7 @@ def test_production_code_does_not_import_development_packages() -> None:
 
 
 def package_of(module: str) -> str:
-    """Return the node of the module in the graph of packages. In most cases the node is the package of the module.
+    """Return the module's node in the graph of packages. In most cases the node is the module's package.
 
     Interfaces, `models` and `__init__` modules, and modules directly in an app are nodes themselves. An
     `__init__` module often imports the interfaces of sub-packages, and the models module of an app has to
@@ -201,7 +201,7 @@ def cycles_of(graph: dict[str, set[str]]) -> list[list[str]]:
         ({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"c", "a"}}, [["a", "b"], ["c", "d"]]),
     ],
 )
-def test_cycles_of_returns_the_cycles_of_a_graph(graph: dict[str, set[str]], cycles: list[list[str]]) -> None:
+def test_import_cycles_of_a_graph_are_found(graph: dict[str, set[str]], cycles: list[list[str]]) -> None:
     assert cycles_of(graph) == cycles
 
 
@@ -218,7 +218,5 @@ def test_cycles_of_returns_the_cycles_of_a_graph(graph: dict[str, set[str]], cyc
         ("reminders.api", "hotelagent.urls.hotel"),
     ],
 )
-def test_layer_of_returns_a_higher_layer_for_the_module_that_imports_the_other(
-    lower: str, higher: str
-) -> None:
+def test_importing_module_has_a_higher_layer_than_the_imported_module(lower: str, higher: str) -> None:
     assert layer_of(lower) < layer_of(higher)

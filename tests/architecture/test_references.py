@@ -46,7 +46,7 @@ LIBRARIES = (
 
 @cache
 def project_files() -> tuple[Path, ...]:
-    """Return the text files of the repository, except for the migrations and this module."""
+    """Return the text files of the repository, except for migrations and this module."""
     files = [path for path in ROOT.iterdir() if path.is_file()]
     for folder in FOLDERS:
         files += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
@@ -158,7 +158,7 @@ def test_modules_functions_and_classes_named_in_documentation_and_comments_exist
 
 @cache
 def names_in_code() -> frozenset[str]:
-    """Return all upper-case names that the code of the project uses, without those in comments and documentation."""
+    """Return all upper-case names that the project's code uses. Names in comments and documentation are left out."""
     names: set[str] = set()
     for path in project_files():
         if path.suffix == ".md":
@@ -223,7 +223,7 @@ def test_no_file_refers_to_documents_outside_the_repository() -> None:
         (_MAKE_TARGET, "`make run` makes it run", ["run"]),
     ],
 )
-def test_patterns_find_the_references_in_a_text(
+def test_patterns_find_all_references_in_a_text(
     pattern: re.Pattern[str], text: str, expected: list[str]
 ) -> None:
     assert pattern.findall(text) == expected

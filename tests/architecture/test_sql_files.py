@@ -89,7 +89,7 @@ def test_sql_file_of_a_database_function_has_no_forbidden_construct(file: Path) 
         ("RETURNS trigger AS $$ BEGIN UPDATE brand SET x = 1; END $$", "trigger that uses tables"),
     ],
 )
-def test_forbidden_forms_returns_the_name_of_a_forbidden_construct(text: str, form: str) -> None:
+def test_forbidden_sql_construct_is_reported_by_name(text: str, form: str) -> None:
     assert form in forbidden_forms(text)
 
 
@@ -103,5 +103,5 @@ def test_forbidden_forms_returns_the_name_of_a_forbidden_construct(text: str, fo
         "INSERT INTO hold VALUES (now(), now() + make_interval(secs => 1));",
     ],
 )
-def test_forbidden_forms_with_allowed_sql_returns_an_empty_set(text: str) -> None:
+def test_allowed_sql_is_not_reported_as_forbidden(text: str) -> None:
     assert forbidden_forms(text) == set()

@@ -95,10 +95,8 @@ def test_translations_contain_the_same_placeholders_as_their_messages() -> None:
 
 
 def untranslated(text: Any) -> bool:
-    """Return whether a label would be shown in English to Spanish users.
-
-    That is the case if it is a plain string, or has no translation in the catalogues of the project and of
-    Django.
+    """Return whether a label would be shown in English to Spanish users. That is the case for a plain string, and for a
+    message without a translation in the project's or Django's catalogue.
     """
     if text in {"", None}:
         return False
@@ -188,7 +186,7 @@ def test_labels_and_help_texts_of_the_admin_are_translated() -> None:
     assert found == []
 
 
-def test_untranslated_with_a_plain_string_or_a_message_without_translation_returns_true() -> None:
+def test_plain_string_and_message_without_translation_count_as_untranslated() -> None:
     assert untranslated("Rooms")
     assert untranslated(translation.gettext_lazy("This message is in no catalogue."))
     assert not untranslated(translation.gettext_lazy("rooms"))

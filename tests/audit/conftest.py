@@ -1,4 +1,4 @@
-"""Fixtures for the tests of the audit trail: an example event type, and a user who is the actor of events."""
+"""Fixtures for the audit trail tests: an example event type, and a user who is the actor of events."""
 
 from collections.abc import Iterator
 

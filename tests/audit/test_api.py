@@ -76,7 +76,7 @@ def test_event_list_excludes_events_of_other_hotels(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_events_cannot_be_written_with_the_api(
+def test_events_cannot_be_written_through_the_api(
     api: APIClient, hotel: Hotel, lamp_lit: EventType, method: str
 ) -> None:
     with hotel_context(hotel):

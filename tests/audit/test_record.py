@@ -24,7 +24,7 @@ class RollbackError(Exception):
 
 
 @pytest.mark.django_db
-def test_record_stores_actor_origin_subject_and_fields(
+def test_recorded_event_contains_actor_origin_subject_and_fields(
     in_hotel: Hotel, as_ana: Actor, lamp_lit: EventType
 ) -> None:
     lamp = uuid.uuid4()
@@ -37,7 +37,7 @@ def test_record_stores_actor_origin_subject_and_fields(
 
 
 @pytest.mark.django_db
-def test_record_stores_the_time_of_the_database_clock(in_hotel: Hotel, lamp_lit: EventType) -> None:
+def test_recorded_event_has_the_time_of_the_database_clock(in_hotel: Hotel, lamp_lit: EventType) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         before = cursor.fetchone()[0]
@@ -47,19 +47,19 @@ def test_record_stores_the_time_of_the_database_clock(in_hotel: Hotel, lamp_lit:
 
 
 @pytest.mark.django_db
-def test_record_with_dates_and_ids_stores_them_as_strings(in_hotel: Hotel, lamp_lit: EventType) -> None:
+def test_dates_and_ids_in_event_fields_are_stored_as_strings(in_hotel: Hotel, lamp_lit: EventType) -> None:
     record(lamp_lit, colour=[datetime.date(2026, 3, 1), uuid.UUID(int=7)])
     assert Event.objects.get(event="lamp.lit").data["colour"] == ["2026-03-01", str(uuid.UUID(int=7))]
 
 
 @pytest.mark.django_db
-def test_record_with_an_unregistered_type_raises_event_type_not_found(in_hotel: Hotel) -> None:
+def test_event_of_an_unregistered_type_raises_event_type_not_found(in_hotel: Hotel) -> None:
     with pytest.raises(EventTypeNotFound):
         record(EventType(name="never.registered", description="", fields=frozenset()))
 
 
 @pytest.mark.django_db
-def test_record_with_wrong_fields_raises_an_error_and_writes_nothing(
+def test_event_with_wrong_fields_raises_an_error_and_is_not_recorded(
     in_hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with pytest.raises(InvalidEventFields):
@@ -82,7 +82,7 @@ def test_rollback_removes_events_except_those_of_record_in_own_transaction(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_record_in_own_transaction_commits_before_the_callers_transaction(
+def test_event_recorded_in_own_transaction_is_committed_before_the_callers_transaction(
     in_hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with transaction.atomic():
@@ -98,7 +98,7 @@ def test_record_in_own_transaction_commits_before_the_callers_transaction(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_record_in_own_transaction_when_the_event_table_is_locked_records_later(
+def test_event_recorded_in_own_transaction_is_stored_later_if_the_event_table_is_locked(
     hotel: Hotel, lamp_lit: EventType
 ) -> None:
     """The caller holds a lock on the table of events, so the separate transaction cannot write the event yet.
@@ -116,7 +116,7 @@ def test_record_in_own_transaction_when_the_event_table_is_locked_records_later(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_record_in_own_transaction_with_a_database_error_raises_the_error(
+def test_database_error_while_recording_in_own_transaction_is_raised(
     hotel: Hotel, lamp_lit: EventType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Event._meta.get_field("event"), "column", "no_such_column")
@@ -125,7 +125,7 @@ def test_record_in_own_transaction_with_a_database_error_raises_the_error(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_record_in_own_transaction_uses_the_trail_of_the_current_hotel(
+def test_event_recorded_in_own_transaction_is_in_the_trail_of_the_current_hotel(
     hotel: Hotel, other_hotel: Hotel, lamp_lit: EventType
 ) -> None:
     with hotel_context(hotel), transaction.atomic():
@@ -183,7 +183,7 @@ def test_record_many_with_one_invalid_event_writes_nothing(in_hotel: Hotel, lamp
 
 
 @pytest.mark.django_db
-def test_record_in_the_context_of_the_platform_uses_the_trail_of_the_platform(
+def test_event_recorded_in_the_platforms_context_is_in_the_platforms_trail(
     platform: None, hotel: Hotel, lamp_lit: EventType
 ) -> None:
     record(lamp_lit, subject=("lamp", 1), colour="red")

@@ -1,4 +1,4 @@
-"""Tests of registering types of audit events, and of describing events in the language of the user."""
+"""Tests of the registration of audit event types, and of event descriptions in the user's language."""
 
 import pytest
 from django.utils import timezone
@@ -14,37 +14,37 @@ def empty_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_types", {})
 
 
-def test_register_with_an_existing_name_raises_event_type_conflict() -> None:
+def test_event_type_with_an_existing_name_raises_event_type_conflict() -> None:
     registry.register("lamp.lit", description="{actor} lit it")
     with pytest.raises(EventTypeConflict):
         registry.register("lamp.lit", description="{actor} lit it again")
 
 
 @pytest.mark.parametrize("name", ["lamp", "Lamp.lit", "lamp lit", "lamp.", ".lit", "lamp.lit!"])
-def test_register_with_an_invalid_name_raises_invalid_event_type(name: str) -> None:
+def test_event_type_with_an_invalid_name_raises_invalid_event_type(name: str) -> None:
     with pytest.raises(InvalidEventType):
         registry.register(name, description="")
 
 
 @pytest.mark.parametrize("field", ["actor", "subject", "event"])
-def test_register_with_a_reserved_field_raises_invalid_event_type(field: str) -> None:
+def test_event_type_with_a_reserved_field_raises_invalid_event_type(field: str) -> None:
     with pytest.raises(InvalidEventType, match=field):
         registry.register("lamp.lit", description="", fields=(field,))
 
 
 @pytest.mark.parametrize("field", ["guest_name", "email", "phone"])
-def test_register_with_a_personal_data_field_raises_invalid_event_type(field: str) -> None:
+def test_event_type_with_a_personal_data_field_raises_invalid_event_type(field: str) -> None:
     with pytest.raises(InvalidEventType, match="personal"):
         registry.register("lamp.lit", description="", fields=(field,))
 
 
-def test_get_event_type_with_an_unknown_name_raises_event_type_not_found() -> None:
+def test_unknown_event_type_name_raises_event_type_not_found() -> None:
     with pytest.raises(EventTypeNotFound):
         registry.get("lamp.lit")
 
 
 @pytest.mark.parametrize("fields", [{}, {"room": 1, "colour": "red"}, {"colour": "red"}])
-def test_check_fields_with_missing_or_unknown_fields_raises_invalid_event_fields(
+def test_missing_or_unknown_event_fields_raise_invalid_event_fields(
     fields: dict[str, object],
 ) -> None:
     lit = registry.register("lamp.lit", description="", fields=("room",))
@@ -52,7 +52,7 @@ def test_check_fields_with_missing_or_unknown_fields_raises_invalid_event_fields
         lit.check_fields(fields)
 
 
-def test_describe_returns_the_description_in_the_active_language() -> None:
+def test_event_description_is_in_the_active_language() -> None:
     lit = registry.register("lamp.lit", description=_("English"))
     with override("es"):
         assert lit.describe(actor="", subject="", data={}) == "Inglés"
@@ -60,7 +60,7 @@ def test_describe_returns_the_description_in_the_active_language() -> None:
         assert lit.describe(actor="", subject="", data={}) == "English"
 
 
-def test_describe_replaces_codes_by_labels_in_the_active_language() -> None:
+def test_event_description_shows_labels_in_the_active_language_instead_of_codes() -> None:
     lit = registry.register(
         "lamp.lit", description="{language}", fields=("language",), labels={"language": {"en": _("English")}}
     )
@@ -69,7 +69,7 @@ def test_describe_replaces_codes_by_labels_in_the_active_language() -> None:
         assert lit.describe(actor="", subject="", data={"language": "xx"}) == "xx"
 
 
-def test_describe_formats_dates_and_times_for_the_active_language_and_time_zone() -> None:
+def test_event_description_formats_times_for_the_active_language_and_time_zone() -> None:
     lit = registry.register(
         "lamp.lit", description="{on} to {off}, {rooms}, {code}", fields=("on", "off", "rooms", "code")
     )
@@ -84,12 +84,12 @@ def test_describe_formats_dates_and_times_for_the_active_language_and_time_zone(
     assert text == "1 may 2030 to 2 may 2030, 00:30, 101, 102, 2030-05-99"
 
 
-def test_describe_with_a_missing_field_shows_a_question_mark() -> None:
+def test_event_description_shows_a_question_mark_for_a_missing_field() -> None:
     lit = registry.register("lamp.lit", description="{actor} lit {room} {colour}", fields=("room", "colour"))
     assert lit.describe(actor="Ana", subject="", data={"room": 7}) == "Ana lit 7 ?"
 
 
-def test_describe_does_not_replace_placeholders_in_the_values_of_fields() -> None:
+def test_event_description_does_not_replace_placeholders_in_field_values() -> None:
     lit = registry.register("lamp.lit", description="{actor} lit {room}", fields=("room",))
     assert (
         lit.describe(actor="{room}", subject="", data={"room": "{actor.__class__}"})

@@ -1,8 +1,8 @@
 """Processes that run the implementations that a benchmark compares.
 
-A side is one of the compared implementations: hotelagent, or a peer, which is another project with the same
-purpose. Each side is a module `side_*.py` of this package and runs in a separate process, because a process
-can configure Django only once. All sides use the same server, with separate databases.
+A side is one of the compared implementations: hotelagent, or a peer, which is a different project with the same
+purpose. Each side is a module `side_*.py` of this package and runs in a separate process, because a process can
+configure Django only once. All sides use the same server, with separate databases.
 """
 
 from __future__ import annotations

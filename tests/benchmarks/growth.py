@@ -40,7 +40,7 @@ def measure(ids: list[str]) -> list[Row]:
 
 @contextmanager
 def _hotels(count: int) -> Iterator[Contestant]:
-    """Start a server and a process of hotelagent, and create `count` hotels."""
+    """Start a server and a hotelagent process, and create `count` hotels."""
     running = Servers(in_memory=True)
     contestant = None
     try:
@@ -57,7 +57,9 @@ def _hotels(count: int) -> Iterator[Contestant]:
 
 
 def _measure(operation: str, *contestants: Contestant) -> list[list[float]]:
-    """Run the operation alternately, and return the milliseconds of each contestant, by round."""
+    """Run the operation with each contestant in turn. Return the milliseconds that each contestant took in each
+    round.
+    """
     for contestant in contestants:
         contestant(operation)  # fills the caches
     rounds = [[contestant(operation) * 1e3 for contestant in contestants] for _ in range(ROUNDS)]

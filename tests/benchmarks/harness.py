@@ -58,7 +58,7 @@ def interleave(
 ) -> dict[str, list[float]]:
     """Measure several implementations alternately. Return the seconds per call in each round, by implementation name.
 
-    In each round every implementation runs `each` times, so a slow phase of the machine affects all of them
+    In each round every implementation runs `each` times, so a slow phase of the machine affects all implementations
     alike. Many short rounds give a more reliable median than a few long ones.
     """
     for contestant in contestants.values():

@@ -184,7 +184,9 @@ def create_bare_table(owner: psycopg.Connection) -> None:
 
 
 def _rate(pool: ThreadPoolExecutor, callers: list[Contestant], rooms: int, *arguments: object) -> Rate:
-    """Return a function that lets all callers acquire and release holds, and returns their total number per second."""
+    """Return a function that lets all callers acquire and release holds, and returns the total number of holds per
+    second.
+    """
 
     def rate(seconds: float) -> float:
         counts = pool.map(

@@ -1,4 +1,4 @@
-"""Benchmarks of one deployment with many hotels: what they cost a connection, and what a new hotel costs the others.
+"""Benchmarks of a deployment with many hotels: their cost for a connection, and the cost of a new hotel for others.
 
 Commits wait for the disk, as in production.
 """
@@ -94,7 +94,7 @@ def _mixed(running: Servers) -> list[Row]:
 
 
 def _disturbance(running: Servers) -> Row:
-    """Measure the next hold of a connection after another process has created a hotel."""
+    """Measure the time of a connection's next hold after another process has created a hotel."""
     holder, maker = _contestant(running), _contestant(running)
     holder("first_hold")
     took = []

@@ -126,9 +126,8 @@ def _configure(database: IsolationDatabase, bouncer: PgBouncer, plain_url: str, 
 
 
 def _in_hotel(database: IsolationDatabase, work: Callable[[str], object], prefix: str = "") -> Contestants:
-    """Return a dictionary with one function for hotelagent, django-tenants and plain Django each.
-
-    The function selects hotel 1 and calls `work` with the alias of the database connection.
+    """Return a dictionary with one function each for hotelagent, django-tenants and plain Django. Each function selects
+    hotel 1 and calls `work` with the alias of the database connection.
     """
     tenant = database.tenant(1)
     ours, plain, peer = f"{prefix}ours", f"{prefix}plain", f"{prefix}peer"
@@ -203,7 +202,7 @@ def _request(database: IsolationDatabase) -> list[Row]:
 
 @contextmanager
 def _delayed_proxy(port: int) -> Iterator[int]:
-    """Start a TCP proxy to the port, which delays all data from the client by DELAY seconds. Yield the proxy's port."""
+    """Start a TCP proxy in front of the port that delays all client data by DELAY seconds. Yield the proxy's port."""
     proxy_port = ports.find_free_port()
     process = multiprocessing.get_context("spawn").Process(
         target=_proxy, args=(proxy_port, port), daemon=True

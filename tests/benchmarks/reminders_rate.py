@@ -1,7 +1,7 @@
 """Benchmark of sending reminders: claiming, rendering, transmitting, storing as sent, and the audit trail.
 
 Two worker processes with five threads each send to an SMTP server on the same machine. For comparison,
-django-post-office, which knows no hotels, sends the same messages with as many processes and threads.
+django-post-office, which does not support hotels, sends the same messages with as many processes and threads.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def prepare(rooms: int) -> None:
 
 
 def hold(caller: int, rooms_at_once: int, seconds: float) -> float:
-    """Acquire and release rooms for some seconds, `rooms_at_once` rooms at a time. Return how often this was done."""
+    """Acquire and release `rooms_at_once` rooms at a time, for some seconds. Return the number of repetitions."""
     rooms = list(Room.objects.order_by("id").values_list("id", flat=True))
     own = rooms[caller * ROOMS_OF_CALLER : (caller + 1) * ROOMS_OF_CALLER]
     tomorrow = timezone.now().date() + datetime.timedelta(days=1)
@@ -46,7 +46,7 @@ def hold(caller: int, rooms_at_once: int, seconds: float) -> float:
 
 
 def hold_in_other_hotels(caller: int, callers: int, seconds: float) -> float:
-    """Acquire and release a room of another hotel in each call for some seconds. Return the number of holds.
+    """For some seconds, acquire and release a room of a different hotel each time. Return the number of holds.
 
     The hotels share the tables. Each hotel has one room per caller.
     """
@@ -65,7 +65,7 @@ def hold_in_other_hotels(caller: int, callers: int, seconds: float) -> float:
 def acquire(
     rooms: list[int], check_in: datetime.date, check_out: datetime.date, holder: str
 ) -> tuple[uuid.UUID, str]:
-    """Hold rooms for some nights. The new holds form a group. Return the group's id and the token of its owner."""
+    """Hold rooms for some nights. The new holds form a group. Return the group's id and its owner's token."""
     token, group_id = secrets.token_urlsafe(32), uuid.uuid4()
     with transaction.atomic():
         now = timezone.now()

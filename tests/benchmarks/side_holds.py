@@ -50,7 +50,7 @@ def make_keys(slug: str, number: int, file: str) -> None:
 
 
 def hold(slug: str, caller: int, rooms_at_once: int, seconds: float) -> float:
-    """Acquire and release rooms for some seconds, `rooms_at_once` rooms at a time. Return how often this was done."""
+    """Acquire and release `rooms_at_once` rooms at a time, for some seconds. Return the number of repetitions."""
     with hotel_context(_tenant(slug)):
         free = _free(slug, caller, rooms_at_once)
 
@@ -78,7 +78,7 @@ def insert_and_delete(table: str, seconds: float) -> float:
 
 
 def acquire(slug: str, times: int) -> float:
-    """Return the time in seconds that acquiring a hold takes. Its release is not measured."""
+    """Return the time in seconds that acquiring a hold takes, excluding the release of the hold."""
     took = 0.0
     with hotel_context(_tenant(slug)):
         free = _free(slug, 0, 1)
@@ -160,7 +160,7 @@ def availability(slug: str, times: int) -> float:
 
 
 def availability_query(slug: str, times: int) -> float:
-    """Return the time in seconds that a plain SQL query for the available rooms takes if it is sent without Django."""
+    """Return the time in seconds that a plain SQL query for the available rooms takes without Django."""
     nights = _nights_in_a_month(slug)
     with psycopg.connect(os.environ["BENCH_SUPERUSER_URL"], autocommit=True) as plain:
         plain.execute(f'SET search_path TO "{_tenant(slug).schema}"')
@@ -195,7 +195,7 @@ def _nights_in_a_month(slug: str) -> Nights:
 
 @cache
 def _free(slug: str, caller: int, rooms_at_once: int) -> Iterator[tuple[list[int], Nights]]:
-    """Yield pairs of some rooms of this caller and a night on which these rooms are free, without end."""
+    """Yield an endless series of pairs: some of this caller's rooms, and a night on which these rooms are free."""
     rooms = services.ensure_rooms({})["double"][caller * ROOMS_OF_CALLER : (caller + 1) * ROOMS_OF_CALLER]
     tomorrow = selectors.today() + datetime.timedelta(days=1)
     day = datetime.timedelta(days=1)

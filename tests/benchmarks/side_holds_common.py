@@ -1,4 +1,4 @@
-"""Functions and constants that both compared implementations in the benchmark of holds use.
+"""Functions and constants that both implementations compared in the benchmark of holds use.
 
 This module does not import Django.
 """

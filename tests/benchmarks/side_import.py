@@ -56,7 +56,7 @@ def _confirmed_bookings() -> Iterator[Row]:
 
 
 def import_bookings(folder: str) -> float:
-    """Import the file of bookings, and return the seconds from opening the file to the last commit."""
+    """Import the file of bookings, and return the time in seconds from opening the file to the last commit."""
     _empty()
     with hotel_context(_tenant()):
         started = time.perf_counter()
@@ -71,7 +71,7 @@ def import_bookings(folder: str) -> float:
 def copy_rows(folder: str) -> float:
     """Save the imported rows, empty the tables, and load the rows again with COPY in one transaction.
 
-    Return how many seconds the loading took.
+    Return the time in seconds that the loading took.
     """
     _save_rows(folder)
     _empty()

@@ -28,7 +28,7 @@ def make_hotels(first: int, count: int, rooms: int) -> None:
 
 
 def hold_in_other_hotels(caller: int, seconds: float) -> float:
-    """Acquire and release a room of another hotel in each call for some seconds. Return the number of holds."""
+    """For some seconds, acquire and release a room of a different hotel each time. Return the number of holds."""
     hotels = _endless_hotels(caller)
     return count_calls(lambda: _acquire_and_release(next(hotels), caller), seconds)
 
@@ -36,7 +36,7 @@ def hold_in_other_hotels(caller: int, seconds: float) -> float:
 def first_hold(hotels: int | None = None) -> float:
     """Open a new connection and acquire a hold in each hotel, or in the given number of hotels.
 
-    Return the median of the seconds that one hold took.
+    Return the median time in seconds of a hold.
     """
     chosen = _hotels()[:hotels]
     connection.close()
@@ -56,12 +56,12 @@ def memory() -> float:
 
 
 def acquire() -> float:
-    """Return the seconds that acquiring a hold takes in a hotel that the connection has served before."""
+    """Return the time in seconds that acquiring a hold takes in a hotel that the connection has served before."""
     return _acquire_and_release(_hotels()[0], 0)
 
 
 def _acquire_and_release(hotel: tuple[Tenant, list[int], Nights], caller: int) -> float:
-    """Acquire and release a room. Return the seconds that acquiring it took."""
+    """Acquire and release a room. Return the time in seconds that acquiring the room took."""
     tenant, rooms, nights = hotel
     with hotel_context(tenant):
         started = time.perf_counter()
@@ -87,7 +87,7 @@ def _hotels() -> list[tuple[Tenant, list[int], Nights]]:
 
 @cache
 def _endless_hotels(caller: int) -> Iterator[tuple[Tenant, list[int], Nights]]:
-    """Return an endless iterator over the hotels. Each caller starts at another hotel."""
+    """Return an endless iterator over the hotels. Each caller starts at a different hotel."""
     start = caller * len(_hotels()) // 8
     return itertools.cycle(_hotels()[start:] + _hotels()[:start])
 

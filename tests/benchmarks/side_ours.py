@@ -99,8 +99,8 @@ def relations() -> float:
 
 
 def resolve() -> float:
-    """Return the time in seconds that the middleware needs per request to find the hotel of a host name (caches are
-    filled).
+    """Return the time in seconds that the middleware needs per request to find the hotel of a host name, with filled
+    caches.
     """
     middleware = HotelMiddleware(lambda _request: HttpResponse())
     requests = [RequestFactory().get("/", headers={"host": "bench-3.localhost"}) for _ in range(HOSTS)]

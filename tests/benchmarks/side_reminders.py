@@ -58,16 +58,14 @@ def idle_tick(times: int) -> float:
 
 
 def statements_of_idle_tick() -> float:
-    """Return how many SQL statements the scheduler task executes while nothing is due. BEGIN and COMMIT are not
-    counted.
-    """
+    """Return the number of SQL statements (except BEGIN and COMMIT) of the scheduler task while nothing is due."""
     with platform_context(), CaptureQueriesContext(connection) as queries:
         tasks.tick()
     return float(len([query for query in queries if query["sql"] not in ("BEGIN", "COMMIT")]))
 
 
 def claim(times: int) -> float:
-    """Return the time in seconds that claiming a batch of due items takes. The release of the items is not measured."""
+    """Return the time in seconds that claiming a batch of due items takes, excluding their release."""
     seconds = 0.0
     with platform_context():
         for _ in range(times):

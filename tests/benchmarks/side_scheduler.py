@@ -1,4 +1,4 @@
-"""The functions of the scheduler of tenant-schemas-celery that the benchmark of the due queue measures.
+"""The functions that measure the scheduler of tenant-schemas-celery, for the benchmark of the due queue.
 
 `contestants` runs them in a process in which Django is set up.
 """

@@ -1,4 +1,4 @@
-"""A minimal SMTP server for benchmarks. It runs in a separate process, accepts all messages and only counts them."""
+"""A minimal SMTP server for benchmarks. It runs in a separate process, and accepts and counts all messages."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class Deployment:
         return self._run("beat", lease, renewal)
 
     def leader(self) -> int | None:
-        """Return the process id of the Celery beat that is the leader, or None if no beat holds the lease."""
+        """Return the process id of the leading Celery beat, or None if no beat holds the lease."""
         with psycopg.connect(self.servers.postgres.url(postgres.SUPERUSER), autocommit=True) as connection:
             row = connection.execute("SELECT holder FROM tenants_lease WHERE name = 'beat'").fetchone()
         return int(row[0].split(":")[1]) if row else None
@@ -144,7 +144,7 @@ class Deployment:
         self.beats.append(self.start_beat())
 
     def flush_valkey(self) -> None:
-        """Delete all data in Valkey, the message broker, including the queued tasks."""
+        """Delete all data in Valkey, the message broker, including queued tasks."""
         with redis.Redis.from_url(self.servers.valkey.url()) as client:
             client.flushall()
 
@@ -219,7 +219,7 @@ class Deployment:
 
 @contextlib.contextmanager
 def deployment(mail_server: ChaosMailServer, *, hotels: int, reminders: int) -> Iterator[Deployment]:
-    """Start a deployment with hotels and due reminders, and yield it. No worker and no beat runs yet."""
+    """Start a deployment with hotels and due reminders, and yield it. No worker and no beat is running yet."""
     with Deployment(mail_server) as running:
         running.create_hotels(hotels=hotels, reminders=reminders)
         yield running

@@ -35,7 +35,7 @@ def create_hotels(hotels: int, reminders: int) -> None:
 def _create_reminders(hotel: Hotel, number: int, count: int) -> None:
     """Create reservations in the hotel whose reminders are all due now.
 
-    The guests book after the times at which both rules would send, so both reminders are due immediately.
+    The guests book after the times at which both rules would have sent reminders, so both are due immediately.
     """
     now = timezone.now()
     with hotel_context(hotel), transaction.atomic():

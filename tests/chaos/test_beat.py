@@ -46,7 +46,7 @@ def test_second_celery_beat_takes_over_within_thirty_seconds_after_the_leader_is
 
 
 def wait_until(condition: Callable[[], object]) -> float:
-    """Wait until the condition is true, and return how many seconds that took."""
+    """Wait until the condition is true, and return the time in seconds that this took."""
     started = time.monotonic()
     while not condition():
         assert time.monotonic() - started < 60

@@ -1,4 +1,4 @@
-"""Tests of the connection of Celery to Redis."""
+"""Tests of Celery's connection to Redis."""
 
 from typing import Any
 
@@ -39,8 +39,8 @@ def test_acknowledgement_on_a_partly_closed_connection_raises_a_connection_error
         message.ack()
 
 
-def test_acknowledgement_on_a_partly_closed_connection_of_kombu_raises_attribute_error() -> None:
-    """If this test fails, kombu has fixed the error, and `hotelagent.core.broker` is no longer needed."""
+def test_acknowledgement_on_a_partly_closed_connection_raises_attribute_error_in_plain_kombu() -> None:
+    """If this test fails, kombu has fixed the bug, and `hotelagent.core.broker` is no longer needed."""
     message = received_message(Connection(settings.REDIS_URL))
     with pytest.raises(AttributeError, match="hostname"):
         message.ack()

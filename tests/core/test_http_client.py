@@ -54,7 +54,7 @@ def unused_port() -> int:
     return port
 
 
-def test_send_request_to_a_host_with_a_private_address_raises_url_not_allowed(
+def test_request_to_a_host_with_a_private_address_raises_url_not_allowed(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.ALLOW_PRIVATE_ADDRESSES = False
@@ -63,13 +63,13 @@ def test_send_request_to_a_host_with_a_private_address_raises_url_not_allowed(
         post(f"https://{HOST}/")
 
 
-def test_send_request_to_a_redirecting_server_does_not_follow_the_redirect(receiver: Receiver) -> None:
+def test_http_client_does_not_follow_redirects(receiver: Receiver) -> None:
     receiver.responses = ["redirect"]
     assert post(receiver.url) == 307
     assert len(receiver.requests) == 1
 
 
-def test_send_request_to_a_closed_port_raises_an_error_that_omits_the_url_path(unused_port: int) -> None:
+def test_request_to_a_closed_port_raises_an_error_that_omits_the_url_path(unused_port: int) -> None:
     with pytest.raises(RequestFailed) as failed:
         post(f"http://127.0.0.1:{unused_port}/secret-path")
     assert "127.0.0.1" in failed.value.detail
@@ -77,7 +77,7 @@ def test_send_request_to_a_closed_port_raises_an_error_that_omits_the_url_path(u
 
 
 @pytest.mark.parametrize("answer", ["hang", "drip"])
-def test_send_request_to_a_server_that_never_finishes_raises_request_failed_at_the_deadline(
+def test_request_to_a_server_that_never_finishes_fails_at_the_deadline(
     receiver: Receiver, answer: str
 ) -> None:
     receiver.responses = [answer]
@@ -85,7 +85,7 @@ def test_send_request_to_a_server_that_never_finishes_raises_request_failed_at_t
         post(receiver.url, timeout=0.5)
 
 
-def test_send_request_over_tls_verifies_the_certificate_of_the_host_name(
+def test_request_over_tls_verifies_the_certificate_of_the_host_name(
     tls_receiver: Receiver, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolve_all_hosts_to(monkeypatch, "127.0.0.1")
@@ -98,7 +98,7 @@ def test_send_request_over_tls_verifies_the_certificate_of_the_host_name(
         post(f"https://other.example:{tls_receiver.server_port}/")
 
 
-def test_send_request_over_tls_to_a_server_that_hangs_raises_request_failed_at_the_deadline(
+def test_request_over_tls_to_a_server_that_hangs_fails_at_the_deadline(
     tls_receiver: Receiver, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolve_all_hosts_to(monkeypatch, "127.0.0.1")

@@ -75,7 +75,7 @@ def test_secret_is_redacted_in_every_part_of_a_log_line(log_output: Callable[[],
     "name",
     ["password", "new_password", "token", "guest_email", "email", "phone_number", "Authorization", "cookie", "api_key"],
 )  # fmt: skip
-def test_redact_replaces_values_with_a_sensitive_name(name: str) -> None:
+def test_value_with_a_sensitive_name_is_redacted(name: str) -> None:
     assert redact({name: "short"}) == {name: REDACTED}
     assert redact({"inner": [{name: 12}]}) == {"inner": [{name: REDACTED}]}
 
@@ -91,13 +91,13 @@ def test_redact_replaces_values_with_a_sensitive_name(name: str) -> None:
         "GET /api/v1/rooms/",
     ],
 )
-def test_redact_text_without_sensitive_data_returns_it_unchanged(harmless: str) -> None:
+def test_text_without_sensitive_data_is_not_redacted(harmless: str) -> None:
     assert redact_text(harmless) == harmless
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))  # fmt: skip
-def test_redact_returns_json_serializable_values_for_any_input(value: Any) -> None:
+def test_redacted_values_are_json_serializable_for_any_input(value: Any) -> None:
     json.dumps(redact(value))
 
 

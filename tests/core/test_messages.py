@@ -10,7 +10,7 @@ from tenants.errors import DomainError
 
 
 def store(message: str) -> dict[str, object]:
-    """Convert the message to JSON and back, as when it is stored in a jsonb column. Return the result."""
+    """Convert the message to JSON and back, as if it were stored in a jsonb column, and return the result."""
     stored: dict[str, object] = json.loads(json.dumps(message_to_json(message)))
     return stored
 

@@ -40,12 +40,12 @@ def only_public_addresses(settings: Any) -> None:
         "https://100.64.0.1/",
     ],
 )
-def test_parse_url_of_a_malformed_or_private_url_raises_url_not_allowed(url: str) -> None:
+def test_malformed_or_private_url_raises_url_not_allowed(url: str) -> None:
     with pytest.raises(URLNotAllowed):
         parse_url(url)
 
 
-def test_parse_url_of_a_public_url_returns_its_endpoint() -> None:
+def test_public_url_is_parsed_into_its_endpoint() -> None:
     endpoint = parse_url("https://pms.example.com/hooks?tenant=1")
     assert (endpoint.host, endpoint.port, endpoint.path) == ("pms.example.com", 443, "/hooks?tenant=1")
     assert endpoint.is_https
@@ -59,7 +59,7 @@ def test_is_public_returns_true_for_public_addresses(address: str) -> None:
 
 
 @pytest.mark.parametrize("private", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.168.0.1"])
-def test_resolve_of_a_host_with_a_private_address_among_public_ones_raises_url_not_allowed(
+def test_host_with_a_private_address_among_public_ones_raises_url_not_allowed(
     monkeypatch: pytest.MonkeyPatch, private: str
 ) -> None:
     resolve_all_hosts_to(monkeypatch, "93.184.215.14", private)
@@ -67,7 +67,7 @@ def test_resolve_of_a_host_with_a_private_address_among_public_ones_raises_url_n
         resolve(parse_url("https://pms.example.com/"))
 
 
-def test_resolve_of_an_unknown_host_raises_host_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host_name_raises_host_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
         raise socket.gaierror
 

@@ -54,7 +54,7 @@ def commands() -> list[str]:
 def variables() -> dict[str, str]:
     """Return the environment variables that the ten lines of README.md name.
 
-    A variable whose value is not given in the text has an empty string as its value.
+    A variable without a value in the text gets an empty string.
     """
     names = (
         re.fullmatch(r"([A-Z][A-Z_]{3,})(?:=(.*))?", text) for line in ten_lines() for text in code(line)

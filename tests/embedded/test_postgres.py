@@ -77,7 +77,7 @@ def test_killed_server_has_the_same_data_and_port_after_a_restart(folder: Path) 
         assert cluster.fetch_value("SELECT one FROM kept", postgres.SUPERUSER) == 1
 
 
-def test_start_waits_for_a_recovery_as_long_as_it_makes_progress(
+def test_server_start_waits_while_a_recovery_makes_progress(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kill a server that has inserted many rows. Suspend its recovery after the restart, and resume it."""
@@ -114,7 +114,7 @@ def test_start_waits_for_a_recovery_as_long_as_it_makes_progress(
         assert cluster.fetch_value("SELECT count(*) FROM written", postgres.SUPERUSER) == 1_000_000
 
 
-def test_start_with_a_stale_pid_file_of_another_process_succeeds(folder: Path) -> None:
+def test_server_starts_despite_a_stale_pid_file_of_another_process(folder: Path) -> None:
     with Cluster(folder / "pg") as cluster:
         cluster.start()
         cluster.kill()
@@ -131,7 +131,7 @@ def test_start_with_a_stale_pid_file_of_another_process_succeeds(folder: Path) -
             bystander.wait()
 
 
-def test_start_in_a_folder_with_a_long_path_succeeds(folder: Path) -> None:
+def test_server_starts_in_a_folder_with_a_long_path(folder: Path) -> None:
     home = folder / "/".join("a folder with a long name" for _ in range(12)) / "pg"
     assert len(str(home)) > 300
     with Cluster(home) as cluster:
@@ -140,7 +140,7 @@ def test_start_in_a_folder_with_a_long_path_succeeds(folder: Path) -> None:
 
 
 @as_root
-def test_start_as_root_in_a_private_folder_does_not_change_its_permissions(folder: Path) -> None:
+def test_server_started_as_root_does_not_change_the_permissions_of_a_private_folder(folder: Path) -> None:
     private = folder / "private"
     private.mkdir(mode=0o700)
     with Cluster(private / "pg") as cluster:

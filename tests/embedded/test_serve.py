@@ -40,7 +40,7 @@ def postmaster_pid(checkout: Checkout) -> int | None:
 
 
 def processes_with(checkout: Checkout, *words: str) -> list[psutil.Process]:
-    """Return the processes of the checkout whose command line contains all the words. The oldest is first."""
+    """Return the processes of the checkout whose command line contains all the words, oldest first."""
     matching = [
         process
         for process in checkout.processes()
@@ -129,7 +129,7 @@ def test_management_command_during_serve_uses_the_running_servers(serving: Servi
     assert status_of(serving.checkout, "/health/ready") == 200
 
 
-def test_second_serve_exits_with_an_error_that_names_the_url_of_the_first(serving: Serving) -> None:
+def test_second_serve_command_exits_with_an_error_that_names_the_url_of_the_first(serving: Serving) -> None:
     done = serving.checkout.manage("serve")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -141,7 +141,9 @@ def test_second_serve_exits_with_an_error_that_names_the_url_of_the_first(servin
     [("gunicorn",), ("celery", "worker"), ("celery", "beat"), ("embedded.mail.smtp_server",)],
     ids=" ".join,
 )
-def test_serve_restarts_each_program_after_it_was_killed(serving: Serving, words: tuple[str, ...]) -> None:
+def test_serve_command_restarts_each_program_after_it_was_killed(
+    serving: Serving, words: tuple[str, ...]
+) -> None:
     first = processes_with(serving.checkout, *words)[0]
     first.kill()
     serving.wait_for("ended (SIGKILL)", timeout=RESTART_TIMEOUT)
@@ -150,7 +152,7 @@ def test_serve_restarts_each_program_after_it_was_killed(serving: Serving, words
     wait_until(lambda: status_of(serving.checkout, "/health/ready") == 200)
 
 
-def test_serve_restarts_the_embedded_servers_after_they_are_killed(serving: Serving) -> None:
+def test_serve_command_restarts_the_embedded_servers_after_they_are_killed(serving: Serving) -> None:
     before = postmaster_pid(serving.checkout)
     assert before is not None
     os.kill(before, signal.SIGKILL)
@@ -161,7 +163,7 @@ def test_serve_restarts_the_embedded_servers_after_they_are_killed(serving: Serv
     wait_until(lambda: status_of(serving.checkout, "/health/ready") == 200)
 
 
-def test_killed_serve_leaves_no_process_and_can_be_started_again(serving: Serving) -> None:
+def test_killed_serve_command_leaves_no_process_and_can_be_started_again(serving: Serving) -> None:
     serving.process.kill()
     serving.process.wait()
     wait_until_nothing_runs(serving.checkout)
@@ -171,7 +173,7 @@ def test_killed_serve_leaves_no_process_and_can_be_started_again(serving: Servin
     wait_until_nothing_runs(serving.checkout, timeout=2)
 
 
-def test_serve_with_a_port_in_use_exits_and_suggests_another_port(serving: Serving) -> None:
+def test_serve_command_with_a_port_in_use_exits_and_suggests_another_port(serving: Serving) -> None:
     if serving.process.poll() is None:
         serving.stop()
     checkout = Checkout(serving.checkout.folder)
@@ -215,7 +217,7 @@ def test_command_in_a_read_only_checkout_fails_with_a_one_line_error() -> None:
 
 
 @pytest.mark.parametrize("arguments", ["help", "help migrate", "migrate --help", "--version", "check", ""])
-def test_needs_servers_returns_false_for_commands_without_database_access(arguments: str) -> None:
+def test_commands_without_database_access_do_not_need_the_servers(arguments: str) -> None:
     assert not manage.needs_servers(["manage.py", *arguments.split()])
 
 

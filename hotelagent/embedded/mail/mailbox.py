@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The values of an e-mail that lists show. `hotel` is the header `X-Hotel`, or else the name of the sender."""
+    """The values of an e-mail that a list shows. `hotel` is the header `X-Hotel`, or else the name of the sender."""
 
     id: str
     received_at: str
@@ -69,7 +69,7 @@ class Mailbox:
         return summary
 
     def find(self, *, text: str = "", to: str = "", hotel: str = "") -> list[Summary]:
-        """Return the matching e-mails, the newest first.
+        """Return the matching e-mails, newest first.
 
         `text` matches any part of the summary, in upper or lower case. `to` and `hotel` match only the whole value.
         """

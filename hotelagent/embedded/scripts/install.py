@@ -1,6 +1,6 @@
 """The script that creates the virtual environment `.hotelagent/venv` and installs the pinned packages in it.
 
-The Makefile runs this file with the Python of the system, so it uses the standard library only.
+The Makefile runs this file with the system's Python, so the script uses only the standard library.
 """
 
 import fcntl
@@ -32,7 +32,7 @@ def is_ready() -> bool:
 
 
 def create_venv() -> str | None:
-    """Create the virtual environment. Return None, or an error message if that failed."""
+    """Create the virtual environment. Return None, or an error message if it could not be created."""
     result = subprocess.run(  # noqa: S603
         [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False
     )
@@ -45,7 +45,7 @@ def create_venv() -> str | None:
 
 
 def install() -> str | None:
-    """Install the pinned packages. Return None, or an error message if that failed."""
+    """Install the pinned packages. Return None, or an error message if the installation failed."""
     command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     # pip need not compile the modules: Python compiles them when it imports them, into .hotelagent/pycache.
     command += ["--no-compile"]

@@ -32,7 +32,9 @@ def needs_servers(arguments: Sequence[str]) -> bool:
 
 
 def run(arguments: list[str], execute: Callable[[list[str]], None]) -> None:
-    """Execute the command, with the embedded servers if needed. If they cannot be started, exit with 1 or 2."""
+    """Execute the command, with the embedded servers if needed. If the servers cannot be started, exit with the status
+    1 or 2.
+    """
     try:
         if not needs_servers(arguments):
             os.environ.update(server_environment())

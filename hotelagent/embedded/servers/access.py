@@ -47,7 +47,7 @@ def server_environment(home: Path = paths.HOME, environ: Mapping[str, str] = os.
 
 @contextlib.contextmanager
 def running_servers() -> Iterator["ServerAccess"]:
-    """Keep the embedded servers running inside the `with` block. Start the servers if they do not run.
+    """Keep the embedded servers running inside the `with` block. Start the servers if they are not running.
 
     At the end of the block, wait until the servers have stopped, unless another process uses them. Raises EmbeddedError
     if the servers cannot be started.
@@ -70,13 +70,15 @@ class ServerAccess:
         self.keeper: subprocess.Popen[bytes] | None = None
 
     def acquire(self) -> None:
-        """Take the shared lock. Start the keeper process if none runs, after a keeper that is stopping has ended."""
+        """Acquire the shared lock. Start a keeper process if none is running. If a keeper is stopping, wait for its end
+        first.
+        """
         self.users = (self.run / keeper.USERS_LOCK).open("a")
         lock_file(self.users, fcntl.LOCK_SH, timeout=LOCK_TIMEOUT)
         self.ensure_running()
 
     def ensure_running(self) -> bool:
-        """Start the keeper process if it does not run. Return whether it was started. Raises EmbeddedError."""
+        """Start the keeper process if it is not running. Return whether it was started. Raises EmbeddedError."""
         with (self.run / "start.lock").open("w") as start_lock:
             lock_file(start_lock, fcntl.LOCK_EX, timeout=LOCK_TIMEOUT)
             if self.has_keeper():

@@ -33,8 +33,9 @@ THROWAWAY = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "aut
 
 #: The first PostgreSQL version that has the locale provider `builtin`.
 BUILTIN_LOCALE_VERSION = 17
-#: Maximum number of seconds until a new server accepts connections. While the server recovers from a crash, this is the
-#: maximum number of seconds without progress. With the files of thousands of hotels a recovery may take minutes.
+#: Maximum number of seconds until a new server accepts connections.
+#: While a server recovers from a crash, this number limits the seconds without progress, not the total time.
+#: A recovery with the files of thousands of hotels may take minutes.
 START_TIMEOUT = 30
 
 
@@ -65,7 +66,7 @@ def recovery_progress(pid: int) -> str:
 class Postgres:
     """A PostgreSQL cluster in the folder `home`. It listens on the loopback interface. Logins need passwords.
 
-    It has no Unix socket, because the path of a socket may have about 100 characters only, and the path of a checkout
+    It has no Unix socket, because the path of a socket can have only about 100 characters, and the path of a checkout
     may be longer.
     """
 
@@ -76,7 +77,9 @@ class Postgres:
     def __init__(
         self, home: Path, *, options: tuple[str, ...] = DURABLE, binaries: Path | None = None
     ) -> None:
-        """Initialize the cluster. `binaries` can be the folder of another PostgreSQL (/usr/lib/postgresql/15/bin)."""
+        """Initialize the cluster. `binaries` can be the folder of another PostgreSQL, such as
+        /usr/lib/postgresql/15/bin.
+        """
         self.home = home
         self.data = home / "data"
         self.options = options
@@ -97,7 +100,7 @@ class Postgres:
         return processes.command(
             [self.binaries / program, *arguments],
             user=self.user,
-            # The share folder of a Linux distribution is elsewhere. All users can read it, so it is omitted.
+            # Linux distributions have the share folder elsewhere. All users can read that folder, so it is omitted.
             required_paths=[self.binaries / "postgres", self.home, *([share] if share.exists() else [])],
             death_signal=self.stop_signal,
         )

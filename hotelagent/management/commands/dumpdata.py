@@ -1,4 +1,4 @@
-"""A replacement of Django's command `dumpdata` that always fails and names the command to use instead."""
+"""Replaces Django's `dumpdata` command. It always fails with an error that names the command to use instead."""
 
 from hotelagent.management.replaced_command import ReplacedCommand
 

@@ -114,7 +114,7 @@ examples:
 
 @contextlib.contextmanager
 def only_instance(port: int) -> Iterator[None]:
-    """Lock the checkout inside the `with` block. Raises InUseError if another `manage.py serve` runs in it."""
+    """Lock the checkout inside the `with` block. Raises InUseError if another `manage.py serve` is running there."""
     with (paths.private_folder(paths.RUN) / "serve.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -160,5 +160,5 @@ def print_table(logins: dict[str, dict[str, str]]) -> None:
         if slug:
             table.add_row(f"http://{host}:{settings.PORT}/api/docs/", f"REST API of {hotels.HOTELS[slug]}")
     table.add_row(f"http://localhost:{MAIL_PORT}/", "Received e-mails")
-    # The table is as wide as its longest URL: a URL that is cut off cannot be opened with a click.
+    # The table is as wide as its longest URL, because a URL that is cut off cannot be opened with a click.
     Console(width=Console(width=1000).measure(table).maximum).print(table)
